@@ -14,7 +14,7 @@
 //!   it in camelCase and in snake_case. Two readers that differ on such a file could be shown two signings.
 //!
 //! Nothing here has been verified, neither a signature nor a certificate nor a proof: reading a bundle is not
-//! believing it.
+//! believing it. Texts are as the file has them, control characters and all: escape them before showing them.
 
 use crate::dsse::{Envelope, MAX_JSON_BYTES};
 use crate::json::{Document, Field, JsonError, Object};
