@@ -21,7 +21,6 @@ pub enum SourceError {
         /// What was asked for, relative to the log.
         resource: String,
         /// What went wrong.
-        #[source]
         cause: Cause,
     },
     /// The log wants to be left alone for longer than one resource may take: nothing else should be
@@ -33,7 +32,6 @@ pub enum SourceError {
         /// How long, from now.
         retry_after: Duration,
         /// The log's answer.
-        #[source]
         cause: Cause,
     },
     /// Longer than any such resource can be, or than the caller wants to hold.
