@@ -1,11 +1,9 @@
 //! When a log contradicts itself: which promise was broken, and what is kept as evidence.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use tlog::checkpoint::Checkpoint;
-use tlog::fault::LogFault;
-use tlog::follower::{Follower, FollowerState};
-use tlog::hash::Hash;
+use tlog::{Checkpoint, Follower, FollowerState, Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass, position};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
@@ -33,24 +31,24 @@ impl Pass<'_> {
             size,
             signed,
             note,
-            proven_note,
             ..
         } = &fault
         {
             occurrence = *signed;
-            let proven_root = follower.state().proven.root();
-            if *since > 0
-                && let Some(proven_note) = proven_note
+            let second = Head {
+                size: *size,
+                root: *signed,
+                note: Arc::clone(note),
+            };
+            if let Some(first) = follower.state().proven_head
                 && let Ok(split) = self.log.source.split(*since, *size).await
                 && split.root() == *signed
-                && split.root_at() != proven_root
+                && split.root_at() != first.root
             {
                 fault = LogFault::Fork {
                     size: *since,
-                    first: proven_root,
-                    second: split.root_at(),
-                    first_note: proven_note.clone(),
-                    second_note: note.clone(),
+                    first: Box::new(first),
+                    second: Box::new(second),
                 };
             }
         }
@@ -58,7 +56,7 @@ impl Pass<'_> {
             &fault,
             occurrence,
             position(from),
-            follower.state().clone(),
+            follower.state(),
             true,
             findings,
         )
@@ -73,10 +71,10 @@ impl Pass<'_> {
         fault: LogFault,
     ) -> Result<Halt, StoreError> {
         let occurrence = match &fault {
-            LogFault::Fork { second, .. } => *second,
+            LogFault::Fork { second, .. } => second.root,
             _ => Hash::new([0; 32]),
         };
-        let state = follower.state().clone();
+        let state = follower.state();
         self.record_fault(&fault, occurrence, position(&state), state, false, Vec::new())
             .await?;
         Ok(Halt::failed("log-fault", fault.to_string()))
@@ -96,26 +94,28 @@ impl Pass<'_> {
             ));
         };
         let origin = self.log.shard.origin.as_str();
-        let (size, root) = (checkpoint.size(), *checkpoint.root());
+        let (size, root) = (checkpoint.size(), checkpoint.root());
         let known = self.monitor.store.checkpoint(origin, size).await?;
         let fork = match known {
-            Some((known, note)) if known != *root.as_bytes() => Some((Hash::new(known), note)),
+            Some((known, note)) if known != *root.as_bytes() => Some(Head {
+                size,
+                root: Hash::new(known),
+                note: note.into(),
+            }),
             Some(_) => None,
             None if size == 0 => None,
             None => match self.log.source.split(size, head.size).await {
                 Ok(split) if split.root() == head.root && split.root_at() != root => {
-                    Some((split.root_at(), head.note.to_vec()))
+                    Some(head.clone())
                 }
                 Ok(_) | Err(_) => None,
             },
         };
-        if let Some((first, first_note)) = fork {
+        if let Some(first) = fork {
             let fault = LogFault::Fork {
                 size,
-                first,
-                second: root,
-                first_note: first_note.as_slice().into(),
-                second_note: checkpoint.raw().into(),
+                first: Box::new(first),
+                second: Box::new(Head::from(checkpoint)),
             };
             return self.contradicted(follower, fault).await;
         }
@@ -128,10 +128,9 @@ impl Pass<'_> {
             let fault = LogFault::Rollback {
                 size,
                 head_size: head.size,
-                note: checkpoint.raw().into(),
-                head_note: head.note.clone(),
+                notes: vec![Arc::clone(&head.note), Arc::clone(checkpoint.raw())],
             };
-            let state = follower.state().clone();
+            let state = follower.state();
             self.record_fault(&fault, root, position(&state), state, false, Vec::new())
                 .await?;
         }
@@ -204,7 +203,7 @@ impl Pass<'_> {
             },
             rule: None,
             evidence: Evidence {
-                notes: fault.notes().map(<[u8]>::to_vec).collect(),
+                notes: fault.notes().map(|note| note.to_vec()).collect(),
                 ..Evidence::default()
             },
         }
@@ -217,5 +216,6 @@ fn contradicted_position(fault: &LogFault) -> u64 {
         LogFault::RootMismatch { size, .. } | LogFault::Fork { size, .. } => *size,
         LogFault::Rollback { head_size, .. } => *head_size,
         LogFault::GrewAfterFreeze { frozen_size, .. } => *frozen_size,
+        _ => 0,
     }
 }

@@ -1,7 +1,7 @@
 //! From a match to a finding: verdict, severity, and the sentence for a person.
 
 use jiff::{SignedDuration, Timestamp};
-use tlog::hash::Hash;
+use tlog::Hash;
 
 use super::Rules;
 use crate::entry::{Kind, Signing};

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tlog::checkpoint::Checkpoint;
-use tlog::fault::LogFault;
-use tlog::follower::{Follower, FollowerState, Head, Offer};
-use tlog::frontier::CompactRange;
+use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
 use super::{Log, LogOutcome, Monitor, Rules, health};
 use crate::shard::Start;
@@ -159,7 +156,7 @@ impl Pass<'_> {
             .await?;
         self.say_growth_after_freeze(&follower, &checkpoint).await?;
         loop {
-            let before = follower.state().clone();
+            let before = follower.state();
             match follower.offer(&checkpoint) {
                 Ok(Offer::Ahead | Offer::Known) => {
                     self.read(&mut follower, &before, Some(&checkpoint)).await?;
@@ -190,7 +187,7 @@ impl Pass<'_> {
             .cosignatures()
             .iter()
             .filter_map(|cosignature| {
-                Timestamp::from_second(i64::try_from(cosignature.time()).ok()?).ok()
+                Timestamp::from_second(i64::try_from(cosignature.time).ok()?).ok()
             })
             .max();
         Ok(checkpoint)
@@ -218,7 +215,7 @@ impl Pass<'_> {
             CompactRange::new()
         } else {
             let split = self.log.source.split(at, checkpoint.size()).await?;
-            if split.root() != *checkpoint.root() {
+            if split.root() != checkpoint.root() {
                 return Err(Halt::failed(
                     "malformed",
                     format!(
@@ -238,7 +235,7 @@ impl Pass<'_> {
                 origin: shard.origin.as_str().to_owned(),
                 name: shard.name.clone(),
                 protocol: shard.protocol.as_str().to_owned(),
-                follower: follower.state().clone(),
+                follower: follower.state(),
                 checkpoints: vec![Head::from(checkpoint)],
                 now: self.now,
             })
@@ -260,11 +257,10 @@ impl Pass<'_> {
         let fault = LogFault::GrewAfterFreeze {
             frozen_size: *frozen_size,
             size: checkpoint.size(),
-            frozen_note: frozen_note.as_slice().into(),
-            note: checkpoint.raw().into(),
+            notes: vec![frozen_note.as_slice().into(), Arc::clone(checkpoint.raw())],
         };
-        let state = follower.state().clone();
-        self.record_fault(&fault, *checkpoint.root(), position(&state), state, false, Vec::new())
+        let state = follower.state();
+        self.record_fault(&fault, checkpoint.root(), position(&state), state, false, Vec::new())
             .await
     }
 }

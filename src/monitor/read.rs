@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use tlog::checkpoint::Checkpoint;
-use tlog::follower::{AbsorbError, Follower, FollowerState, Head};
+use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
 
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scan};
 use crate::finding::NewFinding;
-use crate::source::prefetch;
+use crate::source::{self, Prefetch};
 use crate::store::Batch;
 
 /// A batch is committed when it holds this many entries: a transaction for each bundle would spend
@@ -65,11 +64,11 @@ impl Pass<'_> {
         progress.goal(&self.log.shard.name, range.end - range.start);
         let cores = rayon::current_num_threads();
         let (shard, rules, now) = (&self.log.shard, self.rules, self.now);
-        let leaves = prefetch::leaves(
+        let leaves = source::leaves(
             Arc::clone(&self.log.source),
             range.clone(),
             range.end,
-            prefetch::Prefetch::default(),
+            Prefetch::default(),
         );
         let mut scanned = std::pin::pin!(
             leaves
@@ -100,7 +99,7 @@ impl Pass<'_> {
             match follower.absorb(start, hashes) {
                 Ok(_) => {}
                 Err(AbsorbError::Fault(fault)) => {
-                    let from = std::mem::replace(&mut pending.from, follower.state().clone());
+                    let from = std::mem::replace(&mut pending.from, follower.state());
                     let findings = std::mem::take(&mut pending.findings);
                     pending.checkpoints.clear();
                     return Err(self.mismatch(follower, &from, fault, findings).await?);
@@ -120,7 +119,7 @@ impl Pass<'_> {
     /// again and the finding ids make the repeats harmless.
     async fn commit(&self, follower: &Follower, pending: &mut Pending) -> Result<(), Halt> {
         let state = follower.state();
-        if *state == pending.from && pending.findings.is_empty() {
+        if state == pending.from && pending.findings.is_empty() {
             return Ok(());
         }
         self.monitor
@@ -134,7 +133,7 @@ impl Pass<'_> {
                 now: self.now,
             })
             .await?;
-        pending.from = state.clone();
+        pending.from = state;
         Ok(())
     }
 }

@@ -4,13 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use tlog::fault::LogFault;
-use tlog::follower::Head;
+use tlog::{Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scan};
 use super::{Log, Monitor, Rules, health};
-use crate::source::prefetch;
+use crate::source::{self, Prefetch};
 use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
 
 /// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
@@ -149,11 +148,11 @@ impl Pass<'_> {
         let mut range = before.frontier();
         let mut findings = Vec::new();
         let (shard, rules, now) = (&self.log.shard, self.rules, self.now);
-        let leaves = prefetch::leaves(
+        let leaves = source::leaves(
             Arc::clone(source),
             step.clone(),
             head.size,
-            prefetch::Prefetch::default(),
+            Prefetch::default(),
         );
         let mut scanned = std::pin::pin!(
             leaves
@@ -205,7 +204,7 @@ impl Pass<'_> {
     async fn false_leaves(
         &self,
         head: &Head,
-        computed: tlog::hash::Hash,
+        computed: Hash,
     ) -> Result<Halt, StoreError> {
         let fault = LogFault::RootMismatch {
             since: 0,

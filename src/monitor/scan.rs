@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tlog::hash::{Hash, leaf_hash};
+use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
 use super::Rules;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tlog::follower::{FollowerState, Head};
+use tlog::{FollowerState, Head};
 
 use crate::finding::{NewFinding, Verdict};
 
