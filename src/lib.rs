@@ -3,4 +3,5 @@
 //! The rooms and the doors between them are described in `docs/architecture.md`.
 
 pub mod clock;
+pub mod entry;
 pub mod identity;
