@@ -93,7 +93,9 @@ pub enum AuthorityError {
         source: CertificateError,
     },
     /// Not a CA, or not for signing certificates.
-    #[error("certificate {certificate} of certificate authority {chain} may not issue certificates")]
+    #[error(
+        "certificate {certificate} of certificate authority {chain} may not issue certificates"
+    )]
     NotAnAuthority {
         /// Which chain.
         chain: usize,
@@ -101,7 +103,9 @@ pub enum AuthorityError {
         certificate: usize,
     },
     /// The next certificate has another name than this one's issuer.
-    #[error("certificate {certificate} of certificate authority {chain} was not issued by the next one")]
+    #[error(
+        "certificate {certificate} of certificate authority {chain} was not issued by the next one"
+    )]
     NotIssuedByNext {
         /// Which chain.
         chain: usize,
@@ -142,20 +146,31 @@ impl Authorities {
     /// it issues into impostors.
     pub fn new(chains: Vec<AuthorityChain>) -> Result<Self, AuthorityError> {
         let mut authorities = Vec::new();
-        for (chain, AuthorityChain { certificates, valid_for }) in chains.into_iter().enumerate() {
+        for (
+            chain,
+            AuthorityChain {
+                certificates,
+                valid_for,
+            },
+        ) in chains.into_iter().enumerate()
+        {
             let mut path = Vec::with_capacity(certificates.len());
             for (certificate, der) in certificates.into_iter().enumerate() {
-                let read = Certificate::parse(der).map_err(|source| AuthorityError::Certificate {
-                    chain,
-                    certificate,
-                    source,
-                })?;
+                let read =
+                    Certificate::parse(der).map_err(|source| AuthorityError::Certificate {
+                        chain,
+                        certificate,
+                        source,
+                    })?;
                 if !read.may_issue() {
                     return Err(AuthorityError::NotAnAuthority { chain, certificate });
                 }
                 path.push(read);
             }
-            let last = path.len().checked_sub(1).ok_or(AuthorityError::Empty { chain })?;
+            let last = path
+                .len()
+                .checked_sub(1)
+                .ok_or(AuthorityError::Empty { chain })?;
             for (certificate, issued) in path.iter().enumerate() {
                 let issuer = path.get(certificate + 1).unwrap_or(issued);
                 if issued.issuer_name_der() != issuer.subject_name_der() {
