@@ -141,3 +141,49 @@ impl fmt::Debug for UrlSource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+
+    async fn file(content: &[u8]) -> (tempfile::TempDir, SecretSource) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        tokio::fs::write(&path, content).await.unwrap();
+        (dir, SecretSource::File(path))
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_what_the_file_holds_without_its_last_newline() {
+        let (_dir, source) = file(b" s3cret\t \r\n").await;
+        assert_eq!(source.read().await.unwrap().expose_secret(), " s3cret");
+    }
+
+    #[tokio::test]
+    async fn errors_say_where_and_never_what() {
+        let long = vec![b'x'; 65 * 1024];
+        for content in [b"\n".as_slice(), b"s3cret \xff", &long] {
+            let (_dir, source) = file(content).await;
+            let error = source.read().await.unwrap_err().to_string();
+            assert!(error.contains("/secret") && !error.contains("s3cret"), "{error}");
+        }
+        let (_dir, source) = file(b"s3cret://token").await;
+        let error = UrlSource::Secret(source).read().await.unwrap_err().to_string();
+        assert!(error.contains("/secret") && !error.contains("token"), "{error}");
+        let unset = SecretSource::Env("MODELWATCH_NO_SUCH_VARIABLE".to_owned());
+        let error = unset.read().await.unwrap_err().to_string();
+        assert!(error.contains("MODELWATCH_NO_SUCH_VARIABLE"), "{error}");
+        let absent = SecretSource::File("/nonexistent/secret".into());
+        assert!(matches!(absent.read().await, Err(SecretError::File { .. })));
+    }
+
+    #[tokio::test]
+    async fn debugging_shows_the_host_of_a_url_and_nothing_more() {
+        let url = Url::parse("https://user:s3cret@chat.example/hooks/t0ken?k=v").unwrap();
+        let source = UrlSource::Literal(url.clone());
+        assert_eq!(format!("{source:?}"), "Literal(https://chat.example/…)");
+        assert_eq!(source.read().await.unwrap(), url);
+    }
+}
