@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tlog::follower::{FollowerState, Head};
+use tlog::{FollowerState, Head};
 
 use crate::finding::{NewFinding, Verdict};
 
@@ -19,8 +19,8 @@ pub struct LogState {
     pub protocol: String,
     /// Where reading began: what lies before is no gap.
     pub first: u64,
-    /// The two positions.
-    pub follower: FollowerState,
+    /// The two positions; `None` while passes have only failed.
+    pub follower: Option<FollowerState>,
     /// The checkpoint by which the log said that it has ended: (size, raw note).
     pub frozen: Option<(u64, Vec<u8>)>,
     /// Passes in a row that were shown a smaller checkpoint than the largest one.
@@ -95,6 +95,8 @@ pub struct Dispute {
     pub occurrence: [u8; 32],
     /// Whether the unproven findings from the proven position on are disputed.
     pub batch_is_false: bool,
+    /// What was found in the false batch since the last commit: recorded as disputed, and alerted.
+    pub findings: Vec<NewFinding>,
     /// When.
     pub now: Timestamp,
 }

@@ -47,10 +47,10 @@ use crate::identity::Chain;
 pub trait Store: Send + Sync {
     // Positions. ------------------------------------------------------------------------------
 
-    /// What is known of one log; `None` if it has no position yet.
+    /// What is known of one log; `None` if no pass over it has ended yet.
     async fn log(&self, origin: &str) -> Result<Option<LogState>, StoreError>;
 
-    /// Every log that has a position, ordered by name.
+    /// Every log that is known, ordered by name.
     async fn logs(&self) -> Result<Vec<LogState>, StoreError>;
 
     /// Gives a log its first position. `StoreError::Moved` if it has one already.
@@ -67,7 +67,7 @@ pub trait Store: Send + Sync {
     /// or acked and another root) it is reopened and alerted.
     async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError>;
 
-    /// Records how a pass over one log ended.
+    /// Records how a pass over one log ended, also of a log that has no position yet.
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError>;
 
     /// The verified checkpoint of this size that was recorded first, as (root, raw note).
