@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| modelwatch_fuzz::tlog::bundle(bytes));
+// The same checks as the replay of the corpus on stable.
+#[path = "../../crates/model-signing/tests/checks/mod.rs"]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::bundle(bytes));
