@@ -26,7 +26,7 @@ pub(super) fn small(value: i64) -> Result<u32, Fail> {
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-pub(super) const fn micros(time: Timestamp) -> i64 {
+pub(super) fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
 
