@@ -3,3 +3,4 @@
 //! The rooms and the doors between them are described in `docs/architecture.md`.
 
 pub mod clock;
+pub mod watch;
