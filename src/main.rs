@@ -1,1 +1,7 @@
-fn main() {}
+//! The `modelwatch` program: see `modelwatch::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    modelwatch::cli::main()
+}

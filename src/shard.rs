@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tlog::checkpoint::Origin;
-use tlog::note::Verifier;
+use tlog::{Origin, Verifier};
 
 /// How a log is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,24 +31,6 @@ pub enum Start {
     Index(u64),
 }
 
-/// Where a log is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// A base URL, `http` or `https`.
-    Http(url::Url),
-    /// A directory that holds what a server would publish.
-    Directory(std::path::PathBuf),
-}
-
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Http(url) => url.fmt(f),
-            Self::Directory(path) => path.display().fmt(f),
-        }
-    }
-}
-
 /// One tree that is followed.
 #[derive(Debug, Clone)]
 pub struct Shard {
@@ -59,8 +40,6 @@ pub struct Shard {
     pub origin: Origin,
     /// How it is spoken to.
     pub protocol: Protocol,
-    /// Where it is read; it may move without losing its position.
-    pub location: Location,
     /// The keys that may sign its checkpoints; never empty.
     pub verifiers: Vec<Verifier>,
     /// Where reading begins while there is no stored position.

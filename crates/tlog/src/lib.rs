@@ -1,2 +1,66 @@
+//! Transparency logs as a reader sees them: what a log promised, and whether it kept it.
+//!
+//! A log signs *checkpoints*: "my first `size` leaves hash to `root`". This crate reads checkpoints, hashes
+//! the leaves that the log serves, and says whether the two agree. It never asks anything of anybody: it is `no_std`
+//! with `alloc`, so the compiler keeps it free of a clock, a socket and a file, and every function is a
+//! function of its arguments. Everything it reads is presumed to be written by an attacker: every length is
+//! bounded, and no input panics.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`hash`](mod@hash) | RFC 6962 leaf and node hashes |
+//! | [`frontier`] | [`CompactRange`]: the few hashes that stand for all leaves read so far |
+//! | [`proof`] | inclusion and consistency proofs |
+//! | [`split`] | [`Split`]: a tree cut in two, for starting in its middle |
+//! | [`note`] | C2SP signed notes |
+//! | [`checkpoint`] | [`Checkpoint`], which exists only after its signature verified |
+//! | [`tile`] | C2SP tlog-tiles: coordinates, tiles, entry bundles |
+//! | [`follower`] | [`Follower`]: what to read next, and what is proven |
+//! | [`fault`] | [`LogFault`]: what a log did wrong, with the signed evidence |
+//!
+//! # What is borrowed and what is not
+//!
+//! The cryptography is borrowed: SHA-256 from `sha2` (which detects SHA-NI at run time), Ed25519 from
+//! `ed25519-dalek`, ECDSA from `p256`, base64 and hex from the crates of that name. The log's own rules are
+//! written here, because no published crate has them without a catch that matters to a monitor:
+//!
+//! * `signed_note` and `tlog_tiles` need `std`, know Ed25519 only and name tiles as Go's checksum database does
+//!   (`tile/8/L/N`);
+//! * `sigstore-merkle` and `sigstore-types` check proofs well, but have no compact range, split a note at its
+//!   *first* blank line, and leave the origin to the caller;
+//! * `ct-merkle` holds whole trees in memory.
 #![no_std]
 extern crate alloc;
+
+pub mod checkpoint;
+pub mod fault;
+pub mod follower;
+pub mod frontier;
+pub mod hash;
+pub mod note;
+pub mod proof;
+pub mod split;
+#[cfg(test)]
+mod testing;
+pub mod tile;
+
+pub use checkpoint::{Checkpoint, CheckpointError, Origin, OriginError};
+pub use fault::LogFault;
+pub use follower::{AbsorbError, Follower, FollowerState, Head, Offer, Progress, ResumeError};
+pub use frontier::{CompactRange, FrontierError};
+pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
+pub use note::{Cosignature, KeyError, KeyId, KeyName, Note, NoteError, Verified, Verifier};
+pub use proof::{ProofError, verify_consistency, verify_inclusion};
+pub use split::{Node, Split, SplitError};
+pub use tile::{Bundle, BundleIndex, TileError, TileIndex};
+
+/// The README, so that its example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// Largest tree that this crate accepts, in leaves: 2^63 - 1.
+///
+/// Every checkpoint implementation reads sizes into a signed 64-bit integer at some point (Go's sumdb, SQL's
+/// `BIGINT`), so a log that signs more is broken or hostile. It also keeps sums of positions from overflowing.
+pub const MAX_TREE_SIZE: u64 = i64::MAX as u64;

@@ -1,0 +1,34 @@
+//! Replays the corpus of the fuzz targets without a fuzzer.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a corpus that cannot be read is a failed test"
+)]
+
+mod checks;
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn the_corpus_of_bundles_keeps_every_promise() {
+    replay("bundle", checks::bundle);
+}
+
+#[test]
+fn the_corpus_of_envelopes_keeps_every_promise() {
+    replay("envelope", checks::envelope);
+}
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/corpus")
+        .join(target);
+    let files: Vec<_> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(!files.is_empty(), "{} is empty", directory.display());
+    for file in files {
+        check(&fs::read(file).unwrap());
+    }
+}

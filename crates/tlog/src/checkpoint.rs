@@ -1,0 +1,184 @@
+//! Checkpoints: what a log signed about its tree (C2SP tlog-checkpoint).
+
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::note::{self, Cosignature, Note, NoteError, Verifier};
+use crate::{Hash, HashError, MAX_TREE_SIZE, empty_root};
+
+/// Longest checkpoint that is read, in bytes: that of a [note](note::MAX_NOTE_BYTES) with room for many witnesses.
+pub const MAX_CHECKPOINT_BYTES: usize = note::MAX_NOTE_BYTES;
+
+/// The first line of a log's checkpoints: which log, and which tree of it, they are about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin(String);
+
+/// A text that no checkpoint can begin with, escaped and cut for display.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an origin is one line, not empty and without control characters: \"{0}\"")]
+pub struct OriginError(String);
+
+/// A tree head that the log has signed: it exists only after the signature of one of the log's keys verified.
+///
+/// It keeps the signed bytes. They are the evidence when two checkpoints contradict each other, which nobody but the holder of the
+/// log's key can bring about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    origin: Origin,
+    size: u64,
+    root: Hash,
+    extensions: Vec<String>,
+    cosignatures: Vec<Cosignature>,
+    raw: Arc<[u8]>,
+}
+
+/// Why a checkpoint cannot be read or is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// Not a note, or not signed by the log.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// Signed, but with less than an origin, a size and a root.
+    #[error("a checkpoint has an origin, a size and a root, each on a line; it has {0} lines")]
+    MissingLine(usize),
+    /// A checkpoint about another log, or another tree of the same log.
+    #[error("the checkpoint is of \"{found}\", not of \"{expected}\"")]
+    WrongOrigin {
+        /// The log that was asked.
+        expected: Origin,
+        /// The checkpoint's first line, escaped and cut for display.
+        found: String,
+    },
+    /// A size that is not written in the one way that a number has.
+    #[error("\"{0}\" is not a size in decimal without sign and leading zeros, of at most 2^63 - 1")]
+    Size(String),
+    /// A root that is not 32 bytes in canonical base64.
+    #[error("the root is no hash: {0}")]
+    Root(HashError),
+    /// A tree without leaves, with a root that is not that of the empty tree.
+    #[error("the tree is empty, but its root is {0}")]
+    EmptyTreeRoot(Hash),
+    /// An extension line without text.
+    #[error("line {0} is empty")]
+    EmptyExtension(usize),
+}
+
+impl Origin {
+    /// Takes a text as an origin.
+    ///
+    /// # Errors
+    /// [`OriginError`].
+    pub fn new(origin: &str) -> Result<Self, OriginError> {
+        if origin.is_empty() || origin.contains(|c: char| c < ' ') {
+            return Err(OriginError(note::excerpt(origin)));
+        }
+        Ok(Self(origin.to_owned()))
+    }
+
+    /// The origin as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint of the log `origin`, signed by at least one of the log's keys among `verifiers`.
+    ///
+    /// The signatures are verified before the text is looked at. The names of the keys may differ from the origin.
+    ///
+    /// # Errors
+    /// [`CheckpointError`], which says the rule that was broken.
+    pub fn open(
+        raw: &[u8],
+        origin: &Origin,
+        verifiers: &[Verifier],
+    ) -> Result<Self, CheckpointError> {
+        let verified = Note::parse(raw)?.verify(verifiers)?;
+        let text = verified.text();
+        let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
+        let (Some(found), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next())
+        else {
+            return Err(CheckpointError::MissingLine(text.matches('\n').count()));
+        };
+        if found != origin.as_str() {
+            return Err(CheckpointError::WrongOrigin {
+                expected: origin.clone(),
+                found: note::excerpt(found),
+            });
+        }
+        let size = parse_size(size).ok_or_else(|| CheckpointError::Size(note::excerpt(size)))?;
+        let root = Hash::from_base64(root).map_err(CheckpointError::Root)?;
+        if size == 0 && root != empty_root() {
+            return Err(CheckpointError::EmptyTreeRoot(root));
+        }
+        let extensions = lines
+            .enumerate()
+            .map(|(at, line)| {
+                if line.is_empty() {
+                    Err(CheckpointError::EmptyExtension(at + 4))
+                } else {
+                    Ok(line.to_owned())
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            origin: origin.clone(),
+            size,
+            root,
+            extensions,
+            cosignatures: verified.into_cosignatures(),
+            raw: raw.into(),
+        })
+    }
+
+    /// The log.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Leaves in the tree, at most [`MAX_TREE_SIZE`].
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Root of the tree.
+    pub const fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// Lines after the root, signed but without a meaning of their own here; none is empty.
+    pub fn extensions(&self) -> &[String] {
+        &self.extensions
+    }
+
+    /// Valid cosignatures by the witnesses among the verifiers.
+    pub fn cosignatures(&self) -> &[Cosignature] {
+        &self.cosignatures
+    }
+
+    /// The signed note, byte for byte.
+    pub const fn raw(&self) -> &Arc<[u8]> {
+        &self.raw
+    }
+}
+
+/// Reads a decimal number in its one canonical form, so that nobody can sign two texts that say the same.
+fn parse_size(text: &str) -> Option<u64> {
+    let canonical =
+        text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let size = text.parse().ok()?;
+    (canonical && size <= MAX_TREE_SIZE).then_some(size)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! What a log did wrong, with the signed notes that show it.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::{Hash, Head};
+
+/// A promise that a log broke.
+///
+/// Every variant carries the raw signed notes: whoever holds the log's public key can check them without trusting us.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogFault {
+    /// The leaves that were served do not hash to the root that was signed.
+    #[error(
+        "leaves {since}..{size} hash to root {computed}, but the log signed {signed} for {size} leaves"
+    )]
+    RootMismatch {
+        /// Every leaf below this one was proven before.
+        since: u64,
+        /// Leaves that the signed root is of.
+        size: u64,
+        /// Root of what was served.
+        computed: Hash,
+        /// Root that was signed.
+        signed: Hash,
+        /// The signed note.
+        note: Arc<[u8]>,
+        /// The note that vouches for everything before `since`, if there is one.
+        proven_note: Option<Arc<[u8]>>,
+    },
+    /// Two signed roots that cannot be of one append-only tree.
+    #[error(
+        "the log signed two histories that differ within their first {size} leaves: root {} for {} leaves, and root {} for {}",
+        first.root, first.size, second.root, second.size
+    )]
+    Fork {
+        /// The two trees disagree about these first leaves.
+        size: u64,
+        /// What was accepted first.
+        first: Box<Head>,
+        /// What contradicts it. Its size differs when the contradiction took the log's own hashes to show.
+        second: Box<Head>,
+    },
+    /// The log goes back to a smaller tree than it signed before.
+    #[error("the log signs {size} leaves after it had signed {head_size}")]
+    Rollback {
+        /// Leaves in the smaller tree.
+        size: u64,
+        /// Leaves in the largest tree that it signed.
+        head_size: u64,
+        /// The signed notes, the larger tree's first.
+        notes: Vec<Arc<[u8]>>,
+    },
+    /// The log grew after it had signed that it would not.
+    #[error("the log signs {size} leaves after it was frozen at {frozen_size}")]
+    GrewAfterFreeze {
+        /// Leaves in the tree that was declared the last.
+        frozen_size: u64,
+        /// Leaves in the tree after it.
+        size: u64,
+        /// The signed notes, the one that freezes the log first.
+        notes: Vec<Arc<[u8]>>,
+    },
+}
+
+impl LogFault {
+    /// The fault's name for machines: `root-mismatch`, `fork`, `rollback`, `grew-after-freeze`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::RootMismatch { .. } => "root-mismatch",
+            Self::Fork { .. } => "fork",
+            Self::Rollback { .. } => "rollback",
+            Self::GrewAfterFreeze { .. } => "grew-after-freeze",
+        }
+    }
+
+    /// The raw signed notes, in the order in which the log signed them as far as it is known.
+    pub fn notes(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        let (one, other, more): (_, _, &[_]) = match self {
+            Self::RootMismatch {
+                note, proven_note, ..
+            } => (proven_note.as_ref(), Some(note), &[]),
+            Self::Fork { first, second, .. } => (Some(&first.note), Some(&second.note), &[]),
+            Self::Rollback { notes, .. } | Self::GrewAfterFreeze { notes, .. } => {
+                (None, None, notes)
+            }
+        };
+        one.into_iter().chain(other).chain(more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+    use alloc::vec;
+
+    #[test]
+    fn each_fault_names_itself_and_shows_its_notes_in_order() {
+        let note = |text: &str| Arc::<[u8]>::from(text.as_bytes());
+        let head = |size, text| Head {
+            size,
+            root: Hash::new([0; 32]),
+            note: note(text),
+        };
+        let root = Hash::new([0; 32]);
+        for (fault, kind, notes) in [
+            (
+                LogFault::RootMismatch {
+                    since: 3,
+                    size: 5,
+                    computed: root,
+                    signed: root,
+                    note: note("b"),
+                    proven_note: Some(note("a")),
+                },
+                "root-mismatch",
+                vec!["a", "b"],
+            ),
+            (
+                LogFault::RootMismatch {
+                    since: 0,
+                    size: 5,
+                    computed: root,
+                    signed: root,
+                    note: note("b"),
+                    proven_note: None,
+                },
+                "root-mismatch",
+                vec!["b"],
+            ),
+            (
+                LogFault::Fork {
+                    size: 5,
+                    first: head(7, "a").into(),
+                    second: head(5, "b").into(),
+                },
+                "fork",
+                vec!["a", "b"],
+            ),
+            (
+                LogFault::Rollback {
+                    size: 5,
+                    head_size: 7,
+                    notes: vec![note("a"), note("b")],
+                },
+                "rollback",
+                vec!["a", "b"],
+            ),
+            (
+                LogFault::GrewAfterFreeze {
+                    frozen_size: 5,
+                    size: 7,
+                    notes: vec![note("a")],
+                },
+                "grew-after-freeze",
+                vec!["a"],
+            ),
+        ] {
+            assert_eq!(fault.kind(), kind);
+            assert!(
+                fault
+                    .notes()
+                    .map(|note| &**note)
+                    .eq(notes.iter().map(|note| note.as_bytes()))
+            );
+            assert!(fault.to_string().contains(" 5"), "{fault}");
+        }
+    }
+}

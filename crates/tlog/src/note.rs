@@ -1,0 +1,248 @@
+//! Signed notes: text and the signatures of several keys over it (C2SP signed-note).
+//!
+//! A log's checkpoint, cosigned by a witness (the example of C2SP tlog-cosignature):
+//!
+//! ```text
+//! example.com/behind-the-sofa
+//! 20852163
+//! CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+//!
+//! — example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+//! — witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==
+//! ```
+//!
+//! Nothing of a note may be used before [`Note::verify`]; [`Verified`] is what it gives back.
+
+mod key;
+
+pub use key::{KeyError, KeyId, KeyName, Verifier};
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use key::Checked;
+
+/// Longest note that is read, in bytes.
+///
+/// A verifier must accept 16 signatures, and a post-quantum one has nearly 5 kB (C2SP signed-note, "Format"): 16 of them take
+/// 107 kB in base64, key names and text the rest.
+pub const MAX_NOTE_BYTES: usize = 128 * 1024;
+
+/// Most signatures that a note may carry, as in Go's `sumdb/note`; well above the 16 that a verifier must accept.
+pub const MAX_SIGNATURES: usize = 100;
+
+/// A note that was split into text and signatures, and not verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note<'a> {
+    text: &'a str,
+    signatures: Vec<SignatureLine<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SignatureLine<'a> {
+    name: &'a str,
+    id: KeyId,
+    signature: Vec<u8>,
+}
+
+/// Why a note cannot be read or is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoteError {
+    /// Longer than [`MAX_NOTE_BYTES`].
+    #[error("a note has at most {MAX_NOTE_BYTES} bytes, found {0}")]
+    TooLong(usize),
+    /// Not UTF-8.
+    #[error("the note is not UTF-8 from byte {0} on")]
+    NotUtf8(usize),
+    /// A control character other than newline.
+    #[error("the note holds the control character U+{:04X}", u32::from(*.0))]
+    ControlCharacter(char),
+    /// No blank line between a text and signatures, or nothing before it.
+    #[error("not a signed note: there is no text followed by a blank line")]
+    NoSeparator,
+    /// No signature line, or the last one does not end.
+    #[error("not a signed note: no complete signature line follows the text")]
+    NoSignatures,
+    /// More than [`MAX_SIGNATURES`].
+    #[error("a note has at most {MAX_SIGNATURES} signatures, found {0}")]
+    TooManySignatures(usize),
+    /// A line that is no signature: em dash, key name, base64 of a key id and a signature.
+    #[error("signature line {0} is malformed")]
+    MalformedSignature(usize),
+    /// A signature of a key that we know, and it is not over this text.
+    #[error("the signature of {name} ({id}) does not verify")]
+    BadSignature {
+        /// The key's name.
+        name: KeyName,
+        /// The key's id.
+        id: KeyId,
+    },
+    /// No signature of any of the log's keys.
+    #[error("no signature of a known key of the log among the {0} of the note")]
+    NotSigned(usize),
+}
+
+/// A note's text, and who is known to have signed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<'a> {
+    text: &'a str,
+    signers: Vec<KeyName>,
+    cosignatures: Vec<Cosignature>,
+}
+
+/// A witness's statement that this was the largest consistent tree head it had seen of this log (C2SP tlog-cosignature).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosignature {
+    /// Name of the witness's key.
+    pub name: KeyName,
+    /// When it signed by its own clock, in seconds since the Unix epoch; at most 2^63 - 1.
+    pub time: u64,
+}
+
+impl<'a> Note<'a> {
+    /// Splits a note into its text and its signatures, and verifies nothing.
+    ///
+    /// Signatures by any algorithm are kept; which ones count is for [`verify`](Self::verify) to say.
+    ///
+    /// # Errors
+    /// Every [`NoteError`] but the last two.
+    pub fn parse(raw: &'a [u8]) -> Result<Self, NoteError> {
+        if raw.len() > MAX_NOTE_BYTES {
+            return Err(NoteError::TooLong(raw.len()));
+        }
+        let note =
+            core::str::from_utf8(raw).map_err(|error| NoteError::NotUtf8(error.valid_up_to()))?;
+        if let Some(control) = note.chars().find(|&c| c < ' ' && c != '\n') {
+            return Err(NoteError::ControlCharacter(control));
+        }
+        // At the last blank line, not the first: a text may hold blank lines, so that splitting at the first would let
+        // an attacker move a part of what was signed out of sight.
+        let blank = note.rfind("\n\n").ok_or(NoteError::NoSeparator)?;
+        let (text, rest) = note
+            .split_at_checked(blank + 1)
+            .ok_or(NoteError::NoSeparator)?;
+        let lines = rest
+            .strip_prefix('\n')
+            .and_then(|lines| lines.strip_suffix('\n'))
+            .ok_or(NoteError::NoSignatures)?;
+        let count = lines.split('\n').count();
+        if count > MAX_SIGNATURES {
+            return Err(NoteError::TooManySignatures(count));
+        }
+        let signatures = lines
+            .split('\n')
+            .enumerate()
+            .map(|(at, line)| {
+                SignatureLine::parse(line).ok_or(NoteError::MalformedSignature(at + 1))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { text, signatures })
+    }
+
+    /// Verifies the signatures of the keys that we know, and ignores all others.
+    ///
+    /// At least one of the log's own keys must have signed; witnesses alone do not speak for a log. A signature that bears
+    /// the name and id of a known key and is not valid condemns the note (C2SP signed-note, "Signatures").
+    ///
+    /// # Errors
+    /// [`NoteError::BadSignature`], [`NoteError::NotSigned`].
+    pub fn verify(&self, verifiers: &[Verifier]) -> Result<Verified<'a>, NoteError> {
+        let mut verified = Verified {
+            text: self.text,
+            signers: Vec::new(),
+            cosignatures: Vec::new(),
+        };
+        for line in &self.signatures {
+            // Two known keys with one name and one id are possible in theory; the signature may be of either.
+            let mut known = verifiers
+                .iter()
+                .filter(|key| key.name().as_str() == line.name && key.id() == line.id)
+                .peekable();
+            let Some(&first) = known.peek() else { continue };
+            let name = first.name().clone();
+            match known.find_map(|key| key.check(self.text, &line.signature)) {
+                None => return Err(NoteError::BadSignature { name, id: line.id }),
+                Some(Checked::Log) if verified.signers.contains(&name) => {}
+                Some(Checked::Log) => verified.signers.push(name),
+                Some(Checked::Cosigned { time }) => verified.add_cosignature(name, time),
+            }
+        }
+        if verified.signers.is_empty() {
+            Err(NoteError::NotSigned(self.signatures.len()))
+        } else {
+            Ok(verified)
+        }
+    }
+}
+
+impl<'a> SignatureLine<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
+        if !KeyName::is_valid(name) {
+            return None;
+        }
+        let bytes = STANDARD.decode(encoded).ok()?;
+        let (id, signature) = bytes.split_first_chunk()?;
+        if signature.is_empty() {
+            return None;
+        }
+        Some(Self {
+            name,
+            id: KeyId::new(*id),
+            signature: signature.to_vec(),
+        })
+    }
+}
+
+impl<'a> Verified<'a> {
+    /// The signed text, final newline included.
+    pub const fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// Names of the log's keys that signed; at least one.
+    pub fn signers(&self) -> &[KeyName] {
+        &self.signers
+    }
+
+    /// Valid cosignatures of known witnesses, one for each, with the latest time it signed.
+    pub fn cosignatures(&self) -> &[Cosignature] {
+        &self.cosignatures
+    }
+
+    /// One cosignature for each witness, so that nobody counts a repeated line as a second witness.
+    fn add_cosignature(&mut self, name: KeyName, time: u64) {
+        match self
+            .cosignatures
+            .iter_mut()
+            .find(|known| known.name == name)
+        {
+            Some(known) => known.time = known.time.max(time),
+            None => self.cosignatures.push(Cosignature { name, time }),
+        }
+    }
+
+    pub(crate) fn into_cosignatures(self) -> Vec<Cosignature> {
+        self.cosignatures
+    }
+}
+
+/// Escapes what a note says for use in an error message: one line, nothing invisible, not too long.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

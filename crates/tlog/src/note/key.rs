@@ -1,0 +1,255 @@
+//! The keys that notes are signed with: names, ids, and how each algorithm is verified.
+
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+use ed25519_dalek::VerifyingKey as Ed25519Key;
+use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
+use p256::pkcs8::{DecodePublicKey as _, ObjectIdentifier, SubjectPublicKeyInfoRef};
+use sha2::{Digest as _, Sha256};
+
+/// Name of a key: not empty, without Unicode spaces, plus signs and control characters (C2SP signed-note, "Format").
+///
+/// It need not be the log's origin: Rekor v1 signs `rekor.sigstore.dev - 1193050959916656506` with the key
+/// `rekor.sigstore.dev`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyName(String);
+
+/// The four bytes that tell one key of a name from another; a hint, not a proof.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; 4]);
+
+/// A public key with its name: what one signature line of a note is checked with.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    name: KeyName,
+    id: KeyId,
+    key: Key,
+}
+
+#[derive(Clone, Debug)]
+enum Key {
+    Ed25519(Ed25519Key),
+    EcdsaP256(P256Key),
+    CosignerEd25519(Ed25519Key),
+}
+
+/// A valid signature, by what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checked {
+    Log,
+    Cosigned { time: u64 },
+}
+
+/// A key or a key's name that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A name that no signature line can bear.
+    #[error("a key name is not empty and has no spaces, plus signs or control characters: \"{0}\"")]
+    Name(String),
+    /// Not a usable Ed25519 public key.
+    #[error("not a point of Ed25519, or one of small order")]
+    Ed25519,
+    /// Not the DER of a P-256 public key.
+    #[error("not the SubjectPublicKeyInfo of a P-256 key in DER")]
+    EcdsaP256,
+    /// Not the DER of any public key.
+    #[error("not a SubjectPublicKeyInfo in DER")]
+    NotSpki,
+    /// A public key of another algorithm; its object identifier.
+    #[error("keys of algorithm {0} are not supported, only Ed25519 and ECDSA P-256")]
+    Unsupported(String),
+}
+
+/// DER of an Ed25519 SubjectPublicKeyInfo up to the 32 bytes of the key, RFC 8410 §4.
+const ED25519_SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
+/// id-ecPublicKey, RFC 5480 §2.1.1.
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+impl KeyName {
+    /// Takes a text as a key name.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`].
+    pub fn new(name: &str) -> Result<Self, KeyError> {
+        if Self::is_valid(name) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(KeyError::Name(super::excerpt(name)))
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn is_valid(name: &str) -> bool {
+        !name.is_empty()
+            && !name
+                .chars()
+                .any(|c| c.is_whitespace() || c == '+' || c < ' ')
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl KeyId {
+    /// Takes the four bytes, as the first four of a decoded signature.
+    pub const fn new(bytes: [u8; 4]) -> Self {
+        Self(bytes)
+    }
+
+    /// The four bytes, most significant first.
+    pub const fn as_bytes(&self) -> &[u8; 4] {
+        &self.0
+    }
+
+    /// `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)[:4]`, C2SP signed-note, "Signatures".
+    fn of(name: &KeyName, algorithm: u8, key: &[u8]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(name.0.as_bytes());
+        hasher.update([b'\n', algorithm]);
+        hasher.update(key);
+        Self::truncated(hasher.finalize().into())
+    }
+
+    fn truncated([a, b, c, d, ..]: [u8; 32]) -> Self {
+        Self([a, b, c, d])
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}
+
+impl Verifier {
+    /// A log's Ed25519 key (signature type 0x01).
+    ///
+    /// # Errors
+    /// [`KeyError::Ed25519`].
+    pub fn ed25519(name: KeyName, key: &[u8; 32]) -> Result<Self, KeyError> {
+        let id = KeyId::of(&name, 0x01, key);
+        Ok(Self {
+            name,
+            id,
+            key: Key::Ed25519(ed25519(key)?),
+        })
+    }
+
+    /// A log's ECDSA P-256 key (signature type 0x02), from its SubjectPublicKeyInfo in DER.
+    ///
+    /// Its id is `SHA-256(SPKI)[:4]` and does not depend on the name, as Rekor v1 and transparency-dev's witness have it.
+    ///
+    /// # Errors
+    /// [`KeyError::EcdsaP256`].
+    pub fn ecdsa_p256(name: KeyName, spki_der: &[u8]) -> Result<Self, KeyError> {
+        let key = P256Key::from_public_key_der(spki_der).map_err(|_| KeyError::EcdsaP256)?;
+        let id = KeyId::truncated(Sha256::digest(spki_der).into());
+        Ok(Self {
+            name,
+            id,
+            key: Key::EcdsaP256(key),
+        })
+    }
+
+    /// A witness's Ed25519 key for timestamped cosignatures (signature type 0x04). It does not count as the log's own.
+    ///
+    /// # Errors
+    /// [`KeyError::Ed25519`].
+    pub fn cosigner_ed25519(name: KeyName, key: &[u8; 32]) -> Result<Self, KeyError> {
+        let id = KeyId::of(&name, 0x04, key);
+        Ok(Self {
+            name,
+            id,
+            key: Key::CosignerEd25519(ed25519(key)?),
+        })
+    }
+
+    /// A log's key from its SubjectPublicKeyInfo in DER, as trusted roots and PEM files hold it: Ed25519 or ECDSA P-256.
+    ///
+    /// # Errors
+    /// [`KeyError::NotSpki`], [`KeyError::Unsupported`], or that of the algorithm.
+    pub fn from_spki_der(name: KeyName, der: &[u8]) -> Result<Self, KeyError> {
+        if let Some(key) = der
+            .strip_prefix(&ED25519_SPKI_PREFIX)
+            .and_then(|key| key.try_into().ok())
+        {
+            return Self::ed25519(name, key);
+        }
+        let spki = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::NotSpki)?;
+        if spki.algorithm.oid == EC_PUBLIC_KEY {
+            Self::ecdsa_p256(name, der)
+        } else {
+            Err(KeyError::Unsupported(format!("{}", spki.algorithm.oid)))
+        }
+    }
+
+    /// The key's name.
+    pub const fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// The key's id.
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// What a signature over `text` says, or `None` when it is not one of this key.
+    pub(super) fn check(&self, text: &str, signature: &[u8]) -> Option<Checked> {
+        match &self.key {
+            Key::Ed25519(key) => {
+                verify_ed25519(key, text.as_bytes(), signature).then_some(Checked::Log)
+            }
+            // Either sign of s is taken: Go's signers do not choose the lower one, and a note is not identified by its signature.
+            Key::EcdsaP256(key) => {
+                let signature = P256Signature::from_der(signature).ok()?;
+                key.verify(text.as_bytes(), &signature)
+                    .ok()
+                    .map(|()| Checked::Log)
+            }
+            Key::CosignerEd25519(key) => {
+                let (time, signature) = signature.split_first_chunk()?;
+                let time = u64::from_be_bytes(*time);
+                let message = format!("cosignature/v1\ntime {time}\n{text}");
+                // "It MUST NOT exceed 2^63 - 1", C2SP tlog-cosignature.
+                let valid = i64::try_from(time).is_ok()
+                    && verify_ed25519(key, message.as_bytes(), signature);
+                valid.then_some(Checked::Cosigned { time })
+            }
+        }
+    }
+}
+
+fn ed25519(key: &[u8; 32]) -> Result<Ed25519Key, KeyError> {
+    // A key of small order would verify a signature over any text.
+    Ed25519Key::from_bytes(key)
+        .ok()
+        .filter(|key| !key.is_weak())
+        .ok_or(KeyError::Ed25519)
+}
+
+fn verify_ed25519(key: &Ed25519Key, message: &[u8], signature: &[u8]) -> bool {
+    signature
+        .try_into()
+        .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
+}

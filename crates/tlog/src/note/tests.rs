@@ -1,0 +1,247 @@
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use super::*;
+use crate::testing::Signer;
+use alloc::format;
+use alloc::string::ToString as _;
+use alloc::vec;
+
+const TEXT: &str = "log.example\n0\nroot\n";
+
+fn note(lines: &[String]) -> String {
+    format!("{TEXT}\n{}", lines.concat())
+}
+
+fn verify(note: &str, keys: &[Verifier]) -> Result<Vec<Cosignature>, NoteError> {
+    Note::parse(note.as_bytes())?
+        .verify(keys)
+        .map(Verified::into_cosignatures)
+}
+
+#[test]
+fn the_example_of_go_s_checksum_database_verifies() {
+    // golang.org/x/mod/sumdb/note, package documentation.
+    let note = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n\
+        — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    let encoded = STANDARD
+        .decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
+        .unwrap();
+    let key = Verifier::ed25519(
+        KeyName::new("PeterNeumann").unwrap(),
+        encoded[1..].try_into().unwrap(),
+    )
+    .unwrap();
+    assert_eq!(key.id().to_string(), "c74f20a3");
+    let note = Note::parse(note.as_bytes()).unwrap();
+    let verified = note.verify(&[key]).unwrap();
+    assert!(verified.text().ends_with("what your problem is.\n"));
+    assert_eq!(verified.signers()[0].as_str(), "PeterNeumann");
+}
+
+#[test]
+fn a_note_that_breaks_the_format_says_how() {
+    let line = Signer::new("log.example", 1).sign(TEXT);
+    for (raw, error) in [
+        (String::new(), NoteError::NoSeparator),
+        ("text\n".into(), NoteError::NoSeparator),
+        (format!("{TEXT}{line}"), NoteError::NoSeparator),
+        (format!("\n{line}"), NoteError::NoSeparator),
+        (format!("{TEXT}\n"), NoteError::NoSignatures),
+        (note(&[line.trim_end().into()]), NoteError::NoSignatures),
+        (note(&[line.clone(), "\n".into()]), NoteError::NoSignatures),
+        (
+            format!("{TEXT}\r\n\n{line}"),
+            NoteError::ControlCharacter('\r'),
+        ),
+        (
+            note(&["— log.example \0\n".into()]),
+            NoteError::ControlCharacter('\0'),
+        ),
+        (
+            note(&[line.replace('—', "-")]),
+            NoteError::MalformedSignature(1),
+        ),
+        (
+            note(&[line.clone(), line.replace("log.example", "log+example")]),
+            NoteError::MalformedSignature(2),
+        ),
+        (
+            note(&[line.replace("log.example", "log\u{2003}example")]),
+            NoteError::MalformedSignature(1),
+        ),
+        (
+            note(&[line.replace("log.example", "")]),
+            NoteError::MalformedSignature(1),
+        ),
+        (
+            note(&[line.replace("= ", "")[..20].to_string() + "\n"]),
+            NoteError::MalformedSignature(1),
+        ),
+        (
+            note(&["— log.example AAAAAA==\n".into()]),
+            NoteError::MalformedSignature(1),
+        ),
+        (
+            note(&["— log.example AAAAAAB=\n".into()]),
+            NoteError::MalformedSignature(1),
+        ),
+        (
+            note(&["— log.example  AAAAAAA=\n".into()]),
+            NoteError::MalformedSignature(1),
+        ),
+        (
+            note(&vec![line.clone(); 101]),
+            NoteError::TooManySignatures(101),
+        ),
+        (
+            "x".repeat(MAX_NOTE_BYTES + 1),
+            NoteError::TooLong(MAX_NOTE_BYTES + 1),
+        ),
+    ] {
+        assert_eq!(Note::parse(raw.as_bytes()), Err(error), "{raw:.80}");
+    }
+    assert_eq!(Note::parse(b"text\n\xff\n\n"), Err(NoteError::NotUtf8(5)));
+    assert!(Note::parse(note(&vec![line; 100]).as_bytes()).is_ok());
+}
+
+#[test]
+fn the_text_ends_at_the_last_blank_line() {
+    let log = Signer::new("log.example", 1);
+    let text = "one\n\n— log.example AAAAAAA=\n";
+    let raw = format!("{text}\n{}", log.sign(text));
+    let note = Note::parse(raw.as_bytes()).unwrap();
+    assert_eq!(note.verify(&[log.log()]).unwrap().text(), text);
+}
+
+#[test]
+fn signatures_of_strangers_are_ignored_and_a_bad_one_of_a_known_key_condemns_the_note() {
+    let (log, other) = (
+        Signer::new("log.example", 1),
+        Signer::new("other.example", 2),
+    );
+    let same_name = Signer::new("log.example", 3);
+    let strange = "— future.example AAAAAAAAAAAA\n".to_string();
+    let good = note(&[
+        strange.clone(),
+        other.sign(TEXT),
+        same_name.sign("another text\n"),
+        log.sign(TEXT),
+    ]);
+    assert_eq!(verify(&good, &[log.log()]), Ok(vec![]));
+    assert_eq!(verify(&good, &[]), Err(NoteError::NotSigned(4)));
+    assert_eq!(
+        verify(&note(&[strange]), &[log.log()]),
+        Err(NoteError::NotSigned(1))
+    );
+
+    let bad = NoteError::BadSignature {
+        name: log.log().name().clone(),
+        id: log.log().id(),
+    };
+    for lines in [
+        [log.sign(TEXT), log.sign("another text\n")],
+        [log.sign("another text\n"), log.sign(TEXT)],
+        [log.line(&log.log(), &[0; 63]), other.sign(TEXT)],
+        [log.line(&log.log(), &[0; 65]), other.sign(TEXT)],
+        [log.line(&log.log(), &[0; 64]), other.sign(TEXT)],
+    ] {
+        assert_eq!(
+            verify(&note(&lines), &[other.log(), log.log()]),
+            Err(bad.clone())
+        );
+    }
+    // The same signature twice says nothing new.
+    let twice = note(&[log.sign(TEXT), log.sign(TEXT)]);
+    assert_eq!(
+        Note::parse(twice.as_bytes())
+            .unwrap()
+            .verify(&[log.log()])
+            .unwrap()
+            .signers()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_witness_adds_its_time_and_does_not_speak_for_the_log() {
+    let (log, witness) = (
+        Signer::new("log.example", 1),
+        Signer::new("witness.example", 2),
+    );
+    let keys = [log.log(), witness.witness()];
+    let cosigned = note(&[witness.cosign(1_679_315_147, TEXT), log.sign(TEXT)]);
+    let expected = Cosignature {
+        name: witness.witness().name().clone(),
+        time: 1_679_315_147,
+    };
+    assert_eq!(verify(&cosigned, &keys), Ok(vec![expected.clone()]));
+    let twice = note(&[
+        witness.cosign(7, TEXT),
+        witness.cosign(1_679_315_147, TEXT),
+        log.sign(TEXT),
+    ]);
+    assert_eq!(verify(&twice, &keys), Ok(vec![expected]));
+    assert_eq!(
+        verify(&note(&[witness.cosign(1, TEXT)]), &keys),
+        Err(NoteError::NotSigned(1))
+    );
+
+    // A log's key with the same bytes has another id, so its signature is not a cosignature, nor the other way round.
+    assert_ne!(witness.log().id(), witness.witness().id());
+    for forged in [
+        witness.cosign(1, "another text\n"),
+        witness.cosign(1 << 63, TEXT),
+        witness.line(&witness.witness(), &[0; 7]),
+    ] {
+        let error = verify(&note(&[log.sign(TEXT), forged]), &keys).unwrap_err();
+        assert!(
+            matches!(error, NoteError::BadSignature { name, .. } if name.as_str() == "witness.example")
+        );
+    }
+}
+
+#[test]
+fn names_and_keys_that_cannot_sign_are_refused() {
+    for name in ["", "a b", "a+b", "a\u{a0}b", "a\tb", "a\nb", "a\0b"] {
+        assert!(KeyName::new(name).is_err(), "{name:?}");
+    }
+    let name = || KeyName::new("log.example").unwrap();
+    assert_eq!(name().to_string(), "log.example");
+    // The neutral element: with it, a signature of zeros verifies over any text.
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    assert_eq!(
+        Verifier::ed25519(name(), &neutral).unwrap_err(),
+        KeyError::Ed25519
+    );
+    assert_eq!(
+        Verifier::cosigner_ed25519(name(), &neutral).unwrap_err(),
+        KeyError::Ed25519
+    );
+    assert_eq!(
+        Verifier::from_spki_der(name(), b"").unwrap_err(),
+        KeyError::NotSpki
+    );
+    assert_eq!(
+        Verifier::from_spki_der(name(), b"-----BEGIN PUBLIC KEY-----").unwrap_err(),
+        KeyError::NotSpki
+    );
+    assert_eq!(
+        Verifier::ecdsa_p256(name(), &[0x30, 0]).unwrap_err(),
+        KeyError::EcdsaP256
+    );
+    // A P-384 key, made with openssl for this test.
+    let p384 = STANDARD
+        .decode("MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEDjkhCMTRDp4JnxTQQqaH0WAs/fDUcvSwpsRM74qinH/14c0K3iBlQ76Z81MACRYmr5inhF5KyLfDuhT+8S+sTt7Qasim2haLm6VWrdxDfsSX5mPM7+rZ1NQQVga6ZcsX")
+        .unwrap();
+    assert_eq!(
+        Verifier::from_spki_der(name(), &p384).unwrap_err(),
+        KeyError::EcdsaP256
+    );
+    let x25519 = hex::decode(["302a300506032b656e032100", &"07".repeat(32)].concat()).unwrap();
+    assert_eq!(
+        Verifier::from_spki_der(name(), &x25519).unwrap_err(),
+        KeyError::Unsupported("1.3.101.110".into())
+    );
+}

@@ -1,0 +1,147 @@
+//! `modelwatch check`: whether the configuration, the store, the logs and the channels are as they should be.
+
+use std::path::{Path, PathBuf};
+
+use tlog::Checkpoint;
+
+use super::output::{Mistake, Outcome, Output};
+use super::setup::{self, Setup};
+use crate::escape;
+use crate::watch;
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Say whether a watch would have seen the signer of a bundle or certificate, and if not, why
+    Watch(WatchArgs),
+    /// Send a test message to a channel, or to all of them
+    Notify(NotifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct WatchArgs {
+    /// The watch's name
+    name: String,
+    /// A Sigstore bundle (`model.sig`), a certificate (PEM or DER), or a public key (PEM)
+    #[arg(long, value_name = "BUNDLE_OR_CERT")]
+    against: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct NotifyArgs {
+    /// The channel's name
+    channel: Option<String>,
+}
+
+pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
+    let setup = Setup::load(config)?;
+    match &args.what {
+        None => everything(&setup).await,
+        Some(What::Watch(args)) => one_watch(&setup, args),
+        Some(What::Notify(args)) => channels(&setup, args.channel.as_deref()).await,
+    }
+}
+
+/// The configuration was valid, or we would not be here.
+async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
+    let mut output = Output::new();
+    let mut outcome = Outcome::Clean;
+    let rules = setup.rules()?;
+    output.line(&format!(
+        "ok    configuration: {} logs, {} watches, {} channels",
+        setup.shards().len(),
+        rules.keys().len(),
+        setup.channel_names().len()
+    ))?;
+    match setup.writer().await {
+        Ok(_) => output.line("ok    store")?,
+        Err(error) => {
+            outcome = Outcome::Unanswered;
+            output.line(&format!("FAIL  store: {}", escape::terminal(&format!("{error:#}"))))?;
+        }
+    }
+    for log in setup.logs()? {
+        let shard = &log.shard;
+        let name = escape::terminal(&shard.name).into_owned();
+        let said = match log.source.checkpoint().await {
+            Err(error) => Err(error.to_string()),
+            Ok(raw) => Checkpoint::open(&raw, &shard.origin, &shard.verifiers)
+                .map_err(|error| error.to_string()),
+        };
+        match said {
+            Ok(checkpoint) => output.line(&format!(
+                "ok    log {name}: its checkpoint of {} entries verifies",
+                checkpoint.size()
+            ))?,
+            Err(why) => {
+                outcome = Outcome::Unanswered;
+                output.line(&format!("FAIL  log {name}: {}", escape::terminal(&why)))?;
+            }
+        }
+    }
+    output.end()?;
+    Ok(outcome)
+}
+
+fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {
+    let rules = setup.rules()?;
+    let Some(watch) = rules.watches().iter().find(|watch| watch.name == args.name) else {
+        return Err(Mistake(format!(
+            "the configuration has no watch named {}: {}",
+            args.name,
+            setup.watch_names()
+        ))
+        .into());
+    };
+    let signer = setup::signer_of(&args.against)?;
+    let explanation = watch::explain(watch, &signer);
+    let mut output = Output::new();
+    output.line(explanation.to_string().trim_end())?;
+    output.end()?;
+    Ok(if explanation.selected() {
+        Outcome::Clean
+    } else {
+        Outcome::No
+    })
+}
+
+async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> {
+    let names = setup.channel_names();
+    if let Some(name) = only
+        && !names.iter().any(|known| known == name)
+    {
+        return Err(Mistake(format!(
+            "the configuration has no channel named {name}: {}",
+            setup::listed(&names)
+        ))
+        .into());
+    }
+    if names.is_empty() {
+        return Err(Mistake("the configuration has no [[channel]]: nobody would be told".to_owned()).into());
+    }
+    let store = setup.writer().await?;
+    let outbox = setup.outbox(store);
+    let mut output = Output::new();
+    let mut outcome = Outcome::Clean;
+    for name in names.iter().filter(|name| only.is_none_or(|only| only == *name)) {
+        match outbox.send_test(name, setup.now()).await {
+            Ok(()) => output.line(&format!("ok    {}", escape::terminal(name)))?,
+            Err(error) => {
+                outcome = Outcome::Unanswered;
+                output.line(&format!(
+                    "FAIL  {}: {}",
+                    escape::terminal(name),
+                    escape::terminal(&error.to_string())
+                ))?;
+            }
+        }
+    }
+    output.end()?;
+    Ok(outcome)
+}

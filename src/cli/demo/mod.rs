@@ -1,0 +1,176 @@
+//! `modelwatch demo`: a recorded log that ships in the program, read by the code that reads real ones.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use futures_util::TryStreamExt as _;
+
+use super::output::{Mistake, Outcome, Output};
+use super::setup::Setup;
+use crate::clock::{Clock as _, SystemClock};
+use crate::escape;
+use crate::expect;
+use crate::finding::{Finding, Verdict};
+use crate::monitor::{Monitor, Progress, Stop};
+use crate::store::{FindingQuery, Store as _};
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Keep the log, the configuration and the database in this new directory, to try commands on
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+/// The bundle of the one release that the fictional owner really made.
+const BUNDLE: &str = "falcon-7b.model.sig";
+
+/// A log of 161 entries, recorded from a real Rekor v2 server: real certificates of a real Fulcio
+/// under fictional names.
+const FILES: [(&str, &[u8]); 5] = [
+    ("log/checkpoint", include_bytes!("log/checkpoint")),
+    (
+        "log/tile/entries/000.p/161",
+        include_bytes!("log/tile/entries/000.p/161"),
+    ),
+    ("key.pub.pem", include_bytes!("key.pub.pem")),
+    ("trusted_root.json", include_bytes!("trusted_root.json")),
+    (BUNDLE, include_bytes!("falcon-7b.model.sig")),
+];
+
+const CONFIG: &str = include_str!("modelwatch.toml");
+
+pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let temporary;
+    let directory = match &args.keep {
+        Some(directory) => {
+            std::fs::create_dir(directory).map_err(|error| {
+                Mistake(format!(
+                    "--keep {}: a new directory cannot be made: {error}",
+                    directory.display()
+                ))
+            })?;
+            directory.as_path()
+        }
+        None => {
+            temporary = tempfile::tempdir().context("a temporary directory cannot be made")?;
+            temporary.path()
+        }
+    };
+    let config = unpack(directory)?;
+    let setup = Setup::load(&config)?;
+    let store = setup.writer().await?;
+    let bundle = std::fs::read(directory.join(BUNDLE)).context(BUNDLE)?;
+    let expectation = expect::from_bundle(&bundle).context(BUNDLE)?;
+    store
+        .register(&expectation, BUNDLE, SystemClock.now())
+        .await?;
+
+    let monitor = Monitor::new(
+        Arc::clone(&store),
+        Arc::new(SystemClock),
+        Progress::default(),
+        Stop::default(),
+    );
+    let began = Instant::now();
+    let outcomes = monitor.pass(&setup.logs()?, &setup.rules()?, false).await?;
+    let took = began.elapsed();
+    if let Some(error) = outcomes.iter().find_map(|outcome| outcome.error.as_ref()) {
+        anyhow::bail!("{}", error.message);
+    }
+    let entries: u64 = outcomes.iter().map(|outcome| outcome.entries).sum();
+    let query = FindingQuery {
+        all: true,
+        limit: None,
+    };
+    let findings: Vec<Finding> = store.findings(&query).try_collect().await?;
+    tell(&findings, entries, took, args.keep.as_deref())?;
+    Ok(Outcome::Clean)
+}
+
+fn unpack(directory: &Path) -> anyhow::Result<PathBuf> {
+    for (name, bytes) in FILES {
+        let path = directory.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+        }
+        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+    }
+    let config = directory.join("modelwatch.toml");
+    std::fs::write(&config, CONFIG).with_context(|| config.display().to_string())?;
+    Ok(config)
+}
+
+fn tell(
+    findings: &[Finding],
+    entries: u64,
+    took: std::time::Duration,
+    kept: Option<&Path>,
+) -> anyhow::Result<()> {
+    let mut output = Output::new();
+    let expected: Vec<_> = of(findings, |v| v == Verdict::Expected);
+    let alarms: Vec<_> = of(findings, |v| v == Verdict::IdentityUnexpected);
+    let forged: Vec<_> = of(findings, |v| v == Verdict::UntrustedChain);
+    output.line(
+        "harbor-ml-example publishes the model falcon. Its release workflow signs it, and every such\n\
+         signature leaves an entry in a public log. The owner watches that identity and has registered\n\
+         the one release that it made.\n",
+    )?;
+    output.line(&format!(
+        "read {entries} entries of a recorded log in {} ms, and proved that they are exactly what the\n\
+         log signed: nothing was hidden, nothing was changed.\n",
+        took.as_millis()
+    ))?;
+    output.line("EXPECTED: the owner's own release, known by its bundle")?;
+    list(&expected, &mut output)?;
+    output.line("\nALARM: signed under the owner's identity, and the owner knows nothing of it")?;
+    list(&alarms, &mut output)?;
+    output.line(
+        "\n    Entry 158 is a poisoned model under the very name and tag of the real release: its signature\n    \
+         verifies, and no user could tell. Only the log knows, and now the owner does.",
+    )?;
+    output.line("\nNOISE: the same name in certificates that no trusted authority issued; anyone can write those")?;
+    list(&forged, &mut output)?;
+    output.line("\nWhat next")?;
+    if let Some(directory) = kept {
+        let config = directory.join("modelwatch.toml");
+        output.line(&format!(
+            "    modelwatch --config {0} findings list\n    \
+             modelwatch --config {0} findings show 'ID of a finding'",
+            escape::terminal(&config.display().to_string())
+        ))?;
+    } else {
+        output.line("    modelwatch demo --keep DIR           keeps all this to look around in")?;
+    }
+    output.line(
+        "    modelwatch watch suggest model.sig   writes the watch for the signer of your own model\n    \
+         README.md                            leads from there to the first real watch in five minutes",
+    )?;
+    output.end()
+}
+
+fn of(findings: &[Finding], wanted: impl Fn(Verdict) -> bool) -> Vec<&Finding> {
+    findings.iter().filter(|f| wanted(f.verdict)).collect()
+}
+
+fn list(findings: &[&Finding], output: &mut Output) -> anyhow::Result<()> {
+    for finding in findings {
+        let who = finding.san.first().map_or("", |san| san.value.as_str());
+        // The fixed part of the name says nothing in a list of one repository.
+        let short = who.rsplit_once("/workflows/").map_or(who, |(_, end)| end);
+        let odd = finding
+            .summary
+            .split_once("; ")
+            .map_or(String::new(), |(_, odd)| format!("  ({odd})"));
+        output.line(&format!(
+            "    entry {:>3}  {:<8}  {}{}",
+            finding.index.unwrap_or_default(),
+            finding.severity.as_str(),
+            escape::terminal(short),
+            escape::terminal(&odd),
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! `modelwatch findings`: list, show, acknowledge.
+
+use std::path::Path;
+
+use futures_util::TryStreamExt as _;
+use serde_json::json;
+
+use super::output::{Mistake, Outcome, Output, cell, time};
+use super::setup;
+use crate::clock::{Clock as _, SystemClock};
+use crate::escape;
+use crate::finding::{Finding, FindingId};
+use crate::store::{AckOutcome, FindingQuery, FindingRecord, Store};
+
+/// What to do with findings.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List findings, by log, index and watch
+    List(ListArgs),
+    /// Show one finding with its evidence and history
+    Show(ShowArgs),
+    /// Acknowledge findings: they stay on record, but no longer make the exit code 1
+    Ack(AckArgs),
+}
+
+/// Arguments of `findings list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// One JSON object per line
+    #[arg(long)]
+    json: bool,
+    /// Resolved findings too
+    #[arg(long)]
+    all: bool,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+/// Arguments of `findings show`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowArgs {
+    /// The finding's id, or at least its first 4 digits
+    id: String,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `findings ack`.
+#[derive(Debug, clap::Args)]
+pub(super) struct AckArgs {
+    /// Ids of findings, or at least their first 4 digits each
+    #[arg(required_unless_present = "all", value_name = "ID")]
+    ids: Vec<String>,
+    /// Every finding that is open now
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    /// Why this is accepted; kept with the finding
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outcome> {
+    match command {
+        Command::List(args) => list(args, config).await,
+        Command::Show(args) => show(args, config).await,
+        Command::Ack(args) => ack(args, config).await,
+    }
+}
+
+async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
+    let store = setup::reader(config).await?;
+    let query = FindingQuery {
+        all: args.all,
+        limit: args.limit,
+    };
+    let mut output = Output::new();
+    let mut findings = store.findings(&query);
+    let mut listed = 0_u64;
+    while let Some(finding) = findings.try_next().await? {
+        if args.json {
+            output.json(&finding)?;
+        } else {
+            if listed == 0 {
+                output.line(&heading())?;
+            }
+            output.line(&row(&finding))?;
+        }
+        listed += 1;
+    }
+    if listed == 0 && !args.json {
+        output.line(if args.all {
+            "no findings"
+        } else {
+            "no findings (resolved ones are shown with --all)"
+        })?;
+    }
+    output.end()?;
+    Ok(Outcome::Clean)
+}
+
+fn heading() -> String {
+    format!(
+        "{:<8}  {:<8}  {:<8}  {:<19}  {:<18}  {:<12}  {:>9}  WHO",
+        "ID", "SEVERITY", "STATE", "VERDICT", "WATCH", "LOG", "INDEX"
+    )
+}
+
+fn row(finding: &Finding) -> String {
+    let id = finding.id.to_string();
+    let who = finding
+        .san
+        .first()
+        .map_or(finding.summary.as_str(), |san| san.value.as_str());
+    format!(
+        "{}  {:<8}  {:<8}  {:<19}  {}  {}  {:>9}  {}",
+        &id[..8],
+        finding.severity.as_str(),
+        finding.state.as_str(),
+        finding.verdict.as_str(),
+        cell(finding.watch.as_deref().unwrap_or("-"), 18),
+        cell(finding.log.as_deref().unwrap_or("-"), 12),
+        finding.index.map_or("-".to_owned(), |index| index.to_string()),
+        escape::terminal(who),
+    )
+}
+
+async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {
+    let store = setup::reader(config).await?;
+    let record = find(&*store, &args.id).await?;
+    let mut output = Output::new();
+    if args.json {
+        output.json(&as_json(&record))?;
+    } else {
+        for (name, value) in facts(&record.finding) {
+            output.line(&format!("{name:<14}{}", escape::terminal(&value)))?;
+        }
+        for row in &record.history {
+            output.line(&format!(
+                "{:<14}{}  {}, {}, {}  {}",
+                "history",
+                time(row.at),
+                row.state,
+                row.verdict,
+                row.severity.as_str(),
+                escape::terminal(&row.reason)
+            ))?;
+        }
+        for (channel, alert, delivered) in &record.told {
+            let when = delivered.map_or("not delivered yet".to_owned(), time);
+            output.line(&format!("{:<14}{} ({alert}): {when}", "told on", escape::terminal(channel)))?;
+        }
+        for note in &record.evidence.notes {
+            output.line("signed note of the log:")?;
+            for line in String::from_utf8_lossy(note).lines() {
+                output.line(&format!("    {}", escape::terminal(line)))?;
+            }
+        }
+        if record.evidence.certificate.is_some() {
+            output.line("(--json holds the certificate)")?;
+        }
+    }
+    output.end()?;
+    Ok(Outcome::Clean)
+}
+
+fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("id", finding.id.to_string()),
+        ("summary", finding.summary.clone()),
+        ("verdict", finding.verdict.to_string()),
+        ("severity", finding.severity.as_str().to_owned()),
+        ("state", finding.state.to_string()),
+    ];
+    let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
+    add("watch", finding.watch.clone());
+    add("in shape", finding.in_shape.map(yes_no));
+    add("log", finding.log.clone());
+    add("origin", finding.origin.clone());
+    add("index", finding.index.map(|index| index.to_string()));
+    add("leaf hash", finding.leaf_hash.clone());
+    add("proven", finding.proven.map(yes_no));
+    add("kind", finding.kind.clone());
+    add("digest", finding.digest.clone());
+    for san in &finding.san {
+        add("name", Some(format!("{} ({})", san.value, san.kind.as_str())));
+    }
+    add("issuer", finding.issuer.clone());
+    for (name, value) in &finding.extensions {
+        add("extension", Some(format!("{name} = {value}")));
+    }
+    add("certificate", finding.certificate_sha256.clone());
+    add("key", finding.key_sha256.clone());
+    add("chain", finding.chain.map(|chain| chain.as_str().to_owned()));
+    add("not before", finding.not_before.map(time));
+    add("first seen", Some(time(finding.first_seen)));
+    add("fault", finding.fault.clone());
+    facts
+}
+
+fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+fn as_json(record: &FindingRecord) -> serde_json::Value {
+    use base64::Engine as _;
+    let encode = |bytes: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
+    json!({
+        "finding": record.finding,
+        "history": record.history,
+        "alerts": record.told.iter().map(|(channel, alert, delivered)| json!({
+            "channel": channel, "id": alert, "delivered": delivered,
+        })).collect::<Vec<_>>(),
+        "evidence": {
+            "certificate": record.evidence.certificate.as_ref().map(encode),
+            "leaf": record.evidence.leaf.as_ref().map(encode),
+            "notes": record.evidence.notes.iter()
+                .map(|note| String::from_utf8_lossy(note).into_owned())
+                .collect::<Vec<_>>(),
+        },
+    })
+}
+
+async fn find(store: &dyn Store, id: &str) -> anyhow::Result<FindingRecord> {
+    if id.len() < 4 || id.len() > 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(Mistake(format!(
+            "`{id}` is not the id of a finding: 32 hexadecimal digits, or at least the first 4 of them"
+        ))
+        .into());
+    }
+    match store.finding(&id.to_ascii_lowercase()).await? {
+        Some(record) => Ok(record),
+        None => Err(Mistake(format!("there is no finding with the id {id}")).into()),
+    }
+}
+
+async fn ack(args: &AckArgs, config: &Path) -> anyhow::Result<Outcome> {
+    if args.reason.trim().is_empty() {
+        return Err(Mistake("--reason is empty: say why this is accepted".to_owned()).into());
+    }
+    let store = setup::writer(config).await?;
+    let mut ids: Vec<FindingId> = Vec::new();
+    for id in &args.ids {
+        ids.push(find(&*store, id).await?.finding.id);
+    }
+    let now = SystemClock.now();
+    let outcomes = store.acknowledge(&ids, &args.reason, now).await?;
+    let mut output = Output::new();
+    let mut refused = false;
+    let mut acked = 0;
+    for (id, outcome) in outcomes {
+        match outcome {
+            AckOutcome::Acked => acked += 1,
+            AckOutcome::AlreadyClosed => output.line(&format!("{id} was closed before"))?,
+            AckOutcome::Unknown => output.line(&format!("{id} is unknown"))?,
+            AckOutcome::Health => {
+                refused = true;
+                output.line(&format!(
+                    "{id} is about the health of the watch: it resolves itself when the cause is gone"
+                ))?;
+            }
+        }
+    }
+    output.line(&format!("{acked} acknowledged"))?;
+    output.end()?;
+    Ok(if refused { Outcome::Wrong } else { Outcome::Clean })
+}

@@ -1,0 +1,105 @@
+//! What the program says of its own work, on stderr.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::ProgressBar;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How the program speaks of its own work.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// Say more of what is done (-vv: even more); $MODELWATCH_LOG takes a filter such as
+    /// `modelwatch::source=debug`
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    /// Form of the log lines on stderr
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    log_format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Standard error, shared by log lines and a progress bar that must not tear each other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Screen(Arc<Mutex<Option<ProgressBar>>>);
+
+impl Screen {
+    /// Log lines are written above this bar from now on; `None`: there is no bar.
+    pub(super) fn show(&self, bar: Option<ProgressBar>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+    }
+}
+
+/// One log line on its way.
+pub(super) struct Line {
+    screen: Screen,
+    bytes: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Screen {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line {
+            screen: self.clone(),
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let bar = self
+            .screen
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        // A log line that cannot be written has nobody to tell it to.
+        let write = || drop(io::stderr().write_all(&self.bytes));
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// Starts logging.
+pub(super) fn start(args: &Args) -> Screen {
+    let level = match args.verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("MODELWATCH_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,modelwatch={level}")));
+    let screen = Screen::default();
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(screen.clone())
+        .with_target(false);
+    match args.log_format {
+        Format::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
+        Format::Json => lines.json().init(),
+    }
+    screen
+}

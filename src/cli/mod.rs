@@ -1,0 +1,128 @@
+//! The command line: one file per command, each `Args` and `run`, wired to the rooms here only.
+
+mod check;
+mod demo;
+mod expect;
+mod findings;
+mod generate;
+mod logging;
+mod monitor;
+mod output;
+mod rescan;
+mod setup;
+mod status;
+mod systemd;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Outcome;
+
+/// Watches Sigstore's transparency logs for signings by your identities.
+///
+/// Whoever steals a signing identity can publish a poisoned model whose signature verifies; the only
+/// trace is an entry in a public log. modelwatch reads every entry, proves that the log showed it
+/// everything, and alerts on each signing under your identities that you did not register.
+///
+/// Start with `modelwatch demo`.
+#[derive(Debug, Parser)]
+#[command(name = "modelwatch", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MODELWATCH_CONFIG",
+        default_value = "modelwatch.toml"
+    )]
+    config: PathBuf,
+
+    #[command(flatten)]
+    logging: logging::Args,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show on a small recorded log what this program does: no network, no configuration
+    Demo(demo::Args),
+    /// Follow the logs: as a daemon on the schedule, or --once
+    Monitor(monitor::Args),
+    /// Say how far each log was read and proven, and whether alerts wait
+    Status(status::Args),
+    /// List, show and acknowledge findings
+    #[command(subcommand)]
+    Findings(findings::Command),
+    /// Register signings as your own, from their bundles
+    #[command(subcommand)]
+    Expect(expect::Command),
+    /// Match entries that were already read against watches that came later
+    Rescan(rescan::Args),
+    /// Check the configuration, the store and every log; one watch; or the channels
+    Check(check::Args),
+    /// Write watches
+    #[command(subcommand)]
+    Watch(watch::Command),
+    /// Print shell completions
+    Completions(generate::CompletionsArgs),
+    /// Write the man pages into a directory
+    Man(generate::ManArgs),
+}
+
+/// Parses the command line, runs the command, answers its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = logging::start(&cli.logging);
+    // Commands that need no runtime do not pay for one.
+    let ended = match cli.command {
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
+        Command::Watch(command) => watch::run(&command),
+        command => match runtime() {
+            Ok(runtime) => {
+                let ended = runtime.block_on(run(command, &cli.config, &screen));
+                // A delivery that hangs must not keep the program from ending.
+                runtime.shutdown_background();
+                ended
+            }
+            Err(error) => Err(error),
+        },
+    };
+    match ended {
+        Ok(outcome) => outcome.into(),
+        Err(error) => output::fail(&error).into(),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    use anyhow::Context as _;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no threads or timers")
+}
+
+async fn run(
+    command: Command,
+    config: &Path,
+    screen: &logging::Screen,
+) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Monitor(args) => monitor::run(&args, config, screen).await,
+        Command::Status(args) => status::run(&args, config).await,
+        Command::Findings(command) => findings::run(&command, config).await,
+        Command::Expect(command) => expect::run(&command, config).await,
+        Command::Rescan(args) => rescan::run(&args, config).await,
+        Command::Check(args) => check::run(&args, config).await,
+        Command::Watch(_) | Command::Completions(_) | Command::Man(_) => {
+            unreachable!("these ran without a runtime")
+        }
+    }
+}

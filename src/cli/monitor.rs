@@ -1,0 +1,326 @@
+//! `modelwatch monitor`: passes over the logs, once or on the schedule, and the alerts they give.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::Notify;
+
+use super::logging::Screen;
+use super::output::{Mistake, Outcome};
+use super::setup::Setup;
+use super::systemd;
+use crate::clock::{Clock as _, SystemClock};
+use crate::escape;
+use crate::finding::Severity;
+use crate::monitor::{Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop};
+use crate::notify::{Heartbeat, Outbox};
+use crate::store::{Counts, Store, StoreError};
+
+/// How long `--once` and the end of the daemon wait for channels; what is left stays queued.
+const DELIVERY_TIME: Duration = Duration::from_secs(30);
+
+/// How often the daemon looks for alerts that are due again.
+const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
+
+/// Arguments of `monitor`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// One pass over every log up to its newest checkpoint, then exit: 0 clean, 1 an open security
+    /// finding, 3 part of the question could not be answered
+    #[arg(long)]
+    once: bool,
+    /// Allow logs without a stored position to start at their end
+    #[arg(long)]
+    bootstrap: bool,
+    /// Only this log; may be repeated
+    #[arg(long, value_name = "NAME")]
+    log: Vec<String>,
+}
+
+pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
+    let setup = Setup::load(config)?;
+    let mut logs = setup.logs()?;
+    let every_log = args.log.is_empty();
+    if !every_log {
+        for name in &args.log {
+            if !logs.iter().any(|log| log.shard.name == *name) {
+                return Err(Mistake(format!(
+                    "the configuration has no log named {name}: {}",
+                    setup.log_names()
+                ))
+                .into());
+            }
+        }
+        logs.retain(|log| args.log.contains(&log.shard.name));
+    }
+    let rules = setup.rules()?;
+    let _lock = setup.lock()?;
+    let store = setup.writer().await?;
+    let stop = Stop::default();
+    stop_on_signals(stop.clone());
+    let progress = Progress::default();
+    let watch = Watching {
+        monitor: Monitor::new(
+            Arc::clone(&store),
+            Arc::new(SystemClock),
+            progress.clone(),
+            stop.clone(),
+        ),
+        outbox: setup.outbox(Arc::clone(&store)),
+        heartbeat: setup.heartbeat(Arc::clone(&store)),
+        store,
+        logs,
+        every_log,
+        rules,
+        fail_on: setup.fail_on(),
+        stop,
+        progress,
+    };
+    if args.once {
+        watch.once(args.bootstrap, screen).await
+    } else {
+        watch.daemon(args.bootstrap, setup.schedule()).await
+    }
+}
+
+/// Asks for an end at the first signal; ends at once at the second.
+pub(super) fn stop_on_signals(stop: Stop) {
+    tokio::spawn(async move {
+        if !signal().await {
+            return;
+        }
+        tracing::warn!("ending after what is being done; a second signal ends at once");
+        stop.request();
+        if signal().await {
+            // 128 + SIGINT, as a shell reports it. What was committed is safe, the rest is repeated.
+            std::process::exit(130);
+        }
+    });
+}
+
+/// Waits for SIGINT or SIGTERM; `false` if signals cannot be received.
+async fn signal() -> bool {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
+            return false;
+        };
+        tokio::select! {
+            received = interrupt.recv() => received.is_some(),
+            received = terminate.recv() => received.is_some(),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        tokio::signal::ctrl_c().await.is_ok()
+    }
+}
+
+/// Everything that a running monitor consists of.
+struct Watching {
+    monitor: Monitor,
+    outbox: Outbox,
+    heartbeat: Option<Heartbeat>,
+    store: Arc<dyn Store>,
+    logs: Vec<Log>,
+    every_log: bool,
+    rules: Arc<Rules>,
+    fail_on: Severity,
+    stop: Stop,
+    progress: Progress,
+}
+
+impl Watching {
+    async fn once(&self, bootstrap: bool, screen: &Screen) -> anyhow::Result<Outcome> {
+        let bar = tokio::spawn(show_progress(self.progress.clone(), screen.clone()));
+        let passed = self.pass(bootstrap).await;
+        bar.abort();
+        screen.show(None);
+        let outcomes = match passed {
+            Ok(outcomes) => outcomes,
+            Err(error @ MonitorError::NeedsBootstrap(_)) => {
+                return Err(Mistake(error.to_string()).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.outbox.drain(SystemClock.now(), DELIVERY_TIME).await?;
+        let clean = outcomes.iter().all(|outcome| outcome.proven);
+        self.beat(clean).await?;
+        let (counts, due) = self.counts().await?;
+        let mut stderr = std::io::stderr().lock();
+        if due > 0 {
+            writeln!(stderr, "{due} alerts are due and could not be delivered: `modelwatch status` says why")?;
+        }
+        if counts.security + counts.health > 0 {
+            writeln!(
+                stderr,
+                "open findings: {} security (of at least {}), {} health: `modelwatch findings list`",
+                counts.security,
+                self.fail_on.as_str(),
+                counts.health
+            )?;
+        }
+        writeln!(
+            stderr,
+            "RESULT={{\"security\":{},\"health\":{}}}",
+            counts.security, counts.health
+        )?;
+        Ok(if counts.security > 0 {
+            Outcome::No
+        } else if clean && counts.health == 0 && due == 0 {
+            Outcome::Clean
+        } else {
+            Outcome::Unanswered
+        })
+    }
+
+    async fn daemon(
+        self,
+        bootstrap: bool,
+        schedule: crate::monitor::Schedule,
+    ) -> anyhow::Result<Outcome> {
+        systemd::ready();
+        let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
+        let this = Arc::new(self);
+        let clean = Arc::new(AtomicBool::new(false));
+        let wake = Arc::new(Notify::new());
+        let delivery = tokio::spawn(Arc::clone(&this).deliver(Arc::clone(&clean), Arc::clone(&wake)));
+        while !this.stop.requested() {
+            match this.pass(bootstrap).await {
+                Ok(outcomes) => {
+                    clean.store(outcomes.iter().all(|o| o.proven), Ordering::Release);
+                    this.report(&outcomes).await;
+                }
+                Err(error @ MonitorError::NeedsBootstrap(_)) => {
+                    return Err(Mistake(error.to_string()).into());
+                }
+                Err(MonitorError::Store(error)) => {
+                    // A full disk may be emptied; a position that somebody else moves will not
+                    // come back.
+                    clean.store(false, Ordering::Release);
+                    systemd::status("the store cannot be used");
+                    tracing::error!("the store cannot be used, nothing is recorded: {error}");
+                    if matches!(error, StoreError::Moved { .. } | StoreError::Corrupt { .. }) {
+                        return Err(error.into());
+                    }
+                }
+            }
+            wake.notify_one();
+            let now = SystemClock.now();
+            let Some(next) = schedule.next(now) else { break };
+            let pause = Duration::try_from(next.duration_since(now)).unwrap_or_default();
+            tokio::select! {
+                () = this.stop.wait() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        systemd::stopping();
+        watchdog.abort();
+        delivery.abort();
+        // The task may have been aborted in the middle of a delivery: it is repeated under its id.
+        let _ = delivery.await;
+        this.outbox.drain(SystemClock.now(), DELIVERY_TIME).await?;
+        Ok(Outcome::Clean)
+    }
+
+    /// Rescans that were asked for, then one pass.
+    async fn pass(&self, bootstrap: bool) -> Result<Vec<LogOutcome>, MonitorError> {
+        for watch in self.store.take_rescans().await? {
+            for log in &self.logs {
+                match self.monitor.rescan(log, &self.rules, watch.as_deref()).await {
+                    Ok(_) => {}
+                    Err(RescanError::Store(error)) => return Err(error.into()),
+                    // The gap stays, is a finding, and says what to do.
+                    Err(error) => tracing::warn!("rescan: {}", escape::terminal(&error.to_string())),
+                }
+            }
+        }
+        self.monitor.pass(&self.logs, &self.rules, bootstrap).await
+    }
+
+    /// Delivers what is due until it is aborted: its own task, so that a dead mail server never
+    /// holds up a log.
+    async fn deliver(self: Arc<Self>, clean: Arc<AtomicBool>, wake: Arc<Notify>) {
+        loop {
+            tokio::select! {
+                () = wake.notified() => {}
+                () = tokio::time::sleep(DELIVERY_PAUSE) => {}
+            }
+            let delivered = self.outbox.drain(SystemClock.now(), DELIVERY_TIME).await;
+            let beaten = match delivered {
+                Ok(()) => self.beat(clean.load(Ordering::Acquire)).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = beaten {
+                tracing::error!("alerts: {}", escape::terminal(&format!("{error:#}")));
+            }
+        }
+    }
+
+    /// The dead man's switch: only a pass over every log that was clean in every way counts.
+    async fn beat(&self, clean: bool) -> anyhow::Result<()> {
+        let Some(heartbeat) = &self.heartbeat else {
+            return Ok(());
+        };
+        if !(clean && self.every_log) {
+            return Ok(());
+        }
+        let (counts, due) = self.counts().await?;
+        if counts.health == 0 && due == 0 {
+            heartbeat.beat_if_due(SystemClock.now()).await?;
+        }
+        Ok(())
+    }
+
+    async fn counts(&self) -> Result<(Counts, u64), StoreError> {
+        let due = self.store.toll(SystemClock.now()).await?;
+        Ok((
+            self.store.counts(self.fail_on).await?,
+            due.values().map(|toll| toll.due).sum(),
+        ))
+    }
+
+    async fn report(&self, outcomes: &[LogOutcome]) {
+        let proven = outcomes.iter().filter(|outcome| outcome.proven).count();
+        let open = match self.counts().await {
+            Ok((counts, _)) => format!(
+                "{} security and {} health findings open",
+                counts.security, counts.health
+            ),
+            Err(error) => error.to_string(),
+        };
+        systemd::status(&format!("{proven} of {} logs proven; {open}", outcomes.len()));
+        tracing::info!("{proven} of {} logs proven; {open}", outcomes.len());
+    }
+}
+
+/// Shows a bar on a terminal while a pass has work.
+async fn show_progress(progress: Progress, screen: Screen) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template(
+        "{bar:30} {human_pos}/{human_len} entries  {per_sec}  {eta} left",
+    )
+    .expect("the template is fixed and well-formed");
+    bar.set_style(style);
+    screen.show(Some(bar.clone()));
+    let mut tick = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        tick.tick().await;
+        let (read, goal) = progress.entries();
+        if goal > 0 {
+            bar.set_length(goal);
+            bar.set_position(read);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What commands say, and what they mean by their exit codes.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::escape;
+
+/// What a command answers; the contract's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Yes, clean, done.
+    Clean,
+    /// No: a security finding is open, or the answer to the question is no.
+    No,
+    /// The command or its configuration is wrong.
+    Wrong,
+    /// The question could not be answered, or the watch is not healthy.
+    Unanswered,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Clean => 0,
+            Outcome::No => 1,
+            Outcome::Wrong => 2,
+            Outcome::Unanswered => 3,
+        })
+    }
+}
+
+/// The operator's mistake: exit 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Mistake(pub(super) String);
+
+/// Says why a command could not do it, and finds the exit code by whose fault it was.
+pub(super) fn fail(error: &anyhow::Error) -> Outcome {
+    if is_broken_pipe(error) {
+        // Whoever read the output has seen enough.
+        return Outcome::Clean;
+    }
+    if let Some(problems) = error.downcast_ref::<ConfigError>() {
+        // One line for each problem, already escaped.
+        let _ = write!(io::stderr(), "{problems}");
+        return Outcome::Wrong;
+    }
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        // Many errors repeat their cause in their own message.
+        if said.ends_with(&cause) {
+            continue;
+        }
+        if !said.is_empty() {
+            said.push_str(": ");
+        }
+        said.push_str(&cause);
+    }
+    let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&said));
+    if error.is::<Mistake>() {
+        Outcome::Wrong
+    } else {
+        Outcome::Unanswered
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Standard output, buffered; what was written is flushed by [`Output::end`].
+pub(super) struct Output(io::BufWriter<io::Stdout>);
+
+impl Output {
+    pub(super) fn new() -> Self {
+        Self(io::BufWriter::new(io::stdout()))
+    }
+
+    /// One JSON value on one line.
+    pub(super) fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.0, value).map_err(io::Error::from)?;
+        self.0.write_all(b"\n")?;
+        Ok(())
+    }
+
+    /// A line of text; whatever comes from a log must have been escaped.
+    pub(super) fn line(&mut self, line: &str) -> anyhow::Result<()> {
+        writeln!(self.0, "{line}")?;
+        Ok(())
+    }
+
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        self.0.flush()?;
+        Ok(())
+    }
+}
+
+/// A time to the second, for people.
+pub(super) fn time(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A text of a log in a column of this width: escaped, cut, padded.
+pub(super) fn cell(text: &str, width: usize) -> String {
+    let shown = escape::terminal(&escape::truncate(text, width)).into_owned();
+    format!("{shown:<width$}")
+}

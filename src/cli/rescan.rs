@@ -1,0 +1,73 @@
+//! `modelwatch rescan`: matches entries that were already read against watches that came later.
+
+use std::path::Path;
+
+use super::output::{Mistake, Outcome, Output};
+use super::setup::Setup;
+use crate::clock::{Clock as _, SystemClock};
+use crate::escape;
+use crate::monitor::{Monitor, Progress, RescanError, Stop};
+use crate::store::{Store as _, StoreError};
+
+/// Arguments of `rescan`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only this watch
+    #[arg(long, value_name = "NAME")]
+    watch: Option<String>,
+}
+
+pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
+    let setup = Setup::load(config)?;
+    let rules = setup.rules()?;
+    if let Some(name) = &args.watch
+        && !rules.keys().iter().any(|key| key.name == *name)
+    {
+        return Err(Mistake(format!(
+            "the configuration has no watch named {name}: {}",
+            setup.watch_names()
+        ))
+        .into());
+    }
+    let mut output = Output::new();
+    let _lock = match setup.lock() {
+        Ok(lock) => lock,
+        Err(StoreError::Locked { .. }) => {
+            // The daemon owns the positions: it is asked, and does it before its next pass.
+            let store = setup.writer().await?;
+            store
+                .request_rescan(args.watch.as_deref(), SystemClock.now())
+                .await?;
+            output.line("a monitor is running on this store: it will rescan with its next pass")?;
+            output.end()?;
+            return Ok(Outcome::Clean);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let store = setup.writer().await?;
+    let stop = Stop::default();
+    super::monitor::stop_on_signals(stop.clone());
+    let monitor = Monitor::new(
+        store,
+        std::sync::Arc::new(SystemClock),
+        Progress::default(),
+        stop,
+    );
+    let mut outcome = Outcome::Clean;
+    for log in setup.logs()? {
+        match monitor.rescan(&log, &rules, args.watch.as_deref()).await {
+            Ok((0, _)) => {}
+            Ok((entries, found)) => output.line(&format!(
+                "{}: {entries} entries matched again, {found} new findings",
+                escape::terminal(&log.shard.name)
+            ))?,
+            Err(error @ RescanError::Log { .. }) => {
+                outcome = Outcome::Unanswered;
+                eprintln!("error: {}", escape::terminal(&error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    output.end()?;
+    Ok(outcome)
+}

@@ -1,0 +1,231 @@
+//! `modelwatch status`: how far each log was read and proven, and whether alerts wait.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::output::{Outcome, Output, cell, time};
+use super::setup::{self, Setup};
+use crate::clock::{Clock as _, SystemClock};
+use crate::escape;
+use crate::store::{LogState, PassError, Store as _};
+
+/// The version of the machine-readable forms that scripts rely on.
+const CONTRACT: u32 = 1;
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// Exit 3 if the last pass that proved everything is older than this, for any log
+    #[arg(long, value_name = "DURATION", value_parser = setup::duration)]
+    max_age: Option<std::time::Duration>,
+}
+
+#[derive(Debug, Serialize)]
+struct Status {
+    contract: u32,
+    logs: Vec<LogStatus>,
+    watches: Vec<WatchStatus>,
+    alerts: AlertStatus,
+    findings: FindingStatus,
+}
+
+#[derive(Debug, Serialize)]
+struct LogStatus {
+    name: String,
+    origin: String,
+    #[serde(rename = "type")]
+    protocol: &'static str,
+    mode: &'static str,
+    seen: Option<u64>,
+    proven: Option<u64>,
+    head: Option<u64>,
+    first: Option<u64>,
+    frozen: bool,
+    last_success: Option<Timestamp>,
+    error: Option<PassError>,
+}
+
+#[derive(Debug, Serialize)]
+struct WatchStatus {
+    name: String,
+    logs: Vec<WatchOnLog>,
+}
+
+#[derive(Debug, Serialize)]
+struct WatchOnLog {
+    log: String,
+    origin: String,
+    /// From here on everything up to `seen` was matched.
+    from: u64,
+    /// What was read and never matched: `[first, end)`.
+    gaps: Vec<(u64, u64)>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct AlertStatus {
+    pending: u64,
+    failed: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingStatus {
+    security: u64,
+    health: u64,
+}
+
+pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
+    let setup = Setup::load(config)?;
+    let store = setup.reader().await?;
+    let now = SystemClock.now();
+    let mut known: HashMap<String, LogState> = store
+        .logs()
+        .await?
+        .into_iter()
+        .map(|state| (state.origin.clone(), state))
+        .collect();
+    let logs: Vec<LogStatus> = setup
+        .shards()
+        .iter()
+        .map(|shard| log_status(shard, known.remove(shard.origin.as_str())))
+        .collect();
+    let mut alerts = AlertStatus::default();
+    for (channel, toll) in store.toll(now).await? {
+        alerts.pending += toll.pending;
+        alerts.failed += toll.failed;
+        alerts
+            .errors
+            .extend(toll.last_error.map(|error| format!("{channel}: {error}")));
+    }
+    let counts = store.counts(setup.fail_on()).await?;
+    let status = Status {
+        contract: CONTRACT,
+        watches: watches(&setup, &*store).await?,
+        logs,
+        alerts,
+        findings: FindingStatus {
+            security: counts.security,
+            health: counts.health,
+        },
+    };
+    let mut output = Output::new();
+    if args.json {
+        output.json(&status)?;
+    } else {
+        print(&status, &mut output)?;
+    }
+    let stale = args.max_age.is_some_and(|max_age| {
+        let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+        status.logs.iter().any(|log| {
+            log.last_success
+                .is_none_or(|last| now.duration_since(last) > max_age)
+        })
+    });
+    if stale && !args.json {
+        output.line("a log was not proven for longer than --max-age allows")?;
+    }
+    output.end()?;
+    Ok(if stale { Outcome::Unanswered } else { Outcome::Clean })
+}
+
+fn log_status(shard: &crate::shard::Shard, state: Option<LogState>) -> LogStatus {
+    let follower = state.as_ref().and_then(|state| state.follower.as_ref());
+    LogStatus {
+        name: shard.name.clone(),
+        origin: shard.origin.as_str().to_owned(),
+        protocol: shard.protocol.as_str(),
+        mode: "tail",
+        seen: follower.map(|f| f.seen.size()),
+        proven: follower.map(|f| f.proven.size()),
+        head: follower.map(|f| f.head.as_ref().map_or(f.proven.size(), |head| head.size)),
+        first: follower.and(state.as_ref()).map(|state| state.first),
+        frozen: state.as_ref().is_some_and(|state| state.frozen.is_some()),
+        last_success: state.as_ref().and_then(|state| state.last_success),
+        error: state.and_then(|state| state.error),
+    }
+}
+
+async fn watches(setup: &Setup, store: &dyn crate::store::Store) -> anyhow::Result<Vec<WatchStatus>> {
+    let keys = setup.watch_keys();
+    let mut by_name: HashMap<String, Vec<WatchOnLog>> = HashMap::new();
+    for covered in store.coverage(&keys).await? {
+        by_name
+            .entry(covered.watch.name)
+            .or_default()
+            .push(WatchOnLog {
+                log: covered.log,
+                origin: covered.origin,
+                from: covered.from,
+                gaps: covered.gaps.iter().map(|gap| (gap.start, gap.end)).collect(),
+            });
+    }
+    Ok(keys
+        .into_iter()
+        .map(|key| WatchStatus {
+            logs: by_name.remove(&key.name).unwrap_or_default(),
+            name: key.name,
+        })
+        .collect())
+}
+
+/// Watches that are listed one by one; beyond, only those with gaps are.
+const LISTED_WATCHES: usize = 20;
+
+fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
+    output.line(&format!(
+        "{:<20}  {:>12}  {:>12}  {:>12}  LAST PROVEN",
+        "LOG", "PROVEN", "SEEN", "HEAD"
+    ))?;
+    let number = |n: Option<u64>| n.map_or("-".to_owned(), |n| n.to_string());
+    for log in &status.logs {
+        output.line(&format!(
+            "{}  {:>12}  {:>12}  {:>12}  {}{}",
+            cell(&log.name, 20),
+            number(log.proven),
+            number(log.seen),
+            number(log.head),
+            log.last_success.map_or("never".to_owned(), time),
+            if log.frozen { "  (ended by its operator)" } else { "" },
+        ))?;
+        if let Some(error) = &log.error {
+            output.line(&format!(
+                "    {}: {}",
+                error.kind,
+                escape::terminal(&error.message)
+            ))?;
+        }
+    }
+    output.line("")?;
+    for watch in &status.watches {
+        let gaps: Vec<String> = watch
+            .logs
+            .iter()
+            .flat_map(|on| on.gaps.iter().map(move |(from, to)| format!("{} {from}..{to}", on.log)))
+            .collect();
+        if gaps.is_empty() && status.watches.len() > LISTED_WATCHES {
+            continue;
+        }
+        let said = if gaps.is_empty() {
+            "covers everything that was read".to_owned()
+        } else {
+            format!("never matched against {}: run `modelwatch rescan`", gaps.join(", "))
+        };
+        output.line(&format!("watch {}  {}", cell(&watch.name, 24), escape::terminal(&said)))?;
+    }
+    output.line("")?;
+    output.line(&format!(
+        "open findings: {} security, {} health; alerts: {} pending, {} given up",
+        status.findings.security, status.findings.health, status.alerts.pending, status.alerts.failed
+    ))?;
+    for error in &status.alerts.errors {
+        output.line(&format!("    {}", escape::terminal(error)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! What systemd is told: ready, alive, what is being done, stopping. Elsewhere nothing is told.
+
+use std::time::Duration;
+
+use crate::monitor::Progress;
+
+/// A pass that shows no sign of life for this long hangs: the watchdog is no longer fed, and
+/// systemd starts the program anew. Longer than any single resource may take with its retries.
+#[cfg(target_os = "linux")]
+const LIFELESS: Duration = Duration::from_mins(10);
+
+/// Says that the daemon is ready.
+pub(super) fn ready() {
+    #[cfg(target_os = "linux")]
+    tell(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Says that the daemon ends.
+pub(super) fn stopping() {
+    #[cfg(target_os = "linux")]
+    tell(&[sd_notify::NotifyState::Stopping]);
+}
+
+/// Shows this line in `systemctl status`.
+pub(super) fn status(line: &str) {
+    #[cfg(target_os = "linux")]
+    tell(&[sd_notify::NotifyState::Status(line)]);
+    #[cfg(not(target_os = "linux"))]
+    let _ = line;
+}
+
+#[cfg(target_os = "linux")]
+fn tell(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("systemd was not told: {error}");
+    }
+}
+
+/// Feeds the watchdog while passes move or none is running.
+pub(super) async fn feed_watchdog(progress: Progress) {
+    #[cfg(target_os = "linux")]
+    {
+        let Some(limit) = sd_notify::watchdog_enabled() else {
+            return std::future::pending().await;
+        };
+        let mut tick = tokio::time::interval(limit / 2);
+        let mut last = (progress.steps(), tokio::time::Instant::now());
+        loop {
+            tick.tick().await;
+            if progress.steps() != last.0 || !progress.running() {
+                last = (progress.steps(), tokio::time::Instant::now());
+            }
+            if last.1.elapsed() < LIFELESS {
+                tell(&[sd_notify::NotifyState::Watchdog]);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = progress;
+        std::future::pending::<()>().await;
+    }
+}

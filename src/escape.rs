@@ -1,0 +1,405 @@
+//! Strings that come from a log, made harmless for the place where they are shown.
+//!
+//! Whoever can sign can choose his certificate's names, and anyone can put a certificate of his own making into a
+//! log. Such a name may try to rewrite the terminal, to start a second header in a mail, to look like another name by
+//! turning the direction of text around, to ring everybody in a chat, or to be clicked on.
+//!
+//! There is one escape, `\u{…}` with the character's number in hex, as in Rust; a backslash is doubled. So what is
+//! shown says exactly what was there: two different strings never look alike because of the escaping. Raw
+//! strings go into JSON only, whose readers are programs.
+//!
+//! What escaping cannot do: letters of different scripts that look alike stay alike, and text in scripts that are
+//! written from right to left is ordered by the display.
+
+use std::borrow::Cow;
+use std::iter;
+
+/// Longest value that [`header`] returns, in characters.
+///
+/// A line of a mail has at most 998 bytes and should have 78 (RFC 5322 section 2.1.1); a value without spaces cannot
+/// be folded. Some mail programs cut a subject at 255.
+pub const MAX_HEADER_CHARS: usize = 200;
+
+/// For a terminal, a log line, or any plain text: nothing but visible characters and ordinary spaces.
+///
+/// ```
+/// use modelwatch::escape::terminal;
+///
+/// assert_eq!(terminal("https://github.com/org/repo"), "https://github.com/org/repo");
+/// assert_eq!(terminal("\u{1b}[2Jall clear\n"), r"\u{1b}[2Jall clear\u{a}");
+/// assert_eq!(terminal(r"DOMAIN\user"), r"DOMAIN\\user");
+/// ```
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    shown(text, plain)
+}
+
+/// For the value of a mail header: as [`terminal`], no more than [`MAX_HEADER_CHARS`], and nothing that a mail program decodes.
+///
+/// There is no line break in it. Letters outside ASCII stay, for the mail library to encode (RFC 2047); what already
+/// looks so encoded (`=?utf-8?b?…?=`) would be decoded by the reader's program into anything whatever, so its
+/// beginning is escaped. A value that is too long ends in `…`, and never in the middle of an escape.
+pub fn header(text: &str) -> Cow<'_, str> {
+    let whole = shown(text, encodable);
+    if whole.chars().nth(MAX_HEADER_CHARS).is_none() {
+        return whole;
+    }
+    let mut left = MAX_HEADER_CHARS - 1;
+    let fitting = pieces(text, encodable).take_while(|piece| {
+        let fits = left.checked_sub(piece.chars());
+        left = fits.unwrap_or(left);
+        fits.is_some()
+    });
+    let mut cut = joined(fitting);
+    cut.push('…');
+    Cow::Owned(cut)
+}
+
+/// For HTML, between tags or inside a quoted attribute: as [`terminal`], and without markup.
+///
+/// ```
+/// use modelwatch::escape::html;
+///
+/// assert_eq!(html("<b>\u{202e}"), r"&lt;b&gt;\u{202e}");
+/// ```
+pub fn html(text: &str) -> Cow<'_, str> {
+    shown(text, without_markup)
+}
+
+/// For a chat that reads Markdown or Slack's mrkdwn: a code span, backticks included, that text cannot leave.
+///
+/// In a code span there is no emphasis, link, image or HTML. Because chat programs differ in what they still
+/// recognise there, whatever starts a mention, a link with a scheme, a control sequence of Slack (`<!channel>`), an
+/// entity or the next cell of a table is escaped as well. Surround it with spaces.
+///
+/// ```
+/// use modelwatch::escape::chat;
+///
+/// assert_eq!(chat("falcon`<!channel>"), r"`falcon\u{60}\u{3c}!channel\u{3e}`");
+/// assert_eq!(chat("https://evil.example"), r"`https\u{3a}//evil.example`");
+/// ```
+pub fn chat(text: &str) -> String {
+    // Two backticks in a row would open another kind of span.
+    let text = if text.is_empty() { " " } else { text };
+    format!("`{}`", shown(text, inert))
+}
+
+/// The beginning of `text`, at most `max_chars` characters, of which the last is `…` if anything is missing.
+///
+/// Truncate first and escape then: an escape that is cut in two no longer says what was there.
+///
+/// ```
+/// use modelwatch::escape::truncate;
+///
+/// assert_eq!(truncate("release", 7), "release");
+/// assert_eq!(truncate("release", 4), "rel…");
+/// ```
+pub fn truncate(text: &str, max_chars: usize) -> Cow<'_, str> {
+    if text.chars().nth(max_chars).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let Some(kept) = max_chars.checked_sub(1) else {
+        return Cow::Borrowed("");
+    };
+    Cow::Owned(text.chars().take(kept).chain(iter::once('…')).collect())
+}
+
+/// How one character is shown. Each medium is a function of the character and its successor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Itself(char),
+    /// `\u{…}`
+    Number(char),
+    Instead(&'static str),
+}
+
+impl Piece {
+    fn chars(self) -> usize {
+        match self {
+            Self::Itself(_) => 1,
+            Self::Number(c) => c.escape_unicode().count(),
+            Self::Instead(ascii) => ascii.len(),
+        }
+    }
+}
+
+fn plain(c: char, _: Option<char>) -> Piece {
+    match c {
+        '\\' => Piece::Instead(r"\\"),
+        c if misleads(c) => Piece::Number(c),
+        c => Piece::Itself(c),
+    }
+}
+
+fn encodable(c: char, next: Option<char>) -> Piece {
+    match (c, next) {
+        ('=', Some('?')) => Piece::Number('='),
+        _ => plain(c, next),
+    }
+}
+
+fn without_markup(c: char, next: Option<char>) -> Piece {
+    match c {
+        '&' => Piece::Instead("&amp;"),
+        '<' => Piece::Instead("&lt;"),
+        '>' => Piece::Instead("&gt;"),
+        '"' => Piece::Instead("&quot;"),
+        '\'' => Piece::Instead("&#39;"),
+        _ => plain(c, next),
+    }
+}
+
+fn inert(c: char, next: Option<char>) -> Piece {
+    match (c, next) {
+        ('`' | '<' | '>' | '&' | '@' | '|', _) | (':', Some('/')) => Piece::Number(c),
+        _ => plain(c, next),
+    }
+}
+
+/// Whether a character is not seen where it is, is seen as another one, or acts on what is around it.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        // Spaces other than the usual one, line and paragraph separators, and a letter that looks like a space.
+        || (c.is_whitespace() && c != ' ')
+        || c == '\u{2800}'
+        || matches!(
+            c,
+            // Default_Ignorable_Code_Point of Unicode: bidirectional controls, zero-width characters,
+            // variation selectors, invisible operators and fillers, tags.
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+                // Interlinear annotations and the mark of an object that is not there.
+                | '\u{fff9}'..='\u{fffc}'
+                // Private use: whatever the reader's font makes of it.
+                | '\u{e000}'..='\u{f8ff}'
+                | '\u{f0000}'..='\u{10ffff}'
+        )
+        // Noncharacters, the last two of each plane and a block in the first.
+        || matches!(u32::from(c), 0xfdd0..=0xfdef)
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+fn pieces(text: &str, medium: fn(char, Option<char>) -> Piece) -> impl Iterator<Item = Piece> {
+    let following = text.chars().skip(1).map(Some).chain(iter::once(None));
+    text.chars()
+        .zip(following)
+        .map(move |(c, next)| medium(c, next))
+}
+
+fn joined(pieces: impl Iterator<Item = Piece>) -> String {
+    let mut out = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Itself(c) => out.push(c),
+            Piece::Number(c) => out.extend(c.escape_unicode()),
+            Piece::Instead(ascii) => out.push_str(ascii),
+        }
+    }
+    out
+}
+
+fn shown(text: &str, medium: fn(char, Option<char>) -> Piece) -> Cow<'_, str> {
+    if pieces(text, medium).all(|piece| matches!(piece, Piece::Itself(_))) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(joined(pieces(text, medium)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WORKFLOW: &str = "https://github.com/org/repo/.github/workflows/release.yml@refs/tags/v1";
+
+    #[test]
+    fn hostile_names_are_shown_for_what_they_are() {
+        for (name, shown) in [
+            (WORKFLOW, WORKFLOW),
+            ("алиса@пример.рф", "алиса@пример.рф"),
+            ("two words", "two words"),
+            ("", ""),
+            (
+                "\u{1b}[31m\u{1b}]8;;https://evil\u{7}",
+                r"\u{1b}[31m\u{1b}]8;;https://evil\u{7}",
+            ),
+            ("\u{9b}2J\u{7f}\0", r"\u{9b}2J\u{7f}\u{0}"),
+            ("a@b\r\nBcc: x@y", r"a@b\u{d}\u{a}Bcc: x@y"),
+            ("evil\u{202e}moc.live", r"evil\u{202e}moc.live"),
+            (
+                "\u{2066}a\u{2069}\u{61c}\u{200e}\u{200f}",
+                r"\u{2066}a\u{2069}\u{61c}\u{200e}\u{200f}",
+            ),
+            (
+                "git\u{200b}hub\u{2060}.com\u{feff}",
+                r"git\u{200b}hub\u{2060}.com\u{feff}",
+            ),
+            ("a\u{2028}b\u{2029}c\u{85}d", r"a\u{2028}b\u{2029}c\u{85}d"),
+            ("a\u{a0}b\u{3000}c\u{2800}", r"a\u{a0}b\u{3000}c\u{2800}"),
+            ("a\u{e0041}\u{e007f}", r"a\u{e0041}\u{e007f}"),
+            ("a\u{fe0f}\u{e0100}\u{ad}", r"a\u{fe0f}\u{e0100}\u{ad}"),
+            (
+                "\u{e000}\u{10ffff}\u{fdd0}\u{1fffe}",
+                r"\u{e000}\u{10ffff}\u{fdd0}\u{1fffe}",
+            ),
+            (r"\u{202e}", r"\\u{202e}"),
+            (r"\\", r"\\\\"),
+        ] {
+            assert_eq!(terminal(name), shown, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_harmless_name_is_not_copied() {
+        assert!(matches!(terminal(WORKFLOW), Cow::Borrowed(_)));
+        assert!(matches!(header(WORKFLOW), Cow::Borrowed(_)));
+        assert!(matches!(html(WORKFLOW), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_header_does_not_smuggle_in_an_encoded_word() {
+        assert_eq!(
+            header("=?utf-8?q?=E2=80=AE?="),
+            r"\u{3d}?utf-8?q?=E2=80=AE?="
+        );
+        assert_eq!(header("a?b=c"), "a?b=c");
+        assert_eq!(header("x\r\nBcc: y"), r"x\u{d}\u{a}Bcc: y");
+    }
+
+    #[test]
+    fn a_long_header_ends_between_escapes() {
+        assert_eq!(header(&"a".repeat(200)), "a".repeat(200));
+        assert_eq!(header(&"a".repeat(201)), "a".repeat(199) + "…");
+        let bells = header(&"\u{7}".repeat(1000)).into_owned();
+        assert_eq!(bells, r"\u{7}".repeat(39) + "…");
+    }
+
+    #[test]
+    fn html_has_no_markup() {
+        assert_eq!(
+            html(r#"<img src=x onerror='alert(1)' title="&amp;">"#),
+            "&lt;img src=x onerror=&#39;alert(1)&#39; title=&quot;&amp;amp;&quot;&gt;"
+        );
+    }
+
+    #[test]
+    fn a_chat_rings_nobody_and_links_nowhere() {
+        for (name, shown) in [
+            (
+                WORKFLOW,
+                r"`https\u{3a}//github.com/org/repo/.github/workflows/release.yml\u{40}refs/tags/v1`",
+            ),
+            ("<!channel> @here", r"`\u{3c}!channel\u{3e} \u{40}here`"),
+            (
+                "` [click](javascript:x) `",
+                r"`\u{60} [click](javascript:x) \u{60}`",
+            ),
+            ("&lt;!here&gt;", r"`\u{26}lt;!here\u{26}gt;`"),
+            ("a|b", r"`a\u{7c}b`"),
+            ("", "` `"),
+        ] {
+            assert_eq!(chat(name), shown, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_truncated_text_says_so() {
+        for (text, max_chars, cut) in [
+            ("", 0, ""),
+            ("ab", 0, ""),
+            ("ab", 1, "…"),
+            ("ab", 2, "ab"),
+            ("äöü", 2, "ä…"),
+        ] {
+            assert_eq!(truncate(text, max_chars), cut, "{text:?} to {max_chars}");
+        }
+    }
+
+    /// Undoes [`terminal`].
+    fn original(shown: &str) -> Option<String> {
+        let mut out = String::new();
+        let mut rest = shown.chars();
+        while let Some(c) = rest.next() {
+            if c != '\\' {
+                out.push(c);
+                continue;
+            }
+            match rest.next()? {
+                '\\' => out.push('\\'),
+                'u' => {
+                    let number: String = rest.by_ref().take_while(|c| *c != '}').collect();
+                    let number = u32::from_str_radix(number.strip_prefix('{')?, 16).ok()?;
+                    out.push(char::from_u32(number)?);
+                }
+                _ => return None,
+            }
+        }
+        Some(out)
+    }
+
+    /// Strings with more of what matters than chance would bring.
+    fn hostile() -> impl Strategy<Value = String> {
+        let special = prop::sample::select(
+            "\\u{}=?`<>&@|:/'\"\r\n\0\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{61c}\u{200b}\u{200d}\u{200e}\u{2028}\u{202e}\u{2066}\u{2069}\u{2060}\u{feff}\u{e0041}"
+                .chars()
+                .collect::<Vec<_>>(),
+        );
+        prop::collection::vec(prop_oneof![special, any::<char>()], 0..300)
+            .prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #[test]
+        fn no_medium_ever_shows_a_misleading_character(text in hostile()) {
+            for shown in [terminal(&text), header(&text), html(&text), Cow::Owned(chat(&text))] {
+                prop_assert!(!shown.chars().any(misleads), "{shown:?}");
+            }
+        }
+
+        #[test]
+        fn what_a_terminal_shows_tells_exactly_what_was_there(text in hostile()) {
+            prop_assert_eq!(original(&terminal(&text)), Some(text));
+        }
+
+        #[test]
+        fn a_header_is_short_and_holds_no_encoded_word(text in hostile()) {
+            let shown = header(&text);
+            prop_assert!(shown.chars().count() <= MAX_HEADER_CHARS);
+            prop_assert!(!shown.contains("=?") && !shown.contains(['\r', '\n']));
+            let whole = shown.strip_suffix('…').unwrap_or(&shown);
+            prop_assert!(original(whole).is_some_and(|start| text.starts_with(&start)));
+        }
+
+        #[test]
+        fn html_holds_no_delimiter(text in hostile()) {
+            let shown = html(&text);
+            prop_assert!(!shown.contains(['<', '>', '"', '\'']));
+            let entities = ["amp;", "lt;", "gt;", "quot;", "#39;"];
+            prop_assert!(shown.split('&').skip(1).all(|rest| entities.iter().any(|entity| rest.starts_with(entity))));
+        }
+
+        #[test]
+        fn chat_text_stays_in_its_code_span(text in hostile()) {
+            let shown = chat(&text);
+            let inside = shown.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).expect("a code span");
+            prop_assert!(!inside.is_empty());
+            prop_assert!(!inside.contains(['`', '<', '>', '&', '@', '|']) && !inside.contains(":/"));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What was found: a signing under a watched identity, a broken promise of a log, or a way of going blind.
+
+mod id;
+mod routes;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use crate::watch::Severity;
+pub use id::{FindingId, FindingIdError};
+pub use routes::{ChannelRoute, Routes};
+pub use verdict::{Class, State, Telling, Verdict};
+
+use crate::identity::{Chain, San};
+
+/// One finding, as scripts see it: its JSON form is part of the contract.
+///
+/// `watch` is null for findings about a log, `index` where there is no entry, `in_shape` without a
+/// `shape`, `proven` for findings about a log; `log` and `origin` where no log is concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable over repeats, restarts and changes of the verdict.
+    pub id: FindingId,
+    /// What it is.
+    pub verdict: Verdict,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// The watch that selected it.
+    pub watch: Option<String>,
+    /// Whether the signing meets the watch's `shape`.
+    pub in_shape: Option<bool>,
+    /// The log's name in the configuration at the time.
+    pub log: Option<String>,
+    /// The log's identity.
+    pub origin: Option<String>,
+    /// The entry's index in the log.
+    pub index: Option<u64>,
+    /// RFC 6962 leaf hash of the entry, lower-case hex.
+    pub leaf_hash: Option<String>,
+    /// Whether a signed checkpoint vouches for the entry.
+    pub proven: Option<bool>,
+    /// Kind and version of the entry, such as `hashedrekord 0.0.2`.
+    pub kind: Option<String>,
+    /// The hash that the entry holds, `algorithm:hex`.
+    pub digest: Option<String>,
+    /// Every subject alternative name of the certificate.
+    pub san: Vec<San>,
+    /// The OIDC issuer that the certificate names.
+    pub issuer: Option<String>,
+    /// Fulcio's other extensions by name.
+    pub extensions: BTreeMap<String, String>,
+    /// SHA-256 of the DER certificate, lower-case hex.
+    pub certificate_sha256: Option<String>,
+    /// SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex.
+    pub key_sha256: Option<String>,
+    /// Whether its signatures lead to a CA of the trusted root; null without a signer.
+    pub chain: Option<Chain>,
+    /// Start of the certificate's validity.
+    pub not_before: Option<Timestamp>,
+    /// When this program first saw it.
+    pub first_seen: Timestamp,
+    /// Where it stands.
+    pub state: State,
+    /// For `log-fault`: which promise was broken, in the contract's word.
+    pub fault: Option<String>,
+    /// One sentence for a person. May hold text from the log: escape it where it is shown.
+    pub summary: String,
+}
+
+impl Finding {
+    /// What belongs to one alert: signings and certificates of one run or one certificate that a
+    /// trusted CA vouches for; otherwise all watches of one entry; otherwise the finding alone.
+    ///
+    /// `run_invocation_uri` and the certificate join entries only where a CA vouches for them:
+    /// in an untrusted certificate they are free text that could drag an alarm into a group.
+    pub fn group_key(&self) -> String {
+        if self.chain == Some(Chain::Trusted) {
+            if let (Some(issuer), Some(run)) =
+                (&self.issuer, self.extensions.get("run_invocation_uri"))
+            {
+                // The length keeps issuer and run apart whatever they hold.
+                return format!("run {} {issuer} {run}", issuer.len());
+            }
+            if let Some(certificate) = &self.certificate_sha256 {
+                return format!("certificate {certificate}");
+            }
+        }
+        match (&self.origin, self.index, self.verdict.class()) {
+            (Some(origin), Some(index), Class::Security) => format!("entry {index} {origin}"),
+            _ => format!("finding {}", self.id),
+        }
+    }
+
+    /// How this finding is told. Low findings that anyone can cause in numbers come once a day:
+    /// a flood of forged certificates must not drown an alarm.
+    pub fn telling(&self) -> Telling {
+        match (self.state, self.verdict, self.severity) {
+            (State::Held | State::Resolved | State::Acked, _, _) | (_, Verdict::Expected, _) => {
+                Telling::Never
+            }
+            (_, Verdict::UntrustedChain | Verdict::Unreadable, Severity::Low | Severity::Info) => {
+                Telling::Daily
+            }
+            _ => Telling::AtOnce,
+        }
+    }
+}
+
+/// What is kept beside a finding so that it can be judged again or shown to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The DER certificate.
+    pub certificate: Option<Vec<u8>>,
+    /// Signed notes of the log, as they were received.
+    pub notes: Vec<Vec<u8>>,
+    /// The leaf itself where it could not be understood.
+    pub leaf: Option<Vec<u8>>,
+}
+
+/// A finding that is about to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFinding {
+    /// What will be recorded; `state` is `Held` if it waits for its registration, else `Open`.
+    pub finding: Finding,
+    /// The watch's selecting part and shape at the time: a held finding is released when it changes.
+    pub rule: Option<[u8; 32]>,
+    /// What is kept with it.
+    pub evidence: Evidence,
+}

@@ -1,0 +1,47 @@
+//! Which channels a finding is told on.
+
+use std::collections::HashMap;
+
+use super::{Finding, Severity};
+
+/// A channel as routing sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelRoute {
+    /// Its name.
+    pub name: String,
+    /// Findings below are not told on it.
+    pub min_severity: Severity,
+}
+
+/// From a finding to the names of channels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routes {
+    channels: Vec<ChannelRoute>,
+    by_watch: HashMap<String, Vec<String>>,
+}
+
+impl Routes {
+    /// `by_watch` holds the watches that name their channels; all others, and findings without a
+    /// watch, are told on every channel.
+    pub fn new(channels: Vec<ChannelRoute>, by_watch: HashMap<String, Vec<String>>) -> Self {
+        Self { channels, by_watch }
+    }
+
+    /// The channels on which this finding is told, in the configuration's order.
+    ///
+    /// The news that a channel does not deliver is not told on that channel: `except`.
+    pub fn channels<'a>(
+        &'a self,
+        finding: &Finding,
+        except: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a str> {
+        let named = finding.watch.as_ref().and_then(|w| self.by_watch.get(w));
+        let severity = finding.severity;
+        self.channels.iter().filter_map(move |channel| {
+            let told = channel.min_severity <= severity
+                && named.is_none_or(|names| names.contains(&channel.name))
+                && except != Some(channel.name.as_str());
+            told.then_some(channel.name.as_str())
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! Why a request gave no answer, by cause.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+/// Why a request gave no answer. URLs in it are shown without credentials and query; those of
+/// webhooks without their path too, which is where their secrets live.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The file with additional certificate authorities cannot be used.
+    #[error("{}: {reason}", path.display())]
+    CaFile {
+        /// The file that was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No client can be set up on this machine.
+    #[error("no HTTP client can be set up: {reason}")]
+    Setup {
+        /// What the TLS stack said.
+        reason: String,
+    },
+    /// The request cannot be expressed: not an http(s) URL, or an illegal header.
+    #[error("{url}: not a possible request: {reason}")]
+    InvalidRequest {
+        /// Where the request was to go.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server asks us to come back later than we may wait for one resource.
+    #[error("{url}: answered {status}, to be asked again in {} s", retry_after.as_secs())]
+    RateLimited {
+        /// What was asked for.
+        url: String,
+        /// The answer's status, usually 429 or 503.
+        status: u16,
+        /// How long the server wants to be left alone, counted from its answer.
+        retry_after: Duration,
+    },
+    /// An answer that is neither the resource nor its absence.
+    #[error("{url}: answered {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The answer's status.
+        status: u16,
+    },
+    /// No answer, or no more of it, in time.
+    #[error("{url}: no answer within {} ms", after.as_millis())]
+    Timeout {
+        /// What was asked for.
+        url: String,
+        /// The time limit that was reached.
+        after: Duration,
+    },
+    /// No connection: name resolution, TCP, TLS or the exchange itself failed.
+    #[error("{url}: {reason}")]
+    Connection {
+        /// What was asked for.
+        url: String,
+        /// The chain of causes.
+        reason: String,
+    },
+    /// A redirect that leads elsewhere: another host, from https to http, or in circles.
+    #[error("{url}: redirects to {to}, which is not followed")]
+    Redirect {
+        /// What was asked for.
+        url: String,
+        /// Where the server sent us.
+        to: String,
+    },
+    /// The body ended early or does not decompress.
+    #[error("{url}: the body cannot be read: {reason}")]
+    Body {
+        /// What was asked for.
+        url: String,
+        /// The chain of causes.
+        reason: String,
+    },
+    /// The body, decompressed, exceeds the limit that the caller set.
+    #[error("{url}: longer than {limit_bytes} bytes")]
+    TooLarge {
+        /// What was asked for.
+        url: String,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The host leads into a private network, and was not allowed by name.
+    #[error(
+        "{host} is {address}, which is not a public address, and the host is not allowed by name"
+    )]
+    ForbiddenAddress {
+        /// The host as the URL names it.
+        host: String,
+        /// The address that it leads to.
+        address: IpAddr,
+    },
+}
+
+/// `url` as it may be shown: without credentials, query and fragment, any of which may be secret.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // These fail only for URLs that cannot have credentials in the first place.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if url.query().is_some() {
+        url.set_query(Some("…"));
+    }
+    url.set_fragment(None);
+    url.into()
+}
+
+/// `url` as it may be shown if its path is a secret, as with chat webhooks.
+pub(super) fn shown_host(url: &Url) -> String {
+    format!("{}/…", url.origin().ascii_serialization())
+}
+
+/// `error` and its causes in one line. reqwest's own message ends with the URL, query included,
+/// which is why it has to be taken off first (`reqwest::Error::without_url`).
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn credentials_query_and_fragment_are_never_shown() {
+        for (url, expected) in [
+            (
+                "https://log.example/tile/0/000",
+                "https://log.example/tile/0/000",
+            ),
+            (
+                "https://u:p@log.example/a?token=s#f",
+                "https://log.example/a?%E2%80%A6",
+            ),
+        ] {
+            assert_eq!(shown(&Url::parse(url).unwrap()), expected);
+        }
+        assert_eq!(
+            shown_host(
+                &Url::parse("https://u:p@hooks.example:8443/services/T0/SECRET?x=y").unwrap()
+            ),
+            "https://hooks.example:8443/…"
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! One request and its answer.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use tokio::time::timeout;
+use url::Url;
+
+use super::error::{HttpError, causes};
+use super::retry::{Again, Failure};
+use super::{REPLY_LIMIT_BYTES, address, setup};
+
+/// What is set aside for a body whose length the server announces. It may lie.
+const ANNOUNCED_BYTES_TRUSTED: u64 = 1024 * 1024;
+
+/// Reads `url` once. `name` is how it is shown in errors; nothing may take longer than `idle`
+/// without any progress.
+pub(super) async fn get_once(
+    client: &reqwest::Client,
+    url: &Url,
+    name: &str,
+    limit_bytes: usize,
+    idle: Duration,
+) -> Result<Option<Bytes>, Failure> {
+    let sent = timeout(idle, client.get(url.clone()).send());
+    let response = match sent.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(e)) => {
+            let error = sending_failed(e, url, name);
+            let again = match error {
+                HttpError::Redirect { .. } | HttpError::InvalidRequest { .. } => Again::Never,
+                _ => Again::Backoff,
+            };
+            return Err(Failure { error, again });
+        }
+        Err(_) => {
+            return Err(Failure {
+                error: timed_out(name, idle),
+                again: Again::Backoff,
+            });
+        }
+    };
+    match response.status() {
+        StatusCode::OK => whole_body(response, name, limit_bytes, idle)
+            .await
+            .map(Some),
+        StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+        status => Err(refused(status, response.headers(), name)),
+    }
+}
+
+/// An answer that is not the resource: whether it may become it.
+fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
+    let again = match status {
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::INTERNAL_SERVER_ERROR
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => {
+            retry_after(headers).map_or(Again::Backoff, |wait| Again::After(wait, status.as_u16()))
+        }
+        _ => Again::Never,
+    };
+    let error = HttpError::Status {
+        url: name.to_owned(),
+        status: status.as_u16(),
+    };
+    Failure { error, again }
+}
+
+/// The body, counted after decompression while it streams in: a few kilobytes that unpack to
+/// gigabytes are cut off at the limit.
+async fn whole_body(
+    mut response: Response,
+    name: &str,
+    limit_bytes: usize,
+    idle: Duration,
+) -> Result<Bytes, Failure> {
+    let too_large = || Failure {
+        error: HttpError::TooLarge {
+            url: name.to_owned(),
+            limit_bytes,
+        },
+        again: Again::Never,
+    };
+    // Unknown (0 here) when the body is compressed.
+    let announced = response.content_length().unwrap_or(0);
+    if announced > limit_bytes as u64 {
+        return Err(too_large());
+    }
+    let trusted = usize::try_from(announced.min(ANNOUNCED_BYTES_TRUSTED)).unwrap_or(0);
+    let mut body = BytesMut::with_capacity(trusted);
+    loop {
+        let piece = match timeout(idle, response.chunk()).await {
+            Ok(Ok(Some(piece))) => piece,
+            Ok(Ok(None)) => return Ok(body.freeze()),
+            Ok(Err(e)) => {
+                return Err(Failure {
+                    error: HttpError::Body {
+                        url: name.to_owned(),
+                        reason: causes(&e.without_url()),
+                    },
+                    again: Again::Backoff,
+                });
+            }
+            Err(_) => {
+                return Err(Failure {
+                    error: timed_out(name, idle),
+                    again: Again::Backoff,
+                });
+            }
+        };
+        if piece.len() > limit_bytes - body.len() {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&piece);
+    }
+}
+
+/// What can be had of the body of a reply. It only serves to explain: its loss is no error.
+pub(super) async fn beginning(response: &mut Response) -> Bytes {
+    let mut body = BytesMut::new();
+    while body.len() < REPLY_LIMIT_BYTES
+        && let Ok(Some(piece)) = response.chunk().await
+    {
+        let fits = piece.len().min(REPLY_LIMIT_BYTES - body.len());
+        body.extend_from_slice(piece.get(..fits).unwrap_or_default());
+    }
+    body.freeze()
+}
+
+pub(super) fn header_map(headers: &[(&str, &str)], name: &str) -> Result<HeaderMap, HttpError> {
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (key, value) in headers {
+        // The value may be a secret: only its header is named.
+        let illegal = || HttpError::InvalidRequest {
+            url: name.to_owned(),
+            reason: format!("illegal header {key:?}"),
+        };
+        let key = HeaderName::from_bytes(key.as_bytes()).map_err(|_| illegal())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| illegal())?;
+        value.set_sensitive(true);
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+pub(super) fn timed_out(name: &str, after: Duration) -> HttpError {
+    HttpError::Timeout {
+        url: name.to_owned(),
+        after,
+    }
+}
+
+/// Sorts reqwest's error by cause. It says most of it only in its chain of sources.
+pub(super) fn sending_failed(error: reqwest::Error, url: &Url, name: &str) -> HttpError {
+    let error = error.without_url();
+    if let Some(refused) = find::<address::Refused>(&error) {
+        return HttpError::ForbiddenAddress {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            address: refused.0,
+        };
+    }
+    if let Some(redirect) = find::<setup::RefusedRedirect>(&error) {
+        return HttpError::Redirect {
+            url: name.to_owned(),
+            to: redirect.to.clone(),
+        };
+    }
+    let reason = causes(&error);
+    let url = name.to_owned();
+    if error.is_builder() {
+        HttpError::InvalidRequest { url, reason }
+    } else {
+        HttpError::Connection { url, reason }
+    }
+}
+
+fn find<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = cause.source();
+    }
+    None
+}
+
+/// The time of a Retry-After header: seconds, or a date (RFC 9110 §10.2.3). A date counts from the
+/// answer's own `Date`, so that neither a wrong clock here nor there matters; without that, it says
+/// nothing. What cannot be understood is as if it were not there.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // More seconds than fit are simply very many.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let until = http_date(value)?;
+    let sent = http_date(headers.get(DATE)?.to_str().ok()?)?;
+    let wait = until.duration_since(sent);
+    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text.trim())
+        .ok()
+        .map(|zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date_relative_to_the_answer() {
+        let at = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (value, date, expected) in [
+            ("0", None, Some(0)),
+            (" 120 ", None, Some(120)),
+            ("99999999999999999999999", None, Some(u64::MAX)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(at), Some(30)),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", Some(at), Some(0)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", None, None),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some("yesterday"), None),
+            ("", None, None),
+            ("-1", None, None),
+            ("1.5", None, None),
+            ("soon", Some(at), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            let wait = retry_after(&headers).map(|d| d.as_secs());
+            assert_eq!(wait, expected, "{value:?} {date:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The one place that speaks HTTP, as a guest: bounded, patient, identifiable.
+//!
+//! * [`Client::get`] reads public, immutable or idempotent resources: with retries, within a byte
+//!   limit, following redirects only within the same host.
+//! * [`Client::post`] delivers once: no retries (its caller has an outbox), no redirects, and by
+//!   default only to public addresses.
+//!
+//! A server that we read from may be hostile: no answer of it makes us hold more than the limit,
+//! wait longer than the budget, or talk to another host.
+
+mod address;
+mod error;
+mod exchange;
+mod retry;
+mod setup;
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use url::Url;
+
+pub use address::AddressPolicy;
+pub use error::HttpError;
+pub use retry::Retry;
+
+use error::{shown, shown_host};
+use exchange::{beginning, get_once, header_map, retry_after, sending_failed, timed_out};
+
+/// How we present ourselves: who is reading, in which version, and where to complain.
+pub const USER_AGENT: &str = concat!(
+    env!("CARGO_PKG_NAME"),
+    "/",
+    env!("CARGO_PKG_VERSION"),
+    " (+",
+    env!("CARGO_PKG_REPOSITORY"),
+    ")"
+);
+
+/// Of the reply to a [`Client::post`] no more than this is kept: enough to say what went wrong.
+pub const REPLY_LIMIT_BYTES: usize = 16 * 1024;
+
+/// How the client behaves. The defaults are right for public logs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// PEM file of certificate authorities to trust besides the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Sent with every request.
+    pub user_agent: Cow<'static, str>,
+    /// Time for name resolution, TCP and TLS.
+    pub connect_timeout: Duration,
+    /// Time without any progress: until the answer begins, and between two pieces of its body.
+    pub idle_timeout: Duration,
+    /// How stubbornly [`Client::get`] asks.
+    pub retry: Retry,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            user_agent: Cow::Borrowed(USER_AGENT),
+            // Both leave room for a second and third try in the budget of `Retry`.
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(10),
+            retry: Retry::default(),
+        }
+    }
+}
+
+/// An HTTP client. Clones share connections. Nothing is set up before the first request: whoever
+/// reads only files needs no certificate authorities on the machine.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    reading: OnceLock<reqwest::Client>,
+    posting_public: OnceLock<reqwest::Client>,
+    posting_anywhere: OnceLock<reqwest::Client>,
+}
+
+/// What a server said to a [`Client::post`]. That it is a success is for the caller to judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostReply {
+    /// The status code.
+    pub status: u16,
+    /// How long the server wants to be left alone.
+    pub retry_after: Option<Duration>,
+    /// The beginning of the body, at most [`REPLY_LIMIT_BYTES`].
+    pub body: Bytes,
+}
+
+impl Client {
+    /// A client that behaves as `settings` say.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                reading: OnceLock::new(),
+                posting_public: OnceLock::new(),
+                posting_anywhere: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Reads `url`. `Ok(None)` means that the server says it does not exist (404 or 410), and
+    /// nothing else does.
+    ///
+    /// # Errors
+    /// Any other outcome than the whole body within `limit_bytes`, after the retries of
+    /// [`Settings::retry`].
+    pub async fn get(&self, url: &Url, limit_bytes: usize) -> Result<Option<Bytes>, HttpError> {
+        let settings = &self.shared.settings;
+        let client = built(&self.shared.reading, || setup::reading(settings))?;
+        let name = shown(url);
+        retry::run(&settings.retry, &name, || {
+            get_once(client, url, &name, limit_bytes, settings.idle_timeout)
+        })
+        .await
+    }
+
+    /// Sends `body` to `url`, once, and returns whatever the server answers within `time_limit`.
+    /// Redirects are answers too. Unless `policy` allows the host by name, it must have public
+    /// addresses only, and no proxy is used: a proxy would resolve the name behind our back.
+    ///
+    /// # Errors
+    /// No answer, or a forbidden address. The message shows neither path nor query of `url`.
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Bytes,
+        time_limit: Duration,
+        policy: &AddressPolicy,
+    ) -> Result<PostReply, HttpError> {
+        let name = shown_host(url);
+        let settings = &self.shared.settings;
+        let client = if policy.allows_by_name(url) {
+            built(&self.shared.posting_anywhere, || {
+                setup::posting_anywhere(settings)
+            })?
+        } else {
+            if let Some(address) = address::forbidden_literal(url) {
+                let host = url.host_str().unwrap_or_default().to_owned();
+                return Err(HttpError::ForbiddenAddress { host, address });
+            }
+            built(&self.shared.posting_public, || {
+                setup::posting_public(settings)
+            })?
+        };
+        let request = client
+            .post(url.clone())
+            .headers(header_map(headers, &name)?)
+            .body(body);
+        let exchange = async {
+            let mut response = request
+                .send()
+                .await
+                .map_err(|e| sending_failed(e, url, &name))?;
+            let status = response.status().as_u16();
+            let retry_after = retry_after(response.headers());
+            Ok(PostReply {
+                status,
+                retry_after,
+                body: beginning(&mut response).await,
+            })
+        };
+        timeout(time_limit, exchange)
+            .await
+            .unwrap_or_else(|_| Err(timed_out(&name, time_limit)))
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
+}
+
+/// The client in `slot`, set up now if it is not there yet. Two tasks may do that at once; one of
+/// the results is kept.
+fn built(
+    slot: &OnceLock<reqwest::Client>,
+    build: impl FnOnce() -> Result<reqwest::Client, HttpError>,
+) -> Result<&reqwest::Client, HttpError> {
+    if let Some(client) = slot.get() {
+        return Ok(client);
+    }
+    let client = build()?;
+    Ok(slot.get_or_init(|| client))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_agent_names_program_version_and_where_to_complain() {
+        assert!(USER_AGENT.starts_with("modelwatch/"), "{USER_AGENT}");
+        assert!(USER_AGENT.contains(" (+https://"), "{USER_AGENT}");
+    }
+}

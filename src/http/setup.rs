@@ -1,0 +1,195 @@
+//! Setting up reqwest: whom to trust, where redirects may lead.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, ClientBuilder};
+use url::Url;
+
+use super::Settings;
+use super::address::PublicResolver;
+use super::error::{HttpError, causes, shown};
+
+/// A mirror that moves a file once or twice is plausible, more is a loop.
+const REDIRECTS: usize = 5;
+
+/// The file of certificate authorities is read whole. Debian's complete bundle has 220 kB.
+const CA_FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// For reading: redirects within the host.
+pub(super) fn reading(settings: &Settings) -> Result<reqwest::Client, HttpError> {
+    build(settings, |builder| {
+        builder.redirect(Policy::custom(|attempt| {
+            if may_follow(attempt.previous(), attempt.url()) {
+                attempt.follow()
+            } else {
+                let to = shown(attempt.url());
+                attempt.error(RefusedRedirect { to })
+            }
+        }))
+    })
+}
+
+/// For posting to hosts that must prove public.
+pub(super) fn posting_public(settings: &Settings) -> Result<reqwest::Client, HttpError> {
+    build(settings, |builder| {
+        builder
+            .redirect(Policy::none())
+            .no_proxy()
+            .dns_resolver(PublicResolver)
+    })
+}
+
+/// For posting to hosts that were allowed by name.
+pub(super) fn posting_anywhere(settings: &Settings) -> Result<reqwest::Client, HttpError> {
+    build(settings, |builder| builder.redirect(Policy::none()))
+}
+
+/// Says inside of reqwest's error which redirect was not followed.
+#[derive(Debug, thiserror::Error)]
+#[error("redirect to {to} refused")]
+pub(super) struct RefusedRedirect {
+    pub(super) to: String,
+}
+
+/// A log may move a file on its own host. Anywhere else would let it choose whom we talk to, and
+/// from https to http who can listen and change the answer.
+fn may_follow(previous: &[Url], to: &Url) -> bool {
+    previous.last().is_some_and(|from| {
+        previous.len() <= REDIRECTS
+            && from.host() == to.host()
+            && (to.scheme() == "https" || to.scheme() == from.scheme())
+    })
+}
+
+/// Builds a client with the machine's certificate authorities; with Mozilla's, which are compiled
+/// in, on a machine that has none (a container from scratch). `Settings::ca_file` adds to either.
+fn build(
+    settings: &Settings,
+    shape: impl Fn(ClientBuilder) -> ClientBuilder,
+) -> Result<reqwest::Client, HttpError> {
+    let builder = || {
+        shape(
+            reqwest::Client::builder()
+                .user_agent(settings.user_agent.as_ref())
+                .connect_timeout(settings.connect_timeout)
+                // Retries are counted in one place, ours.
+                .retry(reqwest::retry::never()),
+        )
+    };
+    // Without own additions first: with them, an empty machine would go unnoticed.
+    let machine = builder().build();
+    let additional = match &settings.ca_file {
+        None => Vec::new(),
+        Some(path) => certificates(path)?,
+    };
+    match machine {
+        Ok(client) if additional.is_empty() => Ok(client),
+        Ok(_) => builder().tls_certs_merge(additional).build(),
+        Err(_) => builder()
+            .tls_certs_only(bundled().into_iter().chain(additional))
+            .build(),
+    }
+    .map_err(|e| HttpError::Setup { reason: causes(&e) })
+}
+
+fn bundled() -> Vec<Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .filter_map(|der| Certificate::from_der(der).ok())
+        .collect()
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, HttpError> {
+    let unusable = |reason: String| HttpError::CaFile {
+        path: path.to_owned(),
+        reason,
+    };
+    let mut pem = Vec::new();
+    let length = File::open(path)
+        .and_then(|file| file.take(CA_FILE_LIMIT_BYTES + 1).read_to_end(&mut pem))
+        .map_err(|e| unusable(e.to_string()))?;
+    if length as u64 > CA_FILE_LIMIT_BYTES {
+        return Err(unusable(format!("longer than {CA_FILE_LIMIT_BYTES} bytes")));
+    }
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| unusable(causes(&e)))?;
+    if certificates.is_empty() {
+        return Err(unusable("holds no PEM certificate".to_owned()));
+    }
+    Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn redirects_stay_on_the_host_and_never_lose_encryption() {
+        for (from, to, allowed) in [
+            ("https://log.example/a", "https://log.example/b", true),
+            ("http://log.example/a", "https://log.example/a", true),
+            ("http://log.example/a", "http://log.example/b", true),
+            ("https://log.example/a", "https://LOG.example/b", true),
+            ("https://log.example/a", "http://log.example/a", false),
+            ("https://log.example/a", "https://www.log.example/a", false),
+            ("https://log.example/a", "https://example/a", false),
+            ("http://127.0.0.1/a", "http://localhost/a", false),
+            ("http://log.example/a", "http://169.254.169.254/", false),
+            (
+                "http://log.example/a",
+                "file://log.example/etc/passwd",
+                false,
+            ),
+        ] {
+            let (from, to) = (Url::parse(from).unwrap(), Url::parse(to).unwrap());
+            assert_eq!(may_follow(&[from], &to), allowed, "{to}");
+        }
+        let url = Url::parse("https://log.example/loop").unwrap();
+        assert!(may_follow(&vec![url.clone(); REDIRECTS], &url));
+        assert!(!may_follow(&vec![url.clone(); REDIRECTS + 1], &url));
+    }
+
+    #[test]
+    fn a_machine_without_certificate_authorities_can_use_the_bundled_ones() {
+        let certificates = bundled();
+        assert!(certificates.len() > 50, "{}", certificates.len());
+        let client = reqwest::Client::builder().tls_certs_only(certificates);
+        assert!(client.build().is_ok());
+    }
+
+    #[test]
+    fn a_file_of_authorities_is_used_whole_or_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = |name: &str, content: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            Settings {
+                ca_file: Some(path),
+                ..Settings::default()
+            }
+        };
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["log.example".to_owned()])
+            .and_then(|params| params.self_signed(&key))
+            .unwrap();
+        assert!(reading(&settings("good", certificate.pem().as_bytes())).is_ok());
+        let broken = certificate.pem().replacen("MII", "MIJ", 1);
+        for (name, content) in [
+            ("empty", &b""[..]),
+            ("text", b"no certificate at all"),
+            ("broken", broken.as_bytes()),
+        ] {
+            let refused = reading(&settings(name, content));
+            assert!(refused.is_err(), "{name}");
+        }
+        let missing = Settings {
+            ca_file: Some(dir.path().join("missing")),
+            ..Settings::default()
+        };
+        assert!(matches!(reading(&missing), Err(HttpError::CaFile { .. })));
+    }
+}

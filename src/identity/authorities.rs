@@ -1,0 +1,280 @@
+//! The CAs of the trusted root, and what they say about a certificate.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use jiff::Timestamp;
+
+use super::signature::verify_certificate;
+use super::{Certificate, CertificateError, Oddity, SignatureError};
+
+/// Whether the trusted root stands behind a signer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Chain {
+    /// Signatures lead from the certificate to a CA of the trusted root.
+    Trusted,
+    /// They do not: anyone may have written it.
+    Untrusted,
+    /// There is no certificate, only a key.
+    None,
+    /// There is no trusted root to ask.
+    Unknown,
+}
+
+impl Chain {
+    /// The word in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Untrusted => "untrusted",
+            Self::None => "none",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl std::fmt::Display for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is to be thought of a signer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether it is what it says.
+    pub chain: Chain,
+    /// What is strange about its certificate.
+    pub oddities: Vec<Oddity>,
+}
+
+impl Judgement {
+    /// A key alone claims nothing, so there is nothing to doubt.
+    pub(super) fn of_key() -> Self {
+        Self {
+            chain: Chain::None,
+            oddities: Vec::new(),
+        }
+    }
+
+    /// A certificate, when no trusted root is configured.
+    pub(super) fn without_authorities(certificate: &Certificate) -> Self {
+        Self {
+            chain: Chain::Unknown,
+            oddities: certificate.oddities().to_vec(),
+        }
+    }
+}
+
+/// A CA of the trusted root with the path above it.
+#[derive(Debug, Clone)]
+pub struct AuthorityChain {
+    /// DER, the issuing CA first and its root last.
+    pub certificates: Vec<Vec<u8>>,
+    /// From when and until when the trusted root trusts it.
+    pub valid_for: (Option<Timestamp>, Option<Timestamp>),
+}
+
+/// Why the CAs of a trusted root cannot be used. Positions count from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuthorityError {
+    /// A chain without certificates.
+    #[error("certificate authority {chain} has no certificates")]
+    Empty {
+        /// Which chain.
+        chain: usize,
+    },
+    /// A certificate that cannot be read.
+    #[error("certificate {certificate} of certificate authority {chain}: {source}")]
+    Certificate {
+        /// Which chain.
+        chain: usize,
+        /// Which certificate of it.
+        certificate: usize,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+    /// Not a CA, or not for signing certificates.
+    #[error(
+        "certificate {certificate} of certificate authority {chain} may not issue certificates"
+    )]
+    NotAnAuthority {
+        /// Which chain.
+        chain: usize,
+        /// Which certificate of it.
+        certificate: usize,
+    },
+    /// The next certificate has another name than this one's issuer.
+    #[error(
+        "certificate {certificate} of certificate authority {chain} was not issued by the next one"
+    )]
+    NotIssuedByNext {
+        /// Which chain.
+        chain: usize,
+        /// Which certificate of it.
+        certificate: usize,
+    },
+    /// The next certificate's key (for the last: its own) did not sign this one.
+    #[error("certificate {certificate} of certificate authority {chain}: {source}")]
+    Signature {
+        /// Which chain.
+        chain: usize,
+        /// Which certificate of it.
+        certificate: usize,
+        /// What is wrong.
+        source: SignatureError,
+    },
+}
+
+/// The CAs of a trusted root. Their paths were verified when this was made.
+#[derive(Debug, Clone)]
+pub struct Authorities {
+    authorities: Vec<Authority>,
+    fingerprint: [u8; 32],
+}
+
+#[derive(Debug, Clone)]
+struct Authority {
+    certificate: Certificate,
+    valid_for: (Option<Timestamp>, Option<Timestamp>),
+}
+
+impl Authorities {
+    /// Verifies each chain: every certificate may issue certificates and was signed by the next; the last one, if it
+    /// names itself as its issuer, by itself.
+    ///
+    /// # Errors
+    /// A chain that does not hold. A trusted root is configuration: leaving a CA out in silence would turn all that
+    /// it issues into impostors.
+    pub fn new(chains: Vec<AuthorityChain>) -> Result<Self, AuthorityError> {
+        let mut authorities = Vec::new();
+        for (
+            chain,
+            AuthorityChain {
+                certificates,
+                valid_for,
+            },
+        ) in chains.into_iter().enumerate()
+        {
+            let mut path = Vec::with_capacity(certificates.len());
+            for (certificate, der) in certificates.into_iter().enumerate() {
+                let read =
+                    Certificate::parse(der).map_err(|source| AuthorityError::Certificate {
+                        chain,
+                        certificate,
+                        source,
+                    })?;
+                if !read.may_issue() {
+                    return Err(AuthorityError::NotAnAuthority { chain, certificate });
+                }
+                path.push(read);
+            }
+            let last = path
+                .len()
+                .checked_sub(1)
+                .ok_or(AuthorityError::Empty { chain })?;
+            for (certificate, issued) in path.iter().enumerate() {
+                let issuer = path.get(certificate + 1).unwrap_or(issued);
+                if issued.issuer_name_der() != issuer.subject_name_der() {
+                    // The top need not be self-signed: it is trusted because it is in the trusted root.
+                    if certificate == last {
+                        continue;
+                    }
+                    return Err(AuthorityError::NotIssuedByNext { chain, certificate });
+                }
+                signed_by(issued, issuer).map_err(|source| AuthorityError::Signature {
+                    chain,
+                    certificate,
+                    source,
+                })?;
+            }
+            authorities.extend(path.into_iter().map(|certificate| Authority {
+                certificate,
+                valid_for,
+            }));
+        }
+        let fingerprint = fingerprint(&authorities);
+        Ok(Self {
+            authorities,
+            fingerprint,
+        })
+    }
+
+    /// Whether one of these CAs issued the certificate, and what is strange about it.
+    ///
+    /// Time never makes a chain untrusted: a stolen or mistaken CA key that signs outside its time is what a monitor
+    /// must be loud about, so it is an oddity. CAs may share a name (an impostor's always does): each is tried.
+    pub fn judge(&self, certificate: &Certificate) -> Judgement {
+        let mut oddities = certificate.oddities().to_vec();
+        let mut issuers = self
+            .authorities
+            .iter()
+            .filter(|authority| {
+                authority.certificate.subject_name_der() == certificate.issuer_name_der()
+                    && signed_by(certificate, &authority.certificate).is_ok()
+            })
+            .peekable();
+        if issuers.peek().is_none() {
+            return Judgement {
+                chain: Chain::Untrusted,
+                oddities,
+            };
+        }
+        // One CA may be listed several times, with another time each.
+        if !issuers.any(|authority| authority.covers(certificate.not_before())) {
+            oddities.push(Oddity::OutsideAuthorityValidity);
+        }
+        Judgement {
+            chain: Chain::Trusted,
+            oddities,
+        }
+    }
+
+    /// Changes when the CAs or their times change, whatever their order; judgements made under another one are to be
+    /// made again.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+}
+
+impl Authority {
+    fn covers(&self, moment: Timestamp) -> bool {
+        let (from, until) = self.valid_for;
+        from.is_none_or(|from| from <= moment)
+            && until.is_none_or(|until| moment <= until)
+            && self.certificate.not_before() <= moment
+            && moment <= self.certificate.not_after()
+    }
+}
+
+fn signed_by(issued: &Certificate, issuer: &Certificate) -> Result<(), SignatureError> {
+    verify_certificate(
+        issuer.spki_der(),
+        issued.signature_algorithm_der(),
+        issued.tbs_der(),
+        issued.signature(),
+    )
+}
+
+fn fingerprint(authorities: &[Authority]) -> [u8; 32] {
+    let mut rows: Vec<_> = authorities
+        .iter()
+        .map(|authority| {
+            let moment = |t: Option<Timestamp>| t.map(Timestamp::as_microsecond);
+            let (from, until) = authority.valid_for;
+            (authority.certificate.sha256(), moment(from), moment(until))
+        })
+        .collect();
+    rows.sort_unstable();
+    let mut context = Context::new(&SHA256);
+    for (certificate, from, until) in rows {
+        context.update(&certificate);
+        for bound in [from, until] {
+            context.update(&[u8::from(bound.is_some())]);
+            context.update(&bound.unwrap_or_default().to_be_bytes());
+        }
+    }
+    context
+        .finish()
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 has 32 bytes")
+}

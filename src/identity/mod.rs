@@ -1,0 +1,67 @@
+//! Who signed: certificates and keys, and whether the trusted root stands behind them.
+//!
+//! Everything here is pure: bytes come in, an identity or an error comes out, no clock and no network. The bytes
+//! are foreign: anyone may log a certificate that he wrote himself, so nothing is believed before
+//! [`Authorities::judge`] has followed the signatures, and nothing that is merely strange makes an identity vanish.
+//! It is kept, and the strangeness is an [`Oddity`].
+//!
+//! Certificates are read by a DER reader of our own ([`der`]) rather than by a general X.509 library: this is the
+//! innermost loop of a catch-up, only a dozen fields matter, and it is several times faster because it neither
+//! builds names nor decodes extensions that nobody asks for. It is no more lenient than DER: what it refuses is
+//! reported as unreadable, never as "no identity". The tests hold it against `x509-parser`.
+
+mod authorities;
+mod certificate;
+pub(crate) mod der;
+mod extension;
+mod key;
+mod oddity;
+mod san;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use authorities::{Authorities, AuthorityChain, AuthorityError, Chain, Judgement};
+pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES, MAX_NAMES};
+pub use extension::Extension;
+pub use key::{Key, KeyError, KeyFormat};
+pub use oddity::Oddity;
+pub use san::{San, SanType};
+pub use signature::{KeyType, SignatureError, verify};
+
+/// Whose key made a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signer {
+    /// A key that a certificate binds to names.
+    Certificate(Box<Certificate>),
+    /// A key alone.
+    Key(Key),
+}
+
+impl Signer {
+    /// The certificate, if the key came in one.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Certificate(certificate) => Some(certificate),
+            Self::Key(_) => None,
+        }
+    }
+
+    /// SHA-256 of the key: see [`Certificate::key_sha256`] and [`Key::key_sha256`].
+    pub fn key_sha256(&self) -> [u8; 32] {
+        match self {
+            Self::Certificate(certificate) => certificate.key_sha256(),
+            Self::Key(key) => key.key_sha256(),
+        }
+    }
+
+    /// What the trusted root says about it; without one the chain is [`Chain::Unknown`].
+    pub fn judge(&self, authorities: Option<&Authorities>) -> Judgement {
+        match (self, authorities) {
+            (Self::Key(_), _) => Judgement::of_key(),
+            (Self::Certificate(certificate), Some(authorities)) => authorities.judge(certificate),
+            (Self::Certificate(certificate), None) => Judgement::without_authorities(certificate),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is strange about a certificate without making it false.
+
+use jiff::SignedDuration;
+
+use super::{Extension, SanType};
+
+/// A trait that no certificate of a healthy Fulcio has.
+///
+/// It never hides a certificate: one that a trusted CA issued and that is odd is a worse sign than one that is not.
+/// Displayed as a short phrase for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Oddity {
+    /// No name of a type we know.
+    NoName,
+    /// More than one name; Fulcio gives exactly one.
+    SeveralNames(usize),
+    /// A name of a type that Fulcio does not issue.
+    UnusualName(SanType),
+    /// A name of a type that nobody signs under (a directory name, …).
+    UnknownNameType,
+    /// A name that is not in its type's encoding; it is kept as far as it can be read.
+    NameEncoding(SanType),
+    /// The extension is not in its encoding; it is kept as far as it can be read.
+    ExtensionEncoding(Extension),
+    /// The extension is there twice; both are kept.
+    RepeatedExtension(Extension),
+    /// The list of names is there twice; both are kept.
+    RepeatedNames,
+    /// The old and the new issuer extension differ.
+    TwoIssuers,
+    /// No signed certificate timestamp: no CT log was told.
+    NoSct,
+    /// It has the poison of a precertificate, which must never be used.
+    Precertificate,
+    /// Its extended key usage does not hold code signing.
+    NoCodeSigning,
+    /// It may issue certificates itself.
+    Authority,
+    /// Valid for longer than the hour that is plenty for a certificate of ten minutes.
+    LongValidity(SignedDuration),
+    /// It ends before it begins.
+    EmptyValidity,
+    /// Its start is outside its CA certificate's validity, or outside the time for which the trusted root trusts that CA.
+    OutsideAuthorityValidity,
+}
+
+impl std::fmt::Display for Oddity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoName => f.write_str("it names nobody"),
+            Self::SeveralNames(count) => write!(f, "it has {count} names"),
+            Self::UnusualName(kind) => write!(f, "its name is of type {kind}"),
+            Self::UnknownNameType => f.write_str("one of its names is of an unknown type"),
+            Self::NameEncoding(kind) => write!(f, "its {kind} name is wrongly encoded"),
+            Self::ExtensionEncoding(extension) => write!(f, "its {extension} is wrongly encoded"),
+            Self::RepeatedExtension(extension) => write!(f, "its {extension} is there twice"),
+            Self::RepeatedNames => f.write_str("its list of names is there twice"),
+            Self::TwoIssuers => f.write_str("it has two issuers"),
+            Self::NoSct => f.write_str("the certificate holds no SCT"),
+            Self::Precertificate => f.write_str("it is a precertificate"),
+            Self::NoCodeSigning => f.write_str("no code-signing usage"),
+            Self::Authority => f.write_str("it is a CA certificate"),
+            Self::LongValidity(validity) => {
+                let hours = validity.as_hours();
+                if hours >= 48 {
+                    write!(f, "valid for {} days", hours / 24)
+                } else {
+                    write!(f, "valid for {} minutes", validity.as_mins())
+                }
+            }
+            Self::EmptyValidity => f.write_str("its validity ends before it begins"),
+            Self::OutsideAuthorityValidity => f.write_str("issued outside the validity of its CA"),
+        }
+    }
+}

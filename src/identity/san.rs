@@ -1,0 +1,268 @@
+//! Subject alternative names: what a certificate says its holder is called.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+use super::der::{self, DerError, Reader};
+use super::{MAX_NAMES, Oddity};
+
+/// The type of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SanType {
+    /// `rfc822Name`.
+    Email,
+    /// `uniformResourceIdentifier`: workflows, SPIFFE ids.
+    Uri,
+    /// `dNSName`. Fulcio issues none; foreign certificates hold them.
+    Dns,
+    /// `iPAddress`. As for [`SanType::Dns`].
+    Ip,
+    /// `otherName`: Fulcio's user names, and anything else.
+    OtherName,
+}
+
+impl SanType {
+    /// The word in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Uri => "uri",
+            Self::Dns => "dns",
+            Self::Ip => "ip",
+            Self::OtherName => "othername",
+        }
+    }
+}
+
+impl std::fmt::Display for SanType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One name. The value is as the certificate has it: case kept, nothing escaped, so it may hold anything.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct San {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: SanType,
+    /// Its text. An IP address in its usual notation; Fulcio's otherName as its text (`user!domain`); another
+    /// otherName as its dotted object identifier, a colon and the hex of its DER value.
+    pub value: String,
+}
+
+/// Fulcio's otherName, 1.3.6.1.4.1.57264.1.7: a user name.
+const FULCIO_USER_NAME: &[u8] = b"\x2b\x06\x01\x04\x01\x83\xbf\x30\x01\x07";
+
+/// Why the extension cannot be read.
+pub(super) enum SanError {
+    Der(DerError),
+    TooMany,
+}
+
+impl From<DerError> for SanError {
+    fn from(error: DerError) -> Self {
+        Self::Der(error)
+    }
+}
+
+/// Reads the extension's value, a SEQUENCE OF GeneralName (RFC 5280 §4.2.1.6).
+pub(super) fn parse(
+    value: &[u8],
+    sans: &mut Vec<San>,
+    oddities: &mut Vec<Oddity>,
+) -> Result<(), SanError> {
+    let names = der::only(value, der::SEQUENCE)?;
+    let mut reader = Reader::new(names);
+    while !reader.is_empty() {
+        let name = reader.element()?;
+        let content = reader.bytes(&name.content);
+        let (kind, text) = match name.tag {
+            OTHER_NAME => (SanType::OtherName, other_name(content)?),
+            EMAIL => (SanType::Email, ascii(content)),
+            DNS => (SanType::Dns, ascii(content)),
+            URI => (SanType::Uri, ascii(content)),
+            IP => (SanType::Ip, ip(content)),
+            // A directoryName or an x400Address is nobody we could watch; that it is there is worth saying.
+            _ => {
+                oddities.push(Oddity::UnknownNameType);
+                continue;
+            }
+        };
+        if sans.len() == MAX_NAMES {
+            return Err(SanError::TooMany);
+        }
+        let value = text.unwrap_or_else(|lossy| {
+            oddities.push(Oddity::NameEncoding(kind));
+            lossy
+        });
+        sans.push(San { kind, value });
+    }
+    Ok(())
+}
+
+const OTHER_NAME: u8 = der::constructed(0);
+const EMAIL: u8 = der::primitive(1);
+const DNS: u8 = der::primitive(2);
+const URI: u8 = der::primitive(6);
+const IP: u8 = der::primitive(7);
+
+/// The text, or what can be shown of it.
+type Text = Result<String, String>;
+
+/// An IA5String. Bytes that are no ASCII are kept if they are UTF-8: what they imitate may be what is watched.
+fn ascii(content: &[u8]) -> Text {
+    match std::str::from_utf8(content) {
+        Ok(text) if text.is_ascii() => Ok(text.to_owned()),
+        _ => Err(String::from_utf8_lossy(content).into_owned()),
+    }
+}
+
+fn ip(content: &[u8]) -> Text {
+    if let Ok(octets) = <[u8; 4]>::try_from(content) {
+        Ok(Ipv4Addr::from(octets).to_string())
+    } else if let Ok(octets) = <[u8; 16]>::try_from(content) {
+        Ok(Ipv6Addr::from(octets).to_string())
+    } else {
+        Err(hex::encode(content))
+    }
+}
+
+/// `OtherName ::= SEQUENCE { type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY }`, its outer tag already read.
+fn other_name(content: &[u8]) -> Result<Text, DerError> {
+    let mut reader = Reader::new(content);
+    let oid = reader.expect(der::OID)?;
+    let oid = reader.bytes(&oid.content);
+    let value = reader.expect(der::constructed(0))?;
+    reader.end()?;
+    let value = reader.bytes(&value.content);
+    if oid != FULCIO_USER_NAME {
+        return Ok(Ok(format!("{}:{}", dotted(oid), hex::encode(value))));
+    }
+    Ok(match der::only(value, der::UTF8_STRING) {
+        Ok(text) => String::from_utf8(text.to_vec())
+            .map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        Err(_) => Err(String::from_utf8_lossy(value).into_owned()),
+    })
+}
+
+/// An object identifier in its usual notation; arcs that do not fit are hex, so that nothing is mistaken for another.
+fn dotted(oid: &[u8]) -> String {
+    let mut text = String::new();
+    let mut arc = 0u64;
+    let mut first = true;
+    for (i, byte) in oid.iter().enumerate() {
+        if arc >> 57 != 0 || (i + 1 == oid.len() && byte & 0x80 != 0) {
+            return hex::encode(oid);
+        }
+        arc = arc << 7 | u64::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
+            continue;
+        }
+        // Writing to a String cannot fail.
+        let _ = if first {
+            let top = (arc / 40).min(2);
+            write!(text, "{top}.{}", arc - top * 40)
+        } else {
+            write!(text, ".{arc}")
+        };
+        first = false;
+        arc = 0;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &[u8]) -> Option<(Vec<San>, Vec<Oddity>)> {
+        let (mut sans, mut oddities) = (Vec::new(), Vec::new());
+        parse(value, &mut sans, &mut oddities).ok()?;
+        Some((sans, oddities))
+    }
+
+    #[test]
+    fn every_type_of_name_is_read() {
+        for (value, kind, text) in [
+            (&b"\x30\x05\x81\x03a@b"[..], SanType::Email, "a@b"),
+            (b"\x30\x05\x82\x03a.b", SanType::Dns, "a.b"),
+            (b"\x30\x05\x86\x03s:p", SanType::Uri, "s:p"),
+            (b"\x30\x06\x87\x04\xc0\x00\x02\x07", SanType::Ip, "192.0.2.7"),
+            (
+                b"\x30\x12\x87\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01",
+                SanType::Ip,
+                "2001:db8::1",
+            ),
+            (
+                b"\x30\x15\xa0\x13\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x01\x07\xa0\x05\x0c\x03u!d",
+                SanType::OtherName,
+                "u!d",
+            ),
+            (
+                b"\x30\x0c\xa0\x0a\x06\x03\x2a\x03\x04\xa0\x03\x0c\x01x",
+                SanType::OtherName,
+                "1.2.3.4:0c0178",
+            ),
+        ] {
+            let value_of = |text: &str| San {
+                kind,
+                value: text.to_owned(),
+            };
+            assert_eq!(read(value), Some((vec![value_of(text)], vec![])), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_the_wrong_encoding_is_kept_and_said() {
+        let (sans, oddities) = read(
+            "\u{30}\u{6}\u{86}\u{4}"
+                .chars()
+                .map(|c| c as u8)
+                .chain(*b"a\xc3\xa9b")
+                .collect::<Vec<_>>()
+                .as_slice(),
+        )
+        .expect("readable");
+        assert_eq!(sans.first().map(|san| san.value.as_str()), Some("aéb"));
+        assert_eq!(oddities, [Oddity::NameEncoding(SanType::Uri)]);
+    }
+
+    #[test]
+    fn a_directory_name_is_nobody_but_said() {
+        let (sans, oddities) = read(b"\x30\x04\xa4\x02\x30\x00").expect("readable");
+        assert!(sans.is_empty());
+        assert_eq!(oddities, [Oddity::UnknownNameType]);
+    }
+
+    #[test]
+    fn a_broken_list_of_names_is_an_error_never_no_name() {
+        for value in [
+            &b""[..],
+            b"\x30\x05\x81\x03a@",
+            b"\x30\x03\x81\x03a@b",
+            b"\x30\x02\xa0\x00",
+        ] {
+            assert!(read(value).is_none(), "{value:02x?}");
+        }
+    }
+
+    #[test]
+    fn object_identifiers_are_dotted() {
+        for (oid, text) in [
+            (&b"\x55\x1d\x11"[..], "2.5.29.17"),
+            (b"\x2b\x06\x01", "1.3.6.1"),
+            (b"\x88\x37\x03", "2.999.3"),
+            (b"\x2b\x86", "2b86"),
+            (
+                b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+                "ffffffffffffffffff7f",
+            ),
+        ] {
+            assert_eq!(dotted(oid), text);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! When a log contradicts itself: which promise was broken, and what is kept as evidence.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tlog::{Checkpoint, Follower, FollowerState, Hash, Head, LogFault};
+
+use super::pass::{Halt, Pass, position};
+use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
+use crate::store::{Dispute, PassError, StoreError};
+
+/// A smaller checkpoint than the largest one may be a lagging replica; when it persists for this
+/// many passes, the log was rolled back.
+const ROLLBACK_PASSES: u32 = 3;
+
+impl Pass<'_> {
+    /// The leaves did not hash to the signed root. The log itself is asked which it is: if its
+    /// tiles reproduce the new root but not the one that it signed before, it signed two histories.
+    /// `from` is the recorded state; `findings` are those of the false batch.
+    pub(super) async fn mismatch(
+        &self,
+        follower: &Follower,
+        from: &FollowerState,
+        fault: LogFault,
+        findings: Vec<NewFinding>,
+    ) -> Result<Halt, StoreError> {
+        let mut fault = fault;
+        let mut occurrence = Hash::new([0; 32]);
+        if let LogFault::RootMismatch {
+            since,
+            size,
+            signed,
+            note,
+            ..
+        } = &fault
+        {
+            occurrence = *signed;
+            let second = Head {
+                size: *size,
+                root: *signed,
+                note: Arc::clone(note),
+            };
+            if let Some(first) = follower.state().proven_head
+                && let Ok(split) = self.log.source.split(*since, *size).await
+                && split.root() == *signed
+                && split.root_at() != first.root
+            {
+                fault = LogFault::Fork {
+                    size: *since,
+                    first: Box::new(first),
+                    second: Box::new(second),
+                };
+            }
+        }
+        self.record_fault(
+            &fault,
+            occurrence,
+            position(from),
+            follower.state(),
+            true,
+            findings,
+        )
+        .await?;
+        Ok(Halt::failed("log-fault", fault.to_string()))
+    }
+
+    /// A signed root contradicts one that was signed before.
+    pub(super) async fn contradicted(
+        &self,
+        follower: &Follower,
+        fault: LogFault,
+    ) -> Result<Halt, StoreError> {
+        let occurrence = match &fault {
+            LogFault::Fork { second, .. } => second.root,
+            _ => Hash::new([0; 32]),
+        };
+        let state = follower.state();
+        self.record_fault(&fault, occurrence, position(&state), state, false, Vec::new())
+            .await?;
+        Ok(Halt::failed("log-fault", fault.to_string()))
+    }
+
+    /// A validly signed checkpoint that is smaller than the largest one: a fork if its root is not
+    /// the one that we know for its size, a rollback if it persists, a lagging replica until then.
+    pub(super) async fn behind(
+        &self,
+        follower: &Follower,
+        checkpoint: &Checkpoint,
+    ) -> Result<Halt, StoreError> {
+        let Some(head) = follower.head() else {
+            return Ok(Halt::failed(
+                "behind",
+                "a checkpoint below nothing".to_owned(),
+            ));
+        };
+        let origin = self.log.shard.origin.as_str();
+        let (size, root) = (checkpoint.size(), checkpoint.root());
+        let known = self.monitor.store.checkpoint(origin, size).await?;
+        let fork = match known {
+            Some((known, note)) if known != *root.as_bytes() => Some(Head {
+                size,
+                root: Hash::new(known),
+                note: note.into(),
+            }),
+            Some(_) => None,
+            None if size == 0 => None,
+            None => match self.log.source.split(size, head.size).await {
+                Ok(split) if split.root() == head.root && split.root_at() != root => {
+                    Some(head.clone())
+                }
+                Ok(_) | Err(_) => None,
+            },
+        };
+        if let Some(first) = fork {
+            let fault = LogFault::Fork {
+                size,
+                first: Box::new(first),
+                second: Box::new(Head::from(checkpoint)),
+            };
+            return self.contradicted(follower, fault).await;
+        }
+        let passes = self.state.as_ref().map_or(0, |state| state.behind_passes) + 1;
+        let message = format!(
+            "its newest checkpoint has {size} entries, but it showed {} before",
+            head.size
+        );
+        if passes >= ROLLBACK_PASSES {
+            let fault = LogFault::Rollback {
+                size,
+                head_size: head.size,
+                notes: vec![Arc::clone(&head.note), Arc::clone(checkpoint.raw())],
+            };
+            let state = follower.state();
+            self.record_fault(&fault, root, position(&state), state, false, Vec::new())
+                .await?;
+        }
+        Ok(Halt::Behind(PassError {
+            kind: "behind".to_owned(),
+            message,
+        }))
+    }
+
+    pub(super) async fn record_fault(
+        &self,
+        fault: &LogFault,
+        occurrence: Hash,
+        expected: (u64, u64),
+        follower: FollowerState,
+        batch_is_false: bool,
+        findings: Vec<NewFinding>,
+    ) -> Result<(), StoreError> {
+        let shard = &self.log.shard;
+        tracing::error!(
+            log.name = shard.name,
+            log.origin = shard.origin.as_str(),
+            fault = fault.kind(),
+            "{} broke a promise: {fault}",
+            crate::escape::terminal(&shard.name),
+        );
+        self.monitor
+            .store
+            .dispute(&Dispute {
+                origin: shard.origin.as_str().to_owned(),
+                expected,
+                follower,
+                fault: self.fault_finding(fault),
+                occurrence: *occurrence.as_bytes(),
+                batch_is_false,
+                findings,
+                now: self.now,
+            })
+            .await
+    }
+
+    pub(super) fn fault_finding(&self, fault: &LogFault) -> NewFinding {
+        let shard = &self.log.shard;
+        let origin = shard.origin.as_str();
+        NewFinding {
+            finding: Finding {
+                id: FindingId::of_fault(fault.kind(), origin, contradicted_position(fault)),
+                verdict: Verdict::LogFault,
+                severity: Severity::Critical,
+                watch: None,
+                in_shape: None,
+                log: Some(shard.name.clone()),
+                origin: Some(origin.to_owned()),
+                index: None,
+                leaf_hash: None,
+                proven: None,
+                kind: None,
+                digest: None,
+                san: Vec::new(),
+                issuer: None,
+                extensions: BTreeMap::new(),
+                certificate_sha256: None,
+                key_sha256: None,
+                chain: None,
+                not_before: None,
+                first_seen: self.now,
+                state: State::Open,
+                fault: Some(fault.kind().to_owned()),
+                summary: format!("{} ({origin}) broke a promise: {fault}", shard.name),
+            },
+            rule: None,
+            evidence: Evidence {
+                notes: fault.notes().map(|note| note.to_vec()).collect(),
+                ..Evidence::default()
+            },
+        }
+    }
+}
+
+/// The size that is contradicted: what makes two sightings of one fault the same finding.
+fn contradicted_position(fault: &LogFault) -> u64 {
+    match fault {
+        LogFault::RootMismatch { size, .. } | LogFault::Fork { size, .. } => *size,
+        LogFault::Rollback { head_size, .. } => *head_size,
+        LogFault::GrewAfterFreeze { frozen_size, .. } => *frozen_size,
+        _ => 0,
+    }
+}

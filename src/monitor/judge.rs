@@ -1,0 +1,312 @@
+//! From a match to a finding: verdict, severity, and the sentence for a person.
+
+use jiff::{SignedDuration, Timestamp};
+use tlog::Hash;
+
+use super::Rules;
+use crate::entry::{Kind, Signing};
+use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
+use crate::identity::{Certificate, Chain, Extension, Judgement, Signer};
+use crate::shard::Shard;
+use crate::watch::Match;
+
+/// A certificate that expired this long before its neighbours in the log were issued was not in
+/// use when it was logged: Fulcio's live for ten minutes, clocks and queues do not lag by a day.
+const LONG_EXPIRED: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where a leaf stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) index: u64,
+    pub(super) hash: Hash,
+}
+
+/// Judges what was found in one bundle.
+pub(super) struct Judge<'a> {
+    pub(super) shard: &'a Shard,
+    pub(super) rules: &'a Rules,
+    pub(super) now: Timestamp,
+    /// Roughly when the leaves of the bundle were logged.
+    pub(super) logged_about: Option<Timestamp>,
+}
+
+/// What a change of the trusted root makes of an untrusted chain.
+pub(super) struct Rejudged {
+    pub(super) chain: Chain,
+    pub(super) severity: Severity,
+    pub(super) summary: String,
+}
+
+impl Judge<'_> {
+    /// A signing that a watch selected.
+    pub(super) fn signing(
+        &self,
+        place: Place,
+        kind: &Kind,
+        signing: &Signing,
+        found: Match,
+    ) -> NewFinding {
+        let watch = self.rules.watches().get(found.watch);
+        let (judgement, mut oddities) = self.chain_of(&signing.signer);
+        let certificate = match &signing.signer {
+            Signer::Certificate(certificate) => Some(&**certificate),
+            Signer::Key(_) => None,
+        };
+        if let (Some(certificate), Some(logged)) = (certificate, self.logged_about)
+            && logged.duration_since(certificate.not_after()) > LONG_EXPIRED
+        {
+            oddities.push("it had expired long before it was logged".to_owned());
+        }
+        let verdict = if judgement == Chain::Untrusted && !found.by_key {
+            Verdict::UntrustedChain
+        } else {
+            Verdict::IdentityUnexpected
+        };
+        let severity = severity(verdict, watch.severity, found.in_shape, &oddities);
+        let held = verdict == Verdict::IdentityUnexpected
+            && found.in_shape == Some(true)
+            && watch.hold.is_some();
+        let origin = self.shard.origin.as_str();
+        let digest = signing.digest.as_ref().map(ToString::to_string);
+        let who = who(&signing.signer);
+        let what = digest.as_deref().unwrap_or("something");
+        let summary = summary(
+            verdict,
+            &who,
+            what,
+            &format!("entry {} of {}", place.index, self.shard.name),
+            found.in_shape,
+            &oddities,
+        );
+        let finding = Finding {
+            id: FindingId::of_signing(
+                &watch.name,
+                origin,
+                place.index,
+                place.hash.as_bytes(),
+                signing.ordinal,
+            ),
+            verdict,
+            severity,
+            watch: Some(watch.name.clone()),
+            in_shape: found.in_shape,
+            log: Some(self.shard.name.clone()),
+            origin: Some(origin.to_owned()),
+            index: Some(place.index),
+            leaf_hash: Some(place.hash.to_hex()),
+            proven: Some(false),
+            kind: Some(kind.to_string()),
+            digest,
+            san: certificate.map(|c| c.sans().to_vec()).unwrap_or_default(),
+            issuer: certificate.and_then(Certificate::issuer).map(str::to_owned),
+            extensions: certificate
+                .map(|c| {
+                    c.extensions()
+                        .iter()
+                        .filter(|(extension, _)| *extension != Extension::Issuer)
+                        .map(|(extension, value)| (extension.name().to_owned(), value.clone()))
+                        .collect()
+                })
+                .unwrap_or_default(),
+            certificate_sha256: certificate.map(|c| hex::encode(c.sha256())),
+            key_sha256: Some(hex::encode(match &signing.signer {
+                Signer::Certificate(certificate) => certificate.key_sha256(),
+                Signer::Key(key) => key.key_sha256(),
+            })),
+            chain: Some(judgement),
+            not_before: certificate.map(Certificate::not_before),
+            first_seen: self.now,
+            state: if held { State::Held } else { State::Open },
+            fault: None,
+            summary,
+        };
+        NewFinding {
+            finding,
+            rule: self.rules.rule(found.watch),
+            evidence: Evidence {
+                certificate: certificate.map(|c| c.der().to_vec()),
+                ..Evidence::default()
+            },
+        }
+    }
+
+    /// A leaf, or a signing in it, that cannot be understood: one finding, or one for each watch
+    /// whose literal it holds. Whoever hides a signing in a leaf that only his verifier can read
+    /// still has to write the name.
+    pub(super) fn unreadable(
+        &self,
+        place: Place,
+        leaf: &[u8],
+        ordinal: u32,
+        reason: &str,
+        findings: &mut Vec<NewFinding>,
+    ) {
+        let mut named = Vec::new();
+        crate::entry::visit_strings(leaf, &mut |bytes| {
+            named.extend(self.rules.watches().literals_in(bytes));
+        });
+        named.sort_unstable();
+        named.dedup();
+        if named.is_empty() {
+            findings.push(self.one_unreadable(place, leaf, ordinal, reason, None));
+        }
+        for watch in named {
+            findings.push(self.one_unreadable(place, leaf, ordinal, reason, Some(watch)));
+        }
+    }
+
+    fn one_unreadable(
+        &self,
+        place: Place,
+        leaf: &[u8],
+        ordinal: u32,
+        reason: &str,
+        watch: Option<usize>,
+    ) -> NewFinding {
+        let watch_of = watch.map(|place| self.rules.watches().get(place));
+        let origin = self.shard.origin.as_str();
+        let mut summary = format!(
+            "entry {} of {} cannot be understood: {reason}",
+            place.index, self.shard.name
+        );
+        if let Some(watch) = watch_of {
+            summary.push_str(&format!("; it holds a name that {} watches", watch.name));
+        }
+        NewFinding {
+            finding: Finding {
+                id: FindingId::of_unreadable(
+                    watch_of.map(|w| w.name.as_str()),
+                    origin,
+                    place.index,
+                    place.hash.as_bytes(),
+                    ordinal,
+                ),
+                verdict: Verdict::Unreadable,
+                severity: watch_of.map_or(Severity::Low, |w| w.severity),
+                watch: watch_of.map(|w| w.name.clone()),
+                in_shape: None,
+                log: Some(self.shard.name.clone()),
+                origin: Some(origin.to_owned()),
+                index: Some(place.index),
+                leaf_hash: Some(place.hash.to_hex()),
+                proven: Some(false),
+                kind: None,
+                digest: None,
+                san: Vec::new(),
+                issuer: None,
+                extensions: std::collections::BTreeMap::new(),
+                certificate_sha256: None,
+                key_sha256: None,
+                chain: None,
+                not_before: None,
+                first_seen: self.now,
+                state: State::Open,
+                fault: None,
+                summary,
+            },
+            rule: watch.and_then(|w| self.rules.rule(w)),
+            evidence: Evidence {
+                leaf: Some(leaf.to_vec()),
+                ..Evidence::default()
+            },
+        }
+    }
+
+    fn chain_of(&self, signer: &Signer) -> (Chain, Vec<String>) {
+        match (signer, self.rules.authorities()) {
+            (Signer::Key(_), _) => (Chain::None, Vec::new()),
+            (Signer::Certificate(_), None) => (Chain::Unknown, Vec::new()),
+            (Signer::Certificate(certificate), Some(authorities)) => {
+                let Judgement { chain, oddities } = authorities.judge(certificate);
+                (chain, oddities.iter().map(ToString::to_string).collect())
+            }
+        }
+    }
+}
+
+impl Rules {
+    /// What an untrusted chain is under the present authorities; `None` if it still is one.
+    pub(super) fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Rejudged> {
+        let watch = self.watches().get(self.place(finding.watch.as_deref()?)?);
+        let certificate = Certificate::parse(evidence.certificate.clone()?).ok()?;
+        let Judgement { chain, oddities } = self.authorities()?.judge(&certificate);
+        if chain == Chain::Untrusted {
+            return None;
+        }
+        let oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
+        let verdict = Verdict::IdentityUnexpected;
+        let place = format!(
+            "entry {} of {}",
+            finding.index.unwrap_or_default(),
+            finding.log.as_deref().unwrap_or("a log")
+        );
+        Some(Rejudged {
+            chain,
+            severity: severity(verdict, watch.severity, finding.in_shape, &oddities),
+            summary: summary(
+                verdict,
+                &who(&Signer::Certificate(Box::new(certificate))),
+                finding.digest.as_deref().unwrap_or("something"),
+                &place,
+                finding.in_shape,
+                &oddities,
+            ),
+        })
+    }
+}
+
+fn severity(
+    verdict: Verdict,
+    of_watch: Severity,
+    in_shape: Option<bool>,
+    oddities: &[String],
+) -> Severity {
+    if verdict == Verdict::UntrustedChain {
+        Severity::Low
+    } else if in_shape == Some(false) || !oddities.is_empty() {
+        Severity::Critical
+    } else {
+        of_watch
+    }
+}
+
+fn who(signer: &Signer) -> String {
+    match signer {
+        Signer::Key(key) => format!("the key {}", hex::encode(key.key_sha256())),
+        Signer::Certificate(certificate) => {
+            let mut names = certificate.sans().iter().map(|san| san.value.as_str());
+            let mut who = names.next().unwrap_or("a certificate without a name").to_owned();
+            for more in names {
+                who.push_str(" and ");
+                who.push_str(more);
+            }
+            if let Some(issuer) = certificate.issuer() {
+                who.push_str(&format!(" (by {issuer})"));
+            }
+            who
+        }
+    }
+}
+
+fn summary(
+    verdict: Verdict,
+    who: &str,
+    what: &str,
+    place: &str,
+    in_shape: Option<bool>,
+    oddities: &[String],
+) -> String {
+    let mut summary = if verdict == Verdict::UntrustedChain {
+        format!("a certificate that no trusted CA vouches for claims to be {who} and signed {what}: {place}")
+    } else {
+        format!("{who} signed {what}, which nobody registered: {place}")
+    };
+    if in_shape == Some(false) {
+        summary.push_str("; it is out of shape");
+    }
+    for oddity in oddities {
+        summary.push_str("; ");
+        summary.push_str(oddity);
+    }
+    summary
+}

@@ -1,0 +1,67 @@
+//! How far a pass is: for a progress bar and for the watchdog, which must not bark at work.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Clones share the figures.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Figures>);
+
+#[derive(Debug, Default)]
+struct Figures {
+    running: AtomicBool,
+    /// Grows with every sign of life: a leaf read, an answer received.
+    steps: AtomicU64,
+    read: AtomicU64,
+    goals: Mutex<Vec<(String, u64)>>,
+}
+
+impl Progress {
+    pub(super) fn begin(&self) {
+        self.0.read.store(0, Ordering::Relaxed);
+        self.goals().clear();
+        self.0.running.store(true, Ordering::Relaxed);
+        self.step();
+    }
+
+    pub(super) fn end(&self) {
+        self.0.running.store(false, Ordering::Relaxed);
+        self.step();
+    }
+
+    /// A log says that it has this many entries to read in this pass.
+    pub(super) fn goal(&self, log: &str, entries: u64) {
+        self.goals().push((log.to_owned(), entries));
+        self.step();
+    }
+
+    pub(super) fn read(&self, entries: u64) {
+        self.0.read.fetch_add(entries, Ordering::Relaxed);
+        self.step();
+    }
+
+    fn step(&self) {
+        self.0.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn goals(&self) -> std::sync::MutexGuard<'_, Vec<(String, u64)>> {
+        // A list of names and numbers cannot be left half-changed.
+        self.0.goals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a pass is running.
+    pub fn running(&self) -> bool {
+        self.0.running.load(Ordering::Relaxed)
+    }
+
+    /// A number that changes while there is life.
+    pub fn steps(&self) -> u64 {
+        self.0.steps.load(Ordering::Relaxed)
+    }
+
+    /// Entries read in this pass, and entries known to be there to read.
+    pub fn entries(&self) -> (u64, u64) {
+        let goal = self.goals().iter().map(|(_, entries)| entries).sum();
+        (self.0.read.load(Ordering::Relaxed), goal)
+    }
+}

@@ -1,0 +1,139 @@
+//! From the seen position to the newest head: fetch, scan, absorb, commit.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
+
+use super::pass::{Halt, Pass, position};
+use super::scan::{Scanned, scan};
+use crate::finding::NewFinding;
+use crate::source::{self, Prefetch};
+use crate::store::Batch;
+
+/// A batch is committed when it holds this many entries: a transaction for each bundle would spend
+/// more time on the disk than on the entries, and what is not committed is read again after a crash.
+const BATCH_ENTRIES: u64 = 16 * 256;
+
+/// A batch is committed when it holds this many findings, whatever its entries: memory stays flat
+/// in a flood.
+const BATCH_FINDINGS: usize = 1_000;
+
+/// Bundles that are scanned at once, per core: one is worked on, one waits in order.
+const SCANS_PER_CORE: usize = 2;
+
+/// What has been read but not recorded.
+struct Pending {
+    from: FollowerState,
+    findings: Vec<NewFinding>,
+    checkpoints: Vec<Head>,
+}
+
+impl Pass<'_> {
+    /// Reads up to the largest head. `before` is the recorded state, from before `checkpoint` was
+    /// offered.
+    pub(super) async fn read(
+        &mut self,
+        follower: &mut Follower,
+        before: &FollowerState,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<(), Halt> {
+        let mut pending = Pending {
+            from: before.clone(),
+            findings: Vec::new(),
+            checkpoints: checkpoint.map(Head::from).into_iter().collect(),
+        };
+        let ended = self.read_all(follower, &mut pending).await;
+        // Whatever ended it: what was read is recorded before it is said. (A batch that turned out
+        // false was recorded with its fault, and nothing is pending then.)
+        if !matches!(ended, Err(Halt::Store(_))) {
+            self.commit(follower, &mut pending).await?;
+        }
+        ended
+    }
+
+    async fn read_all(
+        &mut self,
+        follower: &mut Follower,
+        pending: &mut Pending,
+    ) -> Result<(), Halt> {
+        let Some(range) = follower.want(u64::MAX) else {
+            return Ok(());
+        };
+        let progress = &self.monitor.progress;
+        progress.goal(&self.log.shard.name, range.end - range.start);
+        let cores = rayon::current_num_threads();
+        let (shard, rules, now) = (&self.log.shard, self.rules, self.now);
+        let leaves = source::leaves(
+            Arc::clone(&self.log.source),
+            range.clone(),
+            range.end,
+            Prefetch::default(),
+        );
+        let mut scanned = std::pin::pin!(
+            leaves
+                .map(|leaves| async move {
+                    match leaves {
+                        Ok(leaves) => {
+                            Ok(scan(leaves, Arc::clone(shard), Arc::clone(rules), now).await)
+                        }
+                        Err(error) => Err(error),
+                    }
+                })
+                .buffered(cores * SCANS_PER_CORE)
+        );
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.monitor.stop.wait() => return Err(Halt::Stopped),
+                next = scanned.next() => next,
+            };
+            let Some(next) = next else { return Ok(()) };
+            let Scanned {
+                start,
+                hashes,
+                findings,
+            } = next?;
+            let count = hashes.len() as u64;
+            pending.findings.extend(findings);
+            match follower.absorb(start, hashes) {
+                Ok(_) => {}
+                Err(AbsorbError::Fault(fault)) => {
+                    let from = std::mem::replace(&mut pending.from, follower.state());
+                    let findings = std::mem::take(&mut pending.findings);
+                    pending.checkpoints.clear();
+                    return Err(self.mismatch(follower, &from, fault, findings).await?);
+                }
+                Err(error) => return Err(Halt::failed("malformed", error.to_string())),
+            }
+            self.entries += count;
+            progress.read(count);
+            let unrecorded = follower.seen() - pending.from.seen.size();
+            if unrecorded >= BATCH_ENTRIES || pending.findings.len() >= BATCH_FINDINGS {
+                self.commit(follower, pending).await?;
+            }
+        }
+    }
+
+    /// Findings and position move together: if we crash before this commits, the leaves are read
+    /// again and the finding ids make the repeats harmless.
+    async fn commit(&self, follower: &Follower, pending: &mut Pending) -> Result<(), Halt> {
+        let state = follower.state();
+        if state == pending.from && pending.findings.is_empty() {
+            return Ok(());
+        }
+        self.monitor
+            .store
+            .commit(&Batch {
+                origin: self.log.shard.origin.as_str().to_owned(),
+                expected: position(&pending.from),
+                follower: state.clone(),
+                checkpoints: std::mem::take(&mut pending.checkpoints),
+                findings: std::mem::take(&mut pending.findings),
+                now: self.now,
+            })
+            .await?;
+        pending.from = state;
+        Ok(())
+    }
+}

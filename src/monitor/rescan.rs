@@ -1,0 +1,238 @@
+//! Reads a proven range again for watches that were added or changed after it was read.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tlog::{Hash, Head, LogFault};
+
+use super::pass::{Halt, Pass, position};
+use super::scan::{Scanned, scan};
+use super::{Log, Monitor, Rules, health};
+use crate::source::{self, Prefetch};
+use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
+
+/// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
+/// goes on where it was interrupted.
+const STEP_ENTRIES: u64 = 64 * 256;
+
+/// Why a rescan could not be finished. What was rescanned before is recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RescanError {
+    /// No such watch in the configuration.
+    #[error("there is no watch named {0}")]
+    UnknownWatch(String),
+    /// The log could not be read, or what it showed is not what was proven.
+    #[error("{log}: {}", .error.message)]
+    Log {
+        /// The log's name.
+        log: String,
+        /// Why.
+        error: PassError,
+    },
+    /// It was asked to end.
+    #[error("stopped before the end: run it again to go on")]
+    Stopped,
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Monitor {
+    /// Closes the gaps of these watches (or of this one) over one log. Answers how many entries
+    /// were read again and how many findings are new.
+    ///
+    /// # Errors
+    ///
+    /// See [`RescanError`]. Leaves that do not hash to the proven root are a fault of the log,
+    /// recorded like one of a pass.
+    pub async fn rescan(
+        &self,
+        log: &Log,
+        rules: &Arc<Rules>,
+        only: Option<&str>,
+    ) -> Result<(u64, u64), RescanError> {
+        if let Some(name) = only
+            && rules.place(name).is_none()
+        {
+            return Err(RescanError::UnknownWatch(name.to_owned()));
+        }
+        let origin = log.shard.origin.as_str();
+        self.store.watching(origin, rules.keys()).await?;
+        let Some(state) = self.store.log(origin).await? else {
+            return Ok((0, 0));
+        };
+        let Some(follower) = state.follower.clone() else {
+            return Ok((0, 0));
+        };
+        let gapped: Vec<Coverage> = self
+            .store
+            .coverage(rules.keys())
+            .await?
+            .into_iter()
+            .filter(|c| c.origin == origin && !c.gaps.is_empty())
+            .filter(|c| only.is_none_or(|name| c.watch.name == name))
+            .collect();
+        let (Some(head), false) = (follower.proven_head.clone(), gapped.is_empty()) else {
+            return Ok((0, 0));
+        };
+        let watches: Vec<WatchKey> = gapped.iter().map(|c| c.watch.clone()).collect();
+        let pass = Pass {
+            monitor: self,
+            log,
+            rules,
+            now: self.clock.now(),
+            frozen: None,
+            witnessed: None,
+            entries: 0,
+            state: Some(state),
+        };
+        self.progress.begin();
+        let mut done = (0, 0);
+        let mut ended = Ok(());
+        'gaps: for gap in union(&gapped) {
+            let mut from = gap.start;
+            // What is seen but not proven yet is covered by the pass that proves it.
+            let end = gap.end.min(head.size);
+            self.progress.goal(&log.shard.name, end.saturating_sub(from));
+            while from < end {
+                let step = from..end.min(from + STEP_ENTRIES);
+                match pass.rescan_step(step.clone(), &head, &watches).await {
+                    Ok(new) => done = (done.0 + step.end - step.start, done.1 + new),
+                    Err(halt) => {
+                        ended = Err(halt);
+                        break 'gaps;
+                    }
+                }
+                from = step.end;
+            }
+        }
+        self.progress.end();
+        health::assess_log(self, log, rules, None, self.clock.now()).await?;
+        match ended {
+            Ok(()) => Ok(done),
+            Err(Halt::Store(error)) => Err(error.into()),
+            Err(Halt::Stopped) => Err(RescanError::Stopped),
+            Err(Halt::Behind(error) | Halt::Failed(error)) => Err(RescanError::Log {
+                log: log.shard.name.clone(),
+                error,
+            }),
+            Err(Halt::PositionLost(message)) => Err(RescanError::Log {
+                log: log.shard.name.clone(),
+                error: PassError {
+                    kind: "position-lost".to_owned(),
+                    message,
+                },
+            }),
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// The frontier before the step and the one after it both belong to the proven tree; pushing
+    /// the step's leaves onto the first must give the second.
+    async fn rescan_step(
+        &self,
+        step: Range<u64>,
+        head: &Head,
+        watches: &[WatchKey],
+    ) -> Result<u64, Halt> {
+        let source = &self.log.source;
+        let before = source.split(step.start, head.size).await?;
+        let after = source.split(step.end, head.size).await?;
+        for split in [&before, &after] {
+            if split.root() != head.root {
+                return Err(self.false_leaves(head, split.root()).await?);
+            }
+        }
+        let mut range = before.frontier();
+        let mut findings = Vec::new();
+        let (shard, rules, now) = (&self.log.shard, self.rules, self.now);
+        let leaves = source::leaves(
+            Arc::clone(source),
+            step.clone(),
+            head.size,
+            Prefetch::default(),
+        );
+        let mut scanned = std::pin::pin!(
+            leaves
+                .map(|leaves| async move {
+                    match leaves {
+                        Ok(leaves) => {
+                            Ok(scan(leaves, Arc::clone(shard), Arc::clone(rules), now).await)
+                        }
+                        Err(error) => Err(error),
+                    }
+                })
+                .buffered(rayon::current_num_threads() * 2)
+        );
+        while let Some(next) = scanned.next().await {
+            if self.monitor.stop.requested() {
+                return Err(Halt::Stopped);
+            }
+            let Scanned {
+                hashes,
+                findings: found,
+                ..
+            } = next?;
+            self.monitor.progress.read(hashes.len() as u64);
+            for hash in hashes {
+                range.push(hash);
+            }
+            findings.extend(found);
+        }
+        if range != after.frontier() {
+            return Err(self.false_leaves(head, range.root()).await?);
+        }
+        for found in &mut findings {
+            found.finding.proven = Some(true);
+        }
+        Ok(self
+            .monitor
+            .store
+            .rescanned(&Rescanned {
+                origin: shard.origin.as_str().to_owned(),
+                range: step,
+                watches: watches.to_vec(),
+                findings,
+                now,
+            })
+            .await?)
+    }
+
+    /// What the log shows now is not what it committed to: nothing of it is recorded as found.
+    async fn false_leaves(
+        &self,
+        head: &Head,
+        computed: Hash,
+    ) -> Result<Halt, StoreError> {
+        let fault = LogFault::RootMismatch {
+            since: 0,
+            size: head.size,
+            computed,
+            signed: head.root,
+            note: head.note.clone(),
+            proven_note: None,
+        };
+        let state = self.state.as_ref().and_then(|state| state.follower.clone());
+        if let Some(state) = state {
+            self.record_fault(&fault, computed, position(&state), state, false, Vec::new())
+                .await?;
+        }
+        Ok(Halt::failed("log-fault", fault.to_string()))
+    }
+}
+
+/// The gaps of all these watches together, in order.
+fn union(gapped: &[Coverage]) -> Vec<Range<u64>> {
+    let mut all: Vec<Range<u64>> = gapped.iter().flat_map(|c| c.gaps.iter().cloned()).collect();
+    all.sort_unstable_by_key(|gap| gap.start);
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for gap in all {
+        match joined.last_mut() {
+            Some(last) if gap.start <= last.end => last.end = last.end.max(gap.end),
+            _ => joined.push(gap),
+        }
+    }
+    joined
+}

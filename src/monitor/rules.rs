@@ -1,0 +1,88 @@
+//! What a pass looks for: the watches, and the authorities that judge certificates.
+
+use std::collections::HashMap;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::identity::Authorities;
+use crate::store::{HoldRule, WatchKey};
+use crate::watch::Watches;
+
+/// The watches, compiled, and who is trusted to vouch for names.
+pub struct Rules {
+    watches: Watches,
+    authorities: Option<Authorities>,
+    keys: Vec<WatchKey>,
+    rules: Vec<[u8; 32]>,
+    by_name: HashMap<String, usize>,
+    holds: Vec<HoldRule>,
+}
+
+impl Rules {
+    /// Without authorities every chain is `unknown` and judged as if trusted.
+    pub fn new(watches: Watches, authorities: Option<Authorities>) -> Self {
+        let mut keys = Vec::new();
+        let mut rules = Vec::new();
+        let mut holds = Vec::new();
+        let mut by_name = HashMap::new();
+        for (place, watch) in watches.iter().enumerate() {
+            let conditions = watch.conditions_hash();
+            let mut hash = Sha256::new();
+            hash.update(conditions);
+            if let Some(shape) = &watch.shape {
+                hash.update(shape.hash());
+            }
+            let rule = hash.finalize().into();
+            keys.push(WatchKey {
+                name: watch.name.clone(),
+                conditions,
+            });
+            rules.push(rule);
+            by_name.insert(watch.name.clone(), place);
+            if let Some(hold) = watch.hold {
+                holds.push(HoldRule {
+                    watch: watch.name.clone(),
+                    rule,
+                    hold,
+                });
+            }
+        }
+        Self {
+            watches,
+            authorities,
+            keys,
+            rules,
+            by_name,
+            holds,
+        }
+    }
+
+    /// The compiled watches.
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
+    /// Who is trusted to vouch for names.
+    pub fn authorities(&self) -> Option<&Authorities> {
+        self.authorities.as_ref()
+    }
+
+    /// The watches as coverage knows them.
+    pub fn keys(&self) -> &[WatchKey] {
+        &self.keys
+    }
+
+    /// The watches that hold.
+    pub fn holds(&self) -> &[HoldRule] {
+        &self.holds
+    }
+
+    /// The selecting part and the shape of a watch, in one hash.
+    pub(super) fn rule(&self, watch: usize) -> Option<[u8; 32]> {
+        self.rules.get(watch).copied()
+    }
+
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+}

@@ -1,0 +1,138 @@
+//! Leaves in, leaf hashes and findings out: the part that needs all cores.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tlog::{Hash, leaf_hash};
+use tokio::sync::oneshot;
+
+use super::Rules;
+use super::judge::{Judge, Place};
+use crate::entry::{self, Entry};
+use crate::finding::NewFinding;
+use crate::identity::Signer;
+use crate::shard::Shard;
+use crate::source::Leaves;
+use crate::watch::Match;
+
+/// What one bundle of leaves gave.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) start: u64,
+    pub(super) hashes: Vec<Hash>,
+    pub(super) findings: Vec<NewFinding>,
+}
+
+/// Scans a bundle on the pool of all cores.
+pub(super) async fn scan(
+    leaves: Leaves,
+    shard: Arc<Shard>,
+    rules: Arc<Rules>,
+    now: Timestamp,
+) -> Scanned {
+    let (done, scanned) = oneshot::channel();
+    rayon::spawn(move || {
+        // Nobody waits any more if the pass was stopped.
+        let _ = done.send(scan_here(&leaves, &shard, &rules, now));
+    });
+    scanned.await.expect("a scan catches the panics of its leaves and always answers")
+}
+
+/// Scans a bundle on this thread.
+pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> Scanned {
+    let mut scanned = Scanned {
+        start: leaves.start(),
+        hashes: Vec::with_capacity(leaves.len()),
+        findings: Vec::new(),
+    };
+    let mut matches = Vec::new();
+    let mut selected = Vec::new();
+    let mut times = Vec::with_capacity(leaves.len());
+    for (index, leaf) in leaves.iter() {
+        let hash = leaf_hash(leaf);
+        scanned.hashes.push(hash);
+        // An unknown way to make the parser panic must not blind the watch: every later pass would
+        // die at the same leaf. It becomes one more leaf that cannot be understood.
+        let read = catch_unwind(AssertUnwindSafe(|| read(leaf, rules, &mut matches)));
+        let place = Place { index, hash };
+        match read {
+            Ok(Ok((entry, leaf_matches, not_before))) => {
+                times.extend(not_before);
+                if !leaf_matches.is_empty() || !entry.unreadable.is_empty() {
+                    selected.push((place, leaf, Ok((entry, leaf_matches))));
+                }
+            }
+            Ok(Err(error)) => selected.push((place, leaf, Err(error.to_string()))),
+            Err(_) => selected.push((
+                place,
+                leaf,
+                Err("reading it failed in a way that this program did not foresee".to_owned()),
+            )),
+        }
+    }
+    if selected.is_empty() {
+        return scanned;
+    }
+    let judge = Judge {
+        shard,
+        rules,
+        now,
+        logged_about: median(&mut times),
+    };
+    for (place, leaf, read) in selected {
+        match read {
+            Ok((entry, leaf_matches)) => {
+                for (signing, found) in leaf_matches {
+                    if let Some(signing) = entry.signings.get(signing) {
+                        scanned
+                            .findings
+                            .push(judge.signing(place, &entry.kind, signing, found));
+                    }
+                }
+                for unreadable in &entry.unreadable {
+                    judge.unreadable(
+                        place,
+                        leaf,
+                        unreadable.ordinal(),
+                        &unreadable.to_string(),
+                        &mut scanned.findings,
+                    );
+                }
+            }
+            Err(reason) => judge.unreadable(place, leaf, 0, &reason, &mut scanned.findings),
+        }
+    }
+    scanned
+}
+
+type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);
+
+fn read(
+    leaf: &[u8],
+    rules: &Rules,
+    matches: &mut Vec<Match>,
+) -> Result<Selected, entry::EntryError> {
+    let entry = entry::parse(leaf)?;
+    let mut selected = Vec::new();
+    let mut not_before = None;
+    for (place, signing) in entry.signings.iter().enumerate() {
+        if let Signer::Certificate(certificate) = &signing.signer {
+            not_before = Some(certificate.not_before());
+        }
+        matches.clear();
+        rules.watches().matches(&signing.signer, matches);
+        selected.extend(matches.drain(..).map(|found| (place, found)));
+    }
+    Ok((entry, selected, not_before))
+}
+
+/// Roughly when these leaves were logged: certificates are used within minutes of being issued,
+/// and half of a bundle would have to be forged to move the middle.
+fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
+    if times.is_empty() {
+        return None;
+    }
+    let middle = times.len() / 2;
+    Some(*times.select_nth_unstable(middle).1)
+}

@@ -1,0 +1,98 @@
+//! Why a log could not be read.
+
+use std::io;
+use std::time::Duration;
+
+use crate::http::HttpError;
+
+/// Why a log could not be read. It says nothing about whether the log is honest: that is judged
+/// only on what could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The log does not have it: HTTP 404 or 410, no such file.
+    #[error("{resource} does not exist")]
+    Absent {
+        /// What was asked for, relative to the log.
+        resource: String,
+    },
+    /// It could not be had.
+    #[error("{resource} cannot be read: {cause}")]
+    Unavailable {
+        /// What was asked for, relative to the log.
+        resource: String,
+        /// What went wrong.
+        cause: Cause,
+    },
+    /// The log wants to be left alone for longer than one resource may take: nothing else should be
+    /// asked of it before that time is over.
+    #[error("{resource} cannot be read: {cause}")]
+    RateLimited {
+        /// What was asked for, relative to the log.
+        resource: String,
+        /// How long, from now.
+        retry_after: Duration,
+        /// The log's answer.
+        cause: Cause,
+    },
+    /// Longer than any such resource can be, or than the caller wants to hold.
+    #[error("{resource} is longer than {limit_bytes} bytes")]
+    TooLarge {
+        /// What was asked for, relative to the log.
+        resource: String,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// Longer than any checkpoint can be.
+    #[error("the checkpoint is longer than {limit_bytes} bytes")]
+    CheckpointTooLong {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// It was read, and is not what a log would serve there.
+    #[error("{resource} is malformed: {reason}")]
+    Malformed {
+        /// What was asked for, relative to the log.
+        resource: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Not a question that a log can answer: leaves of several bundles, or beyond the tree.
+    #[error("leaves {start}..{end} do not lie within one bundle of a tree of {size} leaves")]
+    OutOfRange {
+        /// The first leaf asked for.
+        start: u64,
+        /// One past the last.
+        end: u64,
+        /// The tree's size.
+        size: u64,
+    },
+}
+
+/// What kept us from reading.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// Over HTTP.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// From a directory.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// In a directory, something else than a file: a directory, a device, a pipe.
+    #[error("not a regular file")]
+    NotAFile,
+}
+
+impl SourceError {
+    /// The kind of error as `status` names it: `unavailable` (cannot be fetched), `malformed`
+    /// (fetched, but not what it should be) or `unverifiable-checkpoint`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Absent { .. }
+            | Self::Unavailable { .. }
+            | Self::RateLimited { .. }
+            | Self::OutOfRange { .. } => "unavailable",
+            Self::TooLarge { .. } | Self::Malformed { .. } => "malformed",
+            Self::CheckpointTooLong { .. } => "unverifiable-checkpoint",
+        }
+    }
+}

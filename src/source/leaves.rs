@@ -1,0 +1,193 @@
+//! Consecutive leaves in one buffer.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// Consecutive leaves of a log, at most one bundle's worth, in the buffer that they were read into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaves {
+    start: u64,
+    bytes: Bytes,
+    /// Where each leaf lies in `bytes`; within its bounds, checked on construction.
+    spans: Vec<Range<u32>>,
+}
+
+/// Leaves that cannot exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeavesError {
+    /// A leaf would lie outside of the buffer.
+    #[error("leaf {index} lies outside of the {length} bytes that were read")]
+    OutOfBounds {
+        /// The leaf's index in the log.
+        index: u64,
+        /// The length of the buffer.
+        length: usize,
+    },
+    /// The last index would exceed 64 bits.
+    #[error("{count} leaves from {start} exceed the largest index")]
+    PastTheEnd {
+        /// The first index.
+        start: u64,
+        /// How many leaves.
+        count: usize,
+    },
+}
+
+impl Leaves {
+    /// The leaves from index `start` on that lie in `bytes` at `spans`.
+    ///
+    /// # Errors
+    /// If a span is not within `bytes`, or the indices overflow.
+    pub fn new(start: u64, bytes: Bytes, spans: Vec<Range<u32>>) -> Result<Self, LeavesError> {
+        if start.checked_add(spans.len() as u64).is_none() {
+            return Err(LeavesError::PastTheEnd {
+                start,
+                count: spans.len(),
+            });
+        }
+        for (index, span) in (start..).zip(&spans) {
+            if bytes.get(span.start as usize..span.end as usize).is_none() {
+                return Err(LeavesError::OutOfBounds {
+                    index,
+                    length: bytes.len(),
+                });
+            }
+        }
+        Ok(Self {
+            start,
+            bytes,
+            spans,
+        })
+    }
+
+    /// A copy of `leaves` as the leaves from index `start` on, for a source that has them one by
+    /// one.
+    ///
+    /// # Errors
+    /// If they are longer than 4 GiB together, or the indices overflow.
+    pub fn copied<I>(start: u64, leaves: I) -> Result<Self, LeavesError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let mut bytes = Vec::new();
+        let mut spans = Vec::new();
+        for (index, leaf) in (start..).zip(leaves) {
+            let from = u32::try_from(bytes.len());
+            bytes.extend_from_slice(leaf.as_ref());
+            match (from, u32::try_from(bytes.len())) {
+                (Ok(from), Ok(to)) => spans.push(from..to),
+                _ => {
+                    return Err(LeavesError::OutOfBounds {
+                        index,
+                        length: bytes.len(),
+                    });
+                }
+            }
+        }
+        Self::new(start, bytes.into(), spans)
+    }
+
+    /// The index of the first leaf.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// One past the index of the last leaf.
+    pub fn end(&self) -> u64 {
+        self.start + self.spans.len() as u64
+    }
+
+    /// The number of leaves.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The memory that these leaves hold on to, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len() + self.spans.len() * size_of::<Range<u32>>()
+    }
+
+    /// Each leaf with its index, in order, without copying.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
+        self.spans.iter().enumerate().map(|(i, span)| {
+            let leaf = self.bytes.get(span.start as usize..span.end as usize);
+            (
+                self.start + i as u64,
+                leaf.expect("spans were checked on construction"),
+            )
+        })
+    }
+
+    /// Only the leaves of `want` of these. The buffer stays as it is.
+    #[must_use]
+    pub fn within(mut self, want: &Range<u64>) -> Self {
+        let count_before = |index: u64| {
+            let count = index.saturating_sub(self.start);
+            usize::try_from(count).map_or(self.spans.len(), |n| n.min(self.spans.len()))
+        };
+        let (from, to) = (count_before(want.start), count_before(want.end));
+        self.spans.truncate(to);
+        self.spans.drain(..from.min(to));
+        self.start += from.min(to) as u64;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn leaves_are_found_again_where_they_lie() {
+        let leaves = Leaves::copied(7, ["a", "", "bcd"]).unwrap();
+        assert_eq!((leaves.start(), leaves.end(), leaves.len()), (7, 10, 3));
+        let all: Vec<_> = leaves.iter().collect();
+        assert_eq!(all, [(7, &b"a"[..]), (8, b""), (9, b"bcd")]);
+    }
+
+    #[test]
+    fn what_lies_outside_of_the_buffer_is_refused() {
+        let bytes = Bytes::from_static(b"abc");
+        #[expect(clippy::reversed_empty_ranges, reason = "what is wrong with it")]
+        for span in [0..4, 4..4, 2..1, u32::MAX..u32::MAX] {
+            let leaves = Leaves::new(3, bytes.clone(), vec![0..3, span.clone()]);
+            let expected = LeavesError::OutOfBounds {
+                index: 4,
+                length: 3,
+            };
+            assert_eq!(leaves, Err(expected), "{span:?}");
+        }
+        let leaves = Leaves::new(u64::MAX, bytes, vec![0..1, 1..2]);
+        assert!(matches!(leaves, Err(LeavesError::PastTheEnd { .. })));
+    }
+
+    #[test]
+    fn any_part_can_be_kept() {
+        let leaves = Leaves::copied(10, ["a", "b", "c"]).unwrap();
+        for (want, expected) in [
+            (0..100, 10..13),
+            (10..13, 10..13),
+            (11..12, 11..12),
+            (12..u64::MAX, 12..13),
+            (5..11, 10..11),
+            (11..11, 11..11),
+            (0..5, 10..10),
+            (20..30, 13..13),
+        ] {
+            let part = leaves.clone().within(&want);
+            assert_eq!(part.start()..part.end(), expected, "{want:?}");
+            for leaf in part.iter() {
+                assert!(leaves.iter().any(|original| original == leaf));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! One way to get a file of a log, whether over HTTP or from a directory.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use url::Url;
+
+use super::directory;
+use super::error::{Cause, SourceError};
+use super::location::Location;
+use crate::http::{Client, HttpError};
+
+/// Gets the files of one log.
+#[derive(Clone, Debug)]
+pub struct Transport(Way);
+
+#[derive(Clone, Debug)]
+enum Way {
+    Http { client: Client, base: Url },
+    Directory(Arc<Path>),
+}
+
+/// Why a file could not be had; which one, its asker knows.
+#[derive(Debug)]
+pub(super) enum TransportError {
+    TooLarge { limit_bytes: usize },
+    Other(Cause),
+}
+
+impl From<Cause> for TransportError {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Http(HttpError::TooLarge { limit_bytes, .. }) => Self::TooLarge { limit_bytes },
+            cause => Self::Other(cause),
+        }
+    }
+}
+
+impl TransportError {
+    pub(super) fn about(self, resource: &str) -> SourceError {
+        let resource = resource.to_owned();
+        match self {
+            Self::TooLarge { limit_bytes } => SourceError::TooLarge {
+                resource,
+                limit_bytes,
+            },
+            Self::Other(Cause::Http(HttpError::RateLimited {
+                url,
+                status,
+                retry_after,
+            })) => SourceError::RateLimited {
+                resource,
+                retry_after,
+                cause: Cause::Http(HttpError::RateLimited {
+                    url,
+                    status,
+                    retry_after,
+                }),
+            },
+            Self::Other(cause) => SourceError::Unavailable { resource, cause },
+        }
+    }
+
+    /// Whether the server forbids this very path (400 to 499). Storage buckets whose content may
+    /// not be listed answer so for what does not exist.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Other(Cause::Http(HttpError::Status {
+                status: 400..=499,
+                ..
+            }))
+        )
+    }
+}
+
+impl Transport {
+    /// The way to the log at `location`. `client` is used if that is a server.
+    pub fn new(location: Location, client: Client) -> Self {
+        Self(match location {
+            Location::Server(base) => Way::Http { client, base },
+            Location::Directory(path) => Way::Directory(path.into()),
+        })
+    }
+
+    /// The file at `path`, relative to the log, at most `limit_bytes` of it. `Ok(None)`: it does
+    /// not exist.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        limit_bytes: usize,
+    ) -> Result<Option<Bytes>, TransportError> {
+        match &self.0 {
+            Way::Http { client, base } => {
+                let url = base.join(path).map_err(|e| HttpError::InvalidRequest {
+                    url: path.to_owned(),
+                    reason: e.to_string(),
+                });
+                let url = url.map_err(Cause::Http)?;
+                let body = client.get(&url, limit_bytes).await;
+                Ok(body.map_err(Cause::Http)?)
+            }
+            Way::Directory(root) => {
+                let (root, path) = (Arc::clone(root), path.to_owned());
+                tokio::task::spawn_blocking(move || directory::read(&root, &path, limit_bytes))
+                    .await
+                    .unwrap_or_else(|e| Err(Cause::Io(io::Error::other(e)).into()))
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What is written in one transaction.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tlog::{FollowerState, Head};
+
+use crate::finding::{NewFinding, Verdict};
+
+/// What is known of one log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogState {
+    /// Its identity.
+    pub origin: String,
+    /// Its name at the last pass.
+    pub name: String,
+    /// Its type, in the configuration's word.
+    pub protocol: String,
+    /// Where reading began: what lies before is no gap.
+    pub first: u64,
+    /// The two positions; `None` while passes have only failed.
+    pub follower: Option<FollowerState>,
+    /// The checkpoint by which the log said that it has ended: (size, raw note).
+    pub frozen: Option<(u64, Vec<u8>)>,
+    /// Passes in a row that were shown a smaller checkpoint than the largest one.
+    pub behind_passes: u32,
+    /// Passes in a row that ended below the newest checkpoint.
+    pub backlog_passes: u32,
+    /// Passes in a row that could not be finished.
+    pub failed_passes: u32,
+    /// The end of the last pass that proved everything up to the newest checkpoint.
+    pub last_success: Option<Timestamp>,
+    /// When the present size was seen first, or a witness's later time.
+    pub size_since: Timestamp,
+    /// Why the last pass could not be finished.
+    pub error: Option<PassError>,
+}
+
+/// Why a pass could not be finished; the contract's `error` of a log.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PassError {
+    /// `unverifiable-checkpoint`, `behind`, `unavailable`, `malformed` or `log-fault`.
+    pub kind: String,
+    /// One sentence. May hold text from the log.
+    pub message: String,
+}
+
+/// The first position of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLog {
+    /// Its identity.
+    pub origin: String,
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its type, in the configuration's word.
+    pub protocol: String,
+    /// Empty, or a frontier that was verified against a checkpoint.
+    pub follower: FollowerState,
+    /// The checkpoints that were verified on the way.
+    pub checkpoints: Vec<Head>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A step of reading a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The log.
+    pub origin: String,
+    /// `(seen, proven)` that this batch goes on from.
+    pub expected: (u64, u64),
+    /// The state after it.
+    pub follower: FollowerState,
+    /// Checkpoints that were verified since the last batch.
+    pub checkpoints: Vec<Head>,
+    /// What was found between the expected and the new `seen`.
+    pub findings: Vec<NewFinding>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A fault of a log and what it does to the position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispute {
+    /// The log.
+    pub origin: String,
+    /// `(seen, proven)` that this goes on from.
+    pub expected: (u64, u64),
+    /// The state after it: rewound to the proven position, or as it was.
+    pub follower: FollowerState,
+    /// The fault, with the signed notes as evidence.
+    pub fault: NewFinding,
+    /// What tells two occurrences of one fault apart: hash of the contradicting root.
+    pub occurrence: [u8; 32],
+    /// Whether the unproven findings from the proven position on are disputed.
+    pub batch_is_false: bool,
+    /// What was found in the false batch since the last commit: recorded as disputed, and alerted.
+    pub findings: Vec<NewFinding>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// How a pass over one log ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassReport {
+    /// The log.
+    pub origin: String,
+    /// Its name in the configuration.
+    pub name: String,
+    /// Whether everything up to the newest checkpoint is proven, or why not.
+    pub outcome: Outcome,
+    /// The freezing checkpoint, once seen: (size, raw note).
+    pub frozen: Option<(u64, Vec<u8>)>,
+    /// When the log was last known to move by a witness's signed time.
+    pub witnessed: Option<Timestamp>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// The end of a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything up to the newest checkpoint is proven.
+    Proven,
+    /// Stopped on request below the newest checkpoint.
+    Interrupted,
+    /// The log showed a smaller checkpoint than before.
+    Behind(PassError),
+    /// It could not be finished.
+    Failed(PassError),
+}
+
+/// A watch as coverage knows it: a rename is a new watch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WatchKey {
+    /// Its name.
+    pub name: String,
+    /// Hash of its selecting conditions.
+    pub conditions: [u8; 32],
+}
+
+/// What a rescan of a proven range found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescanned {
+    /// The log.
+    pub origin: String,
+    /// The range whose leaves were read again and hash to the proven root.
+    pub range: Range<u64>,
+    /// The watches that cover the range now.
+    pub watches: Vec<WatchKey>,
+    /// What was found; all proven.
+    pub findings: Vec<NewFinding>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A watch with a hold, as it is configured now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldRule {
+    /// The watch's name.
+    pub watch: String,
+    /// Its selecting part and shape; a held finding of another rule is released.
+    pub rule: [u8; 32],
+    /// How long after `first_seen` a finding waits.
+    pub hold: Duration,
+}
+
+/// Which health findings an assessment is about: all others are left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// These verdicts,
+    pub verdicts: &'static [Verdict],
+    /// and this log only; `None`: findings of no log.
+    pub origin: Option<String>,
+}
+
+/// A way of being blind that is true now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Which way.
+    pub verdict: Verdict,
+    /// What tells it from others of its verdict: an origin, a channel, a watch and an origin.
+    pub subject: String,
+    /// The log's name, if it is about one.
+    pub log: Option<String>,
+    /// The log's identity, if it is about one.
+    pub origin: Option<String>,
+    /// A channel that the news is not told on, because it is the one that fails.
+    pub except_channel: Option<String>,
+    /// One sentence.
+    pub summary: String,
+}

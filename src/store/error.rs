@@ -1,0 +1,73 @@
+//! Why the store could not do it.
+
+use std::path::PathBuf;
+
+/// Why the store could not do it. Nothing was written, except where a variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another monitor holds the lock.
+    #[error("{path} is in use by another monitor (lock {lock})")]
+    Locked {
+        /// The database.
+        path: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// Written by a newer version.
+    #[error("{path} was written by a newer modelwatch (schema {found}, this version knows {known}): upgrade this program")]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest that this version knows.
+        known: i64,
+    },
+    /// The stored position is not the expected one: somebody else moved it.
+    #[error("the position of {origin} is not where it was expected: another monitor moved it")]
+    Moved {
+        /// The log.
+        origin: String,
+    },
+    /// The disk is full.
+    #[error("no space is left for {path}")]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("{path} cannot be written: it, or its directory, is read-only")]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A stored value is not what this program writes.
+    #[error("{path} is damaged: {what}")]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// Which value.
+        what: String,
+    },
+    /// Several findings have ids that begin like this.
+    #[error("several findings have an id that begins with {0}: give more digits")]
+    Ambiguous(String),
+    /// It cannot be opened.
+    #[error("{path} cannot be opened")]
+    Open {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database refused.
+    #[error("{path}: {action}")]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

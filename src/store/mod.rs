@@ -1,0 +1,218 @@
+//! The hall: what is known, durable, and shared by the rooms that do not know each other.
+//!
+//! `monitor` writes positions and findings, `notify` drains the alerts, commands read. One
+//! database has one monitor (an operating-system lock); readers and `expect` work beside it.
+
+mod batch;
+mod error;
+mod query;
+pub mod sqlite;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+
+pub use batch::{
+    Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, PassError, PassReport, Rescanned,
+    Scope, WatchKey,
+};
+pub use error::StoreError;
+pub use query::{
+    AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, QueuedAlert,
+    QueuedKind, Registration, Tally, Toll,
+};
+
+use crate::expect::Expectation;
+use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
+use crate::identity::Chain;
+
+/// Everything durable.
+///
+/// Laws:
+/// 1. `Ok(None)` means absent, never could-not-read.
+/// 2. Every writing method is one transaction: all or nothing. Those that move a position compare
+///    it with the expected one in the UPDATE itself and answer `StoreError::Moved` otherwise.
+/// 3. `proven` of an origin never decreases.
+/// 4. What a method returned `Ok` for survives the death of the process and of the machine.
+/// 5. From the moment a finding that alerts exists, its alerts exist: the alert rows are written in
+///    the same transaction, routed by the `Routes` that the store was opened with.
+/// 6. All methods may be called concurrently, from several processes.
+///
+/// A repeated call with the same findings is harmless: a finding's id makes it so. Whether a
+/// finding is `expected` is decided inside the transaction that writes it (and inside the one that
+/// registers a bundle), so that neither order of the two loses it.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // Positions. ------------------------------------------------------------------------------
+
+    /// What is known of one log; `None` if no pass over it has ended yet.
+    async fn log(&self, origin: &str) -> Result<Option<LogState>, StoreError>;
+
+    /// Every log that is known, ordered by name.
+    async fn logs(&self) -> Result<Vec<LogState>, StoreError>;
+
+    /// Gives a log its first position. `StoreError::Moved` if it has one already.
+    async fn begin(&self, log: &NewLog) -> Result<(), StoreError>;
+
+    /// Records a batch: position, verified checkpoints, findings, alerts. Findings below the new
+    /// `proven` become proven; disputed ones that come back (same id) return to the state that
+    /// they had before. Answers how many findings were new.
+    async fn commit(&self, batch: &Batch) -> Result<u64, StoreError>;
+
+    /// Records a fault of a log with its evidence. If the fault made a batch false, the position
+    /// goes back to the proven one and every unproven finding from there on becomes disputed (a
+    /// held one is alerted). The fault is recorded once; seen again after it had ended (resolved
+    /// or acked and another root) it is reopened and alerted.
+    async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError>;
+
+    /// Records how a pass over one log ended, also of a log that has no position yet.
+    async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError>;
+
+    /// The verified checkpoint of this size that was recorded first, as (root, raw note).
+    async fn checkpoint(&self, origin: &str, size: u64)
+    -> Result<Option<([u8; 32], Vec<u8>)>, StoreError>;
+
+    // Watches. --------------------------------------------------------------------------------
+
+    /// Declares the watches that the next batches of this log are matched against: new or changed
+    /// ones cover from `seen` on, gone ones stop covering there.
+    async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError>;
+
+    /// What each of these watches covers of every log, and the gaps between a log's first position
+    /// and `seen`.
+    async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError>;
+
+    /// Records what a rescan found in a proven range, and that the range is covered now.
+    async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError>;
+
+    /// Opens (and alerts) held findings whose time is over, or whose watch is gone or changed:
+    /// `rules` holds every watch that has a hold now. Answers how many.
+    async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Asks the running monitor for a rescan; `None` is every watch.
+    async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The rescans that were asked for, removed when answered: (watch or every).
+    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError>;
+
+    // Health. ---------------------------------------------------------------------------------
+
+    /// Makes the open health findings of `scope` exactly these conditions: new ones are raised and
+    /// alerted, those no longer true are resolved, and said so where they had been alerted.
+    async fn assess(
+        &self,
+        scope: &Scope,
+        conditions: &[Condition],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    // Findings. -------------------------------------------------------------------------------
+
+    /// Findings ordered by log name, index, watch, id; read in pages, in flat memory.
+    fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>>;
+
+    /// One finding with its evidence and history, by its full id or a prefix of at least 4 digits;
+    /// `StoreError::Ambiguous` if several share it.
+    async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError>;
+
+    /// Acknowledges open (or, by id, held or disputed) security findings; `ids` empty is every open one.
+    async fn acknowledge(
+        &self,
+        ids: &[FindingId],
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError>;
+
+    /// How many findings are open, by what they mean for the exit code.
+    async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError>;
+
+    /// Untrusted-chain findings with their certificates, to be judged again.
+    async fn untrusted(
+        &self,
+        after: Option<FindingId>,
+        limit: u32,
+    ) -> Result<Vec<(Finding, Evidence)>, StoreError>;
+
+    /// Records that a finding is judged otherwise now; alerts if it alerts now.
+    async fn rejudge(
+        &self,
+        id: FindingId,
+        chain: Chain,
+        verdict: Verdict,
+        severity: Severity,
+        summary: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    // Registered signings. --------------------------------------------------------------------
+
+    /// Registers a signing; findings of it become expected and resolved, with history. Answers
+    /// whether it was new, and the findings that changed.
+    async fn register(
+        &self,
+        expectation: &Expectation,
+        file: &str,
+        now: Timestamp,
+    ) -> Result<(bool, Vec<FindingId>), StoreError>;
+
+    /// All registrations, oldest first.
+    async fn registrations(&self) -> Result<Vec<Registration>, StoreError>;
+
+    /// Removes a registration by its number; its findings are reopened and alerted. `None` if there
+    /// is no such registration.
+    async fn unregister(
+        &self,
+        number: i64,
+        now: Timestamp,
+    ) -> Result<Option<Vec<FindingId>>, StoreError>;
+
+    // Alerts. ---------------------------------------------------------------------------------
+
+    /// Alerts of this channel that are due, at most 100, oldest first; their groups close now. More
+    /// than `flood` that were never tried become one digest first.
+    async fn claim_alerts(
+        &self,
+        channel: &str,
+        flood: u32,
+        now: Timestamp,
+    ) -> Result<Vec<QueuedAlert>, StoreError>;
+
+    /// The findings of an alert, most severe first, at most `limit`.
+    async fn alert_findings(&self, alert: &str, limit: u32) -> Result<Vec<Finding>, StoreError>;
+
+    /// How many findings of an alert there are by watch, verdict and severity, most severe first.
+    async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError>;
+
+    /// Records what became of an attempt.
+    async fn record_delivery(
+        &self,
+        alert: &str,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Alerts by channel: pending, due, failed, and the last error.
+    async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError>;
+
+    // Odds and ends. --------------------------------------------------------------------------
+
+    /// A remembered value, such as when the last heartbeat was sent.
+    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError>;
+
+    /// Remembers a value.
+    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Forgets verified checkpoints that no finding cites, but for one a day per origin.
+    async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Path of the SQLite database; created and migrated if it is not there.
+    pub path: std::path::PathBuf,
+    /// Where findings are told.
+    pub routes: Routes,
+}

@@ -1,0 +1,186 @@
+//! What is read from the store.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+
+use super::{Finding, FindingId, Severity, Verdict, WatchKey};
+use crate::expect::Expectation;
+use crate::finding::{Evidence, State};
+
+/// Which findings are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FindingQuery {
+    /// Resolved ones too.
+    pub all: bool,
+    /// At most this many.
+    pub limit: Option<u64>,
+}
+
+/// One finding with everything that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingRecord {
+    /// The finding.
+    pub finding: Finding,
+    /// Certificate, notes, leaf.
+    pub evidence: Evidence,
+    /// What became of it, oldest first.
+    pub history: Vec<HistoryRow>,
+    /// Where it was told: (channel, alert id, when delivered).
+    pub told: Vec<(String, String, Option<Timestamp>)>,
+}
+
+/// One change of a finding.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct HistoryRow {
+    /// When.
+    pub at: Timestamp,
+    /// The verdict from then on.
+    pub verdict: Verdict,
+    /// The severity from then on.
+    pub severity: Severity,
+    /// The state from then on.
+    pub state: State,
+    /// Why: a person's reason, the registered file, what ended it.
+    pub reason: String,
+}
+
+/// What became of a request to acknowledge a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckOutcome {
+    /// Done.
+    Acked,
+    /// It was acknowledged or resolved before.
+    AlreadyClosed,
+    /// A finding about health resolves itself.
+    Health,
+    /// No such finding.
+    Unknown,
+}
+
+/// Open findings, by what they mean for the exit code.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Open or disputed security findings of at least `fail_on`: exit 1.
+    pub security: u64,
+    /// Open health findings: exit 3.
+    pub health: u64,
+}
+
+/// What one watch covers of one log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    /// The watch.
+    pub watch: WatchKey,
+    /// The log.
+    pub origin: String,
+    /// The log's name.
+    pub log: String,
+    /// From here on it covers everything up to `seen`.
+    pub from: u64,
+    /// The log's `seen`.
+    pub seen: u64,
+    /// What was never matched against it between the log's first position and `seen`.
+    pub gaps: Vec<Range<u64>>,
+}
+
+/// A registered signing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Its number, for `expect remove`.
+    pub number: i64,
+    /// What was registered.
+    pub expectation: Expectation,
+    /// From which file.
+    pub file: String,
+    /// When.
+    pub at: Timestamp,
+    /// How many findings are of it.
+    pub findings: u64,
+}
+
+/// What kind of message is queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueuedKind {
+    /// One group of findings.
+    Alert,
+    /// Many: a flood, or the day's low ones.
+    Digest,
+    /// What was alerted is over.
+    Resolved,
+}
+
+impl QueuedKind {
+    /// The contract's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Digest => "digest",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// A message that waits in the outbox of one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedAlert {
+    /// Stable over attempts: receivers drop repeats by it.
+    pub id: String,
+    /// What kind.
+    pub kind: QueuedKind,
+    /// Joins an alert and its resolution: the alert's id.
+    pub key: String,
+    /// The highest of its findings'.
+    pub severity: Severity,
+    /// How many findings it has.
+    pub findings: u64,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// It was taken.
+    Delivered,
+    /// It will be tried again at `at`.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        error: String,
+    },
+    /// It will not be tried again.
+    GaveUp {
+        /// Why.
+        error: String,
+    },
+}
+
+/// Findings of one alert that are alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The watch, if they have one.
+    pub watch: Option<String>,
+    /// Their verdict.
+    pub verdict: Verdict,
+    /// Their severity.
+    pub severity: Severity,
+    /// How many.
+    pub count: u64,
+}
+
+/// The alerts of one channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Toll {
+    /// Not delivered yet.
+    pub pending: u64,
+    /// Not delivered yet, and it is time.
+    pub due: u64,
+    /// Given up.
+    pub failed: u64,
+    /// The last error of one that is pending or was given up.
+    pub last_error: Option<String>,
+}
