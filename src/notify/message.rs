@@ -1,0 +1,165 @@
+//! What is told: one alert, one digest, one resolution, or a test.
+
+use jiff::Timestamp;
+
+use crate::finding::{Finding, Severity};
+use crate::store::{QueuedAlert, QueuedKind, Tally};
+
+/// Findings that one message holds in full. What a person does not read and a program can list
+/// with `modelwatch findings list` needs no place in a mail.
+pub(super) const FINDINGS_IN_FULL: u32 = 1000;
+
+/// What kind of message it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One group of findings.
+    Alert,
+    /// Many: a flood, or the day's low ones.
+    Digest,
+    /// What was alerted is over.
+    Resolved,
+    /// Nothing happened: somebody tries the channel.
+    Test,
+}
+
+impl Kind {
+    /// The contract's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Digest => "digest",
+            Self::Resolved => "resolved",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// A message before it is dressed for a medium. Its strings are raw: they may hold whatever a
+/// signer wrote into a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Stable over attempts: receivers drop repeats by it.
+    pub id: String,
+    /// What kind.
+    pub kind: Kind,
+    /// Joins an alert and its resolution: the alert's id.
+    pub key: String,
+    /// The highest of its findings'.
+    pub severity: Severity,
+    /// How many findings it is about; at least those in `findings`.
+    pub total: u64,
+    /// How many there are by watch, verdict and severity, most severe first. For a digest.
+    pub tally: Vec<Tally>,
+    /// The findings, most severe first; at most 1,000.
+    pub findings: Vec<Finding>,
+}
+
+impl Message {
+    /// What waits in the outbox, with what it is about.
+    pub(super) fn queued(alert: &QueuedAlert, findings: Vec<Finding>, tally: Vec<Tally>) -> Self {
+        Self {
+            id: alert.id.clone(),
+            kind: match alert.kind {
+                QueuedKind::Alert => Kind::Alert,
+                QueuedKind::Digest => Kind::Digest,
+                QueuedKind::Resolved => Kind::Resolved,
+            },
+            key: alert.key.clone(),
+            severity: alert.severity,
+            total: alert.findings.max(findings.len() as u64),
+            tally,
+            findings,
+        }
+    }
+
+    /// A message that says that nothing happened. `now` makes its id its own: a receiver that drops
+    /// repeats must not drop the second test.
+    pub fn test(now: Timestamp) -> Self {
+        let id = format!("test-{}", now.as_microsecond());
+        Self {
+            key: id.clone(),
+            id,
+            kind: Kind::Test,
+            severity: Severity::Info,
+            total: 0,
+            tally: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// One sentence, raw.
+    pub fn summary(&self) -> String {
+        let first = self.findings.first().map_or("", |f| f.summary.as_str());
+        let others = match self.total.saturating_sub(1) {
+            0 => String::new(),
+            1 => " (and 1 more finding)".to_owned(),
+            n => format!(" (and {n} more findings)"),
+        };
+        match self.kind {
+            Kind::Alert => format!("{first}{others}"),
+            Kind::Digest => format!("{}: {}", count(self.total), by_severity(&self.tally)),
+            Kind::Resolved => format!("over: {first}{others}"),
+            Kind::Test => {
+                "this is a test: alerts of modelwatch will arrive like this message".to_owned()
+            }
+        }
+    }
+}
+
+fn count(total: u64) -> String {
+    match total {
+        1 => "1 finding".to_owned(),
+        n => format!("{n} findings"),
+    }
+}
+
+/// `2 critical, 23 high`
+fn by_severity(tally: &[Tally]) -> String {
+    let mut severities: Vec<(Severity, u64)> = Vec::new();
+    for row in tally {
+        match severities.iter_mut().find(|(s, _)| *s == row.severity) {
+            Some((_, sum)) => *sum += row.count,
+            None => severities.push((row.severity, row.count)),
+        }
+    }
+    severities.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    let words: Vec<_> = severities
+        .iter()
+        .map(|(severity, sum)| format!("{sum} {severity}"))
+        .collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Verdict;
+    use crate::notify::testing;
+
+    #[test]
+    fn a_summary_says_the_worst_first_and_how_many_there_are() {
+        let mut message = testing::alert(vec![testing::signing(0), testing::signing(1)]);
+        assert_eq!(
+            message.summary(),
+            "falcon-release: somebody signed sha256:00 (and 1 more finding)"
+        );
+        message.kind = Kind::Resolved;
+        assert!(message.summary().starts_with("over: falcon-release"));
+        let row = |severity, count| Tally {
+            watch: None,
+            verdict: Verdict::IdentityUnexpected,
+            severity,
+            count,
+        };
+        message.kind = Kind::Digest;
+        message.total = 25;
+        message.tally = vec![row(Severity::High, 20), row(Severity::Critical, 2), row(Severity::High, 3)];
+        assert_eq!(message.summary(), "25 findings: 2 critical, 23 high");
+    }
+
+    #[test]
+    fn two_tests_are_two_messages() {
+        let at = |second| Message::test(Timestamp::from_second(second).expect("in range"));
+        assert_ne!(at(1).id, at(2).id);
+    }
+}

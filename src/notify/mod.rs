@@ -1,0 +1,68 @@
+//! Telling people: the outbox of the hall, delivered over channels that know nothing of logs.
+//!
+//! ```text
+//! store ──claim──▶ outbox ──Message──▶ Notifier (email, webhook, exec, stdout) ──▶ somebody
+//!   ▲                 │                    render: one page for people, one line of JSON for programs
+//!   └─record──────────┘
+//! ```
+//!
+//! What is owed is durable in the store; this room only pays. An alert may be told twice, with the
+//! same id, if we crash between telling and recording; it is never told zero times.
+
+mod email;
+mod error;
+mod exec;
+mod heartbeat;
+mod message;
+mod outbox;
+mod render;
+mod secret;
+mod settings;
+mod stdout;
+#[cfg(test)]
+mod testing;
+mod webhook;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use email::{MailAddress, MailAddressError, SmtpSecurity, SmtpUrl, SmtpUrlError};
+pub use error::NotifyError;
+pub use heartbeat::{Beat, Heartbeat, HeartbeatError};
+pub use message::{Kind, Message};
+pub use outbox::{Drained, Outbox};
+pub use secret::{SecretError, SecretSource, UrlSource};
+pub use settings::{
+    Channel, ChannelKind, DEFAULT_EXEC_TIMEOUT, EmailSettings, ExecSettings, HeartbeatSettings,
+    WebhookSettings,
+};
+
+/// A way to tell people.
+///
+/// Laws:
+/// 1. `Ok` means that somebody else took responsibility for the message: the mail server accepted
+///    it, the receiver answered with success, the program exited with 0.
+/// 2. Every error is to be tried again; which kind it is says only when, and who should hear of it.
+/// 3. `send` ends by itself, in bounded time; when it is dropped before, nothing of it goes on.
+/// 4. What is sent names the message's id, so that a repeat is recognised as one.
+/// 5. No text from a log reaches a person unescaped.
+#[async_trait]
+pub trait Notifier: Send + Sync {
+    /// Sends one message, once. `now` is the time that the receiver is told.
+    ///
+    /// # Errors
+    /// It was not taken, or nobody knows.
+    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError>;
+}
+
+/// The notifier that settings describe.
+fn notifier(kind: &ChannelKind, http: &crate::http::Client) -> Box<dyn Notifier> {
+    match kind {
+        ChannelKind::Email(settings) => Box::new(email::Email::new(settings.clone())),
+        ChannelKind::Webhook(settings) => {
+            Box::new(webhook::Webhook::new(settings.clone(), http.clone()))
+        }
+        ChannelKind::Exec(settings) => Box::new(exec::Exec::new(settings.clone())),
+        ChannelKind::Stdout => Box::new(stdout::Lines::new(tokio::io::stdout())),
+    }
+}

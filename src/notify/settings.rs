@@ -1,0 +1,86 @@
+//! What the operator says about channels and the heartbeat.
+//!
+//! Nothing here touches the machine: whether a variable, file or host is there shows when a message
+//! is sent, so that a channel that is broken today cannot keep the monitor from starting.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::finding::Severity;
+
+use super::email::{MailAddress, SmtpUrl};
+use super::secret::{SecretSource, UrlSource};
+
+/// How long a program may take for one message if the configuration does not say.
+pub const DEFAULT_EXEC_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Somewhere that findings are told.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Its name in the configuration, in `notify` of watches and on the command line.
+    pub name: String,
+    /// Findings below are not told on it.
+    pub min_severity: Severity,
+    /// How it is reached.
+    pub kind: ChannelKind,
+}
+
+/// How a channel is reached.
+#[derive(Debug, Clone)]
+pub enum ChannelKind {
+    /// Mail over SMTP.
+    Email(EmailSettings),
+    /// A POST of one JSON object, signed as Standard Webhooks say.
+    Webhook(WebhookSettings),
+    /// A program that is given one JSON line on its standard input.
+    Exec(ExecSettings),
+    /// One JSON line on our own standard output.
+    Stdout,
+}
+
+/// Mail over SMTP.
+#[derive(Debug, Clone)]
+pub struct EmailSettings {
+    /// The sender; its domain is that of the Message-IDs.
+    pub from: MailAddress,
+    /// The recipients, all on one message; at least one.
+    pub to: Vec<MailAddress>,
+    /// The submission server.
+    pub smtp: SmtpUrl,
+    /// The account, if the server wants one.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<SecretSource>,
+    /// PEM file of certificate authorities to trust besides the machine's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A POST of one JSON object.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// Where to.
+    pub url: UrlSource,
+    /// The key of the signature: `whsec_<base64>`, or the key's bytes as they are. Without it,
+    /// messages are not signed.
+    pub secret: Option<SecretSource>,
+    /// Host names, or literal addresses, that may lead into a private network.
+    pub allow_private: Vec<String>,
+}
+
+/// A program.
+#[derive(Debug, Clone)]
+pub struct ExecSettings {
+    /// Program and arguments; no shell is involved. Never empty.
+    pub command: Vec<String>,
+    /// How long it may take for one message, [`DEFAULT_EXEC_TIMEOUT`] unless given.
+    pub timeout: Duration,
+}
+
+/// A dead man's switch: somebody else raises the alarm when requests stop coming.
+#[derive(Debug, Clone)]
+pub struct HeartbeatSettings {
+    /// What is requested. The operator's own choice, and often the secret itself.
+    pub url: UrlSource,
+    /// At most one request in this time.
+    pub every: Duration,
+}
