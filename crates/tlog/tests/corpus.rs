@@ -32,5 +32,5 @@ fn no_tile_of_the_corpus_panics() {
 
 #[test]
 fn no_bundle_of_the_corpus_panics() {
-    replay("bundle", targets::bundle);
+    replay("entry_bundle", targets::bundle);
 }
