@@ -170,7 +170,11 @@ pub(super) fn sending_failed(error: reqwest::Error, url: &Url, name: &str) -> Ht
             to: redirect.to.clone(),
         };
     }
-    let reason = causes(&error);
+    // reqwest's own sentence says only that sending failed.
+    let reason = match std::error::Error::source(&error) {
+        Some(cause) => causes(cause),
+        None => error.to_string(),
+    };
     let url = name.to_owned();
     if error.is_builder() {
         HttpError::InvalidRequest { url, reason }

@@ -1,5 +1,6 @@
 //! The CAs of the trusted root, and what they say about a certificate.
 
+use serde::{Deserialize, Serialize};
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 
@@ -7,7 +8,8 @@ use super::signature::verify_certificate;
 use super::{Certificate, CertificateError, Oddity, SignatureError};
 
 /// Whether the trusted root stands behind a signer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Chain {
     /// Signatures lead from the certificate to a CA of the trusted root.
     Trusted,
@@ -93,7 +95,9 @@ pub enum AuthorityError {
         source: CertificateError,
     },
     /// Not a CA, or not for signing certificates.
-    #[error("certificate {certificate} of certificate authority {chain} may not issue certificates")]
+    #[error(
+        "certificate {certificate} of certificate authority {chain} may not issue certificates"
+    )]
     NotAnAuthority {
         /// Which chain.
         chain: usize,
@@ -101,7 +105,9 @@ pub enum AuthorityError {
         certificate: usize,
     },
     /// The next certificate has another name than this one's issuer.
-    #[error("certificate {certificate} of certificate authority {chain} was not issued by the next one")]
+    #[error(
+        "certificate {certificate} of certificate authority {chain} was not issued by the next one"
+    )]
     NotIssuedByNext {
         /// Which chain.
         chain: usize,
@@ -142,20 +148,31 @@ impl Authorities {
     /// it issues into impostors.
     pub fn new(chains: Vec<AuthorityChain>) -> Result<Self, AuthorityError> {
         let mut authorities = Vec::new();
-        for (chain, AuthorityChain { certificates, valid_for }) in chains.into_iter().enumerate() {
+        for (
+            chain,
+            AuthorityChain {
+                certificates,
+                valid_for,
+            },
+        ) in chains.into_iter().enumerate()
+        {
             let mut path = Vec::with_capacity(certificates.len());
             for (certificate, der) in certificates.into_iter().enumerate() {
-                let read = Certificate::parse(der).map_err(|source| AuthorityError::Certificate {
-                    chain,
-                    certificate,
-                    source,
-                })?;
+                let read =
+                    Certificate::parse(der).map_err(|source| AuthorityError::Certificate {
+                        chain,
+                        certificate,
+                        source,
+                    })?;
                 if !read.may_issue() {
                     return Err(AuthorityError::NotAnAuthority { chain, certificate });
                 }
                 path.push(read);
             }
-            let last = path.len().checked_sub(1).ok_or(AuthorityError::Empty { chain })?;
+            let last = path
+                .len()
+                .checked_sub(1)
+                .ok_or(AuthorityError::Empty { chain })?;
             for (certificate, issued) in path.iter().enumerate() {
                 let issuer = path.get(certificate + 1).unwrap_or(issued);
                 if issued.issuer_name_der() != issuer.subject_name_der() {

@@ -247,10 +247,14 @@ impl Parsed {
     /// RFC 5280 §4.1.
     fn read(input: &[u8]) -> Result<Self, CertificateError> {
         let mut outer = Reader::new(input);
-        let certificate = outer.expect(der::SEQUENCE).map_err(in_part("certificate"))?;
+        let certificate = outer
+            .expect(der::SEQUENCE)
+            .map_err(in_part("certificate"))?;
         outer.end().map_err(in_part("certificate"))?;
         let mut parts = outer.inside(&certificate.content);
-        let tbs = parts.expect(der::SEQUENCE).map_err(in_part("tbsCertificate"))?;
+        let tbs = parts
+            .expect(der::SEQUENCE)
+            .map_err(in_part("tbsCertificate"))?;
         let algorithm = parts
             .expect(der::SEQUENCE)
             .map_err(in_part("signatureAlgorithm"))?;
@@ -348,12 +352,12 @@ impl Parsed {
                     self.oddities.push(Oddity::RepeatedNames);
                 }
                 self.uses.names = true;
-                san::parse(value, &mut self.sans, &mut self.oddities).map_err(|error| {
-                    match error {
+                san::parse(value, &mut self.sans, &mut self.oddities).map_err(
+                    |error| match error {
                         SanError::Der(source) => in_part("subjectAltName")(source),
                         SanError::TooMany => CertificateError::TooManyNames { limit: MAX_NAMES },
-                    }
-                })?;
+                    },
+                )?;
             }
             KEY_USAGE => self.uses.certificate_signing |= allows_certificate_signing(value),
             BASIC_CONSTRAINTS => self.uses.authority |= is_authority(value),
@@ -393,7 +397,11 @@ impl Parsed {
                     return;
                 }
                 self.oddities.push(Oddity::TwoIssuers);
-                let at = if encoding == Encoding::Utf8String { at } else { at + 1 };
+                let at = if encoding == Encoding::Utf8String {
+                    at
+                } else {
+                    at + 1
+                };
                 self.extensions.insert(at, (extension, text));
             }
             Some(_) => {
@@ -410,9 +418,7 @@ impl Parsed {
             [_] => {}
             names => self.oddities.push(Oddity::SeveralNames(names.len())),
         }
-        let unusual = |san: &&San| {
-            matches!(san.kind, SanType::Dns | SanType::Ip)
-        };
+        let unusual = |san: &&San| matches!(san.kind, SanType::Dns | SanType::Ip);
         if let Some(san) = self.sans.iter().find(unusual) {
             self.oddities.push(Oddity::UnusualName(san.kind));
         }

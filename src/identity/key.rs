@@ -146,7 +146,8 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    const ED25519: &str = "302a300506032b657003210033cfa475cfca4b0b55caee428328907690515334ceffb090684b0a10803372a6";
+    const ED25519: &str =
+        "302a300506032b657003210033cfa475cfca4b0b55caee428328907690515334ceffb090684b0a10803372a6";
 
     fn ed25519() -> Vec<u8> {
         hex::decode(ED25519).expect("hex")

@@ -218,7 +218,15 @@ mod tests {
 
     #[test]
     fn a_name_in_the_wrong_encoding_is_kept_and_said() {
-        let (sans, oddities) = read("\u{30}\u{6}\u{86}\u{4}".chars().map(|c| c as u8).chain(*b"a\xc3\xa9b").collect::<Vec<_>>().as_slice()).expect("readable");
+        let (sans, oddities) = read(
+            "\u{30}\u{6}\u{86}\u{4}"
+                .chars()
+                .map(|c| c as u8)
+                .chain(*b"a\xc3\xa9b")
+                .collect::<Vec<_>>()
+                .as_slice(),
+        )
+        .expect("readable");
         assert_eq!(sans.first().map(|san| san.value.as_str()), Some("aéb"));
         assert_eq!(oddities, [Oddity::NameEncoding(SanType::Uri)]);
     }
@@ -249,7 +257,10 @@ mod tests {
             (b"\x2b\x06\x01", "1.3.6.1"),
             (b"\x88\x37\x03", "2.999.3"),
             (b"\x2b\x86", "2b86"),
-            (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "ffffffffffffffffff7f"),
+            (
+                b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+                "ffffffffffffffffff7f",
+            ),
         ] {
             assert_eq!(dotted(oid), text);
         }

@@ -157,9 +157,7 @@ pub(super) fn verify_certificate(
 
 /// RSASSA-PSS-params (RFC 4055 §3.1) begin with the hash in `[0]`. The mask hash and the salt's length have to be
 /// what goes with it: others do not verify.
-fn pss(
-    identifier: &mut Reader<'_>,
-) -> Result<&'static dyn VerificationAlgorithm, SignatureError> {
+fn pss(identifier: &mut Reader<'_>) -> Result<&'static dyn VerificationAlgorithm, SignatureError> {
     let parameters = identifier.expect(der::SEQUENCE)?;
     let mut parameters = identifier.inside(&parameters.content);
     let hash = parameters.expect(der::constructed(0))?;

@@ -7,16 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
+use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::tile::{self, Bundle, BundleIndex, TileIndex};
 use tlog::{Hash, Node, Split, TileError};
 
 use super::transport::{Transport, TransportError};
 use super::{Leaves, LogSource, SourceError};
-
-/// Longest checkpoint that is read. A witness's signature takes some 150 bytes, so this has room
-/// for hundreds of them and for extension lines; a server that returns a page of another kind is
-/// cut off early.
-pub const CHECKPOINT_LIMIT_BYTES: usize = 64 * 1024;
 
 /// Where a log's files may lie below its URL: as the specification of Rekor v2 has it, or bare, as
 /// in a storage bucket or a mirror. Asked in this order.
@@ -62,7 +58,7 @@ impl RekorV2 {
                 continue;
             };
             let path = format!("{prefix}{NAME}");
-            match self.transport.get(&path, CHECKPOINT_LIMIT_BYTES).await {
+            match self.transport.get(&path, MAX_CHECKPOINT_BYTES).await {
                 Ok(Some(checkpoint)) => {
                     self.prefix.store(n, Ordering::Relaxed);
                     return Ok((prefix, checkpoint));

@@ -141,9 +141,6 @@ impl CompactRange {
         if self.size > later.size {
             return false;
         }
-        if self.size == later.size {
-            return self == later;
-        }
         // Subtrees are the same node of the tree as long as the bits of the two sizes agree from the top down.
         let differing = u64::BITS - (self.size ^ later.size).leading_zeros();
         let shared = self.size.checked_shr(differing).unwrap_or(0).count_ones() as usize;

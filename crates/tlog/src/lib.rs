@@ -24,8 +24,7 @@
 //! `ed25519-dalek`, ECDSA from `p256`, base64 and hex from the crates of that name. The log's own rules are
 //! written here, because no published crate has them without a catch that matters to a monitor:
 //!
-//! * `signed_note` and `tlog_tiles` need `std`, know Ed25519 only and name tiles as Go's checksum database does
-//!   (`tile/8/L/N`);
+//! * `signed_note` knows Ed25519 only, and `tlog_tiles` names tiles as Go's checksum database does (`tile/8/L/N`);
 //! * `sigstore-merkle` and `sigstore-types` check proofs well, but have no compact range, split a note at its
 //!   *first* blank line, and leave the origin to the caller;
 //! * `ct-merkle` holds whole trees in memory.
@@ -61,6 +60,6 @@ struct Readme;
 
 /// Largest tree that this crate accepts, in leaves: 2^63 - 1.
 ///
-/// Every checkpoint implementation reads sizes into a signed 64-bit integer at some point (Go's sumdb, SQL's
-/// `BIGINT`), so a log that signs more is broken or hostile. It also keeps sums of positions from overflowing.
+/// Sizes live in signed 64-bit integers elsewhere (Go's checksum database, an SQL `BIGINT`), so a log that signs more is
+/// broken or hostile. The limit also keeps sums of positions from overflowing.
 pub const MAX_TREE_SIZE: u64 = i64::MAX as u64;

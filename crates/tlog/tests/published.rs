@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tlog::{
-    Checkpoint, CheckpointError, Hash, KeyName, NoteError, Origin, Verifier, verify_consistency,
-    verify_inclusion,
+    Checkpoint, CheckpointError, CompactRange, Hash, KeyName, NoteError, Origin, Verifier,
+    verify_consistency, verify_inclusion,
 };
 
 /// Keys as the trusted roots of the logs give them: SubjectPublicKeyInfo in base64.
@@ -73,6 +73,34 @@ fn proofs_of_transparency_dev_are_judged_as_published() {
         }) += 1;
     }
     assert!(good > 10 && bad > 150, "{good} {bad}");
+}
+
+#[test]
+fn proofs_that_a_rekor_v1_server_gave_hold() {
+    let (mut included, mut consistent) = (0, 0);
+    let lines = include_str!("data/rekor-v1-proofs.txt").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [kind, first, size, one, two, proof] = fields[..] else {
+            panic!("{line}")
+        };
+        let hashes = proof.split(',').filter(|_| proof != "-");
+        let proof: Vec<Hash> = hashes.map(|hash| Hash::from_hex(hash).unwrap()).collect();
+        let (first, size) = (first.parse().unwrap(), size.parse().unwrap());
+        let (one, two) = (Hash::from_hex(one).unwrap(), Hash::from_hex(two).unwrap());
+        if kind == "inclusion" {
+            verify_inclusion(&one, first, size, &proof, &two).expect(line);
+            let frontier = CompactRange::from_last_leaf(first, &one, size, &proof).unwrap();
+            assert_eq!(frontier.size(), first + 1);
+            // The last leaf of a tree: its frontier is the whole tree's.
+            assert!(frontier.size() != size || frontier.root() == two);
+            included += 1;
+        } else {
+            verify_consistency(first, &one, size, &two, &proof).expect(line);
+            consistent += 1;
+        }
+    }
+    assert!(included > 20 && consistent > 10, "{included} {consistent}");
 }
 
 #[test]

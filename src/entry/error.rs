@@ -1,0 +1,122 @@
+//! What cannot be read, and why.
+
+use crate::identity::{CertificateError, KeyError};
+
+/// Why a leaf, or a part of it, cannot be read. Nothing in it quotes the leaf, except a short detail of a shape.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// Longer than [`super::MAX_LEAF_BYTES`].
+    #[error("leaf of {length} bytes, the limit is {limit}")]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Not JSON, or nested deeper than any entry.
+    #[error("not JSON: {detail}")]
+    NotJson {
+        /// What the JSON reader says.
+        detail: String,
+    },
+    /// JSON, but not in the shape of its kind.
+    #[error("not in the shape of an entry: {detail}")]
+    Shape {
+        /// What the JSON reader says.
+        detail: String,
+    },
+    /// A kind or version that we do not know, in which no certificate and no key was found.
+    #[error("unknown kind of entry, and no certificate or key found in it")]
+    UnknownKind,
+    /// A field that should be there.
+    #[error("{field} is missing")]
+    Missing {
+        /// Its path in the entry.
+        field: &'static str,
+    },
+    /// A field that excludes another one.
+    #[error("{field} holds a certificate and a key")]
+    Ambiguous {
+        /// Its path in the entry.
+        field: &'static str,
+    },
+    /// A field that is no base64.
+    #[error("{field} is not base64")]
+    Base64 {
+        /// Its path in the entry.
+        field: &'static str,
+    },
+    /// A field that is no digest of a known algorithm in the right length.
+    #[error("{field} is not a digest")]
+    Digest {
+        /// Its path in the entry.
+        field: &'static str,
+    },
+    /// A field that should hold a certificate or a key and holds neither.
+    #[error("{field} holds neither a certificate nor a key")]
+    NoKey {
+        /// Its path in the entry.
+        field: &'static str,
+    },
+    /// A certificate that cannot be read.
+    #[error("{field}: {source}")]
+    Certificate {
+        /// The path of the field that holds it.
+        field: &'static str,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+    /// A key that cannot be read.
+    #[error("{field}: {source}")]
+    Key {
+        /// The path of the field that holds it.
+        field: &'static str,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// More than [`super::MAX_SIGNINGS`] verifiers; those beyond were not read.
+    #[error("more than {limit} signings")]
+    TooManySignings {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// A part of an entry that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct Unreadable {
+    ordinal: u32,
+    #[source]
+    error: EntryError,
+}
+
+impl Unreadable {
+    pub(super) fn new(ordinal: u32, error: EntryError) -> Self {
+        Self { ordinal, error }
+    }
+
+    /// Its place in the entry, which no signing has.
+    pub fn ordinal(&self) -> u32 {
+        self.ordinal
+    }
+
+    /// Why it cannot be read.
+    pub fn error(&self) -> &EntryError {
+        &self.error
+    }
+}
+
+/// Longest detail that is kept: the reader quotes values, and those are the log's.
+const MAX_DETAIL_CHARS: usize = 160;
+
+impl EntryError {
+    pub(super) fn from_json(error: &serde_json::Error) -> Self {
+        let detail = error.to_string().chars().take(MAX_DETAIL_CHARS).collect();
+        if error.is_data() {
+            Self::Shape { detail }
+        } else {
+            Self::NotJson { detail }
+        }
+    }
+}

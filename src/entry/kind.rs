@@ -1,0 +1,71 @@
+//! Kinds of entries.
+
+use std::borrow::Cow;
+
+/// What kind of entry it says it is, and in which version: `hashedrekord 0.0.2`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Kind {
+    name: Cow<'static, str>,
+    version: Cow<'static, str>,
+}
+
+/// Names and versions that need no memory of their own.
+const KNOWN: [&str; 14] = [
+    "hashedrekord",
+    "dsse",
+    "intoto",
+    "rekord",
+    "rpm",
+    "alpine",
+    "jar",
+    "helm",
+    "tuf",
+    "cose",
+    "rfc3161",
+    "0.0.1",
+    "0.0.2",
+    "",
+];
+
+/// Longest name or version that is kept; real ones have a dozen characters.
+const MAX_CHARS: usize = 64;
+
+impl Kind {
+    /// Of a leaf that does not say.
+    pub const UNKNOWN: Self = Self {
+        name: Cow::Borrowed("unknown"),
+        version: Cow::Borrowed(""),
+    };
+
+    /// The kind an entry claims. What is longer than any kind's name is cut: nothing depends on the rest.
+    pub(super) fn new(name: &str, version: &str) -> Self {
+        let keep = |text: &str| match KNOWN.into_iter().find(|known| *known == text) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(text.chars().take(MAX_CHARS).collect()),
+        };
+        Self {
+            name: keep(name),
+            version: keep(version),
+        }
+    }
+
+    /// `hashedrekord`, `dsse`, …: the log's word, which may be anything up to 64 characters.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `0.0.2`: as for the name.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        if !self.version.is_empty() {
+            write!(f, " {}", self.version)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Certificates and keys as entries write them down.
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD as ALPHABET;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+
+use super::{EntryError, Text};
+use crate::identity::{Certificate, Key, KeyFormat, Signer};
+
+/// Strict standard base64 with padding: what canonical entries hold. Anything else is unreadable, and searched.
+pub(super) fn base64(text: &str, field: &'static str) -> Result<Vec<u8>, EntryError> {
+    STANDARD
+        .decode(text)
+        .map_err(|_| EntryError::Base64 { field })
+}
+
+/// A signature. That there is none is a shape that some kinds have, not an error.
+pub(super) fn signature(
+    text: Option<&Text<'_>>,
+    field: &'static str,
+) -> Result<Vec<u8>, EntryError> {
+    let text = text.ok_or(EntryError::Missing { field })?;
+    base64(&text.0, field)
+}
+
+/// Reads base64 of a key in the given format.
+pub(super) fn signer(
+    text: &str,
+    format: KeyFormat,
+    field: &'static str,
+) -> Result<Signer, EntryError> {
+    let bytes = base64(text, field)?;
+    let key = |read: Result<Key, _>| {
+        read.map(Signer::Key)
+            .map_err(|source| EntryError::Key { field, source })
+    };
+    match format {
+        KeyFormat::Pkix => x509(bytes, field),
+        KeyFormat::Ssh => {
+            let blob = ssh_blob(&bytes).ok_or(EntryError::NoKey { field })?;
+            key(Key::other(KeyFormat::Ssh, blob))
+        }
+        KeyFormat::Pgp | KeyFormat::Minisign | KeyFormat::Tuf => key(Key::other(format, bytes)),
+    }
+}
+
+/// The first certificate or key of a PEM file (a chain has its leaf first), or DER without PEM around it.
+fn x509(bytes: Vec<u8>, field: &'static str) -> Result<Signer, EntryError> {
+    let certificate = |der| {
+        Certificate::parse(der)
+            .map(|certificate| Signer::Certificate(Box::new(certificate)))
+            .map_err(|source| EntryError::Certificate { field, source })
+    };
+    let key = |read: Result<Key, _>| {
+        read.map(Signer::Key)
+            .map_err(|source| EntryError::Key { field, source })
+    };
+    match pem(&bytes) {
+        Some((b"CERTIFICATE", der)) => certificate(der),
+        Some((b"PUBLIC KEY", der)) => key(Key::from_spki(der)),
+        Some((b"RSA PUBLIC KEY", der)) => key(Key::from_pkcs1(&der)),
+        Some((b"PGP PUBLIC KEY BLOCK", _)) => key(Key::other(KeyFormat::Pgp, bytes)),
+        Some(_) => Err(EntryError::NoKey { field }),
+        None if bytes.first() == Some(&0x30) => match Key::from_spki(bytes.clone()) {
+            Ok(spki) => Ok(Signer::Key(spki)),
+            Err(_) => certificate(bytes),
+        },
+        None => Err(EntryError::NoKey { field }),
+    }
+}
+
+/// Base64 as PEM files have it: with or without padding, whitespace removed by the caller.
+pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &ALPHABET,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Label and content of the first PEM block (RFC 7468), which may have text before it and headers in it.
+fn pem(text: &[u8]) -> Option<(&[u8], Vec<u8>)> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    const DASHES: &[u8] = b"-----";
+    let rest = text.get(find(text, BEGIN)? + BEGIN.len()..)?;
+    let label_end = find(rest, DASHES)?;
+    let (label, rest) = rest.split_at_checked(label_end)?;
+    let rest = rest.get(DASHES.len()..)?;
+    let body = rest.get(..find(rest, b"-----END ")?)?;
+    let base64: Vec<u8> = body
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        // Headers (RFC 1421) have a colon, which no base64 has.
+        .skip_while(|line| line.is_empty() || line.contains(&b':'))
+        .flatten()
+        .copied()
+        .collect();
+    Some((label, LENIENT.decode(base64).ok()?))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
+}
+
+/// The second field of an authorized-keys line.
+fn ssh_blob(line: &[u8]) -> Option<Vec<u8>> {
+    let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    let _algorithm = fields.next()?;
+    LENIENT.decode(fields.next()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_pem_block_is_read_around_text_and_headers() {
+        for (text, expected) in [
+            ("-----BEGIN A-----\nAAEC\n-----END A-----\n", Some("A")),
+            (
+                "text\n-----BEGIN A B-----\r\nAA\r\nEC\r\n-----END A B-----",
+                Some("A B"),
+            ),
+            (
+                "-----BEGIN A-----\nX: y\n\nAAEC\n-----END A-----",
+                Some("A"),
+            ),
+            ("-----BEGIN A-----AAEC-----END A-----", Some("A")),
+            ("-----BEGIN A-----\nAAEC\n", None),
+            ("-----BEGIN A-----\nA!EC\n-----END A-----", None),
+            ("-----BEGIN ", None),
+            ("-----BEGIN A-----\nX: y\nAAEC\n-----END A-----", Some("A")),
+        ] {
+            let expected = expected.map(|label| (label.as_bytes(), vec![0, 1, 2]));
+            assert_eq!(pem(text.as_bytes()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! From a leaf's bytes to who signed what.
+//!
+//! A leaf is whatever the log chose to put there, so reading never ends with "nothing to see": it gives signings,
+//! or says what could not be read, or both. Where the shape of an entry is not understood (an unknown kind, a
+//! newer version, a broken field), everything that may be base64 in it is searched for certificates and keys:
+//! a signing must not escape a watch by being logged in an odd way.
+
+mod digest;
+mod error;
+mod kind;
+mod material;
+mod search;
+#[cfg(test)]
+mod tests;
+mod v1;
+mod v2;
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+pub use digest::{Digest, HashAlgorithm};
+pub use error::{EntryError, Unreadable};
+pub use kind::Kind;
+pub use search::visit_strings;
+
+use crate::identity::Signer;
+
+/// Longest leaf that is read, in bytes. A tiled log's leaves have at most 65,535 (C2SP tlog-tiles); those of Rekor v1
+/// hold whole signatures of packages, up to some megabytes.
+pub const MAX_LEAF_BYTES: usize = 32 * 1024 * 1024;
+
+/// Most signings in one entry. An envelope has one signature, rarely a handful; a leaf of a tiled log has room for
+/// about 600 of the shortest.
+pub const MAX_SIGNINGS: usize = 1024;
+
+/// One entry of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What kind of entry it says it is.
+    pub kind: Kind,
+    /// Who signed what. Empty for kinds that hold no signer (`rfc3161`).
+    pub signings: Vec<Signing>,
+    /// What in it could not be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// That somebody's key signed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    /// Its place in the entry: the same leaf always gives the same ordinals, and an [`Unreadable`] has one of its own.
+    pub ordinal: u32,
+    /// What was signed, as the entry holds it: the hash of the data; of the payload (`dsse`, `intoto`); of the
+    /// envelope's pre-authentication encoding (DSSE in `hashedrekord 0.0.2`). `None` if the entry does not say, or
+    /// says it in a way that is unreadable.
+    pub digest: Option<Digest>,
+    /// Whose key it was.
+    pub signer: Signer,
+    /// The signature itself, where the entry holds it in a form we know.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// Reads a leaf.
+///
+/// # Errors
+/// A leaf that is too long, or in which neither an entry nor any certificate or key can be found.
+pub fn parse(leaf: &[u8]) -> Result<Entry, EntryError> {
+    if leaf.len() > MAX_LEAF_BYTES {
+        return Err(EntryError::TooLong {
+            length: leaf.len(),
+            limit: MAX_LEAF_BYTES,
+        });
+    }
+    let mut reading = Reading::default();
+    let kind = match read_json::<Header<'_>>(leaf) {
+        Ok(header) => {
+            let kind = Kind::new(&header.kind, &header.api_version);
+            match read_kind(&kind, leaf, &mut reading) {
+                Ok(()) if reading.is_clean() => return Ok(reading.entry(kind)),
+                Ok(()) => {}
+                Err(error) => reading.problems.push(error),
+            }
+            kind
+        }
+        Err(error) => {
+            reading.problems.push(error);
+            Kind::UNKNOWN
+        }
+    };
+    // An unknown kind is no problem in itself: what is found in it is what it holds.
+    let unknown = reading.problems == [EntryError::UnknownKind];
+    reading.search(leaf);
+    if unknown && !reading.signings.is_empty() {
+        reading.problems.retain(|p| *p != EntryError::UnknownKind);
+    }
+    match reading.problems.first() {
+        Some(error) if kind == Kind::UNKNOWN && reading.signings.is_empty() => Err(error.clone()),
+        _ => Ok(reading.entry(kind)),
+    }
+}
+
+/// Reads the entry in the shape of its kind.
+fn read_kind(kind: &Kind, leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    match (kind.name(), kind.version()) {
+        ("hashedrekord", "0.0.2") => v2::hashedrekord(leaf, reading),
+        ("dsse", "0.0.2") => v2::dsse(leaf, reading),
+        ("hashedrekord", "0.0.1") => v1::hashedrekord(leaf, reading),
+        ("rekord", "0.0.1") => v1::rekord(leaf, reading),
+        ("dsse", "0.0.1") => v1::dsse(leaf, reading),
+        ("intoto", "0.0.1") => v1::intoto_001(leaf, reading),
+        ("intoto", "0.0.2") => v1::intoto_002(leaf, reading),
+        ("rpm", "0.0.1") => v1::rpm(leaf, reading),
+        ("alpine", "0.0.1") => v1::alpine(leaf, reading),
+        ("jar", "0.0.1") => v1::jar(leaf, reading),
+        ("helm", "0.0.1") => v1::helm(leaf, reading),
+        ("tuf", "0.0.1") => v1::tuf(leaf, reading),
+        ("cose", "0.0.1") => v1::cose(leaf, reading),
+        ("rfc3161", "0.0.1") => v1::rfc3161(leaf),
+        _ => Err(EntryError::UnknownKind),
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    signings: Vec<Signing>,
+    /// Verifiers that cannot be read keep their place, so that those after them keep theirs.
+    unreadable: Vec<Unreadable>,
+    /// What concerns the whole entry; these come last.
+    problems: Vec<EntryError>,
+    next: u32,
+}
+
+impl Reading {
+    /// Takes the next verifier of the entry, readable or not.
+    fn verifier(
+        &mut self,
+        signer: Result<Signer, EntryError>,
+        digest: Option<Digest>,
+        signature: Option<Vec<u8>>,
+    ) {
+        if self.is_full() {
+            return;
+        }
+        let ordinal = self.take_ordinal();
+        match signer {
+            Ok(signer) => self.signings.push(Signing {
+                ordinal,
+                digest,
+                signer,
+                signature,
+            }),
+            Err(error) => self.unreadable.push(Unreadable::new(ordinal, error)),
+        }
+    }
+
+    /// A part of a signing that is not needed to know who signed: without it the signing is still one.
+    fn part<T>(&mut self, read: Result<T, EntryError>) -> Option<T> {
+        read.map_err(|error| {
+            if !self.problems.contains(&error) {
+                self.problems.push(error);
+            }
+        })
+        .ok()
+    }
+
+    /// Adds every signer in the leaf that is not there yet.
+    fn search(&mut self, leaf: &[u8]) {
+        search::signers(leaf, &mut |signer| {
+            if self.signings.iter().all(|known| known.signer != signer) {
+                self.verifier(Ok(signer), None, None);
+            }
+            self.signings.len() < MAX_SIGNINGS
+        });
+    }
+
+    fn is_clean(&self) -> bool {
+        self.unreadable.is_empty() && self.problems.is_empty()
+    }
+
+    fn is_full(&mut self) -> bool {
+        let full = self.signings.len() + self.unreadable.len() >= MAX_SIGNINGS;
+        if full {
+            let _ = self.part::<()>(Err(EntryError::TooManySignings {
+                limit: MAX_SIGNINGS,
+            }));
+        }
+        full
+    }
+
+    fn take_ordinal(&mut self) -> u32 {
+        let ordinal = self.next;
+        self.next += 1;
+        ordinal
+    }
+
+    fn entry(mut self, kind: Kind) -> Entry {
+        for error in std::mem::take(&mut self.problems) {
+            let ordinal = self.take_ordinal();
+            self.unreadable.push(Unreadable::new(ordinal, error));
+        }
+        Entry {
+            kind,
+            signings: self.signings,
+            unreadable: self.unreadable,
+        }
+    }
+}
+
+/// What every entry begins with. Borrowed from the leaf: this is read for every leaf of a log.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, rename = "apiVersion")]
+    api_version: Cow<'a, str>,
+}
+
+/// The entry's own part, in the shape of its kind. The kind is read first, in a pass of its own: `spec` may come
+/// before it. Skipping costs less than remembering.
+#[derive(Deserialize)]
+struct Body<S> {
+    spec: S,
+}
+
+/// Text that is borrowed from the leaf wherever it has no escapes, inside options and lists too.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn read_spec<'a, S: Deserialize<'a>>(leaf: &'a [u8]) -> Result<S, EntryError> {
+    read_json::<Body<S>>(leaf).map(|body| body.spec)
+}
+
+/// Reads JSON. Its depth is bounded by serde_json; a key that is there twice is an error where it is a key that we
+/// read, since two readers could each see another value.
+fn read_json<'a, T: Deserialize<'a>>(leaf: &'a [u8]) -> Result<T, EntryError> {
+    serde_json::from_slice(leaf).map_err(|error| EntryError::from_json(&error))
+}

@@ -1,0 +1,518 @@
+//! Recorded entries with known truth (from what was sent to the logs, not from reading them back), strange leaves,
+//! and entries made up here.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use ::base64::Engine as _;
+use ::base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::identity::{Extension, KeyFormat};
+
+const V1: &str = include_str!("../../tests/data/entries/rekor-v1.jsonl");
+const V2: &str = include_str!("../../tests/data/entries/rekor-v2.jsonl");
+const STRANGE: &str = include_str!("../../tests/data/entries/strange.jsonl");
+
+/// `{"truth": {…}, "leaf": "…"}` a line. `MODELWATCH_ENTRIES` may name a longer file in the same form.
+static RECORDED: LazyLock<Vec<(Value, String)>> = LazyLock::new(|| {
+    let more = std::env::var_os("MODELWATCH_ENTRIES")
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .unwrap_or_default();
+    [V1, V2, &more]
+        .into_iter()
+        .flat_map(str::lines)
+        .map(|line| {
+            let mut row: Value = serde_json::from_str(line).unwrap();
+            let leaf = row["leaf"].as_str().unwrap().to_owned();
+            (row["truth"].take(), leaf)
+        })
+        .collect()
+});
+
+fn recorded_leaf(label: &str) -> String {
+    let is_it = |truth: &Value| truth["label"] == label && truth["kind"] == "hashedrekord 0.0.2";
+    let mut rows = RECORDED.iter().filter(|(truth, _)| is_it(truth));
+    rows.next().unwrap().1.clone()
+}
+
+#[test]
+fn every_recorded_entry_gives_the_signing_that_was_sent() {
+    for (truth, leaf) in RECORDED.iter() {
+        let entry = parse(leaf.as_bytes()).unwrap();
+        assert_eq!(entry.kind.to_string(), truth["kind"]);
+        assert_eq!(entry.unreadable, [], "{truth}");
+        let [signing] = entry.signings.as_slice() else {
+            panic!("{} signings in {truth}", entry.signings.len());
+        };
+        assert_eq!(signing.ordinal, 0);
+        assert!(signing.signature.is_some());
+        let sent = match truth["kind"].as_str().unwrap() {
+            "hashedrekord 0.0.1" | "hashedrekord 0.0.2" => &truth["digest"],
+            _ => &truth["payload_sha256"],
+        };
+        // Of what the reference signed in one step, only the payload's hash was known before.
+        if let Some(sent) = sent.as_str() {
+            assert_eq!(
+                signing.digest.unwrap().to_string(),
+                format!("sha256:{sent}")
+            );
+        }
+        let Some(certificate) = signing.signer.certificate() else {
+            assert_eq!(truth["chain"], "none");
+            assert_eq!(
+                hex::encode(signing.signer.key_sha256()),
+                truth["spki_sha256"]
+            );
+            continue;
+        };
+        assert_eq!(
+            hex::encode(certificate.sha256()),
+            truth["certificate_sha256"]
+        );
+        let mut sans = certificate
+            .sans()
+            .iter()
+            .map(|san| serde_json::to_value(san).unwrap());
+        assert!(sans.any(|san| san == truth["san"]), "{truth}");
+        assert_eq!(certificate.issuer(), truth["issuer"].as_str());
+        assert_eq!(certificate.issuers().count(), 1);
+        let not_before: jiff::Timestamp = truth["not_before"].as_str().unwrap().parse().unwrap();
+        assert_eq!(certificate.not_before(), not_before);
+        for (number, value) in truth["ext"].as_object().unwrap() {
+            let extension = match number.as_str() {
+                "1" => Extension::Issuer,
+                number => Extension::ALL
+                    .into_iter()
+                    .find(|e| e.number().to_string() == number)
+                    .unwrap(),
+            };
+            assert_eq!(certificate.extension(extension), value.as_str(), "{truth}");
+        }
+        let known = certificate.extensions().len();
+        assert_eq!(known + 1, truth["ext"].as_object().unwrap().len());
+    }
+}
+
+#[test]
+fn strange_leaves_are_unreadable_or_searched_never_nothing() {
+    for line in STRANGE.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let name = row["name"].as_str().unwrap();
+        let leaf = STANDARD.decode(row["leaf"].as_str().unwrap()).unwrap();
+        let read = parse(&leaf);
+        if row["class"] == "unreadable" {
+            let unreadable = read.map_or(1, |entry| entry.unreadable.len());
+            assert_eq!(unreadable, 1, "{name}");
+        } else {
+            let entry = read.unwrap();
+            assert_eq!(
+                (entry.signings.len(), entry.unreadable.len()),
+                (1, 0),
+                "{name}"
+            );
+            let signing = entry.signings.first().unwrap();
+            assert!(signing.signer.certificate().is_some(), "{name}");
+            assert_eq!(
+                signing.digest.is_some(),
+                row["class"] == "readable",
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nesting_and_size_have_a_limit() {
+    for leaf in [
+        "[".repeat(20_000),
+        format!("{}1{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000)),
+        format!(r#"{{"kind":"x","pad":"{}"}}"#, "p".repeat(65_500)),
+        String::from_utf8(vec![b' '; MAX_LEAF_BYTES + 1]).unwrap(),
+    ] {
+        assert!(parse(leaf.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn errors_say_which_field_and_what_is_wrong() {
+    let good = recorded_leaf("stolen-identity");
+    let value: Value = serde_json::from_str(&good).unwrap();
+    let certificate = "/spec/hashedRekordV002/signature/verifier/x509Certificate/rawBytes";
+    let change = |path: &str, new: Value| {
+        let mut value = value.clone();
+        *value.pointer_mut(path).unwrap() = new;
+        value.to_string()
+    };
+    for (leaf, expected) in [
+        (
+            String::new(),
+            "not JSON: EOF while parsing a value at line 1 column 0",
+        ),
+        (
+            change("/spec", json!(null)),
+            "not in the shape of an entry: invalid type: null, expected struct HashedRekordSpec at line 1 column 55",
+        ),
+        (
+            change("/kind", json!("quantum")).replace("MII", "!"),
+            "unknown kind of entry, and no certificate or key found in it",
+        ),
+        (
+            change(certificate, json!("!")),
+            "verifier.x509Certificate.rawBytes is not base64",
+        ),
+        (
+            change(certificate, json!("")),
+            "verifier.x509Certificate.rawBytes: certificate: cut off at byte 0",
+        ),
+        (
+            change("/spec/hashedRekordV002/signature/verifier", json!({})),
+            "verifier is missing",
+        ),
+    ] {
+        let said = match parse(leaf.as_bytes()) {
+            Ok(entry) => entry.unreadable.first().unwrap().to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn a_signer_is_found_in_an_entry_whose_other_fields_are_broken() {
+    let good = recorded_leaf("stolen-identity");
+    let digest_field = r#""digest":""#;
+    for (leaf, unreadable) in [
+        // The digest alone: the signing is read in its place.
+        (good.replace(digest_field, r#""digest":"!"#), 1),
+        (good.replace("SHA2_256\",\"digest", "SHA9\",\"digest"), 1),
+        (good.replace(r#""content":""#, r#""content":"!"#), 1),
+        // A key twice: two readers could see two values.
+        (good.replace(r#""kind":"#, r#""kind":"x","kind":"#), 1),
+        (good.replace(r#""spec":"#, r#""spec":{},"spec":"#), 1),
+        (good.replace(r#""data":"#, r#""data":null,"data":"#), 1),
+        // Of a shape that no server writes.
+        (format!("[{good}]"), 1),
+        (good.replace("hashedRekordV002", "hashedRekordV003"), 1),
+        (good.replace("rawBytes", "raw"), 1),
+        (
+            good.replace(
+                r#""x509Certificate":"#,
+                r#""publicKey":{"rawBytes":"AAAA"},"x509Certificate":"#,
+            ),
+            1,
+        ),
+        (
+            good.replace(r#""rawBytes":"MII"#, r#""rawBytes":"\nMII"#),
+            1,
+        ),
+        (good.get(..good.len() - 3).unwrap().to_owned(), 1),
+        // Unknown, and so only searched.
+        (good.replace("0.0.2", "7.0.0"), 0),
+        (
+            good.replace(r#""kind":"hashedrekord""#, r#""kind":"quantum""#),
+            0,
+        ),
+    ] {
+        let entry = parse(leaf.as_bytes()).unwrap();
+        let certificates: Vec<_> = entry
+            .signings
+            .iter()
+            .filter_map(|signing| signing.signer.certificate())
+            .collect();
+        assert_eq!(certificates.len(), 1, "{leaf:.200}");
+        assert_eq!(
+            entry.unreadable.len(),
+            unreadable,
+            "{leaf:.200} {:?}",
+            entry.unreadable
+        );
+        let mut ordinals: Vec<_> = entry.signings.iter().map(|s| s.ordinal).collect();
+        ordinals.extend(entry.unreadable.iter().map(|u| u.ordinal()));
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        assert_eq!(
+            ordinals.len(),
+            entry.signings.len() + entry.unreadable.len()
+        );
+    }
+}
+
+#[test]
+fn the_order_of_keys_and_what_we_do_not_know_do_not_matter() {
+    let good = recorded_leaf("stolen-identity");
+    let value: Value = serde_json::from_str(&good).unwrap();
+    let reordered = format!(
+        r#"{{"spec":{},"new":[{{"a":1.5e3}}],"kind":"hashedrekor\u0064","apiVersion":"0.0.2"}}"#,
+        value["spec"]
+    );
+    assert_eq!(parse(reordered.as_bytes()), parse(good.as_bytes()));
+}
+
+#[test]
+fn several_verifiers_are_several_signings_and_a_broken_one_hides_none() {
+    let good = recorded_leaf("stolen-identity");
+    let value: Value = serde_json::from_str(&good).unwrap();
+    let signature = &value["spec"]["hashedRekordV002"]["signature"];
+    let broken = json!({"content": "AAAA", "verifier": {"x509Certificate": {"rawBytes": "AAAA"}}});
+    let key = "MCowBQYDK2VwAyEAM8+kdc/KSwtVyu5CgyiQdpBFUzTO/7CQaEssEQMycqY=";
+    let key = json!({"content": "AAAA", "verifier": {"publicKey": {"rawBytes": key}}});
+    for field in ["payloadHash", "data"] {
+        let leaf = json!({"kind": "dsse", "apiVersion": "0.0.2", "spec": {"dsseV002": {
+            field: value["spec"]["hashedRekordV002"]["data"],
+            "signatures": [signature, broken, key],
+        }}});
+        let entry = parse(leaf.to_string().as_bytes()).unwrap();
+        let places: Vec<_> = entry.signings.iter().map(|s| s.ordinal).collect();
+        assert_eq!(places, [0, 2]);
+        assert_eq!(entry.unreadable.first().unwrap().ordinal(), 1);
+        assert!(entry.signings.iter().all(|s| s.digest.is_some()));
+    }
+}
+
+#[test]
+fn the_number_of_signings_has_a_limit_and_reaching_it_is_said() {
+    let mut signatures = String::new();
+    for i in 0..=MAX_SIGNINGS {
+        let comma = if i == 0 { "" } else { "," };
+        write!(
+            signatures,
+            r#"{comma}{{"signature":"AAAA","verifier":"AAAA"}}"#
+        )
+        .unwrap();
+    }
+    let leaf =
+        format!(r#"{{"kind":"dsse","apiVersion":"0.0.1","spec":{{"signatures":[{signatures}]}}}}"#);
+    let entry = parse(leaf.as_bytes()).unwrap();
+    assert!(entry.unreadable.iter().any(|u| *u.error()
+        == EntryError::TooManySignings {
+            limit: MAX_SIGNINGS
+        }));
+    assert!(entry.unreadable.len() < MAX_SIGNINGS + 5);
+}
+
+/// Base64 of PEM, as Rekor v1 holds keys.
+fn pem64(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    STANDARD.encode(format!(
+        "-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
+    ))
+}
+
+#[test]
+fn every_kind_of_rekor_v1_gives_its_signer() {
+    let leaf = recorded_leaf("stolen-identity");
+    let certificate = parse(leaf.as_bytes()).unwrap().signings.remove(0).signer;
+    let der = certificate.certificate().unwrap().der();
+    let pem = pem64("CERTIFICATE", der);
+    let root = json!({"keys": {"a": {"keyval": {"public": String::from_utf8(STANDARD.decode(&pem).unwrap()).unwrap()}}}});
+    let root = STANDARD.encode(root.to_string());
+    let hash = json!({"algorithm": "sha256", "value": "ab".repeat(32)});
+    let key = json!({"content": pem});
+    let opaque = json!({"content": STANDARD.encode("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----")});
+    let ssh = json!({"content": STANDARD.encode("ssh-ed25519 AAAAC3Nz a@b")});
+    for (kind, version, spec, format, digest) in [
+        (
+            "hashedrekord",
+            "0.0.1",
+            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "publicKey": key}}),
+            None,
+            true,
+        ),
+        (
+            "rekord",
+            "0.0.1",
+            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "x509", "publicKey": key}}),
+            None,
+            true,
+        ),
+        (
+            "rekord",
+            "0.0.1",
+            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "pgp", "publicKey": opaque}}),
+            Some(KeyFormat::Pgp),
+            true,
+        ),
+        (
+            "rekord",
+            "0.0.1",
+            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "ssh", "publicKey": ssh}}),
+            Some(KeyFormat::Ssh),
+            true,
+        ),
+        (
+            "rekord",
+            "0.0.1",
+            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "minisign", "publicKey": opaque}}),
+            Some(KeyFormat::Minisign),
+            true,
+        ),
+        (
+            "dsse",
+            "0.0.1",
+            json!({"payloadHash": hash, "envelopeHash": hash, "signatures": [{"signature": "AAAA", "verifier": pem}]}),
+            None,
+            true,
+        ),
+        (
+            "intoto",
+            "0.0.1",
+            json!({"content": {"hash": hash}, "publicKey": pem}),
+            None,
+            false,
+        ),
+        (
+            "intoto",
+            "0.0.1",
+            json!({"content": {"hash": hash, "payloadHash": hash}, "publicKey": pem}),
+            None,
+            true,
+        ),
+        (
+            "intoto",
+            "0.0.2",
+            json!({"content": {"hash": hash, "payloadHash": hash, "envelope": {"payloadType": "x", "signatures": [{"publicKey": pem, "sig": "QUFBQQ=="}]}}}),
+            None,
+            true,
+        ),
+        (
+            "rpm",
+            "0.0.1",
+            json!({"package": {"hash": hash, "headers": {"Name": "x"}}, "publicKey": opaque}),
+            Some(KeyFormat::Pgp),
+            true,
+        ),
+        (
+            "alpine",
+            "0.0.1",
+            json!({"package": {"hash": hash}, "publicKey": key}),
+            None,
+            true,
+        ),
+        (
+            "jar",
+            "0.0.1",
+            json!({"archive": {"hash": hash}, "signature": {"content": "AAAA", "publicKey": key}}),
+            None,
+            true,
+        ),
+        (
+            "helm",
+            "0.0.1",
+            json!({"chart": {"hash": hash, "provenance": {"signature": {"content": "AAAA"}}}, "publicKey": opaque}),
+            Some(KeyFormat::Pgp),
+            true,
+        ),
+        (
+            "cose",
+            "0.0.1",
+            json!({"data": {"payloadHash": hash, "envelopeHash": hash}, "publicKey": pem}),
+            None,
+            true,
+        ),
+        (
+            "tuf",
+            "0.0.1",
+            json!({"metadata": {"content": "AAAA"}, "root": {"content": root}}),
+            None,
+            true,
+        ),
+        (
+            "tuf",
+            "0.0.1",
+            json!({"metadata": {"content": "AAAA"}, "root": {"content": "AAAA"}}),
+            Some(KeyFormat::Tuf),
+            true,
+        ),
+    ] {
+        let leaf = json!({"apiVersion": version, "kind": kind, "spec": spec}).to_string();
+        let entry = parse(leaf.as_bytes()).unwrap();
+        assert_eq!(entry.unreadable, [], "{kind} {version}");
+        let [signing] = entry.signings.as_slice() else {
+            panic!("{} signings in {kind} {version}", entry.signings.len());
+        };
+        assert_eq!(signing.digest.is_some(), digest, "{kind} {version}");
+        match (&signing.signer, format) {
+            (Signer::Certificate(_), None) => assert_eq!(signing.signer, certificate),
+            (Signer::Key(key), Some(format)) => assert_eq!(key.format(), format),
+            other => panic!("{other:?} in {kind} {version}"),
+        }
+    }
+    let timestamp = r#"{"apiVersion":"0.0.1","kind":"rfc3161","spec":{"tsr":{"content":"AAAA"}}}"#;
+    let entry = parse(timestamp.as_bytes()).unwrap();
+    assert_eq!((entry.signings.len(), entry.unreadable.len()), (0, 0));
+}
+
+#[test]
+fn a_pem_chain_is_one_signing_by_its_leaf() {
+    let leaf = recorded_leaf("stolen-identity");
+    let certificate = parse(leaf.as_bytes()).unwrap().signings.remove(0).signer;
+    let other = parse(recorded_leaf("ca-leaf").as_bytes())
+        .unwrap()
+        .signings
+        .remove(0)
+        .signer;
+    let pem = |signer: &Signer| {
+        STANDARD
+            .decode(pem64("CERTIFICATE", signer.certificate().unwrap().der()))
+            .unwrap()
+    };
+    let chain = STANDARD.encode([pem(&certificate), pem(&other)].concat());
+    let leaf = json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": {"content": {}, "publicKey": chain}});
+    let entry = parse(leaf.to_string().as_bytes()).unwrap();
+    let signers: Vec<_> = entry.signings.iter().map(|s| &s.signer).collect();
+    assert_eq!(signers, [&certificate]);
+}
+
+#[test]
+fn unknown_kinds_are_searched_for_every_way_to_write_a_certificate() {
+    let leaf = recorded_leaf("stolen-identity");
+    let certificate = parse(leaf.as_bytes()).unwrap().signings.remove(0).signer;
+    let der = STANDARD.encode(certificate.certificate().unwrap().der());
+    let lines = der
+        .as_bytes()
+        .chunks(64)
+        .map(|line| String::from_utf8_lossy(line) + "\n");
+    let pem = format!(
+        "-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n",
+        lines.collect::<String>()
+    );
+    let in_json = json!({ "deep": [pem] }).to_string();
+    for text in [
+        der.clone(),
+        der.replace('+', "-").replace('/', "_").replace('=', ""),
+        pem.clone(),
+        pem.replace('\n', "\r\n"),
+        STANDARD.encode(&pem),
+        STANDARD.encode(STANDARD.encode(&pem)),
+        STANDARD.encode(in_json),
+    ] {
+        let leaf = json!({"apiVersion": "1", "kind": "quantum", "spec": [[{"a": text}], "b"]});
+        let entry = parse(leaf.to_string().as_bytes()).unwrap();
+        assert_eq!(entry.kind.to_string(), "quantum 1");
+        let signers: Vec<_> = entry.signings.iter().map(|s| &s.signer).collect();
+        assert_eq!(signers, [&certificate], "{text:.80}");
+        assert_eq!(entry.unreadable, []);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_leaf_makes_the_reader_panic(leaf in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = parse(&leaf);
+    }
+
+    #[test]
+    fn no_change_to_an_entry_makes_it_vanish(at in 0usize..3000, byte in any::<u8>(), line in 0usize..20) {
+        let (_, leaf) = RECORDED.get(line % RECORDED.len()).unwrap();
+        let mut leaf = leaf.clone().into_bytes();
+        let at = at % leaf.len();
+        *leaf.get_mut(at).unwrap() = byte;
+        if let Ok(entry) = parse(&leaf) {
+            prop_assert!(entry.signings.len() + entry.unreadable.len() > 0);
+        }
+    }
+}

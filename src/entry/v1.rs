@@ -1,0 +1,355 @@
+//! The kinds of Rekor v1: certificates and keys as base64 of PEM, digests in hex.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::digest::{Digest, HashAlgorithm};
+use super::material::{self, base64, signer};
+use super::{EntryError, Reading, Text, read_spec};
+use crate::identity::{Key, KeyFormat, Signer};
+
+#[derive(Deserialize)]
+struct Hash<'a> {
+    #[serde(borrow)]
+    algorithm: Text<'a>,
+    #[serde(borrow)]
+    value: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Hashed<'a> {
+    #[serde(borrow)]
+    hash: Option<Hash<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow)]
+    content: Text<'a>,
+}
+
+/// A signature with its key, as most kinds have it.
+#[derive(Deserialize)]
+struct Signature<'a> {
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    format: Option<Text<'a>>,
+    #[serde(borrow, rename = "publicKey")]
+    public_key: Content<'a>,
+}
+
+#[derive(Deserialize)]
+struct Rekord<'a> {
+    #[serde(borrow)]
+    data: Hashed<'a>,
+    #[serde(borrow)]
+    signature: Signature<'a>,
+}
+
+#[derive(Deserialize)]
+struct Dsse<'a> {
+    #[serde(borrow, rename = "payloadHash")]
+    payload_hash: Option<Hash<'a>>,
+    #[serde(borrow)]
+    signatures: Vec<DsseSignature<'a>>,
+}
+
+#[derive(Deserialize)]
+struct DsseSignature<'a> {
+    #[serde(borrow)]
+    signature: Option<Text<'a>>,
+    #[serde(borrow)]
+    verifier: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Intoto001<'a> {
+    #[serde(borrow)]
+    content: PayloadHash<'a>,
+    #[serde(borrow, rename = "publicKey")]
+    public_key: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct PayloadHash<'a> {
+    #[serde(borrow, rename = "payloadHash")]
+    payload_hash: Option<Hash<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Intoto002<'a> {
+    #[serde(borrow)]
+    content: Intoto002Content<'a>,
+}
+
+#[derive(Deserialize)]
+struct Intoto002Content<'a> {
+    #[serde(borrow, rename = "payloadHash")]
+    payload_hash: Option<Hash<'a>>,
+    #[serde(borrow)]
+    envelope: Envelope<'a>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    signatures: Vec<EnvelopeSignature<'a>>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeSignature<'a> {
+    #[serde(borrow, rename = "publicKey")]
+    public_key: Text<'a>,
+    #[serde(borrow)]
+    sig: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Package<'a> {
+    #[serde(borrow)]
+    package: Hashed<'a>,
+    #[serde(borrow, rename = "publicKey")]
+    public_key: Content<'a>,
+}
+
+#[derive(Deserialize)]
+struct Jar<'a> {
+    #[serde(borrow)]
+    archive: Hashed<'a>,
+    #[serde(borrow)]
+    signature: Signature<'a>,
+}
+
+#[derive(Deserialize)]
+struct Helm<'a> {
+    #[serde(borrow)]
+    chart: Hashed<'a>,
+    #[serde(borrow, rename = "publicKey")]
+    public_key: Content<'a>,
+}
+
+#[derive(Deserialize)]
+struct Tuf<'a> {
+    #[serde(borrow)]
+    metadata: Content<'a>,
+    #[serde(borrow)]
+    root: Content<'a>,
+}
+
+#[derive(Deserialize)]
+struct Cose<'a> {
+    #[serde(borrow)]
+    data: PayloadHash<'a>,
+    #[serde(borrow, rename = "publicKey")]
+    public_key: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Rfc3161 {
+    #[expect(dead_code, reason = "only its presence is checked")]
+    tsr: IgnoredAny,
+}
+
+const PUBLIC_KEY: &str = "publicKey.content";
+const SIGNATURE_KEY: &str = "signature.publicKey.content";
+const SIGNATURE: &str = "signature.content";
+
+pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Rekord { data, signature } = read_spec(leaf)?;
+    let digest = read_hash(data.hash.as_ref(), "data.hash", reading);
+    let key = signer(
+        &signature.public_key.content.0,
+        KeyFormat::Pkix,
+        SIGNATURE_KEY,
+    );
+    let content = material::signature(signature.content.as_ref(), SIGNATURE);
+    let content = reading.part(content);
+    reading.verifier(key, digest, content);
+    Ok(())
+}
+
+pub(super) fn rekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Rekord { data, signature } = read_spec(leaf)?;
+    let digest = read_hash(data.hash.as_ref(), "data.hash", reading);
+    let format = signature.format.as_ref().map_or("x509", |format| &format.0);
+    let format = match format {
+        "pgp" => KeyFormat::Pgp,
+        "ssh" => KeyFormat::Ssh,
+        "minisign" => KeyFormat::Minisign,
+        _ => KeyFormat::Pkix,
+    };
+    let key = signer(&signature.public_key.content.0, format, SIGNATURE_KEY);
+    // The signature is in its format's own wrapping, which nothing here compares.
+    reading.verifier(key, digest, None);
+    Ok(())
+}
+
+pub(super) fn dsse(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Dsse {
+        payload_hash,
+        signatures,
+    } = read_spec(leaf)?;
+    let digest = read_hash(payload_hash.as_ref(), "payloadHash", reading);
+    if signatures.is_empty() {
+        return Err(EntryError::Missing {
+            field: "signatures",
+        });
+    }
+    for one in signatures {
+        let key = signer(&one.verifier.0, KeyFormat::Pkix, "signatures.verifier");
+        let content = material::signature(one.signature.as_ref(), "signatures.signature");
+        let content = reading.part(content);
+        reading.verifier(key, digest, content);
+    }
+    Ok(())
+}
+
+/// The signature is not in the entry; old entries lack the payload's hash too. The envelope's hash is no digest of
+/// what was signed: it is over the text that the client sent.
+pub(super) fn intoto_001(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Intoto001 {
+        content,
+        public_key,
+    } = read_spec(leaf)?;
+    let digest = match content.payload_hash {
+        None => None,
+        Some(hash) => reading.part(hash.read("content.payloadHash")),
+    };
+    reading.verifier(
+        signer(&public_key.0, KeyFormat::Pkix, "publicKey"),
+        digest,
+        None,
+    );
+    Ok(())
+}
+
+pub(super) fn intoto_002(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Intoto002 { content } = read_spec(leaf)?;
+    let digest = read_hash(
+        content.payload_hash.as_ref(),
+        "content.payloadHash",
+        reading,
+    );
+    if content.envelope.signatures.is_empty() {
+        return Err(EntryError::Missing {
+            field: "content.envelope.signatures",
+        });
+    }
+    for one in content.envelope.signatures {
+        let field = "content.envelope.signatures.publicKey";
+        let key = signer(&one.public_key.0, KeyFormat::Pkix, field);
+        let sig = twice_base64(one.sig.as_ref(), "content.envelope.signatures.sig");
+        let sig = reading.part(sig);
+        reading.verifier(key, digest, sig);
+    }
+    Ok(())
+}
+
+pub(super) fn rpm(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    package(leaf, KeyFormat::Pgp, reading)
+}
+
+pub(super) fn alpine(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    package(leaf, KeyFormat::Pkix, reading)
+}
+
+fn package(leaf: &[u8], format: KeyFormat, reading: &mut Reading) -> Result<(), EntryError> {
+    let Package {
+        package,
+        public_key,
+    } = read_spec(leaf)?;
+    let digest = read_hash(package.hash.as_ref(), "package.hash", reading);
+    reading.verifier(
+        signer(&public_key.content.0, format, PUBLIC_KEY),
+        digest,
+        None,
+    );
+    Ok(())
+}
+
+pub(super) fn jar(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Jar { archive, signature } = read_spec(leaf)?;
+    let digest = read_hash(archive.hash.as_ref(), "archive.hash", reading);
+    let key = signer(
+        &signature.public_key.content.0,
+        KeyFormat::Pkix,
+        SIGNATURE_KEY,
+    );
+    reading.verifier(key, digest, None);
+    Ok(())
+}
+
+pub(super) fn helm(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Helm { chart, public_key } = read_spec(leaf)?;
+    let digest = read_hash(chart.hash.as_ref(), "chart.hash", reading);
+    let key = signer(&public_key.content.0, KeyFormat::Pgp, PUBLIC_KEY);
+    reading.verifier(key, digest, None);
+    Ok(())
+}
+
+pub(super) fn cose(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Cose { data, public_key } = read_spec(leaf)?;
+    let digest = read_hash(data.payload_hash.as_ref(), "data.payloadHash", reading);
+    reading.verifier(
+        signer(&public_key.0, KeyFormat::Pkix, "publicKey"),
+        digest,
+        None,
+    );
+    Ok(())
+}
+
+/// Metadata signed by the keys that a TUF root names. Which of them signed is for TUF to say, so each is a signer;
+/// a root whose keys are in no form that we find stands for itself.
+pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Tuf { metadata, root } = read_spec(leaf)?;
+    let metadata = reading.part(base64(&metadata.content.0, "metadata.content"));
+    let digest = metadata.and_then(|metadata| {
+        Digest::new(HashAlgorithm::Sha256, digest(&SHA256, &metadata).as_ref())
+    });
+    let root = base64(&root.content.0, "root.content")?;
+    super::search::signers(&root, &mut |signer| {
+        reading.verifier(Ok(signer), digest, None);
+        true
+    });
+    if reading.signings.is_empty() {
+        let key = Key::other(KeyFormat::Tuf, root).map(Signer::Key);
+        let field = "root.content";
+        let key = key.map_err(|source| EntryError::Key { field, source });
+        reading.verifier(key, digest, None);
+    }
+    Ok(())
+}
+
+/// A timestamp: made by an authority over anybody's hash, it says nothing about who signs.
+pub(super) fn rfc3161(leaf: &[u8]) -> Result<(), EntryError> {
+    read_spec::<Rfc3161>(leaf).map(|_| ())
+}
+
+fn read_hash(
+    hash: Option<&Hash<'_>>,
+    field: &'static str,
+    reading: &mut Reading,
+) -> Option<Digest> {
+    let read = match hash {
+        Some(hash) => hash.read(field),
+        None => Err(EntryError::Missing { field }),
+    };
+    reading.part(read)
+}
+
+impl Hash<'_> {
+    fn read(&self, field: &'static str) -> Result<Digest, EntryError> {
+        HashAlgorithm::from_name(&self.algorithm.0)
+            .and_then(|algorithm| Digest::new(algorithm, &hex::decode(self.value.0.as_ref()).ok()?))
+            .ok_or(EntryError::Digest { field })
+    }
+}
+
+/// Rekor takes the envelope's base64 for bytes and encodes it once more.
+fn twice_base64(text: Option<&Text<'_>>, field: &'static str) -> Result<Vec<u8>, EntryError> {
+    let once = material::signature(text, field)?;
+    let once = String::from_utf8(once).map_err(|_| EntryError::Base64 { field })?;
+    base64(&once, field)
+}

@@ -1,0 +1,138 @@
+//! The kinds of Rekor v2: canonical protobuf JSON, certificates as base64 of DER, digests as base64.
+
+use serde::Deserialize;
+
+use super::digest::{Digest, HashAlgorithm};
+use super::material::{self, base64};
+use super::{EntryError, Reading, Text, read_spec};
+use crate::identity::{Certificate, Key, Signer};
+
+#[derive(Deserialize)]
+struct HashedRekordSpec<'a> {
+    #[serde(borrow, rename = "hashedRekordV002")]
+    entry: HashedRekord<'a>,
+}
+
+#[derive(Deserialize)]
+struct HashedRekord<'a> {
+    #[serde(borrow)]
+    data: HashOutput<'a>,
+    #[serde(borrow)]
+    signature: Signature<'a>,
+}
+
+#[derive(Deserialize)]
+struct DsseSpec<'a> {
+    #[serde(borrow, rename = "dsseV002")]
+    entry: Dsse<'a>,
+}
+
+#[derive(Deserialize)]
+struct Dsse<'a> {
+    // The message says `payloadHash`; the documentation of the time said `data`.
+    #[serde(borrow, rename = "payloadHash", alias = "data")]
+    payload_hash: HashOutput<'a>,
+    #[serde(borrow)]
+    signatures: Vec<Signature<'a>>,
+}
+
+#[derive(Deserialize)]
+struct HashOutput<'a> {
+    #[serde(borrow)]
+    algorithm: Option<Text<'a>>,
+    #[serde(borrow)]
+    digest: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Signature<'a> {
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    verifier: Verifier<'a>,
+}
+
+/// Exactly one of the two; `keyDetails` only repeats what the key is.
+#[derive(Deserialize)]
+struct Verifier<'a> {
+    #[serde(borrow, rename = "x509Certificate")]
+    certificate: Option<RawBytes<'a>>,
+    #[serde(borrow, rename = "publicKey")]
+    key: Option<RawBytes<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawBytes<'a> {
+    #[serde(borrow, rename = "rawBytes")]
+    raw: Text<'a>,
+}
+
+/// `hashedrekord 0.0.2`: data, and since DSSE has no kind of its own any more, envelopes.
+pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let HashedRekord { data, signature } = read_spec::<HashedRekordSpec<'_>>(leaf)?.entry;
+    let digest = reading.part(data.read("data"));
+    signature.read(digest, reading);
+    Ok(())
+}
+
+/// `dsse 0.0.2`, until 2026.
+pub(super) fn dsse(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    let Dsse {
+        payload_hash,
+        signatures,
+    } = read_spec::<DsseSpec<'_>>(leaf)?.entry;
+    let digest = reading.part(payload_hash.read("payloadHash"));
+    if signatures.is_empty() {
+        return Err(EntryError::Missing {
+            field: "signatures",
+        });
+    }
+    for signature in signatures {
+        signature.read(digest, reading);
+    }
+    Ok(())
+}
+
+impl HashOutput<'_> {
+    fn read(&self, field: &'static str) -> Result<Digest, EntryError> {
+        let error = EntryError::Digest { field };
+        let (Some(algorithm), Some(digest)) = (&self.algorithm, &self.digest) else {
+            return Err(error);
+        };
+        HashAlgorithm::from_proto_name(&algorithm.0)
+            .and_then(|algorithm| Digest::new(algorithm, &base64(&digest.0, field).ok()?))
+            .ok_or(error)
+    }
+}
+
+impl Signature<'_> {
+    fn read(&self, digest: Option<Digest>, reading: &mut Reading) {
+        let signature = reading.part(material::signature(
+            self.content.as_ref(),
+            "signature.content",
+        ));
+        reading.verifier(self.verifier.read(), digest, signature);
+    }
+}
+
+impl Verifier<'_> {
+    fn read(&self) -> Result<Signer, EntryError> {
+        match (&self.certificate, &self.key) {
+            (Some(certificate), None) => {
+                let field = "verifier.x509Certificate.rawBytes";
+                Certificate::parse(base64(&certificate.raw.0, field)?)
+                    .map(|certificate| Signer::Certificate(Box::new(certificate)))
+                    .map_err(|source| EntryError::Certificate { field, source })
+            }
+            (None, Some(key)) => {
+                let field = "verifier.publicKey.rawBytes";
+                Key::from_spki(base64(&key.raw.0, field)?)
+                    .map(Signer::Key)
+                    .map_err(|source| EntryError::Key { field, source })
+            }
+            (None, None) => Err(EntryError::Missing { field: "verifier" }),
+            // Two readers could each see another signer; the search that follows finds both.
+            (Some(_), Some(_)) => Err(EntryError::Ambiguous { field: "verifier" }),
+        }
+    }
+}
