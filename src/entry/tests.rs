@@ -56,7 +56,10 @@ fn every_recorded_entry_gives_the_signing_that_was_sent() {
         };
         // Of what the reference signed in one step, only the payload's hash was known before.
         if let Some(sent) = sent.as_str() {
-            assert_eq!(signing.digest.unwrap().to_string(), format!("sha256:{sent}"));
+            assert_eq!(
+                signing.digest.unwrap().to_string(),
+                format!("sha256:{sent}")
+            );
         }
         let Some(certificate) = signing.signer.certificate() else {
             assert_eq!(truth["chain"], "none");

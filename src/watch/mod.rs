@@ -86,6 +86,18 @@ impl Watch {
         hash.finalize().into()
     }
 
+    /// Identifies what this watch selects and what it holds for normal: SHA-256 over [`Self::conditions_hash`] and the
+    /// shape. A signing that waits because it was in shape is judged anew when this changes.
+    pub fn rule_hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(b"modelwatch rule 1\n");
+        hash.update(self.conditions_hash());
+        if let Some(shape) = &self.shape {
+            hash.update(shape.canonical_hash());
+        }
+        hash.finalize().into()
+    }
+
     /// Judges one signer without the index of [`Watches`].
     fn judge(&self, subject: &Subject<'_>) -> Option<Selected> {
         if !self.conditions.hold(subject) {
