@@ -9,7 +9,6 @@ use super::output::{Mistake, Outcome, Output, time};
 use super::setup;
 use crate::escape;
 use crate::expect;
-use crate::store::Store as _;
 
 /// What to do with registrations.
 #[derive(Debug, clap::Subcommand)]

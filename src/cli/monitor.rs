@@ -16,7 +16,7 @@ use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::Severity;
-use crate::monitor::{Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop};
+use crate::monitor::{Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
@@ -185,7 +185,7 @@ impl Watching {
     async fn daemon(
         self,
         bootstrap: bool,
-        schedule: crate::monitor::Schedule,
+        schedule: &Schedule,
     ) -> anyhow::Result<Outcome> {
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
@@ -256,7 +256,7 @@ impl Watching {
             }
             let delivered = self.outbox.drain(setup::now(), DELIVERY_TIME).await;
             let beaten = match delivered {
-                Ok(()) => self.beat(clean.load(Ordering::Acquire)).await,
+                Ok(_) => self.beat(clean.load(Ordering::Acquire)).await,
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = beaten {
@@ -307,7 +307,8 @@ async fn show_progress(progress: Progress, screen: Screen) {
     if !std::io::stderr().is_terminal() {
         return;
     }
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
+        .with_finish(indicatif::ProgressFinish::AndClear);
     let style = ProgressStyle::with_template(
         "{bar:30} {human_pos}/{human_len} entries  {per_sec}  {eta} left",
     )

@@ -6,7 +6,7 @@ use super::output::{Mistake, Outcome, Output};
 use super::setup::{self, Setup};
 use crate::escape;
 use crate::monitor::{Monitor, Progress, RescanError, Stop};
-use crate::store::{Store as _, StoreError};
+use crate::store::StoreError;
 
 /// Arguments of `rescan`.
 #[derive(Debug, clap::Args)]

@@ -276,7 +276,7 @@ pub(super) fn now() -> Timestamp {
 
 /// A duration on the command line, written as in the configuration.
 pub(super) fn duration(written: &str) -> Result<Duration, String> {
-    config::duration(written).ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
+    config::parse_duration(written).ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
 }
 
 /// Opens the configured store for reading.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::output::{Outcome, Output, cell, time};
 use super::setup::{self, Setup};
 use crate::escape;
-use crate::store::{LogState, PassError, Store as _};
+use crate::store::{LogState, PassError};
 
 /// The version of the machine-readable forms that scripts rely on.
 const CONTRACT: u32 = 1;

@@ -93,7 +93,7 @@ impl Watch {
         hash.update(b"modelwatch rule 1\n");
         hash.update(self.conditions_hash());
         if let Some(shape) = &self.shape {
-            hash.update(shape.canonical_hash());
+            hash.update(shape.hash());
         }
         hash.finalize().into()
     }

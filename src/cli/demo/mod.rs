@@ -14,7 +14,7 @@ use crate::escape;
 use crate::expect;
 use crate::finding::{Finding, Verdict};
 use crate::monitor::{Monitor, Progress, Stop};
-use crate::store::{FindingQuery, Store as _};
+use crate::store::FindingQuery;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
