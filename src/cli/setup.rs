@@ -137,12 +137,12 @@ impl Setup {
 
     /// Opens the store, creating it if it is not there.
     pub(super) async fn writer(&self) -> anyhow::Result<Arc<dyn Store>> {
-        Ok(Arc::new(SqliteStore::open(&self.settings()).await?))
+        Ok(Arc::new(SqliteStore::open(self.settings()).await?))
     }
 
     /// Opens an existing store for reading.
     pub(super) async fn reader(&self) -> anyhow::Result<Arc<dyn Store>> {
-        Ok(Arc::new(SqliteStore::open_read_only(&self.settings()).await?))
+        Ok(Arc::new(SqliteStore::open_read_only(self.settings()).await?))
     }
 
     pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
