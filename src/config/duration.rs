@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Reads a length of time of at least a second: numbers with the units `s`, `m`, `h` and `d`.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     let mut seconds = 0_u64;
     let mut rest = text;
     while !rest.is_empty() {

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::Document;
 
+pub use self::duration::parse as parse_duration;
 pub use self::keys::SECTIONS;
 pub use self::log::LogSettings;
 pub use self::problems::{Level, Problem, Problems};
