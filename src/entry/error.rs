@@ -86,11 +86,25 @@ pub enum EntryError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct Unreadable {
-    /// Its place in the entry, which no signing has.
-    pub ordinal: u32,
-    /// Why it cannot be read.
+    ordinal: u32,
     #[source]
-    pub error: EntryError,
+    error: EntryError,
+}
+
+impl Unreadable {
+    pub(super) fn new(ordinal: u32, error: EntryError) -> Self {
+        Self { ordinal, error }
+    }
+
+    /// Its place in the entry, which no signing has.
+    pub fn ordinal(&self) -> u32 {
+        self.ordinal
+    }
+
+    /// Why it cannot be read.
+    pub fn error(&self) -> &EntryError {
+        &self.error
+    }
 }
 
 /// Longest detail that is kept: the reader quotes values, and those are the log's.

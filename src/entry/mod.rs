@@ -22,7 +22,7 @@ use serde::Deserialize;
 pub use digest::{Digest, HashAlgorithm};
 pub use error::{EntryError, Unreadable};
 pub use kind::Kind;
-pub use search::strings_hold;
+pub use search::visit_strings;
 
 use crate::identity::Signer;
 
@@ -150,7 +150,7 @@ impl Reading {
                 signer,
                 signature,
             }),
-            Err(error) => self.unreadable.push(Unreadable { ordinal, error }),
+            Err(error) => self.unreadable.push(Unreadable::new(ordinal, error)),
         }
     }
 
@@ -197,7 +197,7 @@ impl Reading {
     fn entry(mut self, kind: Kind) -> Entry {
         for error in std::mem::take(&mut self.problems) {
             let ordinal = self.take_ordinal();
-            self.unreadable.push(Unreadable { ordinal, error });
+            self.unreadable.push(Unreadable::new(ordinal, error));
         }
         Entry {
             kind,

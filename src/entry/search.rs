@@ -26,16 +26,13 @@ const LENIENT_URL_SAFE: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Hands the leaf to `found`, then everything that base64 in it decodes to, three levels deep, until it says yes.
-/// Returns whether it did. JSON escapes are resolved, so a literal is found however its string is written.
-pub fn strings_hold(leaf: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+/// Hands over the leaf, then everything that base64 in it decodes to, three levels deep. JSON escapes are resolved,
+/// so that a watched literal can be found however its string is written.
+pub fn visit_strings(leaf: &[u8], visitor: &mut dyn FnMut(&[u8])) {
     visit(leaf, 0, &mut |bytes, _| {
-        if found(bytes) {
-            Step::Stop
-        } else {
-            Step::Deeper
-        }
-    })
+        visitor(bytes);
+        Step::Deeper
+    });
 }
 
 /// Hands over every certificate and every PKIX key, in order of appearance, until `take` says no.
@@ -185,11 +182,13 @@ mod tests {
     use super::*;
 
     fn holds(leaf: &str, literal: &str) -> bool {
-        strings_hold(leaf.as_bytes(), &mut |bytes| {
-            bytes
+        let mut found = false;
+        visit_strings(leaf.as_bytes(), &mut |bytes| {
+            found |= bytes
                 .windows(literal.len())
-                .any(|window| window == literal.as_bytes())
-        })
+                .any(|window| window == literal.as_bytes());
+        });
+        found
     }
 
     fn encoded(text: &str, times: usize) -> String {
@@ -240,10 +239,7 @@ mod tests {
     fn no_leaf_makes_the_search_long() {
         let leaf = "A".repeat(1 << 20);
         let mut bytes = 0;
-        strings_hold(leaf.as_bytes(), &mut |found| {
-            bytes += found.len();
-            false
-        });
+        visit_strings(leaf.as_bytes(), &mut |found| bytes += found.len());
         assert!(bytes < 10 * leaf.len(), "{bytes}");
     }
 }

@@ -50,12 +50,17 @@ fn every_recorded_entry_gives_the_signing_that_was_sent() {
         };
         assert_eq!(signing.ordinal, 0);
         assert!(signing.signature.is_some());
-        let digest = match truth["kind"].as_str().unwrap() {
+        let sent = match truth["kind"].as_str().unwrap() {
             "hashedrekord 0.0.1" | "hashedrekord 0.0.2" => &truth["digest"],
             _ => &truth["payload_sha256"],
         };
-        let digest = format!("sha256:{}", digest.as_str().unwrap());
-        assert_eq!(signing.digest.unwrap().to_string(), digest);
+        // Of what the reference signed in one step, only the payload's hash was known before.
+        if let Some(sent) = sent.as_str() {
+            assert_eq!(
+                signing.digest.unwrap().to_string(),
+                format!("sha256:{sent}")
+            );
+        }
         let Some(certificate) = signing.signer.certificate() else {
             assert_eq!(truth["chain"], "none");
             assert_eq!(
@@ -226,7 +231,7 @@ fn a_signer_is_found_in_an_entry_whose_other_fields_are_broken() {
             entry.unreadable
         );
         let mut ordinals: Vec<_> = entry.signings.iter().map(|s| s.ordinal).collect();
-        ordinals.extend(entry.unreadable.iter().map(|u| u.ordinal));
+        ordinals.extend(entry.unreadable.iter().map(|u| u.ordinal()));
         ordinals.sort_unstable();
         ordinals.dedup();
         assert_eq!(
@@ -263,7 +268,7 @@ fn several_verifiers_are_several_signings_and_a_broken_one_hides_none() {
         let entry = parse(leaf.to_string().as_bytes()).unwrap();
         let places: Vec<_> = entry.signings.iter().map(|s| s.ordinal).collect();
         assert_eq!(places, [0, 2]);
-        assert_eq!(entry.unreadable.first().unwrap().ordinal, 1);
+        assert_eq!(entry.unreadable.first().unwrap().ordinal(), 1);
         assert!(entry.signings.iter().all(|s| s.digest.is_some()));
     }
 }
@@ -282,7 +287,7 @@ fn the_number_of_signings_has_a_limit_and_reaching_it_is_said() {
     let leaf =
         format!(r#"{{"kind":"dsse","apiVersion":"0.0.1","spec":{{"signatures":[{signatures}]}}}}"#);
     let entry = parse(leaf.as_bytes()).unwrap();
-    assert!(entry.unreadable.iter().any(|u| u.error
+    assert!(entry.unreadable.iter().any(|u| *u.error()
         == EntryError::TooManySignings {
             limit: MAX_SIGNINGS
         }));

@@ -34,7 +34,7 @@ fn labelled(label: &str) -> Certificate {
 
 fn harbor_chain() -> AuthorityChain {
     let root: Value =
-        serde_json::from_str(include_str!("../../tests/data/trusted_root.json")).unwrap();
+        serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
     let authority = &root["certificateAuthorities"][0];
     let certificates = authority["certChain"]["certificates"].as_array().unwrap();
     AuthorityChain {

@@ -164,6 +164,12 @@ impl Pass<'_> {
                 }
                 // Heads of earlier passes wait to be reached first.
                 Ok(Offer::Full) => self.read(&mut follower, &before, None).await?,
+                // What a smaller checkpoint vouches for is read and proven before its being smaller
+                // is judged.
+                Ok(Offer::Between) => {
+                    self.read(&mut follower, &before, Some(&checkpoint)).await?;
+                    return Err(self.behind(&follower, &checkpoint).await?);
+                }
                 Ok(Offer::Behind) => return Err(self.behind(&follower, &checkpoint).await?),
                 Err(fault) => return Err(self.contradicted(&follower, fault).await?),
             }

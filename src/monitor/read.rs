@@ -30,8 +30,8 @@ struct Pending {
 }
 
 impl Pass<'_> {
-    /// Reads up to the largest head. `before` is the recorded state, from before `checkpoint` was
-    /// offered.
+    /// Reads up to the checkpoint, or to the largest head without one. `before` is the recorded
+    /// state, from before `checkpoint` was offered.
     pub(super) async fn read(
         &mut self,
         follower: &mut Follower,
@@ -43,7 +43,8 @@ impl Pass<'_> {
             findings: Vec::new(),
             checkpoints: checkpoint.map(Head::from).into_iter().collect(),
         };
-        let ended = self.read_all(follower, &mut pending).await;
+        let until = checkpoint.map_or(u64::MAX, Checkpoint::size);
+        let ended = self.read_all(follower, &mut pending, until).await;
         // Whatever ended it: what was read is recorded before it is said. (A batch that turned out
         // false was recorded with its fault, and nothing is pending then.)
         if !matches!(ended, Err(Halt::Store(_))) {
@@ -56,8 +57,9 @@ impl Pass<'_> {
         &mut self,
         follower: &mut Follower,
         pending: &mut Pending,
+        until: u64,
     ) -> Result<(), Halt> {
-        let Some(range) = follower.want(u64::MAX) else {
+        let Some(range) = follower.want(until.saturating_sub(follower.seen())) else {
             return Ok(());
         };
         let progress = &self.monitor.progress;

@@ -8,7 +8,7 @@ use super::secret::SecretError;
 
 /// Longest text of a remote side that is kept, in characters: enough for its first words, which
 /// say what is wrong; the rest is for its own log.
-const REMOTE_TEXT_CHARS: usize = 300;
+pub(super) const REMOTE_TEXT_CHARS: usize = 300;
 
 /// Why a message was not taken. None of these ends an alert: all are tried again.
 ///

@@ -68,8 +68,12 @@ pub enum Offer {
     Ahead,
     /// We had this size with this root already; nothing changed.
     Known,
-    /// Smaller than the largest head, or than where the follower began; nothing changed. Replicas lag, so one such answer is no
-    /// fault. Whether it is of our history cannot be told from the checkpoint alone.
+    /// Smaller than the largest head, but not than what was read: accepted, the state changed. Replicas lag, so one such
+    /// answer is no fault, and what a smaller root vouches for is proven all the same: a log that once signed a size that
+    /// it never reaches must not keep us from proving what is there.
+    Between,
+    /// Smaller than what was read, or than where the follower began; nothing changed. Whether it is of our history cannot be
+    /// told from the checkpoint alone.
     Behind,
     /// Too many heads are pending: absorb leaves, then offer it again. Nothing changed.
     Full,
@@ -169,16 +173,27 @@ impl Follower {
                 self.proven_head = Some(offered);
                 return Ok(Offer::Ahead);
             }
+            // Read on the way to a larger head, and vouched for already.
+            self.proven = self.seen.clone();
+            self.proven_head = Some(offered);
+            return Ok(Offer::Between);
         }
         let largest = self.head().map_or(self.seen(), |head| head.size);
-        if offered.size < largest {
+        if offered.size < self.seen() || self.pending.is_empty() && offered.size < largest {
             return Ok(Offer::Behind);
         }
         if self.pending.len() >= MAX_PENDING {
             return Ok(Offer::Full);
         }
-        self.pending.push_back(offered);
-        Ok(Offer::Ahead)
+        let place = self
+            .pending
+            .partition_point(|head| head.size < offered.size);
+        self.pending.insert(place, offered);
+        Ok(if place + 1 == self.pending.len() {
+            Offer::Ahead
+        } else {
+            Offer::Between
+        })
     }
 
     /// The next leaves to read, at most `limit` of them: never empty, and never beyond the largest accepted checkpoint.

@@ -88,12 +88,12 @@ fn progress_says_what_became_proven() {
 }
 
 #[test]
-fn a_smaller_checkpoint_moves_nothing() {
+fn a_checkpoint_smaller_than_what_was_read_moves_nothing() {
     let mut follower = proven_at(5);
     assert_eq!(follower.offer(&checkpoint(9)), Ok(Offer::Ahead));
     let _ = follower.absorb(5, leaves(5..7)).unwrap();
     let before = follower.clone();
-    for size in [0, 4, 6, 7, 8] {
+    for size in [0, 4, 6] {
         assert_eq!(
             follower.offer(&checkpoint(size)),
             Ok(Offer::Behind),
@@ -104,6 +104,32 @@ fn a_smaller_checkpoint_moves_nothing() {
     assert_eq!(follower.offer(&checkpoint(5)), Ok(Offer::Known));
     assert_eq!(follower.offer(&checkpoint(9)), Ok(Offer::Known));
     assert_eq!(follower, before);
+}
+
+#[test]
+fn a_smaller_checkpoint_ahead_of_what_was_read_is_proven_on_the_way() {
+    let mut follower = proven_at(5);
+    assert_eq!(follower.offer(&checkpoint(9)), Ok(Offer::Ahead));
+    let _ = follower.absorb(5, leaves(5..6)).unwrap();
+    assert_eq!(follower.offer(&checkpoint(8)), Ok(Offer::Between));
+    let progress = follower.absorb(6, leaves(6..8)).unwrap();
+    assert_eq!(progress.proven, Some(8));
+    assert_eq!(follower.head().map(|head| head.size), Some(9));
+    assert_eq!(follower.want(9), Some(8..9));
+}
+
+#[test]
+fn a_smaller_checkpoint_of_exactly_what_was_read_is_settled_at_once() {
+    let mut follower = proven_at(5);
+    assert_eq!(follower.offer(&checkpoint(9)), Ok(Offer::Ahead));
+    let _ = follower.absorb(5, leaves(5..7)).unwrap();
+    assert_eq!(follower.offer(&checkpoint(7)), Ok(Offer::Between));
+    assert_eq!(follower.proven(), 7);
+    let state = follower.state();
+    assert_eq!(
+        Follower::resume(state.clone()).map(|f| f.state()),
+        Ok(state)
+    );
 }
 
 #[test]

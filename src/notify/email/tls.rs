@@ -1,0 +1,67 @@
+//! Whom to trust with mail: the machine's authorities, Mozilla's on a machine without any, and the
+//! operator's own besides.
+
+use std::path::Path;
+
+use lettre::transport::smtp::client::{
+    Certificate, CertificateStore, TlsParameters, TlsParametersBuilder,
+};
+use tokio::io::AsyncReadExt;
+
+use crate::notify::NotifyError;
+
+/// The file of certificate authorities is read whole. Debian's complete bundle has 220 kB.
+const CA_FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// TLS to `host`, which its certificate must name.
+pub(super) async fn parameters(
+    host: &str,
+    ca_file: Option<&Path>,
+) -> Result<TlsParameters, NotifyError> {
+    let own = match ca_file {
+        Some(path) => Some(certificates(path).await?),
+        None => None,
+    };
+    let with_own = |builder: TlsParametersBuilder| match &own {
+        Some(own) => builder.add_root_certificate(own.clone()),
+        None => builder,
+    };
+    let machine = TlsParameters::builder(host.to_owned());
+    with_own(machine)
+        .build()
+        .or_else(|_| {
+            let builder = TlsParameters::builder(host.to_owned());
+            let none = with_own(builder.certificate_store(CertificateStore::None));
+            mozilla().fold(none, TlsParametersBuilder::add_root_certificate).build()
+        })
+        .map_err(|error| NotifyError::Setup {
+            what: format!("TLS to {host} cannot be set up: {error}"),
+        })
+}
+
+/// Compiled in, for machines that have none, such as containers from scratch.
+fn mozilla() -> impl Iterator<Item = Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .filter_map(|der| Certificate::from_der(der.to_vec()).ok())
+}
+
+async fn certificates(path: &Path) -> Result<Certificate, NotifyError> {
+    let unusable = |why: &dyn std::fmt::Display| NotifyError::Setup {
+        what: format!("{}: {why}", path.display()),
+    };
+    let file = tokio::fs::File::open(path).await.map_err(|e| unusable(&e))?;
+    let mut pem = Vec::new();
+    file.take(CA_FILE_LIMIT_BYTES + 1)
+        .read_to_end(&mut pem)
+        .await
+        .map_err(|e| unusable(&e))?;
+    if pem.len() as u64 > CA_FILE_LIMIT_BYTES {
+        return Err(unusable(&format!("longer than {CA_FILE_LIMIT_BYTES} bytes")));
+    }
+    // An empty list would silently trust nobody more than before.
+    if !pem.windows(b"-----BEGIN CERTIFICATE".len()).any(|w| w == b"-----BEGIN CERTIFICATE") {
+        return Err(unusable(&"holds no PEM certificate"));
+    }
+    Certificate::from_pem(&pem).map_err(|e| unusable(&e))
+}

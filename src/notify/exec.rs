@@ -1,0 +1,265 @@
+//! A program that is given one JSON line on its standard input.
+//!
+//! The line is not an argument and not in the environment: nothing of a log reaches a shell.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::error::remote_text;
+use super::{ExecSettings, Message, Notifier, NotifyError, render};
+
+/// Of what a program writes to its standard error the end is kept, in bytes.
+const STDERR_TAIL_BYTES: usize = 1024;
+
+/// How long after a program's end the rest of its standard error is waited for. A process that it
+/// left behind may keep the pipe open for ever.
+const STDERR_GRACE: Duration = Duration::from_millis(200);
+
+/// Runs a program per message.
+pub(super) struct Exec {
+    settings: ExecSettings,
+}
+
+impl Exec {
+    pub(super) fn new(settings: ExecSettings) -> Self {
+        Self { settings }
+    }
+}
+
+#[async_trait]
+impl Notifier for Exec {
+    async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotifyError> {
+        let (program, arguments) =
+            self.settings
+                .command
+                .split_first()
+                .ok_or_else(|| NotifyError::Setup {
+                    what: "the command is empty".to_owned(),
+                })?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            // Our own standard output belongs to the channel of that name.
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        let child = command.spawn().map_err(|error| NotifyError::Setup {
+            what: format!("{program} cannot be run: {error}"),
+        })?;
+        let failed = |outcome: String, stderr: String| NotifyError::Program {
+            program: program.clone(),
+            outcome,
+            stderr,
+        };
+        let tail = Tail::default();
+        let mut line = render::json(message);
+        line.push('\n');
+        let limit = self.settings.timeout;
+        // On a timeout the future is dropped, and with it `Group` kills what is left.
+        match timeout(limit, run(child, line, &tail)).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(failed(format!("ended with {status}"), tail.text())),
+            Ok(Err(error)) => Err(failed(format!("was lost: {error}"), tail.text())),
+            Err(_) => {
+                let outcome = format!("was not done after {} ms, and killed", limit.as_millis());
+                Err(failed(outcome, tail.text()))
+            }
+        }
+    }
+}
+
+/// Hands the line over and waits for the program's end.
+async fn run(child: Child, line: String, tail: &Tail) -> std::io::Result<ExitStatus> {
+    let mut group = Group::new(child);
+    let stdin = group.child.stdin.take();
+    let stderr = group.child.stderr.take();
+    let feed = async {
+        if let Some(mut stdin) = stdin {
+            // A program need not read its input: whether it did its duty, its exit code says.
+            let _ = stdin.write_all(line.as_bytes()).await;
+        }
+        // Dropped here: the end of the file.
+    };
+    let drain = async {
+        if let Some(stderr) = stderr {
+            tail.fill(stderr).await;
+        }
+    };
+    tokio::pin!(drain);
+    let status = {
+        let wait = async {
+            let status = group.child.wait().await;
+            group.ended = true;
+            status
+        };
+        // All at once: a program that writes much before it reads must not wait for us, nor we for it.
+        let fed = async { tokio::join!(wait, feed).0 };
+        tokio::pin!(fed);
+        tokio::select! {
+            status = &mut fed => status,
+            () = &mut drain => return fed.await,
+        }
+    };
+    let _ = timeout(STDERR_GRACE, drain).await;
+    status
+}
+
+/// A program and whatever it started: killed together, unless it ended by itself.
+struct Group {
+    child: Child,
+    #[cfg(unix)]
+    id: Option<rustix::process::Pid>,
+    ended: bool,
+}
+
+impl Group {
+    fn new(child: Child) -> Self {
+        Self {
+            #[cfg(unix)]
+            id: child
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .and_then(rustix::process::Pid::from_raw),
+            child,
+            ended: false,
+        }
+    }
+}
+
+impl Drop for Group {
+    /// While the leader was not waited for, its number, and so the group's, cannot be anyone else's.
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let (false, Some(id)) = (self.ended, self.id) {
+            // Fails only if nobody is left.
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// The end of what was read, shared so that it survives the reading future.
+#[derive(Clone, Default)]
+struct Tail(Arc<Mutex<Vec<u8>>>);
+
+impl Tail {
+    async fn fill(&self, mut from: impl AsyncRead + Unpin) {
+        let mut buffer = [0; 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            let mut tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            tail.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            let superfluous = tail.len().saturating_sub(STDERR_TAIL_BYTES);
+            tail.drain(..superfluous);
+        }
+    }
+
+    /// Its last lines that fit, escaped.
+    fn text(&self) -> String {
+        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&tail);
+        let text = text.trim_end();
+        // The end says what went wrong; the beginning may be a half line.
+        let cut = text.chars().count().saturating_sub(super::error::REMOTE_TEXT_CHARS);
+        remote_text(&text.chars().skip(cut).collect::<String>())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+    use crate::notify::testing;
+
+    fn shell(script: &str, timeout: Duration) -> Exec {
+        Exec::new(ExecSettings {
+            command: ["sh", "-c", script].map(ToOwned::to_owned).to_vec(),
+            timeout,
+        })
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    async fn send(exec: &Exec, message: &Message) -> Result<(), NotifyError> {
+        exec.send(message, testing::NOW).await
+    }
+
+    #[tokio::test]
+    async fn a_program_is_given_one_line_and_the_end_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("box");
+        let exec = shell(&format!("cat >> {}", path.display()), LONG);
+        // More than a pipe holds.
+        let findings = (0..100).map(testing::signing).collect();
+        let messages = [testing::alert(findings), testing::alert(vec![testing::hostile("a\nb")])];
+        for message in &messages {
+            send(&exec, message).await.unwrap();
+        }
+        let lines = std::fs::read_to_string(&path).unwrap();
+        let expected: Vec<_> = messages.iter().map(render::json).collect();
+        assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+        assert!(expected.iter().any(|line| line.len() > 65536));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_read_is_judged_by_its_exit_code() {
+        let big = testing::alert((0..100).map(testing::signing).collect());
+        send(&shell("exit 0", LONG), &big).await.unwrap();
+        let error = send(&shell("exit 7", LONG), &big).await.unwrap_err();
+        assert!(error.to_string().contains('7'), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_it_complained_about_is_said_escaped_and_bounded() {
+        let script = r"head -c 100000 /dev/zero | tr '\0' x >&2; printf 'no \033[31mway' >&2; exit 1";
+        let error = send(&shell(script, LONG), &testing::alert(vec![])).await.unwrap_err().to_string();
+        assert!(error.ends_with(r"no \u{1b}[31mway"), "{error}");
+        assert!(error.len() < 2000, "{}", error.len());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_killed_with_its_children() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pids");
+        // The child of the shell would survive if only the shell was killed.
+        let script = format!("echo stuck >&2; sleep 1000 & echo $! > {}; wait", path.display());
+        let exec = shell(&script, Duration::from_millis(500));
+        let error = send(&exec, &testing::alert(vec![])).await.unwrap_err().to_string();
+        assert!(error.contains("killed: stuck"), "{error}");
+        let pid: i32 = std::fs::read_to_string(&path).unwrap().trim().parse().unwrap();
+        assert!(gone(pid), "{pid} is alive");
+    }
+
+    /// Killed, if perhaps not yet waited for by whoever inherits it.
+    fn gone(pid: i32) -> bool {
+        (0..1_000_000).any(|_| {
+            std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .map_or(true, |stat| stat.rsplit(')').next().is_some_and(|s| s.starts_with(" Z")))
+        })
+    }
+
+    #[tokio::test]
+    async fn what_it_left_behind_does_not_hold_us() {
+        let error = send(&shell("sleep 5 & exit 3", LONG), &testing::alert(vec![])).await;
+        assert!(matches!(error, Err(NotifyError::Program { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_for_the_operator() {
+        let exec = Exec::new(ExecSettings {
+            command: vec!["/nonexistent/program".to_owned()],
+            timeout: LONG,
+        });
+        let error = send(&exec, &testing::alert(vec![])).await.unwrap_err();
+        assert!(error.needs_operator(), "{error}");
+    }
+}

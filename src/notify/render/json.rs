@@ -1,0 +1,143 @@
+//! A message as one line of JSON: the contract with programs.
+
+use serde::Serialize;
+
+use crate::finding::Finding;
+use crate::notify::message::Message;
+use crate::store::Tally;
+
+/// Room for the findings of one line, in bytes. A finding of a leaf of the largest size takes 64 kB
+/// and more; a thousand of those would be refused by every receiver. Ordinary ones take 2 kB.
+const FINDINGS_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    kind: &'static str,
+    key: &'a str,
+    severity: &'static str,
+    summary: String,
+    total: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tally: Vec<Row<'a>>,
+    findings: &'a [Finding],
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    watch: Option<&'a str>,
+    verdict: &'static str,
+    severity: &'static str,
+    count: u64,
+}
+
+impl<'a> From<&'a Tally> for Row<'a> {
+    fn from(tally: &'a Tally) -> Self {
+        Self {
+            watch: tally.watch.as_deref(),
+            verdict: tally.verdict.as_str(),
+            severity: tally.severity.as_str(),
+            count: tally.count,
+        }
+    }
+}
+
+/// The message as one line, without its end. Strings are raw, but written in ASCII: what a program
+/// reads is what the log says, and a terminal or an editor that is shown the line stays sane.
+pub(crate) fn json(message: &Message) -> String {
+    let line = Line {
+        id: &message.id,
+        kind: message.kind.as_str(),
+        key: &message.key,
+        severity: message.severity.as_str(),
+        summary: message.summary(),
+        total: message.total,
+        tally: message.tally.iter().map(Row::from).collect(),
+        findings: fitting(&message.findings),
+    };
+    let json = serde_json::to_string(&line).expect("maps have string keys, and a String takes all");
+    ascii(&json)
+}
+
+/// As many of the findings as there is room for, the most severe first, and always one.
+fn fitting(findings: &[Finding]) -> &[Finding] {
+    let mut room = FINDINGS_LIMIT_BYTES;
+    let mut count = 0;
+    for finding in findings {
+        let length = serde_json::to_string(finding).map_or(usize::MAX, |json| json.len());
+        match room.checked_sub(length) {
+            Some(rest) => room = rest,
+            None if count == 0 => {}
+            None => break,
+        }
+        count += 1;
+    }
+    findings.get(..count).unwrap_or(findings)
+}
+
+/// Outside of strings JSON is ASCII; inside, every character may be written by its UTF-16 numbers
+/// (RFC 8259 §7). `serde_json` has escaped what is below U+0020 already.
+fn ascii(json: &str) -> String {
+    use std::fmt::Write as _;
+    if json.bytes().all(|b| b.is_ascii() && b != 0x7f) {
+        return json.to_owned();
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(out, "\\u{unit:04x}").expect("a String takes all");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+    use crate::notify::testing::{self, HOSTILE};
+
+    #[test]
+    fn json_holds_what_the_log_says_in_one_printable_line() {
+        for hostile in HOSTILE.iter().chain(&["Füße 🦅"]) {
+            let finding = testing::hostile(hostile);
+            let line = json(&testing::alert(vec![finding.clone()]));
+            assert!(line.bytes().all(|b| (0x20..0x7f).contains(&b)), "{line}");
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(value["findings"][0]["san"][0]["value"], **hostile);
+            assert_eq!(value["findings"][0], serde_json::to_value(&finding).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_line_has_what_the_contract_says() {
+        let line = json(&testing::alert(vec![testing::signing(138)]));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["findings", "id", "key", "kind", "severity", "summary", "total"]);
+        assert_eq!(value["kind"], "alert");
+        assert_eq!(value["severity"], "critical");
+        assert_eq!(value["key"], value["id"]);
+    }
+
+    #[test]
+    fn findings_of_enormous_leaves_do_not_make_an_enormous_line() {
+        let findings: Vec<_> = (0..200)
+            .map(|index| {
+                let mut finding = testing::signing(index);
+                finding.summary = "x".repeat(64 * 1024);
+                finding
+            })
+            .collect();
+        let line = json(&testing::alert(findings));
+        assert!(line.len() < FINDINGS_LIMIT_BYTES + 100 * 1024, "{}", line.len());
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["total"], 200);
+        assert!(value["findings"].as_array().unwrap().len() > 50);
+    }
+}

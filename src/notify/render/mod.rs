@@ -1,0 +1,125 @@
+//! From a message to what is sent: one page for people, in two dresses, and one line for programs.
+//!
+//! A [`Page`] holds raw strings. Each dress escapes everything that it prints, in one place: so no
+//! field of a finding can be forgotten.
+
+mod advice;
+mod html;
+mod json;
+mod page;
+mod text;
+
+pub(super) use json::json;
+
+use crate::escape;
+
+use super::message::{Kind, Message};
+use page::Page;
+
+/// The message as plain text.
+pub(super) fn text(message: &Message) -> String {
+    text::dress(&Page::of(message))
+}
+
+/// The message as an HTML document that loads nothing and links nowhere.
+pub(super) fn html(message: &Message) -> String {
+    html::dress(&Page::of(message))
+}
+
+/// One line that tells a pile of mails apart; bounded, fit for a mail header.
+pub(super) fn subject(message: &Message) -> String {
+    let what = match message.kind {
+        Kind::Alert => message.severity.as_str(),
+        Kind::Digest => "digest",
+        Kind::Resolved => "resolved",
+        Kind::Test => "test",
+    };
+    let subject = format!("[modelwatch] {what}: {}", message.summary());
+    escape::header(&subject).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::testing::{self, HOSTILE};
+
+    /// What no medium for people may contain, whatever a log says. Our own lines end with `\n`.
+    fn harmful(text: &str) -> Option<char> {
+        text.chars().find(|c| {
+            (c.is_control() && *c != '\n')
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}')
+                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+        })
+    }
+
+    #[test]
+    fn no_string_from_a_log_harms_a_reader() {
+        for hostile in HOSTILE {
+            let message = testing::alert(vec![testing::hostile(hostile)]);
+            let (text, html) = (text(&message), html(&message));
+            assert_eq!(harmful(&text), None, "{hostile:?}");
+            assert_eq!(harmful(&html), None, "{hostile:?}");
+            for forbidden in ["<script", "<img", "onmouseover='", "</td><"] {
+                assert!(!html.contains(forbidden), "{hostile:?}: {html}");
+            }
+            let innocent = text::dress(&Page::of(&testing::alert(vec![testing::hostile("x")])));
+            assert_eq!(text.lines().count(), innocent.lines().count(), "{hostile:?} makes lines");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_one_bounded_line() {
+        for hostile in HOSTILE {
+            let mut finding = testing::hostile(hostile);
+            finding.summary = hostile.repeat(100);
+            let subject = subject(&testing::alert(vec![finding]));
+            assert!(subject.starts_with("[modelwatch] critical: "), "{subject}");
+            assert!(subject.chars().count() <= escape::MAX_HEADER_CHARS, "{subject}");
+            assert!(!subject.contains(['\r', '\n']), "{subject:?}");
+        }
+    }
+
+    #[test]
+    fn html_loads_nothing_and_links_nowhere() {
+        let html = html(&testing::alert(vec![testing::signing(138)]));
+        for forbidden in ["src=", "href=", "url(", "<link", "<a "] {
+            assert!(!html.contains(forbidden), "{forbidden}: {html}");
+        }
+    }
+
+    #[test]
+    fn an_alert_says_who_what_when_where_whether_proven_what_it_means_and_what_to_do() {
+        let finding = testing::signing(138);
+        let id = finding.id.to_string();
+        let text = text(&testing::alert(vec![finding]));
+        for needed in [
+            "release.yml@refs/tags/v1",
+            "https://token.actions.githubusercontent.com",
+            "actions/runs/1/attempts/1",
+            "sha256:138",
+            "2026-11-21T08:53:20Z",
+            "entry 138 of main (log.example)",
+            "a checkpoint that the log signed vouches for this entry",
+            "outside the shape",
+            "What it means",
+            "What to do now",
+            "modelwatch expect add BUNDLE",
+            &format!("modelwatch findings show {id}"),
+            &format!("modelwatch findings ack {id} --reason "),
+        ] {
+            assert!(text.contains(needed), "{needed}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_digest_shows_the_first_and_counts_the_rest() {
+        let findings: Vec<_> = (0..1000).map(testing::signing).collect();
+        let mut message = testing::alert(findings);
+        message.kind = Kind::Digest;
+        message.total = 100_000;
+        let text = text(&message);
+        assert!(text.contains("99"), "{text}");
+        assert!(text.contains("and 99800 more"), "{text}");
+        assert!(text.len() < 100_000, "{}", text.len());
+    }
+}

@@ -1,0 +1,227 @@
+//! A POST of one JSON object with the headers of Standard Webhooks
+//! (<https://github.com/standard-webhooks/standard-webhooks>, spec §"Webhook headers").
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use crate::http::{AddressPolicy, Client, HttpError};
+
+use super::error::remote_text;
+use super::secret::SecretError;
+use super::{Message, Notifier, NotifyError, WebhookSettings, render};
+
+/// Standard Webhooks recommends 15 to 30 s.
+const TIME_LIMIT: Duration = Duration::from_secs(15);
+
+/// What marks a secret whose bytes are written in base64.
+const BASE64_SECRET: &str = "whsec_";
+
+/// Posts messages to one URL.
+pub(super) struct Webhook {
+    settings: WebhookSettings,
+    policy: AddressPolicy,
+    http: Client,
+}
+
+impl Webhook {
+    pub(super) fn new(settings: WebhookSettings, http: Client) -> Self {
+        Self {
+            policy: AddressPolicy::allowing(&settings.allow_private),
+            settings,
+            http,
+        }
+    }
+
+    async fn signature(&self, id: &str, seconds: &str, body: &str) -> Result<Option<String>, SecretError> {
+        let Some(source) = &self.settings.secret else {
+            return Ok(None);
+        };
+        let secret = source.read().await?;
+        let key = key(secret.expose_secret()).ok_or_else(|| SecretError::NotBase64 {
+            source_name: source.to_string(),
+        })?;
+        Ok(Some(sign(&key, id, seconds, body)))
+    }
+}
+
+#[async_trait]
+impl Notifier for Webhook {
+    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
+        let url = self.settings.url.read().await?;
+        let body = render::json(message);
+        // The time of this attempt, not of the alert: receivers refuse old ones as replays.
+        let seconds = now.as_second().to_string();
+        let signature = self.signature(&message.id, &seconds, &body).await?;
+        let mut headers = vec![
+            ("content-type", "application/json"),
+            ("webhook-id", message.id.as_str()),
+            ("webhook-timestamp", seconds.as_str()),
+        ];
+        if let Some(signature) = &signature {
+            headers.push(("webhook-signature", signature));
+        }
+        let reply = self
+            .http
+            .post(&url, &headers, body.into(), TIME_LIMIT, &self.policy)
+            .await
+            .map_err(not_sent)?;
+        judge(reply.status, reply.retry_after, &reply.body)
+    }
+}
+
+/// What an answer means. Redirects are not followed: one that leads elsewhere would carry the
+/// findings there.
+fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<(), NotifyError> {
+    let said = remote_text(&String::from_utf8_lossy(body));
+    let reason = match said.as_str() {
+        "" => format!("the receiver answered {status}"),
+        said => format!("the receiver answered {status}: {said}"),
+    };
+    match status {
+        200..=299 => Ok(()),
+        408 | 425 | 429 | 500..=599 => Err(NotifyError::Unavailable {
+            reason,
+            retry_after,
+        }),
+        // About the body: too large, not understood. Others may be.
+        400 | 409 | 413 | 415 | 422 => Err(NotifyError::Refused { reason }),
+        // Wrong address, wrong secret, gone, moved.
+        _ => Err(NotifyError::Denied { reason }),
+    }
+}
+
+fn not_sent(error: HttpError) -> NotifyError {
+    let text = error.to_string();
+    match error {
+        HttpError::ForbiddenAddress { .. } => NotifyError::Setup {
+            what: format!("{text}: if that is meant, put it into allow_private"),
+        },
+        HttpError::CaFile { .. } | HttpError::Setup { .. } | HttpError::InvalidRequest { .. } => {
+            NotifyError::Setup { what: text }
+        }
+        _ => NotifyError::unavailable(remote_text(&text)),
+    }
+}
+
+/// The bytes of the key; `None` if it is said to be base64 and is not.
+fn key(secret: &str) -> Option<Vec<u8>> {
+    match secret.strip_prefix(BASE64_SECRET) {
+        Some(encoded) => BASE64.decode(encoded).ok(),
+        None => Some(secret.as_bytes().to_vec()),
+    }
+}
+
+/// `v1,<base64 of HMAC-SHA256 over id.timestamp.body>`
+fn sign(key: &[u8], id: &str, seconds: &str, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut mac = hmac::Context::with_key(&key);
+    for part in [id, ".", seconds, ".", body] {
+        mac.update(part.as_bytes());
+    }
+    format!("v1,{}", BASE64.encode(mac.sign()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+    use crate::notify::testing::{self, HttpSink};
+    use crate::notify::{SecretSource, UrlSource};
+
+    async fn webhook(sink: &HttpSink, allow: &[&str]) -> (tempfile::TempDir, Webhook) {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = dir.path().join("secret");
+        tokio::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").await.unwrap();
+        let settings = WebhookSettings {
+            url: UrlSource::Literal(sink.url()),
+            secret: Some(SecretSource::File(secret)),
+            allow_private: allow.iter().map(ToString::to_string).collect(),
+        };
+        (dir, Webhook::new(settings, Client::default()))
+    }
+
+    #[test]
+    fn the_signature_is_that_of_the_standards_test_vector() {
+        let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let signature = sign(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", r#"{"test": 2432232314}"#);
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_is_base64_only_if_it_says_so() {
+        assert_eq!(key("whsec_AAEC").unwrap(), [0, 1, 2]);
+        assert_eq!(key("AAEC").unwrap(), b"AAEC");
+        assert_eq!(key("whsec_not base64"), None);
+    }
+
+    #[tokio::test]
+    async fn a_message_is_posted_with_id_time_and_signature() {
+        let sink = HttpSink::start(&[(204, "", "")]).await;
+        let (_dir, webhook) = webhook(&sink, &["127.0.0.1"]).await;
+        let message = testing::alert(vec![testing::hostile("evil\r\nX-Header: 1")]);
+        webhook.send(&message, testing::NOW).await.unwrap();
+        let request = sink.requests().pop().unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let head = head.to_ascii_lowercase();
+        let header = |name: &str| {
+            let line = head.lines().find(|l| l.starts_with(&format!("{name}: "))).unwrap();
+            line.split_once(": ").unwrap().1.to_owned()
+        };
+        assert!(head.starts_with("post /hook http/1.1"), "{head}");
+        assert_eq!(header("webhook-id"), message.id);
+        assert_eq!(header("webhook-timestamp"), testing::NOW.as_second().to_string());
+        assert_eq!(header("content-type"), "application/json");
+        assert_eq!(body, render::json(&message));
+        let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let signature = sign(&key, &message.id, &testing::NOW.as_second().to_string(), body);
+        assert_eq!(header("webhook-signature"), signature.to_ascii_lowercase());
+    }
+
+    #[tokio::test]
+    async fn a_private_target_is_refused_unless_allowed_by_name() {
+        let sink = HttpSink::start(&[]).await;
+        let (_dir, webhook) = webhook(&sink, &["other.example"]).await;
+        let error = webhook.send(&testing::alert(vec![]), testing::NOW).await.unwrap_err();
+        assert!(matches!(error, NotifyError::Setup { .. }), "{error}");
+        assert!(error.to_string().contains("allow_private"), "{error}");
+        assert!(sink.requests().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_receivers_wish_to_be_left_alone_is_heard() {
+        let sink = HttpSink::start(&[(429, "Retry-After: 120\r\n", "slow\u{1b}[2J down")]).await;
+        let (_dir, webhook) = webhook(&sink, &["127.0.0.1"]).await;
+        let error = webhook.send(&testing::alert(vec![]), testing::NOW).await.unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
+        assert!(error.to_string().ends_with(r"slow\u{1b}[2J down"), "{error}");
+    }
+
+    #[test]
+    fn answers_tell_whose_turn_it_is() {
+        for (status, operator, message) in [
+            (301, true, false),
+            (400, false, true),
+            (401, true, false),
+            (404, true, false),
+            (408, false, false),
+            (410, true, false),
+            (413, false, true),
+            (422, false, true),
+            (429, false, false),
+            (500, false, false),
+            (503, false, false),
+        ] {
+            let error = judge(status, None, b"").unwrap_err();
+            let is = (error.needs_operator(), error.is_about_the_message());
+            assert_eq!(is, (operator, message), "{status}");
+        }
+        assert!(judge(200, None, b"").is_ok() && judge(202, None, b"queued").is_ok());
+    }
+}

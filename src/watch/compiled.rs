@@ -1,0 +1,354 @@
+//! All watches, compiled once: which of them select a signer.
+
+use std::collections::{HashMap, HashSet};
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};
+
+use super::anchor::{Anchor, choose, traces};
+use super::{Subject, Watch};
+use crate::identity::{Extension, Signer};
+
+/// A SAN up to this many bytes is brought to lower case on the stack; those of workflows take about a hundred.
+const SHORT_SAN_BYTES: usize = 256;
+
+/// A watch that selects a signing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match {
+    /// The watch: its place in the list that was compiled.
+    pub watch: usize,
+    /// Whether the signing is as the watch's `shape` says; `None` if it has none.
+    pub in_shape: Option<bool>,
+    /// Whether it was selected by its key or its very certificate: then the signature proves who signed, and
+    /// whether a trusted CA stands behind the certificate does not matter.
+    pub by_key: bool,
+}
+
+/// Why watches cannot be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// Findings are told apart by the name of their watch.
+    #[error("two watches are named {name:?}")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// It would select every signing of every log.
+    #[error("watch {name:?} has no conditions")]
+    NoConditions {
+        /// The watch.
+        name: String,
+    },
+    /// What is in shape waits; without a shape nothing ever would.
+    #[error("watch {name:?} has a hold but no shape")]
+    HoldWithoutShape {
+        /// The watch.
+        name: String,
+    },
+    /// The texts to search for exceed what the automaton can address.
+    #[error("too many texts to search for")]
+    TooManyTexts(#[from] BuildError),
+}
+
+/// Every watch, ready to be compared with signers: thousands cost about what ten do.
+#[derive(Debug)]
+pub struct Watches {
+    watches: Vec<Watch>,
+    keys: HashMap<[u8; 32], Vec<usize>>,
+    certificates: HashMap<[u8; 32], Vec<usize>>,
+    sans: HashMap<Vec<u8>, Vec<usize>>,
+    extensions: Vec<(Extension, HashMap<String, Vec<usize>>)>,
+    issuers: HashMap<String, Vec<usize>>,
+    literals: Texts,
+    everything: Vec<usize>,
+    traces: Texts,
+}
+
+impl Watches {
+    /// Compiles watches.
+    ///
+    /// # Errors
+    ///
+    /// If a watch is not one ([`WatchError`]); `config` finds all such mistakes at once before.
+    pub fn compile(watches: Vec<Watch>) -> Result<Self, WatchError> {
+        refuse_mistakes(&watches)?;
+        let mut compiled = Self {
+            keys: HashMap::new(),
+            certificates: HashMap::new(),
+            sans: HashMap::new(),
+            extensions: Vec::new(),
+            issuers: HashMap::new(),
+            literals: Texts::default(),
+            everything: Vec::new(),
+            traces: Texts::new(
+                watches.iter().enumerate().flat_map(|(index, watch)| {
+                    traces(watch).into_iter().map(move |text| (text, index))
+                }),
+                true,
+            )?,
+            watches: Vec::new(),
+        };
+        let mut literals = Vec::new();
+        for (index, anchors) in choose(&watches).into_iter().enumerate() {
+            let Some(anchors) = anchors else {
+                compiled.everything.push(index);
+                continue;
+            };
+            for anchor in anchors {
+                match anchor {
+                    Anchor::Key(digest) => compiled.keys.entry(digest).or_default().push(index),
+                    Anchor::Certificate(digest) => {
+                        compiled.certificates.entry(digest).or_default().push(index);
+                    }
+                    Anchor::San(san) => {
+                        compiled
+                            .sans
+                            .entry(san.into_bytes())
+                            .or_default()
+                            .push(index);
+                    }
+                    Anchor::Extension(extension, value) => {
+                        compiled
+                            .values_of(extension)
+                            .entry(value)
+                            .or_default()
+                            .push(index);
+                    }
+                    Anchor::Issuer(issuer) => {
+                        compiled.issuers.entry(issuer).or_default().push(index);
+                    }
+                    Anchor::Literal(literal) => literals.push((literal, index)),
+                }
+            }
+        }
+        compiled.literals = Texts::new(literals, false)?;
+        compiled.watches = watches;
+        Ok(compiled)
+    }
+
+    /// Adds a match for each watch that selects the signer, in the order of the watches, to what is in `found`.
+    pub fn matches(&self, signer: &Signer, found: &mut Vec<Match>) {
+        let start = found.len();
+        let subject = Subject::new(signer);
+        self.candidates(&subject, &mut |watches: &[usize]| {
+            found.extend(watches.iter().map(|&watch| Match {
+                watch,
+                in_shape: None,
+                by_key: false,
+            }));
+        });
+        if found.len() == start {
+            return;
+        }
+        found[start..].sort_unstable_by_key(|candidate| candidate.watch);
+        let mut kept = start;
+        let mut before = None;
+        for next in start..found.len() {
+            let watch = found[next].watch;
+            if before.replace(watch) == Some(watch) {
+                continue;
+            }
+            if let Some(selected) = self.watches[watch].judge(&subject) {
+                found[kept] = Match {
+                    watch,
+                    in_shape: selected.in_shape,
+                    by_key: selected.by_key,
+                };
+                kept += 1;
+            }
+        }
+        found.truncate(kept);
+    }
+
+    /// The watches of which a text occurs in `bytes`, whatever its case; for a leaf that cannot be read.
+    ///
+    /// The text is the most telling one that the watch knows; watches by digests alone have none.
+    pub fn literals_in(&self, bytes: &[u8]) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.traces.occurring(bytes, &mut |watches: &[usize]| {
+            found.extend_from_slice(watches)
+        });
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The watch at a place that a [`Match`] named.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many.
+    pub fn get(&self, index: usize) -> &Watch {
+        &self.watches[index]
+    }
+
+    /// The place of the watch of that name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.watches.iter().position(|watch| watch.name == name)
+    }
+
+    /// All watches, in the order of the configuration.
+    pub fn iter(&self) -> std::slice::Iter<'_, Watch> {
+        self.watches.iter()
+    }
+
+    /// How many watches there are.
+    pub fn len(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.watches.is_empty()
+    }
+
+    fn values_of(&mut self, wanted: Extension) -> &mut HashMap<String, Vec<usize>> {
+        let place = self
+            .extensions
+            .iter()
+            .position(|(extension, _)| *extension == wanted)
+            .unwrap_or_else(|| {
+                self.extensions.push((wanted, HashMap::new()));
+                self.extensions.len() - 1
+            });
+        &mut self.extensions[place].1
+    }
+
+    /// Gives every watch that could select the signer, some of them several times.
+    fn candidates(&self, subject: &Subject<'_>, give: &mut dyn FnMut(&[usize])) {
+        give(&self.everything);
+        if !self.keys.is_empty()
+            && let Some(watches) = self.keys.get(subject.key_sha256())
+        {
+            give(watches);
+        }
+        if !self.certificates.is_empty()
+            && let Some(watches) = subject
+                .certificate_sha256()
+                .and_then(|digest| self.certificates.get(digest))
+        {
+            give(watches);
+        }
+        if !(self.sans.is_empty() && self.literals.is_empty()) {
+            for san in subject.sans() {
+                folded(&san.value, |san| {
+                    if let Some(watches) = self.sans.get(san) {
+                        give(watches);
+                    }
+                    self.literals.occurring(san, give);
+                });
+            }
+        }
+        for (wanted, values) in &self.extensions {
+            for value in subject.extension(*wanted) {
+                if let Some(watches) = values.get(value) {
+                    give(watches);
+                }
+            }
+        }
+        if !self.issuers.is_empty() {
+            for issuer in subject.issuers() {
+                if let Some(watches) = self.issuers.get(issuer) {
+                    give(watches);
+                }
+            }
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Watches {
+    type Item = &'a Watch;
+    type IntoIter = std::slice::Iter<'a, Watch>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+fn refuse_mistakes(watches: &[Watch]) -> Result<(), WatchError> {
+    let mut names = HashSet::new();
+    for watch in watches {
+        let name = || watch.name.clone();
+        if !names.insert(watch.name.as_str()) {
+            return Err(WatchError::DuplicateName { name: name() });
+        }
+        let selects_nothing_special = if watch.any.is_empty() {
+            watch.conditions.is_empty()
+        } else {
+            watch.any.iter().any(super::Conditions::is_empty)
+        };
+        if selects_nothing_special {
+            return Err(WatchError::NoConditions { name: name() });
+        }
+        if watch.hold.is_some() && watch.shape.is_none() {
+            return Err(WatchError::HoldWithoutShape { name: name() });
+        }
+    }
+    Ok(())
+}
+
+/// Hands on the ASCII lower case of a text; nothing is allocated unless it is long and has upper case.
+fn folded(text: &str, then: impl FnOnce(&[u8])) {
+    let bytes = text.as_bytes();
+    let mut buffer = [0; SHORT_SAN_BYTES];
+    if !bytes.iter().any(u8::is_ascii_uppercase) {
+        then(bytes);
+    } else if let Some(short) = buffer.get_mut(..bytes.len()) {
+        short.copy_from_slice(bytes);
+        short.make_ascii_lowercase();
+        then(short);
+    } else {
+        then(&bytes.to_ascii_lowercase());
+    }
+}
+
+/// Texts, each with the watches that look for it, found in one pass whatever their number.
+#[derive(Debug, Default)]
+struct Texts {
+    /// `None` if there is no text to look for.
+    automaton: Option<AhoCorasick>,
+    /// For each text of the automaton, who looks for it.
+    watches: Vec<Vec<usize>>,
+}
+
+impl Texts {
+    /// `any_case` is for bytes that are not in lower case, at about twice the memory.
+    fn new(
+        texts: impl IntoIterator<Item = (String, usize)>,
+        any_case: bool,
+    ) -> Result<Self, BuildError> {
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut patterns = Vec::new();
+        let mut watches: Vec<Vec<usize>> = Vec::new();
+        for (text, watch) in texts {
+            let place = *places.entry(text).or_insert_with_key(|text| {
+                patterns.push(text.clone());
+                watches.push(Vec::new());
+                watches.len() - 1
+            });
+            watches[place].push(watch);
+        }
+        let automaton = if patterns.is_empty() {
+            None
+        } else {
+            Some(
+                AhoCorasickBuilder::new()
+                    .match_kind(MatchKind::Standard)
+                    .ascii_case_insensitive(any_case)
+                    .build(&patterns)?,
+            )
+        };
+        Ok(Self { automaton, watches })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.automaton.is_none()
+    }
+
+    fn occurring(&self, bytes: &[u8], give: &mut dyn FnMut(&[usize])) {
+        if let Some(automaton) = &self.automaton {
+            for occurrence in automaton.find_overlapping_iter(bytes) {
+                give(&self.watches[occurrence.pattern().as_usize()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! One set of conditions: all of them must hold.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::part::Part;
+use super::{Glob, SanRegex, Subject};
+use crate::identity::Extension;
+
+/// Conditions that must all hold; of a condition's values, one must. An empty list is no condition.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    /// SANs in full; selecting ignores ASCII case.
+    pub san: Vec<String>,
+    /// SANs with `*`; selecting ignores ASCII case.
+    pub san_glob: Vec<Glob>,
+    /// Expressions for the whole SAN.
+    pub san_regex: Vec<SanRegex>,
+    /// OIDC issuers, compared exactly.
+    pub issuer: Vec<String>,
+    /// Values of Fulcio's extensions, compared exactly.
+    pub extension: BTreeMap<Extension, Vec<String>>,
+    /// SHA-256 of the DER SubjectPublicKeyInfo, of a bare key or of a certificate's.
+    pub key_sha256: Vec<[u8; 32]>,
+    /// SHA-256 of the DER certificate.
+    pub certificate_sha256: Vec<[u8; 32]>,
+}
+
+impl Conditions {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.parts().next().is_none()
+    }
+
+    /// Whether who is selected has proven possession of a named key, whatever a certificate says.
+    pub fn names_key(&self) -> bool {
+        !self.key_sha256.is_empty() || !self.certificate_sha256.is_empty()
+    }
+
+    /// The conditions that ask something, those that cost least first.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        [
+            Part::Issuer(&self.issuer),
+            Part::San(&self.san),
+            Part::SanGlob(&self.san_glob),
+        ]
+        .into_iter()
+        .chain(
+            self.extension
+                .iter()
+                .map(|(extension, values)| Part::Extension(*extension, values)),
+        )
+        .chain([
+            Part::SanRegex(&self.san_regex),
+            Part::Key(&self.key_sha256),
+            Part::Certificate(&self.certificate_sha256),
+        ])
+        .filter(|part| !part.is_empty())
+    }
+
+    /// Whether the signer is selected: better a false alarm than a miss.
+    pub(super) fn hold(&self, subject: &Subject<'_>) -> bool {
+        self.parts().all(|part| part.holds(subject))
+    }
+
+    /// Whether the signer is as a shape says: better an alarm than to wave through something close to it.
+    pub(super) fn fit(&self, subject: &Subject<'_>) -> bool {
+        self.parts().all(|part| part.fits(subject))
+    }
+
+    /// Each value hashed with its length before it, so that no two sets have one encoding.
+    pub(super) fn canonical_hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(bytes);
+        };
+        for part in self.parts() {
+            let mut values = part.canonical_values();
+            values.sort_unstable();
+            values.dedup();
+            field(part.name().as_bytes());
+            field(values.len().to_string().as_bytes());
+            for value in values {
+                field(value.as_bytes());
+            }
+        }
+        hash.finalize().into()
+    }
+}

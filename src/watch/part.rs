@@ -1,0 +1,151 @@
+//! One condition with its values, and what it means to hold.
+
+use std::borrow::Cow;
+
+use super::{Glob, SanRegex, Subject};
+use crate::identity::{Extension, San};
+
+/// One condition of a set: one of its values must match.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
+    San(&'a [String]),
+    SanGlob(&'a [Glob]),
+    SanRegex(&'a [SanRegex]),
+    Issuer(&'a [String]),
+    Extension(Extension, &'a [String]),
+    Key(&'a [[u8; 32]]),
+    Certificate(&'a [[u8; 32]]),
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn is_empty(self) -> bool {
+        match self {
+            Self::San(values) | Self::Issuer(values) | Self::Extension(_, values) => {
+                values.is_empty()
+            }
+            Self::SanGlob(globs) => globs.is_empty(),
+            Self::SanRegex(regexes) => regexes.is_empty(),
+            Self::Key(digests) | Self::Certificate(digests) => digests.is_empty(),
+        }
+    }
+
+    /// The key in the configuration.
+    pub(super) fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::San(_) => "san".into(),
+            Self::SanGlob(_) => "san_glob".into(),
+            Self::SanRegex(_) => "san_regex".into(),
+            Self::Issuer(_) => "issuer".into(),
+            Self::Extension(extension, _) => format!("extension.{}", extension.name()).into(),
+            Self::Key(_) => "key_sha256".into(),
+            Self::Certificate(_) => "certificate_sha256".into(),
+        }
+    }
+
+    /// Its values as written.
+    pub(super) fn values(self) -> Vec<Cow<'a, str>> {
+        match self {
+            Self::San(values) | Self::Issuer(values) | Self::Extension(_, values) => {
+                values.iter().map(Into::into).collect()
+            }
+            Self::SanGlob(globs) => globs.iter().map(|glob| glob.as_str().into()).collect(),
+            Self::SanRegex(regexes) => regexes.iter().map(|regex| regex.as_str().into()).collect(),
+            Self::Key(digests) | Self::Certificate(digests) => digests
+                .iter()
+                .map(|digest| hex::encode(digest).into())
+                .collect(),
+        }
+    }
+
+    /// Its values, equal for equal meaning where selecting ignores case.
+    pub(super) fn canonical_values(self) -> Vec<Cow<'a, str>> {
+        match self {
+            Self::San(values) => values
+                .iter()
+                .map(|value| value.to_ascii_lowercase().into())
+                .collect(),
+            Self::SanGlob(globs) => globs.iter().map(|glob| glob.folded().into()).collect(),
+            other => other.values(),
+        }
+    }
+
+    /// What the signer has where this condition looks.
+    pub(super) fn actual(self, subject: &Subject<'_>) -> Vec<String> {
+        match self {
+            Self::San(_) | Self::SanGlob(_) | Self::SanRegex(_) => {
+                subject.sans().iter().map(|san| san.value.clone()).collect()
+            }
+            Self::Issuer(_) => subject.issuers().map(ToOwned::to_owned).collect(),
+            Self::Extension(extension, _) => subject
+                .extension(extension)
+                .map(ToOwned::to_owned)
+                .collect(),
+            Self::Key(_) => vec![hex::encode(subject.key_sha256())],
+            Self::Certificate(_) => subject
+                .certificate_sha256()
+                .map(hex::encode)
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// Whether it holds for selecting: anything the signer has there may match, and case does not count in
+    /// `san` and `san_glob`.
+    pub(super) fn holds(self, subject: &Subject<'_>) -> bool {
+        match self {
+            Self::San(values) => subject.sans().iter().any(|san| {
+                values
+                    .iter()
+                    .any(|value| value.eq_ignore_ascii_case(&san.value))
+            }),
+            Self::SanGlob(globs) => subject
+                .folded_sans()
+                .iter()
+                .any(|san| globs.iter().any(|glob| glob.matches_folded(san))),
+            Self::SanRegex(regexes) => subject
+                .sans()
+                .iter()
+                .any(|san| regexes.iter().any(|regex| regex.matches(&san.value))),
+            Self::Issuer(values) => subject.issuers().any(|issuer| one_of(values, issuer)),
+            Self::Extension(extension, values) => subject
+                .extension(extension)
+                .any(|value| one_of(values, value)),
+            Self::Key(digests) => digests.contains(subject.key_sha256()),
+            Self::Certificate(digests) => subject
+                .certificate_sha256()
+                .is_some_and(|digest| digests.contains(digest)),
+        }
+    }
+
+    /// Whether it fits as part of a shape: everything the signer has there must match, there must be something,
+    /// and case counts. A second SAN beside the expected one is how a certificate would pass for two identities.
+    pub(super) fn fits(self, subject: &Subject<'_>) -> bool {
+        let every_san = |fits: &dyn Fn(&San) -> bool| {
+            let sans = subject.sans();
+            !sans.is_empty() && sans.iter().all(fits)
+        };
+        match self {
+            Self::San(values) => every_san(&|san| one_of(values, &san.value)),
+            Self::SanGlob(globs) => {
+                every_san(&|san| globs.iter().any(|glob| glob.matches(&san.value)))
+            }
+            Self::SanRegex(regexes) => {
+                every_san(&|san| regexes.iter().any(|regex| regex.matches(&san.value)))
+            }
+            Self::Issuer(values) => {
+                self.holds(subject) && subject.issuers().all(|issuer| one_of(values, issuer))
+            }
+            Self::Extension(extension, values) => {
+                self.holds(subject)
+                    && subject
+                        .extension(extension)
+                        .all(|value| one_of(values, value))
+            }
+            Self::Key(_) | Self::Certificate(_) => self.holds(subject),
+        }
+    }
+}
+
+fn one_of(values: &[String], value: &str) -> bool {
+    values.iter().any(|candidate| candidate == value)
+}

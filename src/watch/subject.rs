@@ -1,0 +1,79 @@
+//! A signer as watches look at it: what is costly is computed once, and only if a watch asks for it.
+
+use std::cell::OnceCell;
+
+use crate::identity::{Certificate, Extension, San, Signer};
+
+/// One signer while it is compared with watches.
+pub(super) struct Subject<'a> {
+    signer: &'a Signer,
+    folded_sans: OnceCell<Vec<String>>,
+    key_sha256: OnceCell<[u8; 32]>,
+    certificate_sha256: OnceCell<[u8; 32]>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(signer: &'a Signer) -> Self {
+        Self {
+            signer,
+            folded_sans: OnceCell::new(),
+            key_sha256: OnceCell::new(),
+            certificate_sha256: OnceCell::new(),
+        }
+    }
+
+    /// The certificate, unless the signer is a bare key.
+    pub(super) fn certificate(&self) -> Option<&'a Certificate> {
+        match self.signer {
+            Signer::Certificate(certificate) => Some(certificate),
+            Signer::Key(_) => None,
+        }
+    }
+
+    pub(super) fn sans(&self) -> &'a [San] {
+        self.certificate()
+            .map_or(&[], |certificate| certificate.sans())
+    }
+
+    /// The SANs in ASCII lower case.
+    pub(super) fn folded_sans(&self) -> &[String] {
+        self.folded_sans.get_or_init(|| {
+            self.sans()
+                .iter()
+                .map(|san| san.value.to_ascii_lowercase())
+                .collect()
+        })
+    }
+
+    /// Every issuer that the certificate names: an odd one may name two.
+    pub(super) fn issuers(&self) -> impl Iterator<Item = &'a str> {
+        self.certificate()
+            .into_iter()
+            .flat_map(Certificate::issuers)
+    }
+
+    pub(super) fn extensions(&self) -> &'a [(Extension, String)] {
+        self.certificate()
+            .map_or(&[], |certificate| certificate.extensions())
+    }
+
+    /// Every value of one extension.
+    pub(super) fn extension(&self, wanted: Extension) -> impl Iterator<Item = &'a str> {
+        self.extensions()
+            .iter()
+            .filter(move |(extension, _)| *extension == wanted)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn key_sha256(&self) -> &[u8; 32] {
+        self.key_sha256.get_or_init(|| match self.signer {
+            Signer::Certificate(certificate) => certificate.key_sha256(),
+            Signer::Key(key) => key.key_sha256(),
+        })
+    }
+
+    pub(super) fn certificate_sha256(&self) -> Option<&[u8; 32]> {
+        let certificate = self.certificate()?;
+        Some(self.certificate_sha256.get_or_init(|| certificate.sha256()))
+    }
+}

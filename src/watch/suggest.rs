@@ -1,0 +1,306 @@
+//! A `[[watch]]` block for a signer that the operator knows.
+
+use std::fmt::Write as _;
+
+use crate::identity::{Certificate, Extension, SanType, Signer};
+
+/// A commented `[[watch]]` block that selects everything this signer's repository, address or key signs, and says
+/// what a normal signing looks like.
+///
+/// A workflow is watched by its repository, by number and by address: a second workflow, another branch or a
+/// renamed repository does not escape. The workflow and the kind of ref are the shape; the tag is not, since the
+/// next release has another one.
+pub fn suggest(signer: &Signer) -> String {
+    match signer {
+        Signer::Certificate(certificate) => of_certificate(certificate),
+        Signer::Key(key) => of_key(key.key_sha256()),
+    }
+}
+
+fn of_certificate(certificate: &Certificate) -> String {
+    let repository = certificate.extension(Extension::SourceRepositoryUri);
+    let number = certificate.extension(Extension::SourceRepositoryIdentifier);
+    if let Some(repository) = repository {
+        return of_workflow(certificate, repository, number);
+    }
+    if certificate.sans().is_empty() {
+        return of_key(certificate.key_sha256());
+    }
+    of_names(certificate)
+}
+
+fn of_key(digest: [u8; 32]) -> String {
+    let mut block = Block::new(&format!("key-{}", hex::encode(&digest[..4])));
+    block.comment("Everything that is signed with this key.");
+    block.pair("key_sha256", &hex::encode(digest));
+    block.finish(false)
+}
+
+fn of_names(certificate: &Certificate) -> String {
+    let sans: Vec<&str> = certificate
+        .sans()
+        .iter()
+        .map(|san| san.value.as_str())
+        .collect();
+    let first = certificate.sans().first();
+    let name = match first.map(|san| san.kind) {
+        Some(SanType::Email) => sans.first().and_then(|san| san.split('@').next()),
+        _ => sans.first().copied(),
+    };
+    let mut block = Block::new(name.unwrap_or_default());
+    block.comment("Everything signed under this identity, whichever issuer vouched for it.");
+    block.list("san", &sans);
+    if let Some(issuer) = certificate.issuer() {
+        block.line("");
+        block.comment("What is normal: this issuer. Anything else is out of shape and critical.");
+        block.line("[watch.shape]");
+        block.pair("issuer", issuer);
+    }
+    block.finish(certificate.issuer().is_some())
+}
+
+fn of_workflow(certificate: &Certificate, repository: &str, number: Option<&str>) -> String {
+    let name = repository.trim_end_matches('/').rsplit('/').next();
+    let mut block = Block::new(name.unwrap_or_default());
+    block.comment("Everything that this repository or a workflow in it signs.");
+    block.comment(
+        "The number stays when the repository is renamed; the address is what people trust.",
+    );
+    block.line("any = [");
+    if let Some(number) = number {
+        block.line(&format!(
+            "  {{ extension = {{ source_repository_identifier = {} }} }},",
+            quoted(number)
+        ));
+    }
+    block.line(&format!(
+        "  {{ extension = {{ source_repository_uri = {} }} }},",
+        quoted(repository)
+    ));
+    let below = format!("{}/*", repository.trim_end_matches('/'));
+    block.line(&format!("  {{ san_glob = {} }},", quoted(&below)));
+    block.line("]");
+    block.line("");
+    block.comment("What is normal: this workflow, on this kind of ref. Anything else is critical.");
+    block.line("[watch.shape]");
+    if let Some(issuer) = certificate.issuer() {
+        block.pair("issuer", issuer);
+    }
+    let globs: Vec<String> = certificate
+        .sans()
+        .iter()
+        .map(|san| any_tag(&san.value))
+        .collect();
+    block.list(
+        "san_glob",
+        &globs.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    if let Some(number) = number {
+        block.line("");
+        block.line("[watch.shape.extension]");
+        block.pair("source_repository_identifier", number);
+        if let Some(trigger) = certificate.extension(Extension::BuildTrigger) {
+            block.comment("Drop this line if the workflow is also started in other ways.");
+            block.pair("build_trigger", trigger);
+        }
+    }
+    block.finish(true)
+}
+
+/// A workflow's SAN with its tag or pull request left open. A branch stays: `main` is no accident of one release,
+/// and a signing from another branch is worth a look.
+fn any_tag(san: &str) -> String {
+    for kind in ["@refs/tags/", "@refs/pull/"] {
+        if let Some((workflow, _)) = san.rsplit_once(kind) {
+            return format!("{workflow}{kind}*");
+        }
+    }
+    san.to_owned()
+}
+
+/// The lines of one block.
+struct Block {
+    text: String,
+}
+
+impl Block {
+    fn new(name: &str) -> Self {
+        let mut block = Self {
+            text: "[[watch]]\n".to_owned(),
+        };
+        block.pair("name", &plain(name));
+        block
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn comment(&mut self, text: &str) {
+        self.line(&format!("# {text}"));
+    }
+
+    fn pair(&mut self, key: &str, value: &str) {
+        self.line(&format!("{key} = {}", quoted(value)));
+    }
+
+    fn list(&mut self, key: &str, values: &[&str]) {
+        if let [value] = values {
+            self.pair(key, value);
+        } else {
+            let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+            self.line(&format!("{key} = [{}]", values.join(", ")));
+        }
+    }
+
+    /// Keys of the watch itself have to stand before its tables, so the optional ones go right below the name.
+    fn finish(self, has_shape: bool) -> String {
+        let mut optional = String::from("# severity = \"critical\"   # default: high\n");
+        if has_shape {
+            optional.push_str(
+                "# hold = \"45m\"            # how long a signing in shape waits for its bundle to be registered\n",
+            );
+        }
+        let mut lines = self.text.splitn(3, '\n');
+        let (header, name) = (lines.next(), lines.next());
+        let mut text = String::new();
+        for line in [header, name].into_iter().flatten() {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push_str(&optional);
+        text.push_str(lines.next().unwrap_or_default());
+        text
+    }
+}
+
+/// A name for people and shells: letters, digits, `-` and `_`.
+fn plain(name: &str) -> String {
+    let mut plain = String::new();
+    for character in name.chars().take(60) {
+        if character.is_ascii_alphanumeric() || character == '_' {
+            plain.push(character.to_ascii_lowercase());
+        } else if !plain.ends_with('-') && !plain.is_empty() {
+            plain.push('-');
+        }
+    }
+    let plain = plain.trim_end_matches('-');
+    if plain.is_empty() {
+        "watch".to_owned()
+    } else {
+        plain.to_owned()
+    }
+}
+
+/// A TOML basic string. The value comes from a certificate and is meant to be pasted: whatever is not plainly
+/// visible is written as an escape.
+fn quoted(value: &str) -> String {
+    let mut quoted = String::from('"');
+    for character in value.chars() {
+        match character {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            ' '..='~' => quoted.push(character),
+            letter if letter.is_alphanumeric() => quoted.push(letter),
+            other => {
+                let _ = write!(quoted, "\\U{:08X}", u32::from(other));
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::testing::{GITHUB, signer};
+
+    #[test]
+    fn a_workflow_is_watched_by_its_repository_and_never_by_its_tag() {
+        let signer = signer(
+            &["https://github.com/o/falcon/.github/workflows/release.yml@refs/tags/v1.2"],
+            &[
+                (8, GITHUB),
+                (12, "https://github.com/o/falcon"),
+                (15, "4638"),
+                (20, "release"),
+            ],
+        );
+        let block = suggest(&signer);
+        assert_eq!(
+            block,
+            r#"[[watch]]
+name = "falcon"
+# severity = "critical"   # default: high
+# hold = "45m"            # how long a signing in shape waits for its bundle to be registered
+# Everything that this repository or a workflow in it signs.
+# The number stays when the repository is renamed; the address is what people trust.
+any = [
+  { extension = { source_repository_identifier = "4638" } },
+  { extension = { source_repository_uri = "https://github.com/o/falcon" } },
+  { san_glob = "https://github.com/o/falcon/*" },
+]
+
+# What is normal: this workflow, on this kind of ref. Anything else is critical.
+[watch.shape]
+issuer = "https://token.actions.githubusercontent.com"
+san_glob = "https://github.com/o/falcon/.github/workflows/release.yml@refs/tags/*"
+
+[watch.shape.extension]
+source_repository_identifier = "4638"
+# Drop this line if the workflow is also started in other ways.
+build_trigger = "release"
+"#
+        );
+    }
+
+    #[test]
+    fn a_person_is_watched_by_address_under_any_issuer() {
+        let block = suggest(&signer(
+            &["Jane.Doe@example.com"],
+            &[(8, "https://accounts.google.com")],
+        ));
+        assert!(block.contains("name = \"jane-doe\""), "{block}");
+        assert!(
+            block.contains("\nsan = \"Jane.Doe@example.com\"\n"),
+            "{block}"
+        );
+        assert!(
+            block.contains("[watch.shape]\nissuer = \"https://accounts.google.com\"\n"),
+            "{block}"
+        );
+    }
+
+    #[test]
+    fn a_certificate_without_names_is_watched_by_its_key() {
+        let block = suggest(&signer(&[], &[]));
+        assert!(block.contains("\nkey_sha256 = \""), "{block}");
+        assert!(!block.contains("hold"), "{block}");
+    }
+
+    #[test]
+    fn nothing_in_a_certificate_can_leave_its_string() {
+        for hostile in [
+            "a\"\n[store]\n#",
+            "\\",
+            "\u{202e}x",
+            "\t\u{7f}\u{0}",
+            "é\u{feff}",
+        ] {
+            let line = quoted(hostile);
+            assert!(
+                line.chars()
+                    .all(|c| c.is_alphanumeric() || (' '..='~').contains(&c)),
+                "{line}"
+            );
+            let parsed: toml_edit::DocumentMut = format!("x = {line}").parse().expect("valid TOML");
+            assert_eq!(parsed["x"].as_str(), Some(hostile));
+        }
+        assert_eq!(plain("\n\"../etc"), "etc");
+        assert_eq!(plain("\u{202e}"), "watch");
+    }
+}
