@@ -347,7 +347,7 @@ async fn open(directory: &TempDir, faults: &Arc<Faults>, routes: &Routes) -> Arc
         path: directory.path().join("world.db"),
         routes: routes.clone(),
     };
-    let inner = SqliteStore::open(&settings).await.expect("a database");
+    let inner = SqliteStore::open(settings).await.expect("a database");
     Arc::new(FaultyStore {
         inner: Arc::new(inner),
         faults: Arc::clone(faults),
