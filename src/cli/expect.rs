@@ -7,10 +7,8 @@ use serde_json::json;
 
 use super::output::{Mistake, Outcome, Output, time};
 use super::setup;
-use crate::clock::{Clock as _, SystemClock};
 use crate::escape;
 use crate::expect;
-use crate::store::Store as _;
 
 /// What to do with registrations.
 #[derive(Debug, clap::Subcommand)]
@@ -75,7 +73,7 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
     for (file, expectation) in &expectations {
         let file = file.display().to_string();
         let (new, changed) = store
-            .register(expectation, &file, SystemClock.now())
+            .register(expectation, &file, setup::now())
             .await?;
         output.line(&format!(
             "{}: {}{}",
@@ -129,7 +127,7 @@ async fn remove(args: &RemoveArgs, config: &Path) -> anyhow::Result<Outcome> {
     let mut output = Output::new();
     let mut unknown = Vec::new();
     for number in &args.numbers {
-        match store.unregister(*number, SystemClock.now()).await? {
+        match store.unregister(*number, setup::now()).await? {
             Some(reopened) => output.line(&format!(
                 "{number} removed; {} findings are open again",
                 reopened.len()
