@@ -296,19 +296,23 @@ async fn any_life(events: Vec<Event>) {
                 world.log().refuse(Question::ALL[question], after, times);
             }
             Event::Swap(at) if size > 0 => world.log().swap((at % size) as u64, Signer::Mail.signs(1 << 40)),
-            // A history that nobody was ever shown is no fork: it is the log's only one.
-            Event::Fork(at) if size > 0 && world.log().largest() > 0 => {
-                let proven = world.log().largest().min(size as u64);
-                world.log().fork(at as u64 % proven, Signer::Mail.signs(1 << 41));
+            Event::Fork(at) => {
+                // Another history above what is proven is no fork to us: it is the only one we know.
+                let known = world.truly().log(&world.log().origin).await.unwrap();
+                let proven = known.and_then(|s| s.follower).map_or(0, |f| f.proven.size());
+                if proven > 0 {
+                    world.log().fork(at as u64 % proven, Signer::Mail.signs(1 << 41));
+                }
             }
             Event::Lag(by) => world.log().show((size - by % (size + 1)) as u64),
             Event::Hide(at) => world.log().hide_from(at as u64 % (size as u64 + BUNDLE)),
             Event::Heal => world.log().heal(),
-            Event::Swap(_) | Event::Fork(_) => {}
+            Event::Swap(_) => {}
         }
     }
     world.faults.disarm();
     world.log().heal();
+    world.log().grow(crowd(1));
     world.settle().await;
     let size = world.log().truth().len() as u64;
     assert_eq!(world.position().await, (size, size));
