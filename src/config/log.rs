@@ -61,7 +61,9 @@ pub(super) fn read_all(
     let (mut names, mut origins) = (HashMap::new(), HashMap::new());
     let mut logs = Vec::new();
     for section in sections {
-        let origin = section.string("origin", problems).map(|origin| origin.value);
+        let origin = section
+            .string("origin", problems)
+            .map(|origin| origin.value);
         let name = section.string("name", problems).map(|name| name.value);
         let section = match name.or(origin) {
             Some(name) => section.renamed(format!("log[{name}]")),
@@ -179,11 +181,9 @@ pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<St
     match written.value {
         "end" => return Some(Start::End),
         "beginning" => return Some(Start::Beginning),
-        date if date.len() == 10 && date.matches('-').count() == 2 => problems.error(
-            &place,
-            "a date as start comes with a later version",
-            hint,
-        ),
+        date if date.len() == 10 && date.matches('-').count() == 2 => {
+            problems.error(&place, "a date as start comes with a later version", hint)
+        }
         other => problems.error(&place, format!("{other:?} is no place in a log"), hint),
     }
     None

@@ -99,7 +99,9 @@ impl Problems {
     fn add(&mut self, level: Level, place: &Place, message: String, hint: Option<String>) {
         self.problems.push(Problem {
             level,
-            line: self.line_starts.partition_point(|start| *start <= place.offset),
+            line: self
+                .line_starts
+                .partition_point(|start| *start <= place.offset),
             key: place.path.clone(),
             message,
             hint,

@@ -43,7 +43,9 @@ fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {
     if !certificate.sans().is_empty() {
         return Ok(of_names(certificate));
     }
-    let lifetime = certificate.not_after().duration_since(certificate.not_before());
+    let lifetime = certificate
+        .not_after()
+        .duration_since(certificate.not_before());
     if lifetime <= SHORT_LIVED {
         return Err(SuggestError::NobodyNamed);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// Before the second attempt. A restart of a mail server takes about that long.
-pub(super) const FIRST_DELAY: Duration = Duration::from_secs(60);
+const FIRST_DELAY: Duration = Duration::from_secs(60);
 
 /// Between later attempts: whoever repairs a channel shall not wait longer.
 pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn an_alert_is_given_up_only_when_it_is_old_and_was_tried_often() {
         let created = Timestamp::UNIX_EPOCH;
-        let after = |hours| created + Duration::from_secs(hours * 3600);
+        let after = |hours: u64| created + Duration::from_secs(hours * 3600);
         assert!(!is_hopeless(created, 100, after(71)));
         assert!(!is_hopeless(created, 9, after(1000)));
         assert!(is_hopeless(created, 10, after(72)));
