@@ -151,7 +151,12 @@ impl FakeLog {
     /// Serves its leaves as if this one had never been there.
     pub fn drop_leaf(&self, index: u64) {
         let mut state = self.lock();
-        let shifted: Vec<Leaf> = state.honest.iter().skip(1 + index as usize).cloned().collect();
+        let shifted: Vec<Leaf> = state
+            .honest
+            .iter()
+            .skip(1 + index as usize)
+            .cloned()
+            .collect();
         for (at, leaf) in (index..).zip(shifted) {
             state.false_leaves.insert(at, leaf);
         }
@@ -194,7 +199,9 @@ impl FakeLog {
         }
         let size = state.size;
         let root = root(&state.signing[..size as usize]);
-        let leaves: Vec<_> = (0..size).zip(state.signing.iter().map(|leaf| leaf.hash)).collect();
+        let leaves: Vec<_> = (0..size)
+            .zip(state.signing.iter().map(|leaf| leaf.hash))
+            .collect();
         state.committed.extend(leaves);
         state.roots.insert((size, root));
         state.largest = state.largest.max(size);
@@ -276,7 +283,10 @@ impl LogSource for FakeLog {
         self.asked(Question::Leaves)?;
         let state = self.lock();
         let bundle = self.bundle(want.start, size);
-        assert!(want.end <= bundle.end, "{want:?} is not within one bundle of {size}");
+        assert!(
+            want.end <= bundle.end,
+            "{want:?} is not within one bundle of {size}"
+        );
         let served: Option<Vec<_>> = want
             .clone()
             .map(|index| state.serve(index).map(|leaf| &leaf.bytes))

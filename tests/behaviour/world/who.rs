@@ -210,10 +210,12 @@ fn certificate(signer: Signer) -> Vec<u8> {
     )];
     for (number, value) in [(8, who.issuer), (15, who.repository)] {
         if let Some(value) = value {
-            params.custom_extensions.push(CustomExtension::from_oid_content(
-                &[1, 3, 6, 1, 4, 1, 57264, 1, number],
-                utf8_string(&value),
-            ));
+            params
+                .custom_extensions
+                .push(CustomExtension::from_oid_content(
+                    &[1, 3, 6, 1, 4, 1, 57264, 1, number],
+                    utf8_string(&value),
+                ));
         }
     }
     let key = KeyPair::generate().expect("a key");
@@ -224,7 +226,11 @@ fn certificate(signer: Signer) -> Vec<u8> {
         stranger = issuer("a CA that nobody trusts").1;
         &stranger
     };
-    params.signed_by(&key, ca).expect("a certificate").der().to_vec()
+    params
+        .signed_by(&key, ca)
+        .expect("a certificate")
+        .der()
+        .to_vec()
 }
 
 /// DER of an `UTF8String` of less than 128 bytes.
