@@ -2,12 +2,12 @@
 //!
 //! The rooms and the doors between them are described in `docs/architecture.md`.
 
-//pub mod cli;
+pub mod cli;
 pub mod clock;
-//pub mod config;
+pub mod config;
 pub mod entry;
 pub mod escape;
-//pub mod expect;
+pub mod expect;
 pub mod finding;
 pub mod http;
 pub mod identity;
@@ -16,5 +16,5 @@ pub mod notify;
 pub mod shard;
 pub mod source;
 pub mod store;
-//pub mod trust;
+pub mod trust;
 pub mod watch;

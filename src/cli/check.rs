@@ -66,7 +66,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
             output.line(&format!("FAIL  store: {}", escape::terminal(&format!("{error:#}"))))?;
         }
     }
-    for log in setup.logs()? {
+    for log in setup.logs() {
         let shard = &log.shard;
         let name = escape::terminal(&shard.name).into_owned();
         let said = match log.source.checkpoint().await {
@@ -104,7 +104,7 @@ fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut output = Output::new();
     output.line(explanation.to_string().trim_end())?;
     output.end()?;
-    Ok(if explanation.selected() {
+    Ok(if explanation.selected {
         Outcome::Clean
     } else {
         Outcome::No
@@ -130,7 +130,7 @@ async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> 
     let mut output = Output::new();
     let mut outcome = Outcome::Clean;
     for name in names.iter().filter(|name| only.is_none_or(|only| only == *name)) {
-        match outbox.send_test(name, setup.now()).await {
+        match outbox.send_test(name, setup::now()).await {
             Ok(()) => output.line(&format!("ok    {}", escape::terminal(name)))?,
             Err(error) => {
                 outcome = Outcome::Unanswered;

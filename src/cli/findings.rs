@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::output::{Mistake, Outcome, Output, cell, time};
 use super::setup;
-use crate::clock::{Clock as _, SystemClock};
 use crate::escape;
 use crate::finding::{Finding, FindingId};
 use crate::store::{AckOutcome, FindingQuery, FindingRecord, Store};
@@ -244,7 +243,7 @@ async fn ack(args: &AckArgs, config: &Path) -> anyhow::Result<Outcome> {
     for id in &args.ids {
         ids.push(find(&*store, id).await?.finding.id);
     }
-    let now = SystemClock.now();
+    let now = setup::now();
     let outcomes = store.acknowledge(&ids, &args.reason, now).await?;
     let mut output = Output::new();
     let mut refused = false;

@@ -11,12 +11,12 @@ use tokio::sync::Notify;
 
 use super::logging::Screen;
 use super::output::{Mistake, Outcome};
-use super::setup::Setup;
+use super::setup::{self, Setup};
 use super::systemd;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::Severity;
-use crate::monitor::{Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop};
+use crate::monitor::{Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
@@ -43,7 +43,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
     let setup = Setup::load(config)?;
-    let mut logs = setup.logs()?;
+    let mut logs = setup.logs();
     let every_log = args.log.is_empty();
     if !every_log {
         for name in &args.log {
@@ -151,7 +151,7 @@ impl Watching {
             }
             Err(error) => return Err(error.into()),
         };
-        self.outbox.drain(SystemClock.now(), DELIVERY_TIME).await?;
+        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
         let clean = outcomes.iter().all(|outcome| outcome.proven);
         self.beat(clean).await?;
         let (counts, due) = self.counts().await?;
@@ -185,7 +185,7 @@ impl Watching {
     async fn daemon(
         self,
         bootstrap: bool,
-        schedule: crate::monitor::Schedule,
+        schedule: &Schedule,
     ) -> anyhow::Result<Outcome> {
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
@@ -214,7 +214,7 @@ impl Watching {
                 }
             }
             wake.notify_one();
-            let now = SystemClock.now();
+            let now = setup::now();
             let Some(next) = schedule.next(now) else { break };
             let pause = Duration::try_from(next.duration_since(now)).unwrap_or_default();
             tokio::select! {
@@ -227,7 +227,7 @@ impl Watching {
         delivery.abort();
         // The task may have been aborted in the middle of a delivery: it is repeated under its id.
         let _ = delivery.await;
-        this.outbox.drain(SystemClock.now(), DELIVERY_TIME).await?;
+        this.outbox.drain(setup::now(), DELIVERY_TIME).await?;
         Ok(Outcome::Clean)
     }
 
@@ -254,9 +254,9 @@ impl Watching {
                 () = wake.notified() => {}
                 () = tokio::time::sleep(DELIVERY_PAUSE) => {}
             }
-            let delivered = self.outbox.drain(SystemClock.now(), DELIVERY_TIME).await;
+            let delivered = self.outbox.drain(setup::now(), DELIVERY_TIME).await;
             let beaten = match delivered {
-                Ok(()) => self.beat(clean.load(Ordering::Acquire)).await,
+                Ok(_) => self.beat(clean.load(Ordering::Acquire)).await,
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = beaten {
@@ -275,13 +275,13 @@ impl Watching {
         }
         let (counts, due) = self.counts().await?;
         if counts.health == 0 && due == 0 {
-            heartbeat.beat_if_due(SystemClock.now()).await?;
+            heartbeat.beat_if_due(setup::now()).await?;
         }
         Ok(())
     }
 
     async fn counts(&self) -> Result<(Counts, u64), StoreError> {
-        let due = self.store.toll(SystemClock.now()).await?;
+        let due = self.store.toll(setup::now()).await?;
         Ok((
             self.store.counts(self.fail_on).await?,
             due.values().map(|toll| toll.due).sum(),
@@ -307,7 +307,8 @@ async fn show_progress(progress: Progress, screen: Screen) {
     if !std::io::stderr().is_terminal() {
         return;
     }
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
+        .with_finish(indicatif::ProgressFinish::AndClear);
     let style = ProgressStyle::with_template(
         "{bar:30} {human_pos}/{human_len} entries  {per_sec}  {eta} left",
     )

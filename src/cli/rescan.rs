@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::output::{Mistake, Outcome, Output};
-use super::setup::Setup;
-use crate::clock::{Clock as _, SystemClock};
+use super::setup::{self, Setup};
 use crate::escape;
 use crate::monitor::{Monitor, Progress, RescanError, Stop};
-use crate::store::{Store as _, StoreError};
+use crate::store::StoreError;
 
 /// Arguments of `rescan`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +35,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
             // The daemon owns the positions: it is asked, and does it before its next pass.
             let store = setup.writer().await?;
             store
-                .request_rescan(args.watch.as_deref(), SystemClock.now())
+                .request_rescan(args.watch.as_deref(), setup::now())
                 .await?;
             output.line("a monitor is running on this store: it will rescan with its next pass")?;
             output.end()?;
@@ -49,12 +48,12 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     super::monitor::stop_on_signals(stop.clone());
     let monitor = Monitor::new(
         store,
-        std::sync::Arc::new(SystemClock),
+        std::sync::Arc::new(crate::clock::SystemClock),
         Progress::default(),
         stop,
     );
     let mut outcome = Outcome::Clean;
-    for log in setup.logs()? {
+    for log in setup.logs() {
         match monitor.rescan(&log, &rules, args.watch.as_deref()).await {
             Ok((0, _)) => {}
             Ok((entries, found)) => output.line(&format!(

@@ -8,9 +8,8 @@ use serde::Serialize;
 
 use super::output::{Outcome, Output, cell, time};
 use super::setup::{self, Setup};
-use crate::clock::{Clock as _, SystemClock};
 use crate::escape;
-use crate::store::{LogState, PassError, Store as _};
+use crate::store::{LogState, PassError};
 
 /// The version of the machine-readable forms that scripts rely on.
 const CONTRACT: u32 = 1;
@@ -84,7 +83,7 @@ struct FindingStatus {
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = Setup::load(config)?;
     let store = setup.reader().await?;
-    let now = SystemClock.now();
+    let now = setup::now();
     let mut known: HashMap<String, LogState> = store
         .logs()
         .await?

@@ -39,8 +39,8 @@ impl HashAlgorithm {
         }
     }
 
-    /// The name in protobuf-specs, as Rekor v2 writes it.
-    const fn proto_name(self) -> &'static str {
+    /// The name in protobuf-specs, as Rekor v2 and bundles write it: `SHA2_256`.
+    pub const fn proto_name(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA2_256",
@@ -60,11 +60,13 @@ impl HashAlgorithm {
         }
     }
 
-    pub(super) fn from_name(name: &str) -> Option<Self> {
+    /// The algorithm that [`HashAlgorithm::as_str`] calls so.
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|a| a.as_str() == name)
     }
 
-    pub(super) fn from_proto_name(name: &str) -> Option<Self> {
+    /// The algorithm that [`HashAlgorithm::proto_name`] calls so.
+    pub fn from_proto_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|a| a.proto_name() == name)
     }
 }

@@ -66,6 +66,10 @@ fn may_follow(previous: &[Url], to: &Url) -> bool {
 
 /// Builds a client with the machine's certificate authorities; with Mozilla's, which are compiled
 /// in, on a machine that has none (a container from scratch). `Settings::ca_file` adds to either.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that builds clients"
+)]
 fn build(
     settings: &Settings,
     shape: impl Fn(ClientBuilder) -> ClientBuilder,
@@ -154,6 +158,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "what the bundled certificates are for")]
     fn a_machine_without_certificate_authorities_can_use_the_bundled_ones() {
         let certificates = bundled();
         assert!(certificates.len() > 50, "{}", certificates.len());

@@ -1,5 +1,6 @@
 //! The CAs of the trusted root, and what they say about a certificate.
 
+use serde::{Deserialize, Serialize};
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 
@@ -7,7 +8,8 @@ use super::signature::verify_certificate;
 use super::{Certificate, CertificateError, Oddity, SignatureError};
 
 /// Whether the trusted root stands behind a signer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Chain {
     /// Signatures lead from the certificate to a CA of the trusted root.
     Trusted,

@@ -28,7 +28,7 @@ pub use extension::Extension;
 pub use key::{Key, KeyError, KeyFormat};
 pub use oddity::Oddity;
 pub use san::{San, SanType};
-pub use signature::{KeyType, SignatureError, verify};
+pub use signature::{KeyType, SignatureError, verify, verify_digest};
 
 /// Whose key made a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Verifying signatures with keys as certificates carry them.
 
+use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
@@ -59,6 +60,22 @@ impl KeyType {
     pub fn of(spki: &[u8]) -> Result<Self, SignatureError> {
         PublicKey::read(spki).map(|key| key.kind)
     }
+
+    /// How Sigstore's clients sign with such a key, and over which hash.
+    fn usual(
+        self,
+    ) -> (
+        &'static dyn VerificationAlgorithm,
+        Option<&'static digest::Algorithm>,
+    ) {
+        match self {
+            Self::P256 => (&ECDSA_P256_SHA256_ASN1, Some(&digest::SHA256)),
+            Self::P384 => (&ECDSA_P384_SHA384_ASN1, Some(&digest::SHA384)),
+            Self::P521 => (&ECDSA_P521_SHA512_ASN1, Some(&digest::SHA512)),
+            Self::Ed25519 => (&ED25519, None),
+            Self::Rsa { .. } => (&RSA_PKCS1_2048_8192_SHA256, Some(&digest::SHA256)),
+        }
+    }
 }
 
 impl<'a> PublicKey<'a> {
@@ -114,14 +131,22 @@ impl<'a> PublicKey<'a> {
 /// See [`SignatureError`].
 pub fn verify(spki: &[u8], message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
     let key = PublicKey::read(spki)?;
-    let algorithm: &'static dyn VerificationAlgorithm = match key.kind {
-        KeyType::P256 => &ECDSA_P256_SHA256_ASN1,
-        KeyType::P384 => &ECDSA_P384_SHA384_ASN1,
-        KeyType::P521 => &ECDSA_P521_SHA512_ASN1,
-        KeyType::Ed25519 => &ED25519,
-        KeyType::Rsa { .. } => &RSA_PKCS1_2048_8192_SHA256,
-    };
-    key.verify(algorithm, message, signature)
+    key.verify(key.kind.usual().0, message, signature)
+}
+
+/// As [`verify`], over a message of which only the digest by that hash is at hand. Not possible with Ed25519.
+///
+/// # Errors
+/// See [`SignatureError`]. A digest of another length is one by another hash: [`SignatureError::UnsupportedAlgorithm`].
+pub fn verify_digest(spki: &[u8], digest: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+    let key = PublicKey::read(spki)?;
+    let (algorithm, hash) = key.kind.usual();
+    let digest = hash
+        .and_then(|hash| Digest::import_less_safe(digest, hash).ok())
+        .ok_or(SignatureError::UnsupportedAlgorithm)?;
+    UnparsedPublicKey::new(algorithm, key.bytes)
+        .verify_digest(&digest, signature)
+        .map_err(|_| SignatureError::Mismatch)
 }
 
 /// Verifies the signature of a certificate: the algorithm is the one its DER AlgorithmIdentifier names.

@@ -47,17 +47,15 @@ impl Judge<'_> {
         found: Match,
     ) -> NewFinding {
         let watch = self.rules.watches().get(found.watch);
-        let (judgement, mut oddities) = self.chain_of(&signing.signer);
-        let certificate = match &signing.signer {
-            Signer::Certificate(certificate) => Some(&**certificate),
-            Signer::Key(_) => None,
-        };
+        let Judgement { chain, oddities } = signing.signer.judge(self.rules.authorities());
+        let mut oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
+        let certificate = signing.signer.certificate();
         if let (Some(certificate), Some(logged)) = (certificate, self.logged_about)
             && logged.duration_since(certificate.not_after()) > LONG_EXPIRED
         {
             oddities.push("it had expired long before it was logged".to_owned());
         }
-        let verdict = if judgement == Chain::Untrusted && !found.by_key {
+        let verdict = if chain == Chain::Untrusted && !found.by_key {
             Verdict::UntrustedChain
         } else {
             Verdict::IdentityUnexpected
@@ -109,11 +107,8 @@ impl Judge<'_> {
                 })
                 .unwrap_or_default(),
             certificate_sha256: certificate.map(|c| hex::encode(c.sha256())),
-            key_sha256: Some(hex::encode(match &signing.signer {
-                Signer::Certificate(certificate) => certificate.key_sha256(),
-                Signer::Key(key) => key.key_sha256(),
-            })),
-            chain: Some(judgement),
+            key_sha256: Some(hex::encode(signing.signer.key_sha256())),
+            chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),
             first_seen: self.now,
             state: if held { State::Held } else { State::Open },
@@ -211,23 +206,12 @@ impl Judge<'_> {
             },
         }
     }
-
-    fn chain_of(&self, signer: &Signer) -> (Chain, Vec<String>) {
-        match (signer, self.rules.authorities()) {
-            (Signer::Key(_), _) => (Chain::None, Vec::new()),
-            (Signer::Certificate(_), None) => (Chain::Unknown, Vec::new()),
-            (Signer::Certificate(certificate), Some(authorities)) => {
-                let Judgement { chain, oddities } = authorities.judge(certificate);
-                (chain, oddities.iter().map(ToString::to_string).collect())
-            }
-        }
-    }
 }
 
 impl Rules {
     /// What an untrusted chain is under the present authorities; `None` if it still is one.
     pub(super) fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Rejudged> {
-        let watch = self.watches().get(self.place(finding.watch.as_deref()?)?);
+        let watch = self.watches().get(self.watches().position(finding.watch.as_deref()?)?);
         let certificate = Certificate::parse(evidence.certificate.clone()?).ok()?;
         let Judgement { chain, oddities } = self.authorities()?.judge(&certificate);
         if chain == Chain::Untrusted {

@@ -53,7 +53,7 @@ impl Monitor {
         only: Option<&str>,
     ) -> Result<(u64, u64), RescanError> {
         if let Some(name) = only
-            && rules.place(name).is_none()
+            && rules.watches().position(name).is_none()
         {
             return Err(RescanError::UnknownWatch(name.to_owned()));
         }

@@ -1,9 +1,5 @@
 //! What a pass looks for: the watches, and the authorities that judge certificates.
 
-use std::collections::HashMap;
-
-use sha2::{Digest as _, Sha256};
-
 use crate::identity::Authorities;
 use crate::store::{HoldRule, WatchKey};
 use crate::watch::Watches;
@@ -14,7 +10,6 @@ pub struct Rules {
     authorities: Option<Authorities>,
     keys: Vec<WatchKey>,
     rules: Vec<[u8; 32]>,
-    by_name: HashMap<String, usize>,
     holds: Vec<HoldRule>,
 }
 
@@ -24,21 +19,14 @@ impl Rules {
         let mut keys = Vec::new();
         let mut rules = Vec::new();
         let mut holds = Vec::new();
-        let mut by_name = HashMap::new();
-        for (place, watch) in watches.iter().enumerate() {
+        for watch in watches.iter() {
             let conditions = watch.conditions_hash();
-            let mut hash = Sha256::new();
-            hash.update(conditions);
-            if let Some(shape) = &watch.shape {
-                hash.update(shape.hash());
-            }
-            let rule = hash.finalize().into();
+            let rule = watch.rule_hash();
             keys.push(WatchKey {
                 name: watch.name.clone(),
                 conditions,
             });
             rules.push(rule);
-            by_name.insert(watch.name.clone(), place);
             if let Some(hold) = watch.hold {
                 holds.push(HoldRule {
                     watch: watch.name.clone(),
@@ -52,7 +40,6 @@ impl Rules {
             authorities,
             keys,
             rules,
-            by_name,
             holds,
         }
     }
@@ -80,9 +67,5 @@ impl Rules {
     /// The selecting part and the shape of a watch, in one hash.
     pub(super) fn rule(&self, watch: usize) -> Option<[u8; 32]> {
         self.rules.get(watch).copied()
-    }
-
-    pub(super) fn place(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
     }
 }

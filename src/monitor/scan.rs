@@ -11,7 +11,6 @@ use super::Rules;
 use super::judge::{Judge, Place};
 use crate::entry::{self, Entry};
 use crate::finding::NewFinding;
-use crate::identity::Signer;
 use crate::shard::Shard;
 use crate::source::Leaves;
 use crate::watch::Match;
@@ -95,7 +94,7 @@ pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Time
                         place,
                         leaf,
                         unreadable.ordinal(),
-                        &unreadable.to_string(),
+                        &unreadable.error().to_string(),
                         &mut scanned.findings,
                     );
                 }
@@ -117,7 +116,7 @@ fn read(
     let mut selected = Vec::new();
     let mut not_before = None;
     for (place, signing) in entry.signings.iter().enumerate() {
-        if let Signer::Certificate(certificate) = &signing.signer {
+        if let Some(certificate) = signing.signer.certificate() {
             not_before = Some(certificate.not_before());
         }
         matches.clear();

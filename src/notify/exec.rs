@@ -168,7 +168,10 @@ impl Tail {
         let text = String::from_utf8_lossy(&tail);
         let text = text.trim_end();
         // The end says what went wrong; the beginning may be a half line.
-        let cut = text.chars().count().saturating_sub(super::error::REMOTE_TEXT_CHARS);
+        let cut = text
+            .chars()
+            .count()
+            .saturating_sub(super::error::REMOTE_TEXT_CHARS);
         remote_text(&text.chars().skip(cut).collect::<String>())
     }
 }
@@ -200,7 +203,10 @@ mod tests {
         let exec = shell(&format!("cat >> {}", path.display()), LONG);
         // More than a pipe holds.
         let findings = (0..100).map(testing::signing).collect();
-        let messages = [testing::alert(findings), testing::alert(vec![testing::hostile("a\nb")])];
+        let messages = [
+            testing::alert(findings),
+            testing::alert(vec![testing::hostile("a\nb")]),
+        ];
         for message in &messages {
             send(&exec, message).await.unwrap();
         }
@@ -220,8 +226,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_it_complained_about_is_said_escaped_and_bounded() {
-        let script = r"head -c 100000 /dev/zero | tr '\0' x >&2; printf 'no \033[31mway' >&2; exit 1";
-        let error = send(&shell(script, LONG), &testing::alert(vec![])).await.unwrap_err().to_string();
+        let script =
+            r"head -c 100000 /dev/zero | tr '\0' x >&2; printf 'no \033[31mway' >&2; exit 1";
+        let error = send(&shell(script, LONG), &testing::alert(vec![]))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.ends_with(r"no \u{1b}[31mway"), "{error}");
         assert!(error.len() < 2000, "{}", error.len());
     }
@@ -231,19 +241,30 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pids");
         // The child of the shell would survive if only the shell was killed.
-        let script = format!("echo stuck >&2; sleep 1000 & echo $! > {}; wait", path.display());
+        let script = format!(
+            "echo stuck >&2; sleep 1000 & echo $! > {}; wait",
+            path.display()
+        );
         let exec = shell(&script, Duration::from_millis(500));
-        let error = send(&exec, &testing::alert(vec![])).await.unwrap_err().to_string();
+        let error = send(&exec, &testing::alert(vec![]))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("killed: stuck"), "{error}");
-        let pid: i32 = std::fs::read_to_string(&path).unwrap().trim().parse().unwrap();
+        let pid: i32 = std::fs::read_to_string(&path)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
         assert!(gone(pid), "{pid} is alive");
     }
 
     /// Killed, if perhaps not yet waited for by whoever inherits it.
     fn gone(pid: i32) -> bool {
         (0..1_000_000).any(|_| {
-            std::fs::read_to_string(format!("/proc/{pid}/stat"))
-                .map_or(true, |stat| stat.rsplit(')').next().is_some_and(|s| s.starts_with(" Z")))
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+                stat.rsplit(')').next().is_some_and(|s| s.starts_with(" Z"))
+            })
         })
     }
 

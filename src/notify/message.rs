@@ -153,7 +153,11 @@ mod tests {
         };
         message.kind = Kind::Digest;
         message.total = 25;
-        message.tally = vec![row(Severity::High, 20), row(Severity::Critical, 2), row(Severity::High, 3)];
+        message.tally = vec![
+            row(Severity::High, 20),
+            row(Severity::Critical, 2),
+            row(Severity::High, 3),
+        ];
         assert_eq!(message.summary(), "25 findings: 2 critical, 23 high");
     }
 

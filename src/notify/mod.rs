@@ -63,6 +63,6 @@ fn notifier(kind: &ChannelKind, http: &crate::http::Client) -> Box<dyn Notifier>
             Box::new(webhook::Webhook::new(settings.clone(), http.clone()))
         }
         ChannelKind::Exec(settings) => Box::new(exec::Exec::new(settings.clone())),
-        ChannelKind::Stdout => Box::new(stdout::Lines::new(tokio::io::stdout())),
+        ChannelKind::Stdout => Box::new(stdout::Lines::new(std::io::stdout())),
     }
 }

@@ -167,11 +167,21 @@ mod tests {
         for content in [b"\n".as_slice(), b"s3cret \xff", &long] {
             let (_dir, source) = file(content).await;
             let error = source.read().await.unwrap_err().to_string();
-            assert!(error.contains("/secret") && !error.contains("s3cret"), "{error}");
+            assert!(
+                error.contains("/secret") && !error.contains("s3cret"),
+                "{error}"
+            );
         }
         let (_dir, source) = file(b"s3cret://token").await;
-        let error = UrlSource::Secret(source).read().await.unwrap_err().to_string();
-        assert!(error.contains("/secret") && !error.contains("token"), "{error}");
+        let error = UrlSource::Secret(source)
+            .read()
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("/secret") && !error.contains("token"),
+            "{error}"
+        );
         let unset = SecretSource::Env("MODELWATCH_NO_SUCH_VARIABLE".to_owned());
         let error = unset.read().await.unwrap_err().to_string();
         assert!(error.contains("MODELWATCH_NO_SUCH_VARIABLE"), "{error}");

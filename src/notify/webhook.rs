@@ -38,7 +38,12 @@ impl Webhook {
         }
     }
 
-    async fn signature(&self, id: &str, seconds: &str, body: &str) -> Result<Option<String>, SecretError> {
+    async fn signature(
+        &self,
+        id: &str,
+        seconds: &str,
+        body: &str,
+    ) -> Result<Option<String>, SecretError> {
         let Some(source) = &self.settings.secret else {
             return Ok(None);
         };
@@ -138,7 +143,9 @@ mod tests {
     async fn webhook(sink: &HttpSink, allow: &[&str]) -> (tempfile::TempDir, Webhook) {
         let dir = tempfile::tempdir().unwrap();
         let secret = dir.path().join("secret");
-        tokio::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").await.unwrap();
+        tokio::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
+            .await
+            .unwrap();
         let settings = WebhookSettings {
             url: UrlSource::Literal(sink.url()),
             secret: Some(SecretSource::File(secret)),
@@ -150,7 +157,12 @@ mod tests {
     #[test]
     fn the_signature_is_that_of_the_standards_test_vector() {
         let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let signature = sign(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", r#"{"test": 2432232314}"#);
+        let signature = sign(
+            &key,
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            r#"{"test": 2432232314}"#,
+        );
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
@@ -171,16 +183,27 @@ mod tests {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         let head = head.to_ascii_lowercase();
         let header = |name: &str| {
-            let line = head.lines().find(|l| l.starts_with(&format!("{name}: "))).unwrap();
+            let line = head
+                .lines()
+                .find(|l| l.starts_with(&format!("{name}: ")))
+                .unwrap();
             line.split_once(": ").unwrap().1.to_owned()
         };
         assert!(head.starts_with("post /hook http/1.1"), "{head}");
         assert_eq!(header("webhook-id"), message.id);
-        assert_eq!(header("webhook-timestamp"), testing::NOW.as_second().to_string());
+        assert_eq!(
+            header("webhook-timestamp"),
+            testing::NOW.as_second().to_string()
+        );
         assert_eq!(header("content-type"), "application/json");
         assert_eq!(body, render::json(&message));
         let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let signature = sign(&key, &message.id, &testing::NOW.as_second().to_string(), body);
+        let signature = sign(
+            &key,
+            &message.id,
+            &testing::NOW.as_second().to_string(),
+            body,
+        );
         assert_eq!(header("webhook-signature"), signature.to_ascii_lowercase());
     }
 
@@ -188,7 +211,10 @@ mod tests {
     async fn a_private_target_is_refused_unless_allowed_by_name() {
         let sink = HttpSink::start(&[]).await;
         let (_dir, webhook) = webhook(&sink, &["other.example"]).await;
-        let error = webhook.send(&testing::alert(vec![]), testing::NOW).await.unwrap_err();
+        let error = webhook
+            .send(&testing::alert(vec![]), testing::NOW)
+            .await
+            .unwrap_err();
         assert!(matches!(error, NotifyError::Setup { .. }), "{error}");
         assert!(error.to_string().contains("allow_private"), "{error}");
         assert!(sink.requests().is_empty());
@@ -198,9 +224,15 @@ mod tests {
     async fn a_receivers_wish_to_be_left_alone_is_heard() {
         let sink = HttpSink::start(&[(429, "Retry-After: 120\r\n", "slow\u{1b}[2J down")]).await;
         let (_dir, webhook) = webhook(&sink, &["127.0.0.1"]).await;
-        let error = webhook.send(&testing::alert(vec![]), testing::NOW).await.unwrap_err();
+        let error = webhook
+            .send(&testing::alert(vec![]), testing::NOW)
+            .await
+            .unwrap_err();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
-        assert!(error.to_string().ends_with(r"slow\u{1b}[2J down"), "{error}");
+        assert!(
+            error.to_string().ends_with(r"slow\u{1b}[2J down"),
+            "{error}"
+        );
     }
 
     #[test]

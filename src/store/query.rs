@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::{Finding, FindingId, Severity, Verdict, WatchKey};
+use super::{Finding, Severity, Verdict, WatchKey};
 use crate::expect::Expectation;
 use crate::finding::{Evidence, State};
 

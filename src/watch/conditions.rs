@@ -69,8 +69,11 @@ impl Conditions {
         self.parts().all(|part| part.fits(subject))
     }
 
-    /// Each value hashed with its length before it, so that no two sets have one encoding.
-    pub(super) fn canonical_hash(&self) -> [u8; 32] {
+    /// Identifies what the set asks for: SHA-256 over a canonical form.
+    ///
+    /// The order of values does not count, nor does ASCII case in `san` and `san_glob`.
+    // Each value has its length before it, so that no two sets have one encoding.
+    pub fn hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         let mut field = |bytes: &[u8]| {
             hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());

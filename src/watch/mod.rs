@@ -28,7 +28,7 @@ pub use glob::Glob;
 pub use pattern::{PatternError, SanRegex};
 pub use severity::{Severity, UnknownSeverity};
 use sha2::{Digest, Sha256};
-pub use suggest::suggest;
+pub use suggest::{SuggestError, suggest};
 
 use self::subject::Subject;
 
@@ -73,15 +73,26 @@ impl Watch {
     /// The order of values, sets and keys does not count, nor does case where matching ignores it. Name, severity,
     /// channels, shape and hold do not count: changing them leaves no gap in what was matched.
     pub fn conditions_hash(&self) -> [u8; 32] {
-        let mut alternatives: Vec<[u8; 32]> =
-            self.any.iter().map(Conditions::canonical_hash).collect();
+        let mut alternatives: Vec<[u8; 32]> = self.any.iter().map(Conditions::hash).collect();
         alternatives.sort_unstable();
         alternatives.dedup();
         let mut hash = Sha256::new();
         hash.update(b"modelwatch watch 1\n");
-        hash.update(self.conditions.canonical_hash());
+        hash.update(self.conditions.hash());
         for alternative in &alternatives {
             hash.update(alternative);
+        }
+        hash.finalize().into()
+    }
+
+    /// Identifies what this watch selects and what it holds for normal: SHA-256 over [`Self::conditions_hash`] and the
+    /// shape. A signing that waits because it was in shape is judged anew when this changes.
+    pub fn rule_hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(b"modelwatch rule 1\n");
+        hash.update(self.conditions_hash());
+        if let Some(shape) = &self.shape {
+            hash.update(shape.hash());
         }
         hash.finalize().into()
     }

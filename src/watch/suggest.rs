@@ -2,7 +2,20 @@
 
 use std::fmt::Write as _;
 
+use jiff::SignedDuration;
+
 use crate::identity::{Certificate, Extension, SanType, Signer};
+
+/// Why there is nothing to suggest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SuggestError {
+    /// Neither what it is called nor its key will come again.
+    #[error("the certificate names nobody, and it is too short-lived for its key to be used again")]
+    NobodyNamed,
+}
+
+/// A certificate that lives no longer is issued for one signing: Fulcio's live ten minutes.
+const SHORT_LIVED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A commented `[[watch]]` block that selects everything this signer's repository, address or key signs, and says
 /// what a normal signing looks like.
@@ -10,23 +23,33 @@ use crate::identity::{Certificate, Extension, SanType, Signer};
 /// A workflow is watched by its repository, by number and by address: a second workflow, another branch or a
 /// renamed repository does not escape. The workflow and the kind of ref are the shape; the tag is not, since the
 /// next release has another one.
-pub fn suggest(signer: &Signer) -> String {
+///
+/// # Errors
+///
+/// If nothing about the signer will come again.
+pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
     match signer {
         Signer::Certificate(certificate) => of_certificate(certificate),
-        Signer::Key(key) => of_key(key.key_sha256()),
+        Signer::Key(key) => Ok(of_key(key.key_sha256())),
     }
 }
 
-fn of_certificate(certificate: &Certificate) -> String {
+fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {
     let repository = certificate.extension(Extension::SourceRepositoryUri);
     let number = certificate.extension(Extension::SourceRepositoryIdentifier);
     if let Some(repository) = repository {
-        return of_workflow(certificate, repository, number);
+        return Ok(of_workflow(certificate, repository, number));
     }
-    if certificate.sans().is_empty() {
-        return of_key(certificate.key_sha256());
+    if !certificate.sans().is_empty() {
+        return Ok(of_names(certificate));
     }
-    of_names(certificate)
+    let lifetime = certificate
+        .not_after()
+        .duration_since(certificate.not_before());
+    if lifetime <= SHORT_LIVED {
+        return Err(SuggestError::NobodyNamed);
+    }
+    Ok(of_key(certificate.key_sha256()))
 }
 
 fn of_key(digest: [u8; 32]) -> String {
@@ -230,7 +253,7 @@ mod tests {
                 (20, "release"),
             ],
         );
-        let block = suggest(&signer);
+        let block = suggest(&signer).expect("a name");
         assert_eq!(
             block,
             r#"[[watch]]

@@ -8,13 +8,13 @@ use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 
 use super::output::{Mistake, Outcome, Output};
-use super::setup::Setup;
-use crate::clock::{Clock as _, SystemClock};
+use super::setup::{self, Setup};
+use crate::clock::SystemClock;
 use crate::escape;
 use crate::expect;
 use crate::finding::{Finding, Verdict};
 use crate::monitor::{Monitor, Progress, Stop};
-use crate::store::{FindingQuery, Store as _};
+use crate::store::FindingQuery;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -60,12 +60,12 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
     };
     let config = unpack(directory)?;
-    let setup = Setup::load(&config)?;
+    let setup = Setup::load_ours(&config)?;
     let store = setup.writer().await?;
     let bundle = std::fs::read(directory.join(BUNDLE)).context(BUNDLE)?;
     let expectation = expect::from_bundle(&bundle).context(BUNDLE)?;
     store
-        .register(&expectation, BUNDLE, SystemClock.now())
+        .register(&expectation, BUNDLE, setup::now())
         .await?;
 
     let monitor = Monitor::new(
@@ -75,7 +75,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
         Stop::default(),
     );
     let began = Instant::now();
-    let outcomes = monitor.pass(&setup.logs()?, &setup.rules()?, false).await?;
+    let outcomes = monitor.pass(&setup.logs(), &setup.rules()?, false).await?;
     let took = began.elapsed();
     if let Some(error) = outcomes.iter().find_map(|outcome| outcome.error.as_ref()) {
         anyhow::bail!("{}", error.message);

@@ -122,9 +122,10 @@ impl fmt::Display for SmtpUrl {
             SmtpSecurity::Tls => "smtps",
             SmtpSecurity::StartTls | SmtpSecurity::Loopback => "smtp",
         };
-        match self.host.contains(':') {
-            true => write!(f, "{scheme}://[{}]:{}", self.host, self.port),
-            false => write!(f, "{scheme}://{}:{}", self.host, self.port),
+        if self.host.contains(':') {
+            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{scheme}://{}:{}", self.host, self.port)
         }
     }
 }
@@ -134,6 +135,16 @@ fn is_loopback(host: &str) -> bool {
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// What the parser would not give: TLS to a loopback host, for servers in tests.
+#[cfg(test)]
+pub(super) fn test_url(host: &str, port: u16, security: SmtpSecurity) -> SmtpUrl {
+    SmtpUrl {
+        host: host.to_owned(),
+        port,
+        security,
+    }
 }
 
 #[cfg(test)]

@@ -38,7 +38,9 @@ impl Email {
     async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, NotifyError> {
         let EmailSettings { smtp, ca_file, .. } = &self.settings;
         let tls = match smtp.security() {
-            SmtpSecurity::Tls => Tls::Wrapper(tls::parameters(smtp.host(), ca_file.as_deref()).await?),
+            SmtpSecurity::Tls => {
+                Tls::Wrapper(tls::parameters(smtp.host(), ca_file.as_deref()).await?)
+            }
             // Required: never a word in the clear, whoever strips STARTTLS from the greeting.
             SmtpSecurity::StartTls => {
                 Tls::Required(tls::parameters(smtp.host(), ca_file.as_deref()).await?)
@@ -71,7 +73,9 @@ impl Email {
             builder = builder.to(recipient.mailbox().clone());
         }
         if message.kind == Kind::Resolved {
-            builder = builder.in_reply_to(id(&message.key)).references(id(&message.key));
+            builder = builder
+                .in_reply_to(id(&message.key))
+                .references(id(&message.key));
         }
         builder
             .multipart(MultiPart::alternative_plain_html(

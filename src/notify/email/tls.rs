@@ -32,7 +32,9 @@ pub(super) async fn parameters(
         .or_else(|_| {
             let builder = TlsParameters::builder(host.to_owned());
             let none = with_own(builder.certificate_store(CertificateStore::None));
-            mozilla().fold(none, TlsParametersBuilder::add_root_certificate).build()
+            mozilla()
+                .fold(none, TlsParametersBuilder::add_root_certificate)
+                .build()
         })
         .map_err(|error| NotifyError::Setup {
             what: format!("TLS to {host} cannot be set up: {error}"),
@@ -50,17 +52,24 @@ async fn certificates(path: &Path) -> Result<Certificate, NotifyError> {
     let unusable = |why: &dyn std::fmt::Display| NotifyError::Setup {
         what: format!("{}: {why}", path.display()),
     };
-    let file = tokio::fs::File::open(path).await.map_err(|e| unusable(&e))?;
+    let file = tokio::fs::File::open(path)
+        .await
+        .map_err(|e| unusable(&e))?;
     let mut pem = Vec::new();
     file.take(CA_FILE_LIMIT_BYTES + 1)
         .read_to_end(&mut pem)
         .await
         .map_err(|e| unusable(&e))?;
     if pem.len() as u64 > CA_FILE_LIMIT_BYTES {
-        return Err(unusable(&format!("longer than {CA_FILE_LIMIT_BYTES} bytes")));
+        return Err(unusable(&format!(
+            "longer than {CA_FILE_LIMIT_BYTES} bytes"
+        )));
     }
     // An empty list would silently trust nobody more than before.
-    if !pem.windows(b"-----BEGIN CERTIFICATE".len()).any(|w| w == b"-----BEGIN CERTIFICATE") {
+    if !pem
+        .windows(b"-----BEGIN CERTIFICATE".len())
+        .any(|w| w == b"-----BEGIN CERTIFICATE")
+    {
         return Err(unusable(&"holds no PEM certificate"));
     }
     Certificate::from_pem(&pem).map_err(|e| unusable(&e))

@@ -19,7 +19,8 @@ pub(super) fn dress(page: &Page) -> String {
                 out.push_str("<table>\n");
                 for (label, value) in facts {
                     out.push_str("<tr>");
-                    let head = " style=\"text-align: left; vertical-align: top; padding-right: 1em\"";
+                    let head =
+                        " style=\"text-align: left; vertical-align: top; padding-right: 1em\"";
                     element(&mut out, "th", head, &html(label));
                     let cell = " style=\"word-break: break-all\"";
                     element(&mut out, "td", cell, &shown(value));

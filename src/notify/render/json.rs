@@ -110,7 +110,10 @@ mod tests {
             assert!(line.bytes().all(|b| (0x20..0x7f).contains(&b)), "{line}");
             let value: serde_json::Value = serde_json::from_str(&line).unwrap();
             assert_eq!(value["findings"][0]["san"][0]["value"], **hostile);
-            assert_eq!(value["findings"][0], serde_json::to_value(&finding).unwrap());
+            assert_eq!(
+                value["findings"][0],
+                serde_json::to_value(&finding).unwrap()
+            );
         }
     }
 
@@ -119,7 +122,12 @@ mod tests {
         let line = json(&testing::alert(vec![testing::signing(138)]));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["findings", "id", "key", "kind", "severity", "summary", "total"]);
+        assert_eq!(
+            keys,
+            [
+                "findings", "id", "key", "kind", "severity", "summary", "total"
+            ]
+        );
         assert_eq!(value["kind"], "alert");
         assert_eq!(value["severity"], "critical");
         assert_eq!(value["key"], value["id"]);
@@ -135,7 +143,11 @@ mod tests {
             })
             .collect();
         let line = json(&testing::alert(findings));
-        assert!(line.len() < FINDINGS_LIMIT_BYTES + 100 * 1024, "{}", line.len());
+        assert!(
+            line.len() < FINDINGS_LIMIT_BYTES + 100 * 1024,
+            "{}",
+            line.len()
+        );
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["total"], 200);
         assert!(value["findings"].as_array().unwrap().len() > 50);

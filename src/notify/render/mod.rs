@@ -63,7 +63,11 @@ mod tests {
                 assert!(!html.contains(forbidden), "{hostile:?}: {html}");
             }
             let innocent = text::dress(&Page::of(&testing::alert(vec![testing::hostile("x")])));
-            assert_eq!(text.lines().count(), innocent.lines().count(), "{hostile:?} makes lines");
+            assert_eq!(
+                text.lines().count(),
+                innocent.lines().count(),
+                "{hostile:?} makes lines"
+            );
         }
     }
 
@@ -74,7 +78,10 @@ mod tests {
             finding.summary = hostile.repeat(100);
             let subject = subject(&testing::alert(vec![finding]));
             assert!(subject.starts_with("[modelwatch] critical: "), "{subject}");
-            assert!(subject.chars().count() <= escape::MAX_HEADER_CHARS, "{subject}");
+            assert!(
+                subject.chars().count() <= escape::MAX_HEADER_CHARS,
+                "{subject}"
+            );
             assert!(!subject.contains(['\r', '\n']), "{subject:?}");
         }
     }

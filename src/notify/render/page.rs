@@ -45,7 +45,8 @@ impl Page {
         page.findings(message);
         match message.kind {
             Kind::Resolved => page.blocks.push(Block::Paragraph(
-                "Nothing is to be done. The record stays: modelwatch findings list --all".to_owned(),
+                "Nothing is to be done. The record stays: modelwatch findings list --all"
+                    .to_owned(),
             )),
             Kind::Test => page.blocks.push(Block::Paragraph(
                 "Nobody signed anything, nothing is wrong: somebody ran modelwatch check notify."
@@ -80,8 +81,7 @@ impl Page {
     fn findings(&mut self, message: &Message) {
         for finding in message.findings.iter().take(SHOWN_IN_FULL) {
             self.blocks.push(Block::Heading(advice::heading(finding)));
-            self.blocks
-                .push(Block::Facts(facts(finding, message.kind)));
+            self.blocks.push(Block::Facts(facts(finding, message.kind)));
         }
         let lines = message.findings.iter().take(SHOWN).skip(SHOWN_IN_FULL);
         let mut items: Vec<_> = lines.map(line).collect();
@@ -110,8 +110,7 @@ impl Page {
             self.blocks.push(Block::Paragraph(meaning.to_owned()));
             self.blocks.push(Block::Heading("What to do now"));
             self.blocks.push(Block::Paragraph(action.to_owned()));
-            self.blocks
-                .push(Block::Commands(advice::commands(finding)));
+            self.blocks.push(Block::Commands(advice::commands(finding)));
         }
     }
 }
@@ -144,7 +143,10 @@ fn facts(finding: &Finding, kind: Kind) -> Vec<(&'static str, String)> {
         None => finding.verdict.to_string(),
     };
     fact("Verdict", Some(format!("{verdict}, {}", finding.severity)));
-    fact("Over", (kind == Kind::Resolved).then(|| over(finding).to_owned()));
+    fact(
+        "Over",
+        (kind == Kind::Resolved).then(|| over(finding).to_owned()),
+    );
     fact("Finding", Some(finding.id.to_string()));
     facts
 }

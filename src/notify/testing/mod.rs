@@ -1,5 +1,10 @@
 //! What the tests of this room share.
 
+#![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+mod sinks;
+mod store;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,6 +13,9 @@ use crate::finding::{Finding, FindingId, Severity, State, Verdict};
 use crate::identity::{Chain, San, SanType};
 
 use super::{Kind, Message};
+
+pub(super) use sinks::{HttpSink, SmtpSink};
+pub(super) use store::MemoryStore;
 
 /// 2026-11-21T08:53:20Z
 pub(super) const NOW: Timestamp = Timestamp::constant(1_795_251_200, 0);
@@ -76,7 +84,11 @@ pub(super) fn hostile(text: &str) -> Finding {
     finding.origin = Some(text.to_owned());
     finding.watch = Some(text.to_owned());
     finding.summary = text.to_owned();
-    for name in ["run_invocation_uri", "source_repository_ref", "build_trigger"] {
+    for name in [
+        "run_invocation_uri",
+        "source_repository_ref",
+        "build_trigger",
+    ] {
         finding.extensions.insert(name.to_owned(), text.to_owned());
     }
     finding

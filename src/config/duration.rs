@@ -1,0 +1,57 @@
+//! Lengths of time as people write them: `45m`, `24h`, `1h30m`.
+
+use std::time::Duration;
+
+/// Reads a length of time of at least a second: numbers with the units `s`, `m`, `h` and `d`.
+pub fn parse(text: &str) -> Option<Duration> {
+    let mut seconds = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at(unit_at);
+        let unit = match tail.chars().next()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        let part = number.parse::<u64>().ok()?.checked_mul(unit)?;
+        seconds = seconds.checked_add(part)?;
+        rest = tail.get(1..)?;
+    }
+    // A century: what is longer is a slip of the finger, and added to a time it could overflow.
+    (1..=100 * 366 * 86_400)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_units() {
+        for (text, seconds) in [
+            ("1s", Some(1)),
+            ("45m", Some(2700)),
+            ("24h", Some(86_400)),
+            ("1h30m", Some(5400)),
+            ("2d", Some(172_800)),
+            ("0s", None),
+            ("", None),
+            ("45", None),
+            ("m", None),
+            ("1.5h", None),
+            ("-1h", None),
+            ("1 h", None),
+            ("1H", None),
+            ("1é", None),
+            ("99999999999999999999h", None),
+            ("18446744073709551615d", None),
+            ("1000000d", None),
+        ] {
+            assert_eq!(parse(text), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Every key there is.
+
+/// The sections of the configuration, each with its keys. `docs/configuration.md` describes exactly these, which a
+/// test holds it to.
+pub const SECTIONS: [(&str, &[&str]); 8] = [
+    ("", &TOP),
+    ("store", &STORE),
+    ("trust", &TRUST),
+    ("monitor", &MONITOR),
+    ("heartbeat", &HEARTBEAT),
+    ("log", &LOG),
+    ("watch", &WATCH),
+    ("channel", &CHANNEL),
+];
+
+pub(super) const TOP: [&str; 7] = [
+    "store",
+    "trust",
+    "monitor",
+    "heartbeat",
+    "log",
+    "watch",
+    "channel",
+];
+
+pub(super) const STORE: [&str; 1] = ["url"];
+
+pub(super) const TRUST: [&str; 1] = ["trusted_root"];
+
+pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
+
+pub(super) const HEARTBEAT: [&str; 4] = ["url", "url_env", "url_file", "every"];
+
+pub(super) const LOG: [&str; 7] = [
+    "name",
+    "type",
+    "url",
+    "origin",
+    "public_key",
+    "start",
+    "silence_after",
+];
+
+/// One set of conditions: in a watch itself, in each table of its `any`, and in its `shape`.
+pub(super) const CONDITIONS: [&str; 7] = [
+    "san",
+    "san_glob",
+    "san_regex",
+    "issuer",
+    "extension",
+    "key_sha256",
+    "certificate_sha256",
+];
+
+pub(super) const WATCH: [&str; 13] = [
+    "name",
+    "severity",
+    "notify",
+    "any",
+    "shape",
+    "hold",
+    "san",
+    "san_glob",
+    "san_regex",
+    "issuer",
+    "extension",
+    "key_sha256",
+    "certificate_sha256",
+];
+
+pub(super) const CHANNEL: [&str; 18] = [
+    "name",
+    "type",
+    "min_severity",
+    "from",
+    "to",
+    "smtp",
+    "user",
+    "password_env",
+    "password_file",
+    "ca_file",
+    "url",
+    "url_env",
+    "url_file",
+    "secret_env",
+    "secret_file",
+    "allow_private",
+    "command",
+    "timeout",
+];
+
+/// What each type of channel takes besides `name`, `type` and `min_severity`.
+pub(super) fn of_channel(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "email" => &[
+            "from",
+            "to",
+            "smtp",
+            "user",
+            "password_env",
+            "password_file",
+            "ca_file",
+        ],
+        "webhook" => &[
+            "url",
+            "url_env",
+            "url_file",
+            "secret_env",
+            "secret_file",
+            "allow_private",
+        ],
+        "exec" => &["command", "timeout"],
+        _ => &[],
+    }
+}
+
+/// The word of a list that a mistyped one was most likely meant to be.
+pub(super) fn nearest<'a>(
+    written: &str,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    // A key is short; what is far longer than every key is not compared.
+    if written.len() > 100 {
+        return None;
+    }
+    let written = written.to_lowercase().replace('-', "_");
+    words
+        .into_iter()
+        .map(|word| (strsim::jaro_winkler(&written, word), word))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, word)| word)
+}
+
+/// What later versions know, and where secrets go: mistakes that deserve another answer than a similar word.
+pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
+    match (section, key) {
+        ("channel", "password") => {
+            Some("secrets stay out of this file: use password_env or password_file")
+        }
+        ("channel", "secret") => {
+            Some("secrets stay out of this file: use secret_env or secret_file")
+        }
+        ("log", "mode" | "guided_by") => {
+            Some("Rekor v1 comes with a later version; a v2 log is always read whole")
+        }
+        ("trust", "tuf") => Some("trust by TUF comes with a later version: use trusted_root"),
+        ("", "canary") => Some("canaries come with a later version"),
+        (_, "regex" | "san_re") => Some("did you mean san_regex?"),
+        (_, "glob") => Some("did you mean san_glob?"),
+        (_, "identity" | "subject" | "email") => Some("did you mean san?"),
+        _ => None,
+    }
+}

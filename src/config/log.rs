@@ -1,0 +1,216 @@
+//! `[[log]]`: the logs that are read.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tlog::checkpoint::Origin;
+
+use super::problems::Problems;
+use super::reader::Section;
+use super::top::{file, unique};
+use super::{Context, keys};
+use crate::shard::{Protocol, Start};
+use crate::source::Location;
+
+/// How long a log may stand still, unless its own section says.
+const DEFAULT_SILENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// The public-good logs are republished every few minutes and grow all the time.
+const PUBLIC_GOOD_SILENCE: Duration = Duration::from_secs(3600);
+
+/// One `[[log]]`.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// Its name in findings and on the command line.
+    pub name: String,
+    /// The first line of its checkpoints.
+    pub origin: Origin,
+    /// How it is spoken to.
+    pub protocol: Protocol,
+    /// Where it is read.
+    pub location: Location,
+    /// Its key, PEM; without it the trusted root gives the key for the origin.
+    pub public_key: Option<PathBuf>,
+    /// Where reading begins while there is no stored position.
+    pub start: Start,
+    /// How long it may stand still; `None` is for ever.
+    pub silence_after: Option<Duration>,
+}
+
+/// What other sections say for every log.
+pub(super) struct Defaults {
+    pub(super) start: Start,
+    pub(super) has_trusted_root: bool,
+}
+
+pub(super) fn read_all(
+    root: &Section<'_>,
+    defaults: &Defaults,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Vec<LogSettings> {
+    let sections = root.tables("log", problems);
+    if !root.has("log") {
+        problems.error(
+            root.place(),
+            "there is no [[log]]: nothing would be read",
+            "add a [[log]] with url and origin".to_owned(),
+        );
+    }
+    let (mut names, mut origins) = (HashMap::new(), HashMap::new());
+    let mut logs = Vec::new();
+    for section in sections {
+        let origin = section
+            .string("origin", problems)
+            .map(|origin| origin.value);
+        let name = section.string("name", problems).map(|name| name.value);
+        let section = match name.or(origin) {
+            Some(name) => section.renamed(format!("log[{name}]")),
+            None => section,
+        };
+        if let Some(name) = name.or(origin) {
+            unique(&mut names, name, "log named", section.place(), problems);
+        }
+        if let Some(origin) = origin {
+            let place = section.place_of("origin");
+            unique(&mut origins, origin, "log of the origin", &place, problems);
+        }
+        logs.extend(read(&section, name.or(origin), defaults, context, problems));
+    }
+    logs
+}
+
+fn read(
+    section: &Section<'_>,
+    name: Option<&str>,
+    defaults: &Defaults,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<LogSettings> {
+    section.only("log", &keys::LOG, problems);
+    let protocol = protocol(section, problems);
+    let location = location(section, context, problems);
+    let origin = origin(section, problems);
+    let public_key = file(section, "public_key", context, problems);
+    if !section.has("public_key") && !defaults.has_trusted_root {
+        problems.error(
+            section.place(),
+            "nothing says which key signs its checkpoints",
+            "give public_key, or trusted_root in [trust]".to_owned(),
+        );
+    }
+    let start = if section.has("start") {
+        start(section, problems)
+    } else {
+        Some(defaults.start)
+    };
+    let origin = origin?;
+    let silence_after = silence_after(section, &origin, problems);
+    Some(LogSettings {
+        name: name?.to_owned(),
+        protocol: protocol?,
+        location: location?,
+        public_key,
+        start: start?,
+        silence_after: silence_after?,
+        origin,
+    })
+}
+
+fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> {
+    let written = section.required("type", problems)?;
+    match written.value {
+        "rekor-v2" => return Some(Protocol::RekorV2),
+        later @ ("rekor-v1" | "ct-rfc6962" | "ct-static") => problems.error(
+            &written.place,
+            format!("{later} logs are not read by this version"),
+            "this version reads rekor-v2".to_owned(),
+        ),
+        other => problems.error(
+            &written.place,
+            format!("{other:?} is no type of log"),
+            "write rekor-v2".to_owned(),
+        ),
+    }
+    None
+}
+
+fn location(
+    section: &Section<'_>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<Location> {
+    let written = section.required("url", problems)?;
+    match written.value.parse::<Location>() {
+        Ok(location) => Some(location.relative_to(context.directory)),
+        Err(error) => {
+            problems.error(&written.place, error.to_string(), None);
+            None
+        }
+    }
+}
+
+fn origin(section: &Section<'_>, problems: &mut Problems) -> Option<Origin> {
+    let written = section.required("origin", problems)?;
+    if written.value.starts_with("https://") || written.value.starts_with("http://") {
+        problems.error(
+            &written.place,
+            "an origin is the first line of the log's checkpoints, not a URL",
+            "for Rekor v2 it is the host name".to_owned(),
+        );
+        return None;
+    }
+    match Origin::new(written.value) {
+        Ok(origin) => Some(origin),
+        Err(error) => {
+            problems.error(&written.place, error.to_string(), None);
+            None
+        }
+    }
+}
+
+/// Also the default in `[monitor]`.
+pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<Start> {
+    if let Some(index) = section.integer("start") {
+        return Some(Start::Index(index));
+    }
+    let hint = "write \"end\", \"beginning\" or the index of an entry".to_owned();
+    let place = section.place_of("start");
+    let written = section.string("start", problems)?;
+    match written.value {
+        "end" => return Some(Start::End),
+        "beginning" => return Some(Start::Beginning),
+        date if date.len() == 10 && date.matches('-').count() == 2 => {
+            problems.error(&place, "a date as start comes with a later version", hint)
+        }
+        other => problems.error(&place, format!("{other:?} is no place in a log"), hint),
+    }
+    None
+}
+
+/// The outer `None` is a mistake, the inner one is "never".
+fn silence_after(
+    section: &Section<'_>,
+    origin: &Origin,
+    problems: &mut Problems,
+) -> Option<Option<Duration>> {
+    if !section.has("silence_after") {
+        let public_good = origin.as_str().ends_with(".rekor.sigstore.dev");
+        return Some(Some(if public_good {
+            PUBLIC_GOOD_SILENCE
+        } else {
+            DEFAULT_SILENCE
+        }));
+    }
+    let written = section.string("silence_after", problems)?;
+    if written.value == "never" {
+        problems.warning(
+            &written.place,
+            "an old checkpoint, served again and again, would never be noticed",
+            "give a length of time in which the log always grows".to_owned(),
+        );
+        return Some(None);
+    }
+    section.duration("silence_after", problems).map(Some)
+}

@@ -1,0 +1,147 @@
+//! The configuration: what the operator wrote, and what is true of it.
+//!
+//! What was written is a TOML document with the places of its parts; what comes out is a [`Config`] in which every
+//! default is applied and every value has the type of the room that uses it. In between every mistake is
+//! collected, with line, key path and a hint: an operator should not have to run the program once per mistake.
+//!
+//! Errors are contradictions and things that cannot work. What is allowed but probably not meant is a warning.
+
+mod advice;
+mod channel;
+mod conditions;
+mod duration;
+mod keys;
+mod log;
+mod problems;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod top;
+mod watch;
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::Document;
+
+pub use self::duration::parse as parse_duration;
+pub use self::keys::SECTIONS;
+pub use self::log::LogSettings;
+pub use self::problems::{Level, Problem, Problems};
+use self::reader::{Place, Section};
+use crate::monitor::Schedule;
+use crate::notify::{Channel, HeartbeatSettings};
+use crate::watch::{Severity, Watch};
+
+/// A configuration of ten thousand watches takes about three megabytes.
+const MAX_CONFIG_BYTES: u64 = 16 << 20;
+
+/// A valid configuration: every default applied, every path counted from the configuration's directory.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The SQLite database.
+    pub database: PathBuf,
+    /// Sigstore's trusted root; without one no certificate is judged.
+    pub trusted_root: Option<PathBuf>,
+    /// When passes begin.
+    pub schedule: Schedule,
+    /// From which severity an open finding makes the exit code 1.
+    pub fail_on: Severity,
+    /// The dead man's switch.
+    pub heartbeat: Option<HeartbeatSettings>,
+    /// The logs; at least one, no two of one origin or name.
+    pub logs: Vec<LogSettings>,
+    /// The watches, in the order written; no two of one name.
+    pub watches: Vec<Watch>,
+    /// The channels, in the order written; no two of one name.
+    pub channels: Vec<Channel>,
+}
+
+/// Why there is no configuration to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}\n", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is read and wrong: all that is wrong, and the warnings beside it.
+    #[error("{0}")]
+    Wrong(Problems),
+}
+
+/// Reads a configuration file; the second part of the answer are warnings.
+///
+/// # Errors
+///
+/// If it cannot be read, or anything in it is an error.
+pub fn load(path: &Path) -> Result<(Config, Problems), ConfigError> {
+    let text = read(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let (config, problems) = validate(&text, path, &|file| file.is_file());
+    match config {
+        Some(config) => Ok((config, problems)),
+        None => Err(ConfigError::Wrong(problems)),
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    std::fs::File::open(path)?
+        .take(MAX_CONFIG_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            format!("longer than {MAX_CONFIG_BYTES} bytes"),
+        ));
+    }
+    Ok(text)
+}
+
+/// Judges the text of a configuration. `path` is where it stands: paths in it are counted from there.
+/// `is_file` says whether a file that it names is there; nothing else outside is looked at.
+///
+/// There is a configuration if and only if no problem is an error.
+pub fn validate(
+    text: &str,
+    path: &Path,
+    is_file: &dyn Fn(&Path) -> bool,
+) -> (Option<Config>, Problems) {
+    let mut problems = Problems::new(path, text);
+    let document = match Document::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let offset = error.span().map_or(0, |span| span.start);
+            problems.error(&Place::syntax(offset), error.message().to_owned(), None);
+            return (None, problems);
+        }
+    };
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let context = Context { directory, is_file };
+    let root = Section::root(document.as_table());
+    let config = top::read(&root, &context, &mut problems);
+    problems.in_order();
+    let config = config.filter(|_| !problems.has_errors());
+    (config, problems)
+}
+
+/// What lies around the text.
+struct Context<'a> {
+    directory: &'a Path,
+    is_file: &'a dyn Fn(&Path) -> bool,
+}
+
+impl Context<'_> {
+    fn path(&self, written: &str) -> PathBuf {
+        self.directory.join(written)
+    }
+}

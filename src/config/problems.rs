@@ -1,0 +1,141 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::reader::Place;
+use crate::escape;
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// A contradiction, or something that cannot work: exit 2.
+    Error,
+    /// Allowed, but probably not meant. Changes no exit code.
+    Warning,
+}
+
+impl Level {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One mistake or doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub level: Level,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The key path, such as `watch[falcon].san_glob`; empty for the file as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+/// Everything that is wrong with one file. Its `Display` gives one line for each problem, harmless on a terminal.
+#[derive(Debug, Clone)]
+pub struct Problems {
+    path: PathBuf,
+    line_starts: Vec<usize>,
+    problems: Vec<Problem>,
+}
+
+impl Problems {
+    pub(super) fn new(path: &Path, text: &str) -> Self {
+        let after_newline = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            path: path.to_owned(),
+            line_starts: std::iter::once(0).chain(after_newline).collect(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The problems, in the order of the file.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.problems.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|p| p.level == Level::Error)
+    }
+
+    pub(super) fn error(
+        &mut self,
+        place: &Place,
+        message: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.add(Level::Error, place, message.into(), hint.into());
+    }
+
+    pub(super) fn warning(
+        &mut self,
+        place: &Place,
+        message: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.add(Level::Warning, place, message.into(), hint.into());
+    }
+
+    fn add(&mut self, level: Level, place: &Place, message: String, hint: Option<String>) {
+        self.problems.push(Problem {
+            level,
+            line: self
+                .line_starts
+                .partition_point(|start| *start <= place.offset),
+            key: place.path.clone(),
+            message,
+            hint,
+        });
+    }
+
+    pub(super) fn in_order(&mut self) {
+        self.problems.sort_by_key(|problem| problem.line);
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.problems {
+            let level = problem.level.as_str();
+            write!(f, "{}:{}: {level}: ", self.path.display(), problem.line)?;
+            if !problem.key.is_empty() {
+                write!(f, "{}: ", escape::terminal(&problem.key))?;
+            }
+            write!(f, "{}", escape::terminal(&problem.message))?;
+            if let Some(hint) = &problem.hint {
+                write!(f, " (hint: {})", escape::terminal(hint))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}

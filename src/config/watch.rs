@@ -1,0 +1,111 @@
+//! `[[watch]]`: whose signings are looked for.
+
+use std::collections::HashMap;
+
+use super::problems::Problems;
+use super::reader::{At, Section};
+use super::top::unique;
+use super::{conditions, keys};
+use crate::watch::{Severity, Watch};
+
+pub(super) fn read_all(
+    root: &Section<'_>,
+    channels: &[&str],
+    problems: &mut Problems,
+) -> Vec<At<Watch>> {
+    let mut names = HashMap::new();
+    let mut watches = Vec::new();
+    for section in root.tables("watch", problems) {
+        let name = section.required("name", problems).map(|name| name.value);
+        let section = match name {
+            Some(name) => section.renamed(format!("watch[{name}]")),
+            None => section,
+        };
+        if let Some(name) = name {
+            unique(&mut names, name, "watch named", section.place(), problems);
+        }
+        let watch = read(&section, name.unwrap_or_default(), channels, problems);
+        watches.push(At {
+            value: watch,
+            place: section.place().clone(),
+        });
+    }
+    watches
+}
+
+fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Problems) -> Watch {
+    section.only("watch", &keys::WATCH, problems);
+    let mut watch = Watch::new(name, conditions::read(section, problems));
+    watch.severity = section
+        .severity("severity", problems)
+        .unwrap_or(Severity::High);
+    watch.notify = notify(section, channels, problems);
+    for alternative in section.tables("any", problems) {
+        alternative.only("any", &keys::CONDITIONS, problems);
+        if !conditions::written(&alternative) {
+            problems.error(
+                alternative.place(),
+                "has no conditions: it would always hold",
+                None,
+            );
+        }
+        watch.any.push(conditions::read(&alternative, problems));
+    }
+    if section.has("any") && watch.any.is_empty() {
+        problems.error(
+            &section.place_of("any"),
+            "an empty list matches nothing",
+            None,
+        );
+    }
+    if !section.has("any") && !conditions::written(section) {
+        problems.error(
+            section.place(),
+            "has no conditions: it would select every signing",
+            "give san, san_glob, issuer, extension or key_sha256; `modelwatch watch suggest` writes them"
+                .to_owned(),
+        );
+    }
+    if let Some(shape) = section.table("shape", problems) {
+        shape.only("shape", &keys::CONDITIONS, problems);
+        if !conditions::written(&shape) {
+            problems.error(
+                shape.place(),
+                "has no conditions: everything would be in shape",
+                None,
+            );
+        }
+        watch.shape = Some(conditions::read(&shape, problems));
+    }
+    watch.hold = section.duration("hold", problems);
+    if section.has("hold") && !section.has("shape") {
+        problems.error(
+            &section.place_of("hold"),
+            "hold without shape: nothing says which signings may wait",
+            "add a shape".to_owned(),
+        );
+    }
+    watch
+}
+
+fn notify(
+    section: &Section<'_>,
+    channels: &[&str],
+    problems: &mut Problems,
+) -> Option<Vec<String>> {
+    if !section.has("notify") {
+        return None;
+    }
+    let names = section.strings("notify", problems);
+    for name in &names {
+        if !channels.contains(&name.value) {
+            let near = keys::nearest(name.value, channels.iter().copied());
+            problems.error(
+                &name.place,
+                format!("there is no channel named {:?}", name.value),
+                near.map(|near| format!("did you mean {near}?")),
+            );
+        }
+    }
+    Some(names.iter().map(|name| name.value.to_owned()).collect())
+}

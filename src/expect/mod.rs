@@ -1,0 +1,337 @@
+//! From a bundle that its owner registers to the exact leaves that it must have left in a log.
+//!
+//! A registration silences an alarm, so it matches a signing by nothing less than the hash of its whole leaf:
+//! certificate, signature and digest. No name, tag or date in a bundle ever excuses anything else.
+
+mod leaf;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use model_signing::bundle::{Bundle, BundleError, Content, TlogEntry};
+use serde::{Deserialize, Serialize};
+use tlog::hash::leaf_hash;
+
+use crate::entry::{self, Digest, EntryError, HashAlgorithm};
+use crate::identity::{self, Certificate, CertificateError, KeyType, SignatureError};
+
+/// A signing that its owner declares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// RFC 6962 leaf hashes of the entries that it may have become, without repetition: one for each form in which a
+    /// log of any version may hold this very signature by this very certificate.
+    #[serde(with = "hex_list")]
+    pub leaf_hashes: Vec<[u8; 32]>,
+    /// What was signed: the payload's digest of an envelope, the file's of a plain signature; as `sha256:hex`.
+    pub digest: String,
+    /// Who signed, for people: names and issuer as the certificate has them, not escaped.
+    pub who: String,
+    /// SHA-256 of the DER certificate, hex.
+    pub certificate_sha256: String,
+    /// SHA-256 of the certificate's DER SubjectPublicKeyInfo, hex.
+    pub key_sha256: String,
+    /// When the certificate was issued.
+    pub not_before: Timestamp,
+    /// Where the bundle says that its entries are. Claims of the bundle, for looking them up; nothing is matched by them.
+    pub entries: Vec<NamedEntry>,
+}
+
+/// A log entry that a bundle names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedEntry {
+    /// The log's id in hex, as the bundle gives it. Rekor v1: SHA-256 of its key; v2: the key id of its checkpoints.
+    pub log_id: String,
+    /// The index, in Rekor v1 over all shards.
+    pub log_index: u64,
+    /// `dsse 0.0.1`, …
+    pub kind: String,
+    /// The first line of the checkpoint in its inclusion proof: the tree.
+    pub origin: Option<String>,
+}
+
+/// Why a bundle cannot be registered.
+#[derive(Debug, thiserror::Error)]
+pub enum ExpectError {
+    /// Not a bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// Signed with a bare key.
+    #[error(
+        "signed with a key, not with a certificate: the bundle does not hold the key, so its log entry cannot be \
+         recomputed; watch the key by its key_sha256 and acknowledge its findings"
+    )]
+    NoCertificate,
+    /// Its certificate cannot be read.
+    #[error("its certificate: {0}")]
+    Certificate(#[from] CertificateError),
+    /// More than one signature: each would be another signing, and the certificate says only who made one of them.
+    #[error("it holds {0} signatures, a bundle with a certificate has one")]
+    Signatures(usize),
+    /// Its signature is not by its certificate's key.
+    #[error("its signature: {0}")]
+    Signature(#[from] SignatureError),
+    /// The digest in it is by a hash that its key does not go with.
+    #[error("its digest is not by the hash that its key signs")]
+    Digest,
+    /// A log entry that cannot be compared because it is not there.
+    #[error(
+        "its log entry {log_index} ({kind}) has no canonicalizedBody, from which alone it could be recomputed"
+    )]
+    NoBody {
+        /// Which.
+        log_index: u64,
+        /// Of which kind.
+        kind: String,
+    },
+    /// A log entry that cannot be read.
+    #[error("its log entry {log_index}: {source}")]
+    Unreadable {
+        /// Which.
+        log_index: u64,
+        /// Why.
+        source: EntryError,
+    },
+    /// A log entry of a kind that no bundle of this content has.
+    #[error("its log entry {log_index} is of kind {kind}, which does not go with its content")]
+    Kind {
+        /// Which.
+        log_index: u64,
+        /// What it says it is.
+        kind: String,
+    },
+    /// A log entry that records another signing than the bundle holds.
+    #[error("its log entry {log_index} is of something else: another {part}")]
+    OtherEntry {
+        /// Which.
+        log_index: u64,
+        /// What differs.
+        part: &'static str,
+    },
+    /// Nothing that a log could hold can be made of it.
+    #[error(
+        "no log would hold it: Rekor v2 does not take its type of key, and it names no entry of Rekor v1"
+    )]
+    NoLeaf,
+}
+
+/// Reads a bundle, verifies its signature with the key of its own certificate, and recomputes its leaves.
+///
+/// Whether a trusted CA issued the certificate, and whether a log holds it, is not asked here: a leaf that nobody
+/// logged excuses nothing.
+///
+/// # Errors
+/// A bundle that is not one, does not verify, or names a log entry of something else: see [`ExpectError`].
+pub fn from_bundle(bytes: &[u8]) -> Result<Expectation, ExpectError> {
+    let bundle = Bundle::parse(bytes)?;
+    let certificate = bundle
+        .leaf_certificate()
+        .ok_or(ExpectError::NoCertificate)?;
+    let certificate = Certificate::parse(certificate.to_vec())?;
+    let signed = Signed::verify(bundle.content(), &certificate)?;
+    let mut leaves = leaf::of_rekor_v2(&signed, &certificate);
+    for named in bundle.tlog_entries() {
+        let log_index = named.log_index;
+        let Some(body) = &named.canonicalized_body else {
+            // A v2 entry is canonical: it was recomputed to the byte already.
+            if is_tiled(named) {
+                continue;
+            }
+            let kind = kind(named);
+            return Err(ExpectError::NoBody { log_index, kind });
+        };
+        signed.compare(named, body, &certificate)?;
+        if leaves.contains(body) {
+            continue;
+        }
+        if is_tiled(named) {
+            let part = "form";
+            return Err(ExpectError::OtherEntry { log_index, part });
+        }
+        // What else a v1 entry holds (`envelopeHash`) is known only from the server, and so only from the bundle.
+        leaves.push(body.clone());
+    }
+    if leaves.is_empty() {
+        return Err(ExpectError::NoLeaf);
+    }
+    Ok(Expectation {
+        leaf_hashes: leaves
+            .iter()
+            .map(|leaf| *leaf_hash(leaf).as_bytes())
+            .collect(),
+        digest: signed.what().to_string(),
+        who: who(&certificate),
+        certificate_sha256: hex::encode(certificate.sha256()),
+        key_sha256: hex::encode(certificate.key_sha256()),
+        not_before: certificate.not_before(),
+        entries: bundle.tlog_entries().iter().map(NamedEntry::of).collect(),
+    })
+}
+
+/// What a bundle holds, its signature verified.
+struct Signed<'b> {
+    /// Of a plain signature the file's digest, of an envelope that of its pre-authentication encoding: by the hash of
+    /// the signature, so absent with Ed25519.
+    message: Option<Digest>,
+    /// SHA-256 of an envelope's payload.
+    payload: Option<Digest>,
+    key: KeyType,
+    signature: &'b [u8],
+}
+
+impl<'b> Signed<'b> {
+    fn verify(content: Content<'b>, certificate: &Certificate) -> Result<Self, ExpectError> {
+        let spki = certificate.spki_der();
+        let key = KeyType::of(spki)?;
+        match content {
+            Content::Dsse(envelope) => {
+                let [signature] = envelope.signatures.as_slice() else {
+                    return Err(ExpectError::Signatures(envelope.signatures.len()));
+                };
+                let pae = envelope.pae();
+                identity::verify(spki, &pae, &signature.sig)?;
+                Ok(Self {
+                    message: leaf::hash_of(key).and_then(|hash| leaf::digest(hash, &pae)),
+                    payload: leaf::digest(HashAlgorithm::Sha256, &envelope.payload),
+                    key,
+                    signature: &signature.sig,
+                })
+            }
+            Content::Message {
+                digest_algorithm,
+                digest,
+                signature,
+            } => {
+                let algorithm = HashAlgorithm::from_proto_name(digest_algorithm.name());
+                if algorithm != leaf::hash_of(key) {
+                    return Err(ExpectError::Digest);
+                }
+                let message = algorithm.and_then(|algorithm| Digest::new(algorithm, digest));
+                identity::verify_digest(spki, digest, signature)?;
+                Ok(Self {
+                    message: Some(message.ok_or(ExpectError::Digest)?),
+                    payload: None,
+                    key,
+                    signature,
+                })
+            }
+        }
+    }
+
+    /// What to show: the payload rather than its encoding.
+    fn what(&self) -> Digest {
+        self.payload
+            .or(self.message)
+            .expect("an envelope has a payload, a plain signature its message")
+    }
+
+    /// Compares the entry that the bundle carries with what the bundle holds: digest, certificate and signature must
+    /// be the very same, or a registration would excuse somebody else's signing.
+    fn compare(
+        &self,
+        named: &TlogEntry,
+        body: &[u8],
+        certificate: &Certificate,
+    ) -> Result<(), ExpectError> {
+        let log_index = named.log_index;
+        let other = |part| Err(ExpectError::OtherEntry { log_index, part });
+        let entry =
+            entry::parse(body).map_err(|source| ExpectError::Unreadable { log_index, source })?;
+        if let Some(unreadable) = entry.unreadable.first() {
+            return Err(ExpectError::Unreadable {
+                log_index,
+                source: unreadable.error().clone(),
+            });
+        }
+        if entry.kind.to_string() != kind(named) {
+            return other("kind");
+        }
+        let digest = match (entry.kind.name(), entry.kind.version()) {
+            ("hashedrekord", "0.0.1" | "0.0.2") => self.message,
+            ("dsse", "0.0.1" | "0.0.2") | ("intoto", "0.0.2") => self.payload,
+            _ => None,
+        };
+        let Some(digest) = digest else {
+            return Err(ExpectError::Kind {
+                log_index,
+                kind: kind(named),
+            });
+        };
+        let [signing] = entry.signings.as_slice() else {
+            return other("number of signatures");
+        };
+        if signing.digest != Some(digest) {
+            return other("digest");
+        }
+        if signing.signer.certificate().map(Certificate::der) != Some(certificate.der()) {
+            return other("certificate");
+        }
+        if signing.signature.as_deref() != Some(self.signature) {
+            return other("signature");
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is an entry of Rekor v2, which is canonical to the byte. `intoto 0.0.2` is the one of v1 that has its
+/// version.
+fn is_tiled(named: &TlogEntry) -> bool {
+    named.version == "0.0.2" && named.kind != "intoto"
+}
+
+fn kind(named: &TlogEntry) -> String {
+    format!("{} {}", named.kind, named.version)
+}
+
+impl NamedEntry {
+    fn of(named: &TlogEntry) -> Self {
+        let proof = named.inclusion_proof.as_ref();
+        let checkpoint = proof.and_then(|proof| proof.checkpoint.as_deref());
+        Self {
+            log_id: hex::encode(&named.log_id),
+            log_index: named.log_index,
+            kind: kind(named),
+            origin: checkpoint
+                .and_then(|note| note.lines().next())
+                .map(str::to_owned),
+        }
+    }
+}
+
+fn who(certificate: &Certificate) -> String {
+    let names: Vec<_> = certificate
+        .sans()
+        .iter()
+        .map(|san| san.value.as_str())
+        .collect();
+    let names = if names.is_empty() {
+        "nobody by name".to_owned()
+    } else {
+        names.join(", ")
+    };
+    match certificate.issuer() {
+        Some(issuer) => format!("{names} ({issuer})"),
+        None => names,
+    }
+}
+
+/// A list of hashes as hex.
+mod hex_list {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(hashes: &[[u8; 32]], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(hashes.iter().map(hex::encode))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<[u8; 32]>, D::Error> {
+        Vec::<String>::deserialize(deserializer)?
+            .iter()
+            .map(|text| {
+                let mut hash = [0; 32];
+                hex::decode_to_slice(text, &mut hash).map_err(serde::de::Error::custom)?;
+                Ok(hash)
+            })
+            .collect()
+    }
+}

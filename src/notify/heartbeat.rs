@@ -1,0 +1,205 @@
+//! A dead man's switch: as long as the watch is whole, somebody else hears of it; when they do not,
+//! they raise the alarm that we no longer can.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::http::{Client, HttpError};
+use crate::store::{Store, StoreError};
+
+use super::HeartbeatSettings;
+use super::secret::SecretError;
+
+/// Where the time of the last one is remembered.
+const MEMORY: &str = "heartbeat.sent";
+
+/// For the whole request, retries included: a pass does not wait for long.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// The answer is of no interest beyond its status.
+const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
+
+/// What became of a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    /// It was received.
+    Sent,
+    /// The last one is too fresh.
+    NotDue,
+}
+
+/// Why there was none. The URL is often the secret: it is not in here.
+#[derive(Debug, thiserror::Error)]
+pub enum HeartbeatError {
+    /// The URL cannot be had.
+    #[error("heartbeat: {0}")]
+    Url(#[from] SecretError),
+    /// The other side did not take it.
+    #[error("heartbeat: the receiver answered {0}")]
+    Status(u16),
+    /// The other side did not answer.
+    #[error("heartbeat: no answer")]
+    NoAnswer,
+    /// No request is possible.
+    #[error("heartbeat: no request can be made")]
+    Setup,
+    /// The time of the last one cannot be read or written.
+    #[error("heartbeat")]
+    Store(#[from] StoreError),
+}
+
+/// Sends heartbeats. Whether the watch is whole, the caller knows.
+///
+/// The request is a GET, which every receiver of heartbeats takes. Its target may be in a private
+/// network, unlike a webhook's: only the operator chooses it, nothing that a log says is in it, and
+/// nothing of the answer is kept.
+pub struct Heartbeat {
+    settings: HeartbeatSettings,
+    http: Client,
+    store: Arc<dyn Store>,
+}
+
+impl Heartbeat {
+    /// Heartbeats as `settings` say; their time is kept in `store`.
+    pub fn new(settings: HeartbeatSettings, http: Client, store: Arc<dyn Store>) -> Self {
+        Self {
+            settings,
+            http,
+            store,
+        }
+    }
+
+    /// Sends one, unless the last one is too fresh. To be called after a pass over every configured
+    /// log, all of them proven, with no health finding open and no due alert undelivered.
+    ///
+    /// # Errors
+    /// It was not received, or its time could not be kept: the next call tries again.
+    pub async fn beat_if_due(&self, now: Timestamp) -> Result<Beat, HeartbeatError> {
+        let last = self.store.recall(MEMORY).await?;
+        if !is_due(last.as_deref(), self.settings.every, now) {
+            return Ok(Beat::NotDue);
+        }
+        let url = self.settings.url.read().await?;
+        let request = self.http.get(&url, ANSWER_LIMIT_BYTES);
+        let answer = timeout(TIME_LIMIT, request).await;
+        judge(answer.unwrap_or(Err(HttpError::Timeout {
+            url: String::new(),
+            after: TIME_LIMIT,
+        })))?;
+        // Crash here: one more request than necessary, after the next pass.
+        self.store.remember(MEMORY, &now.to_string()).await?;
+        Ok(Beat::Sent)
+    }
+}
+
+/// Whether it is time. A schedule of once an hour and `every = "1h"` mean one request for each pass:
+/// passes that begin on time end a little earlier or later, which the slack absorbs.
+fn is_due(last: Option<&str>, every: Duration, now: Timestamp) -> bool {
+    let slack = (every / 10).min(Duration::from_secs(60));
+    let Some(last) = last.and_then(|text| text.parse::<Timestamp>().ok()) else {
+        return true;
+    };
+    // A last one in the future: the clock went back, and nobody knows.
+    Duration::try_from(now.duration_since(last)).map_or(true, |age| age + slack >= every)
+}
+
+fn judge<T>(answer: Result<Option<T>, HttpError>) -> Result<(), HeartbeatError> {
+    match answer {
+        Ok(Some(_))
+        | Err(
+            HttpError::TooLarge { .. }
+            | HttpError::Status {
+                status: 200..=299, ..
+            },
+        ) => Ok(()),
+        // 404 or 410: the switch that was meant is not there.
+        Ok(None) => Err(HeartbeatError::Status(404)),
+        Err(HttpError::Status { status, .. } | HttpError::RateLimited { status, .. }) => {
+            Err(HeartbeatError::Status(status))
+        }
+        Err(
+            HttpError::CaFile { .. } | HttpError::Setup { .. } | HttpError::InvalidRequest { .. },
+        ) => Err(HeartbeatError::Setup),
+        Err(_) => Err(HeartbeatError::NoAnswer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+    use crate::notify::UrlSource;
+    use crate::notify::testing::{self, HttpSink, MemoryStore};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn heartbeat(sink: &HttpSink, store: &Arc<MemoryStore>) -> Heartbeat {
+        let settings = HeartbeatSettings {
+            url: UrlSource::Literal(sink.url()),
+            every: HOUR,
+        };
+        Heartbeat::new(settings, Client::default(), store.clone())
+    }
+
+    #[tokio::test]
+    async fn one_is_sent_in_its_time_also_over_restarts() {
+        let sink = HttpSink::start(&[(204, "", ""), (200, "", "OK")]).await;
+        let store = Arc::new(MemoryStore::default());
+        let mut beats = Vec::new();
+        for minutes in [0, 30, 58, 59, 60] {
+            let now = testing::NOW + Duration::from_secs(minutes * 60);
+            beats.push(heartbeat(&sink, &store).beat_if_due(now).await.unwrap());
+        }
+        assert_eq!(
+            beats,
+            [
+                Beat::Sent,
+                Beat::NotDue,
+                Beat::NotDue,
+                Beat::Sent,
+                Beat::NotDue
+            ]
+        );
+        let requests = sink.requests();
+        assert_eq!(requests.len(), 2);
+        assert!(
+            requests.iter().all(|r| r.starts_with("GET /hook ")),
+            "{requests:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_was_not_received_is_tried_after_the_next_pass() {
+        let sink = HttpSink::start(&[(404, "", ""), (403, "", ""), (200, "", "")]).await;
+        let store = Arc::new(MemoryStore::default());
+        for status in [404, 403] {
+            let error = heartbeat(&sink, &store)
+                .beat_if_due(testing::NOW)
+                .await
+                .unwrap_err();
+            assert!(
+                matches!(error, HeartbeatError::Status(s) if s == status),
+                "{error}"
+            );
+            assert!(!error.to_string().contains("hook"), "{error}");
+        }
+        let sent = heartbeat(&sink, &store)
+            .beat_if_due(testing::NOW)
+            .await
+            .unwrap();
+        assert_eq!(sent, Beat::Sent);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_silence_it() {
+        let at = |secs: i64| Timestamp::from_second(secs).unwrap();
+        assert!(is_due(None, HOUR, at(0)));
+        assert!(is_due(Some("nonsense"), HOUR, at(0)));
+        assert!(is_due(Some(&at(1_000_000).to_string()), HOUR, at(0)));
+        assert!(!is_due(Some(&at(0).to_string()), HOUR, at(3000)));
+    }
+}

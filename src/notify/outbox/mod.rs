@@ -1,0 +1,171 @@
+//! Paying what the store owes: every channel on its own, so that none waits for another.
+
+mod backoff;
+mod queue;
+mod trouble;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::finding::Verdict;
+use crate::http;
+use crate::store::{Condition, Scope, Store, StoreError};
+
+use super::{Channel, Message, Notifier, NotifyError, notifier};
+use queue::Queue;
+
+/// The channels' health is what we judge, nothing else.
+const SCOPE: Scope = Scope {
+    verdicts: &[Verdict::NotifierFailing],
+    origin: None,
+};
+
+/// The news that a channel fails is itself an alert, for the others; so may be that it works again.
+/// More rounds than that would be about channels that change their mind while we look.
+const ROUNDS: u32 = 3;
+
+/// What became of the alerts in one [`Outbox::drain`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Taken by the other side.
+    pub delivered: u64,
+    /// Not taken; to be tried again.
+    pub postponed: u64,
+    /// Not taken, and not tried again.
+    pub gave_up: u64,
+}
+
+/// Delivers alerts from the store over the configured channels.
+///
+/// One per store and process. It keeps nothing that matters: dropped at any point, it leaves the
+/// alerts in the store, and the next one delivers them with the same ids.
+pub struct Outbox {
+    store: Arc<dyn Store>,
+    state: Mutex<State>,
+}
+
+struct State {
+    queues: Vec<Queue>,
+    /// The conditions that were reported last; `None` while those of an earlier process stand.
+    said: Option<Vec<Condition>>,
+}
+
+/// The present moment, for steps that take a while: `now` as it was handed in, and what has passed.
+#[derive(Clone, Copy)]
+struct Present {
+    now: Timestamp,
+    since: Instant,
+    until: Instant,
+}
+
+impl Present {
+    fn now(self) -> Timestamp {
+        // Saturates only at the end of time.
+        self.now
+            .checked_add(self.since.elapsed())
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    fn is_over(self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+impl Outbox {
+    /// The outbox of these channels; nothing is opened, resolved or read before it is needed.
+    pub fn new(store: Arc<dyn Store>, channels: &[Channel], http: &http::Client) -> Self {
+        let queues = channels
+            .iter()
+            .map(|channel| (channel.name.clone(), notifier(&channel.kind, http)));
+        Self::over(store, queues)
+    }
+
+    fn over(
+        store: Arc<dyn Store>,
+        notifiers: impl IntoIterator<Item = (String, Box<dyn Notifier>)>,
+    ) -> Self {
+        let queues = notifiers
+            .into_iter()
+            .map(|(name, notifier)| Queue::new(name, notifier))
+            .collect();
+        Self {
+            store,
+            state: Mutex::new(State { queues, said: None }),
+        }
+    }
+
+    /// Delivers what is due, for at most `budget`, and reports to the store which channels fail.
+    /// What is not delivered stays in the store. Two calls at once take turns.
+    ///
+    /// # Errors
+    /// The store could not be asked or told. What was sent and could not be recorded is not sent
+    /// again by this outbox, but will be by the next process.
+    pub async fn drain(&self, now: Timestamp, budget: Duration) -> Result<Drained, StoreError> {
+        let since = Instant::now();
+        let present = Present {
+            now,
+            since,
+            until: since + budget,
+        };
+        let mut state = self.state.lock().await;
+        let mut drained = Drained::default();
+        for _ in 0..ROUNDS {
+            let store = &*self.store;
+            let queues = state.queues.iter_mut();
+            let results = join_all(queues.map(|queue| queue.drain(store, present))).await;
+            // All channels had their turn before the first error of the store is passed on.
+            for result in results {
+                let part = result?;
+                drained.delivered += part.delivered;
+                drained.postponed += part.postponed;
+                drained.gave_up += part.gave_up;
+            }
+            if !self.report(&mut state, present.now()).await? || present.is_over() {
+                break;
+            }
+        }
+        Ok(drained)
+    }
+
+    /// Tells the store which channels fail. Answers whether that is news.
+    async fn report(&self, state: &mut State, now: Timestamp) -> Result<bool, StoreError> {
+        let conditions: Vec<_> = state.queues.iter().filter_map(Queue::condition).collect();
+        if state.said.as_ref() == Some(&conditions) {
+            return Ok(false);
+        }
+        self.store.assess(&SCOPE, &conditions, now).await?;
+        state.said = Some(conditions);
+        Ok(true)
+    }
+
+    /// The names of the channels, as configured.
+    pub async fn channels(&self) -> Vec<String> {
+        let state = self.state.lock().await;
+        state
+            .queues
+            .iter()
+            .map(|queue| queue.name().to_owned())
+            .collect()
+    }
+
+    /// Sends a message over one channel that says that it is a test. The store is not involved.
+    ///
+    /// # Errors
+    /// There is no such channel, or it did not take the message.
+    pub async fn send_test(&self, channel: &str, now: Timestamp) -> Result<(), NotifyError> {
+        let state = self.state.lock().await;
+        let queue = state.queues.iter().find(|queue| queue.name() == channel);
+        match queue {
+            Some(queue) => queue.notifier().send(&Message::test(now), now).await,
+            None => Err(NotifyError::NoSuchChannel(channel.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

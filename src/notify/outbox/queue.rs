@@ -1,0 +1,246 @@
+//! One channel's part of the outbox.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::timeout_at;
+use tracing::{error, info, warn};
+
+use crate::notify::message::FINDINGS_IN_FULL;
+use crate::notify::{Message, Notifier, NotifyError};
+use crate::store::{Condition, Delivery, QueuedAlert, QueuedKind, Store, StoreError};
+
+use super::trouble::Trouble;
+use super::{Drained, Present, backoff};
+
+/// More alerts than this, due at once on one channel, become one digest: what nobody would read.
+const FLOOD: u32 = 20;
+
+/// A channel that does not work is left alone for that long. Just under a minute: a pass every
+/// minute then tries it every time.
+const PAUSE: Duration = Duration::from_secs(55);
+
+/// One channel.
+pub(super) struct Queue {
+    name: String,
+    notifier: Box<dyn Notifier>,
+    /// While the channel as a whole does not work, its alerts are not tried one after another.
+    paused_until: Option<Timestamp>,
+    /// Sent, but the store would not hear of it: a full disk must not mean a mail a minute.
+    unrecorded: HashSet<String>,
+    trouble: Option<Trouble>,
+    /// Whether `trouble` is what an earlier process remembered, or later.
+    is_recalled: bool,
+}
+
+/// How an attempt ended, for the attempts after it.
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl Queue {
+    pub(super) fn new(name: String, notifier: Box<dyn Notifier>) -> Self {
+        Self {
+            name,
+            notifier,
+            paused_until: None,
+            unrecorded: HashSet::new(),
+            trouble: None,
+            is_recalled: false,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn notifier(&self) -> &dyn Notifier {
+        &*self.notifier
+    }
+
+    /// What is to be said about this channel, if it fails.
+    pub(super) fn condition(&self) -> Option<Condition> {
+        self.trouble.as_ref()?.condition(&self.name)
+    }
+
+    /// Delivers what is due until nothing is, the channel fails, or the time is over.
+    pub(super) async fn drain(
+        &mut self,
+        store: &dyn Store,
+        present: Present,
+    ) -> Result<Drained, StoreError> {
+        let mut drained = Drained::default();
+        self.recall(store).await?;
+        while !present.is_over() && !self.is_paused(present.now()) {
+            let due = store.claim_alerts(&self.name, FLOOD, present.now()).await?;
+            if due.is_empty() {
+                break;
+            }
+            for alert in due {
+                if present.is_over() {
+                    return Ok(drained);
+                }
+                match self.deliver(store, &alert, present, &mut drained).await? {
+                    Next::GoOn => {}
+                    Next::Stop => return Ok(drained),
+                }
+            }
+        }
+        Ok(drained)
+    }
+
+    fn is_paused(&self, now: Timestamp) -> bool {
+        // A clock that went back by more than the pause must not make it longer.
+        self.paused_until.is_some_and(|until| {
+            now < until && until.duration_since(now).unsigned_abs() <= backoff::LONGEST_DELAY
+        })
+    }
+
+    async fn deliver(
+        &mut self,
+        store: &dyn Store,
+        alert: &QueuedAlert,
+        present: Present,
+        drained: &mut Drained,
+    ) -> Result<Next, StoreError> {
+        if self.unrecorded.contains(&alert.id) {
+            self.record_delivered(store, alert, present).await?;
+            drained.delivered += 1;
+            return Ok(Next::GoOn);
+        }
+        let message = load(store, alert).await?;
+        // Crash from here on until it is recorded: the alert is sent again, with the same id.
+        let sending = self.notifier.send(&message, present.now());
+        let sent = timeout_at(present.until, sending)
+            .await
+            .unwrap_or_else(|_| {
+                let reason = "it was not done before the time for alerts was over".to_owned();
+                Err(NotifyError::unavailable(reason))
+            });
+        match sent {
+            Ok(()) => {
+                self.unrecorded.insert(alert.id.clone());
+                self.record_delivered(store, alert, present).await?;
+                info!(
+                    channel = self.name,
+                    alert.id,
+                    alert.kind = alert.kind.as_str(),
+                    "alert delivered"
+                );
+                drained.delivered += 1;
+                self.works(store).await?;
+                Ok(Next::GoOn)
+            }
+            Err(error) => {
+                let delivery = self.failed(store, alert, &error, present).await?;
+                match delivery {
+                    Delivery::GaveUp { .. } => drained.gave_up += 1,
+                    _ => drained.postponed += 1,
+                }
+                if error.is_about_the_message() {
+                    return Ok(Next::GoOn);
+                }
+                // Not as long as this alert waits: new ones shall be told soon after a repair.
+                let pause = error.retry_after().unwrap_or_default();
+                let pause = pause.clamp(PAUSE, backoff::LONGEST_DELAY);
+                self.paused_until = later(present.now(), pause);
+                Ok(Next::Stop)
+            }
+        }
+    }
+
+    async fn record_delivered(
+        &mut self,
+        store: &dyn Store,
+        alert: &QueuedAlert,
+        present: Present,
+    ) -> Result<(), StoreError> {
+        store
+            .record_delivery(&alert.id, &Delivery::Delivered, present.now())
+            .await?;
+        self.unrecorded.remove(&alert.id);
+        Ok(())
+    }
+
+    /// Records a failed attempt, and that the channel fails.
+    async fn failed(
+        &mut self,
+        store: &dyn Store,
+        alert: &QueuedAlert,
+        error: &NotifyError,
+        present: Present,
+    ) -> Result<Delivery, StoreError> {
+        let now = present.now();
+        let attempts = alert.attempts.saturating_add(1);
+        let text = error.to_string();
+        let delivery = if backoff::is_hopeless(alert.created, attempts, now) {
+            error!(
+                channel = self.name,
+                alert.id,
+                alert.attempts = attempts,
+                error = text,
+                "alert given up: nobody was told"
+            );
+            Delivery::GaveUp { error: text }
+        } else {
+            let delay = backoff::delay(attempts, error.retry_after(), fastrand::f64());
+            warn!(
+                channel = self.name,
+                alert.id,
+                alert.attempts = attempts,
+                retry_secs = delay.as_secs(),
+                error = text,
+                "alert not delivered"
+            );
+            Delivery::Retry {
+                at: later(now, delay).unwrap_or(Timestamp::MAX),
+                error: text,
+            }
+        };
+        store.record_delivery(&alert.id, &delivery, now).await?;
+        let trouble = Trouble::after(self.trouble.take(), error);
+        let text = trouble.to_text();
+        self.trouble = Some(trouble);
+        store.remember(&self.memory(), &text).await?;
+        Ok(delivery)
+    }
+
+    /// Forgets earlier failures.
+    async fn works(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        if self.trouble.is_some() {
+            store.remember(&self.memory(), "").await?;
+            self.trouble = None;
+        }
+        Ok(())
+    }
+
+    async fn recall(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        if !self.is_recalled {
+            let text = store.recall(&self.memory()).await?;
+            self.trouble = text.as_deref().and_then(Trouble::recalled);
+            self.is_recalled = true;
+        }
+        Ok(())
+    }
+
+    /// Where failures are remembered.
+    fn memory(&self) -> String {
+        format!("notify.trouble {}", self.name)
+    }
+}
+
+fn later(now: Timestamp, delay: Duration) -> Option<Timestamp> {
+    now.checked_add(delay).ok()
+}
+
+/// The message of an alert, with its findings.
+async fn load(store: &dyn Store, alert: &QueuedAlert) -> Result<Message, StoreError> {
+    let findings = store.alert_findings(&alert.id, FINDINGS_IN_FULL).await?;
+    let tally = match alert.kind {
+        QueuedKind::Digest => store.alert_tally(&alert.id).await?,
+        QueuedKind::Alert | QueuedKind::Resolved => Vec::new(),
+    };
+    Ok(Message::queued(alert, findings, tally))
+}

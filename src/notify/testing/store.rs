@@ -1,0 +1,292 @@
+//! A store that only knows its outbox, in memory, and can refuse to write.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+
+use crate::expect::Expectation;
+use crate::finding::{Evidence, Finding, FindingId, Severity, Verdict};
+use crate::identity::Chain;
+use crate::store::{
+    AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
+    HoldRule, LogState, NewLog, PassReport, QueuedAlert, QueuedKind, Registration, Rescanned,
+    Scope, Store, StoreError, Tally, Toll, WatchKey,
+};
+
+/// One alert of the outbox.
+#[derive(Debug, Clone)]
+pub(in crate::notify) struct Row {
+    pub(in crate::notify) channel: String,
+    pub(in crate::notify) alert: QueuedAlert,
+    pub(in crate::notify) findings: Vec<Finding>,
+    /// When it is tried; `None` once it is delivered or given up.
+    pub(in crate::notify) due: Option<Timestamp>,
+    pub(in crate::notify) deliveries: Vec<Delivery>,
+}
+
+#[derive(Default)]
+pub(in crate::notify) struct MemoryStore {
+    rows: Mutex<Vec<Row>>,
+    memory: Mutex<HashMap<String, String>>,
+    assessed: Mutex<Vec<Vec<Condition>>>,
+    /// Outcomes of the next `record_delivery`: whether it is refused.
+    refusals: Mutex<VecDeque<bool>>,
+}
+
+impl MemoryStore {
+    /// Queues an alert with one finding, due at once.
+    pub(in crate::notify) fn queue(&self, channel: &str, id: &str, now: Timestamp) {
+        let mut rows = self.rows.lock().unwrap();
+        let finding = super::signing(rows.len() as u64);
+        rows.push(Row {
+            channel: channel.to_owned(),
+            alert: QueuedAlert {
+                id: id.to_owned(),
+                kind: QueuedKind::Alert,
+                key: id.to_owned(),
+                severity: finding.severity,
+                findings: 1,
+                created: now,
+                attempts: 0,
+            },
+            findings: vec![finding],
+            due: Some(now),
+            deliveries: Vec::new(),
+        });
+    }
+
+    pub(in crate::notify) fn row(&self, id: &str) -> Row {
+        let rows = self.rows.lock().unwrap();
+        rows.iter().find(|row| row.alert.id == id).unwrap().clone()
+    }
+
+    /// What was said about channels, each time.
+    pub(in crate::notify) fn assessed(&self) -> Vec<Vec<Condition>> {
+        self.assessed.lock().unwrap().clone()
+    }
+
+    /// The next attempt to record a delivery fails.
+    pub(in crate::notify) fn refuse_next(&self) {
+        self.refusals.lock().unwrap().push_back(true);
+    }
+}
+
+fn full() -> StoreError {
+    StoreError::Full {
+        path: "memory".into(),
+    }
+}
+
+fn not_ours() -> ! {
+    unreachable!("notify does not ask this of the store")
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn claim_alerts(
+        &self,
+        channel: &str,
+        _: u32,
+        now: Timestamp,
+    ) -> Result<Vec<QueuedAlert>, StoreError> {
+        let rows = self.rows.lock().unwrap();
+        let due = rows
+            .iter()
+            .filter(|row| row.channel == channel && row.due.is_some_and(|due| due <= now));
+        Ok(due.take(100).map(|row| row.alert.clone()).collect())
+    }
+
+    async fn alert_findings(&self, alert: &str, _: u32) -> Result<Vec<Finding>, StoreError> {
+        Ok(self.row(alert).findings)
+    }
+
+    async fn alert_tally(&self, _: &str) -> Result<Vec<Tally>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn record_delivery(
+        &self,
+        alert: &str,
+        delivery: &Delivery,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.refusals.lock().unwrap().pop_front() == Some(true) {
+            return Err(full());
+        }
+        let mut rows = self.rows.lock().unwrap();
+        let row = rows.iter_mut().find(|row| row.alert.id == alert).unwrap();
+        row.alert.attempts += 1;
+        row.due = match delivery {
+            Delivery::Retry { at, .. } => Some(*at),
+            Delivery::Delivered | Delivery::GaveUp { .. } => None,
+        };
+        row.deliveries.push(delivery.clone());
+        Ok(())
+    }
+
+    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.memory.lock().unwrap().get(key).cloned())
+    }
+
+    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let mut memory = self.memory.lock().unwrap();
+        memory.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    /// Tells new conditions on every channel but the failing one, as a store would.
+    async fn assess(
+        &self,
+        _: &Scope,
+        conditions: &[Condition],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut assessed = self.assessed.lock().unwrap();
+        let known = assessed.last().cloned().unwrap_or_default();
+        assessed.push(conditions.to_vec());
+        drop(assessed);
+        let channels: std::collections::BTreeSet<_> = self
+            .rows
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|row| row.channel.clone())
+            .collect();
+        for condition in conditions {
+            if known.iter().any(|known| known.subject == condition.subject) {
+                continue;
+            }
+            for channel in &channels {
+                if condition.except_channel.as_ref() != Some(channel) {
+                    self.queue(
+                        channel,
+                        &format!("{} fails, for {channel}", condition.subject),
+                        now,
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn log(&self, _: &str) -> Result<Option<LogState>, StoreError> {
+        not_ours()
+    }
+
+    async fn logs(&self) -> Result<Vec<LogState>, StoreError> {
+        not_ours()
+    }
+
+    async fn begin(&self, _: &NewLog) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn commit(&self, _: &Batch) -> Result<u64, StoreError> {
+        not_ours()
+    }
+
+    async fn dispute(&self, _: &Dispute) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn end_pass(&self, _: &PassReport) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn checkpoint(&self, _: &str, _: u64) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
+        not_ours()
+    }
+
+    async fn watching(&self, _: &str, _: &[WatchKey]) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn coverage(&self, _: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
+        not_ours()
+    }
+
+    async fn rescanned(&self, _: &Rescanned) -> Result<u64, StoreError> {
+        not_ours()
+    }
+
+    async fn release_holds(&self, _: &[HoldRule], _: Timestamp) -> Result<u64, StoreError> {
+        not_ours()
+    }
+
+    async fn request_rescan(&self, _: Option<&str>, _: Timestamp) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
+        not_ours()
+    }
+
+    fn findings<'a>(&'a self, _: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {
+        not_ours()
+    }
+
+    async fn finding(&self, _: &str) -> Result<Option<FindingRecord>, StoreError> {
+        not_ours()
+    }
+
+    async fn acknowledge(
+        &self,
+        _: &[FindingId],
+        _: &str,
+        _: Timestamp,
+    ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError> {
+        not_ours()
+    }
+
+    async fn counts(&self, _: Severity) -> Result<Counts, StoreError> {
+        not_ours()
+    }
+
+    async fn untrusted(
+        &self,
+        _: Option<FindingId>,
+        _: u32,
+    ) -> Result<Vec<(Finding, Evidence)>, StoreError> {
+        not_ours()
+    }
+
+    async fn rejudge(
+        &self,
+        _: FindingId,
+        _: Chain,
+        _: Verdict,
+        _: Severity,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn register(
+        &self,
+        _: &Expectation,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<(bool, Vec<FindingId>), StoreError> {
+        not_ours()
+    }
+
+    async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
+        not_ours()
+    }
+
+    async fn unregister(&self, _: i64, _: Timestamp) -> Result<Option<Vec<FindingId>>, StoreError> {
+        not_ours()
+    }
+
+    async fn toll(&self, _: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
+        not_ours()
+    }
+
+    async fn prune(&self, _: Timestamp) -> Result<(), StoreError> {
+        not_ours()
+    }
+}
