@@ -1,8 +1,8 @@
 //! The CAs of the trusted root, and what they say about a certificate.
 
-use serde::{Deserialize, Serialize};
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::signature::verify_certificate;
 use super::{Certificate, CertificateError, Oddity, SignatureError};

@@ -64,9 +64,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
     let store = setup.writer().await?;
     let bundle = std::fs::read(directory.join(BUNDLE)).context(BUNDLE)?;
     let expectation = expect::from_bundle(&bundle).context(BUNDLE)?;
-    store
-        .register(&expectation, BUNDLE, setup::now())
-        .await?;
+    store.register(&expectation, BUNDLE, setup::now()).await?;
 
     let monitor = Monitor::new(
         Arc::clone(&store),

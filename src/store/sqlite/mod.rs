@@ -26,9 +26,9 @@ use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use jiff::Timestamp;
 use sqlx::Sqlite;
+use sqlx::Transaction;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
-use sqlx::Transaction;
 
 use self::fail::Fail;
 use self::findings::Judged;
@@ -61,7 +61,12 @@ impl SqliteStore {
     pub async fn open(settings: Settings) -> Result<Self, StoreError> {
         let (writer, reader) = open::writable(&settings).await?;
         let Settings { path, routes } = settings;
-        Ok(Self { path, routes, writer: Some(writer), reader })
+        Ok(Self {
+            path,
+            routes,
+            writer: Some(writer),
+            reader,
+        })
     }
 
     /// Opens a database for reading only: creates, migrates and changes nothing, and works where
@@ -73,7 +78,12 @@ impl SqliteStore {
     pub async fn open_read_only(settings: Settings) -> Result<Self, StoreError> {
         let reader = open::readable(&settings).await?;
         let Settings { path, routes } = settings;
-        Ok(Self { path, routes, writer: None, reader })
+        Ok(Self {
+            path,
+            routes,
+            writer: None,
+            reader,
+        })
     }
 
     /// Takes the right to be the one monitor of a database, until the lock is dropped or the process
@@ -83,15 +93,6 @@ impl SqliteStore {
     /// [`StoreError::Locked`] if another process has it.
     pub fn lock(settings: &Settings) -> Result<StoreLock, StoreError> {
         open::lock(&settings.path)
-    }
-
-    /// Closes all connections, and leaves one file: the write-ahead log is folded into the database.
-    /// Without it nothing is lost, and the next one to open does the folding.
-    pub async fn close(&self) {
-        self.reader.close().await;
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
     }
 
     async fn read(&self) -> Result<PoolConnection<Sqlite>, Fail> {
@@ -112,7 +113,9 @@ macro_rules! reading {
             let $db = &mut *connection;
             $query.await
         };
-        answer.await.map_err(|fail: Fail| fail.during($action, &$store.path))
+        answer
+            .await
+            .map_err(|fail: Fail| fail.during($action, &$store.path))
     }};
 }
 
@@ -127,7 +130,9 @@ macro_rules! writing {
             transaction.commit().await?;
             Ok(answer)
         };
-        answer.await.map_err(|fail: Fail| fail.during($action, &$store.path))
+        answer
+            .await
+            .map_err(|fail: Fail| fail.during($action, &$store.path))
     }};
 }
 
@@ -142,19 +147,31 @@ impl Store for SqliteStore {
     }
 
     async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
-        writing!(self, "recording a first position", |db| positions::begin(db, log))
+        writing!(self, "recording a first position", |db| positions::begin(
+            db, log
+        ))
     }
 
     async fn commit(&self, batch: &Batch) -> Result<u64, StoreError> {
-        writing!(self, "recording a batch", |db| positions::commit(db, &self.routes, batch))
+        writing!(self, "recording a batch", |db| positions::commit(
+            db,
+            &self.routes,
+            batch
+        ))
     }
 
     async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError> {
-        writing!(self, "recording a fault", |db| dispute::dispute(db, &self.routes, dispute))
+        writing!(self, "recording a fault", |db| dispute::dispute(
+            db,
+            &self.routes,
+            dispute
+        ))
     }
 
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
-        writing!(self, "recording the end of a pass", |db| positions::end_pass(db, report))
+        writing!(self, "recording the end of a pass", |db| {
+            positions::end_pass(db, report)
+        })
     }
 
     async fn checkpoint(
@@ -162,24 +179,36 @@ impl Store for SqliteStore {
         origin: &str,
         size: u64,
     ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
-        reading!(self, "reading a checkpoint", |db| positions::checkpoint(db, origin, size))
+        reading!(self, "reading a checkpoint", |db| positions::checkpoint(
+            db, origin, size
+        ))
     }
 
     async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError> {
         // Once per pass and mostly the same: writers are kept out only if something changes.
-        let open = reading!(self, "reading coverage", |db| coverage::open_watches(db, origin))?;
+        let open = reading!(self, "reading coverage", |db| coverage::open_watches(
+            db, origin
+        ))?;
         if coverage::is_same(&open, watches) {
             return Ok(());
         }
-        writing!(self, "recording coverage", |db| coverage::watching(db, origin, watches))
+        writing!(self, "recording coverage", |db| coverage::watching(
+            db, origin, watches
+        ))
     }
 
     async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
-        reading!(self, "reading coverage", |db| coverage::coverage(db, watches))
+        reading!(self, "reading coverage", |db| coverage::coverage(
+            db, watches
+        ))
     }
 
     async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError> {
-        writing!(self, "recording a rescan", |db| coverage::rescanned(db, &self.routes, rescanned))
+        writing!(self, "recording a rescan", |db| coverage::rescanned(
+            db,
+            &self.routes,
+            rescanned
+        ))
     }
 
     async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError> {
@@ -188,11 +217,18 @@ impl Store for SqliteStore {
         if released.is_empty() {
             return Ok(0);
         }
-        writing!(self, "releasing held findings", |db| health::release(db, &self.routes, &released, now))
+        writing!(self, "releasing held findings", |db| health::release(
+            db,
+            &self.routes,
+            &released,
+            now
+        ))
     }
 
     async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
-        writing!(self, "asking for a rescan", |db| memory::request_rescan(db, watch, now))
+        writing!(self, "asking for a rescan", |db| memory::request_rescan(
+            db, watch, now
+        ))
     }
 
     async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
@@ -208,9 +244,9 @@ impl Store for SqliteStore {
         conditions: &[Condition],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let change = reading!(self, "reading findings about health", |db| health::Change::between(
-            db, scope, conditions
-        ))?;
+        let change = reading!(self, "reading findings about health", |db| {
+            health::Change::between(db, scope, conditions)
+        })?;
         if change.is_empty() {
             return Ok(());
         }
@@ -228,7 +264,9 @@ impl Store for SqliteStore {
     }
 
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError> {
-        reading!(self, "reading a finding", |db| findings::show(db, id_prefix))
+        reading!(self, "reading a finding", |db| findings::show(
+            db, id_prefix
+        ))
     }
 
     async fn acknowledge(
@@ -237,11 +275,15 @@ impl Store for SqliteStore {
         reason: &str,
         now: Timestamp,
     ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError> {
-        writing!(self, "acknowledging findings", |db| findings::acknowledge(db, ids, reason, now))
+        writing!(self, "acknowledging findings", |db| findings::acknowledge(
+            db, ids, reason, now
+        ))
     }
 
     async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError> {
-        reading!(self, "counting findings", |db| findings::counts(db, fail_on))
+        reading!(self, "counting findings", |db| findings::counts(
+            db, fail_on
+        ))
     }
 
     async fn untrusted(
@@ -249,7 +291,11 @@ impl Store for SqliteStore {
         after: Option<FindingId>,
         limit: u32,
     ) -> Result<Vec<(Finding, Evidence)>, StoreError> {
-        reading!(self, "reading untrusted findings", |db| findings::untrusted(db, after, limit))
+        reading!(
+            self,
+            "reading untrusted findings",
+            |db| findings::untrusted(db, after, limit)
+        )
     }
 
     async fn rejudge(
@@ -261,7 +307,12 @@ impl Store for SqliteStore {
         summary: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let judged = Judged { chain, verdict, severity, summary };
+        let judged = Judged {
+            chain,
+            verdict,
+            severity,
+            summary,
+        };
         writing!(self, "judging a finding again", |db| findings::rejudge(
             db,
             &self.routes,
@@ -286,7 +337,9 @@ impl Store for SqliteStore {
     }
 
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
-        reading!(self, "reading registrations", |db| expectations::registrations(db))
+        reading!(self, "reading registrations", |db| {
+            expectations::registrations(db)
+        })
     }
 
     async fn unregister(
@@ -294,12 +347,9 @@ impl Store for SqliteStore {
         number: i64,
         now: Timestamp,
     ) -> Result<Option<Vec<FindingId>>, StoreError> {
-        writing!(self, "removing a registration", |db| expectations::unregister(
-            db,
-            &self.routes,
-            number,
-            now
-        ))
+        writing!(self, "removing a registration", |db| {
+            expectations::unregister(db, &self.routes, number, now)
+        })
     }
 
     async fn claim_alerts(
@@ -308,14 +358,20 @@ impl Store for SqliteStore {
         flood: u32,
         now: Timestamp,
     ) -> Result<Vec<QueuedAlert>, StoreError> {
-        if !reading!(self, "reading alerts", |db| outbox::is_due(db, channel, now))? {
+        if !reading!(self, "reading alerts", |db| outbox::is_due(
+            db, channel, now
+        ))? {
             return Ok(Vec::new());
         }
-        writing!(self, "claiming alerts", |db| outbox::claim(db, channel, flood, now))
+        writing!(self, "claiming alerts", |db| outbox::claim(
+            db, channel, flood, now
+        ))
     }
 
     async fn alert_findings(&self, alert: &str, limit: u32) -> Result<Vec<Finding>, StoreError> {
-        reading!(self, "reading an alert", |db| outbox::findings(db, alert, limit))
+        reading!(self, "reading an alert", |db| outbox::findings(
+            db, alert, limit
+        ))
     }
 
     async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError> {
@@ -328,7 +384,9 @@ impl Store for SqliteStore {
         delivery: &Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        writing!(self, "recording a delivery", |db| outbox::record_delivery(db, alert, delivery, now))
+        writing!(self, "recording a delivery", |db| outbox::record_delivery(
+            db, alert, delivery, now
+        ))
     }
 
     async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
@@ -340,10 +398,21 @@ impl Store for SqliteStore {
     }
 
     async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        writing!(self, "remembering a value", |db| memory::remember(db, key, value))
+        writing!(self, "remembering a value", |db| memory::remember(
+            db, key, value
+        ))
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
-        writing!(self, "forgetting checkpoints", |db| positions::prune(db, now))
+        writing!(self, "forgetting checkpoints", |db| positions::prune(
+            db, now
+        ))
+    }
+
+    async fn close(&self) {
+        self.reader.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 }
