@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::output::{Mistake, Outcome, Output, time};
+use super::output::{Mistake, Outcome, Output, Refused, time};
 use super::setup;
 use crate::escape;
-use crate::expect;
+use crate::expect::{self, ExpectError};
 
 /// What to do with registrations.
 #[derive(Debug, clap::Subcommand)]
@@ -62,8 +62,7 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
     let mut expectations = Vec::new();
     for path in &args.bundles {
         let bytes = setup::read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
-        let expectation = expect::from_bundle(&bytes)
-            .map_err(|error| Mistake(format!("{}: {error}", path.display())))?;
+        let expectation = expect::from_bundle(&bytes).map_err(|error| refusal(path, &error))?;
         let file = std::path::absolute(path)
             .with_context(|| format!("{} has no absolute path", path.display()))?;
         expectations.push((file, expectation));
@@ -88,6 +87,15 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
     }
     output.end()?;
     Ok(Outcome::Clean)
+}
+
+/// A wrong file is a mistake; a bundle that contradicts itself is refused.
+fn refusal(path: &Path, error: &ExpectError) -> anyhow::Error {
+    let why = format!("{}: {error}", path.display());
+    match error {
+        ExpectError::Bundle(_) | ExpectError::NoCertificate => Mistake(why).into(),
+        _ => Refused(why).into(),
+    }
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {

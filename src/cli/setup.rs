@@ -46,6 +46,16 @@ impl Setup {
     pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
         let (config, warnings) = config::load(path)?;
         eprint!("{warnings}");
+        Self::of(config)
+    }
+
+    /// As [`Self::load`], of a configuration of our own, whose warnings are known.
+    pub(super) fn load_ours(path: &Path) -> anyhow::Result<Self> {
+        let (config, _) = config::load(path)?;
+        Self::of(config)
+    }
+
+    fn of(config: Config) -> anyhow::Result<Self> {
         let trusted_root = match &config.trusted_root {
             Some(path) => Some(TrustedRoot::from_file(path).map_err(|error| {
                 Mistake(format!("trust.trusted_root: {}: {error}", path.display()))

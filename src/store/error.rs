@@ -23,6 +23,24 @@ pub enum StoreError {
         /// The newest that this version knows.
         known: i64,
     },
+    /// Written by an older version, and opened for reading only.
+    #[error(
+        "{path} was written by an older modelwatch (schema {found}, this version knows {known}): the next `modelwatch monitor` brings it up to date"
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest that this version knows.
+        known: i64,
+    },
+    /// Opened for reading only, and not there.
+    #[error("{path} does not exist yet: the first `modelwatch monitor` creates it")]
+    Absent {
+        /// The database.
+        path: PathBuf,
+    },
     /// The stored position is not the expected one: somebody else moved it.
     #[error("the position of {origin} is not where it was expected: another monitor moved it")]
     Moved {

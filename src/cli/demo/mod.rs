@@ -60,7 +60,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
     };
     let config = unpack(directory)?;
-    let setup = Setup::load(&config)?;
+    let setup = Setup::load_ours(&config)?;
     let store = setup.writer().await?;
     let bundle = std::fs::read(directory.join(BUNDLE)).context(BUNDLE)?;
     let expectation = expect::from_bundle(&bundle).context(BUNDLE)?;

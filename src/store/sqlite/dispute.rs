@@ -1,0 +1,123 @@
+//! A log broke a promise: its fault, and what it makes of what was read on its word.
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::fail::Fail;
+use super::insert::{self, Incoming};
+use super::{coverage, positions, touched, value};
+use crate::finding::Routes;
+use crate::store::Dispute;
+
+/// Notes that are kept of one fault: enough for both sides and several repeats, not for a log that
+/// signs another root each minute.
+const MAX_NOTES: i64 = 16;
+
+/// Records a fault, and disputes the batch that it makes false.
+pub(super) async fn dispute(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    dispute: &Dispute,
+) -> Result<(), Fail> {
+    let Dispute { origin, expected, follower, now, .. } = dispute;
+    positions::advance(db, origin, *expected, follower, *now).await?;
+    let seen = follower.seen.size();
+    if seen < expected.0 {
+        coverage::rewind(db, origin, seen).await?;
+    }
+    let incoming: Vec<Incoming<'_>> = dispute.findings.iter().map(Incoming::of).collect();
+    insert::insert(db, routes, &incoming, *now).await?;
+    if dispute.batch_is_false {
+        dispute_unproven(db, routes, dispute).await?;
+    }
+    record_fault(db, routes, dispute).await
+}
+
+/// Every unproven finding from the proven position on becomes disputed.
+async fn dispute_unproven(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    dispute: &Dispute,
+) -> Result<(), Fail> {
+    touched::clear(db).await?;
+    sqlx::query(
+        "INSERT INTO temp.touched (finding)
+         SELECT number FROM finding
+         WHERE origin = $1 AND proven = 0 AND entry_index >= $2 AND prior_state IS NULL",
+    )
+    .bind(&dispute.origin)
+    .bind(value::integer(dispute.expected.1)?)
+    .execute(&mut *db)
+    .await?;
+    touched::begin_history(db).await?;
+    // A held one stops waiting: nobody vouches any more for what made it look harmless.
+    sqlx::query(
+        "UPDATE finding SET prior_state = CASE state WHEN 'held' THEN 'open' ELSE state END, state = 'disputed'
+         WHERE number IN (SELECT finding FROM temp.touched)",
+    )
+    .execute(&mut *db)
+    .await?;
+    touched::write_flip(db, "the log's entries do not hash to what it signed", dispute.now).await?;
+    touched::keep_untold(db).await?;
+    touched::tell(db, routes, None, dispute.now).await
+}
+
+/// The fault itself: once while it lasts; again when it comes back after it was closed.
+async fn record_fault(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    dispute: &Dispute,
+) -> Result<(), Fail> {
+    let Dispute { fault, occurrence, now, .. } = dispute;
+    let incoming = Incoming { occurrence: Some(occurrence), ..Incoming::of(fault) };
+    let inserted = insert::insert(db, routes, &[incoming], *now).await?;
+    if inserted.new > 0 {
+        return Ok(());
+    }
+    let row = sqlx::query("SELECT number, state, occurrence FROM finding WHERE id = $1")
+        .bind(fault.finding.id.as_bytes().as_slice())
+        .fetch_one(&mut *db)
+        .await?;
+    let number: i64 = row.try_get("number")?;
+    let state: &str = row.try_get("state")?;
+    let another_root = row.try_get::<Option<&[u8]>, _>("occurrence")? != Some(occurrence);
+    let again = match state {
+        "resolved" => true,
+        "acked" => another_root,
+        _ => false,
+    };
+    if !again && !another_root {
+        return Ok(());
+    }
+    touched::only(db, number).await?;
+    sqlx::query("UPDATE finding SET occurrence = $2 WHERE number = $1")
+        .bind(number)
+        .bind(occurrence.as_slice())
+        .execute(&mut *db)
+        .await?;
+    if another_root {
+        add_notes(db, number, &fault.evidence.notes).await?;
+    }
+    if again {
+        touched::begin_history(db).await?;
+        sqlx::query("UPDATE finding SET state = 'open', summary = $2 WHERE number = $1")
+            .bind(number)
+            .bind(&fault.finding.summary)
+            .execute(&mut *db)
+            .await?;
+        touched::write_history(db, "the log did it again", *now).await?;
+        touched::tell(db, routes, None, *now).await?;
+    }
+    Ok(())
+}
+
+async fn add_notes(db: &mut SqliteConnection, number: i64, notes: &[Vec<u8>]) -> Result<(), Fail> {
+    let kept: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM evidence WHERE finding = $1 AND kind = 'note'")
+            .bind(number)
+            .fetch_one(&mut *db)
+            .await?;
+    let room = usize::try_from(MAX_NOTES - kept).unwrap_or(0);
+    let notes = notes.get(..room.min(notes.len())).unwrap_or_default();
+    insert::insert_evidence(db, number, notes, kept).await
+}

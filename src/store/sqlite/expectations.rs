@@ -1,0 +1,191 @@
+//! Registered signings: what makes a finding `expected`.
+//!
+//! The leaf hash decides, and nothing else: names, tags and dates never do.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+
+use super::fail::Fail;
+use super::{touched, value};
+use crate::expect::Expectation;
+use crate::finding::{FindingId, Routes, Verdict};
+use crate::store::Registration;
+
+/// Whether a registration says anything about findings that are judged so. (The same as the list in
+/// `TOUCH`.)
+pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::ModelUnexpected
+            | Verdict::IdentityUnexpected
+            | Verdict::OtherPredicate
+            | Verdict::UntrustedChain
+    )
+}
+
+/// Adds the findings of a registration to the scratch set.
+const TOUCH: &str = "INSERT INTO temp.touched (finding)
+     SELECT f.number FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
+     WHERE e.expectation = $1 AND f.leaf_hash IS NOT NULL
+       AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
+     ON CONFLICT DO NOTHING";
+
+/// What the history says of a registration.
+pub(super) fn reason(file: &str) -> String {
+    format!("registered: {file}")
+}
+
+/// Which of these leaves are registered, and by which file first.
+pub(super) async fn files_of(
+    db: &mut SqliteConnection,
+    leaves: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, String>, Fail> {
+    let leaves: Vec<&str> = leaves.collect();
+    let any: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM expectation)").fetch_one(&mut *db).await?;
+    if leaves.is_empty() || !any {
+        return Ok(HashMap::new());
+    }
+    // At most one leaf for each row of an insert: far below SQLite's limit of parameters.
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT e.leaf_hash, x.file FROM expected_leaf e JOIN expectation x ON x.number = e.expectation
+         WHERE e.leaf_hash IN (",
+    );
+    let mut list = query.separated(", ");
+    for leaf in leaves {
+        list.push_bind(leaf);
+    }
+    query.push(") ORDER BY x.number DESC");
+    let rows: Vec<(String, String)> =
+        query.build_query_as().persistent(false).fetch_all(&mut *db).await?;
+    // The oldest registration comes last, and stays.
+    Ok(rows.into_iter().collect())
+}
+
+/// Registers a signing; its findings become expected.
+pub(super) async fn register(
+    db: &mut SqliteConnection,
+    expectation: &Expectation,
+    file: &str,
+    now: Timestamp,
+) -> Result<(bool, Vec<FindingId>), Fail> {
+    let encode = |error: serde_json::Error| Fail::Sql(sqlx::Error::Encode(error.into()));
+    let mut leaves = expectation.leaf_hashes.clone();
+    leaves.sort_unstable();
+    leaves.dedup();
+    let number: Option<i64> = sqlx::query_scalar(
+        "INSERT INTO expectation (leaves, body, file, at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (leaves) DO NOTHING RETURNING number",
+    )
+    .bind(Sha256::digest(leaves.as_flattened()).as_slice())
+    .bind(serde_json::to_string(expectation).map_err(encode)?)
+    .bind(file)
+    .bind(value::micros(now))
+    .fetch_optional(&mut *db)
+    .await?;
+    // Registered before: its findings became expected then, or when they came.
+    let Some(number) = number else { return Ok((false, Vec::new())) };
+    for leaf in &leaves {
+        sqlx::query("INSERT INTO expected_leaf (leaf_hash, expectation) VALUES ($1, $2)")
+            .bind(hex::encode(leaf))
+            .bind(number)
+            .execute(&mut *db)
+            .await?;
+    }
+    touched::clear(db).await?;
+    sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
+    // By another registration of the same leaf.
+    sqlx::query(
+        "DELETE FROM temp.touched WHERE finding IN (SELECT number FROM finding WHERE verdict = 'expected')",
+    )
+    .execute(&mut *db)
+    .await?;
+    touched::begin_history(db).await?;
+    sqlx::query(
+        "UPDATE finding SET verdict = 'expected', severity = 0, state = 'resolved'
+         WHERE number IN (SELECT finding FROM temp.touched)",
+    )
+    .execute(&mut *db)
+    .await?;
+    touched::write_history(db, &reason(file), now).await?;
+    touched::leave_unclaimed(db).await?;
+    touched::tell_resolved(db, now).await?;
+    Ok((true, ids(db).await?))
+}
+
+/// All registrations, oldest first.
+pub(super) async fn registrations(db: &mut SqliteConnection) -> Result<Vec<Registration>, Fail> {
+    let rows = sqlx::query(
+        "SELECT x.number, x.body, x.file, x.at,
+                (SELECT count(*) FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
+                 WHERE e.expectation = x.number AND f.leaf_hash IS NOT NULL AND f.verdict = 'expected') AS findings
+         FROM expectation x ORDER BY x.number",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let body: &str = row.try_get("body")?;
+            Ok(Registration {
+                number: row.try_get("number")?,
+                expectation: serde_json::from_str(body)
+                    .map_err(|error| Fail::corrupt(format!("a registration: {error}")))?,
+                file: row.try_get("file")?,
+                at: value::moment(row.try_get("at")?)?,
+                findings: value::natural(row.try_get("findings")?)?,
+            })
+        })
+        .collect()
+}
+
+/// Removes a registration; findings that no other one expects are reopened and alerted.
+pub(super) async fn unregister(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    number: i64,
+    now: Timestamp,
+) -> Result<Option<Vec<FindingId>>, Fail> {
+    let file: Option<String> = sqlx::query_scalar("SELECT file FROM expectation WHERE number = $1")
+        .bind(number)
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(file) = file else { return Ok(None) };
+    touched::clear(db).await?;
+    sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM expected_leaf WHERE expectation = $1").bind(number).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM expectation WHERE number = $1").bind(number).execute(&mut *db).await?;
+    sqlx::query(
+        "DELETE FROM temp.touched WHERE finding IN (
+           SELECT f.number FROM temp.touched t JOIN finding f ON f.number = t.finding
+           WHERE f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.leaf_hash))",
+    )
+    .execute(&mut *db)
+    .await?;
+    touched::begin_history(db).await?;
+    // One whose batch is false goes back to being disputed, and to open with its leaf.
+    sqlx::query(
+        "UPDATE finding SET verdict = judged_verdict, severity = judged_severity,
+           state = iif(prior_state IS NULL, 'open', 'disputed'), prior_state = iif(prior_state IS NULL, NULL, 'open')
+         WHERE number IN (SELECT finding FROM temp.touched)",
+    )
+    .execute(&mut *db)
+    .await?;
+    touched::write_history(db, &format!("no longer registered: {file}"), now).await?;
+    touched::tell(db, routes, None, now).await?;
+    Ok(Some(ids(db).await?))
+}
+
+/// The ids of the scratch set.
+async fn ids(db: &mut SqliteConnection) -> Result<Vec<FindingId>, Fail> {
+    let ids: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT f.id FROM temp.touched t JOIN finding f ON f.number = t.finding
+         ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    ids.iter().map(|id| value::finding_id(id)).collect()
+}

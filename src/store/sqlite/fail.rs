@@ -1,0 +1,76 @@
+//! From what went wrong inside to what the caller is told.
+
+use std::path::Path;
+
+use crate::store::StoreError;
+
+/// What went wrong, before anybody knows in which database and while doing what.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fail {
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    #[error("the position of {0} moved")]
+    Moved(String),
+    #[error("{0}")]
+    Corrupt(String),
+    #[error("{0} is ambiguous")]
+    Ambiguous(String),
+    #[error("opened for reading only")]
+    ReadOnly,
+}
+
+impl Fail {
+    /// A stored value that this program does not write.
+    pub(super) fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt(what.into())
+    }
+
+    /// What the caller is told.
+    pub(super) fn during(self, action: &'static str, path: &Path) -> StoreError {
+        let path = path.to_owned();
+        match self {
+            Self::Moved(origin) => StoreError::Moved { origin },
+            Self::Ambiguous(prefix) => StoreError::Ambiguous(prefix),
+            Self::Corrupt(what) => StoreError::Corrupt { path, what },
+            Self::ReadOnly => StoreError::ReadOnly { path },
+            Self::Sql(error) => match primary_code(&error) {
+                Some(SQLITE_FULL) => StoreError::Full { path },
+                Some(SQLITE_READONLY) => StoreError::ReadOnly { path },
+                Some(SQLITE_CANTOPEN) => StoreError::Open { path, source: error.into() },
+                Some(SQLITE_CORRUPT | SQLITE_NOTADB) => {
+                    StoreError::Corrupt { path, what: error.to_string() }
+                }
+                _ if is_undecodable(&error) => {
+                    StoreError::Corrupt { path, what: error.to_string() }
+                }
+                _ => StoreError::Database { path, action, source: error.into() },
+            },
+        }
+    }
+}
+
+// Primary result codes, https://www.sqlite.org/rescode.html.
+const SQLITE_READONLY: u32 = 8;
+const SQLITE_CORRUPT: u32 = 11;
+const SQLITE_FULL: u32 = 13;
+const SQLITE_CANTOPEN: u32 = 14;
+const SQLITE_NOTADB: u32 = 26;
+
+/// The low byte of SQLite's extended result code is the primary one.
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+/// A column whose value has another type than this program writes.
+fn is_undecodable(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_)
+    )
+}
+
+/// Whether SQLite could not open the files that a reader of a write-ahead log needs.
+pub(super) fn cannot_open(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(SQLITE_CANTOPEN | SQLITE_READONLY))
+}

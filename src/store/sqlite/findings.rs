@@ -1,0 +1,344 @@
+//! Findings: listed, shown, counted, acknowledged, judged again.
+
+use std::collections::VecDeque;
+
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+
+use super::fail::Fail;
+use super::record::{finding, numbered, select_finding};
+use super::{touched, value};
+use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State, Verdict};
+use crate::identity::Chain;
+use crate::store::{AckOutcome, Counts, FindingQuery, FindingRecord, HistoryRow};
+
+/// Findings of one page of a list: a few hundred kilobytes.
+const PAGE: u64 = 200;
+
+/// Digits of an id below which it is not looked up: 4 hexadecimal digits tell 65,536 apart.
+const MIN_PREFIX: usize = 4;
+
+/// All findings of a query, a page at a time: each page goes on from the last row of the one before,
+/// so that none is skipped or repeated while others write.
+pub(super) fn list(reader: &SqlitePool, query: &FindingQuery) -> BoxStream<'static, Result<Finding, Fail>> {
+    let paging = Paging {
+        reader: reader.clone(),
+        all: query.all,
+        left: query.limit.unwrap_or(u64::MAX),
+        // Before everything: stored indices begin at 0, -1 stands for none.
+        last: Place { log: String::new(), index: -2, watch: String::new(), id: Vec::new() },
+    };
+    stream::try_unfold(paging, |mut paging| async move {
+        let page = paging.next().await?;
+        Ok::<_, Fail>((!page.is_empty()).then(|| (stream::iter(page.into_iter().map(Ok)), paging)))
+    })
+    .try_flatten()
+    .boxed()
+}
+
+struct Paging {
+    reader: SqlitePool,
+    all: bool,
+    left: u64,
+    last: Place,
+}
+
+/// A place in the order of lists.
+struct Place {
+    log: String,
+    index: i64,
+    watch: String,
+    id: Vec<u8>,
+}
+
+impl Paging {
+    async fn next(&mut self) -> Result<VecDeque<Finding>, Fail> {
+        let limit = self.left.min(PAGE);
+        if limit == 0 {
+            return Ok(VecDeque::new());
+        }
+        let query = if self.all {
+            sqlx::query(select_finding!(
+                "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ($1, $2, $3, $4)
+                 ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT $5"
+            ))
+        } else {
+            sqlx::query(select_finding!(
+                "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ($1, $2, $3, $4)
+                   AND f.state <> 'resolved'
+                 ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT $5"
+            ))
+        };
+        let rows = query
+            .bind(&self.last.log)
+            .bind(self.last.index)
+            .bind(&self.last.watch)
+            .bind(self.last.id.as_slice())
+            .bind(value::integer(limit)?)
+            .fetch_all(&self.reader)
+            .await?;
+        let page = rows.iter().map(finding).collect::<Result<VecDeque<_>, Fail>>()?;
+        if let Some(last) = page.back() {
+            self.last = Place {
+                log: last.log.clone().unwrap_or_default(),
+                index: last.index.map_or(Ok(-1), value::integer)?,
+                watch: last.watch.clone().unwrap_or_default(),
+                id: last.id.as_bytes().to_vec(),
+            };
+        }
+        // A short page is the last one.
+        self.left = if (page.len() as u64) < limit { 0 } else { self.left - limit };
+        Ok(page)
+    }
+}
+
+/// One finding with everything that is kept of it.
+pub(super) async fn show(
+    db: &mut SqliteConnection,
+    prefix: &str,
+) -> Result<Option<FindingRecord>, Fail> {
+    if prefix.len() > 32 || !prefix.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    if prefix.len() < MIN_PREFIX {
+        return Err(Fail::Ambiguous(prefix.to_owned()));
+    }
+    let bound = |fill: &str| format!("{prefix}{}", fill.repeat(32 - prefix.len())).parse::<FindingId>();
+    let (Ok(low), Ok(high)) = (bound("0"), bound("f")) else { return Ok(None) };
+    let rows = sqlx::query(select_finding!("WHERE f.id BETWEEN $1 AND $2 ORDER BY f.id LIMIT 2"))
+        .bind(low.as_bytes().as_slice())
+        .bind(high.as_bytes().as_slice())
+        .fetch_all(&mut *db)
+        .await?;
+    let row = match rows.as_slice() {
+        [] => return Ok(None),
+        [row] => row,
+        _ => return Err(Fail::Ambiguous(prefix.to_owned())),
+    };
+    let (number, finding) = numbered(row)?;
+    Ok(Some(FindingRecord {
+        evidence: evidence(db, number).await?,
+        history: history(db, number).await?,
+        told: told(db, number).await?,
+        finding,
+    }))
+}
+
+async fn evidence(db: &mut SqliteConnection, number: i64) -> Result<Evidence, Fail> {
+    let certificate = sqlx::query_scalar(
+        "SELECT s.certificate FROM finding f JOIN signer s ON s.key = f.signer WHERE f.number = $1",
+    )
+    .bind(number)
+    .fetch_optional(&mut *db)
+    .await?
+    .flatten();
+    let mut evidence = Evidence { certificate, ..Evidence::default() };
+    let rows: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT kind, body FROM evidence WHERE finding = $1 ORDER BY kind, ordinal")
+            .bind(number)
+            .fetch_all(&mut *db)
+            .await?;
+    for (kind, body) in rows {
+        match kind.as_str() {
+            "note" => evidence.notes.push(body),
+            "leaf" => evidence.leaf = Some(body),
+            _ => return Err(Fail::corrupt(format!("kind of evidence {kind:?}"))),
+        }
+    }
+    Ok(evidence)
+}
+
+/// Its history; of a finding that never changed, its beginning.
+async fn history(db: &mut SqliteConnection, number: i64) -> Result<Vec<HistoryRow>, Fail> {
+    let rows = sqlx::query(
+        "SELECT at, verdict, severity, state, reason, number FROM history WHERE finding = $1
+         UNION ALL
+         SELECT first_seen, verdict, severity, state, 'first seen', 0 FROM finding
+         WHERE number = $1 AND NOT EXISTS (SELECT 1 FROM history h WHERE h.finding = $1)
+         ORDER BY 6",
+    )
+    .bind(number)
+    .fetch_all(&mut *db)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(HistoryRow {
+                at: value::moment(row.try_get(0)?)?,
+                verdict: value::verdict(row.try_get(1)?)?,
+                severity: value::severity(row.try_get(2)?)?,
+                state: value::state(row.try_get(3)?)?,
+                reason: row.try_get(4)?,
+            })
+        })
+        .collect()
+}
+
+async fn told(
+    db: &mut SqliteConnection,
+    number: i64,
+) -> Result<Vec<(String, String, Option<Timestamp>)>, Fail> {
+    let rows: Vec<(String, String, Option<i64>)> = sqlx::query_as(
+        "SELECT a.channel, a.id, a.delivered FROM member m JOIN alert a ON a.number = m.alert
+         WHERE m.finding = $1 ORDER BY a.number",
+    )
+    .bind(number)
+    .fetch_all(&mut *db)
+    .await?;
+    rows.into_iter()
+        .map(|(channel, id, delivered)| Ok((channel, id, value::moment_if(delivered)?)))
+        .collect()
+}
+
+/// Open findings, by what they mean for the exit code.
+pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Result<Counts, Fail> {
+    let (security, health): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM finding
+                 WHERE health = 0 AND severity >= $1 AND state IN ('open', 'disputed')),
+                (SELECT count(*) FROM finding WHERE health = 1 AND state IN ('open', 'disputed'))",
+    )
+    .bind(value::rank(fail_on))
+    .fetch_one(&mut *db)
+    .await?;
+    Ok(Counts { security: value::natural(security)?, health: value::natural(health)? })
+}
+
+/// Acknowledges findings; no ids: every open one about security.
+pub(super) async fn acknowledge(
+    db: &mut SqliteConnection,
+    ids: &[FindingId],
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<(FindingId, AckOutcome)>, Fail> {
+    touched::clear(db).await?;
+    let mut outcomes = Vec::new();
+    if ids.is_empty() {
+        // Both conditions on `state`: the first is that of the index.
+        sqlx::query(
+            "INSERT INTO temp.touched (finding)
+             SELECT number FROM finding WHERE health = 0 AND state IN ('open', 'disputed') AND state = 'open'",
+        )
+        .execute(&mut *db)
+        .await?;
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT f.id FROM temp.touched t JOIN finding f ON f.number = t.finding
+             ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
+        )
+        .fetch_all(&mut *db)
+        .await?;
+        for id in rows {
+            outcomes.push((value::finding_id(&id)?, AckOutcome::Acked));
+        }
+    }
+    for id in ids {
+        outcomes.push((*id, touch_to_ack(db, *id).await?));
+    }
+    touched::begin_history(db).await?;
+    sqlx::query("UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.touched)")
+        .execute(&mut *db)
+        .await?;
+    touched::write_history(db, reason, now).await?;
+    touched::leave_unclaimed(db).await?;
+    Ok(outcomes)
+}
+
+async fn touch_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOutcome, Fail> {
+    let row: Option<(i64, bool, String)> =
+        sqlx::query_as("SELECT number, health, state FROM finding WHERE id = $1")
+            .bind(id.as_bytes().as_slice())
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some((number, health, state)) = row else { return Ok(AckOutcome::Unknown) };
+    if health {
+        return Ok(AckOutcome::Health);
+    }
+    Ok(match value::state(&state)? {
+        State::Acked | State::Resolved => AckOutcome::AlreadyClosed,
+        State::Open | State::Held | State::Disputed => {
+            sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1) ON CONFLICT DO NOTHING")
+                .bind(number)
+                .execute(&mut *db)
+                .await?;
+            AckOutcome::Acked
+        }
+    })
+}
+
+/// Findings that are judged `untrusted-chain`, registered ones too, with their certificates.
+pub(super) async fn untrusted(
+    db: &mut SqliteConnection,
+    after: Option<FindingId>,
+    limit: u32,
+) -> Result<Vec<(Finding, Evidence)>, Fail> {
+    let rows = sqlx::query(select_finding!(
+        "WHERE f.judged_verdict = 'untrusted-chain' AND f.id > $1 ORDER BY f.id LIMIT $2"
+    ))
+    .bind(after.as_ref().map_or(&[][..], |id| id.as_bytes().as_slice()))
+    .bind(i64::from(limit))
+    .fetch_all(&mut *db)
+    .await?;
+    let mut answer = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (number, finding) = numbered(row)?;
+        answer.push((finding, evidence(db, number).await?));
+    }
+    Ok(answer)
+}
+
+/// What a finding is judged to be now.
+pub(super) struct Judged<'a> {
+    /// Whether its certificate leads to a CA.
+    pub chain: Chain,
+    /// Its verdict without registrations.
+    pub verdict: Verdict,
+    /// Its severity without registrations.
+    pub severity: Severity,
+    /// One sentence.
+    pub summary: &'a str,
+}
+
+/// Records that a finding is judged otherwise now. What a person accepted under another verdict is
+/// open again: "an impostor" that turns out to be the real identity is not what was accepted.
+pub(super) async fn rejudge(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    id: FindingId,
+    judged: &Judged<'_>,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let row: Option<(i64, String, i64)> = sqlx::query_as(
+        "SELECT number, judged_verdict, judged_severity FROM finding WHERE id = $1",
+    )
+    .bind(id.as_bytes().as_slice())
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some((number, verdict, severity)) = row else { return Ok(()) };
+    let news = verdict != judged.verdict.as_str() || severity != value::rank(judged.severity);
+    touched::only(db, number).await?;
+    if news {
+        touched::begin_history(db).await?;
+    }
+    sqlx::query(
+        "UPDATE finding SET chain = $2, summary = $3, judged_verdict = $4, judged_severity = $5, health = $6,
+           state = CASE WHEN state = 'acked' AND judged_verdict <> $4
+                        THEN iif(prior_state IS NULL, 'open', 'disputed') ELSE state END,
+           severity = CASE verdict WHEN 'expected' THEN severity ELSE $5 END,
+           verdict = CASE verdict WHEN 'expected' THEN verdict ELSE $4 END
+         WHERE number = $1",
+    )
+    .bind(number)
+    .bind(judged.chain.as_str())
+    .bind(judged.summary)
+    .bind(judged.verdict.as_str())
+    .bind(value::rank(judged.severity))
+    .bind(judged.verdict.class() == Class::Health)
+    .execute(&mut *db)
+    .await?;
+    if news {
+        touched::write_history(db, "judged again by another trusted root", now).await?;
+        touched::leave_unclaimed(db).await?;
+        touched::tell(db, routes, None, now).await?;
+    }
+    Ok(())
+}

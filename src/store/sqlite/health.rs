@@ -1,0 +1,250 @@
+//! Findings that open and close by themselves: ways of being blind, and holds.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::fail::Fail;
+use super::insert::{self, Incoming};
+use super::{touched, value};
+use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity, State};
+use crate::store::{Condition, HoldRule, Scope};
+
+/// What has to change so that the open health findings are the conditions that are true now.
+pub(super) struct Change<'a> {
+    ended: Vec<i64>,
+    resaid: Vec<(i64, &'a str)>,
+    begun: Vec<&'a Condition>,
+}
+
+impl<'a> Change<'a> {
+    /// Compares what is open with what is true.
+    pub(super) async fn between(
+        db: &mut SqliteConnection,
+        scope: &Scope,
+        conditions: &'a [Condition],
+    ) -> Result<Self, Fail> {
+        let mut begun: HashMap<(&str, &str), &Condition> = conditions
+            .iter()
+            .map(|condition| ((condition.verdict.as_str(), condition.subject.as_str()), condition))
+            .collect();
+        let rows = sqlx::query(
+            "SELECT number, verdict, subject, summary FROM finding
+             WHERE health = 1 AND state IN ('open', 'disputed') AND origin IS $1",
+        )
+        .bind(scope.origin.as_deref())
+        .fetch_all(&mut *db)
+        .await?;
+        let (mut ended, mut resaid) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let number: i64 = row.try_get("number")?;
+            let verdict = value::verdict(row.try_get("verdict")?)?;
+            if !scope.verdicts.contains(&verdict) {
+                continue;
+            }
+            let subject: Option<&str> = row.try_get("subject")?;
+            match begun.remove(&(verdict.as_str(), subject.unwrap_or_default())) {
+                None => ended.push(number),
+                Some(condition) if condition.summary != row.try_get::<&str, _>("summary")? => {
+                    resaid.push((number, condition.summary.as_str()));
+                }
+                Some(_) => {}
+            }
+        }
+        let mut begun: Vec<&Condition> = begun.into_values().collect();
+        begun.sort_unstable_by_key(|condition| (condition.verdict, &condition.subject));
+        Ok(Self { ended, resaid, begun })
+    }
+
+    /// Whether nothing changes.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.ended.is_empty() && self.resaid.is_empty() && self.begun.is_empty()
+    }
+
+    /// Makes it so.
+    pub(super) async fn apply(
+        &self,
+        db: &mut SqliteConnection,
+        routes: &Routes,
+        now: Timestamp,
+    ) -> Result<(), Fail> {
+        for (number, summary) in &self.resaid {
+            sqlx::query("UPDATE finding SET summary = $2 WHERE number = $1")
+                .bind(number)
+                .bind(summary)
+                .execute(&mut *db)
+                .await?;
+        }
+        if !self.ended.is_empty() {
+            touched::clear(db).await?;
+            for number in &self.ended {
+                sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1)")
+                    .bind(number)
+                    .execute(&mut *db)
+                    .await?;
+            }
+            touched::begin_history(db).await?;
+            sqlx::query(
+                "UPDATE finding SET state = 'resolved' WHERE number IN (SELECT finding FROM temp.touched)",
+            )
+            .execute(&mut *db)
+            .await?;
+            touched::write_history(db, "over by itself", now).await?;
+            touched::leave_unclaimed(db).await?;
+            touched::tell_resolved(db, now).await?;
+        }
+        let begun: Vec<(NewFinding, &Condition)> =
+            self.begun.iter().map(|condition| (raised(condition, now), *condition)).collect();
+        let incoming: Vec<Incoming<'_>> = begun
+            .iter()
+            .map(|(new, condition)| Incoming {
+                subject: Some(&condition.subject),
+                except: condition.except_channel.as_deref(),
+                ..Incoming::of(new)
+            })
+            .collect();
+        let inserted = insert::insert(db, routes, &incoming, now).await?;
+        for (new, condition) in &begun {
+            if inserted.known.contains(&new.finding.id) {
+                reopen(db, routes, new, condition.except_channel.as_deref(), now).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An episode that ended and began again within one instant of the clock has the id of before.
+async fn reopen(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    new: &NewFinding,
+    except: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let number: i64 = sqlx::query_scalar("SELECT number FROM finding WHERE id = $1")
+        .bind(new.finding.id.as_bytes().as_slice())
+        .fetch_one(&mut *db)
+        .await?;
+    touched::only(db, number).await?;
+    touched::begin_history(db).await?;
+    sqlx::query("UPDATE finding SET state = 'open', summary = $2 WHERE number = $1")
+        .bind(number)
+        .bind(&new.finding.summary)
+        .execute(&mut *db)
+        .await?;
+    touched::write_history(db, "began again", now).await?;
+    touched::tell(db, routes, except, now).await
+}
+
+fn raised(condition: &Condition, now: Timestamp) -> NewFinding {
+    let Condition { verdict, subject, log, origin, summary, .. } = condition;
+    NewFinding {
+        finding: Finding {
+            id: FindingId::of_episode(*verdict, subject, now),
+            verdict: *verdict,
+            // The contract's word for every finding about health.
+            severity: Severity::High,
+            watch: None,
+            in_shape: None,
+            log: log.clone(),
+            origin: origin.clone(),
+            index: None,
+            leaf_hash: None,
+            proven: None,
+            kind: None,
+            digest: None,
+            san: Vec::new(),
+            issuer: None,
+            extensions: std::collections::BTreeMap::new(),
+            certificate_sha256: None,
+            key_sha256: None,
+            chain: None,
+            not_before: None,
+            first_seen: now,
+            state: State::Open,
+            fault: None,
+            summary: summary.clone(),
+        },
+        rule: None,
+        evidence: Evidence::default(),
+    }
+}
+
+/// A held finding as far as its release is concerned.
+pub(super) struct Held {
+    number: i64,
+    watch: Option<String>,
+    rule: Option<Vec<u8>>,
+    first_seen: Timestamp,
+}
+
+/// All findings that wait.
+pub(super) async fn held(db: &mut SqliteConnection) -> Result<Vec<Held>, Fail> {
+    let rows = sqlx::query("SELECT number, watch, rule, first_seen FROM finding WHERE state = 'held'")
+        .fetch_all(&mut *db)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Held {
+                number: row.try_get("number")?,
+                watch: row.try_get("watch")?,
+                rule: row.try_get("rule")?,
+                first_seen: value::moment(row.try_get("first_seen")?)?,
+            })
+        })
+        .collect()
+}
+
+/// Those that wait no longer, with the reason.
+pub(super) fn released(held: &[Held], rules: &[HoldRule], now: Timestamp) -> Vec<(i64, &'static str)> {
+    let rules: HashMap<(&str, &[u8]), &HoldRule> =
+        rules.iter().map(|rule| ((rule.watch.as_str(), rule.rule.as_slice()), rule)).collect();
+    held.iter()
+        .filter_map(|held| {
+            let key = (held.watch.as_deref().unwrap_or_default(), held.rule.as_deref().unwrap_or_default());
+            let Some(rule) = rules.get(&key) else {
+                return Some((held.number, "its watch is gone or has changed"));
+            };
+            // A hold too long to be added never ends.
+            let until = SignedDuration::try_from(rule.hold)
+                .ok()
+                .and_then(|hold| held.first_seen.checked_add(hold).ok())?;
+            (until <= now).then_some((held.number, "no bundle was registered in time"))
+        })
+        .collect()
+}
+
+/// Opens and alerts them; those that were registered or acknowledged meanwhile stay so.
+pub(super) async fn release(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    released: &[(i64, &'static str)],
+    now: Timestamp,
+) -> Result<u64, Fail> {
+    let mut count = 0;
+    let mut reasons: Vec<&str> = released.iter().map(|(_, reason)| *reason).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    for reason in reasons {
+        touched::clear(db).await?;
+        for (number, _) in released.iter().filter(|(_, why)| *why == reason) {
+            count += sqlx::query(
+                "INSERT INTO temp.touched (finding)
+                 SELECT number FROM finding WHERE number = $1 AND state = 'held'",
+            )
+            .bind(number)
+            .execute(&mut *db)
+            .await?
+            .rows_affected();
+        }
+        touched::begin_history(db).await?;
+        sqlx::query("UPDATE finding SET state = 'open' WHERE number IN (SELECT finding FROM temp.touched)")
+            .execute(&mut *db)
+            .await?;
+        touched::write_history(db, reason, now).await?;
+        touched::tell(db, routes, None, now).await?;
+    }
+    Ok(count)
+}

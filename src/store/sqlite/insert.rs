@@ -1,0 +1,344 @@
+//! New findings: each with who signed it, what is kept beside it and its alerts, in one transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use sqlx::query_builder::{QueryBuilder, Separated};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+
+use super::fail::Fail;
+use super::value;
+use super::{expectations, outbox};
+use crate::finding::{Class, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict};
+
+/// Rows of one statement. Several hundred are three times as fast as one (fewer hops to SQLite's
+/// thread); 400 rows of 27 values stay well below SQLite's limit of 32,766 parameters.
+const ROWS: usize = 400;
+
+/// A finding on its way into the store.
+#[derive(Clone, Copy)]
+pub(super) struct Incoming<'a> {
+    /// What was found.
+    pub new: &'a NewFinding,
+    /// Of a health finding: what tells it from others of its verdict.
+    pub subject: Option<&'a str>,
+    /// Of a fault: hash of the contradicting root.
+    pub occurrence: Option<&'a [u8; 32]>,
+    /// A channel that it is not told on.
+    pub except: Option<&'a str>,
+}
+
+impl<'a> Incoming<'a> {
+    pub(super) const fn of(new: &'a NewFinding) -> Self {
+        Self { new, subject: None, occurrence: None, except: None }
+    }
+}
+
+/// What became of incoming findings.
+pub(super) struct Inserted {
+    /// How many were new.
+    pub new: u64,
+    /// The others: they had been recorded before and were left alone.
+    pub known: Vec<FindingId>,
+}
+
+/// Records the findings that are not there yet, `expected` where their leaf is registered, and
+/// queues their alerts.
+pub(super) async fn insert(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    incoming: &[Incoming<'_>],
+    now: Timestamp,
+) -> Result<Inserted, Fail> {
+    let mut inserted = Inserted { new: 0, known: Vec::new() };
+    for chunk in incoming.chunks(ROWS) {
+        insert_chunk(db, routes, chunk, now, &mut inserted).await?;
+    }
+    Ok(inserted)
+}
+
+/// A finding as it stands once registrations are taken into account.
+struct Standing<'a> {
+    incoming: Incoming<'a>,
+    signer: Option<SignerKey>,
+    /// The file of the registration that expects it.
+    registered: Option<&'a str>,
+    verdict: Verdict,
+    severity: Severity,
+    state: State,
+}
+
+async fn insert_chunk(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    chunk: &[Incoming<'_>],
+    now: Timestamp,
+    inserted: &mut Inserted,
+) -> Result<(), Fail> {
+    let signers = insert_signers(db, chunk).await?;
+    let leaves = chunk
+        .iter()
+        .filter(|incoming| expectations::can_be_expected(incoming.new.finding.verdict))
+        .filter_map(|incoming| incoming.new.finding.leaf_hash.as_deref());
+    let registered = expectations::files_of(db, leaves).await?;
+
+    let standing: Vec<Standing<'_>> = chunk
+        .iter()
+        .zip(signers)
+        .map(|(&incoming, signer)| {
+            let finding = &incoming.new.finding;
+            let file = finding
+                .leaf_hash
+                .as_ref()
+                .filter(|_| expectations::can_be_expected(finding.verdict))
+                .and_then(|leaf| registered.get(leaf))
+                .map(String::as_str);
+            let (verdict, severity, state) = match file {
+                Some(_) => (Verdict::Expected, Severity::Info, State::Resolved),
+                None => (finding.verdict, finding.severity, finding.state),
+            };
+            Standing { incoming, signer, registered: file, verdict, severity, state }
+        })
+        .collect();
+    let numbers = insert_rows(db, &standing).await?;
+
+    let mut new = Vec::with_capacity(numbers.len());
+    for standing in &standing {
+        let id = standing.incoming.new.finding.id;
+        match numbers.get(&id) {
+            Some(&number) => new.push((number, standing)),
+            None => inserted.known.push(id),
+        }
+    }
+    // One id twice in a batch is one row, and must be told once.
+    let mut once = HashSet::new();
+    new.retain(|(number, _)| once.insert(*number));
+    inserted.new += new.len() as u64;
+
+    for (number, standing) in &new {
+        insert_evidence(db, *number, &standing.incoming.new.evidence.notes, 0).await?;
+        if let Some(leaf) = &standing.incoming.new.evidence.leaf {
+            sqlx::query("INSERT INTO evidence (finding, ordinal, kind, body) VALUES ($1, 0, 'leaf', $2)")
+                .bind(number)
+                .bind(leaf.as_slice())
+                .execute(&mut *db)
+                .await?;
+        }
+        if let Some(file) = standing.registered {
+            sqlx::query(
+                "INSERT INTO history (finding, at, verdict, severity, state, reason)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(number)
+            .bind(value::micros(now))
+            .bind(standing.verdict.as_str())
+            .bind(value::rank(standing.severity))
+            .bind(standing.state.as_str())
+            .bind(expectations::reason(file))
+            .execute(&mut *db)
+            .await?;
+        }
+    }
+    let told: Vec<outbox::Telling<'_>> = new
+        .iter()
+        .filter(|(_, standing)| standing.registered.is_none())
+        .map(|(number, standing)| outbox::Telling {
+            number: *number,
+            finding: &standing.incoming.new.finding,
+            except: standing.incoming.except,
+        })
+        .collect();
+    outbox::tell(db, routes, &told, now).await
+}
+
+/// Adds signed notes to what is kept of a finding.
+pub(super) async fn insert_evidence(
+    db: &mut SqliteConnection,
+    number: i64,
+    notes: &[Vec<u8>],
+    first: i64,
+) -> Result<(), Fail> {
+    for (ordinal, note) in (first..).zip(notes) {
+        sqlx::query("INSERT INTO evidence (finding, ordinal, kind, body) VALUES ($1, $2, 'note', $3)")
+            .bind(number)
+            .bind(ordinal)
+            .bind(note.as_slice())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The numbers of the rows that were not there before.
+async fn insert_rows(
+    db: &mut SqliteConnection,
+    standing: &[Standing<'_>],
+) -> Result<HashMap<FindingId, i64>, Fail> {
+    let columns = "INSERT INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, watch, rule,
+        in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen, fault,
+        occurrence, subject, summary) ";
+    for standing in standing {
+        // Here, where it can still be said: a value is bound below without a way to fail.
+        standing.incoming.new.finding.index.map(value::integer).transpose()?;
+    }
+    let rows = insert_values(
+        db,
+        columns,
+        " ON CONFLICT (id) DO NOTHING RETURNING number, id",
+        standing,
+        |mut row, standing| {
+            let Standing { incoming, signer, verdict, severity, state, .. } = standing;
+            let NewFinding { finding, rule, .. } = incoming.new;
+            row.push_bind(finding.id.as_bytes().as_slice())
+                .push_bind(verdict.as_str())
+                .push_bind(value::rank(*severity))
+                .push_bind(finding.verdict.as_str())
+                .push_bind(value::rank(finding.severity))
+                .push_bind(finding.verdict.class() == Class::Health)
+                .push_bind(state.as_str())
+                .push_bind(finding.watch.as_deref())
+                .push_bind(rule.as_ref().map(<[u8; 32]>::as_slice))
+                .push_bind(finding.in_shape)
+                .push_bind(finding.log.as_deref())
+                .push_bind(finding.origin.as_deref())
+                .push_bind(finding.index.and_then(|index| i64::try_from(index).ok()))
+                .push_bind(finding.leaf_hash.as_deref())
+                .push_bind(finding.proven)
+                .push_bind(finding.kind.as_deref())
+                .push_bind(finding.digest.as_deref())
+                .push_bind(signer.as_ref().map(|key| key.0.as_slice()))
+                .push_bind(chain_word(finding))
+                .push_bind(value::micros(finding.first_seen))
+                .push_bind(finding.fault.as_deref())
+                .push_bind(incoming.occurrence.map(<[u8; 32]>::as_slice))
+                .push_bind(incoming.subject)
+                .push_bind(finding.summary.as_str());
+        },
+    )
+    .await?;
+    rows.iter()
+        .map(|row| {
+            use sqlx::Row as _;
+            Ok((value::finding_id(row.try_get("id")?)?, row.try_get("number")?))
+        })
+        .collect()
+}
+
+fn chain_word(finding: &Finding) -> Option<&'static str> {
+    finding.chain.map(crate::identity::Chain::as_str)
+}
+
+/// Names a row of `signer`: equal rows are one row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct SignerKey([u8; 16]);
+
+/// Records who signed; the key of each finding's signer, in order.
+async fn insert_signers(
+    db: &mut SqliteConnection,
+    chunk: &[Incoming<'_>],
+) -> Result<Vec<Option<SignerKey>>, Fail> {
+    let mut keys = Vec::with_capacity(chunk.len());
+    let mut signers: HashMap<SignerKey, Signer<'_>> = HashMap::new();
+    for incoming in chunk {
+        let signer = Signer::of(incoming.new)?;
+        keys.push(signer.as_ref().map(Signer::key));
+        if let Some(signer) = signer {
+            signers.entry(signer.key()).or_insert(signer);
+        }
+    }
+    let signers: Vec<(SignerKey, Signer<'_>)> = signers.into_iter().collect();
+    insert_values(
+        db,
+        "INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256, not_before, certificate) ",
+        " ON CONFLICT (key) DO NOTHING",
+        &signers,
+        |mut row, (key, signer)| {
+            row.push_bind(key.0.as_slice())
+                .push_bind(signer.san.as_str())
+                .push_bind(signer.finding.issuer.as_deref())
+                .push_bind(signer.extensions.as_str())
+                .push_bind(signer.finding.certificate_sha256.as_deref())
+                .push_bind(signer.finding.key_sha256.as_deref())
+                .push_bind(signer.finding.not_before.map(value::micros))
+                .push_bind(signer.certificate);
+        },
+    )
+    .await?;
+    Ok(keys)
+}
+
+/// Who signed, as it is stored.
+struct Signer<'a> {
+    finding: &'a Finding,
+    san: String,
+    extensions: String,
+    certificate: Option<&'a [u8]>,
+}
+
+impl<'a> Signer<'a> {
+    /// `None` if the finding says nothing of a signer.
+    fn of(new: &'a NewFinding) -> Result<Option<Self>, Fail> {
+        let Finding { san, issuer, extensions, certificate_sha256, key_sha256, not_before, .. } =
+            &new.finding;
+        let certificate = new.evidence.certificate.as_deref();
+        let silent = san.is_empty()
+            && issuer.is_none()
+            && extensions.is_empty()
+            && certificate_sha256.is_none()
+            && key_sha256.is_none()
+            && not_before.is_none()
+            && certificate.is_none();
+        if silent {
+            return Ok(None);
+        }
+        let json = |error: serde_json::Error| Fail::Sql(sqlx::Error::Encode(error.into()));
+        Ok(Some(Self {
+            finding: &new.finding,
+            san: serde_json::to_string(san).map_err(json)?,
+            extensions: serde_json::to_string(extensions).map_err(json)?,
+            certificate,
+        }))
+    }
+
+    fn key(&self) -> SignerKey {
+        let not_before = self.finding.not_before.map(|time| value::micros(time).to_be_bytes());
+        let parts = [
+            Some(self.san.as_bytes()),
+            self.finding.issuer.as_deref().map(str::as_bytes),
+            Some(self.extensions.as_bytes()),
+            self.finding.certificate_sha256.as_deref().map(str::as_bytes),
+            self.finding.key_sha256.as_deref().map(str::as_bytes),
+            not_before.as_ref().map(<[u8; 8]>::as_slice),
+            self.certificate,
+        ];
+        let mut hash = Sha256::new();
+        for part in parts {
+            // The length keeps parts apart, and absent from empty.
+            hash.update(part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+            hash.update(part.unwrap_or_default());
+        }
+        let mut key = [0; 16];
+        key.copy_from_slice(&hash.finalize()[..16]);
+        SignerKey(key)
+    }
+}
+
+/// `head VALUES (…), (…) tail`, in statements of at most [`ROWS`] rows.
+pub(super) async fn insert_values<T>(
+    db: &mut SqliteConnection,
+    head: &str,
+    tail: &str,
+    items: &[T],
+    push: impl Fn(Separated<'_, Sqlite, &'static str>, &T),
+) -> Result<Vec<SqliteRow>, Fail> {
+    let mut rows = Vec::new();
+    for chunk in items.chunks(ROWS) {
+        let mut query = QueryBuilder::<Sqlite>::new(head);
+        query.push_values(chunk, |row, item| push(row, item)).push(tail);
+        // Only the full size comes again and again; keeping a statement of each size fills memory.
+        let query = query.build().persistent(chunk.len() == ROWS);
+        rows.extend(query.fetch_all(&mut *db).await?);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,349 @@
+//! The store in one SQLite database.
+//!
+//! One connection writes, others read beside it (write-ahead log). Every writing method is one
+//! `BEGIN IMMEDIATE` transaction, which other processes wait for; what it finds when it begins is
+//! what it changes. Its `COMMIT` returns when the log is on the disk (`synchronous = FULL`).
+
+mod coverage;
+mod dispute;
+mod expectations;
+mod fail;
+mod findings;
+mod health;
+mod insert;
+mod memory;
+mod open;
+mod outbox;
+mod positions;
+mod record;
+mod touched;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use jiff::Timestamp;
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqlitePool;
+use sqlx::Transaction;
+
+use self::fail::Fail;
+use self::findings::Judged;
+pub use self::open::StoreLock;
+use super::{
+    AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
+    HoldRule, LogState, NewLog, PassReport, QueuedAlert, Registration, Rescanned, Scope, Settings,
+    Store, StoreError, Tally, Toll, WatchKey,
+};
+use crate::expect::Expectation;
+use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
+use crate::identity::Chain;
+
+/// Everything durable, in one SQLite database.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    routes: Routes,
+    /// One connection: SQLite has one writer. `None`: opened for reading only.
+    writer: Option<SqlitePool>,
+    reader: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens a database for reading and writing; creates it, and brings it to this version's schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`],
+    /// [`StoreError::Corrupt`] for what is no database, or one of another program.
+    pub async fn open(settings: Settings) -> Result<Self, StoreError> {
+        let (writer, reader) = open::writable(&settings).await?;
+        let Settings { path, routes } = settings;
+        Ok(Self { path, routes, writer: Some(writer), reader })
+    }
+
+    /// Opens a database for reading only: creates, migrates and changes nothing, and works where
+    /// nothing can be written. Its writing methods answer [`StoreError::ReadOnly`].
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] if there is none yet; [`StoreError::Older`], [`StoreError::Newer`];
+    /// [`StoreError::Open`], [`StoreError::Corrupt`].
+    pub async fn open_read_only(settings: Settings) -> Result<Self, StoreError> {
+        let reader = open::readable(&settings).await?;
+        let Settings { path, routes } = settings;
+        Ok(Self { path, routes, writer: None, reader })
+    }
+
+    /// Takes the right to be the one monitor of a database, until the lock is dropped or the process
+    /// dies. Readers and `expect` need none.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it.
+    pub fn lock(settings: &Settings) -> Result<StoreLock, StoreError> {
+        open::lock(&settings.path)
+    }
+
+    /// Closes all connections, and leaves one file: the write-ahead log is folded into the database.
+    /// Without it nothing is lost, and the next one to open does the folding.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+    }
+
+    async fn read(&self) -> Result<PoolConnection<Sqlite>, Fail> {
+        Ok(self.reader.acquire().await?)
+    }
+
+    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fail> {
+        let writer = self.writer.as_ref().ok_or(Fail::ReadOnly)?;
+        Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// `reading!(self, "what", |db| query)`: one reading query, its error with what it was for.
+macro_rules! reading {
+    ($store:expr, $action:literal, |$db:ident| $query:expr) => {{
+        let answer = async {
+            let mut connection = $store.read().await?;
+            let $db = &mut *connection;
+            $query.await
+        };
+        answer.await.map_err(|fail: Fail| fail.during($action, &$store.path))
+    }};
+}
+
+/// `writing!(self, "what", |db| change)`: one transaction. If the change fails, or this future is
+/// dropped, the transaction is rolled back.
+macro_rules! writing {
+    ($store:expr, $action:literal, |$db:ident| $change:expr) => {{
+        let answer = async {
+            let mut transaction = $store.write().await?;
+            let $db = &mut *transaction;
+            let answer = $change.await?;
+            transaction.commit().await?;
+            Ok(answer)
+        };
+        answer.await.map_err(|fail: Fail| fail.during($action, &$store.path))
+    }};
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn log(&self, origin: &str) -> Result<Option<LogState>, StoreError> {
+        reading!(self, "reading a position", |db| positions::log(db, origin))
+    }
+
+    async fn logs(&self) -> Result<Vec<LogState>, StoreError> {
+        reading!(self, "reading positions", |db| positions::logs(db))
+    }
+
+    async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
+        writing!(self, "recording a first position", |db| positions::begin(db, log))
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<u64, StoreError> {
+        writing!(self, "recording a batch", |db| positions::commit(db, &self.routes, batch))
+    }
+
+    async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError> {
+        writing!(self, "recording a fault", |db| dispute::dispute(db, &self.routes, dispute))
+    }
+
+    async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
+        writing!(self, "recording the end of a pass", |db| positions::end_pass(db, report))
+    }
+
+    async fn checkpoint(
+        &self,
+        origin: &str,
+        size: u64,
+    ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
+        reading!(self, "reading a checkpoint", |db| positions::checkpoint(db, origin, size))
+    }
+
+    async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError> {
+        // Once per pass and mostly the same: writers are kept out only if something changes.
+        let open = reading!(self, "reading coverage", |db| coverage::open_watches(db, origin))?;
+        if coverage::is_same(&open, watches) {
+            return Ok(());
+        }
+        writing!(self, "recording coverage", |db| coverage::watching(db, origin, watches))
+    }
+
+    async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
+        reading!(self, "reading coverage", |db| coverage::coverage(db, watches))
+    }
+
+    async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError> {
+        writing!(self, "recording a rescan", |db| coverage::rescanned(db, &self.routes, rescanned))
+    }
+
+    async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError> {
+        let held = reading!(self, "reading held findings", |db| health::held(db))?;
+        let released = health::released(&held, rules, now);
+        if released.is_empty() {
+            return Ok(0);
+        }
+        writing!(self, "releasing held findings", |db| health::release(db, &self.routes, &released, now))
+    }
+
+    async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, "asking for a rescan", |db| memory::request_rescan(db, watch, now))
+    }
+
+    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
+        if !reading!(self, "reading rescans", |db| memory::rescans_wait(db))? {
+            return Ok(Vec::new());
+        }
+        writing!(self, "taking rescans", |db| memory::take_rescans(db))
+    }
+
+    async fn assess(
+        &self,
+        scope: &Scope,
+        conditions: &[Condition],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = reading!(self, "reading findings about health", |db| health::Change::between(
+            db, scope, conditions
+        ))?;
+        if change.is_empty() {
+            return Ok(());
+        }
+        writing!(self, "recording findings about health", |db| async {
+            // Read again: what was read outside of the transaction may have changed.
+            let change = health::Change::between(db, scope, conditions).await?;
+            change.apply(db, &self.routes, now).await
+        })
+    }
+
+    fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {
+        findings::list(&self.reader, query)
+            .map(|found| found.map_err(|fail| fail.during("listing findings", &self.path)))
+            .boxed()
+    }
+
+    async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError> {
+        reading!(self, "reading a finding", |db| findings::show(db, id_prefix))
+    }
+
+    async fn acknowledge(
+        &self,
+        ids: &[FindingId],
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError> {
+        writing!(self, "acknowledging findings", |db| findings::acknowledge(db, ids, reason, now))
+    }
+
+    async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError> {
+        reading!(self, "counting findings", |db| findings::counts(db, fail_on))
+    }
+
+    async fn untrusted(
+        &self,
+        after: Option<FindingId>,
+        limit: u32,
+    ) -> Result<Vec<(Finding, Evidence)>, StoreError> {
+        reading!(self, "reading untrusted findings", |db| findings::untrusted(db, after, limit))
+    }
+
+    async fn rejudge(
+        &self,
+        id: FindingId,
+        chain: Chain,
+        verdict: Verdict,
+        severity: Severity,
+        summary: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let judged = Judged { chain, verdict, severity, summary };
+        writing!(self, "judging a finding again", |db| findings::rejudge(
+            db,
+            &self.routes,
+            id,
+            &judged,
+            now
+        ))
+    }
+
+    async fn register(
+        &self,
+        expectation: &Expectation,
+        file: &str,
+        now: Timestamp,
+    ) -> Result<(bool, Vec<FindingId>), StoreError> {
+        writing!(self, "registering a signing", |db| expectations::register(
+            db,
+            expectation,
+            file,
+            now
+        ))
+    }
+
+    async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
+        reading!(self, "reading registrations", |db| expectations::registrations(db))
+    }
+
+    async fn unregister(
+        &self,
+        number: i64,
+        now: Timestamp,
+    ) -> Result<Option<Vec<FindingId>>, StoreError> {
+        writing!(self, "removing a registration", |db| expectations::unregister(
+            db,
+            &self.routes,
+            number,
+            now
+        ))
+    }
+
+    async fn claim_alerts(
+        &self,
+        channel: &str,
+        flood: u32,
+        now: Timestamp,
+    ) -> Result<Vec<QueuedAlert>, StoreError> {
+        if !reading!(self, "reading alerts", |db| outbox::is_due(db, channel, now))? {
+            return Ok(Vec::new());
+        }
+        writing!(self, "claiming alerts", |db| outbox::claim(db, channel, flood, now))
+    }
+
+    async fn alert_findings(&self, alert: &str, limit: u32) -> Result<Vec<Finding>, StoreError> {
+        reading!(self, "reading an alert", |db| outbox::findings(db, alert, limit))
+    }
+
+    async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError> {
+        reading!(self, "reading an alert", |db| outbox::tally(db, alert))
+    }
+
+    async fn record_delivery(
+        &self,
+        alert: &str,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        writing!(self, "recording a delivery", |db| outbox::record_delivery(db, alert, delivery, now))
+    }
+
+    async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
+        reading!(self, "counting alerts", |db| outbox::toll(db, now))
+    }
+
+    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
+        reading!(self, "recalling a value", |db| memory::recall(db, key))
+    }
+
+    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        writing!(self, "remembering a value", |db| memory::remember(db, key, value))
+    }
+
+    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, "forgetting checkpoints", |db| positions::prune(db, now))
+    }
+}

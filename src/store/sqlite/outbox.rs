@@ -1,0 +1,360 @@
+//! The outbox: alerts by channel, grouped until they are claimed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::fail::Fail;
+use super::insert::insert_values;
+use super::record::{finding, select_finding};
+use super::value;
+use crate::finding::{self as words, Finding, Routes};
+use crate::store::{Delivery, QueuedAlert, QueuedKind, Tally, Toll};
+
+/// How long a daily digest collects.
+const DIGEST_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Alerts that are handed out at once.
+const CLAIM: i64 = 100;
+
+/// A finding that is to be told.
+#[derive(Clone, Copy)]
+pub(super) struct Telling<'a> {
+    /// Its row.
+    pub number: i64,
+    /// As it stands.
+    pub finding: &'a Finding,
+    /// A channel that it is not told on.
+    pub except: Option<&'a str>,
+}
+
+/// Queues the alerts of these findings: each joins the unclaimed alert of its channel and group, or
+/// begins one.
+pub(super) async fn tell(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    told: &[Telling<'_>],
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places: HashMap<(&str, String), usize> = HashMap::new();
+    let mut members: Vec<(usize, i64)> = Vec::new();
+    for telling in told {
+        let Some(envelope) = Envelope::of(telling.finding, now)? else { continue };
+        for channel in routes.channels(telling.finding, telling.except) {
+            let place = *places.entry((channel, envelope.group_key.clone())).or_insert_with(|| {
+                groups.push(Group { channel, envelope: envelope.clone() });
+                groups.len() - 1
+            });
+            members.push((place, telling.number));
+        }
+    }
+    let rows = insert_values(
+        db,
+        "INSERT INTO alert (channel, kind, group_key, created, due) ",
+        // Changes nothing: `DO NOTHING` would not return the number of the alert that is there.
+        " ON CONFLICT (channel, group_key) WHERE closed = 0 DO UPDATE SET closed = 0
+          RETURNING number, channel, group_key",
+        &groups,
+        |mut row, Group { channel, envelope }| {
+            row.push_bind(*channel)
+                .push_bind(envelope.kind.as_str())
+                .push_bind(envelope.group_key.as_str())
+                .push_bind(value::micros(now))
+                .push_bind(value::micros(envelope.due));
+        },
+    )
+    .await?;
+    let mut numbers = vec![None; groups.len()];
+    for row in &rows {
+        let place = (row.try_get("channel")?, row.try_get("group_key")?);
+        if let Some(slot) = places.get(&place).and_then(|&place| numbers.get_mut(place)) {
+            *slot = Some(row.try_get::<i64, _>("number")?);
+        }
+    }
+    let members = members
+        .into_iter()
+        .map(|(place, finding)| {
+            let alert = numbers.get(place).copied().flatten();
+            // Law 5: rather no finding than one without its alert.
+            alert.map(|alert| (alert, finding)).ok_or_else(|| Fail::corrupt("an alert was not queued"))
+        })
+        .collect::<Result<Vec<_>, Fail>>()?;
+    insert_values(
+        db,
+        "INSERT INTO member (alert, finding) ",
+        " ON CONFLICT DO NOTHING",
+        &members,
+        |mut row, (alert, finding)| {
+            row.push_bind(*alert).push_bind(*finding);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+struct Group<'a> {
+    channel: &'a str,
+    envelope: Envelope,
+}
+
+/// Where a finding's news go.
+#[derive(Clone)]
+struct Envelope {
+    kind: QueuedKind,
+    group_key: String,
+    due: Timestamp,
+}
+
+impl Envelope {
+    /// `None` if it is not told.
+    fn of(finding: &Finding, now: Timestamp) -> Result<Option<Self>, Fail> {
+        Ok(match finding.telling() {
+            words::Telling::Never => None,
+            words::Telling::AtOnce => {
+                Some(Self { kind: QueuedKind::Alert, group_key: finding.group_key(), due: now })
+            }
+            words::Telling::Daily => {
+                let origin = finding.origin.as_deref().unwrap_or_default();
+                let day = now.to_zoned(TimeZone::UTC).date();
+                let due = now
+                    .checked_add(DIGEST_AFTER)
+                    .map_err(|_| Fail::corrupt(format!("the time {now} is out of range")))?;
+                let group_key = format!("daily {origin} {} {day}", finding.verdict);
+                Some(Self { kind: QueuedKind::Digest, group_key, due })
+            }
+        })
+    }
+}
+
+/// Hands out what is due, closed to what comes later.
+///
+/// If the process dies before it records what became of them, the next call hands out the same
+/// alerts with the same ids.
+pub(super) async fn claim(
+    db: &mut SqliteConnection,
+    channel: &str,
+    flood: u32,
+    now: Timestamp,
+) -> Result<Vec<QueuedAlert>, Fail> {
+    merge_flood(db, channel, flood, now).await?;
+    // A resolution waits for its alert: "it is over" must not arrive first.
+    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    sqlx::query(
+        "INSERT INTO temp.vacated (alert)
+         SELECT number FROM alert a
+         WHERE channel = $1 AND state = 'pending' AND due <= $2
+           AND NOT EXISTS (SELECT 1 FROM alert b
+                           WHERE a.kind = 'resolved' AND b.id = a.key AND b.state = 'pending')
+         ORDER BY number LIMIT $3",
+    )
+    .bind(channel)
+    .bind(value::micros(now))
+    .bind(CLAIM)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("UPDATE alert SET closed = 1 WHERE closed = 0 AND number IN (SELECT alert FROM temp.vacated)")
+        .execute(&mut *db)
+        .await?;
+    let rows = sqlx::query(
+        "SELECT a.id, a.kind, ifnull(a.key, a.id) AS key, a.created, a.attempts,
+                count(*) AS findings, max(f.severity) AS severity
+         FROM temp.vacated v JOIN alert a ON a.number = v.alert
+         JOIN member m ON m.alert = a.number JOIN finding f ON f.number = m.finding
+         GROUP BY a.number ORDER BY a.number",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    rows.iter().map(queued).collect()
+}
+
+/// Whether anything is due, without keeping writers out to learn it.
+pub(super) async fn is_due(
+    db: &mut SqliteConnection,
+    channel: &str,
+    now: Timestamp,
+) -> Result<bool, Fail> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM alert WHERE channel = $1 AND state = 'pending' AND due <= $2)",
+    )
+    .bind(channel)
+    .bind(value::micros(now))
+    .fetch_one(&mut *db)
+    .await?)
+}
+
+/// Makes one digest of more than `flood` alerts that nobody has claimed. Those that were handed out
+/// keep their ids: they may have been sent.
+async fn merge_flood(
+    db: &mut SqliteConnection,
+    channel: &str,
+    flood: u32,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    let merged = sqlx::query(
+        "INSERT INTO temp.vacated (alert)
+         SELECT number FROM alert
+         WHERE channel = $1 AND state = 'pending' AND due <= $2 AND closed = 0 AND kind = 'alert'",
+    )
+    .bind(channel)
+    .bind(value::micros(now))
+    .execute(&mut *db)
+    .await?
+    .rows_affected();
+    if merged <= u64::from(flood) {
+        return Ok(());
+    }
+    let digest: i64 = sqlx::query_scalar(
+        "INSERT INTO alert (channel, kind, group_key, closed, created, due)
+         SELECT $1, 'digest', 'flood', 1, min(created), $2
+         FROM alert WHERE number IN (SELECT alert FROM temp.vacated)
+         RETURNING number",
+    )
+    .bind(channel)
+    .bind(value::micros(now))
+    .fetch_one(&mut *db)
+    .await?;
+    sqlx::query(
+        "INSERT INTO member (alert, finding)
+         SELECT DISTINCT $1, finding FROM member WHERE alert IN (SELECT alert FROM temp.vacated)",
+    )
+    .bind(digest)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM member WHERE alert IN (SELECT alert FROM temp.vacated)")
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM alert WHERE number IN (SELECT alert FROM temp.vacated)")
+        .execute(&mut *db)
+        .await?;
+    Ok(())
+}
+
+fn queued(row: &SqliteRow) -> Result<QueuedAlert, Fail> {
+    let kind: &str = row.try_get("kind")?;
+    let kind = [QueuedKind::Alert, QueuedKind::Digest, QueuedKind::Resolved]
+        .into_iter()
+        .find(|known| known.as_str() == kind)
+        .ok_or_else(|| Fail::corrupt(format!("kind of alert {kind:?}")))?;
+    Ok(QueuedAlert {
+        id: row.try_get("id")?,
+        kind,
+        key: row.try_get("key")?,
+        severity: value::severity(row.try_get("severity")?)?,
+        findings: value::natural(row.try_get("findings")?)?,
+        created: value::moment(row.try_get("created")?)?,
+        attempts: value::small(row.try_get("attempts")?)?,
+    })
+}
+
+/// The findings of an alert, most severe first.
+pub(super) async fn findings(
+    db: &mut SqliteConnection,
+    alert: &str,
+    limit: u32,
+) -> Result<Vec<Finding>, Fail> {
+    let rows = sqlx::query(select_finding!(
+        "JOIN member m ON m.finding = f.number
+         WHERE m.alert = (SELECT number FROM alert WHERE id = $1)
+         ORDER BY f.severity DESC, f.list_log, f.list_index, f.list_watch, f.id LIMIT $2"
+    ))
+    .bind(alert)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *db)
+    .await?;
+    rows.iter().map(finding).collect()
+}
+
+/// The findings of an alert, counted.
+pub(super) async fn tally(db: &mut SqliteConnection, alert: &str) -> Result<Vec<Tally>, Fail> {
+    let rows: Vec<(Option<String>, String, i64, i64)> = sqlx::query_as(
+        "SELECT f.watch, f.verdict, f.severity, count(*)
+         FROM member m JOIN finding f ON f.number = m.finding
+         WHERE m.alert = (SELECT number FROM alert WHERE id = $1)
+         GROUP BY f.watch, f.verdict, f.severity
+         ORDER BY f.severity DESC, f.list_watch, f.verdict",
+    )
+    .bind(alert)
+    .fetch_all(&mut *db)
+    .await?;
+    rows.into_iter()
+        .map(|(watch, verdict, severity, count)| {
+            Ok(Tally {
+                watch,
+                verdict: value::verdict(&verdict)?,
+                severity: value::severity(severity)?,
+                count: value::natural(count)?,
+            })
+        })
+        .collect()
+}
+
+/// Records what became of an attempt.
+pub(super) async fn record_delivery(
+    db: &mut SqliteConnection,
+    alert: &str,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let query = match delivery {
+        Delivery::Delivered => sqlx::query(
+            "UPDATE alert SET closed = 1, attempts = attempts + 1, state = 'delivered',
+                    delivered = $2, last_error = NULL WHERE id = $1",
+        )
+        .bind(alert)
+        .bind(value::micros(now)),
+        Delivery::Retry { at, error } => sqlx::query(
+            "UPDATE alert SET closed = 1, attempts = attempts + 1, due = $2, last_error = $3 WHERE id = $1",
+        )
+        .bind(alert)
+        .bind(value::micros(*at))
+        .bind(error.as_str()),
+        Delivery::GaveUp { error } => sqlx::query(
+            "UPDATE alert SET closed = 1, attempts = attempts + 1, state = 'failed', last_error = $2
+             WHERE id = $1",
+        )
+        .bind(alert)
+        .bind(error.as_str()),
+    };
+    if query.execute(&mut *db).await?.rows_affected() == 0 {
+        return Err(Fail::corrupt(format!("the claimed alert {alert} is not there")));
+    }
+    Ok(())
+}
+
+/// Alerts by channel.
+pub(super) async fn toll(
+    db: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<BTreeMap<String, Toll>, Fail> {
+    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT channel, count(*), sum(due <= $1), 0 FROM alert WHERE state = 'pending' GROUP BY channel
+         UNION ALL
+         SELECT channel, 0, 0, count(*) FROM alert WHERE state = 'failed' GROUP BY channel",
+    )
+    .bind(value::micros(now))
+    .fetch_all(&mut *db)
+    .await?;
+    let mut tolls: BTreeMap<String, Toll> = BTreeMap::new();
+    for (channel, pending, due, failed) in rows {
+        let toll = tolls.entry(channel).or_default();
+        toll.pending += value::natural(pending)?;
+        toll.due += value::natural(due)?;
+        toll.failed += value::natural(failed)?;
+    }
+    for (channel, toll) in &mut tolls {
+        toll.last_error = sqlx::query_scalar(
+            "SELECT last_error FROM alert
+             WHERE channel = $1 AND last_error IS NOT NULL AND state <> 'delivered'
+             ORDER BY number DESC LIMIT 1",
+        )
+        .bind(channel)
+        .fetch_optional(&mut *db)
+        .await?;
+    }
+    Ok(tolls)
+}

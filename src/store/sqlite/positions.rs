@@ -1,0 +1,407 @@
+//! Positions of logs: where reading stands, what vouches for it, and how passes ended.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use tlog::{FollowerState, Head};
+
+use super::fail::Fail;
+use super::insert::{self, Incoming};
+use super::{touched, value};
+use crate::finding::{FindingId, Routes};
+use crate::store::{Batch, LogState, NewLog, Outcome, PassError, PassReport};
+
+/// One log.
+pub(super) async fn log(db: &mut SqliteConnection, origin: &str) -> Result<Option<LogState>, Fail> {
+    // One statement is one snapshot: a batch that is committed meanwhile cannot be read half.
+    let rows = sqlx::query(
+        "SELECT l.*, h.role, h.size, h.root, h.note FROM log l LEFT JOIN head h ON h.origin = l.origin
+         WHERE l.origin = $1 ORDER BY h.size",
+    )
+    .bind(origin)
+    .fetch_all(&mut *db)
+    .await?;
+    Ok(states(&rows)?.pop())
+}
+
+/// Every log.
+pub(super) async fn logs(db: &mut SqliteConnection) -> Result<Vec<LogState>, Fail> {
+    let rows = sqlx::query(
+        "SELECT l.*, h.role, h.size, h.root, h.note FROM log l LEFT JOIN head h ON h.origin = l.origin
+         ORDER BY l.name, l.origin, h.size",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    states(&rows)
+}
+
+/// Rows of a log joined with its heads, one after the other.
+fn states(rows: &[SqliteRow]) -> Result<Vec<LogState>, Fail> {
+    let mut states: Vec<LogState> = Vec::new();
+    for row in rows {
+        let origin: &str = row.try_get("origin")?;
+        if states.last().is_none_or(|last| last.origin != origin) {
+            states.push(state(row)?);
+        }
+        let Some(role) = row.try_get::<Option<&str>, _>("role")? else { continue };
+        let Some(follower) = states.last_mut().and_then(|state| state.follower.as_mut()) else {
+            return Err(Fail::corrupt(format!("a checkpoint of {origin}, which has no position")));
+        };
+        let head = value::head(row.try_get("size")?, row.try_get("root")?, row.try_get("note")?)?;
+        match role {
+            PROVEN => follower.proven_head = Some(head),
+            LARGEST => follower.head = Some(head),
+            PENDING => follower.pending.push(head),
+            _ => return Err(Fail::corrupt(format!("role of a checkpoint {role:?}"))),
+        }
+    }
+    Ok(states)
+}
+
+// `head.role`.
+const PROVEN: &str = "proven";
+const LARGEST: &str = "largest";
+const PENDING: &str = "pending";
+
+/// A log without its heads.
+fn state(row: &SqliteRow) -> Result<LogState, Fail> {
+    let follower = match row.try_get::<Option<i64>, _>("seen")? {
+        None => None,
+        Some(seen) => Some(FollowerState {
+            proven: value::frontier(row.try_get("proven")?, row.try_get("proven_frontier")?)?,
+            proven_head: None,
+            seen: value::frontier(seen, row.try_get("seen_frontier")?)?,
+            head: None,
+            pending: Vec::new(),
+        }),
+    };
+    let frozen = match (row.try_get::<Option<i64>, _>("frozen_size")?, row.try_get("frozen_note")?) {
+        (Some(size), Some(note)) => Some((value::natural(size)?, note)),
+        _ => None,
+    };
+    let error = match (row.try_get("error_kind")?, row.try_get("error_message")?) {
+        (Some(kind), Some(message)) => Some(PassError { kind, message }),
+        _ => None,
+    };
+    Ok(LogState {
+        origin: row.try_get("origin")?,
+        name: row.try_get("name")?,
+        protocol: row.try_get("protocol")?,
+        first: value::natural(row.try_get::<Option<i64>, _>("first")?.unwrap_or(0))?,
+        follower,
+        frozen,
+        behind_passes: value::small(row.try_get("behind_passes")?)?,
+        backlog_passes: value::small(row.try_get("backlog_passes")?)?,
+        failed_passes: value::small(row.try_get("failed_passes")?)?,
+        last_success: value::moment_if(row.try_get("last_success")?)?,
+        size_since: value::moment(row.try_get("size_since")?)?,
+        error,
+    })
+}
+
+/// The first position of a log.
+pub(super) async fn begin(db: &mut SqliteConnection, log: &NewLog) -> Result<(), Fail> {
+    let FollowerState { seen, proven, .. } = &log.follower;
+    let done = sqlx::query(
+        "INSERT INTO log (origin, name, protocol, first, seen, seen_frontier, proven, proven_frontier, size_since)
+         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
+         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol,
+           first = excluded.first, seen = excluded.seen, seen_frontier = excluded.seen_frontier,
+           proven = excluded.proven, proven_frontier = excluded.proven_frontier, size_since = excluded.size_since
+         WHERE log.seen IS NULL",
+    )
+    .bind(&log.origin)
+    .bind(&log.name)
+    .bind(&log.protocol)
+    .bind(value::integer(seen.size())?)
+    .bind(value::frontier_bytes(seen))
+    .bind(value::integer(proven.size())?)
+    .bind(value::frontier_bytes(proven))
+    .bind(value::micros(log.now))
+    .execute(&mut *db)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Fail::Moved(log.origin.clone()));
+    }
+    replace_heads(db, &log.origin, &log.follower).await?;
+    add_checkpoints(db, &log.origin, &log.checkpoints, log.now).await
+}
+
+/// Moves a position, if it is where it is expected.
+///
+/// Law 3 is in the condition: whoever would take `proven` back is told that it has moved.
+pub(super) async fn advance(
+    db: &mut SqliteConnection,
+    origin: &str,
+    expected: (u64, u64),
+    follower: &FollowerState,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let largest: Option<i64> =
+        sqlx::query_scalar("SELECT size FROM head WHERE origin = $1 AND role = $2")
+            .bind(origin)
+            .bind(LARGEST)
+            .fetch_optional(&mut *db)
+            .await?;
+    let head = follower.head.as_ref().map(|head| value::integer(head.size)).transpose()?;
+    let done = sqlx::query(
+        "UPDATE log SET seen = $4, seen_frontier = $5, proven = $6, proven_frontier = $7,
+                size_since = CASE WHEN $8 THEN $9 ELSE size_since END
+         WHERE origin = $1 AND seen = $2 AND proven = $3 AND proven <= $6",
+    )
+    .bind(origin)
+    .bind(value::integer(expected.0)?)
+    .bind(value::integer(expected.1)?)
+    .bind(value::integer(follower.seen.size())?)
+    .bind(value::frontier_bytes(&follower.seen))
+    .bind(value::integer(follower.proven.size())?)
+    .bind(value::frontier_bytes(&follower.proven))
+    .bind(head > largest)
+    .bind(value::micros(now))
+    .execute(&mut *db)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Fail::Moved(origin.to_owned()));
+    }
+    replace_heads(db, origin, follower).await
+}
+
+async fn replace_heads(
+    db: &mut SqliteConnection,
+    origin: &str,
+    follower: &FollowerState,
+) -> Result<(), Fail> {
+    sqlx::query("DELETE FROM head WHERE origin = $1").bind(origin).execute(&mut *db).await?;
+    let heads = follower
+        .proven_head
+        .iter()
+        .map(|head| (PROVEN, head))
+        .chain(follower.head.iter().map(|head| (LARGEST, head)))
+        .chain(follower.pending.iter().map(|head| (PENDING, head)));
+    for (role, head) in heads {
+        sqlx::query("INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)")
+            .bind(origin)
+            .bind(role)
+            .bind(value::integer(head.size)?)
+            .bind(head.root.as_bytes().as_slice())
+            .bind(&*head.note)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn add_checkpoints(
+    db: &mut SqliteConnection,
+    origin: &str,
+    checkpoints: &[Head],
+    now: Timestamp,
+) -> Result<(), Fail> {
+    for head in checkpoints {
+        sqlx::query(
+            "INSERT INTO checkpoint (origin, size, root, note, at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (origin, size, root) DO NOTHING",
+        )
+        .bind(origin)
+        .bind(value::integer(head.size)?)
+        .bind(head.root.as_bytes().as_slice())
+        .bind(&*head.note)
+        .bind(value::micros(now))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// A batch: position, checkpoints, findings, alerts, proofs.
+pub(super) async fn commit(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    batch: &Batch,
+) -> Result<u64, Fail> {
+    let Batch { origin, expected, follower, checkpoints, findings, now } = batch;
+    if follower.seen.size() < expected.0 {
+        // Only a dispute goes back.
+        return Err(Fail::Moved(origin.clone()));
+    }
+    advance(db, origin, *expected, follower, *now).await?;
+    add_checkpoints(db, origin, checkpoints, *now).await?;
+    let incoming: Vec<Incoming<'_>> = findings.iter().map(Incoming::of).collect();
+    let inserted = insert::insert(db, routes, &incoming, *now).await?;
+    take_back_disputes(db, &inserted.known, *now).await?;
+    // A finding whose batch was false and that has not come back is no part of what is proven now.
+    sqlx::query(
+        "UPDATE finding SET proven = 1
+         WHERE origin = $1 AND proven = 0 AND entry_index >= $2 AND entry_index < $3 AND prior_state IS NULL",
+    )
+    .bind(origin)
+    .bind(value::integer(expected.1)?)
+    .bind(value::integer(follower.proven.size())?)
+    .execute(&mut *db)
+    .await?;
+    Ok(inserted.new)
+}
+
+/// Returns disputed findings whose leaf came back to where they stood before.
+pub(super) async fn take_back_disputes(
+    db: &mut SqliteConnection,
+    known: &[FindingId],
+    now: Timestamp,
+) -> Result<(), Fail> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    touched::clear(db).await?;
+    for id in known {
+        sqlx::query(
+            "INSERT INTO temp.touched (finding)
+             SELECT number FROM finding WHERE id = $1 AND prior_state IS NOT NULL ON CONFLICT DO NOTHING",
+        )
+        .bind(id.as_bytes().as_slice())
+        .execute(&mut *db)
+        .await?;
+    }
+    // One that was acknowledged or registered meanwhile stays as it was made.
+    sqlx::query(
+        "UPDATE finding SET prior_state = NULL
+         WHERE state <> 'disputed' AND number IN (SELECT finding FROM temp.touched)",
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "DELETE FROM temp.touched
+         WHERE finding IN (SELECT number FROM finding WHERE prior_state IS NULL)",
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "UPDATE finding SET state = prior_state, prior_state = NULL
+         WHERE number IN (SELECT finding FROM temp.touched)",
+    )
+    .execute(&mut *db)
+    .await?;
+    touched::write_flip(db, "the log served its entry again", now).await?;
+    // What was closed before the dispute is closed again, and no news.
+    sqlx::query(
+        "DELETE FROM temp.touched WHERE finding IN (SELECT number FROM finding WHERE state = 'open')",
+    )
+    .execute(&mut *db)
+    .await?;
+    touched::leave_unclaimed(db).await
+}
+
+/// How a pass ended.
+pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
+    sqlx::query(
+        "INSERT INTO log (origin, name, protocol, size_since) VALUES ($1, $2, '', $3)
+         ON CONFLICT (origin) DO UPDATE SET name = excluded.name",
+    )
+    .bind(&report.origin)
+    .bind(&report.name)
+    .bind(value::micros(report.now))
+    .execute(&mut *db)
+    .await?;
+    let (word, error) = match &report.outcome {
+        Outcome::Proven => ("proven", None),
+        Outcome::Interrupted => ("interrupted", None),
+        Outcome::Behind(error) => ("behind", Some(error)),
+        Outcome::Failed(error) => ("failed", Some(error)),
+    };
+    // A failed pass was shown nothing: it neither continues nor ends a row of smaller checkpoints,
+    // or a log could hide a rollback behind outages. What was read up to the largest checkpoint is
+    // no backlog, however the pass ended.
+    sqlx::query(
+        "UPDATE log SET
+           last_success   = CASE $2 WHEN 'proven' THEN $3 ELSE last_success END,
+           behind_passes  = CASE $2 WHEN 'behind' THEN behind_passes + 1 WHEN 'failed' THEN behind_passes ELSE 0 END,
+           failed_passes  = CASE $2 WHEN 'failed' THEN failed_passes + 1 WHEN 'interrupted' THEN failed_passes ELSE 0 END,
+           backlog_passes = CASE WHEN $2 <> 'proven' AND proven < (SELECT h.size FROM head h WHERE h.origin = $1 AND h.role = 'largest')
+                                 THEN backlog_passes + 1 ELSE 0 END,
+           error_kind     = $4,
+           error_message  = $5,
+           frozen_size    = ifnull($6, frozen_size),
+           frozen_note    = ifnull($7, frozen_note),
+           size_since     = max(size_since, min(ifnull($8, size_since), $3))
+         WHERE origin = $1",
+    )
+    .bind(&report.origin)
+    .bind(word)
+    .bind(value::micros(report.now))
+    .bind(error.map(|error| error.kind.as_str()))
+    .bind(error.map(|error| error.message.as_str()))
+    .bind(report.frozen.as_ref().map(|(size, _)| value::integer(*size)).transpose()?)
+    .bind(report.frozen.as_ref().map(|(_, note)| note.as_slice()))
+    .bind(report.witnessed.map(value::micros))
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// The checkpoint of this size that was recorded first.
+pub(super) async fn checkpoint(
+    db: &mut SqliteConnection,
+    origin: &str,
+    size: u64,
+) -> Result<Option<([u8; 32], Vec<u8>)>, Fail> {
+    let Ok(size) = value::integer(size) else { return Ok(None) };
+    let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        "SELECT root, note FROM checkpoint WHERE origin = $1 AND size = $2 ORDER BY at, rowid LIMIT 1",
+    )
+    .bind(origin)
+    .bind(size)
+    .fetch_optional(&mut *db)
+    .await?;
+    row.map(|(root, note)| Ok((value::bytes32(&root)?, note))).transpose()
+}
+
+/// Thins out the checkpoints of days that are over to the largest of each day.
+///
+/// Those stay that evidence cites, and those that the follower's state stands on.
+pub(super) async fn prune(db: &mut SqliteConnection, now: Timestamp) -> Result<(), Fail> {
+    sqlx::query(
+        "DELETE FROM checkpoint
+         WHERE at < $1 - $1 % $2
+           AND rowid NOT IN (
+             SELECT number FROM (
+               SELECT rowid AS number,
+                      row_number() OVER (PARTITION BY origin, at / $2 ORDER BY size DESC, rowid) AS place
+               FROM checkpoint)
+             WHERE place = 1)
+           AND NOT EXISTS (SELECT 1 FROM head h WHERE h.origin = checkpoint.origin AND h.size = checkpoint.size
+                           AND h.root = checkpoint.root)
+           AND note NOT IN (SELECT body FROM evidence WHERE kind = 'note')",
+    )
+    .bind(value::micros(now))
+    .bind(MICROS_A_DAY)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// Every log's origin, name, first position and `seen`, for those that have a position.
+pub(super) async fn extents(db: &mut SqliteConnection) -> Result<HashMap<String, Extent>, Fail> {
+    let rows: Vec<(String, String, i64, i64)> =
+        sqlx::query_as("SELECT origin, name, first, seen FROM log WHERE seen IS NOT NULL")
+            .fetch_all(&mut *db)
+            .await?;
+    rows.into_iter()
+        .map(|(origin, name, first, seen)| {
+            let extent = Extent { name, first: value::natural(first)?, seen: value::natural(seen)? };
+            Ok((origin, extent))
+        })
+        .collect()
+}
+
+/// How far a log was read.
+pub(super) struct Extent {
+    /// Its name.
+    pub name: String,
+    /// Where reading began.
+    pub first: u64,
+    /// Where it stands.
+    pub seen: u64,
+}

@@ -1,0 +1,186 @@
+//! Changes of findings, always in the same steps: which ones (the scratch set `touched`), their
+//! history begun, the change itself, the change in the history, and what it means for alerts.
+//!
+//! `touched` and `vacated` are temporary tables of the writer's connection: a change of one finding
+//! and one of 100,000 are the same statements, and none of them passes through this process's memory.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+
+use super::fail::Fail;
+use super::outbox::{self, Telling};
+use super::record::{numbered, select_finding};
+use super::value;
+use crate::finding::Routes;
+
+/// Findings that are read into memory at once to be told.
+const PAGE: i64 = 400;
+
+/// Most rows of history for one finding that a log can cause by lying on and off: one that serves a
+/// false batch at each pass must not fill the disk.
+const MAX_FLIPS: i64 = 64;
+
+/// Empties the set.
+pub(super) async fn clear(db: &mut SqliteConnection) -> Result<(), Fail> {
+    sqlx::query("DELETE FROM temp.touched").execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Makes the set one finding.
+pub(super) async fn only(db: &mut SqliteConnection, number: i64) -> Result<(), Fail> {
+    clear(db).await?;
+    sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1)").bind(number).execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Writes the first row of history of those that have none: how they stood until now.
+pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail> {
+    sqlx::query(
+        "INSERT INTO history (finding, at, verdict, severity, state, reason)
+         SELECT f.number, f.first_seen, f.verdict, f.severity, f.state, 'first seen'
+         FROM temp.touched t JOIN finding f ON f.number = t.finding
+         WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.finding = f.number)",
+    )
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Writes how they stand now, and why.
+pub(super) async fn write_history(
+    db: &mut SqliteConnection,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    write(db, reason, now, i64::MAX).await
+}
+
+/// The same for a change that the log causes.
+pub(super) async fn write_flip(
+    db: &mut SqliteConnection,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    write(db, reason, now, MAX_FLIPS).await
+}
+
+async fn write(
+    db: &mut SqliteConnection,
+    reason: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<(), Fail> {
+    sqlx::query(
+        "INSERT INTO history (finding, at, verdict, severity, state, reason)
+         SELECT f.number, $1, f.verdict, f.severity, f.state, $2
+         FROM temp.touched t JOIN finding f ON f.number = t.finding
+         WHERE (SELECT count(*) FROM history h WHERE h.finding = f.number) < $3",
+    )
+    .bind(value::micros(now))
+    .bind(reason)
+    .bind(limit)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Takes them out of alerts that nobody has claimed yet; an alert that is left empty disappears.
+pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fail> {
+    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    sqlx::query(
+        "INSERT INTO temp.vacated (alert)
+         SELECT DISTINCT a.number
+         FROM temp.touched t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
+         WHERE a.closed = 0 AND a.kind <> 'resolved'",
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "DELETE FROM member WHERE alert IN (SELECT alert FROM temp.vacated)
+         AND finding IN (SELECT finding FROM temp.touched)",
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "DELETE FROM alert WHERE number IN (SELECT alert FROM temp.vacated)
+         AND NOT EXISTS (SELECT 1 FROM member m WHERE m.alert = alert.number)",
+    )
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Queues the message that it is over for each claimed alert whose last open finding is among them.
+///
+/// One that was given up gets none: nobody heard of it.
+pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> Result<(), Fail> {
+    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    sqlx::query(
+        "INSERT INTO temp.vacated (alert)
+         SELECT DISTINCT a.number
+         FROM temp.touched t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
+         WHERE a.closed = 1 AND a.kind <> 'resolved' AND a.state <> 'failed'
+           AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = 'resolved' AND r.key = a.id)
+           AND NOT EXISTS (
+             SELECT 1 FROM member o JOIN finding f ON f.number = o.finding
+             WHERE o.alert = a.number AND f.state IN ('open', 'held', 'disputed'))",
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "INSERT INTO alert (channel, kind, key, group_key, created, due)
+         SELECT a.channel, 'resolved', a.id, 'resolved ' || a.id, $1, $1
+         FROM temp.vacated v JOIN alert a ON a.number = v.alert ORDER BY a.number",
+    )
+    .bind(value::micros(now))
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "INSERT INTO member (alert, finding)
+         SELECT r.number, m.finding
+         FROM temp.vacated v JOIN alert a ON a.number = v.alert
+         JOIN alert r ON r.kind = 'resolved' AND r.key = a.id
+         JOIN member m ON m.alert = a.number",
+    )
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Leaves in the set those that no alert tells of yet.
+pub(super) async fn keep_untold(db: &mut SqliteConnection) -> Result<(), Fail> {
+    sqlx::query(
+        "DELETE FROM temp.touched WHERE EXISTS (
+           SELECT 1 FROM member m JOIN alert a ON a.number = m.alert
+           WHERE m.finding = touched.finding AND a.kind <> 'resolved')",
+    )
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Queues their alerts, as far as they alert as they stand now.
+pub(super) async fn tell(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    except: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let mut after = i64::MIN;
+    loop {
+        let rows = sqlx::query(select_finding!(
+            "JOIN temp.touched t ON t.finding = f.number
+             WHERE t.finding > $1 ORDER BY t.finding LIMIT $2"
+        ))
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *db)
+        .await?;
+        let page = rows.iter().map(numbered).collect::<Result<Vec<_>, Fail>>()?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = *last;
+        let told: Vec<Telling<'_>> =
+            page.iter().map(|(number, finding)| Telling { number: *number, finding, except }).collect();
+        outbox::tell(db, routes, &told, now).await?;
+    }
+}
