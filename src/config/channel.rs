@@ -123,7 +123,7 @@ fn email(
             "give password_env or password_file".to_owned(),
         ),
         (None, Some(_)) => {
-            problems.error(section.place(), "there is a password, but no user", None)
+            problems.error(section.place(), "there is a password, but no user", None);
         }
         _ => {}
     }
