@@ -19,7 +19,10 @@ fn fault(proven: u64) -> NewFinding {
             ..template.finding
         },
         rule: None,
-        evidence: modelwatch::finding::Evidence { notes: vec![b"note".to_vec()], ..Default::default() },
+        evidence: modelwatch::finding::Evidence {
+            notes: vec![b"note".to_vec()],
+            ..Default::default()
+        },
     }
 }
 
@@ -40,7 +43,8 @@ fn mismatch(seen: u64, proven: u64, occurrence: u8) -> Dispute {
 async fn read() -> Hall {
     let hall = Hall::with_log().await;
     hall.read((0, 0), (5, 5), vec![signing(1)]).await;
-    hall.read((5, 5), (20, 5), vec![signing(6), held(7), signing(8)]).await;
+    hall.read((5, 5), (20, 5), vec![signing(6), held(7), signing(8)])
+        .await;
     hall
 }
 
@@ -51,15 +55,42 @@ async fn a_false_batch_rewinds_and_disputes_what_is_unproven() {
     dispute.findings = vec![signing(21), held(22)];
     hall.store.dispute(&dispute).await.unwrap();
     let hall = hall.after_a_crash().await;
-    assert_eq!(hall.store.log(ORIGIN).await.unwrap().unwrap().follower, Some(follower(5, 5)));
-    assert_eq!(hall.get(signing(1).finding.id).await.state, State::Open, "proven before");
+    assert_eq!(
+        hall.store.log(ORIGIN).await.unwrap().unwrap().follower,
+        Some(follower(5, 5))
+    );
+    assert_eq!(
+        hall.get(signing(1).finding.id).await.state,
+        State::Open,
+        "proven before"
+    );
     for index in [6, 7, 8, 21, 22] {
         let finding = hall.get(signing(index).finding.id).await;
-        assert_eq!((finding.state, finding.proven), (State::Disputed, Some(false)), "{index}");
-        assert_eq!(hall.told(finding.id).await["all"], 1, "{index}: a held one is told now, none twice");
+        assert_eq!(
+            (finding.state, finding.proven),
+            (State::Disputed, Some(false)),
+            "{index}"
+        );
+        assert_eq!(
+            hall.told(finding.id).await["all"],
+            1,
+            "{index}: a held one is told now, none twice"
+        );
     }
-    assert_eq!(hall.store.counts(Severity::Critical).await.unwrap().security, 1, "the fault");
-    assert_eq!(hall.store.counts(Severity::High).await.unwrap().security, 7, "disputed counts as open");
+    assert_eq!(
+        hall.store
+            .counts(Severity::Critical)
+            .await
+            .unwrap()
+            .security,
+        1,
+        "the fault"
+    );
+    assert_eq!(
+        hall.store.counts(Severity::High).await.unwrap().security,
+        7,
+        "disputed counts as open"
+    );
 }
 
 #[tokio::test]
@@ -73,16 +104,26 @@ async fn a_dispute_from_another_position_writes_nothing() {
 #[tokio::test]
 async fn what_comes_back_is_as_it_was_and_what_does_not_stays_disputed_and_unproven() {
     let hall = read().await;
-    hall.store.acknowledge(&[signing(8).finding.id], "known", at(2)).await.unwrap();
+    hall.store
+        .acknowledge(&[signing(8).finding.id], "known", at(2))
+        .await
+        .unwrap();
     hall.store.dispute(&mismatch(20, 5, 1)).await.unwrap();
     assert_eq!(hall.get(signing(8).finding.id).await.state, State::Disputed);
-    assert_eq!(hall.read((5, 5), (20, 20), vec![held(7), signing(8)]).await, 0);
+    assert_eq!(
+        hall.read((5, 5), (20, 20), vec![held(7), signing(8)]).await,
+        0
+    );
     let state = async |index| {
         let finding = hall.get(signing(index).finding.id).await;
         (finding.state, finding.proven)
     };
     assert_eq!(state(6).await, (State::Disputed, Some(false)));
-    assert_eq!(state(7).await, (State::Open, Some(true)), "it was told: it waits no more");
+    assert_eq!(
+        state(7).await,
+        (State::Open, Some(true)),
+        "it was told: it waits no more"
+    );
     assert_eq!(state(8).await, (State::Acked, Some(true)));
     hall.read((20, 20), (30, 30), vec![]).await;
     assert_eq!(state(6).await, (State::Disputed, Some(false)), "for good");
@@ -107,13 +148,28 @@ async fn a_fault_is_recorded_once_and_reopened_when_it_comes_back_after_it_was_c
     hall.store.dispute(&mismatch(20, 5, 1)).await.unwrap();
     hall.store.dispute(&mismatch(5, 5, 1)).await.unwrap();
     hall.store.dispute(&mismatch(5, 5, 2)).await.unwrap();
-    assert_eq!(hall.told(id).await["urgent"], 1, "while it is open there is nothing new to tell");
+    assert_eq!(
+        hall.told(id).await["urgent"],
+        1,
+        "while it is open there is nothing new to tell"
+    );
     let record = hall.store.finding(&id.to_string()).await.unwrap().unwrap();
-    assert_eq!(record.evidence.notes.len(), 2, "the other root is kept as evidence");
+    assert_eq!(
+        record.evidence.notes.len(),
+        2,
+        "the other root is kept as evidence"
+    );
     hall.store.claim_alerts("urgent", 20, at(4)).await.unwrap();
-    hall.store.acknowledge(&[id], "asked the operator", at(4)).await.unwrap();
+    hall.store
+        .acknowledge(&[id], "asked the operator", at(4))
+        .await
+        .unwrap();
     hall.store.dispute(&mismatch(5, 5, 2)).await.unwrap();
-    assert_eq!(hall.get(id).await.state, State::Acked, "the same as was accepted");
+    assert_eq!(
+        hall.get(id).await.state,
+        State::Acked,
+        "the same as was accepted"
+    );
     hall.store.dispute(&mismatch(5, 5, 3)).await.unwrap();
     assert_eq!(hall.get(id).await.state, State::Open);
     assert_eq!(hall.told(id).await["urgent"], 2);

@@ -65,7 +65,12 @@ impl Hall {
     }
 
     /// Reads on from (seen, proven) to (seen, proven).
-    pub(crate) async fn read(&self, from: (u64, u64), to: (u64, u64), found: Vec<NewFinding>) -> u64 {
+    pub(crate) async fn read(
+        &self,
+        from: (u64, u64),
+        to: (u64, u64),
+        found: Vec<NewFinding>,
+    ) -> u64 {
         self.store.commit(&batch(from, to, found)).await.unwrap()
     }
 
@@ -83,13 +88,22 @@ impl Hall {
     }
 
     pub(crate) async fn get(&self, id: FindingId) -> Finding {
-        self.store.finding(&id.to_string()).await.unwrap().unwrap().finding
+        self.store
+            .finding(&id.to_string())
+            .await
+            .unwrap()
+            .unwrap()
+            .finding
     }
 
     /// The reasons of a finding's history.
     pub(crate) async fn history(&self, id: FindingId) -> Vec<(State, String)> {
         let record = self.store.finding(&id.to_string()).await.unwrap().unwrap();
-        record.history.into_iter().map(|row| (row.state, row.reason)).collect()
+        record
+            .history
+            .into_iter()
+            .map(|row| (row.state, row.reason))
+            .collect()
     }
 
     /// In how many alerts of each channel a finding is.
@@ -104,10 +118,19 @@ impl Hall {
 }
 
 pub(crate) fn settings(path: PathBuf) -> Settings {
-    let channel = |name: &str, min_severity| ChannelRoute { name: name.into(), min_severity };
-    let channels = vec![channel("all", Severity::Info), channel("urgent", Severity::Critical)];
+    let channel = |name: &str, min_severity| ChannelRoute {
+        name: name.into(),
+        min_severity,
+    };
+    let channels = vec![
+        channel("all", Severity::Info),
+        channel("urgent", Severity::Critical),
+    ];
     let by_watch = HashMap::from([("quiet".to_owned(), vec!["all".to_owned()])]);
-    Settings { path, routes: Routes::new(channels, by_watch) }
+    Settings {
+        path,
+        routes: Routes::new(channels, by_watch),
+    }
 }
 
 /// Minutes after some morning.
@@ -125,11 +148,19 @@ pub(crate) fn range(size: u64) -> CompactRange {
 
 pub(crate) fn head(size: u64) -> Head {
     let root = range(size).root();
-    Head { size, root, note: format!("{ORIGIN}\n{size}\n{root}\n").into_bytes().into() }
+    Head {
+        size,
+        root,
+        note: format!("{ORIGIN}\n{size}\n{root}\n").into_bytes().into(),
+    }
 }
 
 pub(crate) fn follower(seen: u64, proven: u64) -> FollowerState {
-    let pending = if seen > proven { vec![head(seen + 10)] } else { Vec::new() };
+    let pending = if seen > proven {
+        vec![head(seen + 10)]
+    } else {
+        Vec::new()
+    };
     let proven_head = (proven > 0).then(|| head(proven));
     FollowerState {
         proven: range(proven),
@@ -178,7 +209,11 @@ pub(crate) fn watched(watch: &str, index: u64) -> NewFinding {
         digest: Some("sha256:00".into()),
         san: serde_json::from_str(r#"[{"type":"uri","value":"https://example/\u202e"}]"#).unwrap(),
         issuer: Some("https://issuer.example".into()),
-        extensions: [("run_invocation_uri".to_owned(), format!("https://run.example/{index}"))].into(),
+        extensions: [(
+            "run_invocation_uri".to_owned(),
+            format!("https://run.example/{index}"),
+        )]
+        .into(),
         certificate_sha256: Some(hex::encode([7; 32])),
         key_sha256: Some(hex::encode([8; 32])),
         chain: Some(Chain::Trusted),
@@ -188,8 +223,15 @@ pub(crate) fn watched(watch: &str, index: u64) -> NewFinding {
         fault: None,
         summary: format!("entry {index}"),
     };
-    let evidence = Evidence { certificate: Some(vec![0x30, 0x00]), ..Evidence::default() };
-    NewFinding { finding, rule: Some([1; 32]), evidence }
+    let evidence = Evidence {
+        certificate: Some(vec![0x30, 0x00]),
+        ..Evidence::default()
+    };
+    NewFinding {
+        finding,
+        rule: Some([1; 32]),
+        evidence,
+    }
 }
 
 pub(crate) fn held(index: u64) -> NewFinding {

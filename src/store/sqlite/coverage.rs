@@ -19,13 +19,19 @@ pub(super) async fn open_watches(
     db: &mut SqliteConnection,
     origin: &str,
 ) -> Result<HashSet<WatchKey>, Fail> {
-    let rows: Vec<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT watch, conditions FROM coverage WHERE origin = $1 AND until IS NULL")
-            .bind(origin)
-            .fetch_all(&mut *db)
-            .await?;
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "SELECT watch, conditions FROM coverage WHERE origin = $1 AND until IS NULL",
+    )
+    .bind(origin)
+    .fetch_all(&mut *db)
+    .await?;
     rows.into_iter()
-        .map(|(name, conditions)| Ok(WatchKey { name, conditions: value::bytes32(&conditions)? }))
+        .map(|(name, conditions)| {
+            Ok(WatchKey {
+                name,
+                conditions: value::bytes32(&conditions)?,
+            })
+        })
         .collect()
 }
 
@@ -65,7 +71,10 @@ pub(super) async fn watching(
                 .await?;
         }
     }
-    let new: Vec<&WatchKey> = declared.into_iter().filter(|watch| !open.contains(*watch)).collect();
+    let new: Vec<&WatchKey> = declared
+        .into_iter()
+        .filter(|watch| !open.contains(*watch))
+        .collect();
     insert_values(
         db,
         "INSERT INTO coverage (origin, watch, conditions, start) ",
@@ -91,7 +100,11 @@ pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -
         "UPDATE coverage SET until = $2 WHERE origin = $1 AND until > $2",
         "UPDATE coverage SET start = $2 WHERE origin = $1 AND start > $2 AND until IS NULL",
     ] {
-        sqlx::query(statement).bind(origin).bind(seen).execute(&mut *db).await?;
+        sqlx::query(statement)
+            .bind(origin)
+            .bind(seen)
+            .execute(&mut *db)
+            .await?;
     }
     Ok(())
 }
@@ -102,23 +115,34 @@ pub(super) async fn coverage(
     watches: &[WatchKey],
 ) -> Result<Vec<Coverage>, Fail> {
     let logs = positions::extents(db).await?;
-    let rows: Vec<(String, String, Vec<u8>, i64, Option<i64>)> =
-        sqlx::query_as("SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start")
-            .fetch_all(&mut *db)
-            .await?;
+    let rows: Vec<(String, String, Vec<u8>, i64, Option<i64>)> = sqlx::query_as(
+        "SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start",
+    )
+    .fetch_all(&mut *db)
+    .await?;
     let mut covered: HashMap<(String, WatchKey), Vec<Range<u64>>> = HashMap::new();
     for (origin, name, conditions, start, until) in rows {
-        let Some(log) = logs.get(&origin) else { continue };
+        let Some(log) = logs.get(&origin) else {
+            continue;
+        };
         let until = until.map(value::natural).transpose()?.unwrap_or(log.seen);
-        let watch = WatchKey { name, conditions: value::bytes32(&conditions)? };
-        covered.entry((origin, watch)).or_default().push(value::natural(start)?..until);
+        let watch = WatchKey {
+            name,
+            conditions: value::bytes32(&conditions)?,
+        };
+        covered
+            .entry((origin, watch))
+            .or_default()
+            .push(value::natural(start)?..until);
     }
     let mut origins: Vec<&String> = logs.keys().collect();
     origins.sort_unstable();
     let mut answer = Vec::with_capacity(watches.len().saturating_mul(origins.len()));
     for watch in watches {
         for origin in &origins {
-            let Some(log) = logs.get(*origin) else { continue };
+            let Some(log) = logs.get(*origin) else {
+                continue;
+            };
             let key = ((*origin).clone(), watch.clone());
             let ranges = covered.get(&key).map_or(&[][..], Vec::as_slice);
             let (from, gaps) = holes(log.first..log.seen, ranges);
@@ -186,7 +210,10 @@ async fn cover(
     if range.is_empty() {
         return Ok(());
     }
-    let (mut start, mut until) = (value::integer(range.start)?, Some(value::integer(range.end)?));
+    let (mut start, mut until) = (
+        value::integer(range.start)?,
+        Some(value::integer(range.end)?),
+    );
     let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
         "DELETE FROM coverage
          WHERE origin = $1 AND watch = $2 AND conditions = $3 AND start <= $5 AND ifnull(until >= $4, 1)
