@@ -3,7 +3,6 @@
 //! All but `files` speak to `dyn Store` only: another database runs them by another `Hall::open`.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-#![expect(missing_docs, reason = "names of tests are claims")]
 
 mod alerts;
 mod coverage;
