@@ -8,7 +8,7 @@ use super::reader::Section;
 use super::top::{file, secret, unique, url};
 use super::{Context, keys};
 use crate::notify::{
-    Channel, ChannelKind, DEFAULT_EXEC_TIMEOUT, EmailSettings, ExecSettings, MailAddress,
+    Channel, ChannelKind, EmailSettings, ExecSettings, MailAddress,
     WebhookSettings,
 };
 use crate::watch::Severity;
@@ -198,6 +198,6 @@ fn exec(section: &Section<'_>, problems: &mut Problems) -> Option<ExecSettings> 
     let command: Vec<String> = written.iter().map(|word| word.value.to_owned()).collect();
     (!command.is_empty()).then(|| ExecSettings {
         command,
-        timeout: timeout.unwrap_or(DEFAULT_EXEC_TIMEOUT),
+        timeout: timeout.unwrap_or(ExecSettings::DEFAULT_TIMEOUT),
     })
 }

@@ -12,7 +12,6 @@ use super::email::{MailAddress, SmtpUrl};
 use super::secret::{SecretSource, UrlSource};
 
 /// [`ExecSettings::DEFAULT_TIMEOUT`] by its other name.
-pub const DEFAULT_EXEC_TIMEOUT: Duration = ExecSettings::DEFAULT_TIMEOUT;
 
 /// Somewhere that findings are told.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
@@ -115,25 +116,27 @@ pub(super) async fn coverage(
     watches: &[WatchKey],
 ) -> Result<Vec<Coverage>, Fail> {
     let logs = positions::extents(db).await?;
-    let rows: Vec<(String, String, Vec<u8>, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start",
-    )
-    .fetch_all(&mut *db)
-    .await?;
+    let rows =
+        sqlx::query("SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start")
+            .fetch_all(&mut *db)
+            .await?;
     let mut covered: HashMap<(String, WatchKey), Vec<Range<u64>>> = HashMap::new();
-    for (origin, name, conditions, start, until) in rows {
+    for row in &rows {
+        let origin: String = row.try_get("origin")?;
         let Some(log) = logs.get(&origin) else {
             continue;
         };
+        let start = value::natural(row.try_get("start")?)?;
+        let until: Option<i64> = row.try_get("until")?;
         let until = until.map(value::natural).transpose()?.unwrap_or(log.seen);
         let watch = WatchKey {
-            name,
-            conditions: value::bytes32(&conditions)?,
+            name: row.try_get("watch")?,
+            conditions: value::bytes32(row.try_get("conditions")?)?,
         };
         covered
             .entry((origin, watch))
             .or_default()
-            .push(value::natural(start)?..until);
+            .push(start..until);
     }
     let mut origins: Vec<&String> = logs.keys().collect();
     origins.sort_unstable();

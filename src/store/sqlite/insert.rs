@@ -386,9 +386,7 @@ pub(super) async fn insert_values<T>(
     let mut rows = Vec::new();
     for chunk in items.chunks(ROWS) {
         let mut query = QueryBuilder::<Sqlite>::new(head);
-        query
-            .push_values(chunk, |row, item| push(row, item))
-            .push(tail);
+        query.push_values(chunk, &push).push(tail);
         // Only the full size comes again and again; keeping a statement of each size fills memory.
         let query = query.build().persistent(chunk.len() == ROWS);
         rows.extend(query.fetch_all(&mut *db).await?);

@@ -95,6 +95,15 @@ impl SqliteStore {
         open::lock(&settings.path)
     }
 
+    /// Closes all connections, and leaves one file: the write-ahead log is folded into the database.
+    /// Without it nothing is lost, and the next one to open does the folding.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+    }
+
     async fn read(&self) -> Result<PoolConnection<Sqlite>, Fail> {
         Ok(self.reader.acquire().await?)
     }
@@ -408,11 +417,95 @@ impl Store for SqliteStore {
             db, now
         ))
     }
+}
 
-    async fn close(&self) {
-        self.reader.close().await;
-        if let Some(writer) = &self.writer {
-            writer.close().await;
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_and_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: dir.path().join("hall.db"),
+            routes: Routes::default(),
+        };
+        let store = SqliteStore::open(settings.clone()).await.unwrap();
+        store.remember("before", "kept").await.unwrap();
+        // SQLite answers a database that may not grow as it answers a disk that is full.
+        let writer = store.writer.as_ref().unwrap();
+        sqlx::query("PRAGMA max_page_count = 1")
+            .execute(writer)
+            .await
+            .unwrap();
+        let large = "x".repeat(1 << 20);
+        let full = store.remember("more", &large).await;
+        assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
+        assert_eq!(
+            store.recall("before").await.unwrap().as_deref(),
+            Some("kept")
+        );
+        assert_eq!(store.recall("more").await.unwrap(), None);
+        sqlx::query("PRAGMA max_page_count = 100000")
+            .execute(writer)
+            .await
+            .unwrap();
+        store.remember("more", &large).await.unwrap();
+    }
+
+    /// How SQLite answers a query: `SCAN` of a table, or a sort of its own, is what must not be.
+    async fn plan(store: &SqliteStore, sql: &'static str) -> String {
+        let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql)
+            .fetch_all(store.writer.as_ref().unwrap())
+            .await
+            .unwrap();
+        rows.into_iter().map(|(.., detail)| detail + "; ").collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_often_is_answered_from_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: dir.path().join("hall.db"),
+            routes: Routes::default(),
+        };
+        let store = SqliteStore::open(settings).await.unwrap();
+        let table = [
+            (
+                "EXPLAIN QUERY PLAN SELECT * FROM finding f LEFT JOIN signer s ON s.key = f.signer
+                 WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ('', -2, '', x'') AND f.state <> 'resolved'
+                 ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT 50",
+                "finding_list_unresolved",
+            ),
+            (
+                "EXPLAIN QUERY PLAN SELECT count(*) FROM finding
+                 WHERE health = 0 AND severity >= 3 AND state IN ('open', 'disputed')",
+                "finding_open",
+            ),
+            (
+                "EXPLAIN QUERY PLAN UPDATE finding SET proven = 1
+                 WHERE origin = 'x' AND proven = 0 AND entry_index >= 1 AND entry_index < 2 AND prior_state IS NULL",
+                "finding_unproven",
+            ),
+            (
+                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
+                 WHERE e.expectation = 1 AND f.leaf_hash IS NOT NULL",
+                "finding_leaf",
+            ),
+            ("EXPLAIN QUERY PLAN SELECT number FROM finding WHERE state = 'held'", "finding_held"),
+            (
+                "EXPLAIN QUERY PLAN SELECT number FROM alert WHERE channel = 'a' AND state = 'pending' AND due <= 1",
+                "alert_due",
+            ),
+        ];
+        for (sql, index) in table {
+            let plan = plan(&store, sql).await;
+            assert!(
+                plan.contains(index) && !plan.contains("TEMP B-TREE"),
+                "{sql}: {plan}"
+            );
         }
     }
 }

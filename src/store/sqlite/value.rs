@@ -104,7 +104,7 @@ pub(super) fn frontier_bytes(frontier: &CompactRange) -> Vec<u8> {
     frontier
         .hashes()
         .iter()
-        .flat_map(|hash| hash.as_bytes())
+        .flat_map(Hash::as_bytes)
         .copied()
         .collect()
 }
