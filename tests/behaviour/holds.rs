@@ -51,22 +51,37 @@ async fn a_held_finding_is_alerted_when_its_watch_changes_or_goes() {
     let gone = vec![Spec::new("other", [Condition::San("nobody@acme.example")])];
     let changed = vec![holding().shape([TAGS, Condition::Issuer("https://issuer.example")])];
     let longer = vec![holding().hold(60 * 60)];
-    for (specs, state) in [(gone, State::Open), (changed, State::Open), (longer, State::Held)] {
+    for (specs, state) in [
+        (gone, State::Open),
+        (changed, State::Open),
+        (longer, State::Held),
+    ] {
         let mut world = held().await;
         world.watch(specs).await;
         world.good_step().await;
         let finding = only(&world).await;
         assert_eq!(finding.state, state);
-        assert_eq!(world.told(finding.id).len(), usize::from(state == State::Open));
+        assert_eq!(
+            world.told(finding.id).len(),
+            usize::from(state == State::Open)
+        );
     }
 }
 
 #[tokio::test]
 async fn what_is_out_of_shape_or_untrusted_is_never_held() {
     let mut world = World::with(&["main.example"], vec![holding()], &["oncall"]).await;
-    world.log().grow([Signer::Branch.signs(0), Signer::Impostor.signs(0)]);
+    world
+        .log()
+        .grow([Signer::Branch.signs(0), Signer::Impostor.signs(0)]);
     world.good_step().await;
-    assert!(world.findings().await.iter().all(|f| f.state == State::Open));
+    assert!(
+        world
+            .findings()
+            .await
+            .iter()
+            .all(|f| f.state == State::Open)
+    );
     let branch = world.of("identity-unexpected").await;
     assert_eq!(branch[0].severity.as_str(), "critical");
     assert_eq!(world.told(branch[0].id).len(), 1);
@@ -77,15 +92,18 @@ async fn a_held_finding_of_a_false_batch_is_alerted() {
     let mut world = World::with(&["main.example"], vec![holding()], &["oncall"]).await;
     world.log().grow(crowd(10));
     world.good_step().await;
-    world.log().grow([Signer::Release.signs(0), Signer::Stranger.signs(0)]);
+    world
+        .log()
+        .grow([Signer::Release.signs(0), Signer::Stranger.signs(0)]);
     world.log().swap(11, Signer::Stranger.signs(1));
     world.bad_step().await;
     let finding = only(&world).await;
     assert_eq!(finding.state, State::Disputed);
     assert_eq!(world.told(finding.id).len(), 1);
-    // With its leaf it returns to waiting: it was in shape all along.
+    // It was alerted, so it waits no more when its leaf comes back.
     world.log().heal();
     world.good_step().await;
     let finding = only(&world).await;
-    assert_eq!((finding.state, finding.proven), (State::Held, Some(true)));
+    assert_eq!((finding.state, finding.proven), (State::Open, Some(true)));
+    assert_eq!(world.told(finding.id).len(), 1);
 }

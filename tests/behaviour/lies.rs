@@ -28,7 +28,13 @@ async fn a_swapped_leaf_is_a_fault_and_rewinds_to_the_proven_position() {
     assert_eq!(fault(&world).await, "root-mismatch");
     assert_eq!(world.position().await, (300, 300));
     let evidence = world.of("log-fault").await[0].id.to_string();
-    let evidence = world.truly().finding(&evidence).await.unwrap().unwrap().evidence;
+    let evidence = world
+        .truly()
+        .finding(&evidence)
+        .await
+        .unwrap()
+        .unwrap()
+        .evidence;
     assert!(!evidence.notes.is_empty(), "the signed notes are kept");
     assert_eq!(world.told(world.of("log-fault").await[0].id).len(), 1);
     // It is said once, however often it is seen.
@@ -66,13 +72,24 @@ async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
     let disputed = of_mine(world.findings().await);
     assert_eq!(disputed.len(), 2, "release and scope");
     for finding in &disputed {
-        assert_eq!((finding.state, finding.proven), (State::Disputed, Some(false)));
+        assert_eq!(
+            (finding.state, finding.proven),
+            (State::Disputed, Some(false))
+        );
     }
-    assert!(!world.told(disputed[0].id).is_empty(), "alerted when seen, proven or not");
+    assert!(
+        !world.told(disputed[0].id).is_empty(),
+        "alerted when seen, proven or not"
+    );
     let forged = |findings: Vec<modelwatch::finding::Finding>| {
-        findings.into_iter().find(|f| f.index == Some(310) && f.san.iter().any(|san| san.value == MAIL))
+        findings
+            .into_iter()
+            .find(|f| f.index == Some(310) && f.san.iter().any(|san| san.value == MAIL))
     };
-    assert_eq!(forged(world.findings().await).unwrap().state, State::Disputed);
+    assert_eq!(
+        forged(world.findings().await).unwrap().state,
+        State::Disputed
+    );
 
     world.log().heal();
     world.good_step().await;
@@ -83,7 +100,10 @@ async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
         assert_eq!((finding.state, finding.proven), (State::Open, Some(true)));
     }
     let forged = forged(world.findings().await).unwrap();
-    assert_eq!((forged.state, forged.proven), (State::Disputed, Some(false)));
+    assert_eq!(
+        (forged.state, forged.proven),
+        (State::Disputed, Some(false))
+    );
 }
 
 #[tokio::test]
@@ -153,7 +173,10 @@ async fn a_lagging_replica_is_no_rollback_until_the_third_pass() {
     for _ in 0..2 {
         assert_eq!(world.bad_step().await, "behind");
         world.restart().await;
-        assert!(world.of("log-fault").await.is_empty(), "counted in the store");
+        assert!(
+            world.of("log-fault").await.is_empty(),
+            "counted in the store"
+        );
     }
     world.bad_step().await;
     assert_eq!(fault(&world).await, "rollback");
@@ -174,7 +197,13 @@ async fn growth_after_a_freeze_is_a_fault_and_is_read_all_the_same() {
     world.step().await.unwrap();
     assert_eq!(fault(&world).await, "grew-after-freeze");
     assert_eq!(world.position().await, (401, 401));
-    assert!(world.findings().await.iter().any(|f| f.index == Some(400) && f.proven == Some(true)));
+    assert!(
+        world
+            .findings()
+            .await
+            .iter()
+            .any(|f| f.index == Some(400) && f.proven == Some(true))
+    );
 }
 
 #[tokio::test]
@@ -183,14 +212,21 @@ async fn a_fault_that_is_acknowledged_returns_with_another_root() {
     world.log().fork(200, Signer::Stranger.signs(2));
     world.bad_step().await;
     let id = world.of("log-fault").await[0].id;
-    world.truly().acknowledge(&[id], "known", world.now()).await.unwrap();
+    world
+        .truly()
+        .acknowledge(&[id], "known", world.now())
+        .await
+        .unwrap();
     // The same lie again is what was acknowledged.
     world.bad_step().await;
     assert_eq!(world.of("log-fault").await[0].state, State::Acked);
     world.log().fork(200, Signer::Stranger.signs(3));
     world.bad_step().await;
     let again = world.of("log-fault").await;
-    assert_eq!((again.len(), again[0].id, again[0].state), (1, id, State::Open));
+    assert_eq!(
+        (again.len(), again[0].id, again[0].state),
+        (1, id, State::Open)
+    );
     assert_eq!(world.told(id).len(), 2);
 }
 
@@ -202,7 +238,12 @@ async fn a_missing_bundle_keeps_what_was_read_before_it() {
     assert_eq!(world.bad_step().await, "unavailable");
     assert_eq!(world.position().await, (512, 300));
     // Signings are told when they are seen, proven or not.
-    let mine = world.findings().await.into_iter().find(|f| f.index == Some(300)).unwrap();
+    let mine = world
+        .findings()
+        .await
+        .into_iter()
+        .find(|f| f.index == Some(300))
+        .unwrap();
     assert_eq!((mine.state, mine.proven), (State::Open, Some(false)));
     assert_eq!(world.told(mine.id).len(), 1);
     world.log().heal();
@@ -216,7 +257,10 @@ async fn a_log_that_cannot_be_read_for_three_passes_is_a_finding_that_resolves_i
     world.log().hide_from(300);
     for _ in 0..2 {
         assert_eq!(world.bad_step().await, "unavailable");
-        assert!(world.of("unavailable").await.is_empty(), "a lost connection is no news");
+        assert!(
+            world.of("unavailable").await.is_empty(),
+            "a lost connection is no news"
+        );
     }
     world.bad_step().await;
     let blind = world.of("unavailable").await;
@@ -237,14 +281,24 @@ async fn an_unverifiable_checkpoint_is_said_at_once_and_moves_nothing() {
         ("empty", String::new()),
         ("a page", "<html>moved</html>".to_owned()),
         ("another size", honest.replacen("\n400\n", "\n500\n", 1)),
-        ("another origin", honest.replacen("main.example", "mainz.example", 1)),
-        ("no signature", honest.split("\n\n").next().unwrap().to_owned() + "\n"),
+        (
+            "another origin",
+            honest.replacen("main.example", "mainz.example", 1),
+        ),
+        (
+            "no signature",
+            honest.split("\n\n").next().unwrap().to_owned() + "\n",
+        ),
     ] {
         world.log().forge_checkpoint(note.as_bytes());
         assert_eq!(world.bad_step().await, "unverifiable-checkpoint", "{what}");
         assert_eq!(world.position().await, (300, 300), "{what}");
         let open = world.of("unverifiable-checkpoint").await;
-        assert_eq!(open.iter().filter(|f| f.state == State::Open).count(), 1, "{what}");
+        assert_eq!(
+            open.iter().filter(|f| f.state == State::Open).count(),
+            1,
+            "{what}"
+        );
     }
     world.log().heal();
     world.good_step().await;

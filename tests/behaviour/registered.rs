@@ -24,7 +24,10 @@ pub fn expectation(leaf: &Leaf) -> Expectation {
 async fn a_signing_that_was_registered_before_it_was_seen_never_alerts() {
     let mut world = World::new().await;
     let mine = Signer::Release.signs(0);
-    let registered = world.truly().register(&expectation(&mine), "owl.sigstore.json", world.now()).await;
+    let registered = world
+        .truly()
+        .register(&expectation(&mine), "owl.sigstore.json", world.now())
+        .await;
     assert!(registered.unwrap().0);
     world.log().grow([mine, Signer::Release.signs(1)]);
     world.good_step().await;
@@ -35,7 +38,11 @@ async fn a_signing_that_was_registered_before_it_was_seen_never_alerts() {
         assert!(world.told(finding.id).is_empty());
     }
     let other = world.of("identity-unexpected").await;
-    assert!(other.iter().all(|f| f.index == Some(1) && world.told(f.id).len() == 1));
+    assert!(
+        other
+            .iter()
+            .all(|f| f.index == Some(1) && world.told(f.id).len() == 1)
+    );
 }
 
 #[tokio::test]
@@ -53,9 +60,22 @@ async fn one_that_is_registered_later_changes_visibly_and_says_so() {
     assert!(new);
     assert_eq!(changed, [id]);
     world.good_step().await;
-    let record = world.truly().finding(&id.to_string()).await.unwrap().unwrap();
-    assert_eq!((record.finding.verdict, record.finding.state), (Verdict::Expected, State::Resolved));
-    assert!(record.history.iter().any(|row| row.reason.contains("owl.sigstore.json")));
+    let record = world
+        .truly()
+        .finding(&id.to_string())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (record.finding.verdict, record.finding.state),
+        (Verdict::Expected, State::Resolved)
+    );
+    assert!(
+        record
+            .history
+            .iter()
+            .any(|row| row.reason.contains("owl.sigstore.json"))
+    );
     let told = world.told(id);
     assert_eq!((told.len(), told[1].kind), (2, QueuedKind::Resolved));
     assert_eq!(told[1].key, told[0].id);
@@ -67,7 +87,10 @@ async fn one_that_is_registered_later_changes_visibly_and_says_so() {
     world.log().grow(crowd(3));
     world.good_step().await;
     let again = world.of("identity-unexpected").await;
-    assert_eq!((again.len(), again[0].id, again[0].state), (1, id, State::Open));
+    assert_eq!(
+        (again.len(), again[0].id, again[0].state),
+        (1, id, State::Open)
+    );
     assert_eq!(world.told(id).len(), 3);
 }
 
@@ -77,8 +100,16 @@ async fn a_registration_speaks_for_one_leaf_only() {
     let mine = Signer::Release.signs(0);
     world.log().grow([mine.clone()]);
     world.good_step().await;
-    world.truly().register(&expectation(&mine), "a.json", world.now()).await.unwrap();
+    world
+        .truly()
+        .register(&expectation(&mine), "a.json", world.now())
+        .await
+        .unwrap();
     world.log().grow([Signer::Release.signs(1)]);
     world.good_step().await;
-    assert_eq!(world.of("identity-unexpected").await.len(), 2, "the same signer, another signing");
+    assert_eq!(
+        world.of("identity-unexpected").await.len(),
+        2,
+        "the same signer, another signing"
+    );
 }

@@ -35,24 +35,38 @@ impl World {
         let follower = state.follower.clone().expect("checked by the caller");
         let (seen, proven) = (follower.seen.size(), follower.proven.size());
         let origin = &state.origin;
-        assert!(proven <= seen, "{origin}: proven {proven} above seen {seen}");
+        assert!(
+            proven <= seen,
+            "{origin}: proven {proven} above seen {seen}"
+        );
         assert!(
             seen <= watched.log.largest(),
             "{origin}: {seen} read of {}",
             watched.log.largest()
         );
         let before = self.proven.entry(origin.clone()).or_default();
-        assert!(proven >= *before, "{origin}: proven fell from {before} to {proven}");
+        assert!(
+            proven >= *before,
+            "{origin}: proven fell from {before} to {proven}"
+        );
         *before = proven;
         assert!(
             proven == state.first || watched.log.signed(proven, follower.proven.root()),
             "{origin}: the log never signed what is proven at {proven}"
         );
-        for head in follower.proven_head.iter().chain(&follower.head).chain(&follower.pending) {
+        for head in follower
+            .proven_head
+            .iter()
+            .chain(&follower.head)
+            .chain(&follower.pending)
+        {
             let shard = &watched.shard;
             let checkpoint = Checkpoint::open(&head.note, &shard.origin, &shard.verifiers)
                 .unwrap_or_else(|error| panic!("{origin}: a stored checkpoint: {error}"));
-            assert_eq!((checkpoint.size(), checkpoint.root()), (head.size, head.root));
+            assert_eq!(
+                (checkpoint.size(), checkpoint.root()),
+                (head.size, head.root)
+            );
         }
         if let Some(head) = &follower.proven_head {
             assert_eq!((head.size, head.root), (proven, follower.proven.root()));
@@ -65,10 +79,20 @@ impl World {
         let follower = state.follower.as_ref().expect("checked by the caller");
         let seen = follower.seen.size();
         // What is rewound will be read again, by the watches of today.
-        for end in self.gaps.iter_mut().filter(|((_, of), _)| *of == state.origin).map(|(_, end)| end) {
+        for end in self
+            .gaps
+            .iter_mut()
+            .filter(|((_, of), _)| *of == state.origin)
+            .map(|(_, end)| end)
+        {
             *end = (*end).min(seen);
         }
-        for covered in self.truly().coverage(self.rules.keys()).await.expect("readable") {
+        for covered in self
+            .truly()
+            .coverage(self.rules.keys())
+            .await
+            .expect("readable")
+        {
             if covered.origin != state.origin {
                 continue;
             }
@@ -82,7 +106,11 @@ impl World {
                 .iter()
                 .map(|gap| gap.end.saturating_sub(gap.start.max(explained)))
                 .sum();
-            assert_eq!(holes, 0, "{}: unexplained gaps {:?}", covered.watch.name, covered.gaps);
+            assert_eq!(
+                holes, 0,
+                "{}: unexplained gaps {:?}",
+                covered.watch.name, covered.gaps
+            );
         }
     }
 
@@ -104,13 +132,24 @@ impl World {
                 let watch = finding.watch.as_deref().expect("a signing has a watch");
                 *found.entry((watch, index, hash)).or_default() += 1;
             }
-            let true_leaf = truth.get(index as usize).is_some_and(|leaf| leaf.hash.to_hex() == hash);
+            let true_leaf = truth
+                .get(index as usize)
+                .is_some_and(|leaf| leaf.hash.to_hex() == hash);
             if finding.proven == Some(true) {
                 let hash = tlog::Hash::from_hex(hash).expect("hex");
-                assert!(watched.log.committed_to(index, hash), "proven but never signed: {finding:?}");
-                assert!(index < proven && finding.state != State::Disputed, "{finding:?}");
+                assert!(
+                    watched.log.committed_to(index, hash),
+                    "proven but never signed: {finding:?}"
+                );
+                assert!(
+                    index < proven && finding.state != State::Disputed,
+                    "{finding:?}"
+                );
             } else {
-                assert!(index >= proven || !true_leaf, "below {proven} and not proven: {finding:?}");
+                assert!(
+                    index >= proven || !true_leaf,
+                    "below {proven} and not proven: {finding:?}"
+                );
             }
             // What was read and then taken back is kept, but never as if it stood.
             assert!(
@@ -119,19 +158,32 @@ impl World {
             );
         }
         assert!(found.values().all(|count| *count == 1), "twice: {found:?}");
-        let coverage = self.truly().coverage(self.rules.keys()).await.expect("readable");
+        let coverage = self
+            .truly()
+            .coverage(self.rules.keys())
+            .await
+            .expect("readable");
         for spec in &self.specs {
             let gaps: Vec<Range<u64>> = coverage
                 .iter()
                 .filter(|c| c.origin == state.origin && c.watch.name == spec.name)
                 .flat_map(|c| c.gaps.clone())
                 .collect();
-            for (index, leaf) in (state.first..proven).zip(truth.iter().skip(state.first as usize)) {
+            for (index, leaf) in (state.first..proven).zip(truth.iter().skip(state.first as usize))
+            {
                 let selected = leaf.who.as_ref().is_some_and(|who| spec.selects(who));
                 let covered = !gaps.iter().any(|gap| gap.contains(&index));
                 let there = found.contains_key(&(spec.name, index, leaf.hash.to_hex().as_str()));
-                assert!(there || !(selected && covered), "{}: no finding at {index}", spec.name);
-                assert!(selected || !there, "{}: a finding at {index} for nothing", spec.name);
+                assert!(
+                    there || !(selected && covered),
+                    "{}: no finding at {index}",
+                    spec.name
+                );
+                assert!(
+                    selected || !there,
+                    "{}: a finding at {index} for nothing",
+                    spec.name
+                );
             }
         }
         check_unreadable(&truth, state.first..proven, &of_signings);
@@ -164,7 +216,12 @@ impl World {
             match finding.telling() {
                 // A configuration may have changed the channels since: those of the first telling stay.
                 Telling::AtOnce | Telling::Daily => {
-                    let reopened = record.history.iter().filter(|row| row.state.is_open()).count() > 1;
+                    let reopened = record
+                        .history
+                        .iter()
+                        .filter(|row| row.state.is_open())
+                        .count()
+                        > 1;
                     if reopened {
                         told.dedup();
                     }
@@ -203,5 +260,9 @@ pub async fn findings(store: &dyn Store) -> Vec<Finding> {
         all: true,
         limit: None,
     };
-    store.findings(&query).try_collect().await.expect("readable")
+    store
+        .findings(&query)
+        .try_collect()
+        .await
+        .expect("readable")
 }

@@ -54,7 +54,7 @@ struct State {
     missing_from: Option<u64>,
     /// (question, answers before it fails, failures).
     failing: Option<(Question, u32, u32)>,
-    failed: u32,
+    refused: u32,
     /// Every leaf that some signed tree holds.
     committed: HashSet<(u64, Hash)>,
     roots: HashSet<(u64, Hash)>,
@@ -122,8 +122,8 @@ impl FakeLog {
     }
 
     /// How many questions it refused because a test said so.
-    pub fn failures(&self) -> u32 {
-        self.lock().failed
+    pub fn refused(&self) -> u32 {
+        self.lock().refused
     }
 
     // What goes wrong. --------------------------------------------------------------------------
@@ -151,7 +151,12 @@ impl FakeLog {
     /// Serves its leaves as if this one had never been there.
     pub fn drop_leaf(&self, index: u64) {
         let mut state = self.lock();
-        let shifted: Vec<Leaf> = state.honest.iter().skip(1 + index as usize).cloned().collect();
+        let shifted: Vec<Leaf> = state
+            .honest
+            .iter()
+            .skip(1 + index as usize)
+            .cloned()
+            .collect();
         for (at, leaf) in (index..).zip(shifted) {
             state.false_leaves.insert(at, leaf);
         }
@@ -194,7 +199,9 @@ impl FakeLog {
         }
         let size = state.size;
         let root = root(&state.signing[..size as usize]);
-        let leaves: Vec<_> = (0..size).zip(state.signing.iter().map(|leaf| leaf.hash)).collect();
+        let leaves: Vec<_> = (0..size)
+            .zip(state.signing.iter().map(|leaf| leaf.hash))
+            .collect();
         state.committed.extend(leaves);
         state.roots.insert((size, root));
         state.largest = state.largest.max(size);
@@ -240,7 +247,7 @@ impl FakeLog {
             return Ok(());
         }
         *times -= 1;
-        state.failed += 1;
+        state.refused += 1;
         Err(SourceError::Unavailable {
             resource: format!("{question:?}"),
             cause: Cause::Io(std::io::ErrorKind::ConnectionReset.into()),
@@ -276,7 +283,10 @@ impl LogSource for FakeLog {
         self.asked(Question::Leaves)?;
         let state = self.lock();
         let bundle = self.bundle(want.start, size);
-        assert!(want.end <= bundle.end, "{want:?} is not within one bundle of {size}");
+        assert!(
+            want.end <= bundle.end,
+            "{want:?} is not within one bundle of {size}"
+        );
         let served: Option<Vec<_>> = want
             .clone()
             .map(|index| state.serve(index).map(|leaf| &leaf.bytes))

@@ -70,7 +70,10 @@ impl Faults {
     fn strike(&self, door: &'static str) -> Option<Mode> {
         let mut plan = self.0.lock().expect("nothing panics under it");
         *plan.uses.entry(door).or_default() += 1;
-        let fault = plan.fault.as_mut().filter(|fault| fault.door == door && fault.times > 0)?;
+        let fault = plan
+            .fault
+            .as_mut()
+            .filter(|fault| fault.door == door && fault.times > 0)?;
         if fault.after > 0 {
             fault.after -= 1;
             return None;

@@ -17,7 +17,9 @@ use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
 use modelwatch::finding::{ChannelRoute, Finding, FindingId, Routes, Severity};
 use modelwatch::identity::Authorities;
-use modelwatch::monitor::{Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop};
+use modelwatch::monitor::{
+    Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop,
+};
 use modelwatch::shard::{Protocol, Shard, Start};
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{Delivery, LogState, QueuedKind, Settings, Store, StoreError};
@@ -29,7 +31,9 @@ pub use clock::TestClock;
 pub use fake_log::{BUNDLE, FakeLog, Question};
 pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
 pub use naive::{Condition, Spec};
-pub use who::{GITHUB, Leaf, MAIL, OWL, RELEASE, Signer, authorities, crowd, recorded, unreadable};
+pub use who::{
+    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, one_of_many, recorded, unreadable,
+};
 
 /// More than this many alerts at once become a digest: the outbox's own number.
 const FLOOD: u32 = 20;
@@ -85,7 +89,10 @@ impl World {
         let store = open(&directory, &faults, &routes).await;
         Self {
             clock: Arc::new(TestClock::new()),
-            logs: origins.iter().map(|origin| Watched::new(origin, Start::Beginning)).collect(),
+            logs: origins
+                .iter()
+                .map(|origin| Watched::new(origin, Start::Beginning))
+                .collect(),
             inbox: Vec::new(),
             rules: rules(&specs, true),
             trusted: true,
@@ -151,7 +158,10 @@ impl World {
 
     /// Messages that are about this finding.
     pub fn told(&self, id: FindingId) -> Vec<&Message> {
-        self.inbox.iter().filter(|message| message.findings.contains(&id)).collect()
+        self.inbox
+            .iter()
+            .filter(|message| message.findings.contains(&id))
+            .collect()
     }
 
     // What happens. -----------------------------------------------------------------------------
@@ -165,9 +175,13 @@ impl World {
                 continue;
             };
             for spec in &specs {
-                let same = self.specs.iter().any(|old| old.name == spec.name && old.selects == spec.selects);
+                let same = self
+                    .specs
+                    .iter()
+                    .any(|old| old.name == spec.name && old.selects == spec.selects);
                 if !same {
-                    self.gaps.insert((spec.name, origin.clone()), follower.seen.size());
+                    self.gaps
+                        .insert((spec.name, origin.clone()), follower.seen.size());
                 }
             }
         }
@@ -195,7 +209,11 @@ impl World {
     pub async fn step(&mut self) -> Result<Vec<LogOutcome>, MonitorError> {
         let passed = self.pass().await;
         let ended = match passed {
-            Ok(outcomes) => self.deliver().await.map(|()| outcomes).map_err(MonitorError::from),
+            Ok(outcomes) => self
+                .deliver()
+                .await
+                .map(|()| outcomes)
+                .map_err(MonitorError::from),
             Err(error) => Err(error),
         };
         self.check().await;
@@ -231,12 +249,19 @@ impl World {
     }
 
     fn monitor(&self) -> Monitor {
-        Monitor::new(self.store(), self.clock.clone(), Progress::default(), Stop::default())
+        Monitor::new(
+            self.store(),
+            self.clock.clone(),
+            Progress::default(),
+            Stop::default(),
+        )
     }
 
     pub async fn pass(&self) -> Result<Vec<LogOutcome>, MonitorError> {
         let logs: Vec<Log> = self.logs.iter().map(Watched::log).collect();
-        self.monitor().pass(&logs, &self.rules, self.bootstrap).await
+        self.monitor()
+            .pass(&logs, &self.rules, self.bootstrap)
+            .await
     }
 
     /// Closes the gaps over every log, then checks. Answers how many findings are new.
@@ -244,7 +269,11 @@ impl World {
         let mut new = 0;
         let mut ended = Ok(());
         for watched in &self.logs {
-            match self.monitor().rescan(&watched.log(), &self.rules, None).await {
+            match self
+                .monitor()
+                .rescan(&watched.log(), &self.rules, None)
+                .await
+            {
                 Ok((_, found)) => {
                     new += found;
                     let origin = &watched.log.origin;
@@ -262,10 +291,15 @@ impl World {
     }
 
     async fn forget_closed_gaps(&mut self) {
-        let coverage = self.truly().coverage(self.rules.keys()).await.expect("readable");
+        let coverage = self
+            .truly()
+            .coverage(self.rules.keys())
+            .await
+            .expect("readable");
         for covered in coverage.iter().filter(|covered| covered.gaps.is_empty()) {
-            self.gaps
-                .retain(|(watch, origin), _| *watch != covered.watch.name || *origin != covered.origin);
+            self.gaps.retain(|(watch, origin), _| {
+                *watch != covered.watch.name || *origin != covered.origin
+            });
         }
     }
 
@@ -282,7 +316,9 @@ impl World {
                     key: alert.key,
                     findings: findings.iter().map(|finding| finding.id).collect(),
                 });
-                self.store.record_delivery(&alert.id, &Delivery::Delivered, now).await?;
+                self.store
+                    .record_delivery(&alert.id, &Delivery::Delivered, now)
+                    .await?;
             }
         }
         Ok(())
@@ -330,7 +366,10 @@ pub fn usual() -> Vec<Spec> {
         Spec::new("release", [tags, Condition::Issuer(GITHUB)]),
         Spec::new("scope", [Condition::Repository(OWL)]).shape([tags]),
         Spec::new("mail", [Condition::San("Release@ACME.example")]),
-        Spec::new("harbor", [Condition::Glob("https://github.com/harbor-ml-example/*")]),
+        Spec::new(
+            "harbor",
+            [Condition::Glob("https://github.com/harbor-ml-example/*")],
+        ),
     ]
 }
 
@@ -361,7 +400,10 @@ fn rules(specs: &[Spec], trusted: bool) -> Arc<Rules> {
     } else {
         Authorities::new(Vec::new()).expect("trusting nobody is allowed")
     };
-    Arc::new(Rules::new(watches.expect("sound watches"), Some(authorities)))
+    Arc::new(Rules::new(
+        watches.expect("sound watches"),
+        Some(authorities),
+    ))
 }
 
 fn routes(specs: &[Spec], channels: &[String]) -> Routes {
