@@ -18,7 +18,7 @@ async fn every_sabotage_of_the_store_is_noticed() {
         ),
         (
             "a finding about nothing",
-            "UPDATE finding SET watch = 'mail' WHERE watch = 'scope' AND entry_index = 0",
+            "UPDATE finding SET watch = 'release' WHERE watch = 'mail'",
             "for nothing",
         ),
         (
