@@ -8,8 +8,7 @@ use super::reader::Section;
 use super::top::{file, secret, unique, url};
 use super::{Context, keys};
 use crate::notify::{
-    Channel, ChannelKind, EmailSettings, ExecSettings, MailAddress,
-    WebhookSettings,
+    Channel, ChannelKind, EmailSettings, ExecSettings, MailAddress, WebhookSettings,
 };
 use crate::watch::Severity;
 

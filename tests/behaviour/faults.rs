@@ -252,6 +252,7 @@ async fn every_question_to_a_log_may_fail_at_any_use() {
                     "{question:?} after {after}: more failures than were planned"
                 );
             }
+            assert_eq!(world.log().refused(), passes, "{question:?} after {after}");
             assert_eq!(
                 world.position().await,
                 (1300, 1300),

@@ -6,6 +6,8 @@
 )]
 
 mod binary;
+mod checked;
+mod commands;
 mod disk;
 mod faults;
 mod holds;

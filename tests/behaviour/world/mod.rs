@@ -31,7 +31,9 @@ pub use clock::TestClock;
 pub use fake_log::{BUNDLE, FakeLog, Question};
 pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
 pub use naive::{Condition, Spec};
-pub use who::{GITHUB, Leaf, MAIL, OWL, RELEASE, Signer, authorities, crowd, recorded, unreadable};
+pub use who::{
+    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, one_of_many, recorded, unreadable,
+};
 
 /// More than this many alerts at once become a digest: the outbox's own number.
 const FLOOD: u32 = 20;
