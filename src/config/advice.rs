@@ -45,7 +45,8 @@ pub(super) fn on_issuer(issuer: &At<&str>, problems: &mut Problems) {
             None,
         );
     }
-    let with_scheme = format!("https://{}", text.trim_start_matches("http://"));
+    let (_, name) = text.split_once("://").unwrap_or(("", text));
+    let with_scheme = format!("https://{name}");
     let bare = with_scheme.trim_end_matches('/');
     let known = KNOWN_ISSUERS
         .iter()

@@ -286,7 +286,8 @@ build_trigger = "release"
         let block = suggest(&signer(
             &["Jane.Doe@example.com"],
             &[(8, "https://accounts.google.com")],
-        ));
+        ))
+        .expect("a name");
         assert!(block.contains("name = \"jane-doe\""), "{block}");
         assert!(
             block.contains("\nsan = \"Jane.Doe@example.com\"\n"),
@@ -300,7 +301,7 @@ build_trigger = "release"
 
     #[test]
     fn a_certificate_without_names_is_watched_by_its_key() {
-        let block = suggest(&signer(&[], &[]));
+        let block = suggest(&signer(&[], &[])).expect("a lasting key");
         assert!(block.contains("\nkey_sha256 = \""), "{block}");
         assert!(!block.contains("hold"), "{block}");
     }

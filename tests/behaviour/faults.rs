@@ -52,9 +52,7 @@ fn specs() -> Vec<Spec> {
     let tags =
         Condition::Glob("https://github.com/acme/owl/.github/workflows/release.yml@refs/tags/*");
     vec![
-        Spec::new("scope", [Condition::Repository(OWL)])
-            .shape([tags])
-            .hold(600),
+        Spec::new("scope", [Condition::Repository(OWL)]).shape([tags]).hold(600),
         Spec::new("mail", [Condition::San(MAIL)]),
     ]
 }
@@ -63,21 +61,14 @@ fn specs() -> Vec<Spec> {
 /// change of the trusted root, registrations and an acknowledgement. Each step is repeated until it
 /// goes well, with a restart after each failure, and the invariants are checked every time.
 async fn live(fault: Option<Fault>) -> (World, Outcome) {
-    let mut world = World::with(
-        &["main.example", "other.example"],
-        specs(),
-        &["oncall", "chat"],
-    )
-    .await;
+    let mut world = World::with(&["main.example", "other.example"], specs(), &["oncall", "chat"]).await;
     if let Some(fault) = fault {
         world.faults.arm(fault);
     }
     world.trust(false);
     world.log().grow(Signer::ALL.map(|signer| signer.signs(0)));
     world.log().grow(crowd(10));
-    world.logs[1]
-        .log
-        .grow([Signer::Mail.signs(7), unreadable(0)]);
+    world.logs[1].log.grow([Signer::Mail.signs(7), unreadable(0)]);
     world.settle().await;
     // Its CA is trusted now: judged again, and what is in shape waits no more than it would have.
     world.trust(true);
@@ -87,11 +78,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.settle().await;
 
     // A lie, told twice, then the truth.
-    world.log().grow([
-        Signer::Mail.signs(1),
-        Signer::Release.signs(2),
-        Signer::Stranger.signs(2),
-    ]);
+    world.log().grow([Signer::Mail.signs(1), Signer::Release.signs(2), Signer::Stranger.signs(2)]);
     world.log().swap(17, Signer::Mail.signs(99));
     until(&mut world, async |world| world.step().await.is_ok()).await;
     world.log().heal();
@@ -123,29 +110,19 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     let (early, late) = (Signer::Mail.signs(50), Signer::Mail.signs(1));
     for leaf in [&early, &late] {
         until(&mut world, async |world| {
-            world
-                .store()
-                .register(&expectation(leaf), "mine.json", world.now())
-                .await
-                .is_ok()
+            world.store().register(&expectation(leaf), "mine.json", world.now()).await.is_ok()
         })
         .await;
     }
     world.log().grow([early]);
     world.settle().await;
     until(&mut world, async |world| {
-        let Ok(all) = world.store().registrations().await else {
-            return false;
-        };
-        let of_late = all
-            .iter()
-            .find(|r| r.expectation.leaf_hashes == [*late.hash.as_bytes()]);
+        let Ok(all) = world.store().registrations().await else { return false };
+        let of_late = all.iter().find(|r| r.expectation.leaf_hashes == [*late.hash.as_bytes()]);
         match of_late {
-            Some(registration) => world
-                .store()
-                .unregister(registration.number, world.now())
-                .await
-                .is_ok(),
+            Some(registration) => {
+                world.store().unregister(registration.number, world.now()).await.is_ok()
+            }
             None => true,
         }
     })
@@ -153,17 +130,10 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.settle().await;
     until(&mut world, async |world| {
         let mail = world.findings().await;
-        let mail = mail
-            .iter()
-            .find(|f| f.watch.as_deref() == Some("mail") && f.index == Some(2));
+        let mail = mail.iter().find(|f| f.watch.as_deref() == Some("mail") && f.index == Some(2));
         let id = mail.expect("the person's first signing").id;
         let known = world.store().finding(&id.to_string()).await.is_ok();
-        known
-            && world
-                .store()
-                .acknowledge(&[id], "known", world.now())
-                .await
-                .is_ok()
+        known && world.store().acknowledge(&[id], "known", world.now()).await.is_ok()
     })
     .await;
     // The day's digests.
@@ -196,10 +166,7 @@ async fn every_door_of_the_store_may_fail_twice_in_either_way() {
         assert!(uses.contains_key(door), "nothing goes through {door}");
     }
     for (doors, modes) in [
-        (
-            &WRITING[..],
-            &[Mode::NotDone, Mode::DoneButReportedFailed][..],
-        ),
+        (&WRITING[..], &[Mode::NotDone, Mode::DoneButReportedFailed][..]),
         (&READING[..], &[Mode::NotDone][..]),
     ] {
         for door in doors {
@@ -227,42 +194,23 @@ async fn every_question_to_a_log_may_fail_at_any_use() {
     for question in Question::ALL {
         for after in 0..6 {
             let mut world = World::new().await;
-            world.logs[0] =
-                crate::world::Watched::new("main.example", modelwatch::shard::Start::Index(3));
+            world.logs[0] = crate::world::Watched::new(
+                "main.example",
+                modelwatch::shard::Start::Index(3),
+            );
             world.log().grow((0..1300).map(|at| {
-                if at % 50 == 0 {
-                    Signer::ALL[at / 50 % 5].signs(at as u64)
-                } else {
-                    plain(at)
-                }
+                if at % 50 == 0 { Signer::ALL[at / 50 % 5].signs(at as u64) } else { plain(at) }
             }));
             world.log().refuse(question, after, 2);
             let mut passes = 0;
-            while world
-                .step()
-                .await
-                .unwrap()
-                .iter()
-                .any(|outcome| !outcome.proven)
-            {
+            while world.step().await.unwrap().iter().any(|outcome| !outcome.proven) {
                 world.restart().await;
                 passes += 1;
-                assert!(
-                    passes <= 2,
-                    "{question:?} after {after}: more failures than were planned"
-                );
+                assert!(passes <= 2, "{question:?} after {after}: more failures than were planned");
             }
-            assert_eq!(
-                world.position().await,
-                (1300, 1300),
-                "{question:?} after {after}"
-            );
+            assert_eq!(world.position().await, (1300, 1300), "{question:?} after {after}");
             assert!(
-                world
-                    .findings()
-                    .await
-                    .iter()
-                    .all(|f| f.proven == Some(true)),
+                world.findings().await.iter().all(|f| f.proven == Some(true)),
                 "{question:?} after {after}"
             );
         }
@@ -290,17 +238,8 @@ enum Event {
     Crowd(usize),
     Step,
     Restart,
-    Store {
-        door: usize,
-        done: bool,
-        after: u32,
-        times: u32,
-    },
-    Source {
-        question: usize,
-        after: u32,
-        times: u32,
-    },
+    Store { door: usize, done: bool, after: u32, times: u32 },
+    Source { question: usize, after: u32, times: u32 },
     Swap(usize),
     Fork(usize),
     Lag(usize),
@@ -347,46 +286,33 @@ async fn any_life(events: Vec<Event>) {
                 world.clock.advance(60);
             }
             Event::Restart => world.restart().await,
-            Event::Store {
-                door,
-                done,
-                after,
-                times,
-            } => world.faults.arm(Fault {
+            Event::Store { door, done, after, times } => world.faults.arm(Fault {
                 door: WRITING[door],
-                mode: if done {
-                    Mode::DoneButReportedFailed
-                } else {
-                    Mode::NotDone
-                },
+                mode: if done { Mode::DoneButReportedFailed } else { Mode::NotDone },
                 after,
                 times,
             }),
-            Event::Source {
-                question,
-                after,
-                times,
-            } => {
+            Event::Source { question, after, times } => {
                 world.log().refuse(Question::ALL[question], after, times);
             }
-            Event::Swap(at) if size > 0 => world
-                .log()
-                .swap((at % size) as u64, Signer::Mail.signs(1 << 40)),
-            // A history that nobody was ever shown is no fork: it is the log's only one.
-            Event::Fork(at) if size > 0 && world.log().largest() > 0 => {
-                let proven = world.log().largest().min(size as u64);
-                world
-                    .log()
-                    .fork(at as u64 % proven, Signer::Mail.signs(1 << 41));
+            Event::Swap(at) if size > 0 => world.log().swap((at % size) as u64, Signer::Mail.signs(1 << 40)),
+            Event::Fork(at) => {
+                // Another history above what is proven is no fork to us: it is the only one we know.
+                let known = world.truly().log(&world.log().origin).await.unwrap();
+                let proven = known.and_then(|s| s.follower).map_or(0, |f| f.proven.size());
+                if proven > 0 {
+                    world.log().fork(at as u64 % proven, Signer::Mail.signs(1 << 41));
+                }
             }
             Event::Lag(by) => world.log().show((size - by % (size + 1)) as u64),
             Event::Hide(at) => world.log().hide_from(at as u64 % (size as u64 + BUNDLE)),
             Event::Heal => world.log().heal(),
-            Event::Swap(_) | Event::Fork(_) => {}
+            Event::Swap(_) => {}
         }
     }
     world.faults.disarm();
     world.log().heal();
+    world.log().grow(crowd(1));
     world.settle().await;
     let size = world.log().truth().len() as u64;
     assert_eq!(world.position().await, (size, size));

@@ -5,8 +5,11 @@
     reason = "a test may say no more than that it failed"
 )]
 
+mod binary;
+mod disk;
 mod faults;
 mod holds;
+mod kill;
 mod lies;
 mod passes;
 mod registered;
