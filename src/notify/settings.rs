@@ -11,8 +11,6 @@ use crate::finding::Severity;
 use super::email::{MailAddress, SmtpUrl};
 use super::secret::{SecretSource, UrlSource};
 
-/// [`ExecSettings::DEFAULT_TIMEOUT`] by its other name.
-
 /// Somewhere that findings are told.
 #[derive(Debug, Clone)]
 pub struct Channel {
