@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::output::{Mistake, Outcome, Output, time};
+use super::output::{Mistake, Outcome, Output, Refused, time};
 use super::setup;
 use crate::escape;
-use crate::expect;
+use crate::expect::{self, ExpectError};
 
 /// What to do with registrations.
 #[derive(Debug, clap::Subcommand)]
@@ -62,8 +62,7 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
     let mut expectations = Vec::new();
     for path in &args.bundles {
         let bytes = setup::read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
-        let expectation = expect::from_bundle(&bytes)
-            .map_err(|error| Mistake(format!("{}: {error}", path.display())))?;
+        let expectation = expect::from_bundle(&bytes).map_err(|error| refusal(path, &error))?;
         let file = std::path::absolute(path)
             .with_context(|| format!("{} has no absolute path", path.display()))?;
         expectations.push((file, expectation));
@@ -72,13 +71,15 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
     let mut output = Output::new();
     for (file, expectation) in &expectations {
         let file = file.display().to_string();
-        let (new, changed) = store
-            .register(expectation, &file, setup::now())
-            .await?;
+        let (new, changed) = store.register(expectation, &file, setup::now()).await?;
         output.line(&format!(
             "{}: {}{}",
             escape::terminal(&file),
-            if new { "registered" } else { "was registered before" },
+            if new {
+                "registered"
+            } else {
+                "was registered before"
+            },
             match changed.len() {
                 0 => String::new(),
                 1 => ", 1 finding is expected now".to_owned(),
@@ -86,8 +87,18 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
             }
         ))?;
     }
+    store.close().await;
     output.end()?;
     Ok(Outcome::Clean)
+}
+
+/// A wrong file is a mistake; a bundle that contradicts itself is refused.
+fn refusal(path: &Path, error: &ExpectError) -> anyhow::Error {
+    let why = format!("{}: {error}", path.display());
+    match error {
+        ExpectError::Bundle(_) | ExpectError::NoCertificate => Mistake(why).into(),
+        _ => Refused(why).into(),
+    }
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
@@ -109,14 +120,20 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
                 registration.number,
                 time(registration.at),
                 registration.findings,
-                if registration.findings == 1 { "finding" } else { "findings" },
+                if registration.findings == 1 {
+                    "finding"
+                } else {
+                    "findings"
+                },
                 escape::terminal(&registration.expectation.who),
                 escape::terminal(&registration.file),
             ))?;
         }
     }
     if registrations.is_empty() && !args.json {
-        output.line("nothing is registered: `modelwatch expect add BUNDLE` registers a signing of yours")?;
+        output.line(
+            "nothing is registered: `modelwatch expect add BUNDLE` registers a signing of yours",
+        )?;
     }
     output.end()?;
     Ok(Outcome::Clean)
@@ -135,6 +152,7 @@ async fn remove(args: &RemoveArgs, config: &Path) -> anyhow::Result<Outcome> {
             None => unknown.push(number.to_string()),
         }
     }
+    store.close().await;
     output.end()?;
     if unknown.is_empty() {
         return Ok(Outcome::Clean);

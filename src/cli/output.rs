@@ -35,6 +35,11 @@ impl From<Outcome> for ExitCode {
 #[error("{0}")]
 pub(super) struct Mistake(pub(super) String);
 
+/// The answer is no: exit 1.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(pub(super) String);
+
 /// Says why a command could not do it, and finds the exit code by whose fault it was.
 pub(super) fn fail(error: &anyhow::Error) -> Outcome {
     if is_broken_pipe(error) {
@@ -42,8 +47,15 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
         return Outcome::Clean;
     }
     if let Some(problems) = error.downcast_ref::<ConfigError>() {
-        // One line for each problem, already escaped.
-        let _ = write!(io::stderr(), "{problems}");
+        let _ = match problems {
+            // One line for each problem, already escaped.
+            ConfigError::Wrong(problems) => write!(io::stderr(), "{problems}"),
+            ConfigError::Unreadable { .. } => writeln!(
+                io::stderr(),
+                "error: the configuration {} (--config FILE or $MODELWATCH_CONFIG names another; config/modelwatch.toml is one to start from)",
+                escape::terminal(problems.to_string().trim_end())
+            ),
+        };
         return Outcome::Wrong;
     }
     let mut said = String::new();
@@ -59,7 +71,9 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
         said.push_str(&cause);
     }
     let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&said));
-    if error.is::<Mistake>() {
+    if error.is::<Refused>() {
+        Outcome::No
+    } else if error.is::<Mistake>() {
         Outcome::Wrong
     } else {
         Outcome::Unanswered

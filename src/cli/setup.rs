@@ -46,6 +46,16 @@ impl Setup {
     pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
         let (config, warnings) = config::load(path)?;
         eprint!("{warnings}");
+        Self::of(config)
+    }
+
+    /// As [`Self::load`], of a configuration of our own, whose warnings are known.
+    pub(super) fn load_ours(path: &Path) -> anyhow::Result<Self> {
+        let (config, _) = config::load(path)?;
+        Self::of(config)
+    }
+
+    fn of(config: Config) -> anyhow::Result<Self> {
         let trusted_root = match &config.trusted_root {
             Some(path) => Some(TrustedRoot::from_file(path).map_err(|error| {
                 Mistake(format!("trust.trusted_root: {}: {error}", path.display()))
@@ -114,12 +124,21 @@ impl Setup {
 
     /// The names of the logs, to help after a slip.
     pub(super) fn log_names(&self) -> String {
-        let names: Vec<_> = self.config.logs.iter().map(|log| log.name.clone()).collect();
+        let names: Vec<_> = self
+            .config
+            .logs
+            .iter()
+            .map(|log| log.name.clone())
+            .collect();
         listed(&names)
     }
 
     pub(super) fn channel_names(&self) -> Vec<String> {
-        self.config.channels.iter().map(|c| c.name.clone()).collect()
+        self.config
+            .channels
+            .iter()
+            .map(|c| c.name.clone())
+            .collect()
     }
 
     pub(super) fn fail_on(&self) -> Severity {
@@ -142,7 +161,9 @@ impl Setup {
 
     /// Opens an existing store for reading.
     pub(super) async fn reader(&self) -> anyhow::Result<Arc<dyn Store>> {
-        Ok(Arc::new(SqliteStore::open_read_only(self.settings()).await?))
+        Ok(Arc::new(
+            SqliteStore::open_read_only(self.settings()).await?,
+        ))
     }
 
     pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
@@ -179,8 +200,9 @@ fn shard(log: &LogSettings, trusted_root: Option<&TrustedRoot>) -> Result<Shard,
     let name = &log.name;
     let verifiers = match (&log.public_key, trusted_root) {
         (Some(path), _) => {
-            let verifier = public_key(path, &log.origin)
-                .map_err(|why| Mistake(format!("log[{name}].public_key: {}: {why}", path.display())))?;
+            let verifier = public_key(path, &log.origin).map_err(|why| {
+                Mistake(format!("log[{name}].public_key: {}: {why}", path.display()))
+            })?;
             vec![verifier]
         }
         (None, Some(root)) => root
@@ -217,8 +239,8 @@ fn public_key(path: &Path, origin: &Origin) -> anyhow::Result<Verifier> {
 /// The signer of a bundle, or of a certificate or public key in a file.
 pub(super) fn signer_of(path: &Path) -> anyhow::Result<Signer> {
     let bytes = read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
-    let signer = read_signer(&bytes)
-        .map_err(|why| Mistake(format!("{}: {why:#}", path.display())))?;
+    let signer =
+        read_signer(&bytes).map_err(|why| Mistake(format!("{}: {why:#}", path.display())))?;
     Ok(signer)
 }
 
@@ -276,7 +298,8 @@ pub(super) fn now() -> Timestamp {
 
 /// A duration on the command line, written as in the configuration.
 pub(super) fn duration(written: &str) -> Result<Duration, String> {
-    config::parse_duration(written).ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
+    config::parse_duration(written)
+        .ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
 }
 
 /// Opens the configured store for reading.

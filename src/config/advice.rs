@@ -25,7 +25,9 @@ const KNOWN_ISSUERS: [&str; 9] = [
 
 pub(super) fn on_issuer(issuer: &At<&str>, problems: &mut Problems) {
     let text = issuer.value;
-    let host = Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let host = Url::parse(text)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
     if let Some(host) = &host
         && (host == "fulcio.sigstore.dev" || host == "fulcio.sigstage.dev")
     {
@@ -43,9 +45,12 @@ pub(super) fn on_issuer(issuer: &At<&str>, problems: &mut Problems) {
             None,
         );
     }
-    let with_scheme = format!("https://{}", text.trim_start_matches("http://"));
+    let (_, name) = text.split_once("://").unwrap_or(("", text));
+    let with_scheme = format!("https://{name}");
     let bare = with_scheme.trim_end_matches('/');
-    let known = KNOWN_ISSUERS.iter().find(|known| known.eq_ignore_ascii_case(bare));
+    let known = KNOWN_ISSUERS
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(bare));
     if let Some(known) = known.filter(|known| **known != text) {
         problems.warning(
             &issuer.place,
@@ -135,7 +140,10 @@ pub(super) fn on_names_together(
         return;
     }
     for (key, possible) in [
-        ("san_glob", conditions.san_glob.is_empty() || fits_one(&conditions.san, &conditions.san_glob)),
+        (
+            "san_glob",
+            conditions.san_glob.is_empty() || fits_one(&conditions.san, &conditions.san_glob),
+        ),
         (
             "san_regex",
             conditions.san_regex.is_empty()
@@ -176,7 +184,12 @@ pub(super) fn on_the_whole(root: &Section<'_>, watches: &[At<Watch>], problems: 
         .iter()
         .map(|watch| {
             let own = watch.value.conditions.san_regex.len();
-            own + watch.value.any.iter().map(|set| set.san_regex.len()).sum::<usize>()
+            own + watch
+                .value
+                .any
+                .iter()
+                .map(|set| set.san_regex.len())
+                .sum::<usize>()
         })
         .sum();
     if regexes > MANY_REGEXES {
@@ -252,7 +265,9 @@ fn repository_of(name: &str) -> Option<String> {
 
 /// `.*`, `.+`, `\.`, anchors and groups stand in regular expressions and not in names.
 fn looks_like_regex(text: &str) -> bool {
-    [".*", ".+", "\\", "(?", "[^"].iter().any(|sign| text.contains(sign))
+    [".*", ".+", "\\", "(?", "[^"]
+        .iter()
+        .any(|sign| text.contains(sign))
         || text.starts_with('^')
         || text.ends_with('$')
 }

@@ -69,7 +69,11 @@ fn kind(
                 None => format!("write one of {}", TYPES.join(", ")),
             },
         };
-        problems.error(&written.place, format!("{:?} is no type of channel", written.value), hint);
+        problems.error(
+            &written.place,
+            format!("{:?} is no type of channel", written.value),
+            hint,
+        );
         return None;
     }
     let own = keys::of_channel(written.value);
@@ -108,7 +112,9 @@ fn email(
             Err(error) => problems.error(&address.place, format!("{error}"), None),
         }
     }
-    let user = section.string("user", problems).map(|user| user.value.to_owned());
+    let user = section
+        .string("user", problems)
+        .map(|user| user.value.to_owned());
     let password = secret(section, "password", context, problems);
     match (&user, &password) {
         (Some(_), None) => problems.warning(
@@ -116,7 +122,9 @@ fn email(
             "there is a user, but no password",
             "give password_env or password_file".to_owned(),
         ),
-        (None, Some(_)) => problems.error(section.place(), "there is a password, but no user", None),
+        (None, Some(_)) => {
+            problems.error(section.place(), "there is a password, but no user", None);
+        }
         _ => {}
     }
     let ca_file = file(section, "ca_file", context, problems);
@@ -161,7 +169,10 @@ fn webhook(
     Some(WebhookSettings {
         url: url(section, context, problems)?,
         secret,
-        allow_private: allow_private.iter().map(|host| host.value.to_owned()).collect(),
+        allow_private: allow_private
+            .iter()
+            .map(|host| host.value.to_owned())
+            .collect(),
     })
 }
 

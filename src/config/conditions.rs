@@ -11,7 +11,10 @@ use crate::watch::{Conditions, Glob, SanRegex};
 /// Reads the conditions of a table and says what is doubtful about each; the table's other keys are its owner's.
 pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions {
     let owned = |values: Vec<At<&str>>| -> Vec<String> {
-        values.into_iter().map(|value| value.value.to_owned()).collect()
+        values
+            .into_iter()
+            .map(|value| value.value.to_owned())
+            .collect()
     };
     let sans = section.strings("san", problems);
     for san in &sans {
@@ -89,7 +92,10 @@ fn extensions(section: &Section<'_>, problems: &mut Problems) -> BTreeMap<Extens
         }
         extensions.insert(
             extension,
-            values.into_iter().map(|value| value.value.to_owned()).collect(),
+            values
+                .into_iter()
+                .map(|value| value.value.to_owned())
+                .collect(),
         );
     }
     extensions

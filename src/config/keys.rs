@@ -115,7 +115,10 @@ pub(super) fn of_channel(kind: &str) -> &'static [&'static str] {
 }
 
 /// The word of a list that a mistyped one was most likely meant to be.
-pub(super) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    written: &str,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     // A key is short; what is far longer than every key is not compared.
     if written.len() > 100 {
         return None;
@@ -123,7 +126,16 @@ pub(super) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str
     let written = written.to_lowercase().replace('-', "_");
     words
         .into_iter()
-        .map(|word| (strsim::jaro_winkler(&written, word), word))
+        .map(|word| {
+            // An abbreviation is nearer than another word that happens to be as long.
+            let abbreviated = written.len() >= 4 && word.starts_with(&written);
+            let likeness = if abbreviated {
+                1.0
+            } else {
+                strsim::jaro_winkler(&written, word)
+            };
+            (likeness, word)
+        })
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, word)| word)
@@ -135,8 +147,12 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         ("channel", "password") => {
             Some("secrets stay out of this file: use password_env or password_file")
         }
-        ("channel", "secret") => Some("secrets stay out of this file: use secret_env or secret_file"),
-        ("log", "mode" | "guided_by") => Some("Rekor v1 comes with a later version; a v2 log is always read whole"),
+        ("channel", "secret") => {
+            Some("secrets stay out of this file: use secret_env or secret_file")
+        }
+        ("log", "mode" | "guided_by") => {
+            Some("Rekor v1 comes with a later version; a v2 log is always read whole")
+        }
         ("trust", "tuf") => Some("trust by TUF comes with a later version: use trusted_root"),
         ("", "canary") => Some("canaries come with a later version"),
         (_, "regex" | "san_re") => Some("did you mean san_regex?"),

@@ -88,10 +88,12 @@ impl<'t> Section<'t> {
     /// Reports every key that is not among the `known`.
     pub(super) fn only(&self, section: &str, known: &[&str], problems: &mut Problems) {
         for key in self.keys().filter(|key| !known.contains(key)) {
-            let hint = keys::special(section, key).map(ToOwned::to_owned).or_else(|| {
-                let near = keys::nearest(key, known.iter().copied())?;
-                Some(format!("did you mean {near}?"))
-            });
+            let hint = keys::special(section, key)
+                .map(ToOwned::to_owned)
+                .or_else(|| {
+                    let near = keys::nearest(key, known.iter().copied())?;
+                    Some(format!("did you mean {near}?"))
+                });
             problems.error(&self.place_of(key), "unknown key", hint);
         }
     }
@@ -132,7 +134,11 @@ impl<'t> Section<'t> {
     fn list(&self, key: &str, list: &'t Array, problems: &mut Problems) -> Vec<At<&'t str>> {
         let place = self.place_of(key);
         if list.is_empty() {
-            problems.error(&place, "an empty list matches nothing", "leave the key out".to_owned());
+            problems.error(
+                &place,
+                "an empty list matches nothing",
+                "leave the key out".to_owned(),
+            );
         }
         if list.len() > MAX_VALUES {
             problems.error(&place, format!("more than {MAX_VALUES} values"), None);
@@ -172,7 +178,11 @@ impl<'t> Section<'t> {
         if let Some(table) = item.as_table_like() {
             return Some(Section { table, place });
         }
-        problems.error(&place, format!("a table is expected, not {}", item.type_name()), None);
+        problems.error(
+            &place,
+            format!("a table is expected, not {}", item.type_name()),
+            None,
+        );
         None
     }
 

@@ -34,11 +34,16 @@ pub(super) fn read(
 
     let defaults = log::Defaults {
         start: start.unwrap_or(crate::shard::Start::End),
-        has_trusted_root: root.table("trust", problems).is_some_and(|t| t.has("trusted_root")),
+        has_trusted_root: root
+            .table("trust", problems)
+            .is_some_and(|t| t.has("trusted_root")),
     };
     let logs = log::read_all(root, &defaults, context, problems);
     let channels = channel::read_all(root, context, problems);
-    let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+    let names: Vec<&str> = channels
+        .iter()
+        .map(|channel| channel.name.as_str())
+        .collect();
     let watches = watch::read_all(root, &names, problems);
     advice::on_the_whole(root, &watches, problems);
     Some(Config {
@@ -53,11 +58,7 @@ pub(super) fn read(
     })
 }
 
-fn database(
-    root: &Section<'_>,
-    context: &Context<'_>,
-    problems: &mut Problems,
-) -> Option<PathBuf> {
+fn database(root: &Section<'_>, context: &Context<'_>, problems: &mut Problems) -> Option<PathBuf> {
     let default = || context.path("modelwatch.db");
     let Some(store) = root.table("store", problems) else {
         return Some(default());
@@ -77,7 +78,11 @@ fn database(
         return None;
     }
     let Some(path) = url.value.strip_prefix("sqlite:") else {
-        problems.error(&url.place, "is not the URL of an SQLite database", example());
+        problems.error(
+            &url.place,
+            "is not the URL of an SQLite database",
+            example(),
+        );
         return None;
     };
     // `sqlite://x` is how other programs write a relative path, and `sqlite:///x` an absolute one.
@@ -152,7 +157,11 @@ fn heartbeat(
     let every = if section.has("every") {
         section.duration("every", problems)
     } else {
-        problems.error(section.place(), "every is missing", "write every = \"1h\"".to_owned());
+        problems.error(
+            section.place(),
+            "every is missing",
+            "write every = \"1h\"".to_owned(),
+        );
         None
     };
     let url = url(section, context, problems);
@@ -187,7 +196,11 @@ pub(super) fn url(
         }
         [_] => secret(section, "url", context, problems).map(UrlSource::Secret),
         [] => {
-            problems.error(section.place(), "one of url, url_env and url_file is missing", None);
+            problems.error(
+                section.place(),
+                "one of url, url_env and url_file is missing",
+                None,
+            );
             None
         }
         [_, second, ..] => {
@@ -219,7 +232,10 @@ pub(super) fn secret(
         return None;
     }
     if let Some(variable) = section.string(&env, problems) {
-        let is_name = variable.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_name = variable
+            .value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_name {
             // The value is not repeated: it may be the secret itself.
             problems.error(

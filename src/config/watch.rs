@@ -36,17 +36,27 @@ pub(super) fn read_all(
 fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Problems) -> Watch {
     section.only("watch", &keys::WATCH, problems);
     let mut watch = Watch::new(name, conditions::read(section, problems));
-    watch.severity = section.severity("severity", problems).unwrap_or(Severity::High);
+    watch.severity = section
+        .severity("severity", problems)
+        .unwrap_or(Severity::High);
     watch.notify = notify(section, channels, problems);
     for alternative in section.tables("any", problems) {
         alternative.only("any", &keys::CONDITIONS, problems);
         if !conditions::written(&alternative) {
-            problems.error(alternative.place(), "has no conditions: it would always hold", None);
+            problems.error(
+                alternative.place(),
+                "has no conditions: it would always hold",
+                None,
+            );
         }
         watch.any.push(conditions::read(&alternative, problems));
     }
     if section.has("any") && watch.any.is_empty() {
-        problems.error(&section.place_of("any"), "an empty list matches nothing", None);
+        problems.error(
+            &section.place_of("any"),
+            "an empty list matches nothing",
+            None,
+        );
     }
     if !section.has("any") && !conditions::written(section) {
         problems.error(
@@ -59,7 +69,11 @@ fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Pro
     if let Some(shape) = section.table("shape", problems) {
         shape.only("shape", &keys::CONDITIONS, problems);
         if !conditions::written(&shape) {
-            problems.error(shape.place(), "has no conditions: everything would be in shape", None);
+            problems.error(
+                shape.place(),
+                "has no conditions: everything would be in shape",
+                None,
+            );
         }
         watch.shape = Some(conditions::read(&shape, problems));
     }

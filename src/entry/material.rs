@@ -61,12 +61,11 @@ fn x509(bytes: Vec<u8>, field: &'static str) -> Result<Signer, EntryError> {
         Some((b"PUBLIC KEY", der)) => key(Key::from_spki(der)),
         Some((b"RSA PUBLIC KEY", der)) => key(Key::from_pkcs1(&der)),
         Some((b"PGP PUBLIC KEY BLOCK", _)) => key(Key::other(KeyFormat::Pgp, bytes)),
-        Some(_) => Err(EntryError::NoKey { field }),
         None if bytes.first() == Some(&0x30) => match Key::from_spki(bytes.clone()) {
             Ok(spki) => Ok(Signer::Key(spki)),
             Err(_) => certificate(bytes),
         },
-        None => Err(EntryError::NoKey { field }),
+        Some(_) | None => Err(EntryError::NoKey { field }),
     }
 }
 

@@ -231,7 +231,7 @@ fn a_signer_is_found_in_an_entry_whose_other_fields_are_broken() {
             entry.unreadable
         );
         let mut ordinals: Vec<_> = entry.signings.iter().map(|s| s.ordinal).collect();
-        ordinals.extend(entry.unreadable.iter().map(|u| u.ordinal()));
+        ordinals.extend(entry.unreadable.iter().map(Unreadable::ordinal));
         ordinals.sort_unstable();
         ordinals.dedup();
         assert_eq!(

@@ -1,8 +1,8 @@
 //! The CAs of the trusted root, and what they say about a certificate.
 
-use serde::{Deserialize, Serialize};
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::signature::verify_certificate;
 use super::{Certificate, CertificateError, Oddity, SignatureError};
@@ -174,15 +174,15 @@ impl Authorities {
                 .checked_sub(1)
                 .ok_or(AuthorityError::Empty { chain })?;
             for (certificate, issued) in path.iter().enumerate() {
-                let issuer = path.get(certificate + 1).unwrap_or(issued);
-                if issued.issuer_name_der() != issuer.subject_name_der() {
+                let above = path.get(certificate + 1).unwrap_or(issued);
+                if issued.issuer_name_der() != above.subject_name_der() {
                     // The top need not be self-signed: it is trusted because it is in the trusted root.
                     if certificate == last {
                         continue;
                     }
                     return Err(AuthorityError::NotIssuedByNext { chain, certificate });
                 }
-                signed_by(issued, issuer).map_err(|source| AuthorityError::Signature {
+                signed_by(issued, above).map_err(|source| AuthorityError::Signature {
                     chain,
                     certificate,
                     source,
@@ -247,9 +247,9 @@ impl Authority {
     }
 }
 
-fn signed_by(issued: &Certificate, issuer: &Certificate) -> Result<(), SignatureError> {
+fn signed_by(issued: &Certificate, authority: &Certificate) -> Result<(), SignatureError> {
     verify_certificate(
-        issuer.spki_der(),
+        authority.spki_der(),
         issued.signature_algorithm_der(),
         issued.tbs_der(),
         issued.signature(),

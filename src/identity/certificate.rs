@@ -381,12 +381,11 @@ impl Parsed {
             Encoding::Utf8String => der::only(value, der::UTF8_STRING).ok(),
         };
         // An identity must not escape a watch because its encoding is off: what can be read is kept.
-        let text = match content.map(std::str::from_utf8) {
-            Some(Ok(text)) => text.to_owned(),
-            Some(Err(_)) | None => {
-                self.oddities.push(Oddity::ExtensionEncoding(extension));
-                String::from_utf8_lossy(content.unwrap_or(value)).into_owned()
-            }
+        let text = if let Some(Ok(text)) = content.map(std::str::from_utf8) {
+            text.to_owned()
+        } else {
+            self.oddities.push(Oddity::ExtensionEncoding(extension));
+            String::from_utf8_lossy(content.unwrap_or(value)).into_owned()
         };
         let earlier = self.extensions.iter().position(|(e, _)| *e == extension);
         match earlier {

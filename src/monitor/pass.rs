@@ -266,8 +266,15 @@ impl Pass<'_> {
             notes: vec![frozen_note.as_slice().into(), Arc::clone(checkpoint.raw())],
         };
         let state = follower.state();
-        self.record_fault(&fault, checkpoint.root(), position(&state), state, false, Vec::new())
-            .await
+        self.record_fault(
+            &fault,
+            checkpoint.root(),
+            position(&state),
+            state,
+            false,
+            Vec::new(),
+        )
+        .await
     }
 }
 

@@ -103,11 +103,11 @@ async fn run(child: Child, line: String, tail: &Tail) -> std::io::Result<ExitSta
             status
         };
         // All at once: a program that writes much before it reads must not wait for us, nor we for it.
-        let fed = async { tokio::join!(wait, feed).0 };
-        tokio::pin!(fed);
+        let both = async { tokio::join!(wait, feed).0 };
+        tokio::pin!(both);
         tokio::select! {
-            status = &mut fed => status,
-            () = &mut drain => return fed.await,
+            status = &mut both => status,
+            () = &mut drain => return both.await,
         }
     };
     let _ = timeout(STDERR_GRACE, drain).await;

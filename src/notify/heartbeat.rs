@@ -85,7 +85,7 @@ impl Heartbeat {
         let url = self.settings.url.read().await?;
         let request = self.http.get(&url, ANSWER_LIMIT_BYTES);
         let answer = timeout(TIME_LIMIT, request).await;
-        judge(answer.unwrap_or(Err(HttpError::Timeout {
+        judge(&answer.unwrap_or(Err(HttpError::Timeout {
             url: String::new(),
             after: TIME_LIMIT,
         })))?;
@@ -98,7 +98,7 @@ impl Heartbeat {
 /// Whether it is time. A schedule of once an hour and `every = "1h"` mean one request for each pass:
 /// passes that begin on time end a little earlier or later, which the slack absorbs.
 fn is_due(last: Option<&str>, every: Duration, now: Timestamp) -> bool {
-    let slack = (every / 10).min(Duration::from_secs(60));
+    let slack = (every / 10).min(Duration::from_mins(1));
     let Some(last) = last.and_then(|text| text.parse::<Timestamp>().ok()) else {
         return true;
     };
@@ -106,7 +106,7 @@ fn is_due(last: Option<&str>, every: Duration, now: Timestamp) -> bool {
     Duration::try_from(now.duration_since(last)).map_or(true, |age| age + slack >= every)
 }
 
-fn judge<T>(answer: Result<Option<T>, HttpError>) -> Result<(), HeartbeatError> {
+fn judge<T>(answer: &Result<Option<T>, HttpError>) -> Result<(), HeartbeatError> {
     match answer {
         Ok(Some(_))
         | Err(
@@ -118,7 +118,7 @@ fn judge<T>(answer: Result<Option<T>, HttpError>) -> Result<(), HeartbeatError> 
         // 404 or 410: the switch that was meant is not there.
         Ok(None) => Err(HeartbeatError::Status(404)),
         Err(HttpError::Status { status, .. } | HttpError::RateLimited { status, .. }) => {
-            Err(HeartbeatError::Status(status))
+            Err(HeartbeatError::Status(*status))
         }
         Err(
             HttpError::CaFile { .. } | HttpError::Setup { .. } | HttpError::InvalidRequest { .. },
@@ -135,7 +135,7 @@ mod tests {
     use crate::notify::UrlSource;
     use crate::notify::testing::{self, HttpSink, MemoryStore};
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn heartbeat(sink: &HttpSink, store: &Arc<MemoryStore>) -> Heartbeat {
         let settings = HeartbeatSettings {

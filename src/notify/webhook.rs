@@ -75,7 +75,7 @@ impl Notifier for Webhook {
             .http
             .post(&url, &headers, body.into(), TIME_LIMIT, &self.policy)
             .await
-            .map_err(not_sent)?;
+            .map_err(|error| not_sent(&error))?;
         judge(reply.status, reply.retry_after, &reply.body)
     }
 }
@@ -101,7 +101,7 @@ fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<(), 
     }
 }
 
-fn not_sent(error: HttpError) -> NotifyError {
+fn not_sent(error: &HttpError) -> NotifyError {
     let text = error.to_string();
     match error {
         HttpError::ForbiddenAddress { .. } => NotifyError::Setup {
@@ -228,7 +228,7 @@ mod tests {
             .send(&testing::alert(vec![]), testing::NOW)
             .await
             .unwrap_err();
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
+        assert_eq!(error.retry_after(), Some(Duration::from_mins(2)));
         assert!(
             error.to_string().ends_with(r"slow\u{1b}[2J down"),
             "{error}"

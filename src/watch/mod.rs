@@ -18,6 +18,8 @@ mod subject;
 mod suggest;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -73,8 +75,7 @@ impl Watch {
     /// The order of values, sets and keys does not count, nor does case where matching ignores it. Name, severity,
     /// channels, shape and hold do not count: changing them leaves no gap in what was matched.
     pub fn conditions_hash(&self) -> [u8; 32] {
-        let mut alternatives: Vec<[u8; 32]> =
-            self.any.iter().map(Conditions::hash).collect();
+        let mut alternatives: Vec<[u8; 32]> = self.any.iter().map(Conditions::hash).collect();
         alternatives.sort_unstable();
         alternatives.dedup();
         let mut hash = Sha256::new();

@@ -207,8 +207,7 @@ mod tests {
     #[test]
     fn what_is_no_expression_alone_is_none_in_brackets_either() {
         for text in ["a)|(b", "(", "a{2", "[", "a)"] {
-            let expected = text == "a{2";
-            assert_eq!(SanRegex::new(text).is_ok(), expected, "{text}");
+            assert!(SanRegex::new(text).is_err(), "{text}");
         }
         assert!(matches!(
             SanRegex::new(r"\w{1000}{100}"),

@@ -43,7 +43,9 @@ fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {
     if !certificate.sans().is_empty() {
         return Ok(of_names(certificate));
     }
-    let lifetime = certificate.not_after().duration_since(certificate.not_before());
+    let lifetime = certificate
+        .not_after()
+        .duration_since(certificate.not_before());
     if lifetime <= SHORT_LIVED {
         return Err(SuggestError::NobodyNamed);
     }
@@ -284,7 +286,8 @@ build_trigger = "release"
         let block = suggest(&signer(
             &["Jane.Doe@example.com"],
             &[(8, "https://accounts.google.com")],
-        ));
+        ))
+        .expect("a name");
         assert!(block.contains("name = \"jane-doe\""), "{block}");
         assert!(
             block.contains("\nsan = \"Jane.Doe@example.com\"\n"),
@@ -298,7 +301,7 @@ build_trigger = "release"
 
     #[test]
     fn a_certificate_without_names_is_watched_by_its_key() {
-        let block = suggest(&signer(&[], &[]));
+        let block = suggest(&signer(&[], &[])).expect("a lasting key");
         assert!(block.contains("\nkey_sha256 = \""), "{block}");
         assert!(!block.contains("hold"), "{block}");
     }

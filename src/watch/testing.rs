@@ -4,7 +4,8 @@
 
 use std::sync::LazyLock;
 
-use rcgen::{CertificateParams, CustomExtension, Ia5String, KeyPair, SanType};
+use rcgen::string::Ia5String;
+use rcgen::{CertificateParams, CustomExtension, KeyPair, SanType};
 
 use super::{Conditions, Glob, SanRegex, Watch};
 use crate::identity::{Certificate, Extension, Signer};

@@ -60,13 +60,11 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
     };
     let config = unpack(directory)?;
-    let setup = Setup::load(&config)?;
+    let setup = Setup::load_ours(&config)?;
     let store = setup.writer().await?;
     let bundle = std::fs::read(directory.join(BUNDLE)).context(BUNDLE)?;
     let expectation = expect::from_bundle(&bundle).context(BUNDLE)?;
-    store
-        .register(&expectation, BUNDLE, setup::now())
-        .await?;
+    store.register(&expectation, BUNDLE, setup::now()).await?;
 
     let monitor = Monitor::new(
         Arc::clone(&store),

@@ -22,7 +22,7 @@ use super::error::remote_text;
 use super::{EmailSettings, Kind, Message, Notifier, NotifyError, render};
 
 /// For the whole conversation. Servers delay their greeting to annoy spammers, some by 30 s.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// Mails messages to the recipients of one channel.
 pub(super) struct Email {

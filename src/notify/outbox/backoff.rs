@@ -5,13 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// Before the second attempt. A restart of a mail server takes about that long.
-pub(super) const FIRST_DELAY: Duration = Duration::from_secs(60);
+const FIRST_DELAY: Duration = Duration::from_mins(1);
 
 /// Between later attempts: whoever repairs a channel shall not wait longer.
-pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST_DELAY: Duration = Duration::from_hours(1);
 
 /// An alert that is younger is not given up: a weekend, and a Monday morning to repair things.
-const PATIENCE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+const PATIENCE: Duration = Duration::from_hours(3 * 24);
 
 /// Nor is one with fewer attempts: it may be old because we were not running.
 const FEWEST_ATTEMPTS: u32 = 10;
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn jitter_takes_at_most_half_and_leaves_a_minute() {
-        assert_eq!(delay(5, None, 0.0), Duration::from_secs(8 * 60));
+        assert_eq!(delay(5, None, 0.0), Duration::from_mins(8));
         assert_eq!(delay(1, None, 0.0), FIRST_DELAY);
         assert_eq!(delay(5, None, f64::MAX), delay(5, None, 1.0));
     }
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn an_alert_is_given_up_only_when_it_is_old_and_was_tried_often() {
         let created = Timestamp::UNIX_EPOCH;
-        let after = |hours| created + Duration::from_secs(hours * 3600);
+        let after = |hours: u64| created + Duration::from_secs(hours * 3600);
         assert!(!is_hopeless(created, 100, after(71)));
         assert!(!is_hopeless(created, 9, after(1000)));
         assert!(is_hopeless(created, 10, after(72)));

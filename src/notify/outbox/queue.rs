@@ -17,6 +17,10 @@ use super::{Drained, Present, backoff};
 /// More alerts than this, due at once on one channel, become one digest: what nobody would read.
 const FLOOD: u32 = 20;
 
+/// A channel that does not work is left alone for that long. Just under a minute: a pass every
+/// minute then tries it every time.
+const PAUSE: Duration = Duration::from_secs(55);
+
 /// One channel.
 pub(super) struct Queue {
     name: String,
@@ -140,7 +144,7 @@ impl Queue {
                 }
                 // Not as long as this alert waits: new ones shall be told soon after a repair.
                 let pause = error.retry_after().unwrap_or_default();
-                let pause = pause.clamp(backoff::FIRST_DELAY, backoff::LONGEST_DELAY);
+                let pause = pause.clamp(PAUSE, backoff::LONGEST_DELAY);
                 self.paused_until = later(present.now(), pause);
                 Ok(Next::Stop)
             }

@@ -222,9 +222,10 @@ fn proven(finding: &Finding) -> Option<&'static str> {
 }
 
 fn shape(in_shape: bool) -> String {
-    match in_shape {
-        true => "inside the shape that the watch expects",
-        false => "outside the shape that the watch expects",
+    if in_shape {
+        "inside the shape that the watch expects"
+    } else {
+        "outside the shape that the watch expects"
     }
     .to_owned()
 }

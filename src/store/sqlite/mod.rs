@@ -95,15 +95,6 @@ impl SqliteStore {
         open::lock(&settings.path)
     }
 
-    /// Closes all connections, and leaves one file: the write-ahead log is folded into the database.
-    /// Without it nothing is lost, and the next one to open does the folding.
-    pub async fn close(&self) {
-        self.reader.close().await;
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
-    }
-
     async fn read(&self) -> Result<PoolConnection<Sqlite>, Fail> {
         Ok(self.reader.acquire().await?)
     }
@@ -416,6 +407,13 @@ impl Store for SqliteStore {
         writing!(self, "forgetting checkpoints", |db| positions::prune(
             db, now
         ))
+    }
+
+    async fn close(&self) {
+        self.reader.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 }
 

@@ -1,0 +1,409 @@
+//! What is wrong with a configuration is said, all of it; and what is documented is what is read.
+
+use std::path::Path;
+
+use super::*;
+use crate::shard::Start;
+
+const GOOD: &str = r#"
+[[log]]
+type = "rekor-v2"
+url = "https://log.example"
+origin = "log.example"
+public_key = "key.pem"
+
+[[watch]]
+name = "mail"
+san = "Release@Example.com"
+
+[[channel]]
+name = "out"
+type = "stdout"
+"#;
+
+fn validated(text: &str) -> (Option<Config>, Problems) {
+    let there = |path: &Path| !path.ends_with("absent");
+    validate(text, Path::new("/etc/mw/modelwatch.toml"), &there)
+}
+
+fn problems(text: &str) -> String {
+    validated(text).1.to_string()
+}
+
+#[test]
+fn a_small_configuration_is_valid_without_a_warning_and_has_every_default() {
+    let (config, problems) = validated(GOOD);
+    let config = config.expect("valid");
+    assert!(problems.is_empty(), "{problems}");
+    assert_eq!(config.database, Path::new("/etc/mw/modelwatch.db"));
+    assert_eq!(config.schedule.as_str(), "* * * * *");
+    assert_eq!(config.fail_on, Severity::High);
+    let [log] = config.logs.as_slice() else {
+        panic!("one log")
+    };
+    assert_eq!(log.name, "log.example");
+    assert_eq!(log.start, Start::End);
+    assert_eq!(log.silence_after.map(|time| time.as_secs()), Some(86_400));
+    assert_eq!(
+        log.public_key.as_deref(),
+        Some(Path::new("/etc/mw/key.pem"))
+    );
+    let [watch] = config.watches.as_slice() else {
+        panic!("one watch")
+    };
+    assert_eq!(watch.severity, Severity::High);
+    assert_eq!(watch.notify, None);
+}
+
+#[test]
+fn every_mistake_is_named_at_once_with_its_line() {
+    let text = r#"[store]
+url = "postgres://db"
+[monitor]
+schedule = "* * * * * *"
+fail_on = "hgih"
+[[log]]
+name = "a"
+type = "rekor-v1"
+url = "ftp://x"
+origin = "https://x"
+[[watch]]
+name = "w"
+sann = "x"
+notify = ["on-call"]
+hold = "45"
+"#;
+    let (config, problems) = validated(text);
+    assert!(config.is_none());
+    let lines: Vec<usize> = problems
+        .iter()
+        .filter(|problem| problem.level == Level::Error)
+        .map(|problem| problem.line)
+        .collect();
+    assert_eq!(
+        lines,
+        [2, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 15],
+        "{problems}"
+    );
+    let said = problems.to_string();
+    assert!(
+        said.contains("/etc/mw/modelwatch.toml:5: error: monitor.fail_on: "),
+        "{said}"
+    );
+    assert!(
+        said.contains("watch[w].sann: unknown key (hint: did you mean san?)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_people_really_get_wrong_in_a_watch_is_caught() {
+    for (watch, level, said) in [
+        (
+            r#"issuer = "https://fulcio.sigstore.dev""#,
+            Level::Error,
+            "is Fulcio",
+        ),
+        (
+            r#"issuer = "accounts.google.com""#,
+            Level::Warning,
+            "write https://accounts.google.com",
+        ),
+        (
+            r#"issuer = "https://accounts.google.com/""#,
+            Level::Warning,
+            "write https://accounts.google.com",
+        ),
+        (
+            r#"issuer = "idp.example""#,
+            Level::Warning,
+            "did you mean https://idp.example?",
+        ),
+        (
+            r#"san = "https://github.com/o/.*""#,
+            Level::Warning,
+            "use san_regex",
+        ),
+        (
+            r#"san = "https://github.com/o/*""#,
+            Level::Warning,
+            "use san_glob",
+        ),
+        (
+            r#"san_glob = "https://github.com/o/.*""#,
+            Level::Warning,
+            "only * is special",
+        ),
+        (r#"san_glob = "**""#, Level::Error, "matches every name"),
+        (
+            r#"san_glob = "https://github.com/*""#,
+            Level::Warning,
+            "everybody at that host",
+        ),
+        (r#"san_glob = "a@b.c""#, Level::Warning, "holds no *"),
+        (r#"san_regex = ".*""#, Level::Error, "matches every name"),
+        (
+            r#"san_regex = "https://github.com/o/r""#,
+            Level::Warning,
+            "a dot matches any",
+        ),
+        (
+            r"san_regex = 'https://github\.com/o/*'",
+            Level::Warning,
+            "any number of slashes",
+        ),
+        (r#"san_regex = "(""#, Level::Error, "unclosed group"),
+        (
+            r#"san_regex = "*@b""#,
+            Level::Error,
+            "did you mean san_glob?",
+        ),
+        (
+            r#"san_glob = "https://github.com/o/r/.github/workflows/x.yml@refs/tags/*""#,
+            Level::Warning,
+            "a second workflow in https://github.com/o/r escapes",
+        ),
+        (
+            r#"extension = { source_repository_id = "1" }"#,
+            Level::Error,
+            "did you mean source_repository_identifier?",
+        ),
+        (
+            r#"extension = { "build-trigger" = "push" }"#,
+            Level::Error,
+            "did you mean build_trigger?",
+        ),
+        (
+            r"extension = { build_trigger = 1 }",
+            Level::Error,
+            "a string is expected, not integer",
+        ),
+        (r"san = []", Level::Error, "an empty list matches nothing"),
+        (r#"san = """#, Level::Error, "is empty"),
+        (r"any = [ {} ]", Level::Error, "has no conditions"),
+        (r"any = []", Level::Error, "an empty list"),
+        ("", Level::Error, "has no conditions"),
+        (
+            r#"san = "a@b"
+san_glob = "*@c""#,
+            Level::Error,
+            "contradicts san",
+        ),
+        (
+            r#"san = "a@b"
+hold = "1h""#,
+            Level::Error,
+            "hold without shape",
+        ),
+        (
+            r#"san = "a@b"
+notify = ["ou"]"#,
+            Level::Error,
+            "did you mean out?",
+        ),
+        (
+            r#"key_sha256 = "AB""#,
+            Level::Error,
+            "64 hexadecimal digits",
+        ),
+        (
+            r#"san = "a@b"
+severity = "warning""#,
+            Level::Error,
+            "not a severity",
+        ),
+    ] {
+        let rest = GOOD.split_once("[[watch]]").expect("a watch");
+        let channel = rest.1.split_once("[[channel]]").expect("a channel").1;
+        let text = format!(
+            "{}[[watch]]\nname = \"w\"\n{watch}\n[[channel]]{channel}",
+            rest.0
+        );
+        let (config, problems) = validated(&text);
+        let matching = problems
+            .iter()
+            .find(|p| format!("{} {:?}", p.message, p.hint).contains(said));
+        let problem = matching.unwrap_or_else(|| panic!("{watch}: {problems}"));
+        assert_eq!(problem.level, level, "{watch}: {problems}");
+        assert_eq!(
+            config.is_none(),
+            level == Level::Error,
+            "{watch}: {problems}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_whole_is_caught() {
+    let twice = |section: &str| {
+        let start = GOOD.find(section).expect("the section");
+        let block = GOOD[start..].split("\n\n").next().expect("a block");
+        format!("{GOOD}\n{block}\n")
+    };
+    for (text, said) in [
+        (twice("[[log]]"), "another log of the origin"),
+        (twice("[[watch]]"), "another watch named"),
+        (twice("[[channel]]"), "another channel named"),
+        (
+            GOOD.replace("public_key = \"key.pem\"", ""),
+            "which key signs",
+        ),
+        (
+            GOOD.replace("key.pem", "absent"),
+            "there is no file /etc/mw/absent",
+        ),
+        (GOOD.replace("[[log]]", "[log]"), "write [[log]]"),
+        (
+            GOOD.replace("type = \"stdout\"", "type = \"exec\""),
+            "command is missing",
+        ),
+        (
+            GOOD.replace("type = \"stdout\"", "type = \"stdout\"\nurl = \"x\""),
+            "no such key",
+        ),
+        (
+            GOOD.replace("type = \"stdout\"", "type = \"stdout\"\nsecret = \"x\""),
+            "secret_env or secret_file",
+        ),
+        (
+            format!("{GOOD}\n[heartbeat]\nurl_env = \"https://x\"\nevery = \"1h\""),
+            "name of an environment variable",
+        ),
+        (
+            format!("{GOOD}\n[monitor]\nschedule = \"0 0 30 2 *\""),
+            "never comes",
+        ),
+        (
+            format!("{GOOD}\n[monitor]\nstart = \"2026-01-01\""),
+            "later version",
+        ),
+        ("[[log]".to_owned(), "error"),
+        (String::new(), "there is no [[log]]"),
+    ] {
+        let (config, problems) = validated(&text);
+        assert!(config.is_none(), "{text}");
+        assert!(problems.to_string().contains(said), "{said}: {problems}");
+    }
+    for (text, said) in [
+        (
+            GOOD.replace("public_key =", "silence_after = \"never\"\npublic_key ="),
+            "never be noticed",
+        ),
+        (
+            GOOD.split("[[channel]]").next().expect("text").to_owned(),
+            "nobody is told",
+        ),
+        (
+            format!(
+                "{}[[channel]]\nname = \"o\"\ntype = \"stdout\"\n",
+                GOOD.split("[[watch]]").next().expect("text")
+            ),
+            "nobody's signings",
+        ),
+    ] {
+        let (config, problems) = validated(&text);
+        assert!(config.is_some(), "{problems}");
+        assert!(problems.to_string().contains(said), "{said}: {problems}");
+    }
+}
+
+#[test]
+fn a_wider_watch_beside_it_covers_a_narrow_one() {
+    let narrow = "\n[[watch]]\nname = \"n\"\nsan_glob = \"https://github.com/o/r/.github/workflows/x.yml@*\"\n";
+    assert!(problems(&format!("{GOOD}{narrow}")).contains("escapes"));
+    let wide = "\n[[watch]]\nname = \"o\"\nsan_glob = \"https://github.com/o/*\"\n";
+    let said = problems(&format!("{GOOD}{narrow}{wide}"));
+    assert!(said.is_empty(), "{said}");
+}
+
+#[test]
+fn more_than_a_hundred_regular_expressions_are_a_warning() {
+    use std::fmt::Write as _;
+    let mut text = GOOD.to_owned();
+    for number in 0..101 {
+        write!(
+            text,
+            "\n[[watch]]\nname = \"w{number}\"\nsan_regex = 'a{number}@b'\n"
+        )
+        .expect("a String");
+    }
+    assert!(
+        problems(&text).contains("101 regular expressions"),
+        "{}",
+        problems(&text)
+    );
+}
+
+#[test]
+fn nothing_in_the_file_reaches_the_terminal_as_it_is() {
+    let said = problems(&GOOD.replace("\"rekor-v2\"", "\"\\u001b[2J\\u202E\""));
+    assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+}
+
+const REFERENCE: &str = include_str!("../../docs/configuration.md");
+const EXAMPLE: &str = include_str!("../../config/modelwatch.toml");
+
+#[test]
+fn the_example_is_valid_without_a_warning() {
+    let (config, problems) = validated(EXAMPLE);
+    assert!(config.is_some() && problems.is_empty(), "{problems}");
+}
+
+/// A block of the reference is a whole configuration, or is completed by the other sections of a good one.
+#[test]
+fn every_block_of_the_reference_is_valid() {
+    let mut blocks = 0;
+    for block in REFERENCE.split("```toml\n").skip(1) {
+        let block = block.split("```").next().expect("the block ends");
+        let mut text = String::new();
+        for section in GOOD.split("\n\n") {
+            let header = section.trim().lines().next().expect("a header");
+            if !block.contains(header) {
+                text.push_str(section);
+                text.push_str("\n\n");
+            }
+        }
+        if block.contains("notify = [\"oncall\"]") {
+            text.push_str("[[channel]]\nname = \"oncall\"\ntype = \"stdout\"\n");
+        }
+        text.push_str(block);
+        let (config, problems) = validated(&text);
+        assert!(config.is_some(), "{block}\n{problems}");
+        blocks += 1;
+    }
+    assert!(blocks >= 7, "{blocks} blocks");
+}
+
+/// `## [section]` begins a section of the reference; a row of its tables begins with the key in backticks.
+#[test]
+fn every_key_is_documented_and_every_documented_key_is_known() {
+    for (section, keys) in SECTIONS
+        .into_iter()
+        .filter(|(section, _)| !section.is_empty())
+    {
+        let heading = if ["log", "watch", "channel"].contains(&section) {
+            format!("\n## `[[{section}]]`")
+        } else {
+            format!("\n## `[{section}]`")
+        };
+        let text = REFERENCE
+            .split(&heading)
+            .nth(1)
+            .expect("a heading for each section");
+        let text = text.split("\n## ").next().expect("text");
+        let mut documented: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        let mut known = keys.to_vec();
+        documented.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(documented, known, "[{section}]");
+    }
+    for extension in crate::identity::Extension::ALL {
+        assert!(
+            REFERENCE.contains(&format!("`{}`", extension.name())),
+            "{extension}"
+        );
+    }
+}

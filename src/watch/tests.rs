@@ -1,0 +1,415 @@
+//! The compiled watches against a matcher that knows no index, and on what was recorded.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::testing::{GITHUB, certificate, conditions, signer, watch};
+use super::*;
+use crate::identity::{Certificate, Extension, Signer};
+
+/// What the contract says, written down once more without anything of the room's own: globs by recursion, hashes
+/// computed each time, every watch looked at.
+mod naive {
+    use super::*;
+
+    fn glob(pattern: &[u8], text: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some((b'*', rest)) => (0..=text.len()).any(|skip| glob(rest, &text[skip..])),
+            Some((first, rest)) => text.first() == Some(first) && glob(rest, &text[1..]),
+        }
+    }
+
+    fn set(set: &Conditions, signer: &Signer, shape: bool) -> bool {
+        let certificate = match signer {
+            Signer::Certificate(certificate) => Some(&**certificate),
+            Signer::Key(_) => None,
+        };
+        let sans: Vec<&str> = certificate
+            .into_iter()
+            .flat_map(Certificate::sans)
+            .map(|san| san.value.as_str())
+            .collect();
+        let fold = |text: &str| {
+            if shape {
+                text.to_owned()
+            } else {
+                text.to_ascii_lowercase()
+            }
+        };
+        let names = |empty: bool, test: &dyn Fn(&str) -> bool| {
+            empty
+                || if shape {
+                    !sans.is_empty() && sans.iter().all(|san| test(san))
+                } else {
+                    sans.iter().any(|san| test(san))
+                }
+        };
+        let values = |wanted: &[String], actual: Vec<&str>| {
+            let one = |value: &&str| wanted.iter().any(|w| w == value);
+            wanted.is_empty() || actual.iter().any(one) && (!shape || actual.iter().all(one))
+        };
+        let of = |extension: Extension| -> Vec<&str> {
+            certificate
+                .into_iter()
+                .flat_map(Certificate::extensions)
+                .filter(|(e, _)| *e == extension)
+                .map(|(_, value)| value.as_str())
+                .collect()
+        };
+        names(set.san.is_empty(), &|san| {
+            set.san.iter().any(|s| fold(s) == fold(san))
+        }) && names(set.san_glob.is_empty(), &|san| {
+            set.san_glob
+                .iter()
+                .any(|g| glob(fold(g.as_str()).as_bytes(), fold(san).as_bytes()))
+        }) && names(set.san_regex.is_empty(), &|san| {
+            set.san_regex.iter().any(|regex| {
+                let whole = format!("^(?:{})$", regex.as_str());
+                regex::Regex::new(&whole).expect("valid").is_match(san)
+            })
+        }) && values(
+            &set.issuer,
+            certificate
+                .into_iter()
+                .flat_map(Certificate::issuers)
+                .collect(),
+        ) && set
+            .extension
+            .iter()
+            .all(|(e, wanted)| values(wanted, of(*e)))
+            && (set.key_sha256.is_empty() || set.key_sha256.contains(&signer.key_sha256()))
+            && (set.certificate_sha256.is_empty()
+                || certificate.is_some_and(|c| set.certificate_sha256.contains(&c.sha256())))
+    }
+
+    pub(super) fn matches(watches: &[Watch], signer: &Signer) -> Vec<Match> {
+        let selected = watches.iter().enumerate().filter_map(|(index, watch)| {
+            let alternatives: Vec<&Conditions> = watch
+                .any
+                .iter()
+                .filter(|alternative| set(alternative, signer, false))
+                .collect();
+            let selected = set(&watch.conditions, signer, false)
+                && (watch.any.is_empty() || !alternatives.is_empty());
+            let by_key =
+                |set: &Conditions| !set.key_sha256.is_empty() || !set.certificate_sha256.is_empty();
+            selected.then(|| Match {
+                watch: index,
+                in_shape: watch.shape.as_ref().map(|shape| set(shape, signer, true)),
+                by_key: by_key(&watch.conditions) || alternatives.into_iter().any(by_key),
+            })
+        });
+        selected.collect()
+    }
+}
+
+/// Few names over few letters, so that they meet often.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ab]{1,3}@[AB]",
+        "https://h/[ab]{1,2}/[Ab]{1,2}",
+        Just("a@b".to_owned())
+    ]
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ab*]{1,4}@\\*?",
+        "https://h/[ab*]{1,3}/[A*b]{1,2}",
+        Just("*".to_owned())
+    ]
+}
+
+fn expression() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("a+@.".to_owned()),
+        Just("(?i)https://h/(a|b)b?/.*".to_owned()),
+        Just(".*b.*".to_owned()),
+        Just("(a@A|b@B)".to_owned()),
+        Just("https://h/a.*".to_owned()),
+    ]
+}
+
+fn value() -> impl Strategy<Value = String> {
+    "[xyz]"
+}
+
+fn digest() -> impl Strategy<Value = [u8; 32]> {
+    // The key that all test certificates have, or another.
+    static KEY: LazyLock<[u8; 32]> = LazyLock::new(|| certificate(&[], &[]).key_sha256());
+    prop_oneof![Just(*KEY), Just([1; 32])]
+}
+
+fn set() -> impl Strategy<Value = Conditions> {
+    let few = 0..2_usize;
+    (
+        prop::collection::vec(name(), few.clone()),
+        prop::collection::vec(pattern(), few.clone()),
+        prop::collection::vec(expression(), few.clone()),
+        prop::collection::vec(value(), 0..3),
+        prop::collection::vec((prop::bool::ANY, value()), few),
+        prop::option::weighted(0.1, digest()),
+        0..7_u8,
+    )
+        .prop_map(|(san, glob, regex, issuer, extension, key, keep)| {
+            let mut extensions: BTreeMap<Extension, Vec<String>> = BTreeMap::new();
+            for (first, value) in extension {
+                let name = if first {
+                    Extension::BuildTrigger
+                } else {
+                    Extension::TokenSubject
+                };
+                extensions.entry(name).or_default().push(value);
+            }
+            let mut set = Conditions {
+                san,
+                san_glob: glob.iter().map(|text| Glob::new(text)).collect(),
+                san_regex: regex
+                    .iter()
+                    .filter_map(|text| SanRegex::new(text).ok())
+                    .collect(),
+                issuer,
+                extension: extensions,
+                key_sha256: key.into_iter().collect(),
+                certificate_sha256: Vec::new(),
+            };
+            // With every condition at once, hardly anything would ever match.
+            match keep {
+                0 => set.san_glob.clear(),
+                1 => set.issuer.clear(),
+                2 => set.san.clear(),
+                3 => set.extension.clear(),
+                _ => {
+                    set.san.clear();
+                    set.san_regex.clear();
+                    set.issuer.truncate(usize::from(keep) - 4);
+                }
+            }
+            set
+        })
+}
+
+fn any_watch() -> impl Strategy<Value = Watch> {
+    (
+        set(),
+        prop::collection::vec(set(), 0..3),
+        prop::option::of(set()),
+    )
+        .prop_map(|(own, any, shape)| {
+            let mut watch = Watch::new("", own);
+            watch.any = any.into_iter().filter(|set| !set.is_empty()).collect();
+            watch.shape = shape;
+            watch
+        })
+}
+
+fn any_signer() -> impl Strategy<Value = Signer> {
+    (
+        prop::collection::vec(name(), 0..3),
+        prop::collection::btree_map(prop::sample::select(vec![1_u64, 8, 20, 24]), value(), 0..4),
+    )
+        .prop_map(|(sans, extensions)| {
+            let sans: Vec<&str> = sans.iter().map(String::as_str).collect();
+            let extensions: Vec<(u64, &str)> =
+                extensions.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            signer(&sans, &extensions)
+        })
+}
+
+proptest! {
+    // Each case compiles dozens of regular expressions.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_index_changes_nothing(
+        mut watches in prop::collection::vec(any_watch(), 1..12),
+        signers in prop::collection::vec(any_signer(), 1..4),
+    ) {
+        watches.retain(|watch| !(watch.conditions.is_empty() && watch.any.is_empty()));
+        for (index, watch) in watches.iter_mut().enumerate() {
+            watch.name = index.to_string();
+        }
+        let compiled = Watches::compile(watches.clone()).expect("no mistake among them");
+        for signer in &signers {
+            let mut found = Vec::new();
+            compiled.matches(signer, &mut found);
+            prop_assert_eq!(&found, &naive::matches(&watches, signer));
+            for (index, watch) in watches.iter().enumerate() {
+                let matched = found.iter().find(|m| m.watch == index);
+                let explanation = explain(watch, signer);
+                prop_assert_eq!(explanation.selected, matched.is_some());
+            }
+        }
+    }
+}
+
+const RELEASE: &str = "https://github.com/o/falcon/.github/workflows/release.yml@refs/tags/v1";
+
+fn found(watches: Vec<Watch>, signer: &Signer) -> Vec<Match> {
+    let mut found = Vec::new();
+    Watches::compile(watches)
+        .expect("valid")
+        .matches(signer, &mut found);
+    found
+}
+
+#[test]
+fn matches_are_added_behind_what_is_there() {
+    let watches = Watches::compile(vec![watch("w", conditions().issuer(GITHUB))]).expect("valid");
+    let mut found = Vec::new();
+    let signer = signer(&[RELEASE], &[(8, GITHUB)]);
+    watches.matches(&signer, &mut found);
+    watches.matches(&signer, &mut found);
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn case_counts_in_a_shape_and_not_in_selecting() {
+    let mut scope = watch("w", conditions().glob("https://GitHub.com/o/falcon/*"));
+    scope.shape = Some(
+        conditions()
+            .glob("https://github.com/o/falcon/.github/workflows/release.yml@*")
+            .build(),
+    );
+    let other = RELEASE.replace("release.yml", "Release.yml");
+    assert_eq!(
+        found(vec![scope.clone()], &signer(&[RELEASE], &[]))[0].in_shape,
+        Some(true)
+    );
+    assert_eq!(
+        found(vec![scope.clone()], &signer(&[&other], &[]))[0].in_shape,
+        Some(false)
+    );
+    assert_eq!(
+        found(vec![scope], &signer(&[&other, "a@b"], &[]))[0].in_shape,
+        Some(false)
+    );
+}
+
+#[test]
+fn a_certificate_with_two_issuers_is_selected_by_either_and_in_no_shape_of_one() {
+    let mut by_issuer = watch("w", conditions().issuer("https://one"));
+    by_issuer.shape = Some(conditions().issuer("https://one").build());
+    let matched = found(
+        vec![by_issuer],
+        &signer(&["a@b"], &[(1, "https://two"), (8, "https://one")]),
+    );
+    assert_eq!(matched.len(), 1);
+    assert_eq!(matched[0].in_shape, Some(false));
+}
+
+#[test]
+fn a_match_by_key_or_by_the_very_certificate_says_so() {
+    let certificate = certificate(&["a@b"], &[]);
+    let mut either = watch("either", conditions());
+    either.any = vec![
+        conditions().san("a@b").build(),
+        conditions().certificate(certificate.sha256()).build(),
+    ];
+    let watches = vec![
+        watch("san", conditions().san("A@B")),
+        watch("key", conditions().key(certificate.key_sha256())),
+        either,
+    ];
+    let signer = Signer::Certificate(Box::new(certificate));
+    let by_key: Vec<bool> = found(watches, &signer).iter().map(|m| m.by_key).collect();
+    assert_eq!(by_key, [false, true, true]);
+}
+
+#[test]
+fn the_hash_of_conditions_ignores_order_spelling_and_what_does_not_select() {
+    let one = || {
+        let mut watch = watch("a", conditions().san("A@b").san("c@d").issuer("i"));
+        watch.any = vec![
+            conditions().glob("X*").build(),
+            conditions().glob("y*").build(),
+        ];
+        watch
+    };
+    let mut other = watch(
+        "b",
+        conditions().san("C@D").san("a@B").san("a@b").issuer("i"),
+    );
+    other.any = vec![
+        conditions().glob("Y**").build(),
+        conditions().glob("x*").build(),
+    ];
+    other.shape = Some(conditions().issuer("j").build());
+    other.severity = Severity::Low;
+    assert_eq!(one().conditions_hash(), other.conditions_hash());
+    assert_ne!(one().rule_hash(), other.rule_hash());
+    let changes: [fn(&mut Watch); 6] = [
+        |w| w.conditions.issuer = vec!["I".into()],
+        |w| w.conditions.san = vec!["a@bc@d".into()],
+        |w| w.any.clear(),
+        |w| w.any.truncate(1),
+        |w| w.conditions.san_glob = vec![Glob::new("a@b")],
+        |w| {
+            w.conditions
+                .extension
+                .insert(Extension::BuildTrigger, vec!["i".into()]);
+        },
+    ];
+    for change in changes {
+        let mut other = one();
+        change(&mut other);
+        assert_ne!(other.conditions_hash(), one().conditions_hash());
+    }
+}
+
+#[test]
+fn mistakes_are_refused() {
+    let ok = || watch("w", conditions().san("a@b"));
+    assert!(matches!(
+        Watches::compile(vec![ok(), ok()]),
+        Err(WatchError::DuplicateName { .. })
+    ));
+    assert!(matches!(
+        Watches::compile(vec![watch("w", conditions())]),
+        Err(WatchError::NoConditions { .. })
+    ));
+    let mut empty_alternative = ok();
+    empty_alternative.any = vec![Conditions::default()];
+    assert!(matches!(
+        Watches::compile(vec![empty_alternative]),
+        Err(WatchError::NoConditions { .. })
+    ));
+    let mut hold = ok();
+    hold.hold = Some(Duration::from_secs(1));
+    assert!(matches!(
+        Watches::compile(vec![hold]),
+        Err(WatchError::HoldWithoutShape { .. })
+    ));
+}
+
+#[test]
+fn an_unreadable_leaf_is_searched_for_what_watches_name_in_any_case() {
+    let mut either = watch("either", conditions().issuer(GITHUB));
+    either.any = vec![
+        conditions()
+            .extension(Extension::SourceRepositoryIdentifier, "4638")
+            .build(),
+        conditions().glob("https://github.com/o/*").build(),
+    ];
+    let watches = Watches::compile(vec![
+        watch(
+            "mail",
+            conditions().san("Release@example.com").issuer(GITHUB),
+        ),
+        either,
+        watch("key", conditions().key([3; 32])),
+    ])
+    .expect("valid");
+    assert_eq!(watches.literals_in(b"\x00RELEASE@EXAMPLE.COM\xff"), [0]);
+    assert_eq!(
+        watches.literals_in(b"\"4638\" HTTPS://github.com/o/ release@example.com"),
+        [0, 1]
+    );
+    assert!(watches.literals_in(GITHUB.as_bytes()).is_empty());
+    let none = Watches::compile(Vec::new()).expect("no watch is valid");
+    assert!(none.literals_in(b"x").is_empty());
+    assert!(none.is_empty());
+}

@@ -1,0 +1,122 @@
+//! A disk that is full or read-only is said, and nothing is lost by it.
+
+use std::process::{Command, Stdio};
+
+use crate::binary::{Site, text};
+use crate::world::{Signer, crowd};
+
+fn site() -> Site {
+    let site = Site::new();
+    site.log.grow(Signer::ALL.map(|signer| signer.signs(0)));
+    site.log.grow(crowd(20));
+    site
+}
+
+#[test]
+#[cfg(unix)]
+fn a_disk_that_takes_no_more_is_exit_3_and_the_next_pass_catches_up() {
+    let site = site();
+    let first = site.run(&["monitor", "--once"]);
+    assert_eq!(first.status.code(), Some(1), "{}", text(&first.stderr));
+    let before = site.findings();
+    site.log.grow((1..200).map(|salt| Signer::Mail.signs(salt)));
+    // No file may grow beyond 64 kB: a write fails in the middle of a transaction.
+    let limited = Command::new("sh")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 64; exec \"$0\" monitor --once",
+        ])
+        .arg(env!("CARGO_BIN_EXE_modelwatch"))
+        .current_dir(site.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let stderr = text(&limited.stderr);
+    assert_eq!(limited.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.contains("modelwatch.db"),
+        "it says which file: {stderr}"
+    );
+    assert_eq!(site.findings(), before, "all or nothing");
+    let last = site.run(&["monitor", "--once"]);
+    assert_eq!(last.status.code(), Some(1), "{}", text(&last.stderr));
+    assert_eq!(site.findings().len(), before.len() + 199);
+}
+
+/// Runs a script where it may mount: in a namespace of its own. `None` if this machine allows none.
+fn in_namespace(site: &Site, script: &str) -> Option<String> {
+    let run = |script: &str| {
+        Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-euc", script])
+            .env("MODELWATCH", env!("CARGO_BIN_EXE_modelwatch"))
+            .current_dir(site.path())
+            .stdin(Stdio::null())
+            .output()
+    };
+    match run("mount -t tmpfs none watch") {
+        Ok(output) if output.status.success() => {}
+        _ => {
+            eprintln!("SKIPPED: this machine lets nobody mount in a namespace of his own");
+            return None;
+        }
+    }
+    let output = run(script).unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    Some(text(&output.stdout))
+}
+
+#[test]
+fn a_full_disk_is_said_and_nothing_is_lost() {
+    let site = site();
+    let Some(said) = in_namespace(
+        &site,
+        r#"
+        mount -t tmpfs -o size=1m none watch
+        "$MODELWATCH" monitor --once 2>/dev/null || test $? = 1
+        "$MODELWATCH" findings list --all --json > before
+        head -c 2m /dev/zero > watch/filler 2>/dev/null || true
+        sed 's/^name = "mail"$/name = "mail-2"/' modelwatch.toml > changed.toml
+        "$MODELWATCH" --config changed.toml monitor --once 2>&1 || echo "exit $?"
+        "$MODELWATCH" findings list --all --json | cmp - before
+        rm watch/filler
+        "$MODELWATCH" monitor --once 2>/dev/null || test $? = 1
+        "$MODELWATCH" findings list --all --json | cmp - before
+        "#,
+    ) else {
+        return;
+    };
+    assert!(said.contains("exit 3"), "{said}");
+    assert!(said.contains("no space is left"), "{said}");
+}
+
+#[test]
+fn a_read_only_database_is_said_and_can_still_be_read() {
+    let site = site();
+    let Some(said) = in_namespace(
+        &site,
+        r#"
+        "$MODELWATCH" monitor --once 2>/dev/null || test $? = 1
+        "$MODELWATCH" findings list --all --json > before
+        mount --bind watch watch
+        mount -o remount,bind,ro watch
+        "$MODELWATCH" monitor --once 2>&1 || echo "exit $?"
+        "$MODELWATCH" findings list --all --json | cmp - before
+        "$MODELWATCH" status --json > /dev/null
+        umount watch
+        "$MODELWATCH" monitor --once 2>/dev/null || test $? = 1
+        "$MODELWATCH" findings list --all --json | cmp - before
+        "#,
+    ) else {
+        return;
+    };
+    assert!(said.contains("exit 3"), "{said}");
+    assert!(
+        said.contains("read-only") || said.contains("cannot be written"),
+        "{said}"
+    );
+}

@@ -1,0 +1,131 @@
+//! The process dies at every point of a catch-up: nothing is lost, nothing is found twice, and what
+//! was promised to be told is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::binary::{Site, text};
+use crate::world::{Signer, crowd};
+
+/// What must be the same after every death: all but the times.
+fn essence(findings: &[Value]) -> Vec<Value> {
+    let mut findings = findings.to_vec();
+    for finding in &mut findings {
+        finding.as_object_mut().unwrap().remove("first_seen");
+    }
+    findings
+}
+
+/// Each finding that alerts was told, under one id, however often.
+fn check_told(site: &Site) {
+    let mut alerts_of: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for alert in site.alerts() {
+        for finding in alert["findings"].as_array().unwrap() {
+            let id = finding["id"].as_str().unwrap().to_owned();
+            alerts_of
+                .entry(id)
+                .or_default()
+                .insert(alert["id"].as_str().unwrap().to_owned());
+        }
+    }
+    for finding in site.findings() {
+        let told = alerts_of.get(finding["id"].as_str().unwrap());
+        assert_eq!(told.map(BTreeSet::len), Some(1), "{finding}: {told:?}");
+    }
+}
+
+fn finish(site: &Site, expected: &[Value], what: &str) {
+    let last = site.run(&["monitor", "--once"]);
+    assert_eq!(
+        last.status.code(),
+        Some(1),
+        "{what}: {}",
+        text(&last.stderr)
+    );
+    let result = text(&last.stderr);
+    assert!(
+        result.trim_end().ends_with(r#","health":0}"#),
+        "{what}: {result}"
+    );
+    assert_eq!(essence(&site.findings()), expected, "{what}");
+    check_told(site);
+}
+
+fn site(crowds: usize) -> Site {
+    let site = Site::new();
+    for salt in 0..4 {
+        site.log.grow(Signer::ALL.map(|signer| signer.signs(salt)));
+        site.log.grow(crowd(crowds));
+    }
+    site
+}
+
+fn undisturbed(crowds: usize) -> (Vec<Value>, u32) {
+    let site = site(crowds);
+    let run = site.run(&["monitor", "--once"]);
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
+    let answers = site.answers();
+    check_told(&site);
+    let findings = essence(&site.findings());
+    assert_eq!(
+        findings.len(),
+        16,
+        "4 of the person's, 4 of the release's, its impostor's and its branch's"
+    );
+    (findings, answers)
+}
+
+#[test]
+fn a_death_after_any_answer_of_the_log_loses_nothing() {
+    let (expected, answers) = undisturbed(250);
+    assert!((4..=12).contains(&answers), "{answers}");
+    for k in 1..=answers {
+        let site = site(250);
+        assert!(site.killed_after(k), "it outlived answer {k}");
+        finish(&site, &expected, &format!("after answer {k}"));
+    }
+}
+
+#[test]
+fn a_death_after_a_committed_batch_goes_on_behind_it() {
+    // A batch is committed after 16 bundles: this dies with one on the disk.
+    let (expected, answers) = undisturbed(1200);
+    assert!(answers > 18, "{answers}");
+    let site = site(1200);
+    assert!(site.killed_after(answers - 1));
+    finish(&site, &expected, "behind a batch");
+}
+
+#[test]
+fn death_after_death_at_every_answer_in_turn_still_ends() {
+    let (expected, answers) = undisturbed(250);
+    let site = site(250);
+    for k in 1..answers {
+        assert!(site.killed_after(k), "it outlived answer {k}");
+    }
+    finish(&site, &expected, "after many");
+}
+
+#[test]
+fn a_death_between_telling_and_recording_tells_again_under_the_same_id() {
+    let (expected, _) = undisturbed(10);
+    let site = site(10);
+    // The first alert kills its teller, which then knows nothing of having told it.
+    site.alert_with(
+        "cat >> alerts.jsonl\nif ! [ -e killed ]; then touch killed; kill -9 $PPID; fi",
+    );
+    let killed = site.run(&["monitor", "--once"]);
+    assert_eq!(killed.status.code(), None, "{}", text(&killed.stderr));
+    let told = site.alerts();
+    assert!(!told.is_empty());
+    finish(&site, &expected, "after a death in a delivery");
+    for alert in &told {
+        let again = site
+            .alerts()
+            .iter()
+            .filter(|other| other["id"] == alert["id"])
+            .count();
+        assert!(again >= 2, "it cannot know that {} arrived", alert["id"]);
+    }
+}

@@ -1,0 +1,330 @@
+//! Logs that break promises, and logs that only look as if they did.
+
+use modelwatch::finding::State;
+
+use crate::world::{MAIL, Question, Signer, World, crowd};
+
+/// A log of 300 entries that is proven, and a signing by the owner at 300 that is not read yet.
+async fn proven_300() -> World {
+    let mut world = World::new().await;
+    world.log().grow(crowd(300));
+    world.good_step().await;
+    world.log().grow([Signer::Release.signs(0)]);
+    world.log().grow(crowd(99));
+    world
+}
+
+async fn fault(world: &World) -> String {
+    let faults = world.of("log-fault").await;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    faults[0].fault.clone().unwrap()
+}
+
+#[tokio::test]
+async fn a_swapped_leaf_is_a_fault_and_rewinds_to_the_proven_position() {
+    let mut world = proven_300().await;
+    world.log().swap(310, Signer::Stranger.signs(1));
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(fault(&world).await, "root-mismatch");
+    assert_eq!(world.position().await, (300, 300));
+    let evidence = world.of("log-fault").await[0].id.to_string();
+    let evidence = world
+        .truly()
+        .finding(&evidence)
+        .await
+        .unwrap()
+        .unwrap()
+        .evidence;
+    assert!(!evidence.notes.is_empty(), "the signed notes are kept");
+    assert_eq!(world.told(world.of("log-fault").await[0].id).len(), 1);
+    // It is said once, however often it is seen.
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(fault(&world).await, "root-mismatch");
+    assert_eq!(world.told(world.of("log-fault").await[0].id).len(), 1);
+}
+
+#[tokio::test]
+async fn a_dropped_leaf_is_a_fault() {
+    let mut world = proven_300().await;
+    world.log().drop_leaf(300);
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(fault(&world).await, "root-mismatch");
+    world.log().heal();
+    world.good_step().await;
+    assert_eq!(world.position().await, (400, 400));
+}
+
+#[tokio::test]
+async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
+    let mut world = proven_300().await;
+    let mine = Signer::Release.signs(0).hash.to_hex();
+    let of_mine = |findings: Vec<modelwatch::finding::Finding>| {
+        let mut mine: Vec<_> = findings
+            .into_iter()
+            .filter(|f| f.leaf_hash.as_deref() == Some(mine.as_str()))
+            .collect();
+        mine.sort_by(|a, b| a.watch.cmp(&b.watch));
+        mine
+    };
+    // Another leaf of the batch is false: the true signing in it cannot be told from a false one.
+    world.log().swap(310, Signer::Mail.signs(7));
+    world.bad_step().await;
+    let disputed = of_mine(world.findings().await);
+    assert_eq!(disputed.len(), 2, "release and scope");
+    for finding in &disputed {
+        assert_eq!(
+            (finding.state, finding.proven),
+            (State::Disputed, Some(false))
+        );
+    }
+    assert!(
+        !world.told(disputed[0].id).is_empty(),
+        "alerted when seen, proven or not"
+    );
+    let forged = |findings: Vec<modelwatch::finding::Finding>| {
+        findings
+            .into_iter()
+            .find(|f| f.index == Some(310) && f.san.iter().any(|san| san.value == MAIL))
+    };
+    assert_eq!(
+        forged(world.findings().await).unwrap().state,
+        State::Disputed
+    );
+
+    world.log().heal();
+    world.good_step().await;
+    let returned = of_mine(world.findings().await);
+    assert_eq!(returned.len(), 2);
+    for (finding, before) in returned.iter().zip(&disputed) {
+        assert_eq!(finding.id, before.id);
+        assert_eq!((finding.state, finding.proven), (State::Open, Some(true)));
+    }
+    let forged = forged(world.findings().await).unwrap();
+    assert_eq!(
+        (forged.state, forged.proven),
+        (State::Disputed, Some(false))
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_signs_another_history_is_a_fork() {
+    let mut world = proven_300().await;
+    world.log().fork(200, Signer::Stranger.signs(2));
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(fault(&world).await, "fork");
+    assert_eq!(world.position().await, (300, 300));
+    let id = world.of("log-fault").await[0].id.to_string();
+    let evidence = world.truly().finding(&id).await.unwrap().unwrap().evidence;
+    assert_eq!(evidence.notes.len(), 2, "both signed notes");
+}
+
+#[tokio::test]
+async fn a_fork_whose_tiles_cannot_be_had_is_a_root_mismatch() {
+    let mut world = proven_300().await;
+    world.log().fork(200, Signer::Stranger.signs(2));
+    world.log().refuse(Question::Split, 0, 1);
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(fault(&world).await, "root-mismatch");
+}
+
+#[tokio::test]
+async fn two_roots_for_one_size_are_a_fork_without_asking() {
+    let mut world = proven_300().await;
+    world.good_step().await;
+    world.log().fork(5, Signer::Stranger.signs(3));
+    world.log().refuse(Question::Split, 0, u32::MAX);
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(fault(&world).await, "fork");
+    assert_eq!(world.position().await, (400, 400));
+}
+
+#[tokio::test]
+async fn a_smaller_checkpoint_of_another_history_is_a_fork_at_once() {
+    for known in [true, false] {
+        let mut world = proven_300().await;
+        world.good_step().await;
+        world.log().fork(5, Signer::Stranger.signs(3));
+        // 300 was verified before; of 350 only the tree that is proven can tell the root.
+        world.log().show(if known { 300 } else { 350 });
+        if known {
+            assert_eq!(world.bad_step().await, "log-fault");
+            assert_eq!(fault(&world).await, "fork");
+        } else {
+            // The tiles that it serves are of the other history: they do not give our root.
+            assert_eq!(world.bad_step().await, "behind");
+        }
+        assert_eq!(world.position().await, (400, 400));
+    }
+}
+
+#[tokio::test]
+async fn a_lagging_replica_is_no_rollback_until_the_third_pass() {
+    let mut world = proven_300().await;
+    world.good_step().await;
+    world.log().show(300);
+    for _ in 0..2 {
+        assert_eq!(world.bad_step().await, "behind");
+        assert!(world.of("log-fault").await.is_empty());
+    }
+    // A replica that catches up in between starts the count again.
+    world.log().show(400);
+    world.good_step().await;
+    world.log().show(300);
+    for _ in 0..2 {
+        assert_eq!(world.bad_step().await, "behind");
+        world.restart().await;
+        assert!(
+            world.of("log-fault").await.is_empty(),
+            "counted in the store"
+        );
+    }
+    world.bad_step().await;
+    assert_eq!(fault(&world).await, "rollback");
+    assert_eq!(world.position().await, (400, 400));
+    world.bad_step().await;
+    assert_eq!(fault(&world).await, "rollback");
+}
+
+#[tokio::test]
+async fn growth_after_a_freeze_is_a_fault_and_is_read_all_the_same() {
+    let mut world = proven_300().await;
+    world.good_step().await;
+    world.log().freeze();
+    world.good_step().await;
+    assert_eq!(world.state().await.frozen.unwrap().0, 400);
+    world.log().heal();
+    world.log().grow([Signer::Release.signs(9)]);
+    world.step().await.unwrap();
+    assert_eq!(fault(&world).await, "grew-after-freeze");
+    assert_eq!(world.position().await, (401, 401));
+    assert!(
+        world
+            .findings()
+            .await
+            .iter()
+            .any(|f| f.index == Some(400) && f.proven == Some(true))
+    );
+}
+
+#[tokio::test]
+async fn a_fault_that_is_acknowledged_returns_with_another_root() {
+    let mut world = proven_300().await;
+    world.log().fork(200, Signer::Stranger.signs(2));
+    world.bad_step().await;
+    let id = world.of("log-fault").await[0].id;
+    world
+        .truly()
+        .acknowledge(&[id], "known", world.now())
+        .await
+        .unwrap();
+    // The same lie again is what was acknowledged.
+    world.bad_step().await;
+    assert_eq!(world.of("log-fault").await[0].state, State::Acked);
+    world.log().fork(200, Signer::Stranger.signs(3));
+    world.bad_step().await;
+    let again = world.of("log-fault").await;
+    assert_eq!(
+        (again.len(), again[0].id, again[0].state),
+        (1, id, State::Open)
+    );
+    assert_eq!(world.told(id).len(), 2);
+}
+
+#[tokio::test]
+async fn a_missing_bundle_keeps_what_was_read_before_it() {
+    let mut world = proven_300().await;
+    world.log().grow(crowd(300));
+    world.log().hide_from(512);
+    assert_eq!(world.bad_step().await, "unavailable");
+    assert_eq!(world.position().await, (512, 300));
+    // Signings are told when they are seen, proven or not.
+    let mine = world
+        .findings()
+        .await
+        .into_iter()
+        .find(|f| f.index == Some(300))
+        .unwrap();
+    assert_eq!((mine.state, mine.proven), (State::Open, Some(false)));
+    assert_eq!(world.told(mine.id).len(), 1);
+    world.log().heal();
+    world.good_step().await;
+    assert_eq!(world.position().await, (700, 700));
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_for_three_passes_is_a_finding_that_resolves_itself() {
+    let mut world = proven_300().await;
+    world.log().hide_from(300);
+    for _ in 0..2 {
+        assert_eq!(world.bad_step().await, "unavailable");
+        assert!(
+            world.of("unavailable").await.is_empty(),
+            "a lost connection is no news"
+        );
+    }
+    world.bad_step().await;
+    let blind = world.of("unavailable").await;
+    assert_eq!((blind.len(), blind[0].state), (1, State::Open));
+    world.log().heal();
+    world.good_step().await;
+    assert_eq!(world.of("unavailable").await[0].state, State::Resolved);
+    let told = world.told(blind[0].id);
+    assert_eq!(told.len(), 2, "the alert and its resolution");
+    assert_eq!(told[0].key, told[1].key);
+}
+
+#[tokio::test]
+async fn an_unverifiable_checkpoint_is_said_at_once_and_moves_nothing() {
+    let mut world = proven_300().await;
+    let honest = String::from_utf8(world.log().note()).unwrap();
+    for (what, note) in [
+        ("empty", String::new()),
+        ("a page", "<html>moved</html>".to_owned()),
+        ("another size", honest.replacen("\n400\n", "\n500\n", 1)),
+        (
+            "another origin",
+            honest.replacen("main.example", "mainz.example", 1),
+        ),
+        (
+            "no signature",
+            honest.split("\n\n").next().unwrap().to_owned() + "\n",
+        ),
+    ] {
+        world.log().forge_checkpoint(note.as_bytes());
+        assert_eq!(world.bad_step().await, "unverifiable-checkpoint", "{what}");
+        assert_eq!(world.position().await, (300, 300), "{what}");
+        let open = world.of("unverifiable-checkpoint").await;
+        assert_eq!(
+            open.iter().filter(|f| f.state == State::Open).count(),
+            1,
+            "{what}"
+        );
+    }
+    world.log().heal();
+    world.good_step().await;
+    for finding in world.of("unverifiable-checkpoint").await {
+        assert_eq!(finding.state, State::Resolved);
+    }
+}
+
+#[tokio::test]
+async fn an_old_checkpoint_that_is_replayed_ends_as_silence() {
+    let mut world = proven_300().await;
+    world.good_step().await;
+    world.clock.advance(23 * 3600);
+    world.good_step().await;
+    assert!(world.of("silence").await.is_empty());
+    world.clock.advance(2 * 3600);
+    world.good_step().await;
+    world.good_step().await;
+    assert_eq!(world.of("silence").await.len(), 1, "once per episode");
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    assert_eq!(world.of("silence").await[0].state, State::Resolved);
+    // A log that said that it has ended may be silent.
+    world.log().freeze();
+    world.good_step().await;
+    world.clock.advance(48 * 3600);
+    world.good_step().await;
+    assert_eq!(world.of("silence").await.len(), 1);
+}

@@ -1,0 +1,16 @@
+//! What the house as a whole promises: driven through `World`, which checks every invariant after
+//! every step, and through the binary where a process has to die.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may say no more than that it failed"
+)]
+
+mod binary;
+mod disk;
+mod faults;
+mod holds;
+mod kill;
+mod lies;
+mod passes;
+mod registered;
+mod world;

@@ -1,0 +1,320 @@
+//! Reading logs that keep their promises.
+
+use modelwatch::finding::State;
+use modelwatch::monitor::{MonitorError, RescanError};
+use modelwatch::shard::Start;
+use modelwatch::store::QueuedKind;
+
+use crate::world::{
+    Condition, MAIL, Question, Signer, Spec, Watched, World, crowd, recorded, unreadable, usual,
+};
+
+#[tokio::test]
+async fn every_recorded_signing_of_a_watched_identity_is_found_and_proven() {
+    let mut world = World::new().await;
+    world.log().grow(recorded().to_vec());
+    world.log().grow(Signer::ALL.map(|signer| signer.signs(0)));
+    world.good_step().await;
+    let size = recorded().len() as u64 + 5;
+    assert_eq!(world.position().await, (size, size));
+    let found = world.findings().await;
+    assert!(
+        found.iter().any(|f| f.watch.as_deref() == Some("harbor")),
+        "recorded ones too"
+    );
+    assert!(found.iter().all(|f| f.proven == Some(true)));
+    let mail = world
+        .findings()
+        .await
+        .into_iter()
+        .find(|f| f.watch.as_deref() == Some("mail"));
+    assert_eq!(
+        mail.unwrap().san[0].value,
+        MAIL,
+        "names are compared without regard to case"
+    );
+}
+
+#[tokio::test]
+async fn growth_in_any_steps_finds_everything_once() {
+    let mut world = World::new().await;
+    let mut size: usize = 0;
+    for target in [0, 1, 2, 255, 256, 257, 300, 511, 512, 513, 1024] {
+        world
+            .log()
+            .grow((size..target).map(|at| Signer::ALL[at % 5].signs(at as u64)));
+        size = target;
+        world.good_step().await;
+        assert_eq!(world.position().await, (target as u64, target as u64));
+        // A pass over what is known changes nothing.
+        let before = world.outcome().await;
+        world.restart().await;
+        world.good_step().await;
+        assert_eq!(world.outcome().await, before);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_log_is_a_log() {
+    let mut world = World::new().await;
+    world.good_step().await;
+    assert_eq!(world.position().await, (0, 0));
+    assert!(world.findings().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_log_without_position_is_never_started_silently() {
+    let mut world = World::new().await;
+    world.logs.push(Watched::new("quiet.example", Start::End));
+    for watched in &world.logs {
+        watched.log.grow(crowd(10));
+    }
+    let Err(MonitorError::NeedsBootstrap(named)) = world.step().await else {
+        panic!("it started in silence");
+    };
+    assert_eq!(named, ["quiet"]);
+    assert!(
+        world.truly().logs().await.unwrap().is_empty(),
+        "nothing is read, of no log"
+    );
+    world.bootstrap = true;
+    world.good_step().await;
+    let quiet = world.truly().log("quiet.example").await.unwrap().unwrap();
+    assert_eq!(quiet.first, 10);
+    // Allowed once more, it goes on where it stands.
+    world.logs[1].log.grow([Signer::Mail.signs(1)]);
+    world.good_step().await;
+    assert!(
+        world
+            .findings()
+            .await
+            .iter()
+            .any(|f| f.log.as_deref() == Some("quiet"))
+    );
+    world.bootstrap = false;
+    world.good_step().await;
+}
+
+#[tokio::test]
+async fn a_start_in_the_middle_reads_from_there_and_is_proven_too() {
+    for at in [1, 255, 256, 257, 300, 599, 600] {
+        let mut world = World::new().await;
+        world.logs[0] = Watched::new("main.example", Start::Index(at));
+        world
+            .log()
+            .grow((0..600).map(|at| Signer::ALL[at % 5].signs(at as u64)));
+        world.good_step().await;
+        assert_eq!(world.position().await, (600, 600), "from {at}");
+        let findings = world.findings().await;
+        assert!(findings.iter().all(|f| f.index.unwrap() >= at), "from {at}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_logs_a_dead_one_never_stops_the_other() {
+    let mut world = World::with(&["main.example", "other.example"], usual(), &["oncall"]).await;
+    for watched in &world.logs {
+        watched.log.grow(crowd(300));
+    }
+    world.log().refuse(Question::Checkpoint, 0, u32::MAX);
+    let outcomes = world.step().await.unwrap();
+    assert_eq!(
+        outcomes.iter().map(|o| o.proven).collect::<Vec<_>>(),
+        [false, true]
+    );
+    let other = world.truly().log("other.example").await.unwrap().unwrap();
+    assert_eq!(other.follower.unwrap().proven.size(), 300);
+    assert_eq!(world.state().await.error.unwrap().kind, "unavailable");
+    world.log().heal();
+    world.good_step().await;
+}
+
+#[tokio::test]
+async fn a_watch_added_later_leaves_a_gap_that_a_rescan_closes() {
+    let mut world = World::with(&["main.example"], usual(), &["oncall"]).await;
+    world
+        .log()
+        .grow((0..300).map(|at| Signer::ALL[at % 5].signs(at as u64)));
+    world.good_step().await;
+    let mut specs = usual();
+    specs.push(Spec::new("late", [Condition::San(MAIL)]));
+    world.watch(specs).await;
+    world.good_step().await;
+    let gap = world.of("coverage-gap").await;
+    assert_eq!(
+        (gap.len(), gap[0].state),
+        (1, State::Open),
+        "a gap is a finding about health"
+    );
+    let late = |f: &modelwatch::finding::Finding| f.watch.as_deref() == Some("late");
+    assert!(!world.findings().await.iter().any(late));
+    // What comes now is covered.
+    world.log().grow([Signer::Mail.signs(999)]);
+    world.good_step().await;
+    assert_eq!(world.findings().await.iter().filter(|f| late(f)).count(), 1);
+
+    assert_eq!(world.rescan().await.unwrap(), 60);
+    world.deliver().await.unwrap();
+    world.check().await;
+    assert_eq!(world.of("coverage-gap").await[0].state, State::Resolved);
+    assert_eq!(world.rescan().await.unwrap(), 0, "nothing is left to close");
+}
+
+#[tokio::test]
+async fn a_rescan_believes_nothing_that_is_not_what_was_proven() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(300));
+    world.good_step().await;
+    let mut specs = usual();
+    specs.push(Spec::new("late", [Condition::San(MAIL)]));
+    world.watch(specs).await;
+    world.log().swap(17, Signer::Mail.signs(1));
+    let Err(RescanError::Log { error, .. }) = world.rescan().await else {
+        panic!("it believed a leaf that was never signed");
+    };
+    assert_eq!(error.kind, "log-fault");
+    assert_eq!(
+        world.of("log-fault").await[0].fault.as_deref(),
+        Some("root-mismatch")
+    );
+    assert!(!world.findings().await.iter().any(|f| f.index == Some(17)));
+    world.log().heal();
+    world.rescan().await.unwrap();
+    assert_eq!(world.position().await, (300, 300));
+}
+
+#[tokio::test]
+async fn leaves_that_nobody_can_read_are_said_and_hide_nothing() {
+    let mut world = World::new().await;
+    world
+        .log()
+        .grow([unreadable(0), Signer::Release.signs(0), unreadable(1)]);
+    world.good_step().await;
+    let said = world.of("unreadable").await;
+    assert_eq!(
+        said.iter().map(|f| f.index.unwrap()).collect::<Vec<_>>(),
+        [0, 2]
+    );
+    assert!(
+        said.iter().all(|f| world.told(f.id).is_empty()),
+        "one digest a day"
+    );
+    world.clock.advance(25 * 3600);
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    let digest = world.told(said[0].id);
+    assert_eq!((digest.len(), digest[0].kind), (1, QueuedKind::Digest));
+    assert_eq!(world.told(said[1].id), digest, "both in one");
+}
+
+#[tokio::test]
+async fn a_watch_tells_the_channels_that_it_names() {
+    let mut specs = usual();
+    specs.retain(|spec| spec.name == "mail");
+    specs[0] = specs[0].clone().notify(["oncall"]);
+    let mut world = World::with(&["main.example"], specs, &["oncall", "archive"]).await;
+    world.log().grow([Signer::Mail.signs(0), unreadable(0)]);
+    world.good_step().await;
+    let channels: Vec<_> = world
+        .inbox
+        .iter()
+        .map(|message| message.channel.as_str())
+        .collect();
+    assert_eq!(channels, ["oncall"]);
+    world.clock.advance(25 * 3600);
+    world.step().await.unwrap();
+    assert!(
+        world
+            .inbox
+            .iter()
+            .any(|message| message.channel == "archive")
+    );
+}
+
+#[tokio::test]
+async fn all_watches_and_entries_of_one_certificate_are_one_alert() {
+    let mut world = World::new().await;
+    world
+        .log()
+        .grow((0..10).map(|salt| Signer::Release.signs(salt)));
+    world.good_step().await;
+    assert_eq!(world.inbox.len(), 1);
+    assert_eq!(world.inbox[0].findings.len(), 20, "10 entries, two watches");
+    // The group is closed: what comes later alerts anew.
+    world.log().grow([Signer::Release.signs(10)]);
+    world.good_step().await;
+    assert_eq!(world.inbox.len(), 2);
+}
+
+#[tokio::test]
+async fn an_impostor_is_no_alarm_until_his_ca_is_trusted() {
+    let mut world = World::new().await;
+    world.trust(false);
+    world
+        .log()
+        .grow([Signer::Release.signs(0), Signer::Impostor.signs(0)]);
+    world.good_step().await;
+    assert_eq!(
+        world.of("untrusted-chain").await.len(),
+        4,
+        "both, seen by two watches"
+    );
+    assert!(world.inbox.is_empty(), "one digest a day");
+    world.trust(true);
+    world.good_step().await;
+    assert_eq!(world.of("untrusted-chain").await.len(), 2, "the impostor's");
+    let now_trusted = world.of("identity-unexpected").await;
+    assert_eq!(now_trusted.len(), 2);
+    assert!(now_trusted.iter().all(|f| world.told(f.id).len() == 1));
+}
+
+#[tokio::test]
+async fn a_flood_is_one_digest() {
+    let mut specs = vec![Spec::new("all", [Condition::Glob("*e*")])];
+    specs[0] = specs[0].clone().notify(["oncall"]);
+    let mut world = World::with(&["main.example"], specs, &["oncall"]).await;
+    // Impostors' certificates group by nothing: each entry is an alert of its own once it alerts at once.
+    world.log().grow(recorded().to_vec());
+    world.good_step().await;
+    let found = world.findings().await.len();
+    let told: usize = world
+        .inbox
+        .iter()
+        .map(|message| message.findings.len())
+        .sum();
+    assert!(told <= found);
+    for message in &world.inbox {
+        assert!(
+            world
+                .inbox
+                .iter()
+                .filter(|other| other.id == message.id)
+                .count()
+                == 1
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_stays_so() {
+    let mut world = World::new().await;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    let id = world.of("identity-unexpected").await[0].id;
+    world
+        .truly()
+        .acknowledge(&[id], "it was me", world.now())
+        .await
+        .unwrap();
+    world.log().grow(crowd(10));
+    world.restart().await;
+    world.good_step().await;
+    assert!(
+        world
+            .findings()
+            .await
+            .iter()
+            .any(|f| f.id == id && f.state == State::Acked)
+    );
+    assert_eq!(world.told(id).len(), 1);
+}

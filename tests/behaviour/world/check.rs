@@ -1,0 +1,268 @@
+//! The invariants of the house, asserted from the outside after every step.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use futures_util::TryStreamExt as _;
+use modelwatch::finding::{Finding, State, Telling, Verdict};
+use modelwatch::store::{FindingQuery, FindingRecord, LogState, QueuedKind, Store};
+use tlog::{Checkpoint, Follower};
+
+use super::{Leaf, Watched, World};
+
+impl World {
+    /// Asserts every invariant. Reads the store as it is, past the faults.
+    pub async fn check(&mut self) {
+        let findings = findings(self.truly()).await;
+        let ids: BTreeSet<_> = findings.iter().map(|finding| finding.id).collect();
+        assert_eq!(ids.len(), findings.len(), "an id twice");
+        for watched in self.logs.clone() {
+            let origin = &watched.log.origin;
+            let Some(state) = self.truly().log(origin).await.expect("readable") else {
+                continue;
+            };
+            if state.follower.is_some() {
+                self.check_position(&watched, &state);
+                self.check_coverage(&state).await;
+                self.check_findings(&watched, &state, &findings).await;
+            }
+        }
+        self.check_alerts(&findings).await;
+    }
+
+    /// proven <= seen <= largest head; proven never falls; what is stored is what the log signed.
+    fn check_position(&mut self, watched: &Watched, state: &LogState) {
+        let follower = state.follower.clone().expect("checked by the caller");
+        let (seen, proven) = (follower.seen.size(), follower.proven.size());
+        let origin = &state.origin;
+        assert!(
+            proven <= seen,
+            "{origin}: proven {proven} above seen {seen}"
+        );
+        assert!(
+            seen <= watched.log.largest(),
+            "{origin}: {seen} read of {}",
+            watched.log.largest()
+        );
+        let before = self.proven.entry(origin.clone()).or_default();
+        assert!(
+            proven >= *before,
+            "{origin}: proven fell from {before} to {proven}"
+        );
+        *before = proven;
+        assert!(
+            proven == state.first || watched.log.signed(proven, follower.proven.root()),
+            "{origin}: the log never signed what is proven at {proven}"
+        );
+        for head in follower
+            .proven_head
+            .iter()
+            .chain(&follower.head)
+            .chain(&follower.pending)
+        {
+            let shard = &watched.shard;
+            let checkpoint = Checkpoint::open(&head.note, &shard.origin, &shard.verifiers)
+                .unwrap_or_else(|error| panic!("{origin}: a stored checkpoint: {error}"));
+            assert_eq!(
+                (checkpoint.size(), checkpoint.root()),
+                (head.size, head.root)
+            );
+        }
+        if let Some(head) = &follower.proven_head {
+            assert_eq!((head.size, head.root), (proven, follower.proven.root()));
+        }
+        Follower::resume(follower).expect("a state that can be gone on from");
+    }
+
+    /// A watch covers everything that was read since it came, and the gap before is said.
+    async fn check_coverage(&mut self, state: &LogState) {
+        let follower = state.follower.as_ref().expect("checked by the caller");
+        let seen = follower.seen.size();
+        // What is rewound will be read again, by the watches of today.
+        for end in self
+            .gaps
+            .iter_mut()
+            .filter(|((_, of), _)| *of == state.origin)
+            .map(|(_, end)| end)
+        {
+            *end = (*end).min(seen);
+        }
+        for covered in self
+            .truly()
+            .coverage(self.rules.keys())
+            .await
+            .expect("readable")
+        {
+            if covered.origin != state.origin {
+                continue;
+            }
+            let explained = self
+                .gaps
+                .iter()
+                .find(|((watch, of), _)| *watch == covered.watch.name && *of == state.origin)
+                .map_or(state.first, |(_, end)| *end);
+            let holes: u64 = covered
+                .gaps
+                .iter()
+                .map(|gap| gap.end.saturating_sub(gap.start.max(explained)))
+                .sum();
+            assert_eq!(
+                holes, 0,
+                "{}: unexplained gaps {:?}",
+                covered.watch.name, covered.gaps
+            );
+        }
+    }
+
+    /// Exactly one finding for each watch and signing below `proven` that a naive matcher selects
+    /// where the watch covers; nothing proven that the log did not commit to; nothing invented.
+    async fn check_findings(&self, watched: &Watched, state: &LogState, findings: &[Finding]) {
+        let follower = state.follower.as_ref().expect("checked by the caller");
+        let (seen, proven) = (follower.seen.size(), follower.proven.size());
+        let truth = watched.log.truth();
+        let of_signings: Vec<&Finding> = findings
+            .iter()
+            .filter(|f| f.origin.as_deref() == Some(&*state.origin) && f.index.is_some())
+            .collect();
+        let mut found: HashMap<(&str, u64, &str), u32> = HashMap::new();
+        for finding in &of_signings {
+            let index = finding.index.expect("filtered");
+            let hash = finding.leaf_hash.as_deref().expect("an entry has a hash");
+            if finding.verdict != Verdict::Unreadable {
+                let watch = finding.watch.as_deref().expect("a signing has a watch");
+                *found.entry((watch, index, hash)).or_default() += 1;
+            }
+            let true_leaf = truth
+                .get(index as usize)
+                .is_some_and(|leaf| leaf.hash.to_hex() == hash);
+            if finding.proven == Some(true) {
+                let hash = tlog::Hash::from_hex(hash).expect("hex");
+                assert!(
+                    watched.log.committed_to(index, hash),
+                    "proven but never signed: {finding:?}"
+                );
+                assert!(
+                    index < proven && finding.state != State::Disputed,
+                    "{finding:?}"
+                );
+            } else {
+                assert!(
+                    index >= proven || !true_leaf,
+                    "below {proven} and not proven: {finding:?}"
+                );
+            }
+            // What was read and then taken back is kept, but never as if it stood.
+            assert!(
+                index < seen || finding.state == State::Disputed || !finding.state.is_open(),
+                "open beyond {seen}: {finding:?}"
+            );
+        }
+        assert!(found.values().all(|count| *count == 1), "twice: {found:?}");
+        let coverage = self
+            .truly()
+            .coverage(self.rules.keys())
+            .await
+            .expect("readable");
+        for spec in &self.specs {
+            let gaps: Vec<Range<u64>> = coverage
+                .iter()
+                .filter(|c| c.origin == state.origin && c.watch.name == spec.name)
+                .flat_map(|c| c.gaps.clone())
+                .collect();
+            for (index, leaf) in (state.first..proven).zip(truth.iter().skip(state.first as usize))
+            {
+                let selected = leaf.who.as_ref().is_some_and(|who| spec.selects(who));
+                let covered = !gaps.iter().any(|gap| gap.contains(&index));
+                let there = found.contains_key(&(spec.name, index, leaf.hash.to_hex().as_str()));
+                assert!(
+                    there || !(selected && covered),
+                    "{}: no finding at {index}",
+                    spec.name
+                );
+                assert!(
+                    selected || !there,
+                    "{}: a finding at {index} for nothing",
+                    spec.name
+                );
+            }
+        }
+        check_unreadable(&truth, state.first..proven, &of_signings);
+    }
+
+    /// Each finding that alerts is in exactly one alert for each of its channels; those that do not are in none.
+    async fn check_alerts(&self, findings: &[Finding]) {
+        let tolls = self.truly().toll(self.now()).await.expect("readable");
+        if tolls.values().any(|toll| toll.due > 0) {
+            // Resolutions that nobody was given yet cannot be told from alerts here.
+            return;
+        }
+        let resolutions: BTreeSet<&str> = self
+            .inbox
+            .iter()
+            .filter(|message| message.kind == QueuedKind::Resolved)
+            .map(|message| message.id.as_str())
+            .collect();
+        for finding in findings {
+            let record = self.record(finding).await;
+            let mut told: Vec<&str> = record
+                .told
+                .iter()
+                .filter(|(_, alert, _)| !resolutions.contains(alert.as_str()))
+                .map(|(channel, _, _)| channel.as_str())
+                .collect();
+            told.sort_unstable();
+            let mut channels: Vec<&str> = self.routes.channels(finding, None).collect();
+            channels.sort_unstable();
+            match finding.telling() {
+                // A configuration may have changed the channels since: those of the first telling stay.
+                Telling::AtOnce | Telling::Daily => {
+                    let reopened = record
+                        .history
+                        .iter()
+                        .filter(|row| row.state.is_open())
+                        .count()
+                        > 1;
+                    if reopened {
+                        told.dedup();
+                    }
+                    assert_eq!(told, channels, "told of {finding:?}: {:?}", record.history);
+                }
+                Telling::Never => {
+                    let ever_open = record.history.iter().any(|row| row.state.is_open());
+                    let waits = finding.state == State::Held && !ever_open;
+                    assert!(!waits || told.is_empty(), "held and told: {finding:?}");
+                }
+            }
+        }
+    }
+
+    async fn record(&self, finding: &Finding) -> FindingRecord {
+        let record = self.truly().finding(&finding.id.to_string()).await;
+        record.expect("readable").expect("it is in the list")
+    }
+}
+
+/// What cannot be read is said once for each leaf (or once for each watch that it names).
+fn check_unreadable(truth: &[Leaf], proven: Range<u64>, findings: &[&Finding]) {
+    for (index, leaf) in proven.clone().zip(&truth[proven.start as usize..]) {
+        if leaf.bytes.starts_with(b"not an entry") {
+            let said = findings
+                .iter()
+                .filter(|f| f.verdict == Verdict::Unreadable && f.index == Some(index));
+            assert_eq!(said.count(), 1, "unreadable at {index}");
+        }
+    }
+}
+
+/// Every finding there is.
+pub async fn findings(store: &dyn Store) -> Vec<Finding> {
+    let query = FindingQuery {
+        all: true,
+        limit: None,
+    };
+    store
+        .findings(&query)
+        .try_collect()
+        .await
+        .expect("readable")
+}

@@ -1,0 +1,287 @@
+//! A store whose doors fail when a test says so: before anything was done, or after all of it was.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+use modelwatch::expect::Expectation;
+use modelwatch::finding::{Evidence, Finding, FindingId, Severity, Verdict};
+use modelwatch::identity::Chain;
+use modelwatch::store::{
+    AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
+    HoldRule, LogState, NewLog, PassReport, QueuedAlert, Registration, Rescanned, Scope, Store,
+    StoreError, Tally, Toll, WatchKey,
+};
+
+/// How a door fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing was done, and so it is reported.
+    NotDone,
+    /// It was done, but is reported as failed: the answer was lost.
+    DoneButReportedFailed,
+}
+
+/// Which door fails, when, how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    pub door: &'static str,
+    pub mode: Mode,
+    /// Uses of the door that go well before.
+    pub after: u32,
+    /// Uses in a row that fail.
+    pub times: u32,
+}
+
+/// The plan of what fails; it outlives the stores of several restarts.
+#[derive(Default)]
+pub struct Faults(Mutex<Plan>);
+
+#[derive(Default)]
+struct Plan {
+    fault: Option<Fault>,
+    fired: u32,
+    uses: BTreeMap<&'static str, u32>,
+}
+
+impl Faults {
+    pub fn arm(&self, fault: Fault) {
+        let mut plan = self.0.lock().expect("nothing panics under it");
+        plan.fault = Some(fault);
+        plan.fired = 0;
+    }
+
+    pub fn disarm(&self) {
+        self.0.lock().expect("nothing panics under it").fault = None;
+    }
+
+    /// How often the armed fault has struck.
+    pub fn fired(&self) -> u32 {
+        self.0.lock().expect("nothing panics under it").fired
+    }
+
+    /// How often each door was used.
+    pub fn uses(&self) -> BTreeMap<&'static str, u32> {
+        self.0.lock().expect("nothing panics under it").uses.clone()
+    }
+
+    fn strike(&self, door: &'static str) -> Option<Mode> {
+        let mut plan = self.0.lock().expect("nothing panics under it");
+        *plan.uses.entry(door).or_default() += 1;
+        let fault = plan
+            .fault
+            .as_mut()
+            .filter(|fault| fault.door == door && fault.times > 0)?;
+        if fault.after > 0 {
+            fault.after -= 1;
+            return None;
+        }
+        fault.times -= 1;
+        let mode = fault.mode;
+        plan.fired += 1;
+        Some(mode)
+    }
+}
+
+/// The store behind the plan.
+pub struct FaultyStore {
+    pub inner: Arc<dyn Store>,
+    pub faults: Arc<Faults>,
+}
+
+fn failed(door: &'static str) -> StoreError {
+    StoreError::Database {
+        path: "world.db".into(),
+        action: door,
+        source: "a test made it fail".into(),
+    }
+}
+
+macro_rules! through {
+    ($self:ident.$door:ident($($argument:expr),*)) => {{
+        let door = stringify!($door);
+        let strikes = $self.faults.strike(door);
+        if strikes == Some(Mode::NotDone) {
+            return Err(failed(door));
+        }
+        let answer = $self.inner.$door($($argument),*).await?;
+        if strikes == Some(Mode::DoneButReportedFailed) {
+            return Err(failed(door));
+        }
+        Ok(answer)
+    }};
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn log(&self, origin: &str) -> Result<Option<LogState>, StoreError> {
+        through!(self.log(origin))
+    }
+
+    async fn logs(&self) -> Result<Vec<LogState>, StoreError> {
+        through!(self.logs())
+    }
+
+    async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
+        through!(self.begin(log))
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<u64, StoreError> {
+        through!(self.commit(batch))
+    }
+
+    async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError> {
+        through!(self.dispute(dispute))
+    }
+
+    async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
+        through!(self.end_pass(report))
+    }
+
+    async fn checkpoint(
+        &self,
+        origin: &str,
+        size: u64,
+    ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
+        through!(self.checkpoint(origin, size))
+    }
+
+    async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError> {
+        through!(self.watching(origin, watches))
+    }
+
+    async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
+        through!(self.coverage(watches))
+    }
+
+    async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError> {
+        through!(self.rescanned(rescanned))
+    }
+
+    async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError> {
+        through!(self.release_holds(rules, now))
+    }
+
+    async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+        through!(self.request_rescan(watch, now))
+    }
+
+    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
+        through!(self.take_rescans())
+    }
+
+    async fn assess(
+        &self,
+        scope: &Scope,
+        conditions: &[Condition],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        through!(self.assess(scope, conditions, now))
+    }
+
+    fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {
+        self.inner.findings(query)
+    }
+
+    async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError> {
+        through!(self.finding(id_prefix))
+    }
+
+    async fn acknowledge(
+        &self,
+        ids: &[FindingId],
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError> {
+        through!(self.acknowledge(ids, reason, now))
+    }
+
+    async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError> {
+        through!(self.counts(fail_on))
+    }
+
+    async fn untrusted(
+        &self,
+        after: Option<FindingId>,
+        limit: u32,
+    ) -> Result<Vec<(Finding, Evidence)>, StoreError> {
+        through!(self.untrusted(after, limit))
+    }
+
+    async fn rejudge(
+        &self,
+        id: FindingId,
+        chain: Chain,
+        verdict: Verdict,
+        severity: Severity,
+        summary: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        through!(self.rejudge(id, chain, verdict, severity, summary, now))
+    }
+
+    async fn register(
+        &self,
+        expectation: &Expectation,
+        file: &str,
+        now: Timestamp,
+    ) -> Result<(bool, Vec<FindingId>), StoreError> {
+        through!(self.register(expectation, file, now))
+    }
+
+    async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
+        through!(self.registrations())
+    }
+
+    async fn unregister(
+        &self,
+        number: i64,
+        now: Timestamp,
+    ) -> Result<Option<Vec<FindingId>>, StoreError> {
+        through!(self.unregister(number, now))
+    }
+
+    async fn claim_alerts(
+        &self,
+        channel: &str,
+        flood: u32,
+        now: Timestamp,
+    ) -> Result<Vec<QueuedAlert>, StoreError> {
+        through!(self.claim_alerts(channel, flood, now))
+    }
+
+    async fn alert_findings(&self, alert: &str, limit: u32) -> Result<Vec<Finding>, StoreError> {
+        through!(self.alert_findings(alert, limit))
+    }
+
+    async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError> {
+        through!(self.alert_tally(alert))
+    }
+
+    async fn record_delivery(
+        &self,
+        alert: &str,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        through!(self.record_delivery(alert, delivery, now))
+    }
+
+    async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
+        through!(self.toll(now))
+    }
+
+    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
+        through!(self.recall(key))
+    }
+
+    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        through!(self.remember(key, value))
+    }
+
+    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+        through!(self.prune(now))
+    }
+}

@@ -1,0 +1,424 @@
+//! A whole watch in a box: logs that hash, sign and lie, a real store whose doors can fail, time that
+//! stands still, and an inbox. [`World::step`] is one pass with its deliveries; [`World::check`] runs
+//! after every step and asserts every invariant of the house.
+
+mod check;
+mod clock;
+mod fake_log;
+mod faulty_store;
+mod naive;
+mod who;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use modelwatch::clock::Clock as _;
+use modelwatch::finding::{ChannelRoute, Finding, FindingId, Routes, Severity};
+use modelwatch::identity::Authorities;
+use modelwatch::monitor::{
+    Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop,
+};
+use modelwatch::shard::{Protocol, Shard, Start};
+use modelwatch::store::sqlite::SqliteStore;
+use modelwatch::store::{Delivery, LogState, QueuedKind, Settings, Store, StoreError};
+use modelwatch::watch::Watches;
+use tempfile::TempDir;
+use tlog::Origin;
+
+pub use clock::TestClock;
+pub use fake_log::{BUNDLE, FakeLog, Question};
+pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
+pub use naive::{Condition, Spec};
+pub use who::{GITHUB, Leaf, MAIL, OWL, RELEASE, Signer, authorities, crowd, recorded, unreadable};
+
+/// More than this many alerts at once become a digest: the outbox's own number.
+const FLOOD: u32 = 20;
+
+/// One log of a world.
+#[derive(Clone)]
+pub struct Watched {
+    pub log: Arc<FakeLog>,
+    pub shard: Arc<Shard>,
+}
+
+/// A message that reached somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub channel: String,
+    pub id: String,
+    pub kind: QueuedKind,
+    pub key: String,
+    pub findings: Vec<FindingId>,
+}
+
+/// See the module.
+pub struct World {
+    directory: TempDir,
+    pub clock: Arc<TestClock>,
+    pub faults: Arc<Faults>,
+    pub logs: Vec<Watched>,
+    pub inbox: Vec<Message>,
+    specs: Vec<Spec>,
+    trusted: bool,
+    rules: Arc<Rules>,
+    routes: Routes,
+    channels: Vec<String>,
+    store: Arc<FaultyStore>,
+    /// Gaps that a test has made: (watch, origin) -> the end of what was read before it came.
+    gaps: BTreeMap<(&'static str, String), u64>,
+    /// The largest proven position that was ever stored.
+    proven: HashMap<String, u64>,
+    pub bootstrap: bool,
+}
+
+impl World {
+    /// One log that is read from its beginning, one channel, and the usual watches.
+    pub async fn new() -> Self {
+        Self::with(&["main.example"], usual(), &["oncall"]).await
+    }
+
+    pub async fn with(origins: &[&str], specs: Vec<Spec>, channels: &[&str]) -> Self {
+        let directory = directory();
+        let faults = Arc::new(Faults::default());
+        let channels: Vec<String> = channels.iter().map(|name| (*name).to_owned()).collect();
+        let routes = routes(&specs, &channels);
+        let store = open(&directory, &faults, &routes).await;
+        Self {
+            clock: Arc::new(TestClock::new()),
+            logs: origins
+                .iter()
+                .map(|origin| Watched::new(origin, Start::Beginning))
+                .collect(),
+            inbox: Vec::new(),
+            rules: rules(&specs, true),
+            trusted: true,
+            store,
+            specs,
+            routes,
+            channels,
+            directory,
+            faults,
+            gaps: BTreeMap::new(),
+            proven: HashMap::new(),
+            bootstrap: false,
+        }
+    }
+
+    /// The only log, or the first.
+    pub fn log(&self) -> &Arc<FakeLog> {
+        &self.logs[0].log
+    }
+
+    /// The store as the program has it, faults and all.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as Arc<dyn Store>
+    }
+
+    /// The store as it is.
+    pub fn truly(&self) -> &dyn Store {
+        &*self.store.inner
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn database(&self) -> std::path::PathBuf {
+        self.directory.path().join("world.db")
+    }
+
+    /// Where the first log stands.
+    pub async fn state(&self) -> LogState {
+        let origin = &self.log().origin;
+        let state = self.truly().log(origin).await.expect("readable");
+        state.expect("a pass over it has ended")
+    }
+
+    /// `(seen, proven)` of the first log.
+    pub async fn position(&self) -> (u64, u64) {
+        let follower = self.state().await.follower.expect("it has a position");
+        (follower.seen.size(), follower.proven.size())
+    }
+
+    /// Every finding there is.
+    pub async fn findings(&self) -> Vec<Finding> {
+        check::findings(self.truly()).await
+    }
+
+    /// Findings of a verdict, as its word.
+    pub async fn of(&self, verdict: &str) -> Vec<Finding> {
+        let mut findings = self.findings().await;
+        findings.retain(|finding| finding.verdict.as_str() == verdict);
+        findings
+    }
+
+    /// Messages that are about this finding.
+    pub fn told(&self, id: FindingId) -> Vec<&Message> {
+        self.inbox
+            .iter()
+            .filter(|message| message.findings.contains(&id))
+            .collect()
+    }
+
+    // What happens. -----------------------------------------------------------------------------
+
+    /// Other watches from now on, as after an edit of the configuration and a restart.
+    pub async fn watch(&mut self, specs: Vec<Spec>) {
+        for watched in &self.logs {
+            let origin = &watched.log.origin;
+            let known = self.truly().log(origin).await.expect("readable");
+            let Some(follower) = known.and_then(|state| state.follower) else {
+                continue;
+            };
+            for spec in &specs {
+                let same = self
+                    .specs
+                    .iter()
+                    .any(|old| old.name == spec.name && old.selects == spec.selects);
+                if !same {
+                    self.gaps
+                        .insert((spec.name, origin.clone()), follower.seen.size());
+                }
+            }
+        }
+        self.specs = specs;
+        self.routes = routes(&self.specs, &self.channels);
+        self.rules = rules(&self.specs, self.trusted);
+        self.restart().await;
+    }
+
+    /// Whether the CA of generated certificates is in the trusted root.
+    pub fn trust(&mut self, trusted: bool) {
+        self.trusted = trusted;
+        self.rules = rules(&self.specs, trusted);
+    }
+
+    /// The process dies and comes back.
+    pub async fn restart(&mut self) {
+        self.store = open(&self.directory, &self.faults, &self.routes).await;
+    }
+
+    /// One pass over every log, then the deliveries, then the check.
+    ///
+    /// # Errors
+    /// The store failed, or a log would start at its end in silence.
+    pub async fn step(&mut self) -> Result<Vec<LogOutcome>, MonitorError> {
+        let passed = self.pass().await;
+        let ended = match passed {
+            Ok(outcomes) => self
+                .deliver()
+                .await
+                .map(|()| outcomes)
+                .map_err(MonitorError::from),
+            Err(error) => Err(error),
+        };
+        self.check().await;
+        ended
+    }
+
+    /// A step that goes well: every log ends proven.
+    pub async fn good_step(&mut self) {
+        let outcomes = self.step().await.expect("nothing fails");
+        for outcome in outcomes {
+            assert!(outcome.proven, "{}: {:?}", outcome.log, outcome.error);
+        }
+    }
+
+    /// A step in which the first log's pass cannot be finished: why not, in the contract's word.
+    pub async fn bad_step(&mut self) -> String {
+        let outcomes = self.step().await.expect("the store does not fail");
+        assert!(!outcomes[0].proven, "{} was proven", outcomes[0].log);
+        outcomes[0].error.as_ref().expect("a reason").kind.clone()
+    }
+
+    /// Steps, with a restart after each one that fails, until one goes well.
+    pub async fn settle(&mut self) {
+        for _ in 0..8 {
+            match self.step().await {
+                Ok(outcomes) if outcomes.iter().all(|outcome| outcome.proven) => return,
+                Ok(_) => {}
+                Err(MonitorError::Store(_)) => self.restart().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("it never settles");
+    }
+
+    fn monitor(&self) -> Monitor {
+        Monitor::new(
+            self.store(),
+            self.clock.clone(),
+            Progress::default(),
+            Stop::default(),
+        )
+    }
+
+    pub async fn pass(&self) -> Result<Vec<LogOutcome>, MonitorError> {
+        let logs: Vec<Log> = self.logs.iter().map(Watched::log).collect();
+        self.monitor()
+            .pass(&logs, &self.rules, self.bootstrap)
+            .await
+    }
+
+    /// Closes the gaps over every log, then checks. Answers how many findings are new.
+    pub async fn rescan(&mut self) -> Result<u64, RescanError> {
+        let mut new = 0;
+        let mut ended = Ok(());
+        for watched in &self.logs {
+            match self
+                .monitor()
+                .rescan(&watched.log(), &self.rules, None)
+                .await
+            {
+                Ok((_, found)) => {
+                    new += found;
+                    let origin = &watched.log.origin;
+                    self.gaps.retain(|(_, of), _| of != origin);
+                }
+                Err(error) => ended = Err(error),
+            }
+        }
+        // A rescan that is reported as failed may have closed gaps: the store knows which.
+        if ended.is_err() {
+            self.forget_closed_gaps().await;
+        }
+        self.check().await;
+        ended.map(|()| new)
+    }
+
+    async fn forget_closed_gaps(&mut self) {
+        let coverage = self
+            .truly()
+            .coverage(self.rules.keys())
+            .await
+            .expect("readable");
+        for covered in coverage.iter().filter(|covered| covered.gaps.is_empty()) {
+            self.gaps.retain(|(watch, origin), _| {
+                *watch != covered.watch.name || *origin != covered.origin
+            });
+        }
+    }
+
+    /// Delivers all that is due, as the outbox does.
+    pub async fn deliver(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        for channel in self.channels.clone() {
+            for alert in self.store.claim_alerts(&channel, FLOOD, now).await? {
+                let findings = self.store.alert_findings(&alert.id, 1000).await?;
+                self.inbox.push(Message {
+                    channel: channel.clone(),
+                    id: alert.id.clone(),
+                    kind: alert.kind,
+                    key: alert.key,
+                    findings: findings.iter().map(|finding| finding.id).collect(),
+                });
+                self.store
+                    .record_delivery(&alert.id, &Delivery::Delivered, now)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is the same after every way to the same end: each finding's place, verdict, state and proof.
+    pub async fn outcome(&self) -> BTreeSet<(FindingId, &'static str, &'static str, Option<bool>)> {
+        let findings = self.findings().await;
+        findings
+            .iter()
+            .map(|f| (f.id, f.verdict.as_str(), f.state.as_str(), f.proven))
+            .collect()
+    }
+}
+
+impl Watched {
+    pub fn new(origin: &str, start: Start) -> Self {
+        let log = Arc::new(FakeLog::new(origin));
+        let shard = Shard {
+            name: origin.split('.').next().unwrap_or(origin).to_owned(),
+            origin: Origin::new(origin).expect("a line"),
+            protocol: Protocol::RekorV2,
+            verifiers: vec![log.verifier()],
+            start,
+            silence_after: Some(Duration::from_secs(24 * 3600)),
+        };
+        Self {
+            log,
+            shard: Arc::new(shard),
+        }
+    }
+
+    fn log(&self) -> Log {
+        Log {
+            shard: Arc::clone(&self.shard),
+            source: self.log.clone(),
+        }
+    }
+}
+
+/// The watches of most tests: one by name, one by scope with a shape, one of a person.
+pub fn usual() -> Vec<Spec> {
+    let tags = Condition::Glob("https://github.com/acme/owl/.github/workflows/*@refs/tags/*");
+    vec![
+        Spec::new("release", [tags, Condition::Issuer(GITHUB)]),
+        Spec::new("scope", [Condition::Repository(OWL)]).shape([tags]),
+        Spec::new("mail", [Condition::San("Release@ACME.example")]),
+        Spec::new(
+            "harbor",
+            [Condition::Glob("https://github.com/harbor-ml-example/*")],
+        ),
+    ]
+}
+
+/// In memory where the machine has such a place: commits wait for the disk otherwise, and the power
+/// does not fail in a test.
+fn directory() -> TempDir {
+    TempDir::new_in("/dev/shm")
+        .or_else(|_| TempDir::new())
+        .expect("a directory")
+}
+
+async fn open(directory: &TempDir, faults: &Arc<Faults>, routes: &Routes) -> Arc<FaultyStore> {
+    let settings = Settings {
+        path: directory.path().join("world.db"),
+        routes: routes.clone(),
+    };
+    let inner = SqliteStore::open(settings).await.expect("a database");
+    Arc::new(FaultyStore {
+        inner: Arc::new(inner),
+        faults: Arc::clone(faults),
+    })
+}
+
+fn rules(specs: &[Spec], trusted: bool) -> Arc<Rules> {
+    let watches = Watches::compile(specs.iter().map(Spec::watch).collect());
+    let authorities: Authorities = if trusted {
+        authorities()
+    } else {
+        Authorities::new(Vec::new()).expect("trusting nobody is allowed")
+    };
+    Arc::new(Rules::new(
+        watches.expect("sound watches"),
+        Some(authorities),
+    ))
+}
+
+fn routes(specs: &[Spec], channels: &[String]) -> Routes {
+    let channels = channels
+        .iter()
+        .map(|name| ChannelRoute {
+            name: name.clone(),
+            min_severity: Severity::Info,
+        })
+        .collect();
+    let by_watch = specs
+        .iter()
+        .filter_map(|spec| {
+            let names = spec.notify.as_ref()?;
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Some((spec.name.to_owned(), names))
+        })
+        .collect();
+    Routes::new(channels, by_watch)
+}

@@ -1,0 +1,241 @@
+//! Who signs in a test, and the leaves that say so: generated ones under a CA of the test's own, and
+//! recorded ones with what is known of them from the day they were made.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use modelwatch::identity::{Authorities, AuthorityChain};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+};
+use serde_json::{Value, json};
+use tlog::{Hash, leaf_hash};
+
+pub const GITHUB: &str = "https://token.actions.githubusercontent.com";
+pub const GOOGLE: &str = "https://accounts.google.com";
+pub const RELEASE: &str = "https://github.com/acme/owl/.github/workflows/release.yml@refs/tags/v1";
+pub const BRANCH: &str = "https://github.com/acme/owl/.github/workflows/release.yml@refs/heads/x";
+pub const MAIL: &str = "release@acme.example";
+pub const OWL: &str = "7701";
+
+/// Who made a signing, as the test knows it without having read the leaf.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Who {
+    pub san: Option<String>,
+    pub issuer: Option<String>,
+    /// `source_repository_identifier`.
+    pub repository: Option<String>,
+    /// Whether a CA of the trusted root issued the certificate.
+    pub trusted: bool,
+}
+
+/// A leaf and the truth about it.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    pub bytes: Arc<[u8]>,
+    pub hash: Hash,
+    /// `None`: nobody whom a watch of a test could mean, such as a key alone.
+    pub who: Option<Who>,
+}
+
+impl Leaf {
+    fn new(bytes: Vec<u8>, who: Option<Who>) -> Self {
+        Self {
+            hash: leaf_hash(&bytes),
+            bytes: bytes.into(),
+            who,
+        }
+    }
+}
+
+/// Those who sign in tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signer {
+    /// The owner's workflow, from a tag.
+    Release,
+    /// The same workflow from a branch: out of shape.
+    Branch,
+    /// A person of the owner's.
+    Mail,
+    /// The owner's workflow in a certificate that no trusted CA issued.
+    Impostor,
+    /// Somebody else.
+    Stranger,
+}
+
+impl Signer {
+    pub const ALL: [Self; 5] = [
+        Self::Release,
+        Self::Branch,
+        Self::Mail,
+        Self::Impostor,
+        Self::Stranger,
+    ];
+
+    pub fn who(self) -> Who {
+        let (san, issuer, repository) = match self {
+            Self::Release | Self::Impostor => (RELEASE, GITHUB, Some(OWL)),
+            Self::Branch => (BRANCH, GITHUB, Some(OWL)),
+            Self::Mail => (MAIL, GOOGLE, None),
+            Self::Stranger => ("https://github.com/else/where", GITHUB, Some("9")),
+        };
+        Who {
+            san: Some(san.to_owned()),
+            issuer: Some(issuer.to_owned()),
+            repository: repository.map(str::to_owned),
+            trusted: self != Self::Impostor,
+        }
+    }
+
+    /// A signing of its own for every `salt`.
+    pub fn signs(self, salt: u64) -> Leaf {
+        static CERTIFICATES: OnceLock<HashMap<Signer, String>> = OnceLock::new();
+        let certificates = CERTIFICATES.get_or_init(|| {
+            Self::ALL
+                .into_iter()
+                .map(|signer| (signer, STANDARD.encode(certificate(signer))))
+                .collect()
+        });
+        let digest = leaf_hash(format!("{self:?} signs {salt}").as_bytes());
+        let leaf = json!({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": {
+            "data": {"algorithm": "SHA2_256", "digest": digest.to_base64()},
+            "signature": {"content": STANDARD.encode(b"not looked at: the log checked it"), "verifier": {
+                "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                "x509Certificate": {"rawBytes": certificates[&self]},
+            }},
+        }}});
+        Leaf::new(leaf.to_string().into_bytes(), Some(self.who()))
+    }
+}
+
+/// A leaf that nobody can read.
+pub fn unreadable(salt: u64) -> Leaf {
+    Leaf::new(format!("not an entry at all {salt}").into_bytes(), None)
+}
+
+/// Recorded leaves of a real log, with the truth from the day they were sent.
+pub fn recorded() -> &'static [Leaf] {
+    static RECORDED: OnceLock<Vec<Leaf>> = OnceLock::new();
+    RECORDED.get_or_init(|| {
+        let lines = include_str!("../../data/entries/rekor-v2.jsonl").lines();
+        lines
+            .map(|line| {
+                let line: Value = serde_json::from_str(line).expect("a line of JSON");
+                let text = |value: &Value| value.as_str().map(str::to_owned);
+                let truth = &line["truth"];
+                let who = truth["san"].is_object().then(|| Who {
+                    san: text(&truth["san"]["value"]),
+                    issuer: text(&truth["issuer"]),
+                    repository: text(&truth["ext"]["15"]),
+                    trusted: !matches!(truth["chain"].as_str(), Some("self-signed" | "other-ca")),
+                });
+                let leaf = text(&line["leaf"]).expect("the leaf's text");
+                Leaf::new(leaf.into_bytes(), who)
+            })
+            .collect()
+    })
+}
+
+/// A crowd: recorded leaves, over and over.
+pub fn crowd(count: usize) -> impl Iterator<Item = Leaf> {
+    recorded().iter().cycle().take(count).cloned()
+}
+
+/// The CA that issues to everybody but the impostor, and the recorded world's.
+pub fn authorities() -> Authorities {
+    let root: Value = serde_json::from_str(include_str!("../../data/trusted_root.json"))
+        .expect("a trusted root is JSON");
+    let mut chains: Vec<AuthorityChain> = root["certificateAuthorities"]
+        .as_array()
+        .expect("it names its CAs")
+        .iter()
+        .map(|authority| AuthorityChain {
+            certificates: authority["certChain"]["certificates"]
+                .as_array()
+                .expect("each has a chain")
+                .iter()
+                .map(|c| c["rawBytes"].as_str().expect("of certificates"))
+                .map(|c| STANDARD.decode(c).expect("in base64"))
+                .collect(),
+            valid_for: (None, None),
+        })
+        .collect();
+    chains.push(AuthorityChain {
+        certificates: vec![ca().0.clone()],
+        valid_for: (None, None),
+    });
+    Authorities::new(chains).expect("these are CAs")
+}
+
+/// The CA of this test run: its certificate, and what issues with it.
+fn ca() -> &'static (Vec<u8>, Issuer<'static, KeyPair>) {
+    static CA: OnceLock<(Vec<u8>, Issuer<'static, KeyPair>)> = OnceLock::new();
+    CA.get_or_init(|| issuer("world CA"))
+}
+
+fn issuer(name: &str) -> (Vec<u8>, Issuer<'static, KeyPair>) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.not_before = date_time_ymd(2026, 1, 1);
+    params.not_after = date_time_ymd(2036, 1, 1);
+    let certificate = params.self_signed(&key).expect("a CA certificate");
+    (certificate.der().to_vec(), Issuer::new(params, key))
+}
+
+fn certificate(signer: Signer) -> Vec<u8> {
+    let who = signer.who();
+    let san = who.san.expect("generated signers have a name");
+    let san = san.as_str().try_into().expect("an ASCII name");
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.subject_alt_names = vec![if signer == Signer::Mail {
+        SanType::Rfc822Name(san)
+    } else {
+        SanType::URI(san)
+    }];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+    params.not_before = date_time_ymd(2026, 11, 21);
+    params.not_after = params.not_before + std::time::Duration::from_secs(600);
+    // Only that it is there counts: CT logs are not asked.
+    params.custom_extensions = vec![CustomExtension::from_oid_content(
+        &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2],
+        b"\x04\x02\x00\x00".to_vec(),
+    )];
+    for (number, value) in [(8, who.issuer), (15, who.repository)] {
+        if let Some(value) = value {
+            params
+                .custom_extensions
+                .push(CustomExtension::from_oid_content(
+                    &[1, 3, 6, 1, 4, 1, 57264, 1, number],
+                    utf8_string(&value),
+                ));
+        }
+    }
+    let key = KeyPair::generate().expect("a key");
+    let stranger;
+    let ca = if who.trusted {
+        &ca().1
+    } else {
+        stranger = issuer("a CA that nobody trusts").1;
+        &stranger
+    };
+    params
+        .signed_by(&key, ca)
+        .expect("a certificate")
+        .der()
+        .to_vec()
+}
+
+/// DER of an `UTF8String` of less than 128 bytes.
+fn utf8_string(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).expect("short");
+    assert!(length < 128, "the long form is not needed here");
+    [&[0x0c, length], text.as_bytes()].concat()
+}

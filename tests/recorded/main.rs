@@ -1,0 +1,28 @@
+//! The program over recorded logs, against what must come out of them.
+//!
+//! The recording (`tests/data/harbor`) holds two Rekor v2 logs with everything that was sent to
+//! them, and thirty copies of one of them that lie or break in one way each. Each test writes a
+//! configuration and runs the binary as a user would, and judges it by what the binary promises to
+//! scripts: exit codes, `findings list --json`, `status --json`, the last line on stderr.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a broken recording, or a program that does not keep its promised form, is a failed test"
+)]
+
+mod folder;
+mod program;
+mod recording;
+mod said;
+#[expect(dead_code, reason = "other tests use the rest of it")]
+#[path = "../http_source/server.rs"]
+mod server;
+
+mod alerting;
+mod growing;
+mod later;
+mod lying;
+mod registered;
+mod served;
+mod strange;
+mod whole;
