@@ -25,10 +25,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use jiff::Timestamp;
-use sqlx::Sqlite;
-use sqlx::Transaction;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, Sqlite};
 
 use self::fail::Fail;
 use self::findings::Judged;
@@ -99,9 +98,9 @@ impl SqliteStore {
         Ok(self.reader.acquire().await?)
     }
 
-    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fail> {
+    async fn writer(&self) -> Result<PoolConnection<Sqlite>, Fail> {
         let writer = self.writer.as_ref().ok_or(Fail::ReadOnly)?;
-        Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(writer.acquire().await?)
     }
 }
 
@@ -124,11 +123,21 @@ macro_rules! reading {
 macro_rules! writing {
     ($store:expr, $action:literal, |$db:ident| $change:expr) => {{
         let answer = async {
-            let mut transaction = $store.write().await?;
-            let $db = &mut *transaction;
-            let answer = $change.await?;
-            transaction.commit().await?;
-            Ok(answer)
+            let mut connection = $store.writer().await?;
+            let answer = async {
+                let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+                let $db = &mut *transaction;
+                let answer = $change.await?;
+                transaction.commit().await?;
+                Ok::<_, Fail>(answer)
+            }
+            .await;
+            if let Err(Fail::Sql(_)) = &answer {
+                // When the disk is full, SQLite rolls back by itself. sqlx then cannot, goes on
+                // counting a transaction, and refuses every later one on this connection.
+                connection.close().await.ok();
+            }
+            answer
         };
         answer
             .await
@@ -430,7 +439,7 @@ mod tests {
             path: dir.path().join("hall.db"),
             routes: Routes::default(),
         };
-        let store = SqliteStore::open(settings.clone()).await.unwrap();
+        let store = SqliteStore::open(settings).await.unwrap();
         store.remember("before", "kept").await.unwrap();
         // SQLite answers a database that may not grow as it answers a disk that is full.
         let writer = store.writer.as_ref().unwrap();
@@ -446,10 +455,7 @@ mod tests {
             Some("kept")
         );
         assert_eq!(store.recall("more").await.unwrap(), None);
-        sqlx::query("PRAGMA max_page_count = 100000")
-            .execute(writer)
-            .await
-            .unwrap();
+        // The limit went with the connection: there is room again, and the store goes on.
         store.remember("more", &large).await.unwrap();
     }
 
