@@ -201,6 +201,42 @@ fn the_demo_says_what_the_readme_shows() {
     trycmd::TestCases::new().case("README.md");
 }
 
+#[test]
+fn every_field_of_the_json_is_documented_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let print = |args: &[&str]| -> serde_json::Value {
+        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let output = run(&args, directory.path()).stdout;
+        serde_json::from_slice(&output).unwrap()
+    };
+    let kept = ["demo", "--keep", "harbor"].map(str::to_owned);
+    assert!(run(&kept, directory.path()).status.success());
+    let config = ["--config", "harbor/modelwatch.toml"];
+    let finding = print(&[&config[..], &["findings", "list", "--json", "--limit", "1"]].concat());
+    let status = print(&[&config[..], &["status", "--json"]].concat());
+
+    let json = Page::read("docs/json.md").text;
+    let (of_finding, of_status) = json.split_once("\n## The status\n").unwrap();
+    assert_eq!(rows(of_finding), fields(&finding, ""));
+    let mut in_status = fields(&status, "");
+    in_status.extend(fields(&status["logs"][0], "logs[]."));
+    in_status.extend(fields(&status["watches"][0], "watches[]."));
+    assert_eq!(rows(of_status), in_status);
+}
+
+/// What stands first in the rows of a table.
+fn rows(text: &str) -> BTreeSet<String> {
+    let row = Regex::new(r"(?m)^\| `([^`]+)` \|").unwrap();
+    row.captures_iter(text)
+        .map(|row| row[1].to_owned())
+        .collect()
+}
+
+fn fields(value: &serde_json::Value, prefix: &str) -> BTreeSet<String> {
+    let object = value.as_object().unwrap();
+    object.keys().map(|key| format!("{prefix}{key}")).collect()
+}
+
 /// The log of the demo stands for Sigstore's; everything else is done as it is written, by a shell.
 #[cfg(unix)]
 #[test]
