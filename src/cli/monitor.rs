@@ -250,7 +250,7 @@ impl Watching {
                     Err(RescanError::Store(error)) => return Err(error.into()),
                     // The gap stays, is a finding, and says what to do.
                     Err(error) => {
-                        tracing::warn!("rescan: {}", escape::terminal(&error.to_string()))
+                        tracing::warn!("rescan: {}", escape::terminal(&error.to_string()));
                     }
                 }
             }

@@ -97,7 +97,7 @@ fn assess(shard: &Shard, state: &LogState, now: Timestamp) -> Vec<(Verdict, Stri
                         "{name} could not be read to its end for {} passes: {}",
                         state.failed_passes, error.message
                     ),
-                ))
+                ));
             }
             _ => {}
         }

@@ -165,7 +165,8 @@ impl Judge<'_> {
             place.index, self.shard.name
         );
         if let Some(watch) = watch_of {
-            summary.push_str(&format!("; it holds a name that {} watches", watch.name));
+            summary.push_str("; it holds a name that this watch looks for: ");
+            summary.push_str(&watch.name);
         }
         NewFinding {
             finding: Finding {
@@ -270,7 +271,9 @@ fn who(signer: &Signer) -> String {
                 who.push_str(more);
             }
             if let Some(issuer) = certificate.issuer() {
-                who.push_str(&format!(" (by {issuer})"));
+                who.push_str(" (by ");
+                who.push_str(issuer);
+                who.push(')');
             }
             who
         }

@@ -171,7 +171,13 @@ impl Pass<'_> {
                     return Err(self.behind(&follower, &checkpoint).await?);
                 }
                 Ok(Offer::Behind) => return Err(self.behind(&follower, &checkpoint).await?),
-                Err(fault) => return Err(self.contradicted(&follower, fault).await?),
+                Err(fault) => {
+                    let halt = self.contradicted(&follower, fault).await?;
+                    // Which of two heads of one size lies, the leaves tell: a forged one that waits
+                    // must not keep the true one from ever being read.
+                    self.read(&mut follower, &before, None).await?;
+                    return Err(halt);
+                }
             }
         }
         if checkpoint
