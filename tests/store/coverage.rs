@@ -1,3 +1,8 @@
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "one gap is a list of one range"
+)]
+
 use std::time::Duration;
 
 use modelwatch::finding::State;
