@@ -72,6 +72,7 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
             progress.clone(),
             stop.clone(),
         ),
+        channels: setup.channel_names(),
         outbox: setup.outbox(Arc::clone(&store)),
         heartbeat: setup.heartbeat(Arc::clone(&store)),
         store,
@@ -129,6 +130,7 @@ async fn signal() -> bool {
 /// Everything that a running monitor consists of.
 struct Watching {
     monitor: Monitor,
+    channels: Vec<String>,
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
@@ -296,7 +298,12 @@ impl Watching {
         let due = self.store.toll(setup::now()).await?;
         Ok((
             self.store.counts(self.fail_on).await?,
-            due.values().map(|toll| toll.due).sum(),
+            // What waits for a channel that is no longer configured will wait for ever: `status`
+            // says it, but it is nothing that this pass owes.
+            due.iter()
+                .filter(|(channel, _)| self.channels.contains(channel))
+                .map(|(_, toll)| toll.due)
+                .sum(),
         ))
     }
 

@@ -95,8 +95,18 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         .iter()
         .map(|shard| log_status(shard, known.remove(shard.origin.as_str())))
         .collect();
+    let channels = setup.channel_names();
     let mut alerts = AlertStatus::default();
     for (channel, toll) in store.toll(now).await? {
+        if !channels.contains(&channel) {
+            let waiting = toll.pending + toll.failed;
+            if waiting > 0 {
+                alerts.errors.push(format!(
+                    "{waiting} alerts were never delivered to {channel}, which is no longer configured"
+                ));
+            }
+            continue;
+        }
         alerts.pending += toll.pending;
         alerts.failed += toll.failed;
         alerts

@@ -171,6 +171,10 @@ impl Pass<'_> {
                     return Err(self.behind(&follower, &checkpoint).await?);
                 }
                 Ok(Offer::Behind) => return Err(self.behind(&follower, &checkpoint).await?),
+                // What was read to exactly this size has another root: the follower went back.
+                Err(fault @ LogFault::RootMismatch { .. }) => {
+                    return Err(self.mismatch(&follower, &before, fault, Vec::new()).await?);
+                }
                 Err(fault) => {
                     let halt = self.contradicted(&follower, fault).await?;
                     // Which of two heads of one size lies, the leaves tell: a forged one that waits
