@@ -13,6 +13,7 @@ mod faults;
 mod holds;
 mod kill;
 mod lies;
+mod lives;
 mod passes;
 mod registered;
 mod world;
