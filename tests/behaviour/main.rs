@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test may say no more than that it failed"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the logs of these tests are small"
+)]
 
 mod binary;
 mod checked;
