@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test may say no more than that it failed"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the logs of these tests are small"
+)]
 
 mod binary;
 mod checked;
@@ -13,6 +17,7 @@ mod faults;
 mod holds;
 mod kill;
 mod lies;
+mod lives;
 mod passes;
 mod registered;
 mod world;

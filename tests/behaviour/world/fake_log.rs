@@ -180,7 +180,8 @@ impl FakeLog {
     /// Tells the truth again, all of it.
     pub fn heal(&self) {
         let mut state = self.lock();
-        state.signing = state.honest.clone();
+        let honest = state.honest.clone();
+        state.signing = honest;
         state.size = state.honest.len() as u64;
         state.frozen = false;
         state.forged_checkpoint = None;

@@ -217,7 +217,7 @@ fn certificate(who: &Who) -> Vec<u8> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     params.not_before = date_time_ymd(2026, 11, 21);
-    params.not_after = params.not_before + std::time::Duration::from_secs(600);
+    params.not_after = params.not_before + std::time::Duration::from_mins(10);
     // Only that it is there counts: CT logs are not asked.
     params.custom_extensions = vec![CustomExtension::from_oid_content(
         &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2],
