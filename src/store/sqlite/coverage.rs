@@ -248,9 +248,16 @@ async fn cover(
 mod tests {
     use super::*;
 
+    /// What covers `[10, 20)`; from where on it covers all of it; what it leaves open.
+    type Case<'a> = (&'a [Range<u64>], u64, &'a [Range<u64>]);
+
     #[test]
+    #[expect(
+        clippy::single_range_in_vec_init,
+        reason = "a list of one range is what is meant"
+    )]
     fn holes_are_what_no_range_covers_and_from_is_where_the_last_stretch_begins() {
-        let table: [(&[Range<u64>], u64, &[Range<u64>]); 7] = [
+        let table: [Case<'_>; 7] = [
             (&[], 20, &[10..20]),
             (&[10..20], 10, &[]),
             (&[15..20], 15, &[10..15]),
