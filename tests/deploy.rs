@@ -26,12 +26,12 @@ fn calls(text: &str) -> BTreeSet<Vec<String>> {
     // `["modelwatch", "status"]` as a shell would have it; what an option is given is not a command.
     let text = text.replace("\", \"", " ");
     let text = regex(r"--config (\S+)").replace_all(&text, "--config");
-    // The address of the repository is no path of the program.
-    let text = regex(r"https://\S+").replace_all(&text, "");
     let call = regex(r"(?m)[/`]modelwatch((?: +(?:--[a-z][a-z-]*|[a-z][a-z-]*))+)");
     let mut calls: BTreeSet<Vec<String>> = call
         .captures_iter(&text)
         .map(|found| found[1].split_whitespace().map(str::to_owned).collect())
+        // Options alone belong to whatever the path was given to.
+        .filter(|call: &Vec<String>| call.iter().any(|word| !word.starts_with('-')))
         .collect();
     // The workflow collects the flags of `monitor` in a variable.
     let flags = regex(r"(?m)\bflags\+?=\(([^)]*)\)");
