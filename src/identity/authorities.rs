@@ -1,8 +1,8 @@
 //! The CAs of the trusted root, and what they say about a certificate.
 
-use serde::{Deserialize, Serialize};
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::signature::verify_certificate;
 use super::{Certificate, CertificateError, Oddity, SignatureError};
@@ -158,12 +158,13 @@ impl Authorities {
         {
             let mut path = Vec::with_capacity(certificates.len());
             for (certificate, der) in certificates.into_iter().enumerate() {
-                let read =
-                    Certificate::parse(der).map_err(|source| AuthorityError::Certificate {
+                let read = Certificate::parse_strict(der).map_err(|source| {
+                    AuthorityError::Certificate {
                         chain,
                         certificate,
                         source,
-                    })?;
+                    }
+                })?;
                 if !read.may_issue() {
                     return Err(AuthorityError::NotAnAuthority { chain, certificate });
                 }
