@@ -1,7 +1,5 @@
 //! What a signing costs to compare with watches: 10,000 exact, glob and extension watches should cost about what 10 do.
 
-#![expect(missing_docs, reason = "criterion's macros make a function without")]
-
 use std::collections::BTreeMap;
 use std::hint::black_box;
 

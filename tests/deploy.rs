@@ -25,7 +25,9 @@ fn regex(pattern: &str) -> Regex {
 fn calls(text: &str) -> BTreeSet<Vec<String>> {
     // `["modelwatch", "status"]` as a shell would have it; what an option is given is not a command.
     let text = text.replace("\", \"", " ");
-    let text = regex(r#"--config (\S+)"#).replace_all(&text, "--config");
+    let text = regex(r"--config (\S+)").replace_all(&text, "--config");
+    // The address of the repository is no path of the program.
+    let text = regex(r"https://\S+").replace_all(&text, "");
     let call = regex(r"(?m)[/`]modelwatch((?: +(?:--[a-z][a-z-]*|[a-z][a-z-]*))+)");
     let mut calls: BTreeSet<Vec<String>> = call
         .captures_iter(&text)

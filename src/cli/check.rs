@@ -63,7 +63,10 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         Ok(_) => output.line("ok    store")?,
         Err(error) => {
             outcome = Outcome::Unanswered;
-            output.line(&format!("FAIL  store: {}", escape::terminal(&format!("{error:#}"))))?;
+            output.line(&format!(
+                "FAIL  store: {}",
+                escape::terminal(&format!("{error:#}"))
+            ))?;
         }
     }
     for log in setup.logs() {
@@ -123,13 +126,19 @@ async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> 
         .into());
     }
     if names.is_empty() {
-        return Err(Mistake("the configuration has no [[channel]]: nobody would be told".to_owned()).into());
+        return Err(Mistake(
+            "the configuration has no [[channel]]: nobody would be told".to_owned(),
+        )
+        .into());
     }
     let store = setup.writer().await?;
     let outbox = setup.outbox(store);
     let mut output = Output::new();
     let mut outcome = Outcome::Clean;
-    for name in names.iter().filter(|name| only.is_none_or(|only| only == *name)) {
+    for name in names
+        .iter()
+        .filter(|name| only.is_none_or(|only| only == *name))
+    {
         match outbox.send_test(name, setup::now()).await {
             Ok(()) => output.line(&format!("ok    {}", escape::terminal(name)))?,
             Err(error) => {

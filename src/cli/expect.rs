@@ -71,13 +71,15 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
     let mut output = Output::new();
     for (file, expectation) in &expectations {
         let file = file.display().to_string();
-        let (new, changed) = store
-            .register(expectation, &file, setup::now())
-            .await?;
+        let (new, changed) = store.register(expectation, &file, setup::now()).await?;
         output.line(&format!(
             "{}: {}{}",
             escape::terminal(&file),
-            if new { "registered" } else { "was registered before" },
+            if new {
+                "registered"
+            } else {
+                "was registered before"
+            },
             match changed.len() {
                 0 => String::new(),
                 1 => ", 1 finding is expected now".to_owned(),
@@ -85,6 +87,7 @@ async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
             }
         ))?;
     }
+    store.close().await;
     output.end()?;
     Ok(Outcome::Clean)
 }
@@ -117,14 +120,20 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
                 registration.number,
                 time(registration.at),
                 registration.findings,
-                if registration.findings == 1 { "finding" } else { "findings" },
+                if registration.findings == 1 {
+                    "finding"
+                } else {
+                    "findings"
+                },
                 escape::terminal(&registration.expectation.who),
                 escape::terminal(&registration.file),
             ))?;
         }
     }
     if registrations.is_empty() && !args.json {
-        output.line("nothing is registered: `modelwatch expect add BUNDLE` registers a signing of yours")?;
+        output.line(
+            "nothing is registered: `modelwatch expect add BUNDLE` registers a signing of yours",
+        )?;
     }
     output.end()?;
     Ok(Outcome::Clean)
@@ -143,6 +152,7 @@ async fn remove(args: &RemoveArgs, config: &Path) -> anyhow::Result<Outcome> {
             None => unknown.push(number.to_string()),
         }
     }
+    store.close().await;
     output.end()?;
     if unknown.is_empty() {
         return Ok(Outcome::Clean);

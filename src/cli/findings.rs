@@ -120,7 +120,9 @@ fn row(finding: &Finding) -> String {
         finding.verdict.as_str(),
         cell(finding.watch.as_deref().unwrap_or("-"), 18),
         cell(finding.log.as_deref().unwrap_or("-"), 12),
-        finding.index.map_or("-".to_owned(), |index| index.to_string()),
+        finding
+            .index
+            .map_or("-".to_owned(), |index| index.to_string()),
         escape::terminal(who),
     )
 }
@@ -148,7 +150,11 @@ async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {
         }
         for (channel, alert, delivered) in &record.told {
             let when = delivered.map_or("not delivered yet".to_owned(), time);
-            output.line(&format!("{:<14}{} ({alert}): {when}", "told on", escape::terminal(channel)))?;
+            output.line(&format!(
+                "{:<14}{} ({alert}): {when}",
+                "told on",
+                escape::terminal(channel)
+            ))?;
         }
         for note in &record.evidence.notes {
             output.line("signed note of the log:")?;
@@ -183,7 +189,10 @@ fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
     add("kind", finding.kind.clone());
     add("digest", finding.digest.clone());
     for san in &finding.san {
-        add("name", Some(format!("{} ({})", san.value, san.kind.as_str())));
+        add(
+            "name",
+            Some(format!("{} ({})", san.value, san.kind.as_str())),
+        );
     }
     add("issuer", finding.issuer.clone());
     for (name, value) in &finding.extensions {
@@ -191,7 +200,10 @@ fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
     }
     add("certificate", finding.certificate_sha256.clone());
     add("key", finding.key_sha256.clone());
-    add("chain", finding.chain.map(|chain| chain.as_str().to_owned()));
+    add(
+        "chain",
+        finding.chain.map(|chain| chain.as_str().to_owned()),
+    );
     add("not before", finding.not_before.map(time));
     add("first seen", Some(time(finding.first_seen)));
     add("fault", finding.fault.clone());
@@ -245,6 +257,7 @@ async fn ack(args: &AckArgs, config: &Path) -> anyhow::Result<Outcome> {
     }
     let now = setup::now();
     let outcomes = store.acknowledge(&ids, &args.reason, now).await?;
+    store.close().await;
     let mut output = Output::new();
     let mut refused = false;
     let mut acked = 0;
@@ -263,5 +276,9 @@ async fn ack(args: &AckArgs, config: &Path) -> anyhow::Result<Outcome> {
     }
     output.line(&format!("{acked} acknowledged"))?;
     output.end()?;
-    Ok(if refused { Outcome::Wrong } else { Outcome::Clean })
+    Ok(if refused {
+        Outcome::Wrong
+    } else {
+        Outcome::Clean
+    })
 }

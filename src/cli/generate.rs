@@ -30,7 +30,11 @@ pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<Outcome> {
 }
 
 pub(super) fn man(args: &ManArgs) -> anyhow::Result<Outcome> {
-    clap_mangen::generate_to(Cli::command(), &args.directory)
-        .with_context(|| format!("man pages cannot be written into {}", args.directory.display()))?;
+    clap_mangen::generate_to(Cli::command(), &args.directory).with_context(|| {
+        format!(
+            "man pages cannot be written into {}",
+            args.directory.display()
+        )
+    })?;
     Ok(Outcome::Clean)
 }

@@ -29,7 +29,12 @@ use output::Outcome;
 ///
 /// Start with `modelwatch demo`.
 #[derive(Debug, Parser)]
-#[command(name = "modelwatch", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "modelwatch",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     /// The configuration file
     #[arg(
@@ -108,11 +113,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the system gives no threads or timers")
 }
 
-async fn run(
-    command: Command,
-    config: &Path,
-    screen: &logging::Screen,
-) -> anyhow::Result<Outcome> {
+async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyhow::Result<Outcome> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Monitor(args) => monitor::run(&args, config, screen).await,

@@ -16,7 +16,9 @@ use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::Severity;
-use crate::monitor::{Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop};
+use crate::monitor::{
+    Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
+};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
@@ -70,6 +72,7 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
             progress.clone(),
             stop.clone(),
         ),
+        channels: setup.channel_names(),
         outbox: setup.outbox(Arc::clone(&store)),
         heartbeat: setup.heartbeat(Arc::clone(&store)),
         store,
@@ -127,6 +130,7 @@ async fn signal() -> bool {
 /// Everything that a running monitor consists of.
 struct Watching {
     monitor: Monitor,
+    channels: Vec<String>,
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
@@ -155,9 +159,13 @@ impl Watching {
         let clean = outcomes.iter().all(|outcome| outcome.proven);
         self.beat(clean).await?;
         let (counts, due) = self.counts().await?;
+        self.store.close().await;
         let mut stderr = std::io::stderr().lock();
         if due > 0 {
-            writeln!(stderr, "{due} alerts are due and could not be delivered: `modelwatch status` says why")?;
+            writeln!(
+                stderr,
+                "{due} alerts are due and could not be delivered: `modelwatch status` says why"
+            )?;
         }
         if counts.security + counts.health > 0 {
             writeln!(
@@ -182,17 +190,14 @@ impl Watching {
         })
     }
 
-    async fn daemon(
-        self,
-        bootstrap: bool,
-        schedule: &Schedule,
-    ) -> anyhow::Result<Outcome> {
+    async fn daemon(self, bootstrap: bool, schedule: &Schedule) -> anyhow::Result<Outcome> {
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
         let this = Arc::new(self);
         let clean = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(Notify::new());
-        let delivery = tokio::spawn(Arc::clone(&this).deliver(Arc::clone(&clean), Arc::clone(&wake)));
+        let delivery =
+            tokio::spawn(Arc::clone(&this).deliver(Arc::clone(&clean), Arc::clone(&wake)));
         while !this.stop.requested() {
             match this.pass(bootstrap).await {
                 Ok(outcomes) => {
@@ -215,7 +220,9 @@ impl Watching {
             }
             wake.notify_one();
             let now = setup::now();
-            let Some(next) = schedule.next(now) else { break };
+            let Some(next) = schedule.next(now) else {
+                break;
+            };
             let pause = Duration::try_from(next.duration_since(now)).unwrap_or_default();
             tokio::select! {
                 () = this.stop.wait() => {}
@@ -228,6 +235,7 @@ impl Watching {
         // The task may have been aborted in the middle of a delivery: it is repeated under its id.
         let _ = delivery.await;
         this.outbox.drain(setup::now(), DELIVERY_TIME).await?;
+        this.store.close().await;
         Ok(Outcome::Clean)
     }
 
@@ -235,11 +243,17 @@ impl Watching {
     async fn pass(&self, bootstrap: bool) -> Result<Vec<LogOutcome>, MonitorError> {
         for watch in self.store.take_rescans().await? {
             for log in &self.logs {
-                match self.monitor.rescan(log, &self.rules, watch.as_deref()).await {
+                match self
+                    .monitor
+                    .rescan(log, &self.rules, watch.as_deref())
+                    .await
+                {
                     Ok(_) => {}
                     Err(RescanError::Store(error)) => return Err(error.into()),
                     // The gap stays, is a finding, and says what to do.
-                    Err(error) => tracing::warn!("rescan: {}", escape::terminal(&error.to_string())),
+                    Err(error) => {
+                        tracing::warn!("rescan: {}", escape::terminal(&error.to_string()));
+                    }
                 }
             }
         }
@@ -284,7 +298,12 @@ impl Watching {
         let due = self.store.toll(setup::now()).await?;
         Ok((
             self.store.counts(self.fail_on).await?,
-            due.values().map(|toll| toll.due).sum(),
+            // What waits for a channel that is no longer configured will wait for ever: `status`
+            // says it, but it is nothing that this pass owes.
+            due.iter()
+                .filter(|(channel, _)| self.channels.contains(channel))
+                .map(|(_, toll)| toll.due)
+                .sum(),
         ))
     }
 
@@ -297,7 +316,10 @@ impl Watching {
             ),
             Err(error) => error.to_string(),
         };
-        systemd::status(&format!("{proven} of {} logs proven; {open}", outcomes.len()));
+        systemd::status(&format!(
+            "{proven} of {} logs proven; {open}",
+            outcomes.len()
+        ));
         tracing::info!("{proven} of {} logs proven; {open}", outcomes.len());
     }
 }

@@ -47,8 +47,15 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
         return Outcome::Clean;
     }
     if let Some(problems) = error.downcast_ref::<ConfigError>() {
-        // One line for each problem, already escaped.
-        let _ = write!(io::stderr(), "{problems}");
+        let _ = match problems {
+            // One line for each problem, already escaped.
+            ConfigError::Wrong(problems) => write!(io::stderr(), "{problems}"),
+            ConfigError::Unreadable { .. } => writeln!(
+                io::stderr(),
+                "error: the configuration {} (--config FILE or $MODELWATCH_CONFIG names another; config/modelwatch.toml is one to start from)",
+                escape::terminal(problems.to_string().trim_end())
+            ),
+        };
         return Outcome::Wrong;
     }
     let mut said = String::new();

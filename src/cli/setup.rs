@@ -124,12 +124,21 @@ impl Setup {
 
     /// The names of the logs, to help after a slip.
     pub(super) fn log_names(&self) -> String {
-        let names: Vec<_> = self.config.logs.iter().map(|log| log.name.clone()).collect();
+        let names: Vec<_> = self
+            .config
+            .logs
+            .iter()
+            .map(|log| log.name.clone())
+            .collect();
         listed(&names)
     }
 
     pub(super) fn channel_names(&self) -> Vec<String> {
-        self.config.channels.iter().map(|c| c.name.clone()).collect()
+        self.config
+            .channels
+            .iter()
+            .map(|c| c.name.clone())
+            .collect()
     }
 
     pub(super) fn fail_on(&self) -> Severity {
@@ -152,7 +161,9 @@ impl Setup {
 
     /// Opens an existing store for reading.
     pub(super) async fn reader(&self) -> anyhow::Result<Arc<dyn Store>> {
-        Ok(Arc::new(SqliteStore::open_read_only(self.settings()).await?))
+        Ok(Arc::new(
+            SqliteStore::open_read_only(self.settings()).await?,
+        ))
     }
 
     pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
@@ -189,8 +200,9 @@ fn shard(log: &LogSettings, trusted_root: Option<&TrustedRoot>) -> Result<Shard,
     let name = &log.name;
     let verifiers = match (&log.public_key, trusted_root) {
         (Some(path), _) => {
-            let verifier = public_key(path, &log.origin)
-                .map_err(|why| Mistake(format!("log[{name}].public_key: {}: {why}", path.display())))?;
+            let verifier = public_key(path, &log.origin).map_err(|why| {
+                Mistake(format!("log[{name}].public_key: {}: {why}", path.display()))
+            })?;
             vec![verifier]
         }
         (None, Some(root)) => root
@@ -227,8 +239,8 @@ fn public_key(path: &Path, origin: &Origin) -> anyhow::Result<Verifier> {
 /// The signer of a bundle, or of a certificate or public key in a file.
 pub(super) fn signer_of(path: &Path) -> anyhow::Result<Signer> {
     let bytes = read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
-    let signer = read_signer(&bytes)
-        .map_err(|why| Mistake(format!("{}: {why:#}", path.display())))?;
+    let signer =
+        read_signer(&bytes).map_err(|why| Mistake(format!("{}: {why:#}", path.display())))?;
     Ok(signer)
 }
 
@@ -286,7 +298,8 @@ pub(super) fn now() -> Timestamp {
 
 /// A duration on the command line, written as in the configuration.
 pub(super) fn duration(written: &str) -> Result<Duration, String> {
-    config::parse_duration(written).ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
+    config::parse_duration(written)
+        .ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
 }
 
 /// Opens the configured store for reading.

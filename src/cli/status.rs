@@ -95,8 +95,18 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         .iter()
         .map(|shard| log_status(shard, known.remove(shard.origin.as_str())))
         .collect();
+    let channels = setup.channel_names();
     let mut alerts = AlertStatus::default();
     for (channel, toll) in store.toll(now).await? {
+        if !channels.contains(&channel) {
+            let waiting = toll.pending + toll.failed;
+            if waiting > 0 {
+                alerts.errors.push(format!(
+                    "{waiting} alerts were never delivered to {channel}, which is no longer configured"
+                ));
+            }
+            continue;
+        }
         alerts.pending += toll.pending;
         alerts.failed += toll.failed;
         alerts
@@ -131,7 +141,11 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         output.line("a log was not proven for longer than --max-age allows")?;
     }
     output.end()?;
-    Ok(if stale { Outcome::Unanswered } else { Outcome::Clean })
+    Ok(if stale {
+        Outcome::Unanswered
+    } else {
+        Outcome::Clean
+    })
 }
 
 fn log_status(shard: &crate::shard::Shard, state: Option<LogState>) -> LogStatus {
@@ -151,7 +165,10 @@ fn log_status(shard: &crate::shard::Shard, state: Option<LogState>) -> LogStatus
     }
 }
 
-async fn watches(setup: &Setup, store: &dyn crate::store::Store) -> anyhow::Result<Vec<WatchStatus>> {
+async fn watches(
+    setup: &Setup,
+    store: &dyn crate::store::Store,
+) -> anyhow::Result<Vec<WatchStatus>> {
     let keys = setup.watch_keys();
     let mut by_name: HashMap<String, Vec<WatchOnLog>> = HashMap::new();
     for covered in store.coverage(&keys).await? {
@@ -162,7 +179,11 @@ async fn watches(setup: &Setup, store: &dyn crate::store::Store) -> anyhow::Resu
                 log: covered.log,
                 origin: covered.origin,
                 from: covered.from,
-                gaps: covered.gaps.iter().map(|gap| (gap.start, gap.end)).collect(),
+                gaps: covered
+                    .gaps
+                    .iter()
+                    .map(|gap| (gap.start, gap.end))
+                    .collect(),
             });
     }
     Ok(keys
@@ -191,7 +212,11 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
             number(log.seen),
             number(log.head),
             log.last_success.map_or("never".to_owned(), time),
-            if log.frozen { "  (ended by its operator)" } else { "" },
+            if log.frozen {
+                "  (ended by its operator)"
+            } else {
+                ""
+            },
         ))?;
         if let Some(error) = &log.error {
             output.line(&format!(
@@ -206,7 +231,11 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
         let gaps: Vec<String> = watch
             .logs
             .iter()
-            .flat_map(|on| on.gaps.iter().map(move |(from, to)| format!("{} {from}..{to}", on.log)))
+            .flat_map(|on| {
+                on.gaps
+                    .iter()
+                    .map(move |(from, to)| format!("{} {from}..{to}", on.log))
+            })
             .collect();
         if gaps.is_empty() && status.watches.len() > LISTED_WATCHES {
             continue;
@@ -214,14 +243,24 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
         let said = if gaps.is_empty() {
             "covers everything that was read".to_owned()
         } else {
-            format!("never matched against {}: run `modelwatch rescan`", gaps.join(", "))
+            format!(
+                "never matched against {}: run `modelwatch rescan`",
+                gaps.join(", ")
+            )
         };
-        output.line(&format!("watch {}  {}", cell(&watch.name, 24), escape::terminal(&said)))?;
+        output.line(&format!(
+            "watch {}  {}",
+            cell(&watch.name, 24),
+            escape::terminal(&said)
+        ))?;
     }
     output.line("")?;
     output.line(&format!(
         "open findings: {} security, {} health; alerts: {} pending, {} given up",
-        status.findings.security, status.findings.health, status.alerts.pending, status.alerts.failed
+        status.findings.security,
+        status.findings.health,
+        status.alerts.pending,
+        status.alerts.failed
     ))?;
     for error in &status.alerts.errors {
         output.line(&format!("    {}", escape::terminal(error)))?;

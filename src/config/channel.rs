@@ -8,8 +8,7 @@ use super::reader::Section;
 use super::top::{file, secret, unique, url};
 use super::{Context, keys};
 use crate::notify::{
-    Channel, ChannelKind, DEFAULT_EXEC_TIMEOUT, EmailSettings, ExecSettings, MailAddress,
-    WebhookSettings,
+    Channel, ChannelKind, EmailSettings, ExecSettings, MailAddress, WebhookSettings,
 };
 use crate::watch::Severity;
 
@@ -123,7 +122,7 @@ fn email(
             "give password_env or password_file".to_owned(),
         ),
         (None, Some(_)) => {
-            problems.error(section.place(), "there is a password, but no user", None)
+            problems.error(section.place(), "there is a password, but no user", None);
         }
         _ => {}
     }
@@ -198,6 +197,6 @@ fn exec(section: &Section<'_>, problems: &mut Problems) -> Option<ExecSettings> 
     let command: Vec<String> = written.iter().map(|word| word.value.to_owned()).collect();
     (!command.is_empty()).then(|| ExecSettings {
         command,
-        timeout: timeout.unwrap_or(DEFAULT_EXEC_TIMEOUT),
+        timeout: timeout.unwrap_or(ExecSettings::DEFAULT_TIMEOUT),
     })
 }

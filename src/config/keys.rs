@@ -126,7 +126,16 @@ pub(super) fn nearest<'a>(
     let written = written.to_lowercase().replace('-', "_");
     words
         .into_iter()
-        .map(|word| (strsim::jaro_winkler(&written, word), word))
+        .map(|word| {
+            // An abbreviation is nearer than another word that happens to be as long.
+            let abbreviated = written.len() >= 4 && word.starts_with(&written);
+            let likeness = if abbreviated {
+                1.0
+            } else {
+                strsim::jaro_winkler(&written, word)
+            };
+            (likeness, word)
+        })
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, word)| word)

@@ -14,10 +14,10 @@ use crate::shard::{Protocol, Start};
 use crate::source::Location;
 
 /// How long a log may stand still, unless its own section says.
-const DEFAULT_SILENCE: Duration = Duration::from_secs(24 * 3600);
+const DEFAULT_SILENCE: Duration = Duration::from_hours(24);
 
 /// The public-good logs are republished every few minutes and grow all the time.
-const PUBLIC_GOOD_SILENCE: Duration = Duration::from_secs(3600);
+const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 
 /// One `[[log]]`.
 #[derive(Debug, Clone)]
@@ -113,7 +113,10 @@ fn read(
         location: location?,
         public_key,
         start: start?,
-        silence_after: silence_after?,
+        silence_after: match silence_after? {
+            Silence::Never => None,
+            Silence::After(time) => Some(time),
+        },
         origin,
     })
 }
@@ -182,22 +185,27 @@ pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<St
         "end" => return Some(Start::End),
         "beginning" => return Some(Start::Beginning),
         date if date.len() == 10 && date.matches('-').count() == 2 => {
-            problems.error(&place, "a date as start comes with a later version", hint)
+            problems.error(&place, "a date as start comes with a later version", hint);
         }
         other => problems.error(&place, format!("{other:?} is no place in a log"), hint),
     }
     None
 }
 
-/// The outer `None` is a mistake, the inner one is "never".
+/// How long a log may stand still.
+enum Silence {
+    Never,
+    After(Duration),
+}
+
 fn silence_after(
     section: &Section<'_>,
     origin: &Origin,
     problems: &mut Problems,
-) -> Option<Option<Duration>> {
+) -> Option<Silence> {
     if !section.has("silence_after") {
         let public_good = origin.as_str().ends_with(".rekor.sigstore.dev");
-        return Some(Some(if public_good {
+        return Some(Silence::After(if public_good {
             PUBLIC_GOOD_SILENCE
         } else {
             DEFAULT_SILENCE
@@ -210,7 +218,9 @@ fn silence_after(
             "an old checkpoint, served again and again, would never be noticed",
             "give a length of time in which the log always grows".to_owned(),
         );
-        return Some(None);
+        return Some(Silence::Never);
     }
-    section.duration("silence_after", problems).map(Some)
+    section
+        .duration("silence_after", problems)
+        .map(Silence::After)
 }

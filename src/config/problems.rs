@@ -45,7 +45,7 @@ pub struct Problem {
 pub struct Problems {
     path: PathBuf,
     line_starts: Vec<usize>,
-    problems: Vec<Problem>,
+    found: Vec<Problem>,
 }
 
 impl Problems {
@@ -54,7 +54,7 @@ impl Problems {
         Self {
             path: path.to_owned(),
             line_starts: std::iter::once(0).chain(after_newline).collect(),
-            problems: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -65,17 +65,17 @@ impl Problems {
 
     /// The problems, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.problems.iter()
+        self.found.iter()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+        self.found.is_empty()
     }
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.problems.iter().any(|p| p.level == Level::Error)
+        self.found.iter().any(|p| p.level == Level::Error)
     }
 
     pub(super) fn error(
@@ -97,7 +97,7 @@ impl Problems {
     }
 
     fn add(&mut self, level: Level, place: &Place, message: String, hint: Option<String>) {
-        self.problems.push(Problem {
+        self.found.push(Problem {
             level,
             line: self
                 .line_starts
@@ -109,7 +109,7 @@ impl Problems {
     }
 
     pub(super) fn in_order(&mut self) {
-        self.problems.sort_by_key(|problem| problem.line);
+        self.found.sort_by_key(|problem| problem.line);
     }
 }
 
@@ -124,7 +124,7 @@ impl<'a> IntoIterator for &'a Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
+        for problem in &self.found {
             let level = problem.level.as_str();
             write!(f, "{}:{}: {level}: ", self.path.display(), problem.line)?;
             if !problem.key.is_empty() {

@@ -148,7 +148,7 @@ fn what_people_really_get_wrong_in_a_watch_is_caught() {
             "a dot matches any",
         ),
         (
-            r#"san_regex = 'https://github\.com/o/*'"#,
+            r"san_regex = 'https://github\.com/o/*'",
             Level::Warning,
             "any number of slashes",
         ),
@@ -174,14 +174,14 @@ fn what_people_really_get_wrong_in_a_watch_is_caught() {
             "did you mean build_trigger?",
         ),
         (
-            r#"extension = { build_trigger = 1 }"#,
+            r"extension = { build_trigger = 1 }",
             Level::Error,
             "a string is expected, not integer",
         ),
-        (r#"san = []"#, Level::Error, "an empty list matches nothing"),
+        (r"san = []", Level::Error, "an empty list matches nothing"),
         (r#"san = """#, Level::Error, "is empty"),
-        (r#"any = [ {} ]"#, Level::Error, "has no conditions"),
-        (r#"any = []"#, Level::Error, "an empty list"),
+        (r"any = [ {} ]", Level::Error, "has no conditions"),
+        (r"any = []", Level::Error, "an empty list"),
         ("", Level::Error, "has no conditions"),
         (
             r#"san = "a@b"

@@ -158,7 +158,10 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "what the bundled certificates are for")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what the bundled certificates are for"
+    )]
     fn a_machine_without_certificate_authorities_can_use_the_bundled_ones() {
         let certificates = bundled();
         assert!(certificates.len() > 50, "{}", certificates.len());

@@ -75,8 +75,15 @@ impl Pass<'_> {
             _ => Hash::new([0; 32]),
         };
         let state = follower.state();
-        self.record_fault(&fault, occurrence, position(&state), state, false, Vec::new())
-            .await?;
+        self.record_fault(
+            &fault,
+            occurrence,
+            position(&state),
+            state,
+            false,
+            Vec::new(),
+        )
+        .await?;
         Ok(Halt::failed("log-fault", fault.to_string()))
     }
 

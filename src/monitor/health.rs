@@ -56,11 +56,18 @@ pub(super) async fn assess_log(
     if let Some(why) = lost {
         raise(
             Verdict::PositionLost,
-            format!("the stored position of {} cannot be used: {why}", log.shard.name),
+            format!(
+                "the stored position of {} cannot be used: {why}",
+                log.shard.name
+            ),
         );
     }
     if let Some(summary) = gaps(&log.shard, &coverage) {
-        tracing::warn!(log.name = log.shard.name, "{}", crate::escape::terminal(&summary));
+        tracing::warn!(
+            log.name = log.shard.name,
+            "{}",
+            crate::escape::terminal(&summary)
+        );
         raise(Verdict::CoverageGap, summary);
     }
     let scope = Scope {
@@ -78,12 +85,20 @@ fn assess(shard: &Shard, state: &LogState, now: Timestamp) -> Vec<(Verdict, Stri
         match error.kind.as_str() {
             "unverifiable-checkpoint" => found.push((
                 Verdict::UnverifiableCheckpoint,
-                format!("the newest checkpoint of {name} cannot be verified: {}", error.message),
+                format!(
+                    "the newest checkpoint of {name} cannot be verified: {}",
+                    error.message
+                ),
             )),
-            "unavailable" | "malformed" if state.failed_passes >= UNAVAILABLE_PASSES => found.push((
-                Verdict::Unavailable,
-                format!("{name} could not be read to its end for {} passes: {}", state.failed_passes, error.message),
-            )),
+            "unavailable" | "malformed" if state.failed_passes >= UNAVAILABLE_PASSES => {
+                found.push((
+                    Verdict::Unavailable,
+                    format!(
+                        "{name} could not be read to its end for {} passes: {}",
+                        state.failed_passes, error.message
+                    ),
+                ));
+            }
             _ => {}
         }
     }
@@ -106,7 +121,10 @@ fn assess(shard: &Shard, state: &LogState, now: Timestamp) -> Vec<(Verdict, Stri
     if state.backlog_passes >= BACKLOG_PASSES {
         found.push((
             Verdict::Backlog,
-            format!("{} passes in a row ended below the newest checkpoint of {name}", state.backlog_passes),
+            format!(
+                "{} passes in a row ended below the newest checkpoint of {name}",
+                state.backlog_passes
+            ),
         ));
     }
     found

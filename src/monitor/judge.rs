@@ -165,7 +165,8 @@ impl Judge<'_> {
             place.index, self.shard.name
         );
         if let Some(watch) = watch_of {
-            summary.push_str(&format!("; it holds a name that {} watches", watch.name));
+            summary.push_str("; it holds a name that this watch looks for: ");
+            summary.push_str(&watch.name);
         }
         NewFinding {
             finding: Finding {
@@ -211,7 +212,9 @@ impl Judge<'_> {
 impl Rules {
     /// What an untrusted chain is under the present authorities; `None` if it still is one.
     pub(super) fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Rejudged> {
-        let watch = self.watches().get(self.watches().position(finding.watch.as_deref()?)?);
+        let watch = self
+            .watches()
+            .get(self.watches().position(finding.watch.as_deref()?)?);
         let certificate = Certificate::parse(evidence.certificate.clone()?).ok()?;
         let Judgement { chain, oddities } = self.authorities()?.judge(&certificate);
         if chain == Chain::Untrusted {
@@ -259,13 +262,18 @@ fn who(signer: &Signer) -> String {
         Signer::Key(key) => format!("the key {}", hex::encode(key.key_sha256())),
         Signer::Certificate(certificate) => {
             let mut names = certificate.sans().iter().map(|san| san.value.as_str());
-            let mut who = names.next().unwrap_or("a certificate without a name").to_owned();
+            let mut who = names
+                .next()
+                .unwrap_or("a certificate without a name")
+                .to_owned();
             for more in names {
                 who.push_str(" and ");
                 who.push_str(more);
             }
             if let Some(issuer) = certificate.issuer() {
-                who.push_str(&format!(" (by {issuer})"));
+                who.push_str(" (by ");
+                who.push_str(issuer);
+                who.push(')');
             }
             who
         }
@@ -281,7 +289,9 @@ fn summary(
     oddities: &[String],
 ) -> String {
     let mut summary = if verdict == Verdict::UntrustedChain {
-        format!("a certificate that no trusted CA vouches for claims to be {who} and signed {what}: {place}")
+        format!(
+            "a certificate that no trusted CA vouches for claims to be {who} and signed {what}: {place}"
+        )
     } else {
         format!("{who} signed {what}, which nobody registered: {place}")
     };

@@ -86,7 +86,12 @@ pub enum MonitorError {
 
 impl Monitor {
     /// A monitor over this store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, progress: Progress, stop: Stop) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        progress: Progress,
+        stop: Stop,
+    ) -> Self {
         Self {
             store,
             clock,

@@ -171,7 +171,17 @@ impl Pass<'_> {
                     return Err(self.behind(&follower, &checkpoint).await?);
                 }
                 Ok(Offer::Behind) => return Err(self.behind(&follower, &checkpoint).await?),
-                Err(fault) => return Err(self.contradicted(&follower, fault).await?),
+                // What was read to exactly this size has another root: the follower went back.
+                Err(fault @ LogFault::RootMismatch { .. }) => {
+                    return Err(self.mismatch(&follower, &before, fault, Vec::new()).await?);
+                }
+                Err(fault) => {
+                    let halt = self.contradicted(&follower, fault).await?;
+                    // Which of two heads of one size lies, the leaves tell: a forged one that waits
+                    // must not keep the true one from ever being read.
+                    self.read(&mut follower, &before, None).await?;
+                    return Err(halt);
+                }
             }
         }
         if checkpoint
@@ -266,8 +276,15 @@ impl Pass<'_> {
             notes: vec![frozen_note.as_slice().into(), Arc::clone(checkpoint.raw())],
         };
         let state = follower.state();
-        self.record_fault(&fault, checkpoint.root(), position(&state), state, false, Vec::new())
-            .await
+        self.record_fault(
+            &fault,
+            checkpoint.root(),
+            position(&state),
+            state,
+            false,
+            Vec::new(),
+        )
+        .await
     }
 }
 

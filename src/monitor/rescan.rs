@@ -94,7 +94,8 @@ impl Monitor {
             let mut from = gap.start;
             // What is seen but not proven yet is covered by the pass that proves it.
             let end = gap.end.min(head.size);
-            self.progress.goal(&log.shard.name, end.saturating_sub(from));
+            self.progress
+                .goal(&log.shard.name, end.saturating_sub(from));
             while from < end {
                 let step = from..end.min(from + STEP_ENTRIES);
                 match pass.rescan_step(step.clone(), &head, &watches).await {
@@ -201,11 +202,7 @@ impl Pass<'_> {
     }
 
     /// What the log shows now is not what it committed to: nothing of it is recorded as found.
-    async fn false_leaves(
-        &self,
-        head: &Head,
-        computed: Hash,
-    ) -> Result<Halt, StoreError> {
+    async fn false_leaves(&self, head: &Head, computed: Hash) -> Result<Halt, StoreError> {
         let fault = LogFault::RootMismatch {
             since: 0,
             size: head.size,

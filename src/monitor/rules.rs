@@ -9,7 +9,7 @@ pub struct Rules {
     watches: Watches,
     authorities: Option<Authorities>,
     keys: Vec<WatchKey>,
-    rules: Vec<[u8; 32]>,
+    hashes: Vec<[u8; 32]>,
     holds: Vec<HoldRule>,
 }
 
@@ -17,16 +17,16 @@ impl Rules {
     /// Without authorities every chain is `unknown` and judged as if trusted.
     pub fn new(watches: Watches, authorities: Option<Authorities>) -> Self {
         let mut keys = Vec::new();
-        let mut rules = Vec::new();
+        let mut hashes = Vec::new();
         let mut holds = Vec::new();
-        for watch in watches.iter() {
+        for watch in &watches {
             let conditions = watch.conditions_hash();
             let rule = watch.rule_hash();
             keys.push(WatchKey {
                 name: watch.name.clone(),
                 conditions,
             });
-            rules.push(rule);
+            hashes.push(rule);
             if let Some(hold) = watch.hold {
                 holds.push(HoldRule {
                     watch: watch.name.clone(),
@@ -39,7 +39,7 @@ impl Rules {
             watches,
             authorities,
             keys,
-            rules,
+            hashes,
             holds,
         }
     }
@@ -66,6 +66,6 @@ impl Rules {
 
     /// The selecting part and the shape of a watch, in one hash.
     pub(super) fn rule(&self, watch: usize) -> Option<[u8; 32]> {
-        self.rules.get(watch).copied()
+        self.hashes.get(watch).copied()
     }
 }

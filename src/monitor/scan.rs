@@ -35,7 +35,9 @@ pub(super) async fn scan(
         // Nobody waits any more if the pass was stopped.
         let _ = done.send(scan_here(&leaves, &shard, &rules, now));
     });
-    scanned.await.expect("a scan catches the panics of its leaves and always answers")
+    scanned
+        .await
+        .expect("a scan catches the panics of its leaves and always answers")
 }
 
 /// Scans a bundle on this thread.

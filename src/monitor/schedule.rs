@@ -18,7 +18,9 @@ pub struct Schedule {
 #[derive(Debug, thiserror::Error)]
 pub enum ScheduleError {
     /// It cannot be read.
-    #[error("`{written}` is not a cron schedule (five fields as in crontab(5): minute hour day month weekday): {reason}")]
+    #[error(
+        "`{written}` is not a cron schedule (five fields as in crontab(5): minute hour day month weekday): {reason}"
+    )]
     Unreadable {
         /// As it was written.
         written: String,
@@ -82,25 +84,45 @@ mod tests {
 
     #[test]
     fn fields_are_those_of_crontab() {
-        assert_eq!(next("* * * * *", "2026-11-21T08:00:30Z"), "2026-11-21T08:01:00Z");
-        assert_eq!(next("*/15 * * * *", "2026-11-21T08:01:00Z"), "2026-11-21T08:15:00Z");
-        assert_eq!(next("0 3 * * 1", "2026-11-21T08:01:00Z"), "2026-11-23T03:00:00Z");
-        assert_eq!(next("@hourly", "2026-11-21T08:01:00Z"), "2026-11-21T09:00:00Z");
+        assert_eq!(
+            next("* * * * *", "2026-11-21T08:00:30Z"),
+            "2026-11-21T08:01:00Z"
+        );
+        assert_eq!(
+            next("*/15 * * * *", "2026-11-21T08:01:00Z"),
+            "2026-11-21T08:15:00Z"
+        );
+        assert_eq!(
+            next("0 3 * * 1", "2026-11-21T08:01:00Z"),
+            "2026-11-23T03:00:00Z"
+        );
+        assert_eq!(
+            next("@hourly", "2026-11-21T08:01:00Z"),
+            "2026-11-21T09:00:00Z"
+        );
     }
 
     #[test]
     fn day_and_weekday_are_alternatives_as_in_crontab() {
         // 2026-11-21 is a Saturday: the next Monday comes before the 30th.
-        assert_eq!(next("0 0 30 * 1", "2026-11-21T08:01:00Z"), "2026-11-23T00:00:00Z");
+        assert_eq!(
+            next("0 0 30 * 1", "2026-11-21T08:01:00Z"),
+            "2026-11-23T00:00:00Z"
+        );
     }
 
     #[test]
     fn seconds_nonsense_and_what_never_comes_are_refused() {
         for written in ["* * * * * *", "often", "61 * * * *", ""] {
             let error = written.parse::<Schedule>().expect_err(written);
-            assert!(matches!(error, ScheduleError::Unreadable { .. }), "{written}: {error}");
+            assert!(
+                matches!(error, ScheduleError::Unreadable { .. }),
+                "{written}: {error}"
+            );
         }
-        let error = "0 0 30 2 *".parse::<Schedule>().expect_err("February has no 30th");
+        let error = "0 0 30 2 *"
+            .parse::<Schedule>()
+            .expect_err("February has no 30th");
         assert!(matches!(error, ScheduleError::Never(_)), "{error}");
     }
 }

@@ -33,8 +33,7 @@ pub use message::{Kind, Message};
 pub use outbox::{Drained, Outbox};
 pub use secret::{SecretError, SecretSource, UrlSource};
 pub use settings::{
-    Channel, ChannelKind, DEFAULT_EXEC_TIMEOUT, EmailSettings, ExecSettings, HeartbeatSettings,
-    WebhookSettings,
+    Channel, ChannelKind, EmailSettings, ExecSettings, HeartbeatSettings, WebhookSettings,
 };
 
 /// A way to tell people.

@@ -11,9 +11,6 @@ use crate::finding::Severity;
 use super::email::{MailAddress, SmtpUrl};
 use super::secret::{SecretSource, UrlSource};
 
-/// How long a program may take for one message if the configuration does not say.
-pub const DEFAULT_EXEC_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Somewhere that findings are told.
 #[derive(Debug, Clone)]
 pub struct Channel {
@@ -72,8 +69,13 @@ pub struct WebhookSettings {
 pub struct ExecSettings {
     /// Program and arguments; no shell is involved. Never empty.
     pub command: Vec<String>,
-    /// How long it may take for one message, [`DEFAULT_EXEC_TIMEOUT`] unless given.
+    /// How long it may take for one message, [`Self::DEFAULT_TIMEOUT`] unless given.
     pub timeout: Duration,
+}
+
+impl ExecSettings {
+    /// How long a program may take for one message if the configuration does not say.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 }
 
 /// A dead man's switch: somebody else raises the alarm when requests stop coming.

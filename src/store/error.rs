@@ -14,7 +14,9 @@ pub enum StoreError {
         lock: PathBuf,
     },
     /// Written by a newer version.
-    #[error("{path} was written by a newer modelwatch (schema {found}, this version knows {known}): upgrade this program")]
+    #[error(
+        "{path} was written by a newer modelwatch (schema {found}, this version knows {known}): upgrade this program"
+    )]
     Newer {
         /// The database.
         path: PathBuf,

@@ -15,8 +15,8 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
 pub use batch::{
-    Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, PassError, PassReport, Rescanned,
-    Scope, WatchKey,
+    Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, PassError, PassReport,
+    Rescanned, Scope, WatchKey,
 };
 pub use error::StoreError;
 pub use query::{
@@ -71,8 +71,11 @@ pub trait Store: Send + Sync {
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError>;
 
     /// The verified checkpoint of this size that was recorded first, as (root, raw note).
-    async fn checkpoint(&self, origin: &str, size: u64)
-    -> Result<Option<([u8; 32], Vec<u8>)>, StoreError>;
+    async fn checkpoint(
+        &self,
+        origin: &str,
+        size: u64,
+    ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError>;
 
     // Watches. --------------------------------------------------------------------------------
 
@@ -206,6 +209,10 @@ pub trait Store: Send + Sync {
 
     /// Forgets verified checkpoints that no finding cites, but for one a day per origin.
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Lets go of the database in good order, so that one file holds all of it. Nothing is lost
+    /// without; nothing may be asked of the store afterwards.
+    async fn close(&self) {}
 }
 
 /// How a store is opened.

@@ -52,7 +52,7 @@ pub enum WatchError {
 /// Every watch, ready to be compared with signers: thousands cost about what ten do.
 #[derive(Debug)]
 pub struct Watches {
-    watches: Vec<Watch>,
+    list: Vec<Watch>,
     keys: HashMap<[u8; 32], Vec<usize>>,
     certificates: HashMap<[u8; 32], Vec<usize>>,
     sans: HashMap<Vec<u8>, Vec<usize>>,
@@ -85,7 +85,7 @@ impl Watches {
                 }),
                 true,
             )?,
-            watches: Vec::new(),
+            list: Vec::new(),
         };
         let mut literals = Vec::new();
         for (index, anchors) in choose(&watches).into_iter().enumerate() {
@@ -121,7 +121,7 @@ impl Watches {
             }
         }
         compiled.literals = Texts::new(literals, false)?;
-        compiled.watches = watches;
+        compiled.list = watches;
         Ok(compiled)
     }
 
@@ -147,7 +147,7 @@ impl Watches {
             if before.replace(watch) == Some(watch) {
                 continue;
             }
-            if let Some(selected) = self.watches[watch].judge(&subject) {
+            if let Some(selected) = self.list[watch].judge(&subject) {
                 found[kept] = Match {
                     watch,
                     in_shape: selected.in_shape,
@@ -165,7 +165,7 @@ impl Watches {
     pub fn literals_in(&self, bytes: &[u8]) -> Vec<usize> {
         let mut found = Vec::new();
         self.traces.occurring(bytes, &mut |watches: &[usize]| {
-            found.extend_from_slice(watches)
+            found.extend_from_slice(watches);
         });
         found.sort_unstable();
         found.dedup();
@@ -178,27 +178,27 @@ impl Watches {
     ///
     /// If there are not so many.
     pub fn get(&self, index: usize) -> &Watch {
-        &self.watches[index]
+        &self.list[index]
     }
 
     /// The place of the watch of that name.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.watches.iter().position(|watch| watch.name == name)
+        self.list.iter().position(|watch| watch.name == name)
     }
 
     /// All watches, in the order of the configuration.
     pub fn iter(&self) -> std::slice::Iter<'_, Watch> {
-        self.watches.iter()
+        self.list.iter()
     }
 
     /// How many watches there are.
     pub fn len(&self) -> usize {
-        self.watches.len()
+        self.list.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.watches.is_empty()
+        self.list.is_empty()
     }
 
     fn values_of(&mut self, wanted: Extension) -> &mut HashMap<String, Vec<usize>> {

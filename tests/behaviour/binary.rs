@@ -91,7 +91,10 @@ command = ["sh", "alert.sh"]
 
     /// One pass that dies when the server has given its `k`th answer; answers whether it did.
     pub fn killed_after(&self, answers: u32) -> bool {
-        self.server.kill_after(answers, self.command(&["monitor", "--once"]).spawn().unwrap())
+        self.server.kill_after(
+            answers,
+            self.command(&["monitor", "--once"]).spawn().unwrap(),
+        )
     }
 
     /// How many answers were given since the last call.
@@ -103,13 +106,19 @@ command = ["sh", "alert.sh"]
     pub fn findings(&self) -> Vec<Value> {
         let listed = self.run(&["findings", "list", "--json", "--all"]);
         assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
-        text(&listed.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text(&listed.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Every alert that reached the channel.
     pub fn alerts(&self) -> Vec<Value> {
         let alerts = std::fs::read_to_string(self.path().join("alerts.jsonl")).unwrap_or_default();
-        alerts.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        alerts
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
@@ -162,7 +171,10 @@ impl Server {
             if let Some(status) = victim.try_wait().unwrap() {
                 state.victim = None;
                 state.answered = 0;
-                assert!(left > 0 || status.code().is_none(), "killed, and it ended well: {status}");
+                assert!(
+                    left > 0 || status.code().is_none(),
+                    "killed, and it ended well: {status}"
+                );
                 return status.code().is_none();
             }
             drop(state);
@@ -171,7 +183,11 @@ impl Server {
     }
 }
 
-fn answer(mut connection: &TcpStream, log: &FakeLog, serving: &Mutex<Serving>) -> std::io::Result<()> {
+fn answer(
+    mut connection: &TcpStream,
+    log: &FakeLog,
+    serving: &Mutex<Serving>,
+) -> std::io::Result<()> {
     let mut request = String::new();
     let mut reader = BufReader::new(connection);
     reader.read_line(&mut request)?;
@@ -182,7 +198,9 @@ fn answer(mut connection: &TcpStream, log: &FakeLog, serving: &Mutex<Serving>) -
         }
     }
     let path = request.split(' ').nth(1).unwrap_or_default();
-    let body = path.strip_prefix("/api/v2/").and_then(|path| resource(log, path));
+    let body = path
+        .strip_prefix("/api/v2/")
+        .and_then(|path| resource(log, path));
     let mut serving = serving.lock().unwrap();
     let (status, body) = match body {
         Some(body) => ("200 OK", body),

@@ -22,7 +22,10 @@ fn a_disk_that_takes_no_more_is_exit_3_and_the_next_pass_catches_up() {
     site.log.grow((1..200).map(|salt| Signer::Mail.signs(salt)));
     // No file may grow beyond 64 kB: a write fails in the middle of a transaction.
     let limited = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" monitor --once"])
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 64; exec \"$0\" monitor --once",
+        ])
         .arg(env!("CARGO_BIN_EXE_modelwatch"))
         .current_dir(site.path())
         .stdin(Stdio::null())
@@ -30,7 +33,10 @@ fn a_disk_that_takes_no_more_is_exit_3_and_the_next_pass_catches_up() {
         .unwrap();
     let stderr = text(&limited.stderr);
     assert_eq!(limited.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("modelwatch.db"), "it says which file: {stderr}");
+    assert!(
+        stderr.contains("modelwatch.db"),
+        "it says which file: {stderr}"
+    );
     assert_eq!(site.findings(), before, "all or nothing");
     let last = site.run(&["monitor", "--once"]);
     assert_eq!(last.status.code(), Some(1), "{}", text(&last.stderr));
@@ -55,7 +61,12 @@ fn in_namespace(site: &Site, script: &str) -> Option<String> {
         }
     }
     let output = run(script).unwrap();
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     Some(text(&output.stdout))
 }
 
@@ -104,5 +115,8 @@ fn a_read_only_database_is_said_and_can_still_be_read() {
         return;
     };
     assert!(said.contains("exit 3"), "{said}");
-    assert!(said.contains("read-only") || said.contains("cannot be written"), "{said}");
+    assert!(
+        said.contains("read-only") || said.contains("cannot be written"),
+        "{said}"
+    );
 }

@@ -3,17 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use modelwatch::finding::{FindingId, State};
+use modelwatch::finding::FindingId;
 use modelwatch::monitor::RescanError;
-use proptest::prelude::*;
 
 use crate::registered::expectation;
 use crate::world::{
-    BUNDLE, Condition, Fault, MAIL, Mode, OWL, Question, Signer, Spec, World, crowd, unreadable,
+    Condition, Fault, MAIL, Mode, OWL, Question, Signer, Spec, World, crowd, unreadable,
 };
 
 /// Doors that change what is stored.
-const WRITING: [&str; 18] = [
+pub const WRITING: [&str; 18] = [
     "begin",
     "commit",
     "dispute",
@@ -48,11 +47,13 @@ const READING: [&str; 8] = [
 
 type Outcome = BTreeSet<(FindingId, &'static str, &'static str, Option<bool>)>;
 
-fn specs() -> Vec<Spec> {
+pub fn specs() -> Vec<Spec> {
     let tags =
         Condition::Glob("https://github.com/acme/owl/.github/workflows/release.yml@refs/tags/*");
     vec![
-        Spec::new("scope", [Condition::Repository(OWL)]).shape([tags]).hold(600),
+        Spec::new("scope", [Condition::Repository(OWL)])
+            .shape([tags])
+            .hold(600),
         Spec::new("mail", [Condition::San(MAIL)]),
     ]
 }
@@ -61,14 +62,21 @@ fn specs() -> Vec<Spec> {
 /// change of the trusted root, registrations and an acknowledgement. Each step is repeated until it
 /// goes well, with a restart after each failure, and the invariants are checked every time.
 async fn live(fault: Option<Fault>) -> (World, Outcome) {
-    let mut world = World::with(&["main.example", "other.example"], specs(), &["oncall", "chat"]).await;
+    let mut world = World::with(
+        &["main.example", "other.example"],
+        specs(),
+        &["oncall", "chat"],
+    )
+    .await;
     if let Some(fault) = fault {
         world.faults.arm(fault);
     }
     world.trust(false);
     world.log().grow(Signer::ALL.map(|signer| signer.signs(0)));
     world.log().grow(crowd(10));
-    world.logs[1].log.grow([Signer::Mail.signs(7), unreadable(0)]);
+    world.logs[1]
+        .log
+        .grow([Signer::Mail.signs(7), unreadable(0)]);
     world.settle().await;
     // Its CA is trusted now: judged again, and what is in shape waits no more than it would have.
     world.trust(true);
@@ -78,7 +86,11 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.settle().await;
 
     // A lie, told twice, then the truth.
-    world.log().grow([Signer::Mail.signs(1), Signer::Release.signs(2), Signer::Stranger.signs(2)]);
+    world.log().grow([
+        Signer::Mail.signs(1),
+        Signer::Release.signs(2),
+        Signer::Stranger.signs(2),
+    ]);
     world.log().swap(17, Signer::Mail.signs(99));
     until(&mut world, async |world| world.step().await.is_ok()).await;
     world.log().heal();
@@ -110,19 +122,29 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     let (early, late) = (Signer::Mail.signs(50), Signer::Mail.signs(1));
     for leaf in [&early, &late] {
         until(&mut world, async |world| {
-            world.store().register(&expectation(leaf), "mine.json", world.now()).await.is_ok()
+            world
+                .store()
+                .register(&expectation(leaf), "mine.json", world.now())
+                .await
+                .is_ok()
         })
         .await;
     }
     world.log().grow([early]);
     world.settle().await;
     until(&mut world, async |world| {
-        let Ok(all) = world.store().registrations().await else { return false };
-        let of_late = all.iter().find(|r| r.expectation.leaf_hashes == [*late.hash.as_bytes()]);
+        let Ok(all) = world.store().registrations().await else {
+            return false;
+        };
+        let of_late = all
+            .iter()
+            .find(|r| r.expectation.leaf_hashes == [*late.hash.as_bytes()]);
         match of_late {
-            Some(registration) => {
-                world.store().unregister(registration.number, world.now()).await.is_ok()
-            }
+            Some(registration) => world
+                .store()
+                .unregister(registration.number, world.now())
+                .await
+                .is_ok(),
             None => true,
         }
     })
@@ -130,10 +152,17 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.settle().await;
     until(&mut world, async |world| {
         let mail = world.findings().await;
-        let mail = mail.iter().find(|f| f.watch.as_deref() == Some("mail") && f.index == Some(2));
+        let mail = mail
+            .iter()
+            .find(|f| f.watch.as_deref() == Some("mail") && f.index == Some(2));
         let id = mail.expect("the person's first signing").id;
         let known = world.store().finding(&id.to_string()).await.is_ok();
-        known && world.store().acknowledge(&[id], "known", world.now()).await.is_ok()
+        known
+            && world
+                .store()
+                .acknowledge(&[id], "known", world.now())
+                .await
+                .is_ok()
     })
     .await;
     // The day's digests.
@@ -166,7 +195,10 @@ async fn every_door_of_the_store_may_fail_twice_in_either_way() {
         assert!(uses.contains_key(door), "nothing goes through {door}");
     }
     for (doors, modes) in [
-        (&WRITING[..], &[Mode::NotDone, Mode::DoneButReportedFailed][..]),
+        (
+            &WRITING[..],
+            &[Mode::NotDone, Mode::DoneButReportedFailed][..],
+        ),
         (&READING[..], &[Mode::NotDone][..]),
     ] {
         for door in doors {
@@ -194,23 +226,44 @@ async fn every_question_to_a_log_may_fail_at_any_use() {
     for question in Question::ALL {
         for after in 0..6 {
             let mut world = World::new().await;
-            world.logs[0] = crate::world::Watched::new(
-                "main.example",
-                modelwatch::shard::Start::Index(3),
-            );
+            world.logs[0] =
+                crate::world::Watched::new("main.example", modelwatch::shard::Start::Index(3));
             world.log().grow((0..1300).map(|at| {
-                if at % 50 == 0 { Signer::ALL[at / 50 % 5].signs(at as u64) } else { plain(at) }
+                if at % 50 == 0 {
+                    Signer::ALL[at / 50 % 5].signs(at as u64)
+                } else {
+                    plain(at)
+                }
             }));
             world.log().refuse(question, after, 2);
             let mut passes = 0;
-            while world.step().await.unwrap().iter().any(|outcome| !outcome.proven) {
+            while world
+                .step()
+                .await
+                .unwrap()
+                .iter()
+                .any(|outcome| !outcome.proven)
+            {
                 world.restart().await;
                 passes += 1;
-                assert!(passes <= 2, "{question:?} after {after}: more failures than were planned");
+                assert!(
+                    passes <= 2,
+                    "{question:?} after {after}: more failures than were planned"
+                );
             }
-            assert_eq!(world.position().await, (1300, 1300), "{question:?} after {after}");
+            // Questions are asked ahead: both failures may fall into one pass.
+            assert!(world.log().refused() >= passes && (after > 0 || passes > 0));
+            assert_eq!(
+                world.position().await,
+                (1300, 1300),
+                "{question:?} after {after}"
+            );
             assert!(
-                world.findings().await.iter().all(|f| f.proven == Some(true)),
+                world
+                    .findings()
+                    .await
+                    .iter()
+                    .all(|f| f.proven == Some(true)),
                 "{question:?} after {after}"
             );
         }
@@ -229,110 +282,4 @@ fn assert_same(expected: &Outcome, outcome: &Outcome, what: &str) {
         missing.is_empty() && unwanted.is_empty(),
         "{what}\nmissing: {missing:#?}\nunwanted: {unwanted:#?}"
     );
-}
-
-/// What may happen to a watch, in any order.
-#[derive(Debug, Clone)]
-enum Event {
-    Grow(Vec<usize>),
-    Crowd(usize),
-    Step,
-    Restart,
-    Store { door: usize, done: bool, after: u32, times: u32 },
-    Source { question: usize, after: u32, times: u32 },
-    Swap(usize),
-    Fork(usize),
-    Lag(usize),
-    Hide(usize),
-    Heal,
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        4 => prop::collection::vec(0..Signer::ALL.len(), 1..6).prop_map(Event::Grow),
-        3 => (1..400_usize).prop_map(Event::Crowd),
-        8 => Just(Event::Step),
-        2 => Just(Event::Restart),
-        3 => (0..WRITING.len(), any::<bool>(), 0..4_u32, 1..3_u32)
-            .prop_map(|(door, done, after, times)| Event::Store { door, done, after, times }),
-        2 => (0..Question::ALL.len(), 0..4_u32, 1..3_u32)
-            .prop_map(|(question, after, times)| Event::Source { question, after, times }),
-        1 => any::<usize>().prop_map(Event::Swap),
-        1 => any::<usize>().prop_map(Event::Fork),
-        1 => any::<usize>().prop_map(Event::Lag),
-        1 => any::<usize>().prop_map(Event::Hide),
-        2 => Just(Event::Heal),
-    ]
-}
-
-async fn any_life(events: Vec<Event>) {
-    let mut world = World::with(&["main.example"], specs(), &["oncall"]).await;
-    let mut salt = 0;
-    for event in events {
-        let size = world.log().truth().len();
-        match event {
-            Event::Grow(signers) => {
-                let leaves = signers.into_iter().map(|signer| {
-                    salt += 1;
-                    Signer::ALL[signer].signs(salt)
-                });
-                world.log().grow(leaves.collect::<Vec<_>>());
-            }
-            Event::Crowd(count) => world.log().grow(crowd(count)),
-            Event::Step => {
-                if world.step().await.is_err() {
-                    world.restart().await;
-                }
-                world.clock.advance(60);
-            }
-            Event::Restart => world.restart().await,
-            Event::Store { door, done, after, times } => world.faults.arm(Fault {
-                door: WRITING[door],
-                mode: if done { Mode::DoneButReportedFailed } else { Mode::NotDone },
-                after,
-                times,
-            }),
-            Event::Source { question, after, times } => {
-                world.log().refuse(Question::ALL[question], after, times);
-            }
-            Event::Swap(at) if size > 0 => world.log().swap((at % size) as u64, Signer::Mail.signs(1 << 40)),
-            Event::Fork(at) => {
-                // Another history above what is proven is no fork to us: it is the only one we know.
-                let known = world.truly().log(&world.log().origin).await.unwrap();
-                let proven = known.and_then(|s| s.follower).map_or(0, |f| f.proven.size());
-                if proven > 0 {
-                    world.log().fork(at as u64 % proven, Signer::Mail.signs(1 << 41));
-                }
-            }
-            Event::Lag(by) => world.log().show((size - by % (size + 1)) as u64),
-            Event::Hide(at) => world.log().hide_from(at as u64 % (size as u64 + BUNDLE)),
-            Event::Heal => world.log().heal(),
-            Event::Swap(_) => {}
-        }
-    }
-    world.faults.disarm();
-    world.log().heal();
-    world.log().grow(crowd(1));
-    world.settle().await;
-    let size = world.log().truth().len() as u64;
-    assert_eq!(world.position().await, (size, size));
-    let open: Vec<_> = world.findings().await;
-    for finding in open.iter().filter(|f| f.state == State::Disputed) {
-        assert_eq!(finding.proven, Some(false), "{finding:?}");
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_life_ends_proven_with_exactly_the_naive_findings(
-        events in prop::collection::vec(event(), 1..24)
-    ) {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(any_life(events));
-    }
 }

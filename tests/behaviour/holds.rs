@@ -100,9 +100,10 @@ async fn a_held_finding_of_a_false_batch_is_alerted() {
     let finding = only(&world).await;
     assert_eq!(finding.state, State::Disputed);
     assert_eq!(world.told(finding.id).len(), 1);
-    // With its leaf it returns to waiting: it was in shape all along.
+    // It was alerted, so it waits no more when its leaf comes back.
     world.log().heal();
     world.good_step().await;
     let finding = only(&world).await;
-    assert_eq!((finding.state, finding.proven), (State::Held, Some(true)));
+    assert_eq!((finding.state, finding.proven), (State::Open, Some(true)));
+    assert_eq!(world.told(finding.id).len(), 1);
 }

@@ -23,7 +23,10 @@ fn check_told(site: &Site) {
     for alert in site.alerts() {
         for finding in alert["findings"].as_array().unwrap() {
             let id = finding["id"].as_str().unwrap().to_owned();
-            alerts_of.entry(id).or_default().insert(alert["id"].as_str().unwrap().to_owned());
+            alerts_of
+                .entry(id)
+                .or_default()
+                .insert(alert["id"].as_str().unwrap().to_owned());
         }
     }
     for finding in site.findings() {
@@ -34,9 +37,17 @@ fn check_told(site: &Site) {
 
 fn finish(site: &Site, expected: &[Value], what: &str) {
     let last = site.run(&["monitor", "--once"]);
-    assert_eq!(last.status.code(), Some(1), "{what}: {}", text(&last.stderr));
+    assert_eq!(
+        last.status.code(),
+        Some(1),
+        "{what}: {}",
+        text(&last.stderr)
+    );
     let result = text(&last.stderr);
-    assert!(result.trim_end().ends_with(r#","health":0}"#), "{what}: {result}");
+    assert!(
+        result.trim_end().ends_with(r#","health":0}"#),
+        "{what}: {result}"
+    );
     assert_eq!(essence(&site.findings()), expected, "{what}");
     check_told(site);
 }
@@ -57,7 +68,11 @@ fn undisturbed(crowds: usize) -> (Vec<Value>, u32) {
     let answers = site.answers();
     check_told(&site);
     let findings = essence(&site.findings());
-    assert_eq!(findings.len(), 16, "4 of the person's, 4 of the release's, its impostor's and its branch's");
+    assert_eq!(
+        findings.len(),
+        16,
+        "4 of the person's, 4 of the release's, its impostor's and its branch's"
+    );
     (findings, answers)
 }
 
@@ -97,14 +112,20 @@ fn a_death_between_telling_and_recording_tells_again_under_the_same_id() {
     let (expected, _) = undisturbed(10);
     let site = site(10);
     // The first alert kills its teller, which then knows nothing of having told it.
-    site.alert_with("cat >> alerts.jsonl\nif ! [ -e killed ]; then touch killed; kill -9 $PPID; fi");
+    site.alert_with(
+        "cat >> alerts.jsonl\nif ! [ -e killed ]; then touch killed; kill -9 $PPID; fi",
+    );
     let killed = site.run(&["monitor", "--once"]);
     assert_eq!(killed.status.code(), None, "{}", text(&killed.stderr));
     let told = site.alerts();
     assert!(!told.is_empty());
     finish(&site, &expected, "after a death in a delivery");
     for alert in &told {
-        let again = site.alerts().iter().filter(|other| other["id"] == alert["id"]).count();
+        let again = site
+            .alerts()
+            .iter()
+            .filter(|other| other["id"] == alert["id"])
+            .count();
         assert!(again >= 2, "it cannot know that {} arrived", alert["id"]);
     }
 }

@@ -252,6 +252,23 @@ async fn a_missing_bundle_keeps_what_was_read_before_it() {
 }
 
 #[tokio::test]
+async fn a_forged_head_that_waits_for_its_leaves_is_found_out_when_the_log_grows() {
+    let mut world = proven_300().await;
+    world.log().grow(crowd(300));
+    world.log().fork(200, Signer::Stranger.signs(2));
+    world.log().hide_from(512);
+    assert_eq!(world.bad_step().await, "unavailable");
+    assert_eq!(world.position().await, (512, 300));
+    // The true checkpoint of the same size contradicts the one that waits: which lies is not known yet.
+    world.log().heal();
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(fault(&world).await, "fork");
+    world.log().grow(crowd(1));
+    world.settle().await;
+    assert_eq!(world.position().await, (701, 701));
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_read_for_three_passes_is_a_finding_that_resolves_itself() {
     let mut world = proven_300().await;
     world.log().hide_from(300);

@@ -4,13 +4,20 @@
     clippy::unwrap_used,
     reason = "a test may say no more than that it failed"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the logs of these tests are small"
+)]
 
 mod binary;
+mod checked;
+mod commands;
 mod disk;
 mod faults;
 mod holds;
 mod kill;
 mod lies;
+mod lives;
 mod passes;
 mod registered;
 mod world;

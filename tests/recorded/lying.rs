@@ -51,11 +51,21 @@ impl Case {
         assert_eq!(self.program.faults(), [fault], "said again");
     }
 
-    /// The honest log is read to its end, and the trouble is over.
+    /// The honest log is read to its end, and the trouble is over: unless a checkpoint that was
+    /// shown before, validly signed, promised more.
     fn assert_recovers(&self) {
+        let promised = self.program.status("v2b").head;
         self.folder.publish("v2b");
-        self.program.pass().assert_code(0);
+        let ended = self.program.pass();
         assert_eq!(self.proven(), size("v2b"), "after recovery");
+        let error = self.program.status("v2b").error;
+        if promised > Some(size("v2b")) {
+            ended.assert_code(3);
+            assert_eq!(error.unwrap().kind, "behind");
+        } else {
+            ended.assert_code(0);
+            assert!(error.is_none(), "{error:?}");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::recording::{self, recording, scratch, watches};
 use crate::said::{Counts, Finding, LogStatus};
 
 /// A command that takes longer hangs: nothing here takes a tenth of it, even on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One `[[log]]` of the configuration.
 #[derive(Clone)]

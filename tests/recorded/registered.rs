@@ -75,7 +75,8 @@ fn a_bundle_whose_signature_does_not_verify_is_refused() {
 
     let refused = program.run(&["expect", "add", forged.to_str().unwrap()]);
     refused.assert_code(1);
-    assert!(!refused.stderr.trim().is_empty());
+    let reason = "the signature does not verify";
+    assert!(refused.stderr.contains(reason), "{}", refused.stderr);
     let listed = program.run(&["expect", "list", "--json"]);
     assert_eq!(listed.stdout, "", "something was registered");
 }

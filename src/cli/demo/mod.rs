@@ -44,29 +44,24 @@ const CONFIG: &str = include_str!("modelwatch.toml");
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
     let temporary;
-    let directory = match &args.keep {
-        Some(directory) => {
-            std::fs::create_dir(directory).map_err(|error| {
-                Mistake(format!(
-                    "--keep {}: a new directory cannot be made: {error}",
-                    directory.display()
-                ))
-            })?;
-            directory.as_path()
-        }
-        None => {
-            temporary = tempfile::tempdir().context("a temporary directory cannot be made")?;
-            temporary.path()
-        }
+    let directory = if let Some(directory) = &args.keep {
+        std::fs::create_dir(directory).map_err(|error| {
+            Mistake(format!(
+                "--keep {}: a new directory cannot be made: {error}",
+                directory.display()
+            ))
+        })?;
+        directory.as_path()
+    } else {
+        temporary = tempfile::tempdir().context("a temporary directory cannot be made")?;
+        temporary.path()
     };
     let config = unpack(directory)?;
     let setup = Setup::load_ours(&config)?;
     let store = setup.writer().await?;
     let bundle = std::fs::read(directory.join(BUNDLE)).context(BUNDLE)?;
     let expectation = expect::from_bundle(&bundle).context(BUNDLE)?;
-    store
-        .register(&expectation, BUNDLE, setup::now())
-        .await?;
+    store.register(&expectation, BUNDLE, setup::now()).await?;
 
     let monitor = Monitor::new(
         Arc::clone(&store),

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
@@ -19,13 +20,19 @@ pub(super) async fn open_watches(
     db: &mut SqliteConnection,
     origin: &str,
 ) -> Result<HashSet<WatchKey>, Fail> {
-    let rows: Vec<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT watch, conditions FROM coverage WHERE origin = $1 AND until IS NULL")
-            .bind(origin)
-            .fetch_all(&mut *db)
-            .await?;
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "SELECT watch, conditions FROM coverage WHERE origin = $1 AND until IS NULL",
+    )
+    .bind(origin)
+    .fetch_all(&mut *db)
+    .await?;
     rows.into_iter()
-        .map(|(name, conditions)| Ok(WatchKey { name, conditions: value::bytes32(&conditions)? }))
+        .map(|(name, conditions)| {
+            Ok(WatchKey {
+                name,
+                conditions: value::bytes32(&conditions)?,
+            })
+        })
         .collect()
 }
 
@@ -65,7 +72,10 @@ pub(super) async fn watching(
                 .await?;
         }
     }
-    let new: Vec<&WatchKey> = declared.into_iter().filter(|watch| !open.contains(*watch)).collect();
+    let new: Vec<&WatchKey> = declared
+        .into_iter()
+        .filter(|watch| !open.contains(*watch))
+        .collect();
     insert_values(
         db,
         "INSERT INTO coverage (origin, watch, conditions, start) ",
@@ -91,7 +101,11 @@ pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -
         "UPDATE coverage SET until = $2 WHERE origin = $1 AND until > $2",
         "UPDATE coverage SET start = $2 WHERE origin = $1 AND start > $2 AND until IS NULL",
     ] {
-        sqlx::query(statement).bind(origin).bind(seen).execute(&mut *db).await?;
+        sqlx::query(statement)
+            .bind(origin)
+            .bind(seen)
+            .execute(&mut *db)
+            .await?;
     }
     Ok(())
 }
@@ -102,23 +116,36 @@ pub(super) async fn coverage(
     watches: &[WatchKey],
 ) -> Result<Vec<Coverage>, Fail> {
     let logs = positions::extents(db).await?;
-    let rows: Vec<(String, String, Vec<u8>, i64, Option<i64>)> =
-        sqlx::query_as("SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start")
+    let rows =
+        sqlx::query("SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start")
             .fetch_all(&mut *db)
             .await?;
     let mut covered: HashMap<(String, WatchKey), Vec<Range<u64>>> = HashMap::new();
-    for (origin, name, conditions, start, until) in rows {
-        let Some(log) = logs.get(&origin) else { continue };
+    for row in &rows {
+        let origin: String = row.try_get("origin")?;
+        let Some(log) = logs.get(&origin) else {
+            continue;
+        };
+        let start = value::natural(row.try_get("start")?)?;
+        let until: Option<i64> = row.try_get("until")?;
         let until = until.map(value::natural).transpose()?.unwrap_or(log.seen);
-        let watch = WatchKey { name, conditions: value::bytes32(&conditions)? };
-        covered.entry((origin, watch)).or_default().push(value::natural(start)?..until);
+        let watch = WatchKey {
+            name: row.try_get("watch")?,
+            conditions: value::bytes32(row.try_get("conditions")?)?,
+        };
+        covered
+            .entry((origin, watch))
+            .or_default()
+            .push(start..until);
     }
     let mut origins: Vec<&String> = logs.keys().collect();
     origins.sort_unstable();
     let mut answer = Vec::with_capacity(watches.len().saturating_mul(origins.len()));
     for watch in watches {
         for origin in &origins {
-            let Some(log) = logs.get(*origin) else { continue };
+            let Some(log) = logs.get(*origin) else {
+                continue;
+            };
             let key = ((*origin).clone(), watch.clone());
             let ranges = covered.get(&key).map_or(&[][..], Vec::as_slice);
             let (from, gaps) = holes(log.first..log.seen, ranges);
@@ -186,7 +213,10 @@ async fn cover(
     if range.is_empty() {
         return Ok(());
     }
-    let (mut start, mut until) = (value::integer(range.start)?, Some(value::integer(range.end)?));
+    let (mut start, mut until) = (
+        value::integer(range.start)?,
+        Some(value::integer(range.end)?),
+    );
     let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
         "DELETE FROM coverage
          WHERE origin = $1 AND watch = $2 AND conditions = $3 AND start <= $5 AND ifnull(until >= $4, 1)
@@ -218,9 +248,16 @@ async fn cover(
 mod tests {
     use super::*;
 
+    /// What covers `[10, 20)`; from where on it covers all of it; what it leaves open.
+    type Case<'a> = (&'a [Range<u64>], u64, &'a [Range<u64>]);
+
     #[test]
+    #[expect(
+        clippy::single_range_in_vec_init,
+        reason = "a list of one range is what is meant"
+    )]
     fn holes_are_what_no_range_covers_and_from_is_where_the_last_stretch_begins() {
-        let table: [(&[Range<u64>], u64, &[Range<u64>]); 7] = [
+        let table: [Case<'_>; 7] = [
             (&[], 20, &[10..20]),
             (&[10..20], 10, &[]),
             (&[15..20], 15, &[10..15]),

@@ -19,7 +19,13 @@ pub(super) async fn dispute(
     routes: &Routes,
     dispute: &Dispute,
 ) -> Result<(), Fail> {
-    let Dispute { origin, expected, follower, now, .. } = dispute;
+    let Dispute {
+        origin,
+        expected,
+        follower,
+        now,
+        ..
+    } = dispute;
     positions::advance(db, origin, *expected, follower, *now).await?;
     let seen = follower.seen.size();
     if seen < expected.0 {
@@ -57,7 +63,12 @@ async fn dispute_unproven(
     )
     .execute(&mut *db)
     .await?;
-    touched::write_flip(db, "the log's entries do not hash to what it signed", dispute.now).await?;
+    touched::write_flip(
+        db,
+        "the log's entries do not hash to what it signed",
+        dispute.now,
+    )
+    .await?;
     touched::keep_untold(db).await?;
     touched::tell(db, routes, None, dispute.now).await
 }
@@ -68,8 +79,16 @@ async fn record_fault(
     routes: &Routes,
     dispute: &Dispute,
 ) -> Result<(), Fail> {
-    let Dispute { fault, occurrence, now, .. } = dispute;
-    let incoming = Incoming { occurrence: Some(occurrence), ..Incoming::of(fault) };
+    let Dispute {
+        fault,
+        occurrence,
+        now,
+        ..
+    } = dispute;
+    let incoming = Incoming {
+        occurrence: Some(occurrence),
+        ..Incoming::of(fault)
+    };
     let inserted = insert::insert(db, routes, &[incoming], *now).await?;
     if inserted.new > 0 {
         return Ok(());

@@ -46,7 +46,9 @@ pub(super) async fn files_of(
     leaves: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, String>, Fail> {
     let leaves: Vec<&str> = leaves.collect();
-    let any: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM expectation)").fetch_one(&mut *db).await?;
+    let any: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM expectation)")
+        .fetch_one(&mut *db)
+        .await?;
     if leaves.is_empty() || !any {
         return Ok(HashMap::new());
     }
@@ -60,8 +62,11 @@ pub(super) async fn files_of(
         list.push_bind(leaf);
     }
     query.push(") ORDER BY x.number DESC");
-    let rows: Vec<(String, String)> =
-        query.build_query_as().persistent(false).fetch_all(&mut *db).await?;
+    let rows: Vec<(String, String)> = query
+        .build_query_as()
+        .persistent(false)
+        .fetch_all(&mut *db)
+        .await?;
     // The oldest registration comes last, and stays.
     Ok(rows.into_iter().collect())
 }
@@ -88,7 +93,9 @@ pub(super) async fn register(
     .fetch_optional(&mut *db)
     .await?;
     // Registered before: its findings became expected then, or when they came.
-    let Some(number) = number else { return Ok((false, Vec::new())) };
+    let Some(number) = number else {
+        return Ok((false, Vec::new()));
+    };
     for leaf in &leaves {
         sqlx::query("INSERT INTO expected_leaf (leaf_hash, expectation) VALUES ($1, $2)")
             .bind(hex::encode(leaf))
@@ -156,8 +163,14 @@ pub(super) async fn unregister(
     let Some(file) = file else { return Ok(None) };
     touched::clear(db).await?;
     sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
-    sqlx::query("DELETE FROM expected_leaf WHERE expectation = $1").bind(number).execute(&mut *db).await?;
-    sqlx::query("DELETE FROM expectation WHERE number = $1").bind(number).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM expected_leaf WHERE expectation = $1")
+        .bind(number)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM expectation WHERE number = $1")
+        .bind(number)
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
         "DELETE FROM temp.touched WHERE finding IN (
            SELECT f.number FROM temp.touched t JOIN finding f ON f.number = t.finding

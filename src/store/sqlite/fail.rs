@@ -36,14 +36,23 @@ impl Fail {
             Self::Sql(error) => match primary_code(&error) {
                 Some(SQLITE_FULL) => StoreError::Full { path },
                 Some(SQLITE_READONLY) => StoreError::ReadOnly { path },
-                Some(SQLITE_CANTOPEN) => StoreError::Open { path, source: error.into() },
-                Some(SQLITE_CORRUPT | SQLITE_NOTADB) => {
-                    StoreError::Corrupt { path, what: error.to_string() }
-                }
-                _ if is_undecodable(&error) => {
-                    StoreError::Corrupt { path, what: error.to_string() }
-                }
-                _ => StoreError::Database { path, action, source: error.into() },
+                Some(SQLITE_CANTOPEN) => StoreError::Open {
+                    path,
+                    source: error.into(),
+                },
+                Some(SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::Corrupt {
+                    path,
+                    what: error.to_string(),
+                },
+                _ if is_undecodable(&error) => StoreError::Corrupt {
+                    path,
+                    what: error.to_string(),
+                },
+                _ => StoreError::Database {
+                    path,
+                    action,
+                    source: error.into(),
+                },
             },
         }
     }

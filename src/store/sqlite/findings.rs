@@ -22,13 +22,21 @@ const MIN_PREFIX: usize = 4;
 
 /// All findings of a query, a page at a time: each page goes on from the last row of the one before,
 /// so that none is skipped or repeated while others write.
-pub(super) fn list(reader: &SqlitePool, query: &FindingQuery) -> BoxStream<'static, Result<Finding, Fail>> {
+pub(super) fn list(
+    reader: &SqlitePool,
+    query: &FindingQuery,
+) -> BoxStream<'static, Result<Finding, Fail>> {
     let paging = Paging {
         reader: reader.clone(),
         all: query.all,
         left: query.limit.unwrap_or(u64::MAX),
         // Before everything: stored indices begin at 0, -1 stands for none.
-        last: Place { log: String::new(), index: -2, watch: String::new(), id: Vec::new() },
+        last: Place {
+            log: String::new(),
+            index: -2,
+            watch: String::new(),
+            id: Vec::new(),
+        },
     };
     stream::try_unfold(paging, |mut paging| async move {
         let page = paging.next().await?;
@@ -79,7 +87,10 @@ impl Paging {
             .bind(value::integer(limit)?)
             .fetch_all(&self.reader)
             .await?;
-        let page = rows.iter().map(finding).collect::<Result<VecDeque<_>, Fail>>()?;
+        let page = rows
+            .iter()
+            .map(finding)
+            .collect::<Result<VecDeque<_>, Fail>>()?;
         if let Some(last) = page.back() {
             self.last = Place {
                 log: last.log.clone().unwrap_or_default(),
@@ -89,7 +100,11 @@ impl Paging {
             };
         }
         // A short page is the last one.
-        self.left = if (page.len() as u64) < limit { 0 } else { self.left - limit };
+        self.left = if (page.len() as u64) < limit {
+            0
+        } else {
+            self.left - limit
+        };
         Ok(page)
     }
 }
@@ -105,13 +120,18 @@ pub(super) async fn show(
     if prefix.len() < MIN_PREFIX {
         return Err(Fail::Ambiguous(prefix.to_owned()));
     }
-    let bound = |fill: &str| format!("{prefix}{}", fill.repeat(32 - prefix.len())).parse::<FindingId>();
-    let (Ok(low), Ok(high)) = (bound("0"), bound("f")) else { return Ok(None) };
-    let rows = sqlx::query(select_finding!("WHERE f.id BETWEEN $1 AND $2 ORDER BY f.id LIMIT 2"))
-        .bind(low.as_bytes().as_slice())
-        .bind(high.as_bytes().as_slice())
-        .fetch_all(&mut *db)
-        .await?;
+    let bound =
+        |fill: &str| format!("{prefix}{}", fill.repeat(32 - prefix.len())).parse::<FindingId>();
+    let (Ok(low), Ok(high)) = (bound("0"), bound("f")) else {
+        return Ok(None);
+    };
+    let rows = sqlx::query(select_finding!(
+        "WHERE f.id BETWEEN $1 AND $2 ORDER BY f.id LIMIT 2"
+    ))
+    .bind(low.as_bytes().as_slice())
+    .bind(high.as_bytes().as_slice())
+    .fetch_all(&mut *db)
+    .await?;
     let row = match rows.as_slice() {
         [] => return Ok(None),
         [row] => row,
@@ -134,7 +154,10 @@ async fn evidence(db: &mut SqliteConnection, number: i64) -> Result<Evidence, Fa
     .fetch_optional(&mut *db)
     .await?
     .flatten();
-    let mut evidence = Evidence { certificate, ..Evidence::default() };
+    let mut evidence = Evidence {
+        certificate,
+        ..Evidence::default()
+    };
     let rows: Vec<(String, Vec<u8>)> =
         sqlx::query_as("SELECT kind, body FROM evidence WHERE finding = $1 ORDER BY kind, ordinal")
             .bind(number)
@@ -201,7 +224,10 @@ pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Resu
     .bind(value::rank(fail_on))
     .fetch_one(&mut *db)
     .await?;
-    Ok(Counts { security: value::natural(security)?, health: value::natural(health)? })
+    Ok(Counts {
+        security: value::natural(security)?,
+        health: value::natural(health)?,
+    })
 }
 
 /// Acknowledges findings; no ids: every open one about security.
@@ -235,9 +261,11 @@ pub(super) async fn acknowledge(
         outcomes.push((*id, touch_to_ack(db, *id).await?));
     }
     touched::begin_history(db).await?;
-    sqlx::query("UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.touched)")
-        .execute(&mut *db)
-        .await?;
+    sqlx::query(
+        "UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.touched)",
+    )
+    .execute(&mut *db)
+    .await?;
     touched::write_history(db, reason, now).await?;
     touched::leave_unclaimed(db).await?;
     Ok(outcomes)
@@ -249,7 +277,9 @@ async fn touch_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOut
             .bind(id.as_bytes().as_slice())
             .fetch_optional(&mut *db)
             .await?;
-    let Some((number, health, state)) = row else { return Ok(AckOutcome::Unknown) };
+    let Some((number, health, state)) = row else {
+        return Ok(AckOutcome::Unknown);
+    };
     if health {
         return Ok(AckOutcome::Health);
     }
@@ -274,7 +304,11 @@ pub(super) async fn untrusted(
     let rows = sqlx::query(select_finding!(
         "WHERE f.judged_verdict = 'untrusted-chain' AND f.id > $1 ORDER BY f.id LIMIT $2"
     ))
-    .bind(after.as_ref().map_or(&[][..], |id| id.as_bytes().as_slice()))
+    .bind(
+        after
+            .as_ref()
+            .map_or(&[][..], |id| id.as_bytes().as_slice()),
+    )
     .bind(i64::from(limit))
     .fetch_all(&mut *db)
     .await?;
@@ -307,13 +341,14 @@ pub(super) async fn rejudge(
     judged: &Judged<'_>,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    let row: Option<(i64, String, i64)> = sqlx::query_as(
-        "SELECT number, judged_verdict, judged_severity FROM finding WHERE id = $1",
-    )
-    .bind(id.as_bytes().as_slice())
-    .fetch_optional(&mut *db)
-    .await?;
-    let Some((number, verdict, severity)) = row else { return Ok(()) };
+    let row: Option<(i64, String, i64)> =
+        sqlx::query_as("SELECT number, judged_verdict, judged_severity FROM finding WHERE id = $1")
+            .bind(id.as_bytes().as_slice())
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some((number, verdict, severity)) = row else {
+        return Ok(());
+    };
     let news = verdict != judged.verdict.as_str() || severity != value::rank(judged.severity);
     touched::only(db, number).await?;
     if news {

@@ -28,7 +28,12 @@ impl<'a> Change<'a> {
     ) -> Result<Self, Fail> {
         let mut begun: HashMap<(&str, &str), &Condition> = conditions
             .iter()
-            .map(|condition| ((condition.verdict.as_str(), condition.subject.as_str()), condition))
+            .map(|condition| {
+                (
+                    (condition.verdict.as_str(), condition.subject.as_str()),
+                    condition,
+                )
+            })
             .collect();
         let rows = sqlx::query(
             "SELECT number, verdict, subject, summary FROM finding
@@ -55,7 +60,11 @@ impl<'a> Change<'a> {
         }
         let mut begun: Vec<&Condition> = begun.into_values().collect();
         begun.sort_unstable_by_key(|condition| (condition.verdict, &condition.subject));
-        Ok(Self { ended, resaid, begun })
+        Ok(Self {
+            ended,
+            resaid,
+            begun,
+        })
     }
 
     /// Whether nothing changes.
@@ -95,8 +104,11 @@ impl<'a> Change<'a> {
             touched::leave_unclaimed(db).await?;
             touched::tell_resolved(db, now).await?;
         }
-        let begun: Vec<(NewFinding, &Condition)> =
-            self.begun.iter().map(|condition| (raised(condition, now), *condition)).collect();
+        let begun: Vec<(NewFinding, &Condition)> = self
+            .begun
+            .iter()
+            .map(|condition| (raised(condition, now), *condition))
+            .collect();
         let incoming: Vec<Incoming<'_>> = begun
             .iter()
             .map(|(new, condition)| Incoming {
@@ -139,7 +151,14 @@ async fn reopen(
 }
 
 fn raised(condition: &Condition, now: Timestamp) -> NewFinding {
-    let Condition { verdict, subject, log, origin, summary, .. } = condition;
+    let Condition {
+        verdict,
+        subject,
+        log,
+        origin,
+        summary,
+        ..
+    } = condition;
     NewFinding {
         finding: Finding {
             id: FindingId::of_episode(*verdict, subject, now),
@@ -182,9 +201,10 @@ pub(super) struct Held {
 
 /// All findings that wait.
 pub(super) async fn held(db: &mut SqliteConnection) -> Result<Vec<Held>, Fail> {
-    let rows = sqlx::query("SELECT number, watch, rule, first_seen FROM finding WHERE state = 'held'")
-        .fetch_all(&mut *db)
-        .await?;
+    let rows =
+        sqlx::query("SELECT number, watch, rule, first_seen FROM finding WHERE state = 'held'")
+            .fetch_all(&mut *db)
+            .await?;
     rows.iter()
         .map(|row| {
             Ok(Held {
@@ -198,12 +218,21 @@ pub(super) async fn held(db: &mut SqliteConnection) -> Result<Vec<Held>, Fail> {
 }
 
 /// Those that wait no longer, with the reason.
-pub(super) fn released(held: &[Held], rules: &[HoldRule], now: Timestamp) -> Vec<(i64, &'static str)> {
-    let rules: HashMap<(&str, &[u8]), &HoldRule> =
-        rules.iter().map(|rule| ((rule.watch.as_str(), rule.rule.as_slice()), rule)).collect();
+pub(super) fn released(
+    held: &[Held],
+    rules: &[HoldRule],
+    now: Timestamp,
+) -> Vec<(i64, &'static str)> {
+    let rules: HashMap<(&str, &[u8]), &HoldRule> = rules
+        .iter()
+        .map(|rule| ((rule.watch.as_str(), rule.rule.as_slice()), rule))
+        .collect();
     held.iter()
         .filter_map(|held| {
-            let key = (held.watch.as_deref().unwrap_or_default(), held.rule.as_deref().unwrap_or_default());
+            let key = (
+                held.watch.as_deref().unwrap_or_default(),
+                held.rule.as_deref().unwrap_or_default(),
+            );
             let Some(rule) = rules.get(&key) else {
                 return Some((held.number, "its watch is gone or has changed"));
             };
@@ -240,9 +269,11 @@ pub(super) async fn release(
             .rows_affected();
         }
         touched::begin_history(db).await?;
-        sqlx::query("UPDATE finding SET state = 'open' WHERE number IN (SELECT finding FROM temp.touched)")
-            .execute(&mut *db)
-            .await?;
+        sqlx::query(
+            "UPDATE finding SET state = 'open' WHERE number IN (SELECT finding FROM temp.touched)",
+        )
+        .execute(&mut *db)
+        .await?;
         touched::write_history(db, reason, now).await?;
         touched::tell(db, routes, None, now).await?;
     }

@@ -31,7 +31,12 @@ pub(super) struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     pub(super) const fn of(new: &'a NewFinding) -> Self {
-        Self { new, subject: None, occurrence: None, except: None }
+        Self {
+            new,
+            subject: None,
+            occurrence: None,
+            except: None,
+        }
     }
 }
 
@@ -51,7 +56,10 @@ pub(super) async fn insert(
     incoming: &[Incoming<'_>],
     now: Timestamp,
 ) -> Result<Inserted, Fail> {
-    let mut inserted = Inserted { new: 0, known: Vec::new() };
+    let mut inserted = Inserted {
+        new: 0,
+        known: Vec::new(),
+    };
     for chunk in incoming.chunks(ROWS) {
         insert_chunk(db, routes, chunk, now, &mut inserted).await?;
     }
@@ -98,7 +106,14 @@ async fn insert_chunk(
                 Some(_) => (Verdict::Expected, Severity::Info, State::Resolved),
                 None => (finding.verdict, finding.severity, finding.state),
             };
-            Standing { incoming, signer, registered: file, verdict, severity, state }
+            Standing {
+                incoming,
+                signer,
+                registered: file,
+                verdict,
+                severity,
+                state,
+            }
         })
         .collect();
     let numbers = insert_rows(db, &standing).await?;
@@ -119,11 +134,13 @@ async fn insert_chunk(
     for (number, standing) in &new {
         insert_evidence(db, *number, &standing.incoming.new.evidence.notes, 0).await?;
         if let Some(leaf) = &standing.incoming.new.evidence.leaf {
-            sqlx::query("INSERT INTO evidence (finding, ordinal, kind, body) VALUES ($1, 0, 'leaf', $2)")
-                .bind(number)
-                .bind(leaf.as_slice())
-                .execute(&mut *db)
-                .await?;
+            sqlx::query(
+                "INSERT INTO evidence (finding, ordinal, kind, body) VALUES ($1, 0, 'leaf', $2)",
+            )
+            .bind(number)
+            .bind(leaf.as_slice())
+            .execute(&mut *db)
+            .await?;
         }
         if let Some(file) = standing.registered {
             sqlx::query(
@@ -160,12 +177,14 @@ pub(super) async fn insert_evidence(
     first: i64,
 ) -> Result<(), Fail> {
     for (ordinal, note) in (first..).zip(notes) {
-        sqlx::query("INSERT INTO evidence (finding, ordinal, kind, body) VALUES ($1, $2, 'note', $3)")
-            .bind(number)
-            .bind(ordinal)
-            .bind(note.as_slice())
-            .execute(&mut *db)
-            .await?;
+        sqlx::query(
+            "INSERT INTO evidence (finding, ordinal, kind, body) VALUES ($1, $2, 'note', $3)",
+        )
+        .bind(number)
+        .bind(ordinal)
+        .bind(note.as_slice())
+        .execute(&mut *db)
+        .await?;
     }
     Ok(())
 }
@@ -180,7 +199,13 @@ async fn insert_rows(
         occurrence, subject, summary) ";
     for standing in standing {
         // Here, where it can still be said: a value is bound below without a way to fail.
-        standing.incoming.new.finding.index.map(value::integer).transpose()?;
+        standing
+            .incoming
+            .new
+            .finding
+            .index
+            .map(value::integer)
+            .transpose()?;
     }
     let rows = insert_values(
         db,
@@ -188,7 +213,14 @@ async fn insert_rows(
         " ON CONFLICT (id) DO NOTHING RETURNING number, id",
         standing,
         |mut row, standing| {
-            let Standing { incoming, signer, verdict, severity, state, .. } = standing;
+            let Standing {
+                incoming,
+                signer,
+                verdict,
+                severity,
+                state,
+                ..
+            } = standing;
             let NewFinding { finding, rule, .. } = incoming.new;
             row.push_bind(finding.id.as_bytes().as_slice())
                 .push_bind(verdict.as_str())
@@ -220,7 +252,10 @@ async fn insert_rows(
     rows.iter()
         .map(|row| {
             use sqlx::Row as _;
-            Ok((value::finding_id(row.try_get("id")?)?, row.try_get("number")?))
+            Ok((
+                value::finding_id(row.try_get("id")?)?,
+                row.try_get("number")?,
+            ))
         })
         .collect()
 }
@@ -279,8 +314,15 @@ struct Signer<'a> {
 impl<'a> Signer<'a> {
     /// `None` if the finding says nothing of a signer.
     fn of(new: &'a NewFinding) -> Result<Option<Self>, Fail> {
-        let Finding { san, issuer, extensions, certificate_sha256, key_sha256, not_before, .. } =
-            &new.finding;
+        let Finding {
+            san,
+            issuer,
+            extensions,
+            certificate_sha256,
+            key_sha256,
+            not_before,
+            ..
+        } = &new.finding;
         let certificate = new.evidence.certificate.as_deref();
         let silent = san.is_empty()
             && issuer.is_none()
@@ -302,12 +344,18 @@ impl<'a> Signer<'a> {
     }
 
     fn key(&self) -> SignerKey {
-        let not_before = self.finding.not_before.map(|time| value::micros(time).to_be_bytes());
+        let not_before = self
+            .finding
+            .not_before
+            .map(|time| value::micros(time).to_be_bytes());
         let parts = [
             Some(self.san.as_bytes()),
             self.finding.issuer.as_deref().map(str::as_bytes),
             Some(self.extensions.as_bytes()),
-            self.finding.certificate_sha256.as_deref().map(str::as_bytes),
+            self.finding
+                .certificate_sha256
+                .as_deref()
+                .map(str::as_bytes),
             self.finding.key_sha256.as_deref().map(str::as_bytes),
             not_before.as_ref().map(<[u8; 8]>::as_slice),
             self.certificate,
@@ -315,7 +363,10 @@ impl<'a> Signer<'a> {
         let mut hash = Sha256::new();
         for part in parts {
             // The length keeps parts apart, and absent from empty.
-            hash.update(part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+            hash.update(
+                part.map_or(u64::MAX, |part| part.len() as u64)
+                    .to_be_bytes(),
+            );
             hash.update(part.unwrap_or_default());
         }
         let mut key = [0; 16];
@@ -335,7 +386,7 @@ pub(super) async fn insert_values<T>(
     let mut rows = Vec::new();
     for chunk in items.chunks(ROWS) {
         let mut query = QueryBuilder::<Sqlite>::new(head);
-        query.push_values(chunk, |row, item| push(row, item)).push(tail);
+        query.push_values(chunk, &push).push(tail);
         // Only the full size comes again and again; keeping a statement of each size fills memory.
         let query = query.build().persistent(chunk.len() == ROWS);
         rows.extend(query.fetch_all(&mut *db).await?);

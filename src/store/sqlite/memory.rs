@@ -8,10 +8,12 @@ use super::value;
 
 /// A remembered value.
 pub(super) async fn recall(db: &mut SqliteConnection, key: &str) -> Result<Option<String>, Fail> {
-    Ok(sqlx::query_scalar("SELECT value FROM memory WHERE key = $1")
-        .bind(key)
-        .fetch_optional(&mut *db)
-        .await?)
+    Ok(
+        sqlx::query_scalar("SELECT value FROM memory WHERE key = $1")
+            .bind(key)
+            .fetch_optional(&mut *db)
+            .await?,
+    )
 }
 
 /// Remembers a value.
@@ -46,15 +48,19 @@ pub(super) async fn request_rescan(
 
 /// Whether a rescan was asked for.
 pub(super) async fn rescans_wait(db: &mut SqliteConnection) -> Result<bool, Fail> {
-    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM rescan)").fetch_one(&mut *db).await?)
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM rescan)")
+        .fetch_one(&mut *db)
+        .await?)
 }
 
 /// Takes up what was asked for.
-pub(super) async fn take_rescans(
-    db: &mut SqliteConnection,
-) -> Result<Vec<Option<String>>, Fail> {
-    let mut rows: Vec<(i64, String)> =
-        sqlx::query_as("DELETE FROM rescan RETURNING at, watch").fetch_all(&mut *db).await?;
+pub(super) async fn take_rescans(db: &mut SqliteConnection) -> Result<Vec<Option<String>>, Fail> {
+    let mut rows: Vec<(i64, String)> = sqlx::query_as("DELETE FROM rescan RETURNING at, watch")
+        .fetch_all(&mut *db)
+        .await?;
     rows.sort_unstable();
-    Ok(rows.into_iter().map(|(_, watch)| (!watch.is_empty()).then_some(watch)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(_, watch)| (!watch.is_empty()).then_some(watch))
+        .collect())
 }

@@ -25,10 +25,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use jiff::Timestamp;
-use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
-use sqlx::Transaction;
+use sqlx::{Connection as _, Sqlite};
 
 use self::fail::Fail;
 use self::findings::Judged;
@@ -61,7 +60,12 @@ impl SqliteStore {
     pub async fn open(settings: Settings) -> Result<Self, StoreError> {
         let (writer, reader) = open::writable(&settings).await?;
         let Settings { path, routes } = settings;
-        Ok(Self { path, routes, writer: Some(writer), reader })
+        Ok(Self {
+            path,
+            routes,
+            writer: Some(writer),
+            reader,
+        })
     }
 
     /// Opens a database for reading only: creates, migrates and changes nothing, and works where
@@ -73,7 +77,12 @@ impl SqliteStore {
     pub async fn open_read_only(settings: Settings) -> Result<Self, StoreError> {
         let reader = open::readable(&settings).await?;
         let Settings { path, routes } = settings;
-        Ok(Self { path, routes, writer: None, reader })
+        Ok(Self {
+            path,
+            routes,
+            writer: None,
+            reader,
+        })
     }
 
     /// Takes the right to be the one monitor of a database, until the lock is dropped or the process
@@ -85,22 +94,13 @@ impl SqliteStore {
         open::lock(&settings.path)
     }
 
-    /// Closes all connections, and leaves one file: the write-ahead log is folded into the database.
-    /// Without it nothing is lost, and the next one to open does the folding.
-    pub async fn close(&self) {
-        self.reader.close().await;
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
-    }
-
     async fn read(&self) -> Result<PoolConnection<Sqlite>, Fail> {
         Ok(self.reader.acquire().await?)
     }
 
-    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fail> {
+    async fn writer(&self) -> Result<PoolConnection<Sqlite>, Fail> {
         let writer = self.writer.as_ref().ok_or(Fail::ReadOnly)?;
-        Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(writer.acquire().await?)
     }
 }
 
@@ -112,7 +112,9 @@ macro_rules! reading {
             let $db = &mut *connection;
             $query.await
         };
-        answer.await.map_err(|fail: Fail| fail.during($action, &$store.path))
+        answer
+            .await
+            .map_err(|fail: Fail| fail.during($action, &$store.path))
     }};
 }
 
@@ -121,13 +123,25 @@ macro_rules! reading {
 macro_rules! writing {
     ($store:expr, $action:literal, |$db:ident| $change:expr) => {{
         let answer = async {
-            let mut transaction = $store.write().await?;
-            let $db = &mut *transaction;
-            let answer = $change.await?;
-            transaction.commit().await?;
-            Ok(answer)
+            let mut connection = $store.writer().await?;
+            let answer = async {
+                let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+                let $db = &mut *transaction;
+                let answer = $change.await?;
+                transaction.commit().await?;
+                Ok::<_, Fail>(answer)
+            }
+            .await;
+            if let Err(Fail::Sql(_)) = &answer {
+                // When the disk is full, SQLite rolls back by itself. sqlx then cannot, goes on
+                // counting a transaction, and refuses every later one on this connection.
+                connection.close().await.ok();
+            }
+            answer
         };
-        answer.await.map_err(|fail: Fail| fail.during($action, &$store.path))
+        answer
+            .await
+            .map_err(|fail: Fail| fail.during($action, &$store.path))
     }};
 }
 
@@ -142,19 +156,31 @@ impl Store for SqliteStore {
     }
 
     async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
-        writing!(self, "recording a first position", |db| positions::begin(db, log))
+        writing!(self, "recording a first position", |db| positions::begin(
+            db, log
+        ))
     }
 
     async fn commit(&self, batch: &Batch) -> Result<u64, StoreError> {
-        writing!(self, "recording a batch", |db| positions::commit(db, &self.routes, batch))
+        writing!(self, "recording a batch", |db| positions::commit(
+            db,
+            &self.routes,
+            batch
+        ))
     }
 
     async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError> {
-        writing!(self, "recording a fault", |db| dispute::dispute(db, &self.routes, dispute))
+        writing!(self, "recording a fault", |db| dispute::dispute(
+            db,
+            &self.routes,
+            dispute
+        ))
     }
 
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
-        writing!(self, "recording the end of a pass", |db| positions::end_pass(db, report))
+        writing!(self, "recording the end of a pass", |db| {
+            positions::end_pass(db, report)
+        })
     }
 
     async fn checkpoint(
@@ -162,24 +188,36 @@ impl Store for SqliteStore {
         origin: &str,
         size: u64,
     ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
-        reading!(self, "reading a checkpoint", |db| positions::checkpoint(db, origin, size))
+        reading!(self, "reading a checkpoint", |db| positions::checkpoint(
+            db, origin, size
+        ))
     }
 
     async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError> {
         // Once per pass and mostly the same: writers are kept out only if something changes.
-        let open = reading!(self, "reading coverage", |db| coverage::open_watches(db, origin))?;
+        let open = reading!(self, "reading coverage", |db| coverage::open_watches(
+            db, origin
+        ))?;
         if coverage::is_same(&open, watches) {
             return Ok(());
         }
-        writing!(self, "recording coverage", |db| coverage::watching(db, origin, watches))
+        writing!(self, "recording coverage", |db| coverage::watching(
+            db, origin, watches
+        ))
     }
 
     async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
-        reading!(self, "reading coverage", |db| coverage::coverage(db, watches))
+        reading!(self, "reading coverage", |db| coverage::coverage(
+            db, watches
+        ))
     }
 
     async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError> {
-        writing!(self, "recording a rescan", |db| coverage::rescanned(db, &self.routes, rescanned))
+        writing!(self, "recording a rescan", |db| coverage::rescanned(
+            db,
+            &self.routes,
+            rescanned
+        ))
     }
 
     async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError> {
@@ -188,11 +226,18 @@ impl Store for SqliteStore {
         if released.is_empty() {
             return Ok(0);
         }
-        writing!(self, "releasing held findings", |db| health::release(db, &self.routes, &released, now))
+        writing!(self, "releasing held findings", |db| health::release(
+            db,
+            &self.routes,
+            &released,
+            now
+        ))
     }
 
     async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
-        writing!(self, "asking for a rescan", |db| memory::request_rescan(db, watch, now))
+        writing!(self, "asking for a rescan", |db| memory::request_rescan(
+            db, watch, now
+        ))
     }
 
     async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
@@ -208,9 +253,9 @@ impl Store for SqliteStore {
         conditions: &[Condition],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let change = reading!(self, "reading findings about health", |db| health::Change::between(
-            db, scope, conditions
-        ))?;
+        let change = reading!(self, "reading findings about health", |db| {
+            health::Change::between(db, scope, conditions)
+        })?;
         if change.is_empty() {
             return Ok(());
         }
@@ -228,7 +273,9 @@ impl Store for SqliteStore {
     }
 
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError> {
-        reading!(self, "reading a finding", |db| findings::show(db, id_prefix))
+        reading!(self, "reading a finding", |db| findings::show(
+            db, id_prefix
+        ))
     }
 
     async fn acknowledge(
@@ -237,11 +284,15 @@ impl Store for SqliteStore {
         reason: &str,
         now: Timestamp,
     ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError> {
-        writing!(self, "acknowledging findings", |db| findings::acknowledge(db, ids, reason, now))
+        writing!(self, "acknowledging findings", |db| findings::acknowledge(
+            db, ids, reason, now
+        ))
     }
 
     async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError> {
-        reading!(self, "counting findings", |db| findings::counts(db, fail_on))
+        reading!(self, "counting findings", |db| findings::counts(
+            db, fail_on
+        ))
     }
 
     async fn untrusted(
@@ -249,7 +300,11 @@ impl Store for SqliteStore {
         after: Option<FindingId>,
         limit: u32,
     ) -> Result<Vec<(Finding, Evidence)>, StoreError> {
-        reading!(self, "reading untrusted findings", |db| findings::untrusted(db, after, limit))
+        reading!(
+            self,
+            "reading untrusted findings",
+            |db| findings::untrusted(db, after, limit)
+        )
     }
 
     async fn rejudge(
@@ -261,7 +316,12 @@ impl Store for SqliteStore {
         summary: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let judged = Judged { chain, verdict, severity, summary };
+        let judged = Judged {
+            chain,
+            verdict,
+            severity,
+            summary,
+        };
         writing!(self, "judging a finding again", |db| findings::rejudge(
             db,
             &self.routes,
@@ -286,7 +346,9 @@ impl Store for SqliteStore {
     }
 
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
-        reading!(self, "reading registrations", |db| expectations::registrations(db))
+        reading!(self, "reading registrations", |db| {
+            expectations::registrations(db)
+        })
     }
 
     async fn unregister(
@@ -294,12 +356,9 @@ impl Store for SqliteStore {
         number: i64,
         now: Timestamp,
     ) -> Result<Option<Vec<FindingId>>, StoreError> {
-        writing!(self, "removing a registration", |db| expectations::unregister(
-            db,
-            &self.routes,
-            number,
-            now
-        ))
+        writing!(self, "removing a registration", |db| {
+            expectations::unregister(db, &self.routes, number, now)
+        })
     }
 
     async fn claim_alerts(
@@ -308,14 +367,20 @@ impl Store for SqliteStore {
         flood: u32,
         now: Timestamp,
     ) -> Result<Vec<QueuedAlert>, StoreError> {
-        if !reading!(self, "reading alerts", |db| outbox::is_due(db, channel, now))? {
+        if !reading!(self, "reading alerts", |db| outbox::is_due(
+            db, channel, now
+        ))? {
             return Ok(Vec::new());
         }
-        writing!(self, "claiming alerts", |db| outbox::claim(db, channel, flood, now))
+        writing!(self, "claiming alerts", |db| outbox::claim(
+            db, channel, flood, now
+        ))
     }
 
     async fn alert_findings(&self, alert: &str, limit: u32) -> Result<Vec<Finding>, StoreError> {
-        reading!(self, "reading an alert", |db| outbox::findings(db, alert, limit))
+        reading!(self, "reading an alert", |db| outbox::findings(
+            db, alert, limit
+        ))
     }
 
     async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError> {
@@ -328,7 +393,9 @@ impl Store for SqliteStore {
         delivery: &Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        writing!(self, "recording a delivery", |db| outbox::record_delivery(db, alert, delivery, now))
+        writing!(self, "recording a delivery", |db| outbox::record_delivery(
+            db, alert, delivery, now
+        ))
     }
 
     async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
@@ -340,10 +407,109 @@ impl Store for SqliteStore {
     }
 
     async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        writing!(self, "remembering a value", |db| memory::remember(db, key, value))
+        writing!(self, "remembering a value", |db| memory::remember(
+            db, key, value
+        ))
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
-        writing!(self, "forgetting checkpoints", |db| positions::prune(db, now))
+        writing!(self, "forgetting checkpoints", |db| positions::prune(
+            db, now
+        ))
+    }
+
+    async fn close(&self) {
+        self.reader.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_and_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: dir.path().join("hall.db"),
+            routes: Routes::default(),
+        };
+        let store = SqliteStore::open(settings).await.unwrap();
+        store.remember("before", "kept").await.unwrap();
+        // SQLite answers a database that may not grow as it answers a disk that is full.
+        let writer = store.writer.as_ref().unwrap();
+        sqlx::query("PRAGMA max_page_count = 1")
+            .execute(writer)
+            .await
+            .unwrap();
+        let large = "x".repeat(1 << 20);
+        let full = store.remember("more", &large).await;
+        assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
+        assert_eq!(
+            store.recall("before").await.unwrap().as_deref(),
+            Some("kept")
+        );
+        assert_eq!(store.recall("more").await.unwrap(), None);
+        // The limit went with the connection: there is room again, and the store goes on.
+        store.remember("more", &large).await.unwrap();
+    }
+
+    /// How SQLite answers a query: `SCAN` of a table, or a sort of its own, is what must not be.
+    async fn plan(store: &SqliteStore, sql: &'static str) -> String {
+        let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql)
+            .fetch_all(store.writer.as_ref().unwrap())
+            .await
+            .unwrap();
+        rows.into_iter().map(|(.., detail)| detail + "; ").collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_often_is_answered_from_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: dir.path().join("hall.db"),
+            routes: Routes::default(),
+        };
+        let store = SqliteStore::open(settings).await.unwrap();
+        let table = [
+            (
+                "EXPLAIN QUERY PLAN SELECT * FROM finding f LEFT JOIN signer s ON s.key = f.signer
+                 WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ('', -2, '', x'') AND f.state <> 'resolved'
+                 ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT 50",
+                "finding_list_unresolved",
+            ),
+            (
+                "EXPLAIN QUERY PLAN SELECT count(*) FROM finding
+                 WHERE health = 0 AND severity >= 3 AND state IN ('open', 'disputed')",
+                "finding_open",
+            ),
+            (
+                "EXPLAIN QUERY PLAN UPDATE finding SET proven = 1
+                 WHERE origin = 'x' AND proven = 0 AND entry_index >= 1 AND entry_index < 2 AND prior_state IS NULL",
+                "finding_unproven",
+            ),
+            (
+                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
+                 WHERE e.expectation = 1 AND f.leaf_hash IS NOT NULL",
+                "finding_leaf",
+            ),
+            ("EXPLAIN QUERY PLAN SELECT number FROM finding WHERE state = 'held'", "finding_held"),
+            (
+                "EXPLAIN QUERY PLAN SELECT number FROM alert WHERE channel = 'a' AND state = 'pending' AND due <= 1",
+                "alert_due",
+            ),
+        ];
+        for (sql, index) in table {
+            let plan = plan(&store, sql).await;
+            assert!(
+                plan.contains(index) && !plan.contains("TEMP B-TREE"),
+                "{sql}: {plan}"
+            );
+        }
     }
 }

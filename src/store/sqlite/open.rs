@@ -56,17 +56,28 @@ pub(super) fn lock(path: &Path) -> Result<StoreLock, StoreError> {
         .open(&lock)
         .map_err(|error| match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                StoreError::ReadOnly { path: path.to_owned() }
+                StoreError::ReadOnly {
+                    path: path.to_owned(),
+                }
             }
-            io::ErrorKind::StorageFull => StoreError::Full { path: path.to_owned() },
-            _ => StoreError::Open { path: lock.clone(), source: error.into() },
+            io::ErrorKind::StorageFull => StoreError::Full {
+                path: path.to_owned(),
+            },
+            _ => StoreError::Open {
+                path: lock.clone(),
+                source: error.into(),
+            },
         })?;
     match file.try_lock() {
         Ok(()) => Ok(StoreLock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned(), lock }),
-        Err(TryLockError::Error(error)) => {
-            Err(StoreError::Open { path: lock, source: error.into() })
-        }
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
+            path: path.to_owned(),
+            lock,
+        }),
+        Err(TryLockError::Error(error)) => Err(StoreError::Open {
+            path: lock,
+            source: error.into(),
+        }),
     }
 }
 
@@ -92,7 +103,10 @@ pub(super) async fn writable(settings: &Settings) -> Result<(SqlitePool, SqliteP
         MIGRATIONS
             .run(&writer)
             .await
-            .map_err(|error| StoreError::Open { path: path.to_owned(), source: error.into() })?;
+            .map_err(|error| StoreError::Open {
+                path: path.to_owned(),
+                source: error.into(),
+            })?;
     }
     // Only now: a database of another program was refused above, and stays as it is.
     sqlx::query("PRAGMA journal_mode = WAL")
@@ -106,13 +120,18 @@ pub(super) async fn writable(settings: &Settings) -> Result<(SqlitePool, SqliteP
 /// Opens for reading only: changes no byte, also where nothing can be written.
 pub(super) async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
     let path = settings.path.as_path();
-    let absent = || StoreError::Absent { path: path.to_owned() };
+    let absent = || StoreError::Absent {
+        path: path.to_owned(),
+    };
     match path.metadata() {
         Ok(file) if file.len() == 0 && !wal_is_used(path) => return Err(absent()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent()),
         Err(error) => {
-            return Err(StoreError::Open { path: path.to_owned(), source: error.into() });
+            return Err(StoreError::Open {
+                path: path.to_owned(),
+                source: error.into(),
+            });
         }
     }
     let beside_a_writer = options(path).read_only(true);
@@ -122,14 +141,20 @@ pub(super) async fn readable(settings: &Settings) -> Result<SqlitePool, StoreErr
         // such a log nobody writes, and the file alone is the whole truth. (`immutable` beside a
         // writer would read torn pages: so only then.)
         Err(error) if fail::cannot_open(&error) && !wal_is_used(path) => {
-            first_read(beside_a_writer.immutable(true)).await.map_err(|error| opening(error, path))?
+            first_read(beside_a_writer.immutable(true))
+                .await
+                .map_err(|error| opening(error, path))?
         }
         Err(error) => return Err(opening(error, path)),
     };
     match version(&reader, path).await? {
         0 => Err(absent()),
         version if version == newest() => Ok(reader),
-        found => Err(StoreError::Older { path: path.to_owned(), found, known: newest() }),
+        found => Err(StoreError::Older {
+            path: path.to_owned(),
+            found,
+            known: newest(),
+        }),
     }
 }
 
@@ -177,7 +202,9 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 /// Opening is lazy in SQLite: only a read tells whether the files can be used.
 async fn first_read(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let reader = pool(1).connect_with(options).await?;
-    sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&reader).await?;
+    sqlx::query("SELECT count(*) FROM sqlite_schema")
+        .execute(&reader)
+        .await?;
     Ok(reader)
 }
 
@@ -190,7 +217,11 @@ fn opening(error: sqlx::Error, path: &Path) -> StoreError {
 
 /// The newest schema that this version knows.
 fn newest() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
 }
 
 /// The schema of the database, 0 for an empty one; a newer or a foreign one is an error.
@@ -209,14 +240,21 @@ async fn version(pool: &SqlitePool, path: &Path) -> Result<i64, StoreError> {
             return Ok(0);
         }
         let what = "it is the database of another program".to_owned();
-        return Err(StoreError::Corrupt { path: path.to_owned(), what });
+        return Err(StoreError::Corrupt {
+            path: path.to_owned(),
+            what,
+        });
     }
     let found: i64 = sqlx::query_scalar("SELECT ifnull(max(version), 0) FROM _sqlx_migrations")
         .fetch_one(pool)
         .await
         .map_err(|error| opening(error, path))?;
     if found > newest() {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: newest() });
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known: newest(),
+        });
     }
     Ok(found)
 }

@@ -43,12 +43,19 @@ pub(super) async fn tell(
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
     let mut members: Vec<(usize, i64)> = Vec::new();
     for telling in told {
-        let Some(envelope) = Envelope::of(telling.finding, now)? else { continue };
+        let Some(envelope) = Envelope::of(telling.finding, now)? else {
+            continue;
+        };
         for channel in routes.channels(telling.finding, telling.except) {
-            let place = *places.entry((channel, envelope.group_key.clone())).or_insert_with(|| {
-                groups.push(Group { channel, envelope: envelope.clone() });
-                groups.len() - 1
-            });
+            let place = *places
+                .entry((channel, envelope.group_key.clone()))
+                .or_insert_with(|| {
+                    groups.push(Group {
+                        channel,
+                        envelope: envelope.clone(),
+                    });
+                    groups.len() - 1
+                });
             members.push((place, telling.number));
         }
     }
@@ -80,7 +87,9 @@ pub(super) async fn tell(
         .map(|(place, finding)| {
             let alert = numbers.get(place).copied().flatten();
             // Law 5: rather no finding than one without its alert.
-            alert.map(|alert| (alert, finding)).ok_or_else(|| Fail::corrupt("an alert was not queued"))
+            alert
+                .map(|alert| (alert, finding))
+                .ok_or_else(|| Fail::corrupt("an alert was not queued"))
         })
         .collect::<Result<Vec<_>, Fail>>()?;
     insert_values(
@@ -114,9 +123,11 @@ impl Envelope {
     fn of(finding: &Finding, now: Timestamp) -> Result<Option<Self>, Fail> {
         Ok(match finding.telling() {
             words::Telling::Never => None,
-            words::Telling::AtOnce => {
-                Some(Self { kind: QueuedKind::Alert, group_key: finding.group_key(), due: now })
-            }
+            words::Telling::AtOnce => Some(Self {
+                kind: QueuedKind::Alert,
+                group_key: finding.group_key(),
+                due: now,
+            }),
             words::Telling::Daily => {
                 let origin = finding.origin.as_deref().unwrap_or_default();
                 let day = now.to_zoned(TimeZone::UTC).date();
@@ -124,7 +135,11 @@ impl Envelope {
                     .checked_add(DIGEST_AFTER)
                     .map_err(|_| Fail::corrupt(format!("the time {now} is out of range")))?;
                 let group_key = format!("daily {origin} {} {day}", finding.verdict);
-                Some(Self { kind: QueuedKind::Digest, group_key, due })
+                Some(Self {
+                    kind: QueuedKind::Digest,
+                    group_key,
+                    due,
+                })
             }
         })
     }
@@ -142,7 +157,9 @@ pub(super) async fn claim(
 ) -> Result<Vec<QueuedAlert>, Fail> {
     merge_flood(db, channel, flood, now).await?;
     // A resolution waits for its alert: "it is over" must not arrive first.
-    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    sqlx::query("DELETE FROM temp.vacated")
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT number FROM alert a
@@ -194,7 +211,9 @@ async fn merge_flood(
     flood: u32,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    sqlx::query("DELETE FROM temp.vacated")
+        .execute(&mut *db)
+        .await?;
     let merged = sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT number FROM alert
@@ -321,7 +340,9 @@ pub(super) async fn record_delivery(
         .bind(error.as_str()),
     };
     if query.execute(&mut *db).await?.rows_affected() == 0 {
-        return Err(Fail::corrupt(format!("the claimed alert {alert} is not there")));
+        return Err(Fail::corrupt(format!(
+            "the claimed alert {alert} is not there"
+        )));
     }
     Ok(())
 }

@@ -45,11 +45,19 @@ fn states(rows: &[SqliteRow]) -> Result<Vec<LogState>, Fail> {
         if states.last().is_none_or(|last| last.origin != origin) {
             states.push(state(row)?);
         }
-        let Some(role) = row.try_get::<Option<&str>, _>("role")? else { continue };
-        let Some(follower) = states.last_mut().and_then(|state| state.follower.as_mut()) else {
-            return Err(Fail::corrupt(format!("a checkpoint of {origin}, which has no position")));
+        let Some(role) = row.try_get::<Option<&str>, _>("role")? else {
+            continue;
         };
-        let head = value::head(row.try_get("size")?, row.try_get("root")?, row.try_get("note")?)?;
+        let Some(follower) = states.last_mut().and_then(|state| state.follower.as_mut()) else {
+            return Err(Fail::corrupt(format!(
+                "a checkpoint of {origin}, which has no position"
+            )));
+        };
+        let head = value::head(
+            row.try_get("size")?,
+            row.try_get("root")?,
+            row.try_get("note")?,
+        )?;
         match role {
             PROVEN => follower.proven_head = Some(head),
             LARGEST => follower.head = Some(head),
@@ -77,7 +85,10 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
             pending: Vec::new(),
         }),
     };
-    let frozen = match (row.try_get::<Option<i64>, _>("frozen_size")?, row.try_get("frozen_note")?) {
+    let frozen = match (
+        row.try_get::<Option<i64>, _>("frozen_size")?,
+        row.try_get("frozen_note")?,
+    ) {
         (Some(size), Some(note)) => Some((value::natural(size)?, note)),
         _ => None,
     };
@@ -145,7 +156,11 @@ pub(super) async fn advance(
             .bind(LARGEST)
             .fetch_optional(&mut *db)
             .await?;
-    let head = follower.head.as_ref().map(|head| value::integer(head.size)).transpose()?;
+    let head = follower
+        .head
+        .as_ref()
+        .map(|head| value::integer(head.size))
+        .transpose()?;
     let done = sqlx::query(
         "UPDATE log SET seen = $4, seen_frontier = $5, proven = $6, proven_frontier = $7,
                 size_since = CASE WHEN $8 THEN $9 ELSE size_since END
@@ -173,7 +188,10 @@ async fn replace_heads(
     origin: &str,
     follower: &FollowerState,
 ) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM head WHERE origin = $1").bind(origin).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM head WHERE origin = $1")
+        .bind(origin)
+        .execute(&mut *db)
+        .await?;
     let heads = follower
         .proven_head
         .iter()
@@ -181,14 +199,16 @@ async fn replace_heads(
         .chain(follower.head.iter().map(|head| (LARGEST, head)))
         .chain(follower.pending.iter().map(|head| (PENDING, head)));
     for (role, head) in heads {
-        sqlx::query("INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)")
-            .bind(origin)
-            .bind(role)
-            .bind(value::integer(head.size)?)
-            .bind(head.root.as_bytes().as_slice())
-            .bind(&*head.note)
-            .execute(&mut *db)
-            .await?;
+        sqlx::query(
+            "INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(origin)
+        .bind(role)
+        .bind(value::integer(head.size)?)
+        .bind(head.root.as_bytes().as_slice())
+        .bind(&*head.note)
+        .execute(&mut *db)
+        .await?;
     }
     Ok(())
 }
@@ -221,7 +241,14 @@ pub(super) async fn commit(
     routes: &Routes,
     batch: &Batch,
 ) -> Result<u64, Fail> {
-    let Batch { origin, expected, follower, checkpoints, findings, now } = batch;
+    let Batch {
+        origin,
+        expected,
+        follower,
+        checkpoints,
+        findings,
+        now,
+    } = batch;
     if follower.seen.size() < expected.0 {
         // Only a dispute goes back.
         return Err(Fail::Moved(origin.clone()));
@@ -345,7 +372,9 @@ pub(super) async fn checkpoint(
     origin: &str,
     size: u64,
 ) -> Result<Option<([u8; 32], Vec<u8>)>, Fail> {
-    let Ok(size) = value::integer(size) else { return Ok(None) };
+    let Ok(size) = value::integer(size) else {
+        return Ok(None);
+    };
     let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
         "SELECT root, note FROM checkpoint WHERE origin = $1 AND size = $2 ORDER BY at, rowid LIMIT 1",
     )
@@ -353,7 +382,8 @@ pub(super) async fn checkpoint(
     .bind(size)
     .fetch_optional(&mut *db)
     .await?;
-    row.map(|(root, note)| Ok((value::bytes32(&root)?, note))).transpose()
+    row.map(|(root, note)| Ok((value::bytes32(&root)?, note)))
+        .transpose()
 }
 
 /// Thins out the checkpoints of days that are over to the largest of each day.
@@ -390,7 +420,11 @@ pub(super) async fn extents(db: &mut SqliteConnection) -> Result<HashMap<String,
             .await?;
     rows.into_iter()
         .map(|(origin, name, first, seen)| {
-            let extent = Extent { name, first: value::natural(first)?, seen: value::natural(seen)? };
+            let extent = Extent {
+                name,
+                first: value::natural(first)?,
+                seen: value::natural(seen)?,
+            };
             Ok((origin, extent))
         })
         .collect()

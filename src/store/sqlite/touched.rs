@@ -22,14 +22,19 @@ const MAX_FLIPS: i64 = 64;
 
 /// Empties the set.
 pub(super) async fn clear(db: &mut SqliteConnection) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM temp.touched").execute(&mut *db).await?;
+    sqlx::query("DELETE FROM temp.touched")
+        .execute(&mut *db)
+        .await?;
     Ok(())
 }
 
 /// Makes the set one finding.
 pub(super) async fn only(db: &mut SqliteConnection, number: i64) -> Result<(), Fail> {
     clear(db).await?;
-    sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1)").bind(number).execute(&mut *db).await?;
+    sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1)")
+        .bind(number)
+        .execute(&mut *db)
+        .await?;
     Ok(())
 }
 
@@ -86,7 +91,9 @@ async fn write(
 
 /// Takes them out of alerts that nobody has claimed yet; an alert that is left empty disappears.
 pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    sqlx::query("DELETE FROM temp.vacated")
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
@@ -114,7 +121,9 @@ pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fai
 ///
 /// One that was given up gets none: nobody heard of it.
 pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM temp.vacated").execute(&mut *db).await?;
+    sqlx::query("DELETE FROM temp.vacated")
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
@@ -176,11 +185,22 @@ pub(super) async fn tell(
         .bind(PAGE)
         .fetch_all(&mut *db)
         .await?;
-        let page = rows.iter().map(numbered).collect::<Result<Vec<_>, Fail>>()?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let page = rows
+            .iter()
+            .map(numbered)
+            .collect::<Result<Vec<_>, Fail>>()?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
         after = *last;
-        let told: Vec<Telling<'_>> =
-            page.iter().map(|(number, finding)| Telling { number: *number, finding, except }).collect();
+        let told: Vec<Telling<'_>> = page
+            .iter()
+            .map(|(number, finding)| Telling {
+                number: *number,
+                finding,
+                except,
+            })
+            .collect();
         outbox::tell(db, routes, &told, now).await?;
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn natural(value: i64) -> Result<u64, Fail> {
 
 /// A stored count of passes or attempts.
 pub(super) fn small(value: i64) -> Result<u32, Fail> {
-    u32::try_from(value).map_err(|_| Fail::corrupt(format!("{value} where a small count was stored")))
+    u32::try_from(value)
+        .map_err(|_| Fail::corrupt(format!("{value} where a small count was stored")))
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -57,8 +58,13 @@ pub(super) fn state(text: &str) -> Result<State, Fail> {
 }
 
 /// Severities in the order of their stored numbers.
-const SEVERITIES: [Severity; 5] =
-    [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+const SEVERITIES: [Severity; 5] = [
+    Severity::Info,
+    Severity::Low,
+    Severity::Medium,
+    Severity::High,
+    Severity::Critical,
+];
 
 /// The stored number of a severity: SQL compares it.
 pub(super) const fn rank(severity: Severity) -> i64 {
@@ -95,7 +101,12 @@ pub(super) fn bytes32(bytes: &[u8]) -> Result<[u8; 32], Fail> {
 
 /// The hashes of a frontier, one after the other.
 pub(super) fn frontier_bytes(frontier: &CompactRange) -> Vec<u8> {
-    frontier.hashes().iter().flat_map(|hash| hash.as_bytes()).copied().collect()
+    frontier
+        .hashes()
+        .iter()
+        .flat_map(Hash::as_bytes)
+        .copied()
+        .collect()
 }
 
 /// A stored frontier.
@@ -104,11 +115,18 @@ pub(super) fn frontier(size: i64, hashes: &[u8]) -> Result<CompactRange, Fail> {
     if !rest.is_empty() {
         return Err(Fail::corrupt("a frontier of broken hashes"));
     }
-    CompactRange::from_parts(natural(size)?, hashes.iter().copied().map(Hash::new).collect())
-        .map_err(|error| Fail::corrupt(error.to_string()))
+    CompactRange::from_parts(
+        natural(size)?,
+        hashes.iter().copied().map(Hash::new).collect(),
+    )
+    .map_err(|error| Fail::corrupt(error.to_string()))
 }
 
 /// A stored checkpoint.
 pub(super) fn head(size: i64, root: &[u8], note: &[u8]) -> Result<Head, Fail> {
-    Ok(Head { size: natural(size)?, root: Hash::new(bytes32(root)?), note: note.into() })
+    Ok(Head {
+        size: natural(size)?,
+        root: Hash::new(bytes32(root)?),
+        note: note.into(),
+    })
 }

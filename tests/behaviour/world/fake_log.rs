@@ -54,7 +54,7 @@ struct State {
     missing_from: Option<u64>,
     /// (question, answers before it fails, failures).
     failing: Option<(Question, u32, u32)>,
-    failed: u32,
+    refused: u32,
     /// Every leaf that some signed tree holds.
     committed: HashSet<(u64, Hash)>,
     roots: HashSet<(u64, Hash)>,
@@ -122,8 +122,8 @@ impl FakeLog {
     }
 
     /// How many questions it refused because a test said so.
-    pub fn failures(&self) -> u32 {
-        self.lock().failed
+    pub fn refused(&self) -> u32 {
+        self.lock().refused
     }
 
     // What goes wrong. --------------------------------------------------------------------------
@@ -180,7 +180,8 @@ impl FakeLog {
     /// Tells the truth again, all of it.
     pub fn heal(&self) {
         let mut state = self.lock();
-        state.signing = state.honest.clone();
+        let honest = state.honest.clone();
+        state.signing = honest;
         state.size = state.honest.len() as u64;
         state.frozen = false;
         state.forged_checkpoint = None;
@@ -247,7 +248,7 @@ impl FakeLog {
             return Ok(());
         }
         *times -= 1;
-        state.failed += 1;
+        state.refused += 1;
         Err(SourceError::Unavailable {
             resource: format!("{question:?}"),
             cause: Cause::Io(std::io::ErrorKind::ConnectionReset.into()),

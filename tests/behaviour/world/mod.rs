@@ -7,41 +7,35 @@ mod clock;
 mod fake_log;
 mod faulty_store;
 mod naive;
+mod parts;
 mod who;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
-use modelwatch::finding::{ChannelRoute, Finding, FindingId, Routes, Severity};
-use modelwatch::identity::Authorities;
+use modelwatch::finding::{Finding, FindingId, Routes};
 use modelwatch::monitor::{
     Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop,
 };
-use modelwatch::shard::{Protocol, Shard, Start};
-use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Delivery, LogState, QueuedKind, Settings, Store, StoreError};
-use modelwatch::watch::Watches;
+use modelwatch::shard::Start;
+use modelwatch::store::{Delivery, LogState, QueuedKind, Store, StoreError};
 use tempfile::TempDir;
-use tlog::Origin;
 
 pub use clock::TestClock;
 pub use fake_log::{BUNDLE, FakeLog, Question};
 pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
 pub use naive::{Condition, Spec};
-pub use who::{GITHUB, Leaf, MAIL, OWL, RELEASE, Signer, authorities, crowd, recorded, unreadable};
+pub use parts::{Watched, usual};
+
+use parts::{directory, open, routes, rules};
+pub use who::{
+    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, one_of_many, recorded, unreadable,
+};
 
 /// More than this many alerts at once become a digest: the outbox's own number.
 const FLOOD: u32 = 20;
-
-/// One log of a world.
-#[derive(Clone)]
-pub struct Watched {
-    pub log: Arc<FakeLog>,
-    pub shard: Arc<Shard>,
-}
 
 /// A message that reached somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -330,95 +324,4 @@ impl World {
             .map(|f| (f.id, f.verdict.as_str(), f.state.as_str(), f.proven))
             .collect()
     }
-}
-
-impl Watched {
-    pub fn new(origin: &str, start: Start) -> Self {
-        let log = Arc::new(FakeLog::new(origin));
-        let shard = Shard {
-            name: origin.split('.').next().unwrap_or(origin).to_owned(),
-            origin: Origin::new(origin).expect("a line"),
-            protocol: Protocol::RekorV2,
-            verifiers: vec![log.verifier()],
-            start,
-            silence_after: Some(Duration::from_secs(24 * 3600)),
-        };
-        Self {
-            log,
-            shard: Arc::new(shard),
-        }
-    }
-
-    fn log(&self) -> Log {
-        Log {
-            shard: Arc::clone(&self.shard),
-            source: self.log.clone(),
-        }
-    }
-}
-
-/// The watches of most tests: one by name, one by scope with a shape, one of a person.
-pub fn usual() -> Vec<Spec> {
-    let tags = Condition::Glob("https://github.com/acme/owl/.github/workflows/*@refs/tags/*");
-    vec![
-        Spec::new("release", [tags, Condition::Issuer(GITHUB)]),
-        Spec::new("scope", [Condition::Repository(OWL)]).shape([tags]),
-        Spec::new("mail", [Condition::San("Release@ACME.example")]),
-        Spec::new(
-            "harbor",
-            [Condition::Glob("https://github.com/harbor-ml-example/*")],
-        ),
-    ]
-}
-
-/// In memory where the machine has such a place: commits wait for the disk otherwise, and the power
-/// does not fail in a test.
-fn directory() -> TempDir {
-    TempDir::new_in("/dev/shm")
-        .or_else(|_| TempDir::new())
-        .expect("a directory")
-}
-
-async fn open(directory: &TempDir, faults: &Arc<Faults>, routes: &Routes) -> Arc<FaultyStore> {
-    let settings = Settings {
-        path: directory.path().join("world.db"),
-        routes: routes.clone(),
-    };
-    let inner = SqliteStore::open(settings).await.expect("a database");
-    Arc::new(FaultyStore {
-        inner: Arc::new(inner),
-        faults: Arc::clone(faults),
-    })
-}
-
-fn rules(specs: &[Spec], trusted: bool) -> Arc<Rules> {
-    let watches = Watches::compile(specs.iter().map(Spec::watch).collect());
-    let authorities: Authorities = if trusted {
-        authorities()
-    } else {
-        Authorities::new(Vec::new()).expect("trusting nobody is allowed")
-    };
-    Arc::new(Rules::new(
-        watches.expect("sound watches"),
-        Some(authorities),
-    ))
-}
-
-fn routes(specs: &[Spec], channels: &[String]) -> Routes {
-    let channels = channels
-        .iter()
-        .map(|name| ChannelRoute {
-            name: name.clone(),
-            min_severity: Severity::Info,
-        })
-        .collect();
-    let by_watch = specs
-        .iter()
-        .filter_map(|spec| {
-            let names = spec.notify.as_ref()?;
-            let names = names.iter().map(|name| (*name).to_owned()).collect();
-            Some((spec.name.to_owned(), names))
-        })
-        .collect();
-    Routes::new(channels, by_watch)
 }

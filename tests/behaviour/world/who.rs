@@ -92,23 +92,26 @@ impl Signer {
 
     /// A signing of its own for every `salt`.
     pub fn signs(self, salt: u64) -> Leaf {
-        static CERTIFICATES: OnceLock<HashMap<Signer, String>> = OnceLock::new();
+        static CERTIFICATES: OnceLock<HashMap<Signer, Vec<u8>>> = OnceLock::new();
         let certificates = CERTIFICATES.get_or_init(|| {
             Self::ALL
                 .into_iter()
-                .map(|signer| (signer, STANDARD.encode(certificate(signer))))
+                .map(|signer| (signer, certificate(&signer.who())))
                 .collect()
         });
-        let digest = leaf_hash(format!("{self:?} signs {salt}").as_bytes());
-        let leaf = json!({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": {
-            "data": {"algorithm": "SHA2_256", "digest": digest.to_base64()},
-            "signature": {"content": STANDARD.encode(b"not looked at: the log checked it"), "verifier": {
-                "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-                "x509Certificate": {"rawBytes": certificates[&self]},
-            }},
-        }}});
-        Leaf::new(leaf.to_string().into_bytes(), Some(self.who()))
+        Leaf::new(entry(&certificates[&self], salt), Some(self.who()))
     }
+}
+
+/// A signing with a certificate of its own by a person of their own, from the trusted CA.
+pub fn one_of_many(number: u64) -> Leaf {
+    let who = Who {
+        san: Some(format!("person-{number}@else.example")),
+        issuer: Some(GOOGLE.to_owned()),
+        repository: None,
+        trusted: true,
+    };
+    Leaf::new(entry(&certificate(&who), number), Some(who))
 }
 
 /// A leaf that nobody can read.
@@ -146,7 +149,7 @@ pub fn crowd(count: usize) -> impl Iterator<Item = Leaf> {
 
 /// The CA that issues to everybody but the impostor, and the recorded world's.
 pub fn authorities() -> Authorities {
-    let root: Value = serde_json::from_str(include_str!("../../data/trusted_root.json"))
+    let root: Value = serde_json::from_str(include_str!("../../data/trust/harbor.json"))
         .expect("a trusted root is JSON");
     let mut chains: Vec<AuthorityChain> = root["certificateAuthorities"]
         .as_array()
@@ -188,33 +191,45 @@ fn issuer(name: &str) -> (Vec<u8>, Issuer<'static, KeyPair>) {
     (certificate.der().to_vec(), Issuer::new(params, key))
 }
 
-fn certificate(signer: Signer) -> Vec<u8> {
-    let who = signer.who();
-    let san = who.san.expect("generated signers have a name");
-    let san = san.as_str().try_into().expect("an ASCII name");
+/// A `hashedrekord 0.0.2` of a digest of its own for every `salt`.
+fn entry(certificate: &[u8], salt: u64) -> Vec<u8> {
+    let digest = leaf_hash(format!("artifact {salt}").as_bytes());
+    let entry = json!({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": {
+        "data": {"algorithm": "SHA2_256", "digest": digest.to_base64()},
+        "signature": {"content": STANDARD.encode(b"not looked at: the log checked it"), "verifier": {
+            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+            "x509Certificate": {"rawBytes": STANDARD.encode(certificate)},
+        }},
+    }}});
+    entry.to_string().into_bytes()
+}
+
+fn certificate(who: &Who) -> Vec<u8> {
+    let name = who.san.as_deref().expect("generated signers have a name");
+    let san = name.try_into().expect("an ASCII name");
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.subject_alt_names = vec![if signer == Signer::Mail {
-        SanType::Rfc822Name(san)
-    } else {
+    params.subject_alt_names = vec![if name.contains("://") {
         SanType::URI(san)
+    } else {
+        SanType::Rfc822Name(san)
     }];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     params.not_before = date_time_ymd(2026, 11, 21);
-    params.not_after = params.not_before + std::time::Duration::from_secs(600);
+    params.not_after = params.not_before + std::time::Duration::from_mins(10);
     // Only that it is there counts: CT logs are not asked.
     params.custom_extensions = vec![CustomExtension::from_oid_content(
         &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2],
         b"\x04\x02\x00\x00".to_vec(),
     )];
-    for (number, value) in [(8, who.issuer), (15, who.repository)] {
+    for (number, value) in [(8, &who.issuer), (15, &who.repository)] {
         if let Some(value) = value {
             params
                 .custom_extensions
                 .push(CustomExtension::from_oid_content(
                     &[1, 3, 6, 1, 4, 1, 57264, 1, number],
-                    utf8_string(&value),
+                    utf8_string(value),
                 ));
         }
     }

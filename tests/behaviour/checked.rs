@@ -1,0 +1,87 @@
+//! The check itself: what is done to the database behind the program's back must not pass it.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+
+use crate::world::{Signer, World, crowd};
+
+#[tokio::test]
+async fn every_sabotage_of_the_store_is_noticed() {
+    for (what, sql, noticed) in [
+        (
+            "a finding is lost",
+            "DELETE FROM member; DELETE FROM history; DELETE FROM finding WHERE entry_index = 2",
+            "no finding at 2",
+        ),
+        (
+            "a finding about nothing",
+            "UPDATE finding SET watch = 'release' WHERE watch = 'mail'",
+            "for nothing",
+        ),
+        (
+            "a proof is lost",
+            "UPDATE finding SET proven = 0 WHERE entry_index = 0",
+            "not proven",
+        ),
+        (
+            "a leaf that the log never signed",
+            "UPDATE finding SET leaf_hash = lower(hex(zeroblob(32))) WHERE entry_index = 0",
+            "never signed",
+        ),
+        (
+            "an alert is lost",
+            "DELETE FROM member WHERE finding = 1",
+            "told of",
+        ),
+        (
+            "a finding is in two alerts",
+            "INSERT INTO alert (channel, kind, group_key, created, due, closed, state)
+               SELECT channel, kind, 'again', created, due, 1, 'delivered' FROM alert LIMIT 1;
+             INSERT INTO member SELECT (SELECT max(number) FROM alert), number FROM finding",
+            "told of",
+        ),
+        (
+            "a watch covers less than it should",
+            "UPDATE coverage SET start = 3 WHERE watch = 'mail'",
+            "unexplained gaps",
+        ),
+        (
+            "a stored checkpoint is not signed",
+            "UPDATE head SET note = x'00'",
+            "a stored checkpoint",
+        ),
+        (
+            "a checkpoint of another tree",
+            "UPDATE head SET root = zeroblob(32)",
+            "left == right",
+        ),
+        (
+            "the frontier is another tree's",
+            "UPDATE log SET proven_frontier = zeroblob(length(proven_frontier))",
+            "never signed what is proven",
+        ),
+    ] {
+        let mut world = World::new().await;
+        world.log().grow(Signer::ALL.map(|signer| signer.signs(0)));
+        world.log().grow(crowd(3));
+        world.good_step().await;
+        sabotage(&world, sql).await;
+        let noticing = AssertUnwindSafe(world.check()).catch_unwind().await;
+        let Err(panic) = noticing else {
+            panic!("{what}: not noticed")
+        };
+        let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        assert!(said.contains(noticed), "{what}: {said}");
+    }
+}
+
+async fn sabotage(world: &World, sql: &'static str) {
+    let options = SqliteConnectOptions::new()
+        .filename(world.database())
+        .foreign_keys(false);
+    let mut connection = options.connect().await.unwrap();
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+}

@@ -1,0 +1,312 @@
+//! What the documents say is so: their links lead somewhere, their commands are understood, and the first real watch of
+//! the README can be set up by following it to the letter.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a document that cannot be read is a failure of the test"
+)]
+
+mod page;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use modelwatch::finding::{Class, State, Verdict};
+use page::{Call, Page, calls, pages};
+use regex::Regex;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_modelwatch");
+
+/// Runs the program where there is no configuration, so that nothing but the command line can be right or wrong.
+fn run(args: &[String], directory: &Path) -> Output {
+    Command::new(PROGRAM)
+        .args(args)
+        .current_dir(directory)
+        .env_remove("MODELWATCH_CONFIG")
+        .output()
+        .unwrap()
+}
+
+/// What the command line's parser has against a call.
+fn complaint(call: &Call, directory: &Path) -> Option<String> {
+    let said = String::from_utf8(run(&call.args, directory).stderr).unwrap();
+    let is_refused = said.contains("For more information, try '--help'");
+    let is_only_named = !call.is_whole && said.contains("arguments were not provided");
+    (is_refused && !is_only_named).then_some(said)
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_that_exist() {
+    let mut broken = Vec::new();
+    for page in pages() {
+        for link in page.links() {
+            if let Err(why) = page.follow(&link) {
+                broken.push(format!("{}: {link}: {why}", page.path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn a_link_to_nothing_is_seen() {
+    let page = Page::read("README.md");
+    for (link, why) in [
+        ("docs/absent.md", "no such file"),
+        ("docs/findings.md#absent", "no such heading"),
+        ("#absent", "no such heading"),
+    ] {
+        assert_eq!(page.follow(link).unwrap_err(), why, "{link}");
+    }
+    for link in [
+        "docs/findings.md#root-mismatch",
+        "deploy/",
+        "https://example.com",
+    ] {
+        assert_eq!(page.follow(link), Ok(()), "{link}");
+    }
+}
+
+#[test]
+fn every_command_is_one_that_the_program_understands() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    let mut known = BTreeSet::new();
+    for page in pages() {
+        for call in calls(&page.text) {
+            if known.insert(call.clone())
+                && let Some(said) = complaint(&call, directory.path())
+            {
+                wrong.push(format!(
+                    "{}: modelwatch {}: {said}",
+                    page.path.display(),
+                    call.args.join(" ")
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // A change of the way in which they are written must not hide them from this test.
+    assert!(known.len() > 20, "only {known:?}");
+}
+
+#[test]
+fn a_command_that_the_program_does_not_understand_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    for (text, understood) in [
+        ("`modelwatch status --max-age 2h`", true),
+        ("`modelwatch status --max-age soon`", false),
+        ("`modelwatch findings ack ID`", true),
+        ("```sh\nmodelwatch findings ack ID\n```", false),
+        ("`modelwatch findings ack --every`", false),
+        (
+            "```sh\ncd x && modelwatch statos 2>>log || y # z\n```",
+            false,
+        ),
+        (
+            "```sh\ncd x && modelwatch status 2>>log || y # z\n```",
+            true,
+        ),
+        ("```console\n$ modelwatch expect add\n```", false),
+    ] {
+        let calls = calls(text);
+        let [call] = calls.as_slice() else {
+            panic!("{text}: {calls:?}")
+        };
+        assert_eq!(
+            complaint(call, directory.path()).is_none(),
+            understood,
+            "{text}"
+        );
+    }
+    // Neither prose, nor what another program says, is a command.
+    assert!(calls("modelwatch reads\n```text\nmodelwatch is ready\n```").is_empty());
+}
+
+#[test]
+fn every_verdict_and_fault_is_explained_under_its_class() {
+    let findings = Page::read("docs/findings.md");
+    let (security, health) = findings.text.split_once("\n# Health\n").unwrap();
+    let headings = |text: &str, level: &str| -> Vec<String> {
+        let heading = Regex::new(&format!("(?m)^{level} `([a-z-]+)`$")).unwrap();
+        let found = heading.captures_iter(text);
+        found.map(|found| found[1].to_owned()).collect()
+    };
+    for (text, class) in [(security, Class::Security), (health, Class::Health)] {
+        let explained: BTreeSet<_> = headings(text, "##").into_iter().collect();
+        let of_class: BTreeSet<_> = Verdict::ALL
+            .into_iter()
+            .filter(|verdict| verdict.class() == class)
+            .map(|verdict| verdict.as_str().to_owned())
+            .collect();
+        assert_eq!(explained, of_class);
+    }
+    let source = Page::read("crates/tlog/src/fault.rs").text;
+    let kind = Regex::new(r#"Self::\w+ \{ \.\. \} => "([a-z-]+)""#).unwrap();
+    let kinds: Vec<_> = kind
+        .captures_iter(&source)
+        .map(|kind| kind[1].to_owned())
+        .collect();
+    assert!(
+        !kinds.is_empty(),
+        "fault.rs names its faults in another way now"
+    );
+    assert_eq!(headings(security, "###"), kinds);
+    for state in State::ALL {
+        assert!(security.contains(&format!("\n| `{state}` | ")), "{state}");
+    }
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    const KIB: usize = 1024;
+    let operations = Page::read("docs/operations.md").text;
+    for (what, limit) in [
+        (
+            "checkpoint",
+            format!("{} KiB", tlog::checkpoint::MAX_CHECKPOINT_BYTES / KIB),
+        ),
+        (
+            "signings in one entry",
+            thousands(modelwatch::entry::MAX_SIGNINGS),
+        ),
+        (
+            "names in one certificate",
+            thousands(modelwatch::identity::MAX_NAMES),
+        ),
+        (
+            "registered bundle",
+            format!(
+                "{} MiB",
+                model_signing::bundle::MAX_BUNDLE_BYTES / KIB / KIB
+            ),
+        ),
+    ] {
+        let row = format!("| {what} | {limit} |");
+        assert!(operations.contains(&row), "docs/operations.md lacks {row}");
+    }
+}
+
+fn thousands(number: usize) -> String {
+    if number < 1000 {
+        return number.to_string();
+    }
+    format!("{},{:03}", number / 1000, number % 1000)
+}
+
+#[test]
+fn the_demo_says_what_the_readme_shows() {
+    trycmd::TestCases::new().case("README.md");
+}
+
+#[test]
+fn every_field_of_the_json_is_documented_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let print = |args: &[&str]| -> serde_json::Value {
+        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let output = run(&args, directory.path()).stdout;
+        serde_json::from_slice(&output).unwrap()
+    };
+    let kept = ["demo", "--keep", "harbor"].map(str::to_owned);
+    assert!(run(&kept, directory.path()).status.success());
+    let config = ["--config", "harbor/modelwatch.toml"];
+    let finding = print(&[&config[..], &["findings", "list", "--json", "--limit", "1"]].concat());
+    let status = print(&[&config[..], &["status", "--json"]].concat());
+
+    let json = Page::read("docs/json.md").text;
+    let (of_finding, of_status) = json.split_once("\n## The status\n").unwrap();
+    assert_eq!(rows(of_finding), fields(&finding, ""));
+    let mut in_status = fields(&status, "");
+    in_status.extend(fields(&status["logs"][0], "logs[]."));
+    in_status.extend(fields(&status["watches"][0], "watches[]."));
+    assert_eq!(rows(of_status), in_status);
+}
+
+/// What stands first in the rows of a table.
+fn rows(text: &str) -> BTreeSet<String> {
+    let row = Regex::new(r"(?m)^\| `([^`]+)` \|").unwrap();
+    row.captures_iter(text)
+        .map(|row| row[1].to_owned())
+        .collect()
+}
+
+fn fields(value: &serde_json::Value, prefix: &str) -> BTreeSet<String> {
+    let object = value.as_object().unwrap();
+    object.keys().map(|key| format!("{prefix}{key}")).collect()
+}
+
+/// The log of the demo stands for Sigstore's; everything else is done as it is written, by a shell.
+#[cfg(unix)]
+#[test]
+fn the_first_watch_of_the_readme_can_be_set_up_by_following_it() {
+    let readme = Page::read("README.md");
+    let (_, chapter) = readme.text.split_once("\n## The first real watch").unwrap();
+    let (chapter, _) = chapter.split_once("\n## ").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let kept = ["demo", "--keep", "harbor"].map(str::to_owned);
+    assert!(run(&kept, directory.path()).status.success());
+    fs::rename(at("harbor/falcon-7b.model.sig"), at("model.sig")).unwrap();
+    fs::rename(at("harbor/trusted_root.json"), at("trusted_root.json")).unwrap();
+
+    let blocks = page::blocks(chapter);
+    let (_, config) = blocks
+        .iter()
+        .find(|(language, _)| *language == "toml")
+        .unwrap();
+    let mut recorded = (*config).to_owned();
+    for (key, value) in [
+        ("url", "harbor/log"),
+        ("origin", "log2026-1.harbor.example"),
+        ("start", "beginning"),
+    ] {
+        let line = Regex::new(&format!(r#"(?m)^{key} = "(?:https://|log2|end)[^"]*""#)).unwrap();
+        assert_eq!(line.find_iter(&recorded).count(), 1, "{key}");
+        recorded = line
+            .replace(&recorded, format!("{key} = \"{value}\""))
+            .into_owned();
+    }
+    fs::write(at("modelwatch.toml"), recorded).unwrap();
+
+    let mut path = std::env::join_paths([Path::new(PROGRAM).parent().unwrap()]).unwrap();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut done = Vec::new();
+    for line in blocks
+        .iter()
+        .filter(|(language, _)| *language == "sh")
+        .flat_map(|(_, block)| block.lines())
+        .filter(|line| line.starts_with("modelwatch "))
+    {
+        let output = Command::new("sh")
+            .args(["-c", &line.replace("NAME", "falcon")])
+            .current_dir(directory.path())
+            .env_remove("MODELWATCH_CONFIG")
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        // There are signings in the log that nobody registered: a pass says so, and nothing else is amiss.
+        let expected = i32::from(line.starts_with("modelwatch monitor"));
+        assert_eq!(output.status.code(), Some(expected), "{line}: {output:?}");
+        done.push(
+            line.split_whitespace()
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned(),
+        );
+        if line == "modelwatch findings list" {
+            let list = String::from_utf8(output.stdout).unwrap();
+            assert!(list.contains("identity-unexpected"), "{list}");
+            // The one that was registered in step 6.
+            assert!(!list.contains(" 157  "), "{list}");
+        }
+    }
+    assert_eq!(
+        done,
+        [
+            "watch", "check", "check", "expect", "monitor", "monitor", "status", "findings"
+        ]
+    );
+}

@@ -1,0 +1,254 @@
+use jiff::SignedDuration;
+use modelwatch::finding::Severity;
+use modelwatch::store::{Delivery, QueuedKind};
+
+use crate::hall::{Hall, at, critical, held, signing, untrusted, watched};
+
+const FLOOD: u32 = 20;
+
+#[tokio::test]
+async fn what_alerts_is_told_on_its_channels_from_the_moment_it_exists() {
+    let hall = Hall::with_log().await;
+    let found = vec![
+        signing(1),
+        critical(signing(2)),
+        critical(watched("quiet", 3)),
+        held(4),
+    ];
+    hall.read((0, 0), (9, 0), found).await;
+    let hall = hall.after_a_crash().await;
+    let toll = hall.store.toll(at(1)).await.unwrap();
+    assert_eq!((toll["all"].pending, toll["all"].due), (3, 3));
+    assert_eq!(
+        (toll["urgent"].pending, toll["urgent"].due),
+        (1, 1),
+        "below critical, or another channel's"
+    );
+    assert!(hall.told(held(4).finding.id).await.is_empty());
+}
+
+#[tokio::test]
+async fn all_watches_of_one_run_are_one_alert_as_severe_as_its_worst() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (5, 0), vec![watched("a", 1)]).await;
+    hall.read((5, 0), (6, 0), vec![critical(watched("b", 1))])
+        .await;
+    let alerts = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(
+        (alerts[0].findings, alerts[0].severity),
+        (2, Severity::Critical)
+    );
+    assert_eq!(
+        (alerts[0].kind, &alerts[0].key),
+        (QueuedKind::Alert, &alerts[0].id)
+    );
+    let findings = hall.store.alert_findings(&alerts[0].id, 1).await.unwrap();
+    assert_eq!(
+        findings[0].severity,
+        Severity::Critical,
+        "most severe first"
+    );
+    let tally = hall.store.alert_tally(&alerts[0].id).await.unwrap();
+    let watches: Vec<_> = tally
+        .iter()
+        .map(|t| (t.watch.as_deref(), t.count))
+        .collect();
+    assert_eq!(watches, [(Some("b"), 1), (Some("a"), 1)]);
+}
+
+#[tokio::test]
+async fn a_claimed_alert_is_closed_to_what_comes_later() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (5, 0), vec![watched("a", 1)]).await;
+    let first = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    hall.read((5, 0), (6, 0), vec![watched("b", 1)]).await;
+    let both = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    assert_eq!(both.len(), 2);
+    assert_eq!(
+        both[0], first[0],
+        "not recorded: handed out again as it was"
+    );
+    assert_eq!(both[1].findings, 1);
+}
+
+#[tokio::test]
+async fn an_alert_is_handed_out_until_its_delivery_is_recorded() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let first = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    let hall = hall.after_a_crash().await;
+    assert_eq!(
+        hall.store.claim_alerts("all", FLOOD, at(3)).await.unwrap(),
+        first
+    );
+    let retry = Delivery::Retry {
+        at: at(10),
+        error: "refused".into(),
+    };
+    hall.store
+        .record_delivery(&first[0].id, &retry, at(3))
+        .await
+        .unwrap();
+    assert!(
+        hall.store
+            .claim_alerts("all", FLOOD, at(9))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let toll = hall.store.toll(at(9)).await.unwrap();
+    assert_eq!((toll["all"].pending, toll["all"].due), (1, 0));
+    assert_eq!(toll["all"].last_error.as_deref(), Some("refused"));
+    let again = hall.store.claim_alerts("all", FLOOD, at(10)).await.unwrap();
+    assert_eq!(
+        (again[0].id.as_str(), again[0].attempts),
+        (first[0].id.as_str(), 1)
+    );
+    hall.store
+        .record_delivery(&first[0].id, &Delivery::Delivered, at(11))
+        .await
+        .unwrap();
+    let hall = hall.after_a_crash().await;
+    assert!(
+        hall.store
+            .claim_alerts("all", FLOOD, at(99))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(hall.store.toll(at(99)).await.unwrap().is_empty());
+    let record = hall
+        .store
+        .finding(&signing(1).finding.id.to_string())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        record.told,
+        [("all".into(), first[0].id.clone(), Some(at(11)))]
+    );
+}
+
+#[tokio::test]
+async fn an_alert_that_was_given_up_is_counted_as_failed() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let alerts = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    let gone = Delivery::GaveUp {
+        error: "gone".into(),
+    };
+    hall.store
+        .record_delivery(&alerts[0].id, &gone, at(2))
+        .await
+        .unwrap();
+    let toll = hall.store.toll(at(3)).await.unwrap();
+    assert_eq!((toll["all"].pending, toll["all"].failed), (0, 1));
+    assert!(
+        hall.store
+            .record_delivery("unknown", &gone, at(2))
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_flood_becomes_one_digest_but_what_was_handed_out_keeps_its_id() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let handed_out = hall.store.claim_alerts("all", 2, at(1)).await.unwrap();
+    hall.read((5, 0), (50, 0), (10..13).map(signing).collect())
+        .await;
+    let alerts = hall.store.claim_alerts("all", 2, at(2)).await.unwrap();
+    assert_eq!(alerts.len(), 2);
+    assert_eq!(alerts[0], handed_out[0]);
+    assert_eq!(
+        (alerts[1].kind, alerts[1].findings),
+        (QueuedKind::Digest, 3)
+    );
+    let hall = hall.after_a_crash().await;
+    assert_eq!(
+        hall.store.claim_alerts("all", 2, at(3)).await.unwrap(),
+        alerts
+    );
+    for index in 10..13 {
+        assert_eq!(
+            hall.told(signing(index).finding.id).await["all"],
+            1,
+            "in exactly one alert"
+        );
+    }
+}
+
+#[tokio::test]
+async fn exactly_as_many_as_the_limit_are_no_flood() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (50, 0), (1..4).map(signing).collect())
+        .await;
+    assert_eq!(
+        hall.store
+            .claim_alerts("all", 3, at(2))
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
+}
+
+#[tokio::test]
+async fn impostors_come_in_one_digest_per_day_a_day_after_the_first() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (50, 0), (1..30).map(untrusted).collect())
+        .await;
+    let day = SignedDuration::from_hours(24);
+    assert!(
+        hall.store
+            .claim_alerts("all", FLOOD, at(0) + day)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let digest = hall
+        .store
+        .claim_alerts("all", FLOOD, at(1) + day)
+        .await
+        .unwrap();
+    assert_eq!(digest.len(), 1);
+    assert_eq!(
+        (digest[0].kind, digest[0].findings),
+        (QueuedKind::Digest, 29)
+    );
+}
+
+#[tokio::test]
+async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_disappears() {
+    let hall = Hall::with_log().await;
+    hall.read(
+        (0, 0),
+        (9, 0),
+        vec![watched("a", 1), critical(watched("b", 1)), signing(2)],
+    )
+    .await;
+    let ids = [watched("b", 1).finding.id, signing(2).finding.id];
+    hall.store.acknowledge(&ids, "known", at(2)).await.unwrap();
+    assert!(hall.told(ids[0]).await.is_empty());
+    let alerts = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(
+        (alerts[0].findings, alerts[0].severity),
+        (1, Severity::High)
+    );
+    // Claimed: it has been told, and an acknowledgement says nothing more.
+    hall.store
+        .acknowledge(&[watched("a", 1).finding.id], "known", at(3))
+        .await
+        .unwrap();
+    assert_eq!(
+        hall.store
+            .claim_alerts("all", FLOOD, at(4))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}

@@ -1,0 +1,193 @@
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "one gap is a list of one range"
+)]
+
+use std::time::Duration;
+
+use modelwatch::finding::State;
+use modelwatch::store::{Coverage, Dispute, HoldRule, Rescanned, WatchKey};
+
+use crate::hall::{Hall, ORIGIN, at, follower, held, signing};
+
+fn watch(name: &str) -> WatchKey {
+    WatchKey {
+        name: name.into(),
+        conditions: [1; 32],
+    }
+}
+
+async fn covered(hall: &Hall, name: &str) -> Coverage {
+    hall.store.coverage(&[watch(name)]).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn a_watch_covers_from_seen_on_and_batches_carry_it_along() {
+    let hall = Hall::open().await;
+    hall.begin(3).await;
+    hall.store.watching(ORIGIN, &[watch("old")]).await.unwrap();
+    hall.read((3, 3), (10, 10), vec![]).await;
+    hall.store
+        .watching(ORIGIN, &[watch("new"), watch("old")])
+        .await
+        .unwrap();
+    hall.read((10, 10), (20, 20), vec![]).await;
+    let hall = hall.after_a_crash().await;
+    let old = covered(&hall, "old").await;
+    assert_eq!((old.from, old.seen, old.gaps), (3, 20, vec![]));
+    let new = covered(&hall, "new").await;
+    assert_eq!(
+        (new.from, new.gaps),
+        (10, vec![3..10]),
+        "what lies before the log's first position is no gap"
+    );
+    let unknown = covered(&hall, "unknown").await;
+    assert_eq!((unknown.from, unknown.gaps), (20, vec![3..20]));
+}
+
+#[tokio::test]
+async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
+    let hall = Hall::with_log().await;
+    hall.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
+    hall.read((0, 0), (10, 10), vec![]).await;
+    let changed = WatchKey {
+        conditions: [2; 32],
+        ..watch("a")
+    };
+    hall.store
+        .watching(ORIGIN, std::slice::from_ref(&changed))
+        .await
+        .unwrap();
+    hall.read((10, 10), (20, 20), vec![]).await;
+    hall.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
+    hall.read((20, 20), (30, 30), vec![]).await;
+    let first = covered(&hall, "a").await;
+    assert_eq!((first.from, first.gaps), (20, vec![10..20]));
+    let changed = hall.store.coverage(&[changed]).await.unwrap().remove(0);
+    assert_eq!(changed.gaps, [0..10, 20..30]);
+}
+
+#[tokio::test]
+async fn a_rescan_closes_a_gap_and_its_findings_are_told() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (10, 10), vec![]).await;
+    hall.store
+        .watching(ORIGIN, &[watch("falcon")])
+        .await
+        .unwrap();
+    hall.read((10, 10), (20, 20), vec![]).await;
+    let mut found = signing(4);
+    found.finding.proven = Some(true);
+    let mut rescanned = Rescanned {
+        origin: ORIGIN.into(),
+        range: 2..7,
+        watches: vec![watch("falcon")],
+        findings: vec![found],
+        now: at(5),
+    };
+    assert_eq!(hall.store.rescanned(&rescanned).await.unwrap(), 1);
+    assert_eq!(hall.store.rescanned(&rescanned).await.unwrap(), 0);
+    assert_eq!(covered(&hall, "falcon").await.gaps, [0..2, 7..10]);
+    rescanned.range = 0..10;
+    hall.store.rescanned(&rescanned).await.unwrap();
+    let hall = hall.after_a_crash().await;
+    let falcon = covered(&hall, "falcon").await;
+    assert_eq!((falcon.from, falcon.gaps), (0, vec![]));
+    assert_eq!(hall.told(signing(4).finding.id).await["all"], 1);
+    hall.store.watching(ORIGIN, &[]).await.unwrap();
+    hall.read((20, 20), (25, 25), vec![]).await;
+    assert_eq!(
+        covered(&hall, "falcon").await.gaps,
+        [20..25],
+        "the joined range ends like any other"
+    );
+}
+
+#[tokio::test]
+async fn what_will_be_read_again_counts_for_the_watches_of_then() {
+    let hall = Hall::with_log().await;
+    hall.store
+        .watching(ORIGIN, &[watch("stays"), watch("goes")])
+        .await
+        .unwrap();
+    hall.read((0, 0), (10, 10), vec![]).await;
+    hall.read((10, 10), (20, 10), vec![]).await;
+    hall.store
+        .watching(ORIGIN, &[watch("stays"), watch("comes")])
+        .await
+        .unwrap();
+    let mut fault = signing(0);
+    fault.finding.index = None;
+    let dispute = Dispute {
+        origin: ORIGIN.into(),
+        expected: (20, 10),
+        follower: follower(10, 10),
+        fault,
+        occurrence: [0; 32],
+        batch_is_false: true,
+        findings: vec![],
+        now: at(2),
+    };
+    hall.store.dispute(&dispute).await.unwrap();
+    hall.store
+        .watching(ORIGIN, &[watch("stays"), watch("comes")])
+        .await
+        .unwrap();
+    hall.read((10, 10), (30, 30), vec![]).await;
+    for (name, gaps) in [
+        ("stays", vec![]),
+        ("comes", vec![0..10]),
+        ("goes", vec![10..30]),
+    ] {
+        assert_eq!(covered(&hall, name).await.gaps, gaps, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn rescans_wait_until_they_are_taken_and_are_taken_once() {
+    let hall = Hall::open().await;
+    hall.store
+        .request_rescan(Some("falcon"), at(1))
+        .await
+        .unwrap();
+    hall.store.request_rescan(None, at(2)).await.unwrap();
+    hall.store
+        .request_rescan(Some("falcon"), at(3))
+        .await
+        .unwrap();
+    let hall = hall.after_a_crash().await;
+    assert_eq!(
+        hall.store.take_rescans().await.unwrap(),
+        [Some("falcon".into()), None]
+    );
+    assert!(hall.store.take_rescans().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_hold_ends_with_its_time_or_its_rule_and_alerts_in_that_moment() {
+    let hold = |rule, minutes: u64| HoldRule {
+        watch: "falcon".into(),
+        rule: [rule; 32],
+        hold: Duration::from_mins(minutes),
+    };
+    // First seen at minute 1.
+    for (rules, now, opened) in [
+        (vec![hold(1, 45)], at(45), false),
+        (vec![hold(1, 45)], at(46), true),
+        (vec![hold(1, u64::MAX / 60)], at(9999), false),
+        (vec![hold(2, 45)], at(2), true),
+        (vec![], at(2), true),
+    ] {
+        let hall = Hall::with_log().await;
+        hall.read((0, 0), (9, 0), vec![held(1)]).await;
+        assert_eq!(
+            hall.store.release_holds(&rules, now).await.unwrap(),
+            u64::from(opened),
+            "{rules:?}"
+        );
+        let finding = hall.get(held(1).finding.id).await;
+        assert_eq!(finding.state == State::Open, opened);
+        assert_eq!(hall.told(finding.id).await.len(), usize::from(opened));
+        assert_eq!(hall.store.release_holds(&rules, now).await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,239 @@
+use futures_util::TryStreamExt as _;
+use modelwatch::finding::{FindingId, Severity, State, Verdict};
+use modelwatch::identity::Chain;
+use modelwatch::store::{AckOutcome, Counts, FindingQuery, StoreError};
+
+use crate::hall::{Hall, at, critical, held, signing, untrusted, watched};
+
+#[tokio::test]
+async fn a_finding_comes_back_as_it_was_written_with_its_evidence() {
+    let hall = Hall::with_log().await;
+    let mut new = signing(3);
+    new.evidence.notes = vec![b"one".to_vec(), b"two".to_vec()];
+    new.evidence.leaf = Some(b"leaf".to_vec());
+    hall.read((0, 0), (5, 0), vec![new.clone()]).await;
+    let hall = hall.after_a_crash().await;
+    let record = hall
+        .store
+        .finding(&new.finding.id.to_string())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(record.finding, new.finding);
+    assert_eq!(record.evidence, new.evidence);
+    assert_eq!(
+        record.history.len(),
+        1,
+        "its beginning is shown although nothing has changed"
+    );
+}
+
+#[tokio::test]
+async fn a_repeated_finding_is_recorded_and_told_once() {
+    let hall = Hall::with_log().await;
+    assert_eq!(
+        hall.read((0, 0), (5, 0), vec![signing(1), signing(1)])
+            .await,
+        1
+    );
+    assert_eq!(
+        hall.read((5, 0), (5, 0), vec![signing(1), signing(2)])
+            .await,
+        1
+    );
+    assert_eq!(hall.list().await.len(), 2);
+    assert_eq!(hall.told(signing(1).finding.id).await["all"], 1);
+}
+
+#[tokio::test]
+async fn findings_are_proven_by_the_commit_that_proves_their_range() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (6, 0), vec![signing(2), signing(5)])
+        .await;
+    assert!(hall.list().await.iter().all(|f| f.proven == Some(false)));
+    hall.read((6, 0), (9, 5), vec![signing(7)]).await;
+    let proven: Vec<_> = hall
+        .list()
+        .await
+        .iter()
+        .map(|f| (f.index, f.proven))
+        .collect();
+    assert_eq!(
+        proven,
+        [
+            (Some(2), Some(true)),
+            (Some(5), Some(false)),
+            (Some(7), Some(false))
+        ]
+    );
+    hall.read((9, 5), (9, 9), vec![]).await;
+    assert!(hall.list().await.iter().all(|f| f.proven == Some(true)));
+}
+
+#[tokio::test]
+async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
+    let hall = Hall::with_log().await;
+    let mut found = Vec::new();
+    for index in (0..450).rev() {
+        found.extend([watched("b", index), watched("a", index)]);
+    }
+    let mut elsewhere = signing(3);
+    elsewhere.finding.log = Some("a log before".into());
+    elsewhere.finding.id = FindingId::of_fault("x", "y", 1);
+    found.push(elsewhere);
+    hall.read((0, 0), (500, 0), found).await;
+    let listed = hall.list().await;
+    assert_eq!(listed.len(), 901);
+    let order: Vec<_> = listed
+        .iter()
+        .map(|f| (f.log.clone(), f.index, f.watch.clone(), f.id))
+        .collect();
+    assert!(order.is_sorted());
+    for limit in [0, 1, 200, 201, 900, 2_000] {
+        let query = FindingQuery {
+            all: true,
+            limit: Some(limit),
+        };
+        let some: Vec<_> = hall.store.findings(&query).try_collect().await.unwrap();
+        assert_eq!(some, listed[..some.len()]);
+        assert_eq!(some.len() as u64, limit.min(901));
+    }
+}
+
+#[tokio::test]
+async fn a_finding_is_found_by_a_prefix_that_tells_it_apart() {
+    let hall = Hall::with_log().await;
+    let mut twin = signing(2);
+    let mut id = *signing(1).finding.id.as_bytes();
+    id[15] ^= 1;
+    twin.finding.id = FindingId::from_bytes(id);
+    hall.read((0, 0), (5, 0), vec![signing(1), twin, signing(3)])
+        .await;
+    let (one, three) = (
+        signing(1).finding.id.to_string(),
+        signing(3).finding.id.to_string(),
+    );
+    for length in [4, 5, 31, 32] {
+        let found = hall.store.finding(&three[..length]).await.unwrap();
+        assert_eq!(
+            found.unwrap().finding.id,
+            signing(3).finding.id,
+            "{length} digits"
+        );
+    }
+    for short in [&one[..31], &one[..5], &three[..3], ""] {
+        let found = hall.store.finding(short).await;
+        assert!(matches!(found, Err(StoreError::Ambiguous(_))), "{short}");
+    }
+    for absent in [
+        "not hex",
+        "ffff0000ffff0000ffff0000ffff0000",
+        "%%%%",
+        &format!("{one}0"),
+    ] {
+        assert_eq!(hall.store.finding(absent).await.unwrap(), None, "{absent}");
+    }
+}
+
+#[tokio::test]
+async fn open_and_disputed_findings_of_enough_severity_count() {
+    let hall = Hall::with_log().await;
+    let found = vec![signing(1), critical(signing(2)), untrusted(3), held(4)];
+    hall.read((0, 0), (9, 0), found).await;
+    for (fail_on, security) in [
+        (Severity::Info, 3),
+        (Severity::High, 2),
+        (Severity::Critical, 1),
+    ] {
+        let counts = hall.store.counts(fail_on).await.unwrap();
+        assert_eq!(
+            counts,
+            Counts {
+                security,
+                health: 0
+            },
+            "{fail_on:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn acknowledging_all_takes_the_open_ones_and_each_id_says_what_became_of_it() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (9, 0), vec![signing(1), held(2)]).await;
+    let all = hall.store.acknowledge(&[], "seen", at(5)).await.unwrap();
+    assert_eq!(all, [(signing(1).finding.id, AckOutcome::Acked)]);
+    let unknown = FindingId::of_fault("a", "b", 1);
+    let ids = [signing(1).finding.id, held(2).finding.id, unknown];
+    let some = hall.store.acknowledge(&ids, "seen", at(6)).await.unwrap();
+    let outcomes: Vec<_> = some.into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(
+        outcomes,
+        [
+            AckOutcome::AlreadyClosed,
+            AckOutcome::Acked,
+            AckOutcome::Unknown
+        ]
+    );
+    assert_eq!(
+        hall.history(signing(1).finding.id).await,
+        [
+            (State::Open, "first seen".into()),
+            (State::Acked, "seen".into())
+        ]
+    );
+    assert_eq!(
+        hall.unresolved().await.len(),
+        2,
+        "acknowledged is not resolved"
+    );
+}
+
+#[tokio::test]
+async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (9, 0), vec![untrusted(1), untrusted(2), signing(3)])
+        .await;
+    let page = hall.store.untrusted(None, 1).await.unwrap();
+    let rest = hall.store.untrusted(Some(page[0].0.id), 10).await.unwrap();
+    assert_eq!((page.len(), rest.len()), (1, 1));
+    assert_eq!(page[0].1.certificate.as_deref(), Some(&[0x30, 0x00][..]));
+
+    let id = untrusted(1).finding.id;
+    hall.store
+        .acknowledge(&[id], "an impostor", at(2))
+        .await
+        .unwrap();
+    let rejudge = async |now| {
+        let store = &hall.store;
+        store
+            .rejudge(
+                id,
+                Chain::Trusted,
+                Verdict::IdentityUnexpected,
+                Severity::High,
+                "real",
+                at(now),
+            )
+            .await
+            .unwrap();
+    };
+    rejudge(3).await;
+    rejudge(4).await;
+    let finding = hall.get(id).await;
+    assert_eq!(
+        (finding.state, finding.verdict),
+        (State::Open, Verdict::IdentityUnexpected)
+    );
+    assert_eq!(
+        (finding.chain, finding.summary.as_str()),
+        (Some(Chain::Trusted), "real")
+    );
+    assert_eq!(
+        hall.history(id).await.len(),
+        3,
+        "judged the same again is no change"
+    );
+    let alerts = hall.store.claim_alerts("all", 20, at(5)).await.unwrap();
+    assert_eq!(alerts.len(), 2, "its own, and the other signing's");
+}

@@ -1,0 +1,254 @@
+//! A store to test, and findings, followers and times to put into it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use futures_util::TryStreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use modelwatch::finding::{
+    ChannelRoute, Evidence, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict,
+};
+use modelwatch::identity::Chain;
+use modelwatch::store::sqlite::SqliteStore;
+use modelwatch::store::{Batch, FindingQuery, NewLog, Settings, Store};
+use tempfile::TempDir;
+use tlog::{CompactRange, FollowerState, Head, leaf_hash};
+
+pub(crate) const ORIGIN: &str = "log.example";
+pub(crate) const LOG: &str = "main";
+
+/// One store in a directory of its own.
+pub(crate) struct Hall {
+    dir: TempDir,
+    pub store: Box<dyn Store>,
+}
+
+impl Hall {
+    /// Two channels: `all`, and `urgent` from critical on. The watch `quiet` is told on `all` only.
+    pub(crate) async fn open() -> Self {
+        Self::at(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn at(dir: TempDir) -> Self {
+        let settings = settings(dir.path().join("hall.db"));
+        let store = Box::new(SqliteStore::open(settings).await.unwrap());
+        Self { dir, store }
+    }
+
+    /// Opens it again after the process has died: nothing is closed in order.
+    pub(crate) async fn after_a_crash(self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["hall.db", "hall.db-wal"] {
+            // What a commit has returned for is in these two files, or it is lost.
+            std::fs::copy(self.dir.path().join(name), dir.path().join(name)).unwrap();
+        }
+        Self::at(dir).await
+    }
+
+    /// A log that was begun at its first entry.
+    pub(crate) async fn with_log() -> Self {
+        let hall = Self::open().await;
+        hall.begin(0).await;
+        hall
+    }
+
+    pub(crate) async fn begin(&self, first: u64) {
+        let log = NewLog {
+            origin: ORIGIN.into(),
+            name: LOG.into(),
+            protocol: "rekor-v2".into(),
+            follower: follower(first, first),
+            checkpoints: Vec::new(),
+            now: at(0),
+        };
+        self.store.begin(&log).await.unwrap();
+    }
+
+    /// Reads on from (seen, proven) to (seen, proven).
+    pub(crate) async fn read(
+        &self,
+        from: (u64, u64),
+        to: (u64, u64),
+        found: Vec<NewFinding>,
+    ) -> u64 {
+        self.store.commit(&batch(from, to, found)).await.unwrap()
+    }
+
+    pub(crate) async fn list(&self) -> Vec<Finding> {
+        self.query(true).await
+    }
+
+    pub(crate) async fn unresolved(&self) -> Vec<Finding> {
+        self.query(false).await
+    }
+
+    async fn query(&self, all: bool) -> Vec<Finding> {
+        let query = FindingQuery { all, limit: None };
+        self.store.findings(&query).try_collect().await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, id: FindingId) -> Finding {
+        self.store
+            .finding(&id.to_string())
+            .await
+            .unwrap()
+            .unwrap()
+            .finding
+    }
+
+    /// The reasons of a finding's history.
+    pub(crate) async fn history(&self, id: FindingId) -> Vec<(State, String)> {
+        let record = self.store.finding(&id.to_string()).await.unwrap().unwrap();
+        record
+            .history
+            .into_iter()
+            .map(|row| (row.state, row.reason))
+            .collect()
+    }
+
+    /// In how many alerts of each channel a finding is.
+    pub(crate) async fn told(&self, id: FindingId) -> HashMap<String, usize> {
+        let record = self.store.finding(&id.to_string()).await.unwrap().unwrap();
+        let mut told = HashMap::new();
+        for (channel, ..) in record.told {
+            *told.entry(channel).or_default() += 1;
+        }
+        told
+    }
+}
+
+pub(crate) fn settings(path: PathBuf) -> Settings {
+    let channel = |name: &str, min_severity| ChannelRoute {
+        name: name.into(),
+        min_severity,
+    };
+    let channels = vec![
+        channel("all", Severity::Info),
+        channel("urgent", Severity::Critical),
+    ];
+    let by_watch = HashMap::from([("quiet".to_owned(), vec!["all".to_owned()])]);
+    Settings {
+        path,
+        routes: Routes::new(channels, by_watch),
+    }
+}
+
+/// Minutes after some morning.
+pub(crate) fn at(minutes: i64) -> Timestamp {
+    "2026-11-21T08:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
+}
+
+pub(crate) fn range(size: u64) -> CompactRange {
+    let mut range = CompactRange::new();
+    for index in 0..size {
+        range.push(leaf_hash(&index.to_be_bytes()));
+    }
+    range
+}
+
+pub(crate) fn head(size: u64) -> Head {
+    let root = range(size).root();
+    Head {
+        size,
+        root,
+        note: format!("{ORIGIN}\n{size}\n{root}\n").into_bytes().into(),
+    }
+}
+
+pub(crate) fn follower(seen: u64, proven: u64) -> FollowerState {
+    let pending = if seen > proven {
+        vec![head(seen + 10)]
+    } else {
+        Vec::new()
+    };
+    let proven_head = (proven > 0).then(|| head(proven));
+    FollowerState {
+        proven: range(proven),
+        head: pending.last().cloned().or_else(|| proven_head.clone()),
+        proven_head,
+        seen: range(seen),
+        pending,
+    }
+}
+
+pub(crate) fn batch(from: (u64, u64), to: (u64, u64), findings: Vec<NewFinding>) -> Batch {
+    Batch {
+        origin: ORIGIN.into(),
+        expected: from,
+        follower: follower(to.0, to.1),
+        checkpoints: Vec::new(),
+        findings,
+        now: at(1),
+    }
+}
+
+/// The leaf hash of an entry.
+pub(crate) fn leaf(index: u64) -> [u8; 32] {
+    *leaf_hash(&index.to_be_bytes()).as_bytes()
+}
+
+/// A signing by a watched identity at an index; each its own run.
+pub(crate) fn signing(index: u64) -> NewFinding {
+    watched("falcon", index)
+}
+
+pub(crate) fn watched(watch: &str, index: u64) -> NewFinding {
+    let leaf = leaf(index);
+    let finding = Finding {
+        id: FindingId::of_signing(watch, ORIGIN, index, &leaf, 0),
+        verdict: Verdict::IdentityUnexpected,
+        severity: Severity::High,
+        watch: Some(watch.into()),
+        in_shape: Some(true),
+        log: Some(LOG.into()),
+        origin: Some(ORIGIN.into()),
+        index: Some(index),
+        leaf_hash: Some(hex::encode(leaf)),
+        proven: Some(false),
+        kind: Some("hashedrekord 0.0.2".into()),
+        digest: Some("sha256:00".into()),
+        san: serde_json::from_str(r#"[{"type":"uri","value":"https://example/\u202e"}]"#).unwrap(),
+        issuer: Some("https://issuer.example".into()),
+        extensions: [(
+            "run_invocation_uri".to_owned(),
+            format!("https://run.example/{index}"),
+        )]
+        .into(),
+        certificate_sha256: Some(hex::encode([7; 32])),
+        key_sha256: Some(hex::encode([8; 32])),
+        chain: Some(Chain::Trusted),
+        not_before: Some(at(-1)),
+        first_seen: at(1),
+        state: State::Open,
+        fault: None,
+        summary: format!("entry {index}"),
+    };
+    let evidence = Evidence {
+        certificate: Some(vec![0x30, 0x00]),
+        ..Evidence::default()
+    };
+    NewFinding {
+        finding,
+        rule: Some([1; 32]),
+        evidence,
+    }
+}
+
+pub(crate) fn held(index: u64) -> NewFinding {
+    let mut new = signing(index);
+    new.finding.state = State::Held;
+    new
+}
+
+pub(crate) fn untrusted(index: u64) -> NewFinding {
+    let mut new = signing(index);
+    new.finding.verdict = Verdict::UntrustedChain;
+    new.finding.severity = Severity::Low;
+    new.finding.chain = Some(Chain::Untrusted);
+    new
+}
+
+pub(crate) fn critical(mut new: NewFinding) -> NewFinding {
+    new.finding.severity = Severity::Critical;
+    new
+}

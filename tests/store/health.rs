@@ -1,0 +1,220 @@
+use modelwatch::finding::Severity;
+use modelwatch::finding::{FindingId, State, Verdict};
+use modelwatch::store::{AckOutcome, Condition, Delivery, QueuedKind, Scope};
+
+use crate::hall::{Hall, LOG, ORIGIN, at};
+
+fn scope() -> Scope {
+    Scope {
+        verdicts: &[Verdict::Silence, Verdict::Backlog],
+        origin: Some(ORIGIN.into()),
+    }
+}
+
+fn silence(summary: &str) -> Condition {
+    Condition {
+        verdict: Verdict::Silence,
+        subject: ORIGIN.into(),
+        log: Some(LOG.into()),
+        origin: Some(ORIGIN.into()),
+        except_channel: None,
+        summary: summary.into(),
+    }
+}
+
+async fn health(hall: &Hall) -> u64 {
+    hall.store.counts(Severity::Info).await.unwrap().health
+}
+
+#[tokio::test]
+async fn one_episode_is_one_finding_and_ends_by_itself() {
+    let hall = Hall::with_log().await;
+    hall.store
+        .assess(&scope(), &[silence("quiet")], at(5))
+        .await
+        .unwrap();
+    hall.store
+        .assess(&scope(), &[silence("still quiet")], at(6))
+        .await
+        .unwrap();
+    let hall = hall.after_a_crash().await;
+    assert_eq!(health(&hall).await, 1);
+    let finding = hall.list().await.remove(0);
+    assert_eq!(
+        finding.id,
+        FindingId::of_episode(Verdict::Silence, ORIGIN, at(5))
+    );
+    assert_eq!(finding.summary, "still quiet");
+    let ack = hall
+        .store
+        .acknowledge(&[finding.id], "never mind", at(7))
+        .await
+        .unwrap();
+    assert_eq!(ack, [(finding.id, AckOutcome::Health)]);
+    assert!(
+        hall.store
+            .acknowledge(&[], "all", at(7))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    hall.store.assess(&scope(), &[], at(8)).await.unwrap();
+    assert_eq!(health(&hall).await, 0);
+    hall.store
+        .assess(&scope(), &[silence("again")], at(9))
+        .await
+        .unwrap();
+    assert_eq!(hall.list().await.len(), 2, "another episode");
+}
+
+#[tokio::test]
+async fn an_assessment_leaves_what_it_is_not_about() {
+    let hall = Hall::with_log().await;
+    hall.store
+        .assess(&scope(), &[silence("quiet")], at(5))
+        .await
+        .unwrap();
+    let others = Scope {
+        verdicts: &[Verdict::Backlog],
+        ..scope()
+    };
+    hall.store.assess(&others, &[], at(6)).await.unwrap();
+    let elsewhere = Scope {
+        origin: Some("other.example".into()),
+        ..scope()
+    };
+    hall.store.assess(&elsewhere, &[], at(6)).await.unwrap();
+    hall.store
+        .assess(
+            &Scope {
+                origin: None,
+                ..scope()
+            },
+            &[],
+            at(6),
+        )
+        .await
+        .unwrap();
+    assert_eq!(health(&hall).await, 1);
+}
+
+#[tokio::test]
+async fn the_end_is_told_where_the_beginning_was() {
+    let hall = Hall::with_log().await;
+    hall.store
+        .assess(&scope(), &[silence("quiet")], at(5))
+        .await
+        .unwrap();
+    let alert = hall
+        .store
+        .claim_alerts("all", 20, at(5))
+        .await
+        .unwrap()
+        .remove(0);
+    let retry = Delivery::Retry {
+        at: at(20),
+        error: "refused".into(),
+    };
+    hall.store
+        .record_delivery(&alert.id, &retry, at(5))
+        .await
+        .unwrap();
+    hall.store.assess(&scope(), &[], at(6)).await.unwrap();
+    assert!(
+        hall.store
+            .claim_alerts("all", 20, at(7))
+            .await
+            .unwrap()
+            .is_empty(),
+        "that it is over must not arrive first"
+    );
+    assert_eq!(
+        hall.store
+            .claim_alerts("all", 20, at(20))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    hall.store
+        .record_delivery(&alert.id, &Delivery::Delivered, at(20))
+        .await
+        .unwrap();
+    let resolved = hall
+        .store
+        .claim_alerts("all", 20, at(20))
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        (resolved.kind, resolved.key),
+        (QueuedKind::Resolved, alert.id)
+    );
+}
+
+#[tokio::test]
+async fn what_ends_before_it_was_told_is_not_told() {
+    let hall = Hall::with_log().await;
+    hall.store
+        .assess(&scope(), &[silence("quiet")], at(5))
+        .await
+        .unwrap();
+    hall.store.assess(&scope(), &[], at(6)).await.unwrap();
+    assert!(
+        hall.store
+            .claim_alerts("all", 20, at(7))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(hall.list().await[0].state, State::Resolved);
+}
+
+#[tokio::test]
+async fn an_episode_that_ends_and_begins_in_one_instant_is_told_again() {
+    let hall = Hall::with_log().await;
+    for conditions in [&[silence("quiet")][..], &[], &[silence("quiet again")]] {
+        hall.store
+            .assess(&scope(), conditions, at(5))
+            .await
+            .unwrap();
+    }
+    assert_eq!(health(&hall).await, 1);
+    assert_eq!(
+        hall.store
+            .claim_alerts("all", 20, at(5))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn the_news_that_a_channel_fails_is_not_told_on_it() {
+    let hall = Hall::open().await;
+    let scope = Scope {
+        verdicts: &[Verdict::NotifierFailing],
+        origin: None,
+    };
+    let condition = Condition {
+        verdict: Verdict::NotifierFailing,
+        subject: "all".into(),
+        log: None,
+        origin: None,
+        except_channel: Some("all".into()),
+        summary: "all does not deliver".into(),
+    };
+    hall.store
+        .assess(&scope, &[condition], at(5))
+        .await
+        .unwrap();
+    assert_eq!(health(&hall).await, 1);
+    assert!(
+        hall.store
+            .claim_alerts("all", 20, at(6))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
