@@ -75,7 +75,7 @@ pub fn certificate(der: &[u8]) {
         let times = [certificate.not_before(), certificate.not_after()];
         let validity = theirs.validity();
         let theirs_times = [validity.not_before, validity.not_after].map(|time| time.timestamp());
-        assert_eq!(times.map(|time| time.as_second()), theirs_times);
+        assert_eq!(times.map(jiff::Timestamp::as_second), theirs_times);
         let names =
             theirs
                 .extensions()
@@ -128,7 +128,7 @@ pub fn config(bytes: &[u8]) {
     let Ok(text) = core::str::from_utf8(bytes) else {
         return;
     };
-    let some_are_there = |path: &Path| path.as_os_str().len() % 2 == 0;
+    let some_are_there = |path: &Path| path.as_os_str().len().is_multiple_of(2);
     let (config, problems) =
         modelwatch::config::validate(text, Path::new("modelwatch.toml"), &some_are_there);
     assert_eq!(config.is_some(), !problems.has_errors());

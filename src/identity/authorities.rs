@@ -253,7 +253,7 @@ fn signed_by(issued: &Certificate, authority: &Certificate) -> Result<(), Signat
         authority.spki_der(),
         issued.signature_algorithm_der(),
         issued.tbs_der(),
-        issued.signature(),
+        &issued.signature(),
     )
 }
 

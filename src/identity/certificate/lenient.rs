@@ -34,6 +34,7 @@ pub(super) fn read(input: &[u8]) -> Option<Parsed> {
         spki: whole(read.public_key().raw)?,
         signature_algorithm: element(input, tbs.end)?,
         signature: place(input, &read.signature_value.data)?,
+        signature_unused_bits: read.signature_value.unused_bits,
         tbs,
         not_before: moment(read.validity().not_before)?,
         not_after: moment(read.validity().not_after)?,

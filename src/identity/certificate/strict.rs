@@ -71,6 +71,7 @@ pub(super) fn read(input: &[u8]) -> Result<Parsed, CertificateError> {
         spki: spki.whole,
         signature_algorithm: algorithm.whole,
         signature,
+        signature_unused_bits: 0,
         not_before,
         not_after,
     };

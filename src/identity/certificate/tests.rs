@@ -92,8 +92,21 @@ fn a_thief_who_makes_the_outermost_structure_odd_is_seen_all_the_same() {
     let (signed, signature) = parts.split_at(before_signature);
     assert_eq!(signature.first(), Some(&der::BIT_STRING));
     let long = [&[der::BIT_STRING, 0x82, 0][..], signature.get(1..).unwrap()].concat();
+    let two_bits_to_the_left = {
+        // An ECDSA signature is a SEQUENCE: its first two bits are zero, and none is lost.
+        let bytes = good.signature();
+        let following = bytes.iter().skip(1).chain([&0]);
+        let shifted = bytes.iter().zip(following);
+        let shifted = shifted.map(|(byte, next)| byte << 2 | next >> 6);
+        [&[2], shifted.collect::<Vec<_>>().as_slice()].concat()
+    };
+    let shifted = der::encode(der::BIT_STRING, &two_bits_to_the_left);
     for (odd, problem) in [
-        // Go reads this one.
+        // Go reads these two.
+        (
+            der::encode(der::SEQUENCE, &[signed, &shifted].concat()),
+            "signature: bit string at byte 1703 has unused bits",
+        ),
         (
             der::encode(der::SEQUENCE, &with(b"\x05\x00")),
             "certificate: 2 trailing bytes",
@@ -118,6 +131,7 @@ fn a_thief_who_makes_the_outermost_structure_odd_is_seen_all_the_same() {
         assert_eq!(read.extensions(), good.extensions());
         assert_eq!(read.key_sha256(), good.key_sha256());
         assert_eq!(read.serial(), good.serial());
+        assert_eq!(read.signature(), good.signature());
         assert_eq!(read.not_before(), good.not_before());
         let judgement = Signer::Certificate(Box::new(read)).judge(Some(&harbor()));
         assert_eq!(judgement.chain, Chain::Trusted, "{problem}");
