@@ -1,4 +1,0 @@
-//! What the fuzz targets do with their bytes, as plain functions: a target calls one of them under libFuzzer, and
-//! the crate's own tests call the same one on every file of the corpus.
-
-pub mod tlog;

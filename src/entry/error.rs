@@ -66,6 +66,13 @@ pub enum EntryError {
         /// What is wrong with it.
         source: CertificateError,
     },
+    /// A certificate that was read, but is no strict DER: its signing is given, and other readers may see another
+    /// certificate in the same bytes, or none.
+    #[error("certificate is not strict DER: {source}")]
+    NotDer {
+        /// Where it leaves DER.
+        source: CertificateError,
+    },
     /// A key that cannot be read.
     #[error("{field}: {source}")]
     Key {

@@ -143,6 +143,12 @@ impl Reading {
             return;
         }
         let ordinal = self.take_ordinal();
+        if let Ok(Signer::Certificate(certificate)) = &signer
+            && let Some(source) = certificate.irregularity()
+        {
+            // Given and unreadable: a verifier that takes the bytes for another certificate must not go unsaid.
+            let _ = self.part::<()>(Err(EntryError::NotDer { source }));
+        }
         match signer {
             Ok(signer) => self.signings.push(Signing {
                 ordinal,

@@ -294,6 +294,39 @@ fn the_number_of_signings_has_a_limit_and_reaching_it_is_said() {
     assert!(entry.unreadable.len() < MAX_SIGNINGS + 5);
 }
 
+#[test]
+fn a_certificate_in_odd_der_is_a_signing_and_unreadable() {
+    let good = recorded_leaf("stolen-identity");
+    let expected = parse(good.as_bytes()).unwrap().signings.remove(0);
+    let certificate = expected.signer.certificate().unwrap();
+    let der = STANDARD.encode(certificate.der());
+    let odd = STANDARD.encode([certificate.der(), &[0; 8]].concat());
+    let unknown = good.replace("hashedrekord", "quantum");
+    let v1 = json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": {
+        "content": {}, "publicKey": pem64("CERTIFICATE", certificate.der()),
+    }});
+    for (leaf, der, odd) in [
+        (good, der.clone(), odd.clone()),
+        (unknown, der, odd),
+        (
+            v1.to_string(),
+            pem64("CERTIFICATE", certificate.der()),
+            pem64("CERTIFICATE", &[certificate.der(), &[0; 8]].concat()),
+        ),
+    ] {
+        assert!(leaf.contains(&der));
+        let entry = parse(leaf.replace(&der, &odd).as_bytes()).unwrap();
+        let [signing] = entry.signings.as_slice() else {
+            panic!("{} signings", entry.signings.len());
+        };
+        let read = signing.signer.certificate().unwrap();
+        assert_eq!(read.sans(), certificate.sans());
+        let said: Vec<_> = entry.unreadable.iter().map(ToString::to_string).collect();
+        let expected = "certificate is not strict DER: certificate: 8 trailing bytes";
+        assert_eq!(said, [expected], "{}", entry.kind);
+    }
+}
+
 /// Base64 of PEM, as Rekor v1 holds keys.
 fn pem64(label: &str, der: &[u8]) -> String {
     let body = STANDARD.encode(der);

@@ -158,12 +158,13 @@ impl Authorities {
         {
             let mut path = Vec::with_capacity(certificates.len());
             for (certificate, der) in certificates.into_iter().enumerate() {
-                let read =
-                    Certificate::parse(der).map_err(|source| AuthorityError::Certificate {
+                let read = Certificate::parse_strict(der).map_err(|source| {
+                    AuthorityError::Certificate {
                         chain,
                         certificate,
                         source,
-                    })?;
+                    }
+                })?;
                 if !read.may_issue() {
                     return Err(AuthorityError::NotAnAuthority { chain, certificate });
                 }
@@ -252,7 +253,7 @@ fn signed_by(issued: &Certificate, authority: &Certificate) -> Result<(), Signat
         authority.spki_der(),
         issued.signature_algorithm_der(),
         issued.tbs_der(),
-        issued.signature(),
+        &issued.signature(),
     )
 }
 

@@ -5,10 +5,8 @@
 //! [`Authorities::judge`] has followed the signatures, and nothing that is merely strange makes an identity vanish.
 //! It is kept, and the strangeness is an [`Oddity`].
 //!
-//! Certificates are read by a DER reader of our own (`der`) rather than by a general X.509 library: this is the
-//! innermost loop of a catch-up, only a dozen fields matter, and it is several times faster because it neither
-//! builds names nor decodes extensions that nobody asks for. It is no more lenient than DER: what it refuses is
-//! reported as unreadable, never as "no identity". The tests hold it against `x509-parser`.
+//! Certificates are read by a DER reader of our own ([`der`]), and by `x509-parser` where that one gives up: see
+//! [`certificate`] for why there are two.
 
 mod authorities;
 mod certificate;

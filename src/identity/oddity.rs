@@ -40,6 +40,8 @@ pub enum Oddity {
     LongValidity(SignedDuration),
     /// It ends before it begins.
     EmptyValidity,
+    /// Its bytes are not strict DER: other readers may see another certificate in them.
+    NotDer,
     /// Its start is outside its CA certificate's validity, or outside the time for which the trusted root trusts that CA.
     OutsideAuthorityValidity,
 }
@@ -68,6 +70,7 @@ impl std::fmt::Display for Oddity {
                     write!(f, "valid for {} minutes", validity.as_mins())
                 }
             }
+            Self::NotDer => f.write_str("it is not strict DER"),
             Self::EmptyValidity => f.write_str("its validity ends before it begins"),
             Self::OutsideAuthorityValidity => f.write_str("issued outside the validity of its CA"),
         }

@@ -80,27 +80,42 @@ pub(super) fn parse(
     while !reader.is_empty() {
         let name = reader.element()?;
         let content = reader.bytes(&name.content);
-        let (kind, text) = match name.tag {
-            OTHER_NAME => (SanType::OtherName, other_name(content)?),
-            EMAIL => (SanType::Email, ascii(content)),
-            DNS => (SanType::Dns, ascii(content)),
-            URI => (SanType::Uri, ascii(content)),
-            IP => (SanType::Ip, ip(content)),
-            // A directoryName or an x400Address is nobody we could watch; that it is there is worth saying.
-            _ => {
-                oddities.push(Oddity::UnknownNameType);
-                continue;
-            }
-        };
-        if sans.len() == MAX_NAMES {
-            return Err(SanError::TooMany);
-        }
-        let value = text.unwrap_or_else(|lossy| {
-            oddities.push(Oddity::NameEncoding(kind));
-            lossy
-        });
-        sans.push(San { kind, value });
+        add(name.tag, content, split_other_name, sans, oddities)?;
     }
+    Ok(())
+}
+
+/// Adds the GeneralName with that tag and content; `split` finds the type and the value of an otherName.
+pub(super) fn add<'a>(
+    tag: u8,
+    content: &'a [u8],
+    split: impl Fn(&'a [u8]) -> Result<(&'a [u8], &'a [u8]), DerError>,
+    sans: &mut Vec<San>,
+    oddities: &mut Vec<Oddity>,
+) -> Result<(), SanError> {
+    let (kind, text) = match tag {
+        OTHER_NAME => {
+            let (oid, value) = split(content)?;
+            (SanType::OtherName, other_name(oid, value))
+        }
+        EMAIL => (SanType::Email, ascii(content)),
+        DNS => (SanType::Dns, ascii(content)),
+        URI => (SanType::Uri, ascii(content)),
+        IP => (SanType::Ip, ip(content)),
+        // A directoryName or an x400Address is nobody we could watch; that it is there is worth saying.
+        _ => {
+            oddities.push(Oddity::UnknownNameType);
+            return Ok(());
+        }
+    };
+    if sans.len() == MAX_NAMES {
+        return Err(SanError::TooMany);
+    }
+    let value = text.unwrap_or_else(|lossy| {
+        oddities.push(Oddity::NameEncoding(kind));
+        lossy
+    });
+    sans.push(San { kind, value });
     Ok(())
 }
 
@@ -132,21 +147,23 @@ fn ip(content: &[u8]) -> Text {
 }
 
 /// `OtherName ::= SEQUENCE { type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY }`, its outer tag already read.
-fn other_name(content: &[u8]) -> Result<Text, DerError> {
+fn split_other_name(content: &[u8]) -> Result<(&[u8], &[u8]), DerError> {
     let mut reader = Reader::new(content);
     let oid = reader.expect(der::OID)?;
-    let oid = reader.bytes(&oid.content);
     let value = reader.expect(der::constructed(0))?;
     reader.end()?;
-    let value = reader.bytes(&value.content);
+    Ok((reader.bytes(&oid.content), reader.bytes(&value.content)))
+}
+
+fn other_name(oid: &[u8], value: &[u8]) -> Text {
     if oid != FULCIO_USER_NAME {
-        return Ok(Ok(format!("{}:{}", dotted(oid), hex::encode(value))));
+        return Ok(format!("{}:{}", dotted(oid), hex::encode(value)));
     }
-    Ok(match der::only(value, der::UTF8_STRING) {
+    match der::only(value, der::UTF8_STRING) {
         Ok(text) => String::from_utf8(text.to_vec())
             .map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         Err(_) => Err(String::from_utf8_lossy(value).into_owned()),
-    })
+    }
 }
 
 /// An object identifier in its usual notation; arcs that do not fit are hex, so that nothing is mistaken for another.

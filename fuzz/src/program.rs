@@ -1,0 +1,190 @@
+//! The parsers of the program. None may panic, whatever the bytes, and each keeps what its documentation promises.
+
+use std::path::Path;
+
+use modelwatch::entry;
+use modelwatch::escape;
+use modelwatch::expect;
+use modelwatch::identity::{Certificate, Oddity, SanType};
+use modelwatch::trust::TrustedRoot;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+/// A leaf, read and searched: nothing in it vanishes, and no search is long.
+pub fn entry(leaf: &[u8]) {
+    if let Ok(entry) = entry::parse(leaf) {
+        let signings = entry.signings.iter().map(|signing| signing.ordinal);
+        let unreadable = entry.unreadable.iter().map(entry::Unreadable::ordinal);
+        let mut ordinals: Vec<u32> = signings.chain(unreadable).collect();
+        let count = ordinals.len();
+        assert!(count > 0 || entry.kind.name() == "rfc3161");
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        assert_eq!(ordinals.len(), count, "an ordinal is there twice");
+        for unreadable in &entry.unreadable {
+            assert!(!unreadable.to_string().is_empty());
+        }
+    }
+    let (mut visited, mut first) = (0, None);
+    entry::visit_strings(leaf, &mut |bytes| {
+        visited += bytes.len();
+        first.get_or_insert(bytes.len());
+    });
+    assert_eq!(first, Some(leaf.len()));
+    assert!(visited <= 20 * leaf.len(), "{visited} of {}", leaf.len());
+}
+
+/// A certificate: in strict DER or said not to be, and as `x509-parser` reads it wherever that reads it too.
+pub fn certificate(der: &[u8]) {
+    let read = Certificate::parse(der.to_vec());
+    let strict = Certificate::parse_strict(der.to_vec());
+    let certificate = match (read, strict) {
+        (Ok(read), Ok(strict)) => {
+            assert_eq!(read, strict);
+            assert_eq!(read.irregularity(), None);
+            read
+        }
+        (Ok(read), Err(error)) => {
+            assert_eq!(read.irregularity(), Some(error));
+            assert!(read.oddities().contains(&Oddity::NotDer));
+            read
+        }
+        (Err(error), strict) => {
+            assert_eq!(strict, Err(error));
+            return;
+        }
+    };
+    for oddity in certificate.oddities() {
+        assert!(!oddity.to_string().is_empty());
+    }
+    assert!(!certificate.spki_der().is_empty() && !certificate.issuer_name_der().is_empty());
+    if let Ok((_, theirs)) = X509Certificate::from_der(der) {
+        assert_eq!(certificate.serial(), theirs.raw_serial());
+        // Its slices end where it stopped reading.
+        assert!(certificate.spki_der().starts_with(theirs.public_key().raw));
+        assert!(
+            certificate
+                .issuer_name_der()
+                .starts_with(theirs.issuer().as_raw())
+        );
+        assert!(
+            certificate
+                .subject_name_der()
+                .starts_with(theirs.subject().as_raw())
+        );
+        let times = [certificate.not_before(), certificate.not_after()];
+        let validity = theirs.validity();
+        let theirs_times = [validity.not_before, validity.not_after].map(|time| time.timestamp());
+        assert_eq!(times.map(jiff::Timestamp::as_second), theirs_times);
+        let names =
+            theirs
+                .extensions()
+                .iter()
+                .filter_map(|extension| match extension.parsed_extension() {
+                    ParsedExtension::SubjectAlternativeName(names) => Some(&names.general_names),
+                    _ => None,
+                });
+        // Tags are compared whole here, without the bit for constructed there: what has it is no name to us.
+        let texts = names.flatten().filter_map(|name| match name {
+            GeneralName::RFC822Name(text) => Some((SanType::Email, *text)),
+            GeneralName::DNSName(text) => Some((SanType::Dns, *text)),
+            GeneralName::URI(text) => Some((SanType::Uri, *text)),
+            _ => None,
+        });
+        let missing = texts.filter(|(kind, text)| {
+            !certificate
+                .sans()
+                .iter()
+                .any(|san| san.kind == *kind && san.value == *text)
+        });
+        assert!(missing.count() == 0 || certificate.oddities().contains(&Oddity::UnknownNameType));
+    }
+}
+
+/// A trusted root.
+pub fn trusted_root(json: &[u8]) {
+    if let Ok(root) = TrustedRoot::parse(json) {
+        let again = TrustedRoot::parse(json).expect("it was read before");
+        assert_eq!(
+            root.authorities().fingerprint(),
+            again.authorities().fingerprint()
+        );
+    }
+}
+
+/// A bundle that is to be registered.
+pub fn expectation(bundle: &[u8]) {
+    if let Ok(expectation) = expect::from_bundle(bundle) {
+        let mut hashes = expectation.leaf_hashes.clone();
+        assert!(!hashes.is_empty());
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), expectation.leaf_hashes.len());
+    }
+}
+
+/// A configuration: there is one unless a problem is an error, and every problem can be shown.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else {
+        return;
+    };
+    let some_are_there = |path: &Path| path.as_os_str().len().is_multiple_of(2);
+    let (config, problems) =
+        modelwatch::config::validate(text, Path::new("modelwatch.toml"), &some_are_there);
+    assert_eq!(config.is_some(), !problems.has_errors());
+    assert_eq!(problems.to_string().is_empty(), problems.is_empty());
+}
+
+/// A string from a log: nothing in what is shown misleads, and it says exactly what was there.
+pub fn escape(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let terminal = escape::terminal(&text);
+    assert_eq!(unescaped(&terminal), text);
+    let header = escape::header(&text);
+    assert!(header.chars().count() <= escape::MAX_HEADER_CHARS && !header.contains("=?"));
+    let html = escape::html(&text);
+    assert!(!html.contains(['<', '>', '"', '\'']));
+    let chat = escape::chat(&text);
+    let inside = chat
+        .strip_prefix('`')
+        .and_then(|rest| rest.strip_suffix('`'));
+    let inside = inside.expect("a code span");
+    assert!(!inside.contains(['`', '<', '>', '@', '|', '&']));
+    assert_eq!(unescaped(inside), if text.is_empty() { " " } else { &text });
+    for shown in [&*terminal, &*header, &*html, &*chat] {
+        assert!(!shown.chars().any(is_forbidden), "{shown:?}");
+    }
+    assert!(escape::truncate(&text, 5).chars().count() <= 5);
+}
+
+/// Control characters, line breaks, and what turns or hides text: not the whole list, and not taken from it.
+fn is_forbidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{ad}' | '\u{feff}' | '\u{200b}'..='\u{200f}'
+        )
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What an escaped text says was there.
+fn unescaped(shown: &str) -> String {
+    let mut text = String::new();
+    let mut rest = shown;
+    while let Some((before, after)) = rest.split_once('\\') {
+        text.push_str(before);
+        if let Some(after) = after.strip_prefix('\\') {
+            text.push('\\');
+            rest = after;
+        } else {
+            let number = after
+                .strip_prefix("u{")
+                .and_then(|rest| rest.split_once('}'));
+            let (number, after) = number.expect("a backslash begins an escape");
+            let number = u32::from_str_radix(number, 16).expect("hex");
+            text.push(char::from_u32(number).expect("a character"));
+            rest = after;
+        }
+    }
+    text + rest
+}

@@ -1,0 +1,193 @@
+//! What a certificate's extensions say, whichever reader found them.
+
+use jiff::SignedDuration;
+
+use super::{CertificateError, Frame, MAX_NAMES, lenient};
+use crate::identity::der::{self, Reader};
+use crate::identity::extension::Encoding;
+use crate::identity::san::SanError;
+use crate::identity::{Extension, Oddity, San, SanType};
+
+/// Fulcio's validity is ten minutes; from here on it is worth a word.
+const LONG_VALIDITY: SignedDuration = SignedDuration::from_hours(1);
+
+/// What was decoded of the extensions, and what is odd about them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub sans: Vec<San>,
+    pub extensions: Vec<(Extension, String)>,
+    pub oddities: Vec<Oddity>,
+    uses: Uses,
+}
+
+/// What its standard extensions allow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent extension"
+)]
+struct Uses {
+    authority: bool,
+    certificate_signing: bool,
+    code_signing: bool,
+    sct: bool,
+    poison: bool,
+    names: bool,
+}
+
+impl Claims {
+    /// May it issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3)?
+    pub(super) fn may_issue(&self) -> bool {
+        self.uses.authority && self.uses.certificate_signing
+    }
+
+    /// Takes one extension; `names` reads a list of names.
+    pub(super) fn extension(
+        &mut self,
+        oid: &[u8],
+        value: &[u8],
+        names: impl Fn(&[u8], &mut Vec<San>, &mut Vec<Oddity>) -> Result<(), SanError>,
+    ) -> Result<(), CertificateError> {
+        match oid {
+            SUBJECT_ALTERNATIVE_NAME => {
+                if self.uses.names {
+                    self.oddities.push(Oddity::RepeatedNames);
+                }
+                self.uses.names = true;
+                names(value, &mut self.sans, &mut self.oddities).map_err(|error| match error {
+                    SanError::Der(source) => CertificateError::Der {
+                        part: "subjectAltName",
+                        source,
+                    },
+                    SanError::TooMany => CertificateError::TooManyNames { limit: MAX_NAMES },
+                })?;
+            }
+            KEY_USAGE => self.uses.certificate_signing |= allows_certificate_signing(value),
+            BASIC_CONSTRAINTS => self.uses.authority |= is_authority(value),
+            EXTENDED_KEY_USAGE => self.uses.code_signing |= allows_code_signing(value),
+            SCT_LIST => self.uses.sct = true,
+            PRECERTIFICATE_POISON => self.uses.poison = true,
+            _ => {
+                if let Some([number]) = oid.strip_prefix(FULCIO)
+                    && let Some((extension, encoding)) = Extension::from_number(*number)
+                {
+                    self.fulcio(extension, encoding, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fulcio(&mut self, extension: Extension, encoding: Encoding, value: &[u8]) {
+        let content = match encoding {
+            Encoding::Raw => Some(value),
+            Encoding::Utf8String => der::only(value, der::UTF8_STRING).ok(),
+        };
+        // An identity must not escape a watch because its encoding is off: what can be read is kept.
+        let text = if let Some(Ok(text)) = content.map(std::str::from_utf8) {
+            text.to_owned()
+        } else {
+            self.oddities.push(Oddity::ExtensionEncoding(extension));
+            let content = content.or_else(|| lenient::text(value)).unwrap_or(value);
+            String::from_utf8_lossy(content).into_owned()
+        };
+        let earlier = self.extensions.iter().position(|(e, _)| *e == extension);
+        match earlier {
+            None => self.extensions.push((extension, text)),
+            Some(at) if extension == Extension::Issuer => {
+                let same = |(e, value): &(Extension, String)| *e == extension && *value == text;
+                if self.extensions.iter().any(same) {
+                    return;
+                }
+                self.oddities.push(Oddity::TwoIssuers);
+                let at = if encoding == Encoding::Utf8String {
+                    at
+                } else {
+                    at + 1
+                };
+                self.extensions.insert(at, (extension, text));
+            }
+            Some(_) => {
+                self.oddities.push(Oddity::RepeatedExtension(extension));
+                self.extensions.push((extension, text));
+            }
+        }
+    }
+
+    /// Notes what no leaf certificate of Fulcio has or lacks, all its extensions read.
+    pub(super) fn look_over(&mut self, frame: &Frame) {
+        match self.sans.as_slice() {
+            [] => self.oddities.push(Oddity::NoName),
+            [_] => {}
+            names => self.oddities.push(Oddity::SeveralNames(names.len())),
+        }
+        let unusual = |san: &&San| matches!(san.kind, SanType::Dns | SanType::Ip);
+        if let Some(san) = self.sans.iter().find(unusual) {
+            self.oddities.push(Oddity::UnusualName(san.kind));
+        }
+        let validity = frame.not_before.duration_until(frame.not_after);
+        if validity.is_negative() {
+            self.oddities.push(Oddity::EmptyValidity);
+        } else if validity > LONG_VALIDITY {
+            self.oddities.push(Oddity::LongValidity(validity));
+        }
+        for (holds, oddity) in [
+            (!self.uses.sct, Oddity::NoSct),
+            (!self.uses.code_signing, Oddity::NoCodeSigning),
+            (self.uses.authority, Oddity::Authority),
+            (self.uses.poison, Oddity::Precertificate),
+        ] {
+            if holds {
+                self.oddities.push(oddity);
+            }
+        }
+    }
+}
+
+/// 1.3.6.1.4.1.57264.1, without the last arc.
+const FULCIO: &[u8] = b"\x2b\x06\x01\x04\x01\x83\xbf\x30\x01";
+const KEY_USAGE: &[u8] = b"\x55\x1d\x0f";
+const SUBJECT_ALTERNATIVE_NAME: &[u8] = b"\x55\x1d\x11";
+const BASIC_CONSTRAINTS: &[u8] = b"\x55\x1d\x13";
+const EXTENDED_KEY_USAGE: &[u8] = b"\x55\x1d\x25";
+/// 1.3.6.1.4.1.11129.2.4.2 (RFC 6962 §3.3).
+const SCT_LIST: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02";
+/// 1.3.6.1.4.1.11129.2.4.3 (RFC 6962 §3.1).
+const PRECERTIFICATE_POISON: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03";
+/// 1.3.6.1.5.5.7.3.3 and anyExtendedKeyUsage, 2.5.29.37.0.
+const CODE_SIGNING: [&[u8]; 2] = [b"\x2b\x06\x01\x05\x05\x07\x03\x03", b"\x55\x1d\x25\x00"];
+
+/// keyCertSign is bit 5 of the named bits (RFC 5280 §4.2.1.3).
+fn allows_certificate_signing(value: &[u8]) -> bool {
+    match der::only(value, der::BIT_STRING) {
+        Ok([_unused, first, ..]) => first & 0b0000_0100 != 0,
+        Ok(_) => false,
+        Err(_) => lenient::allows_certificate_signing(value),
+    }
+}
+
+/// `SEQUENCE { cA BOOLEAN DEFAULT FALSE, … }`. Any true-ish value counts: to doubt a leaf is the safe side, and a
+/// CA of the trusted root is vouched for by whoever configured it.
+fn is_authority(value: &[u8]) -> bool {
+    let Ok(content) = der::only(value, der::SEQUENCE) else {
+        return lenient::is_authority(value);
+    };
+    let mut reader = Reader::new(content);
+    match reader.optional(der::BOOLEAN) {
+        Ok(Some(flag)) => reader.bytes(&flag.content).iter().any(|byte| *byte != 0),
+        _ => false,
+    }
+}
+
+fn allows_code_signing(value: &[u8]) -> bool {
+    let Ok(content) = der::only(value, der::SEQUENCE) else {
+        return lenient::allows_code_signing(value);
+    };
+    let mut reader = Reader::new(content);
+    while let Ok(purpose) = reader.expect(der::OID) {
+        if CODE_SIGNING.contains(&reader.bytes(&purpose.content)) {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,123 @@
+//! The second reader, for what is a certificate although it is no strict DER: the crate `x509-parser`.
+//!
+//! It takes lengths that are longer than they need to be, ignores bytes at the end of most structures, and knows
+//! more ways to write a time. It gives slices of the input; where they are, and how long an element is by its own
+//! header, is worked out here.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use x509_parser::asn1_rs::{Any, Class, FromDer as _, Tag};
+use x509_parser::certificate::X509CertificateParser;
+use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_parser::nom::Parser as _;
+use x509_parser::time::ASN1Time;
+
+use super::claims::Claims;
+use super::{Frame, MAX_EXTENSIONS, Parsed};
+use crate::identity::san::{self, SanError};
+use crate::identity::{Oddity, San};
+
+/// Reads a certificate of at most [`super::MAX_CERTIFICATE_BYTES`]; `None` if this reader cannot either, or if a
+/// limit is passed.
+pub(super) fn read(input: &[u8]) -> Option<Parsed> {
+    // Extensions are not decoded by it: one that nobody asked for must not make the certificate unreadable.
+    let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+    let (_, read) = parser.parse(input).ok()?;
+    let tbs = element(input, place(input, read.tbs_certificate.as_ref())?.start)?;
+    // Its slices end where it stopped reading, which is before the end if bytes are left over.
+    let whole = |part: &[u8]| element(input, place(input, part)?.start);
+    let frame = Frame {
+        serial: place(input, read.raw_serial())?,
+        issuer_name: whole(read.issuer().as_raw())?,
+        subject_name: whole(read.subject().as_raw())?,
+        spki: whole(read.public_key().raw)?,
+        signature_algorithm: element(input, tbs.end)?,
+        signature: place(input, &read.signature_value.data)?,
+        signature_unused_bits: read.signature_value.unused_bits,
+        tbs,
+        not_before: moment(read.validity().not_before)?,
+        not_after: moment(read.validity().not_after)?,
+    };
+    if read.extensions().len() > MAX_EXTENSIONS {
+        return None;
+    }
+    let mut claims = Claims::default();
+    for extension in read.extensions() {
+        let oid = extension.oid.as_bytes();
+        claims.extension(oid, extension.value, names).ok()?;
+    }
+    claims.look_over(&frame);
+    Some(Parsed { frame, claims })
+}
+
+/// Where a slice of the input is in it.
+fn place(input: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(input.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= input.len()).then_some(start..end)
+}
+
+/// The whole element that begins there.
+fn element(input: &[u8], start: usize) -> Option<Range<usize>> {
+    let (rest, _) = Any::from_der(input.get(start..)?).ok()?;
+    Some(start..input.len() - rest.len())
+}
+
+fn moment(time: ASN1Time) -> Option<Timestamp> {
+    Timestamp::from_second(time.timestamp()).ok()
+}
+
+/// Reads a list of names, strictly if that is possible.
+fn names(value: &[u8], sans: &mut Vec<San>, oddities: &mut Vec<Oddity>) -> Result<(), SanError> {
+    let before = (sans.len(), oddities.len());
+    let error = match san::parse(value, sans, oddities) {
+        Err(SanError::Der(error)) => error,
+        done => return done,
+    };
+    sans.truncate(before.0);
+    oddities.truncate(before.1);
+    let (_, list) = Any::from_der(value).map_err(|_| error)?;
+    let mut rest = list.data;
+    while !rest.is_empty() {
+        let (after, name) = Any::from_der(rest).map_err(|_| error)?;
+        let split = |content| split_other_name(content).ok_or(error);
+        san::add(identifier(&name), name.data, split, sans, oddities)?;
+        rest = after;
+    }
+    Ok(())
+}
+
+/// The identifier octet, as in DER; that of a tag of several octets is the first.
+fn identifier(element: &Any<'_>) -> u8 {
+    let tag = u8::try_from(element.tag().0).unwrap_or(0x1f).min(0x1f);
+    (element.class() as u8) << 6 | u8::from(element.header.is_constructed()) << 5 | tag
+}
+
+fn split_other_name(content: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (rest, oid) = Any::from_der(content).ok()?;
+    let (_, value) = Any::from_der(rest).ok()?;
+    Some((oid.data, value.data))
+}
+
+/// The text of a string of any usual type.
+pub(super) fn text(value: &[u8]) -> Option<&[u8]> {
+    let (_, string) = Any::from_der(value).ok()?;
+    let is_text = matches!(
+        string.tag(),
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::VisibleString
+    );
+    (string.class() == Class::Universal && is_text).then_some(string.data)
+}
+
+pub(super) fn allows_certificate_signing(value: &[u8]) -> bool {
+    KeyUsage::from_der(value).is_ok_and(|(_, usage)| usage.key_cert_sign())
+}
+
+pub(super) fn is_authority(value: &[u8]) -> bool {
+    BasicConstraints::from_der(value).is_ok_and(|(_, constraints)| constraints.ca)
+}
+
+pub(super) fn allows_code_signing(value: &[u8]) -> bool {
+    ExtendedKeyUsage::from_der(value).is_ok_and(|(_, usage)| usage.code_signing || usage.any)
+}

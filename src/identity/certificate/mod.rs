@@ -1,0 +1,271 @@
+//! An X.509 certificate, as far as it says who and for how long.
+//!
+//! Two readers, because one cannot be both fast and lenient without being wrong somewhere:
+//!
+//! * [`strict`] is our own: DER and nothing else, the dozen fields that matter, no name taken apart. It is the
+//!   innermost loop of a catch-up and takes 1.7 µs where `x509-parser` takes 4.4 µs (for a certificate of Fulcio, of
+//!   about 1.7 kB). A CA writes DER, so nearly all certificates are read by it.
+//! * [`lenient`] is `x509-parser`, a general reader that many programs use. It is asked only about what the first one
+//!   refuses, and what it makes of that counts: a signing must not escape a watch because the bytes around the name
+//!   are odd. Whoever has a certificate can make them odd, for the outermost structure is not signed: Go, in which
+//!   Rekor and cosign are written, passes over bytes after the signature.
+//!
+//! Such a certificate has its names and its chain like any other, [`Oddity::NotDer`] besides, and
+//! [`Certificate::irregularity`] says what is wrong: other readers may see another certificate in the same bytes, so
+//! its entry stays unreadable as well. In the tests the second reader is the oracle of the first: wherever both can
+//! read, they agree on every field.
+
+mod claims;
+mod error;
+mod lenient;
+mod strict;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use jiff::Timestamp;
+
+use super::{Extension, Oddity, San};
+use claims::Claims;
+
+pub use error::CertificateError;
+
+/// Longest certificate that is read, in bytes: a leaf of a tiled log cannot hold a longer one, and the longest that
+/// Fulcio issues are a twentieth of it.
+pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
+
+/// Most names in one certificate. Fulcio gives one; web servers' certificates have up to a hundred by policy.
+pub const MAX_NAMES: usize = 256;
+
+/// Most extensions in one certificate; Fulcio's have about thirty.
+const MAX_EXTENSIONS: usize = 128;
+
+/// A certificate that was read. Nothing in it is believed yet: anyone can write one.
+///
+/// It owns its DER; nothing is hashed or verified before it is asked for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    parsed: Parsed,
+    irregularity: Option<CertificateError>,
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Certificate")
+            .field("sans", &self.parsed.claims.sans)
+            .field("issuer", &self.issuer())
+            .field("not_before", &self.parsed.frame.not_before)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Certificate {
+    /// Reads one certificate, in strict DER or not: see [`Certificate::irregularity`].
+    ///
+    /// # Errors
+    /// Whatever is no certificate within the limits, with what keeps it from being strict DER.
+    pub fn parse(der: Vec<u8>) -> Result<Self, CertificateError> {
+        let error = match parse_strictly(&der) {
+            Ok(parsed) => {
+                return Ok(Self {
+                    der,
+                    parsed,
+                    irregularity: None,
+                });
+            }
+            Err(error) => error,
+        };
+        let parsed = match error {
+            CertificateError::Der { .. } | CertificateError::Time { .. } => lenient::read(&der),
+            _ => None,
+        };
+        let mut parsed = parsed.ok_or(error)?;
+        parsed.claims.oddities.push(Oddity::NotDer);
+        Ok(Self {
+            der,
+            parsed,
+            irregularity: Some(error),
+        })
+    }
+
+    /// Reads exactly one certificate in strict DER, for where a certificate makes something trusted: one that other
+    /// readers may take for another has no place there.
+    ///
+    /// # Errors
+    /// Whatever is no strict DER certificate within the limits, with the part of it that cannot be read.
+    pub fn parse_strict(der: Vec<u8>) -> Result<Self, CertificateError> {
+        let parsed = parse_strictly(&der)?;
+        Ok(Self {
+            der,
+            parsed,
+            irregularity: None,
+        })
+    }
+
+    /// Its names, in its order.
+    pub fn sans(&self) -> &[San] {
+        &self.parsed.claims.sans
+    }
+
+    /// Who issued the identity token that Fulcio saw: the present extension, else the old one.
+    pub fn issuer(&self) -> Option<&str> {
+        self.extension(Extension::Issuer)
+    }
+
+    /// Every issuer it claims. More than one is an [`Oddity::TwoIssuers`]; a watch must look at each.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.parsed
+            .claims
+            .extensions
+            .iter()
+            .filter(|(extension, _)| *extension == Extension::Issuer)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The value of one of Fulcio's extensions; its first, should it be there twice.
+    pub fn extension(&self, extension: Extension) -> Option<&str> {
+        self.parsed
+            .claims
+            .extensions
+            .iter()
+            .find(|(e, _)| *e == extension)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Fulcio's extensions, in the certificate's order except that the present issuer comes before the old one.
+    /// The two issuers are one if they agree.
+    pub fn extensions(&self) -> &[(Extension, String)] {
+        &self.parsed.claims.extensions
+    }
+
+    /// Why it is not strict DER, if it is not. Other readers may then see another certificate in the same bytes, or
+    /// none.
+    pub fn irregularity(&self) -> Option<CertificateError> {
+        self.irregularity
+    }
+
+    /// What is odd about it in itself, whoever issued it.
+    pub fn oddities(&self) -> &[Oddity] {
+        &self.parsed.claims.oddities
+    }
+
+    /// The certificate itself.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Its SubjectPublicKeyInfo, DER.
+    pub fn spki_der(&self) -> &[u8] {
+        self.part(&self.parsed.frame.spki)
+    }
+
+    /// SHA-256 of the DER certificate; computed on each call.
+    pub fn sha256(&self) -> [u8; 32] {
+        super::key::sha256(&self.der)
+    }
+
+    /// SHA-256 of the DER SubjectPublicKeyInfo; computed on each call.
+    pub fn key_sha256(&self) -> [u8; 32] {
+        super::key::sha256(self.spki_der())
+    }
+
+    /// When its validity begins: for Fulcio, when it was issued.
+    pub fn not_before(&self) -> Timestamp {
+        self.parsed.frame.not_before
+    }
+
+    /// When its validity ends.
+    pub fn not_after(&self) -> Timestamp {
+        self.parsed.frame.not_after
+    }
+
+    /// Its serial number, the content of the DER INTEGER.
+    pub fn serial(&self) -> &[u8] {
+        self.part(&self.parsed.frame.serial)
+    }
+
+    /// The DER name of the CA that it says has issued it.
+    pub fn issuer_name_der(&self) -> &[u8] {
+        self.part(&self.parsed.frame.issuer_name)
+    }
+
+    /// Its own DER name; empty in Fulcio's leaves.
+    pub fn subject_name_der(&self) -> &[u8] {
+        self.part(&self.parsed.frame.subject_name)
+    }
+
+    /// The part that the CA signed.
+    pub(super) fn tbs_der(&self) -> &[u8] {
+        self.part(&self.parsed.frame.tbs)
+    }
+
+    /// The DER AlgorithmIdentifier of the CA's signature: the one outside the signed part, as verifiers use.
+    pub(super) fn signature_algorithm_der(&self) -> &[u8] {
+        self.part(&self.parsed.frame.signature_algorithm)
+    }
+
+    /// The CA's signature.
+    ///
+    /// One that is not a whole number of bytes is shifted to the right, as Go does it: whoever has a certificate could
+    /// otherwise shift its signature to the left, and programs in Go would verify what is untrusted here.
+    pub(super) fn signature(&self) -> Cow<'_, [u8]> {
+        let bytes = self.part(&self.parsed.frame.signature);
+        match self.parsed.frame.signature_unused_bits {
+            unused @ 1..=7 => {
+                let mut before = 0;
+                let shifted = bytes.iter().map(|byte| {
+                    let high = before << (8 - unused);
+                    before = *byte;
+                    high | byte >> unused
+                });
+                Cow::Owned(shifted.collect())
+            }
+            _ => Cow::Borrowed(bytes),
+        }
+    }
+
+    /// May it issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3)?
+    pub(super) fn may_issue(&self) -> bool {
+        self.parsed.claims.may_issue()
+    }
+
+    fn part(&self, range: &Range<usize>) -> &[u8] {
+        self.der.get(range.clone()).unwrap_or_default()
+    }
+}
+
+fn parse_strictly(der: &[u8]) -> Result<Parsed, CertificateError> {
+    if der.len() > MAX_CERTIFICATE_BYTES {
+        return Err(CertificateError::TooLong {
+            length: der.len(),
+            limit: MAX_CERTIFICATE_BYTES,
+        });
+    }
+    strict::read(der)
+}
+
+/// What a reader makes of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parsed {
+    frame: Frame,
+    claims: Claims,
+}
+
+/// Where its parts are in the DER: whole elements, but of the serial number and the signature the content. And from
+/// when to when it is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Frame {
+    tbs: Range<usize>,
+    serial: Range<usize>,
+    issuer_name: Range<usize>,
+    subject_name: Range<usize>,
+    spki: Range<usize>,
+    signature_algorithm: Range<usize>,
+    signature: Range<usize>,
+    signature_unused_bits: u8,
+    not_before: Timestamp,
+    not_after: Timestamp,
+}
