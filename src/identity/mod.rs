@@ -5,8 +5,8 @@
 //! [`Authorities::judge`] has followed the signatures, and nothing that is merely strange makes an identity vanish.
 //! It is kept, and the strangeness is an [`Oddity`].
 //!
-//! Certificates are read by a DER reader of our own ([`der`]), and by `x509-parser` where that one gives up: see
-//! [`certificate`] for why there are two.
+//! Certificates are read by a DER reader of our own (`der`), and by `x509-parser` where that one gives up: see
+//! `certificate/mod.rs` for why there are two.
 
 mod authorities;
 mod certificate;
