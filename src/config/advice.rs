@@ -1,5 +1,7 @@
 //! Mistakes that people really make: each is allowed by the grammar and hardly ever meant.
 
+use std::collections::HashMap;
+
 use url::Url;
 
 use super::problems::Problems;
@@ -199,11 +201,7 @@ pub(super) fn on_the_whole(root: &Section<'_>, watches: &[At<Watch>], problems: 
             "san, san_glob and extension cost next to nothing, however many".to_owned(),
         );
     }
-    let scopes: Vec<(usize, &str)> = watches
-        .iter()
-        .enumerate()
-        .flat_map(|(index, watch)| globs(&watch.value).map(move |glob| (index, glob)))
-        .collect();
+    let scopes = Scopes::of(watches);
     for (index, watch) in watches.iter().enumerate() {
         for name in workflows_of(&watch.value) {
             let Some(repository) = repository_of(name) else {
@@ -211,14 +209,37 @@ pub(super) fn on_the_whole(root: &Section<'_>, watches: &[At<Watch>], problems: 
             };
             // Some workflow that no watch can know of.
             let other = format!("{repository}/.github/workflows/~.yml@refs/heads/~");
-            let covered = scopes
-                .iter()
-                .any(|(by, glob)| *by != index && Glob::new(glob).matches(&other));
-            if !covered {
+            if !scopes.of_another_cover(index, &other) {
                 narrow(&watch.place, &repository, problems);
                 break;
             }
         }
+    }
+}
+
+/// The globs of all watches, by the text before their first `*`: comparing each of thousands of watches with each
+/// other one would take longer than the rest of the start.
+struct Scopes<'a>(HashMap<&'a str, Vec<(usize, &'a Glob)>>);
+
+impl<'a> Scopes<'a> {
+    fn of(watches: &'a [At<Watch>]) -> Self {
+        let mut scopes: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, watch) in watches.iter().enumerate() {
+            let sets = std::iter::once(&watch.value.conditions).chain(&watch.value.any);
+            for glob in sets.flat_map(|set| &set.san_glob) {
+                let before = glob.as_str().split('*').next().unwrap_or_default();
+                scopes.entry(before).or_default().push((index, glob));
+            }
+        }
+        Self(scopes)
+    }
+
+    /// Whether a glob of another watch than `index` matches the name.
+    fn of_another_cover(&self, index: usize, name: &str) -> bool {
+        (0..=name.len())
+            .filter_map(|end| self.0.get(name.get(..end)?))
+            .flatten()
+            .any(|(by, glob)| *by != index && glob.matches(name))
     }
 }
 
@@ -244,12 +265,6 @@ fn workflows_of(watch: &Watch) -> Vec<&str> {
     let sets = std::iter::once(&watch.conditions).chain(&watch.any);
     sets.flat_map(|set| set.san.iter().map(String::as_str).chain(globs_of(set)))
         .collect()
-}
-
-fn globs(watch: &Watch) -> impl Iterator<Item = &str> {
-    std::iter::once(&watch.conditions)
-        .chain(&watch.any)
-        .flat_map(globs_of)
 }
 
 fn globs_of(set: &Conditions) -> impl Iterator<Item = &str> {
