@@ -240,7 +240,9 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
         if gaps.is_empty() && status.watches.len() > LISTED_WATCHES {
             continue;
         }
-        let said = if gaps.is_empty() {
+        let said = if watch.logs.is_empty() {
+            "has covered nothing yet: no log was read".to_owned()
+        } else if gaps.is_empty() {
             "covers everything that was read".to_owned()
         } else {
             format!(

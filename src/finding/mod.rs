@@ -71,6 +71,42 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding about nobody's signing: open, with everything that belongs to an entry or a signer
+    /// left empty.
+    pub fn new(
+        id: FindingId,
+        verdict: Verdict,
+        severity: Severity,
+        summary: String,
+        first_seen: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            verdict,
+            severity,
+            watch: None,
+            in_shape: None,
+            log: None,
+            origin: None,
+            index: None,
+            leaf_hash: None,
+            proven: None,
+            kind: None,
+            digest: None,
+            san: Vec::new(),
+            issuer: None,
+            extensions: BTreeMap::new(),
+            certificate_sha256: None,
+            key_sha256: None,
+            chain: None,
+            not_before: None,
+            first_seen,
+            state: State::Open,
+            fault: None,
+            summary,
+        }
+    }
+
     /// What belongs to one alert: signings and certificates of one run or one certificate that a
     /// trusted CA vouches for; otherwise all watches of one entry; otherwise the finding alone.
     ///

@@ -1,12 +1,11 @@
 //! When a log contradicts itself: which promise was broken, and what is kept as evidence.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tlog::{Checkpoint, Follower, FollowerState, Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass, position};
-use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
+use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, Verdict};
 use crate::store::{Dispute, PassError, StoreError};
 
 /// A smaller checkpoint than the largest one may be a lagging replica; when it persists for this
@@ -184,29 +183,16 @@ impl Pass<'_> {
         let origin = shard.origin.as_str();
         NewFinding {
             finding: Finding {
-                id: FindingId::of_fault(fault.kind(), origin, contradicted_position(fault)),
-                verdict: Verdict::LogFault,
-                severity: Severity::Critical,
-                watch: None,
-                in_shape: None,
                 log: Some(shard.name.clone()),
                 origin: Some(origin.to_owned()),
-                index: None,
-                leaf_hash: None,
-                proven: None,
-                kind: None,
-                digest: None,
-                san: Vec::new(),
-                issuer: None,
-                extensions: BTreeMap::new(),
-                certificate_sha256: None,
-                key_sha256: None,
-                chain: None,
-                not_before: None,
-                first_seen: self.now,
-                state: State::Open,
                 fault: Some(fault.kind().to_owned()),
-                summary: format!("{} ({origin}) broke a promise: {fault}", shard.name),
+                ..Finding::new(
+                    FindingId::of_fault(fault.kind(), origin, contradicted_position(fault)),
+                    Verdict::LogFault,
+                    Severity::Critical,
+                    format!("{} ({origin}) broke a promise: {fault}", shard.name),
+                    self.now,
+                )
             },
             rule: None,
             evidence: Evidence {

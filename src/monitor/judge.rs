@@ -170,35 +170,25 @@ impl Judge<'_> {
         }
         NewFinding {
             finding: Finding {
-                id: FindingId::of_unreadable(
-                    watch_of.map(|w| w.name.as_str()),
-                    origin,
-                    place.index,
-                    place.hash.as_bytes(),
-                    ordinal,
-                ),
-                verdict: Verdict::Unreadable,
-                severity: watch_of.map_or(Severity::Low, |w| w.severity),
                 watch: watch_of.map(|w| w.name.clone()),
-                in_shape: None,
                 log: Some(self.shard.name.clone()),
                 origin: Some(origin.to_owned()),
                 index: Some(place.index),
                 leaf_hash: Some(place.hash.to_hex()),
                 proven: Some(false),
-                kind: None,
-                digest: None,
-                san: Vec::new(),
-                issuer: None,
-                extensions: std::collections::BTreeMap::new(),
-                certificate_sha256: None,
-                key_sha256: None,
-                chain: None,
-                not_before: None,
-                first_seen: self.now,
-                state: State::Open,
-                fault: None,
-                summary,
+                ..Finding::new(
+                    FindingId::of_unreadable(
+                        watch_of.map(|w| w.name.as_str()),
+                        origin,
+                        place.index,
+                        place.hash.as_bytes(),
+                        ordinal,
+                    ),
+                    Verdict::Unreadable,
+                    watch_of.map_or(Severity::Low, |w| w.severity),
+                    summary,
+                    self.now,
+                )
             },
             rule: watch.and_then(|w| self.rules.rule(w)),
             evidence: Evidence {

@@ -1,14 +1,11 @@
 //! From the seen position to the newest head: fetch, scan, absorb, commit.
 
-use std::sync::Arc;
-
 use futures_util::StreamExt as _;
 use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
 
 use super::pass::{Halt, Pass, position};
-use super::scan::{Scanned, scan};
+use super::scan::{Scanned, scanned};
 use crate::finding::NewFinding;
-use crate::source::{self, Prefetch};
 use crate::store::Batch;
 
 /// A batch is committed when it holds this many entries: a transaction for each bundle would spend
@@ -18,9 +15,6 @@ const BATCH_ENTRIES: u64 = 16 * 256;
 /// A batch is committed when it holds this many findings, whatever its entries: memory stays flat
 /// in a flood.
 const BATCH_FINDINGS: usize = 1_000;
-
-/// Bundles that are scanned at once, per core: one is worked on, one waits in order.
-const SCANS_PER_CORE: usize = 2;
 
 /// What has been read but not recorded.
 struct Pending {
@@ -64,26 +58,8 @@ impl Pass<'_> {
         };
         let progress = &self.monitor.progress;
         progress.goal(&self.log.shard.name, range.end - range.start);
-        let cores = rayon::current_num_threads();
-        let (shard, rules, now) = (&self.log.shard, self.rules, self.now);
-        let leaves = source::leaves(
-            Arc::clone(&self.log.source),
-            range.clone(),
-            range.end,
-            Prefetch::default(),
-        );
-        let mut scanned = std::pin::pin!(
-            leaves
-                .map(|leaves| async move {
-                    match leaves {
-                        Ok(leaves) => {
-                            Ok(scan(leaves, Arc::clone(shard), Arc::clone(rules), now).await)
-                        }
-                        Err(error) => Err(error),
-                    }
-                })
-                .buffered(cores * SCANS_PER_CORE)
-        );
+        let scanned = scanned(self.log, range.clone(), range.end, self.rules, self.now);
+        let mut scanned = std::pin::pin!(scanned);
         loop {
             let next = tokio::select! {
                 biased;

@@ -7,9 +7,8 @@ use futures_util::StreamExt as _;
 use tlog::{Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass, position};
-use super::scan::{Scanned, scan};
+use super::scan::{Scanned, scanned};
 use super::{Log, Monitor, Rules, health};
-use crate::source::{self, Prefetch};
 use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
 
 /// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
@@ -148,25 +147,8 @@ impl Pass<'_> {
         }
         let mut range = before.frontier();
         let mut findings = Vec::new();
-        let (shard, rules, now) = (&self.log.shard, self.rules, self.now);
-        let leaves = source::leaves(
-            Arc::clone(source),
-            step.clone(),
-            head.size,
-            Prefetch::default(),
-        );
-        let mut scanned = std::pin::pin!(
-            leaves
-                .map(|leaves| async move {
-                    match leaves {
-                        Ok(leaves) => {
-                            Ok(scan(leaves, Arc::clone(shard), Arc::clone(rules), now).await)
-                        }
-                        Err(error) => Err(error),
-                    }
-                })
-                .buffered(rayon::current_num_threads() * 2)
-        );
+        let scanned = scanned(self.log, step.clone(), head.size, self.rules, self.now);
+        let mut scanned = std::pin::pin!(scanned);
         while let Some(next) = scanned.next().await {
             if self.monitor.stop.requested() {
                 return Err(Halt::Stopped);
@@ -192,11 +174,11 @@ impl Pass<'_> {
             .monitor
             .store
             .rescanned(&Rescanned {
-                origin: shard.origin.as_str().to_owned(),
+                origin: self.log.shard.origin.as_str().to_owned(),
                 range: step,
                 watches: watches.to_vec(),
                 findings,
-                now,
+                now: self.now,
             })
             .await?)
     }

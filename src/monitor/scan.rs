@@ -1,18 +1,20 @@
 //! Leaves in, leaf hashes and findings out: the part that needs all cores.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
-use super::Rules;
 use super::judge::{Judge, Place};
+use super::{Log, Rules};
 use crate::entry::{self, Entry};
 use crate::finding::NewFinding;
 use crate::shard::Shard;
-use crate::source::Leaves;
+use crate::source::{self, Leaves, Prefetch, SourceError};
 use crate::watch::Match;
 
 /// What one bundle of leaves gave.
@@ -23,13 +25,26 @@ pub(super) struct Scanned {
     pub(super) findings: Vec<NewFinding>,
 }
 
-/// Scans a bundle on the pool of all cores.
-pub(super) async fn scan(
-    leaves: Leaves,
-    shard: Arc<Shard>,
-    rules: Arc<Rules>,
+/// Bundles that are scanned at once, per core: one is worked on, one waits in order.
+const SCANS_PER_CORE: usize = 2;
+
+/// Reads these leaves of a tree of `size` leaves and scans them, in order, many at once.
+pub(super) fn scanned<'a>(
+    log: &'a Log,
+    range: Range<u64>,
+    size: u64,
+    rules: &'a Arc<Rules>,
     now: Timestamp,
-) -> Scanned {
+) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
+    source::leaves(Arc::clone(&log.source), range, size, Prefetch::default())
+        .map(move |leaves| async move {
+            Ok(scan(leaves?, Arc::clone(&log.shard), Arc::clone(rules), now).await)
+        })
+        .buffered(rayon::current_num_threads() * SCANS_PER_CORE)
+}
+
+/// Scans a bundle on the pool of all cores.
+async fn scan(leaves: Leaves, shard: Arc<Shard>, rules: Arc<Rules>, now: Timestamp) -> Scanned {
     let (done, scanned) = oneshot::channel();
     rayon::spawn(move || {
         // Nobody waits any more if the pass was stopped.
@@ -41,7 +56,7 @@ pub(super) async fn scan(
 }
 
 /// Scans a bundle on this thread.
-pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> Scanned {
+fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> Scanned {
     let mut scanned = Scanned {
         start: leaves.start(),
         hashes: Vec::with_capacity(leaves.len()),

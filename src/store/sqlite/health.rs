@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::fail::Fail;
 use super::insert::{self, Incoming};
 use super::{touched, value};
-use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity, State};
+use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity};
 use crate::store::{Condition, HoldRule, Scope};
 
 /// What has to change so that the open health findings are the conditions that are true now.
@@ -161,30 +161,16 @@ fn raised(condition: &Condition, now: Timestamp) -> NewFinding {
     } = condition;
     NewFinding {
         finding: Finding {
-            id: FindingId::of_episode(*verdict, subject, now),
-            verdict: *verdict,
-            // The contract's word for every finding about health.
-            severity: Severity::High,
-            watch: None,
-            in_shape: None,
             log: log.clone(),
             origin: origin.clone(),
-            index: None,
-            leaf_hash: None,
-            proven: None,
-            kind: None,
-            digest: None,
-            san: Vec::new(),
-            issuer: None,
-            extensions: std::collections::BTreeMap::new(),
-            certificate_sha256: None,
-            key_sha256: None,
-            chain: None,
-            not_before: None,
-            first_seen: now,
-            state: State::Open,
-            fault: None,
-            summary: summary.clone(),
+            ..Finding::new(
+                FindingId::of_episode(*verdict, subject, now),
+                *verdict,
+                // The contract's word for every finding about health.
+                Severity::High,
+                summary.clone(),
+                now,
+            )
         },
         rule: None,
         evidence: Evidence::default(),
