@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::Notify;
 
 use super::logging::Screen;
@@ -332,9 +332,16 @@ async fn show_progress(progress: Progress, screen: Screen) {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
         .with_finish(indicatif::ProgressFinish::AndClear);
     let style = ProgressStyle::with_template(
-        "{bar:30} {human_pos}/{human_len} entries  {per_sec}  {eta} left",
+        "{bar:30} {human_pos}/{human_len} entries  {rate}/s  {eta} left",
     )
-    .expect("the template is fixed and well-formed");
+    .expect("the template is fixed and well-formed")
+    .with_key(
+        "rate",
+        |state: &ProgressState, shown: &mut dyn std::fmt::Write| {
+            // A bar that cannot be written has nobody to tell it to.
+            let _ = write!(shown, "{:.0}", state.per_sec());
+        },
+    );
     bar.set_style(style);
     screen.show(Some(bar.clone()));
     let mut tick = tokio::time::interval(Duration::from_millis(200));
