@@ -72,21 +72,10 @@ pub fn parse(leaf: &[u8]) -> Result<Entry, EntryError> {
         });
     }
     let mut reading = Reading::default();
-    let kind = match read_json::<Header<'_>>(leaf) {
-        Ok(header) => {
-            let kind = Kind::new(&header.kind, &header.api_version);
-            match read_kind(&kind, leaf, &mut reading) {
-                Ok(()) if reading.is_clean() => return Ok(reading.entry(kind)),
-                Ok(()) => {}
-                Err(error) => reading.problems.push(error),
-            }
-            kind
-        }
-        Err(error) => {
-            reading.problems.push(error);
-            Kind::UNKNOWN
-        }
-    };
+    let kind = reading.read(leaf);
+    if kind != Kind::UNKNOWN && reading.is_clean() {
+        return Ok(reading.entry(kind));
+    }
     // An unknown kind is no problem in itself: what is found in it is what it holds.
     let unknown = reading.problems == [EntryError::UnknownKind];
     reading.search(leaf);
@@ -132,6 +121,26 @@ struct Reading {
 }
 
 impl Reading {
+    /// Reads the leaf in the shape of its kind, and says which that is.
+    fn read(&mut self, leaf: &[u8]) -> Kind {
+        // Nearly every leaf of a Rekor v2 log: in one pass what takes two otherwise.
+        if v2::hashedrekord_at_once(leaf, self) {
+            return Kind::new("hashedrekord", "0.0.2");
+        }
+        let header = match read_json::<Header<'_>>(leaf) {
+            Ok(header) => header,
+            Err(error) => {
+                self.problems.push(error);
+                return Kind::UNKNOWN;
+            }
+        };
+        let kind = Kind::new(&header.kind, &header.api_version);
+        if let Err(error) = read_kind(&kind, leaf, self) {
+            self.problems.push(error);
+        }
+        kind
+    }
+
     /// Takes the next verifier of the entry, readable or not.
     fn verifier(
         &mut self,

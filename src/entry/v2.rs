@@ -1,11 +1,24 @@
 //! The kinds of Rekor v2: canonical protobuf JSON, certificates as base64 of DER, digests as base64.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::digest::{Digest, HashAlgorithm};
 use super::material::{self, base64};
-use super::{EntryError, Reading, Text, read_spec};
+use super::{EntryError, Reading, Text, read_json, read_spec};
 use crate::identity::{Certificate, Key, Signer};
+
+/// A whole leaf of the one kind that Rekor v2 writes today.
+#[derive(Deserialize)]
+struct Whole<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, rename = "apiVersion")]
+    api_version: Cow<'a, str>,
+    #[serde(borrow)]
+    spec: HashedRekordSpec<'a>,
+}
 
 #[derive(Deserialize)]
 struct HashedRekordSpec<'a> {
@@ -67,12 +80,30 @@ struct RawBytes<'a> {
     raw: Text<'a>,
 }
 
+impl HashedRekord<'_> {
+    fn read(self, reading: &mut Reading) {
+        let digest = reading.part(self.data.read("data"));
+        self.signature.read(digest, reading);
+    }
+}
+
 /// `hashedrekord 0.0.2`: data, and since DSSE has no kind of its own any more, envelopes.
 pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let HashedRekord { data, signature } = read_spec::<HashedRekordSpec<'_>>(leaf)?.entry;
-    let digest = reading.part(data.read("data"));
-    signature.read(digest, reading);
+    read_spec::<HashedRekordSpec<'_>>(leaf)?.entry.read(reading);
     Ok(())
+}
+
+/// Reads a leaf that is a `hashedrekord 0.0.2` in every respect; otherwise nothing is read, and the usual way says why.
+/// Both ways refuse the same: repeated fields among those that either looks at.
+pub(super) fn hashedrekord_at_once(leaf: &[u8], reading: &mut Reading) -> bool {
+    let Ok(whole) = read_json::<Whole<'_>>(leaf) else {
+        return false;
+    };
+    let is_one = whole.kind == "hashedrekord" && whole.api_version == "0.0.2";
+    if is_one {
+        whole.spec.entry.read(reading);
+    }
+    is_one
 }
 
 /// `dsse 0.0.2`, until 2026.
