@@ -79,12 +79,11 @@ impl Watches {
             issuers: HashMap::new(),
             literals: Texts::default(),
             everything: Vec::new(),
-            traces: Texts::new(
-                watches.iter().enumerate().flat_map(|(index, watch)| {
-                    traces(watch).into_iter().map(move |text| (text, index))
-                }),
-                true,
-            )?,
+            traces: Texts::new(watches.iter().enumerate().flat_map(|(index, watch)| {
+                traces(watch)
+                    .into_iter()
+                    .map(move |text| (text.to_ascii_lowercase(), index))
+            }))?,
             list: Vec::new(),
         };
         let mut literals = Vec::new();
@@ -120,7 +119,7 @@ impl Watches {
                 }
             }
         }
-        compiled.literals = Texts::new(literals, false)?;
+        compiled.literals = Texts::new(literals)?;
         compiled.list = watches;
         Ok(compiled)
     }
@@ -164,9 +163,11 @@ impl Watches {
     /// The text is the most telling one that the watch knows; watches by digests alone have none.
     pub fn literals_in(&self, bytes: &[u8]) -> Vec<usize> {
         let mut found = Vec::new();
-        self.traces.occurring(bytes, &mut |watches: &[usize]| {
-            found.extend_from_slice(watches);
-        });
+        // Folding a leaf that is hardly ever there costs less than an automaton for both cases, at each start.
+        self.traces
+            .occurring(&bytes.to_ascii_lowercase(), &mut |watches: &[usize]| {
+                found.extend_from_slice(watches);
+            });
         found.sort_unstable();
         found.dedup();
         found
@@ -301,7 +302,7 @@ fn folded(text: &str, then: impl FnOnce(&[u8])) {
     }
 }
 
-/// Texts, each with the watches that look for it, found in one pass whatever their number.
+/// Texts in ASCII lower case, each with the watches that look for it, found in one pass whatever their number.
 #[derive(Debug, Default)]
 struct Texts {
     /// `None` if there is no text to look for.
@@ -311,11 +312,7 @@ struct Texts {
 }
 
 impl Texts {
-    /// `any_case` is for bytes that are not in lower case, at about twice the memory.
-    fn new(
-        texts: impl IntoIterator<Item = (String, usize)>,
-        any_case: bool,
-    ) -> Result<Self, BuildError> {
+    fn new(texts: impl IntoIterator<Item = (String, usize)>) -> Result<Self, BuildError> {
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut patterns = Vec::new();
         let mut watches: Vec<Vec<usize>> = Vec::new();
@@ -333,7 +330,6 @@ impl Texts {
             Some(
                 AhoCorasickBuilder::new()
                     .match_kind(MatchKind::Standard)
-                    .ascii_case_insensitive(any_case)
                     .build(&patterns)?,
             )
         };
