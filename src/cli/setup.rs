@@ -45,6 +45,8 @@ impl Setup {
     /// The operator's mistakes: exit 2.
     pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
         let (config, warnings) = config::load(path)?;
+        // As one string: stderr has no buffer, and a warning has many parts.
+        let warnings = warnings.to_string();
         eprint!("{warnings}");
         Self::of(config)
     }
