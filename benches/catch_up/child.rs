@@ -79,9 +79,9 @@ pub fn time(
             .output()?;
         times.push(started.elapsed());
         if !output.status.success() {
-            return Err(io::Error::other(
-                String::from_utf8_lossy(&output.stderr).into_owned(),
-            ));
+            let said = String::from_utf8_lossy(&output.stderr);
+            let last = said.lines().last().unwrap_or_default();
+            return Err(io::Error::other(format!("{}: {last}", output.status)));
         }
     }
     Ok(median(&mut times))

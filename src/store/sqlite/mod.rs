@@ -489,8 +489,10 @@ mod tests {
                 "finding_open",
             ),
             (
-                "EXPLAIN QUERY PLAN UPDATE finding SET proven = 1
-                 WHERE origin = 'x' AND proven = 0 AND entry_index >= 1 AND entry_index < 2 AND prior_state IS NULL",
+                "EXPLAIN QUERY PLAN UPDATE finding SET proven = 1 WHERE number IN (
+                   SELECT number FROM finding
+                   WHERE origin = 'x' AND proven = 0 AND entry_index >= 1 AND entry_index < 2 AND prior_state IS NULL
+                   LIMIT 3)",
                 "finding_unproven",
             ),
             (

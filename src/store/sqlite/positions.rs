@@ -68,6 +68,9 @@ fn states(rows: &[SqliteRow]) -> Result<Vec<LogState>, Fail> {
     Ok(states)
 }
 
+/// Findings that one statement marks as proven.
+const PROVE: i64 = 2_000;
+
 // `head.role`.
 const PROVEN: &str = "proven";
 const LARGEST: &str = "largest";
@@ -258,16 +261,26 @@ pub(super) async fn commit(
     let incoming: Vec<Incoming<'_>> = findings.iter().map(Incoming::of).collect();
     let inserted = insert::insert(db, routes, &incoming, *now).await?;
     take_back_disputes(db, &inserted.known, *now).await?;
-    // A finding whose batch was false and that has not come back is no part of what is proven now.
-    sqlx::query(
-        "UPDATE finding SET proven = 1
-         WHERE origin = $1 AND proven = 0 AND entry_index >= $2 AND entry_index < $3 AND prior_state IS NULL",
-    )
-    .bind(origin)
-    .bind(value::integer(expected.1)?)
-    .bind(value::integer(follower.proven.size())?)
-    .execute(&mut *db)
-    .await?;
+    // In steps: until a statement ends, SQLite keeps each page that it changes a second time in memory, and the first
+    // proof of a long catch-up may cover 100,000 findings.
+    loop {
+        // A finding whose batch was false and that has not come back is no part of what is proven now.
+        let proven = sqlx::query(
+            "UPDATE finding SET proven = 1 WHERE number IN (
+               SELECT number FROM finding
+               WHERE origin = $1 AND proven = 0 AND entry_index >= $2 AND entry_index < $3 AND prior_state IS NULL
+               LIMIT $4)",
+        )
+        .bind(origin)
+        .bind(value::integer(expected.1)?)
+        .bind(value::integer(follower.proven.size())?)
+        .bind(PROVE)
+        .execute(&mut *db)
+        .await?;
+        if proven.rows_affected() == 0 {
+            break;
+        }
+    }
     Ok(inserted.new)
 }
 
