@@ -20,9 +20,6 @@ const DIGEST_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Alerts that are handed out at once.
 const CLAIM: i64 = 100;
 
-/// Alerts, or members of alerts, that one statement merges into a digest.
-const MERGE: i64 = 1_000;
-
 /// A finding that is to be told.
 #[derive(Clone, Copy)]
 pub(super) struct Telling<'a> {
@@ -240,54 +237,19 @@ async fn merge_flood(
     .bind(value::micros(now))
     .fetch_one(&mut *db)
     .await?;
-    // In steps: until a statement ends, SQLite keeps all that it changes in memory, to be able to take it back.
-    let mut after = 0;
-    loop {
-        let last: Option<i64> = sqlx::query_scalar(
-            "SELECT max(alert) FROM (SELECT alert FROM temp.vacated WHERE alert > $1 ORDER BY alert LIMIT $2)",
-        )
-        .bind(after)
-        .bind(MERGE)
-        .fetch_one(&mut *db)
+    sqlx::query(
+        "INSERT INTO member (alert, finding)
+         SELECT DISTINCT $1, finding FROM member WHERE alert IN (SELECT alert FROM temp.vacated)",
+    )
+    .bind(digest)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM member WHERE alert IN (SELECT alert FROM temp.vacated)")
+        .execute(&mut *db)
         .await?;
-        let Some(last) = last else { break };
-        // Members move a step at a time as well: one alert may have them all.
-        loop {
-            sqlx::query(
-                "INSERT INTO member (alert, finding)
-                 SELECT $3, finding FROM member
-                 WHERE alert IN (SELECT alert FROM temp.vacated WHERE alert > $1 AND alert <= $2)
-                 ORDER BY alert, finding LIMIT $4
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(after)
-            .bind(last)
-            .bind(digest)
-            .bind(MERGE)
-            .execute(&mut *db)
-            .await?;
-            let moved = sqlx::query(
-                "DELETE FROM member WHERE (alert, finding) IN (
-                   SELECT alert, finding FROM member
-                   WHERE alert IN (SELECT alert FROM temp.vacated WHERE alert > $1 AND alert <= $2)
-                   ORDER BY alert, finding LIMIT $3)",
-            )
-            .bind(after)
-            .bind(last)
-            .bind(MERGE)
-            .execute(&mut *db)
-            .await?;
-            if moved.rows_affected() == 0 {
-                break;
-            }
-        }
-        sqlx::query("DELETE FROM alert WHERE number IN (SELECT alert FROM temp.vacated WHERE alert > $1 AND alert <= $2)")
-            .bind(after)
-            .bind(last)
-            .execute(&mut *db)
-            .await?;
-        after = last;
-    }
+    sqlx::query("DELETE FROM alert WHERE number IN (SELECT alert FROM temp.vacated)")
+        .execute(&mut *db)
+        .await?;
     Ok(())
 }
 
