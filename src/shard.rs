@@ -9,6 +9,12 @@ use tlog::{Origin, Verifier};
 pub enum Protocol {
     /// Rekor v2: checkpoints, tiles and entry bundles as static files (C2SP tlog-tiles).
     RekorV2,
+    /// Rekor v1: a Trillian tree behind a REST interface, one of several that follow each other.
+    RekorV1,
+    /// A certificate transparency log of RFC 6962.
+    CtRfc6962,
+    /// A certificate transparency log of static files (C2SP static-ct-api).
+    CtStatic,
 }
 
 impl Protocol {
@@ -16,6 +22,9 @@ impl Protocol {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RekorV2 => "rekor-v2",
+            Self::RekorV1 => "rekor-v1",
+            Self::CtRfc6962 => "ct-rfc6962",
+            Self::CtStatic => "ct-static",
         }
     }
 }
@@ -40,6 +49,9 @@ pub struct Shard {
     pub origin: Origin,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// What to add to an index within this tree to get the one that findings name. Rekor v1 counts over all its
+    /// trees; everywhere else it is 0.
+    pub base: u64,
     /// The keys that may sign its checkpoints; never empty.
     pub verifiers: Vec<Verifier>,
     /// Where reading begins while there is no stored position.

@@ -36,6 +36,30 @@ pub enum Verdict {
     CoverageGap,
     /// The trusted root may be out of date.
     TrustRootStale,
+    /// A watch that cannot select anything, or nothing in the way a log is followed.
+    WatchIneffective,
+    /// A log of the trusted root that nobody reads.
+    LogUnfollowed,
+    /// A log ended, and no log that goes on is followed.
+    LogEnded,
+    /// The log leaves entries out of its replies.
+    EntriesMissing,
+    /// The log signs its checkpoints in a way that cannot be checked.
+    UnknownSignature,
+    /// A witness has signed something else than the log showed.
+    WitnessContradiction,
+    /// The search index does not know of entries that must exist.
+    IndexSilent,
+    /// The log grants fewer requests than following it takes.
+    RateLimited,
+    /// An identity that signs regularly was not seen.
+    CanaryMissing,
+    /// The clock of this machine differs from what servers and certificates say.
+    ClockSkew,
+    /// A newer trusted root was offered that cannot be believed.
+    TrustRootRefused,
+    /// The database could not be written.
+    StoreFailing,
     /// A channel does not deliver.
     NotifierFailing,
 }
@@ -62,7 +86,7 @@ pub enum Telling {
 
 impl Verdict {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 28] = [
         Self::Expected,
         Self::ModelUnexpected,
         Self::IdentityUnexpected,
@@ -78,6 +102,18 @@ impl Verdict {
         Self::PositionLost,
         Self::CoverageGap,
         Self::TrustRootStale,
+        Self::WatchIneffective,
+        Self::LogUnfollowed,
+        Self::LogEnded,
+        Self::EntriesMissing,
+        Self::UnknownSignature,
+        Self::WitnessContradiction,
+        Self::IndexSilent,
+        Self::RateLimited,
+        Self::CanaryMissing,
+        Self::ClockSkew,
+        Self::TrustRootRefused,
+        Self::StoreFailing,
         Self::NotifierFailing,
     ];
 
@@ -99,6 +135,18 @@ impl Verdict {
             Self::PositionLost => "position-lost",
             Self::CoverageGap => "coverage-gap",
             Self::TrustRootStale => "trust-root-stale",
+            Self::WatchIneffective => "watch-ineffective",
+            Self::LogUnfollowed => "log-unfollowed",
+            Self::LogEnded => "log-ended",
+            Self::EntriesMissing => "entries-missing",
+            Self::UnknownSignature => "unknown-signature",
+            Self::WitnessContradiction => "witness-contradiction",
+            Self::IndexSilent => "index-silent",
+            Self::RateLimited => "rate-limited",
+            Self::CanaryMissing => "canary-missing",
+            Self::ClockSkew => "clock-skew",
+            Self::TrustRootRefused => "trust-root-refused",
+            Self::StoreFailing => "store-failing",
             Self::NotifierFailing => "notifier-failing",
         }
     }
@@ -126,6 +174,18 @@ impl Verdict {
             | Self::PositionLost
             | Self::CoverageGap
             | Self::TrustRootStale
+            | Self::WatchIneffective
+            | Self::LogUnfollowed
+            | Self::LogEnded
+            | Self::EntriesMissing
+            | Self::UnknownSignature
+            | Self::WitnessContradiction
+            | Self::IndexSilent
+            | Self::RateLimited
+            | Self::CanaryMissing
+            | Self::ClockSkew
+            | Self::TrustRootRefused
+            | Self::StoreFailing
             | Self::NotifierFailing => Class::Health,
         }
     }

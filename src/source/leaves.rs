@@ -1,5 +1,6 @@
 //! Consecutive leaves in one buffer.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -11,6 +12,8 @@ pub struct Leaves {
     bytes: Bytes,
     /// Where each leaf lies in `bytes`; within its bounds, checked on construction.
     spans: Vec<Range<u32>>,
+    /// What the log serves with some of them, by index.
+    beside: BTreeMap<u64, Bytes>,
 }
 
 /// Leaves that cannot exist.
@@ -58,7 +61,21 @@ impl Leaves {
             start,
             bytes,
             spans,
+            beside: BTreeMap::new(),
         })
+    }
+
+    /// Adds what the log served beside leaf `index`, which no tree hash covers: an attestation (Rekor v1), or the
+    /// chain of a certificate (RFC 6962). Whoever uses it proves it first.
+    #[must_use]
+    pub fn with(mut self, index: u64, beside: Bytes) -> Self {
+        self.beside.insert(index, beside);
+        self
+    }
+
+    /// What the log served beside leaf `index`.
+    pub fn beside(&self, index: u64) -> Option<&[u8]> {
+        self.beside.get(&index).map(Bytes::as_ref)
     }
 
     /// A copy of `leaves` as the leaves from index `start` on, for a source that has them one by
@@ -111,7 +128,8 @@ impl Leaves {
 
     /// The memory that these leaves hold on to, in bytes.
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.spans.len() * size_of::<Range<u32>>()
+        let beside: usize = self.beside.values().map(Bytes::len).sum();
+        self.bytes.len() + beside + self.spans.len() * size_of::<Range<u32>>()
     }
 
     /// Each leaf with its index, in order, without copying.

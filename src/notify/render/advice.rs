@@ -29,6 +29,18 @@ pub(super) fn heading(finding: &Finding) -> &'static str {
         Verdict::PositionLost => "A lost position",
         Verdict::CoverageGap => "A part of a log that was not searched",
         Verdict::TrustRootStale => "A trusted root that may be out of date",
+        Verdict::WatchIneffective => "A watch that selects nothing",
+        Verdict::LogUnfollowed => "A log that nobody reads",
+        Verdict::LogEnded => "A log that has ended",
+        Verdict::EntriesMissing => "Entries that the log leaves out",
+        Verdict::UnknownSignature => "A signature that cannot be checked",
+        Verdict::WitnessContradiction => "A witness that contradicts the log",
+        Verdict::IndexSilent => "A search index that does not answer",
+        Verdict::RateLimited => "A log that grants too few requests",
+        Verdict::CanaryMissing => "A canary that was not seen",
+        Verdict::ClockSkew => "A clock that is off",
+        Verdict::TrustRootRefused => "A trusted root that was refused",
+        Verdict::StoreFailing => "A database that cannot be written",
         Verdict::NotifierFailing => "A channel that does not deliver",
     }
 }
@@ -48,7 +60,19 @@ pub(super) fn commands(finding: &Finding) -> Vec<String> {
         | Verdict::UnverifiableCheckpoint
         | Verdict::Unavailable
         | Verdict::Silence
-        | Verdict::Backlog => &["modelwatch status", "modelwatch check"],
+        | Verdict::Backlog
+        | Verdict::WatchIneffective
+        | Verdict::LogUnfollowed
+        | Verdict::LogEnded
+        | Verdict::EntriesMissing
+        | Verdict::UnknownSignature
+        | Verdict::WitnessContradiction
+        | Verdict::IndexSilent
+        | Verdict::RateLimited
+        | Verdict::CanaryMissing
+        | Verdict::ClockSkew
+        | Verdict::TrustRootRefused
+        | Verdict::StoreFailing => &["modelwatch status", "modelwatch check"],
         Verdict::TrustRootStale => &["modelwatch check"],
         Verdict::Expected
         | Verdict::UntrustedChain
@@ -202,6 +226,54 @@ fn health(verdict: Verdict) -> Advice {
             "Many certificates come from an authority that the trusted root does not know. It may \
              be a new CA of Sigstore, and signings under it would be taken for forgeries.",
             "Update the trusted root.",
+        ),
+        Verdict::WatchIneffective => (
+            "A watch cannot select anything, or not in the way that a log is followed: what it was written for goes unseen.",
+            "Change its conditions; `modelwatch watch explain` says what they select.",
+        ),
+        Verdict::LogUnfollowed => (
+            "The trusted root names a log that is not followed: signatures that verifiers accept may be in it, unseen.",
+            "Add the log to the configuration, or let it be found by itself (`tuf` in `[trust]`).",
+        ),
+        Verdict::LogEnded => (
+            "The log has ended, and no log that goes on in its place is followed: new signings go somewhere else, unseen.",
+            "Follow the log that came after it.",
+        ),
+        Verdict::EntriesMissing => (
+            "The log answers, but leaves entries out of its replies, again and again: they cannot be compared with the watches.",
+            "See whether others can read these entries; tell the operator of the log.",
+        ),
+        Verdict::UnknownSignature => (
+            "The log signs its checkpoints also, or only, in a way that this version or the trusted root does not know.",
+            "Renew the trusted root, or upgrade this program: the log may be about to change its key.",
+        ),
+        Verdict::WitnessContradiction => (
+            "A witness, or a bundle that was registered, carries a checkpoint of the log that does not fit what the log shows here.",
+            "Keep both notes. Compare with others who monitor the log, and tell the witness.",
+        ),
+        Verdict::IndexSilent => (
+            "Certificates were issued to watched identities, but the search index of the log answers nothing for any of them.",
+            "Look the certificates up by hand; follow the log in full where that is possible.",
+        ),
+        Verdict::RateLimited => (
+            "The log refuses requests because there are too many, for longer than the watch can afford to lag.",
+            "Ask less often (`requests_per_minute`), see who else asks from this address, or follow a mirror.",
+        ),
+        Verdict::CanaryMissing => (
+            "An identity that is known to sign regularly was not seen in time: either it stopped signing, or its signings do not reach us.",
+            "See whether the canary still signs. If it does, the watch is blind: check the logs.",
+        ),
+        Verdict::ClockSkew => (
+            "The clock of this machine differs from what the logs say: times in findings, holds and limits are wrong.",
+            "Set the clock (NTP).",
+        ),
+        Verdict::TrustRootRefused => (
+            "A newer trusted root was offered, and it is expired, not signed as it must be, or older than the one that is known. The last good one goes on serving.",
+            "See whether the repository can be reached without a proxy, and what its maintainers say.",
+        ),
+        Verdict::StoreFailing => (
+            "The database could not be written: nothing that was seen since could be recorded.",
+            "Free space on the disk, and look at the permissions.",
         ),
         // The last of the health findings; security findings have their own advice.
         _ => (

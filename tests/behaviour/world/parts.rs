@@ -29,6 +29,7 @@ impl Watched {
             name: origin.split('.').next().unwrap_or(origin).to_owned(),
             origin: Origin::new(origin).expect("a line"),
             protocol: Protocol::RekorV2,
+            base: 0,
             verifiers: vec![log.verifier()],
             start,
             silence_after: Some(Duration::from_hours(24)),
