@@ -1,6 +1,7 @@
 //! All watches, compiled once: which of them select a signer.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};
 
@@ -60,7 +61,9 @@ pub struct Watches {
     issuers: HashMap<String, Vec<usize>>,
     literals: Texts,
     everything: Vec<usize>,
-    traces: Texts,
+    /// What [`Self::literals_in`] searches for. Made when the first leaf cannot be read: hardly ever, and the automaton
+    /// is most of what a thousand watches cost at a start.
+    traces: OnceLock<Texts>,
 }
 
 impl Watches {
@@ -79,11 +82,7 @@ impl Watches {
             issuers: HashMap::new(),
             literals: Texts::default(),
             everything: Vec::new(),
-            traces: Texts::new(watches.iter().enumerate().flat_map(|(index, watch)| {
-                traces(watch)
-                    .into_iter()
-                    .map(move |text| (text.to_ascii_lowercase(), index))
-            }))?,
+            traces: OnceLock::new(),
             list: Vec::new(),
         };
         let mut literals = Vec::new();
@@ -164,13 +163,25 @@ impl Watches {
     pub fn literals_in(&self, bytes: &[u8]) -> Vec<usize> {
         let mut found = Vec::new();
         // Folding a leaf that is hardly ever there costs less than an automaton for both cases, at each start.
-        self.traces
+        self.traces()
             .occurring(&bytes.to_ascii_lowercase(), &mut |watches: &[usize]| {
                 found.extend_from_slice(watches);
             });
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    fn traces(&self) -> &Texts {
+        self.traces.get_or_init(|| {
+            let texts = self.list.iter().enumerate().flat_map(|(index, watch)| {
+                let texts = traces(watch).into_iter();
+                texts.map(move |text| (text.to_ascii_lowercase(), index))
+            });
+            let texts: Vec<_> = texts.collect();
+            // More texts than an automaton can address are gigabytes, which no configuration file may have.
+            Texts::new(texts).expect("a configuration is too short for so many texts")
+        })
     }
 
     /// The watch at a place that a [`Match`] named.
