@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::logging::Screen;
@@ -15,7 +16,7 @@ use super::setup::{self, Setup};
 use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
-use crate::finding::Severity;
+use crate::finding::{Finding, FindingId, Severity, Verdict};
 use crate::monitor::{
     Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
 };
@@ -27,6 +28,12 @@ const DELIVERY_TIME: Duration = Duration::from_secs(30);
 
 /// How often the daemon looks for alerts that are due again.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
+
+/// A store that fails for less than this may only be busy: nobody is woken.
+const STORE_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How often it is said, past the store, that the store fails.
+const STORE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Arguments of `monitor`.
 #[derive(Debug, clap::Args)]
@@ -71,8 +78,10 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
             Arc::new(SystemClock),
             progress.clone(),
             stop.clone(),
-        ),
+        )
+        .with(setup.monitor(every_log)),
         channels: setup.channel_names(),
+        loud: setup.channels_for(Severity::High),
         outbox: setup.outbox(Arc::clone(&store)),
         heartbeat: setup.heartbeat(Arc::clone(&store)),
         store,
@@ -131,6 +140,8 @@ async fn signal() -> bool {
 struct Watching {
     monitor: Monitor,
     channels: Vec<String>,
+    /// Channels that are told of findings about health.
+    loud: Vec<String>,
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
@@ -198,6 +209,7 @@ impl Watching {
         let wake = Arc::new(Notify::new());
         let delivery =
             tokio::spawn(Arc::clone(&this).deliver(Arc::clone(&clean), Arc::clone(&wake)));
+        let mut said = None;
         while !this.stop.requested() {
             match this.pass(bootstrap).await {
                 Ok(outcomes) => {
@@ -211,8 +223,9 @@ impl Watching {
                     // A full disk may be emptied; a position that somebody else moves will not
                     // come back.
                     clean.store(false, Ordering::Release);
-                    systemd::status("the store cannot be used");
+                    systemd::status(&format!("nothing can be recorded: {error}"));
                     tracing::error!("the store cannot be used, nothing is recorded: {error}");
+                    this.say_without_the_store(&error, &mut said).await;
                     if matches!(error, StoreError::Moved { .. } | StoreError::Corrupt { .. }) {
                         return Err(error.into());
                     }
@@ -237,6 +250,42 @@ impl Watching {
         this.outbox.drain(setup::now(), DELIVERY_TIME).await?;
         this.store.close().await;
         Ok(Outcome::Clean)
+    }
+
+    /// Tells the channels past the store that nothing can be recorded: after some minutes, then hourly.
+    ///
+    /// The outbox is in the store that fails. So this one message is not queued, not tried again and not told twice by
+    /// the same id in an hour; the finding follows when the store can be written again.
+    async fn say_without_the_store(&self, error: &StoreError, said: &mut Option<Timestamp>) {
+        let now = setup::now();
+        let Some(since) = self.monitor.failing_since() else {
+            return;
+        };
+        let lasts = now.duration_since(since) >= STORE_PATIENCE;
+        let is_due =
+            said.is_none_or(|said| said < since || now.duration_since(said) >= STORE_PAUSE);
+        if !(lasts && is_due) {
+            return;
+        }
+        *said = Some(now);
+        let summary = format!(
+            "nothing can be recorded since {}: {error}",
+            super::output::time(since)
+        );
+        let finding = Finding::new(
+            FindingId::of_episode(Verdict::StoreFailing, "store", since),
+            Verdict::StoreFailing,
+            Severity::High,
+            summary,
+            since,
+        );
+        for (channel, error) in self
+            .outbox
+            .send_past_the_store(&self.loud, finding, now)
+            .await
+        {
+            tracing::error!("{channel}: {}", escape::terminal(&error.to_string()));
+        }
     }
 
     /// Rescans that were asked for, then one pass.

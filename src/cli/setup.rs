@@ -12,12 +12,12 @@ use x509_parser::pem::parse_x509_pem;
 
 use super::output::Mistake;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, Config, LogSettings};
+use crate::config::{self, Config, LogSettings, WitnessKey, WitnessSettings};
 use crate::escape;
 use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
 use crate::identity::{Certificate, Key, Signer};
-use crate::monitor::{Log, Rules, Schedule};
+use crate::monitor::{self, Log, Rules, Schedule};
 use crate::notify::{Heartbeat, Outbox};
 use crate::shard::Shard;
 use crate::source::{RekorV2, Transport};
@@ -34,6 +34,7 @@ pub(super) struct Setup {
     config: Config,
     trusted_root: Option<TrustedRoot>,
     shards: Vec<Arc<Shard>>,
+    witnesses: Vec<Verifier>,
     http: OnceLock<http::Client>,
 }
 
@@ -69,10 +70,16 @@ impl Setup {
             .iter()
             .map(|log| shard(log, trusted_root.as_ref()).map(Arc::new))
             .collect::<Result<_, _>>()?;
+        let witnesses = config
+            .witnesses
+            .iter()
+            .map(witness)
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             config,
             trusted_root,
             shards,
+            witnesses,
             http: OnceLock::new(),
         })
     }
@@ -94,6 +101,23 @@ impl Setup {
                 }
             })
             .collect()
+    }
+
+    /// What the monitor looks at besides watches. `every_log`: no log was left out on the command line.
+    pub(super) fn monitor(&self, every_log: bool) -> monitor::Settings {
+        let required = self
+            .config
+            .logs
+            .iter()
+            .filter(|log| log.require_witnesses > 0);
+        monitor::Settings {
+            witnesses: self.witnesses.clone(),
+            required_witnesses: required
+                .map(|log| (log.origin.as_str().to_owned(), log.require_witnesses))
+                .collect(),
+            canaries: self.config.canaries.clone(),
+            every_log,
+        }
     }
 
     /// The compiled watches and the authorities.
@@ -140,6 +164,15 @@ impl Setup {
             .channels
             .iter()
             .map(|c| c.name.clone())
+            .collect()
+    }
+
+    /// The channels that are told of findings of this severity.
+    pub(super) fn channels_for(&self, severity: Severity) -> Vec<String> {
+        let channels = self.config.channels.iter();
+        channels
+            .filter(|channel| channel.min_severity <= severity)
+            .map(|channel| channel.name.clone())
             .collect()
     }
 
@@ -230,13 +263,45 @@ fn shard(log: &LogSettings, trusted_root: Option<&TrustedRoot>) -> Result<Shard,
 }
 
 fn public_key(path: &Path, origin: &Origin) -> anyhow::Result<Verifier> {
-    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
-    let (_, pem) = parse_x509_pem(&bytes).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
+    let der = public_key_der(&read_bounded(path, MAX_PEM_BYTES)?)?;
+    let name = KeyName::new(origin.as_str())?;
+    Ok(Verifier::from_spki_der(name, &der)?)
+}
+
+fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let (_, pem) = parse_x509_pem(pem).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
     if pem.label != "PUBLIC KEY" {
         anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
     }
-    let name = KeyName::new(origin.as_str())?;
-    Ok(Verifier::from_spki_der(name, &pem.contents)?)
+    Ok(pem.contents)
+}
+
+fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
+    let WitnessSettings { name, key } = settings;
+    match key {
+        WitnessKey::Written(key) => Ok((**key).clone()),
+        WitnessKey::File(path) => witness_key(path, name).map_err(|why| {
+            Mistake(format!(
+                "witness[{name}].public_key: {}: {why}",
+                path.display()
+            ))
+        }),
+    }
+}
+
+fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
+    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    if !text.starts_with('-') && text.contains('+') {
+        let key = Verifier::from_vkey(text)?;
+        anyhow::ensure!(key.is_witness(), "is the key of a log, not of a witness");
+        anyhow::ensure!(key.name() == name, "is the key of {}", key.name());
+        return Ok(key);
+    }
+    Ok(Verifier::cosigner_from_spki_der(
+        name.clone(),
+        &public_key_der(&bytes)?,
+    )?)
 }
 
 /// The signer of a bundle, or of a certificate or public key in a file.

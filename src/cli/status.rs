@@ -171,7 +171,7 @@ async fn watches(
 ) -> anyhow::Result<Vec<WatchStatus>> {
     let keys = setup.watch_keys();
     let mut by_name: HashMap<String, Vec<WatchOnLog>> = HashMap::new();
-    for covered in store.coverage(&keys).await? {
+    for covered in store.coverage(&keys, None).await? {
         by_name
             .entry(covered.watch.name)
             .or_default()

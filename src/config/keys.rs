@@ -2,7 +2,7 @@
 
 /// The sections of the configuration, each with its keys. `docs/configuration.md` describes exactly these, which a
 /// test holds it to.
-pub const SECTIONS: [(&str, &[&str]); 8] = [
+pub const SECTIONS: [(&str, &[&str]); 10] = [
     ("", &TOP),
     ("store", &STORE),
     ("trust", &TRUST),
@@ -11,9 +11,11 @@ pub const SECTIONS: [(&str, &[&str]); 8] = [
     ("log", &LOG),
     ("watch", &WATCH),
     ("channel", &CHANNEL),
+    ("canary", &CANARY),
+    ("witness", &WITNESS),
 ];
 
-pub(super) const TOP: [&str; 7] = [
+pub(super) const TOP: [&str; 9] = [
     "store",
     "trust",
     "monitor",
@@ -21,6 +23,8 @@ pub(super) const TOP: [&str; 7] = [
     "log",
     "watch",
     "channel",
+    "canary",
+    "witness",
 ];
 
 pub(super) const STORE: [&str; 1] = ["url"];
@@ -31,7 +35,11 @@ pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
 
 pub(super) const HEARTBEAT: [&str; 4] = ["url", "url_env", "url_file", "every"];
 
-pub(super) const LOG: [&str; 7] = [
+pub(super) const CANARY: [&str; 2] = ["watch", "every"];
+
+pub(super) const WITNESS: [&str; 2] = ["name", "public_key"];
+
+pub(super) const LOG: [&str; 8] = [
     "name",
     "type",
     "url",
@@ -39,6 +47,7 @@ pub(super) const LOG: [&str; 7] = [
     "public_key",
     "start",
     "silence_after",
+    "require_witnesses",
 ];
 
 /// One set of conditions: in a watch itself, in each table of its `any`, and in its `shape`.
@@ -154,7 +163,9 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
             Some("Rekor v1 comes with a later version; a v2 log is always read whole")
         }
         ("trust", "tuf") => Some("trust by TUF comes with a later version: use trusted_root"),
-        ("", "canary") => Some("canaries come with a later version"),
+        ("", "canaries") => Some("did you mean [[canary]]?"),
+        ("", "witnesses") => Some("did you mean [[witness]]?"),
+        ("log", "witnesses") => Some("did you mean require_witnesses?"),
         (_, "regex" | "san_re") => Some("did you mean san_regex?"),
         (_, "glob") => Some("did you mean san_glob?"),
         (_, "identity" | "subject" | "email") => Some("did you mean san?"),

@@ -9,7 +9,7 @@ use tlog::checkpoint::Origin;
 use super::problems::Problems;
 use super::reader::Section;
 use super::top::{file, unique};
-use super::{Context, keys};
+use super::{Context, keys, vigilance};
 use crate::shard::{Protocol, Start};
 use crate::source::Location;
 
@@ -36,12 +36,15 @@ pub struct LogSettings {
     pub start: Start,
     /// How long it may stand still; `None` is for ever.
     pub silence_after: Option<Duration>,
+    /// How many of the witnesses must have cosigned its newest checkpoint.
+    pub require_witnesses: usize,
 }
 
 /// What other sections say for every log.
 pub(super) struct Defaults {
     pub(super) start: Start,
     pub(super) has_trusted_root: bool,
+    pub(super) witnesses: usize,
 }
 
 pub(super) fn read_all(
@@ -105,6 +108,7 @@ fn read(
     } else {
         Some(defaults.start)
     };
+    let require_witnesses = vigilance::required(section, defaults.witnesses, problems);
     let origin = origin?;
     let silence_after = silence_after(section, &origin, problems);
     Some(LogSettings {
@@ -117,6 +121,7 @@ fn read(
             Silence::Never => None,
             Silence::After(time) => Some(time),
         },
+        require_witnesses,
         origin,
     })
 }

@@ -17,6 +17,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod top;
+mod vigilance;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -28,7 +29,8 @@ pub use self::keys::SECTIONS;
 pub use self::log::LogSettings;
 pub use self::problems::{Level, Problem, Problems};
 use self::reader::{Place, Section};
-use crate::monitor::Schedule;
+pub use self::vigilance::{WitnessKey, WitnessSettings};
+use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
 use crate::watch::{Severity, Watch};
 
@@ -54,6 +56,10 @@ pub struct Config {
     pub watches: Vec<Watch>,
     /// The channels, in the order written; no two of one name.
     pub channels: Vec<Channel>,
+    /// Identities that sign regularly; each names one of the watches, no two the same.
+    pub canaries: Vec<CanarySettings>,
+    /// Witnesses of the logs; no two of one name.
+    pub witnesses: Vec<WitnessSettings>,
 }
 
 /// Why there is no configuration to work with.

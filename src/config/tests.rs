@@ -381,7 +381,7 @@ fn every_key_is_documented_and_every_documented_key_is_known() {
         .into_iter()
         .filter(|(section, _)| !section.is_empty())
     {
-        let heading = if ["log", "watch", "channel"].contains(&section) {
+        let heading = if ["log", "watch", "channel", "canary", "witness"].contains(&section) {
             format!("\n## `[[{section}]]`")
         } else {
             format!("\n## `[{section}]`")

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::problems::Problems;
 use super::reader::Section;
-use super::{Config, Context, advice, channel, keys, log, watch};
+use super::{Config, Context, advice, channel, keys, log, vigilance, watch};
 use crate::monitor::Schedule;
 use crate::notify::{HeartbeatSettings, SecretSource, UrlSource};
 use crate::watch::Severity;
@@ -32,7 +32,9 @@ pub(super) fn read(
         .table("heartbeat", problems)
         .and_then(|section| heartbeat(&section, context, problems));
 
+    let witnesses = vigilance::witnesses(root, context, problems);
     let defaults = log::Defaults {
+        witnesses: witnesses.len(),
         start: start.unwrap_or(crate::shard::Start::End),
         has_trusted_root: root
             .table("trust", problems)
@@ -46,6 +48,7 @@ pub(super) fn read(
         .collect();
     let watches = watch::read_all(root, &names, problems);
     advice::on_the_whole(root, &watches, problems);
+    let canaries = vigilance::canaries(root, &watches, problems);
     Some(Config {
         database: database?,
         trusted_root,
@@ -55,6 +58,8 @@ pub(super) fn read(
         logs,
         watches: watches.into_iter().map(|watch| watch.value).collect(),
         channels,
+        canaries,
+        witnesses,
     })
 }
 

@@ -47,6 +47,10 @@ pub struct NamedEntry {
     pub kind: String,
     /// The first line of the checkpoint in its inclusion proof: the tree.
     pub origin: Option<String>,
+    /// That checkpoint, as the bundle has it: what the log told whoever signed, to be compared with
+    /// what it tells us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
 }
 
 /// Why a bundle cannot be registered.
@@ -294,6 +298,7 @@ impl NamedEntry {
             origin: checkpoint
                 .and_then(|note| note.lines().next())
                 .map(str::to_owned),
+            checkpoint: checkpoint.map(str::to_owned),
         }
     }
 }

@@ -9,6 +9,7 @@ use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
+use super::dates::Dates;
 use super::error::{HttpError, causes};
 use super::retry::{Again, Failure};
 use super::{REPLY_LIMIT_BYTES, address, setup};
@@ -24,6 +25,7 @@ pub(super) async fn get_once(
     name: &str,
     limit_bytes: usize,
     idle: Duration,
+    dates: &Dates,
 ) -> Result<Option<Bytes>, Failure> {
     let sent = timeout(idle, client.get(url.clone()).send());
     let response = match sent.await {
@@ -43,6 +45,7 @@ pub(super) async fn get_once(
             });
         }
     };
+    dates.record(response.url(), response.headers());
     match response.status() {
         StatusCode::OK => whole_body(response, name, limit_bytes, idle)
             .await
@@ -209,7 +212,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text.trim())
         .ok()
         .map(|zoned| zoned.timestamp())

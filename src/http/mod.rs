@@ -9,6 +9,7 @@
 //! wait longer than the budget, or talk to another host.
 
 mod address;
+mod dates;
 mod error;
 mod exchange;
 mod retry;
@@ -24,9 +25,11 @@ use tokio::time::timeout;
 use url::Url;
 
 pub use address::AddressPolicy;
+pub use dates::ServerDate;
 pub use error::HttpError;
 pub use retry::Retry;
 
+use dates::Dates;
 use error::{shown, shown_host};
 use exchange::{beginning, get_once, header_map, retry_after, sending_failed, timed_out};
 
@@ -81,6 +84,7 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
+    dates: Dates,
     reading: OnceLock<reqwest::Client>,
     posting_public: OnceLock<reqwest::Client>,
     posting_anywhere: OnceLock<reqwest::Client>,
@@ -103,6 +107,7 @@ impl Client {
         Self {
             shared: Arc::new(Shared {
                 settings,
+                dates: Dates::default(),
                 reading: OnceLock::new(),
                 posting_public: OnceLock::new(),
                 posting_anywhere: OnceLock::new(),
@@ -121,9 +126,23 @@ impl Client {
         let client = built(&self.shared.reading, || setup::reading(settings))?;
         let name = shown(url);
         retry::run(&settings.retry, &name, || {
-            get_once(client, url, &name, limit_bytes, settings.idle_timeout)
+            let dates = &self.shared.dates;
+            get_once(
+                client,
+                url,
+                &name,
+                limit_bytes,
+                settings.idle_timeout,
+                dates,
+            )
         })
         .await
+    }
+
+    /// What time it is by the newest answer of the host of `url` to a [`Client::get`]; `None` if it
+    /// has not said. A hint: anybody on the way may have written it.
+    pub fn date(&self, url: &Url) -> Option<ServerDate> {
+        self.shared.dates.of(url)
     }
 
     /// Sends `body` to `url`, once, and returns whatever the server answers within `time_limit`.

@@ -76,16 +76,14 @@ impl Judge<'_> {
             found.in_shape,
             &oddities,
         );
+        let id = FindingId::of_signing(
+            &watch.name,
+            origin,
+            place.index,
+            place.hash.as_bytes(),
+            signing.ordinal,
+        );
         let finding = Finding {
-            id: FindingId::of_signing(
-                &watch.name,
-                origin,
-                place.index,
-                place.hash.as_bytes(),
-                signing.ordinal,
-            ),
-            verdict,
-            severity,
             watch: Some(watch.name.clone()),
             in_shape: found.in_shape,
             log: Some(self.shard.name.clone()),
@@ -110,10 +108,8 @@ impl Judge<'_> {
             key_sha256: Some(hex::encode(signing.signer.key_sha256())),
             chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),
-            first_seen: self.now,
             state: if held { State::Held } else { State::Open },
-            fault: None,
-            summary,
+            ..Finding::new(id, verdict, severity, summary, self.now)
         };
         NewFinding {
             finding,

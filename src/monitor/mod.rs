@@ -9,9 +9,11 @@
 //!
 //! Nothing here sends an alert or reads the configuration: alerts are rows in the store.
 
+mod clues;
 mod fault;
 mod health;
 mod judge;
+mod outage;
 mod pass;
 pub mod progress;
 mod read;
@@ -19,12 +21,16 @@ mod rescan;
 mod rules;
 mod scan;
 pub mod schedule;
+mod settings;
 mod stop;
+mod vouched;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::clues::Clues;
+use self::outage::Outage;
 use crate::clock::Clock;
 use crate::finding::Verdict;
 use crate::shard::{Shard, Start};
@@ -35,6 +41,7 @@ pub use progress::Progress;
 pub use rescan::RescanError;
 pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
+pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;
 
 /// One log that is followed: what it is, and where its bytes come from.
@@ -53,6 +60,9 @@ pub struct Monitor {
     clock: Arc<dyn Clock>,
     progress: Progress,
     stop: Stop,
+    settings: Arc<Settings>,
+    clues: Clues,
+    outage: Outage,
 }
 
 /// How a pass over one log ended.
@@ -97,7 +107,22 @@ impl Monitor {
             clock,
             progress,
             stop,
+            settings: Arc::default(),
+            clues: Clues::default(),
+            outage: Outage::default(),
         }
+    }
+
+    /// The same monitor with these settings.
+    #[must_use]
+    pub fn with(mut self, settings: Settings) -> Self {
+        self.settings = Arc::new(settings);
+        self
+    }
+
+    /// Since when this process could not record its passes; `None` if the last one was recorded.
+    pub fn failing_since(&self) -> Option<Timestamp> {
+        self.outage.since()
     }
 
     /// One pass over these logs, each up to its newest checkpoint. A log that fails never stops
@@ -113,8 +138,22 @@ impl Monitor {
         rules: &Arc<Rules>,
         bootstrap: bool,
     ) -> Result<Vec<LogOutcome>, MonitorError> {
+        let ended = self.pass_over_all(logs, rules, bootstrap).await;
+        if let Err(MonitorError::Store(error)) = &ended {
+            self.outage.goes_on(error, self.clock.now());
+        }
+        ended
+    }
+
+    async fn pass_over_all(
+        &self,
+        logs: &[Log],
+        rules: &Arc<Rules>,
+        bootstrap: bool,
+    ) -> Result<Vec<LogOutcome>, MonitorError> {
         self.refuse_silent_starts(logs, bootstrap).await?;
         let now = self.clock.now();
+        health::before_a_pass(self, logs, now).await?;
         self.store.release_holds(rules.holds(), now).await?;
         self.judge_again(rules, now).await?;
         self.progress.begin();
@@ -138,7 +177,9 @@ impl Monitor {
         if let Some(error) = broken {
             return Err(error.into());
         }
-        self.store.prune(self.clock.now()).await?;
+        let now = self.clock.now();
+        health::assess_whole(self, logs, rules, now).await?;
+        self.store.prune(now).await?;
         outcomes.sort_unstable_by_key(|(place, _)| *place);
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }

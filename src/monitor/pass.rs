@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
+use super::clues::Teller;
 use super::{Log, LogOutcome, Monitor, Rules, health};
 use crate::shard::Start;
 use crate::source::SourceError;
@@ -18,6 +19,8 @@ pub(super) enum Halt {
     Behind(PassError),
     /// This log's pass cannot be finished.
     Failed(PassError),
+    /// This log's pass cannot be finished because it wants fewer requests.
+    Limited(PassError),
     /// It was asked to end.
     Stopped,
     /// The stored position cannot be used.
@@ -32,7 +35,15 @@ impl From<StoreError> for Halt {
 
 impl From<SourceError> for Halt {
     fn from(error: SourceError) -> Self {
-        Self::failed(error.kind(), error.to_string())
+        let said = PassError {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+        };
+        if error.is_rate_limit() {
+            Self::Limited(said)
+        } else {
+            Self::Failed(said)
+        }
     }
 }
 
@@ -58,6 +69,8 @@ pub(super) struct Pass<'a> {
     pub(super) state: Option<LogState>,
     pub(super) frozen: Option<(u64, Vec<u8>)>,
     pub(super) witnessed: Option<Timestamp>,
+    /// What stands under the newest checkpoint, once it was opened.
+    pub(super) signatures: Option<health::Signatures>,
     pub(super) entries: u64,
 }
 
@@ -77,15 +90,21 @@ impl Monitor {
             frozen: state.as_ref().and_then(|state| state.frozen.clone()),
             state,
             witnessed: None,
+            signatures: None,
             entries: 0,
         };
         let ended = pass.run().await;
         let mut lost = None;
+        let mut rate_limited = false;
         let outcome = match ended {
             Ok(()) => Outcome::Proven,
             Err(Halt::Store(error)) => return Err(error),
             Err(Halt::Behind(error)) => Outcome::Behind(error),
             Err(Halt::Failed(error)) => Outcome::Failed(error),
+            Err(Halt::Limited(error)) => {
+                rate_limited = true;
+                Outcome::Failed(error)
+            }
             Err(Halt::Stopped) => Outcome::Interrupted,
             Err(Halt::PositionLost(why)) => {
                 lost = Some(why.clone());
@@ -120,10 +139,20 @@ impl Monitor {
             outcome,
             frozen: pass.frozen,
             witnessed: pass.witnessed,
+            began: pass.now,
+            entries,
+            rate_limited,
             now: self.clock.now(),
         };
         self.store.end_pass(&report).await?;
         health::assess_log(self, log, rules, lost, report.now).await?;
+        if let Some(signatures) = &pass.signatures {
+            health::assess_checkpoint(self, &log.shard, signatures, report.now).await?;
+        }
+        if let Some(server) = log.source.date() {
+            let teller = Teller::Server(server.host);
+            self.clues.add(teller, server.now, report.now);
+        }
         Ok(LogOutcome {
             log: report.name,
             proven: report.outcome == Outcome::Proven,
@@ -189,9 +218,17 @@ impl Pass<'_> {
             .iter()
             .any(|line| line.starts_with(FROZEN))
         {
+            if self.frozen.is_none() {
+                tracing::info!(
+                    log.name = self.log.shard.name,
+                    "{} has ended at {} entries: nothing will be added to it",
+                    crate::escape::terminal(&self.log.shard.name),
+                    checkpoint.size(),
+                );
+            }
             self.frozen = Some((checkpoint.size(), checkpoint.raw().to_vec()));
         }
-        Ok(())
+        self.compare_vouched(&follower).await
     }
 
     async fn newest_checkpoint(&mut self) -> Result<Checkpoint, Halt> {
@@ -199,13 +236,10 @@ impl Pass<'_> {
         let raw = self.log.source.checkpoint().await?;
         let checkpoint = Checkpoint::open(&raw, &shard.origin, &shard.verifiers)
             .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()))?;
-        self.witnessed = checkpoint
-            .cosignatures()
-            .iter()
-            .filter_map(|cosignature| {
-                Timestamp::from_second(i64::try_from(cosignature.time).ok()?).ok()
-            })
-            .max();
+        let witnesses = &self.monitor.settings.witnesses;
+        let signatures = health::Signatures::of(&checkpoint, shard, witnesses);
+        self.witnessed = signatures.witnessed();
+        self.signatures = Some(signatures);
         Ok(checkpoint)
     }
 

@@ -3,6 +3,7 @@
 use futures_util::StreamExt as _;
 use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
 
+use super::clues::Teller;
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
 use crate::finding::NewFinding;
@@ -71,7 +72,12 @@ impl Pass<'_> {
                 start,
                 hashes,
                 findings,
+                logged_about,
             } = next?;
+            if let Some(logged) = logged_about {
+                let teller = Teller::Certificates(self.log.shard.name.clone());
+                self.monitor.clues.add(teller, logged, self.now);
+            }
             let count = hashes.len() as u64;
             pending.findings.extend(findings);
             match follower.absorb(start, hashes) {

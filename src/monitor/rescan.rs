@@ -66,10 +66,10 @@ impl Monitor {
         };
         let gapped: Vec<Coverage> = self
             .store
-            .coverage(rules.keys())
+            .coverage(rules.keys(), Some(origin))
             .await?
             .into_iter()
-            .filter(|c| c.origin == origin && !c.gaps.is_empty())
+            .filter(|c| !c.gaps.is_empty())
             .filter(|c| only.is_none_or(|name| c.watch.name == name))
             .collect();
         let (Some(head), false) = (follower.proven_head.clone(), gapped.is_empty()) else {
@@ -83,6 +83,7 @@ impl Monitor {
             now: self.clock.now(),
             frozen: None,
             witnessed: None,
+            signatures: None,
             entries: 0,
             state: Some(state),
         };
@@ -113,10 +114,12 @@ impl Monitor {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),
             Err(Halt::Stopped) => Err(RescanError::Stopped),
-            Err(Halt::Behind(error) | Halt::Failed(error)) => Err(RescanError::Log {
-                log: log.shard.name.clone(),
-                error,
-            }),
+            Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => {
+                Err(RescanError::Log {
+                    log: log.shard.name.clone(),
+                    error,
+                })
+            }
             Err(Halt::PositionLost(message)) => Err(RescanError::Log {
                 log: log.shard.name.clone(),
                 error: PassError {

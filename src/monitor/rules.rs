@@ -11,6 +11,7 @@ pub struct Rules {
     keys: Vec<WatchKey>,
     hashes: Vec<[u8; 32]>,
     holds: Vec<HoldRule>,
+    ineffective: Vec<(String, String)>,
 }
 
 impl Rules {
@@ -19,6 +20,7 @@ impl Rules {
         let mut keys = Vec::new();
         let mut hashes = Vec::new();
         let mut holds = Vec::new();
+        let mut ineffective = Vec::new();
         for watch in &watches {
             let conditions = watch.conditions_hash();
             let rule = watch.rule_hash();
@@ -27,6 +29,7 @@ impl Rules {
                 conditions,
             });
             hashes.push(rule);
+            ineffective.extend(watch.ineffective().map(|why| (watch.name.clone(), why)));
             if let Some(hold) = watch.hold {
                 holds.push(HoldRule {
                     watch: watch.name.clone(),
@@ -41,6 +44,7 @@ impl Rules {
             keys,
             hashes,
             holds,
+            ineffective,
         }
     }
 
@@ -62,6 +66,11 @@ impl Rules {
     /// The watches that hold.
     pub fn holds(&self) -> &[HoldRule] {
         &self.holds
+    }
+
+    /// Watches that cannot select anything, with the reason.
+    pub(super) fn ineffective(&self) -> &[(String, String)] {
+        &self.ineffective
     }
 
     /// The selecting part and the shape of a watch, in one hash.

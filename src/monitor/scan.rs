@@ -23,7 +23,12 @@ pub(super) struct Scanned {
     pub(super) start: u64,
     pub(super) hashes: Vec<Hash>,
     pub(super) findings: Vec<NewFinding>,
+    /// Roughly when its leaves were logged, by their certificates; `None` if these are too few to say.
+    pub(super) logged_about: Option<Timestamp>,
 }
+
+/// Fewer certificates than these say nothing about the time: anybody can log one.
+const TELLING_CERTIFICATES: usize = 8;
 
 /// Bundles that are scanned at once, per core: one is worked on, one waits in order.
 const SCANS_PER_CORE: usize = 2;
@@ -61,6 +66,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         start: leaves.start(),
         hashes: Vec::with_capacity(leaves.len()),
         findings: Vec::new(),
+        logged_about: None,
     };
     let mut matches = Vec::new();
     let mut selected = Vec::new();
@@ -87,6 +93,9 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
             )),
         }
     }
+    let enough = times.len() >= TELLING_CERTIFICATES;
+    let logged_about = median(&mut times);
+    scanned.logged_about = logged_about.filter(|_| enough);
     if selected.is_empty() {
         return scanned;
     }
@@ -94,7 +103,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         shard,
         rules,
         now,
-        logged_about: median(&mut times),
+        logged_about,
     };
     for (place, leaf, read) in selected {
         match read {

@@ -87,6 +87,20 @@ impl Message {
         }
     }
 
+    /// An alert that is in no outbox. `now` is part of its id: a receiver that drops repeats must not
+    /// drop the next hour's.
+    pub(super) fn unrecorded(finding: Finding, now: Timestamp) -> Self {
+        Self {
+            id: format!("{}-{}", finding.id, now.as_second()),
+            key: finding.id.to_string(),
+            kind: Kind::Alert,
+            severity: finding.severity,
+            total: 1,
+            tally: Vec::new(),
+            findings: vec![finding],
+        }
+    }
+
     /// One sentence, raw.
     pub fn summary(&self) -> String {
         let first = self.findings.first().map_or("", |f| f.summary.as_str());

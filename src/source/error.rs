@@ -83,6 +83,27 @@ pub enum Cause {
 }
 
 impl SourceError {
+    /// Whether the log wants fewer requests: 429, with or without a time to wait.
+    pub fn is_rate_limit(&self) -> bool {
+        const TOO_MANY_REQUESTS: u16 = 429;
+        matches!(
+            self,
+            Self::RateLimited {
+                cause: Cause::Http(HttpError::RateLimited {
+                    status: TOO_MANY_REQUESTS,
+                    ..
+                }),
+                ..
+            } | Self::Unavailable {
+                cause: Cause::Http(HttpError::Status {
+                    status: TOO_MANY_REQUESTS,
+                    ..
+                }),
+                ..
+            }
+        )
+    }
+
     /// The kind of error as `status` names it: `unavailable` (cannot be fetched), `malformed`
     /// (fetched, but not what it should be) or `unverifiable-checkpoint`.
     pub fn kind(&self) -> &'static str {

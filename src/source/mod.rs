@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tlog::Split;
 
+pub use crate::http::ServerDate;
 pub use error::{Cause, SourceError};
 pub use leaves::{Leaves, LeavesError};
 pub use location::{Location, LocationError};
@@ -86,4 +87,10 @@ pub trait LogSource: Send + Sync {
     /// # Errors
     /// As any other resource. Whether the hashes are true shows only when the roots are compared.
     async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError>;
+
+    /// What time it is by the newest answer of the log's server; `None` if it has none or did not
+    /// say. Asks nothing. A source without a server need not implement it.
+    fn date(&self) -> Option<ServerDate> {
+        None
+    }
 }

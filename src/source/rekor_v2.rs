@@ -12,7 +12,7 @@ use tlog::tile::{self, Bundle, BundleIndex, TileIndex};
 use tlog::{Hash, Node, Split, TileError};
 
 use super::transport::{Transport, TransportError};
-use super::{Leaves, LogSource, SourceError};
+use super::{Leaves, LogSource, ServerDate, SourceError};
 
 /// Where a log's files may lie below its URL: as the specification of Rekor v2 has it, or bare, as
 /// in a storage bucket or a mirror. Asked in this order.
@@ -196,6 +196,10 @@ impl LogSource for RekorV2 {
         let left = left.iter().map(hash).collect::<Result<_, _>>()?;
         let right = right.iter().map(hash).collect::<Result<_, _>>()?;
         Split::new(at, size, left, right).map_err(|_| out_of_range())
+    }
+
+    fn date(&self) -> Option<ServerDate> {
+        self.transport.date()
     }
 }
 

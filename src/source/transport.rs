@@ -10,7 +10,7 @@ use url::Url;
 use super::directory;
 use super::error::{Cause, SourceError};
 use super::location::Location;
-use crate::http::{Client, HttpError};
+use crate::http::{Client, HttpError, ServerDate};
 
 /// Gets the files of one log.
 #[derive(Clone, Debug)]
@@ -83,6 +83,14 @@ impl Transport {
             Location::Server(base) => Way::Http { client, base },
             Location::Directory(path) => Way::Directory(path.into()),
         })
+    }
+
+    /// What time it is by the server's newest answer.
+    pub(super) fn date(&self) -> Option<ServerDate> {
+        match &self.0 {
+            Way::Http { client, base } => client.date(base),
+            Way::Directory(_) => None,
+        }
     }
 
     /// The file at `path`, relative to the log, at most `limit_bytes` of it. `Ok(None)`: it does

@@ -114,8 +114,76 @@ pub struct PassReport {
     pub frozen: Option<(u64, Vec<u8>)>,
     /// When the log was last known to move by a witness's signed time.
     pub witnessed: Option<Timestamp>,
+    /// When the pass began.
+    pub began: Timestamp,
+    /// Entries that it read.
+    pub entries: u64,
+    /// Whether the log ended it by asking for fewer requests.
+    pub rate_limited: bool,
     /// When.
     pub now: Timestamp,
+}
+
+/// How the last passes over a log went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// The last [`RECENT_PASSES`], oldest first.
+    pub recent: Vec<RecentPass>,
+    /// Passes in a row that the log ended by asking for fewer requests.
+    pub limited_passes: u32,
+    /// When the first of those ended.
+    pub limited_since: Option<Timestamp>,
+    /// The log was begun anew, although it had been read before.
+    pub restart: Option<Restart>,
+}
+
+/// How many passes are remembered of each log.
+pub const RECENT_PASSES: usize = 6;
+
+/// One of the last passes over a log.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RecentPass {
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Entries that it read.
+    pub entries: u64,
+    /// Whether everything up to the newest checkpoint was proven.
+    pub proven: bool,
+}
+
+/// A first position that was taken although findings or recorded checkpoints show an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restart {
+    /// When.
+    pub at: Timestamp,
+    /// Where it begins since then.
+    pub first: u64,
+    /// Up to where the log had been followed before, as far as can be told.
+    pub reached: u64,
+}
+
+/// A checkpoint that a registered bundle carries; nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// Its number.
+    pub number: i64,
+    /// The note, as the bundle has it.
+    pub note: Vec<u8>,
+    /// The registered file.
+    pub file: String,
+}
+
+/// What came of comparing a bundle's checkpoint with the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The log's history holds it.
+    Agrees,
+    /// The log signed another history than the one it shows.
+    Contradicts,
+    /// No key that we know of the log signed it, or it is no checkpoint: it says nothing.
+    Unknown,
 }
 
 /// The end of a pass.

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another monitor holds the lock.
-    #[error("{path} is in use by another monitor (lock {lock})")]
+    #[error("{path} is in use by another monitor ({}lock {lock})", .holder.map(|id| format!("process {id}, ")).unwrap_or_default())]
     Locked {
         /// The database.
         path: PathBuf,
         /// The lock file.
         lock: PathBuf,
+        /// The process that wrote its number there when it took the lock.
+        holder: Option<u32>,
     },
     /// Written by a newer version.
     #[error(

@@ -15,8 +15,8 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
 pub use batch::{
-    Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, PassError, PassReport,
-    Rescanned, Scope, WatchKey,
+    Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, Pace, PassError, PassReport,
+    RECENT_PASSES, RecentPass, Rescanned, Restart, Scope, Settled, Vouched, WatchKey,
 };
 pub use error::StoreError;
 pub use query::{
@@ -53,7 +53,9 @@ pub trait Store: Send + Sync {
     /// Every log that is known, ordered by name.
     async fn logs(&self) -> Result<Vec<LogState>, StoreError>;
 
-    /// Gives a log its first position. `StoreError::Moved` if it has one already.
+    /// Gives a log its first position. `StoreError::Moved` if it has one already. If findings or
+    /// recorded checkpoints show that it was followed before, beyond the new position or up to an
+    /// unknown place below it, that is kept as a [`Restart`].
     async fn begin(&self, log: &NewLog) -> Result<(), StoreError>;
 
     /// Records a batch: position, verified checkpoints, findings, alerts. Findings below the new
@@ -83,9 +85,13 @@ pub trait Store: Send + Sync {
     /// ones cover from `seen` on, gone ones stop covering there.
     async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError>;
 
-    /// What each of these watches covers of every log, and the gaps between a log's first position
-    /// and `seen`.
-    async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError>;
+    /// What each of these watches covers of every log, or of this one, and the gaps between a log's
+    /// first position and `seen`.
+    async fn coverage(
+        &self,
+        watches: &[WatchKey],
+        origin: Option<&str>,
+    ) -> Result<Vec<Coverage>, StoreError>;
 
     /// Records what a rescan found in a proven range, and that the range is covered now.
     async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError>;
@@ -110,6 +116,25 @@ pub trait Store: Send + Sync {
         conditions: &[Condition],
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// How the last passes over a log went; empty for a log that is not known.
+    async fn pace(&self, origin: &str) -> Result<Pace, StoreError>;
+
+    /// The newest signing under each of these watches that was first seen after the finding number
+    /// `after` was recorded, untrusted chains apart; and the number to go on from. A watch without
+    /// one is left out.
+    async fn seen_since(
+        &self,
+        watches: &[String],
+        after: i64,
+    ) -> Result<(i64, BTreeMap<String, Timestamp>), StoreError>;
+
+    /// Checkpoints in registered bundles that say they are of this log and wait to be compared with
+    /// it, at most `limit`, oldest first.
+    async fn vouched(&self, origin: &str, limit: u32) -> Result<Vec<Vouched>, StoreError>;
+
+    /// Records what came of a comparison: it is not handed out again.
+    async fn settle(&self, number: i64, settled: Settled) -> Result<(), StoreError>;
 
     // Findings. -------------------------------------------------------------------------------
 
@@ -152,7 +177,8 @@ pub trait Store: Send + Sync {
     // Registered signings. --------------------------------------------------------------------
 
     /// Registers a signing; findings of it become expected and resolved, with history. Answers
-    /// whether it was new, and the findings that changed.
+    /// whether it was new, and the findings that changed. Checkpoints that it carries wait to be
+    /// compared with their logs.
     async fn register(
         &self,
         expectation: &Expectation,

@@ -9,6 +9,7 @@
 mod anchor;
 mod compiled;
 mod conditions;
+mod effect;
 mod explain;
 mod glob;
 mod part;

@@ -160,6 +160,32 @@ fn every_verdict_and_fault_is_explained_under_its_class() {
 }
 
 #[test]
+fn every_way_of_going_blind_stands_in_one_table() {
+    let operations = Page::read("docs/operations.md").text;
+    let (_, chapter) = operations
+        .split_once("\n## Every way of going blind\n")
+        .unwrap();
+    let (chapter, _) = chapter.split_once("\n## ").unwrap();
+    let row = Regex::new(
+        r"(?m)^\| \[`([a-z-]+)`\]\(findings\.md#([a-z-]+)\) \| [^|]+ \| [^|]+ \| [^|]+ \|$",
+    )
+    .unwrap();
+    let mut listed = Vec::new();
+    for found in row.captures_iter(chapter) {
+        assert_eq!(found[1], found[2]);
+        listed.push(found[1].to_owned());
+    }
+    listed.sort_unstable();
+    let mut health: Vec<_> = Verdict::ALL
+        .into_iter()
+        .filter(|verdict| verdict.class() == Class::Health)
+        .map(|verdict| verdict.as_str().to_owned())
+        .collect();
+    health.sort_unstable();
+    assert_eq!(listed, health);
+}
+
+#[test]
 fn the_limits_are_those_of_the_code() {
     const KIB: usize = 1024;
     let operations = Page::read("docs/operations.md").text;

@@ -18,7 +18,11 @@ fn watch(name: &str) -> WatchKey {
 }
 
 async fn covered(hall: &Hall, name: &str) -> Coverage {
-    hall.store.coverage(&[watch(name)]).await.unwrap().remove(0)
+    hall.store
+        .coverage(&[watch(name)], None)
+        .await
+        .unwrap()
+        .remove(0)
 }
 
 #[tokio::test]
@@ -63,7 +67,12 @@ async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
     hall.read((20, 20), (30, 30), vec![]).await;
     let first = covered(&hall, "a").await;
     assert_eq!((first.from, first.gaps), (20, vec![10..20]));
-    let changed = hall.store.coverage(&[changed]).await.unwrap().remove(0);
+    let changed = hall
+        .store
+        .coverage(&[changed], None)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(changed.gaps, [0..10, 20..30]);
 }
 

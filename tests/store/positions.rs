@@ -159,6 +159,9 @@ fn report(outcome: Outcome, now: Timestamp) -> PassReport {
         outcome,
         frozen: None,
         witnessed: None,
+        began: now,
+        entries: 0,
+        rate_limited: false,
         now,
     }
 }

@@ -48,7 +48,9 @@ pub use fault::LogFault;
 pub use follower::{AbsorbError, Follower, FollowerState, Head, Offer, Progress, ResumeError};
 pub use frontier::{CompactRange, FrontierError};
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
-pub use note::{Cosignature, KeyError, KeyId, KeyName, Note, NoteError, Verified, Verifier};
+pub use note::{
+    Cosignature, Cosigned, KeyError, KeyId, KeyName, Note, NoteError, Verified, Verifier,
+};
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
 pub use split::{Node, Split, SplitError};
 pub use tile::{Bundle, BundleIndex, TileError, TileIndex};

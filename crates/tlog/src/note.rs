@@ -102,6 +102,16 @@ pub struct Cosignature {
     pub time: u64,
 }
 
+/// What witnesses say about a note.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Those whose cosignature is valid, one for each, with the latest time it signed.
+    pub valid: Vec<Cosignature>,
+    /// Those under whose name and key id there are only signatures that do not verify: they are of another text, or were
+    /// changed on the way.
+    pub contradicting: Vec<KeyName>,
+}
+
 impl<'a> Note<'a> {
     /// Splits a note into its text and its signatures, and verifies nothing.
     ///
@@ -140,6 +150,57 @@ impl<'a> Note<'a> {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { text, signatures })
+    }
+
+    /// Signatures in the name of one of these log keys by a key that is none of them: the log signs in a way that we cannot
+    /// check. Each once. Keys of witnesses do not count, nor do signatures under other names: anyone may add those.
+    pub fn unknown(&self, verifiers: &[Verifier]) -> Vec<(KeyName, KeyId)> {
+        let mut unknown: Vec<(KeyName, KeyId)> = Vec::new();
+        for line in &self.signatures {
+            let mut of_name = verifiers
+                .iter()
+                .filter(|key| key.name().as_str() == line.name && !key.is_witness())
+                .peekable();
+            let Some(&named) = of_name.peek() else {
+                continue;
+            };
+            let found = (named.name().clone(), line.id);
+            if of_name.all(|key| key.id() != line.id) && !unknown.contains(&found) {
+                unknown.push(found);
+            }
+        }
+        unknown
+    }
+
+    /// What these witnesses say, whoever else signed. Unlike in [`verify`](Self::verify), a cosignature that does not verify
+    /// condemns nothing: it is not the log that vouches for it, and anybody on the way could have written it.
+    pub fn cosigned(&self, witnesses: &[Verifier]) -> Cosigned {
+        let mut cosigned = Cosigned::default();
+        for witness in witnesses.iter().filter(|key| key.is_witness()) {
+            let name = witness.name().as_str();
+            let mut lines = self
+                .signatures
+                .iter()
+                .filter(|line| line.name == name && line.id == witness.id())
+                .peekable();
+            if lines.peek().is_none() {
+                continue;
+            }
+            let latest = lines
+                .filter_map(|line| match witness.check(self.text, &line.signature) {
+                    Some(Checked::Cosigned { time }) => Some(time),
+                    Some(Checked::Log) | None => None,
+                })
+                .max();
+            match latest {
+                Some(time) => cosigned.valid.push(Cosignature {
+                    name: witness.name().clone(),
+                    time,
+                }),
+                None => cosigned.contradicting.push(witness.name().clone()),
+            }
+        }
+        cosigned
     }
 
     /// Verifies the signatures of the keys that we know, and ignores all others.

@@ -31,6 +31,10 @@ impl Signer {
         KeyName::new(self.name).expect("a test's key name is valid")
     }
 
+    pub(crate) fn public_key(&self) -> [u8; 32] {
+        self.key.verifying_key().to_bytes()
+    }
+
     pub(crate) fn log(&self) -> Verifier {
         Verifier::ed25519(self.key_name(), self.key.verifying_key().as_bytes()).expect("a real key")
     }

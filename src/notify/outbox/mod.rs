@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::finding::Verdict;
+use crate::finding::{Finding, Verdict};
 use crate::http;
 use crate::store::{Condition, Scope, Store, StoreError};
 
@@ -151,6 +151,28 @@ impl Outbox {
             .iter()
             .map(|queue| queue.name().to_owned())
             .collect()
+    }
+
+    /// Tells these channels of a finding without the store, because it is the store that fails: nothing is queued,
+    /// recorded or tried again. Answers which channels did not take it.
+    pub async fn send_past_the_store(
+        &self,
+        channels: &[String],
+        finding: Finding,
+        now: Timestamp,
+    ) -> Vec<(String, NotifyError)> {
+        let message = Message::unrecorded(finding, now);
+        let state = self.state.lock().await;
+        let told = state
+            .queues
+            .iter()
+            .filter(|q| channels.iter().any(|c| c == q.name()));
+        let sent = join_all(told.map(async |queue| {
+            let sent = queue.notifier().send(&message, now).await;
+            sent.map_err(|error| (queue.name().to_owned(), error))
+        }));
+        let sent = sent.await;
+        sent.into_iter().filter_map(Result::err).collect()
     }
 
     /// Sends a message over one channel that says that it is a test. The store is not involved.

@@ -3,6 +3,8 @@
 //! Never more than is known: an entry of a log does not say what was signed, so nothing here calls
 //! a signing that of a model unless its payload was seen.
 
+mod health;
+
 use crate::finding::{Class, Finding, State, Verdict};
 
 /// Two paragraphs for a person who was just woken.
@@ -61,7 +63,6 @@ pub(super) fn commands(finding: &Finding) -> Vec<String> {
         | Verdict::Unavailable
         | Verdict::Silence
         | Verdict::Backlog
-        | Verdict::WatchIneffective
         | Verdict::LogUnfollowed
         | Verdict::LogEnded
         | Verdict::EntriesMissing
@@ -73,7 +74,7 @@ pub(super) fn commands(finding: &Finding) -> Vec<String> {
         | Verdict::ClockSkew
         | Verdict::TrustRootRefused
         | Verdict::StoreFailing => &["modelwatch status", "modelwatch check"],
-        Verdict::TrustRootStale => &["modelwatch check"],
+        Verdict::TrustRootStale | Verdict::WatchIneffective => &["modelwatch check"],
         Verdict::Expected
         | Verdict::UntrustedChain
         | Verdict::Missing
@@ -110,7 +111,7 @@ pub(super) fn of(finding: &Finding) -> Advice {
         | Verdict::UntrustedChain
         | Verdict::Missing
         | Verdict::Unreadable => signing(finding.verdict),
-        _ => health(finding.verdict),
+        _ => health::of(finding.verdict),
     }
 }
 
@@ -189,98 +190,4 @@ fn fault(fault: Option<&str>) -> Advice {
                  of it for now. Keep the database, it holds the signed evidence; ask others who \
                  monitor the log what they were shown; tell its operator.",
     }
-}
-
-fn health(verdict: Verdict) -> Advice {
-    let (meaning, action) = match verdict {
-        Verdict::UnverifiableCheckpoint => (
-            "The newest checkpoint of the log cannot be verified: nothing new of it is believed.",
-            "Check the key and the origin in the configuration. If they are right, somebody else \
-             answers in the log's place, or the log changed its key.",
-        ),
-        Verdict::Unavailable => (
-            "The log cannot be read. Signings in it go unseen meanwhile.",
-            "Check the network and the log's status page. Reading goes on by itself where it \
-             stopped: nothing is lost if the log comes back.",
-        ),
-        Verdict::Silence => (
-            "The log has not grown for longer than it should. Somebody may be showing us an old \
-             checkpoint again and again, while the log goes on elsewhere.",
-            "Compare the size of the log as seen from another network.",
-        ),
-        Verdict::Backlog => (
-            "The log grows faster than it is read: findings come late.",
-            "See whether the machine or the network is slow.",
-        ),
-        Verdict::PositionLost => (
-            "The position up to which the log was read cannot be used: what came since may go \
-             unseen.",
-            "Restore the database from a backup, or begin again and rescan.",
-        ),
-        Verdict::CoverageGap => (
-            "A watch was added or changed, and a part of the log was read before that: signings in \
-             it were not compared with the watch.",
-            "Rescan: the part is read again and compared.",
-        ),
-        Verdict::TrustRootStale => (
-            "Many certificates come from an authority that the trusted root does not know. It may \
-             be a new CA of Sigstore, and signings under it would be taken for forgeries.",
-            "Update the trusted root.",
-        ),
-        Verdict::WatchIneffective => (
-            "A watch cannot select anything, or not in the way that a log is followed: what it was written for goes unseen.",
-            "Change its conditions; `modelwatch watch explain` says what they select.",
-        ),
-        Verdict::LogUnfollowed => (
-            "The trusted root names a log that is not followed: signatures that verifiers accept may be in it, unseen.",
-            "Add the log to the configuration, or let it be found by itself (`tuf` in `[trust]`).",
-        ),
-        Verdict::LogEnded => (
-            "The log has ended, and no log that goes on in its place is followed: new signings go somewhere else, unseen.",
-            "Follow the log that came after it.",
-        ),
-        Verdict::EntriesMissing => (
-            "The log answers, but leaves entries out of its replies, again and again: they cannot be compared with the watches.",
-            "See whether others can read these entries; tell the operator of the log.",
-        ),
-        Verdict::UnknownSignature => (
-            "The log signs its checkpoints also, or only, in a way that this version or the trusted root does not know.",
-            "Renew the trusted root, or upgrade this program: the log may be about to change its key.",
-        ),
-        Verdict::WitnessContradiction => (
-            "A witness, or a bundle that was registered, carries a checkpoint of the log that does not fit what the log shows here.",
-            "Keep both notes. Compare with others who monitor the log, and tell the witness.",
-        ),
-        Verdict::IndexSilent => (
-            "Certificates were issued to watched identities, but the search index of the log answers nothing for any of them.",
-            "Look the certificates up by hand; follow the log in full where that is possible.",
-        ),
-        Verdict::RateLimited => (
-            "The log refuses requests because there are too many, for longer than the watch can afford to lag.",
-            "Ask less often (`requests_per_minute`), see who else asks from this address, or follow a mirror.",
-        ),
-        Verdict::CanaryMissing => (
-            "An identity that is known to sign regularly was not seen in time: either it stopped signing, or its signings do not reach us.",
-            "See whether the canary still signs. If it does, the watch is blind: check the logs.",
-        ),
-        Verdict::ClockSkew => (
-            "The clock of this machine differs from what the logs say: times in findings, holds and limits are wrong.",
-            "Set the clock (NTP).",
-        ),
-        Verdict::TrustRootRefused => (
-            "A newer trusted root was offered, and it is expired, not signed as it must be, or older than the one that is known. The last good one goes on serving.",
-            "See whether the repository can be reached without a proxy, and what its maintainers say.",
-        ),
-        Verdict::StoreFailing => (
-            "The database could not be written: nothing that was seen since could be recorded.",
-            "Free space on the disk, and look at the permissions.",
-        ),
-        // The last of the health findings; security findings have their own advice.
-        _ => (
-            "Alerts for this channel are kept and tried again for three days at least, but nobody \
-             there has read them yet.",
-            "Repair the channel, then try it.",
-        ),
-    };
-    Advice { meaning, action }
 }

@@ -12,8 +12,8 @@ use crate::finding::{Evidence, Finding, FindingId, Severity, Verdict};
 use crate::identity::Chain;
 use crate::store::{
     AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
-    HoldRule, LogState, NewLog, PassReport, QueuedAlert, QueuedKind, Registration, Rescanned,
-    Scope, Store, StoreError, Tally, Toll, WatchKey,
+    HoldRule, LogState, NewLog, Pace, PassReport, QueuedAlert, QueuedKind, Registration, Rescanned,
+    Scope, Settled, Store, StoreError, Tally, Toll, Vouched, WatchKey,
 };
 
 /// One alert of the outbox.
@@ -204,7 +204,27 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn coverage(&self, _: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
+    async fn coverage(&self, _: &[WatchKey], _: Option<&str>) -> Result<Vec<Coverage>, StoreError> {
+        not_ours()
+    }
+
+    async fn pace(&self, _: &str) -> Result<Pace, StoreError> {
+        not_ours()
+    }
+
+    async fn seen_since(
+        &self,
+        _: &[String],
+        _: i64,
+    ) -> Result<(i64, BTreeMap<String, Timestamp>), StoreError> {
+        not_ours()
+    }
+
+    async fn vouched(&self, _: &str, _: u32) -> Result<Vec<Vouched>, StoreError> {
+        not_ours()
+    }
+
+    async fn settle(&self, _: i64, _: Settled) -> Result<(), StoreError> {
         not_ours()
     }
 

@@ -110,16 +110,28 @@ pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -
     Ok(())
 }
 
-/// What each of these watches covers of every log.
+/// What each of these watches covers of every log, or of one.
 pub(super) async fn coverage(
     db: &mut SqliteConnection,
     watches: &[WatchKey],
+    origin: Option<&str>,
 ) -> Result<Vec<Coverage>, Fail> {
-    let logs = positions::extents(db).await?;
-    let rows =
-        sqlx::query("SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start")
-            .fetch_all(&mut *db)
-            .await?;
+    let mut logs = positions::extents(db).await?;
+    if let Some(origin) = origin {
+        logs.retain(|of, _| of == origin);
+    }
+    // Two statements, so that one log's is answered from the index.
+    let rows = match origin {
+        None => sqlx::query(
+            "SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start",
+        ),
+        Some(origin) => sqlx::query(
+            "SELECT origin, watch, conditions, start, until FROM coverage WHERE origin = $1 ORDER BY start",
+        )
+        .bind(origin),
+    }
+    .fetch_all(&mut *db)
+    .await?;
     let mut covered: HashMap<(String, WatchKey), Vec<Range<u64>>> = HashMap::new();
     for row in &rows {
         let origin: String = row.try_get("origin")?;

@@ -11,7 +11,7 @@ use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::fail::Fail;
-use super::{touched, value};
+use super::{pace, touched, value};
 use crate::expect::Expectation;
 use crate::finding::{FindingId, Routes, Verdict};
 use crate::store::Registration;
@@ -92,6 +92,8 @@ pub(super) async fn register(
     .bind(value::micros(now))
     .fetch_optional(&mut *db)
     .await?;
+    // Also of one that was registered before: the bundle may hold a newer proof.
+    pace::vouch(db, expectation, file).await?;
     // Registered before: its findings became expected then, or when they came.
     let Some(number) = number else {
         return Ok((false, Vec::new()));

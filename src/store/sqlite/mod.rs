@@ -14,6 +14,7 @@ mod insert;
 mod memory;
 mod open;
 mod outbox;
+mod pace;
 mod positions;
 mod record;
 mod touched;
@@ -34,8 +35,8 @@ use self::findings::Judged;
 pub use self::open::StoreLock;
 use super::{
     AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
-    HoldRule, LogState, NewLog, PassReport, QueuedAlert, Registration, Rescanned, Scope, Settings,
-    Store, StoreError, Tally, Toll, WatchKey,
+    HoldRule, LogState, NewLog, Pace, PassReport, QueuedAlert, Registration, Rescanned, Scope,
+    Settings, Settled, Store, StoreError, Tally, Toll, Vouched, WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
@@ -156,9 +157,10 @@ impl Store for SqliteStore {
     }
 
     async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
-        writing!(self, "recording a first position", |db| positions::begin(
-            db, log
-        ))
+        writing!(self, "recording a first position", |db| async {
+            pace::begun(db, log).await?;
+            positions::begin(db, log).await
+        })
     }
 
     async fn commit(&self, batch: &Batch) -> Result<u64, StoreError> {
@@ -178,8 +180,9 @@ impl Store for SqliteStore {
     }
 
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
-        writing!(self, "recording the end of a pass", |db| {
-            positions::end_pass(db, report)
+        writing!(self, "recording the end of a pass", |db| async {
+            positions::end_pass(db, report).await?;
+            pace::add(db, report).await
         })
     }
 
@@ -206,9 +209,13 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
+    async fn coverage(
+        &self,
+        watches: &[WatchKey],
+        origin: Option<&str>,
+    ) -> Result<Vec<Coverage>, StoreError> {
         reading!(self, "reading coverage", |db| coverage::coverage(
-            db, watches
+            db, watches, origin
         ))
     }
 
@@ -264,6 +271,32 @@ impl Store for SqliteStore {
             let change = health::Change::between(db, scope, conditions).await?;
             change.apply(db, &self.routes, now).await
         })
+    }
+
+    async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
+        reading!(self, "reading how passes went", |db| pace::pace(db, origin))
+    }
+
+    async fn seen_since(
+        &self,
+        watches: &[String],
+        after: i64,
+    ) -> Result<(i64, BTreeMap<String, Timestamp>), StoreError> {
+        reading!(self, "reading what was seen", |db| pace::seen_since(
+            db, watches, after
+        ))
+    }
+
+    async fn vouched(&self, origin: &str, limit: u32) -> Result<Vec<Vouched>, StoreError> {
+        reading!(self, "reading checkpoints of bundles", |db| pace::vouched(
+            db, origin, limit
+        ))
+    }
+
+    async fn settle(&self, number: i64, settled: Settled) -> Result<(), StoreError> {
+        writing!(self, "recording a comparison", |db| pace::settle(
+            db, number, settled
+        ))
     }
 
     fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {

@@ -1,7 +1,7 @@
 //! Opening the database: created and migrated by its owner, only read by others.
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,9 +49,10 @@ pub(super) fn lock(path: &Path) -> Result<StoreLock, StoreError> {
     let mut lock = path.to_owned().into_os_string();
     lock.push(".lock");
     let lock = PathBuf::from(lock);
-    let file = File::options()
+    let mut file = File::options()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .open(&lock)
         .map_err(|error| match error.kind() {
@@ -69,9 +70,16 @@ pub(super) fn lock(path: &Path) -> Result<StoreLock, StoreError> {
             },
         })?;
     match file.try_lock() {
-        Ok(()) => Ok(StoreLock { _file: file }),
+        Ok(()) => {
+            // For people only: the lock is what keeps others out, and holds on a full disk too.
+            let _ = file
+                .set_len(0)
+                .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+            Ok(StoreLock { _file: file })
+        }
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
             path: path.to_owned(),
+            holder: holder(&file),
             lock,
         }),
         Err(TryLockError::Error(error)) => Err(StoreError::Open {
@@ -79,6 +87,15 @@ pub(super) fn lock(path: &Path) -> Result<StoreLock, StoreError> {
             source: error.into(),
         }),
     }
+}
+
+/// The number that the process which has the lock wrote there.
+fn holder(lock: &File) -> Option<u32> {
+    /// The longest process number, and the newline.
+    const LONGEST: u64 = 11;
+    let mut text = String::new();
+    lock.take(LONGEST).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
 }
 
 /// Opens for writing: the writer's one connection, and a pool for readers that connects on demand.

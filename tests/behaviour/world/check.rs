@@ -89,7 +89,7 @@ impl World {
         }
         for covered in self
             .truly()
-            .coverage(self.rules.keys())
+            .coverage(self.rules.keys(), None)
             .await
             .expect("readable")
         {
@@ -160,7 +160,7 @@ impl World {
         assert!(found.values().all(|count| *count == 1), "twice: {found:?}");
         let coverage = self
             .truly()
-            .coverage(self.rules.keys())
+            .coverage(self.rules.keys(), None)
             .await
             .expect("readable");
         for spec in &self.specs {

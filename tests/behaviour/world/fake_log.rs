@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use modelwatch::source::{Cause, Leaves, LogSource, SourceError};
+use jiff::Timestamp;
+use modelwatch::http::HttpError;
+use modelwatch::source::{Cause, Leaves, LogSource, ServerDate, SourceError};
 use sha2::{Digest as _, Sha256};
 use tlog::{CompactRange, Hash, KeyName, Split, Verifier, empty_root};
 
@@ -29,6 +32,9 @@ pub enum Question {
 impl Question {
     pub const ALL: [Self; 3] = [Self::Checkpoint, Self::Leaves, Self::Split];
 }
+
+/// From a checkpoint's text to signature lines.
+type Lines = Box<dyn Fn(&str) -> String + Send>;
 
 /// One log.
 pub struct FakeLog {
@@ -55,6 +61,12 @@ struct State {
     /// (question, answers before it fails, failures).
     failing: Option<(Question, u32, u32)>,
     refused: u32,
+    /// Wants fewer requests.
+    limited: bool,
+    /// More signature lines under a checkpoint's text.
+    lines: Option<Lines>,
+    /// The time that its server tells.
+    date: Option<ServerDate>,
     /// Every leaf that some signed tree holds.
     committed: HashSet<(u64, Hash)>,
     roots: HashSet<(u64, Hash)>,
@@ -177,6 +189,22 @@ impl FakeLog {
         self.lock().failing = Some((question, after, times));
     }
 
+    /// Answers every question with 429, or no longer.
+    pub fn limit(&self, limited: bool) {
+        self.lock().limited = limited;
+    }
+
+    /// Shows more signature lines under its checkpoints.
+    pub fn sign_also(&self, lines: impl Fn(&str) -> String + Send + 'static) {
+        self.lock().lines = Some(Box::new(lines));
+    }
+
+    /// Its server says that it is this time.
+    pub fn tell_time(&self, now: Timestamp) {
+        let host = self.origin.clone();
+        self.lock().date = Some(ServerDate { host, now });
+    }
+
     /// Tells the truth again, all of it.
     pub fn heal(&self) {
         let mut state = self.lock();
@@ -188,6 +216,9 @@ impl FakeLog {
         state.false_leaves.clear();
         state.missing_from = None;
         state.failing = None;
+        state.limited = false;
+        state.lines = None;
+        state.date = None;
     }
 
     // What it serves. ---------------------------------------------------------------------------
@@ -219,7 +250,9 @@ impl FakeLog {
         let signature = self.key.sign(text.as_bytes());
         let signature = [&id.finalize()[..4], signature.as_ref()].concat();
         let signature = STANDARD.encode(signature);
-        format!("{text}\n\u{2014} {} {signature}\n", self.origin).into_bytes()
+        let more = state.lines.as_ref().map(|lines| lines(&text));
+        let more = more.unwrap_or_default();
+        format!("{text}\n\u{2014} {} {signature}\n{more}", self.origin).into_bytes()
     }
 
     /// An entry bundle as a server would publish it (C2SP tlog-tiles), for leaves of `range`.
@@ -237,6 +270,19 @@ impl FakeLog {
 
     fn asked(&self, question: Question) -> Result<(), SourceError> {
         let mut state = self.lock();
+        if state.limited {
+            let (url, retry_after) = (self.origin.clone(), Duration::from_mins(10));
+            let status = 429;
+            return Err(SourceError::RateLimited {
+                resource: format!("{question:?}"),
+                retry_after,
+                cause: Cause::Http(HttpError::RateLimited {
+                    url,
+                    status,
+                    retry_after,
+                }),
+            });
+        }
         let Some((failing, after, times)) = &mut state.failing else {
             return Ok(());
         };
@@ -319,6 +365,10 @@ impl LogSource for FakeLog {
         let left = left.iter().map(hash).collect();
         let right = right.iter().map(hash).collect();
         Ok(Split::new(at, size, left, right).expect("the nodes that it names"))
+    }
+
+    fn date(&self) -> Option<ServerDate> {
+        self.lock().date.clone()
     }
 }
 

@@ -11,8 +11,8 @@ use modelwatch::finding::{Evidence, Finding, FindingId, Severity, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{
     AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
-    HoldRule, LogState, NewLog, PassReport, QueuedAlert, Registration, Rescanned, Scope, Store,
-    StoreError, Tally, Toll, WatchKey,
+    HoldRule, LogState, NewLog, Pace, PassReport, QueuedAlert, Registration, Rescanned, Scope,
+    Settled, Store, StoreError, Tally, Toll, Vouched, WatchKey,
 };
 
 /// How a door fails.
@@ -152,8 +152,12 @@ impl Store for FaultyStore {
         through!(self.watching(origin, watches))
     }
 
-    async fn coverage(&self, watches: &[WatchKey]) -> Result<Vec<Coverage>, StoreError> {
-        through!(self.coverage(watches))
+    async fn coverage(
+        &self,
+        watches: &[WatchKey],
+        origin: Option<&str>,
+    ) -> Result<Vec<Coverage>, StoreError> {
+        through!(self.coverage(watches, origin))
     }
 
     async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError> {
@@ -179,6 +183,26 @@ impl Store for FaultyStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         through!(self.assess(scope, conditions, now))
+    }
+
+    async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
+        through!(self.pace(origin))
+    }
+
+    async fn seen_since(
+        &self,
+        watches: &[String],
+        after: i64,
+    ) -> Result<(i64, BTreeMap<String, Timestamp>), StoreError> {
+        through!(self.seen_since(watches, after))
+    }
+
+    async fn vouched(&self, origin: &str, limit: u32) -> Result<Vec<Vouched>, StoreError> {
+        through!(self.vouched(origin, limit))
+    }
+
+    async fn settle(&self, number: i64, settled: Settled) -> Result<(), StoreError> {
+        through!(self.settle(number, settled))
     }
 
     fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {

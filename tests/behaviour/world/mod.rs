@@ -9,6 +9,7 @@ mod faulty_store;
 mod naive;
 mod parts;
 mod who;
+mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,10 +18,12 @@ use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
 use modelwatch::finding::{Finding, FindingId, Routes};
 use modelwatch::monitor::{
-    Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop,
+    Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Settings, Stop,
 };
 use modelwatch::shard::Start;
 use modelwatch::store::{Delivery, LogState, QueuedKind, Store, StoreError};
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
 use tempfile::TempDir;
 
 pub use clock::TestClock;
@@ -33,6 +36,7 @@ use parts::{directory, open, routes, rules};
 pub use who::{
     GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, one_of_many, recorded, unreadable,
 };
+pub use witness::{Witness, line};
 
 /// More than this many alerts at once become a digest: the outbox's own number.
 const FLOOD: u32 = 20;
@@ -65,6 +69,10 @@ pub struct World {
     /// The largest proven position that was ever stored.
     proven: HashMap<String, u64>,
     pub bootstrap: bool,
+    /// What the monitor looks at besides watches.
+    pub settings: Settings,
+    /// The process that makes all passes until it dies; without one, each pass is a process of its own.
+    running: Option<Monitor>,
 }
 
 impl World {
@@ -97,6 +105,8 @@ impl World {
             gaps: BTreeMap::new(),
             proven: HashMap::new(),
             bootstrap: false,
+            settings: Settings::default(),
+            running: None,
         }
     }
 
@@ -192,6 +202,27 @@ impl World {
     /// The process dies and comes back.
     pub async fn restart(&mut self) {
         self.store = open(&self.directory, &self.faults, &self.routes).await;
+        self.running = None;
+    }
+
+    /// The first log's position is taken out of the database by hand; all else stays.
+    pub async fn forget_position(&mut self) {
+        let database = format!("sqlite:{}", self.database().display());
+        let mut db = SqliteConnection::connect(&database)
+            .await
+            .expect("it is there");
+        for statement in [
+            "DELETE FROM head",
+            "DELETE FROM coverage",
+            "DELETE FROM log",
+        ] {
+            sqlx::query(statement)
+                .execute(&mut db)
+                .await
+                .expect("it is ours");
+        }
+        self.proven.clear();
+        self.restart().await;
     }
 
     /// One pass over every log, then the deliveries, then the check.
@@ -241,12 +272,21 @@ impl World {
     }
 
     fn monitor(&self) -> Monitor {
+        if let Some(running) = &self.running {
+            return running.clone();
+        }
         Monitor::new(
             self.store(),
             self.clock.clone(),
             Progress::default(),
             Stop::default(),
         )
+        .with(self.settings.clone())
+    }
+
+    /// One process makes all passes from now on, until the next restart.
+    pub fn keep_running(&mut self) {
+        self.running = Some(self.monitor());
     }
 
     pub async fn pass(&self) -> Result<Vec<LogOutcome>, MonitorError> {
@@ -285,7 +325,7 @@ impl World {
     async fn forget_closed_gaps(&mut self) {
         let coverage = self
             .truly()
-            .coverage(self.rules.keys())
+            .coverage(self.rules.keys(), None)
             .await
             .expect("readable");
         for covered in coverage.iter().filter(|covered| covered.gaps.is_empty()) {

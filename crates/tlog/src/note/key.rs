@@ -5,6 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
@@ -60,6 +62,19 @@ pub enum KeyError {
     /// Not the DER of any public key.
     #[error("not a SubjectPublicKeyInfo in DER")]
     NotSpki,
+    /// Not the text form of a key.
+    #[error(
+        "not a verifier key: name, key id in hexadecimal and key in base64, joined by plus signs: \"{0}\""
+    )]
+    Vkey(String),
+    /// A text form whose key id is not that of its name and key.
+    #[error("the verifier key says that its id is {said}, but it is {computed}")]
+    VkeyId {
+        /// As written.
+        said: KeyId,
+        /// By name, algorithm and key.
+        computed: KeyId,
+    },
     /// A public key of another algorithm; its object identifier.
     #[error("keys of algorithm {0} are not supported, only Ed25519 and ECDSA P-256")]
     Unsupported(String),
@@ -185,6 +200,18 @@ impl Verifier {
         })
     }
 
+    /// A witness's key from its SubjectPublicKeyInfo in DER; only Ed25519.
+    ///
+    /// # Errors
+    /// [`KeyError::Ed25519`] for any other key.
+    pub fn cosigner_from_spki_der(name: KeyName, der: &[u8]) -> Result<Self, KeyError> {
+        let key = der
+            .strip_prefix(&ED25519_SPKI_PREFIX)
+            .and_then(|key| key.try_into().ok())
+            .ok_or(KeyError::Ed25519)?;
+        Self::cosigner_ed25519(name, key)
+    }
+
     /// A log's key from its SubjectPublicKeyInfo in DER, as trusted roots and PEM files hold it: Ed25519 or ECDSA P-256.
     ///
     /// # Errors
@@ -202,6 +229,46 @@ impl Verifier {
         } else {
             Err(KeyError::Unsupported(format!("{}", spki.algorithm.oid)))
         }
+    }
+
+    /// A key in the text form of C2SP signed-note, "Verifier keys": a log's Ed25519 key (type 0x01) or a witness's (0x04).
+    ///
+    /// # Errors
+    /// [`KeyError::Vkey`], [`KeyError::VkeyId`], [`KeyError::Name`], [`KeyError::Ed25519`], [`KeyError::Unsupported`] for
+    /// another type.
+    pub fn from_vkey(text: &str) -> Result<Self, KeyError> {
+        let malformed = || KeyError::Vkey(super::excerpt(text));
+        // A name has no plus sign; base64 may.
+        let (name, rest) = text.split_once('+').ok_or_else(malformed)?;
+        let (id, key) = rest.split_once('+').ok_or_else(malformed)?;
+        let name = KeyName::new(name)?;
+        let said = (id.len() == 8)
+            .then(|| u32::from_str_radix(id, 16).ok())
+            .flatten()
+            .map(|id| KeyId(id.to_be_bytes()))
+            .ok_or_else(malformed)?;
+        let bytes = STANDARD.decode(key).map_err(|_| malformed())?;
+        let (algorithm, key) = bytes.split_first().ok_or_else(malformed)?;
+        let key = <&[u8; 32]>::try_from(key);
+        let verifier = match (algorithm, key) {
+            (0x01, Ok(key)) => Self::ed25519(name, key)?,
+            (0x04, Ok(key)) => Self::cosigner_ed25519(name, key)?,
+            (0x01 | 0x04, Err(_)) => return Err(malformed()),
+            (other, _) => return Err(KeyError::Unsupported(format!("0x{other:02x}"))),
+        };
+        if verifier.id == said {
+            Ok(verifier)
+        } else {
+            Err(KeyError::VkeyId {
+                said,
+                computed: verifier.id,
+            })
+        }
+    }
+
+    /// Whether it is a witness's: such a signature does not count as the log's own.
+    pub const fn is_witness(&self) -> bool {
+        matches!(self.key, Key::CosignerEd25519(_))
     }
 
     /// The key's name.

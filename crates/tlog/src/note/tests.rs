@@ -202,6 +202,142 @@ fn a_witness_adds_its_time_and_does_not_speak_for_the_log() {
 }
 
 #[test]
+fn a_signature_in_the_log_s_name_by_another_key_is_unknown_and_a_stranger_s_is_nothing() {
+    let (log, coming, witness) = (
+        Signer::new("log.example", 1),
+        Signer::new("log.example", 3),
+        Signer::new("witness.example", 2),
+    );
+    let keys = [log.log(), witness.witness()];
+    let unknown = |lines: &[String]| {
+        let raw = note(lines);
+        Note::parse(raw.as_bytes()).unwrap().unknown(&keys)
+    };
+    let quiet = [
+        log.sign(TEXT),
+        // Of a known key and false: `verify` condemns the note for it.
+        log.sign("another text\n"),
+        witness.cosign(1, TEXT),
+        // A witness may change its key: it is not the log that signs in a new way.
+        witness.sign(TEXT),
+        "— future.example AAAAAAAAAAAA\n".into(),
+    ];
+    assert_eq!(unknown(&quiet), []);
+    // By its own name: a coming key, however long its signature is.
+    let long = format!(
+        "— log.example {}\n",
+        STANDARD.encode([&[9; 4][..], &[7; 2420]].concat())
+    );
+    let found = unknown(&[log.sign(TEXT), coming.sign(TEXT), coming.sign(TEXT), long]);
+    let ids: Vec<_> = found.iter().map(|(_, id)| *id).collect();
+    assert_eq!(ids, [coming.log().id(), KeyId::new([9; 4])]);
+}
+
+#[test]
+fn a_witness_contradicts_only_by_a_cosignature_of_its_own_that_does_not_verify() {
+    let (log, one, two) = (
+        Signer::new("log.example", 1),
+        Signer::new("one.example", 2),
+        Signer::new("two.example", 3),
+    );
+    let witnesses = [one.witness(), two.witness()];
+    let said = |lines: &[String]| {
+        let raw = note(lines);
+        let note = Note::parse(raw.as_bytes()).unwrap();
+        assert!(
+            note.verify(&[log.log()]).is_ok(),
+            "the log's own word stands"
+        );
+        note.cosigned(&witnesses)
+    };
+    let names = |said: &Cosigned| -> (Vec<_>, Vec<_>) {
+        (
+            said.valid
+                .iter()
+                .map(|c| (c.name.to_string(), c.time))
+                .collect(),
+            said.contradicting
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
+        )
+    };
+    let (own, false_text) = (log.sign(TEXT), "another text\n");
+    for (lines, valid, contradicting) in [
+        (vec![], vec![], vec![]),
+        (
+            vec![one.cosign(5, TEXT), one.cosign(7, TEXT)],
+            vec![("one.example", 7)],
+            vec![],
+        ),
+        (vec![one.cosign(5, false_text)], vec![], vec!["one.example"]),
+        // Whoever adds a false line beside a true one proves nothing against the witness.
+        (
+            vec![
+                one.cosign(5, false_text),
+                one.cosign(6, TEXT),
+                two.cosign(1 << 63, TEXT),
+            ],
+            vec![("one.example", 6)],
+            vec!["two.example"],
+        ),
+        // Another key of the same name: no statement of the witness that we know.
+        (vec![one.sign(TEXT)], vec![], vec![]),
+    ] {
+        let said = said(&[vec![own.clone()], lines].concat());
+        let valid: Vec<_> = valid.into_iter().map(|(n, t)| (n.to_string(), t)).collect();
+        let contradicting: Vec<_> = contradicting.into_iter().map(String::from).collect();
+        assert_eq!(names(&said), (valid, contradicting));
+    }
+    // A log's key is no witness.
+    let raw = note(&[log.sign(TEXT)]);
+    let note = Note::parse(raw.as_bytes()).unwrap();
+    assert_eq!(note.cosigned(&[log.log()]), Cosigned::default());
+}
+
+#[test]
+fn a_verifier_key_is_read_in_its_text_form_only() {
+    // golang.org/x/mod/sumdb/note, package documentation.
+    let text = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    let key = Verifier::from_vkey(text).unwrap();
+    assert_eq!(
+        (key.name().as_str(), key.is_witness()),
+        ("PeterNeumann", false)
+    );
+    let witness = Signer::new("witness.example", 2).witness();
+    let bytes = [&[0x04][..], &Signer::new("witness.example", 2).public_key()].concat();
+    let text = format!(
+        "witness.example+{}+{}",
+        witness.id(),
+        STANDARD.encode(&bytes)
+    );
+    let read = Verifier::from_vkey(&text).unwrap();
+    assert_eq!((read.id(), read.is_witness()), (witness.id(), true));
+    for (wrong, error) in [
+        (
+            text.replace(&witness.id().to_string(), "00000000"),
+            "its id is 00000000",
+        ),
+        (text.replace("witness.", "another."), "says that its id is"),
+        (text.replace('+', " "), "not a verifier key"),
+        (format!("+{text}"), "a key name is not empty"),
+        ("witness.example+1+AA==".into(), "not a verifier key"),
+        (
+            format!("witness.example+{}+", witness.id()),
+            "not a verifier key",
+        ),
+        (
+            format!("witness.example+{}+BAAA", witness.id()),
+            "not a verifier key",
+        ),
+        (format!("witness.example+{}+BgAA", witness.id()), "0x06"),
+    ] {
+        let said = Verifier::from_vkey(&wrong).unwrap_err().to_string();
+        assert!(said.contains(error), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn names_and_keys_that_cannot_sign_are_refused() {
     for name in ["", "a b", "a+b", "a\u{a0}b", "a\tb", "a\nb", "a\0b"] {
         assert!(KeyName::new(name).is_err(), "{name:?}");

@@ -1,0 +1,43 @@
+//! What a pass hears about the time: collected while logs are read, judged at its end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Who says what time it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Teller {
+    /// A server, by its host.
+    Server(String),
+    /// The certificates that were logged last, by the log's name: whoever issued them.
+    Certificates(String),
+}
+
+/// One statement about the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Clue {
+    pub(super) teller: Teller,
+    /// By how much the teller's time is ahead of ours.
+    pub(super) ahead: SignedDuration,
+}
+
+/// Clones share the statements of one pass.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Clues(Arc<Mutex<Vec<Clue>>>);
+
+impl Clues {
+    /// Adds a statement; that of one teller counts once, the last.
+    pub(super) fn add(&self, teller: Teller, says: Timestamp, now: Timestamp) {
+        let mut clues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clues.retain(|clue| clue.teller != teller);
+        clues.push(Clue {
+            teller,
+            ahead: says.duration_since(now),
+        });
+    }
+
+    /// Takes what was said.
+    pub(super) fn take(&self) -> Vec<Clue> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

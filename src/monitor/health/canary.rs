@@ -1,0 +1,160 @@
+//! Canaries: identities that sign regularly. One that is not seen means that it stopped, or that we are blind.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::monitor::settings::CanarySettings;
+use crate::store::{Store, StoreError};
+
+/// Where it is remembered what was seen.
+const MEMORY: &str = "canaries";
+
+/// What is known of every canary.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Book {
+    /// The number of the newest finding that was looked at.
+    after: i64,
+    canaries: BTreeMap<String, Known>,
+}
+
+/// What is known of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    /// The first pass that knew it: it has its whole period from then on.
+    since: Timestamp,
+    /// When a signing of it was first seen last.
+    seen: Option<Timestamp>,
+}
+
+/// The canaries that are overdue: their watches, each with a sentence.
+pub(super) async fn missing(
+    store: &dyn Store,
+    canaries: &[CanarySettings],
+    now: Timestamp,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let remembered = store.recall(MEMORY).await?;
+    if canaries.is_empty() && remembered.is_none() {
+        return Ok(Vec::new());
+    }
+    // What this version cannot read is as if nothing were: every canary has its period anew.
+    let before: Book = remembered
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let watches: Vec<String> = canaries.iter().map(|canary| canary.watch.clone()).collect();
+    let (after, seen) = store.seen_since(&watches, before.after).await?;
+    let book = before.with(canaries, after, &seen, now);
+    if book != before {
+        let text = serde_json::to_string(&book).expect("maps of plain values are JSON");
+        store.remember(MEMORY, &text).await?;
+    }
+    Ok(book.overdue(canaries, now))
+}
+
+impl Book {
+    /// After these signings. A canary that is no longer configured is forgotten: it has its whole period when it
+    /// comes back.
+    fn with(
+        &self,
+        canaries: &[CanarySettings],
+        after: i64,
+        seen: &BTreeMap<String, Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let known = |canary: &CanarySettings| {
+            let known = self.canaries.get(&canary.watch);
+            let newest = seen.get(&canary.watch).copied();
+            let known = Known {
+                since: known.map_or(now, |known| known.since),
+                seen: newest.max(known.and_then(|known| known.seen)),
+            };
+            (canary.watch.clone(), known)
+        };
+        Self {
+            after,
+            canaries: canaries.iter().map(known).collect(),
+        }
+    }
+
+    fn overdue(&self, canaries: &[CanarySettings], now: Timestamp) -> Vec<(String, String)> {
+        let mut overdue = Vec::new();
+        for canary in canaries {
+            let Some(known) = self.canaries.get(&canary.watch) else {
+                continue;
+            };
+            let last = known.seen.map_or(known.since, |seen| seen.max(known.since));
+            let every = SignedDuration::try_from(canary.every).unwrap_or(SignedDuration::MAX);
+            if now.duration_since(last) <= every {
+                continue;
+            }
+            let at = last.strftime("%Y-%m-%dT%H:%M:%SZ");
+            let since = if known.seen.is_some() {
+                format!("the last one was seen at {at}")
+            } else {
+                format!("none was seen since {at}, when it was first looked for")
+            };
+            overdue.push((
+                canary.watch.clone(),
+                format!(
+                    "no signing that the watch {} selects came in time, although one should every {every:#}: {since}",
+                    canary.watch
+                ),
+            ));
+        }
+        overdue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(hour * 3600).expect("in range")
+    }
+
+    fn nightly() -> Vec<CanarySettings> {
+        vec![CanarySettings {
+            watch: "nightly".to_owned(),
+            every: Duration::from_hours(26),
+        }]
+    }
+
+    #[test]
+    fn a_canary_has_its_period_from_the_first_pass_that_knew_it_and_from_each_sight() {
+        let canaries = nightly();
+        let nothing = BTreeMap::new();
+        let missing = |book: &Book, hour| !book.overdue(&canaries, at(hour)).is_empty();
+        let book = Book::default().with(&canaries, 0, &nothing, at(100));
+        assert!(!missing(&book, 126) && missing(&book, 127));
+        // A pass that saw nothing does not begin the period anew.
+        let book = book.with(&canaries, 0, &nothing, at(120));
+        assert!(!missing(&book, 126) && missing(&book, 127));
+        let seen = BTreeMap::from([("nightly".to_owned(), at(125))]);
+        let book = book.with(&canaries, 7, &seen, at(125));
+        assert!(!missing(&book, 151) && missing(&book, 152));
+        let (_, said) = book.overdue(&canaries, at(152)).remove(0);
+        assert!(
+            said.contains("every 26h") && said.contains("1970-01-06T05:00:00Z"),
+            "{said}"
+        );
+        // Taken out and put back: what was seen long ago is no reason to call it overdue at once.
+        let book = book
+            .with(&[], 7, &nothing, at(300))
+            .with(&canaries, 7, &nothing, at(400));
+        assert!(!missing(&book, 426) && missing(&book, 427));
+    }
+
+    #[test]
+    fn what_is_remembered_is_read_again() {
+        let book = Book::default().with(&nightly(), 3, &BTreeMap::new(), at(1));
+        let text = serde_json::to_string(&book).expect("plain values");
+        assert_eq!(
+            serde_json::from_str::<Book>(&text).expect("as written"),
+            book
+        );
+    }
+}

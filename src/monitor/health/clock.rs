@@ -1,0 +1,115 @@
+//! Whether the clock of this machine is off.
+//!
+//! No single source is believed: a server may be wrong, a proxy may cache, and anybody can log certificates.
+
+use jiff::SignedDuration;
+
+use crate::monitor::clues::{Clue, Teller};
+
+/// What servers and certificates may differ by: queues, caches and the drift of a healthy clock.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is wrong with our clock, if enough of those who told the time agree on it.
+///
+/// Two at least, and more than the servers that say that we are right. Certificates only ever say that we are late:
+/// old ones are simply old.
+pub(super) fn skew(clues: &[Clue]) -> Option<String> {
+    let late: Vec<&Clue> = clues.iter().filter(|c| c.ahead > TOLERANCE).collect();
+    let servers = || {
+        clues
+            .iter()
+            .filter(|clue| matches!(clue.teller, Teller::Server(_)))
+    };
+    let early: Vec<&Clue> = servers().filter(|c| c.ahead < -TOLERANCE).collect();
+    let right = servers().filter(|c| c.ahead.abs() <= TOLERANCE).count();
+    let (agreeing, word) = if late.len() > early.len() {
+        (late, "behind")
+    } else {
+        (early, "ahead of")
+    };
+    if agreeing.len() < 2 || agreeing.len() <= right {
+        return None;
+    }
+    // The least of what they say is what all of them say.
+    let least = agreeing.iter().map(|clue| clue.ahead.abs()).min()?;
+    let mut who: Vec<String> = agreeing.iter().map(|clue| named(&clue.teller)).collect();
+    who.sort_unstable();
+    who.truncate(5);
+    Some(format!(
+        "the clock of this machine is at least {} minutes {word} what {} say",
+        least.as_mins(),
+        who.join(" and ")
+    ))
+}
+
+fn named(teller: &Teller) -> String {
+    match teller {
+        Teller::Server(host) => host.clone(),
+        Teller::Certificates(log) => format!("the newest certificates in {log}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(host: &str, minutes: i64) -> Clue {
+        Clue {
+            teller: Teller::Server(host.to_owned()),
+            ahead: SignedDuration::from_mins(minutes),
+        }
+    }
+
+    fn certificates(minutes: i64) -> Clue {
+        Clue {
+            teller: Teller::Certificates("main".to_owned()),
+            ahead: SignedDuration::from_mins(minutes),
+        }
+    }
+
+    #[test]
+    fn two_who_agree_are_believed_and_one_never() {
+        for (clues, said) in [
+            (vec![], None),
+            (vec![server("a", 60)], None),
+            (vec![certificates(60)], None),
+            (vec![server("a", 5), server("b", 5)], None),
+            (vec![server("a", 60), server("b", -60)], None),
+            (vec![server("a", 60), server("b", 0)], None),
+            // As many say that we are right.
+            (
+                vec![
+                    server("a", 60),
+                    server("b", 9),
+                    server("c", 0),
+                    server("d", 1),
+                ],
+                None,
+            ),
+            // Old certificates are no news.
+            (vec![server("a", -60), certificates(-600)], None),
+            (
+                vec![server("a", 60), server("b", 9)],
+                Some("at least 9 minutes behind what a and b say"),
+            ),
+            (
+                vec![server("a", -60), server("b", -9)],
+                Some("at least 9 minutes ahead of what"),
+            ),
+            (
+                vec![server("a", 60), certificates(60)],
+                Some("a and the newest certificates in main"),
+            ),
+            (
+                vec![server("a", 60), server("b", 60), server("c", 0)],
+                Some("60 minutes behind"),
+            ),
+        ] {
+            let judged = skew(&clues);
+            match (&judged, said) {
+                (Some(judged), Some(said)) => assert!(judged.contains(said), "{judged}"),
+                _ => assert_eq!(judged.as_deref(), said, "{clues:?}"),
+            }
+        }
+    }
+}

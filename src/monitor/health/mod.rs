@@ -1,0 +1,211 @@
+//! Ways of being blind, judged after each pass: they are raised, and resolve themselves.
+//!
+//! What concerns one log is judged after its pass, the rest when all have ended. Each judgement names the verdicts
+//! that it is about, so that the findings of others are left alone; what could not be judged in this pass is left as
+//! it stands.
+
+mod canary;
+mod clock;
+mod passes;
+mod position;
+mod signatures;
+
+use jiff::Timestamp;
+
+pub(super) use signatures::Signatures;
+
+use super::{Log, Monitor, Rules};
+use crate::finding::Verdict;
+use crate::shard::Shard;
+use crate::store::{Condition, Coverage, Scope, StoreError};
+
+/// How many watches with a gap are named in one sentence.
+const NAMED_WATCHES: usize = 20;
+
+const OF_A_LOG: &[Verdict] = &[
+    Verdict::UnverifiableCheckpoint,
+    Verdict::Unavailable,
+    Verdict::RateLimited,
+    Verdict::Silence,
+    Verdict::Backlog,
+    Verdict::PositionLost,
+    Verdict::CoverageGap,
+];
+
+/// Judged only where a checkpoint was opened: without one they are neither true nor over.
+const OF_A_CHECKPOINT: &[Verdict] = &[Verdict::UnknownSignature, Verdict::WitnessContradiction];
+
+const OF_THE_WHOLE: &[Verdict] = &[
+    Verdict::PositionLost,
+    Verdict::WatchIneffective,
+    Verdict::CanaryMissing,
+    Verdict::StoreFailing,
+];
+
+/// Judged only where somebody told the time.
+const OF_THE_CLOCK: &[Verdict] = &[Verdict::ClockSkew];
+
+/// Judges one log after its pass. `lost` is why its stored position could not be used.
+pub(super) async fn assess_log(
+    monitor: &Monitor,
+    log: &Log,
+    rules: &Rules,
+    lost: Option<String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let shard = &log.shard;
+    let origin = shard.origin.as_str();
+    let Some(state) = monitor.store.log(origin).await? else {
+        return Ok(());
+    };
+    let pace = monitor.store.pace(origin).await?;
+    let coverage = monitor.store.coverage(rules.keys(), Some(origin)).await?;
+    let mut found = passes::assess(shard, &state, &pace, now);
+    let lost = lost.map(|why| {
+        format!(
+            "the stored position of {} cannot be used: {why}",
+            shard.name
+        )
+    });
+    if let Some(summary) = lost.or_else(|| position::assess(shard, &state, &pace, now)) {
+        found.push((Verdict::PositionLost, summary));
+    }
+    if let Some(summary) = gaps(shard, &coverage) {
+        tracing::warn!(
+            log.name = shard.name,
+            "{}",
+            crate::escape::terminal(&summary)
+        );
+        found.push((Verdict::CoverageGap, summary));
+    }
+    record(monitor, shard, OF_A_LOG, found, now).await
+}
+
+/// Judges what stands under the newest checkpoint of a log.
+pub(super) async fn assess_checkpoint(
+    monitor: &Monitor,
+    shard: &Shard,
+    signatures: &Signatures,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let required = monitor
+        .settings
+        .required_witnesses
+        .get(shard.origin.as_str());
+    let found = signatures.assess(shard, required.copied().unwrap_or(0));
+    record(monitor, shard, OF_A_CHECKPOINT, found, now).await
+}
+
+async fn record(
+    monitor: &Monitor,
+    shard: &Shard,
+    verdicts: &'static [Verdict],
+    found: Vec<(Verdict, String)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let origin = shard.origin.as_str();
+    let conditions: Vec<Condition> = found
+        .into_iter()
+        .map(|(verdict, summary)| Condition {
+            verdict,
+            subject: origin.to_owned(),
+            log: Some(shard.name.clone()),
+            origin: Some(origin.to_owned()),
+            except_channel: None,
+            summary,
+        })
+        .collect();
+    let scope = Scope {
+        verdicts,
+        origin: Some(origin.to_owned()),
+    };
+    monitor.store.assess(&scope, &conditions, now).await
+}
+
+/// Notes what can only be seen before a pass gives the logs their positions.
+pub(super) async fn before_a_pass(
+    monitor: &Monitor,
+    logs: &[Log],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if monitor.settings.every_log {
+        position::note_foreign(&*monitor.store, logs, now).await?;
+    }
+    Ok(())
+}
+
+/// Judges what concerns no single log, after a pass over all of them.
+pub(super) async fn assess_whole(
+    monitor: &Monitor,
+    logs: &[Log],
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let store = &*monitor.store;
+    let mut conditions = Vec::new();
+    let mut raise = |verdict, subject: &str, summary| {
+        conditions.push(Condition {
+            verdict,
+            subject: subject.to_owned(),
+            log: None,
+            origin: None,
+            except_channel: None,
+            summary,
+        });
+    };
+    for (watch, why) in rules.ineffective() {
+        let summary = format!("the watch {watch} cannot select anything: {why}");
+        raise(Verdict::WatchIneffective, watch, summary);
+    }
+    for (watch, summary) in canary::missing(store, &monitor.settings.canaries, now).await? {
+        raise(Verdict::CanaryMissing, &watch, summary);
+    }
+    if let Some(summary) = monitor.outage.said(store, now).await? {
+        raise(Verdict::StoreFailing, "store", summary);
+    }
+    if let Some(summary) = position::foreign(store, logs, now).await? {
+        raise(Verdict::PositionLost, "database", summary);
+    }
+    let scope = |verdicts| Scope {
+        verdicts,
+        origin: None,
+    };
+    store.assess(&scope(OF_THE_WHOLE), &conditions, now).await?;
+    let clues = monitor.clues.take();
+    if clues.is_empty() {
+        return Ok(());
+    }
+    let skew: Vec<Condition> = clock::skew(&clues)
+        .map(|summary| Condition {
+            verdict: Verdict::ClockSkew,
+            subject: "clock".to_owned(),
+            log: None,
+            origin: None,
+            except_channel: None,
+            summary,
+        })
+        .into_iter()
+        .collect();
+    store.assess(&scope(OF_THE_CLOCK), &skew, now).await
+}
+
+fn gaps(shard: &Shard, coverage: &[Coverage]) -> Option<String> {
+    let mut with_gaps = coverage.iter().filter(|covered| !covered.gaps.is_empty());
+    let mut named: Vec<String> = Vec::new();
+    for covered in with_gaps.by_ref().take(NAMED_WATCHES) {
+        let missed: u64 = covered.gaps.iter().map(|gap| gap.end - gap.start).sum();
+        named.push(format!("{} ({missed} entries)", covered.watch.name));
+    }
+    if named.is_empty() {
+        return None;
+    }
+    let more = with_gaps.count();
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    Some(format!(
+        "entries of {} that were already read were never matched against {}: `modelwatch rescan` closes the gap",
+        shard.name,
+        named.join(", ")
+    ))
+}

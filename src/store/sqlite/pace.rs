@@ -1,0 +1,217 @@
+//! What judging the health of the watch needs to know of earlier passes and of other people's checkpoints.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+
+use super::fail::Fail;
+use super::value;
+use crate::expect::Expectation;
+use crate::store::{
+    NewLog, Outcome, Pace, PassReport, RECENT_PASSES, RecentPass, Restart, Settled, Vouched,
+};
+
+/// Checkpoints that are kept of one registration: a bundle names one or two entries.
+const MAX_VOUCHED: usize = 16;
+
+/// How the last passes over a log went.
+pub(super) async fn pace(db: &mut SqliteConnection, origin: &str) -> Result<Pace, Fail> {
+    let mut pace = Pace::default();
+    let row =
+        sqlx::query("SELECT recent, limited_passes, limited_since FROM pace WHERE origin = $1")
+            .bind(origin)
+            .fetch_optional(&mut *db)
+            .await?;
+    if let Some(row) = row {
+        let recent: &str = row.try_get("recent")?;
+        pace.recent =
+            serde_json::from_str(recent).map_err(|error| Fail::corrupt(error.to_string()))?;
+        pace.limited_passes = value::small(row.try_get("limited_passes")?)?;
+        pace.limited_since = value::moment_if(row.try_get("limited_since")?)?;
+    }
+    let row: Option<(i64, i64, i64)> =
+        sqlx::query_as("SELECT at, first, reached FROM restart WHERE origin = $1")
+            .bind(origin)
+            .fetch_optional(&mut *db)
+            .await?;
+    if let Some((at, first, reached)) = row {
+        pace.restart = Some(Restart {
+            at: value::moment(at)?,
+            first: value::natural(first)?,
+            reached: value::natural(reached)?,
+        });
+    }
+    Ok(pace)
+}
+
+/// Adds the pass that ended.
+pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
+    let Pace { mut recent, .. } = pace(db, &report.origin).await?;
+    if recent.len() >= RECENT_PASSES {
+        recent.drain(..=recent.len() - RECENT_PASSES);
+    }
+    recent.push(RecentPass {
+        began: report.began,
+        ended: report.now,
+        entries: report.entries,
+        proven: report.outcome == Outcome::Proven,
+    });
+    let recent = serde_json::to_string(&recent)
+        .map_err(|error| Fail::Sql(sqlx::Error::Encode(error.into())))?;
+    // A pass that we ended ourselves says nothing about the log.
+    let interrupted = report.outcome == Outcome::Interrupted;
+    sqlx::query(
+        "INSERT INTO pace (origin, recent, limited_passes, limited_since)
+         VALUES ($1, $2, $3, CASE WHEN $3 THEN $4 END)
+         ON CONFLICT (origin) DO UPDATE SET
+           recent         = excluded.recent,
+           limited_passes = CASE WHEN $5 THEN limited_passes WHEN $3 THEN limited_passes + 1 ELSE 0 END,
+           limited_since  = CASE WHEN $5 THEN limited_since WHEN $3 THEN ifnull(limited_since, $4) END",
+    )
+    .bind(&report.origin)
+    .bind(recent)
+    .bind(report.rate_limited)
+    .bind(value::micros(report.now))
+    .bind(interrupted)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Keeps that a log is begun anew, if it was followed before and the new position may leave something out.
+///
+/// To be called before anything of the new beginning is written.
+pub(super) async fn begun(db: &mut SqliteConnection, log: &NewLog) -> Result<(), Fail> {
+    let (found, shown): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "SELECT (SELECT max(entry_index) + 1 FROM finding WHERE origin = $1),
+                (SELECT max(size) FROM checkpoint WHERE origin = $1)",
+    )
+    .bind(&log.origin)
+    .fetch_one(&mut *db)
+    .await?;
+    let first = value::integer(log.follower.seen.size())?;
+    // What was found was read; what a checkpoint covers may only have been shown.
+    let is_covered = first == 0 || found.is_some_and(|found| first <= found);
+    match found.max(shown) {
+        Some(reached) if !is_covered => {
+            sqlx::query(
+                "INSERT INTO restart (origin, at, first, reached) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (origin) DO UPDATE SET at = excluded.at, first = excluded.first, reached = excluded.reached",
+            )
+            .bind(&log.origin)
+            .bind(value::micros(log.now))
+            .bind(first)
+            .bind(reached)
+            .execute(&mut *db)
+            .await?;
+        }
+        _ => {
+            sqlx::query("DELETE FROM restart WHERE origin = $1")
+                .bind(&log.origin)
+                .execute(&mut *db)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest signing under each of these watches among the findings that came after number `after`.
+pub(super) async fn seen_since(
+    db: &mut SqliteConnection,
+    watches: &[String],
+    after: i64,
+) -> Result<(i64, BTreeMap<String, Timestamp>), Fail> {
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM finding")
+        .fetch_one(&mut *db)
+        .await?;
+    let last = last.unwrap_or(0);
+    if watches.is_empty() || last <= after {
+        return Ok((last, BTreeMap::new()));
+    }
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT watch, max(first_seen) FROM finding
+         WHERE verdict IN ('expected', 'model-unexpected', 'identity-unexpected', 'other-predicate') AND number > ",
+    );
+    query
+        .push_bind(after)
+        .push(" AND number <= ")
+        .push_bind(last);
+    query.push(" AND watch IN (");
+    let mut separated = query.separated(", ");
+    for watch in watches {
+        separated.push_bind(watch);
+    }
+    query.push(") GROUP BY watch");
+    let rows: Vec<(String, i64)> = query.build_query_as().fetch_all(&mut *db).await?;
+    let seen = rows
+        .into_iter()
+        .map(|(watch, seen)| Ok((watch, value::moment(seen)?)))
+        .collect::<Result<_, Fail>>()?;
+    Ok((last, seen))
+}
+
+/// Keeps the checkpoints that a registration carries.
+pub(super) async fn vouch(
+    db: &mut SqliteConnection,
+    expectation: &Expectation,
+    file: &str,
+) -> Result<(), Fail> {
+    let carried = expectation
+        .entries
+        .iter()
+        .filter_map(|entry| entry.origin.as_ref().zip(entry.checkpoint.as_ref()))
+        .filter(|(_, note)| note.len() <= tlog::checkpoint::MAX_CHECKPOINT_BYTES)
+        .take(MAX_VOUCHED);
+    for (origin, note) in carried {
+        sqlx::query(
+            "INSERT INTO vouched (origin, note, file) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(origin)
+        .bind(note.as_bytes())
+        .bind(file)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Those that wait to be compared with their log.
+pub(super) async fn vouched(
+    db: &mut SqliteConnection,
+    origin: &str,
+    limit: u32,
+) -> Result<Vec<Vouched>, Fail> {
+    let rows: Vec<(i64, Vec<u8>, String)> = sqlx::query_as(
+        "SELECT number, note, file FROM vouched WHERE origin = $1 AND state = 'waiting' ORDER BY number LIMIT $2",
+    )
+    .bind(origin)
+    .bind(limit)
+    .fetch_all(&mut *db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(number, note, file)| Vouched { number, note, file })
+        .collect())
+}
+
+/// What came of it.
+pub(super) async fn settle(
+    db: &mut SqliteConnection,
+    number: i64,
+    settled: Settled,
+) -> Result<(), Fail> {
+    let word = match settled {
+        Settled::Agrees => "agrees",
+        Settled::Contradicts => "contradicts",
+        Settled::Unknown => "unknown",
+    };
+    sqlx::query("UPDATE vouched SET state = $2 WHERE number = $1")
+        .bind(number)
+        .bind(word)
+        .execute(&mut *db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! Watches that cannot select anything: they look like a watch, and are none.
+//!
+//! Only what is certain is said here. A certificate of Fulcio's has one name and one issuer; what a stranger puts
+//! into a certificate of his own making is no reason to call a watch sound.
+
+use std::collections::BTreeMap;
+
+use super::{Conditions, Watch};
+use crate::identity::Extension;
+
+impl Watch {
+    /// Why no certificate that a trusted CA issues, and no key, can be selected; `None` if one may be.
+    pub fn ineffective(&self) -> Option<String> {
+        if let Some(why) = impossible(&self.conditions) {
+            return Some(why);
+        }
+        if self.any.is_empty() {
+            return None;
+        }
+        let mut first = None;
+        for alternative in &self.any {
+            let why =
+                impossible(alternative).or_else(|| contradiction(&self.conditions, alternative))?;
+            first.get_or_insert(why);
+        }
+        let why = first?;
+        Some(if self.any.len() == 1 {
+            why
+        } else {
+            format!("none of its alternatives can hold: {why}")
+        })
+    }
+}
+
+/// What no certificate can have, or not together.
+fn impossible(set: &Conditions) -> Option<String> {
+    if !set.san.is_empty()
+        && set.san_glob.is_empty()
+        && set.san_regex.is_empty()
+        && set.san.iter().all(|san| is_no_name(san))
+    {
+        return Some(format!(
+            "no certificate has the name {}: `san` is compared as it stands",
+            quoted(&set.san)
+        ));
+    }
+    if let Some(why) = impossible_issuers("issuer", &set.issuer) {
+        return Some(why);
+    }
+    let named = set.extension.get(&Extension::Issuer);
+    if let Some(named) = named {
+        if let Some(why) = impossible_issuers("extension.issuer", named) {
+            return Some(why);
+        }
+        if !set.issuer.is_empty() && disjoint(&set.issuer, named) {
+            return Some(format!(
+                "`issuer` {} and `extension.issuer` {} are the same thing and contradict each other",
+                quoted(&set.issuer),
+                quoted(named)
+            ));
+        }
+    }
+    names_disagree(set, set)
+}
+
+/// What two sets cannot ask of one signer.
+fn contradiction(own: &Conditions, alternative: &Conditions) -> Option<String> {
+    let differ = |what: &str, one: &[String], other: &[String]| {
+        let contradict = !one.is_empty() && !other.is_empty() && disjoint(one, other);
+        contradict.then(|| {
+            format!(
+                "its own `{what}` {} contradicts that in `any`, {}",
+                quoted(one),
+                quoted(other)
+            )
+        })
+    };
+    let folded = |sans: &[String]| -> Vec<String> {
+        sans.iter().map(|san| san.to_ascii_lowercase()).collect()
+    };
+    let digests =
+        |digests: &[[u8; 32]]| -> Vec<String> { digests.iter().map(hex::encode).collect() };
+    differ("san", &folded(&own.san), &folded(&alternative.san))
+        .or_else(|| differ("issuer", &issuers(own), &issuers(alternative)))
+        .or_else(|| {
+            differ(
+                "key_sha256",
+                &digests(&own.key_sha256),
+                &digests(&alternative.key_sha256),
+            )
+        })
+        .or_else(|| {
+            differ(
+                "certificate_sha256",
+                &digests(&own.certificate_sha256),
+                &digests(&alternative.certificate_sha256),
+            )
+        })
+        .or_else(|| {
+            common(&own.extension, &alternative.extension).find_map(|(extension, one, other)| {
+                differ(&format!("extension.{}", extension.name()), one, other)
+            })
+        })
+        .or_else(|| names_disagree(own, alternative))
+        .or_else(|| names_disagree(alternative, own))
+}
+
+/// Whether none of the full names of one set is one that the patterns of the other want.
+fn names_disagree(names: &Conditions, patterns: &Conditions) -> Option<String> {
+    if names.san.is_empty() {
+        return None;
+    }
+    // `san` is compared without regard to case: the certificate's name may be written in the pattern's.
+    let fits_glob = |san: &String| {
+        let san = san.to_ascii_lowercase();
+        let mut globs = patterns.san_glob.iter();
+        globs.any(|glob| glob.matches_folded(&san))
+    };
+    let fits_regex = |san: &String| {
+        let mut regexes = patterns.san_regex.iter();
+        regexes.any(|regex| regex.matches(san) || regex.matches_if_case_did_not_count(san))
+    };
+    if (!patterns.san_glob.is_empty() && !names.san.iter().any(fits_glob))
+        || (!patterns.san_regex.is_empty() && !names.san.iter().any(fits_regex))
+    {
+        return Some(format!(
+            "the name {} does not fit the pattern beside it, and a certificate has one name",
+            quoted(&names.san)
+        ));
+    }
+    None
+}
+
+/// A URI with a star or a sign of regular expressions in it: neither a repository nor a ref can have it
+/// (git check-ref-format), nor can an account of a provider.
+fn is_no_name(san: &str) -> bool {
+    san.contains("://") && san.contains(['*', '\\', '^', ' ', '[', '|'])
+}
+
+/// Fulcio takes tokens only of issuers that are URLs, and writes them as the token has them.
+fn impossible_issuers(what: &str, issuers: &[String]) -> Option<String> {
+    (!issuers.is_empty() && issuers.iter().all(|issuer| !issuer.contains("://"))).then(|| {
+        format!(
+            "no issuer is called {}: `{what}` is compared as it stands, and issuers are URLs",
+            quoted(issuers)
+        )
+    })
+}
+
+fn issuers(set: &Conditions) -> Vec<String> {
+    if set.issuer.is_empty() {
+        set.extension
+            .get(&Extension::Issuer)
+            .cloned()
+            .unwrap_or_default()
+    } else {
+        set.issuer.clone()
+    }
+}
+
+type Extensions = BTreeMap<Extension, Vec<String>>;
+
+fn common<'a>(
+    one: &'a Extensions,
+    other: &'a Extensions,
+) -> impl Iterator<Item = (Extension, &'a Vec<String>, &'a Vec<String>)> {
+    one.iter().filter_map(|(extension, values)| {
+        let others = other.get(extension)?;
+        Some((*extension, values, others))
+    })
+}
+
+fn disjoint(one: &[String], other: &[String]) -> bool {
+    one.iter().all(|value| !other.contains(value))
+}
+
+/// The first of them, and how many more there are.
+fn quoted(values: &[String]) -> String {
+    match values {
+        [] => "nothing".to_owned(),
+        [one] => format!("{one:?}"),
+        [first, rest @ ..] => format!("{first:?} (or {} more)", rest.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+    use crate::watch::{Glob, SanRegex};
+
+    const GITHUB: &str = "https://token.actions.githubusercontent.com";
+    const RELEASE: &str = "https://github.com/acme/owl/.github/workflows/r.yml@refs/tags/v1";
+
+    fn owned(values: &[&str]) -> Vec<String> {
+        values.iter().map(|value| (*value).to_owned()).collect()
+    }
+
+    fn san(values: &[&str]) -> Conditions {
+        Conditions {
+            san: owned(values),
+            ..Conditions::default()
+        }
+    }
+
+    fn issuer(values: &[&str]) -> Conditions {
+        Conditions {
+            issuer: owned(values),
+            ..Conditions::default()
+        }
+    }
+
+    fn extension(extension: Extension, values: &[&str]) -> Conditions {
+        Conditions {
+            extension: BTreeMap::from([(extension, owned(values))]),
+            ..Conditions::default()
+        }
+    }
+
+    fn watch(own: Conditions, any: Vec<Conditions>) -> Watch {
+        Watch {
+            any,
+            ..Watch::new("w", own)
+        }
+    }
+
+    #[test]
+    fn what_may_select_something_is_left_alone() {
+        let glob = |text| Conditions {
+            san_glob: vec![Glob::new(text)],
+            ..Conditions::default()
+        };
+        for watch in [
+            watch(san(&["jane@example.com", "Mallory*@example.com"]), vec![]),
+            // One of two values can be had.
+            watch(san(&["https://github.com/acme/*", RELEASE]), vec![]),
+            watch(
+                issuer(&["accounts.google.com", "https://accounts.google.com"]),
+                vec![],
+            ),
+            watch(issuer(&[GITHUB]), vec![san(&[RELEASE])]),
+            watch(
+                issuer(&[GITHUB]),
+                vec![extension(Extension::Issuer, &[GITHUB])],
+            ),
+            // One of two alternatives can hold.
+            watch(
+                issuer(&[GITHUB]),
+                vec![issuer(&["https://other.example"]), glob("*acme*")],
+            ),
+            watch(
+                san(&["HTTPS://github.com/ACME/owl"]),
+                vec![glob("https://*/acme/*")],
+            ),
+            watch(
+                extension(Extension::BuildTrigger, &["push"]),
+                vec![extension(Extension::RunnerEnvironment, &["x"])],
+            ),
+        ] {
+            assert_eq!(watch.ineffective(), None, "{watch:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_select_anything_says_why() {
+        let regex = Conditions {
+            san: owned(&["jane@example.com"]),
+            san_regex: vec![SanRegex::new(r".*@example\.org").unwrap()],
+            ..Conditions::default()
+        };
+        let two_issuers = Conditions {
+            issuer: owned(&[GITHUB]),
+            ..extension(Extension::Issuer, &["https://other.example"])
+        };
+        let key = |byte| Conditions {
+            key_sha256: vec![[byte; 32]],
+            ..Conditions::default()
+        };
+        for (watch, why) in [
+            (
+                watch(san(&["https://github.com/acme/*"]), vec![]),
+                "compared as it stands",
+            ),
+            (
+                watch(issuer(&["token.actions.githubusercontent.com"]), vec![]),
+                "issuers are URLs",
+            ),
+            (
+                watch(extension(Extension::Issuer, &["github"]), vec![]),
+                "`extension.issuer`",
+            ),
+            (watch(two_issuers, vec![]), "the same thing"),
+            (watch(regex, vec![]), "does not fit the pattern"),
+            (
+                watch(san(&["a@b.c"]), vec![san(&["d@e.f"])]),
+                "its own `san` \"a@b.c\"",
+            ),
+            (
+                watch(
+                    issuer(&[GITHUB]),
+                    vec![issuer(&["https://a.b"]), issuer(&["c"])],
+                ),
+                "none of its alternatives",
+            ),
+            (watch(key(1), vec![key(2)]), "`key_sha256`"),
+            (
+                watch(
+                    extension(Extension::BuildTrigger, &["push"]),
+                    vec![extension(Extension::BuildTrigger, &["release"])],
+                ),
+                "`extension.build_trigger`",
+            ),
+        ] {
+            let said = watch.ineffective().unwrap();
+            assert!(said.contains(why), "{said}");
+        }
+    }
+}

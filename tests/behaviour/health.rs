@@ -1,0 +1,414 @@
+//! Ways of going blind: each is raised, told once, resolved when it is over, and that is said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use modelwatch::finding::{Finding, State};
+use modelwatch::monitor::CanarySettings;
+use modelwatch::shard::Start;
+use modelwatch::store::QueuedKind;
+
+use crate::world::{
+    Condition, Fault, Mode, Signer, Spec, Watched, Witness, World, crowd, line, usual,
+};
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// The one open finding of this verdict, which was told once.
+async fn raised(world: &World, verdict: &str) -> Finding {
+    let mut open = world.of(verdict).await;
+    open.retain(|finding| finding.state == State::Open);
+    assert_eq!(open.len(), 1, "{verdict}: {open:?}");
+    assert_eq!(told(world, &open[0]), [QueuedKind::Alert], "{verdict}");
+    open.remove(0)
+}
+
+fn told(world: &World, finding: &Finding) -> Vec<QueuedKind> {
+    let told = world.told(finding.id);
+    told.iter().map(|message| message.kind).collect()
+}
+
+async fn none(world: &World, verdict: &str) {
+    let found = world.of(verdict).await;
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// It is over, and that was said.
+async fn resolved(world: &mut World, finding: &Finding) {
+    world.deliver().await.unwrap();
+    let all = world.findings().await;
+    let now = all.iter().find(|f| f.id == finding.id).unwrap();
+    assert_eq!(now.state, State::Resolved, "{now:?}");
+    assert_eq!(
+        told(world, finding),
+        [QueuedKind::Alert, QueuedKind::Resolved]
+    );
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_select_anything_is_said_until_it_is_changed() {
+    let mut specs = usual();
+    specs.push(Spec::new(
+        "dead",
+        [Condition::San("https://github.com/acme/*")],
+    ));
+    let mut world = World::with(&["main.example"], specs, &["oncall"]).await;
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    world.good_step().await;
+    let finding = raised(&world, "watch-ineffective").await;
+    assert!(finding.summary.contains("dead"), "{}", finding.summary);
+    world.watch(usual()).await;
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_log_that_limits_requests_is_said_after_an_hour_and_is_not_called_unavailable() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(300));
+    world.good_step().await;
+    world.log().limit(true);
+    for _ in 0..6 {
+        assert_eq!(world.bad_step().await, "unavailable");
+        world.clock.advance(600);
+    }
+    none(&world, "rate-limited").await;
+    world.restart().await;
+    world.clock.advance(1);
+    world.bad_step().await;
+    let finding = raised(&world, "rate-limited").await;
+    none(&world, "unavailable").await;
+    world.log().heal();
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_signature_in_the_log_s_name_by_an_unknown_key_is_said_and_a_stranger_s_is_not() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(3));
+    world
+        .log()
+        .sign_also(|_| line("someone.example", [1, 2, 3, 4], &[0; 64]));
+    world.good_step().await;
+    none(&world, "unknown-signature").await;
+    world
+        .log()
+        .sign_also(|_| line("main.example", [1, 2, 3, 4], &[0; 2420]));
+    world.good_step().await;
+    let finding = raised(&world, "unknown-signature").await;
+    assert!(
+        finding.summary.contains("main.example 01020304"),
+        "{}",
+        finding.summary
+    );
+    // A pass that saw no checkpoint neither ends it nor says it again.
+    world.log().forge_checkpoint(b"nothing");
+    world.bad_step().await;
+    raised(&world, "unknown-signature").await;
+    world.log().heal();
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_witness_that_vouches_for_something_else_is_a_contradiction_and_the_log_is_read_on() {
+    let mut world = World::new().await;
+    world.settings.witnesses = vec![Witness::new("w.example").verifier()];
+    world.log().grow(crowd(3));
+    world
+        .log()
+        .sign_also(|text| Witness::new("w.example").cosign(7, text));
+    world.good_step().await;
+    none(&world, "witness-contradiction").await;
+    world
+        .log()
+        .sign_also(|_| Witness::new("w.example").cosign(7, "main.example\n2\nroot\n"));
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    assert_eq!(world.position().await, (4, 4));
+    let finding = raised(&world, "witness-contradiction").await;
+    world.log().heal();
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn witnesses_that_are_required_and_missing_are_said() {
+    let mut world = World::new().await;
+    let names = ["a.example", "b.example", "c.example"];
+    world.settings.witnesses = names.map(|name| Witness::new(name).verifier()).to_vec();
+    let origin = world.log().origin.clone();
+    world.settings.required_witnesses.insert(origin, 2);
+    world.log().grow(crowd(3));
+    let cosigned = |names: &'static [&str]| {
+        move |text: &str| {
+            names
+                .iter()
+                .map(|name| Witness::new(name).cosign(7, text))
+                .collect()
+        }
+    };
+    world.log().sign_also(cosigned(&["a.example"]));
+    world.good_step().await;
+    let finding = raised(&world, "witness-contradiction").await;
+    assert!(
+        finding.summary.contains("by 1 of the witnesses, where 2"),
+        "{}",
+        finding.summary
+    );
+    world.log().sign_also(cosigned(&["c.example", "a.example"]));
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_two_servers_disagree_with_is_said_and_one_proves_nothing() {
+    let mut world = World::with(&["main.example", "other.example"], usual(), &["oncall"]).await;
+    for watched in &world.logs {
+        watched.log.grow(crowd(3));
+    }
+    let hour = SignedDuration::from_hours(1);
+    world.logs[0].log.tell_time(world.now() + hour);
+    world.good_step().await;
+    none(&world, "clock-skew").await;
+    world.logs[1].log.tell_time(world.now() + hour + hour);
+    world.good_step().await;
+    let finding = raised(&world, "clock-skew").await;
+    assert!(
+        finding.summary.contains("60 minutes behind"),
+        "{}",
+        finding.summary
+    );
+    for watched in &world.logs {
+        watched.log.tell_time(world.now());
+    }
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_canary_that_is_not_seen_for_its_period_is_missing_until_it_is_seen_again() {
+    let mut world = World::new().await;
+    world.settings.canaries = vec![CanarySettings {
+        watch: "mail".to_owned(),
+        every: Duration::from_hours(26),
+    }];
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    world.clock.advance(20 * HOUR);
+    // Neither another watch's signing nor a restart is a sign of life.
+    world.log().grow([Signer::Branch.signs(0)]);
+    world.restart().await;
+    world.good_step().await;
+    none(&world, "canary-missing").await;
+    world.clock.advance(7 * HOUR);
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    world.good_step().await;
+    let finding = raised(&world, "canary-missing").await;
+    assert!(
+        finding.summary.contains("the watch mail"),
+        "{}",
+        finding.summary
+    );
+    world.log().grow([Signer::Mail.signs(1)]);
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_canary_that_was_never_seen_is_missing_after_its_first_period() {
+    let mut world = World::new().await;
+    world.settings.canaries = vec![CanarySettings {
+        watch: "mail".to_owned(),
+        every: Duration::from_hours(2),
+    }];
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    // In a certificate that no trusted CA issued, anybody can show the name.
+    world.trust(false);
+    world.clock.advance(2 * HOUR);
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    none(&world, "canary-missing").await;
+    world.clock.advance(1);
+    world.good_step().await;
+    raised(&world, "canary-missing").await;
+}
+
+#[tokio::test]
+async fn a_store_that_failed_is_said_when_it_can_be_written_again() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    world.keep_running();
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.faults.arm(Fault {
+        door: "commit",
+        mode: Mode::NotDone,
+        after: 0,
+        times: 2,
+    });
+    let from = world.now();
+    for _ in 0..2 {
+        assert!(world.step().await.is_err());
+        world.clock.advance(600);
+    }
+    none(&world, "store-failing").await;
+    world.good_step().await;
+    let finding = raised(&world, "store-failing").await;
+    let span = format!(
+        "from {} to {}",
+        from.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        world.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    );
+    assert!(finding.summary.contains(&span), "{}", finding.summary);
+    assert_eq!(
+        world.of("identity-unexpected").await.len(),
+        1,
+        "it was read again"
+    );
+    // Long enough to reach everybody, over a restart too, and then it is over.
+    world.restart().await;
+    world.clock.advance(HOUR);
+    world.good_step().await;
+    raised(&world, "store-failing").await;
+    world.clock.advance(1);
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn passes_that_take_ever_longer_are_a_backlog() {
+    let mut world = World::new().await;
+    for minutes in [10, 12, 14, 17, 20, 24] {
+        world.log().grow(crowd(3));
+        // The log answers slowly: time passes while it is read.
+        let clock = Arc::clone(&world.clock);
+        world.log().sign_also(move |_| {
+            clock.advance(minutes * 60);
+            String::new()
+        });
+        none(&world, "backlog").await;
+        world.good_step().await;
+    }
+    let finding = raised(&world, "backlog").await;
+    assert!(
+        finding.summary.contains("24 minutes"),
+        "{}",
+        finding.summary
+    );
+    world.log().heal();
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_begun_anew_behind_what_was_read_is_said_for_a_week() {
+    let mut world = World::new().await;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.log().grow(crowd(299));
+    world.good_step().await;
+    // Somebody "repaired" the database: the position is gone, what was found is still there.
+    world.forget_position().await;
+    world.log().grow(crowd(100));
+    world.logs[0] = Watched {
+        log: Arc::clone(world.log()),
+        ..Watched::new("main.example", Start::Index(350))
+    };
+    world.good_step().await;
+    let finding = raised(&world, "position-lost").await;
+    assert!(
+        finding.summary.contains("begun anew at entry 350"),
+        "{}",
+        finding.summary
+    );
+    assert!(
+        finding.summary.contains("up to entry 300"),
+        "{}",
+        finding.summary
+    );
+    world.log().grow(crowd(1));
+    world.clock.advance(7 * DAY + 1);
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_begun_anew_at_its_beginning_leaves_nothing_out() {
+    let mut world = World::new().await;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    world.forget_position().await;
+    world.good_step().await;
+    none(&world, "position-lost").await;
+}
+
+#[tokio::test]
+async fn a_position_that_another_key_vouches_for_is_said_until_the_log_s_own_key_does() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(300));
+    world.good_step().await;
+    let right = Arc::clone(&world.logs[0].shard);
+    let mut wrong = (*right).clone();
+    wrong.verifiers = vec![
+        Watched::new("other.example", Start::Beginning)
+            .log
+            .verifier(),
+    ];
+    world.logs[0].shard = Arc::new(wrong);
+    // Past the check of the world, which opens stored checkpoints with the key of the shard.
+    let outcomes = world.pass().await.unwrap();
+    assert!(!outcomes[0].proven);
+    world.deliver().await.unwrap();
+    let finding = raised(&world, "position-lost").await;
+    world.logs[0].shard = right;
+    world.log().grow(crowd(1));
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_database_that_knows_other_logs_only_is_said_until_one_of_them_is_back() {
+    let mut world = World::with(&["main.example"], usual(), &["oncall"]).await;
+    world.settings.every_log = true;
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    none(&world, "position-lost").await;
+    let known = world.logs.clone();
+    world.logs = vec![Watched::new("other.example", Start::Beginning)];
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    world.good_step().await;
+    let finding = raised(&world, "position-lost").await;
+    assert!(finding.summary.contains("but main"), "{}", finding.summary);
+    world.logs.extend(known);
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_new_log_beside_known_ones_is_no_loss() {
+    let mut world = World::new().await;
+    world.settings.every_log = true;
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    world
+        .logs
+        .push(Watched::new("other.example", Start::Beginning));
+    world.logs[1].log.grow(crowd(3));
+    world.good_step().await;
+    // Only one log was asked for on the command line.
+    world.settings.every_log = false;
+    world.logs = vec![Watched::new("third.example", Start::Beginning)];
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    none(&world, "position-lost").await;
+}

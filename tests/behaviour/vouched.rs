@@ -1,0 +1,130 @@
+//! Checkpoints that registered bundles carry: what the log told a signer, beside what it shows here.
+
+use modelwatch::expect::{Expectation, NamedEntry};
+use modelwatch::finding::State;
+
+use crate::registered::expectation;
+use crate::world::{Question, Signer, World, crowd};
+
+/// A registration that carries this checkpoint.
+fn carrying(salt: u64, note: &[u8]) -> Expectation {
+    let note = String::from_utf8(note.to_vec()).unwrap();
+    Expectation {
+        entries: vec![NamedEntry {
+            log_id: "00".to_owned(),
+            log_index: 0,
+            kind: "hashedrekord 0.0.2".to_owned(),
+            origin: note.lines().next().map(str::to_owned),
+            checkpoint: Some(note),
+        }],
+        ..expectation(&Signer::Mail.signs(salt))
+    }
+}
+
+async fn register(world: &World, salt: u64, note: &[u8]) {
+    let expectation = carrying(salt, note);
+    world
+        .truly()
+        .register(&expectation, "owl.sigstore.json", world.now())
+        .await
+        .unwrap();
+}
+
+async fn waiting(world: &World) -> usize {
+    let origin = &world.log().origin;
+    world.truly().vouched(origin, 100).await.unwrap().len()
+}
+
+/// The checkpoint of another history of this size that the log signed for somebody else.
+fn other_history(world: &World, size: u64) -> Vec<u8> {
+    let log = world.log();
+    log.fork(size - 1, Signer::Stranger.signs(99));
+    log.show(size);
+    let note = log.note();
+    log.heal();
+    note
+}
+
+#[tokio::test]
+async fn a_bundle_of_the_same_history_agrees_and_is_not_asked_again() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(100));
+    let note = world.log().note();
+    world.log().grow(crowd(200));
+    register(&world, 0, &note).await;
+    world.good_step().await;
+    assert_eq!(waiting(&world).await, 0);
+    assert!(world.of("log-fault").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_bundle_of_another_history_is_a_fork_with_both_notes() {
+    for (shown, registered) in [(300, 100), (300, 300), (300, 257)] {
+        let mut world = World::new().await;
+        world.log().grow(crowd(shown));
+        let note = other_history(&world, registered);
+        world.good_step().await;
+        register(&world, 0, &note).await;
+        assert_eq!(world.bad_step().await, "log-fault", "{registered}");
+        let fault = world.of("log-fault").await.remove(0);
+        assert_eq!(
+            (fault.fault.as_deref(), fault.state),
+            (Some("fork"), State::Open)
+        );
+        let record = world.truly().finding(&fault.id.to_string()).await;
+        let notes = record.unwrap().unwrap().evidence.notes;
+        assert!(
+            notes.len() == 2 && notes.contains(&note),
+            "{} notes",
+            notes.len()
+        );
+        assert_eq!(world.told(fault.id).len(), 1);
+        // It is said once, and what is there is read on.
+        world.log().grow(crowd(10));
+        world.good_step().await;
+        assert_eq!(waiting(&world).await, 0);
+        assert_eq!(world.of("log-fault").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_ahead_of_us_waits_until_we_have_read_that_far() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(300));
+    let note = world.log().note();
+    world.log().show(200);
+    register(&world, 0, &note).await;
+    world.good_step().await;
+    assert_eq!(waiting(&world).await, 1);
+    world.log().heal();
+    world.good_step().await;
+    assert_eq!(waiting(&world).await, 0);
+}
+
+#[tokio::test]
+async fn what_no_key_of_the_log_signed_says_nothing() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(30));
+    let forged = String::from_utf8(other_history(&world, 20)).unwrap();
+    let forged = forged.replace("\n20\n", "\n21\n");
+    register(&world, 0, forged.as_bytes()).await;
+    world.good_step().await;
+    assert_eq!(waiting(&world).await, 0);
+    assert!(world.of("log-fault").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_answer_has_not_agreed() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(100));
+    let note = world.log().note();
+    world.log().grow(crowd(200));
+    world.good_step().await;
+    // Of this size no checkpoint was recorded here: only the log's hashes can tell.
+    register(&world, 0, &note).await;
+    world.log().refuse(Question::Split, 0, 1);
+    assert_eq!(world.bad_step().await, "unavailable");
+    assert_eq!(waiting(&world).await, 1);
+    world.good_step().await;
+    assert_eq!(waiting(&world).await, 0);
+}
