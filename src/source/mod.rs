@@ -7,6 +7,7 @@ mod error;
 mod leaves;
 mod location;
 mod prefetch;
+pub mod rekor_v1;
 mod rekor_v2;
 mod transport;
 
