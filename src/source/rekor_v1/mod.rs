@@ -5,6 +5,8 @@
 
 mod answer;
 mod client;
+mod tree;
 
 pub use answer::{Entry, EntryId, Inclusion, TreeHead, TreeId};
 pub use client::{Client, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
+pub use tree::Tree;
