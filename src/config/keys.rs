@@ -39,15 +39,17 @@ pub(super) const CANARY: [&str; 2] = ["watch", "every"];
 
 pub(super) const WITNESS: [&str; 2] = ["name", "public_key"];
 
-pub(super) const LOG: [&str; 8] = [
+pub(super) const LOG: [&str; 10] = [
     "name",
     "type",
     "url",
+    "mode",
     "origin",
     "public_key",
     "start",
     "silence_after",
     "require_witnesses",
+    "requests_per_minute",
 ];
 
 /// One set of conditions: in a watch itself, in each table of its `any`, and in its `shape`.

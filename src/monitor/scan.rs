@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
 use super::{Log, Rules};
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, Signing, Statement};
 use crate::finding::NewFinding;
 use crate::shard::Shard;
-use crate::source::{self, Leaves, Prefetch, SourceError};
+use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
 /// What one bundle of leaves gave.
@@ -41,7 +41,7 @@ pub(super) fn scanned<'a>(
     rules: &'a Arc<Rules>,
     now: Timestamp,
 ) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
-    source::leaves(Arc::clone(&log.source), range, size, Prefetch::default())
+    source::leaves(Arc::clone(&log.source), range, size, log.source.prefetch())
         .map(move |leaves| async move {
             Ok(scan(leaves?, Arc::clone(&log.shard), Arc::clone(rules), now).await)
         })
@@ -77,7 +77,11 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         // An unknown way to make the parser panic must not blind the watch: every later pass would
         // die at the same leaf. It becomes one more leaf that cannot be understood.
         let read = catch_unwind(AssertUnwindSafe(|| read(leaf, rules, &mut matches)));
-        let place = Place { index, hash };
+        let place = Place {
+            // A tree of 2^63 leaves behind as many others is nothing that fits a store.
+            index: shard.base.saturating_add(index),
+            hash,
+        };
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
                 times.extend(not_before);
@@ -108,11 +112,15 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
     for (place, leaf, read) in selected {
         match read {
             Ok((entry, leaf_matches)) => {
+                let beside = place
+                    .index
+                    .checked_sub(shard.base)
+                    .and_then(|local| leaves.beside(local));
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
-                        scanned
-                            .findings
-                            .push(judge.signing(place, &entry.kind, signing, found));
+                        let payload = statement(&entry, signing, beside);
+                        let found = judge.signing(place, &entry.kind, signing, found, payload);
+                        scanned.findings.push(found);
                     }
                 }
                 for unreadable in &entry.unreadable {
@@ -129,6 +137,15 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         }
     }
     scanned
+}
+
+/// What was signed, where the log serves it beside the entry and the entry vouches for it.
+fn statement(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Option<Statement> {
+    // Of these kinds alone the digest is that of a payload, and only for these does rekor store one.
+    if !matches!(entry.kind.name(), "intoto" | "cose") {
+        return None;
+    }
+    Statement::signed(signing, beside?)
 }
 
 type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::http::HttpError;
+use crate::shard::GlobalIndex;
 
 /// Why a log could not be read. It says nothing about whether the log is honest: that is judged
 /// only on what could be read.
@@ -56,6 +57,22 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The log answered, and left entries out, also when it was asked for them again.
+    #[error("the log leaves entry {first} out of its replies (in all {count} of those asked for)")]
+    EntriesMissing {
+        /// The first that is missing, as people would ask for it.
+        first: GlobalIndex,
+        /// How many are, of one request.
+        count: usize,
+    },
+    /// A replica answered that has not grown that far yet. It may have, when it is asked again.
+    #[error("{resource} cannot be had yet: {said}")]
+    Skew {
+        /// What was asked for, relative to the log.
+        resource: String,
+        /// How the log said so.
+        said: String,
+    },
     /// Not a question that a log can answer: leaves of several bundles, or beyond the tree.
     #[error("leaves {start}..{end} do not lie within one bundle of a tree of {size} leaves")]
     OutOfRange {
@@ -105,14 +122,16 @@ impl SourceError {
     }
 
     /// The kind of error as `status` names it: `unavailable` (cannot be fetched), `malformed`
-    /// (fetched, but not what it should be) or `unverifiable-checkpoint`.
+    /// (fetched, but not what it should be), `entries-missing` or `unverifiable-checkpoint`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Absent { .. }
             | Self::Unavailable { .. }
             | Self::RateLimited { .. }
+            | Self::Skew { .. }
             | Self::OutOfRange { .. } => "unavailable",
             Self::TooLarge { .. } | Self::Malformed { .. } => "malformed",
+            Self::EntriesMissing { .. } => "entries-missing",
             Self::CheckpointTooLong { .. } => "unverifiable-checkpoint",
         }
     }

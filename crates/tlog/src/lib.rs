@@ -52,7 +52,7 @@ pub use note::{
     Cosignature, Cosigned, KeyError, KeyId, KeyName, Note, NoteError, Verified, Verifier,
 };
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
-pub use split::{Node, Split, SplitError};
+pub use split::{LeafPath, Node, Split, SplitError};
 pub use tile::{Bundle, BundleIndex, TileError, TileIndex};
 
 /// The README, so that its example is compiled and run.

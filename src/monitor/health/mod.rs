@@ -10,11 +10,13 @@ mod passes;
 mod position;
 mod signatures;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 pub(super) use signatures::Signatures;
 
-use super::{Log, Monitor, Rules};
+use super::{Followed, Monitor, Rules};
 use crate::finding::Verdict;
 use crate::shard::Shard;
 use crate::store::{Condition, Coverage, Scope, StoreError};
@@ -30,6 +32,7 @@ const OF_A_LOG: &[Verdict] = &[
     Verdict::Backlog,
     Verdict::PositionLost,
     Verdict::CoverageGap,
+    Verdict::EntriesMissing,
 ];
 
 /// Judged only where a checkpoint was opened: without one they are neither true nor over.
@@ -45,40 +48,54 @@ const OF_THE_WHOLE: &[Verdict] = &[
 /// Judged only where somebody told the time.
 const OF_THE_CLOCK: &[Verdict] = &[Verdict::ClockSkew];
 
+/// Which log is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// Its identity.
+    pub(super) origin: &'a str,
+    /// How long it may stand still.
+    pub(super) silence_after: Option<Duration>,
+    /// The tree itself; none for what concerns a log of several trees as a whole.
+    pub(super) tree: Option<&'a Shard>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn of(shard: &'a Shard) -> Self {
+        Self {
+            name: &shard.name,
+            origin: shard.origin.as_str(),
+            silence_after: shard.silence_after,
+            tree: Some(shard),
+        }
+    }
+}
+
 /// Judges one log after its pass. `lost` is why its stored position could not be used.
 pub(super) async fn assess_log(
     monitor: &Monitor,
-    log: &Log,
+    log: Subject<'_>,
     rules: &Rules,
     lost: Option<String>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let shard = &log.shard;
-    let origin = shard.origin.as_str();
+    let origin = log.origin;
     let Some(state) = monitor.store.log(origin).await? else {
         return Ok(());
     };
     let pace = monitor.store.pace(origin).await?;
     let coverage = monitor.store.coverage(rules.keys(), Some(origin)).await?;
-    let mut found = passes::assess(shard, &state, &pace, now);
-    let lost = lost.map(|why| {
-        format!(
-            "the stored position of {} cannot be used: {why}",
-            shard.name
-        )
-    });
-    if let Some(summary) = lost.or_else(|| position::assess(shard, &state, &pace, now)) {
+    let mut found = passes::assess(log, &state, &pace, now);
+    let lost = lost.map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
+    if let Some(summary) = lost.or_else(|| position::assess(log, &state, &pace, now)) {
         found.push((Verdict::PositionLost, summary));
     }
-    if let Some(summary) = gaps(shard, &coverage) {
-        tracing::warn!(
-            log.name = shard.name,
-            "{}",
-            crate::escape::terminal(&summary)
-        );
+    if let Some(summary) = gaps(log, &coverage) {
+        tracing::warn!(log.name = log.name, "{}", crate::escape::terminal(&summary));
         found.push((Verdict::CoverageGap, summary));
     }
-    record(monitor, shard, OF_A_LOG, found, now).await
+    record(monitor, log, OF_A_LOG, found, now).await
 }
 
 /// Judges what stands under the newest checkpoint of a log.
@@ -93,23 +110,23 @@ pub(super) async fn assess_checkpoint(
         .required_witnesses
         .get(shard.origin.as_str());
     let found = signatures.assess(shard, required.copied().unwrap_or(0));
-    record(monitor, shard, OF_A_CHECKPOINT, found, now).await
+    record(monitor, Subject::of(shard), OF_A_CHECKPOINT, found, now).await
 }
 
 async fn record(
     monitor: &Monitor,
-    shard: &Shard,
+    log: Subject<'_>,
     verdicts: &'static [Verdict],
     found: Vec<(Verdict, String)>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let origin = shard.origin.as_str();
+    let origin = log.origin;
     let conditions: Vec<Condition> = found
         .into_iter()
         .map(|(verdict, summary)| Condition {
             verdict,
             subject: origin.to_owned(),
-            log: Some(shard.name.clone()),
+            log: Some(log.name.to_owned()),
             origin: Some(origin.to_owned()),
             except_channel: None,
             summary,
@@ -125,7 +142,7 @@ async fn record(
 /// Notes what can only be seen before a pass gives the logs their positions.
 pub(super) async fn before_a_pass(
     monitor: &Monitor,
-    logs: &[Log],
+    logs: &[Followed],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if monitor.settings.every_log {
@@ -137,7 +154,7 @@ pub(super) async fn before_a_pass(
 /// Judges what concerns no single log, after a pass over all of them.
 pub(super) async fn assess_whole(
     monitor: &Monitor,
-    logs: &[Log],
+    logs: &[Followed],
     rules: &Rules,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -189,7 +206,7 @@ pub(super) async fn assess_whole(
     store.assess(&scope(OF_THE_CLOCK), &skew, now).await
 }
 
-fn gaps(shard: &Shard, coverage: &[Coverage]) -> Option<String> {
+fn gaps(log: Subject<'_>, coverage: &[Coverage]) -> Option<String> {
     let mut with_gaps = coverage.iter().filter(|covered| !covered.gaps.is_empty());
     let mut named: Vec<String> = Vec::new();
     for covered in with_gaps.by_ref().take(NAMED_WATCHES) {
@@ -205,7 +222,7 @@ fn gaps(shard: &Shard, coverage: &[Coverage]) -> Option<String> {
     }
     Some(format!(
         "entries of {} that were already read were never matched against {}: `modelwatch rescan` closes the gap",
-        shard.name,
+        log.name,
         named.join(", ")
     ))
 }

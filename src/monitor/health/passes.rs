@@ -2,13 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Subject;
 use crate::finding::Verdict;
-use crate::shard::Shard;
 use crate::store::{LogState, Pace, RECENT_PASSES, RecentPass};
 
 /// A log that cannot be read for this many passes in a row is a finding; until then the exit code
 /// and `status` say it. A single lost connection is not worth waking somebody.
 const UNAVAILABLE_PASSES: u32 = 3;
+
+/// Entries that a log holds back, asked for again and again in this many passes: longer than any replica lags.
+const MISSING_PASSES: u32 = 2;
 
 /// Passes in a row that end below the newest checkpoint.
 const BACKLOG_PASSES: u32 = 3;
@@ -22,12 +25,12 @@ const LATE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the recorded passes say about a log.
 pub(super) fn assess(
-    shard: &Shard,
+    log: Subject<'_>,
     state: &LogState,
     pace: &Pace,
     now: Timestamp,
 ) -> Vec<(Verdict, String)> {
-    let name = &shard.name;
+    let name = log.name;
     let mut found = Vec::new();
     if let Some(error) = &state.error {
         // A row of refusals alone is another matter: the log answers, and says when to come back.
@@ -39,6 +42,10 @@ pub(super) fn assess(
                     "the newest checkpoint of {name} cannot be verified: {}",
                     error.message
                 ),
+            )),
+            "entries-missing" if state.failed_passes >= MISSING_PASSES => found.push((
+                Verdict::EntriesMissing,
+                format!("{name} does not show all of its entries: {}", error.message),
             )),
             "unavailable" | "malformed"
                 if state.failed_passes >= UNAVAILABLE_PASSES && !only_limited =>
@@ -65,7 +72,7 @@ pub(super) fn assess(
             ),
         ));
     }
-    if let Some(limit) = shard.silence_after
+    if let Some(limit) = log.silence_after
         && state.frozen.is_none()
         && state.follower.is_some()
     {

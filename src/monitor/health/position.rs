@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tlog::Checkpoint;
 
-use crate::monitor::Log;
+use super::Subject;
+use crate::monitor::Followed;
 use crate::shard::Shard;
 use crate::store::{LogState, Pace, Store, StoreError};
 
@@ -20,12 +21,12 @@ const NAMED_LOGS: usize = 5;
 
 /// Why the stored position of a log is not what it seems.
 pub(super) fn assess(
-    shard: &Shard,
+    log: Subject<'_>,
     state: &LogState,
     pace: &Pace,
     now: Timestamp,
 ) -> Option<String> {
-    if let Some(why) = foreign_key(shard, state) {
+    if let Some(why) = log.tree.and_then(|shard| foreign_key(shard, state)) {
         return Some(why);
     }
     let restart = pace.restart.as_ref()?;
@@ -36,12 +37,12 @@ pub(super) fn assess(
     Some(if restart.reached < restart.first {
         format!(
             "{} was begun anew at entry {} ({at}), although it had been followed up to entry {}: what lies between was not read",
-            shard.name, restart.first, restart.reached
+            log.name, restart.first, restart.reached
         )
     } else {
         format!(
             "{} was begun anew at entry {} ({at}), although it had been followed before: what it showed until then may not have been read",
-            shard.name, restart.first
+            log.name, restart.first
         )
     })
 }
@@ -72,14 +73,14 @@ struct Foreign {
 /// Notes, before a pass gives the configured logs their positions, that the database knows none of them but others.
 pub(super) async fn note_foreign(
     store: &dyn Store,
-    logs: &[Log],
+    logs: &[Followed],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut known = store.logs().await?;
     known.retain(|state| state.follower.is_some());
     let is_ours = |state: &LogState| {
         logs.iter()
-            .any(|log| log.shard.origin.as_str() == state.origin || log.shard.name == state.name)
+            .any(|log| is_of(log, &state.origin, &state.name))
     };
     if logs.is_empty() || known.is_empty() || known.iter().any(is_ours) {
         return Ok(());
@@ -94,10 +95,19 @@ pub(super) async fn note_foreign(
     store.remember(MEMORY, &text).await
 }
 
+/// Whether what is stored under this origin and name is of that log. The trees of a Rekor v1 log are known by its name.
+fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
+    let is_origin = match log {
+        Followed::Tree(log) => log.shard.origin.as_str() == origin,
+        Followed::RekorV1(_) => false,
+    };
+    is_origin || log.name() == name
+}
+
 /// What is to be said of it: for a week, or until one of the other logs is followed again.
 pub(super) async fn foreign(
     store: &dyn Store,
-    logs: &[Log],
+    logs: &[Followed],
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {
     let Some(text) = store.recall(MEMORY).await? else {
@@ -109,7 +119,7 @@ pub(super) async fn foreign(
     let is_followed = foreign
         .logs
         .iter()
-        .any(|(origin, _)| logs.iter().any(|log| log.shard.origin.as_str() == origin));
+        .any(|(origin, name)| logs.iter().any(|log| is_of(log, origin, name)));
     if is_followed || now.duration_since(foreign.at) > SAID_FOR {
         return Ok(None);
     }
