@@ -27,6 +27,13 @@ pub fn note(bytes: &[u8]) {
         assert!(bytes.starts_with(verified.text().as_bytes()));
         assert_eq!(verified.signers().len(), 1);
     }
+    let keys = [key()];
+    assert!(note.unknown(&keys).iter().all(|(_, id)| *id != key().id()));
+    // A log's key is no witness, whatever stands there.
+    assert!(note.cosigned(&keys).valid.is_empty());
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = Verifier::from_vkey(text);
+    }
     // A public key comes from outside as well.
     let name = KeyName::new(NAME).expect("a valid name");
     let _ = Verifier::from_spki_der(name, bytes);

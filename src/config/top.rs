@@ -32,9 +32,9 @@ pub(super) fn read(
         .table("heartbeat", problems)
         .and_then(|section| heartbeat(&section, context, problems));
 
-    let witnesses = vigilance::witnesses(root, context, problems);
+    let (witnesses, written_witnesses) = vigilance::witnesses(root, context, problems);
     let defaults = log::Defaults {
-        witnesses: witnesses.len(),
+        witnesses: written_witnesses,
         start: start.unwrap_or(crate::shard::Start::End),
         has_trusted_root: root
             .table("trust", problems)

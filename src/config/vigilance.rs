@@ -84,15 +84,17 @@ pub(super) fn canaries(
     canaries
 }
 
+/// The witnesses, and how many are written: a log may require one whose key is wrong, which is a mistake of its own.
 pub(super) fn witnesses(
     root: &Section<'_>,
     context: &Context<'_>,
     problems: &mut Problems,
-) -> Vec<WitnessSettings> {
+) -> (Vec<WitnessSettings>, usize) {
     let mut names = HashMap::new();
     let mut witnesses = Vec::new();
     let sections = root.tables("witness", problems);
-    if sections.len() > MAX_WITNESSES {
+    let written = sections.len();
+    if written > MAX_WITNESSES {
         let message = format!("more than {MAX_WITNESSES} witnesses");
         problems.error(&root.place_of("witness"), message, None);
     }
@@ -115,11 +117,11 @@ pub(super) fn witnesses(
                 None
             }
         });
-        let Some(written) = section.required("public_key", problems) else {
+        let Some(public_key) = section.required("public_key", problems) else {
             continue;
         };
-        let key = if written.value.contains('+') {
-            verifier(&written, name.as_ref(), problems)
+        let key = if public_key.value.contains('+') {
+            verifier(&public_key, name.as_ref(), problems)
                 .map(|key| WitnessKey::Written(Box::new(key)))
         } else {
             file(&section, "public_key", context, problems).map(WitnessKey::File)
@@ -129,7 +131,7 @@ pub(super) fn witnesses(
                 .map(|(name, key)| WitnessSettings { name, key }),
         );
     }
-    witnesses
+    (witnesses, written)
 }
 
 fn verifier(

@@ -120,3 +120,25 @@ fn a_read_only_database_is_said_and_can_still_be_read() {
         "{said}"
     );
 }
+
+#[test]
+fn a_second_monitor_on_one_database_ends_with_3_and_says_who_has_it() {
+    let site = site();
+    let settings = modelwatch::store::Settings {
+        path: site.path().join("watch/modelwatch.db"),
+        routes: modelwatch::finding::Routes::default(),
+    };
+    // This process stands for the first monitor.
+    let lock = modelwatch::store::sqlite::SqliteStore::lock(&settings).unwrap();
+    let second = site.run(&["monitor", "--once"]);
+    let stderr = text(&second.stderr);
+    assert_eq!(second.status.code(), Some(3), "{stderr}");
+    let who = format!("in use by another monitor (process {}", std::process::id());
+    assert!(stderr.contains(&who), "{stderr}");
+    assert!(
+        !site.path().join("watch/modelwatch.db").exists(),
+        "it touched nothing"
+    );
+    drop(lock);
+    assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(1));
+}

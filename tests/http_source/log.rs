@@ -341,3 +341,44 @@ async fn a_log_that_asks_for_patience_says_for_how_long() {
     assert_eq!(retry_after.as_secs(), 900);
     assert_eq!(error.kind(), "unavailable");
 }
+
+#[tokio::test]
+async fn a_log_that_wants_fewer_requests_is_told_from_one_that_is_broken() {
+    for (answer, limited) in [
+        (429, true),
+        // With a time to wait or without one.
+        (430, true),
+        (503, false),
+        (500, false),
+    ] {
+        let server = Server::start(move |_| match answer {
+            430 => Answer::status(429).with("Retry-After: 3600"),
+            503 => Answer::status(503).with("Retry-After: 3600"),
+            status => Answer::status(status),
+        })
+        .await;
+        let error = source_of(server.url.as_str())
+            .checkpoint()
+            .await
+            .unwrap_err();
+        assert_eq!(error.is_rate_limit(), limited, "{answer}: {error}");
+        assert_eq!(error.kind(), "unavailable");
+    }
+}
+
+#[tokio::test]
+async fn what_time_the_server_says_it_is_is_known_after_an_answer() {
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
+    let server = Server::start(move |_| Answer::status(404).with(date)).await;
+    let source = source_of(server.url.as_str());
+    assert_eq!(source.date(), None);
+    assert!(source.checkpoint().await.is_err());
+    let said = source.date().unwrap();
+    assert!(said.host.starts_with("127.0.0.1:"), "{}", said.host);
+    assert!(
+        said.now.to_string().starts_with("1994-11-06T08:49"),
+        "{}",
+        said.now
+    );
+    assert_eq!(recorded().date(), None, "a directory has no clock");
+}

@@ -12,4 +12,5 @@ mod files;
 mod findings;
 mod hall;
 mod health;
+mod pace;
 mod positions;

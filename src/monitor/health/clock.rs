@@ -11,8 +11,9 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is wrong with our clock, if enough of those who told the time agree on it.
 ///
-/// Two at least, and more than the servers that say that we are right. Certificates only ever say that we are late:
-/// old ones are simply old.
+/// Two at least, a server among them, and more than the servers that say that we are right. Certificates only ever say
+/// that we are late: old ones are simply old. And they never suffice, from however many logs they are: anybody can log
+/// a dozen of his own making.
 pub(super) fn skew(clues: &[Clue]) -> Option<String> {
     let late: Vec<&Clue> = clues.iter().filter(|c| c.ahead > TOLERANCE).collect();
     let servers = || {
@@ -27,7 +28,11 @@ pub(super) fn skew(clues: &[Clue]) -> Option<String> {
     } else {
         (early, "ahead of")
     };
-    if agreeing.len() < 2 || agreeing.len() <= right {
+    let by_a_server = agreeing
+        .iter()
+        .any(|clue| matches!(clue.teller, Teller::Server(_)));
+    let believed = agreeing.len() >= 2 && by_a_server;
+    if !believed || agreeing.len() <= right {
         return None;
     }
     // The least of what they say is what all of them say.
@@ -61,8 +66,12 @@ mod tests {
     }
 
     fn certificates(minutes: i64) -> Clue {
+        certificates_in("main", minutes)
+    }
+
+    fn certificates_in(log: &str, minutes: i64) -> Clue {
         Clue {
-            teller: Teller::Certificates("main".to_owned()),
+            teller: Teller::Certificates(log.to_owned()),
             ahead: SignedDuration::from_mins(minutes),
         }
     }
@@ -73,6 +82,7 @@ mod tests {
             (vec![], None),
             (vec![server("a", 60)], None),
             (vec![certificates(60)], None),
+            (vec![certificates(60), certificates_in("other", 60)], None),
             (vec![server("a", 5), server("b", 5)], None),
             (vec![server("a", 60), server("b", -60)], None),
             (vec![server("a", 60), server("b", 0)], None),

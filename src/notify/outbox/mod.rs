@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::finding::{Finding, Verdict};
 use crate::http;
@@ -28,6 +28,9 @@ const SCOPE: Scope = Scope {
 /// The news that a channel fails is itself an alert, for the others; so may be that it works again.
 /// More rounds than that would be about channels that change their mind while we look.
 const ROUNDS: u32 = 3;
+
+/// How long a channel has to take a message past the store.
+const PAST_THE_STORE: Duration = Duration::from_secs(30);
 
 /// What became of the alerts in one [`Outbox::drain`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -168,8 +171,9 @@ impl Outbox {
             .iter()
             .filter(|q| channels.iter().any(|c| c == q.name()));
         let sent = join_all(told.map(async |queue| {
-            let sent = queue.notifier().send(&message, now).await;
-            sent.map_err(|error| (queue.name().to_owned(), error))
+            let sent = timeout(PAST_THE_STORE, queue.notifier().send(&message, now)).await;
+            sent.unwrap_or_else(|_| Err(NotifyError::unavailable("no answer".to_owned())))
+                .map_err(|error| (queue.name().to_owned(), error))
         }));
         let sent = sent.await;
         sent.into_iter().filter_map(Result::err).collect()

@@ -282,3 +282,38 @@ async fn a_test_goes_over_the_channel_that_is_named() {
     let error = outbox.send_test("c", testing::NOW).await;
     assert!(matches!(error, Err(NotifyError::NoSuchChannel(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn past_the_store_only_the_named_channels_are_told_and_none_holds_up_another() {
+    let store = Arc::new(MemoryStore::default());
+    let (good, hanging, failing, unnamed) = (
+        Told::default(),
+        Told::hanging(),
+        Told::failing([busy()]),
+        Told::default(),
+    );
+    let channels = [
+        ("good", &good),
+        ("hanging", &hanging),
+        ("failing", &failing),
+        ("unnamed", &unnamed),
+    ];
+    let outbox = outbox(&store, &channels);
+    let named = ["good", "hanging", "failing"].map(str::to_owned);
+    let finding = testing::signing(0);
+    let tell = async |second| {
+        let now = Timestamp::from_second(second).unwrap();
+        let refused = outbox
+            .send_past_the_store(&named, finding.clone(), now)
+            .await;
+        refused
+            .into_iter()
+            .map(|(channel, _)| channel)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(tell(7).await, ["hanging", "failing"]);
+    assert_eq!(tell(8).await, Vec::<String>::new(), "they are tried anew");
+    let id = testing::signing(0).id;
+    assert_eq!(good.ids(), [format!("{id}-7"), format!("{id}-8")]);
+    assert!(unnamed.ids().is_empty() && store.assessed().is_empty());
+}

@@ -1,0 +1,192 @@
+//! What judging the health of the watch needs to know of earlier passes and of bundles.
+
+use modelwatch::expect::{Expectation, NamedEntry};
+use modelwatch::store::{
+    NewLog, Outcome, Pace, PassError, PassReport, RECENT_PASSES, Restart, Settled,
+};
+
+use crate::hall::{Hall, LOG, ORIGIN, at, follower, head, leaf, signing, watched};
+
+fn report(outcome: Outcome, minutes: i64, rate_limited: bool) -> PassReport {
+    PassReport {
+        origin: ORIGIN.into(),
+        name: LOG.into(),
+        outcome,
+        frozen: None,
+        witnessed: None,
+        began: at(minutes - 1),
+        entries: minutes.unsigned_abs(),
+        rate_limited,
+        now: at(minutes),
+    }
+}
+
+fn refused() -> Outcome {
+    Outcome::Failed(PassError {
+        kind: "unavailable".into(),
+        message: "why".into(),
+    })
+}
+
+#[tokio::test]
+async fn the_last_passes_are_kept_oldest_first_and_no_more() {
+    let hall = Hall::with_log().await;
+    assert_eq!(hall.store.pace(ORIGIN).await.unwrap(), Pace::default());
+    for minutes in 1..=9 {
+        let outcome = if minutes == 8 {
+            refused()
+        } else {
+            Outcome::Proven
+        };
+        let report = report(outcome, minutes, false);
+        hall.store.end_pass(&report).await.unwrap();
+    }
+    let hall = hall.after_a_crash().await;
+    let recent = hall.store.pace(ORIGIN).await.unwrap().recent;
+    assert_eq!(recent.len(), RECENT_PASSES);
+    let ends: Vec<_> = recent
+        .iter()
+        .map(|pass| (pass.ended, pass.proven))
+        .collect();
+    assert_eq!(ends.first(), Some(&(at(4), true)));
+    assert_eq!(ends[4..], [(at(8), false), (at(9), true)]);
+    assert_eq!((recent[5].began, recent[5].entries), (at(8), 9));
+    let other = hall.store.pace("other.example").await.unwrap();
+    assert_eq!(other, Pace::default());
+}
+
+#[tokio::test]
+async fn refusals_are_counted_from_the_first_and_only_another_end_ends_them() {
+    let hall = Hall::with_log().await;
+    let table = [
+        (refused(), true, (1, Some(1))),
+        (refused(), true, (2, Some(1))),
+        // We ended it ourselves: the log had no say.
+        (Outcome::Interrupted, false, (2, Some(1))),
+        (refused(), true, (3, Some(1))),
+        (refused(), false, (0, None)),
+        (refused(), true, (1, Some(6))),
+        (Outcome::Proven, false, (0, None)),
+    ];
+    for (minutes, (outcome, limited, (passes, since))) in (1..).zip(table) {
+        let report = report(outcome, minutes, limited);
+        hall.store.end_pass(&report).await.unwrap();
+        let pace = hall.store.pace(ORIGIN).await.unwrap();
+        assert_eq!(
+            (pace.limited_passes, pace.limited_since),
+            (passes, since.map(at)),
+            "after pass {minutes}"
+        );
+    }
+}
+
+/// Takes the position of the log away and gives it another, as after a repair by hand.
+async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
+    let hall = Hall::open().await;
+    if found {
+        // What was found there before is all that is left.
+        hall.begin(0).await;
+        hall.read((0, 0), (9, 0), vec![signing(3)]).await;
+    }
+    let log = NewLog {
+        origin: "again.example".into(),
+        name: LOG.into(),
+        protocol: "rekor-v2".into(),
+        follower: follower(first, first),
+        checkpoints: vec![head(first.max(1))],
+        now: at(1),
+    };
+    hall.store.begin(&log).await.unwrap();
+    hall.store.pace("again.example").await.unwrap().restart
+}
+
+#[tokio::test]
+async fn a_log_without_a_past_is_not_begun_anew() {
+    for (first, found) in [(0, false), (5, false), (5, true)] {
+        assert_eq!(
+            begun_anew(first, found).await,
+            None,
+            "another log's past is no past"
+        );
+    }
+}
+
+#[tokio::test]
+async fn signings_are_seen_once_and_by_the_watches_that_were_asked_for() {
+    let hall = Hall::with_log().await;
+    let watches = ["quiet".to_owned(), "absent".to_owned()];
+    let seen = async |after| hall.store.seen_since(&watches, after).await.unwrap();
+    assert_eq!(seen(0).await, (0, [].into()));
+    hall.read((0, 0), (9, 0), vec![watched("quiet", 3), signing(4)])
+        .await;
+    let (after, found) = seen(0).await;
+    let when = hall.get(watched("quiet", 3).finding.id).await.first_seen;
+    assert_eq!(found, [("quiet".to_owned(), when)].into());
+    assert_eq!(seen(after).await, (after, [].into()));
+    assert_eq!(hall.store.seen_since(&[], 0).await.unwrap().0, after);
+}
+
+fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
+    Expectation {
+        leaf_hashes: vec![leaf(index)],
+        digest: "sha256:00".into(),
+        who: "somebody".into(),
+        certificate_sha256: hex::encode([1; 32]),
+        key_sha256: hex::encode([2; 32]),
+        not_before: at(-1),
+        entries: vec![NamedEntry {
+            log_id: "00".into(),
+            log_index: index,
+            kind: "hashedrekord 0.0.2".into(),
+            origin: checkpoint.map(|_| ORIGIN.to_owned()),
+            checkpoint: checkpoint.map(str::to_owned),
+        }],
+    }
+}
+
+#[tokio::test]
+async fn checkpoints_of_bundles_wait_once_until_they_are_settled() {
+    let hall = Hall::with_log().await;
+    let notes = async |hall: &Hall| -> Vec<String> {
+        let waiting = hall.store.vouched(ORIGIN, 10).await.unwrap();
+        let notes = waiting.into_iter().map(|vouched| vouched.note);
+        notes.map(|note| String::from_utf8(note).unwrap()).collect()
+    };
+    // The same bundle again, later with a newer proof, and one without any.
+    for (index, note) in [
+        (1, Some("one")),
+        (1, Some("one")),
+        (1, Some("two")),
+        (2, None),
+    ] {
+        let expectation = carrying(index, note);
+        hall.store
+            .register(&expectation, "a.sig", at(1))
+            .await
+            .unwrap();
+    }
+    let hall = hall.after_a_crash().await;
+    assert_eq!(notes(&hall).await, ["one", "two"]);
+    assert!(
+        hall.store
+            .vouched("other.example", 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let first = hall.store.vouched(ORIGIN, 1).await.unwrap().remove(0);
+    assert_eq!(first.file, "a.sig");
+    hall.store
+        .settle(first.number, Settled::Agrees)
+        .await
+        .unwrap();
+    hall.store
+        .register(&carrying(3, Some("one")), "b.sig", at(2))
+        .await
+        .unwrap();
+    assert_eq!(
+        notes(&hall).await,
+        ["two"],
+        "what was settled is not asked again"
+    );
+}
