@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::hash::{Algorithm, Digest};
+use crate::json::excerpt;
 
 mod difference;
 mod name;
@@ -153,7 +154,7 @@ impl fmt::Display for ResourceName<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is listed twice")]
 pub struct DuplicateName {
-    /// The name.
+    /// The name, shortened.
     pub name: String,
 }
 
@@ -178,7 +179,7 @@ impl Manifest {
                 [one, next] if one.order(next).is_eq() => Some(next),
                 _ => None,
             })
-            .map(|twice| twice.name().to_string());
+            .map(|twice| excerpt(&twice.name().to_string()));
         match twice {
             Some(name) => Err(DuplicateName { name }),
             None => Ok(Self { method, resources }),
