@@ -1,7 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bundle;
+pub mod certificate;
 pub mod dsse;
 mod json;
+pub mod key;
+mod pem;
+pub mod sign;
+pub mod verify;
 
 pub use json::{JsonError, Kind, Problem};
+pub use pem::{MAX_PEM_BYTES, PemError};
