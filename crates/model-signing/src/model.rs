@@ -68,16 +68,31 @@ pub fn verify(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Listing, MismatchError> {
     let listing = list(model, statement, options)?;
-    let found = hash(model, &listing, statement.manifest.method(), progress)?;
+    compare(model, &listing, statement, progress)?;
+    Ok(listing)
+}
+
+/// The second half of [`verify`]: hashes what was listed.
+///
+/// # Errors
+///
+/// As [`verify`]'s.
+pub fn compare(
+    model: &Model,
+    listing: &Listing,
+    statement: &Statement,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(), MismatchError> {
+    let found = hash(model, listing, statement.manifest.method(), progress)?;
     let differences = statement.manifest.compare(&found);
     if differences.is_empty() {
-        Ok(listing)
+        Ok(())
     } else {
         Err(MismatchError::Differs(differences))
     }
 }
 
-/// What [`verify`] would hash.
+/// The first half of [`verify`]: what is to be hashed.
 ///
 /// # Errors
 ///
