@@ -6,6 +6,8 @@ pub mod dsse;
 mod json;
 pub mod key;
 mod pem;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 pub mod sign;
 pub mod verify;
 
