@@ -143,6 +143,27 @@ impl Curve {
         })
     }
 
+    /// How many bytes a coordinate has, and so each of the two numbers of a signature.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn field_bytes(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    /// The message, hashed as this curve demands.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn digest(self, message: &[u8]) -> aws_lc_rs::digest::Digest {
+        let algorithm = match self.hash() {
+            Hash::Sha256 => &aws_lc_rs::digest::SHA256,
+            Hash::Sha384 => &aws_lc_rs::digest::SHA384,
+            Hash::Sha512 => &aws_lc_rs::digest::SHA512,
+        };
+        aws_lc_rs::digest::digest(algorithm, message)
+    }
+
     /// How ECDSA on this curve is verified after that hash.
     fn verification(self, hash: Hash) -> &'static EcdsaVerificationAlgorithm {
         match (self, hash) {

@@ -10,6 +10,8 @@ pub mod manifest;
 #[cfg(unix)]
 pub mod model;
 mod pem;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 #[cfg(unix)]
 mod replace;
 pub mod sign;

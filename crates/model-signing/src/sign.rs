@@ -75,6 +75,10 @@ pub enum SignError {
     /// What came back is no signature by the key that was to sign: a token with a fault, or with two keys of one name.
     #[error("what the signer returned is no signature by its own public key")]
     Untrue(#[from] BadSignature),
+    /// The token did not sign.
+    #[cfg(feature = "pkcs11")]
+    #[error(transparent)]
+    Token(#[from] crate::pkcs11::Pkcs11Error),
 }
 
 /// Signs `payload`, an in-toto statement, and returns the signature file.

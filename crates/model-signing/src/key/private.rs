@@ -9,6 +9,8 @@ use aws_lc_rs::signature::{
 };
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ContextSpecific, OctetStringRef};
 use pkcs8::der::{self, Decode as _, Encode as _, Reader as _, SliceReader, TagNumber};
+use pkcs8::pkcs5::Error as Pkcs5Error;
+use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 
 use super::{Curve, KeyError, PublicKey, curve_of, domain, legacy, shown};
@@ -98,20 +100,15 @@ impl PrivateKey {
     }
 
     fn from_encrypted_pkcs8(der: &[u8], password: Option<&[u8]>) -> Result<Self, KeyError> {
-        let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| not_pkcs8())?;
+        let cipher = encryption_of(der).ok_or_else(not_pkcs8)?.to_string();
+        let unsupported = KeyError::UnsupportedCipher { cipher };
+        let encrypted =
+            EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| unsupported.clone())?;
         let password = password.ok_or(KeyError::PasswordNeeded)?;
-        let Some(scheme) = encrypted.encryption_algorithm.pbes2() else {
-            return Err(KeyError::UnsupportedCipher {
-                cipher: "PBES1".to_owned(),
-            });
-        };
         let decrypted = encrypted.decrypt(password).map_err(|error| match error {
             pkcs8::Error::EncryptedPrivateKey(
-                pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }
-                | pkcs8::pkcs5::Error::NoPbes1CryptSupport,
-            ) => KeyError::UnsupportedCipher {
-                cipher: scheme.encryption.oid().to_string(),
-            },
+                Pkcs5Error::UnsupportedAlgorithm { .. } | Pkcs5Error::NoPbes1CryptSupport,
+            ) => unsupported,
             _ => KeyError::WrongPassword,
         })?;
         Self::from_pkcs8(decrypted.as_bytes())
@@ -166,6 +163,18 @@ fn not_pkcs8() -> KeyError {
     KeyError::Malformed {
         reason: "it is no PKCS#8 structure in DER",
     }
+}
+
+/// With what an EncryptedPrivateKeyInfo says to be encrypted.
+fn encryption_of(der: &[u8]) -> Option<ObjectIdentifier> {
+    let read = |mut reader: SliceReader<'_>| {
+        reader.sequence(|info| -> der::Result<ObjectIdentifier> {
+            let algorithm = AlgorithmIdentifierRef::decode(info)?;
+            <&OctetStringRef>::decode(info)?;
+            Ok(algorithm.oid)
+        })
+    };
+    SliceReader::new(der).and_then(read).ok()
 }
 
 /// The curve that an ECPrivateKey (RFC 5915) names: outside of PKCS#8 nothing else does.
