@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 mod error;
 mod node;
 
-use error::excerpt;
+pub(crate) use error::excerpt;
 pub use error::{JsonError, Kind, Problem};
 use node::Node;
 

@@ -19,6 +19,11 @@ fn the_corpus_of_envelopes_keeps_every_promise() {
     replay("envelope", checks::envelope);
 }
 
+#[test]
+fn the_corpus_of_statements_keeps_every_promise() {
+    replay("statement", checks::statement);
+}
+
 fn replay(target: &str, check: fn(&[u8])) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../fuzz/corpus")

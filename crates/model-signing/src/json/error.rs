@@ -155,7 +155,7 @@ impl fmt::Display for Kind {
 const EXCERPT_CHARS: usize = 80;
 
 /// The beginning of a foreign text. Debug formatting escapes it.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let mut chars = text.chars();
     let mut excerpt: String = chars.by_ref().take(EXCERPT_CHARS).collect();
     if chars.next().is_some() {

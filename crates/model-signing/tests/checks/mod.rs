@@ -1,7 +1,11 @@
 //! What must hold for any bytes whatever. Shared with the fuzz targets, which include this file by its path.
 
+use std::collections::BTreeSet;
+
 use model_signing::bundle::{Bundle, Content};
 use model_signing::dsse::Envelope;
+use model_signing::manifest::{Resource, SINGLE_FILE};
+use model_signing::statement::{Statement, Version};
 
 /// Reads `bytes` as a bundle; panics if an accepted one breaks a promise of its documentation.
 pub fn bundle(bytes: &[u8]) {
@@ -38,6 +42,37 @@ pub fn envelope(bytes: &[u8]) {
         Ok(envelope) => promises(&envelope),
         Err(error) => harmless(&error.to_string()),
     }
+}
+
+/// Reads `bytes` as a statement; panics if an accepted one breaks a promise of its documentation.
+pub fn statement(bytes: &[u8]) {
+    let statement = match Statement::parse(bytes) {
+        Ok(statement) => statement,
+        Err(error) => return harmless(&error.to_string()),
+    };
+    for path in statement.manifest.paths() {
+        assert!(!path.starts_with('/'), "{path:?} leads out of the model");
+        let is_plain = |component: &str| !matches!(component, "" | "." | "..");
+        assert!(&**path == SINGLE_FILE || path.split('/').all(is_plain));
+    }
+    let names: BTreeSet<_> = statement.manifest.resources().iter().map(name).collect();
+    assert_eq!(names.len(), statement.manifest.resources().len());
+    assert!(statement.manifest.compare(&statement.manifest).is_empty());
+    // The old format is never written.
+    if let (Version::V1_0, Some(false)) = (
+        statement.version(),
+        statement.name.as_ref().map(String::is_empty),
+    ) {
+        let written = statement.to_json();
+        assert_eq!(
+            Statement::parse(written.as_bytes()).as_ref(),
+            Ok(&statement)
+        );
+    }
+}
+
+fn name(resource: &Resource) -> String {
+    resource.name().to_string()
 }
 
 fn promises(envelope: &Envelope) {
