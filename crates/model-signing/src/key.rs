@@ -144,7 +144,7 @@ impl Curve {
     }
 
     /// How many bytes a coordinate has, and so each of the two numbers of a signature.
-    #[cfg(feature = "pkcs11")]
+    #[cfg(all(unix, feature = "pkcs11"))]
     pub(crate) fn field_bytes(self) -> usize {
         match self {
             Self::P256 => 32,
@@ -154,7 +154,7 @@ impl Curve {
     }
 
     /// The message, hashed as this curve demands.
-    #[cfg(feature = "pkcs11")]
+    #[cfg(all(unix, feature = "pkcs11"))]
     pub(crate) fn digest(self, message: &[u8]) -> aws_lc_rs::digest::Digest {
         let algorithm = match self.hash() {
             Hash::Sha256 => &aws_lc_rs::digest::SHA256,

@@ -10,7 +10,7 @@ pub mod manifest;
 #[cfg(unix)]
 pub mod model;
 mod pem;
-#[cfg(feature = "pkcs11")]
+#[cfg(all(unix, feature = "pkcs11"))]
 pub mod pkcs11;
 #[cfg(unix)]
 mod replace;

@@ -76,7 +76,7 @@ pub enum SignError {
     #[error("what the signer returned is no signature by its own public key")]
     Untrue(#[from] BadSignature),
     /// The token did not sign.
-    #[cfg(feature = "pkcs11")]
+    #[cfg(all(unix, feature = "pkcs11"))]
     #[error(transparent)]
     Token(#[from] crate::pkcs11::Pkcs11Error),
 }
