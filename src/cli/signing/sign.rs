@@ -1,5 +1,6 @@
 //! `modelwatch sign`: hash a model, sign its manifest, write the signature.
 
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -138,18 +139,11 @@ struct TokenArgs {
 }
 
 pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
-    // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
-    let (common, signer): (&Common, Box<dyn Signer>) = match method {
-        Method::Key(args) => (&args.common, Box::new(args.key.signer()?)),
-        Method::Certificate(args) => {
-            let signer = args.chain.vouch_for(args.key.signer()?)?;
-            (&args.common, Box::new(signer))
-        }
-        Method::Pkcs11Key(args) => (&args.common, Box::new(args.token.signer()?)),
-        Method::Pkcs11Certificate(args) => {
-            let signer = args.chain.vouch_for(args.token.signer()?)?;
-            (&args.common, Box::new(signer))
-        }
+    let common = match method {
+        Method::Key(args) => &args.common,
+        Method::Certificate(args) => &args.common,
+        Method::Pkcs11Key(args) => &args.common,
+        Method::Pkcs11Certificate(args) => &args.common,
         Method::Sigstore(args) => {
             return Err(args.refusal(
                 "sign",
@@ -158,7 +152,8 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
         }
     };
     let mut warnings = Warnings::new(common.strict);
-    let signed = common.sign(&*signer, &mut warnings);
+    // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
+    let signed = signer(method).and_then(|signer| common.sign(&*signer, &mut warnings));
     if common.json {
         report(common, &signed, &warnings)?;
     }
@@ -169,6 +164,16 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
         output.end()?;
     }
     Ok(Outcome::Clean)
+}
+
+fn signer(method: &Method) -> anyhow::Result<Box<dyn Signer>> {
+    Ok(match method {
+        Method::Key(args) => Box::new(args.key.signer()?),
+        Method::Certificate(args) => Box::new(args.chain.vouch_for(args.key.signer()?)?),
+        Method::Pkcs11Key(args) => Box::new(args.token.signer()?),
+        Method::Pkcs11Certificate(args) => Box::new(args.chain.vouch_for(args.token.signer()?)?),
+        Method::Sigstore(_) => unreachable!("was refused before"),
+    })
 }
 
 impl Common {
@@ -223,7 +228,6 @@ impl PrivateKeyArgs {
         let Some(name) = &self.password_env else {
             return Ok(None);
         };
-        use std::os::unix::ffi::OsStringExt as _;
         let password = std::env::var_os(name)
             .ok_or_else(|| Mistake(format!("--password-env: the variable {name} is not set")))?;
         Ok(Some(password.into_vec()))

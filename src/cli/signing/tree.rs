@@ -154,6 +154,6 @@ pub(super) fn hash(
     warn_of_gaps(&listing, method, warnings)?;
     let meter = meter(&listing);
     Ok(model::hash(model, &listing, method, &|bytes| {
-        meter.add(bytes)
+        meter.add(bytes);
     })?)
 }

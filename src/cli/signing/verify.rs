@@ -34,6 +34,10 @@ pub(in crate::cli) enum Method {
 
 /// What every method takes.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the reference's command line"
+)]
 pub(in crate::cli) struct Common {
     #[command(flatten)]
     tree: tree::TreeArgs,
