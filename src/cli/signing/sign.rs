@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use model_signing::MAX_PEM_BYTES;
 use model_signing::key::PrivateKey;
+use model_signing::pkcs11::{TokenSigner, Uri};
 use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
 use model_signing::statement::Statement;
 use serde_json::json;
@@ -21,6 +22,12 @@ pub(in crate::cli) enum Method {
     /// Sign with a private key that a certificate vouches for
     #[command(args_override_self = true)]
     Certificate(CertificateArgs),
+    /// Sign with a private key in a hardware token
+    #[command(args_override_self = true)]
+    Pkcs11Key(Pkcs11KeyArgs),
+    /// Sign with a private key in a hardware token that a certificate vouches for
+    #[command(args_override_self = true)]
+    Pkcs11Certificate(Pkcs11CertificateArgs),
     #[command(hide = true)]
     Sigstore(Sigstore),
 }
@@ -70,6 +77,29 @@ pub(in crate::cli) struct CertificateArgs {
     chain: ChainArgs,
 }
 
+/// Arguments of `sign pkcs11-key`.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Pkcs11KeyArgs {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    token: TokenArgs,
+}
+
+/// Arguments of `sign pkcs11-certificate`.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Pkcs11CertificateArgs {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    token: TokenArgs,
+
+    #[command(flatten)]
+    chain: ChainArgs,
+}
+
 #[derive(Debug, clap::Args)]
 struct PrivateKeyArgs {
     /// The private key: PEM, P-256, P-384 or P-521
@@ -100,12 +130,24 @@ struct ChainArgs {
     certificate_chain: Vec<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+struct TokenArgs {
+    /// The key in the token: `pkcs11:token=…;object=…?module-path=…&pin-source=file:…` (RFC 7512)
+    #[arg(long, value_name = "URI")]
+    pkcs11_uri: String,
+}
+
 pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
     // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
     let (common, signer): (&Common, Box<dyn Signer>) = match method {
         Method::Key(args) => (&args.common, Box::new(args.key.signer()?)),
         Method::Certificate(args) => {
             let signer = args.chain.vouch_for(args.key.signer()?)?;
+            (&args.common, Box::new(signer))
+        }
+        Method::Pkcs11Key(args) => (&args.common, Box::new(args.token.signer()?)),
+        Method::Pkcs11Certificate(args) => {
+            let signer = args.chain.vouch_for(args.token.signer()?)?;
             (&args.common, Box::new(signer))
         }
         Method::Sigstore(args) => {
@@ -201,6 +243,13 @@ impl ChainArgs {
             .collect::<Result<_, _>>()?;
         CertificateSigner::new(signer, &leaf, &chain)
             .with_context(|| format!("the certificate {}", self.signing_certificate.display()))
+    }
+}
+
+impl TokenArgs {
+    fn signer(&self) -> anyhow::Result<TokenSigner> {
+        let uri: Uri = self.pkcs11_uri.parse()?;
+        Ok(TokenSigner::open(&uri)?)
     }
 }
 
