@@ -89,6 +89,12 @@ pub enum KeyError {
         /// The name that the file gives.
         cipher: String,
     },
+    /// The private key is encrypted so that to try a password costs more time or memory than is spent here.
+    #[error("the private key is encrypted at a cost that is beyond all measure: {cost}")]
+    TooCostly {
+        /// What it would cost.
+        cost: String,
+    },
 }
 
 struct Found<'a>(&'a Option<String>);

@@ -9,7 +9,8 @@ use aws_lc_rs::signature::{
 };
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ContextSpecific, OctetStringRef};
 use pkcs8::der::{self, Decode as _, Encode as _, Reader as _, SliceReader, TagNumber};
-use pkcs8::pkcs5::Error as Pkcs5Error;
+use pkcs8::pkcs5::pbes2::Kdf;
+use pkcs8::pkcs5::{EncryptionScheme, Error as Pkcs5Error};
 use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 
@@ -105,6 +106,7 @@ impl PrivateKey {
         let encrypted =
             EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| unsupported.clone())?;
         let password = password.ok_or(KeyError::PasswordNeeded)?;
+        check_cost(&encrypted.encryption_algorithm)?;
         let decrypted = encrypted.decrypt(password).map_err(|error| match error {
             pkcs8::Error::EncryptedPrivateKey(
                 Pkcs5Error::UnsupportedAlgorithm { .. } | Pkcs5Error::NoPbes1CryptSupport,
@@ -163,6 +165,30 @@ fn not_pkcs8() -> KeyError {
     KeyError::Malformed {
         reason: "it is no PKCS#8 structure in DER",
     }
+}
+
+/// Most rounds of PBKDF2: half a minute of time, and twenty times what is recommended today.
+const MAX_ROUNDS: u32 = 10_000_000;
+
+/// Most memory for scrypt. OpenSSL's own limit is 32 MiB; a key file must not take the machine down.
+const MAX_SCRYPT_BYTES: u64 = 1 << 30;
+
+fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyError> {
+    let cost = match scheme.pbes2().map(|scheme| &scheme.kdf) {
+        Some(Kdf::Pbkdf2(kdf)) if kdf.iteration_count > MAX_ROUNDS => {
+            format!("{} rounds of PBKDF2", kdf.iteration_count)
+        }
+        Some(Kdf::Scrypt(kdf)) => {
+            let lanes = u64::from(kdf.block_size) * u64::from(kdf.parallelization.max(1));
+            let bytes = kdf.cost_parameter.saturating_mul(128).saturating_mul(lanes);
+            if bytes <= MAX_SCRYPT_BYTES {
+                return Ok(());
+            }
+            format!("{bytes} bytes of memory for scrypt")
+        }
+        _ => return Ok(()),
+    };
+    Err(KeyError::TooCostly { cost })
 }
 
 /// With what an EncryptedPrivateKeyInfo says to be encrypted.
