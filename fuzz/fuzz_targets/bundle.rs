@@ -4,4 +4,7 @@
 #[path = "../../crates/model-signing/tests/checks/mod.rs"]
 mod checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::bundle(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    checks::bundle(bytes);
+    checks::signature(bytes);
+});

@@ -15,9 +15,44 @@ pub(super) struct Args {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 
+    /// The same in the words of the reference implementation of `sign` and `verify`, in any case
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        ignore_case = true,
+        hide = true,
+        value_name = "LEVEL"
+    )]
+    log_level: Option<Level>,
+
     /// Form of the log lines on stderr
     #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM")]
     log_format: Format,
+}
+
+/// Python's levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(super) enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+impl Level {
+    /// Whether what is neither a warning nor an error is shown.
+    pub(super) fn shows_information(self) -> bool {
+        self <= Self::Info
+    }
+}
+
+impl Args {
+    /// The level, if it was given in Python's words.
+    pub(super) fn level(&self) -> Option<Level> {
+        self.log_level
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -84,10 +119,11 @@ impl Drop for Line {
 
 /// Starts logging.
 pub(super) fn start(args: &Args) -> Screen {
-    let level = match args.verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
+    let level = match (args.verbose, args.log_level) {
+        (0, Some(Level::Error | Level::Critical)) => "error",
+        (0, None | Some(Level::Warning)) => "warn",
+        (0, Some(Level::Info)) | (1, _) => "info",
+        (0, Some(Level::Debug)) | (2, _) => "debug",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("MODELWATCH_LOG")

@@ -11,6 +11,7 @@ mod monitor;
 mod output;
 mod rescan;
 mod setup;
+mod signing;
 mod status;
 mod systemd;
 mod watch;
@@ -75,6 +76,14 @@ enum Command {
     /// Write watches
     #[command(subcommand)]
     Watch(watch::Command),
+    /// Sign a model
+    #[command(subcommand)]
+    Sign(signing::SignMethod),
+    /// Verify that a model is what was signed, and by whom
+    #[command(subcommand)]
+    Verify(signing::VerifyMethod),
+    /// Compute the digest of a model
+    Digest(signing::DigestArgs),
     /// Print shell completions
     Completions(generate::CompletionsArgs),
     /// Write the man pages into a directory
@@ -83,10 +92,13 @@ enum Command {
 
 /// Parses the command line, runs the command, answers its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(signing::normalize(std::env::args_os()));
     let screen = logging::start(&cli.logging);
     // Commands that need no runtime do not pay for one.
     let ended = match cli.command {
+        Command::Sign(method) => Ok(signing::sign(&method)),
+        Command::Verify(method) => Ok(signing::verify(&method, cli.logging.level())),
+        Command::Digest(args) => Ok(signing::digest(&args)),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
         Command::Watch(command) => watch::run(&command),
@@ -123,7 +135,12 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         Command::Expect(command) => expect::run(&command, config).await,
         Command::Rescan(args) => rescan::run(&args, config).await,
         Command::Check(args) => check::run(&args, config).await,
-        Command::Watch(_) | Command::Completions(_) | Command::Man(_) => {
+        Command::Watch(_)
+        | Command::Sign(_)
+        | Command::Verify(_)
+        | Command::Digest(_)
+        | Command::Completions(_)
+        | Command::Man(_) => {
             unreachable!("these ran without a runtime")
         }
     }

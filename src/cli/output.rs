@@ -58,6 +58,18 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
         };
         return Outcome::Wrong;
     }
+    let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&causes(error)));
+    if error.is::<Refused>() {
+        Outcome::No
+    } else if error.is::<Mistake>() {
+        Outcome::Wrong
+    } else {
+        Outcome::Unanswered
+    }
+}
+
+/// An error with all its causes, not escaped yet.
+pub(super) fn causes(error: &anyhow::Error) -> String {
     let mut said = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
@@ -70,14 +82,7 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
         }
         said.push_str(&cause);
     }
-    let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&said));
-    if error.is::<Refused>() {
-        Outcome::No
-    } else if error.is::<Mistake>() {
-        Outcome::Wrong
-    } else {
-        Outcome::Unanswered
-    }
+    said
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -19,6 +19,7 @@
 use crate::dsse::{Envelope, MAX_JSON_BYTES};
 use crate::json::{Document, Field, JsonError, Object};
 
+mod names;
 mod tlog;
 
 pub use tlog::{InclusionProof, MAX_PROOF_HASHES, TlogEntry};
@@ -33,8 +34,11 @@ pub const MAX_CERTIFICATES: usize = 256;
 /// Most log entries in a bundle: the limit of sigstore-go.
 pub const MAX_TLOG_ENTRIES: usize = 32;
 
+/// What every version of `model_signing` calls its files.
+pub(crate) const MODEL_SIGNATURE_MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
 const MEDIA_TYPES: &[&str] = &[
-    "application/vnd.dev.sigstore.bundle.v0.3+json",
+    MODEL_SIGNATURE_MEDIA_TYPE,
     "application/vnd.dev.sigstore.bundle+json;version=0.3",
     "application/vnd.dev.sigstore.bundle+json;version=0.2",
     "application/vnd.dev.sigstore.bundle+json;version=0.1",
@@ -124,6 +128,22 @@ impl Bundle {
             .map_err(BundleError)
     }
 
+    /// Reads a model signature of at most `limit` bytes, as strictly as its own verifiers do: on top of the rules of
+    /// this module, no field that is not the format's, none twice, and nothing but the newest media type.
+    pub(crate) fn parse_model_signature(json: &[u8], limit: usize) -> Result<Self, BundleError> {
+        let read = || {
+            let document = Document::parse(json, limit)?;
+            let object = document.object()?;
+            one_of_texts(
+                &object.required("mediaType")?,
+                &[MODEL_SIGNATURE_MEDIA_TYPE],
+            )?;
+            document.check_names(&names::BUNDLE)?;
+            Self::read(&object)
+        };
+        read().map_err(BundleError)
+    }
+
     /// The media type, which tells the version of the format.
     pub fn media_type(&self) -> &str {
         self.media_type
@@ -155,7 +175,7 @@ impl Bundle {
     /// The order of the others is the writer's, and none of them is a reason to trust another.
     pub fn certificates(&self) -> &[Vec<u8>] {
         match &self.signer {
-            Signer::Certificates(certificates) => certificates,
+            Signer::Certificates { certificates, .. } => certificates,
             Signer::PublicKey { .. } => &[],
         }
     }
@@ -166,13 +186,26 @@ impl Bundle {
     pub fn public_key_hint(&self) -> Option<&str> {
         match &self.signer {
             Signer::PublicKey { hint } => hint.as_deref(),
-            Signer::Certificates(_) => None,
+            Signer::Certificates { .. } => None,
         }
     }
 
     /// The log entries that the bundle names, none to [`MAX_TLOG_ENTRIES`].
     pub fn tlog_entries(&self) -> &[TlogEntry] {
         &self.tlog_entries
+    }
+
+    /// Whether it has the single certificate of a keyless signing, and no chain.
+    pub(crate) fn is_keyless(&self) -> bool {
+        matches!(self.signer, Signer::Certificates { keyless: true, .. })
+    }
+
+    /// The payload, if there is one: it may be large.
+    pub(crate) fn into_payload(self) -> Option<Vec<u8>> {
+        match self.signed {
+            Signed::Dsse(envelope) => Some(envelope.payload),
+            Signed::Message { .. } => None,
+        }
     }
 
     fn read(document: &Object<'_>) -> Result<Self, JsonError> {
@@ -233,8 +266,11 @@ impl DigestAlgorithm {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Signer {
-    /// At least one.
-    Certificates(Vec<Vec<u8>>),
+    /// At least one; `keyless` if it is the one of a v0.3 bundle, which Sigstore issued for the occasion.
+    Certificates {
+        certificates: Vec<Vec<u8>>,
+        keyless: bool,
+    },
     PublicKey {
         hint: Option<String>,
     },
@@ -247,7 +283,10 @@ impl Signer {
             material.one_of(&["certificate", "x509CertificateChain", "publicKey"])?;
         let object = field.object()?;
         match name {
-            "certificate" => Ok(Self::Certificates(vec![certificate(&object)?])),
+            "certificate" => Ok(Self::Certificates {
+                certificates: vec![certificate(&object)?],
+                keyless: true,
+            }),
             "x509CertificateChain" => {
                 let certificates = object
                     .required("certificates")?
@@ -255,7 +294,10 @@ impl Signer {
                 certificates
                     .map(|item| certificate(&item.object()?))
                     .collect::<Result<_, _>>()
-                    .map(Self::Certificates)
+                    .map(|certificates| Self::Certificates {
+                        certificates,
+                        keyless: false,
+                    })
             }
             // Older `model_signing` wrote the key itself (`rawBytes`, `keyDetails`). A key that comes
             // along with its signature proves nothing; its own verifier ignores it as well.

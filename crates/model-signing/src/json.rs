@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 mod error;
 mod node;
 
-use error::excerpt;
+pub(crate) use error::excerpt;
 pub use error::{JsonError, Kind, Problem};
 use node::Node;
 
@@ -33,6 +33,11 @@ impl<'a> Document<'a> {
             });
         }
         Node::parse(json).map(Self)
+    }
+
+    /// That no object of the document has a name that `known` does not have at that place, and none has one twice.
+    pub(crate) fn check_names(&self, known: &Names) -> Result<(), JsonError> {
+        check_names(&self.0, known, "")
     }
 
     /// The object that the document is.
@@ -229,6 +234,52 @@ impl<'n> Field<'n> {
             path: self.path.clone(),
             problem,
         }
+    }
+}
+
+/// The names that a part of a document may have.
+pub(crate) enum Names {
+    /// A value in which nothing is looked up.
+    Value,
+    /// An object, with what its members may have.
+    Object(&'static [(&'static str, Names)]),
+    /// A list, with what its items may have.
+    List(&'static Names),
+}
+
+fn check_names(node: &Node<'_>, known: &Names, path: &str) -> Result<(), JsonError> {
+    match (node, known) {
+        (Node::Object(members), Names::Object(known)) => {
+            let mut seen = Vec::new();
+            for (key, member) in members {
+                let here = |name: &str| match path {
+                    "" => name.to_owned(),
+                    path => format!("{path}.{name}"),
+                };
+                let Some((name, below)) = known.iter().find(|(name, _)| spells(key, name)) else {
+                    return Err(JsonError::Field {
+                        path: here(&excerpt(key).escape_debug().to_string()),
+                        problem: Problem::NotOfTheFormat,
+                    });
+                };
+                if seen.contains(name) {
+                    return Err(JsonError::Field {
+                        path: here(name),
+                        problem: Problem::Repeated,
+                    });
+                }
+                seen.push(name);
+                check_names(member, below, &here(name))?;
+            }
+            Ok(())
+        }
+        (Node::Array(items), Names::List(known)) => {
+            let mut items = items.iter().enumerate();
+            items
+                .try_for_each(|(index, item)| check_names(item, known, &format!("{path}[{index}]")))
+        }
+        // Whoever reads the field says of which type it should have been.
+        _ => Ok(()),
     }
 }
 

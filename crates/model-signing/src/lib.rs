@@ -1,7 +1,26 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bundle;
+pub mod certificate;
 pub mod dsse;
+pub mod hash;
 mod json;
+pub mod key;
+pub mod manifest;
+#[cfg(unix)]
+pub mod model;
+mod pem;
+#[cfg(all(unix, feature = "pkcs11"))]
+pub mod pkcs11;
+#[cfg(unix)]
+mod replace;
+pub mod sign;
+pub mod statement;
+pub mod verify;
+#[cfg(unix)]
+pub mod walk;
 
 pub use json::{JsonError, Kind, Problem};
+pub use pem::{MAX_PEM_BYTES, PemError};
+#[cfg(unix)]
+pub use replace::{ReplaceError, replace};

@@ -1,5 +1,6 @@
 //! No bytes make the readers panic, least of all those that nearly are a bundle.
 
+#[expect(dead_code, reason = "only those for bundles")]
 mod checks;
 
 use proptest::collection::vec;

@@ -42,6 +42,8 @@ pub enum JsonError {
 pub enum Problem {
     /// The field is absent or null.
     Missing,
+    /// The format has no field of that name there.
+    NotOfTheFormat,
     /// The name occurs twice in its object, maybe in two spellings: two readers might each take another one.
     Repeated,
     /// A value of the wrong JSON type.
@@ -92,6 +94,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("is missing"),
+            Self::NotOfTheFormat => f.write_str("is not a field of this format"),
             Self::Repeated => f.write_str("is given more than once"),
             Self::Kind { found, needed } => write!(f, "is {found}, not {needed}"),
             Self::Integer { found } => {
@@ -152,7 +155,7 @@ impl fmt::Display for Kind {
 const EXCERPT_CHARS: usize = 80;
 
 /// The beginning of a foreign text. Debug formatting escapes it.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let mut chars = text.chars();
     let mut excerpt: String = chars.by_ref().take(EXCERPT_CHARS).collect();
     if chars.next().is_some() {

@@ -1,7 +1,16 @@
 //! What must hold for any bytes whatever. Shared with the fuzz targets, which include this file by its path.
 
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model_signing::bundle::{Bundle, Content};
+use model_signing::certificate::TrustStore;
 use model_signing::dsse::Envelope;
+use model_signing::key::{PrivateKey, PublicKey};
+use model_signing::manifest::{Resource, SINGLE_FILE};
+use model_signing::statement::{Statement, Version};
+use model_signing::verify::{Opened, Options, SignatureFile, Verifier, VerifyError};
 
 /// Reads `bytes` as a bundle; panics if an accepted one breaks a promise of its documentation.
 pub fn bundle(bytes: &[u8]) {
@@ -38,6 +47,112 @@ pub fn envelope(bytes: &[u8]) {
         Ok(envelope) => promises(&envelope),
         Err(error) => harmless(&error.to_string()),
     }
+}
+
+/// Reads `bytes` as a signature; nobody guesses one by the key that it must be by.
+pub fn signature(bytes: &[u8]) {
+    let file = match SignatureFile::parse(bytes) {
+        Ok(file) => file,
+        Err(error) => return harmless(&error.to_string()),
+    };
+    // What is read strictly is read by the tolerant reader as well, and says the same.
+    let bundle = Bundle::parse(bytes).expect("the tolerant reader reads what the strict one does");
+    assert_eq!(bundle.certificates(), file.certificates());
+    let verifier = Verifier::Key(PublicKey::from_pem(KEY.as_bytes()).expect("a key"));
+    refused(file.verify(&verifier, &options(false)));
+}
+
+/// Reads `bytes` as PEM: a public key, a private key, and certificates.
+pub fn pem(bytes: &[u8]) {
+    match PublicKey::from_pem(bytes) {
+        Ok(key) => {
+            let text = key.to_pem();
+            assert_eq!(PublicKey::from_pem(text.as_bytes()), Ok(key));
+        }
+        Err(error) => harmless(&error.to_string()),
+    }
+    for password in [None, Some(&b"hunter2"[..])] {
+        if let Err(error) = PrivateKey::from_pem(bytes, password) {
+            harmless(&error.to_string());
+        }
+    }
+    match TrustStore::from_pem(&[bytes]) {
+        Ok(store) => assert!(!store.certificates().is_empty()),
+        Err(error) => harmless(&error.to_string()),
+    }
+}
+
+/// Reads `bytes` as the certificates of a signature, the signer's first, and walks from it to those that come after it.
+pub fn chain(bytes: &[u8]) {
+    let Ok(store) = TrustStore::from_pem(&[bytes]) else {
+        return;
+    };
+    let encoded = store.certificates().iter().map(|der| STANDARD.encode(der));
+    let certificates: Vec<_> = encoded
+        .map(|base64| format!("{{\"rawBytes\":\"{base64}\"}}"))
+        .collect();
+    let file = format!(
+        "{{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"verificationMaterial\":\
+         {{\"x509CertificateChain\":{{\"certificates\":[{}]}}}},\"dsseEnvelope\":{{\"payload\":\"e30=\",\
+         \"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[{{\"sig\":\"AA==\"}}]}}}}",
+        certificates.join(",")
+    );
+    for strict in [false, true] {
+        let Ok(file) = SignatureFile::parse(file.as_bytes()) else {
+            // More certificates than a signature may have.
+            return;
+        };
+        let verifier = Verifier::Certificates(store.clone());
+        refused(file.verify(&verifier, &options(strict)));
+    }
+}
+
+/// The key of P-256 with the private number 1.
+const KEY: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt
+6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==
+-----END PUBLIC KEY-----";
+
+fn options(strict: bool) -> Options {
+    // 2026-06-01.
+    let now = 1_780_272_000;
+    Options { now, strict }
+}
+
+fn refused(verdict: Result<Opened, VerifyError>) {
+    let error = verdict.expect_err("nobody guesses a signature");
+    harmless(&error.to_string());
+}
+
+/// Reads `bytes` as a statement; panics if an accepted one breaks a promise of its documentation.
+pub fn statement(bytes: &[u8]) {
+    let statement = match Statement::parse(bytes) {
+        Ok(statement) => statement,
+        Err(error) => return harmless(&error.to_string()),
+    };
+    for path in statement.manifest.paths() {
+        assert!(!path.starts_with('/'), "{path:?} leads out of the model");
+        let is_plain = |component: &str| !matches!(component, "" | "." | "..");
+        assert!(&**path == SINGLE_FILE || path.split('/').all(is_plain));
+    }
+    let names: BTreeSet<_> = statement.manifest.resources().iter().map(name).collect();
+    assert_eq!(names.len(), statement.manifest.resources().len());
+    assert!(statement.manifest.compare(&statement.manifest).is_empty());
+    // The old format is never written.
+    if let (Version::V1_0, Some(false)) = (
+        statement.version(),
+        statement.name.as_ref().map(String::is_empty),
+    ) {
+        let written = statement.to_json();
+        assert_eq!(
+            Statement::parse(written.as_bytes()).as_ref(),
+            Ok(&statement)
+        );
+    }
+}
+
+fn name(resource: &Resource) -> String {
+    resource.name().to_string()
 }
 
 fn promises(envelope: &Envelope) {

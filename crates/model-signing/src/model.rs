@@ -1,0 +1,121 @@
+//! Hashing a model on disk, and comparing it with what was signed.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use model_signing::hash::Algorithm;
+//! use model_signing::manifest::Method;
+//! use model_signing::model;
+//! use model_signing::walk::{Ignored, Model};
+//!
+//! let model = Model::open(Path::new("falcon-7b"), false)?;
+//! let mut ignored = Ignored::none();
+//! ignored.add_git_paths();
+//! let listing = model.walk(&ignored)?;
+//! let manifest = model::hash(&model, &listing, Method::files(Algorithm::Sha256), &|_| ())?;
+//! println!("sha256:{}", manifest.root());
+//! # Ok::<(), model_signing::walk::WalkError>(())
+//! ```
+
+use crate::manifest::Differences;
+use crate::statement::Statement;
+use crate::walk::{Ignored, Listing, Model, WalkError};
+
+mod hashing;
+
+pub use hashing::hash;
+
+/// What the verifier wants of a comparison.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What the verifier leaves out; what the signer left out is added to it.
+    pub ignored: Ignored,
+    /// Whether files that were not signed are passed over.
+    pub ignore_unsigned: bool,
+}
+
+/// Why a model is not the one that was signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MismatchError {
+    /// The model cannot be listed or read.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// Files are missing, were not signed, or have another content.
+    #[error("the model is not what was signed: {0}")]
+    Differs(Differences),
+    /// The signature leaves out the whole model: it would fit any.
+    #[error("the signature leaves out everything: its ignore_paths name the model itself")]
+    HidesEverything,
+    /// The signature names no file, unsigned files are to be ignored, and there are some: it would fit any model.
+    #[error("no file was signed, so there is nothing to verify when unsigned files are ignored")]
+    NothingSigned,
+}
+
+/// Compares the model on disk with a statement, whose signature was verified before.
+///
+/// The files are hashed as the statement says. Symlinks are followed if the [`Model`] was opened so, whatever the
+/// statement says: that is the verifier's decision. `progress` is told how many bytes were hashed since it was last
+/// told. What was listed is the answer, for the warnings that it gives cause for.
+///
+/// # Errors
+///
+/// [`MismatchError`]: the answer is no, or there is no answer.
+pub fn verify(
+    model: &Model,
+    statement: &Statement,
+    options: &Options,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Listing, MismatchError> {
+    let listing = list(model, statement, options)?;
+    compare(model, &listing, statement, progress)?;
+    Ok(listing)
+}
+
+/// The second half of [`verify`]: hashes what was listed.
+///
+/// # Errors
+///
+/// As [`verify`]'s.
+pub fn compare(
+    model: &Model,
+    listing: &Listing,
+    statement: &Statement,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(), MismatchError> {
+    let found = hash(model, listing, statement.manifest.method(), progress)?;
+    let differences = statement.manifest.compare(&found);
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(MismatchError::Differs(differences))
+    }
+}
+
+/// The first half of [`verify`]: what is to be hashed.
+///
+/// # Errors
+///
+/// As [`verify`]'s, as far as no file has to be read for it.
+pub fn list(
+    model: &Model,
+    statement: &Statement,
+    options: &Options,
+) -> Result<Listing, MismatchError> {
+    let mut ignored = options.ignored.clone();
+    ignored.add_recorded(statement.ignored_paths.iter().map(String::as_str));
+    if ignored.hides_everything() {
+        return Err(MismatchError::HidesEverything);
+    }
+    if !options.ignore_unsigned {
+        return Ok(model.walk(&ignored)?);
+    }
+    if statement.manifest.resources().is_empty() && !model.walk(&ignored)?.files.is_empty() {
+        return Err(MismatchError::NothingSigned);
+    }
+    let names = statement.manifest.paths();
+    Ok(model.find(names.filter(|name| !ignored.covers(name)))?)
+}
+
+#[cfg(test)]
+mod tests;

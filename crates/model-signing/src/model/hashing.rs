@@ -1,0 +1,250 @@
+//! Which thread hashes what.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::hash::{Digest, file};
+use crate::manifest::{MAX_RESOURCES, Manifest, Method, Resource, Shard};
+use crate::walk::{Listed, Listing, Model, Opened, WalkError};
+
+/// From here on a file whose hash allows it is hashed by all threads together. Below, files are spread over them: to
+/// wait for the last part of each file would cost more than it gains.
+const WIDE_BYTES: u64 = 64 << 20;
+
+/// From here on a file is handed to a thread for itself, so that no other large one waits behind it.
+const LARGE_BYTES: u64 = 4 << 20;
+
+/// How many small files a thread takes at least at once.
+const SMALL_FILES: usize = 64;
+
+/// Hashes the files of a listing, on the threads of the current rayon pool.
+///
+/// `progress` is told how many bytes were hashed since it was last told, from any of those threads. Memory does not grow
+/// with the size of the files.
+///
+/// # Errors
+///
+/// A file cannot be read, is another kind of thing by now, or changed while it was read; or there are more shards than a
+/// manifest may have.
+pub fn hash(
+    model: &Model,
+    listing: &Listing,
+    method: Method,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Manifest, WalkError> {
+    let hashing = Hashing {
+        model,
+        method,
+        work: file::Work::new(progress),
+        threads: rayon::current_num_threads(),
+        busy: AtomicUsize::new(0),
+    };
+    let expected = listing.files.iter().fold(0_u64, |sum, file| {
+        sum.saturating_add(hashing.resources_of(file.size))
+    });
+    if expected > MAX_RESOURCES as u64 {
+        return Err(model.too_many());
+    }
+
+    let (wide, rest): (Vec<&Listed>, Vec<&Listed>) = listing
+        .files
+        .iter()
+        .partition(|file| file.size >= WIDE_BYTES && hashing.can_split(file.size));
+    let (mut large, mut small): (Vec<&Listed>, Vec<&Listed>) =
+        rest.into_iter().partition(|file| file.size >= LARGE_BYTES);
+    // The longest first: whoever is last then has little left to do alone.
+    large.sort_unstable_by_key(|file| std::cmp::Reverse(file.size));
+    // Neighbours in the same directory are neighbours on the disk and in the kernel's caches.
+    small.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+
+    let mut resources = Vec::with_capacity(listing.files.len());
+    for file in wide {
+        hashing.wide(file, &mut resources)?;
+    }
+    // Until the last one is done every thread can have one for itself, and a second reading ahead would be in the way.
+    hashing.busy.store(large.len(), Ordering::Relaxed);
+    let hashed: Vec<_> = large
+        .par_iter()
+        .with_max_len(1)
+        .map(|file| {
+            let hashed = hashing.narrow(file);
+            hashing.busy.fetch_sub(1, Ordering::Relaxed);
+            hashed
+        })
+        .collect::<Result<_, _>>()?;
+    resources.extend(hashed.into_iter().flatten());
+    let hashed: Vec<Hashed> = small
+        .par_iter()
+        .with_min_len(SMALL_FILES)
+        .map(|file| hashing.narrow(file))
+        .collect::<Result<_, _>>()?;
+    resources.extend(hashed.into_iter().flatten());
+    Ok(Manifest::new(method, resources).expect("a walk names each file once"))
+}
+
+struct Hashing<'h> {
+    model: &'h Model,
+    method: Method,
+    work: file::Work<'h>,
+    threads: usize,
+    /// How many units of work of their own threads still have.
+    busy: AtomicUsize,
+}
+
+impl Hashing<'_> {
+    /// How many resources a file of this size has.
+    fn resources_of(&self, size: u64) -> u64 {
+        match self.method.shard_bytes() {
+            None => 1,
+            Some(bytes) => size.div_ceil(bytes.get()),
+        }
+    }
+
+    /// Whether several threads can hash one file of this size.
+    fn can_split(&self, size: u64) -> bool {
+        match self.method.shard_bytes() {
+            None => self.method.algorithm() == crate::hash::Algorithm::Blake3,
+            Some(bytes) => size > bytes.get(),
+        }
+    }
+
+    fn has_idle_core(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) < self.threads
+    }
+
+    /// One file by all threads.
+    fn wide(&self, file: &Listed, resources: &mut Vec<Resource>) -> Result<(), WalkError> {
+        let opened = self.open(file)?;
+        let failed = |source| self.unreadable(file, source);
+        match self.method.shard_bytes() {
+            None => {
+                let digest = file::tree(&opened.file, opened.size(), &self.work).map_err(failed)?;
+                resources.push(resource(file, None, digest));
+            }
+            Some(bytes) => {
+                let shards: Vec<_> = shards(opened.size(), bytes).collect();
+                self.busy.store(shards.len(), Ordering::Relaxed);
+                let hashed: Vec<_> = shards
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .map(|shard| {
+                        let hashed = self.part(file, &opened, shard);
+                        self.busy.fetch_sub(1, Ordering::Relaxed);
+                        hashed
+                    })
+                    .collect::<Result<_, _>>()?;
+                resources.extend(hashed);
+            }
+        }
+        self.check(file, &opened)
+    }
+
+    /// One file by this thread, perhaps with another one that reads ahead.
+    fn narrow(&self, file: &Listed) -> Result<Hashed, WalkError> {
+        let opened = self.open(file)?;
+        let hashed = match self.method.shard_bytes() {
+            None => {
+                let digest = self.digest(file, &opened, (0, opened.size()))?;
+                Hashed::File(resource(file, None, digest))
+            }
+            Some(bytes) => Hashed::Shards(
+                shards(opened.size(), bytes)
+                    .map(|shard| self.part(file, &opened, shard))
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        self.check(file, &opened)?;
+        Ok(hashed)
+    }
+
+    fn open(&self, file: &Listed) -> Result<Opened, WalkError> {
+        let opened = self.model.open_file(&file.name)?;
+        // How the work is spread, and that there are not too many shards, was decided by the size that was listed.
+        if opened.size() != file.size {
+            return Err(self.changed(file));
+        }
+        Ok(opened)
+    }
+
+    fn part(&self, file: &Listed, opened: &Opened, shard: Shard) -> Result<Resource, WalkError> {
+        let digest = self.digest(file, opened, (shard.start, shard.end))?;
+        Ok(resource(file, Some(shard), digest))
+    }
+
+    fn digest(
+        &self,
+        file: &Listed,
+        opened: &Opened,
+        range: (u64, u64),
+    ) -> Result<Digest, WalkError> {
+        let algorithm = self.method.algorithm();
+        file::range(&opened.file, range, algorithm, &self.work, || {
+            self.has_idle_core()
+        })
+        .map_err(|source| self.unreadable(file, source))
+    }
+
+    /// After its last byte was read: was it one file, with one content, all the while?
+    fn check(&self, file: &Listed, opened: &Opened) -> Result<(), WalkError> {
+        match opened.is_unchanged() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.changed(file)),
+            Err(error) => Err(self.unreadable(file, error.into())),
+        }
+    }
+
+    fn unreadable(&self, file: &Listed, source: std::io::Error) -> WalkError {
+        // It had its size when it was opened.
+        if source.kind() == std::io::ErrorKind::UnexpectedEof {
+            return self.changed(file);
+        }
+        WalkError::Unreadable {
+            path: self.model.path_of(&file.name),
+            source,
+        }
+    }
+
+    fn changed(&self, file: &Listed) -> WalkError {
+        WalkError::Changed {
+            path: self.model.path_of(&file.name),
+        }
+    }
+}
+
+/// What one file gives. Most give one resource, and a list of one would cost as much again.
+enum Hashed {
+    File(Resource),
+    Shards(Vec<Resource>),
+}
+
+impl IntoIterator for Hashed {
+    type Item = Resource;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<Resource>, std::vec::IntoIter<Resource>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (file, shards) = match self {
+            Self::File(resource) => (Some(resource), Vec::new()),
+            Self::Shards(resources) => (None, resources),
+        };
+        file.into_iter().chain(shards)
+    }
+}
+
+fn resource(file: &Listed, shard: Option<Shard>, digest: Digest) -> Resource {
+    Resource {
+        path: Arc::clone(&file.name),
+        shard,
+        digest,
+    }
+}
+
+fn shards(size: u64, bytes: NonZeroU64) -> impl Iterator<Item = Shard> {
+    (0..size.div_ceil(bytes.get())).map(move |number| {
+        let start = number.saturating_mul(bytes.get());
+        let end = start.saturating_add(bytes.get()).min(size);
+        Shard { start, end }
+    })
+}

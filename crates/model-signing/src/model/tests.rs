@@ -1,0 +1,392 @@
+//! Models on disk.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a temporary directory that cannot be written is a failed test"
+)]
+
+use std::fs::{self, File};
+use std::io::{Seek as _, Write as _};
+use std::num::NonZeroU64;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::*;
+use crate::hash::Algorithm;
+use crate::manifest::{Manifest, Method};
+
+const SHA256: Method = Method::files(Algorithm::Sha256);
+
+/// A directory with a model in it, and what is beside it.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let world = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(world.model()).unwrap();
+        for (name, content) in files {
+            world.write(name, content);
+        }
+        world
+    }
+
+    fn model(&self) -> PathBuf {
+        self.0.path().join("falcon")
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.model().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::create_dir_all(self.at(name).parent().unwrap()).unwrap();
+        fs::write(self.at(name), content).unwrap();
+    }
+
+    fn link(&self, name: &str, target: &str) {
+        symlink(target, self.at(name)).unwrap();
+    }
+
+    fn fifo(&self, name: &str) {
+        let kind = rustix::fs::FileType::Fifo;
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, self.at(name), kind, mode, 0).unwrap();
+    }
+
+    fn open(&self, allow_symlinks: bool) -> Model {
+        Model::open(&self.model(), allow_symlinks).unwrap()
+    }
+
+    fn walked(&self, allow_symlinks: bool, ignored: &Ignored) -> Result<String, WalkError> {
+        Ok(names(&self.open(allow_symlinks).walk(ignored)?))
+    }
+
+    fn manifest(&self) -> Manifest {
+        let model = self.open(false);
+        let listing = model.walk(&Ignored::none()).unwrap();
+        hash(&model, &listing, SHA256, &|_| ()).unwrap()
+    }
+
+    fn signed(&self, ignored: &[&str]) -> Statement {
+        let ignored = ignored.iter().map(|&path| path.to_owned()).collect();
+        Statement::new("falcon", self.manifest(), false, ignored).unwrap()
+    }
+
+    fn verify(&self, statement: &Statement, ignore_unsigned: bool) -> Result<(), String> {
+        let options = Options {
+            ignored: Ignored::none(),
+            ignore_unsigned,
+        };
+        verify(&self.open(false), statement, &options, &|_| ())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn names(listing: &Listing) -> String {
+    let mut names: Vec<_> = listing.files.iter().map(|file| &*file.name).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+fn ignoring(paths: &[&str]) -> Ignored {
+    let mut ignored = Ignored::none();
+    ignored.add_recorded(paths.iter().copied());
+    ignored
+}
+
+#[test]
+fn a_walk_finds_every_file_and_no_directory() {
+    let world = World::new(&[("b", ""), ("a/.hidden", "x"), ("a/c/d", ""), (" ", "")]);
+    fs::create_dir_all(world.at("empty/very")).unwrap();
+    let walked = |paths: &[&str]| world.walked(false, &ignoring(paths)).unwrap();
+    assert_eq!(walked(&[]), "  a/.hidden a/c/d b");
+    assert_eq!(walked(&["a/c", " "]), "a/.hidden b");
+    assert_eq!(walked(&["a"]), "  b");
+    assert_eq!(walked(&["."]), "");
+}
+
+#[test]
+fn a_symlink_is_refused_unless_it_is_allowed_or_ignored() {
+    let world = World::new(&[("d/a", "x")]);
+    world.link("link", "d/a");
+    world.link("linked", "d");
+    let refused = world.walked(false, &ignoring(&["linked"])).unwrap_err();
+    assert!(matches!(&refused, WalkError::Symlink { path } if *path == world.at("link")));
+    assert_eq!(
+        world.walked(false, &ignoring(&["link", "linked"])).unwrap(),
+        "d/a"
+    );
+
+    let model = world.open(true);
+    let listing = model.walk(&Ignored::none()).unwrap();
+    assert_eq!(names(&listing), "d/a link");
+    assert_eq!(listing.linked_directories, ["linked"]);
+    let manifest = hash(&model, &listing, SHA256, &|_| ()).unwrap();
+    let [one, other] = manifest.resources() else {
+        panic!("{manifest:?}")
+    };
+    assert_eq!(one.digest, other.digest);
+
+    world.link("dangling", "nothing");
+    world.link("loop", "loop");
+    for (broken, other) in [("dangling", "loop"), ("loop", "dangling")] {
+        let refused = world.walked(true, &ignoring(&[other])).unwrap_err();
+        assert!(matches!(&refused, WalkError::Special { path, .. } if *path == world.at(broken)));
+    }
+}
+
+#[test]
+fn a_special_file_is_refused_and_not_waited_for() {
+    let world = World::new(&[("a", "")]);
+    world.fifo("pipe");
+    let refused = world.walked(false, &Ignored::none()).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .ends_with("falcon/pipe\" is a FIFO, neither a regular file nor a directory")
+    );
+    assert_eq!(world.walked(false, &ignoring(&["pipe"])).unwrap(), "a");
+    let opened = world.open(false).open_file("pipe");
+    assert!(matches!(
+        opened,
+        Err(WalkError::Special { what: "a FIFO", .. })
+    ));
+    assert!(matches!(
+        Model::open(Path::new("/dev/null"), false),
+        Err(WalkError::Special {
+            what: "a device",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_model_has_the_name_of_its_path() {
+    let world = World::new(&[("sub/f", "x")]);
+    symlink(world.model(), world.0.path().join("latest")).unwrap();
+    for (path, links, name) in [
+        ("falcon", false, "falcon"),
+        ("falcon/", false, "falcon"),
+        ("falcon/.", false, "falcon"),
+        ("./falcon", false, "falcon"),
+        ("falcon/sub/..", false, "falcon"),
+        ("falcon/sub/../../falcon", false, "falcon"),
+        ("falcon/sub/f", false, "f"),
+        ("latest", true, "latest"),
+        ("latest/sub", false, "sub"),
+    ] {
+        let model = Model::open(&world.0.path().join(path), links).unwrap();
+        assert_eq!(model.name(), name, "{path}");
+    }
+    for path in ["latest", "latest/", "latest/."] {
+        let opened = Model::open(&world.0.path().join(path), false);
+        assert!(matches!(opened, Err(WalkError::Symlink { .. })), "{path}");
+    }
+    let missing = Model::open(&world.at("no"), false).unwrap_err();
+    assert!(missing.to_string().contains("falcon/no\" cannot be read"));
+}
+
+#[test]
+fn a_single_file_is_a_model_with_one_file() {
+    let world = World::new(&[("weights", "x")]);
+    let model = Model::open(&world.at("weights"), false).unwrap();
+    let listing = model.walk(&Ignored::none()).unwrap();
+    let manifest = hash(&model, &listing, SHA256, &|_| ()).unwrap();
+    assert_eq!(names(&listing), ".");
+    assert_eq!(
+        manifest.resources()[0].digest,
+        SHA256.algorithm().digest(b"x")
+    );
+}
+
+#[test]
+fn a_name_that_json_cannot_hold_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let world = World::new(&[]);
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    fs::write(world.model().join(name), "").unwrap();
+    let refused = world.walked(false, &Ignored::none()).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("falcon/caf\\xE9\" is not UTF-8"),
+        "{refused}"
+    );
+}
+
+type Change = fn(&World, &File);
+
+#[test]
+fn a_file_that_changes_while_it_is_hashed_is_refused() {
+    let append: Change = |_, mut file| file.write_all(b"x").unwrap();
+    let overwrite: Change = |_, mut file| {
+        file.rewind().unwrap();
+        file.write_all(b"x").unwrap();
+    };
+    let cut: Change = |_, file| file.set_len(1).unwrap();
+    let swap: Change = |world, _| fs::rename(world.at("other"), world.at("f")).unwrap();
+    let touch_back: Change = |_, file| {
+        let metadata = file.metadata().unwrap();
+        file.write_all_at(b"y", 5).unwrap();
+        file.set_modified(metadata.modified().unwrap()).unwrap();
+    };
+    for (what, change) in [
+        ("append", append),
+        ("overwrite", overwrite),
+        ("cut", cut),
+        ("swap", swap),
+        ("touch back", touch_back),
+    ] {
+        for algorithm in Algorithm::ALL {
+            let world = World::new(&[("f", &"a".repeat(3 << 20)), ("other", "")]);
+            // Whatever was written long ago; and its file system's clock, which is coarse, has moved on since.
+            let past = std::time::SystemTime::UNIX_EPOCH;
+            let file = File::options()
+                .append(what == "append")
+                .write(true)
+                .open(world.at("f"))
+                .unwrap();
+            file.set_modified(past).unwrap();
+            let changed = |name| {
+                let metadata = fs::metadata(world.at(name)).unwrap();
+                (metadata.ctime(), metadata.ctime_nsec())
+            };
+            while changed("other") <= changed("f") {
+                world.write("other", "");
+            }
+            let model = world.open(false);
+            let listing = model.walk(&ignoring(&["other"])).unwrap();
+            // Changed once, when a part of it has been read.
+            let file = Mutex::new(Some(file));
+            let progress = |_| {
+                if let Some(file) = file.lock().unwrap().take() {
+                    change(&world, &file);
+                }
+            };
+            let hashed = hash(&model, &listing, Method::files(algorithm), &progress);
+            assert!(
+                matches!(&hashed, Err(WalkError::Changed { path }) if *path == world.at("f")),
+                "{what}: {hashed:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_becomes_a_symlink_after_the_walk_is_not_followed() {
+    for links in [false, true] {
+        let world = World::new(&[("d/f", "x"), ("e/f", "x")]);
+        let model = world.open(links);
+        let listing = model.walk(&Ignored::none()).unwrap();
+        fs::rename(world.at("d"), world.0.path().join("moved")).unwrap();
+        world.link("d", "e");
+        assert!(hash(&model, &listing, SHA256, &|_| ()).is_err());
+        // Nor when the names come from a signature.
+        let names = listing.files.iter().map(|file| &file.name);
+        let found = model.find(names);
+        assert!(matches!(&found, Err(WalkError::Symlink { path }) if *path == world.at("d")));
+    }
+}
+
+#[test]
+fn every_method_gives_the_digests_of_the_same_bytes() {
+    let world = World::new(&[("empty", ""), ("d/small", "12345")]);
+    world.write("large", &"0123456789".repeat(500_000));
+    let model = world.open(false);
+    let listing = model.walk(&Ignored::none()).unwrap();
+    for algorithm in Algorithm::ALL {
+        let manifest = hash(&model, &listing, Method::files(algorithm), &|_| ()).unwrap();
+        for resource in manifest.resources() {
+            let bytes = fs::read(world.at(&resource.path)).unwrap();
+            assert_eq!(resource.digest, algorithm.digest(&bytes));
+        }
+        assert_eq!(manifest.resources().len(), 3);
+        let Ok(method) = Method::shards(algorithm, NonZeroU64::new(1_000_003).unwrap()) else {
+            continue;
+        };
+        let manifest = hash(&model, &listing, method, &|_| ()).unwrap();
+        let names: Vec<_> = manifest
+            .resources()
+            .iter()
+            .map(|r| r.name().to_string())
+            .collect();
+        assert_eq!(names[..2], ["d/small:0:5", "large:0:1000003"]);
+        assert_eq!(names.len(), 6);
+        for resource in manifest.resources() {
+            let bytes = fs::read(world.at(&resource.path)).unwrap();
+            let shard = resource.shard.unwrap();
+            let part = usize::try_from(shard.start).unwrap()..usize::try_from(shard.end).unwrap();
+            assert_eq!(resource.digest, algorithm.digest(&bytes[part]));
+        }
+    }
+}
+
+#[test]
+fn what_was_signed_verifies_and_nothing_else_does() {
+    let world = World::new(&[("a", "1"), ("d/b", "2")]);
+    let signed = world.signed(&[]);
+    assert_eq!(world.verify(&signed, false), Ok(()));
+    assert_eq!(world.verify(&signed, true), Ok(()));
+
+    world.write("extra", "");
+    let said = world.verify(&signed, false).unwrap_err();
+    assert_eq!(
+        said,
+        "the model is not what was signed: not signed: \"extra\""
+    );
+    assert_eq!(world.verify(&signed, true), Ok(()));
+
+    world.write("a", "x");
+    fs::remove_file(world.at("d/b")).unwrap();
+    for ignore_unsigned in [false, true] {
+        let said = world.verify(&signed, ignore_unsigned).unwrap_err();
+        assert!(
+            said.contains("missing: \"d/b\"") && said.contains("changed: \"a\""),
+            "{said}"
+        );
+    }
+    // A file where a directory was, and a directory where a file was.
+    fs::remove_dir(world.at("d")).unwrap();
+    world.write("d", "");
+    fs::remove_file(world.at("a")).unwrap();
+    world.write("a/x", "");
+    let said = world.verify(&signed, true).unwrap_err();
+    assert!(said.ends_with("missing: \"a\", \"d/b\""), "{said}");
+}
+
+#[test]
+fn a_signature_that_fits_every_model_is_refused() {
+    let world = World::new(&[]);
+    let nothing = world.signed(&[]);
+    let everything = world.signed(&["."]);
+    assert_eq!(world.verify(&nothing, false), Ok(()));
+    assert_eq!(world.verify(&nothing, true), Ok(()));
+    world.write("evil", "");
+    assert!(
+        world
+            .verify(&nothing, false)
+            .unwrap_err()
+            .contains("not signed: \"evil\"")
+    );
+    assert!(
+        world
+            .verify(&nothing, true)
+            .unwrap_err()
+            .contains("no file was signed")
+    );
+    for ignore_unsigned in [false, true] {
+        let said = world.verify(&everything, ignore_unsigned).unwrap_err();
+        assert!(said.contains("leaves out everything"), "{said}");
+    }
+}
+
+#[test]
+fn what_the_signer_left_out_is_left_out_and_a_signed_file_never_is() {
+    let world = World::new(&[("a", "1")]);
+    let signed = world.signed(&["a", "cache"]);
+    world.write("cache/x", "");
+    let said = world.verify(&signed, false).unwrap_err();
+    assert!(said.ends_with("missing: \"a\""), "{said}");
+    assert_eq!(world.verify(&signed, true).unwrap_err(), said);
+}

@@ -1,0 +1,420 @@
+//! Reading statements that somebody else wrote.
+//!
+//! Whoever holds a key decides what is signed with it, and a signature says nothing about whether its statement makes
+//! sense. So this is strict wherever the reference's writer can only have written one thing, and two readers could
+//! understand another differently: names given twice, other spellings of a name, digits in upper case.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::{
+    MAX_IGNORED_PATHS, MAX_STATEMENT_BYTES, PREDICATE_TYPE, PREDICATE_TYPE_V0_2, STATEMENT_TYPE,
+    Statement, Version,
+};
+use crate::hash::{Algorithm, Digest};
+use crate::json::excerpt;
+use crate::manifest::{
+    DuplicateName, MAX_RESOURCES, Manifest, Method, MethodError, NameError, Resource, Shard,
+    check_name, root,
+};
+
+/// Why bytes are not a statement about a model. What is quoted is shortened and escaped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// More bytes than are read at all.
+    #[error("{bytes} bytes, more than the {limit} that are read")]
+    TooLong {
+        /// How many there are.
+        bytes: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// Not JSON, a field is missing, has the wrong type, or is given twice.
+    #[error("not a statement: {0}")]
+    Json(String),
+    /// Not an in-toto statement of version 1.
+    #[error("_type is {found:?}, not \"{STATEMENT_TYPE}\"")]
+    Type {
+        /// Its type.
+        found: String,
+    },
+    /// A statement about something else than a model.
+    #[error("predicateType is {found:?}, not that of a model signature")]
+    PredicateType {
+        /// Its type.
+        found: String,
+    },
+    /// Not the one subject that there has to be.
+    #[error("{found} subjects, not one")]
+    Subjects {
+        /// How many there are.
+        found: usize,
+    },
+    /// More items than any signer lists.
+    #[error("{found} {what}, more than the {limit} that are read")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A required field is absent.
+    #[error("{field} is missing")]
+    Missing {
+        /// Where it belongs.
+        field: &'static str,
+    },
+    /// A field with a value that has no meaning here.
+    #[error("{field} is {found:?}")]
+    Unknown {
+        /// Where it is.
+        field: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// Hash function and shards that do not go together.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// A name that no file in a model can have, or only under another spelling.
+    #[error("the resource name {name:?} {why}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: NameError,
+    },
+    /// A resource whose name does not end with a place that a shard can have.
+    #[error("the resource name {name:?} does not end in the start and end of a shard")]
+    Shard {
+        /// The name.
+        name: String,
+    },
+    /// A resource with another algorithm than the statement's method.
+    #[error("the resource {name:?} has the algorithm {found:?}, not {needed}")]
+    Algorithm {
+        /// The name.
+        name: String,
+        /// Its algorithm.
+        found: String,
+        /// What the method calls for.
+        needed: Method,
+    },
+    /// A digest that is not lower-case hexadecimal of the right length.
+    #[error(
+        "the digest of {name:?} is {found:?}, not a {algorithm} digest in lower-case hexadecimal"
+    )]
+    Digest {
+        /// Of what.
+        name: String,
+        /// The digest.
+        found: String,
+        /// What it should be a digest of.
+        algorithm: Algorithm,
+    },
+    /// Two resources of one name.
+    #[error(transparent)]
+    Duplicate(#[from] DuplicateName),
+    /// The resources do not have the root digest that the statement gives: it contradicts itself.
+    #[error("the subject's digest is {found:?}, but that of the resources is {computed}")]
+    Root {
+        /// What the statement gives.
+        found: String,
+        /// What its resources give.
+        computed: Digest,
+    },
+}
+
+impl Statement {
+    /// Reads what was signed. Both versions of the format are understood; fields that they do not have are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`StatementError`], which names the field or the resource.
+    pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
+        if payload.len() > MAX_STATEMENT_BYTES {
+            return Err(StatementError::TooLong {
+                bytes: payload.len(),
+                limit: MAX_STATEMENT_BYTES,
+            });
+        }
+        let Object(raw): Object<RawStatement> = serde_json::from_slice(payload)
+            .map_err(|error| StatementError::Json(excerpt(&error.to_string())))?;
+        if raw.of_type != STATEMENT_TYPE {
+            return Err(StatementError::Type {
+                found: excerpt(&raw.of_type),
+            });
+        }
+        if raw.predicate_type == PREDICATE_TYPE {
+            v1_0(raw)
+        } else if raw.predicate_type == PREDICATE_TYPE_V0_2 {
+            v0_2(raw)
+        } else {
+            Err(StatementError::PredicateType {
+                found: excerpt(&raw.predicate_type),
+            })
+        }
+    }
+}
+
+fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
+    let [Object(subject)] = raw.subject.as_slice() else {
+        return Err(StatementError::Subjects {
+            found: raw.subject.len(),
+        });
+    };
+    let missing = |field| StatementError::Missing { field };
+    let Object(predicate) = raw.predicate.ok_or(missing("predicate"))?;
+    let Object(serialization) = predicate
+        .serialization
+        .ok_or(missing("predicate.serialization"))?;
+    let resources = predicate.resources.ok_or(missing("predicate.resources"))?;
+    let method = method(&serialization)?;
+    let ignored_paths = serialization.ignore_paths.unwrap_or_default();
+    limit("predicate.resources", resources.len(), MAX_RESOURCES)?;
+    limit("ignored paths", ignored_paths.len(), MAX_IGNORED_PATHS)?;
+
+    let mut last_path: Option<Arc<str>> = None;
+    let resources = resources
+        .into_iter()
+        .map(|Object(raw)| raw.read(method, &mut last_path))
+        .collect::<Result<Vec<_>, _>>()?;
+    // In the order of the statement: that is what the reference computes, whatever order it is.
+    let computed = root(resources.iter().map(|resource| &resource.digest));
+    if Digest::from_hex(Algorithm::Sha256, &subject.digest.0.sha256) != Some(computed) {
+        return Err(StatementError::Root {
+            found: excerpt(&subject.digest.0.sha256),
+            computed,
+        });
+    }
+    Ok(Statement {
+        name: Some(subject.name.clone().into_owned()),
+        manifest: Manifest::new(method, resources)?,
+        allow_symlinks: serialization.allow_symlinks,
+        ignored_paths,
+        version: Version::V1_0,
+    })
+}
+
+/// Each subject is a file. There is no root digest, and nothing says how the files were found.
+fn v0_2(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
+    limit("subjects", raw.subject.len(), MAX_RESOURCES)?;
+    let method = Method::files(Algorithm::Sha256);
+    let resources = raw
+        .subject
+        .into_iter()
+        .map(|Object(subject)| {
+            let resource = RawResource {
+                name: subject.name,
+                algorithm: Algorithm::Sha256.as_str().into(),
+                digest: subject.digest.0.sha256,
+            };
+            resource.read(method, &mut None)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Statement {
+        name: None,
+        manifest: Manifest::new(method, resources)?,
+        allow_symlinks: false,
+        ignored_paths: Vec::new(),
+        version: Version::V0_2,
+    })
+}
+
+fn method(raw: &RawSerialization<'_>) -> Result<Method, StatementError> {
+    let unknown = |field, found: &str| StatementError::Unknown {
+        field,
+        found: excerpt(found),
+    };
+    let algorithm = Algorithm::from_name(&raw.hash_type)
+        .ok_or_else(|| unknown("predicate.serialization.hash_type", &raw.hash_type))?;
+    match &*raw.method {
+        "files" => Ok(Method::files(algorithm)),
+        "shards" => {
+            const FIELD: &str = "predicate.serialization.shard_size";
+            let size = raw
+                .shard_size
+                .as_ref()
+                .ok_or(StatementError::Missing { field: FIELD })?;
+            let bytes = whole(size)
+                .and_then(NonZeroU64::new)
+                .ok_or_else(|| unknown(FIELD, &size.to_string()))?;
+            Ok(Method::shards(algorithm, bytes)?)
+        }
+        other => Err(unknown("predicate.serialization.method", other)),
+    }
+}
+
+/// A whole number, which protobuf writes as a double: `1000.0`, `1e+16`.
+fn whole(number: &serde_json::Number) -> Option<u64> {
+    number.as_u64().or_else(|| {
+        let double = number.as_f64()?;
+        // 2^63: the next smaller double fits u64, and all above are larger than any shard.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it was just checked to be whole and in range"
+        )]
+        (double.fract() == 0.0 && (0.0..9_223_372_036_854_775_808.0).contains(&double))
+            .then_some(double as u64)
+    })
+}
+
+fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), StatementError> {
+    if found > limit {
+        return Err(StatementError::TooMany { what, found, limit });
+    }
+    Ok(())
+}
+
+impl RawResource<'_> {
+    fn read(
+        self,
+        method: Method,
+        last_path: &mut Option<Arc<str>>,
+    ) -> Result<Resource, StatementError> {
+        let name = || excerpt(&self.name);
+        if self.algorithm != method.to_string() {
+            return Err(StatementError::Algorithm {
+                name: name(),
+                found: excerpt(&self.algorithm),
+                needed: method,
+            });
+        }
+        let algorithm = method.algorithm();
+        let digest =
+            Digest::from_hex(algorithm, &self.digest).ok_or_else(|| StatementError::Digest {
+                name: name(),
+                found: excerpt(&self.digest),
+                algorithm,
+            })?;
+        let (path, shard) = match method.shard_bytes() {
+            None => (&*self.name, None),
+            Some(size) => {
+                let (path, shard) = place(&self.name, size)
+                    .ok_or_else(|| StatementError::Shard { name: name() })?;
+                (path, Some(shard))
+            }
+        };
+        check_name(path).map_err(|why| StatementError::Name { name: name(), why })?;
+        // The shards of a file stand together: they share one copy of its path.
+        let path = match last_path {
+            Some(last) if **last == *path => Arc::clone(last),
+            _ => Arc::from(path),
+        };
+        *last_path = Some(Arc::clone(&path));
+        Ok(Resource {
+            path,
+            shard,
+            digest,
+        })
+    }
+}
+
+/// Path and place of a shard: from the end, since the path may have colons of its own.
+fn place(name: &str, size: NonZeroU64) -> Option<(&str, Shard)> {
+    let (rest, end) = name.rsplit_once(':')?;
+    let (path, start) = rest.rsplit_once(':')?;
+    let (start, end) = (decimal(start)?, decimal(end)?);
+    let is_shard = start % size == 0 && start < end && end - start <= size.get();
+    is_shard.then_some((path, Shard { start, end }))
+}
+
+fn decimal(text: &str) -> Option<u64> {
+    let is_canonical = text == "0" || !text.starts_with('0');
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_canonical && is_digits).then(|| text.parse().ok())?
+}
+
+// serde refuses a known field that is given twice, in whatever escapes its name is written.
+
+#[derive(Deserialize)]
+struct RawStatement<'a> {
+    #[serde(rename = "_type", borrow)]
+    of_type: Cow<'a, str>,
+    #[serde(rename = "predicateType", borrow)]
+    predicate_type: Cow<'a, str>,
+    #[serde(borrow)]
+    subject: Vec<Object<RawSubject<'a>>>,
+    #[serde(borrow)]
+    predicate: Option<Object<RawPredicate<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct RawSubject<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    digest: Object<RawDigest<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawDigest<'a> {
+    #[serde(borrow)]
+    sha256: Cow<'a, str>,
+}
+
+/// Nothing is required here: the old format has something else in its place.
+#[derive(Deserialize)]
+struct RawPredicate<'a> {
+    #[serde(borrow)]
+    serialization: Option<Object<RawSerialization<'a>>>,
+    #[serde(borrow)]
+    resources: Option<Vec<Object<RawResource<'a>>>>,
+}
+
+#[derive(Deserialize)]
+struct RawSerialization<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow)]
+    hash_type: Cow<'a, str>,
+    allow_symlinks: bool,
+    shard_size: Option<serde_json::Number>,
+    ignore_paths: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct RawResource<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    algorithm: Cow<'a, str>,
+    #[serde(borrow)]
+    digest: Cow<'a, str>,
+}
+
+/// A JSON object, and nothing else: serde's derive would take an array of the fields' values as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Map(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,334 @@
+//! Verifying: the bytes of a signature file in, what was signed out.
+//!
+//! Nothing of the payload is looked at before its signature has been verified, except for the one word that tells a
+//! signature of version 0.2. What the payload says, and whether the model is the one that it describes, is the next
+//! question.
+
+use std::fmt;
+use std::str;
+
+use serde::Deserialize;
+
+use crate::bundle::{Bundle, BundleError, Content, MODEL_SIGNATURE_MEDIA_TYPE};
+use crate::certificate::{self, ChainError, Strictness, TrustStore};
+use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE};
+use crate::key::{Hash, PublicKey};
+
+/// Most bytes of a signature file: 512 MiB, which is enough for two million files.
+pub const MAX_SIGNATURE_BYTES: usize = 512 << 20;
+
+pub(crate) const MEDIA_TYPE: &str = MODEL_SIGNATURE_MEDIA_TYPE;
+
+/// The predicate of version 0.2, whose signatures may be over another encoding.
+const PREDICATE_OF_0_2: &str = "https://model_signing/Digests/v0.1";
+
+/// Whom a signature must be by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verifier {
+    /// By this key.
+    Key(PublicKey),
+    /// By a certificate that leads to one of these.
+    Certificates(TrustStore),
+}
+
+/// How to verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The present, in seconds of Unix time.
+    pub now: i64,
+    /// Refuse what is accepted only because the reference implementation does: see [`Strictness::StrictAt`]; and a
+    /// signature of version 0.2 over the wrong encoding.
+    pub strict: bool,
+}
+
+/// Something about a good signature that its reader should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The file does not name the key: it was written by a version before 1.1.
+    NoHint,
+    /// The signing certificate has no key usage.
+    NoKeyUsage,
+    /// Not all certificates of the chain are valid at present.
+    NotValidNow {
+        /// Whether they no longer are, or are not yet.
+        expired: bool,
+    },
+    /// The signature is over the encoding that version 0.2 used, which is not that of DSSE.
+    OldEncoding,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            // The words of the reference, which scripts may look for.
+            Self::NoHint => {
+                "This model's signature uses an older verification material format. Please re-sign with an updated signer to use a public key identifier hash."
+            }
+            Self::NoKeyUsage => "Certificate does not specify 'KeyUsage'.",
+            Self::NotValidNow { expired: true } => {
+                "a certificate of the chain has expired; nothing proves that the signature was made before"
+            }
+            Self::NotValidNow { expired: false } => "a certificate of the chain is not valid yet",
+            Self::OldEncoding => {
+                "the signature is over the encoding of version 0.2, which is not that of DSSE"
+            }
+        })
+    }
+}
+
+/// Why a signature file is not a signature by whom it must be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// It signs something else than an in-toto statement.
+    #[error("the signature is over {found}, not over an in-toto statement")]
+    NotAStatement {
+        /// What it is over.
+        found: String,
+    },
+    /// It has more signatures than one, and readers differ in which they look at.
+    #[error("the envelope has {found} signatures, not one")]
+    Signatures {
+        /// How many it has.
+        found: usize,
+    },
+    /// It is by a signer of another kind.
+    #[error(
+        "it is signed with {found}, and what was given to verify with is for signatures with {needed}"
+    )]
+    Method {
+        /// What it is signed with.
+        found: &'static str,
+        /// What the verifier is for.
+        needed: &'static str,
+    },
+    /// It names another key than the one that was given.
+    #[error(
+        "key mismatch: the signature names the key {found:?}, and the public key that was given is {needed}"
+    )]
+    Hint {
+        /// The hint in the file, shortened.
+        found: String,
+        /// The hint of the key.
+        needed: String,
+    },
+    /// Its certificates do not lead to one that is trusted.
+    #[error("certificate chain: {0}")]
+    Chain(#[from] ChainError),
+    /// The signature is not by that key over that payload.
+    #[error("the signature does not verify: it is not by {by} over this payload")]
+    Signature {
+        /// Whose signature it should have been.
+        by: &'static str,
+    },
+    /// Strict: the signature is over the encoding of version 0.2.
+    #[error("the signature is over the encoding of version 0.2, which is not that of DSSE")]
+    OldEncoding,
+}
+
+/// A signature that has been verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// What was signed, byte for byte.
+    pub payload: Vec<u8>,
+    /// The key that it was signed with.
+    pub key: PublicKey,
+    /// The signature is over the encoding of version 0.2.
+    pub legacy_pae: bool,
+    /// What its reader should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads a signature file and verifies its signature: [`SignatureFile::parse`] and [`SignatureFile::verify`].
+///
+/// # Errors
+///
+/// [`VerifyError`], which says which check failed.
+pub fn open(file: &[u8], verifier: &Verifier, options: &Options) -> Result<Opened, VerifyError> {
+    SignatureFile::parse(file)?.verify(verifier, options)
+}
+
+/// A signature file that has been read. Nothing in it has been verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureFile {
+    bundle: Bundle,
+}
+
+impl SignatureFile {
+    /// Reads a signature file of at most [`MAX_SIGNATURE_BYTES`], written by any version of `model_signing` since 0.2.
+    ///
+    /// Fields that the format does not have, names that occur twice, base64 that is not canonical and other media
+    /// types are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError::Bundle`], [`VerifyError::NotAStatement`] and [`VerifyError::Signatures`].
+    pub fn parse(file: &[u8]) -> Result<Self, VerifyError> {
+        let bundle = Bundle::parse_model_signature(file, MAX_SIGNATURE_BYTES)?;
+        let signature = Self { bundle };
+        let envelope = signature.envelope()?;
+        if envelope.payload_type != IN_TOTO_PAYLOAD_TYPE {
+            let shown: String = envelope.payload_type.chars().take(80).collect();
+            return Err(VerifyError::NotAStatement {
+                found: format!("{shown:?}"),
+            });
+        }
+        match envelope.signatures.len() {
+            1 => Ok(signature),
+            found => Err(VerifyError::Signatures { found }),
+        }
+    }
+
+    /// The certificates in DER, the signer's own first; empty if it was signed with a bare key.
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        self.bundle.certificates()
+    }
+
+    /// Verifies that the signature is by whom it must be. The payload is returned as it was signed.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`], which says which check failed.
+    pub fn verify(self, verifier: &Verifier, options: &Options) -> Result<Opened, VerifyError> {
+        let mut warnings = Vec::new();
+        let (key, old_hash, by) = match verifier {
+            Verifier::Key(key) => {
+                warnings.extend(self.check_hint(key)?);
+                (key.clone(), key.curve().hash(), "the public key")
+            }
+            Verifier::Certificates(store) => {
+                let path = self.check_chain(store, options)?;
+                if path.lacks_key_usage {
+                    warnings.push(Warning::NoKeyUsage);
+                }
+                let (from, until) = path.validity;
+                if options.now < from || options.now > until {
+                    let expired = options.now > until;
+                    warnings.push(Warning::NotValidNow { expired });
+                }
+                // Version 0.2 hashed with SHA-256 whatever the curve, when it signed with certificates.
+                (path.key, Hash::Sha256, "the key of the signing certificate")
+            }
+        };
+        let envelope = self.envelope()?;
+        let signature = envelope.signatures.first().map(|signature| &*signature.sig);
+        let signature = signature.unwrap_or_default();
+        let legacy_pae = if key.verify(&envelope.pae(), signature).is_ok() {
+            false
+        } else if is_of_0_2(&envelope.payload)
+            && key
+                .verify_with(old_hash, &pae_of_0_2(&envelope.payload), signature)
+                .is_ok()
+        {
+            true
+        } else {
+            return Err(VerifyError::Signature { by });
+        };
+        if legacy_pae {
+            if options.strict {
+                return Err(VerifyError::OldEncoding);
+            }
+            warnings.push(Warning::OldEncoding);
+        }
+        Ok(Opened {
+            payload: self.bundle.into_payload().unwrap_or_default(),
+            key,
+            legacy_pae,
+            warnings,
+        })
+    }
+
+    fn envelope(&self) -> Result<&Envelope, VerifyError> {
+        match self.bundle.content() {
+            Content::Dsse(envelope) => Ok(envelope),
+            Content::Message { .. } => Err(VerifyError::NotAStatement {
+                found: "the digest of a file".to_owned(),
+            }),
+        }
+    }
+
+    fn method(&self) -> &'static str {
+        match (self.certificates(), self.bundle.is_keyless()) {
+            ([], _) => "a key",
+            (_, true) => "an identity of Sigstore",
+            (_, false) => "a certificate",
+        }
+    }
+
+    fn check_hint(&self, key: &PublicKey) -> Result<Option<Warning>, VerifyError> {
+        if self.method() != "a key" {
+            return Err(VerifyError::Method {
+                found: self.method(),
+                needed: "a key",
+            });
+        }
+        let needed = key.hint();
+        match self.bundle.public_key_hint() {
+            None => Ok(Some(Warning::NoHint)),
+            Some(found) if found == needed => Ok(None),
+            Some(found) => Err(VerifyError::Hint {
+                found: found.chars().take(80).collect(),
+                needed,
+            }),
+        }
+    }
+
+    fn check_chain(
+        &self,
+        store: &TrustStore,
+        options: &Options,
+    ) -> Result<certificate::Path, VerifyError> {
+        let method = VerifyError::Method {
+            found: self.method(),
+            needed: "a certificate",
+        };
+        match self.certificates() {
+            [leaf, others @ ..] if !self.bundle.is_keyless() => {
+                let strictness = if options.strict {
+                    Strictness::StrictAt(options.now)
+                } else {
+                    Strictness::Reference
+                };
+                Ok(certificate::walk(leaf, others, store, strictness)?)
+            }
+            _ => Err(method),
+        }
+    }
+}
+
+/// Whether the statement says to be of version 0.2.
+fn is_of_0_2(payload: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Statement {
+        #[serde(rename = "predicateType")]
+        predicate_type: String,
+    }
+    serde_json::from_slice::<Statement>(payload)
+        .is_ok_and(|statement| statement.predicate_type == PREDICATE_OF_0_2)
+}
+
+/// What version 0.2 signed instead of the encoding of DSSE: Python's text for a `bytes` value got into it.
+///
+/// Python quotes with `"` if the text has `'` and no `"`, which JSON with a field cannot be.
+fn pae_of_0_2(payload: &[u8]) -> Vec<u8> {
+    let kind = IN_TOTO_PAYLOAD_TYPE;
+    let mut pae = format!("DSSEV1 {} {kind} {} b'", kind.len(), payload.len()).into_bytes();
+    for byte in payload {
+        match byte {
+            b'\\' => pae.extend(b"\\\\"),
+            b'\'' => pae.extend(b"\\'"),
+            b'\t' => pae.extend(b"\\t"),
+            b'\n' => pae.extend(b"\\n"),
+            b'\r' => pae.extend(b"\\r"),
+            0x20..=0x7e => pae.push(*byte),
+            other => pae.extend(format!("\\x{other:02x}").bytes()),
+        }
+    }
+    pae.push(b'\'');
+    pae
+}

@@ -1,0 +1,460 @@
+//! Which files a model consists of, and opening them safely.
+//!
+//! The rules are those of the reference implementation (Python `model_signing`), so that the same tree yields the same
+//! manifest. What it passes over in silence is an error or a [`Listing::linked_directories`] here: a signature must not
+//! look complete when it is not.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, statat};
+use rustix::io::Errno;
+
+mod beneath;
+mod ignored;
+
+use crate::manifest::{MAX_RESOURCES, SINGLE_FILE};
+use beneath::{LIST, READ, READ_LINKED, SEARCH, anywhere, beneath};
+pub use ignored::{GIT_PATHS, Ignored};
+
+/// Why a model cannot be listed or read. Every message names the path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WalkError {
+    /// A symlink, and they were not allowed.
+    #[error("{path:?} is a symlink, and symlinks are not allowed")]
+    Symlink {
+        /// Of the symlink.
+        path: PathBuf,
+    },
+    /// Neither a file nor a directory: a FIFO, a socket, a device, or a symlink that leads to nothing.
+    #[error("{path:?} is {what}, neither a regular file nor a directory")]
+    Special {
+        /// Of that.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A file whose name is not UTF-8; JSON has no way to write it.
+    #[error("the name {path:?} is not UTF-8, so no signature can hold it")]
+    NotUtf8 {
+        /// Of the file.
+        path: PathBuf,
+    },
+    /// Something that is not there, or that this user may not read.
+    #[error("{path:?} cannot be read: {source}")]
+    Unreadable {
+        /// Of that.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file that was not the same after it had been read: what was hashed may never have been in it.
+    #[error("{path:?} was changed while it was read")]
+    Changed {
+        /// Of the file.
+        path: PathBuf,
+    },
+    /// More files or shards than one manifest may have.
+    #[error("{path:?} has more than {limit} files or shards")]
+    TooMany {
+        /// Of the model.
+        path: PathBuf,
+        /// How many it may have.
+        limit: usize,
+    },
+}
+
+/// A model on disk: a directory, or a single file. It stays open, so what is read belongs to what was checked.
+#[derive(Debug)]
+pub struct Model {
+    path: PathBuf,
+    name: String,
+    root: OwnedFd,
+    is_file: bool,
+    allows_symlinks: bool,
+}
+
+/// What a model consists of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// In no order.
+    pub files: Vec<Listed>,
+    /// Names of symlinks to directories. Their content is not in the listing: the format has no place for it.
+    pub linked_directories: Vec<String>,
+}
+
+/// One file of a [`Listing`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Relative to the model, components joined by `/`; `.` if the model is this file.
+    pub name: Arc<str>,
+    /// How long it was when it was listed.
+    pub size: u64,
+}
+
+impl Model {
+    /// Opens the model at `path`; an empty path is the working directory.
+    ///
+    /// Symlinks are allowed or not in all that follows. A symlink *to* the model counts as one in it; those in the
+    /// directories above do not.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file or directory, it is a symlink, or it may not be read.
+    pub fn open(path: &Path, allow_symlinks: bool) -> Result<Self, WalkError> {
+        // Without `.` and a slash at the end, both of which would follow a symlink in silence.
+        let path: PathBuf = match path.components().collect::<PathBuf>() {
+            empty if empty.as_os_str().is_empty() => ".".into(),
+            path => path,
+        };
+        let failed = |error| failure(path.clone(), error);
+        let mut flags = OFlags::NOFOLLOW;
+        let mut stat = statat(rustix::fs::CWD, &path, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        if kind(&stat) == FileType::Symlink {
+            if !allow_symlinks {
+                return Err(WalkError::Symlink { path });
+            }
+            flags = OFlags::empty();
+            stat = statat(rustix::fs::CWD, &path, AtFlags::empty())
+                .map_err(|_| special(path.clone(), FileType::Symlink))?;
+        }
+        // Before it is opened: to open a device can do something.
+        let is_file = match kind(&stat) {
+            FileType::Directory => false,
+            FileType::RegularFile => true,
+            other => return Err(special(path, other)),
+        };
+        let root = anywhere(&path, READ_LINKED | flags).map_err(failed)?;
+        let opened = kind(&fstat(&root).map_err(failed)?);
+        if opened != kind(&stat) {
+            return Err(WalkError::Changed { path });
+        }
+        let name = name_of(&path).map_err(|source| WalkError::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
+        let Ok(name) = name.into_string() else {
+            return Err(WalkError::NotUtf8 { path });
+        };
+        Ok(Self {
+            path,
+            name,
+            root,
+            is_file,
+            allows_symlinks: allow_symlinks,
+        })
+    }
+
+    /// What the model is called in a signature: the last component of its path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether symlinks to files are followed.
+    pub fn allows_symlinks(&self) -> bool {
+        self.allows_symlinks
+    }
+
+    /// The path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file of the model, for messages.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.at(name.as_bytes())
+    }
+
+    /// Every file, except what is `ignored`.
+    ///
+    /// Empty directories leave no trace. Directories are not followed through symlinks, and files only if symlinks are
+    /// allowed.
+    ///
+    /// # Errors
+    ///
+    /// At the first symlink that is not allowed, the first special file, name that is not UTF-8, or directory that
+    /// cannot be read.
+    pub fn walk(&self, ignored: &Ignored) -> Result<Listing, WalkError> {
+        let mut listing = Listing::default();
+        if ignored.hides_everything() {
+            return Ok(listing);
+        }
+        if self.is_file {
+            let stat = fstat(&self.root).map_err(|error| failure(self.path.clone(), error))?;
+            listing.files.push(Listed {
+                name: SINGLE_FILE.into(),
+                size: size(&stat),
+            });
+            return Ok(listing);
+        }
+        // Names and not open directories: a deep tree must take neither all file descriptors nor the stack.
+        let mut pending = vec![Vec::new()];
+        while let Some(directory) = pending.pop() {
+            self.list(&directory, ignored, &mut pending, &mut listing)?;
+            if listing.files.len().saturating_add(pending.len()) > MAX_RESOURCES {
+                return Err(self.too_many());
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The files of these names, found without walking; those that are not there are left out.
+    ///
+    /// # Errors
+    ///
+    /// One of them is no file, is a symlink that is not allowed, or lies behind a symlink.
+    pub fn find<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n Arc<str>>,
+    ) -> Result<Listing, WalkError> {
+        let mut listing = Listing::default();
+        for name in names {
+            let stat = if self.is_file {
+                if &**name != SINGLE_FILE {
+                    continue;
+                }
+                fstat(&self.root)
+            } else {
+                self.stat_of(name.as_bytes())
+            };
+            let stat = match stat {
+                Ok(stat) => stat,
+                Err(Errno::NOENT) => continue,
+                // A file or a symlink where the name has a directory. Only what is a symlink is refused: where a file
+                // has taken the place of a directory, the files in that are missing.
+                Err(Errno::NOTDIR | Errno::LOOP) => match self.symlink_above(name) {
+                    Some(path) => return Err(WalkError::Symlink { path }),
+                    None => continue,
+                },
+                Err(error) => return Err(failure(self.path_of(name), error)),
+            };
+            match kind(&stat) {
+                FileType::RegularFile => {}
+                FileType::Symlink => {
+                    return Err(WalkError::Symlink {
+                        path: self.path_of(name),
+                    });
+                }
+                FileType::Directory => continue,
+                other => return Err(special(self.path_of(name), other)),
+            }
+            listing.files.push(Listed {
+                name: Arc::clone(name),
+                size: size(&stat),
+            });
+        }
+        Ok(listing)
+    }
+
+    /// Opens a file of the model for its content.
+    pub(crate) fn open_file(&self, name: &str) -> Result<Opened, WalkError> {
+        let path = || self.path_of(name);
+        let file = if self.is_file {
+            if name != SINGLE_FILE {
+                return Err(failure(path(), Errno::NOENT));
+            }
+            self.root
+                .try_clone()
+                .map_err(|source| WalkError::Unreadable {
+                    path: path(),
+                    source,
+                })?
+        } else {
+            let name = name.as_bytes();
+            let opened = match beneath(&self.root, name, READ) {
+                // Only the file itself may be a symlink: what lies behind a linked directory is not in a manifest.
+                Err(Errno::LOOP) if self.allows_symlinks => {
+                    let (above, last) = split(name);
+                    beneath(&self.root, above, SEARCH).and_then(|directory| {
+                        rustix::fs::openat(&directory, last, READ_LINKED, rustix::fs::Mode::empty())
+                    })
+                }
+                opened => opened,
+            };
+            opened.map_err(|error| match error {
+                Errno::LOOP => WalkError::Symlink { path: path() },
+                error => failure(path(), error),
+            })?
+        };
+        let before = fstat(&file).map_err(|error| failure(path(), error))?;
+        if kind(&before) != FileType::RegularFile {
+            return Err(special(path(), kind(&before)));
+        }
+        Ok(Opened {
+            file: file.into(),
+            before,
+        })
+    }
+
+    pub(crate) fn too_many(&self) -> WalkError {
+        WalkError::TooMany {
+            path: self.path.clone(),
+            limit: MAX_RESOURCES,
+        }
+    }
+
+    /// Adds what is in one directory.
+    fn list(
+        &self,
+        directory: &[u8],
+        ignored: &Ignored,
+        pending: &mut Vec<Vec<u8>>,
+        listing: &mut Listing,
+    ) -> Result<(), WalkError> {
+        let failed = |error| failure(self.at(directory), error);
+        let opened = beneath(&self.root, directory, LIST).map_err(failed)?;
+        for entry in Dir::read_from(&opened).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let last = entry.file_name().to_bytes();
+            if last == b"." || last == b".." {
+                continue;
+            }
+            let name = if directory.is_empty() {
+                last.to_vec()
+            } else {
+                [directory, b"/", last].concat()
+            };
+            if ignored.contains(&name) {
+                continue;
+            }
+            let stat = statat(&opened, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(|error| failure(self.at(&name), error))?;
+            match kind(&stat) {
+                FileType::Directory => pending.push(name),
+                FileType::RegularFile => listing.files.push(self.listed(name, &stat)?),
+                FileType::Symlink => {
+                    if !self.allows_symlinks {
+                        return Err(WalkError::Symlink {
+                            path: self.at(&name),
+                        });
+                    }
+                    let target = statat(&opened, entry.file_name(), AtFlags::empty())
+                        .map_err(|_| special(self.at(&name), FileType::Symlink))?;
+                    match kind(&target) {
+                        FileType::RegularFile => listing.files.push(self.listed(name, &target)?),
+                        FileType::Directory => listing
+                            .linked_directories
+                            .push(String::from_utf8_lossy(&name).into_owned()),
+                        other => return Err(special(self.at(&name), other)),
+                    }
+                }
+                other => return Err(special(self.at(&name), other)),
+            }
+        }
+        Ok(())
+    }
+
+    fn listed(&self, name: Vec<u8>, stat: &Stat) -> Result<Listed, WalkError> {
+        let name = String::from_utf8(name).map_err(|error| WalkError::NotUtf8 {
+            path: self.at(error.as_bytes()),
+        })?;
+        Ok(Listed {
+            name: name.into(),
+            size: size(stat),
+        })
+    }
+
+    /// What is at `name`, through a symlink only if it is the last component and they are allowed.
+    fn stat_of(&self, name: &[u8]) -> rustix::io::Result<Stat> {
+        let (above, last) = split(name);
+        let flags = if self.allows_symlinks {
+            AtFlags::empty()
+        } else {
+            AtFlags::SYMLINK_NOFOLLOW
+        };
+        if above.is_empty() {
+            return statat(&self.root, last, flags);
+        }
+        let directory = beneath(&self.root, above, SEARCH)?;
+        statat(directory.as_fd(), last, flags)
+    }
+
+    /// The first component above `name` that is a symlink.
+    fn symlink_above(&self, name: &str) -> Option<PathBuf> {
+        name.match_indices('/')
+            .map(|(at, _)| self.at(name.as_bytes().get(..at).unwrap_or_default()))
+            .find(|path| path.is_symlink())
+    }
+
+    fn at(&self, name: &[u8]) -> PathBuf {
+        if name.is_empty() || name == SINGLE_FILE.as_bytes() {
+            return self.path.clone();
+        }
+        self.path.join(OsStr::from_bytes(name))
+    }
+}
+
+/// A file that is open for its content, and what it was when it was opened.
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    before: Stat,
+}
+
+impl Opened {
+    pub(crate) fn size(&self) -> u64 {
+        size(&self.before)
+    }
+
+    /// Whether it is still what it was. The time of its last change (ctime) cannot be set back by its owner, as that of
+    /// its last modification can; and it changes when another file is renamed over this one.
+    pub(crate) fn is_unchanged(&self) -> rustix::io::Result<bool> {
+        let (before, after) = (&self.before, fstat(&self.file)?);
+        Ok(before.st_size == after.st_size
+            && before.st_mtime == after.st_mtime
+            && before.st_mtime_nsec == after.st_mtime_nsec
+            && before.st_ctime == after.st_ctime
+            && before.st_ctime_nsec == after.st_ctime_nsec)
+    }
+}
+
+/// The last component of a path, and of what it leads to where it has none.
+fn name_of(path: &Path) -> io::Result<std::ffi::OsString> {
+    if let Some(name) = path.file_name() {
+        return Ok(name.to_owned());
+    }
+    let resolved = ignored::resolve(path)?;
+    Ok(resolved.file_name().unwrap_or_default().to_owned())
+}
+
+fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+fn size(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}
+
+fn split(name: &[u8]) -> (&[u8], &[u8]) {
+    match name.iter().rposition(|&byte| byte == b'/') {
+        Some(at) => {
+            let (above, rest) = name.split_at(at);
+            (above, rest.get(1..).unwrap_or_default())
+        }
+        None => (b"", name),
+    }
+}
+
+fn failure(path: PathBuf, error: Errno) -> WalkError {
+    WalkError::Unreadable {
+        path,
+        source: error.into(),
+    }
+}
+
+fn special(path: PathBuf, kind: FileType) -> WalkError {
+    let what = match kind {
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        FileType::Symlink => "a symlink that leads to nothing",
+        FileType::Directory => "a directory",
+        _ => "something else",
+    };
+    WalkError::Special { path, what }
+}

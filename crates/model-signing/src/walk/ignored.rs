@@ -1,0 +1,260 @@
+//! What is left out of a manifest.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+/// What the reference leaves out at the top of a model unless it is told not to: no part of a model, and different in
+/// each clone of it.
+pub const GIT_PATHS: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
+
+/// Most symlinks that are followed to find what a path means: Linux's own limit.
+const MAX_LINKS: usize = 40;
+
+/// Paths that are left out of a manifest, each with everything below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ignored {
+    /// Relative to the model; components joined by `/`. `.` is the whole model.
+    paths: BTreeSet<Vec<u8>>,
+}
+
+impl Ignored {
+    /// Nothing is left out.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Leaves out [`GIT_PATHS`] at the top of the model.
+    pub fn add_git_paths(&mut self) {
+        self.paths.extend(GIT_PATHS.map(Into::into));
+    }
+
+    /// Leaves out what `path` is: a path as the user gives it, relative to the working directory. Answers whether it is
+    /// in the model; if not, nothing is left out.
+    ///
+    /// Symlinks in the path are followed, as far as it exists, so what is left out is what the path leads to.
+    ///
+    /// # Errors
+    ///
+    /// There is no working directory, or a symlink on the way cannot be read.
+    pub fn add(&mut self, model: &Path, path: &Path) -> io::Result<bool> {
+        let model = resolve(model)?;
+        let path = resolve(path)?;
+        let Ok(inside) = path.strip_prefix(&model) else {
+            return Ok(false);
+        };
+        let inside = inside.as_os_str().as_bytes();
+        self.paths.insert(if inside.is_empty() {
+            b".".to_vec()
+        } else {
+            inside.to_vec()
+        });
+        Ok(true)
+    }
+
+    /// Leaves out what a signature says that its signer left out: names relative to the model.
+    ///
+    /// Names that do not stay in the model match nothing.
+    pub fn add_recorded<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        for name in names {
+            let parts: Vec<_> = name
+                .split('/')
+                .filter(|part| !part.is_empty() && *part != ".")
+                .collect();
+            if name.starts_with('/') || parts.contains(&"..") {
+                continue;
+            }
+            self.paths.insert(if parts.is_empty() {
+                b".".to_vec()
+            } else {
+                parts.join("/").into_bytes()
+            });
+        }
+    }
+
+    /// Whether the whole model is left out.
+    pub fn hides_everything(&self) -> bool {
+        self.paths.contains(b".".as_slice())
+    }
+
+    /// The paths, for the record in a signature; `Err` is one that is not UTF-8, which cannot be recorded.
+    ///
+    /// # Errors
+    ///
+    /// The path, as far as it can be shown.
+    pub fn recorded(&self) -> Result<Vec<String>, String> {
+        self.paths
+            .iter()
+            .map(|path| {
+                String::from_utf8(path.clone())
+                    .map_err(|_| String::from_utf8_lossy(path).into_owned())
+            })
+            .collect()
+    }
+
+    /// Whether exactly this is left out. Who walks asks for each directory before what is in it.
+    pub(super) fn contains(&self, name: &[u8]) -> bool {
+        self.paths.contains(name)
+    }
+
+    /// Whether this or something above it is left out.
+    pub fn covers(&self, name: &str) -> bool {
+        let name = name.as_bytes();
+        self.hides_everything()
+            || self.contains(name)
+            || name
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte == b'/')
+                .any(|(at, _)| name.get(..at).is_some_and(|above| self.contains(above)))
+    }
+}
+
+/// What a path leads to, absolute and without symlinks, `.` or `..`. What does not exist is taken as it is written:
+/// Python's `Path.resolve()`.
+pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let absolute = if path.as_os_str().is_empty() {
+        std::env::current_dir()?
+    } else {
+        std::path::absolute(path)?
+    };
+    let mut left: VecDeque<OsString> = parts(&absolute);
+    let mut found = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(part) = left.pop_front() {
+        if part == ".." {
+            found.pop();
+            continue;
+        }
+        found.push(&part);
+        match fs::read_link(&found) {
+            Ok(target) => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(io::Error::other(format!(
+                        "{} leads through more than {MAX_LINKS} symlinks",
+                        path.display()
+                    )));
+                }
+                found.pop();
+                if target.is_absolute() {
+                    found = PathBuf::from("/");
+                }
+                for part in parts(&target).into_iter().rev() {
+                    left.push_front(part);
+                }
+            }
+            // Not a symlink, or nothing at all.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput
+                        | io::ErrorKind::NotFound
+                        | io::ErrorKind::NotADirectory
+                ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn parts(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter_map(|component| match component {
+            Component::Normal(part) => Some(part.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::unwrap_used,
+        reason = "a temporary directory that cannot be written is a failed test"
+    )]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_left_out_with_everything_below_it_and_nothing_that_only_begins_like_it() {
+        let mut ignored = Ignored::none();
+        ignored.add_recorded(["a/b", "./c//d/.", "/etc", "../x", "y/../z"]);
+        for (name, is) in [
+            ("a/b", true),
+            ("a/b/c", true),
+            ("a/bc", false),
+            ("a", false),
+            ("c/d/e", true),
+            ("etc", false),
+            ("x", false),
+            ("z", false),
+            ("y", false),
+        ] {
+            assert_eq!(ignored.covers(name), is, "{name}");
+        }
+        assert_eq!(ignored.recorded().unwrap(), ["a/b", "c/d"]);
+    }
+
+    #[test]
+    fn the_git_paths_are_left_out_at_the_top_only() {
+        let mut ignored = Ignored::none();
+        ignored.add_git_paths();
+        for (name, is) in [
+            (".git/HEAD", true),
+            (".gitignore", true),
+            (".gitmodules", false),
+            ("sub/.git/HEAD", false),
+            (".GIT", false),
+        ] {
+            assert_eq!(ignored.covers(name), is, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_the_model_itself_hides_everything() {
+        for name in [".", "", "./", "./."] {
+            let mut ignored = Ignored::none();
+            ignored.add_recorded([name]);
+            assert!(
+                ignored.hides_everything() && ignored.covers("a"),
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_user_is_what_it_leads_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir_all(at("m/d")).unwrap();
+        fs::write(at("m/d/f"), "").unwrap();
+        symlink("d/f", at("m/link")).unwrap();
+        symlink(at("m"), at("n")).unwrap();
+        for (model, path, recorded) in [
+            ("m", "m/d/", Some("d")),
+            ("m", "m/d/../d/f", Some("d/f")),
+            ("m", "m/link", Some("d/f")),
+            ("m", "n/d", Some("d")),
+            ("n", "m/d", Some("d")),
+            ("m", "m/no/such/../file", Some("no/file")),
+            ("m", "m", Some(".")),
+            ("m", "md", None),
+            ("m", "m/..", None),
+        ] {
+            let mut ignored = Ignored::none();
+            let inside = ignored.add(&at(model), &at(path)).unwrap();
+            assert_eq!(inside, recorded.is_some(), "{path}");
+            let expected: Vec<_> = recorded.into_iter().collect();
+            assert_eq!(ignored.recorded().unwrap(), expected, "{path}");
+        }
+        symlink("loop", at("loop")).unwrap();
+        assert!(Ignored::none().add(&at("m"), &at("loop")).is_err());
+    }
+}

@@ -1,0 +1,7 @@
+#![no_main]
+
+// The same checks as the replay of the corpus on stable.
+#[path = "../../crates/model-signing/tests/checks/uri.rs"]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::uri(bytes));

@@ -1,0 +1,132 @@
+//! `modelwatch sign`, `verify` and `digest`: on the command line of the reference implementation (Python
+//! `model_signing`), so that scripts need not know which of the two they call.
+//!
+//! These commands read no configuration, open no network connection and start no runtime.
+
+mod digest;
+mod progress;
+mod sign;
+mod spelling;
+mod tree;
+mod verify;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+
+use super::logging::Level;
+use super::output::{self, Mistake, Outcome};
+use crate::escape;
+
+pub(super) use digest::Args as DigestArgs;
+pub(super) use sign::Method as SignMethod;
+pub(super) use spelling::normalize;
+pub(super) use verify::Method as VerifyMethod;
+
+pub(super) fn sign(method: &SignMethod) -> Outcome {
+    ended("Signing failed with error", sign::run(method))
+}
+
+pub(super) fn verify(method: &VerifyMethod, level: Option<Level>) -> Outcome {
+    ended("Verification failed with error", verify::run(method, level))
+}
+
+pub(super) fn digest(args: &DigestArgs) -> Outcome {
+    ended("Computing digest failed", digest::run(args))
+}
+
+/// What the reference's exit codes and words are: 1 for whatever went wrong, except for a command line that makes no
+/// sense.
+fn ended(what_failed: &str, done: anyhow::Result<Outcome>) -> Outcome {
+    match done {
+        Ok(outcome) => outcome,
+        Err(error) if error.is::<Mistake>() => output::fail(&error),
+        Err(error) => {
+            let why = output::causes(&error);
+            let _ = writeln!(io::stderr(), "{what_failed}: {}", escape::terminal(&why));
+            Outcome::No
+        }
+    }
+}
+
+/// The arguments of a method that is not there yet.
+#[derive(Debug, clap::Args)]
+pub(super) struct Sigstore {
+    #[arg(hide = true, allow_hyphen_values = true, trailing_var_arg = true)]
+    rest: Vec<std::ffi::OsString>,
+}
+
+impl Sigstore {
+    fn refusal(&self, command: &str, methods: &str) -> anyhow::Error {
+        let model = self.rest.first().map_or_else(String::new, |word| {
+            format!(" (with the model {:?})", word.to_string_lossy())
+        });
+        Mistake(format!(
+            "`{command} sigstore`{model}, which is also what `{command}` is without a method, is not in this version; \
+             there are {methods}"
+        ))
+        .into()
+    }
+}
+
+/// A path as the user gives it; the reference takes an empty one for the working directory.
+fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Reads a file that must be small enough to be what it should be.
+fn read(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let reading = || format!("{} cannot be read", path.display());
+    let file = std::fs::File::open(path).with_context(reading)?;
+    let mut bytes = Vec::new();
+    file.take(limit_bytes as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(reading)?;
+    anyhow::ensure!(
+        bytes.len() <= limit_bytes,
+        "{} is longer than {limit_bytes} bytes",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+/// Warnings go to stderr as they arise, and into a report at the end. In strict mode each is the end.
+#[derive(Debug, Default)]
+struct Warnings {
+    strict: bool,
+    said: Vec<String>,
+}
+
+impl Warnings {
+    fn new(strict: bool) -> Self {
+        Self {
+            strict,
+            said: Vec::new(),
+        }
+    }
+
+    fn warn(&mut self, warning: String) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.strict, "{warning} (--strict)");
+        let _ = writeln!(io::stderr(), "warning: {}", escape::terminal(&warning));
+        self.said.push(warning);
+        Ok(())
+    }
+}
+
+/// At most ten names, for a message.
+fn few(names: &[String]) -> String {
+    let shown: Vec<_> = names
+        .iter()
+        .take(10)
+        .map(|name| format!("{name:?}"))
+        .collect();
+    let more = names.len().saturating_sub(shown.len());
+    if more == 0 {
+        shown.join(", ")
+    } else {
+        format!("{} and {more} more", shown.join(", "))
+    }
+}

@@ -1,0 +1,145 @@
+//! The command line of the reference: both spellings of its options, and the method that it assumes.
+
+use std::ffi::OsString;
+
+/// The options of the program that take a value and may stand before the command.
+const WITH_VALUE: [&str; 3] = ["--config", "--log-format", "--log-level"];
+
+/// What may follow `sign` and `verify`; for any other word the reference inserts `sigstore`.
+const METHODS: [&str; 6] = [
+    "sigstore",
+    "key",
+    "certificate",
+    "pkcs11-key",
+    "pkcs11-certificate",
+    "help",
+];
+
+/// Rewrites the arguments of `sign`, `verify` and `digest` as clap knows them; those of other commands stay.
+///
+/// Releases of the reference want `--private_key`, its development version takes `--private-key` as well.
+pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let Some(command) = command_of(&arguments) else {
+        return arguments;
+    };
+    let takes_method = arguments
+        .get(command)
+        .is_some_and(|word| word == "sign" || word == "verify");
+    for argument in arguments
+        .iter_mut()
+        .skip(1)
+        .take_while(|argument| *argument != "--")
+    {
+        if let Some(spelled) = argument.to_str().and_then(hyphenated) {
+            *argument = spelled.into();
+        }
+    }
+    if takes_method
+        && let Some(word) = arguments.get(command + 1).and_then(|word| word.to_str())
+        && !word.starts_with('-')
+        && !METHODS.contains(&word)
+    {
+        arguments.insert(command + 1, "sigstore".into());
+    }
+    arguments
+}
+
+/// Where the command is, if it is one of these.
+fn command_of(arguments: &[OsString]) -> Option<usize> {
+    let mut is_value = false;
+    for (at, argument) in arguments.iter().enumerate().skip(1) {
+        if std::mem::take(&mut is_value) {
+            continue;
+        }
+        let argument = argument.to_str()?;
+        if argument.starts_with('-') {
+            is_value = WITH_VALUE.contains(&argument.replace('_', "-").as_str());
+            continue;
+        }
+        return matches!(argument, "sign" | "verify" | "digest").then_some(at);
+    }
+    None
+}
+
+/// The same option with hyphens in its name, if it has underscores there. What follows `=` is a value.
+fn hyphenated(argument: &str) -> Option<String> {
+    let option = argument.strip_prefix("--")?;
+    let (name, value) = option
+        .find('=')
+        .map_or((option, ""), |at| option.split_at(at));
+    name.contains('_')
+        .then(|| format!("--{}{value}", name.replace('_', "-")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normalized(line: &str) -> String {
+        let words = line.split(' ').map(OsString::from);
+        let words: Vec<_> = normalize(words)
+            .into_iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn options_are_taken_in_both_spellings_and_values_as_they_are() {
+        for (written, meant) in [
+            (
+                "modelwatch sign key my_model --private_key my_key --signature=a_b",
+                "modelwatch sign key my_model --private-key my_key --signature=a_b",
+            ),
+            (
+                "modelwatch verify key m --no-ignore_unsigned_files --ignore_paths=a_b",
+                "modelwatch verify key m --no-ignore-unsigned-files --ignore-paths=a_b",
+            ),
+            (
+                "modelwatch --log_level debug digest my_model",
+                "modelwatch --log-level debug digest my_model",
+            ),
+            (
+                "modelwatch --config sign digest --ignore_paths a_b -- --odd_model",
+                "modelwatch --config sign digest --ignore-paths a_b -- --odd_model",
+            ),
+            // Other commands have one spelling.
+            (
+                "modelwatch status --max_age 2h",
+                "modelwatch status --max_age 2h",
+            ),
+            (
+                "modelwatch expect add sign --a_b",
+                "modelwatch expect add sign --a_b",
+            ),
+        ] {
+            assert_eq!(normalized(written), meant);
+        }
+    }
+
+    #[test]
+    fn the_method_that_is_assumed_is_inserted() {
+        for (written, meant) in [
+            ("modelwatch sign m", "modelwatch sign sigstore m"),
+            (
+                "modelwatch verify ./key --x",
+                "modelwatch verify sigstore ./key --x",
+            ),
+            (
+                "modelwatch sign pkcs11_key m",
+                "modelwatch sign sigstore pkcs11_key m",
+            ),
+            (
+                "modelwatch sign pkcs11-key m",
+                "modelwatch sign pkcs11-key m",
+            ),
+            ("modelwatch sign sigstore m", "modelwatch sign sigstore m"),
+            ("modelwatch sign --help", "modelwatch sign --help"),
+            ("modelwatch sign", "modelwatch sign"),
+            ("modelwatch digest key", "modelwatch digest key"),
+        ] {
+            assert_eq!(normalized(written), meant);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What the commands add to those of the reference.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::json;
+
+use crate::site::{Said, Site};
+
+const SIGN: &str = "sign key model --private-key keys/p256.key --signature model.sig";
+const VERIFY: &str = "verify key model --public-key keys/p256.pub --signature model.sig";
+
+/// A site with a model that has two files.
+fn site() -> Site {
+    let site = Site::new();
+    site.write("model/config.json", "{}");
+    site.write("model/weights/part-1.bin", "0.1 0.2");
+    site
+}
+
+impl Site {
+    fn expect(&self, line: &str, code: i32) -> Said {
+        let said = self.run(line);
+        assert_eq!(said.code, code, "{line}: {said:?}");
+        said
+    }
+}
+
+#[test]
+fn a_model_is_signed_and_verified_in_either_spelling() {
+    let site = site();
+    for line in [
+        "sign key model --private_key keys/p256.key --ignore_paths model/config.json --no-ignore_git_paths --allow_symlinks",
+        "sign key --private-key=keys/p256.key --ignore-paths=model/config.json --no-ignore-git-paths --allow-symlinks -- model",
+        "--log_level DEBUG sign key --private_key nothing --private_key keys/p256.key --ignore-git-paths --no-ignore-git-paths --allow-symlinks --ignore-paths model/config.json model",
+    ] {
+        let said = site.expect(line, 0);
+        assert_eq!(said.stdout, "Signing succeeded\n");
+        let said = site.expect(&format!("{VERIFY} --json"), 0);
+        let signed = &said.json()["signed"];
+        assert_eq!(signed["ignore_paths"], json!(["config.json"]), "{line}");
+        assert_eq!(signed["allow_symlinks"], true, "{line}");
+    }
+    site.expect(&VERIFY.replace("public-key", "public_key"), 0);
+}
+
+#[test]
+fn every_recorded_method_is_followed() {
+    let site = site();
+    for options in [
+        "--hash sha256",
+        "--hash blake2b",
+        "--hash blake2",
+        "--hash blake3",
+        "--shard-size 3",
+        "--hash blake2b --shard-size 1000000000",
+    ] {
+        site.expect(&format!("{SIGN} {options}"), 0);
+        site.expect(VERIFY, 0);
+        site.write("model/weights/part-1.bin", "0.1 0.3");
+        site.expect(VERIFY, 1);
+        site.write("model/weights/part-1.bin", "0.1 0.2");
+    }
+    for options in [
+        "--hash md5",
+        "--hash blake3 --shard-size 3",
+        "--shard-size 0",
+    ] {
+        site.expect(&format!("{SIGN} {options}"), 2);
+    }
+}
+
+#[test]
+fn a_report_names_every_difference_and_both_digests() {
+    let site = site();
+    site.expect(SIGN, 0);
+    fs::remove_file(site.at("model/config.json")).unwrap();
+    site.write("model/weights/part-1.bin", "0.1 0.3");
+    site.write("model/\u{1b}[2J", "");
+    let said = site.expect(&format!("{VERIFY} --json"), 1);
+    let report = said.json();
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["missing"], json!(["config.json"]));
+    assert_eq!(report["extra"], json!(["\u{1b}[2J"]));
+    let digest = |text: &str| {
+        use sha2::Digest as _;
+        hex::encode(sha2::Sha256::digest(text))
+    };
+    let changed = json!([{
+        "name": "weights/part-1.bin",
+        "signed": digest("0.1 0.2"),
+        "found": digest("0.1 0.3"),
+    }]);
+    assert_eq!(report["changed"], changed);
+    assert!(
+        report["error"]
+            .as_str()
+            .unwrap()
+            .contains("not what was signed")
+    );
+    // What a file is called must not reach a terminal.
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.stderr);
+}
+
+#[test]
+fn a_report_of_a_signing_says_what_was_signed() {
+    let site = site();
+    let report = site
+        .expect(&format!("{SIGN} --json --shard-size 1000"), 0)
+        .json();
+    let digest = site.expect("digest model --shard-size 1000", 0).stdout;
+    assert_eq!(report["signature"], "model.sig");
+    assert_eq!(report["signed"]["shard_size"], 1000);
+    assert_eq!(
+        format!("sha256:{}\n", report["signed"]["root"].as_str().unwrap()),
+        digest
+    );
+    let report = site
+        .expect(
+            &format!("{} --json", SIGN.replace("p256.key", "rsa.key")),
+            1,
+        )
+        .json();
+    assert_eq!(
+        (&report["ok"], &report["signature"]),
+        (&json!(false), &json!(null))
+    );
+    assert!(report["error"].as_str().unwrap().contains("keys/rsa.key"));
+}
+
+#[test]
+fn a_password_comes_from_a_file_or_a_variable_and_never_from_the_command_line() {
+    let site = site();
+    let sign = SIGN.replace("p256.key", "p256-enc.key");
+    for (content, code) in [
+        ("hunter2", 0),
+        ("hunter2\n", 0),
+        ("hunter2\r\n", 0),
+        ("hunter2 ", 1),
+        ("", 1),
+    ] {
+        site.write("password", content);
+        site.expect(&format!("{sign} --password-file password"), code);
+    }
+    let with = |value: &str| {
+        let args = format!("{sign} --password-env MODEL_PASSWORD");
+        let mut command = site.command();
+        command.args(args.split(' ')).env("MODEL_PASSWORD", value);
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(with("hunter2"), Some(0));
+    assert_eq!(with("hunter3"), Some(1));
+    site.expect(&format!("{sign} --password-env NOT_SET"), 2);
+    site.expect(
+        &format!("{sign} --password-env A --password-file password"),
+        2,
+    );
+    let said = site.expect(&format!("{sign} --password hunter2"), 1);
+    assert!(said.stderr.contains("--password-file"), "{}", said.stderr);
+    assert!(!said.stderr.contains("hunter2"), "{}", said.stderr);
+}
+
+#[test]
+fn a_signature_is_replaced_whole_and_nothing_else_is() {
+    let site = site();
+    site.write("model.sig", "old");
+    site.expect(&SIGN.replace("p256.key", "rsa.key"), 1);
+    assert_eq!(fs::read_to_string(site.at("model.sig")).unwrap(), "old");
+    site.expect(SIGN, 0);
+    site.expect(VERIFY, 0);
+
+    site.write("other", "kept");
+    symlink("other", site.at("link.sig")).unwrap();
+    let said = site.expect(&SIGN.replace("model.sig", "link.sig"), 1);
+    assert!(said.stderr.contains("is a symlink"), "{}", said.stderr);
+    assert_eq!(fs::read_to_string(site.at("other")).unwrap(), "kept");
+    site.expect(&SIGN.replace("model.sig", "no/such/directory.sig"), 1);
+    let names: Vec<_> = fs::read_dir(site.root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with('.'))
+        .collect();
+    assert!(names.is_empty(), "{names:?} is left");
+}
+
+#[test]
+fn a_signature_in_the_model_is_not_part_of_it() {
+    let site = site();
+    let inside = |line: &str| line.replace("model.sig", "model/model.sig");
+    site.expect(&inside(SIGN), 0);
+    site.expect(&inside(SIGN), 0);
+    site.expect(&inside(VERIFY), 0);
+    let digest = site
+        .expect("digest model --ignore-paths model/model.sig", 0)
+        .stdout;
+    let signed = site.expect(&inside(&format!("{VERIFY} --json")), 0).json();
+    assert!(digest.contains(signed["signed"]["root"].as_str().unwrap()));
+}
+
+#[test]
+fn nothing_is_signed_that_would_fit_every_model() {
+    let site = site();
+    let said = site.expect(&format!("{SIGN} --ignore-paths model"), 1);
+    assert!(
+        said.stderr.contains("leaves out the whole model"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn what_is_not_covered_is_said_and_refused_in_strict_mode() {
+    let site = site();
+    site.expect(SIGN, 0);
+    site.expect(&format!("{VERIFY} --strict"), 0);
+    symlink("weights", site.at("model/linked")).unwrap();
+    for (line, says) in [
+        (
+            format!("{VERIFY} --allow-symlinks"),
+            "the signer did not allow symlinks",
+        ),
+        (
+            format!("{SIGN} --allow-symlinks"),
+            "behind symlinks to directories",
+        ),
+        (
+            format!("{SIGN} --ignore-paths model/linked --ignore-paths typo --allow-symlinks"),
+            "typo is not in the model",
+        ),
+    ] {
+        let said = site.expect(&line, 0);
+        assert!(said.stderr.contains(says), "{line}: {}", said.stderr);
+        let said = site.expect(&format!("{line} --strict"), 1);
+        assert!(said.stderr.contains(says), "{line}: {}", said.stderr);
+    }
+    fs::remove_file(site.at("model/linked")).unwrap();
+    site.write("model/empty", "");
+    let said = site.expect(&format!("{SIGN} --shard-size 10"), 0);
+    assert!(
+        said.stderr.contains("empty files have no shards"),
+        "{}",
+        said.stderr
+    );
+    let said = site.expect(&format!("{VERIFY} --strict"), 1);
+    assert!(
+        said.stderr.contains("\"empty\" (--strict)"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_method_that_is_not_there_is_a_mistake_and_said() {
+    let site = site();
+    for line in [
+        "sign model",
+        "sign sigstore model --use-staging",
+        "verify model --signature model.sig",
+        "verify pkcs11-key model",
+        "sign",
+        "verify",
+        "sign key model",
+        "digest",
+        "digest model extra",
+    ] {
+        let said = site.expect(line, 2);
+        assert!(said.stdout.is_empty() && !said.stderr.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn no_configuration_is_needed_and_a_wrong_one_does_no_harm() {
+    let site = site();
+    site.write("modelwatch.toml", "wrong");
+    site.expect("digest model", 0);
+    // Empty: the working directory.
+    let output = site
+        .command()
+        .args(["digest", ""])
+        .current_dir(site.at("model"))
+        .output();
+    assert_eq!(
+        String::from_utf8(output.unwrap().stdout).unwrap(),
+        site.expect("digest model", 0).stdout
+    );
+}

@@ -1,0 +1,83 @@
+//! A place to run the program in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// The program in a directory of its own, where there is no configuration.
+pub struct Site(TempDir);
+
+impl Site {
+    /// With the recorded cases of the reference implementation in it: keys and models for every test.
+    pub fn new() -> Self {
+        let site = Self(tempfile::tempdir().unwrap());
+        let packed = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/data/signing/cases.tar.gz"
+        );
+        let unpacked = Command::new("tar")
+            .args(["--strip-components=1", "-xzf", packed, "-C"])
+            .arg(site.root())
+            .status()
+            .unwrap();
+        assert!(unpacked.success());
+        site
+    }
+
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modelwatch"));
+        command
+            .current_dir(self.root())
+            .env_remove("MODELWATCH_CONFIG")
+            .env("SOFTHSM2_CONF", self.at("softhsm2.conf"));
+        command
+    }
+
+    /// Runs a line of words without quotes.
+    pub fn run(&self, line: &str) -> Said {
+        self.command()
+            .args(line.split_whitespace())
+            .output()
+            .unwrap()
+            .into()
+    }
+
+    pub fn write(&self, name: &str, content: &str) {
+        fs::create_dir_all(self.at(name).parent().unwrap()).unwrap();
+        fs::write(self.at(name), content).unwrap();
+    }
+}
+
+/// What a run printed, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Said {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
