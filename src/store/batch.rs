@@ -21,6 +21,8 @@ pub struct LogState {
     pub first: u64,
     /// The two positions; `None` while passes have only failed.
     pub follower: Option<FollowerState>,
+    /// The largest verified checkpoint of a tree that is followed without being read in full.
+    pub verified: Option<Head>,
     /// The checkpoint by which the log said that it has ended: (size, raw note).
     pub frozen: Option<(u64, Vec<u8>)>,
     /// Passes in a row that were shown a smaller checkpoint than the largest one.

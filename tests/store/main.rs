@@ -12,4 +12,5 @@ mod files;
 mod findings;
 mod hall;
 mod health;
+mod lookups;
 mod positions;
