@@ -413,3 +413,69 @@ fn an_unreadable_leaf_is_searched_for_what_watches_name_in_any_case() {
     assert!(none.literals_in(b"x").is_empty());
     assert!(none.is_empty());
 }
+
+#[test]
+fn what_a_watch_spells_out_can_be_asked_for_and_what_only_a_key_names_cannot() {
+    let with_any = |mut watch: Watch, any: Vec<Conditions>| {
+        watch.any = any;
+        watch
+    };
+    let table: [(Watch, &[&str], bool); 8] = [
+        (
+            watch("one", conditions().san("A@b").san("c@d")),
+            &["a@b", "c@d"],
+            false,
+        ),
+        (watch("glob", conditions().glob("https://x/*")), &[], false),
+        (watch("key", conditions().key([1; 32])), &[], true),
+        (
+            watch("certificate", conditions().certificate([1; 32])),
+            &[],
+            true,
+        ),
+        // Whatever it selects bears the name.
+        (
+            watch("key and name", conditions().key([1; 32]).san("a@b")),
+            &["a@b"],
+            false,
+        ),
+        (
+            with_any(
+                watch("either", conditions().issuer(GITHUB)),
+                vec![
+                    conditions().san("A@b").build(),
+                    conditions().san("a@B").san("e@f").build(),
+                    conditions().glob("x*").build(),
+                ],
+            ),
+            &["a@b", "e@f"],
+            false,
+        ),
+        (
+            with_any(
+                watch("or a key", conditions().issuer(GITHUB)),
+                vec![
+                    conditions().san("a@b").build(),
+                    conditions().key([1; 32]).build(),
+                ],
+            ),
+            &["a@b"],
+            true,
+        ),
+        (
+            with_any(
+                watch("name, and either", conditions().san("a@b")),
+                vec![
+                    conditions().san("c@d").build(),
+                    conditions().key([1; 32]).build(),
+                ],
+            ),
+            &["a@b"],
+            false,
+        ),
+    ];
+    for (watch, spelled_out, nameless) in table {
+        assert_eq!(watch.spelled_out_sans(), spelled_out, "{}", watch.name);
+        assert_eq!(watch.selects_without_a_name(), nameless, "{}", watch.name);
+    }
+}
