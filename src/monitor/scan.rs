@@ -14,7 +14,7 @@ use super::{Log, Rules};
 use crate::entry::{self, Entry};
 use crate::finding::NewFinding;
 use crate::shard::Shard;
-use crate::source::{self, Leaves, Prefetch, SourceError};
+use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
 /// What one bundle of leaves gave.
@@ -36,7 +36,7 @@ pub(super) fn scanned<'a>(
     rules: &'a Arc<Rules>,
     now: Timestamp,
 ) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
-    source::leaves(Arc::clone(&log.source), range, size, Prefetch::default())
+    source::leaves(Arc::clone(&log.source), range, size, log.source.prefetch())
         .map(move |leaves| async move {
             Ok(scan(leaves?, Arc::clone(&log.shard), Arc::clone(rules), now).await)
         })

@@ -7,6 +7,7 @@ mod error;
 mod leaves;
 mod location;
 mod prefetch;
+pub mod rekor_v1;
 mod rekor_v2;
 mod transport;
 
@@ -50,6 +51,11 @@ pub trait LogSource: Send + Sync {
     ///
     /// Pure arithmetic. `index` must be smaller than `size`.
     fn bundle(&self, index: u64, size: u64) -> Range<u64>;
+
+    /// How far to read ahead of this log, which depends on what one request gives.
+    fn prefetch(&self) -> Prefetch {
+        Prefetch::default()
+    }
 
     /// The leaves `want`, all of them, which must lie within one [`bundle`](Self::bundle).
     ///
