@@ -106,7 +106,7 @@ impl Judge<'_> {
                         .collect()
                 })
                 .unwrap_or_default(),
-            certificate_sha256: certificate.map(|c| hex::encode(c.sha256())),
+            certificate_sha256: certificate.and_then(Certificate::sha256).map(hex::encode),
             key_sha256: Some(hex::encode(signing.signer.key_sha256())),
             chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),

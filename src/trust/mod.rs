@@ -12,7 +12,7 @@ use tlog::checkpoint::Origin;
 use tlog::note::{KeyError, KeyName, Verifier};
 use url::Url;
 
-use crate::identity::{Authorities, AuthorityChain, AuthorityError};
+use crate::identity::{Authorities, AuthorityChain, AuthorityError, CtLog};
 
 /// Longest trusted root that is read, in bytes. That of the public instance has 10 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -114,7 +114,18 @@ impl TrustedRoot {
                 ),
             }
         });
-        let authorities = Authorities::new(chains.collect())?;
+        let ct_logs = document.ctlogs.iter().map(|log| {
+            let period = log.public_key.valid_for.as_ref();
+            CtLog {
+                spki_der: log.public_key.raw_bytes.as_bytes().to_vec(),
+                valid_for: (
+                    period.map(|period| period.start),
+                    period.and_then(|period| period.end),
+                ),
+            }
+        });
+        let ct_logs = ct_logs.collect();
+        let authorities = Authorities::new(chains.collect())?.with_ct_logs(ct_logs);
         Ok(Self {
             document,
             authorities,
@@ -212,6 +223,23 @@ mod tests {
             one.authorities().fingerprint(),
             other.authorities().fingerprint()
         );
+    }
+
+    #[test]
+    fn a_certificate_of_the_public_instance_holds_the_promise_of_its_ct_log() {
+        use crate::identity::{Certificate, Chain};
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let root = TrustedRoot::parse(PUBLIC_GOOD.as_bytes()).expect("a trusted root");
+        // Certificates of public model signatures and of an npm package, 2023 to 2025; one a line, base64.
+        let certificates = include_str!("../../tests/data/trust/public-good-certificates.txt");
+        for line in certificates.lines() {
+            let der = STANDARD.decode(line).expect("base64");
+            let certificate = Certificate::parse(der).expect("a certificate");
+            let judgement = root.authorities().judge(&certificate);
+            assert_eq!(judgement.chain, Chain::Trusted);
+            assert_eq!(judgement.oddities, [], "{certificate:?}");
+        }
     }
 
     #[test]

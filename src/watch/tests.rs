@@ -82,7 +82,9 @@ mod naive {
             .all(|(e, wanted)| values(wanted, of(*e)))
             && (set.key_sha256.is_empty() || set.key_sha256.contains(&signer.key_sha256()))
             && (set.certificate_sha256.is_empty()
-                || certificate.is_some_and(|c| set.certificate_sha256.contains(&c.sha256())))
+                || certificate
+                    .and_then(Certificate::sha256)
+                    .is_some_and(|hash| set.certificate_sha256.contains(&hash)))
     }
 
     pub(super) fn matches(watches: &[Watch], signer: &Signer) -> Vec<Match> {
@@ -307,7 +309,9 @@ fn a_match_by_key_or_by_the_very_certificate_says_so() {
     let mut either = watch("either", conditions());
     either.any = vec![
         conditions().san("a@b").build(),
-        conditions().certificate(certificate.sha256()).build(),
+        conditions()
+            .certificate(certificate.sha256().unwrap())
+            .build(),
     ];
     let watches = vec![
         watch("san", conditions().san("A@B")),
