@@ -2,12 +2,16 @@
 //! hands back bytes. Nothing here is verified and nothing is interpreted: a caller proves what it
 //! gets against a checkpoint whose signature it has checked.
 
+pub mod ct;
+mod ct_rfc6962;
+mod ct_static;
 mod directory;
 mod error;
 mod leaves;
 mod location;
 mod prefetch;
 mod rekor_v2;
+mod tiles;
 mod transport;
 
 use std::ops::Range;
@@ -16,6 +20,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tlog::Split;
 
+pub use ct_rfc6962::CtRfc6962;
+pub use ct_static::CtStatic;
 pub use error::{Cause, SourceError};
 pub use leaves::{Leaves, LeavesError};
 pub use location::{Location, LocationError};
@@ -50,6 +56,12 @@ pub trait LogSource: Send + Sync {
     ///
     /// Pure arithmetic. `index` must be smaller than `size`.
     fn bundle(&self, index: u64, size: u64) -> Range<u64>;
+
+    /// What the leaves of one bundle are expected to take in memory, before one was seen: how many are read
+    /// ahead at first depends on it. 1 MiB unless a source knows better; Rekor v2's have 0.5 to 0.6 MB.
+    fn usual_bundle_bytes(&self) -> usize {
+        1024 * 1024
+    }
 
     /// The leaves `want`, all of them, which must lie within one [`bundle`](Self::bundle).
     ///
