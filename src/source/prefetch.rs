@@ -30,9 +30,6 @@ impl Default for Prefetch {
     }
 }
 
-/// What a bundle is expected to take before one was seen. Rekor v2's have 0.5 to 0.6 MB.
-const FIRST_GUESS_BYTES: usize = 1024 * 1024;
-
 /// So many of the last bundles say how large the next ones may be.
 const RECENT: usize = 32;
 
@@ -156,7 +153,7 @@ impl Ahead {
         let floor = self.settings.budget_bytes / self.settings.max_in_flight.max(1);
         match self.recent.iter().max() {
             Some(largest) => largest.saturating_add(largest / 2).max(floor),
-            None => FIRST_GUESS_BYTES,
+            None => self.source.usual_bundle_bytes(),
         }
     }
 
