@@ -87,6 +87,8 @@ pub struct Shard {
     /// What to add to an index within this tree to get the one that findings name. Rekor v1 counts over all its
     /// trees; everywhere else it is 0.
     pub base: u64,
+    /// Whether its log lists it as a tree that takes no more entries: from then on it must never change.
+    pub ended: bool,
     /// The keys that may sign its checkpoints; never empty.
     pub verifiers: Vec<Verifier>,
     /// Where reading begins while there is no stored position.

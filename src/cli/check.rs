@@ -7,6 +7,7 @@ use tlog::Checkpoint;
 use super::output::{Mistake, Outcome, Output};
 use super::setup::{self, Setup};
 use crate::escape;
+use crate::monitor::Followed;
 use crate::watch;
 
 /// Arguments of `check`.
@@ -55,7 +56,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     let rules = setup.rules()?;
     output.line(&format!(
         "ok    configuration: {} logs, {} watches, {} channels",
-        setup.shards().len(),
+        setup.logs().len(),
         rules.keys().len(),
         setup.channel_names().len()
     ))?;
@@ -70,22 +71,42 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         }
     }
     for log in setup.logs() {
-        let shard = &log.shard;
-        let name = escape::terminal(&shard.name).into_owned();
-        let said = match log.source.checkpoint().await {
-            Err(error) => Err(error.to_string()),
-            Ok(raw) => Checkpoint::open(&raw, &shard.origin, &shard.verifiers)
-                .map_err(|error| error.to_string()),
+        let (trees, error) = match log {
+            Followed::Tree(log) => (vec![log.clone()], None),
+            Followed::RekorV1(log) => log.ask().await,
         };
-        match said {
-            Ok(checkpoint) => output.line(&format!(
-                "ok    log {name}: its checkpoint of {} entries verifies",
-                checkpoint.size()
-            ))?,
-            Err(why) => {
-                outcome = Outcome::Unanswered;
-                output.line(&format!("FAIL  log {name}: {}", escape::terminal(&why)))?;
+        let name = escape::terminal(log.name()).into_owned();
+        for tree in &trees {
+            let said = match tree.source.checkpoint().await {
+                Err(error) => Err(error.to_string()),
+                Ok(raw) => Checkpoint::open(&raw, &tree.shard.origin, &tree.shard.verifiers)
+                    .map_err(|error| error.to_string()),
+            };
+            let of_tree = if matches!(log, Followed::RekorV1(_)) {
+                format!(", tree {}", escape::terminal(tree.shard.origin.as_str()))
+            } else {
+                String::new()
+            };
+            match said {
+                Ok(checkpoint) => output.line(&format!(
+                    "ok    log {name}{of_tree}: its checkpoint of {} entries verifies",
+                    checkpoint.size()
+                ))?,
+                Err(why) => {
+                    outcome = Outcome::Unanswered;
+                    output.line(&format!(
+                        "FAIL  log {name}{of_tree}: {}",
+                        escape::terminal(&why)
+                    ))?;
+                }
             }
+        }
+        if let Some(error) = error {
+            outcome = Outcome::Unanswered;
+            output.line(&format!(
+                "FAIL  log {name}: {}",
+                escape::terminal(&error.message)
+            ))?;
         }
     }
     output.end()?;

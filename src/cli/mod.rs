@@ -6,6 +6,7 @@ mod expect;
 mod findings;
 mod generate;
 mod logging;
+mod logs;
 mod monitor;
 mod output;
 mod rescan;

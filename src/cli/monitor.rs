@@ -17,7 +17,7 @@ use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::Severity;
 use crate::monitor::{
-    Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
+    Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
 };
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
@@ -45,11 +45,11 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
     let setup = Setup::load(config)?;
-    let mut logs = setup.logs();
+    let mut logs = setup.logs().to_vec();
     let every_log = args.log.is_empty();
     if !every_log {
         for name in &args.log {
-            if !logs.iter().any(|log| log.shard.name == *name) {
+            if !logs.iter().any(|log| log.name() == name) {
                 return Err(Mistake(format!(
                     "the configuration has no log named {name}: {}",
                     setup.log_names()
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
                 .into());
             }
         }
-        logs.retain(|log| args.log.contains(&log.shard.name));
+        logs.retain(|log| args.log.iter().any(|name| name == log.name()));
     }
     let rules = setup.rules()?;
     let _lock = setup.lock()?;
@@ -134,7 +134,7 @@ struct Watching {
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
-    logs: Vec<Log>,
+    logs: Vec<Followed>,
     every_log: bool,
     rules: Arc<Rules>,
     fail_on: Severity,

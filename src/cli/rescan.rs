@@ -54,11 +54,11 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     );
     let mut outcome = Outcome::Clean;
     for log in setup.logs() {
-        match monitor.rescan(&log, &rules, args.watch.as_deref()).await {
+        match monitor.rescan(log, &rules, args.watch.as_deref()).await {
             Ok((0, _)) => {}
             Ok((entries, found)) => output.line(&format!(
                 "{}: {entries} entries matched again, {found} new findings",
-                escape::terminal(&log.shard.name)
+                escape::terminal(log.name())
             ))?,
             Err(error @ RescanError::Log { .. }) => {
                 outcome = Outcome::Unanswered;

@@ -2,39 +2,37 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use tlog::{KeyName, Origin, Verifier};
 use x509_parser::pem::parse_x509_pem;
 
+use super::logs;
 use super::output::Mistake;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, Config, LogSettings};
+use crate::config::{self, Config};
 use crate::escape;
 use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
 use crate::identity::{Certificate, Key, Signer};
-use crate::monitor::{Log, Rules, Schedule};
+use crate::monitor::{Followed, Rules, Schedule};
 use crate::notify::{Heartbeat, Outbox};
-use crate::shard::Shard;
-use crate::source::{RekorV2, Transport};
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{Settings, Store, StoreError, WatchKey};
 use crate::trust::TrustedRoot;
 use crate::watch::Watches;
 
 /// A public key or certificate in PEM is a few kilobytes; a chain of them some tens.
-const MAX_PEM_BYTES: usize = 1 << 20;
+pub(super) const MAX_PEM_BYTES: usize = 1 << 20;
 
 /// A valid configuration, and the files that it names.
 pub(super) struct Setup {
     config: Config,
     trusted_root: Option<TrustedRoot>,
-    shards: Vec<Arc<Shard>>,
-    http: OnceLock<http::Client>,
+    logs: Vec<Followed>,
+    http: http::Client,
 }
 
 impl Setup {
@@ -64,36 +62,19 @@ impl Setup {
             })?),
             None => None,
         };
-        let shards = config
-            .logs
-            .iter()
-            .map(|log| shard(log, trusted_root.as_ref()).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+        let http = http::Client::default();
+        let logs = logs::followed(&config.logs, trusted_root.as_ref(), &http)?;
         Ok(Self {
             config,
             trusted_root,
-            shards,
-            http: OnceLock::new(),
+            logs,
+            http,
         })
     }
 
-    pub(super) fn shards(&self) -> &[Arc<Shard>] {
-        &self.shards
-    }
-
     /// The logs, ready to be read; nothing is asked of them yet.
-    pub(super) fn logs(&self) -> Vec<Log> {
-        self.shards
-            .iter()
-            .zip(&self.config.logs)
-            .map(|(shard, settings)| {
-                let transport = Transport::new(settings.location.clone(), self.http().clone());
-                Log {
-                    shard: Arc::clone(shard),
-                    source: Arc::new(RekorV2::new(transport)),
-                }
-            })
-            .collect()
+    pub(super) fn logs(&self) -> &[Followed] {
+        &self.logs
     }
 
     /// The compiled watches and the authorities.
@@ -126,12 +107,7 @@ impl Setup {
 
     /// The names of the logs, to help after a slip.
     pub(super) fn log_names(&self) -> String {
-        let names: Vec<_> = self
-            .config
-            .logs
-            .iter()
-            .map(|log| log.name.clone())
-            .collect();
+        let names: Vec<_> = self.logs.iter().map(|log| log.name().to_owned()).collect();
         listed(&names)
     }
 
@@ -169,16 +145,12 @@ impl Setup {
     }
 
     pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
-        Outbox::new(store, &self.config.channels, self.http())
+        Outbox::new(store, &self.config.channels, &self.http)
     }
 
     pub(super) fn heartbeat(&self, store: Arc<dyn Store>) -> Option<Heartbeat> {
         let settings = self.config.heartbeat.clone()?;
-        Some(Heartbeat::new(settings, self.http().clone(), store))
-    }
-
-    fn http(&self) -> &http::Client {
-        self.http.get_or_init(http::Client::default)
+        Some(Heartbeat::new(settings, self.http.clone(), store))
     }
 
     fn settings(&self) -> Settings {
@@ -196,47 +168,6 @@ impl Setup {
             routes: Routes::new(channels.collect(), by_watch.collect()),
         }
     }
-}
-
-fn shard(log: &LogSettings, trusted_root: Option<&TrustedRoot>) -> Result<Shard, Mistake> {
-    let name = &log.name;
-    let verifiers = match (&log.public_key, trusted_root) {
-        (Some(path), _) => {
-            let verifier = public_key(path, &log.origin).map_err(|why| {
-                Mistake(format!("log[{name}].public_key: {}: {why}", path.display()))
-            })?;
-            vec![verifier]
-        }
-        (None, Some(root)) => root
-            .log_keys(&log.origin)
-            .map_err(|error| Mistake(format!("log[{name}]: the trusted root: {error}")))?,
-        (None, None) => Vec::new(),
-    };
-    if verifiers.is_empty() {
-        return Err(Mistake(format!(
-            "log[{name}]: the trusted root has no key for the origin {}: give public_key, or correct the origin",
-            log.origin.as_str()
-        )));
-    }
-    Ok(Shard {
-        name: name.clone(),
-        origin: log.origin.clone(),
-        protocol: log.protocol,
-        base: 0,
-        verifiers,
-        start: log.start,
-        silence_after: log.silence_after,
-    })
-}
-
-fn public_key(path: &Path, origin: &Origin) -> anyhow::Result<Verifier> {
-    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
-    let (_, pem) = parse_x509_pem(&bytes).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
-    if pem.label != "PUBLIC KEY" {
-        anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
-    }
-    let name = KeyName::new(origin.as_str())?;
-    Ok(Verifier::from_spki_der(name, &pem.contents)?)
 }
 
 /// The signer of a bundle, or of a certificate or public key in a file.

@@ -1,15 +1,17 @@
 //! `modelwatch status`: how far each log was read and proven, and whether alerts wait.
 
+mod log;
+
 use std::collections::HashMap;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::output::{Outcome, Output, cell, time};
 use super::setup::{self, Setup};
 use crate::escape;
-use crate::store::{LogState, PassError};
+use log::LogStatus;
 
 /// The version of the machine-readable forms that scripts rely on.
 const CONTRACT: u32 = 1;
@@ -32,22 +34,6 @@ struct Status {
     watches: Vec<WatchStatus>,
     alerts: AlertStatus,
     findings: FindingStatus,
-}
-
-#[derive(Debug, Serialize)]
-struct LogStatus {
-    name: String,
-    origin: String,
-    #[serde(rename = "type")]
-    protocol: &'static str,
-    mode: &'static str,
-    seen: Option<u64>,
-    proven: Option<u64>,
-    head: Option<u64>,
-    first: Option<u64>,
-    frozen: bool,
-    last_success: Option<Timestamp>,
-    error: Option<PassError>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,16 +70,11 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = Setup::load(config)?;
     let store = setup.reader().await?;
     let now = setup::now();
-    let mut known: HashMap<String, LogState> = store
-        .logs()
-        .await?
-        .into_iter()
-        .map(|state| (state.origin.clone(), state))
-        .collect();
+    let known = store.logs().await?;
     let logs: Vec<LogStatus> = setup
-        .shards()
+        .logs()
         .iter()
-        .map(|shard| log_status(shard, known.remove(shard.origin.as_str())))
+        .map(|log| LogStatus::of(log, &known))
         .collect();
     let channels = setup.channel_names();
     let mut alerts = AlertStatus::default();
@@ -148,23 +129,6 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     })
 }
 
-fn log_status(shard: &crate::shard::Shard, state: Option<LogState>) -> LogStatus {
-    let follower = state.as_ref().and_then(|state| state.follower.as_ref());
-    LogStatus {
-        name: shard.name.clone(),
-        origin: shard.origin.as_str().to_owned(),
-        protocol: shard.protocol.as_str(),
-        mode: "tail",
-        seen: follower.map(|f| f.seen.size()),
-        proven: follower.map(|f| f.proven.size()),
-        head: follower.map(|f| f.head.as_ref().map_or(f.proven.size(), |head| head.size)),
-        first: follower.and(state.as_ref()).map(|state| state.first),
-        frozen: state.as_ref().is_some_and(|state| state.frozen.is_some()),
-        last_success: state.as_ref().and_then(|state| state.last_success),
-        error: state.and_then(|state| state.error),
-    }
-}
-
 async fn watches(
     setup: &Setup,
     store: &dyn crate::store::Store,
@@ -178,11 +142,11 @@ async fn watches(
             .push(WatchOnLog {
                 log: covered.log,
                 origin: covered.origin,
-                from: covered.from,
+                from: covered.base + covered.from,
                 gaps: covered
                     .gaps
                     .iter()
-                    .map(|gap| (gap.start, gap.end))
+                    .map(|gap| (covered.base + gap.start, covered.base + gap.end))
                     .collect(),
             });
     }

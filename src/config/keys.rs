@@ -31,14 +31,16 @@ pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
 
 pub(super) const HEARTBEAT: [&str; 4] = ["url", "url_env", "url_file", "every"];
 
-pub(super) const LOG: [&str; 7] = [
+pub(super) const LOG: [&str; 9] = [
     "name",
     "type",
     "url",
+    "mode",
     "origin",
     "public_key",
     "start",
     "silence_after",
+    "requests_per_minute",
 ];
 
 /// One set of conditions: in a watch itself, in each table of its `any`, and in its `shape`.

@@ -1,6 +1,7 @@
 //! `[[log]]`: the logs that are read.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tlog::checkpoint::Origin;
 
 use super::problems::Problems;
 use super::reader::Section;
-use super::top::{file, unique};
+use super::top::{files, unique};
 use super::{Context, keys};
 use crate::shard::{Protocol, Start};
 use crate::source::Location;
@@ -24,14 +25,16 @@ const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 pub struct LogSettings {
     /// Its name in findings and on the command line.
     pub name: String,
-    /// The first line of its checkpoints.
-    pub origin: Origin,
+    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own.
+    pub origin: Option<Origin>,
     /// How it is spoken to.
     pub protocol: Protocol,
     /// Where it is read.
     pub location: Location,
-    /// Its key, PEM; without it the trusted root gives the key for the origin.
-    pub public_key: Option<PathBuf>,
+    /// Its keys, each in a PEM file; without any, the trusted root gives them.
+    pub public_keys: Vec<PathBuf>,
+    /// How many requests a minute it is asked at most; `None` is as usual for such a log.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Where reading begins while there is no stored position.
     pub start: Start,
     /// How long it may stand still; `None` is for ever.
@@ -59,24 +62,37 @@ pub(super) fn read_all(
         );
     }
     let (mut names, mut origins) = (HashMap::new(), HashMap::new());
+    let mut places = HashMap::new();
     let mut logs = Vec::new();
     for section in sections {
         let origin = section
             .string("origin", problems)
             .map(|origin| origin.value);
         let name = section.string("name", problems).map(|name| name.value);
-        let section = match name.or(origin) {
+        let url = section.string("url", problems).map(|url| url.value);
+        let host = url.and_then(host);
+        let name = name.or(origin).or(host.as_deref());
+        let section = match name {
             Some(name) => section.renamed(format!("log[{name}]")),
             None => section,
         };
-        if let Some(name) = name.or(origin) {
+        if let Some(name) = name {
             unique(&mut names, name, "log named", section.place(), problems);
         }
         if let Some(origin) = origin {
             let place = section.place_of("origin");
             unique(&mut origins, origin, "log of the origin", &place, problems);
         }
-        logs.extend(read(&section, name.or(origin), defaults, context, problems));
+        let settings = read(&section, name, defaults, context, problems);
+        if let Some(settings) = &settings
+            && settings.protocol == Protocol::RekorV1
+        {
+            // Its trees would be the same.
+            let url = settings.location.to_string();
+            let place = section.place_of("url");
+            unique(&mut places, &url, "log at", &place, problems);
+        }
+        logs.extend(settings);
     }
     logs
 }
@@ -90,9 +106,10 @@ fn read(
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
     let protocol = protocol(section, problems);
-    let location = location(section, context, problems);
-    let origin = origin(section, problems);
-    let public_key = file(section, "public_key", context, problems);
+    let location = location(section, protocol, context, problems);
+    mode(section, problems);
+    let origin = origin(section, protocol, problems);
+    let public_keys = files(section, "public_key", context, problems);
     if !section.has("public_key") && !defaults.has_trusted_root {
         problems.error(
             section.place(),
@@ -105,13 +122,18 @@ fn read(
     } else {
         Some(defaults.start)
     };
-    let origin = origin?;
-    let silence_after = silence_after(section, &origin, problems);
+    let requests_per_minute = requests_per_minute(section, problems);
+    if protocol != Some(Protocol::RekorV1) {
+        origin.as_ref()?;
+    }
+    let location = location?;
+    let silence_after = silence_after(section, origin.as_ref(), &location, problems);
     Some(LogSettings {
         name: name?.to_owned(),
         protocol: protocol?,
-        location: location?,
-        public_key,
+        location,
+        public_keys,
+        requests_per_minute,
         start: start?,
         silence_after: match silence_after? {
             Silence::Never => None,
@@ -125,27 +147,77 @@ fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> 
     let written = section.required("type", problems)?;
     match written.value {
         "rekor-v2" => return Some(Protocol::RekorV2),
-        later @ ("rekor-v1" | "ct-rfc6962" | "ct-static") => problems.error(
+        "rekor-v1" => return Some(Protocol::RekorV1),
+        later @ ("ct-rfc6962" | "ct-static") => problems.error(
             &written.place,
             format!("{later} logs are not read by this version"),
-            "this version reads rekor-v2".to_owned(),
+            "this version reads rekor-v1 and rekor-v2".to_owned(),
         ),
         other => problems.error(
             &written.place,
             format!("{other:?} is no type of log"),
-            "write rekor-v2".to_owned(),
+            "write rekor-v1 or rekor-v2".to_owned(),
         ),
     }
     None
 }
 
+/// How the log is followed.
+fn mode(section: &Section<'_>, problems: &mut Problems) {
+    match section.string("mode", problems) {
+        Some(written) if written.value != "tail" => problems.error(
+            &written.place,
+            format!("{:?} is no way to follow a log", written.value),
+            "\"tail\" reads every entry".to_owned(),
+        ),
+        _ => {}
+    }
+}
+
+/// The host of a URL, which names a log that has no origin of its own.
+fn host(url: &str) -> Option<String> {
+    match url.parse() {
+        Ok(Location::Server(url)) => url.host_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn requests_per_minute(section: &Section<'_>, problems: &mut Problems) -> Option<NonZeroU32> {
+    const KEY: &str = "requests_per_minute";
+    if !section.has(KEY) {
+        return None;
+    }
+    let number = section
+        .integer(KEY)
+        .and_then(|number| u32::try_from(number).ok())
+        .and_then(NonZeroU32::new);
+    if number.is_none() {
+        problems.error(
+            &section.place_of(KEY),
+            "a number of requests is expected, at least 1",
+            "without it, public-good logs are asked 900 times a minute, others without a limit"
+                .to_owned(),
+        );
+    }
+    number
+}
+
 fn location(
     section: &Section<'_>,
+    protocol: Option<Protocol>,
     context: &Context<'_>,
     problems: &mut Problems,
 ) -> Option<Location> {
     let written = section.required("url", problems)?;
     match written.value.parse::<Location>() {
+        Ok(Location::Directory(_)) if protocol == Some(Protocol::RekorV1) => {
+            problems.error(
+                &written.place,
+                "a Rekor v1 log is a server that answers questions, not a directory of files",
+                "write its http(s) URL".to_owned(),
+            );
+            None
+        }
         Ok(location) => Some(location.relative_to(context.directory)),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
@@ -154,7 +226,21 @@ fn location(
     }
 }
 
-fn origin(section: &Section<'_>, problems: &mut Problems) -> Option<Origin> {
+fn origin(
+    section: &Section<'_>,
+    protocol: Option<Protocol>,
+    problems: &mut Problems,
+) -> Option<Origin> {
+    if protocol == Some(Protocol::RekorV1) {
+        if section.has("origin") {
+            problems.error(
+                &section.place_of("origin"),
+                "a Rekor v1 log has no origin: each of its trees has one, which the log says itself",
+                "leave it out".to_owned(),
+            );
+        }
+        return None;
+    }
     let written = section.required("origin", problems)?;
     if written.value.starts_with("https://") || written.value.starts_with("http://") {
         problems.error(
@@ -200,11 +286,16 @@ enum Silence {
 
 fn silence_after(
     section: &Section<'_>,
-    origin: &Origin,
+    origin: Option<&Origin>,
+    location: &Location,
     problems: &mut Problems,
 ) -> Option<Silence> {
     if !section.has("silence_after") {
-        let public_good = origin.as_str().ends_with(".rekor.sigstore.dev");
+        let public_good = match (origin, location) {
+            (Some(origin), _) => origin.as_str().ends_with(".rekor.sigstore.dev"),
+            (None, Location::Server(url)) => url.host_str() == Some("rekor.sigstore.dev"),
+            (None, Location::Directory(_)) => false,
+        };
         return Some(Silence::After(if public_good {
             PUBLIC_GOOD_SILENCE
         } else {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::problems::Problems;
-use super::reader::Section;
+use super::reader::{At, Section};
 use super::{Config, Context, advice, channel, keys, log, watch};
 use crate::monitor::Schedule;
 use crate::notify::{HeartbeatSettings, SecretSource, UrlSource};
@@ -116,6 +116,24 @@ pub(super) fn file(
     problems: &mut Problems,
 ) -> Option<PathBuf> {
     let written = section.string(key, problems)?;
+    existing(&written, context, problems)
+}
+
+/// One file, or a list of them.
+pub(super) fn files(
+    section: &Section<'_>,
+    key: &str,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Vec<PathBuf> {
+    section
+        .strings(key, problems)
+        .iter()
+        .filter_map(|written| existing(written, context, problems))
+        .collect()
+}
+
+fn existing(written: &At<&str>, context: &Context<'_>, problems: &mut Problems) -> Option<PathBuf> {
     let path = context.path(written.value);
     if !(context.is_file)(&path) {
         problems.error(

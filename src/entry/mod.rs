@@ -11,6 +11,7 @@ mod error;
 mod kind;
 mod material;
 mod search;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod v1;
@@ -25,6 +26,7 @@ pub use digest::{Digest, HashAlgorithm};
 pub use error::{EntryError, Unreadable};
 pub use kind::Kind;
 pub use search::visit_strings;
+pub use statement::Statement;
 
 use crate::identity::Signer;
 

@@ -1,8 +1,10 @@
 //! Ways of being blind, judged after each pass: they are raised, and resolve themselves.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Log, Monitor, Rules};
+use super::{Monitor, Rules};
 use crate::finding::Verdict;
 use crate::shard::Shard;
 use crate::store::{Condition, Coverage, LogState, Scope, StoreError};
@@ -10,6 +12,9 @@ use crate::store::{Condition, Coverage, LogState, Scope, StoreError};
 /// A log that cannot be read for this many passes in a row is a finding; until then the exit code
 /// and `status` say it. A single lost connection is not worth waking somebody.
 const UNAVAILABLE_PASSES: u32 = 3;
+
+/// Entries that a log holds back, asked for again and again in this many passes: longer than any replica lags.
+const MISSING_PASSES: u32 = 2;
 
 /// Passes in a row that end below the newest checkpoint.
 const BACKLOG_PASSES: u32 = 3;
@@ -24,17 +29,39 @@ const OF_A_LOG: &[Verdict] = &[
     Verdict::Backlog,
     Verdict::PositionLost,
     Verdict::CoverageGap,
+    Verdict::EntriesMissing,
 ];
+
+/// Which log is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// Its identity.
+    pub(super) origin: &'a str,
+    /// How long it may stand still.
+    pub(super) silence_after: Option<Duration>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn of(shard: &'a Shard) -> Self {
+        Self {
+            name: &shard.name,
+            origin: shard.origin.as_str(),
+            silence_after: shard.silence_after,
+        }
+    }
+}
 
 /// Judges one log after its pass.
 pub(super) async fn assess_log(
     monitor: &Monitor,
-    log: &Log,
+    log: Subject<'_>,
     rules: &Rules,
     lost: Option<String>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let origin = log.shard.origin.as_str();
+    let origin = log.origin;
     let Some(state) = monitor.store.log(origin).await? else {
         return Ok(());
     };
@@ -44,30 +71,23 @@ pub(super) async fn assess_log(
         conditions.push(Condition {
             verdict,
             subject: origin.to_owned(),
-            log: Some(log.shard.name.clone()),
+            log: Some(log.name.to_owned()),
             origin: Some(origin.to_owned()),
             except_channel: None,
             summary,
         });
     };
-    for (verdict, summary) in assess(&log.shard, &state, now) {
+    for (verdict, summary) in assess(log, &state, now) {
         raise(verdict, summary);
     }
     if let Some(why) = lost {
         raise(
             Verdict::PositionLost,
-            format!(
-                "the stored position of {} cannot be used: {why}",
-                log.shard.name
-            ),
+            format!("the stored position of {} cannot be used: {why}", log.name),
         );
     }
-    if let Some(summary) = gaps(&log.shard, &coverage) {
-        tracing::warn!(
-            log.name = log.shard.name,
-            "{}",
-            crate::escape::terminal(&summary)
-        );
+    if let Some(summary) = gaps(log, &coverage) {
+        tracing::warn!(log.name = log.name, "{}", crate::escape::terminal(&summary));
         raise(Verdict::CoverageGap, summary);
     }
     let scope = Scope {
@@ -78,8 +98,8 @@ pub(super) async fn assess_log(
 }
 
 /// What the recorded passes say about a log.
-fn assess(shard: &Shard, state: &LogState, now: Timestamp) -> Vec<(Verdict, String)> {
-    let name = &shard.name;
+fn assess(log: Subject<'_>, state: &LogState, now: Timestamp) -> Vec<(Verdict, String)> {
+    let name = log.name;
     let mut found = Vec::new();
     if let Some(error) = &state.error {
         match error.kind.as_str() {
@@ -89,6 +109,10 @@ fn assess(shard: &Shard, state: &LogState, now: Timestamp) -> Vec<(Verdict, Stri
                     "the newest checkpoint of {name} cannot be verified: {}",
                     error.message
                 ),
+            )),
+            "entries-missing" if state.failed_passes >= MISSING_PASSES => found.push((
+                Verdict::EntriesMissing,
+                format!("{name} does not show all of its entries: {}", error.message),
             )),
             "unavailable" | "malformed" if state.failed_passes >= UNAVAILABLE_PASSES => {
                 found.push((
@@ -102,7 +126,7 @@ fn assess(shard: &Shard, state: &LogState, now: Timestamp) -> Vec<(Verdict, Stri
             _ => {}
         }
     }
-    if let Some(limit) = shard.silence_after
+    if let Some(limit) = log.silence_after
         && state.frozen.is_none()
         && state.follower.is_some()
     {
@@ -130,10 +154,10 @@ fn assess(shard: &Shard, state: &LogState, now: Timestamp) -> Vec<(Verdict, Stri
     found
 }
 
-fn gaps(shard: &Shard, coverage: &[Coverage]) -> Option<String> {
+fn gaps(log: Subject<'_>, coverage: &[Coverage]) -> Option<String> {
     let mut with_gaps = coverage
         .iter()
-        .filter(|c| c.origin == shard.origin.as_str() && !c.gaps.is_empty());
+        .filter(|c| c.origin == log.origin && !c.gaps.is_empty());
     let mut named: Vec<String> = Vec::new();
     for covered in with_gaps.by_ref().take(NAMED_WATCHES) {
         let missed: u64 = covered.gaps.iter().map(|gap| gap.end - gap.start).sum();
@@ -148,7 +172,7 @@ fn gaps(shard: &Shard, coverage: &[Coverage]) -> Option<String> {
     }
     Some(format!(
         "entries of {} that were already read were never matched against {}: `modelwatch rescan` closes the gap",
-        shard.name,
+        log.name,
         named.join(", ")
     ))
 }

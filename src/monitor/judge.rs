@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tlog::Hash;
 
 use super::Rules;
-use crate::entry::{Kind, Signing};
+use crate::entry::{Kind, Signing, Statement};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Certificate, Chain, Extension, Judgement, Signer};
 use crate::shard::Shard;
@@ -17,6 +17,7 @@ const LONG_EXPIRED: SignedDuration = SignedDuration::from_hours(24);
 /// Where a leaf stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
+    /// Counted over all trees of its log.
     pub(super) index: u64,
     pub(super) hash: Hash,
 }
@@ -45,6 +46,7 @@ impl Judge<'_> {
         kind: &Kind,
         signing: &Signing,
         found: Match,
+        payload: Option<Statement>,
     ) -> NewFinding {
         let watch = self.rules.watches().get(found.watch);
         let Judgement { chain, oddities } = signing.signer.judge(self.rules.authorities());
@@ -58,20 +60,27 @@ impl Judge<'_> {
         let verdict = if chain == Chain::Untrusted && !found.by_key {
             Verdict::UntrustedChain
         } else {
-            Verdict::IdentityUnexpected
+            match &payload {
+                None => Verdict::IdentityUnexpected,
+                Some(statement) if statement.is_of_a_model() => Verdict::ModelUnexpected,
+                Some(_) => Verdict::OtherPredicate,
+            }
         };
         let severity = severity(verdict, watch.severity, found.in_shape, &oddities);
-        let held = verdict == Verdict::IdentityUnexpected
+        let held = verdict != Verdict::UntrustedChain
             && found.in_shape == Some(true)
             && watch.hold.is_some();
         let origin = self.shard.origin.as_str();
         let digest = signing.digest.as_ref().map(ToString::to_string);
         let who = who(&signing.signer);
-        let what = digest.as_deref().unwrap_or("something");
+        let mut what = digest.as_deref().unwrap_or("something").to_owned();
+        if let Some(statement) = payload {
+            what = format!("{statement} ({what})");
+        }
         let summary = summary(
             verdict,
             &who,
-            what,
+            &what,
             &format!("entry {} of {}", place.index, self.shard.name),
             found.in_shape,
             &oddities,

@@ -10,41 +10,38 @@
 //! Nothing here sends an alert or reads the configuration: alerts are rows in the store.
 
 mod fault;
+mod followed;
 mod health;
 mod judge;
 mod pass;
 pub mod progress;
 mod read;
+mod rekor_v1;
 mod rescan;
 mod rules;
 mod scan;
 pub mod schedule;
 mod stop;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::finding::Verdict;
-use crate::shard::{Shard, Start};
-use crate::source::LogSource;
+use crate::shard::Start;
 use crate::store::{PassError, Store, StoreError};
 
+pub use followed::{Followed, Log};
 pub use progress::Progress;
+pub use rekor_v1::RekorV1Log;
 pub use rescan::RescanError;
 pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
 pub use stop::Stop;
 
-/// One log that is followed: what it is, and where its bytes come from.
-#[derive(Clone)]
-pub struct Log {
-    /// What it is.
-    pub shard: Arc<Shard>,
-    /// Where its bytes come from.
-    pub source: Arc<dyn LogSource>,
-}
+use rekor_v1::{Listing, is_tree_of};
 
 /// Follows logs into a store.
 #[derive(Clone)]
@@ -109,11 +106,15 @@ impl Monitor {
     /// position, would start at its end, and was not allowed to.
     pub async fn pass(
         &self,
-        logs: &[Log],
+        logs: &[Followed],
         rules: &Arc<Rules>,
         bootstrap: bool,
     ) -> Result<Vec<LogOutcome>, MonitorError> {
-        self.refuse_silent_starts(logs, bootstrap).await?;
+        let mut listings = if bootstrap {
+            HashMap::new()
+        } else {
+            self.refuse_silent_starts(logs).await?
+        };
         let now = self.clock.now();
         self.store.release_holds(rules.holds(), now).await?;
         self.judge_again(rules, now).await?;
@@ -122,7 +123,14 @@ impl Monitor {
         let mut tasks = tokio::task::JoinSet::new();
         for (place, log) in logs.iter().enumerate() {
             let (monitor, log, rules) = (self.clone(), log.clone(), Arc::clone(rules));
-            tasks.spawn(async move { (place, monitor.pass_over(&log, &rules).await) });
+            let listing = listings.remove(&place);
+            tasks.spawn(async move {
+                let outcome = match log {
+                    Followed::Tree(log) => monitor.pass_over(&log, &rules).await,
+                    Followed::RekorV1(log) => monitor.pass_over_trees(&log, listing, &rules).await,
+                };
+                (place, outcome)
+            });
         }
         let mut outcomes = Vec::with_capacity(logs.len());
         let mut broken = None;
@@ -143,20 +151,40 @@ impl Monitor {
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
+    /// Names the logs that would start at their end, unasked. Which trees a Rekor v1 log has, only the log can tell; what it
+    /// answered is returned, by the log's place, so that the pass goes by the same answer.
     async fn refuse_silent_starts(
         &self,
-        logs: &[Log],
-        bootstrap: bool,
-    ) -> Result<(), MonitorError> {
+        logs: &[Followed],
+    ) -> Result<HashMap<usize, Listing>, MonitorError> {
         let mut silent = Vec::new();
-        for log in logs.iter().filter(|log| log.shard.start == Start::End) {
-            let known = self.store.log(log.shard.origin.as_str()).await?;
-            if known.is_none_or(|state| state.follower.is_none()) {
-                silent.push(log.shard.name.clone());
+        let mut listings = HashMap::new();
+        for (place, log) in logs.iter().enumerate() {
+            let is_silent = match log {
+                Followed::Tree(log) if log.shard.start == Start::End => {
+                    let known = self.store.log(log.shard.origin.as_str()).await?;
+                    known.is_none_or(|state| state.follower.is_none())
+                }
+                Followed::RekorV1(log) if log.start == Start::End => {
+                    let states = self.store.logs().await?;
+                    if states.iter().any(|state| is_tree_of(state, &log.name)) {
+                        false
+                    } else {
+                        // New, or known under another name.
+                        let listing = self.list(log).await?;
+                        let is_silent = !listing.known && !listing.trees.is_empty();
+                        listings.insert(place, listing);
+                        is_silent
+                    }
+                }
+                Followed::Tree(_) | Followed::RekorV1(_) => false,
+            };
+            if is_silent {
+                silent.push(log.name().to_owned());
             }
         }
-        if silent.is_empty() || bootstrap {
-            Ok(())
+        if silent.is_empty() {
+            Ok(listings)
         } else {
             Err(MonitorError::NeedsBootstrap(silent))
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
-use super::{Log, LogOutcome, Monitor, Rules, health};
+use super::health::{self, Subject};
+use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
 use crate::source::SourceError;
 use crate::store::{LogState, NewLog, Outcome, PassError, PassReport, StoreError};
@@ -123,7 +124,8 @@ impl Monitor {
             now: self.clock.now(),
         };
         self.store.end_pass(&report).await?;
-        health::assess_log(self, log, rules, lost, report.now).await?;
+        let subject = Subject::of(&log.shard);
+        health::assess_log(self, subject, rules, lost, report.now).await?;
         Ok(LogOutcome {
             log: report.name,
             proven: report.outcome == Outcome::Proven,
@@ -138,6 +140,7 @@ impl Monitor {
 
 impl Pass<'_> {
     async fn run(&mut self) -> Result<(), Halt> {
+        self.expect_base()?;
         let saved = self.state.as_ref().and_then(|state| state.follower.clone());
         // Before the network: a damaged position is known without it.
         let follower = saved
@@ -184,14 +187,27 @@ impl Pass<'_> {
                 }
             }
         }
-        if checkpoint
-            .extensions()
-            .iter()
-            .any(|line| line.starts_with(FROZEN))
-        {
+        let says_so = |line: &String| line.starts_with(FROZEN);
+        if self.log.shard.ended || checkpoint.extensions().iter().any(says_so) {
             self.frozen = Some((checkpoint.size(), checkpoint.raw().to_vec()));
         }
         Ok(())
+    }
+
+    /// That the tree begins where it began. Another base would give its entries other indexes than those of the findings
+    /// that are told already, and means that the log's trees changed their sizes or their order.
+    pub(super) fn expect_base(&self) -> Result<(), Halt> {
+        let now = self.log.shard.base;
+        match &self.state {
+            Some(state) if state.follower.is_some() && state.base != now => Err(Halt::failed(
+                "malformed",
+                format!(
+                    "its first entry was number {} of the log, and would be number {now} by what the log says of its older trees",
+                    state.base
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     async fn newest_checkpoint(&mut self) -> Result<Checkpoint, Halt> {
@@ -235,7 +251,7 @@ impl Pass<'_> {
                 return Err(Halt::failed(
                     "malformed",
                     format!(
-                        "its tiles hash to {}, but the signed root of size {} is {}",
+                        "the hashes of its tree lead to {}, but the signed root of size {} is {}",
                         split.root(),
                         checkpoint.size(),
                         checkpoint.root()
@@ -251,6 +267,7 @@ impl Pass<'_> {
                 origin: shard.origin.as_str().to_owned(),
                 name: shard.name.clone(),
                 protocol: shard.protocol.as_str().to_owned(),
+                base: shard.base,
                 follower: follower.state(),
                 checkpoints: vec![Head::from(checkpoint)],
                 now: self.now,

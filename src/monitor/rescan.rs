@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{Hash, Head, LogFault};
 
+use super::health::{self, Subject};
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
-use super::{Log, Monitor, Rules, health};
+use super::{Followed, Log, Monitor, Rules};
 use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
 
 /// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
@@ -47,7 +48,7 @@ impl Monitor {
     /// recorded like one of a pass.
     pub async fn rescan(
         &self,
-        log: &Log,
+        log: &Followed,
         rules: &Arc<Rules>,
         only: Option<&str>,
     ) -> Result<(u64, u64), RescanError> {
@@ -56,6 +57,31 @@ impl Monitor {
         {
             return Err(RescanError::UnknownWatch(name.to_owned()));
         }
+        let log = match log {
+            Followed::Tree(log) => return self.rescan_tree(log, rules, only).await,
+            Followed::RekorV1(log) => log,
+        };
+        let listing = self.list(log).await?;
+        let mut done = (0, 0);
+        for tree in &listing.trees {
+            let (entries, found) = self.rescan_tree(tree, rules, only).await?;
+            done = (done.0 + entries, done.1 + found);
+        }
+        match listing.error {
+            None => Ok(done),
+            Some(error) => Err(RescanError::Log {
+                log: log.name.clone(),
+                error,
+            }),
+        }
+    }
+
+    async fn rescan_tree(
+        &self,
+        log: &Log,
+        rules: &Arc<Rules>,
+        only: Option<&str>,
+    ) -> Result<(u64, u64), RescanError> {
         let origin = log.shard.origin.as_str();
         self.store.watching(origin, rules.keys()).await?;
         let Some(state) = self.store.log(origin).await? else {
@@ -88,14 +114,14 @@ impl Monitor {
         };
         self.progress.begin();
         let mut done = (0, 0);
-        let mut ended = Ok(());
+        let mut ended = pass.expect_base();
         'gaps: for gap in union(&gapped) {
             let mut from = gap.start;
             // What is seen but not proven yet is covered by the pass that proves it.
             let end = gap.end.min(head.size);
             self.progress
                 .goal(&log.shard.name, end.saturating_sub(from));
-            while from < end {
+            while ended.is_ok() && from < end {
                 let step = from..end.min(from + STEP_ENTRIES);
                 match pass.rescan_step(step.clone(), &head, &watches).await {
                     Ok(new) => done = (done.0 + step.end - step.start, done.1 + new),
@@ -108,7 +134,7 @@ impl Monitor {
             }
         }
         self.progress.end();
-        health::assess_log(self, log, rules, None, self.clock.now()).await?;
+        health::assess_log(self, Subject::of(&log.shard), rules, None, self.clock.now()).await?;
         match ended {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
 use super::{Log, Rules};
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, Signing, Statement};
 use crate::finding::NewFinding;
 use crate::shard::Shard;
 use crate::source::{self, Leaves, SourceError};
@@ -71,7 +71,11 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         // An unknown way to make the parser panic must not blind the watch: every later pass would
         // die at the same leaf. It becomes one more leaf that cannot be understood.
         let read = catch_unwind(AssertUnwindSafe(|| read(leaf, rules, &mut matches)));
-        let place = Place { index, hash };
+        let place = Place {
+            // A tree of 2^63 leaves behind as many others is nothing that fits a store.
+            index: shard.base.saturating_add(index),
+            hash,
+        };
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
                 times.extend(not_before);
@@ -99,11 +103,15 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
     for (place, leaf, read) in selected {
         match read {
             Ok((entry, leaf_matches)) => {
+                let beside = place
+                    .index
+                    .checked_sub(shard.base)
+                    .and_then(|local| leaves.beside(local));
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
-                        scanned
-                            .findings
-                            .push(judge.signing(place, &entry.kind, signing, found));
+                        let payload = statement(&entry, signing, beside);
+                        let found = judge.signing(place, &entry.kind, signing, found, payload);
+                        scanned.findings.push(found);
                     }
                 }
                 for unreadable in &entry.unreadable {
@@ -120,6 +128,15 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         }
     }
     scanned
+}
+
+/// What was signed, where the log serves it beside the entry and the entry vouches for it.
+fn statement(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Option<Statement> {
+    // Of these kinds alone the digest is that of a payload, and only for these does rekor store one.
+    if !matches!(entry.kind.name(), "intoto" | "cose") {
+        return None;
+    }
+    Statement::signed(signing, beside?)
 }
 
 type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::http::HttpError;
+use crate::shard::GlobalIndex;
 
 /// Why a log could not be read. It says nothing about whether the log is honest: that is judged
 /// only on what could be read.
@@ -57,10 +58,10 @@ pub enum SourceError {
         reason: String,
     },
     /// The log answered, and left entries out, also when it was asked for them again.
-    #[error("{count} of the entries asked for from {first} on are missing from the log's replies")]
+    #[error("the log leaves entry {first} out of its replies (in all {count} of those asked for)")]
     EntriesMissing {
-        /// The first that is missing, counted within its tree.
-        first: u64,
+        /// The first that is missing, as people would ask for it.
+        first: GlobalIndex,
         /// How many are, of one request.
         count: usize,
     },

@@ -17,6 +17,9 @@ pub struct LogState {
     pub name: String,
     /// Its type, in the configuration's word.
     pub protocol: String,
+    /// The entries of its log before its first one: added to an index within the tree, it gives that of findings. 0 for logs
+    /// of one tree.
+    pub base: u64,
     /// Where reading began: what lies before is no gap.
     pub first: u64,
     /// The two positions; `None` while passes have only failed.
@@ -42,7 +45,7 @@ pub struct LogState {
 /// Why a pass could not be finished; the contract's `error` of a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PassError {
-    /// `unverifiable-checkpoint`, `behind`, `unavailable`, `malformed` or `log-fault`.
+    /// `unverifiable-checkpoint`, `behind`, `unavailable`, `malformed`, `entries-missing` or `log-fault`.
     pub kind: String,
     /// One sentence. May hold text from the log.
     pub message: String,
@@ -57,6 +60,8 @@ pub struct NewLog {
     pub name: String,
     /// Its type, in the configuration's word.
     pub protocol: String,
+    /// The entries of its log before its first one.
+    pub base: u64,
     /// Empty, or a frontier that was verified against a checkpoint.
     pub follower: FollowerState,
     /// The checkpoints that were verified on the way.
@@ -147,7 +152,7 @@ pub struct WatchKey {
 pub struct Rescanned {
     /// The log.
     pub origin: String,
-    /// The range whose leaves were read again and hash to the proven root.
+    /// The range, counted within the tree, whose leaves were read again and hash to the proven root.
     pub range: Range<u64>,
     /// The watches that cover the range now.
     pub watches: Vec<WatchKey>,

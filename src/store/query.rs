@@ -76,6 +76,8 @@ pub struct Coverage {
     pub origin: String,
     /// The log's name.
     pub log: String,
+    /// What to add to the positions below to count over all trees of the log.
+    pub base: u64,
     /// From here on it covers everything up to `seen`.
     pub from: u64,
     /// The log's `seen`.

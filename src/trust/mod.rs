@@ -7,6 +7,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use sigstore_trust_root::TrustedRoot as Document;
 use tlog::checkpoint::Origin;
 use tlog::note::{KeyError, KeyName, Verifier};
@@ -137,6 +138,35 @@ impl TrustedRoot {
         &self.authorities
     }
 
+    /// The keys of the Rekor v1 log at that URL, each a SubjectPublicKeyInfo in DER: those of logs that the trusted root has
+    /// at the same host; if there are none, those of every Rekor v1 log that it lists, for a mirror is at another address.
+    ///
+    /// What tells a v1 log from others is its log id, which is SHA-256 of the key. One key speaks for all trees of a log.
+    pub fn rekor_v1_keys(&self, url: &Url) -> Vec<Vec<u8>> {
+        let keys = |wanted: &dyn Fn(&str) -> bool| -> Vec<Vec<u8>> {
+            self.document
+                .tlogs
+                .iter()
+                .filter(|log| wanted(&log.base_url))
+                .map(|log| {
+                    (
+                        log.log_id.key_id.as_bytes(),
+                        log.public_key.raw_bytes.as_bytes(),
+                    )
+                })
+                .filter(|(id, key)| digest(&SHA256, key).as_ref() == *id)
+                .map(|(_, key)| key.to_vec())
+                .collect()
+        };
+        let at_host = |base: &str| Url::parse(base).is_ok_and(|base| base.host() == url.host());
+        let here = keys(&at_host);
+        if here.is_empty() {
+            keys(&|_| true)
+        } else {
+            here
+        }
+    }
+
     /// The keys of the tiled log with that origin; none if the trusted root does not list the log.
     ///
     /// The log's base URL says which log it is: a Rekor v2 log is called like its host. Its log id must be the
@@ -212,6 +242,20 @@ mod tests {
         ] {
             let found = keys(root, origin);
             assert_eq!(found, ids, "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_rekor_v1_log_are_those_at_its_host_or_for_a_mirror_all() {
+        for (root, url, count) in [
+            (PUBLIC_GOOD, "https://rekor.sigstore.dev/", 1),
+            (PUBLIC_GOOD, "http://127.0.0.1:8080/", 1),
+            (HARBOR, "https://harbor-rekor1.example/", 2),
+            (HARBOR, "https://mirror.example/", 2),
+        ] {
+            let root = TrustedRoot::parse(root.as_bytes()).expect("a trusted root");
+            let url = Url::parse(url).expect("a URL");
+            assert_eq!(root.rekor_v1_keys(&url).len(), count, "{url}");
         }
     }
 

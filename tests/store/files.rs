@@ -27,6 +27,7 @@ async fn begun(dir: &TempDir) -> SqliteStore {
         origin: ORIGIN.into(),
         name: "main".into(),
         protocol: "rekor-v2".into(),
+        base: 0,
         follower: follower(0, 0),
         checkpoints: Vec::new(),
         now: at(0),

@@ -57,6 +57,7 @@ impl Hall {
             origin: ORIGIN.into(),
             name: LOG.into(),
             protocol: "rekor-v2".into(),
+            base: 0,
             follower: follower(first, first),
             checkpoints: Vec::new(),
             now: at(0),

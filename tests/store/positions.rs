@@ -34,6 +34,7 @@ async fn a_log_has_one_first_position() {
         origin: ORIGIN.into(),
         name: LOG.into(),
         protocol: "rekor-v2".into(),
+        base: 0,
         follower: follower(9, 9),
         checkpoints: vec![head(9)],
         now: at(1),

@@ -70,7 +70,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
         Stop::default(),
     );
     let began = Instant::now();
-    let outcomes = monitor.pass(&setup.logs(), &setup.rules()?, false).await?;
+    let outcomes = monitor.pass(setup.logs(), &setup.rules()?, false).await?;
     let took = began.elapsed();
     if let Some(error) = outcomes.iter().find_map(|outcome| outcome.error.as_ref()) {
         anyhow::bail!("{}", error.message);

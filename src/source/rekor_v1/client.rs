@@ -8,7 +8,7 @@ use tlog::Hash;
 use url::Url;
 
 use super::answer::{self, Entry, EntryId, NotAnAnswer, TreeHead, TreeId};
-use crate::http::{self, HttpError, Pace};
+use crate::http::{self, HttpError};
 use crate::shard::GlobalIndex;
 use crate::source::transport::TransportError;
 use crate::source::{Cause, SourceError};
@@ -58,15 +58,6 @@ impl Client {
         let host = base.host_str()?;
         (host == "sigstore.dev" || host.ends_with(".sigstore.dev"))
             .then_some(PUBLIC_REQUESTS_PER_MINUTE)
-    }
-
-    /// The same server, asked no faster than `pace`.
-    #[must_use]
-    pub fn paced(self, pace: Pace) -> Self {
-        Self {
-            http: self.http.paced(pace),
-            base: self.base,
-        }
     }
 
     /// Where it is.

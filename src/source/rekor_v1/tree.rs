@@ -88,32 +88,43 @@ impl Tree {
         {
             Ok(found.into_iter().flatten().collect())
         } else {
-            Err(unanswered(locals, &found))
+            Err(self.unanswered(locals, &found))
         }
     }
 
     /// That the log counts as we do. If its trees changed their order, each index would name another entry.
     fn expect_at(&self, local: u64, entry: &Entry) -> Result<(), SourceError> {
-        let other_tree = entry.id.tree.is_some_and(|tree| tree != self.id);
-        let other_leaf = entry.inclusion.as_ref().is_some_and(|i| i.local != local);
-        if other_tree || other_leaf {
+        let tree = entry.id.tree.unwrap_or(self.id);
+        let leaf = entry.inclusion.as_ref().map_or(local, |i| i.local);
+        if (tree, leaf) != (self.id, local) {
             return Err(SourceError::Malformed {
                 resource: format!("entry {}", entry.global),
                 reason: format!(
-                    "it is to be leaf {local} of tree {}, but says that it is {}leaf {}",
-                    self.id,
-                    entry
-                        .id
-                        .tree
-                        .map_or(String::new(), |tree| format!("in tree {tree}, ")),
-                    entry
-                        .inclusion
-                        .as_ref()
-                        .map_or("unknown".to_owned(), |i| i.local.to_string()),
+                    "it is leaf {leaf} of tree {tree}, and was to be leaf {local} of tree {}",
+                    self.id
                 ),
             });
         }
         Ok(())
+    }
+
+    /// What is still missing after the last time of asking: entries, or a replica that has grown far enough.
+    fn unanswered(&self, locals: &[u64], found: &[Option<Entry>]) -> SourceError {
+        let mut missing = locals
+            .iter()
+            .zip(found)
+            .filter(|(_, entry)| entry.is_none())
+            .filter_map(|(local, _)| GlobalIndex::of(self.base, *local));
+        match missing.next() {
+            Some(first) => SourceError::EntriesMissing {
+                first,
+                count: 1 + missing.count(),
+            },
+            None => SourceError::Skew {
+                resource: "an inclusion proof".to_owned(),
+                said: "every answer comes from a smaller tree".to_owned(),
+            },
+        }
     }
 
     fn global(&self, local: u64) -> Result<GlobalIndex, SourceError> {
@@ -133,25 +144,6 @@ fn path(entry: &Entry) -> Option<LeafPath<'_>> {
         tree_size: inclusion.tree_size,
         hashes: &inclusion.hashes,
     })
-}
-
-/// What is still missing after the last time of asking: entries, or a replica that has grown far enough.
-fn unanswered(locals: &[u64], found: &[Option<Entry>]) -> SourceError {
-    let mut missing = locals
-        .iter()
-        .zip(found)
-        .filter(|(_, entry)| entry.is_none())
-        .map(|(local, _)| *local);
-    match missing.next() {
-        Some(first) => SourceError::EntriesMissing {
-            first,
-            count: 1 + missing.count(),
-        },
-        None => SourceError::Skew {
-            resource: "an inclusion proof".to_owned(),
-            said: "every answer comes from a smaller tree".to_owned(),
-        },
-    }
 }
 
 #[async_trait]

@@ -153,6 +153,7 @@ pub(super) async fn coverage(
                 watch: watch.clone(),
                 origin: (*origin).clone(),
                 log: log.name.clone(),
+                base: log.base,
                 from,
                 seen: log.seen,
                 gaps,

@@ -64,7 +64,8 @@ async fn dispute_unproven(
     sqlx::query(
         "INSERT INTO temp.touched (finding)
          SELECT number FROM finding
-         WHERE origin = $1 AND proven = 0 AND entry_index >= $2 AND prior_state IS NULL",
+         WHERE origin = $1 AND proven = 0 AND prior_state IS NULL
+           AND entry_index >= (SELECT base FROM log WHERE origin = $1) + $2",
     )
     .bind(&dispute.origin)
     .bind(value::integer(dispute.expected.1)?)

@@ -608,7 +608,9 @@ mod tests {
             (
                 "EXPLAIN QUERY PLAN UPDATE finding SET proven = 1 WHERE number IN (
                    SELECT number FROM finding
-                   WHERE origin = 'x' AND proven = 0 AND entry_index >= 1 AND entry_index < 2 AND prior_state IS NULL
+                   WHERE origin = 'x' AND proven = 0 AND prior_state IS NULL
+                     AND entry_index >= (SELECT base FROM log WHERE origin = 'x') + 1
+                     AND entry_index < (SELECT base FROM log WHERE origin = 'x') + 2
                    LIMIT 3)",
                 "finding_unproven",
             ),

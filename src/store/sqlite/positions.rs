@@ -111,6 +111,7 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
         origin: row.try_get("origin")?,
         name: row.try_get("name")?,
         protocol: row.try_get("protocol")?,
+        base: value::natural(row.try_get("base")?)?,
         first: value::natural(row.try_get::<Option<i64>, _>("first")?.unwrap_or(0))?,
         follower,
         verified: None,
@@ -128,9 +129,9 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
 pub(super) async fn begin(db: &mut SqliteConnection, log: &NewLog) -> Result<(), Fail> {
     let FollowerState { seen, proven, .. } = &log.follower;
     let done = sqlx::query(
-        "INSERT INTO log (origin, name, protocol, first, seen, seen_frontier, proven, proven_frontier, size_since)
-         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
-         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol,
+        "INSERT INTO log (origin, name, protocol, first, seen, seen_frontier, proven, proven_frontier, size_since, base)
+         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol, base = excluded.base,
            first = excluded.first, seen = excluded.seen, seen_frontier = excluded.seen_frontier,
            proven = excluded.proven, proven_frontier = excluded.proven_frontier, size_since = excluded.size_since
          WHERE log.seen IS NULL",
@@ -143,6 +144,7 @@ pub(super) async fn begin(db: &mut SqliteConnection, log: &NewLog) -> Result<(),
     .bind(value::integer(proven.size())?)
     .bind(value::frontier_bytes(proven))
     .bind(value::micros(log.now))
+    .bind(value::integer(log.base)?)
     .execute(&mut *db)
     .await?;
     if done.rows_affected() == 0 {
@@ -331,7 +333,9 @@ pub(super) async fn commit(
         let proven = sqlx::query(
             "UPDATE finding SET proven = 1 WHERE number IN (
                SELECT number FROM finding
-               WHERE origin = $1 AND proven = 0 AND entry_index >= $2 AND entry_index < $3 AND prior_state IS NULL
+               WHERE origin = $1 AND proven = 0 AND prior_state IS NULL
+                 AND entry_index >= (SELECT base FROM log WHERE origin = $1) + $2
+                 AND entry_index < (SELECT base FROM log WHERE origin = $1) + $3
                LIMIT $4)",
         )
         .bind(origin)
@@ -507,14 +511,15 @@ const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Every log's origin, name, first position and `seen`, for those that have a position.
 pub(super) async fn extents(db: &mut SqliteConnection) -> Result<HashMap<String, Extent>, Fail> {
-    let rows: Vec<(String, String, i64, i64)> =
-        sqlx::query_as("SELECT origin, name, first, seen FROM log WHERE seen IS NOT NULL")
+    let rows: Vec<(String, String, i64, i64, i64)> =
+        sqlx::query_as("SELECT origin, name, base, first, seen FROM log WHERE seen IS NOT NULL")
             .fetch_all(&mut *db)
             .await?;
     rows.into_iter()
-        .map(|(origin, name, first, seen)| {
+        .map(|(origin, name, base, first, seen)| {
             let extent = Extent {
                 name,
+                base: value::natural(base)?,
                 first: value::natural(first)?,
                 seen: value::natural(seen)?,
             };
@@ -527,6 +532,8 @@ pub(super) async fn extents(db: &mut SqliteConnection) -> Result<HashMap<String,
 pub(super) struct Extent {
     /// Its name.
     pub name: String,
+    /// What to add to count over all trees of the log.
+    pub base: u64,
     /// Where reading began.
     pub first: u64,
     /// Where it stands.

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
 use modelwatch::finding::{Finding, FindingId, Routes};
 use modelwatch::monitor::{
-    Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop,
+    Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Stop,
 };
 use modelwatch::shard::Start;
 use modelwatch::store::{Delivery, LogState, QueuedKind, Store, StoreError};
@@ -250,7 +250,11 @@ impl World {
     }
 
     pub async fn pass(&self) -> Result<Vec<LogOutcome>, MonitorError> {
-        let logs: Vec<Log> = self.logs.iter().map(Watched::log).collect();
+        let logs: Vec<Followed> = self
+            .logs
+            .iter()
+            .map(|watched| watched.log().into())
+            .collect();
         self.monitor()
             .pass(&logs, &self.rules, self.bootstrap)
             .await
@@ -263,7 +267,7 @@ impl World {
         for watched in &self.logs {
             match self
                 .monitor()
-                .rescan(&watched.log(), &self.rules, None)
+                .rescan(&watched.log().into(), &self.rules, None)
                 .await
             {
                 Ok((_, found)) => {

@@ -30,6 +30,7 @@ impl Watched {
             origin: Origin::new(origin).expect("a line"),
             protocol: Protocol::RekorV2,
             base: 0,
+            ended: false,
             verifiers: vec![log.verifier()],
             start,
             silence_after: Some(Duration::from_hours(24)),

@@ -1,0 +1,172 @@
+//! From `[[log]]` to what is followed: sources, keys, and a pace for each server.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use tlog::{KeyName, Origin, Verifier};
+use url::Url;
+use x509_parser::pem::parse_x509_pem;
+
+use super::output::Mistake;
+use super::setup::{MAX_PEM_BYTES, read_bounded};
+use crate::config::LogSettings;
+use crate::http::{self, Pace};
+use crate::monitor::{Followed, Log, RekorV1Log};
+use crate::shard::{Protocol, Shard};
+use crate::source::rekor_v1::Client;
+use crate::source::{Location, RekorV2, Transport};
+use crate::trust::TrustedRoot;
+
+/// The logs, ready to be read; nothing is asked of them yet.
+///
+/// # Errors
+///
+/// A key that cannot be used, or that nobody gives.
+pub(super) fn followed(
+    logs: &[LogSettings],
+    trusted_root: Option<&TrustedRoot>,
+    http: &http::Client,
+) -> Result<Vec<Followed>, Mistake> {
+    let paces = paces(logs);
+    logs.iter()
+        .map(|log| {
+            let http = match host(&log.location).and_then(|host| paces.get(host)) {
+                Some(pace) => http.paced(pace.clone()),
+                None => http.clone(),
+            };
+            match (&log.location, &log.origin) {
+                (Location::Server(url), None) => rekor_v1(log, url, trusted_root, http),
+                (location, Some(origin)) => {
+                    let transport = Transport::new(location.clone(), http);
+                    Ok(Followed::Tree(Log {
+                        shard: Arc::new(shard(log, origin, trusted_root)?),
+                        source: Arc::new(RekorV2::new(transport)),
+                    }))
+                }
+                (Location::Directory(_), None) => Err(Mistake(format!(
+                    "log[{}]: a directory without an origin",
+                    log.name
+                ))),
+            }
+        })
+        .collect()
+}
+
+/// One pace for each server that has one: logs of one server share what it allows, and the strictest counts.
+fn paces(logs: &[LogSettings]) -> HashMap<&str, Pace> {
+    let mut limits: HashMap<&str, NonZeroU32> = HashMap::new();
+    for log in logs {
+        let usual = match (&log.location, log.protocol) {
+            // Tiles come from a storage bucket without a limit; what Rekor v1 answers is computed for each reader.
+            (Location::Server(url), Protocol::RekorV1) => Client::usual_pace(url),
+            _ => None,
+        };
+        if let (Some(host), Some(limit)) = (host(&log.location), log.requests_per_minute.or(usual))
+        {
+            let strictest = limits.entry(host).or_insert(limit);
+            *strictest = limit.min(*strictest);
+        }
+    }
+    limits
+        .into_iter()
+        .map(|(host, limit)| (host, Pace::per_minute(limit)))
+        .collect()
+}
+
+fn host(location: &Location) -> Option<&str> {
+    match location {
+        Location::Server(url) => url.host_str(),
+        Location::Directory(_) => None,
+    }
+}
+
+fn rekor_v1(
+    log: &LogSettings,
+    url: &Url,
+    trusted_root: Option<&TrustedRoot>,
+    http: http::Client,
+) -> Result<Followed, Mistake> {
+    let keys = if log.public_keys.is_empty() {
+        trusted_root.map_or_else(Vec::new, |root| root.rekor_v1_keys(url))
+    } else {
+        log.public_keys
+            .iter()
+            .map(|path| spki(path).map_err(|why| wrong_key(&log.name, path, &why)))
+            .collect::<Result<_, _>>()?
+    };
+    if keys.is_empty() {
+        return Err(Mistake(format!(
+            "log[{}]: the trusted root has no key of a Rekor v1 log: give public_key",
+            log.name
+        )));
+    }
+    // Which name a key has is said by the checkpoints; whether it is a key of a kind that we know, here and now.
+    let any_name = KeyName::new("rekor").map_err(|error| Mistake(error.to_string()))?;
+    for key in &keys {
+        Verifier::rekor_v1(any_name.clone(), key)
+            .map_err(|error| Mistake(format!("log[{}]: its key: {error}", log.name)))?;
+    }
+    Ok(Followed::RekorV1(RekorV1Log {
+        name: log.name.clone(),
+        server: Client::new(http, url.clone()),
+        keys,
+        start: log.start,
+        silence_after: log.silence_after,
+    }))
+}
+
+fn shard(
+    log: &LogSettings,
+    origin: &Origin,
+    trusted_root: Option<&TrustedRoot>,
+) -> Result<Shard, Mistake> {
+    let name = &log.name;
+    let verifiers = match trusted_root {
+        Some(root) if log.public_keys.is_empty() => root
+            .log_keys(origin)
+            .map_err(|error| Mistake(format!("log[{name}]: the trusted root: {error}")))?,
+        _ => log
+            .public_keys
+            .iter()
+            .map(|path| {
+                let verifier = spki(path).and_then(|der| {
+                    let key = KeyName::new(origin.as_str())?;
+                    Ok(Verifier::from_spki_der(key, &der)?)
+                });
+                verifier.map_err(|why| wrong_key(name, path, &why))
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    if verifiers.is_empty() {
+        return Err(Mistake(format!(
+            "log[{name}]: the trusted root has no key for the origin {}: give public_key, or correct the origin",
+            origin.as_str()
+        )));
+    }
+    Ok(Shard {
+        name: name.clone(),
+        origin: origin.clone(),
+        protocol: log.protocol,
+        base: 0,
+        ended: false,
+        verifiers,
+        start: log.start,
+        silence_after: log.silence_after,
+    })
+}
+
+fn wrong_key(log: &str, path: &Path, why: &anyhow::Error) -> Mistake {
+    Mistake(format!("log[{log}].public_key: {}: {why}", path.display()))
+}
+
+/// The SubjectPublicKeyInfo of a PEM file.
+fn spki(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
+    let (_, pem) = parse_x509_pem(&bytes).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
+    if pem.label != "PUBLIC KEY" {
+        anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
+    }
+    Ok(pem.contents)
+}

@@ -1,0 +1,174 @@
+//! One log in `status`: what is stored of it, put together from its trees.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::monitor::{Followed, Log, RekorV1Log};
+use crate::shard::Protocol;
+use crate::store::{LogState, PassError};
+
+#[derive(Debug, Serialize)]
+pub(super) struct LogStatus {
+    pub(super) name: String,
+    origin: String,
+    #[serde(rename = "type")]
+    protocol: &'static str,
+    mode: &'static str,
+    pub(super) seen: Option<u64>,
+    pub(super) proven: Option<u64>,
+    pub(super) head: Option<u64>,
+    first: Option<u64>,
+    pub(super) frozen: bool,
+    pub(super) last_success: Option<Timestamp>,
+    pub(super) error: Option<PassError>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trees: Vec<TreeStatus>,
+}
+
+/// One tree of a Rekor v1 log. Its positions count within it; `base` is what leads to those of the log.
+#[derive(Debug, Serialize)]
+struct TreeStatus {
+    origin: String,
+    base: u64,
+    seen: u64,
+    proven: u64,
+    head: u64,
+    first: u64,
+    frozen: bool,
+    last_success: Option<Timestamp>,
+    error: Option<PassError>,
+}
+
+impl LogStatus {
+    pub(super) fn of(log: &Followed, known: &[LogState]) -> Self {
+        match log {
+            Followed::Tree(log) => Self::of_tree(log, known),
+            Followed::RekorV1(log) => Self::of_trees(log, known),
+        }
+    }
+
+    fn of_tree(log: &Log, known: &[LogState]) -> Self {
+        let shard = &log.shard;
+        let state = known
+            .iter()
+            .find(|state| state.origin == shard.origin.as_str());
+        let tree = state.and_then(TreeStatus::of);
+        Self {
+            name: shard.name.clone(),
+            origin: shard.origin.as_str().to_owned(),
+            protocol: shard.protocol.as_str(),
+            mode: "tail",
+            seen: tree.as_ref().map(|tree| tree.seen),
+            proven: tree.as_ref().map(|tree| tree.proven),
+            head: tree.as_ref().map(|tree| tree.head),
+            first: tree.as_ref().map(|tree| tree.first),
+            frozen: state.is_some_and(|state| state.frozen.is_some()),
+            last_success: state.and_then(|state| state.last_success),
+            error: state.and_then(|state| state.error.clone()),
+            trees: Vec::new(),
+        }
+    }
+
+    fn of_trees(log: &RekorV1Log, known: &[LogState]) -> Self {
+        let origin = log.origin();
+        let whole = known.iter().find(|state| state.origin == origin);
+        let of_log = |state: &&LogState| {
+            state.name == log.name && state.protocol == Protocol::RekorV1.as_str()
+        };
+        let mut trees: Vec<TreeStatus> = known
+            .iter()
+            .filter(of_log)
+            .filter_map(TreeStatus::of)
+            .collect();
+        trees.sort_unstable_by_key(|tree| tree.base);
+        let unread = known
+            .iter()
+            .filter(|state| state.name == log.name && state.follower.is_none())
+            .find_map(|state| state.error.clone());
+        Self {
+            name: log.name.clone(),
+            origin,
+            protocol: Protocol::RekorV1.as_str(),
+            mode: "tail",
+            seen: contiguous(&trees, |tree| tree.seen),
+            proven: contiguous(&trees, |tree| tree.proven),
+            head: trees.iter().map(|tree| tree.base + tree.head).max(),
+            first: trees.first().map(|tree| tree.base + tree.first),
+            frozen: !trees.is_empty() && trees.iter().all(|tree| tree.frozen),
+            // The tree that is behind says how old the proof of all is.
+            last_success: trees.iter().map(|tree| tree.last_success).min().flatten(),
+            error: whole
+                .and_then(|state| state.error.clone())
+                .or_else(|| trees.iter().find_map(|tree| tree.error.clone()))
+                .or(unread),
+            trees,
+        }
+    }
+}
+
+impl TreeStatus {
+    fn of(state: &LogState) -> Option<Self> {
+        let follower = state.follower.as_ref()?;
+        let proven = follower.proven.size();
+        Some(Self {
+            origin: state.origin.clone(),
+            base: state.base,
+            seen: follower.seen.size(),
+            proven,
+            head: follower.head.as_ref().map_or(proven, |head| head.size),
+            first: state.first,
+            frozen: state.frozen.is_some(),
+            last_success: state.last_success,
+            error: state.error.clone(),
+        })
+    }
+}
+
+/// The end of the stretch without a hole, counted over all trees: through each that is done, into the first that is not.
+fn contiguous(trees: &[TreeStatus], reached: impl Fn(&TreeStatus) -> u64) -> Option<u64> {
+    let mut end = None;
+    for tree in trees {
+        if end.is_some_and(|end| end != tree.base) {
+            break;
+        }
+        end = Some(tree.base + reached(tree));
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(base: u64, proven: u64) -> TreeStatus {
+        TreeStatus {
+            origin: String::new(),
+            base,
+            seen: proven,
+            proven,
+            head: proven,
+            first: 0,
+            frozen: false,
+            last_success: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn what_is_proven_ends_where_the_first_tree_is_not_done() {
+        for (trees, expected) in [
+            (vec![], None),
+            (vec![tree(0, 0)], Some(0)),
+            (vec![tree(0, 10), tree(10, 5)], Some(15)),
+            (vec![tree(0, 9), tree(10, 5)], Some(9)),
+            (vec![tree(0, 10), tree(10, 0), tree(10, 3)], Some(13)),
+            (vec![tree(10, 5)], Some(15)),
+        ] {
+            assert_eq!(
+                contiguous(&trees, |tree| tree.proven),
+                expected,
+                "{trees:?}"
+            );
+        }
+    }
+}

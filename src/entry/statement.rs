@@ -1,0 +1,176 @@
+//! What was signed, where the log serves it beside the entry: an in-toto statement.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Deserialize;
+
+use super::{HashAlgorithm, Signing};
+
+/// Longest payload that is read, in bytes. The public log stores 100 KiB at most.
+const MAX_PAYLOAD_BYTES: usize = 4 * 1024 * 1024;
+
+/// Most subjects that are named in one sentence.
+const SHOWN_SUBJECTS: usize = 3;
+
+/// Longest type or digest of a statement that is kept, in characters. Real ones have less than a hundred.
+const MAX_TEXT_CHARS: usize = 300;
+
+/// What the statements of model signatures say that they are: OMS, and model_signing up to 0.2.
+const MODEL_PREDICATES: [&str; 2] = [
+    "https://model_signing/signature/v1.0",
+    "https://model_signing/Digests/v0.1",
+];
+
+/// An in-toto statement that was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    predicate_type: String,
+    /// The digests of what it is about, `algorithm:hex`; the first few.
+    subjects: Vec<String>,
+    /// How many there are beyond those.
+    more: usize,
+}
+
+#[derive(Deserialize)]
+struct RawStatement {
+    #[serde(rename = "_type")]
+    kind: String,
+    #[serde(rename = "predicateType")]
+    predicate_type: String,
+    #[serde(default)]
+    subject: Vec<RawSubject>,
+}
+
+#[derive(Deserialize)]
+struct RawSubject {
+    #[serde(default)]
+    digest: BTreeMap<String, String>,
+}
+
+impl Statement {
+    /// Reads `payload`, which the log serves beside the entry of `signing`.
+    ///
+    /// `None` if it is not what was signed: anyone between the log and us could have put it there, so only the hash in the
+    /// leaf makes it evidence. `None` too if it is, and is no statement that can have only one meaning (a name that is
+    /// there twice would be read differently by different verifiers): then what was signed is not known.
+    pub fn signed(signing: &Signing, payload: &[u8]) -> Option<Self> {
+        let signed = signing.digest.as_ref()?;
+        if payload.len() > MAX_PAYLOAD_BYTES
+            || signed.algorithm() != HashAlgorithm::Sha256
+            || signed.bytes() != digest(&SHA256, payload).as_ref()
+        {
+            return None;
+        }
+        let raw: RawStatement = serde_json::from_slice(payload).ok()?;
+        let is_kept = |text: &str| text.chars().count() <= MAX_TEXT_CHARS;
+        if !raw.kind.starts_with("https://in-toto.io/Statement/") || !is_kept(&raw.predicate_type) {
+            return None;
+        }
+        let mut digests = raw.subject.iter().flat_map(|subject| {
+            let digests = subject.digest.iter();
+            digests.map(|(algorithm, hex)| format!("{algorithm}:{hex}"))
+        });
+        Some(Self {
+            predicate_type: raw.predicate_type,
+            subjects: digests
+                .by_ref()
+                .filter(|digest| is_kept(digest))
+                .take(SHOWN_SUBJECTS)
+                .collect(),
+            more: digests.count(),
+        })
+    }
+
+    /// Whether it is the signature of a model.
+    pub fn is_of_a_model(&self) -> bool {
+        MODEL_PREDICATES.contains(&self.predicate_type.as_str())
+    }
+}
+
+impl fmt::Display for Statement {
+    /// What it says and of what; text of whoever signed it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a statement {}", self.predicate_type)?;
+        for (place, subject) in self.subjects.iter().enumerate() {
+            let before = if place == 0 { " about" } else { "," };
+            write!(f, "{before} {subject}")?;
+        }
+        if self.more > 0 {
+            write!(f, " and {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Digest;
+    use crate::identity::{Key, KeyFormat, Signer};
+
+    fn signing(payload: &[u8]) -> Signing {
+        let hash = digest(&SHA256, payload);
+        Signing {
+            ordinal: 0,
+            digest: Digest::new(HashAlgorithm::Sha256, hash.as_ref()),
+            signer: Signer::Key(Key::other(KeyFormat::Pgp, b"a key".to_vec()).expect("not empty")),
+            signature: None,
+        }
+    }
+
+    const OMS: &str = r#"{"_type":"https://in-toto.io/Statement/v1",
+        "predicateType":"https://model_signing/signature/v1.0","predicate":{},
+        "subject":[{"name":"m","digest":{"sha256":"aa","sha512":"bb"}},{"name":"n","digest":{"sha256":"cc"}},
+                   {"name":"o","digest":{"sha256":"dd"}}]}"#;
+
+    #[test]
+    fn a_statement_says_what_it_is_about() {
+        let read = Statement::signed(&signing(OMS.as_bytes()), OMS.as_bytes());
+        let read = read.expect("what was signed");
+        assert!(read.is_of_a_model());
+        assert_eq!(
+            read.to_string(),
+            "a statement https://model_signing/signature/v1.0 about sha256:aa, sha512:bb, sha256:cc and 1 more"
+        );
+        let slsa = OMS.replace(
+            "https://model_signing/signature/v1.0",
+            "https://slsa.dev/provenance/v1",
+        );
+        let read = Statement::signed(&signing(slsa.as_bytes()), slsa.as_bytes());
+        assert!(!read.expect("what was signed").is_of_a_model());
+    }
+
+    #[test]
+    fn what_was_not_signed_or_can_be_read_in_two_ways_is_no_statement() {
+        assert_eq!(Statement::signed(&signing(b"other"), OMS.as_bytes()), None);
+        for (wrong, payload) in [
+            ("no JSON", "hello".to_owned()),
+            ("two statements", format!("{OMS}{OMS}")),
+            (
+                "a type that is there twice",
+                OMS.replace(
+                    "\"predicate\":{}",
+                    "\"predicateType\":\"https://slsa.dev/provenance/v1\"",
+                ),
+            ),
+            ("no type", OMS.replace("predicateType", "predicate_type")),
+            (
+                "another kind of document",
+                OMS.replace("in-toto.io/Statement", "example/Thing"),
+            ),
+            (
+                "a type without end",
+                OMS.replace("signature/v1.0", &"x".repeat(400)),
+            ),
+        ] {
+            let payload = payload.as_bytes();
+            assert_eq!(
+                Statement::signed(&signing(payload), payload),
+                None,
+                "{wrong}"
+            );
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What is followed: a log of one tree, or one whose trees announce themselves.
+
+use std::sync::Arc;
+
+use super::RekorV1Log;
+use crate::shard::Shard;
+use crate::source::LogSource;
+
+/// One tree that is followed: what it is, and where its bytes come from.
+#[derive(Clone)]
+pub struct Log {
+    /// What it is.
+    pub shard: Arc<Shard>,
+    /// Where its bytes come from.
+    pub source: Arc<dyn LogSource>,
+}
+
+/// One log of the configuration.
+#[derive(Clone)]
+pub enum Followed {
+    /// It is one tree.
+    Tree(Log),
+    /// It is several trees, and the log says which.
+    RekorV1(RekorV1Log),
+}
+
+impl Followed {
+    /// Its name in findings and on the command line.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tree(log) => &log.shard.name,
+            Self::RekorV1(log) => &log.name,
+        }
+    }
+}
+
+impl From<Log> for Followed {
+    fn from(log: Log) -> Self {
+        Self::Tree(log)
+    }
+}
