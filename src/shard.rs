@@ -29,6 +29,41 @@ impl Protocol {
     }
 }
 
+/// An entry's place as Rekor v1 counts: over all trees of a log, from the first entry of the oldest one.
+///
+/// Within a tree an index is a bare `u64`. The two are never mixed up, because only a tree's base leads from one to the
+/// other. For every other kind of log the base is 0, and both are the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GlobalIndex(u64);
+
+impl GlobalIndex {
+    /// An index that counts over all trees already.
+    pub const fn new(index: u64) -> Self {
+        Self(index)
+    }
+
+    /// The place of leaf `local` of a tree that begins at `base`; `None` beyond 64 bits.
+    pub fn of(base: u64, local: u64) -> Option<Self> {
+        base.checked_add(local).map(Self)
+    }
+
+    /// The leaf of a tree that begins at `base`; `None` if this place lies before it.
+    pub const fn within(self, base: u64) -> Option<u64> {
+        self.0.checked_sub(base)
+    }
+
+    /// The number, counted over all trees.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for GlobalIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Where reading begins while there is no stored position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {

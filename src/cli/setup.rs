@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use tlog::{KeyName, Origin, Verifier};
+use tlog::{KeyName, Verifier};
 use x509_parser::pem::parse_x509_pem;
 
+use super::ct;
 use super::output::Mistake;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config, LogSettings};
@@ -19,7 +20,7 @@ use crate::http;
 use crate::identity::{Certificate, Key, Signer};
 use crate::monitor::{Log, Rules, Schedule};
 use crate::notify::{Heartbeat, Outbox};
-use crate::shard::Shard;
+use crate::shard::{Protocol, Shard};
 use crate::source::{RekorV2, Transport};
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{Settings, Store, StoreError, WatchKey};
@@ -88,9 +89,10 @@ impl Setup {
             .zip(&self.config.logs)
             .map(|(shard, settings)| {
                 let transport = Transport::new(settings.location.clone(), self.http().clone());
+                let source = ct::source(shard, &transport);
                 Log {
                     shard: Arc::clone(shard),
-                    source: Arc::new(RekorV2::new(transport)),
+                    source: source.unwrap_or_else(|| Arc::new(RekorV2::new(transport))),
                 }
             })
             .collect()
@@ -200,27 +202,38 @@ impl Setup {
 
 fn shard(log: &LogSettings, trusted_root: Option<&TrustedRoot>) -> Result<Shard, Mistake> {
     let name = &log.name;
-    let verifiers = match (&log.public_key, trusted_root) {
-        (Some(path), _) => {
-            let verifier = public_key(path, &log.origin).map_err(|why| {
-                Mistake(format!("log[{name}].public_key: {}: {why}", path.display()))
-            })?;
+    let public_key = log.public_key.as_ref().map(|path| {
+        public_key(path)
+            .map_err(|why| Mistake(format!("log[{name}].public_key: {}: {why}", path.display())))
+    });
+    let public_key = public_key.transpose()?;
+    if let Protocol::CtRfc6962 | Protocol::CtStatic = log.protocol {
+        return ct::shard(log, public_key, trusted_root);
+    }
+    let Some(origin) = &log.origin else {
+        return Err(Mistake(format!("log[{name}]: it has no origin")));
+    };
+    let verifiers = match (public_key, trusted_root) {
+        (Some(der), _) => {
+            let verifier = KeyName::new(origin.as_str())
+                .and_then(|key_name| Verifier::from_spki_der(key_name, &der))
+                .map_err(|why| Mistake(format!("log[{name}].public_key: {why}")))?;
             vec![verifier]
         }
         (None, Some(root)) => root
-            .log_keys(&log.origin)
+            .log_keys(origin)
             .map_err(|error| Mistake(format!("log[{name}]: the trusted root: {error}")))?,
         (None, None) => Vec::new(),
     };
     if verifiers.is_empty() {
         return Err(Mistake(format!(
             "log[{name}]: the trusted root has no key for the origin {}: give public_key, or correct the origin",
-            log.origin.as_str()
+            origin.as_str()
         )));
     }
     Ok(Shard {
         name: name.clone(),
-        origin: log.origin.clone(),
+        origin: origin.clone(),
         protocol: log.protocol,
         base: 0,
         verifiers,
@@ -229,14 +242,13 @@ fn shard(log: &LogSettings, trusted_root: Option<&TrustedRoot>) -> Result<Shard,
     })
 }
 
-fn public_key(path: &Path, origin: &Origin) -> anyhow::Result<Verifier> {
+fn public_key(path: &Path) -> anyhow::Result<Vec<u8>> {
     let bytes = read_bounded(path, MAX_PEM_BYTES)?;
     let (_, pem) = parse_x509_pem(&bytes).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
     if pem.label != "PUBLIC KEY" {
         anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
     }
-    let name = KeyName::new(origin.as_str())?;
-    Ok(Verifier::from_spki_der(name, &pem.contents)?)
+    Ok(pem.contents)
 }
 
 /// The signer of a bundle, or of a certificate or public key in a file.

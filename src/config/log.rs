@@ -24,8 +24,8 @@ const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 pub struct LogSettings {
     /// Its name in findings and on the command line.
     pub name: String,
-    /// The first line of its checkpoints.
-    pub origin: Origin,
+    /// The first line of its checkpoints; `None` for a log of RFC 6962, which is known by its key.
+    pub origin: Option<Origin>,
     /// How it is spoken to.
     pub protocol: Protocol,
     /// Where it is read.
@@ -90,8 +90,8 @@ fn read(
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
     let protocol = protocol(section, problems);
-    let location = location(section, context, problems);
-    let origin = origin(section, problems);
+    let location = location(section, protocol, context, problems);
+    let origin = origin(section, protocol, problems);
     let public_key = file(section, "public_key", context, problems);
     if !section.has("public_key") && !defaults.has_trusted_root {
         problems.error(
@@ -106,7 +106,7 @@ fn read(
         Some(defaults.start)
     };
     let origin = origin?;
-    let silence_after = silence_after(section, &origin, problems);
+    let silence_after = silence_after(section, origin.as_ref(), problems);
     Some(LogSettings {
         name: name?.to_owned(),
         protocol: protocol?,
@@ -125,15 +125,17 @@ fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> 
     let written = section.required("type", problems)?;
     match written.value {
         "rekor-v2" => return Some(Protocol::RekorV2),
-        later @ ("rekor-v1" | "ct-rfc6962" | "ct-static") => problems.error(
+        "ct-rfc6962" => return Some(Protocol::CtRfc6962),
+        "ct-static" => return Some(Protocol::CtStatic),
+        later @ "rekor-v1" => problems.error(
             &written.place,
             format!("{later} logs are not read by this version"),
-            "this version reads rekor-v2".to_owned(),
+            "this version reads rekor-v2, ct-rfc6962 and ct-static".to_owned(),
         ),
         other => problems.error(
             &written.place,
             format!("{other:?} is no type of log"),
-            "write rekor-v2".to_owned(),
+            "write rekor-v2, ct-rfc6962 or ct-static".to_owned(),
         ),
     }
     None
@@ -141,11 +143,20 @@ fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> 
 
 fn location(
     section: &Section<'_>,
+    protocol: Option<Protocol>,
     context: &Context<'_>,
     problems: &mut Problems,
 ) -> Option<Location> {
     let written = section.required("url", problems)?;
     match written.value.parse::<Location>() {
+        Ok(Location::Directory(_)) if protocol == Some(Protocol::CtRfc6962) => {
+            problems.error(
+                &written.place,
+                "a log of RFC 6962 is a server that answers questions, not a directory of files",
+                "write its http(s) URL; a log of static files is of type ct-static".to_owned(),
+            );
+            None
+        }
         Ok(location) => Some(location.relative_to(context.directory)),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
@@ -154,7 +165,14 @@ fn location(
     }
 }
 
-fn origin(section: &Section<'_>, problems: &mut Problems) -> Option<Origin> {
+fn origin(
+    section: &Section<'_>,
+    protocol: Option<Protocol>,
+    problems: &mut Problems,
+) -> Option<Option<Origin>> {
+    if protocol == Some(Protocol::CtRfc6962) && !section.has("origin") {
+        return Some(None);
+    }
     let written = section.required("origin", problems)?;
     if written.value.starts_with("https://") || written.value.starts_with("http://") {
         problems.error(
@@ -165,7 +183,7 @@ fn origin(section: &Section<'_>, problems: &mut Problems) -> Option<Origin> {
         return None;
     }
     match Origin::new(written.value) {
-        Ok(origin) => Some(origin),
+        Ok(origin) => Some(Some(origin)),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
             None
@@ -200,11 +218,11 @@ enum Silence {
 
 fn silence_after(
     section: &Section<'_>,
-    origin: &Origin,
+    origin: Option<&Origin>,
     problems: &mut Problems,
 ) -> Option<Silence> {
     if !section.has("silence_after") {
-        let public_good = origin.as_str().ends_with(".rekor.sigstore.dev");
+        let public_good = origin.is_some_and(|o| o.as_str().ends_with(".rekor.sigstore.dev"));
         return Some(Silence::After(if public_good {
             PUBLIC_GOOD_SILENCE
         } else {

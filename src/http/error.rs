@@ -50,6 +50,8 @@ pub enum HttpError {
         url: String,
         /// The answer's status.
         status: u16,
+        /// What the server said is wrong with the question (400 to 499): one line, cut.
+        said: Option<String>,
     },
     /// No answer, or no more of it, in time.
     #[error("{url}: no answer within {} ms", after.as_millis())]

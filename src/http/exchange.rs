@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
@@ -16,16 +16,16 @@ use super::{REPLY_LIMIT_BYTES, address, setup};
 /// What is set aside for a body whose length the server announces. It may lie.
 const ANNOUNCED_BYTES_TRUSTED: u64 = 1024 * 1024;
 
-/// Reads `url` once. `name` is how it is shown in errors; nothing may take longer than `idle`
+/// Sends `request` to `url` once. `name` is how that is shown in errors; nothing may take longer than `idle`
 /// without any progress.
-pub(super) async fn get_once(
-    client: &reqwest::Client,
+pub(super) async fn read_once(
+    request: RequestBuilder,
     url: &Url,
     name: &str,
     limit_bytes: usize,
     idle: Duration,
 ) -> Result<Option<Bytes>, Failure> {
-    let sent = timeout(idle, client.get(url.clone()).send());
+    let sent = timeout(idle, request.send());
     let response = match sent.await {
         Ok(Ok(response)) => response,
         Ok(Err(e)) => {
@@ -48,9 +48,30 @@ pub(super) async fn get_once(
             .await
             .map(Some),
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
-        status => Err(refused(status, response.headers(), name)),
+        status => {
+            let mut failure = refused(status, response.headers(), name);
+            // What a server finds wrong with a question it says in the body, and its asker may know the sentence.
+            if status.is_client_error()
+                && let HttpError::Status { said, .. } = &mut failure.error
+            {
+                *said = reason(response, idle).await;
+            }
+            Err(failure)
+        }
     }
 }
+
+/// The beginning of what a server says about its refusal, on one line; `None` if that is nothing.
+async fn reason(mut response: Response, idle: Duration) -> Option<String> {
+    let body = timeout(idle, beginning(&mut response)).await.ok()?;
+    let text = String::from_utf8_lossy(&body);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let said: String = words.join(" ").chars().take(REASON_CHARS).collect();
+    (!said.is_empty()).then_some(said)
+}
+
+/// Of a refusal's reason no more is kept: a sentence, not a page.
+const REASON_CHARS: usize = 300;
 
 /// An answer that is not the resource: whether it may become it.
 fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
@@ -67,6 +88,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
     let error = HttpError::Status {
         url: name.to_owned(),
         status: status.as_u16(),
+        said: None,
     };
     Failure { error, again }
 }

@@ -1,7 +1,8 @@
 //! The one place that speaks HTTP, as a guest: bounded, patient, identifiable.
 //!
 //! * [`Client::get`] reads public, immutable or idempotent resources: with retries, within a byte
-//!   limit, following redirects only within the same host.
+//!   limit, following redirects only within the same host. [`Client::ask`] does the same for
+//!   questions that are too long for a URL. Both keep to a [`Pace`] if there is one.
 //! * [`Client::post`] delivers once: no retries (its caller has an outbox), no redirects, and by
 //!   default only to public addresses.
 //!
@@ -11,6 +12,7 @@
 mod address;
 mod error;
 mod exchange;
+mod pace;
 mod retry;
 mod setup;
 
@@ -25,10 +27,11 @@ use url::Url;
 
 pub use address::AddressPolicy;
 pub use error::HttpError;
+pub use pace::Pace;
 pub use retry::Retry;
 
 use error::{shown, shown_host};
-use exchange::{beginning, get_once, header_map, retry_after, sending_failed, timed_out};
+use exchange::{beginning, header_map, read_once, retry_after, sending_failed, timed_out};
 
 /// How we present ourselves: who is reading, in which version, and where to complain.
 pub const USER_AGENT: &str = concat!(
@@ -76,6 +79,8 @@ impl Default for Settings {
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// Of what is read; what is posted has its own rhythm.
+    pace: Option<Pace>,
 }
 
 #[derive(Debug)]
@@ -107,6 +112,17 @@ impl Client {
                 posting_public: OnceLock::new(),
                 posting_anywhere: OnceLock::new(),
             }),
+            pace: None,
+        }
+    }
+
+    /// The same client, reading no faster than `pace`: every request counts, retries too. Clients that share a pace
+    /// share what it allows.
+    #[must_use]
+    pub fn paced(&self, pace: Pace) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            pace: Some(pace),
         }
     }
 
@@ -117,11 +133,48 @@ impl Client {
     /// Any other outcome than the whole body within `limit_bytes`, after the retries of
     /// [`Settings::retry`].
     pub async fn get(&self, url: &Url, limit_bytes: usize) -> Result<Option<Bytes>, HttpError> {
+        self.read(url, limit_bytes, |client| client.get(url.clone()))
+            .await
+    }
+
+    /// As [`get`](Self::get), for a question that is asked with a body of JSON. It must change nothing at the server:
+    /// it may be asked several times.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn ask(
+        &self,
+        url: &Url,
+        question: &Bytes,
+        limit_bytes: usize,
+    ) -> Result<Option<Bytes>, HttpError> {
+        self.read(url, limit_bytes, |client| {
+            client
+                .post(url.clone())
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .header(reqwest::header::ACCEPT, "application/json")
+                .body(question.clone())
+        })
+        .await
+    }
+
+    async fn read(
+        &self,
+        url: &Url,
+        limit_bytes: usize,
+        request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
+    ) -> Result<Option<Bytes>, HttpError> {
         let settings = &self.shared.settings;
         let client = built(&self.shared.reading, || setup::reading(settings))?;
         let name = shown(url);
-        retry::run(&settings.retry, &name, || {
-            get_once(client, url, &name, limit_bytes, settings.idle_timeout)
+        retry::run(&settings.retry, self.pace.as_ref(), &name, || {
+            read_once(
+                request(client),
+                url,
+                &name,
+                limit_bytes,
+                settings.idle_timeout,
+            )
         })
         .await
     }

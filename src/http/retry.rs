@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error::HttpError;
+use super::pace::Pace;
 
 /// How stubbornly one resource is asked for.
 #[derive(Clone, Debug)]
@@ -46,24 +47,31 @@ pub(super) enum Again {
     After(Duration, u16),
 }
 
-/// Runs `attempt` until it succeeds, fails for good, or the budget of `retry` is used up.
+/// Runs `attempt` until it succeeds, fails for good, or the budget of `retry` is used up. Before each try `pace` is
+/// waited for, which costs nothing of the budget: a queue of our own making is no fault of the server's.
 ///
 /// # Errors
 /// The last failure; [`HttpError::RateLimited`] if the server named a time that does not fit into
 /// what is left; [`HttpError::Timeout`] if the budget ended in the middle of a try.
 pub(super) async fn run<T, F>(
     retry: &Retry,
+    pace: Option<&Pace>,
     url: &str,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, HttpError>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let deadline = Instant::now() + retry.total;
+    let mut deadline = Instant::now() + retry.total;
     let mut ceiling = retry.first_delay;
     let mut tries = 0;
     loop {
         tries += 1;
+        if let Some(pace) = pace {
+            let queued = Instant::now();
+            pace.wait().await;
+            deadline += queued.elapsed();
+        }
         let failure = match timeout_at(deadline, attempt()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(failure)) => failure,
@@ -116,6 +124,7 @@ mod tests {
         let error = HttpError::Status {
             url: "u".to_owned(),
             status: 503,
+            said: None,
         };
         Failure { error, again }
     }
@@ -124,7 +133,7 @@ mod tests {
     async fn play(script: &[Option<Again>]) -> (Result<(), HttpError>, usize, f64) {
         let start = Instant::now();
         let mut tries = 0;
-        let outcome = run(&Retry::default(), "u", || {
+        let outcome = run(&Retry::default(), None, "u", || {
             let step = script[tries.min(script.len() - 1)];
             tries += 1;
             async move { step.map_or(Ok(()), |again| Err(failure(again))) }
@@ -192,7 +201,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_never_comes_ends_with_the_budget() {
         let start = Instant::now();
-        let outcome = run(&Retry::default(), "u", pending::<Result<(), Failure>>).await;
+        let outcome = run(&Retry::default(), None, "u", pending::<Result<(), Failure>>).await;
         assert!(matches!(outcome, Err(HttpError::Timeout { .. })));
         assert_eq!(start.elapsed().as_secs(), 30);
     }

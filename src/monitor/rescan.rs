@@ -83,6 +83,7 @@ impl Monitor {
             now: self.clock.now(),
             frozen: None,
             witnessed: None,
+            head_time: None,
             entries: 0,
             state: Some(state),
         };
@@ -108,7 +109,7 @@ impl Monitor {
             }
         }
         self.progress.end();
-        health::assess_log(self, log, rules, None, self.clock.now()).await?;
+        health::assess_log(self, log, rules, None, None, self.clock.now()).await?;
         match ended {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),

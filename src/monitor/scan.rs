@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
 use super::{Log, Rules};
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, EntryError};
 use crate::finding::NewFinding;
-use crate::shard::Shard;
-use crate::source::{self, Leaves, Prefetch, SourceError};
+use crate::shard::{Protocol, Shard};
+use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
 /// What one bundle of leaves gave.
@@ -36,7 +36,7 @@ pub(super) fn scanned<'a>(
     rules: &'a Arc<Rules>,
     now: Timestamp,
 ) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
-    source::leaves(Arc::clone(&log.source), range, size, Prefetch::default())
+    source::leaves(Arc::clone(&log.source), range, size, log.source.prefetch())
         .map(move |leaves| async move {
             Ok(scan(leaves?, Arc::clone(&log.shard), Arc::clone(rules), now).await)
         })
@@ -70,7 +70,15 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         scanned.hashes.push(hash);
         // An unknown way to make the parser panic must not blind the watch: every later pass would
         // die at the same leaf. It becomes one more leaf that cannot be understood.
-        let read = catch_unwind(AssertUnwindSafe(|| read(leaf, rules, &mut matches)));
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let entry = match shard.protocol {
+                Protocol::RekorV1 | Protocol::RekorV2 => entry::parse(leaf)?,
+                Protocol::CtRfc6962 | Protocol::CtStatic => {
+                    entry::parse_certificate(leaf, leaves.beside(index))?
+                }
+            };
+            Ok::<_, EntryError>(select(entry, rules, &mut matches))
+        }));
         let place = Place { index, hash };
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
@@ -101,9 +109,13 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
             Ok((entry, leaf_matches)) => {
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
-                        scanned
-                            .findings
-                            .push(judge.signing(place, &entry.kind, signing, found));
+                        scanned.findings.push(judge.signing(
+                            place,
+                            leaf,
+                            &entry.kind,
+                            signing,
+                            found,
+                        ));
                     }
                 }
                 for unreadable in &entry.unreadable {
@@ -124,12 +136,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
 
 type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);
 
-fn read(
-    leaf: &[u8],
-    rules: &Rules,
-    matches: &mut Vec<Match>,
-) -> Result<Selected, entry::EntryError> {
-    let entry = entry::parse(leaf)?;
+fn select(entry: Entry, rules: &Rules, matches: &mut Vec<Match>) -> Selected {
     let mut selected = Vec::new();
     let mut not_before = None;
     for (place, signing) in entry.signings.iter().enumerate() {
@@ -140,7 +147,7 @@ fn read(
         rules.watches().matches(&signing.signer, matches);
         selected.extend(matches.drain(..).map(|found| (place, found)));
     }
-    Ok((entry, selected, not_before))
+    (entry, selected, not_before)
 }
 
 /// Roughly when these leaves were logged: certificates are used within minutes of being issued,

@@ -56,6 +56,22 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The log answered, and left entries out, also when it was asked for them again.
+    #[error("{count} of the entries asked for from {first} on are missing from the log's replies")]
+    EntriesMissing {
+        /// The first that is missing, counted within its tree.
+        first: u64,
+        /// How many are, of one request.
+        count: usize,
+    },
+    /// A replica answered that has not grown that far yet. It may have, when it is asked again.
+    #[error("{resource} cannot be had yet: {said}")]
+    Skew {
+        /// What was asked for, relative to the log.
+        resource: String,
+        /// How the log said so.
+        said: String,
+    },
     /// Not a question that a log can answer: leaves of several bundles, or beyond the tree.
     #[error("leaves {start}..{end} do not lie within one bundle of a tree of {size} leaves")]
     OutOfRange {
@@ -84,14 +100,16 @@ pub enum Cause {
 
 impl SourceError {
     /// The kind of error as `status` names it: `unavailable` (cannot be fetched), `malformed`
-    /// (fetched, but not what it should be) or `unverifiable-checkpoint`.
+    /// (fetched, but not what it should be), `entries-missing` or `unverifiable-checkpoint`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Absent { .. }
             | Self::Unavailable { .. }
             | Self::RateLimited { .. }
+            | Self::Skew { .. }
             | Self::OutOfRange { .. } => "unavailable",
             Self::TooLarge { .. } | Self::Malformed { .. } => "malformed",
+            Self::EntriesMissing { .. } => "entries-missing",
             Self::CheckpointTooLong { .. } => "unverifiable-checkpoint",
         }
     }

@@ -10,6 +10,7 @@ mod error;
 mod leaves;
 mod location;
 mod prefetch;
+pub mod rekor_v1;
 mod rekor_v2;
 mod tiles;
 mod transport;
@@ -57,10 +58,9 @@ pub trait LogSource: Send + Sync {
     /// Pure arithmetic. `index` must be smaller than `size`.
     fn bundle(&self, index: u64, size: u64) -> Range<u64>;
 
-    /// What the leaves of one bundle are expected to take in memory, before one was seen: how many are read
-    /// ahead at first depends on it. 1 MiB unless a source knows better; Rekor v2's have 0.5 to 0.6 MB.
-    fn usual_bundle_bytes(&self) -> usize {
-        1024 * 1024
+    /// How far to read ahead of this log, which depends on what one request gives.
+    fn prefetch(&self) -> Prefetch {
+        Prefetch::default()
     }
 
     /// The leaves `want`, all of them, which must lie within one [`bundle`](Self::bundle).

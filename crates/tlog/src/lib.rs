@@ -50,7 +50,7 @@ pub use frontier::{CompactRange, FrontierError};
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
 pub use note::{Cosignature, KeyError, KeyId, KeyName, Note, NoteError, Verified, Verifier};
 pub use proof::{ProofError, consistency_ranges, verify_consistency, verify_inclusion};
-pub use split::{Node, Split, SplitError};
+pub use split::{LeafPath, Node, Split, SplitError};
 pub use tile::{Bundle, BundleIndex, TileError, TileIndex};
 
 /// The README, so that its example is compiled and run.

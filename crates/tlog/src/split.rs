@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::hash::{Hash, empty_root, node_hash};
-use crate::{CompactRange, MAX_TREE_SIZE};
+use crate::proof::{ProofError, Shape};
+use crate::{CompactRange, FrontierError, MAX_TREE_SIZE};
 
 /// One node of a log's tree: the root of leaves `[index * 2^level, (index + 1) * 2^level)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,17 @@ pub struct Split {
     right: Vec<Hash>,
 }
 
+/// A leaf's path to the root of some tree that holds it: what an inclusion proof is, before it is verified.
+#[derive(Clone, Copy, Debug)]
+pub struct LeafPath<'a> {
+    /// Hash of the leaf.
+    pub leaf: Hash,
+    /// Size of the tree that the path is for.
+    pub tree_size: u64,
+    /// The path's siblings, from the leaf up.
+    pub hashes: &'a [Hash],
+}
+
 /// Parts that do not cut a tree in two.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -68,6 +80,23 @@ pub enum SplitError {
         /// Hashes given for after the cut.
         right: usize,
     },
+    /// A path in a tree that is smaller than the one to cut.
+    #[error("a path in a tree of {tree_size} leaves does not show one of {size}")]
+    Behind {
+        /// Leaves in the tree that the path is for.
+        tree_size: u64,
+        /// Leaves in the tree to cut.
+        size: u64,
+    },
+    /// A path of the wrong length.
+    #[error(transparent)]
+    Path(#[from] FrontierError),
+}
+
+impl From<ProofError> for SplitError {
+    fn from(error: ProofError) -> Self {
+        Self::Path(error.into())
+    }
 }
 
 impl Split {
@@ -108,6 +137,45 @@ impl Split {
         })
     }
 
+    /// Cuts a tree with the paths of two leaves, for logs that serve inclusion proofs instead of hash tiles: of leaf `at - 1`
+    /// (not looked at if `at` is 0), and of leaf `size - 1` (not looked at if `size` is 0).
+    ///
+    /// The paths may be for any trees of at least `size` leaves, and for different ones: what lies to the left of a leaf does
+    /// not change, and of what lies to the right only subtrees are used that are complete at `size`.
+    ///
+    /// # Errors
+    /// [`SplitError::OutOfRange`]; [`SplitError::Behind`] and [`SplitError::Path`] for paths that are missing or cannot be those
+    /// of these leaves.
+    pub fn from_paths(
+        at: u64,
+        size: u64,
+        before: Option<LeafPath<'_>>,
+        last: Option<LeafPath<'_>>,
+    ) -> Result<Self, SplitError> {
+        let (_, right_nodes) = Self::nodes(at, size)?;
+        let mut known: Vec<(Node, Hash)> = Vec::new();
+        let mut left = Vec::new();
+        if let Some(index) = at.checked_sub(1) {
+            let (path, frontier) = after(index, size, before)?;
+            left = frontier.hashes().to_vec();
+            known.extend(complete_right_siblings(index, size, &path)?);
+        }
+        if let Some(index) = size.checked_sub(1) {
+            let (_, frontier) = after(index, size, last)?;
+            known.extend(
+                subtrees(0, size)
+                    .into_iter()
+                    .zip(frontier.hashes().to_vec()),
+            );
+        }
+        let right = right_nodes
+            .iter()
+            .filter_map(|node| known.iter().find(|(known, _)| known == node))
+            .map(|(_, hash)| *hash)
+            .collect();
+        Self::new(at, size, left, right)
+    }
+
     /// Frontier of the first `at` leaves. Vouched for once [`root`](Self::root) equals a signed root.
     pub fn frontier(&self) -> CompactRange {
         // `new` counted the hashes, so this never falls back.
@@ -137,6 +205,49 @@ impl Split {
         let hashes: Vec<Hash> = stack.into_iter().map(|(_, hash)| hash).collect();
         fold(&hashes).unwrap_or_else(empty_root)
     }
+}
+
+/// The frontier after leaf `index`, from its path in a tree of at least `size` leaves.
+fn after(
+    index: u64,
+    size: u64,
+    path: Option<LeafPath<'_>>,
+) -> Result<(LeafPath<'_>, CompactRange), SplitError> {
+    let path = path.ok_or(SplitError::Behind { tree_size: 0, size })?;
+    if path.tree_size < size {
+        let tree_size = path.tree_size;
+        return Err(SplitError::Behind { tree_size, size });
+    }
+    let frontier = CompactRange::from_last_leaf(index, &path.leaf, path.tree_size, path.hashes)?;
+    Ok((path, frontier))
+}
+
+/// The siblings on the right of a leaf's path that are complete in the tree of the first `size` leaves.
+///
+/// Every subtree of `[index + 1, size)` that is maximal is one of these, or of the frontier at `size`: going to the right
+/// from the cut, subtrees grow while they are right siblings of the path, and shrink once they are part of the frontier.
+fn complete_right_siblings(
+    index: u64,
+    size: u64,
+    path: &LeafPath<'_>,
+) -> Result<Vec<(Node, Hash)>, SplitError> {
+    let shape = Shape::of_inclusion(index, path.tree_size)?;
+    shape.check(path.hashes)?;
+    Ok(path
+        .hashes
+        .iter()
+        .enumerate()
+        .filter(|(step, _)| !shape.sibling_is_left(*step))
+        .filter_map(|(step, hash)| {
+            // On the right there are siblings only below the border, where a step is a level.
+            let level = u8::try_from(step).ok()?;
+            let node = Node {
+                level,
+                index: (index >> step) + 1,
+            };
+            (node.end()? <= size).then_some((node, *hash))
+        })
+        .collect())
 }
 
 /// Root over a frontier, largest subtree first; `None` for the empty tree.
@@ -169,7 +280,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::*;
-    use crate::testing::Tree;
+    use crate::testing::{Tree, leaf};
 
     #[test]
     fn one_set_of_nodes_gives_frontier_and_both_roots_for_every_cut_of_every_tree() {
@@ -191,6 +302,59 @@ mod tests {
         }
     }
 
+    fn path(index: u64, tree_size: u64, hashes: &[Hash]) -> LeafPath<'_> {
+        LeafPath {
+            leaf: leaf(index),
+            tree_size,
+            hashes,
+        }
+    }
+
+    #[test]
+    fn two_paths_in_later_trees_give_the_same_cut_as_the_nodes() {
+        for size in 0..=40 {
+            for at in 0..=size {
+                let (left, right) = Split::nodes(at, size).unwrap();
+                let tree = Tree::of(size);
+                let hashes =
+                    |nodes: &[Node]| nodes.iter().map(|n| tree.node(*n)).collect::<Vec<_>>();
+                let expected = Split::new(at, size, hashes(&left), hashes(&right)).unwrap();
+                for (first, second) in [(size, size), (size + 1, size), (size + 5, size + 40)] {
+                    let proof = |index: u64, size: u64| Tree::of(size).inclusion(index);
+                    let (a, b) = (at.checked_sub(1), size.checked_sub(1));
+                    let (a_proof, b_proof) = (
+                        a.map(|index| proof(index, first)),
+                        b.map(|index| proof(index, second)),
+                    );
+                    let split = Split::from_paths(
+                        at,
+                        size,
+                        a.zip(a_proof.as_deref()).map(|(i, p)| path(i, first, p)),
+                        b.zip(b_proof.as_deref()).map(|(i, p)| path(i, second, p)),
+                    )
+                    .unwrap();
+                    assert_eq!(split, expected, "{size} at {at} by {first} and {second}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn paths_that_show_too_little_are_refused() {
+        let proof = Tree::of(8).inclusion(7);
+        let last = Some(path(7, 8, &proof));
+        let early = Tree::of(6).inclusion(4);
+        for (before, last) in [
+            (None, last),
+            (Some(path(4, 6, &early)), last),
+            (Some(path(4, 8, &early)), last),
+            (Some(path(4, u64::MAX, &early)), last),
+            (Some(path(4, 8, &Tree::of(8).inclusion(4))), None),
+        ] {
+            assert!(Split::from_paths(5, 8, before, last).is_err());
+        }
+    }
+
     #[test]
     fn a_changed_node_changes_the_root_of_the_whole() {
         let tree = Tree::of(13);
@@ -201,7 +365,7 @@ mod tests {
                 .chain(&right)
                 .map(|node| tree.node(*node))
                 .collect();
-            hashes[changed] = crate::testing::leaf(500);
+            hashes[changed] = leaf(500);
             let after = hashes.split_off(left.len());
             assert_ne!(
                 Split::new(6, 13, hashes, after).unwrap().root(),

@@ -233,6 +233,18 @@ impl Verifier {
         }
     }
 
+    /// A key of a Rekor v1 log: as [`from_spki_der`](Self::from_spki_der), but identified by `SHA-256(SPKI)[:4]` whatever the
+    /// algorithm.
+    ///
+    /// # Errors
+    /// As there.
+    // Off-spec: C2SP signed-note hashes name, type and key of an Ed25519 key; rekor's `pkg/util/signed_note.go` does not.
+    pub fn rekor_v1(name: KeyName, der: &[u8]) -> Result<Self, KeyError> {
+        let mut verifier = Self::from_spki_der(name, der)?;
+        verifier.id = KeyId::truncated(Sha256::digest(der).into());
+        Ok(verifier)
+    }
+
     /// The key's name.
     pub const fn name(&self) -> &KeyName {
         &self.name

@@ -1,0 +1,368 @@
+//! What a Rekor v1 server answers, read strictly: bounded, every hash a hash, every number in its range.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use tlog::{Hash, MAX_TREE_SIZE};
+
+use crate::shard::GlobalIndex;
+
+/// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
+pub(super) const MAX_PROOF_HASHES: usize = 64;
+
+/// Most trees that one log is believed to have. The public log has three after five years.
+const MAX_TREES: usize = 256;
+
+/// One tree of a log, by the number that Trillian gave it: decimal in the log's origin, sixteen hex digits in entry ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TreeId(u64);
+
+/// A text that is no tree's number, or no entry's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a tree or an entry")]
+pub struct IdError;
+
+/// What a log says of one of its trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeHead {
+    /// Which tree.
+    pub id: TreeId,
+    /// Its size as the log says it beside the note, unsigned: the note counts.
+    pub claimed_size: u64,
+    /// Its checkpoint as a signed note, not verified.
+    pub note: Bytes,
+}
+
+/// An entry's name: the hash of its leaf, mostly with the tree that holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId {
+    /// The tree; old and handwritten ids leave it out, and the log looks in all of them.
+    pub tree: Option<TreeId>,
+    /// The RFC 6962 leaf hash that the entry is to have.
+    pub leaf: Hash,
+}
+
+/// One entry as the log serves it. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name that the log gives it; whether `body` hashes to it is for the reader to see.
+    pub id: EntryId,
+    /// The leaf.
+    pub body: Bytes,
+    /// Its place, counted over all trees.
+    pub global: GlobalIndex,
+    /// How it is included in its tree; not every server says.
+    pub inclusion: Option<Inclusion>,
+    /// When the log says that it took the entry, in seconds since 1970. No tree hash covers it.
+    pub integrated_at: i64,
+    /// What was attested, for some entries of some kinds. No tree hash covers it: its own is in the leaf.
+    pub attestation: Option<Bytes>,
+}
+
+/// Where an entry stands in its tree, and the path from there to a root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inclusion {
+    /// Its place within the tree.
+    pub local: u64,
+    /// The size of the tree that the path is for. Two entries of one answer may have different ones.
+    pub tree_size: u64,
+    /// The root that the path leads to.
+    pub root: Hash,
+    /// The path, from the leaf's sibling up.
+    pub hashes: Vec<Hash>,
+    /// The checkpoint of that size as a signed note, not verified.
+    pub checkpoint: Option<Bytes>,
+}
+
+/// Why an answer is not one: in words, for people.
+pub(super) struct NotAnAnswer(pub(super) String);
+
+impl From<serde_json::Error> for NotAnAnswer {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl TreeId {
+    /// From its number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl fmt::Display for TreeId {
+    /// In decimal, as in the log's origin.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for TreeId {
+    type Err = IdError;
+
+    /// From decimal, in the one way that a number is written.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let number = text.parse().map_err(|_| IdError)?;
+        let id = Self(number);
+        (id.to_string() == text).then_some(id).ok_or(IdError)
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(TreeId(tree)) = self.tree {
+            write!(f, "{tree:016x}")?;
+        }
+        f.write_str(&self.leaf.to_hex())
+    }
+}
+
+impl FromStr for EntryId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (tree, leaf) = match text.len() {
+            64 => (None, text),
+            80 => {
+                let (tree, leaf) = text.split_at_checked(16).ok_or(IdError)?;
+                if !tree.bytes().all(|b| b.is_ascii_hexdigit()) {
+                    return Err(IdError);
+                }
+                let tree = u64::from_str_radix(tree, 16).map_err(|_| IdError)?;
+                (Some(TreeId(tree)), leaf)
+            }
+            _ => return Err(IdError),
+        };
+        Ok(Self {
+            tree,
+            leaf: Hash::from_hex(leaf).map_err(|_| IdError)?,
+        })
+    }
+}
+
+/// `GET log`: its trees, oldest first. The last one is the one that grows.
+pub(super) fn trees(json: &[u8]) -> Result<Vec<TreeHead>, NotAnAnswer> {
+    let info: RawLog = serde_json::from_slice(json)?;
+    let older = info.inactive_shards.unwrap_or_default();
+    if older.len() >= MAX_TREES {
+        return Err(NotAnAnswer(format!("more than {MAX_TREES} trees")));
+    }
+    let mut trees = Vec::with_capacity(older.len() + 1);
+    for tree in older.into_iter().chain([info.active]) {
+        let head = tree.read()?;
+        if trees.iter().any(|known: &TreeHead| known.id == head.id) {
+            return Err(NotAnAnswer(format!("tree {} is listed twice", head.id)));
+        }
+        trees.push(head);
+    }
+    Ok(trees)
+}
+
+/// `POST log/entries/retrieve`: entries in no promised order.
+pub(super) fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
+    let raw: Vec<OneKey<RawEntry<'_>>> = serde_json::from_slice(json)?;
+    raw.into_iter()
+        .map(|OneKey(id, entry)| entry.read(&id))
+        .collect()
+}
+
+/// `GET log/proof`: the hashes of a consistency proof.
+pub(super) fn proof(json: &[u8]) -> Result<Vec<Hash>, NotAnAnswer> {
+    let raw: RawProof = serde_json::from_slice(json)?;
+    hashes(&raw.hashes)
+}
+
+/// `POST index/retrieve`: names of entries.
+pub(super) fn ids(json: &[u8]) -> Result<Vec<EntryId>, NotAnAnswer> {
+    let raw: Vec<String> = serde_json::from_slice(json)?;
+    raw.iter()
+        .map(|id| {
+            id.parse()
+                .map_err(|_| NotAnAnswer(format!("{id:?} is no entry's id")))
+        })
+        .collect()
+}
+
+/// What the server says is wrong with a question: `{"code":400,"message":"…"}`.
+pub(super) fn complaint(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Complaint {
+        message: String,
+    }
+    let complaint: Complaint = serde_json::from_str(json).ok()?;
+    Some(complaint.message)
+}
+
+#[derive(Deserialize)]
+struct RawLog {
+    #[serde(flatten)]
+    active: RawTree,
+    #[serde(rename = "inactiveShards")]
+    inactive_shards: Option<Vec<RawTree>>,
+}
+
+#[derive(Deserialize)]
+struct RawTree {
+    #[serde(rename = "treeID")]
+    id: String,
+    #[serde(rename = "treeSize")]
+    size: u64,
+    #[serde(rename = "signedTreeHead")]
+    note: String,
+}
+
+impl RawTree {
+    fn read(self) -> Result<TreeHead, NotAnAnswer> {
+        Ok(TreeHead {
+            id: self
+                .id
+                .parse()
+                .map_err(|_| NotAnAnswer(format!("{:?} is no tree's id", self.id)))?,
+            claimed_size: self.size,
+            note: self.note.into(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct RawEntry<'a> {
+    #[serde(borrow)]
+    body: std::borrow::Cow<'a, str>,
+    #[serde(rename = "integratedTime")]
+    integrated_at: i64,
+    #[serde(rename = "logIndex")]
+    global: u64,
+    #[serde(borrow)]
+    attestation: Option<RawAttestation<'a>>,
+    verification: Option<RawVerification>,
+}
+
+#[derive(Deserialize)]
+struct RawAttestation<'a> {
+    #[serde(borrow)]
+    data: Option<std::borrow::Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct RawVerification {
+    #[serde(rename = "inclusionProof")]
+    inclusion: Option<RawInclusion>,
+}
+
+#[derive(Deserialize)]
+struct RawInclusion {
+    #[serde(rename = "logIndex")]
+    local: u64,
+    #[serde(rename = "treeSize")]
+    tree_size: u64,
+    #[serde(rename = "rootHash")]
+    root: String,
+    hashes: Vec<String>,
+    checkpoint: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawProof {
+    hashes: Vec<String>,
+}
+
+impl RawEntry<'_> {
+    fn read(self, id: &str) -> Result<Entry, NotAnAnswer> {
+        let id: EntryId = id
+            .parse()
+            .map_err(|_| NotAnAnswer(format!("{id:?} is no entry's id")))?;
+        let decode = |text: &str, what: &str| {
+            STANDARD
+                .decode(text)
+                .map(Bytes::from)
+                .map_err(|e| NotAnAnswer(format!("the {what} of {id} is no base64: {e}")))
+        };
+        let attestation = self
+            .attestation
+            .and_then(|attestation| attestation.data)
+            .filter(|data| !data.is_empty())
+            .map(|data| decode(&data, "attestation"))
+            .transpose()?;
+        let inclusion = self
+            .verification
+            .and_then(|verification| verification.inclusion)
+            .map(RawInclusion::read)
+            .transpose()?;
+        Ok(Entry {
+            id,
+            body: decode(&self.body, "body")?,
+            global: GlobalIndex::new(self.global),
+            inclusion,
+            integrated_at: self.integrated_at,
+            attestation,
+        })
+    }
+}
+
+impl RawInclusion {
+    fn read(self) -> Result<Inclusion, NotAnAnswer> {
+        if self.tree_size > MAX_TREE_SIZE || self.local >= self.tree_size {
+            return Err(NotAnAnswer(format!(
+                "leaf {} of a tree of {}",
+                self.local, self.tree_size
+            )));
+        }
+        Ok(Inclusion {
+            local: self.local,
+            tree_size: self.tree_size,
+            root: hash(&self.root)?,
+            hashes: hashes(&self.hashes)?,
+            checkpoint: self.checkpoint.map(Bytes::from),
+        })
+    }
+}
+
+fn hash(hex: &str) -> Result<Hash, NotAnAnswer> {
+    Hash::from_hex(hex).map_err(|e| NotAnAnswer(e.to_string()))
+}
+
+fn hashes(hex: &[String]) -> Result<Vec<Hash>, NotAnAnswer> {
+    if hex.len() > MAX_PROOF_HASHES {
+        return Err(NotAnAnswer(format!("a proof of {} hashes", hex.len())));
+    }
+    hex.iter().map(|hex| hash(hex)).collect()
+}
+
+/// An object with exactly one key, which is how entries are named.
+struct OneKey<T>(String, T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Only<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Only<T> {
+            type Value = OneKey<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with one key")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OneKey<T>, A::Error> {
+                use serde::de::Error as _;
+                let Some((key, value)) = map.next_entry()? else {
+                    return Err(A::Error::custom("an empty object instead of an entry"));
+                };
+                if map.next_key::<String>()?.is_some() {
+                    return Err(A::Error::custom("two entries in one object"));
+                }
+                Ok(OneKey(key, value))
+            }
+        }
+
+        deserializer.deserialize_map(Only(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! Rekor v1: a REST interface before several Trillian trees that follow each other.
+//!
+//! Its entries are counted twice: over all trees ([`GlobalIndex`](crate::shard::GlobalIndex), what the interface is asked
+//! by and what people see), and within a tree (a bare `u64`, what checkpoints and proofs are about).
+
+mod answer;
+mod client;
+mod tree;
+
+pub use answer::{Entry, EntryId, Inclusion, TreeHead, TreeId};
+pub use client::{Client, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
+pub use tree::Tree;

@@ -1,0 +1,230 @@
+//! One tree of a Rekor v1 log, read leaf by leaf.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
+use tlog::split::LeafPath;
+use tlog::{Split, leaf_hash};
+
+use super::answer::{Entry, TreeHead, TreeId};
+use super::client::{Client, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
+use crate::shard::GlobalIndex;
+use crate::source::{Leaves, LogSource, Prefetch, SourceError};
+
+/// Pauses before each time of asking: for all, then for what is missing. Replicas catch up within seconds; what is missing
+/// then is left to the next pass, and said.
+const PAUSES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
+/// At the public log's 220 ms an answer, 44 requests of ten entries at once give 2,000 entries a second.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// One tree, as the log listed it when it was asked for its trees.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    client: Client,
+    id: TreeId,
+    base: u64,
+    note: Bytes,
+}
+
+impl Tree {
+    /// The tree of `head`, whose first entry is number `base` of the log. Its checkpoint is that of `head`: all trees of a
+    /// log are read as of one answer, in which their sizes and so their bases fit together.
+    pub fn new(client: Client, head: &TreeHead, base: u64) -> Self {
+        Self {
+            client,
+            id: head.id,
+            base,
+            note: head.note.clone(),
+        }
+    }
+
+    /// The entries of these leaves, in order. Those that a reply leaves out, or that are not `enough`, are asked for again.
+    async fn entries(
+        &self,
+        locals: &[u64],
+        limit_bytes: usize,
+        enough: impl Fn(&Entry) -> bool + Send,
+    ) -> Result<Vec<Entry>, SourceError> {
+        let mut found: Vec<Option<Entry>> = locals.iter().map(|_| None).collect();
+        for pause in PAUSES {
+            let missing: Vec<usize> = found
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| !entry.as_ref().is_some_and(&enough))
+                .map(|(place, _)| place)
+                .collect();
+            if missing.is_empty() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            let asked = missing
+                .iter()
+                .filter_map(|place| locals.get(*place))
+                .map(|local| self.global(*local))
+                .collect::<Result<Vec<_>, _>>()?;
+            let answer = self.client.retrieve_indexes(&asked, limit_bytes).await?;
+            for (place, entry) in missing.into_iter().zip(answer) {
+                if let (Some(slot), Some(local), Some(entry)) =
+                    (found.get_mut(place), locals.get(place), entry)
+                {
+                    self.expect_at(*local, &entry)?;
+                    *slot = Some(entry);
+                }
+            }
+        }
+        if found
+            .iter()
+            .all(|entry| entry.as_ref().is_some_and(&enough))
+        {
+            Ok(found.into_iter().flatten().collect())
+        } else {
+            Err(unanswered(locals, &found))
+        }
+    }
+
+    /// That the log counts as we do. If its trees changed their order, each index would name another entry.
+    fn expect_at(&self, local: u64, entry: &Entry) -> Result<(), SourceError> {
+        let other_tree = entry.id.tree.is_some_and(|tree| tree != self.id);
+        let other_leaf = entry.inclusion.as_ref().is_some_and(|i| i.local != local);
+        if other_tree || other_leaf {
+            return Err(SourceError::Malformed {
+                resource: format!("entry {}", entry.global),
+                reason: format!(
+                    "it is to be leaf {local} of tree {}, but says that it is {}leaf {}",
+                    self.id,
+                    entry
+                        .id
+                        .tree
+                        .map_or(String::new(), |tree| format!("in tree {tree}, ")),
+                    entry
+                        .inclusion
+                        .as_ref()
+                        .map_or("unknown".to_owned(), |i| i.local.to_string()),
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    fn global(&self, local: u64) -> Result<GlobalIndex, SourceError> {
+        GlobalIndex::of(self.base, local).ok_or(SourceError::OutOfRange {
+            start: local,
+            end: local,
+            size: u64::MAX - self.base,
+        })
+    }
+}
+
+/// The path that comes with an entry, from the hash that its body really has.
+fn path(entry: &Entry) -> Option<LeafPath<'_>> {
+    let inclusion = entry.inclusion.as_ref()?;
+    Some(LeafPath {
+        leaf: leaf_hash(&entry.body),
+        tree_size: inclusion.tree_size,
+        hashes: &inclusion.hashes,
+    })
+}
+
+/// What is still missing after the last time of asking: entries, or a replica that has grown far enough.
+fn unanswered(locals: &[u64], found: &[Option<Entry>]) -> SourceError {
+    let mut missing = locals
+        .iter()
+        .zip(found)
+        .filter(|(_, entry)| entry.is_none())
+        .map(|(local, _)| *local);
+    match missing.next() {
+        Some(first) => SourceError::EntriesMissing {
+            first,
+            count: 1 + missing.count(),
+        },
+        None => SourceError::Skew {
+            resource: "an inclusion proof".to_owned(),
+            said: "every answer comes from a smaller tree".to_owned(),
+        },
+    }
+}
+
+#[async_trait]
+impl LogSource for Tree {
+    async fn checkpoint(&self) -> Result<Bytes, SourceError> {
+        if self.note.len() > MAX_CHECKPOINT_BYTES {
+            return Err(SourceError::CheckpointTooLong {
+                limit_bytes: MAX_CHECKPOINT_BYTES,
+            });
+        }
+        Ok(self.note.clone())
+    }
+
+    fn bundle(&self, index: u64, size: u64) -> Range<u64> {
+        let width = MAX_RETRIEVED as u64;
+        let start = index / width * width;
+        start..size.min(start.saturating_add(width))
+    }
+
+    fn prefetch(&self) -> Prefetch {
+        Prefetch {
+            max_in_flight: MAX_IN_FLIGHT,
+            ..Prefetch::default()
+        }
+    }
+
+    async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
+        self.leaves_within(want, size, MAX_ENTRIES_BYTES).await
+    }
+
+    async fn leaves_within(
+        &self,
+        want: Range<u64>,
+        size: u64,
+        limit_bytes: usize,
+    ) -> Result<Leaves, SourceError> {
+        if want.is_empty() || want.end > self.bundle(want.start, size).end {
+            return Err(SourceError::OutOfRange {
+                start: want.start,
+                end: want.end,
+                size,
+            });
+        }
+        let locals: Vec<u64> = want.clone().collect();
+        let entries = self.entries(&locals, limit_bytes, |_| true).await?;
+        let bodies = entries.iter().map(|entry| &entry.body);
+        let mut leaves =
+            Leaves::copied(want.start, bodies).map_err(|e| SourceError::Malformed {
+                resource: format!("the leaves from {}", want.start),
+                reason: e.to_string(),
+            })?;
+        for (local, entry) in want.zip(entries) {
+            if let Some(attestation) = entry.attestation {
+                leaves = leaves.with(local, attestation);
+            }
+        }
+        Ok(leaves)
+    }
+
+    /// From the inclusion proofs of the last leaf before the cut and of the last one of all, whatever larger trees they
+    /// are for: one request.
+    async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {
+        let (before, last) = (at.checked_sub(1), size.checked_sub(1));
+        let mut locals: Vec<u64> = before.into_iter().chain(last).collect();
+        locals.dedup();
+        let shown = |entry: &Entry| entry.inclusion.as_ref().is_none_or(|i| i.tree_size >= size);
+        let entries = self.entries(&locals, MAX_ENTRIES_BYTES, shown).await?;
+        let (first, second) = (entries.first(), entries.last());
+        Split::from_paths(at, size, first.and_then(path), second.and_then(path)).map_err(|e| {
+            SourceError::Malformed {
+                resource: format!("the inclusion proofs of a tree of {size}, cut at {at}"),
+                reason: e.to_string(),
+            }
+        })
+    }
+}
