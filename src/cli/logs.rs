@@ -9,6 +9,7 @@ use tlog::{KeyName, Origin, Verifier};
 use url::Url;
 use x509_parser::pem::parse_x509_pem;
 
+use super::ct;
 use super::output::Mistake;
 use super::setup::{MAX_PEM_BYTES, read_bounded};
 use crate::config::LogSettings;
@@ -37,6 +38,19 @@ pub(super) fn followed(
                 None => http.clone(),
             };
             match (&log.location, &log.origin) {
+                _ if is_ct(log.protocol) => {
+                    let public_key = log
+                        .public_keys
+                        .first()
+                        .map(|path| spki(path).map_err(|why| wrong_key(&log.name, path, &why)));
+                    let shard = ct::shard(log, public_key.transpose()?, trusted_root)?;
+                    let transport = Transport::new(log.location.clone(), http);
+                    Ok(Followed::Tree(Log {
+                        source: ct::source(&shard, &transport)
+                            .unwrap_or_else(|| Arc::new(RekorV2::new(transport))),
+                        shard: Arc::new(shard),
+                    }))
+                }
                 (Location::Server(url), None) => rekor_v1(log, url, trusted_root, http),
                 (location, Some(origin)) => {
                     let transport = Transport::new(location.clone(), http);
@@ -52,6 +66,10 @@ pub(super) fn followed(
             }
         })
         .collect()
+}
+
+fn is_ct(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::CtRfc6962 | Protocol::CtStatic)
 }
 
 /// One pace for each server that has one: logs of one server share what it allows, and the strictest counts.

@@ -25,7 +25,8 @@ const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 pub struct LogSettings {
     /// Its name in findings and on the command line.
     pub name: String,
-    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own.
+    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own, and for a log of RFC
+    /// 6962, which is known by its key.
     pub origin: Option<Origin>,
     /// How it is spoken to.
     pub protocol: Protocol,
@@ -123,7 +124,7 @@ fn read(
         Some(defaults.start)
     };
     let requests_per_minute = requests_per_minute(section, problems);
-    if protocol != Some(Protocol::RekorV1) {
+    if let Some(Protocol::RekorV2 | Protocol::CtStatic) = protocol {
         origin.as_ref()?;
     }
     let location = location?;
@@ -148,15 +149,12 @@ fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> 
     match written.value {
         "rekor-v2" => return Some(Protocol::RekorV2),
         "rekor-v1" => return Some(Protocol::RekorV1),
-        later @ ("ct-rfc6962" | "ct-static") => problems.error(
-            &written.place,
-            format!("{later} logs are not read by this version"),
-            "this version reads rekor-v1 and rekor-v2".to_owned(),
-        ),
+        "ct-rfc6962" => return Some(Protocol::CtRfc6962),
+        "ct-static" => return Some(Protocol::CtStatic),
         other => problems.error(
             &written.place,
             format!("{other:?} is no type of log"),
-            "write rekor-v1 or rekor-v2".to_owned(),
+            "write rekor-v1, rekor-v2, ct-rfc6962 or ct-static".to_owned(),
         ),
     }
     None
@@ -218,6 +216,14 @@ fn location(
             );
             None
         }
+        Ok(Location::Directory(_)) if protocol == Some(Protocol::CtRfc6962) => {
+            problems.error(
+                &written.place,
+                "a log of RFC 6962 is a server that answers questions, not a directory of files",
+                "write its http(s) URL; a log of static files is of type ct-static".to_owned(),
+            );
+            None
+        }
         Ok(location) => Some(location.relative_to(context.directory)),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
@@ -239,6 +245,9 @@ fn origin(
                 "leave it out".to_owned(),
             );
         }
+        return None;
+    }
+    if protocol == Some(Protocol::CtRfc6962) && !section.has("origin") {
         return None;
     }
     let written = section.required("origin", problems)?;

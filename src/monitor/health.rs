@@ -22,6 +22,9 @@ const BACKLOG_PASSES: u32 = 3;
 /// How many watches with a gap are named in one sentence.
 const NAMED_WATCHES: usize = 20;
 
+/// How far a log's clock may be ahead of ours. Clocks that are set over the network differ by less than a second.
+const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
 const OF_A_LOG: &[Verdict] = &[
     Verdict::UnverifiableCheckpoint,
     Verdict::Unavailable,
@@ -31,6 +34,8 @@ const OF_A_LOG: &[Verdict] = &[
     Verdict::CoverageGap,
     Verdict::EntriesMissing,
 ];
+
+const OF_A_HEAD: &[Verdict] = &[Verdict::ClockSkew];
 
 /// Which log is judged.
 #[derive(Clone, Copy)]
@@ -59,6 +64,7 @@ pub(super) async fn assess_log(
     log: Subject<'_>,
     rules: &Rules,
     lost: Option<String>,
+    head_time: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let origin = log.origin;
@@ -80,6 +86,9 @@ pub(super) async fn assess_log(
     for (verdict, summary) in assess(log, &state, now) {
         raise(verdict, summary);
     }
+    if let Some(summary) = head_time.and_then(|time| ahead(log, time, now)) {
+        raise(Verdict::ClockSkew, summary);
+    }
     if let Some(why) = lost {
         raise(
             Verdict::PositionLost,
@@ -90,11 +99,32 @@ pub(super) async fn assess_log(
         tracing::warn!(log.name = log.name, "{}", crate::escape::terminal(&summary));
         raise(Verdict::CoverageGap, summary);
     }
-    let scope = Scope {
+    let mut scope = Scope {
         verdicts: OF_A_LOG,
         origin: Some(origin.to_owned()),
     };
-    monitor.store.assess(&scope, &conditions, now).await
+    let (of_a_head, of_a_log): (Vec<_>, Vec<_>) = conditions
+        .into_iter()
+        .partition(|condition| OF_A_HEAD.contains(&condition.verdict));
+    monitor.store.assess(&scope, &of_a_log, now).await?;
+    // Without a new head nothing has changed about the last one.
+    if head_time.is_some() {
+        scope.verdicts = OF_A_HEAD;
+        monitor.store.assess(&scope, &of_a_head, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether a head claims to be signed in the future: the log's clock is off, or ours. Either way nobody can say how old
+/// the head is, and a log that dates its heads ahead could fall silent unnoticed.
+fn ahead(log: Subject<'_>, head_time: Timestamp, now: Timestamp) -> Option<String> {
+    (head_time.duration_since(now) > MAX_AHEAD).then(|| {
+        format!(
+            "the newest head of {} says that it was signed at {}, which is in the future of this machine: one of the clocks is off",
+            log.name,
+            head_time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        )
+    })
 }
 
 /// What the recorded passes say about a log.

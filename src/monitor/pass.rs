@@ -59,6 +59,8 @@ pub(super) struct Pass<'a> {
     pub(super) state: Option<LogState>,
     pub(super) frozen: Option<(u64, Vec<u8>)>,
     pub(super) witnessed: Option<Timestamp>,
+    /// When the log says that it signed its newest head.
+    pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
 }
 
@@ -78,6 +80,7 @@ impl Monitor {
             frozen: state.as_ref().and_then(|state| state.frozen.clone()),
             state,
             witnessed: None,
+            head_time: None,
             entries: 0,
         };
         let ended = pass.run().await;
@@ -121,11 +124,12 @@ impl Monitor {
             outcome,
             frozen: pass.frozen,
             witnessed: pass.witnessed,
+            head_time: pass.head_time,
             now: self.clock.now(),
         };
         self.store.end_pass(&report).await?;
         let subject = Subject::of(&log.shard);
-        health::assess_log(self, subject, rules, lost, report.now).await?;
+        health::assess_log(self, subject, rules, lost, report.head_time, report.now).await?;
         Ok(LogOutcome {
             log: report.name,
             proven: report.outcome == Outcome::Proven,
@@ -215,6 +219,13 @@ impl Pass<'_> {
         let raw = self.log.source.checkpoint().await?;
         let checkpoint = Checkpoint::open(&raw, &shard.origin, &shard.verifiers)
             .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()))?;
+        // A time beyond the calendar is as far ahead as one can be.
+        self.head_time = checkpoint.timestamp().map(|millisecond| {
+            i64::try_from(millisecond)
+                .ok()
+                .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
+                .unwrap_or(Timestamp::MAX)
+        });
         self.witnessed = checkpoint
             .cosignatures()
             .iter()

@@ -250,6 +250,7 @@ impl Monitor {
             outcome: error.map_or(Outcome::Proven, Outcome::Failed),
             frozen: None,
             witnessed: None,
+            head_time: None,
             now: self.clock.now(),
         };
         self.store.end_pass(&report).await?;
@@ -258,7 +259,7 @@ impl Monitor {
             origin,
             silence_after: None,
         };
-        health::assess_log(self, subject, rules, None, report.now).await
+        health::assess_log(self, subject, rules, None, None, report.now).await
     }
 
     /// Trees of this log that were read before, and that it does not list now.

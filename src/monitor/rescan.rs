@@ -109,6 +109,7 @@ impl Monitor {
             now: self.clock.now(),
             frozen: None,
             witnessed: None,
+            head_time: None,
             entries: 0,
             state: Some(state),
         };
@@ -134,7 +135,8 @@ impl Monitor {
             }
         }
         self.progress.end();
-        health::assess_log(self, Subject::of(&log.shard), rules, None, self.clock.now()).await?;
+        let subject = Subject::of(&log.shard);
+        health::assess_log(self, subject, rules, None, None, self.clock.now()).await?;
         match ended {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),

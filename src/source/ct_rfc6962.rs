@@ -13,7 +13,7 @@ use tlog::{CompactRange, Hash, KeyName, Node, Split, consistency_ranges, leaf_ha
 
 use super::tiles::absent;
 use super::transport::{Transport, TransportError};
-use super::{Leaves, LogSource, SourceError, ct};
+use super::{Leaves, LogSource, Prefetch, SourceError, ct};
 
 /// Entries that are asked for at once: what Sigstore's servers give at most. One that gives fewer is asked again, for the
 /// rest; one that gives only up to the next multiple of its own limit (as CTFE does) finds ours to be one.
@@ -151,9 +151,12 @@ impl LogSource for CtRfc6962 {
         start..size.min(start.saturating_add(BATCH))
     }
 
-    /// A thousand entries with their precertificates and chains.
-    fn usual_bundle_bytes(&self) -> usize {
-        5 * 1024 * 1024
+    fn prefetch(&self) -> Prefetch {
+        Prefetch {
+            // A thousand entries with their precertificates and chains.
+            first_guess_bytes: 5 * 1024 * 1024,
+            ..Prefetch::default()
+        }
     }
 
     async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {

@@ -121,6 +121,9 @@ pub struct PassReport {
     pub frozen: Option<(u64, Vec<u8>)>,
     /// When the log was last known to move by a witness's signed time.
     pub witnessed: Option<Timestamp>,
+    /// When the log itself says that it signed its newest head (CT logs do): the head is as old as that, however lately it
+    /// was first seen here.
+    pub head_time: Option<Timestamp>,
     /// When.
     pub now: Timestamp,
 }

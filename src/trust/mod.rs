@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use sigstore_trust_root::TrustedRoot as Document;
+use sigstore_trust_root::{CertificateTransparencyLog, TrustedRoot as Document};
 use tlog::checkpoint::Origin;
 use tlog::note::{KeyError, KeyName, Verifier};
 use url::Url;
@@ -115,17 +115,7 @@ impl TrustedRoot {
                 ),
             }
         });
-        let ct_logs = document.ctlogs.iter().map(|log| {
-            let period = log.public_key.valid_for.as_ref();
-            CtLog {
-                spki_der: log.public_key.raw_bytes.as_bytes().to_vec(),
-                valid_for: (
-                    period.map(|period| period.start),
-                    period.and_then(|period| period.end),
-                ),
-            }
-        });
-        let ct_logs = ct_logs.collect();
+        let ct_logs = document.ctlogs.iter().map(ct_log).collect();
         let authorities = Authorities::new(chains.collect())?.with_ct_logs(ct_logs);
         Ok(Self {
             document,
@@ -167,6 +157,21 @@ impl TrustedRoot {
         }
     }
 
+    /// The certificate transparency logs at that URL: one, as long as the log kept its key; none if the trusted root does not
+    /// list it. A log that has ended is listed as well.
+    pub fn ct_keys(&self, url: &str) -> Vec<CtLog> {
+        let bare = |url: &str| {
+            let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+            url.trim_end_matches('/').to_ascii_lowercase()
+        };
+        let wanted = bare(url);
+        let listed = self.document.ctlogs.iter();
+        listed
+            .filter(|log| bare(&log.base_url) == wanted)
+            .map(ct_log)
+            .collect()
+    }
+
     /// The keys of the tiled log with that origin; none if the trusted root does not list the log.
     ///
     /// The log's base URL says which log it is: a Rekor v2 log is called like its host. Its log id must be the
@@ -199,6 +204,17 @@ impl TrustedRoot {
             keys.push(key);
         }
         Ok(keys)
+    }
+}
+
+fn ct_log(listed: &CertificateTransparencyLog) -> CtLog {
+    let period = listed.public_key.valid_for.as_ref();
+    CtLog {
+        spki_der: listed.public_key.raw_bytes.as_bytes().to_vec(),
+        valid_for: (
+            period.map(|period| period.start),
+            period.and_then(|period| period.end),
+        ),
     }
 }
 

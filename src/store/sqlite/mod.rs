@@ -615,9 +615,9 @@ mod tests {
                 "finding_unproven",
             ),
             (
-                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
-                 WHERE e.expectation = 1 AND f.leaf_hash IS NOT NULL",
-                "finding_leaf",
+                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
+                 WHERE e.expectation = 1 AND f.registered_as IS NOT NULL",
+                "finding_registered_as",
             ),
             ("EXPLAIN QUERY PLAN SELECT number FROM finding WHERE state = 'held'", "finding_held"),
             (

@@ -447,7 +447,7 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
            error_message  = $5,
            frozen_size    = ifnull($6, frozen_size),
            frozen_note    = ifnull($7, frozen_note),
-           size_since     = max(size_since, min(ifnull($8, size_since), $3))
+           size_since     = ifnull(min($9, $3), max(size_since, min(ifnull($8, size_since), $3)))
          WHERE origin = $1",
     )
     .bind(&report.origin)
@@ -458,6 +458,7 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
     .bind(report.frozen.as_ref().map(|(size, _)| value::integer(*size)).transpose()?)
     .bind(report.frozen.as_ref().map(|(_, note)| note.as_slice()))
     .bind(report.witnessed.map(value::micros))
+    .bind(report.head_time.map(value::micros))
     .execute(&mut *db)
     .await?;
     Ok(())
