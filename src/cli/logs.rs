@@ -12,9 +12,9 @@ use x509_parser::pem::parse_x509_pem;
 use super::ct;
 use super::output::Mistake;
 use super::setup::{MAX_PEM_BYTES, read_bounded};
-use crate::config::LogSettings;
+use crate::config::{LogSettings, Mode};
 use crate::http::{self, Pace};
-use crate::monitor::{Followed, Log, RekorV1Log};
+use crate::monitor::{Followed, Guided, Log, RekorV1Log};
 use crate::shard::{Protocol, Shard};
 use crate::source::rekor_v1::Client;
 use crate::source::{Location, RekorV2, Transport};
@@ -126,13 +126,20 @@ fn rekor_v1(
         Verifier::rekor_v1(any_name.clone(), key)
             .map_err(|error| Mistake(format!("log[{}]: its key: {error}", log.name)))?;
     }
-    Ok(Followed::RekorV1(RekorV1Log {
+    let followed = RekorV1Log {
         name: log.name.clone(),
         server: Client::new(http, url.clone()),
         keys,
         start: log.start,
         silence_after: log.silence_after,
-    }))
+    };
+    Ok(match &log.mode {
+        Mode::Tail => Followed::RekorV1(followed),
+        Mode::Guided { by } => Followed::Guided(Guided {
+            log: followed,
+            guides: by.clone(),
+        }),
+    })
 }
 
 fn shard(

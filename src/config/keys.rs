@@ -31,11 +31,12 @@ pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
 
 pub(super) const HEARTBEAT: [&str; 4] = ["url", "url_env", "url_file", "every"];
 
-pub(super) const LOG: [&str; 9] = [
+pub(super) const LOG: [&str; 10] = [
     "name",
     "type",
     "url",
     "mode",
+    "guided_by",
     "origin",
     "public_key",
     "start",

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tlog::checkpoint::Origin;
 
+use super::mode::{self, Mode};
 use super::problems::Problems;
-use super::reader::Section;
+use super::reader::{At, Section};
 use super::top::{files, unique};
 use super::{Context, keys};
 use crate::shard::{Protocol, Start};
@@ -30,6 +31,8 @@ pub struct LogSettings {
     pub origin: Option<Origin>,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// Whether it is read in full.
+    pub mode: Mode,
     /// Where it is read.
     pub location: Location,
     /// Its keys, each in a PEM file; without any, the trusted root gives them.
@@ -64,7 +67,7 @@ pub(super) fn read_all(
     }
     let (mut names, mut origins) = (HashMap::new(), HashMap::new());
     let mut places = HashMap::new();
-    let mut logs = Vec::new();
+    let (mut logs, mut guides) = (Vec::new(), Vec::new());
     for section in sections {
         let origin = section
             .string("origin", problems)
@@ -84,7 +87,7 @@ pub(super) fn read_all(
             let place = section.place_of("origin");
             unique(&mut origins, origin, "log of the origin", &place, problems);
         }
-        let settings = read(&section, name, defaults, context, problems);
+        let settings = read(&section, name, defaults, context, &mut guides, problems);
         if let Some(settings) = &settings
             && settings.protocol == Protocol::RekorV1
         {
@@ -95,20 +98,25 @@ pub(super) fn read_all(
         }
         logs.extend(settings);
     }
+    mode::check(&guides, &logs, &names, problems);
     logs
 }
 
-fn read(
-    section: &Section<'_>,
+fn read<'t>(
+    section: &Section<'t>,
     name: Option<&str>,
     defaults: &Defaults,
     context: &Context<'_>,
+    guides: &mut Vec<At<&'t str>>,
     problems: &mut Problems,
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
     let protocol = protocol(section, problems);
     let location = location(section, protocol, context, problems);
-    mode(section, problems);
+    let mode = mode::read(section, protocol, problems).map(|(mode, by)| {
+        guides.extend(by);
+        mode
+    });
     let origin = origin(section, protocol, problems);
     let public_keys = files(section, "public_key", context, problems);
     if !section.has("public_key") && !defaults.has_trusted_root {
@@ -132,6 +140,7 @@ fn read(
     Some(LogSettings {
         name: name?.to_owned(),
         protocol: protocol?,
+        mode: mode?,
         location,
         public_keys,
         requests_per_minute,
@@ -158,18 +167,6 @@ fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> 
         ),
     }
     None
-}
-
-/// How the log is followed.
-fn mode(section: &Section<'_>, problems: &mut Problems) {
-    match section.string("mode", problems) {
-        Some(written) if written.value != "tail" => problems.error(
-            &written.place,
-            format!("{:?} is no way to follow a log", written.value),
-            "\"tail\" reads every entry".to_owned(),
-        ),
-        _ => {}
-    }
 }
 
 /// The host of a URL, which names a log that has no origin of its own.

@@ -44,7 +44,7 @@ pub(super) fn scanned<'a>(
 }
 
 /// Scans a bundle on the pool of all cores.
-async fn scan(leaves: Leaves, shard: Arc<Shard>, rules: Arc<Rules>, now: Timestamp) -> Scanned {
+pub(super) async fn scan(leaves: Leaves, shard: Arc<Shard>, rules: Arc<Rules>, now: Timestamp) -> Scanned {
     let (done, scanned) = oneshot::channel();
     rayon::spawn(move || {
         // Nobody waits any more if the pass was stopped.

@@ -42,6 +42,17 @@ pub struct LogState {
     pub error: Option<PassError>,
 }
 
+impl LogState {
+    /// The largest checkpoint that was accepted, whether the log is read or only its checkpoints are.
+    pub fn largest_head(&self) -> Option<&Head> {
+        let followed = self.follower.as_ref().and_then(|f| f.head.as_ref());
+        followed
+            .into_iter()
+            .chain(&self.verified)
+            .max_by_key(|head| head.size)
+    }
+}
+
 /// Why a pass could not be finished; the contract's `error` of a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PassError {

@@ -195,6 +195,8 @@ pub struct VerifiedHead {
     pub name: String,
     /// Its type, in the configuration's word.
     pub protocol: String,
+    /// The entries of its log before its first one.
+    pub base: u64,
     /// The size that this goes on from; `None`: none was recorded.
     pub expected: Option<u64>,
     /// The checkpoint, consistent with the one before.

@@ -332,6 +332,7 @@ fn verified(expected: Option<u64>, size: u64) -> VerifiedHead {
         origin: TREE.to_owned(),
         name: "v1".to_owned(),
         protocol: "rekor-v1".to_owned(),
+        base: 0,
         expected,
         head: head(size),
         now: at(i64::try_from(size).unwrap()),

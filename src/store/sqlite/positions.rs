@@ -239,18 +239,21 @@ pub(super) async fn record_head(
         origin,
         name,
         protocol,
+        base,
         expected,
         head,
         now,
     } = verified;
     sqlx::query(
-        "INSERT INTO log (origin, name, protocol, size_since) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol",
+        "INSERT INTO log (origin, name, protocol, size_since, base) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol,
+           base = CASE WHEN log.seen IS NULL THEN excluded.base ELSE log.base END",
     )
     .bind(origin)
     .bind(name)
     .bind(protocol)
     .bind(value::micros(*now))
+    .bind(value::integer(*base)?)
     .execute(&mut *db)
     .await?;
     let known: Option<i64> =
