@@ -74,6 +74,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         let (trees, error) = match log {
             Followed::Tree(log) => (vec![log.clone()], None),
             Followed::RekorV1(log) => log.ask().await,
+            Followed::Guided(guided) => guided.log.ask().await,
         };
         let name = escape::terminal(log.name()).into_owned();
         for tree in &trees {
@@ -82,7 +83,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
                 Ok(raw) => Checkpoint::open(&raw, &tree.shard.origin, &tree.shard.verifiers)
                     .map_err(|error| error.to_string()),
             };
-            let of_tree = if matches!(log, Followed::RekorV1(_)) {
+            let of_tree = if matches!(log, Followed::RekorV1(_) | Followed::Guided(_)) {
                 format!(", tree {}", escape::terminal(tree.shard.origin.as_str()))
             } else {
                 String::new()

@@ -1,6 +1,7 @@
 //! The command line: one file per command, each `Args` and `run`, wired to the rooms here only.
 
 mod check;
+mod ct;
 mod demo;
 mod expect;
 mod findings;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::output::{Outcome, Output, cell, time};
 use super::setup::{self, Setup};
 use crate::escape;
-use log::LogStatus;
+use log::{GUIDED, LogStatus};
 
 /// The version of the machine-readable forms that scripts rely on.
 const CONTRACT: u32 = 1;
@@ -182,6 +182,9 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
                 ""
             },
         ))?;
+        if log.is_guided() {
+            output.line(GUIDED)?;
+        }
         if let Some(error) = &log.error {
             output.line(&format!(
                 "    {}: {}",

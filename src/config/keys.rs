@@ -39,11 +39,12 @@ pub(super) const CANARY: [&str; 2] = ["watch", "every"];
 
 pub(super) const WITNESS: [&str; 2] = ["name", "public_key"];
 
-pub(super) const LOG: [&str; 10] = [
+pub(super) const LOG: [&str; 11] = [
     "name",
     "type",
     "url",
     "mode",
+    "guided_by",
     "origin",
     "public_key",
     "start",

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tlog::checkpoint::Origin;
 
+use super::mode::{self, Mode};
 use super::problems::Problems;
-use super::reader::Section;
+use super::reader::{At, Section};
 use super::top::{files, unique};
 use super::{Context, keys, vigilance};
 use crate::shard::{Protocol, Start};
@@ -25,10 +26,13 @@ const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 pub struct LogSettings {
     /// Its name in findings and on the command line.
     pub name: String,
-    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own.
+    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own, and for a log of RFC
+    /// 6962, which is known by its key.
     pub origin: Option<Origin>,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// Whether it is read in full.
+    pub mode: Mode,
     /// Where it is read.
     pub location: Location,
     /// Its keys, each in a PEM file; without any, the trusted root gives them.
@@ -66,7 +70,7 @@ pub(super) fn read_all(
     }
     let (mut names, mut origins) = (HashMap::new(), HashMap::new());
     let mut places = HashMap::new();
-    let mut logs = Vec::new();
+    let (mut logs, mut guides) = (Vec::new(), Vec::new());
     for section in sections {
         let origin = section
             .string("origin", problems)
@@ -86,7 +90,7 @@ pub(super) fn read_all(
             let place = section.place_of("origin");
             unique(&mut origins, origin, "log of the origin", &place, problems);
         }
-        let settings = read(&section, name, defaults, context, problems);
+        let settings = read(&section, name, defaults, context, &mut guides, problems);
         if let Some(settings) = &settings
             && settings.protocol == Protocol::RekorV1
         {
@@ -97,20 +101,25 @@ pub(super) fn read_all(
         }
         logs.extend(settings);
     }
+    mode::check(&guides, &logs, &names, problems);
     logs
 }
 
-fn read(
-    section: &Section<'_>,
+fn read<'t>(
+    section: &Section<'t>,
     name: Option<&str>,
     defaults: &Defaults,
     context: &Context<'_>,
+    guides: &mut Vec<At<&'t str>>,
     problems: &mut Problems,
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
     let protocol = protocol(section, problems);
     let location = location(section, protocol, context, problems);
-    mode(section, problems);
+    let mode = mode::read(section, protocol, problems).map(|(mode, by)| {
+        guides.extend(by);
+        mode
+    });
     let origin = origin(section, protocol, problems);
     let public_keys = files(section, "public_key", context, problems);
     if !section.has("public_key") && !defaults.has_trusted_root {
@@ -127,7 +136,7 @@ fn read(
     };
     let require_witnesses = vigilance::required(section, defaults.witnesses, problems);
     let requests_per_minute = requests_per_minute(section, problems);
-    if protocol != Some(Protocol::RekorV1) {
+    if let Some(Protocol::RekorV2 | Protocol::CtStatic) = protocol {
         origin.as_ref()?;
     }
     let location = location?;
@@ -135,6 +144,7 @@ fn read(
     Some(LogSettings {
         name: name?.to_owned(),
         protocol: protocol?,
+        mode: mode?,
         location,
         public_keys,
         requests_per_minute,
@@ -153,30 +163,15 @@ fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> 
     match written.value {
         "rekor-v2" => return Some(Protocol::RekorV2),
         "rekor-v1" => return Some(Protocol::RekorV1),
-        later @ ("ct-rfc6962" | "ct-static") => problems.error(
-            &written.place,
-            format!("{later} logs are not read by this version"),
-            "this version reads rekor-v1 and rekor-v2".to_owned(),
-        ),
+        "ct-rfc6962" => return Some(Protocol::CtRfc6962),
+        "ct-static" => return Some(Protocol::CtStatic),
         other => problems.error(
             &written.place,
             format!("{other:?} is no type of log"),
-            "write rekor-v1 or rekor-v2".to_owned(),
+            "write rekor-v1, rekor-v2, ct-rfc6962 or ct-static".to_owned(),
         ),
     }
     None
-}
-
-/// How the log is followed.
-fn mode(section: &Section<'_>, problems: &mut Problems) {
-    match section.string("mode", problems) {
-        Some(written) if written.value != "tail" => problems.error(
-            &written.place,
-            format!("{:?} is no way to follow a log", written.value),
-            "\"tail\" reads every entry".to_owned(),
-        ),
-        _ => {}
-    }
 }
 
 /// The host of a URL, which names a log that has no origin of its own.
@@ -223,6 +218,14 @@ fn location(
             );
             None
         }
+        Ok(Location::Directory(_)) if protocol == Some(Protocol::CtRfc6962) => {
+            problems.error(
+                &written.place,
+                "a log of RFC 6962 is a server that answers questions, not a directory of files",
+                "write its http(s) URL; a log of static files is of type ct-static".to_owned(),
+            );
+            None
+        }
         Ok(location) => Some(location.relative_to(context.directory)),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
@@ -244,6 +247,9 @@ fn origin(
                 "leave it out".to_owned(),
             );
         }
+        return None;
+    }
+    if protocol == Some(Protocol::CtRfc6962) && !section.has("origin") {
         return None;
     }
     let written = section.required("origin", problems)?;

@@ -12,6 +12,7 @@ mod conditions;
 mod duration;
 mod keys;
 mod log;
+mod mode;
 mod problems;
 mod reader;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use toml_edit::Document;
 pub use self::duration::parse as parse_duration;
 pub use self::keys::SECTIONS;
 pub use self::log::LogSettings;
+pub use self::mode::Mode;
 pub use self::problems::{Level, Problem, Problems};
 use self::reader::{Place, Section};
 pub use self::vigilance::{WitnessKey, WitnessSettings};

@@ -4,8 +4,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::key::sha256;
+use super::sct;
 use super::signature::verify_certificate;
-use super::{Certificate, CertificateError, Oddity, SignatureError};
+use super::{Certificate, CertificateError, CtLog, Oddity, SignatureError};
 
 /// Whether the trusted root stands behind a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -130,6 +132,7 @@ pub enum AuthorityError {
 #[derive(Debug, Clone)]
 pub struct Authorities {
     authorities: Vec<Authority>,
+    ct_logs: Vec<CtLog>,
     fingerprint: [u8; 32],
 }
 
@@ -197,8 +200,17 @@ impl Authorities {
         let fingerprint = fingerprint(&authorities);
         Ok(Self {
             authorities,
+            ct_logs: Vec::new(),
             fingerprint,
         })
+    }
+
+    /// With the CT logs one of which must have promised to log each certificate of these CAs. Without any, nobody
+    /// says that there should be such a promise, and one that is missing or false is not an oddity.
+    #[must_use]
+    pub fn with_ct_logs(mut self, ct_logs: Vec<CtLog>) -> Self {
+        self.ct_logs = ct_logs;
+        self
     }
 
     /// Whether one of these CAs issued the certificate, and what is strange about it.
@@ -212,14 +224,24 @@ impl Authorities {
             .iter()
             .filter(|authority| {
                 authority.certificate.subject_name_der() == certificate.issuer_name_der()
-                    && signed_by(certificate, &authority.certificate).is_ok()
+                    && vouched_for(certificate, &authority.certificate)
             })
             .peekable();
-        if issuers.peek().is_none() {
+        let Some(issuer) = issuers.peek() else {
             return Judgement {
                 chain: Chain::Untrusted,
                 oddities,
             };
+        };
+        let issuer_spki = issuer.certificate.spki_der();
+        if certificate.issuer_key_sha256().is_some() {
+            if !certificate.precertificate_holds(issuer_spki) {
+                oddities.push(Oddity::OtherPrecertificate);
+            }
+        } else if self.ct_logs.is_empty() {
+            oddities.retain(|oddity| *oddity != Oddity::NoSct);
+        } else {
+            oddities.extend(sct::oddity(certificate, issuer_spki, &self.ct_logs));
         }
         // One CA may be listed several times, with another time each.
         if !issuers.any(|authority| authority.covers(certificate.not_before())) {
@@ -248,6 +270,15 @@ impl Authority {
     }
 }
 
+/// Whether a CA stands behind a certificate by its signature; or behind a precertificate because a log says so, which
+/// took it only with the CA's signature. Of that the key's hash is left in the leaf.
+fn vouched_for(certificate: &Certificate, authority: &Certificate) -> bool {
+    match certificate.issuer_key_sha256() {
+        Some(key) => *key == authority.key_sha256(),
+        None => signed_by(certificate, authority).is_ok(),
+    }
+}
+
 fn signed_by(issued: &Certificate, authority: &Certificate) -> Result<(), SignatureError> {
     verify_certificate(
         authority.spki_der(),
@@ -263,7 +294,11 @@ fn fingerprint(authorities: &[Authority]) -> [u8; 32] {
         .map(|authority| {
             let moment = |t: Option<Timestamp>| t.map(Timestamp::as_microsecond);
             let (from, until) = authority.valid_for;
-            (authority.certificate.sha256(), moment(from), moment(until))
+            (
+                sha256(authority.certificate.der()),
+                moment(from),
+                moment(until),
+            )
         })
         .collect();
     rows.sort_unstable();

@@ -12,6 +12,7 @@
 mod clues;
 mod fault;
 mod followed;
+mod guided;
 mod health;
 mod judge;
 mod outage;
@@ -31,6 +32,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use self::clues::Clues;
 use self::outage::Outage;
@@ -40,6 +42,7 @@ use crate::shard::Start;
 use crate::store::{PassError, Store, StoreError};
 
 pub use followed::{Followed, Log};
+pub use guided::Guided;
 pub use progress::Progress;
 pub use rekor_v1::RekorV1Log;
 pub use rescan::RescanError;
@@ -48,6 +51,7 @@ pub use schedule::{Schedule, ScheduleError};
 pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;
 
+use guided::Gate;
 use rekor_v1::{Listing, is_tree_of};
 
 /// Follows logs into a store.
@@ -160,14 +164,22 @@ impl Monitor {
         self.progress.begin();
 
         let mut tasks = tokio::task::JoinSet::new();
-        for (place, log) in logs.iter().enumerate() {
+        let (ends, gates) = gates(logs);
+        for ((place, log), end) in logs.iter().enumerate().zip(ends) {
             let (monitor, log, rules) = (self.clone(), log.clone(), Arc::clone(rules));
             let listing = listings.remove(&place);
+            let gates = gates.get(&place).cloned().unwrap_or_default();
             tasks.spawn(async move {
                 let outcome = match log {
                     Followed::Tree(log) => monitor.pass_over(&log, &rules).await,
                     Followed::RekorV1(log) => monitor.pass_over_trees(&log, listing, &rules).await,
+                    Followed::Guided(log) => {
+                        monitor
+                            .pass_over_guided(&log, gates, &rules, bootstrap)
+                            .await
+                    }
                 };
+                end.send_replace(outcome.as_ref().ok().map(|outcome| outcome.proven));
                 (place, outcome)
             });
         }
@@ -218,6 +230,7 @@ impl Monitor {
                         is_silent
                     }
                 }
+                Followed::Guided(log) => self.would_begin_at_the_end(log).await?,
                 Followed::Tree(_) | Followed::RekorV1(_) => false,
             };
             if is_silent {
@@ -266,4 +279,26 @@ impl Monitor {
         }
         self.store.remember(KEY, &fingerprint).await
     }
+}
+
+/// What says that the pass over a log has ended, for each log; and what each guided log, by its place, waits for.
+fn gates(logs: &[Followed]) -> (Vec<watch::Sender<Option<bool>>>, HashMap<usize, Vec<Gate>>) {
+    let ends: Vec<watch::Sender<Option<bool>>> =
+        logs.iter().map(|_| watch::Sender::new(None)).collect();
+    let mut gates = HashMap::new();
+    for (place, log) in logs.iter().enumerate() {
+        let Followed::Guided(guided) = log else {
+            continue;
+        };
+        let waits_for = guided.guides.iter().map(|name| Gate {
+            name: name.clone(),
+            ended: logs
+                .iter()
+                .zip(&ends)
+                .find(|(log, _)| log.name() == name)
+                .map(|(_, end)| end.subscribe()),
+        });
+        gates.insert(place, waits_for.collect());
+    }
+    (ends, gates)
 }

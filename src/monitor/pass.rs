@@ -72,6 +72,8 @@ pub(super) struct Pass<'a> {
     pub(super) witnessed: Option<Timestamp>,
     /// What stands under the newest checkpoint, once it was opened.
     pub(super) signatures: Option<health::Signatures>,
+    /// When the log says that it signed its newest head.
+    pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
 }
 
@@ -92,6 +94,7 @@ impl Monitor {
             state,
             witnessed: None,
             signatures: None,
+            head_time: None,
             entries: 0,
         };
         let ended = pass.run().await;
@@ -143,6 +146,7 @@ impl Monitor {
             began: pass.now,
             entries,
             rate_limited,
+            head_time: pass.head_time,
             now: self.clock.now(),
         };
         self.store.end_pass(&report).await?;
@@ -150,6 +154,10 @@ impl Monitor {
         health::assess_log(self, subject, rules, lost, report.now).await?;
         if let Some(signatures) = &pass.signatures {
             health::assess_checkpoint(self, &log.shard, signatures, report.now).await?;
+        }
+        if let Some(signed) = pass.head_time {
+            let teller = Teller::Head(report.name.clone());
+            self.clues.add(teller, signed, report.now);
         }
         if let Some(server) = log.source.date() {
             let teller = Teller::Server(server.host);
@@ -256,6 +264,13 @@ impl Pass<'_> {
         let signatures = health::Signatures::of(&checkpoint, shard, witnesses);
         self.witnessed = signatures.witnessed();
         self.signatures = Some(signatures);
+        // A time beyond the calendar is as far ahead as one can be.
+        self.head_time = checkpoint.timestamp().map(|millisecond| {
+            i64::try_from(millisecond)
+                .ok()
+                .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
+                .unwrap_or(Timestamp::MAX)
+        });
         Ok(checkpoint)
     }
 

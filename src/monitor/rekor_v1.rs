@@ -75,7 +75,7 @@ impl RekorV1Log {
     }
 
     /// The tree that `head` is about, as far as can be said before its signature is checked.
-    fn shard(&self, head: &TreeHead, base: u64) -> Result<Shard, String> {
+    pub(super) fn shard(&self, head: &TreeHead, base: u64) -> Result<Shard, String> {
         let first_line = head.note.split(|byte| *byte == b'\n').next();
         let origin = String::from_utf8_lossy(first_line.unwrap_or_default());
         // Of several trees under one key, the one that was asked for: no other one's checkpoint stands in for it.
@@ -254,6 +254,7 @@ impl Monitor {
             began: now,
             entries: 0,
             rate_limited: false,
+            head_time: None,
             now,
         };
         self.store.end_pass(&report).await?;

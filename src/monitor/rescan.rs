@@ -60,6 +60,8 @@ impl Monitor {
         let log = match log {
             Followed::Tree(log) => return self.rescan_tree(log, rules, only).await,
             Followed::RekorV1(log) => log,
+            // When watches change, its next pass matches everything that its index names again.
+            Followed::Guided(_) => return Ok((0, 0)),
         };
         let listing = self.list(log).await?;
         let mut done = (0, 0);
@@ -110,6 +112,7 @@ impl Monitor {
             frozen: None,
             witnessed: None,
             signatures: None,
+            head_time: None,
             entries: 0,
             state: Some(state),
         };
@@ -135,7 +138,8 @@ impl Monitor {
             }
         }
         self.progress.end();
-        health::assess_log(self, Subject::of(&log.shard), rules, None, self.clock.now()).await?;
+        let subject = Subject::of(&log.shard);
+        health::assess_log(self, subject, rules, None, self.clock.now()).await?;
         match ended {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),

@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
 use super::{Log, Rules};
-use crate::entry::{self, Entry, Signing, Statement};
+use crate::entry::{self, Entry, EntryError, Signing, Statement};
 use crate::finding::NewFinding;
-use crate::shard::Shard;
+use crate::shard::{Protocol, Shard};
 use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
@@ -49,7 +49,7 @@ pub(super) fn scanned<'a>(
 }
 
 /// Scans a bundle on the pool of all cores.
-async fn scan(leaves: Leaves, shard: Arc<Shard>, rules: Arc<Rules>, now: Timestamp) -> Scanned {
+pub(super) async fn scan(leaves: Leaves, shard: Arc<Shard>, rules: Arc<Rules>, now: Timestamp) -> Scanned {
     let (done, scanned) = oneshot::channel();
     rayon::spawn(move || {
         // Nobody waits any more if the pass was stopped.
@@ -76,7 +76,15 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         scanned.hashes.push(hash);
         // An unknown way to make the parser panic must not blind the watch: every later pass would
         // die at the same leaf. It becomes one more leaf that cannot be understood.
-        let read = catch_unwind(AssertUnwindSafe(|| read(leaf, rules, &mut matches)));
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let entry = match shard.protocol {
+                Protocol::RekorV1 | Protocol::RekorV2 => entry::parse(leaf)?,
+                Protocol::CtRfc6962 | Protocol::CtStatic => {
+                    entry::parse_certificate(leaf, leaves.beside(index))?
+                }
+            };
+            Ok::<_, EntryError>(select(entry, rules, &mut matches))
+        }));
         let place = Place {
             // A tree of 2^63 leaves behind as many others is nothing that fits a store.
             index: shard.base.saturating_add(index),
@@ -119,7 +127,8 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
                         let payload = statement(&entry, signing, beside);
-                        let found = judge.signing(place, &entry.kind, signing, found, payload);
+                        let found =
+                            judge.signing(place, leaf, &entry.kind, signing, found, payload);
                         scanned.findings.push(found);
                     }
                 }
@@ -150,12 +159,7 @@ fn statement(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Option<
 
 type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);
 
-fn read(
-    leaf: &[u8],
-    rules: &Rules,
-    matches: &mut Vec<Match>,
-) -> Result<Selected, entry::EntryError> {
-    let entry = entry::parse(leaf)?;
+fn select(entry: Entry, rules: &Rules, matches: &mut Vec<Match>) -> Selected {
     let mut selected = Vec::new();
     let mut not_before = None;
     for (place, signing) in entry.signings.iter().enumerate() {
@@ -166,7 +170,7 @@ fn read(
         rules.watches().matches(&signing.signer, matches);
         selected.extend(matches.drain(..).map(|found| (place, found)));
     }
-    Ok((entry, selected, not_before))
+    (entry, selected, not_before)
 }
 
 /// Roughly when these leaves were logged: certificates are used within minutes of being issued,

@@ -8,12 +8,12 @@ use std::io::Read as _;
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use sigstore_trust_root::TrustedRoot as Document;
+use sigstore_trust_root::{CertificateTransparencyLog, TrustedRoot as Document};
 use tlog::checkpoint::Origin;
 use tlog::note::{KeyError, KeyName, Verifier};
 use url::Url;
 
-use crate::identity::{Authorities, AuthorityChain, AuthorityError};
+use crate::identity::{Authorities, AuthorityChain, AuthorityError, CtLog};
 
 /// Longest trusted root that is read, in bytes. That of the public instance has 10 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -115,7 +115,8 @@ impl TrustedRoot {
                 ),
             }
         });
-        let authorities = Authorities::new(chains.collect())?;
+        let ct_logs = document.ctlogs.iter().map(ct_log).collect();
+        let authorities = Authorities::new(chains.collect())?.with_ct_logs(ct_logs);
         Ok(Self {
             document,
             authorities,
@@ -156,6 +157,21 @@ impl TrustedRoot {
         }
     }
 
+    /// The certificate transparency logs at that URL: one, as long as the log kept its key; none if the trusted root does not
+    /// list it. A log that has ended is listed as well.
+    pub fn ct_keys(&self, url: &str) -> Vec<CtLog> {
+        let bare = |url: &str| {
+            let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+            url.trim_end_matches('/').to_ascii_lowercase()
+        };
+        let wanted = bare(url);
+        let listed = self.document.ctlogs.iter();
+        listed
+            .filter(|log| bare(&log.base_url) == wanted)
+            .map(ct_log)
+            .collect()
+    }
+
     /// The keys of the tiled log with that origin; none if the trusted root does not list the log.
     ///
     /// The log's base URL says which log it is: a Rekor v2 log is called like its host. Its log id must be the
@@ -188,6 +204,17 @@ impl TrustedRoot {
             keys.push(key);
         }
         Ok(keys)
+    }
+}
+
+fn ct_log(listed: &CertificateTransparencyLog) -> CtLog {
+    let period = listed.public_key.valid_for.as_ref();
+    CtLog {
+        spki_der: listed.public_key.raw_bytes.as_bytes().to_vec(),
+        valid_for: (
+            period.map(|period| period.start),
+            period.and_then(|period| period.end),
+        ),
     }
 }
 
@@ -256,6 +283,23 @@ mod tests {
             one.authorities().fingerprint(),
             other.authorities().fingerprint()
         );
+    }
+
+    #[test]
+    fn a_certificate_of_the_public_instance_holds_the_promise_of_its_ct_log() {
+        use crate::identity::{Certificate, Chain};
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let root = TrustedRoot::parse(PUBLIC_GOOD.as_bytes()).expect("a trusted root");
+        // Certificates of public model signatures and of an npm package, 2023 to 2025; one a line, base64.
+        let certificates = include_str!("../../tests/data/trust/public-good-certificates.txt");
+        for line in certificates.lines() {
+            let der = STANDARD.decode(line).expect("base64");
+            let certificate = Certificate::parse(der).expect("a certificate");
+            let judgement = root.authorities().judge(&certificate);
+            assert_eq!(judgement.chain, Chain::Trusted);
+            assert_eq!(judgement.oddities, [], "{certificate:?}");
+        }
     }
 
     #[test]

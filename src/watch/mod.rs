@@ -100,6 +100,37 @@ impl Watch {
         hash.finalize().into()
     }
 
+    /// The names, in ASCII lower case, one of which everything bears that this watch selects through a name that it
+    /// spells out. Who can be asked for names, but not for patterns, is asked for these.
+    pub fn spelled_out_sans(&self) -> Vec<String> {
+        let sets: Vec<&[String]> = if self.conditions.san.is_empty() {
+            self.any.iter().map(|set| set.san.as_slice()).collect()
+        } else {
+            vec![&self.conditions.san]
+        };
+        let mut sans: Vec<String> = sets
+            .concat()
+            .iter()
+            .map(|san| san.to_ascii_lowercase())
+            .collect();
+        sans.sort_unstable();
+        sans.dedup();
+        sans
+    }
+
+    /// Whether some of what it selects is named by nothing but a key or a certificate: there is no name under which
+    /// that could be looked up.
+    pub fn selects_without_a_name(&self) -> bool {
+        if !self.conditions.san.is_empty() {
+            return false;
+        }
+        self.conditions.names_key()
+            || self
+                .any
+                .iter()
+                .any(|set| set.names_key() && set.san.is_empty())
+    }
+
     /// Judges one signer without the index of [`Watches`].
     fn judge(&self, subject: &Subject<'_>) -> Option<Selected> {
         if !self.conditions.hold(subject) {

@@ -6,6 +6,7 @@ use super::{CertificateError, Frame, MAX_NAMES, lenient};
 use crate::identity::der::{self, Reader};
 use crate::identity::extension::Encoding;
 use crate::identity::san::SanError;
+use crate::identity::sct::{PRECERTIFICATE_POISON, SCT_LIST};
 use crate::identity::{Extension, Oddity, San, SanType};
 
 /// Fulcio's validity is ten minutes; from here on it is worth a word.
@@ -150,10 +151,6 @@ const KEY_USAGE: &[u8] = b"\x55\x1d\x0f";
 const SUBJECT_ALTERNATIVE_NAME: &[u8] = b"\x55\x1d\x11";
 const BASIC_CONSTRAINTS: &[u8] = b"\x55\x1d\x13";
 const EXTENDED_KEY_USAGE: &[u8] = b"\x55\x1d\x25";
-/// 1.3.6.1.4.1.11129.2.4.2 (RFC 6962 §3.3).
-const SCT_LIST: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02";
-/// 1.3.6.1.4.1.11129.2.4.3 (RFC 6962 §3.1).
-const PRECERTIFICATE_POISON: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03";
 /// 1.3.6.1.5.5.7.3.3 and anyExtendedKeyUsage, 2.5.29.37.0.
 const CODE_SIGNING: [&[u8]; 2] = [b"\x2b\x06\x01\x05\x05\x07\x03\x03", b"\x55\x1d\x25\x00"];
 
