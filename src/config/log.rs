@@ -105,11 +105,14 @@ fn read(
     } else {
         Some(defaults.start)
     };
-    let origin = origin?;
+    let protocol = protocol?;
+    if origin.is_none() && protocol != Protocol::CtRfc6962 {
+        return None;
+    }
     let silence_after = silence_after(section, origin.as_ref(), problems);
     Some(LogSettings {
         name: name?.to_owned(),
-        protocol: protocol?,
+        protocol,
         location: location?,
         public_key,
         start: start?,
@@ -169,9 +172,9 @@ fn origin(
     section: &Section<'_>,
     protocol: Option<Protocol>,
     problems: &mut Problems,
-) -> Option<Option<Origin>> {
+) -> Option<Origin> {
     if protocol == Some(Protocol::CtRfc6962) && !section.has("origin") {
-        return Some(None);
+        return None;
     }
     let written = section.required("origin", problems)?;
     if written.value.starts_with("https://") || written.value.starts_with("http://") {
@@ -183,7 +186,7 @@ fn origin(
         return None;
     }
     match Origin::new(written.value) {
-        Ok(origin) => Some(Some(origin)),
+        Ok(origin) => Some(origin),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
             None

@@ -26,7 +26,7 @@ struct Shared {
 impl Pace {
     /// So many requests a minute.
     pub fn per_minute(requests: NonZeroU32) -> Self {
-        let quota = Quota::with_period(Duration::from_secs(60) / requests.get())
+        let quota = Quota::with_period(Duration::from_mins(1) / requests.get())
             .unwrap_or(Quota::per_minute(requests))
             .allow_burst(BURST);
         Self(Arc::new(Shared {
