@@ -31,10 +31,10 @@ impl House {
             fs::copy(data().join("ct-small/static").join(file), to).unwrap();
         }
         let config = format!(
-            "[store]\nurl = \"sqlite:modelwatch.db\"\n\n[trust]\ntrusted_root = {:?}\n\n[[log]]\nname = \"ct\"\n\
+            "[store]\nurl = \"sqlite:modelwatch.db\"\n\n[trust]\ntrusted_root = \"{}\"\n\n[[log]]\nname = \"ct\"\n\
              type = \"ct-static\"\nurl = \"log\"\nsilence_after = \"never\"\nstart = 1792\n{more}\n\
              [[watch]]\nname = \"falcon\"\nsan_glob = {RELEASE:?}\n",
-            data().join("trust/harbor.json"),
+            data().join("trust/harbor.json").display(),
         );
         fs::write(house.path("modelwatch.toml"), config).unwrap();
         house
@@ -64,7 +64,10 @@ impl House {
 
 fn keyed() -> String {
     let key = data().join("ct-small/static.pub.pem");
-    format!("origin = \"harbor-ct2.example\"\npublic_key = {key:?}\n")
+    format!(
+        "origin = \"harbor-ct2.example\"\npublic_key = \"{}\"\n",
+        key.display()
+    )
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn a_ct_log_that_is_configured_wrongly_is_refused_with_a_hint() {
             "origin = \"harbor-ct2.example\"\n".to_owned(),
             "give public_key",
         ),
-        (format!("public_key = {key:?}\n"), "origin"),
+        (format!("public_key = \"{}\"\n", key.display()), "origin"),
     ] {
         let ended = House::new(&more).run(&["monitor", "--once"]);
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");
