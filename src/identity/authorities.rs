@@ -131,7 +131,7 @@ pub enum AuthorityError {
 /// The CAs of a trusted root. Their paths were verified when this was made.
 #[derive(Debug, Clone)]
 pub struct Authorities {
-    authorities: Vec<Authority>,
+    cas: Vec<Authority>,
     ct_logs: Vec<CtLog>,
     fingerprint: [u8; 32],
 }
@@ -199,7 +199,7 @@ impl Authorities {
         }
         let fingerprint = fingerprint(&authorities);
         Ok(Self {
-            authorities,
+            cas: authorities,
             ct_logs: Vec::new(),
             fingerprint,
         })
@@ -220,7 +220,7 @@ impl Authorities {
     pub fn judge(&self, certificate: &Certificate) -> Judgement {
         let mut oddities = certificate.oddities().to_vec();
         let mut issuers = self
-            .authorities
+            .cas
             .iter()
             .filter(|authority| {
                 authority.certificate.subject_name_der() == certificate.issuer_name_der()

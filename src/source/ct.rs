@@ -79,7 +79,10 @@ pub fn data_tile(tile: &Bytes, start: u64, width: u16) -> Result<Leaves, CtError
         beside.push((index, tile.slice(extra)));
     }
     match tile.len() - cursor.at {
-        0 => with_beside(Leaves::new(start, bytes.into(), spans)?, beside),
+        0 => Ok(with_beside(
+            Leaves::new(start, bytes.into(), spans)?,
+            beside,
+        )),
         trailing => Err(CtError::Trailing(trailing)),
     }
 }
@@ -115,7 +118,10 @@ pub fn entries(json: &[u8], start: u64, wanted: usize) -> Result<Leaves, CtError
         .into_iter()
         .map(|(index, extra)| (index, bytes.slice(extra)))
         .collect();
-    with_beside(Leaves::new(start, bytes.clone(), spans)?, beside)
+    Ok(with_beside(
+        Leaves::new(start, bytes.clone(), spans)?,
+        beside,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -139,11 +145,11 @@ fn span(span: Range<usize>, index: u64, length: usize) -> Result<Range<u32>, CtE
     }
 }
 
-fn with_beside(leaves: Leaves, beside: Vec<(u64, Bytes)>) -> Result<Leaves, CtError> {
-    Ok(beside
+fn with_beside(leaves: Leaves, beside: Vec<(u64, Bytes)>) -> Leaves {
+    beside
         .into_iter()
         .filter(|(_, extra)| !extra.is_empty())
-        .fold(leaves, |leaves, (index, extra)| leaves.with(index, extra)))
+        .fold(leaves, |leaves, (index, extra)| leaves.with(index, extra))
 }
 
 /// Reads a data tile from the front.

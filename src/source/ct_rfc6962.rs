@@ -52,7 +52,7 @@ impl CtRfc6962 {
     fn note(&self, answer: &[u8]) -> Option<String> {
         let head: TreeHead = serde_json::from_slice(answer).ok()?;
         let root = STANDARD.decode(head.sha256_root_hash).ok()?;
-        let signature = STANDARD.decode(head.tree_head_signature).ok()?;
+        let signature = STANDARD.decode(head.signature).ok()?;
         Some(tree_head::to_note(
             &KeyName::new(&hex::encode(self.log_id)).ok()?,
             &self.log_id,
@@ -254,7 +254,8 @@ struct TreeHead {
     tree_size: u64,
     timestamp: u64,
     sha256_root_hash: String,
-    tree_head_signature: String,
+    #[serde(rename = "tree_head_signature")]
+    signature: String,
 }
 
 /// Answer of `get-sth-consistency`, RFC 6962 §4.4.

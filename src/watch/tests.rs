@@ -310,7 +310,7 @@ fn a_match_by_key_or_by_the_very_certificate_says_so() {
     either.any = vec![
         conditions().san("a@b").build(),
         conditions()
-            .certificate(certificate.sha256().unwrap())
+            .certificate(certificate.sha256().expect("not a precertificate"))
             .build(),
     ];
     let watches = vec![
