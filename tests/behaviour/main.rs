@@ -20,4 +20,5 @@ mod lies;
 mod lives;
 mod passes;
 mod registered;
+mod rekor_v1;
 mod world;
