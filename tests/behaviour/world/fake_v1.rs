@@ -193,7 +193,7 @@ impl State {
         if self.odd.contains(&Oddity::Swaps(global)) {
             body.push(b' ');
         }
-        let path: Vec<String> = path(local, &hashes).iter().map(|h| h.to_hex()).collect();
+        let path: Vec<String> = path(local, &hashes).iter().map(Hash::to_hex).collect();
         let id = format!("{:016x}{}", tree.id, leaf.hash.to_hex());
         Some(json!({ id: {
             "body": STANDARD.encode(body), "integratedTime": 1, "logID": "00", "logIndex": global,
