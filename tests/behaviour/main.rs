@@ -21,5 +21,6 @@ mod lies;
 mod lives;
 mod passes;
 mod registered;
+mod rekor_v1;
 mod vouched;
 mod world;

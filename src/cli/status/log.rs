@@ -21,7 +21,6 @@ pub(super) struct LogStatus {
     pub(super) frozen: bool,
     pub(super) last_success: Option<Timestamp>,
     pub(super) error: Option<PassError>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     trees: Vec<TreeStatus>,
 }
 
