@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod expect;
 mod findings;
+mod following;
 mod generate;
 mod logging;
 mod monitor;
@@ -12,6 +13,7 @@ mod rescan;
 mod setup;
 mod status;
 mod systemd;
+mod trusting;
 mod watch;
 
 use std::path::{Path, PathBuf};

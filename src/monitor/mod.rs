@@ -20,6 +20,7 @@ mod rules;
 mod scan;
 pub mod schedule;
 mod stop;
+mod trusting;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub use rescan::RescanError;
 pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
 pub use stop::Stop;
+pub use trusting::{TrustReport, Unfollowed};
 
 /// One log that is followed: what it is, and where its bytes come from.
 #[derive(Clone)]

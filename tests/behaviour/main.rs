@@ -20,4 +20,6 @@ mod lies;
 mod lives;
 mod passes;
 mod registered;
+mod trusted;
+mod tuf;
 mod world;
