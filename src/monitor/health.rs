@@ -24,14 +24,23 @@ const OF_A_LOG: &[Verdict] = &[
     Verdict::Backlog,
     Verdict::PositionLost,
     Verdict::CoverageGap,
+    Verdict::TrustRootStale,
 ];
+
+/// What a pass has noticed that the store does not know.
+pub(super) struct Noticed {
+    /// Why the stored position cannot be used.
+    pub(super) lost: Option<String>,
+    /// Why the trusted root may be out of date.
+    pub(super) crowd: Option<String>,
+}
 
 /// Judges one log after its pass.
 pub(super) async fn assess_log(
     monitor: &Monitor,
     log: &Log,
     rules: &Rules,
-    lost: Option<String>,
+    noticed: Noticed,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let origin = log.shard.origin.as_str();
@@ -53,7 +62,10 @@ pub(super) async fn assess_log(
     for (verdict, summary) in assess(&log.shard, &state, now) {
         raise(verdict, summary);
     }
-    if let Some(why) = lost {
+    if let Some(summary) = noticed.crowd {
+        raise(Verdict::TrustRootStale, summary);
+    }
+    if let Some(why) = noticed.lost {
         raise(
             Verdict::PositionLost,
             format!(

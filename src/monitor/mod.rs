@@ -20,6 +20,7 @@ mod rules;
 mod scan;
 pub mod schedule;
 mod stop;
+mod strangers;
 mod trusting;
 
 use std::sync::Arc;

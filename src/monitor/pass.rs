@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
+use super::strangers::Strangers;
 use super::{Log, LogOutcome, Monitor, Rules, health};
 use crate::shard::Start;
 use crate::source::SourceError;
@@ -59,6 +60,7 @@ pub(super) struct Pass<'a> {
     pub(super) frozen: Option<(u64, Vec<u8>)>,
     pub(super) witnessed: Option<Timestamp>,
     pub(super) entries: u64,
+    pub(super) strangers: Strangers,
 }
 
 impl Monitor {
@@ -78,7 +80,9 @@ impl Monitor {
             state,
             witnessed: None,
             entries: 0,
+            strangers: Strangers::recall(&*self.store, &origin).await?,
         };
+        let counted = pass.strangers.clone();
         let ended = pass.run().await;
         let mut lost = None;
         let outcome = match ended {
@@ -113,6 +117,12 @@ impl Monitor {
                 crate::escape::terminal(&log.shard.name),
             ),
         }
+        if pass.strangers != counted {
+            pass.strangers.remember(&*self.store, &origin).await?;
+        }
+        let crowd = pass
+            .strangers
+            .said(&log.shard.name, rules.authorities(), pass.now);
         let entries = pass.entries;
         let report = PassReport {
             origin,
@@ -123,7 +133,14 @@ impl Monitor {
             now: self.clock.now(),
         };
         self.store.end_pass(&report).await?;
-        health::assess_log(self, log, rules, lost, report.now).await?;
+        health::assess_log(
+            self,
+            log,
+            rules,
+            health::Noticed { lost, crowd },
+            report.now,
+        )
+        .await?;
         Ok(LogOutcome {
             log: report.name,
             proven: report.outcome == Outcome::Proven,

@@ -71,6 +71,7 @@ impl Pass<'_> {
                 start,
                 hashes,
                 findings,
+                strangers,
             } = next?;
             let count = hashes.len() as u64;
             pending.findings.extend(findings);
@@ -83,6 +84,9 @@ impl Pass<'_> {
                     return Err(self.mismatch(follower, &from, fault, findings).await?);
                 }
                 Err(error) => return Err(Halt::failed("malformed", error.to_string())),
+            }
+            for stranger in strangers {
+                self.strangers.count(stranger, self.now);
             }
             self.entries += count;
             progress.read(count);

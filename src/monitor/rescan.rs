@@ -6,8 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{Hash, Head, LogFault};
 
+use super::health::Noticed;
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
+use super::strangers::Strangers;
 use super::{Log, Monitor, Rules, health};
 use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
 
@@ -84,6 +86,7 @@ impl Monitor {
             frozen: None,
             witnessed: None,
             entries: 0,
+            strangers: Strangers::recall(&*self.store, origin).await?,
             state: Some(state),
         };
         self.progress.begin();
@@ -108,7 +111,14 @@ impl Monitor {
             }
         }
         self.progress.end();
-        health::assess_log(self, log, rules, None, self.clock.now()).await?;
+        let now = self.clock.now();
+        let noticed = Noticed {
+            lost: None,
+            crowd: pass
+                .strangers
+                .said(&log.shard.name, rules.authorities(), now),
+        };
+        health::assess_log(self, log, rules, noticed, now).await?;
         match ended {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),

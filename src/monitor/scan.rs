@@ -10,9 +10,11 @@ use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
+use super::strangers::Stranger;
 use super::{Log, Rules};
 use crate::entry::{self, Entry};
 use crate::finding::NewFinding;
+use crate::identity::Certificate;
 use crate::shard::Shard;
 use crate::source::{self, Leaves, Prefetch, SourceError};
 use crate::watch::Match;
@@ -23,6 +25,7 @@ pub(super) struct Scanned {
     pub(super) start: u64,
     pub(super) hashes: Vec<Hash>,
     pub(super) findings: Vec<NewFinding>,
+    pub(super) strangers: Vec<Stranger>,
 }
 
 /// Bundles that are scanned at once, per core: one is worked on, one waits in order.
@@ -61,6 +64,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         start: leaves.start(),
         hashes: Vec::with_capacity(leaves.len()),
         findings: Vec::new(),
+        strangers: Vec::new(),
     };
     let mut matches = Vec::new();
     let mut selected = Vec::new();
@@ -75,6 +79,13 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
                 times.extend(not_before);
+                if leaf_matches.is_empty()
+                    && let Some(authorities) = rules.authorities()
+                    && let Some(certificate) = first_certificate(&entry)
+                {
+                    let stranger = Stranger::of(index, certificate, authorities);
+                    scanned.strangers.extend(stranger);
+                }
                 if !leaf_matches.is_empty() || !entry.unreadable.is_empty() {
                     selected.push((place, leaf, Ok((entry, leaf_matches))));
                 }
@@ -120,6 +131,12 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         }
     }
     scanned
+}
+
+/// One of each entry is looked at: an entry of a hundred signatures is no crowd.
+fn first_certificate(entry: &Entry) -> Option<&Certificate> {
+    let mut signings = entry.signings.iter();
+    signings.find_map(|signing| signing.signer.certificate())
 }
 
 type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);

@@ -3,12 +3,13 @@
 use std::process::{Command, Output, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
+use modelwatch::finding::State;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::text;
 use crate::tuf::Instance;
-use crate::world::crowd;
+use crate::world::{World, crowd, one_of_many};
 
 /// A configuration in a directory of its own that names no log, and an instance that does.
 struct Site {
@@ -254,4 +255,26 @@ fn a_log_is_read_elsewhere_or_ignored_where_the_configuration_says_so() {
         .map(|log| log["ignored"].as_bool().unwrap())
         .collect();
     assert_eq!(ignored, [true, true]);
+}
+
+#[tokio::test]
+async fn a_crowd_under_an_authority_that_nobody_knows_is_said_once_until_it_is_known() {
+    let mut world = World::new().await;
+    world.trust(false);
+    world.log().grow((0..9).map(one_of_many));
+    world.good_step().await;
+    assert!(world.of("trust-root-stale").await.is_empty());
+    // The tenth name comes in another pass, of another process.
+    world.restart().await;
+    world.log().grow([one_of_many(9)]);
+    world.good_step().await;
+    world.log().grow((10..20).map(one_of_many));
+    world.good_step().await;
+    let [stale] = world.of("trust-root-stale").await.try_into().unwrap();
+    assert_eq!(stale.state, State::Open);
+    assert_eq!(world.told(stale.id).len(), 1);
+    world.trust(true);
+    world.good_step().await;
+    let [stale] = world.of("trust-root-stale").await.try_into().unwrap();
+    assert_eq!(stale.state, State::Resolved);
 }

@@ -223,9 +223,10 @@ fn health(verdict: Verdict) -> Advice {
             "Rescan: the part is read again and compared.",
         ),
         Verdict::TrustRootStale => (
-            "Many certificates come from an authority that the trusted root does not know. It may \
-             be a new CA of Sigstore, and signings under it would be taken for forgeries.",
-            "Update the trusted root.",
+            "The trusted root may be out of date: it was not renewed for long, or many certificates \
+             come from an authority that it does not know. Signings under a new CA of Sigstore \
+             would be taken for forgeries, and a new log would not be read.",
+            "Renew the trusted root; `modelwatch check` asks for it and says what is wrong.",
         ),
         Verdict::WatchIneffective => (
             "A watch cannot select anything, or not in the way that a log is followed: what it was written for goes unseen.",
