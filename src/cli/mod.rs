@@ -5,6 +5,7 @@ mod ct;
 mod demo;
 mod expect;
 mod findings;
+mod following;
 mod generate;
 mod logging;
 mod logs;
@@ -15,6 +16,7 @@ mod setup;
 mod signing;
 mod status;
 mod systemd;
+mod trusting;
 mod watch;
 
 use std::path::{Path, PathBuf};

@@ -47,10 +47,45 @@ pub struct LogSettings {
     pub require_witnesses: usize,
 }
 
+impl LogSettings {
+    /// A Rekor v2 log that trust has found, with every default; it is named by its origin.
+    pub fn found(origin: Origin, location: Location, start: Start) -> Self {
+        Self {
+            name: origin.as_str().to_owned(),
+            protocol: Protocol::RekorV2,
+            start,
+            silence_after: Some(usual_silence(Some(&origin), &location)),
+            location,
+            mode: Mode::Tail,
+            public_keys: Vec::new(),
+            requests_per_minute: None,
+            require_witnesses: 0,
+            origin: Some(origin),
+        }
+    }
+}
+
+/// How long a log may stand still that says nothing about it.
+fn usual_silence(origin: Option<&Origin>, location: &Location) -> Duration {
+    let public_good = match (origin, location) {
+        (Some(origin), _) => origin.as_str().ends_with(".rekor.sigstore.dev"),
+        (None, Location::Server(url)) => url.host_str() == Some("rekor.sigstore.dev"),
+        (None, Location::Directory(_)) => false,
+    };
+    if public_good {
+        PUBLIC_GOOD_SILENCE
+    } else {
+        DEFAULT_SILENCE
+    }
+}
+
 /// What other sections say for every log.
 pub(super) struct Defaults {
     pub(super) start: Start,
-    pub(super) has_trusted_root: bool,
+    /// Trust gives keys by origin.
+    pub(super) gives_keys: bool,
+    /// Trust says which logs there are.
+    pub(super) discovers: bool,
     pub(super) witnesses: usize,
 }
 
@@ -61,11 +96,12 @@ pub(super) fn read_all(
     problems: &mut Problems,
 ) -> Vec<LogSettings> {
     let sections = root.tables("log", problems);
-    if !root.has("log") {
+    if !root.has("log") && !defaults.discovers {
         problems.error(
             root.place(),
             "there is no [[log]]: nothing would be read",
-            "add a [[log]] with url and origin".to_owned(),
+            "add a [[log]] with url and origin, or write tuf = \"public-good\" in [trust]"
+                .to_owned(),
         );
     }
     let (mut names, mut origins) = (HashMap::new(), HashMap::new());
@@ -114,7 +150,7 @@ fn read<'t>(
     problems: &mut Problems,
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
-    let protocol = protocol(section, problems);
+    let protocol = protocol(section, defaults, problems);
     let location = location(section, protocol, context, problems);
     let mode = mode::read(section, protocol, problems).map(|(mode, by)| {
         guides.extend(by);
@@ -122,11 +158,11 @@ fn read<'t>(
     });
     let origin = origin(section, protocol, problems);
     let public_keys = files(section, "public_key", context, problems);
-    if !section.has("public_key") && !defaults.has_trusted_root {
+    if !section.has("public_key") && !defaults.gives_keys {
         problems.error(
             section.place(),
             "nothing says which key signs its checkpoints",
-            "give public_key, or trusted_root in [trust]".to_owned(),
+            "give public_key, or tuf or trusted_root in [trust]".to_owned(),
         );
     }
     let start = if section.has("start") {
@@ -158,7 +194,15 @@ fn read<'t>(
     })
 }
 
-fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> {
+fn protocol(
+    section: &Section<'_>,
+    defaults: &Defaults,
+    problems: &mut Problems,
+) -> Option<Protocol> {
+    // A log that trust has found is only read elsewhere; what it finds is Rekor v2.
+    if !section.has("type") && defaults.discovers {
+        return Some(Protocol::RekorV2);
+    }
     let written = section.required("type", problems)?;
     match written.value {
         "rekor-v2" => return Some(Protocol::RekorV2),
@@ -302,16 +346,7 @@ fn silence_after(
     problems: &mut Problems,
 ) -> Option<Silence> {
     if !section.has("silence_after") {
-        let public_good = match (origin, location) {
-            (Some(origin), _) => origin.as_str().ends_with(".rekor.sigstore.dev"),
-            (None, Location::Server(url)) => url.host_str() == Some("rekor.sigstore.dev"),
-            (None, Location::Directory(_)) => false,
-        };
-        return Some(Silence::After(if public_good {
-            PUBLIC_GOOD_SILENCE
-        } else {
-            DEFAULT_SILENCE
-        }));
+        return Some(Silence::After(usual_silence(origin, location)));
     }
     let written = section.string("silence_after", problems)?;
     if written.value == "never" {

@@ -253,6 +253,28 @@ impl Authorities {
         }
     }
 
+    /// The id of the key that a certificate says has signed it, if none of these CAs has a key of that id: by what it
+    /// says, without verifying anything, so that it can be asked of every certificate in a log. One that says it of
+    /// itself names no authority.
+    pub fn unknown_issuer(&self, certificate: &Certificate) -> Option<[u8; 20]> {
+        let id = certificate.authority_key_id()?;
+        let named = |authority: &Authority| {
+            authority.certificate.subject_key_id().is_none()
+                && authority.certificate.subject_name_der() == certificate.issuer_name_der()
+        };
+        let known = certificate.subject_key_id() == Some(id)
+            || self.has_key_id(&id)
+            || self.cas.iter().any(named);
+        (!known).then_some(id)
+    }
+
+    /// Whether one of these CAs calls its key so.
+    pub fn has_key_id(&self, id: &[u8; 20]) -> bool {
+        self.cas
+            .iter()
+            .any(|authority| authority.certificate.subject_key_id().as_ref() == Some(id))
+    }
+
     /// Changes when the CAs or their times change, whatever their order; judgements made under another one are to be
     /// made again.
     pub fn fingerprint(&self) -> [u8; 32] {

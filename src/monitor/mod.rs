@@ -26,6 +26,8 @@ mod scan;
 pub mod schedule;
 mod settings;
 mod stop;
+mod strangers;
+mod trusting;
 mod vouched;
 
 use std::collections::HashMap;
@@ -50,6 +52,7 @@ pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;
+pub use trusting::{TrustReport, Unfollowed};
 
 use guided::Gate;
 use rekor_v1::{Listing, is_tree_of};

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
 use super::clues::Teller;
-use super::health::{self, Subject};
+use super::health::{self, Noticed, Subject};
+use super::strangers::Strangers;
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
 use crate::source::SourceError;
@@ -75,6 +76,7 @@ pub(super) struct Pass<'a> {
     /// When the log says that it signed its newest head.
     pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
+    pub(super) strangers: Strangers,
 }
 
 impl Monitor {
@@ -96,7 +98,9 @@ impl Monitor {
             signatures: None,
             head_time: None,
             entries: 0,
+            strangers: Strangers::recall(&*self.store, &origin).await?,
         };
+        let counted = pass.strangers.clone();
         let ended = pass.run().await;
         let mut lost = None;
         let mut rate_limited = false;
@@ -136,6 +140,12 @@ impl Monitor {
                 crate::escape::terminal(&log.shard.name),
             ),
         }
+        if pass.strangers != counted {
+            pass.strangers.remember(&*self.store, &origin).await?;
+        }
+        let crowd = pass
+            .strangers
+            .said(&log.shard.name, rules.authorities(), pass.now);
         let entries = pass.entries;
         let report = PassReport {
             origin,
@@ -151,7 +161,8 @@ impl Monitor {
         };
         self.store.end_pass(&report).await?;
         let subject = Subject::of(&log.shard);
-        health::assess_log(self, subject, rules, lost, report.now).await?;
+        let noticed = Noticed { lost, crowd };
+        health::assess_log(self, subject, rules, noticed, report.now).await?;
         if let Some(signatures) = &pass.signatures {
             health::assess_checkpoint(self, &log.shard, signatures, report.now).await?;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tlog::{Checkpoint, KeyName, Origin, Verifier};
 
-use super::health::{self, Subject};
+use super::health::{self, Noticed, Subject};
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start};
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
@@ -264,7 +264,7 @@ impl Monitor {
             silence_after: None,
             tree: None,
         };
-        health::assess_log(self, subject, rules, None, report.now).await
+        health::assess_log(self, subject, rules, Noticed::default(), report.now).await
     }
 
     /// Trees of this log that were read before, and that it does not list now.

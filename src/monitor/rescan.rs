@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{Hash, Head, LogFault};
 
-use super::health::{self, Subject};
+use super::health::{self, Noticed, Subject};
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
+use super::strangers::Strangers;
 use super::{Followed, Log, Monitor, Rules};
 use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
 
@@ -114,6 +115,7 @@ impl Monitor {
             signatures: None,
             head_time: None,
             entries: 0,
+            strangers: Strangers::recall(&*self.store, origin).await?,
             state: Some(state),
         };
         self.progress.begin();
@@ -139,7 +141,14 @@ impl Monitor {
         }
         self.progress.end();
         let subject = Subject::of(&log.shard);
-        health::assess_log(self, subject, rules, None, self.clock.now()).await?;
+        let now = self.clock.now();
+        let noticed = Noticed {
+            lost: None,
+            crowd: pass
+                .strangers
+                .said(&log.shard.name, rules.authorities(), now),
+        };
+        health::assess_log(self, subject, rules, noticed, now).await?;
         match ended {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),

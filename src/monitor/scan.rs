@@ -10,9 +10,11 @@ use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
+use super::strangers::Stranger;
 use super::{Log, Rules};
 use crate::entry::{self, Entry, EntryError, Signing, Statement};
 use crate::finding::NewFinding;
+use crate::identity::Certificate;
 use crate::shard::{Protocol, Shard};
 use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
@@ -25,6 +27,7 @@ pub(super) struct Scanned {
     pub(super) findings: Vec<NewFinding>,
     /// Roughly when its leaves were logged, by their certificates; `None` if these are too few to say.
     pub(super) logged_about: Option<Timestamp>,
+    pub(super) strangers: Vec<Stranger>,
 }
 
 /// Fewer certificates than these say nothing about the time: anybody can log one.
@@ -67,6 +70,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         hashes: Vec::with_capacity(leaves.len()),
         findings: Vec::new(),
         logged_about: None,
+        strangers: Vec::new(),
     };
     let mut matches = Vec::new();
     let mut selected = Vec::new();
@@ -93,6 +97,13 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
                 times.extend(not_before);
+                if leaf_matches.is_empty()
+                    && let Some(authorities) = rules.authorities()
+                    && let Some(certificate) = first_certificate(&entry)
+                {
+                    let stranger = Stranger::of(index, certificate, authorities);
+                    scanned.strangers.extend(stranger);
+                }
                 if !leaf_matches.is_empty() || !entry.unreadable.is_empty() {
                     selected.push((place, leaf, Ok((entry, leaf_matches))));
                 }
@@ -155,6 +166,12 @@ fn statement(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Option<
         return None;
     }
     Statement::signed(signing, beside?)
+}
+
+/// One of each entry is looked at: an entry of a hundred signatures is no crowd.
+fn first_certificate(entry: &Entry) -> Option<&Certificate> {
+    let mut signings = entry.signings.iter();
+    signings.find_map(|signing| signing.signer.certificate())
 }
 
 type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);

@@ -22,5 +22,7 @@ mod lives;
 mod passes;
 mod registered;
 mod rekor_v1;
+mod trusted;
+mod tuf;
 mod vouched;
 mod world;

@@ -31,6 +31,7 @@ use super::sct::Logged;
 use super::signature::verify_certificate;
 use super::{Extension, Oddity, San, der};
 use claims::Claims;
+pub(super) use claims::KeyId;
 
 pub use error::CertificateError;
 
@@ -252,6 +253,16 @@ impl Certificate {
     /// Its own DER name; empty in Fulcio's leaves.
     pub fn subject_name_der(&self) -> &[u8] {
         self.part(&self.parsed.frame.subject_name)
+    }
+
+    /// The beginning of the id of the key that it says has signed it.
+    pub(super) fn authority_key_id(&self) -> Option<KeyId> {
+        self.parsed.claims.authority_key_id
+    }
+
+    /// The beginning of the id that it gives to its own key.
+    pub(super) fn subject_key_id(&self) -> Option<KeyId> {
+        self.parsed.claims.subject_key_id
     }
 
     /// The part that the CA signed.

@@ -7,7 +7,7 @@ use tlog::{Checkpoint, Head, LogFault, Origin, ProofError, verify_consistency};
 
 use super::Pass;
 use crate::monitor::fault;
-use crate::monitor::health::{self, Signatures, Subject};
+use crate::monitor::health::{self, Noticed, Signatures, Subject};
 use crate::monitor::pass::Halt;
 use crate::shard::Shard;
 use crate::source::SourceError;
@@ -138,7 +138,7 @@ impl Pass<'_> {
         };
         self.monitor.store.end_pass(&report).await?;
         let subject = Subject::of(&shard);
-        health::assess_log(self.monitor, subject, self.rules, None, self.now).await?;
+        health::assess_log(self.monitor, subject, self.rules, Noticed::default(), self.now).await?;
         if let Some(signatures) = &signatures {
             health::assess_checkpoint(self.monitor, &shard, signatures, self.now).await?;
         }

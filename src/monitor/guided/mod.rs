@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use self::heads::Trees;
 use self::plan::Allowance;
-use super::health::{self as health_of_a_log, Subject};
+use super::health::{self as health_of_a_log, Noticed, Subject};
 use super::pass::Halt;
 use super::{LogOutcome, Monitor, RekorV1Log, Rules};
 use crate::shard::Start;
@@ -152,7 +152,7 @@ impl Monitor {
             silence_after: None,
             tree: None,
         };
-        health_of_a_log::assess_log(self, subject, rules, None, report.now).await?;
+        health_of_a_log::assess_log(self, subject, rules, Noticed::default(), report.now).await?;
         let proven = report.outcome == Outcome::Proven && tree_trouble.is_none();
         let error = match report.outcome {
             Outcome::Behind(error) | Outcome::Failed(error) => Some(error),

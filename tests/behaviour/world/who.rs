@@ -216,6 +216,7 @@ fn certificate(who: &Who) -> Vec<u8> {
     }];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+    params.use_authority_key_identifier_extension = true;
     params.not_before = date_time_ymd(2026, 11, 21);
     params.not_after = params.not_before + std::time::Duration::from_mins(10);
     // Only that it is there counts: CT logs are not asked.
