@@ -216,6 +216,7 @@ impl Pass<'_> {
         let at = match shard.start {
             Start::Beginning => 0,
             Start::End => checkpoint.size(),
+            Start::Time(since) => self.position_of(since, checkpoint).await?,
             Start::Index(at) if at <= checkpoint.size() => at,
             Start::Index(at) => {
                 return Err(Halt::failed(

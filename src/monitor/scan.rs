@@ -145,7 +145,7 @@ fn read(
 
 /// Roughly when these leaves were logged: certificates are used within minutes of being issued,
 /// and half of a bundle would have to be forged to move the middle.
-fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
+pub(super) fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
     if times.is_empty() {
         return None;
     }

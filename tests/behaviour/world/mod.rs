@@ -31,7 +31,7 @@ pub use parts::{Watched, usual};
 
 use parts::{directory, open, routes, rules};
 pub use who::{
-    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, one_of_many, recorded, unreadable,
+    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, dated, one_of_many, recorded, unreadable,
 };
 
 /// More than this many alerts at once become a digest: the outbox's own number.
