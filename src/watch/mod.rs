@@ -9,6 +9,7 @@
 mod anchor;
 mod compiled;
 mod conditions;
+mod example;
 mod explain;
 mod glob;
 mod part;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use compiled::{Match, WatchError, Watches};
 pub use conditions::Conditions;
+pub use example::{Example, Examples, examples};
 pub use explain::{Checked, Explanation, explain};
 pub use glob::Glob;
 pub use pattern::{PatternError, SanRegex};
