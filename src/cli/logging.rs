@@ -82,9 +82,10 @@ impl Drop for Line {
     }
 }
 
-/// Starts logging.
-pub(super) fn start(args: &Args) -> Screen {
+/// Starts logging; quiet: nothing is said unless it is asked for.
+pub(super) fn start(args: &Args, is_quiet: bool) -> Screen {
     let level = match args.verbose {
+        0 if is_quiet => "off",
         0 => "warn",
         1 => "info",
         2 => "debug",

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod drill;
 mod expect;
 mod findings;
 mod generate;
@@ -71,6 +72,14 @@ enum Command {
     Rescan(rescan::Args),
     /// Check the configuration, the store and every log; one watch; or the channels
     Check(check::Args),
+    /// Prove that the watch is not blind: logs, watches, channels, on a copy of the store
+    ///
+    /// Refetches real entries and proves them, shows each watch made-up signings and near misses, sends an alarm
+    /// marked [DRILL] through the outbox to every channel while a process is killed on the way, serves itself a
+    /// swapped leaf and an outage, and ends with what this configuration can see and what it cannot. A running
+    /// daemon and its database are not touched. Exit code 1: the watch is blind somewhere; 3: something could not
+    /// be asked.
+    Drill(drill::Args),
     /// Write watches
     #[command(subcommand)]
     Watch(watch::Command),
@@ -83,7 +92,9 @@ enum Command {
 /// Parses the command line, runs the command, answers its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let screen = logging::start(&cli.logging);
+    // A drill makes logs lie and channels fail: what is then said of it would frighten whoever reads it.
+    let is_quiet = matches!(cli.command, Command::Drill(_));
+    let screen = logging::start(&cli.logging, is_quiet);
     // Commands that need no runtime do not pay for one.
     let ended = match cli.command {
         Command::Completions(args) => generate::completions(&args),
@@ -122,6 +133,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         Command::Expect(command) => expect::run(&command, config).await,
         Command::Rescan(args) => rescan::run(&args, config).await,
         Command::Check(args) => check::run(&args, config).await,
+        Command::Drill(args) => drill::run(&args, config).await,
         Command::Watch(_) | Command::Completions(_) | Command::Man(_) => {
             unreachable!("these ran without a runtime")
         }

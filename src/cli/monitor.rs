@@ -16,6 +16,7 @@ use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::Severity;
+use crate::http;
 use crate::monitor::{
     Log, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
 };
@@ -90,6 +91,37 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     }
 }
 
+/// What `--once` would answer for these logs, without channels and without a word.
+pub(super) async fn rehearse(
+    store: Arc<dyn Store>,
+    logs: Vec<Log>,
+    rules: Arc<Rules>,
+    heartbeat: Heartbeat,
+) -> anyhow::Result<Outcome> {
+    let (progress, stop) = (Progress::default(), Stop::default());
+    let watching = Watching {
+        monitor: Monitor::new(
+            Arc::clone(&store),
+            Arc::new(SystemClock),
+            progress.clone(),
+            stop.clone(),
+        ),
+        channels: Vec::new(),
+        outbox: Outbox::new(Arc::clone(&store), &[], &http::Client::default()),
+        heartbeat: Some(heartbeat),
+        store,
+        logs,
+        every_log: true,
+        rules,
+        fail_on: Severity::Critical,
+        stop,
+        progress,
+    };
+    let outcomes = watching.pass(false).await?;
+    let (outcome, ..) = watching.settle(&outcomes).await?;
+    Ok(outcome)
+}
+
 /// Asks for an end at the first signal; ends at once at the second.
 pub(super) fn stop_on_signals(stop: Stop) {
     tokio::spawn(async move {
@@ -155,11 +187,7 @@ impl Watching {
             }
             Err(error) => return Err(error.into()),
         };
-        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
-        let clean = outcomes.iter().all(|outcome| outcome.proven);
-        self.beat(clean).await?;
-        let (counts, due) = self.counts().await?;
-        self.store.close().await;
+        let (outcome, counts, due) = self.settle(&outcomes).await?;
         let mut stderr = std::io::stderr().lock();
         if due > 0 {
             writeln!(
@@ -181,13 +209,24 @@ impl Watching {
             "RESULT={{\"security\":{},\"health\":{}}}",
             counts.security, counts.health
         )?;
-        Ok(if counts.security > 0 {
+        Ok(outcome)
+    }
+
+    /// What comes after the only pass: alerts, heartbeat, and what all of it means.
+    async fn settle(&self, outcomes: &[LogOutcome]) -> anyhow::Result<(Outcome, Counts, u64)> {
+        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
+        let clean = outcomes.iter().all(|outcome| outcome.proven);
+        self.beat(clean).await?;
+        let (counts, due) = self.counts().await?;
+        self.store.close().await;
+        let outcome = if counts.security > 0 {
             Outcome::No
         } else if clean && counts.health == 0 && due == 0 {
             Outcome::Clean
         } else {
             Outcome::Unanswered
-        })
+        };
+        Ok((outcome, counts, due))
     }
 
     async fn daemon(self, bootstrap: bool, schedule: &Schedule) -> anyhow::Result<Outcome> {

@@ -168,6 +168,23 @@ impl Setup {
         ))
     }
 
+    /// A copy of the store as it stands, in the new file `to`; an empty one if there is no store yet.
+    pub(super) async fn copied(&self, to: &Path) -> anyhow::Result<SqliteStore> {
+        match SqliteStore::copy(&self.settings(), to).await {
+            Ok(()) | Err(StoreError::Absent { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let settings = Settings {
+            path: to.to_owned(),
+            ..self.settings()
+        };
+        Ok(SqliteStore::open(settings).await?)
+    }
+
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.config.heartbeat.is_some()
+    }
+
     pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
         Outbox::new(store, &self.config.channels, self.http())
     }
@@ -182,20 +199,24 @@ impl Setup {
     }
 
     fn settings(&self) -> Settings {
-        let channels = self.config.channels.iter().map(|channel| ChannelRoute {
-            name: channel.name.clone(),
-            min_severity: channel.min_severity,
-        });
-        let by_watch = self
-            .config
-            .watches
-            .iter()
-            .filter_map(|watch| Some((watch.name.clone(), watch.notify.clone()?)));
         Settings {
             path: self.config.database.clone(),
-            routes: Routes::new(channels.collect(), by_watch.collect()),
+            routes: routes(&self.config),
         }
     }
+}
+
+/// Which channels are told of what.
+pub(super) fn routes(config: &Config) -> Routes {
+    let channels = config.channels.iter().map(|channel| ChannelRoute {
+        name: channel.name.clone(),
+        min_severity: channel.min_severity,
+    });
+    let by_watch = config
+        .watches
+        .iter()
+        .filter_map(|watch| Some((watch.name.clone(), watch.notify.clone()?)));
+    Routes::new(channels.collect(), by_watch.collect())
 }
 
 fn shard(log: &LogSettings, trusted_root: Option<&TrustedRoot>) -> Result<Shard, Mistake> {
