@@ -5,6 +5,7 @@ mod demo;
 mod drill;
 mod expect;
 mod findings;
+mod following;
 mod generate;
 mod logging;
 mod monitor;
@@ -13,6 +14,7 @@ mod rescan;
 mod setup;
 mod status;
 mod systemd;
+mod trusting;
 mod watch;
 
 use std::path::{Path, PathBuf};

@@ -9,9 +9,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::Notify;
 
+use super::following::Following;
 use super::logging::Screen;
 use super::output::{Mistake, Outcome};
-use super::setup::{self, Setup};
+use super::setup::{self, Asking, Setup};
 use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
@@ -45,22 +46,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
-    let setup = Setup::load(config)?;
-    let mut logs = setup.logs();
-    let every_log = args.log.is_empty();
-    if !every_log {
-        for name in &args.log {
-            if !logs.iter().any(|log| log.shard.name == *name) {
-                return Err(Mistake(format!(
-                    "the configuration has no log named {name}: {}",
-                    setup.log_names()
-                ))
-                .into());
-            }
-        }
-        logs.retain(|log| args.log.contains(&log.shard.name));
-    }
-    let rules = setup.rules()?;
+    let setup = Setup::load_with_trust(config, Asking::IfDue).await?;
+    let mut following = Following::new(setup, args.log.clone())?;
+    let setup = following.setup();
     let _lock = setup.lock()?;
     let store = setup.writer().await?;
     let stop = Stop::default();
@@ -76,26 +64,26 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
         channels: setup.channel_names(),
         outbox: setup.outbox(Arc::clone(&store)),
         heartbeat: setup.heartbeat(Arc::clone(&store)),
-        store,
-        logs,
-        every_log,
-        rules,
+        store: Arc::clone(&store),
+        every_log: args.log.is_empty(),
         fail_on: setup.fail_on(),
         stop,
         progress,
     };
+    let schedule = setup.schedule().clone();
+    following.begin(&*store).await?;
     if args.once {
-        watch.once(args.bootstrap, screen).await
+        watch.once(following, args.bootstrap, screen).await
     } else {
-        watch.daemon(args.bootstrap, setup.schedule()).await
+        watch.daemon(following, args.bootstrap, &schedule).await
     }
 }
 
 /// What `--once` would answer for these logs, without channels and without a word.
 pub(super) async fn rehearse(
     store: Arc<dyn Store>,
-    logs: Vec<Log>,
-    rules: Arc<Rules>,
+    logs: &[Log],
+    rules: &Arc<Rules>,
     heartbeat: Heartbeat,
 ) -> anyhow::Result<Outcome> {
     let (progress, stop) = (Progress::default(), Stop::default());
@@ -110,14 +98,12 @@ pub(super) async fn rehearse(
         outbox: Outbox::new(Arc::clone(&store), &[], &http::Client::default()),
         heartbeat: Some(heartbeat),
         store,
-        logs,
         every_log: true,
-        rules,
         fail_on: Severity::Critical,
         stop,
         progress,
     };
-    let outcomes = watching.pass(false).await?;
+    let outcomes = watching.monitor.pass(logs, rules, false).await?;
     let (outcome, ..) = watching.settle(&outcomes).await?;
     Ok(outcome)
 }
@@ -166,18 +152,21 @@ struct Watching {
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
-    logs: Vec<Log>,
     every_log: bool,
-    rules: Arc<Rules>,
     fail_on: Severity,
     stop: Stop,
     progress: Progress,
 }
 
 impl Watching {
-    async fn once(&self, bootstrap: bool, screen: &Screen) -> anyhow::Result<Outcome> {
+    async fn once(
+        &self,
+        mut following: Following,
+        bootstrap: bool,
+        screen: &Screen,
+    ) -> anyhow::Result<Outcome> {
         let bar = tokio::spawn(show_progress(self.progress.clone(), screen.clone()));
-        let passed = self.pass(bootstrap).await;
+        let passed = self.pass(&mut following, bootstrap).await;
         bar.abort();
         screen.show(None);
         let outcomes = match passed {
@@ -229,7 +218,12 @@ impl Watching {
         Ok((outcome, counts, due))
     }
 
-    async fn daemon(self, bootstrap: bool, schedule: &Schedule) -> anyhow::Result<Outcome> {
+    async fn daemon(
+        self,
+        mut following: Following,
+        bootstrap: bool,
+        schedule: &Schedule,
+    ) -> anyhow::Result<Outcome> {
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
         let this = Arc::new(self);
@@ -238,7 +232,7 @@ impl Watching {
         let delivery =
             tokio::spawn(Arc::clone(&this).deliver(Arc::clone(&clean), Arc::clone(&wake)));
         while !this.stop.requested() {
-            match this.pass(bootstrap).await {
+            match this.pass(&mut following, bootstrap).await {
                 Ok(outcomes) => {
                     clean.store(outcomes.iter().all(|o| o.proven), Ordering::Release);
                     this.report(&outcomes).await;
@@ -278,15 +272,17 @@ impl Watching {
         Ok(Outcome::Clean)
     }
 
-    /// Rescans that were asked for, then one pass.
-    async fn pass(&self, bootstrap: bool) -> Result<Vec<LogOutcome>, MonitorError> {
+    /// Newer trust if it is time, rescans that were asked for, then one pass.
+    async fn pass(
+        &self,
+        following: &mut Following,
+        bootstrap: bool,
+    ) -> Result<Vec<LogOutcome>, MonitorError> {
+        following.renew(&*self.store).await?;
+        let (logs, rules) = (following.logs(), following.rules());
         for watch in self.store.take_rescans().await? {
-            for log in &self.logs {
-                match self
-                    .monitor
-                    .rescan(log, &self.rules, watch.as_deref())
-                    .await
-                {
+            for log in logs {
+                match self.monitor.rescan(log, rules, watch.as_deref()).await {
                     Ok(_) => {}
                     Err(RescanError::Store(error)) => return Err(error.into()),
                     // The gap stays, is a finding, and says what to do.
@@ -296,7 +292,11 @@ impl Watching {
                 }
             }
         }
-        self.monitor.pass(&self.logs, &self.rules, bootstrap).await
+        let outcomes = self.monitor.pass(logs, rules, bootstrap).await?;
+        self.monitor
+            .assess_trust(&following.trust_report(), following.all(), setup::now())
+            .await?;
+        Ok(outcomes)
     }
 
     /// Delivers what is due until it is aborted: its own task, so that a dead mail server never

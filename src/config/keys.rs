@@ -25,7 +25,17 @@ pub(super) const TOP: [&str; 7] = [
 
 pub(super) const STORE: [&str; 1] = ["url"];
 
-pub(super) const TRUST: [&str; 1] = ["trusted_root"];
+pub(super) const TRUST: [&str; 6] = [
+    "tuf",
+    "trusted_root",
+    "trust_config",
+    "cache",
+    "refresh",
+    "ignore",
+];
+
+/// A repository that has no name.
+pub(super) const TUF: [&str; 2] = ["mirror", "root"];
 
 pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
 
@@ -153,7 +163,6 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         ("log", "mode" | "guided_by") => {
             Some("Rekor v1 comes with a later version; a v2 log is always read whole")
         }
-        ("trust", "tuf") => Some("trust by TUF comes with a later version: use trusted_root"),
         ("", "canary") => Some("canaries come with a later version"),
         (_, "regex" | "san_re") => Some("did you mean san_regex?"),
         (_, "glob") => Some("did you mean san_glob?"),

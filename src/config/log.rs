@@ -41,10 +41,37 @@ pub struct LogSettings {
     pub silence_after: Option<Duration>,
 }
 
+impl LogSettings {
+    /// A Rekor v2 log that trust has found, with every default; it is named by its origin.
+    pub fn found(origin: Origin, location: Location, start: Start) -> Self {
+        Self {
+            name: origin.as_str().to_owned(),
+            protocol: Protocol::RekorV2,
+            location,
+            public_key: None,
+            start,
+            silence_after: Some(usual_silence(&origin)),
+            origin,
+        }
+    }
+}
+
+/// How long a log may stand still that says nothing about it.
+fn usual_silence(origin: &Origin) -> Duration {
+    if origin.as_str().ends_with(".rekor.sigstore.dev") {
+        PUBLIC_GOOD_SILENCE
+    } else {
+        DEFAULT_SILENCE
+    }
+}
+
 /// What other sections say for every log.
 pub(super) struct Defaults {
     pub(super) start: Start,
-    pub(super) has_trusted_root: bool,
+    /// Trust gives keys by origin.
+    pub(super) gives_keys: bool,
+    /// Trust says which logs there are.
+    pub(super) discovers: bool,
 }
 
 pub(super) fn read_all(
@@ -54,11 +81,12 @@ pub(super) fn read_all(
     problems: &mut Problems,
 ) -> Vec<LogSettings> {
     let sections = root.tables("log", problems);
-    if !root.has("log") {
+    if !root.has("log") && !defaults.discovers {
         problems.error(
             root.place(),
             "there is no [[log]]: nothing would be read",
-            "add a [[log]] with url and origin".to_owned(),
+            "add a [[log]] with url and origin, or write tuf = \"public-good\" in [trust]"
+                .to_owned(),
         );
     }
     let (mut names, mut origins) = (HashMap::new(), HashMap::new());
@@ -92,15 +120,15 @@ fn read(
     problems: &mut Problems,
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
-    let protocol = protocol(section, problems);
+    let protocol = protocol(section, defaults, problems);
     let location = location(section, context, problems);
     let origin = origin(section, problems);
     let public_key = file(section, "public_key", context, problems);
-    if !section.has("public_key") && !defaults.has_trusted_root {
+    if !section.has("public_key") && !defaults.gives_keys {
         problems.error(
             section.place(),
             "nothing says which key signs its checkpoints",
-            "give public_key, or trusted_root in [trust]".to_owned(),
+            "give public_key, or tuf or trusted_root in [trust]".to_owned(),
         );
     }
     let start = if section.has("start") {
@@ -124,7 +152,15 @@ fn read(
     })
 }
 
-fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> {
+fn protocol(
+    section: &Section<'_>,
+    defaults: &Defaults,
+    problems: &mut Problems,
+) -> Option<Protocol> {
+    // A log that trust has found is only read elsewhere; what it finds is Rekor v2.
+    if !section.has("type") && defaults.discovers {
+        return Some(Protocol::RekorV2);
+    }
     let written = section.required("type", problems)?;
     match written.value {
         "rekor-v2" => return Some(Protocol::RekorV2),
@@ -221,12 +257,7 @@ fn silence_after(
     problems: &mut Problems,
 ) -> Option<Silence> {
     if !section.has("silence_after") {
-        let public_good = origin.as_str().ends_with(".rekor.sigstore.dev");
-        return Some(Silence::After(if public_good {
-            PUBLIC_GOOD_SILENCE
-        } else {
-            DEFAULT_SILENCE
-        }));
+        return Some(Silence::After(usual_silence(origin)));
     }
     let written = section.string("silence_after", problems)?;
     if written.value == "never" {

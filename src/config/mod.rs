@@ -17,6 +17,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod top;
+mod trust;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use self::problems::{Level, Problem, Problems};
 use self::reader::{Place, Section};
 use crate::monitor::Schedule;
 use crate::notify::{Channel, HeartbeatSettings};
+use crate::shard::Start;
 use crate::watch::{Severity, Watch};
 
 /// A configuration of ten thousand watches takes about three megabytes.
@@ -40,15 +42,17 @@ const MAX_CONFIG_BYTES: u64 = 16 << 20;
 pub struct Config {
     /// The SQLite database.
     pub database: PathBuf,
-    /// Sigstore's trusted root; without one no certificate is judged.
-    pub trusted_root: Option<PathBuf>,
+    /// Where trust comes from; without it no certificate is judged.
+    pub trust: Option<crate::trust::Settings>,
+    /// Where reading begins in logs that say nothing else.
+    pub start: Start,
     /// When passes begin.
     pub schedule: Schedule,
     /// From which severity an open finding makes the exit code 1.
     pub fail_on: Severity,
     /// The dead man's switch.
     pub heartbeat: Option<HeartbeatSettings>,
-    /// The logs; at least one, no two of one origin or name.
+    /// The logs, no two of one origin or name; at least one unless trust says which there are.
     pub logs: Vec<LogSettings>,
     /// The watches, in the order written; no two of one name.
     pub watches: Vec<Watch>,

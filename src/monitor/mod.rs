@@ -22,6 +22,7 @@ mod scan;
 pub mod schedule;
 mod since;
 mod stop;
+mod trusting;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub use rescan::RescanError;
 pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
 pub use stop::Stop;
+pub use trusting::{TrustReport, Unfollowed};
 
 /// One log that is followed: what it is, and where its bytes come from.
 #[derive(Clone)]

@@ -3,6 +3,15 @@
 //! `sigstore-trust-root` reads the format. Its look-ups are not used: they go by log id alone, leave keys and CAs
 //! out by the machine's clock, and skip what they do not understand, whereas here a log is known by its origin, time
 //! never hides a CA (see [`Authorities::judge`]), and a trusted root that cannot be used whole is refused.
+//!
+//! A [`Keeper`] holds what is trusted now and looks again from time to time: in a file, or in a TUF repository.
+
+mod keeper;
+mod listed;
+mod material;
+mod problem;
+mod settings;
+mod tuf;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -13,6 +22,12 @@ use tlog::note::{KeyError, KeyName, Verifier};
 use url::Url;
 
 use crate::identity::{Authorities, AuthorityChain, AuthorityError};
+
+pub use keeper::{Keeper, Refreshed};
+pub use listed::{FollowedLog, ListedKind, ListedLog};
+pub use material::{Trust, Update};
+pub use problem::{Problem, Refusal};
+pub use settings::{RepositorySettings, Settings, SourceSettings};
 
 /// Longest trusted root that is read, in bytes. That of the public instance has 10 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -36,11 +51,22 @@ pub enum TrustError {
     #[error("not a Sigstore trusted root: {0}")]
     Format(String),
     /// Another Sigstore document, a signing configuration for example.
-    #[error("not a Sigstore trusted root but {media_type:?}")]
+    #[error("not {expected:?} but {media_type:?}")]
     MediaType {
+        /// How it should begin.
+        expected: &'static str,
         /// What it says it is.
         media_type: String,
     },
+    /// Not a ClientTrustConfig.
+    #[error("not a Sigstore client trust config: {0}")]
+    ClientTrustConfig(String),
+    /// A signing configuration that cannot be read.
+    #[error("not a Sigstore signing config: {0}")]
+    SigningConfig(String),
+    /// The root that a repository is trusted by to begin with.
+    #[error("not a root that a TUF repository can be trusted by: {0}")]
+    Anchor(String),
     /// A certificate authority that cannot be used.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -79,11 +105,7 @@ impl TrustedRoot {
     /// # Errors
     /// See [`TrustError`].
     pub fn from_file(path: &Path) -> Result<Self, TrustError> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)?
-            .take(MAX_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Self::parse(&bytes)
+        Self::parse(&read_bounded(path, MAX_BYTES)?)
     }
 
     /// Reads a trusted root, and verifies the path of each CA in it.
@@ -97,10 +119,7 @@ impl TrustedRoot {
         let text = std::str::from_utf8(json).map_err(|e| TrustError::Format(e.to_string()))?;
         let document =
             Document::from_json(text).map_err(|error| TrustError::Format(error.to_string()))?;
-        if !document.media_type.starts_with(MEDIA_TYPE) {
-            let media_type = document.media_type.chars().take(100).collect();
-            return Err(TrustError::MediaType { media_type });
-        }
+        media_type(&document.media_type, MEDIA_TYPE)?;
         let chains = document.certificate_authorities.iter().map(|authority| {
             let certificates = authority.cert_chain.certificates.iter();
             let period = authority.valid_for.as_ref();
@@ -159,6 +178,25 @@ impl TrustedRoot {
         }
         Ok(keys)
     }
+}
+
+/// Reads a file up to a limit, and one byte more to know that there is more.
+fn read_bounded(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(limit as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn media_type(written: &str, expected: &'static str) -> Result<(), TrustError> {
+    if written.starts_with(expected) {
+        return Ok(());
+    }
+    Err(TrustError::MediaType {
+        expected,
+        media_type: written.chars().take(100).collect(),
+    })
 }
 
 /// Whether the log at that URL has this origin: its host, followed by the path if there is one.
@@ -247,7 +285,7 @@ mod tests {
             ("[]", "not a Sigstore trusted root: "),
             (
                 signing_config,
-                "not a Sigstore trusted root but \"application/vnd.dev.sigstore.signing",
+                "not \"application/vnd.dev.sigstore.trustedroot\" but \"application/vnd.dev.sigstore.signing",
             ),
             (
                 &HARBOR.replace("MIICITCC", "MIICITCB"),

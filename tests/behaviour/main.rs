@@ -21,4 +21,6 @@ mod lies;
 mod lives;
 mod passes;
 mod registered;
+mod trusted;
+mod tuf;
 mod world;

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::output::{Mistake, Outcome, Output};
-use super::setup::{self, Setup};
+use super::setup::{self, Asking, Setup};
 use crate::monitor::Rules;
 use crate::store::{Coverage, LogState, Store};
 use report::{Answer, LogReport, Report, WatchReport};
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     if let (Some(stage), Some(copy)) = (args.stage, &args.copy) {
         return stage::run(stage, config, copy, &args.channel).await;
     }
-    let setup = Setup::load(config)?;
+    let setup = Setup::load_with_trust(config, Asking::IfDue).await?;
     let names = setup.channel_names();
     for name in &args.channel {
         if !names.contains(name) {

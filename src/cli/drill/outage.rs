@@ -122,7 +122,7 @@ impl Receiver {
         };
         let heartbeat = Heartbeat::new(settings, http::Client::default(), Arc::clone(&store));
         let before = self.beats.load(Ordering::SeqCst);
-        let outcome = rehearse(store, logs, Arc::clone(rules), heartbeat).await?;
+        let outcome = rehearse(store, &logs, rules, heartbeat).await?;
         Ok((outcome, self.beats.load(Ordering::SeqCst) - before))
     }
 }
