@@ -7,6 +7,7 @@ mod expect;
 mod findings;
 mod following;
 mod generate;
+mod init;
 mod logging;
 mod monitor;
 mod output;
@@ -30,7 +31,7 @@ use output::Outcome;
 /// trace is an entry in a public log. modelwatch reads every entry, proves that the log showed it
 /// everything, and alerts on each signing under your identities that you did not register.
 ///
-/// Start with `modelwatch demo`.
+/// Start with `modelwatch demo`, then `modelwatch init`.
 #[derive(Debug, Parser)]
 #[command(
     name = "modelwatch",
@@ -60,6 +61,10 @@ pub struct Cli {
 enum Command {
     /// Show on a small recorded log what this program does: no network, no configuration
     Demo(demo::Args),
+    /// Write a configuration: whose signings, which Sigstore, who is told
+    ///
+    /// Asks on a terminal; elsewhere flags say it. Nothing is written over without --force.
+    Init(init::Args),
     /// Follow the logs: as a daemon on the schedule, or --once
     Monitor(monitor::Args),
     /// Say how far each log was read and proven, and whether alerts wait
@@ -129,6 +134,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyhow::Result<Outcome> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
+        Command::Init(args) => init::run(&args, config).await,
         Command::Monitor(args) => monitor::run(&args, config, screen).await,
         Command::Status(args) => status::run(&args, config).await,
         Command::Findings(command) => findings::run(&command, config).await,

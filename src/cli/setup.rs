@@ -429,6 +429,12 @@ pub(super) fn signer_of(path: &Path) -> anyhow::Result<Signer> {
     Ok(signer)
 }
 
+/// Whether the file is a bundle rather than a certificate or a key.
+pub(super) fn is_bundle(path: &Path) -> bool {
+    read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)
+        .is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"))
+}
+
 fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
     let certificate = |der: Vec<u8>| -> anyhow::Result<Signer> {
         let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;

@@ -32,7 +32,8 @@ pub use glob::Glob;
 pub use pattern::{PatternError, SanRegex};
 pub use severity::{Severity, UnknownSeverity};
 use sha2::{Digest, Sha256};
-pub use suggest::{SuggestError, suggest};
+pub(crate) use suggest::quoted as toml_string;
+pub use suggest::{SuggestError, suggest, suggest_name};
 
 use self::subject::Subject;
 
