@@ -88,16 +88,17 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let text = text::configuration(&instance, &answers);
     // Held against our own rules before anything is written: what was given may be wrong, too.
     let (valid, problems) = config::validate(&text, path, &|file| file.is_file());
+    // One line for each, already escaped.
+    let said = problems.to_string();
+    eprint!("{said}");
     if valid.is_none() {
-        return Err(Mistake(format!(
-            "with what was given there would be no valid configuration, so none was written:\n{}",
-            problems.to_string().trim_end()
-        ))
+        return Err(Mistake(
+            "with what was given this would be no valid configuration, so none was written"
+                .to_owned(),
+        )
         .into());
     }
     file::write(path, &text, args.force)?;
-    let said = problems.to_string();
-    eprint!("{said}");
     let mut output = Output::new();
     output.line(&format!(
         "{} is written.{}",
