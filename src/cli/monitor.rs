@@ -18,7 +18,10 @@ use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
-use crate::monitor::{LogOutcome, Monitor, MonitorError, Progress, RescanError, Schedule, Stop};
+use crate::http;
+use crate::monitor::{
+    Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
+};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
@@ -83,6 +86,36 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     } else {
         watch.daemon(following, args.bootstrap, &schedule).await
     }
+}
+
+/// What `--once` would answer for these logs, without channels and without a word.
+pub(super) async fn rehearse(
+    store: Arc<dyn Store>,
+    logs: &[Followed],
+    rules: &Arc<Rules>,
+    heartbeat: Heartbeat,
+) -> anyhow::Result<Outcome> {
+    let (progress, stop) = (Progress::default(), Stop::default());
+    let watching = Watching {
+        monitor: Monitor::new(
+            Arc::clone(&store),
+            Arc::new(SystemClock),
+            progress.clone(),
+            stop.clone(),
+        ),
+        channels: Vec::new(),
+        loud: Vec::new(),
+        outbox: Outbox::new(Arc::clone(&store), &[], &http::Client::default()),
+        heartbeat: Some(heartbeat),
+        store,
+        every_log: true,
+        fail_on: Severity::Critical,
+        stop,
+        progress,
+    };
+    let outcomes = watching.monitor.pass(logs, rules, false).await?;
+    let (outcome, ..) = watching.settle(&outcomes).await?;
+    Ok(outcome)
 }
 
 /// Asks for an end at the first signal; ends at once at the second.
@@ -155,11 +188,7 @@ impl Watching {
             }
             Err(error) => return Err(error.into()),
         };
-        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
-        let clean = outcomes.iter().all(|outcome| outcome.proven);
-        self.beat(clean).await?;
-        let (counts, due) = self.counts().await?;
-        self.store.close().await;
+        let (outcome, counts, due) = self.settle(&outcomes).await?;
         let mut stderr = std::io::stderr().lock();
         if due > 0 {
             writeln!(
@@ -181,13 +210,24 @@ impl Watching {
             "RESULT={{\"security\":{},\"health\":{}}}",
             counts.security, counts.health
         )?;
-        Ok(if counts.security > 0 {
+        Ok(outcome)
+    }
+
+    /// What comes after the only pass: alerts, heartbeat, and what all of it means.
+    async fn settle(&self, outcomes: &[LogOutcome]) -> anyhow::Result<(Outcome, Counts, u64)> {
+        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
+        let clean = outcomes.iter().all(|outcome| outcome.proven);
+        self.beat(clean).await?;
+        let (counts, due) = self.counts().await?;
+        self.store.close().await;
+        let outcome = if counts.security > 0 {
             Outcome::No
         } else if clean && counts.health == 0 && due == 0 {
             Outcome::Clean
         } else {
             Outcome::Unanswered
-        })
+        };
+        Ok((outcome, counts, due))
     }
 
     async fn daemon(

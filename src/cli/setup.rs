@@ -230,7 +230,9 @@ impl Setup {
     /// The logs that trust names and that are not followed.
     pub(super) fn not_followed(&self) -> Vec<NotFollowed<'_>> {
         match (self.trust_settings(), self.trust.as_deref()) {
-            (Some(settings), Some(trust)) => trusting::not_followed(settings, trust, &self.settings),
+            (Some(settings), Some(trust)) => {
+                trusting::not_followed(settings, trust, &self.settings)
+            }
             _ => Vec::new(),
         }
     }
@@ -242,10 +244,7 @@ impl Setup {
 
     /// What the monitor looks at besides watches. `every_log`: no log was left out on the command line.
     pub(super) fn monitor(&self, every_log: bool) -> monitor::Settings {
-        let required = self
-            .settings
-            .iter()
-            .filter(|log| log.require_witnesses > 0);
+        let required = self.settings.iter().filter(|log| log.require_witnesses > 0);
         monitor::Settings {
             witnesses: self.witnesses.clone(),
             required_witnesses: required
@@ -343,6 +342,23 @@ impl Setup {
         ))
     }
 
+    /// A copy of the store as it stands, in the new file `to`; an empty one if there is no store yet.
+    pub(super) async fn copied(&self, to: &Path) -> anyhow::Result<SqliteStore> {
+        match SqliteStore::copy(&self.settings(), to).await {
+            Ok(()) | Err(StoreError::Absent { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let settings = Settings {
+            path: to.to_owned(),
+            ..self.settings()
+        };
+        Ok(SqliteStore::open(settings).await?)
+    }
+
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.config.heartbeat.is_some()
+    }
+
     pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
         Outbox::new(store, &self.config.channels, &self.http)
     }
@@ -353,20 +369,24 @@ impl Setup {
     }
 
     fn settings(&self) -> Settings {
-        let channels = self.config.channels.iter().map(|channel| ChannelRoute {
-            name: channel.name.clone(),
-            min_severity: channel.min_severity,
-        });
-        let by_watch = self
-            .config
-            .watches
-            .iter()
-            .filter_map(|watch| Some((watch.name.clone(), watch.notify.clone()?)));
         Settings {
             path: self.config.database.clone(),
-            routes: Routes::new(channels.collect(), by_watch.collect()),
+            routes: routes(&self.config),
         }
     }
+}
+
+/// Which channels are told of what.
+pub(super) fn routes(config: &Config) -> Routes {
+    let channels = config.channels.iter().map(|channel| ChannelRoute {
+        name: channel.name.clone(),
+        min_severity: channel.min_severity,
+    });
+    let by_watch = config
+        .watches
+        .iter()
+        .filter_map(|watch| Some((watch.name.clone(), watch.notify.clone()?)));
+    Routes::new(channels.collect(), by_watch.collect())
 }
 
 /// Whether any log was read, or its checkpoints were followed.
@@ -420,6 +440,12 @@ pub(super) fn signer_of(path: &Path) -> anyhow::Result<Signer> {
     let signer =
         read_signer(&bytes).map_err(|why| Mistake(format!("{}: {why:#}", path.display())))?;
     Ok(signer)
+}
+
+/// Whether the file is a bundle rather than a certificate or a key.
+pub(super) fn is_bundle(path: &Path) -> bool {
+    read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)
+        .is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"))
 }
 
 fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {

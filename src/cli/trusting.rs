@@ -31,7 +31,10 @@ pub(super) fn logs(
         let (ListedKind::RekorV2(origin), Some(url)) = (&listed.kind, &listed.url) else {
             continue;
         };
-        let known = config.logs.iter().any(|log| log.origin.as_ref() == Some(origin));
+        let known = config
+            .logs
+            .iter()
+            .any(|log| log.origin.as_ref() == Some(origin));
         if known || ignore.is_some_and(|ignore| listed.is_ignored(ignore)) {
             continue;
         }

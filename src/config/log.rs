@@ -5,6 +5,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tlog::checkpoint::Origin;
 
 use super::mode::{self, Mode};
@@ -319,18 +322,32 @@ pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<St
     if let Some(index) = section.integer("start") {
         return Some(Start::Index(index));
     }
-    let hint = "write \"end\", \"beginning\" or the index of an entry".to_owned();
+    let hint =
+        "write \"end\", \"beginning\", a date (\"2026-01-01\") or the index of an entry".to_owned();
     let place = section.place_of("start");
     let written = section.string("start", problems)?;
     match written.value {
         "end" => return Some(Start::End),
         "beginning" => return Some(Start::Beginning),
-        date if date.len() == 10 && date.matches('-').count() == 2 => {
-            problems.error(&place, "a date as start comes with a later version", hint);
+        other => {
+            if let Some(time) = time(other) {
+                return Some(Start::Time(time));
+            }
+            problems.error(&place, format!("{other:?} is no place in a log"), hint);
         }
-        other => problems.error(&place, format!("{other:?} is no place in a log"), hint),
     }
     None
+}
+
+/// A date (its midnight, UTC) or a timestamp of RFC 3339 with its offset.
+pub fn time(written: &str) -> Option<Timestamp> {
+    // What else the parsers take (a week, a zone's name in brackets) would surprise whoever reads the file.
+    if let Ok(time) = written.parse::<Timestamp>() {
+        return (!written.contains('[')).then_some(time);
+    }
+    let date = Date::strptime("%Y-%m-%d", written).ok();
+    let date = date.filter(|date| date.to_string() == written)?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 /// How long a log may stand still.

@@ -54,6 +54,26 @@ fn a_small_configuration_is_valid_without_a_warning_and_has_every_default() {
 }
 
 #[test]
+fn a_start_may_be_a_date_or_a_timestamp() {
+    for (written, meant) in [
+        ("2026-01-01", Some("2026-01-01T00:00:00Z")),
+        ("2026-01-01T12:30:00Z", Some("2026-01-01T12:30:00Z")),
+        ("2026-01-01T12:30:00+02:00", Some("2026-01-01T10:30:00Z")),
+        ("2026-01-01T12:30:00", None),
+        ("2026-02-30", None),
+        ("2026-1-1", None),
+        ("2026-W01-1", None),
+        ("2026-01-01T12:30:00Z[UTC]", None),
+        ("yesterday", None),
+    ] {
+        let (config, problems) = validated(&format!("{GOOD}\n[monitor]\nstart = \"{written}\""));
+        let start = config.map(|config| config.logs[0].start);
+        let meant = meant.map(|time| Start::Time(time.parse().expect("a timestamp")));
+        assert_eq!(start, meant, "{written}: {problems}");
+    }
+}
+
+#[test]
 fn every_mistake_is_named_at_once_with_its_line() {
     let text = r#"[store]
 url = "postgres://db"
@@ -272,8 +292,8 @@ fn what_is_wrong_with_the_whole_is_caught() {
             "never comes",
         ),
         (
-            format!("{GOOD}\n[monitor]\nstart = \"2026-01-01\""),
-            "later version",
+            format!("{GOOD}\n[monitor]\nstart = \"2026-02-30\""),
+            "a date (\"2026-01-01\")",
         ),
         ("[[log]".to_owned(), "error"),
         (String::new(), "there is no [[log]]"),

@@ -1,5 +1,6 @@
 //! What was found: a signing under a watched identity, a broken promise of a log, or a way of going blind.
 
+mod drill;
 mod id;
 mod routes;
 mod verdict;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::watch::Severity;
+pub use drill::DRILL;
 pub use id::{FindingId, FindingIdError};
 pub use routes::{ChannelRoute, Routes};
 pub use verdict::{Class, State, Telling, Verdict};

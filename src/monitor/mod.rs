@@ -5,6 +5,7 @@
 //! the leaves up to it; `scan` hashes and parses them on all cores and matches the watches;
 //! `judge` turns a match into a finding; batch by batch, position and findings go to the store in
 //! one transaction. What goes wrong on the way is a `fault` of the log or a matter of `health`.
+//! `since` finds where a date begins, for a log that starts there.
 //! `rescan` reads a proven range again for watches that came later.
 //!
 //! Nothing here sends an alert or reads the configuration: alerts are rows in the store.
@@ -25,6 +26,7 @@ mod rules;
 mod scan;
 pub mod schedule;
 mod settings;
+mod since;
 mod stop;
 mod strangers;
 mod trusting;

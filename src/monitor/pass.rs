@@ -7,6 +7,7 @@ use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Of
 
 use super::clues::Teller;
 use super::health::{self, Noticed, Subject};
+use super::since::position_of;
 use super::strangers::Strangers;
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
@@ -292,6 +293,10 @@ impl Pass<'_> {
         let at = match shard.start {
             Start::Beginning => 0,
             Start::End => checkpoint.size(),
+            Start::Time(since) => {
+                let authorities = self.rules.authorities();
+                position_of(since, self.log, checkpoint.size(), authorities, self.now).await?
+            }
             Start::Index(at) if at <= checkpoint.size() => at,
             Start::Index(at) => {
                 return Err(Halt::failed(

@@ -104,7 +104,8 @@ impl RekorV1Log {
         })
     }
 
-    fn tree(&self, shard: Shard, head: &TreeHead) -> Log {
+    /// The tree of `head`, ready to be read.
+    pub(super) fn tree(&self, shard: Shard, head: &TreeHead) -> Log {
         Log {
             source: Arc::new(Tree::new(self.server.clone(), head, shard.base)),
             shard: Arc::new(shard),
@@ -210,7 +211,7 @@ impl Monitor {
         }
         // A tree that is newer than every known one is read from its first entry. So on first contact the newest one gets
         // its position first: were it the one that fails, the next pass would take all of it for new.
-        let first_contact = !listing.known && log.start == Start::End;
+        let first_contact = !listing.known && log.start != Start::Beginning;
         let mut trees = listing.trees;
         if first_contact {
             trees.reverse();

@@ -52,7 +52,12 @@ pub(super) fn scanned<'a>(
 }
 
 /// Scans a bundle on the pool of all cores.
-pub(super) async fn scan(leaves: Leaves, shard: Arc<Shard>, rules: Arc<Rules>, now: Timestamp) -> Scanned {
+pub(super) async fn scan(
+    leaves: Leaves,
+    shard: Arc<Shard>,
+    rules: Arc<Rules>,
+    now: Timestamp,
+) -> Scanned {
     let (done, scanned) = oneshot::channel();
     rayon::spawn(move || {
         // Nobody waits any more if the pass was stopped.
@@ -192,7 +197,7 @@ fn select(entry: Entry, rules: &Rules, matches: &mut Vec<Match>) -> Selected {
 
 /// Roughly when these leaves were logged: certificates are used within minutes of being issued,
 /// and half of a bundle would have to be forged to move the middle.
-fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
+pub(super) fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
     if times.is_empty() {
         return None;
     }

@@ -97,10 +97,7 @@ impl Monitor {
                 // It ends when its last tree does, which nobody has announced.
                 Followed::RekorV1(_) | Followed::Guided(_) => return Ok(None),
             };
-            if matches!(
-                log.shard.protocol,
-                Protocol::CtRfc6962 | Protocol::CtStatic
-            ) {
+            if matches!(log.shard.protocol, Protocol::CtRfc6962 | Protocol::CtStatic) {
                 continue;
             }
             let state = self.store.log(log.shard.origin.as_str()).await?;

@@ -191,6 +191,11 @@ impl TrustedRoot {
             .collect()
     }
 
+    /// The logs that it names, as far as they can be told apart without a signing configuration.
+    pub fn logs(&self) -> Vec<ListedLog> {
+        listed::listed(self, &[])
+    }
+
     /// The keys of the tiled log with that origin; none if the trusted root does not list the log.
     ///
     /// The log's base URL says which log it is: a Rekor v2 log is called like its host. Its log id must be the

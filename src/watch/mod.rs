@@ -10,6 +10,7 @@ mod anchor;
 mod compiled;
 mod conditions;
 mod effect;
+mod example;
 mod explain;
 mod glob;
 mod part;
@@ -26,12 +27,14 @@ use std::time::Duration;
 
 pub use compiled::{Match, WatchError, Watches};
 pub use conditions::Conditions;
+pub use example::{Example, Examples, examples};
 pub use explain::{Checked, Explanation, explain};
 pub use glob::Glob;
 pub use pattern::{PatternError, SanRegex};
 pub use severity::{Severity, UnknownSeverity};
 use sha2::{Digest, Sha256};
-pub use suggest::{SuggestError, suggest};
+pub(crate) use suggest::quoted as toml_string;
+pub use suggest::{SuggestError, suggest, suggest_name};
 
 use self::subject::Subject;
 

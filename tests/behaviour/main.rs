@@ -13,6 +13,7 @@ mod binary;
 mod checked;
 mod commands;
 mod disk;
+mod drill;
 mod faults;
 mod health;
 mod holds;

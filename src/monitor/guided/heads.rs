@@ -138,7 +138,14 @@ impl Pass<'_> {
         };
         self.monitor.store.end_pass(&report).await?;
         let subject = Subject::of(&shard);
-        health::assess_log(self.monitor, subject, self.rules, Noticed::default(), self.now).await?;
+        health::assess_log(
+            self.monitor,
+            subject,
+            self.rules,
+            Noticed::default(),
+            self.now,
+        )
+        .await?;
         if let Some(signatures) = &signatures {
             health::assess_checkpoint(self.monitor, &shard, signatures, self.now).await?;
         }

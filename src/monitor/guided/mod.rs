@@ -27,8 +27,10 @@ use self::heads::Trees;
 use self::plan::Allowance;
 use super::health::{self as health_of_a_log, Noticed, Subject};
 use super::pass::Halt;
+use super::since::position_of;
 use super::{LogOutcome, Monitor, RekorV1Log, Rules};
-use crate::shard::Start;
+use crate::shard::{Shard, Start};
+use crate::source::rekor_v1::TreeHead;
 use crate::store::{Guide, LogState, Outcome, PassError, PassReport, StoreError};
 
 /// How often the queue is gone through while the CT logs are still being read: their first pass may take days.
@@ -123,7 +125,9 @@ impl Monitor {
         let outcome = match run {
             Ok(()) => Outcome::Proven,
             Err(Halt::Store(error)) => return Err(error),
-            Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => Outcome::Failed(error),
+            Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => {
+                Outcome::Failed(error)
+            }
             Err(Halt::Stopped) => Outcome::Interrupted,
             Err(Halt::PositionLost(message)) => Outcome::Failed(PassError {
                 kind: "position-lost".to_owned(),
@@ -189,7 +193,7 @@ impl Pass<'_> {
         let Some(mut trees) = self.trees(&listed).await? else {
             return Ok(());
         };
-        let mut guide = self.guide(&trees).await?;
+        let mut guide = self.guide(&listed, &trees).await?;
         self.allowance = Allowance::new(guide.spent);
         self.mail_only = guide.mail_only;
         let mut names: Vec<String> = self
@@ -241,7 +245,7 @@ impl Pass<'_> {
     }
 
     /// What is known of the log, or its beginning.
-    async fn guide(&self, trees: &Trees) -> Result<Guide, Halt> {
+    async fn guide(&self, listed: &[TreeHead], trees: &Trees) -> Result<Guide, Halt> {
         let store = &self.monitor.store;
         if let Some(guide) = store.guide(&trees.log).await? {
             return Ok(guide);
@@ -252,6 +256,7 @@ impl Pass<'_> {
             (Some(first), _) => first,
             (None, Start::Beginning) => 0,
             (None, Start::Index(at)) => at,
+            (None, Start::Time(since)) => self.logged_since(since, listed, trees).await?,
             (None, Start::End) if self.bootstrap => trees.total(),
             (None, Start::End) => {
                 return Err(Halt::failed(
@@ -270,6 +275,25 @@ impl Pass<'_> {
         };
         store.begin_guide(&guide).await?;
         Ok(guide)
+    }
+
+    /// The index, over all trees, before which nothing was logged at or after that time.
+    async fn logged_since(
+        &self,
+        since: Timestamp,
+        listed: &[TreeHead],
+        trees: &Trees,
+    ) -> Result<u64, Halt> {
+        for (head, tree) in listed.iter().zip(&trees.list) {
+            let log = self.guided.log.tree(Shard::clone(&tree.shard), head);
+            let size = tree.head.size;
+            let authorities = self.rules.authorities();
+            let local = position_of(since, &log, size, authorities, self.now).await?;
+            if local < size {
+                return Ok(tree.shard.base.saturating_add(local));
+            }
+        }
+        Ok(trees.total())
     }
 
     /// The first entry that was read when this log was read in full, if it was.

@@ -97,7 +97,9 @@ pub(super) async fn assess_log(
     let pace = monitor.store.pace(origin).await?;
     let coverage = monitor.store.coverage(rules.keys(), Some(origin)).await?;
     let mut found = passes::assess(log, &state, &pace, now);
-    let lost = noticed.lost.map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
+    let lost = noticed
+        .lost
+        .map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
     if let Some(summary) = lost.or_else(|| position::assess(log, &state, &pace, now)) {
         found.push((Verdict::PositionLost, summary));
     }

@@ -13,8 +13,9 @@ use crate::identity::Chain;
 use crate::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind, Registration, Rescanned, Scope,
-    Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind, Registration,
+    Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
+    WatchKey,
 };
 
 /// One alert of the outbox.

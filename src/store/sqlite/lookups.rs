@@ -416,7 +416,11 @@ pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> 
 
 /// Ends the search for a certificate's entries and says in its findings how: once, for only an open
 /// search can be ended.
-async fn settle(db: &mut SqliteConnection, log: &str, settled: &SettledCertificate) -> Result<(), Fail> {
+async fn settle(
+    db: &mut SqliteConnection,
+    log: &str,
+    settled: &SettledCertificate,
+) -> Result<(), Fail> {
     let state = match settled.end {
         SoughtEnd::Here => "here",
         SoughtEnd::Elsewhere => "elsewhere",

@@ -22,7 +22,7 @@ mod touched;
 mod value;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt as _};
@@ -37,8 +37,9 @@ pub use self::open::StoreLock;
 use super::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned, Scope,
-    Settings, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
+    Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
+    WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
@@ -86,6 +87,15 @@ impl SqliteStore {
             writer: None,
             reader,
         })
+    }
+
+    /// Writes the database, as it stands at this moment, into the new file `to`. It is only read itself, and a
+    /// monitor that works on it is not disturbed.
+    ///
+    /// # Errors
+    /// As [`Self::open_read_only`]; or the file cannot be written.
+    pub async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
+        open::copy(settings, to).await
     }
 
     /// Takes the right to be the one monitor of a database, until the lock is dropped or the process

@@ -12,8 +12,8 @@ use modelwatch::identity::Chain;
 use modelwatch::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned, Scope,
-    Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
+    Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 
 /// How a door fails.
