@@ -286,10 +286,12 @@ impl Monitor {
     }
 }
 
-/// What says that the pass over a log has ended, for each log; and what each guided log, by its place, waits for.
-fn gates(logs: &[Followed]) -> (Vec<watch::Sender<Option<bool>>>, HashMap<usize, Vec<Gate>>) {
-    let ends: Vec<watch::Sender<Option<bool>>> =
-        logs.iter().map(|_| watch::Sender::new(None)).collect();
+/// Says that the pass over a log has ended, and whether it proved everything.
+type End = watch::Sender<Option<bool>>;
+
+/// The end of each log's pass, and what each guided log, by its place, waits for.
+fn gates(logs: &[Followed]) -> (Vec<End>, HashMap<usize, Vec<Gate>>) {
+    let ends: Vec<End> = logs.iter().map(|_| End::new(None)).collect();
     let mut gates = HashMap::new();
     for (place, log) in logs.iter().enumerate() {
         let Followed::Guided(guided) = log else {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -118,7 +119,7 @@ impl Cases {
             hash["hash_type"].as_str().unwrap_or("sha256")
         );
         if hash["method"] == "shards" {
-            line += &format!(" --shard-size {}", hash["shard_size"]);
+            write!(line, " --shard-size {}", hash["shard_size"]).unwrap();
         }
         let said = self.site.run(&line);
         if said.json() == case["expect"] {

@@ -173,7 +173,7 @@ impl Questions {
             match read(&answer) {
                 Ok(read) => return Ok(read),
                 Err(why) if self.asked => {
-                    writeln!(io::stderr(), "{}", crate::escape::terminal(&why))?
+                    writeln!(io::stderr(), "{}", crate::escape::terminal(&why))?;
                 }
                 Err(why) => return Err(Mistake(why).into()),
             }

@@ -18,6 +18,7 @@ use instance::Instance;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// A Sigstore bundle of yours (`model.sig`): its signer is watched; may be repeated
     #[arg(long, value_name = "BUNDLE", num_args = 1..)]

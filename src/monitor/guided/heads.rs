@@ -48,7 +48,7 @@ impl Trees {
 }
 
 /// The log's name in the origin of one of its trees.
-fn name_in<'a>(origin: &'a Origin, id: TreeId) -> Option<&'a str> {
+fn name_in(origin: &Origin, id: TreeId) -> Option<&str> {
     let name = origin
         .as_str()
         .strip_suffix(&id.to_string())?

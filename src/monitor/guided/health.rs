@@ -87,16 +87,12 @@ fn ineffective(name: &str, watches: &[&str]) -> Option<String> {
     if watches.is_empty() {
         return None;
     }
-    let mut listed = watches
-        .iter()
-        .take(NAMED_WATCHES)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    let more = watches.len().saturating_sub(NAMED_WATCHES);
-    if more > 0 {
-        listed.push_str(&format!(" and {more} more"));
-    }
+    let named: Vec<&str> = watches.iter().take(NAMED_WATCHES).copied().collect();
+    let more = match watches.len().saturating_sub(NAMED_WATCHES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = named.join(", ") + &more;
     Some(format!(
         "{name} is guided by names, and these watches select by a key or a certificate without a name: {listed}. What they look for is not seen there: give them an exact `san`, or read the log with mode = \"tail\""
     ))

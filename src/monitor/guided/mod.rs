@@ -34,7 +34,7 @@ use crate::source::rekor_v1::TreeHead;
 use crate::store::{Guide, LogState, Outcome, PassError, PassReport, StoreError};
 
 /// How often the queue is gone through while the CT logs are still being read: their first pass may take days.
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 
 /// A Rekor v1 log that is followed by way of CT logs and its search index.
 #[derive(Debug, Clone)]
@@ -163,20 +163,20 @@ impl Monitor {
             Outcome::Proven | Outcome::Interrupted => None,
         };
         let error = tree_trouble.or(error);
-        match &error {
-            Some(error) => tracing::warn!(
+        let name = crate::escape::terminal(&log.name);
+        if let Some(error) = &error {
+            tracing::warn!(
                 log.name = log.name,
                 error.kind = error.kind,
-                "pass over {} not finished: {}",
-                crate::escape::terminal(&log.name),
+                "pass over {name} not finished: {}",
                 crate::escape::terminal(&error.message),
-            ),
-            None => tracing::info!(
+            );
+        } else {
+            tracing::info!(
                 log.name = log.name,
                 entries,
-                "{entries} entries of {} found by its index and proven",
-                crate::escape::terminal(&log.name),
-            ),
+                "{entries} entries of {name} found by its index and proven",
+            );
         }
         Ok(LogOutcome {
             log: report.name,

@@ -302,7 +302,8 @@ mod tests {
 
     #[test]
     fn a_certificate_says_what_became_of_it() {
-        let table: [(&[(u64, bool)], SoughtEnd, &str); 5] = [
+        type Case<'a> = (&'a [(u64, bool)], SoughtEnd, &'a str);
+        let table: [Case<'_>; 5] = [
             (
                 &[(5, true)],
                 SoughtEnd::Here,
