@@ -8,7 +8,7 @@ use super::output::Mistake;
 use crate::config::LogSettings;
 use crate::identity::CtLog;
 use crate::shard::{Protocol, Shard};
-use crate::source::{CtRfc6962, CtStatic, LogSource, Transport};
+use crate::source::{CtRfc6962, CtStatic, Location, LogSource, Transport};
 use crate::trust::TrustedRoot;
 
 /// The shard of a CT log. Its key is the configured one (DER), or the one that the trusted root has for the log's address.
@@ -18,6 +18,7 @@ use crate::trust::TrustedRoot;
 /// No such key, or more than one; a key that cannot be used; an origin that is not the key's.
 pub(super) fn shard(
     log: &LogSettings,
+    location: &Location,
     public_key: Option<Vec<u8>>,
     trusted_root: Option<&TrustedRoot>,
 ) -> Result<Shard, Mistake> {
@@ -25,13 +26,13 @@ pub(super) fn shard(
     let mistake = |why: String| Mistake(format!("log[{name}]: {why}"));
     let spki_der = match (public_key, trusted_root) {
         (Some(key), _) => key,
-        (None, Some(root)) => match root.ct_keys(&log.location.to_string()).as_slice() {
+        (None, Some(root)) => match root.ct_keys(&location.to_string()).as_slice() {
             [key] => key.spki_der.clone(),
             keys => {
                 return Err(mistake(format!(
                     "the trusted root has {} keys of a CT log at {}: give public_key",
                     keys.len(),
-                    log.location
+                    location
                 )));
             }
         },

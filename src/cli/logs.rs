@@ -32,18 +32,24 @@ pub(super) fn followed(
     let paces = paces(logs);
     logs.iter()
         .map(|log| {
-            let http = match host(&log.location).and_then(|host| paces.get(host)) {
+            let http = match host(log).and_then(|host| paces.get(host)) {
                 Some(pace) => http.paced(pace.clone()),
                 None => http.clone(),
             };
-            match (&log.location, &log.origin) {
+            let Some(location) = &log.location else {
+                return Err(Mistake(format!(
+                    "log[{}]: nothing says where it is read",
+                    log.name
+                )));
+            };
+            match (location, &log.origin) {
                 _ if is_ct(log.protocol) => {
                     let public_key = log
                         .public_keys
                         .first()
                         .map(|path| spki(path).map_err(|why| wrong_key(&log.name, path, &why)));
-                    let shard = ct::shard(log, public_key.transpose()?, trusted_root)?;
-                    let transport = Transport::new(log.location.clone(), http);
+                    let shard = ct::shard(log, location, public_key.transpose()?, trusted_root)?;
+                    let transport = Transport::new(location.clone(), http);
                     Ok(Followed::Tree(Log {
                         source: ct::source(&shard, &transport)
                             .unwrap_or_else(|| Arc::new(RekorV2::new(transport))),
@@ -77,11 +83,10 @@ fn paces(logs: &[LogSettings]) -> HashMap<&str, Pace> {
     for log in logs {
         let usual = match (&log.location, log.protocol) {
             // Tiles come from a storage bucket without a limit; what Rekor v1 answers is computed for each reader.
-            (Location::Server(url), Protocol::RekorV1) => Client::usual_pace(url),
+            (Some(Location::Server(url)), Protocol::RekorV1) => Client::usual_pace(url),
             _ => None,
         };
-        if let (Some(host), Some(limit)) = (host(&log.location), log.requests_per_minute.or(usual))
-        {
+        if let (Some(host), Some(limit)) = (host(log), log.requests_per_minute.or(usual)) {
             let strictest = limits.entry(host).or_insert(limit);
             *strictest = limit.min(*strictest);
         }
@@ -92,11 +97,8 @@ fn paces(logs: &[LogSettings]) -> HashMap<&str, Pace> {
         .collect()
 }
 
-fn host(location: &Location) -> Option<&str> {
-    match location {
-        Location::Server(url) => url.host_str(),
-        Location::Directory(_) => None,
-    }
+fn host(log: &LogSettings) -> Option<&str> {
+    log.location.as_ref().and_then(Location::host)
 }
 
 fn rekor_v1(

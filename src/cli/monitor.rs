@@ -53,32 +53,16 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
-    let setup = Setup::load_with_trust(config, Asking::IfDue).await?;
+    let setup = Setup::load_and_ask(config, Asking::IfDue).await?;
+    if let Err(error) = setup.require_trust() {
+        return without_trust(&setup, error).await;
+    }
     let mut following = Following::new(setup, args.log.clone())?;
     let setup = following.setup();
     let _lock = setup.lock()?;
     let store = setup.writer().await?;
-    let stop = Stop::default();
-    stop_on_signals(stop.clone());
-    let progress = Progress::default();
-    let watch = Watching {
-        monitor: Monitor::new(
-            Arc::clone(&store),
-            Arc::new(SystemClock),
-            progress.clone(),
-            stop.clone(),
-        )
-        .with(setup.monitor(args.log.is_empty())),
-        channels: setup.channel_names(),
-        loud: setup.channels_for(Severity::High),
-        outbox: setup.outbox(Arc::clone(&store)),
-        heartbeat: setup.heartbeat(Arc::clone(&store)),
-        store: Arc::clone(&store),
-        every_log: args.log.is_empty(),
-        fail_on: setup.fail_on(),
-        stop,
-        progress,
-    };
+    let watch = Watching::new(setup, &store, args.log.is_empty());
+    stop_on_signals(watch.stop.clone());
     let schedule = setup.schedule().clone();
     following.begin(&*store).await?;
     if args.once {
@@ -86,6 +70,26 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     } else {
         watch.daemon(following, args.bootstrap, &schedule).await
     }
+}
+
+/// Nothing is trusted, so nothing may be read. That somebody offers what must not be trusted has to be known all the same,
+/// to those who read findings and not what a program says at its start; that nobody answers is said by the exit code.
+async fn without_trust(setup: &Setup, error: anyhow::Error) -> anyhow::Result<Outcome> {
+    let report = setup.trust_report();
+    if report.refused.is_none() {
+        return Err(error);
+    }
+    let _lock = setup.lock()?;
+    let store = setup.writer().await?;
+    let watch = Watching::new(setup, &store, true);
+    watch
+        .monitor
+        .assess_trust(&report, &[], setup::now())
+        .await?;
+    super::output::fail(&error);
+    let (outcome, counts, due) = watch.settle(&[]).await?;
+    watch.conclude(counts, due)?;
+    Ok(outcome)
 }
 
 /// What `--once` would answer for these logs, without channels and without a word.
@@ -171,6 +175,28 @@ struct Watching {
 }
 
 impl Watching {
+    fn new(setup: &Setup, store: &Arc<dyn Store>, every_log: bool) -> Self {
+        let (progress, stop) = (Progress::default(), Stop::default());
+        Self {
+            monitor: Monitor::new(
+                Arc::clone(store),
+                Arc::new(SystemClock),
+                progress.clone(),
+                stop.clone(),
+            )
+            .with(setup.monitor(every_log)),
+            channels: setup.channel_names(),
+            loud: setup.channels_for(Severity::High),
+            outbox: setup.outbox(Arc::clone(store)),
+            heartbeat: setup.heartbeat(Arc::clone(store)),
+            store: Arc::clone(store),
+            every_log,
+            fail_on: setup.fail_on(),
+            stop,
+            progress,
+        }
+    }
+
     async fn once(
         &self,
         mut following: Following,
@@ -189,6 +215,12 @@ impl Watching {
             Err(error) => return Err(error.into()),
         };
         let (outcome, counts, due) = self.settle(&outcomes).await?;
+        self.conclude(counts, due)?;
+        Ok(outcome)
+    }
+
+    /// The last lines, for people and for scripts.
+    fn conclude(&self, counts: Counts, due: u64) -> anyhow::Result<()> {
         let mut stderr = std::io::stderr().lock();
         if due > 0 {
             writeln!(
@@ -210,7 +242,7 @@ impl Watching {
             "RESULT={{\"security\":{},\"health\":{}}}",
             counts.security, counts.health
         )?;
-        Ok(outcome)
+        Ok(())
     }
 
     /// What comes after the only pass: alerts, heartbeat, and what all of it means.

@@ -11,7 +11,7 @@ use tlog::{KeyName, Verifier};
 use x509_parser::pem::parse_x509_pem;
 
 use super::logs;
-use super::output::Mistake;
+use super::output::{Mistake, time};
 use super::trusting::{self, NotFollowed};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config, LogSettings, WitnessKey, WitnessSettings};
@@ -73,6 +73,17 @@ impl Setup {
     ///
     /// As there, and if nothing is trusted: then nothing may be read (exit 3).
     pub(super) async fn load_with_trust(path: &Path, asking: Asking) -> anyhow::Result<Self> {
+        let setup = Self::load_and_ask(path, asking).await?;
+        setup.require_trust()?;
+        Ok(setup)
+    }
+
+    /// As [`Self::load_with_trust`], also if nothing is trusted.
+    ///
+    /// # Errors
+    ///
+    /// The operator's mistakes: exit 2.
+    pub(super) async fn load_and_ask(path: &Path, asking: Asking) -> anyhow::Result<Self> {
         let (config, warnings) = config::load(path)?;
         // As one string: stderr has no buffer, and a warning has many parts.
         let warnings = warnings.to_string();
@@ -80,13 +91,15 @@ impl Setup {
         let mut setup = Self::unarranged(config)?;
         let http = setup.http.clone();
         if let Some(keeper) = &mut setup.keeper {
-            match asking {
+            let known = match asking {
                 Asking::IfDue => keeper.refresh_if_due(&http, now()).await,
                 Asking::Now => keeper.refresh(&http, now()).await,
             };
+            if let (Some(problem), Some(_)) = (&known.problem, &known.trust) {
+                say_what_serves(problem, known.update);
+            }
         }
         setup.arrange(false)?;
-        setup.require_trust()?;
         Ok(setup)
     }
 
@@ -166,7 +179,7 @@ impl Setup {
         if known.problem != problem
             && let Some(problem) = &known.problem
         {
-            tracing::warn!("trust: {}", escape::terminal(&problem.to_string()));
+            say_what_serves(problem, known.update);
         }
         let same = match (&known.trust, &before) {
             (Some(now), Some(before)) => Arc::ptr_eq(now, before),
@@ -193,7 +206,7 @@ impl Setup {
     /// # Errors
     ///
     /// A repository is configured, and nothing of it was ever verified.
-    fn require_trust(&self) -> anyhow::Result<()> {
+    pub(super) fn require_trust(&self) -> anyhow::Result<()> {
         let known = self.known();
         if known.trust.is_some() || self.keeper.is_none() {
             return Ok(());
@@ -389,6 +402,17 @@ pub(super) fn routes(config: &Config) -> Routes {
     Routes::new(channels.collect(), by_watch.collect())
 }
 
+/// That trust could not be renewed, and what it rests on meanwhile.
+fn say_what_serves(problem: &trust::Problem, update: Option<trust::Update>) {
+    let since = update.map_or_else(String::new, |update| {
+        format!(", verified {}", time(update.refreshed))
+    });
+    tracing::warn!(
+        "trust was not renewed, what was known before{since}, goes on serving: {}",
+        escape::terminal(&problem.to_string())
+    );
+}
+
 /// Whether any log was read, or its checkpoints were followed.
 async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
     let logs = store.logs().await?;
@@ -443,9 +467,9 @@ pub(super) fn signer_of(path: &Path) -> anyhow::Result<Signer> {
 }
 
 /// Whether the file is a bundle rather than a certificate or a key.
-pub(super) fn is_bundle(path: &Path) -> bool {
-    read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)
-        .is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"))
+pub(super) fn is_bundle(path: &Path) -> anyhow::Result<bool> {
+    let bytes = read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
+    Ok(bytes.trim_ascii_start().starts_with(b"{"))
 }
 
 fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
@@ -468,8 +492,12 @@ fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
             other => anyhow::bail!("holds a `{other}`, neither a certificate nor a public key"),
         };
     }
+    // SEQUENCE: what every certificate in DER begins with.
+    anyhow::ensure!(
+        bytes.first() == Some(&0x30),
+        "neither a Sigstore bundle, nor a certificate, nor a public key in PEM"
+    );
     certificate(bytes.to_vec())
-        .context("neither a Sigstore bundle, nor a certificate, nor a public key in PEM")
 }
 
 /// Reads a file of the operator's, up to a limit.

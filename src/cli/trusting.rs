@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tlog::Origin;
 
 use super::output::Mistake;
-use crate::config::{Config, LogSettings};
+use crate::config::{Config, LogSettings, Mode};
 use crate::monitor::{TrustReport, Unfollowed};
 use crate::shard::{Protocol, Start};
 use crate::source::Location;
@@ -12,6 +12,9 @@ use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Refreshed, Setti
 
 /// Trust that was not renewed for so long may miss a log, or an authority.
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How far ahead of our clock the last renewal may be: two machines that share a directory.
+const FUTURE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The configured logs, and those that trust names and that need no more to be followed.
 ///
@@ -24,7 +27,11 @@ pub(super) fn logs(
     begun: bool,
     now: Timestamp,
 ) -> Result<Vec<LogSettings>, Mistake> {
-    let mut logs = config.logs.clone();
+    let mut logs = config
+        .logs
+        .iter()
+        .filter_map(|log| located(log, trust).transpose())
+        .collect::<Result<Vec<_>, _>>()?;
     let from_the_first = begun || logs.iter().any(|log| log.start != Start::End);
     let ignore = config.trust.as_ref().map(|trust| &trust.ignore);
     for listed in trust.map(Trust::logs).unwrap_or_default() {
@@ -49,7 +56,7 @@ pub(super) fn logs(
         } else {
             config.start
         };
-        let mut log = LogSettings::found(origin.clone(), Location::Server(url.clone()), start);
+        let mut log = LogSettings::found(origin.clone(), url.clone(), start);
         if listed.ends.is_some_and(|end| end <= now) {
             // Nobody signs into it any more: standing still is what it should do.
             log.silence_after = None;
@@ -57,6 +64,27 @@ pub(super) fn logs(
         logs.push(log);
     }
     Ok(logs)
+}
+
+/// A configured log where it is read: without a URL of its own, where trust says. `None` as long as nothing is trusted.
+fn located(log: &LogSettings, trust: Option<&Trust>) -> Result<Option<LogSettings>, Mistake> {
+    if log.location.is_some() {
+        return Ok(Some(log.clone()));
+    }
+    let Some(trust) = trust else { return Ok(None) };
+    let listed = trust.logs().iter().find(|listed| {
+        matches!(&listed.kind, ListedKind::RekorV2(origin) if Some(origin) == log.origin.as_ref())
+    });
+    match listed.and_then(|listed| listed.url.clone()) {
+        Some(url) => Ok(Some(LogSettings {
+            location: Some(Location::Server(url)),
+            ..log.clone()
+        })),
+        None => Err(Mistake(format!(
+            "log[{}]: it has no url, and trust names no Rekor v2 log of that origin",
+            log.name
+        ))),
+    }
 }
 
 /// What trust names and nobody reads.
@@ -77,9 +105,9 @@ pub(super) fn not_followed<'a>(
         .map(|log| FollowedLog {
             protocol: log.protocol,
             origin: log.origin.as_ref().map(Origin::as_str),
-            host: match &log.location {
-                Location::Server(url) => url.host_str(),
-                Location::Directory(_) => None,
+            url: match &log.location {
+                Some(Location::Server(url)) => Some(url),
+                Some(Location::Directory(_)) | None => None,
             },
         })
         .collect();
@@ -113,7 +141,7 @@ pub(super) fn report(
     now: Timestamp,
 ) -> TrustReport {
     let mut report = TrustReport::default();
-    let (Some(settings), Some(trust)) = (settings, &known.trust) else {
+    let Some(settings) = settings else {
         return report;
     };
     report.discovers = settings.source.discovers();
@@ -121,33 +149,100 @@ pub(super) fn report(
         None => {}
         Some(Problem::Unreachable(_)) => report.unanswered = true,
         Some(refused @ Problem::Refused { .. }) => {
-            report.refused = Some(format!(
-                "a newer trusted root is refused, {} goes on with the one before: {refused}",
-                settings.source
-            ));
+            report.refused = Some(if known.trust.is_some() {
+                format!(
+                    "a newer trusted root is refused, {} goes on with the one before: {refused}",
+                    settings.source
+                )
+            } else {
+                format!(
+                    "the trusted root of {} is refused, and there is none from before: nothing is read: {refused}",
+                    settings.source
+                )
+            });
         }
     }
-    if let Some(update) = &known.update
-        && now.duration_since(update.refreshed) > STALE
-    {
-        let why = known
-            .problem
-            .as_ref()
-            .map_or_else(String::new, |problem| format!(": it {problem}"));
-        report.stale = Some(format!(
-            "the trusted root was last renewed from {} at {}{why}",
-            settings.source,
-            update.refreshed.strftime("%Y-%m-%dT%H:%M:%SZ")
-        ));
-    }
+    let Some(trust) = &known.trust else {
+        report.nothing_known = true;
+        return report;
+    };
+    report.stale = known
+        .update
+        .and_then(|update| stale(settings, known, update.refreshed, now));
+    let is_guided = |log: &LogSettings| matches!(log.mode, Mode::Guided { .. });
+    let is_guided = logs.iter().any(is_guided);
     report.unfollowed = not_followed(settings, trust, logs)
         .into_iter()
-        // The certificates of a CT log are found again in Rekor; a log of theirs that nobody reads hides none.
-        .filter(|not| !not.ignored && not.log.kind != ListedKind::Ct)
+        // The certificates of a CT log are found again in Rekor; a log of theirs that nobody reads hides none. But of a
+        // guided log only what they lead to is seen.
+        .filter(|not| {
+            let matters = not.log.kind != ListedKind::Ct
+                || is_guided && not.log.ends.is_none_or(|end| end > now);
+            matters && !not.ignored
+        })
         .map(|not| Unfollowed {
             log: not.log.name.clone(),
-            summary: format!("trust names a log that is not followed: {}", named(not.log)),
+            summary: unfollowed(not.log, trust),
         })
         .collect();
     report
+}
+
+/// Why trust has to be renewed, if it has to.
+fn stale(
+    settings: &Settings,
+    known: &Refreshed,
+    refreshed: Timestamp,
+    now: Timestamp,
+) -> Option<String> {
+    let age = now.duration_since(refreshed);
+    // An answer from the future would never grow old, and nobody would be told.
+    if (-FUTURE..=STALE).contains(&age) {
+        return None;
+    }
+    let ahead = if age < -FUTURE {
+        ", which is still to come by the clock of this machine: it was wrong then, or is now"
+    } else {
+        ""
+    };
+    let why = known
+        .problem
+        .as_ref()
+        .map_or_else(String::new, |problem| format!(": it {problem}"));
+    Some(format!(
+        "the trusted root was last renewed from {} at {}{ahead}{why}",
+        settings.source,
+        refreshed.strftime("%Y-%m-%dT%H:%M:%SZ")
+    ))
+}
+
+/// That a log is not followed, and what would follow it.
+fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
+    let said = format!("trust names a log that is not followed: {}", named(log));
+    if log.kind == ListedKind::Ct {
+        return format!(
+            "{said}. What is signed with a certificate that only it holds is not looked up in a guided log: add a [[log]] for it, and its name to guided_by"
+        );
+    }
+    let (ListedKind::RekorV1, Some(url)) = (&log.kind, &log.url) else {
+        return said;
+    };
+    let guides: Vec<_> = trust
+        .logs()
+        .iter()
+        .filter(|log| log.kind == ListedKind::Ct)
+        .filter_map(|log| log.url.as_ref().map(ToString::to_string))
+        .collect();
+    let guided = if guides.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; one that is too fast to be read in full, with mode = \"guided\" and by way of the CT logs {}",
+            guides.join(" and ")
+        )
+    };
+    format!(
+        "{said}. A [[log]] with type = \"rekor-v1\" and url = {:?} follows it{guided}",
+        url.as_str()
+    )
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tlog::checkpoint::Origin;
+use url::Url;
 
 use super::mode::{self, Mode};
 use super::problems::Problems;
@@ -36,8 +37,8 @@ pub struct LogSettings {
     pub protocol: Protocol,
     /// Whether it is read in full.
     pub mode: Mode,
-    /// Where it is read.
-    pub location: Location,
+    /// Where it is read; `None` is where trust says.
+    pub location: Option<Location>,
     /// Its keys, each in a PEM file; without any, the trusted root gives them.
     pub public_keys: Vec<PathBuf>,
     /// How many requests a minute it is asked at most; `None` is as usual for such a log.
@@ -52,13 +53,13 @@ pub struct LogSettings {
 
 impl LogSettings {
     /// A Rekor v2 log that trust has found, with every default; it is named by its origin.
-    pub fn found(origin: Origin, location: Location, start: Start) -> Self {
+    pub fn found(origin: Origin, url: Url, start: Start) -> Self {
         Self {
             name: origin.as_str().to_owned(),
             protocol: Protocol::RekorV2,
             start,
-            silence_after: Some(usual_silence(Some(&origin), &location)),
-            location,
+            silence_after: Some(usual_silence(Some(&origin), None)),
+            location: Some(Location::Server(url)),
             mode: Mode::Tail,
             public_keys: Vec::new(),
             requests_per_minute: None,
@@ -69,11 +70,10 @@ impl LogSettings {
 }
 
 /// How long a log may stand still that says nothing about it.
-fn usual_silence(origin: Option<&Origin>, location: &Location) -> Duration {
-    let public_good = match (origin, location) {
-        (Some(origin), _) => origin.as_str().ends_with(".rekor.sigstore.dev"),
-        (None, Location::Server(url)) => url.host_str() == Some("rekor.sigstore.dev"),
-        (None, Location::Directory(_)) => false,
+fn usual_silence(origin: Option<&Origin>, location: Option<&Location>) -> Duration {
+    let public_good = match origin {
+        Some(origin) => origin.as_str().ends_with(".rekor.sigstore.dev"),
+        None => location.and_then(Location::host) == Some("rekor.sigstore.dev"),
     };
     if public_good {
         PUBLIC_GOOD_SILENCE
@@ -132,9 +132,10 @@ pub(super) fn read_all(
         let settings = read(&section, name, defaults, context, &mut guides, problems);
         if let Some(settings) = &settings
             && settings.protocol == Protocol::RekorV1
+            && let Some(location) = &settings.location
         {
             // Its trees would be the same.
-            let url = settings.location.to_string();
+            let url = location.to_string();
             let place = section.place_of("url");
             unique(&mut places, &url, "log at", &place, problems);
         }
@@ -154,7 +155,12 @@ fn read<'t>(
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
     let protocol = protocol(section, defaults, problems);
-    let location = location(section, protocol, context, problems);
+    let by_trust = !section.has("url") && defaults.discovers && protocol == Some(Protocol::RekorV2);
+    let location = if by_trust {
+        None
+    } else {
+        Some(location(section, protocol, context, problems))
+    };
     let mode = mode::read(section, protocol, problems).map(|(mode, by)| {
         guides.extend(by);
         mode
@@ -178,8 +184,11 @@ fn read<'t>(
     if let Some(Protocol::RekorV2 | Protocol::CtStatic) = protocol {
         origin.as_ref()?;
     }
-    let location = location?;
-    let silence_after = silence_after(section, origin.as_ref(), &location, problems);
+    let location = match location {
+        Some(location) => Some(location?),
+        None => None,
+    };
+    let silence_after = silence_after(section, origin.as_ref(), location.as_ref(), problems);
     Some(LogSettings {
         name: name?.to_owned(),
         protocol: protocol?,
@@ -359,7 +368,7 @@ enum Silence {
 fn silence_after(
     section: &Section<'_>,
     origin: Option<&Origin>,
-    location: &Location,
+    location: Option<&Location>,
     problems: &mut Problems,
 ) -> Option<Silence> {
     if !section.has("silence_after") {

@@ -10,6 +10,8 @@ use crate::store::{Condition, Scope, StoreError};
 /// Trust as it was for a pass, as far as somebody should know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustReport {
+    /// Nothing is trusted, so nothing was read: of the rest nothing can be said.
+    pub nothing_known: bool,
     /// Why a newer trust was refused.
     pub refused: Option<String>,
     /// Nobody could be asked: what was refused before may be so still.
@@ -37,6 +39,8 @@ const ALL: &[Verdict] = &[
     Verdict::LogEnded,
     Verdict::TrustRootRefused,
 ];
+
+const ONLY_REFUSED: &[Verdict] = &[Verdict::TrustRootRefused];
 
 const BUT_REFUSED: &[Verdict] = &[
     Verdict::TrustRootStale,
@@ -77,12 +81,19 @@ impl Monitor {
             raise(Verdict::LogUnfollowed, &unfollowed.log, &unfollowed.summary);
         }
         if report.discovers
+            && !report.nothing_known
             && let Some(ended) = self.all_ended(logs).await?
         {
             raise(Verdict::LogEnded, "trust", &ended);
         }
+        let verdicts = match (report.nothing_known, report.unanswered) {
+            (true, true) => return Ok(()),
+            (true, false) => ONLY_REFUSED,
+            (false, true) => BUT_REFUSED,
+            (false, false) => ALL,
+        };
         let scope = Scope {
-            verdicts: if report.unanswered { BUT_REFUSED } else { ALL },
+            verdicts,
             origin: None,
         };
         self.store.assess(&scope, &conditions, now).await

@@ -50,6 +50,14 @@ pub enum LocationError {
 }
 
 impl Location {
+    /// The host of a server.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Server(url) => url.host_str(),
+            Self::Directory(_) => None,
+        }
+    }
+
     /// The same location, a relative path counted from `base`.
     #[must_use]
     pub fn relative_to(self, base: &Path) -> Self {

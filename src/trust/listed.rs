@@ -48,8 +48,8 @@ pub struct FollowedLog<'a> {
     pub protocol: Protocol,
     /// Its origin, where the protocol has one.
     pub origin: Option<&'a str>,
-    /// The host that it is read from; `None` for a directory.
-    pub host: Option<&'a str>,
+    /// The server that it is read from; `None` for a directory.
+    pub url: Option<&'a Url>,
 }
 
 /// The logs of a trusted root and its signing configurations, each once: Rekor v2 by origin, the others by URL.
@@ -170,28 +170,39 @@ impl ListedLog {
             ListedKind::RekorV2(_) | ListedKind::Unusable(_) => {
                 followed.iter().any(|log| log.origin == Some(&*self.name))
             }
-            ListedKind::RekorV1 => self.is_read(followed, all, |p| p == Protocol::RekorV1),
-            ListedKind::Ct => self.is_read(followed, all, |p| {
-                matches!(p, Protocol::CtRfc6962 | Protocol::CtStatic)
-            }),
+            // It has one address, and trees that it lists itself.
+            ListedKind::RekorV1 => is_read(
+                followed
+                    .iter()
+                    .filter(|log| log.protocol == Protocol::RekorV1),
+                |url| url.host() == self.url.as_ref().and_then(Url::host),
+                all,
+            ),
+            // One server may have many.
+            ListedKind::Ct => is_read(
+                followed
+                    .iter()
+                    .filter(|log| matches!(log.protocol, Protocol::CtRfc6962 | Protocol::CtStatic)),
+                |url| name_of(url) == self.name,
+                all,
+            ),
         }
     }
+}
 
-    /// Whether a log of such a protocol is read from its host; or from a host that trust does not name, which is a
-    /// mirror of who knows what.
-    fn is_read(
-        &self,
-        followed: &[FollowedLog<'_>],
-        all: &[Self],
-        protocol: impl Fn(Protocol) -> bool,
-    ) -> bool {
-        followed
-            .iter()
-            .filter(|log| protocol(log.protocol))
-            .any(|log| self.host() == log.host || !all.iter().any(|other| other.host() == log.host))
-    }
-
-    fn host(&self) -> Option<&str> {
-        self.url.as_ref()?.host_str()
-    }
+/// Whether one of these is read from its place; or from a host that trust does not name, which is a mirror of who knows
+/// what.
+fn is_read<'a>(
+    mut followed: impl Iterator<Item = &'a FollowedLog<'a>>,
+    is_its: impl Fn(&Url) -> bool,
+    all: &[ListedLog],
+) -> bool {
+    let is_named = |url: &Url| {
+        let mut named = all.iter().filter_map(|log| log.url.as_ref());
+        named.any(|named| named.host() == url.host())
+    };
+    followed.any(|log| match log.url {
+        Some(url) => is_its(url) || !is_named(url),
+        None => true,
+    })
 }

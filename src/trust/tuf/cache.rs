@@ -10,9 +10,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::{Error, MetadataStore};
 
-/// Longest cache that is read or written, in bytes: 32 roots and one of every other file at their
+/// Longest cache that is read, kept in memory or written, in bytes: 32 roots and one of every other file at their
 /// limits. That of the public instance has 200 KiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Under which names the updater keeps the chain of roots.
+const ROOTS: &str = "root_history/";
 
 /// The metadata and targets of a repository by name, in memory. The updater reads what it may not
 /// fall behind from it and writes what it has verified to it.
@@ -36,6 +39,12 @@ impl MetadataStore for Kept {
         let text = std::str::from_utf8(bytes)
             .map_err(|_| Error::Malformed(format!("{name} is not text")))?;
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = files.iter().filter(|(known, _)| *known != name);
+        let held: usize = others.map(|(_, text)| text.len()).sum();
+        // A repository whose roots never end costs time, and no more than this.
+        if held.saturating_add(text.len()) > MAX_BYTES {
+            return Err(Error::Malformed(format!("{name} is too much to be kept")));
+        }
         files.insert(name.to_owned(), text.to_owned());
         Ok(())
     }
@@ -50,15 +59,54 @@ impl MetadataStore for Kept {
 pub(super) struct Cache {
     pub(super) refreshed: Timestamp,
     pub(super) kept: Arc<Kept>,
+    /// Roots that were verified since, in refreshes that were then refused or cut off.
+    roots: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Written {
     refreshed: Timestamp,
     files: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    roots: BTreeMap<String, String>,
 }
 
 impl Cache {
+    /// All of it as it is verified now.
+    pub(super) const fn new(refreshed: Timestamp, kept: Arc<Kept>) -> Self {
+        Self {
+            refreshed,
+            kept,
+            roots: BTreeMap::new(),
+        }
+    }
+
+    /// All of it to work on, with the newest roots.
+    pub(super) fn working_copy(&self) -> Kept {
+        let mut files = self.kept.copied();
+        files.extend(self.roots.clone());
+        Kept(Mutex::new(files))
+    }
+
+    /// Takes over the roots that a refresh has verified before it failed, and answers whether there are any.
+    ///
+    /// The root before them has signed each, so they hold whatever comes after them: a key that they withdraw must not be
+    /// believed again because the mirror goes back to an older root (TUF specification 5.3.8). They are kept apart, because
+    /// the rest of what is kept need not verify under them, and has to serve until something newer does.
+    pub(super) fn adopt_roots(&mut self, worked_on: &Kept) -> bool {
+        let known = self.kept.copied();
+        let newer = worked_on
+            .copied()
+            .into_iter()
+            .filter(|(name, text)| name.starts_with(ROOTS) && known.get(name) != Some(text));
+        let newer: BTreeMap<_, _> = newer.collect();
+        let is_new = newer
+            .iter()
+            .any(|(name, text)| self.roots.get(name) != Some(text));
+        self.roots.extend(newer);
+        is_new
+    }
+
     /// Reads it; `None` if the file is not there.
     ///
     /// # Errors
@@ -78,6 +126,7 @@ impl Cache {
         Ok(Some(Self {
             refreshed: written.refreshed,
             kept: Arc::new(Kept(Mutex::new(written.files))),
+            roots: written.roots,
         }))
     }
 
@@ -87,6 +136,7 @@ impl Cache {
         let bytes = serde_json::to_vec(&Written {
             refreshed: self.refreshed,
             files,
+            roots: self.roots.clone(),
         })?;
         if bytes.len() > MAX_BYTES {
             return Err(too_long());

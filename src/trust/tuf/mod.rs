@@ -32,6 +32,13 @@ const REKOR_V2_SIGNING_CONFIG_TARGET: &str = "signing_config_rekor_v2.v0.2.json"
 /// A whole refresh takes no longer. It is a dozen small files, most of the time two.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
+/// Roots that are walked in one refresh; those of the public instance are numbered to 15 after five years. A longer chain
+/// goes on in the next refresh.
+const MAX_ROOT_ROTATIONS: u32 = 1024;
+
+/// Of what a repository or a server says, no more is repeated.
+const MAX_SAID_CHARS: usize = 500;
+
 /// One TUF repository.
 pub(super) struct Tuf {
     mirror: Url,
@@ -52,7 +59,11 @@ impl Tuf {
     ) -> Result<(Self, Option<(Trust, Update)>), TrustError> {
         let (mirror, anchor) = match repository {
             RepositorySettings::Mirror { mirror, root } => {
-                (mirror.clone(), read_bounded(root, MAX_BYTES)?)
+                let anchor = read_bounded(root, MAX_BYTES)?;
+                if anchor.len() > MAX_BYTES {
+                    return Err(TrustError::TooLong { limit: MAX_BYTES });
+                }
+                (mirror.clone(), anchor)
             }
             known => {
                 let instance = known
@@ -106,34 +117,78 @@ impl Tuf {
         http: &http::Client,
         now: Timestamp,
     ) -> Result<(Trust, Update), Problem> {
-        let kept = match &self.cache {
-            Some(cache) => cache.kept.copy(),
-            None => Kept::default(),
-        };
-        let kept = Arc::new(kept);
+        self.catch_up();
+        let kept = self.cache.as_ref().map(Cache::working_copy);
+        let kept = Arc::new(kept.unwrap_or_default());
         let mirror = Mirror {
             http: http.clone(),
             base: self.mirror.clone(),
         };
         let update = update(mirror, &self.anchor, Arc::clone(&kept), now);
-        let documents = timeout(TIME_LIMIT, update)
-            .await
-            .map_err(|_| Problem::Unreachable(format!("no end within {TIME_LIMIT:?}")))?
-            .map_err(Problem::from)?;
-        let trust = documents.trust(now)?;
-        let cache = Cache {
-            refreshed: now,
-            kept,
+        let trust = match timeout(TIME_LIMIT, update).await {
+            Err(_) => Err(Problem::Unreachable(format!(
+                "no end within {TIME_LIMIT:?}"
+            ))),
+            Ok(Err(error)) => Err(error.into()),
+            Ok(Ok(documents)) => documents.trust(now),
         };
-        if let Err(error) = cache.write(&self.path) {
+        match trust {
+            Ok(trust) => {
+                self.cache = Some(Cache::new(now, kept));
+                self.write();
+                Ok(trust)
+            }
+            Err(problem) => {
+                if self
+                    .cache
+                    .as_mut()
+                    .is_some_and(|cache| cache.adopt_roots(&kept))
+                {
+                    self.write();
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// Takes over what another process has verified and kept since: it must not be forgotten that something newer was seen.
+    fn catch_up(&mut self) {
+        // A file that cannot be read was said when it was opened.
+        let Ok(Some(theirs)) = Cache::read(&self.path) else {
+            return;
+        };
+        let is_newer = self
+            .cache
+            .as_ref()
+            .is_none_or(|ours| theirs.refreshed > ours.refreshed);
+        if is_newer && self.verified(&theirs).is_ok() {
+            self.cache = Some(theirs);
+        }
+    }
+
+    fn write(&self) {
+        let Some(ours) = &self.cache else { return };
+        // While we were asking, another process has asked too, and has written its answer: it is as good as ours, or better.
+        let meanwhile = |theirs: &Cache| {
+            theirs.refreshed > ours.refreshed
+                && theirs
+                    .refreshed
+                    .duration_since(ours.refreshed)
+                    .unsigned_abs()
+                    <= TIME_LIMIT
+        };
+        if let Ok(Some(theirs)) = Cache::read(&self.path)
+            && meanwhile(&theirs)
+        {
+            return;
+        }
+        if let Err(error) = ours.write(&self.path) {
             // It serves as long as this process lives; the next one has to ask again.
             tracing::warn!(
                 "the cache {} cannot be written: {error}",
                 self.path.display()
             );
         }
-        self.cache = Some(cache);
-        Ok(trust)
     }
 
     /// The cache, judged at the time of its refresh.
@@ -182,6 +237,7 @@ async fn update(
 ) -> Result<Documents, Error> {
     let mut limits = UpdaterConfig::default();
     limits.target_max_length = MAX_BYTES as u64;
+    limits.max_root_rotations = MAX_ROOT_ROTATIONS;
     let mut updater = Updater::new(repository, anchor)?
         .with_config(limits)
         .with_store(kept);
@@ -224,7 +280,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let said = explained(&error);
         let why = match error {
-            Error::Transport { message, .. } => return Self::Unreachable(message),
+            Error::Transport { message, .. } => return Self::Unreachable(cut(&message)),
             // What is not even JSON was not written by the repository, but by a proxy or a login page
             // in its place: nothing was offered.
             Error::Io { .. } | Error::Json(_) => return Self::Unreachable(said),
@@ -245,5 +301,10 @@ fn explained(error: &dyn std::error::Error) -> String {
         said = format!("{said}: {error}");
         cause = error.source();
     }
-    said
+    cut(&said)
+}
+
+/// The beginning of what may be as long as somebody else likes.
+fn cut(said: &str) -> String {
+    said.chars().take(MAX_SAID_CHARS).collect()
 }

@@ -101,10 +101,11 @@ fn ourselves(verdict: Verdict) -> (&'static str, &'static str) {
             "Renew the trusted root; `modelwatch check` asks for it and says what is wrong.",
         ),
         Verdict::TrustRootRefused => (
-            "A newer trusted root was offered, and it is expired, not signed as it must be, or \
-             older than the one that is known. The last good one goes on serving.",
-            "See whether the repository can be reached without a proxy, and what its maintainers \
-             say.",
+            "A trusted root was offered, and it is expired, not signed as it must be, or older than \
+             the one that is known. The last good one goes on serving; if there is none yet, nothing \
+             is read.",
+            "See whether the clock of this machine is right, whether the repository can be reached \
+             without a proxy, and what its maintainers say.",
         ),
         Verdict::WatchIneffective => (
             "A watch cannot select anything, or not in the way that a log is followed: what it was \
@@ -115,7 +116,9 @@ fn ourselves(verdict: Verdict) -> (&'static str, &'static str) {
         Verdict::LogUnfollowed => (
             "The trusted root names a log that is not followed: signatures that verifiers accept \
              may be in it, unseen.",
-            "Add the log to the configuration, or let it be found by itself (`tuf` in `[trust]`).",
+            "Add a [[log]] for it: the summary says which. The public Rekor v1 log takes mode = \
+             \"guided\"; `modelwatch init` writes it. If nobody of yours could sign into it, list it \
+             under `ignore` in [trust].",
         ),
         Verdict::CanaryMissing => (
             "An identity that is known to sign regularly was not seen in time: either it stopped \
