@@ -8,7 +8,8 @@ use serde_json::json;
 use super::output::{Mistake, Outcome, Output, Refused, time};
 use super::setup;
 use crate::escape;
-use crate::expect::{self, ExpectError};
+use crate::expect::{self, ExpectError, Expectation};
+use crate::store::Store;
 
 /// What to do with registrations.
 #[derive(Debug, clap::Subcommand)]
@@ -57,9 +58,15 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 }
 
 /// Registers the signings that these bundles hold.
-pub(super) async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Result<Outcome> {
-    // All are read before one is registered: a script that fails half-way would leave a state that
-    // nobody asked for.
+async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Result<Outcome> {
+    let read = read(bundles)?;
+    record(&read, &*setup::writer(config).await?).await?;
+    Ok(Outcome::Clean)
+}
+
+/// What is to be registered for these bundles. All are read before one is registered: a script that fails half-way would
+/// leave a state that nobody asked for.
+pub(super) fn read(bundles: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, Expectation)>> {
     let mut expectations = Vec::new();
     for path in bundles {
         let bytes = setup::read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
@@ -68,9 +75,16 @@ pub(super) async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Resu
             .with_context(|| format!("{} has no absolute path", path.display()))?;
         expectations.push((file, expectation));
     }
-    let store = setup::writer(config).await?;
+    Ok(expectations)
+}
+
+/// Registers them.
+pub(super) async fn record(
+    expectations: &[(PathBuf, Expectation)],
+    store: &dyn Store,
+) -> anyhow::Result<()> {
     let mut output = Output::new();
-    for (file, expectation) in &expectations {
+    for (file, expectation) in expectations {
         let file = file.display().to_string();
         let (new, changed) = store.register(expectation, &file, setup::now()).await?;
         output.line(&format!(
@@ -89,8 +103,7 @@ pub(super) async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Resu
         ))?;
     }
     store.close().await;
-    output.end()?;
-    Ok(Outcome::Clean)
+    output.end()
 }
 
 /// A wrong file is a mistake; a bundle that contradicts itself is refused.

@@ -46,28 +46,48 @@ impl Rehearsal {
 /// One tree that is tried: all that a log has, or one of several.
 pub(super) struct Trial {
     log: Log,
-    mode: &'static str,
+    /// The names of the CT logs, if it is followed by way of them.
+    guided_by: Option<Vec<String>>,
+}
+
+/// What is known of the logs, in the copy of the store.
+pub(super) struct Known {
+    /// By origin.
+    pub(super) logs: BTreeMap<String, LogState>,
+    /// Of guided logs, by name: from which entry on they are told.
+    pub(super) told_from: BTreeMap<String, u64>,
+}
+
+fn mode(guided_by: Option<&Vec<String>>) -> &'static str {
+    guided_by.map_or("tail", |_| "guided")
 }
 
 /// The trees of a log; a report instead if it does not say which it has.
 pub(super) async fn trials(log: &Followed) -> (Vec<Trial>, Option<LogReport>) {
-    let (log, mode) = match log {
+    let (log, guided_by) = match log {
         Followed::Tree(log) => {
             let log = log.clone();
-            return (vec![Trial { log, mode: "tail" }], None);
+            let guided_by = None;
+            return (vec![Trial { log, guided_by }], None);
         }
-        Followed::RekorV1(log) => (log, "tail"),
-        Followed::Guided(guided) => (&guided.log, "guided"),
+        Followed::RekorV1(log) => (log, None),
+        Followed::Guided(guided) => (&guided.log, Some(guided.guides.clone())),
     };
     let (trees, error) = log.ask().await;
-    let trials = trees.into_iter().map(|log| Trial { log, mode }).collect();
+    let trials = trees.into_iter().map(|log| Trial {
+        log,
+        guided_by: guided_by.clone(),
+    });
+    let trials = trials.collect();
     let report = error.map(|error| LogReport {
         name: log.name.clone(),
         origin: log.origin(),
         protocol: Protocol::RekorV1.as_str(),
-        mode,
+        mode: mode(guided_by.as_ref()),
+        guided_by: guided_by.unwrap_or_default(),
         head: None,
         from: None,
+        begun_late: false,
         proven: None,
         entry: Check::unanswered(format!("which trees it has: {}", error.message)),
         history: Check::skipped("its trees are not known"),
@@ -79,25 +99,37 @@ pub(super) async fn trials(log: &Followed) -> (Vec<Trial>, Option<LogReport>) {
 /// Tries one tree. `known` is what the copy of the store knows of it. There is a rehearsal if it was read well.
 pub(super) async fn try_one(
     trial: &Trial,
-    known: &BTreeMap<String, LogState>,
+    known: &Known,
     rules: &Arc<Rules>,
     scratch: &Path,
 ) -> anyhow::Result<(LogReport, Option<Rehearsal>)> {
-    let Trial { log, mode } = trial;
-    let known = known.get(log.shard.origin.as_str());
+    let Trial { log, guided_by } = trial;
+    let told_from = known.told_from.get(&log.shard.name);
+    let known = known.logs.get(log.shard.origin.as_str());
+    let base = log.shard.base;
+    let counted = |local: u64| base.saturating_add(local);
     let skipped = || Check::skipped("the checkpoint could not be had");
     let mut report = LogReport {
         name: log.shard.name.clone(),
         origin: log.shard.origin.as_str().to_owned(),
         protocol: log.shard.protocol.as_str(),
-        mode,
+        mode: mode(guided_by.as_ref()),
+        guided_by: guided_by.clone().unwrap_or_default(),
         head: None,
-        from: known
-            .filter(|state| state.follower.is_some())
-            .map(|state| state.first),
+        from: match guided_by {
+            Some(_) => told_from.copied(),
+            None => known
+                .filter(|state| state.follower.is_some())
+                .map(|state| counted(state.first)),
+        },
+        begun_late: match guided_by {
+            Some(_) => told_from.is_some_and(|from| *from > 0),
+            None => known.is_some_and(|state| state.follower.is_some() && state.first > 0),
+        },
         proven: known
             .and_then(|state| state.follower.as_ref())
-            .map(|follower| follower.proven.size()),
+            .filter(|_| guided_by.is_none())
+            .map(|follower| counted(follower.proven.size())),
         entry: skipped(),
         history: skipped(),
         swapped_leaf: skipped(),
@@ -110,7 +142,7 @@ pub(super) async fn try_one(
         }
     };
     let size = checkpoint.size();
-    report.head = Some(size);
+    report.head = Some(counted(size));
     report.history = history(log, known, &checkpoint).await;
     let rehearsal = Rehearsal {
         log: log.clone(),
@@ -127,8 +159,8 @@ pub(super) async fn try_one(
     let (outcome, _) = pass(&rehearsal.staged(Twist::Honest), rules, scratch).await?;
     report.entry = match outcome.error {
         None if outcome.proven => Check::ok(format!(
-            "its checkpoint of {size} entries verifies; {} fetched again and proven",
-            entries(rehearsal.start, size)
+            "its checkpoint of {size} entries verifies, {} fetched again and proven",
+            entries(counted(rehearsal.start), counted(size))
         )),
         None => Check::unanswered("it was interrupted"),
         Some(error) if error.kind == "log-fault" => Check::failed(error.message),
@@ -145,13 +177,13 @@ pub(super) async fn try_one(
     });
     report.swapped_leaf = if caught && !outcome.proven {
         Check::ok(format!(
-            "entry {}, served with one bit flipped, is a root-mismatch",
-            size - 1
+            "a bit flipped in entry {} was caught (root-mismatch)",
+            counted(size - 1)
         ))
     } else {
         Check::failed(format!(
-            "entry {}, served with one bit flipped, went unnoticed",
-            size - 1
+            "a bit flipped in entry {} went unnoticed",
+            counted(size - 1)
         ))
     };
     Ok((report, Some(rehearsal)))
@@ -194,7 +226,7 @@ async fn history(log: &Log, known: Option<&LogState>, checkpoint: &Checkpoint) -
     };
     let whole = || {
         Check::ok(format!(
-            "it still begins with the {} entries that were proven before",
+            "the {} proven before are still its first",
             head.size
         ))
     };

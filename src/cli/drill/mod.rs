@@ -10,17 +10,21 @@ mod staged;
 mod watches;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::output::{Mistake, Outcome, Output};
+use super::output::{Mistake, Outcome, Output, time};
 use super::setup::{self, Asking, Setup};
+use super::trusting;
 use crate::monitor::Rules;
-use crate::store::{Coverage, LogState, Store};
-use report::{Answer, LogReport, Report, WatchReport};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Coverage, Store};
+use logs::Known;
+use report::{Answer, Check, LogReport, Report, WatchReport};
 
 /// Logs that are tried at once.
 const LOGS_AT_ONCE: usize = 4;
@@ -69,12 +73,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let scratch = tempfile::tempdir().context("a temporary directory cannot be made")?;
     let copy = scratch.path().join("copy.db");
     let store = setup.copied(&copy).await?;
-    let known: BTreeMap<String, LogState> = store
-        .logs()
-        .await?
-        .into_iter()
-        .map(|state| (state.origin.clone(), state))
-        .collect();
+    let known = known(&store).await?;
     let coverage = store.coverage(rules.keys(), None).await?;
     // The processes that come need it for themselves.
     store.close().await;
@@ -89,6 +88,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let channels = channels::try_all(&setup, config, &copy, &wanted).await?;
     let outage = outage::try_it(&rehearsals, &rules, scratch.path()).await?;
     let mut report = Report {
+        trust: trusted(&setup),
         heartbeat: setup.has_heartbeat(),
         cannot_see: Vec::new(),
         logs,
@@ -96,7 +96,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         channels,
         outage,
     };
-    report.cannot_see = cannot_see(&report);
+    report.cannot_see = cannot_see(&setup, &report);
     let mut output = Output::new();
     if args.json {
         report.json(&mut output)?;
@@ -107,9 +107,58 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     Ok(report.outcome())
 }
 
+async fn known(store: &SqliteStore) -> anyhow::Result<Known> {
+    let logs = store.logs().await?;
+    let mut told_from = BTreeMap::new();
+    for state in &logs {
+        // A guide is kept under what stands before the number of each tree.
+        if let Some((log, _)) = state.origin.rsplit_once(" - ")
+            && let Some(guide) = store.guide(log).await?
+        {
+            told_from.insert(state.name.clone(), guide.start);
+        }
+    }
+    let logs = logs.into_iter();
+    Ok(Known {
+        logs: logs.map(|state| (state.origin.clone(), state)).collect(),
+        told_from,
+    })
+}
+
+/// Whether what the logs are judged by can be relied on, and names no log that nobody reads.
+fn trusted(setup: &Setup) -> Option<Check> {
+    let settings = setup.trust_settings()?;
+    let (known, report) = (setup.known(), setup.trust_report());
+    let unfollowed: Vec<_> = report
+        .unfollowed
+        .iter()
+        .map(|log| log.summary.as_str())
+        .collect();
+    if !unfollowed.is_empty() {
+        return Some(Check::failed(unfollowed.join("; ")));
+    }
+    if let Some(wrong) = report.refused.or(report.stale) {
+        return Some(Check::unanswered(wrong));
+    }
+    let mut said = settings.source.to_string();
+    if let Some(update) = known.update {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            said,
+            ", version {}, verified {}",
+            update.version,
+            time(update.refreshed)
+        );
+    }
+    if let Some(problem) = known.problem {
+        let _ = write!(said, " and serving since: it {problem}");
+    }
+    Some(Check::ok(said))
+}
+
 async fn try_logs(
     setup: &Setup,
-    known: &BTreeMap<String, LogState>,
+    known: &Known,
     rules: &Arc<Rules>,
     scratch: &Path,
 ) -> anyhow::Result<(Vec<LogReport>, Vec<logs::Rehearsal>)> {
@@ -151,11 +200,24 @@ fn name_gaps(watches: &mut [WatchReport], coverage: &[Coverage]) {
     }
 }
 
-fn cannot_see(report: &Report) -> Vec<String> {
+fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
     let mut list = vec![
         "signings in a log that is not listed above, or in none".to_owned(),
         "what was signed: a log holds a hash of it".to_owned(),
     ];
+    let ignored = setup.not_followed().into_iter().filter(|not| not.ignored);
+    list.extend(ignored.map(|not| {
+        format!(
+            "signings in {}, which [trust] ignores",
+            trusting::named(not.log)
+        )
+    }));
+    if report.trust.is_none() {
+        list.push(
+            "whether a certificate is Sigstore's or made by anybody: there is no [trust]"
+                .to_owned(),
+        );
+    }
     for log in &report.logs {
         if log.mode == "guided" {
             let unseen = format!(
@@ -167,11 +229,21 @@ fn cannot_see(report: &Report) -> Vec<String> {
                 list.push(unseen);
             }
         }
-        if let Some(from @ 1..) = log.from {
-            list.push(format!(
+        // Of several trees, the last one that was begun late says it for all before it.
+        let is_later = |other: &&LogReport| {
+            other.name == log.name && other.begun_late && other.from > log.from
+        };
+        if let Some(from) = log.from.filter(|_| log.begun_late)
+            && report.logs.iter().find(is_later).is_none()
+        {
+            let before = format!(
                 "what was logged in {} before entry {from}, where reading began",
                 log.name
-            ));
+            );
+            // Of a guided log all trees say the same.
+            if !list.contains(&before) {
+                list.push(before);
+            }
         }
         if log.entry.result != Answer::Ok && log.entry.result != Answer::Skipped {
             list.push(format!("{}, as long as what is said above is so", log.name));

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cli::output::{Outcome, Output};
 use crate::escape;
+use crate::shard::Protocol;
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,14 +57,21 @@ impl Check {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct LogReport {
     pub(super) name: String,
+    /// Of a log with several trees, this one's own.
     pub(super) origin: String,
     #[serde(rename = "type")]
     pub(super) protocol: &'static str,
     pub(super) mode: &'static str,
-    /// Its size now.
+    /// The CT logs that a guided log is followed by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) guided_by: Vec<String>,
+    /// The end of the tree now; this and the other numbers of entries count over all trees of the log.
     pub(super) head: Option<u64>,
-    /// From where on it is read; null before the first pass.
+    /// From where on it is read, or its entries are told; null before the first pass.
     pub(super) from: Option<u64>,
+    /// Something was there before that.
+    #[serde(skip)]
+    pub(super) begun_late: bool,
     /// How far it is read and proven.
     pub(super) proven: Option<u64>,
     /// An entry was fetched again and proven against the signed checkpoint.
@@ -99,6 +107,8 @@ pub(super) struct ChannelReport {
 /// All of it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Report {
+    /// Whose certificates count and which logs there are; null without `[trust]`.
+    pub(super) trust: Option<Check>,
     pub(super) logs: Vec<LogReport>,
     pub(super) watches: Vec<WatchReport>,
     pub(super) channels: Vec<ChannelReport>,
@@ -119,6 +129,7 @@ impl Report {
             .flat_map(|log| [&log.entry, &log.history, &log.swapped_leaf])
             .chain(self.watches.iter().map(|watch| &watch.check))
             .chain(self.channels.iter().map(|channel| &channel.check))
+            .chain(&self.trust)
             .chain([&self.outage])
             .map(|check| check.result)
             .collect();
@@ -141,11 +152,11 @@ impl Report {
     }
 
     pub(super) fn text(&self, output: &mut Output) -> anyhow::Result<()> {
+        if let Some(trust) = &self.trust {
+            line(output, "trust", trust)?;
+        }
         for log in &self.logs {
-            let name = format!("log {}", log.name);
-            line(output, &name, &log.entry)?;
-            line(output, &name, &log.history)?;
-            line(output, &name, &log.swapped_leaf)?;
+            log.text(output)?;
         }
         for watch in &self.watches {
             line(output, &format!("watch {}", watch.name), &watch.check)?;
@@ -156,15 +167,12 @@ impl Report {
         line(output, "outage", &self.outage)?;
         output.line("\nThis configuration sees")?;
         for log in &self.logs {
-            let from = match (log.from, log.proven) {
-                (Some(from), Some(proven)) => format!("entries {from} to {proven}, and what comes"),
-                (Some(from), None) => format!("what comes from entry {from} on"),
-                _ => "nothing yet: `modelwatch monitor` has not read it".to_owned(),
-            };
-            bullet(
-                output,
-                &format!("{} ({}, {}): {from}", log.name, log.protocol, log.mode),
-            )?;
+            // What is said of a guided log holds for all of its trees.
+            let is_said = |other: &LogReport| other.mode == "guided" && other.name == log.name;
+            let first = self.logs.iter().find(|other| is_said(other));
+            if first.is_none_or(|first| std::ptr::eq(first, log)) {
+                bullet(output, &log.sees())?;
+            }
         }
         output.line("\nIt does not see")?;
         for item in &self.cannot_see {
@@ -177,6 +185,63 @@ impl Report {
         })
     }
 }
+
+impl LogReport {
+    /// The log, and which of its trees this is about.
+    fn label(&self) -> String {
+        match self.origin.rsplit_once(" - ") {
+            Some((_, tree)) if self.protocol == Protocol::RekorV1.as_str() => {
+                format!("{}, tree {tree}", self.name)
+            }
+            _ => self.name.clone(),
+        }
+    }
+
+    /// What went well in one line, everything else in one of its own.
+    fn text(&self, output: &mut Output) -> anyhow::Result<()> {
+        let name = format!("log {}", self.label());
+        let checks = [&self.entry, &self.history, &self.swapped_leaf];
+        let (well, other): (Vec<&Check>, Vec<_>) = checks
+            .into_iter()
+            .partition(|check| check.result == Answer::Ok);
+        if !well.is_empty() {
+            let details: Vec<_> = well.iter().map(|check| check.detail.as_str()).collect();
+            line(output, &name, &Check::ok(details.join("; ")))?;
+        }
+        for check in other {
+            // That nothing could be compared or changed follows from what is said of the entries.
+            if check.result != Answer::Skipped || std::ptr::eq(check, &self.entry) {
+                line(output, &name, check)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sees(&self) -> String {
+        let Self { protocol, mode, .. } = self;
+        if self.mode == "guided" {
+            let by = self.guided_by.join(", ");
+            let seen = match self.from {
+                Some(from) => format!(
+                    "every certificate that {by} sees, and what its search index names of entry {from} and later ones"
+                ),
+                None => UNREAD.to_owned(),
+            };
+            return format!("{} ({protocol}, {mode} by {by}): {seen}", self.name);
+        }
+        let seen = match (self.from, self.proven) {
+            (Some(from), Some(proven)) if from < proven => {
+                format!("entries {from} to {}, and what comes", proven - 1)
+            }
+            (Some(from), _) => format!("what comes from entry {from} on"),
+            _ => UNREAD.to_owned(),
+        };
+        format!("{} ({protocol}, {mode}): {seen}", self.label())
+    }
+}
+
+/// Of a log that no pass has been over.
+const UNREAD: &str = "nothing yet: `modelwatch monitor` has not read it";
 
 fn line(output: &mut Output, name: &str, check: &Check) -> anyhow::Result<()> {
     let mark = match check.result {
@@ -207,6 +272,7 @@ mod tests {
             check,
         };
         Report {
+            trust: None,
             logs: Vec::new(),
             watches: Vec::new(),
             channels: vec![channel(first), channel(second)],

@@ -3,10 +3,10 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::Args;
+use super::{Args, given};
 use crate::cli::output::Mistake;
 use crate::cli::setup;
-use crate::config;
+use crate::escape;
 use crate::watch;
 
 /// Longest answer to a question.
@@ -38,22 +38,29 @@ pub(super) struct Answers {
     pub(super) bundles: Vec<PathBuf>,
 }
 
-/// A start on the command line.
-pub(super) fn start(written: &str) -> Result<String, String> {
-    if matches!(written, "end" | "beginning") || config::parse_time(written).is_some() {
-        return Ok(written.to_owned());
-    }
-    Err("write end, beginning, or a date such as 2026-01-01".to_owned())
-}
-
 impl Answers {
-    pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
+    /// Those of the command line; on a terminal the others are asked for.
+    pub(super) fn of(args: &Args, path: &Path) -> anyhow::Result<Self> {
         let mut questions = Questions {
             asked: io::stdin().is_terminal() && !args.yes,
+            opening: Some(format!(
+                "This writes {}. An empty answer is the one in brackets; Ctrl-C leaves everything as it is.",
+                path.display()
+            )),
         };
         let mut blocks = Vec::new();
         let mut bundles = args.from.clone();
-        for file in args.from.iter().chain(&args.key) {
+        for file in &args.from {
+            if !setup::is_bundle(file)? {
+                return Err(Mistake(format!(
+                    "{}: no bundle; --key takes a public key or certificate",
+                    file.display()
+                ))
+                .into());
+            }
+            blocks.push(of_signer(file)?);
+        }
+        if let Some(file) = &args.key {
             blocks.push(of_signer(file)?);
         }
         if let Some(identity) = &args.identity {
@@ -75,7 +82,7 @@ impl Answers {
             None => questions.until(
                 "Where does reading begin? end (from now on), beginning, or a date such as 2026-01-01",
                 "end",
-                start,
+                given::start,
             )?,
         };
         let channel = match (&args.notify_email, &args.smtp, &args.webhook_env) {
@@ -136,6 +143,8 @@ fn name(block: &str) -> Option<&str> {
 /// Questions on the terminal, or none at all.
 struct Questions {
     asked: bool,
+    /// What is said before the first one.
+    opening: Option<String>,
 }
 
 impl Questions {
@@ -145,6 +154,9 @@ impl Questions {
             return Ok(default.to_owned());
         }
         let mut stderr = io::stderr().lock();
+        if let Some(opening) = self.opening.take() {
+            writeln!(stderr, "{}", escape::terminal(&opening))?;
+        }
         let shown = if default.is_empty() {
             String::new()
         } else {
@@ -173,7 +185,7 @@ impl Questions {
             match read(&answer) {
                 Ok(read) => return Ok(read),
                 Err(why) if self.asked => {
-                    writeln!(io::stderr(), "{}", crate::escape::terminal(&why))?;
+                    writeln!(io::stderr(), "{}", escape::terminal(&why))?;
                 }
                 Err(why) => return Err(Mistake(why).into()),
             }
@@ -201,55 +213,57 @@ impl Questions {
             if file.is_file() {
                 match of_signer(&file) {
                     Ok(block) => {
-                        let is_bundle = setup::is_bundle(&file);
+                        let is_bundle = setup::is_bundle(&file)?;
                         return Ok((block, is_bundle.then_some(file)));
                     }
                     Err(why) => {
-                        writeln!(
-                            io::stderr(),
-                            "{}",
-                            crate::escape::terminal(&format!("{why:#}"))
-                        )?;
+                        writeln!(io::stderr(), "{}", escape::terminal(&format!("{why:#}")))?;
                         continue;
                     }
                 }
             }
-            if !answer.contains(['@', ':']) {
-                writeln!(
-                    io::stderr(),
-                    "neither a file nor a name as certificates have it"
-                )?;
-                continue;
-            }
-            let issuer = self.ask(
+            let name = match given::identity(&answer) {
+                Ok(name) => name,
+                Err(why) => {
+                    writeln!(io::stderr(), "no such file, and {why}")?;
+                    continue;
+                }
+            };
+            let issuer = self.until(
                 "Who vouches for that name, such as https://accounts.google.com? Empty: anybody",
                 "",
+                |answer| match answer {
+                    "" => Ok(None),
+                    issuer => given::issuer(issuer).map(Some),
+                },
             )?;
-            let issuer = Some(issuer).filter(|issuer| !issuer.is_empty());
-            return Ok((watch::suggest_name(&answer, issuer.as_deref()), None));
+            return Ok((watch::suggest_name(&name, issuer.as_deref()), None));
         }
     }
 
     fn channel(&mut self) -> anyhow::Result<Channel> {
-        let answer = self.ask(
-            "Who is told? A mail address, or the name of an environment variable with a webhook's URL, or this terminal",
+        let read = |answer: &str| match answer {
+            "terminal" => Ok(Channel::Terminal),
+            mail if mail.contains('@') => given::mail(mail).map(|mail| Channel::Email {
+                from: mail.clone(),
+                to: mail,
+                smtp: String::new(),
+            }),
+            variable => given::variable(variable).map(Channel::Webhook),
+        };
+        let mut channel = self.until(
+            "Who is told? A mail address, the name of an environment variable that holds a webhook's URL, or this terminal",
             "terminal",
+            read,
         )?;
-        if answer == "terminal" {
-            return Ok(Channel::Terminal);
+        if let Channel::Email { smtp, .. } = &mut channel {
+            *smtp = self.until(
+                "Which server takes the mail? smtps://host:465 or smtp://host:587",
+                "smtp://localhost:25",
+                given::smtp,
+            )?;
         }
-        if !answer.contains('@') {
-            return Ok(Channel::Webhook(answer));
-        }
-        let smtp = self.ask(
-            "Which server takes the mail? smtps://host:465 or smtp://host:587",
-            "smtp://localhost:25",
-        )?;
-        Ok(Channel::Email {
-            from: answer.clone(),
-            to: answer,
-            smtp,
-        })
+        Ok(channel)
     }
 }
 
@@ -269,15 +283,5 @@ mod tests {
             ["name = \"jane\"", "name = \"jane-2\"", "name = \"jane-3\""]
         );
         assert_eq!(kept.first(), Some(&mail));
-    }
-
-    #[test]
-    fn a_start_is_a_word_or_a_date() {
-        for good in ["end", "beginning", "2026-01-01", "2026-01-01T00:00:00Z"] {
-            assert_eq!(start(good).as_deref(), Ok(good));
-        }
-        for bad in ["", "now", "2026-02-30", "12\"\n[x]"] {
-            assert!(start(bad).is_err(), "{bad}");
-        }
     }
 }

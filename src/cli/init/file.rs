@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
-
 use crate::cli::output::Mistake;
 
 /// Refuses before any question is asked.
 pub(super) fn refuse(path: &Path, force: bool) -> anyhow::Result<()> {
+    if path.is_dir() {
+        return Err(Mistake(format!("{} is a directory", path.display())).into());
+    }
     if !force && path.symlink_metadata().is_ok() {
         return Err(exists(path).into());
     }
@@ -16,24 +17,21 @@ pub(super) fn refuse(path: &Path, force: bool) -> anyhow::Result<()> {
     if !directory.is_dir() {
         return Err(Mistake(format!("{} is not a directory", directory.display())).into());
     }
-    if path.is_dir() {
-        return Err(Mistake(format!("{} is a directory", path.display())).into());
-    }
+    // To be told only after all questions were answered would be unkind. It is gone again at once.
+    tempfile::NamedTempFile::new_in(directory).map_err(|error| unwritable(path, &error))?;
     Ok(())
 }
 
 /// Writes a file that only its owner may read: a URL or a command that is added to it later may hold a secret.
 pub(super) fn write(path: &Path, text: &str, force: bool) -> anyhow::Result<()> {
-    let doing = || format!("{} cannot be written", path.display());
+    let doing = |error: std::io::Error| unwritable(path, &error);
     // Readable by its owner alone from its first moment.
-    let mut file = tempfile::NamedTempFile::new_in(directory(path)).with_context(doing)?;
-    file.write_all(text.as_bytes()).with_context(doing)?;
-    file.as_file().sync_all().with_context(doing)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory(path)).map_err(doing)?;
+    file.write_all(text.as_bytes()).map_err(doing)?;
+    file.as_file().sync_all().map_err(doing)?;
     // Crash before this: a temporary file is left over. After it: the whole configuration is there.
     if force {
-        file.persist(path)
-            .map_err(|error| error.error)
-            .with_context(doing)?;
+        file.persist(path).map_err(|error| doing(error.error))?;
         return Ok(());
     }
     match file.persist_noclobber(path) {
@@ -42,7 +40,18 @@ pub(super) fn write(path: &Path, text: &str, force: bool) -> anyhow::Result<()> 
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(exists(path).into())
         }
-        Err(error) => Err(error.error).with_context(doing),
+        Err(error) => Err(doing(error.error)),
+    }
+}
+
+/// A place that does not take files is the operator's to choose; a disk that is full is not his mistake.
+fn unwritable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    // Without the name of the temporary file, which nobody knows.
+    let said = format!("{} cannot be written: {}", path.display(), error.kind());
+    match error.kind() {
+        NotFound | PermissionDenied | ReadOnlyFilesystem => Mistake(said).into(),
+        _ => anyhow::anyhow!(said),
     }
 }
 

@@ -7,19 +7,28 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::time::timeout;
+use futures_util::StreamExt as _;
+use tlog::Origin;
 use url::Url;
 
 use super::Args;
 use crate::cli::output::Mistake;
 use crate::cli::setup;
-use crate::http;
+use crate::http::{self, Retry};
 use crate::trust::{
-    Keeper, ListedKind, ListedLog, RepositorySettings, Settings, SourceSettings, TrustedRoot,
+    Keeper, ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings,
+    TrustedRoot,
 };
 
-/// How long a CT log may take to say what it is.
-const PROBE_TIME: Duration = Duration::from_secs(10);
+/// How long a CT log may take to say what it is: somebody waits for it at a terminal.
+const PROBE_RETRY: Retry = Retry {
+    tries: 3,
+    total: Duration::from_secs(10),
+    first_delay: Duration::from_millis(300),
+};
+
+/// CT logs that are asked at once.
+const PROBES_AT_ONCE: usize = 4;
 
 /// A tree head or a checkpoint.
 const PROBE_BYTES: usize = 64 * 1024;
@@ -108,9 +117,29 @@ impl Instance {
         let now = setup::now();
         // A file names no logs to be followed by themselves.
         let by_itself = !matches!(source, Source::TrustedRoot(_));
-        let http = http::Client::default();
+        let http = http::Client::new(http::Settings {
+            retry: PROBE_RETRY,
+            ..http::Settings::default()
+        });
         let (mut logs, mut unknown) = (Vec::new(), Vec::new());
-        for listed in listed {
+        let mut found = futures_util::stream::iter(listed)
+            // No certificate is put into one that has ended.
+            .filter(|log| {
+                let over = log.kind == ListedKind::Ct && log.ends.is_some_and(|end| end < now);
+                std::future::ready(!over)
+            })
+            .map(|log| {
+                let http = &http;
+                async move {
+                    let spoken = match (&log.kind, &log.url) {
+                        (ListedKind::Ct, Some(url)) => spoken(http, url).await,
+                        _ => None,
+                    };
+                    (log, spoken)
+                }
+            })
+            .buffered(PROBES_AT_ONCE);
+        while let Some((listed, spoken)) = found.next().await {
             let Some(url) = listed.url else { continue };
             let written = url.as_str().trim_end_matches('/').to_owned();
             let log = |kind, origin| Log {
@@ -119,23 +148,20 @@ impl Instance {
                 url: written.clone(),
                 origin,
             };
-            match listed.kind {
-                ListedKind::RekorV2(origin) if !by_itself => {
+            match (listed.kind, spoken) {
+                (ListedKind::RekorV2(origin), _) if !by_itself => {
                     logs.push(log("rekor-v2", Some(origin.as_str().to_owned())));
                 }
-                ListedKind::RekorV2(_) | ListedKind::Unusable(_) => {}
-                ListedKind::RekorV1 => logs.push(log("rekor-v1", None)),
-                // No certificate is put into it any more.
-                ListedKind::Ct if listed.ends.is_some_and(|end| end < now) => {}
-                ListedKind::Ct => match protocol(&http, &url).await {
-                    Some(kind) => logs.push(Log {
-                        name: format!("ct-{}", listed.name),
-                        ..log(kind, None)
-                    }),
-                    None => unknown.push(written),
-                },
+                (ListedKind::RekorV2(_) | ListedKind::Unusable(_), _) => {}
+                (ListedKind::RekorV1, _) => logs.push(log("rekor-v1", None)),
+                (ListedKind::Ct, Some((kind, origin))) => logs.push(Log {
+                    name: format!("ct-{}", listed.name),
+                    ..log(kind, origin)
+                }),
+                (ListedKind::Ct, None) => unknown.push(written),
             }
         }
+        drop(found);
         let has_ct = logs.iter().any(|log| log.kind.starts_with("ct-"));
         Ok(Self {
             source,
@@ -145,19 +171,32 @@ impl Instance {
         })
     }
 
-    /// Something that the operator should know.
-    pub(super) fn remark(&self) -> Option<String> {
-        (!self.unknown.is_empty()).then(|| {
-            format!(
-                "Not every log of this instance could be asked what it is: {} stand there as comments.",
+    /// What the operator should know about it, a line each.
+    pub(super) fn remarks(&self, start: &str) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.unknown.is_empty() {
+            remarks.push(format!(
+                "Certificate logs that could not be asked what they are stand there as comments: {}.",
                 self.unknown.len()
-            )
-        })
+            ));
+        }
+        if self.is_guided && start != "end" {
+            remarks.push(
+                "Its certificate logs are long, and from then on they are read in full: the first pass may take days. \
+                 With start = \"end\" in their sections only new certificates are read."
+                    .to_owned(),
+            );
+        }
+        remarks
     }
 }
 
 /// The logs that a repository names, verified as the monitor will.
 async fn listed(repository: RepositorySettings) -> anyhow::Result<Vec<ListedLog>> {
+    let root = match &repository {
+        RepositorySettings::Mirror { root, .. } => root.display().to_string(),
+        _ => "that is built in".to_owned(),
+    };
     let scratch = tempfile::tempdir().context("a temporary directory cannot be made")?;
     let mut keeper = Keeper::open(Settings {
         source: SourceSettings::Tuf {
@@ -167,29 +206,37 @@ async fn listed(repository: RepositorySettings) -> anyhow::Result<Vec<ListedLog>
         refresh: Duration::ZERO,
         ignore: Vec::new(),
     })
-    .map_err(|error| Mistake(format!("--root: {error}")))?;
+    .map_err(|error| Mistake(format!("the root {root}: {error}")))?;
     let refreshed = keeper.refresh(&http::Client::default(), setup::now()).await;
     match (refreshed.trust, refreshed.problem) {
         (Some(trust), None) => Ok(trust.logs().to_vec()),
-        (_, Some(problem)) => {
-            anyhow::bail!("the TUF repository cannot be trusted or reached: {problem}")
+        (_, Some(Problem::Unreachable(why))) => {
+            anyhow::bail!("the TUF repository cannot be asked which logs there are: {why}")
+        }
+        (_, Some(refused @ Problem::Refused { .. })) => {
+            anyhow::bail!("what the TUF repository says cannot be trusted: it is {refused}")
         }
         (None, None) => anyhow::bail!("the TUF repository says nothing"),
     }
 }
 
-/// Which protocol a CT log speaks; `None` if it cannot be said.
-async fn protocol(http: &http::Client, url: &Url) -> Option<&'static str> {
-    for (file, kind) in [("ct/v1/get-sth", "ct-rfc6962"), ("checkpoint", "ct-static")] {
-        let head = url.join(file).ok()?;
-        if matches!(
-            timeout(PROBE_TIME, http.get(&head, PROBE_BYTES)).await,
-            Ok(Ok(Some(_)))
-        ) {
-            return Some(kind);
-        }
+/// Which protocol a CT log speaks, and what it is called where it says so; `None` if it does not answer.
+async fn spoken(http: &http::Client, url: &Url) -> Option<(&'static str, Option<String>)> {
+    let get = async |file: &str| {
+        let head = http.get(&url.join(file).ok()?, PROBE_BYTES).await;
+        head.ok().flatten()
+    };
+    if let Some(head) = get("ct/v1/get-sth").await
+        && let Ok(head) = serde_json::from_slice::<serde_json::Value>(&head)
+        && head.get("tree_head_signature").is_some()
+    {
+        return Some(("ct-rfc6962", None));
     }
-    None
+    // That it is the log's own word, its key will have to prove at each pass.
+    let checkpoint = get("checkpoint").await?;
+    let first = checkpoint.split(|byte| *byte == b'\n').next()?;
+    let origin = Origin::new(std::str::from_utf8(first).ok()?).ok()?;
+    Some(("ct-static", Some(origin.as_str().to_owned())))
 }
 
 /// The path of a file as the configuration has to name it: its name if it lies beside it, else in full.

@@ -2,15 +2,18 @@
 
 mod answers;
 mod file;
+mod given;
 mod instance;
 mod text;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use url::Url;
 
 use super::expect;
 use super::output::{Mistake, Outcome, Output};
+use super::setup::Setup;
 use crate::config;
 use crate::escape;
 use answers::Answers;
@@ -24,20 +27,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "BUNDLE", num_args = 1..)]
     from: Vec<PathBuf>,
     /// A name to watch: a mail address, a workflow's URI, with `*` for any characters
-    #[arg(long, value_name = "SAN")]
+    #[arg(long, value_name = "SAN", value_parser = given::identity)]
     identity: Option<String>,
     /// Who vouches for that name: with another issuer, a signing under it is critical
-    #[arg(long, value_name = "URL", requires = "identity")]
+    #[arg(long, value_name = "URL", requires = "identity", value_parser = given::issuer)]
     issuer: Option<String>,
     /// A public key or certificate in PEM to watch
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Where reading begins: `end`, `beginning`, or a date such as 2026-01-01
-    #[arg(long, value_name = "WHERE", value_parser = answers::start)]
+    #[arg(long, value_name = "WHERE", value_parser = given::start)]
     start: Option<String>,
 
     /// Aim at the Sigstore instance whose TUF repository is there, instead of the public one
-    #[arg(long, value_name = "URL", requires = "root", conflicts_with_all = ["staging", "trusted_root"])]
+    #[arg(long, value_name = "URL", requires = "root", value_parser = given::mirror, conflicts_with_all = ["staging", "trusted_root"])]
     tuf_mirror: Option<Url>,
     /// The root.json that this repository is trusted by
     #[arg(long, value_name = "FILE", requires = "tuf_mirror")]
@@ -53,18 +56,19 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "ADDRESS",
+        value_parser = given::mail,
         requires = "smtp",
         conflicts_with = "webhook_env"
     )]
     notify_email: Option<String>,
     /// The server that takes the mail: smtps://host:465, or smtp://host:587
-    #[arg(long, value_name = "URL", requires = "notify_email")]
+    #[arg(long, value_name = "URL", requires = "notify_email", value_parser = given::smtp)]
     smtp: Option<String>,
     /// The sender of the mail; default: the address that is told
-    #[arg(long, value_name = "ADDRESS", requires = "notify_email")]
+    #[arg(long, value_name = "ADDRESS", requires = "notify_email", value_parser = given::mail)]
     mail_from: Option<String>,
     /// Tell the webhook whose URL is in this environment variable
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, value_name = "VARIABLE", value_parser = given::variable)]
     webhook_env: Option<String>,
 
     /// Register the bundles of --from as your own
@@ -84,7 +88,12 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let path = args.output.as_deref().unwrap_or(config);
     file::refuse(path, args.force)?;
-    let answers = Answers::of(args)?;
+    let answers = Answers::of(args, path)?;
+    let own = if answers.register {
+        expect::read(&answers.bundles)?
+    } else {
+        Vec::new()
+    };
     let instance = Instance::of(args, path).await?;
     let text = text::configuration(&instance, &answers);
     // Held against our own rules before anything is written: what was given may be wrong, too.
@@ -101,38 +110,63 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     }
     file::write(path, &text, args.force)?;
     let mut output = Output::new();
-    output.line(&format!(
-        "{} is written.{}",
-        shown(path),
-        instance
-            .remark()
-            .map_or(String::new(), |remark| format!("\n{remark}"))
-    ))?;
-    if answers.register {
-        // What it says comes after what was said.
-        output.end()?;
-        expect::register(&answers.bundles, path).await?;
-        output = Output::new();
+    output.line(&format!("{} is written.", shown(path)))?;
+    for remark in instance.remarks(&answers.start) {
+        output.line(&remark)?;
     }
+    // What is said of each bundle comes after that.
+    output.end()?;
+    if answers.register {
+        let store = Setup::load_ours(path)?.writer().await;
+        let store = store.context("the configuration is written, but nothing is registered")?;
+        expect::record(&own, &*store).await?;
+    }
+    next(path, &answers.start)
+}
+
+/// What to do now.
+fn next(path: &Path, start: &str) -> anyhow::Result<Outcome> {
     let with = if path == Path::new("modelwatch.toml") {
         String::new()
     } else {
-        format!(" --config {}", shown(path))
+        format!(" --config {}", quoted(&shown(path)))
     };
-    let bootstrap = if answers.start == "end" {
-        " --bootstrap     # yes, begin at the end of the logs"
-    } else {
-        "                 # reads from where you said"
-    };
+    let mut steps = vec![
+        (
+            format!("modelwatch{with} monitor --once"),
+            "reads from where you said",
+        ),
+        (
+            format!("modelwatch{with} drill"),
+            "would it see, and tell? An alarm marked [DRILL] is sent",
+        ),
+        (format!("modelwatch{with} monitor"), "keeps watching"),
+    ];
+    if let Some((command, why)) = steps.first_mut().filter(|_| start == "end") {
+        command.push_str(" --bootstrap");
+        *why = "yes, begin at the end of the logs";
+    }
+    let width = steps.iter().map(|(command, _)| command.len()).max();
+    let width = width.unwrap_or_default();
+    let mut output = Output::new();
     output.line("\nNext:")?;
-    output.line(&format!("    modelwatch{with} monitor --once{bootstrap}"))?;
-    output.line(&format!(
-        "    modelwatch{with} drill                          # would it see, and tell? A marked alarm is sent"
-    ))?;
+    for (command, why) in steps {
+        output.line(&format!("    {command:<width$}   # {why}"))?;
+    }
     output.end()?;
     Ok(Outcome::Clean)
 }
 
 fn shown(path: &Path) -> String {
     escape::terminal(&path.display().to_string()).into_owned()
+}
+
+/// As one word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-+".contains(&byte);
+    if word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }

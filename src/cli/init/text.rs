@@ -52,9 +52,12 @@ pub(super) fn configuration(instance: &Instance, answers: &Answers) -> String {
         text,
         "
 [monitor]
-schedule = \"*/5 * * * *\"     # every five minutes, UTC
-start = {}              # where reading begins in a log that was never read: end, beginning, or a date
-fail_on = \"high\"             # from here on an open finding makes `monitor --once` exit with 1
+# When the daemon makes a pass: every five minutes, UTC.
+schedule = \"*/5 * * * *\"
+# Where reading begins in a log that was never read: end, beginning, or a date.
+start = {}
+# From here on an open finding makes `monitor --once` exit with 1.
+fail_on = \"high\"
 ",
         quoted(&answers.start)
     );
@@ -114,6 +117,11 @@ fn logs(text: &mut String, instance: &Instance) {
             );
         } else if is_v1 {
             text.push_str("\n# Rekor v1, read in full.\n");
+            if !ct.is_empty() {
+                text.push_str(
+                    "# If it is too fast for that: mode = \"guided\", and guided_by = [ the names of all certificate logs ].\n",
+                );
+            }
         } else if log.kind.starts_with("ct-") {
             text.push_str("\n# A certificate log: each certificate for a watched name is a finding of its own.\n");
         } else {
@@ -154,7 +162,7 @@ fn channel(text: &mut String, channel: &Channel) {
     let _ = match channel {
         Channel::Terminal => writeln!(
             text,
-            "name = \"terminal\"           # one JSON line for each alert on standard output\ntype = \"stdout\""
+            "# One JSON line for each alert on standard output.\nname = \"terminal\"\ntype = \"stdout\""
         ),
         Channel::Email { to, from, smtp } => writeln!(
             text,
