@@ -6,6 +6,9 @@
 #[path = "../http_source/server.rs"]
 mod server;
 
+mod attacks;
+mod repository;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
