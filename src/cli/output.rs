@@ -52,7 +52,7 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
             ConfigError::Wrong(problems) => write!(io::stderr(), "{problems}"),
             ConfigError::Unreadable { .. } => writeln!(
                 io::stderr(),
-                "error: the configuration {} (--config FILE or $MODELWATCH_CONFIG names another; config/modelwatch.toml is one to start from)",
+                "error: the configuration {} (--config FILE or $MODELWATCH_CONFIG names another; `modelwatch init` writes one)",
                 escape::terminal(problems.to_string().trim_end())
             ),
         };

@@ -246,3 +246,45 @@ fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
         url.as_str()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::trust::{SourceSettings, Update};
+
+    #[test]
+    fn trust_is_stale_after_a_week_and_when_its_time_is_still_to_come() {
+        let settings = Settings {
+            source: SourceSettings::TrustedRoot("root.json".into()),
+            refresh: Duration::from_hours(6),
+            ignore: Vec::new(),
+        };
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        for (hours, expected) in [
+            (0, None),
+            (7 * 24, None),
+            (7 * 24 + 1, Some("at 2026-11-14T11:00:00Z")),
+            (-1, None),
+            (-2, Some("at 2026-11-21T14:00:00Z, which is still to come")),
+        ] {
+            let refreshed = now - SignedDuration::from_hours(hours);
+            let known = Refreshed {
+                trust: None,
+                update: Some(Update {
+                    root_version: 1,
+                    version: 1,
+                    expires: Timestamp::MAX,
+                    refreshed,
+                }),
+                problem: None,
+            };
+            let said = stale(&settings, &known, refreshed, now);
+            let has = |part: &str| said.as_ref().is_some_and(|said| said.contains(part));
+            assert!(expected.map_or(said.is_none(), has), "{hours}: {said:?}");
+        }
+    }
+}

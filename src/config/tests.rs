@@ -74,6 +74,29 @@ fn a_start_may_be_a_date_or_a_timestamp() {
 }
 
 #[test]
+fn a_log_that_trust_names_needs_no_url_and_any_other_does() {
+    for (trust, kind, valid) in [
+        ("tuf = \"public-good\"", "", true),
+        ("tuf = \"public-good\"", "type = \"rekor-v2\"", true),
+        ("tuf = \"public-good\"", "type = \"rekor-v1\"", false),
+        ("tuf = \"public-good\"", "type = \"ct-static\"", false),
+        ("trusted_root = \"root.json\"", "type = \"rekor-v2\"", false),
+    ] {
+        let text =
+            format!("[trust]\n{trust}\n[[log]]\nname = \"a\"\norigin = \"log.example\"\n{kind}\n");
+        let (config, problems) = validated(&text);
+        assert_eq!(config.is_some(), valid, "{text}{problems}");
+        assert!(
+            valid || problems.to_string().contains("log[a]"),
+            "{problems}"
+        );
+        if let Some(config) = config {
+            assert_eq!(config.logs[0].location, None);
+        }
+    }
+}
+
+#[test]
 fn every_mistake_is_named_at_once_with_its_line() {
     let text = r#"[store]
 url = "postgres://db"

@@ -257,6 +257,131 @@ fn a_log_is_read_elsewhere_or_ignored_where_the_configuration_says_so() {
     assert_eq!(ignored, [true, true]);
 }
 
+#[test]
+fn a_repository_that_is_refused_at_first_contact_is_said_where_people_look() {
+    let instance = Instance::new(&["one"]);
+    let mut site = Site::new(instance);
+    site.instance.log("one").grow(crowd(1));
+    site.instance.publish(&["one"], &["one"]);
+    site.configure("[[channel]]\nname = \"file\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"cat >> told\"]\n");
+    // Signed by nobody.
+    let forged = std::fs::read(site.directory.path().join("root.json")).unwrap();
+    let mut root: Value = serde_json::from_slice(&forged).unwrap();
+    root["signatures"][0]["sig"] = "00".repeat(64).into();
+    site.instance
+        .serve("/tuf/2.root.json", root.to_string().as_bytes());
+    let output = site.run(&["monitor", "--once", "--bootstrap"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("there is no trusted root yet"), "{stderr}");
+    assert!(
+        stderr.ends_with("RESULT={\"security\":0,\"health\":1}\n"),
+        "{stderr}"
+    );
+    assert_eq!(site.health(), [said("trust-root-refused", "open")]);
+    let told = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
+    assert!(told.contains("nothing is read: forged"), "{told}");
+    // Said once, and over with the first that is good.
+    assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(3));
+    assert_eq!(site.health().len(), 1);
+    site.instance.forget_file("/tuf/2.root.json");
+    site.bootstrap();
+    assert_eq!(site.health(), [said("trust-root-refused", "resolved")]);
+}
+
+#[test]
+fn that_a_cache_serves_is_said_at_each_start() {
+    let mut instance = Instance::new(&["one"]);
+    instance.log("one").grow(crowd(3));
+    instance.publish(&["one"], &[]);
+    let site = Site::new(instance);
+    site.bootstrap();
+    site.age_by(7);
+    site.instance.forget_file("/tuf/timestamp.json");
+    let stderr = site.pass(0);
+    assert!(
+        stderr.contains("goes on serving: cannot be asked"),
+        "{stderr}"
+    );
+    assert_eq!(stderr.matches("goes on serving").count(), 1, "{stderr}");
+    assert_eq!(site.health(), []);
+    // An answer of a day to come would never be old.
+    site.age_by(-30 * 24);
+    assert!(site.pass(3).contains("goes on serving"));
+    assert_eq!(site.health(), [said("trust-root-stale", "open")]);
+}
+
+#[test]
+fn a_log_of_trust_takes_other_settings_without_its_url() {
+    let mut instance = Instance::new(&["one", "two"]);
+    instance.log("one").grow(crowd(3));
+    instance.log("two").grow(crowd(2));
+    instance.publish(&["one", "two"], &[]);
+    let mut site = Site::new(instance);
+    let log = |origin: &str| {
+        format!(
+            "[[log]]\nname = \"mine\"\norigin = \"127.0.0.1/{origin}\"\nstart = \"beginning\"\n"
+        )
+    };
+    site.configure(&log("absent"));
+    let stderr = site.pass(2);
+    assert!(
+        stderr.contains("log[mine]: it has no url, and trust names no Rekor v2 log of that origin"),
+        "{stderr}"
+    );
+    site.configure(&log("one"));
+    site.pass(0);
+    assert_eq!(
+        site.logs(),
+        [("mine".to_owned(), Some(0), Some(3)), named("two", 0, 2)]
+    );
+    // What trust no longer names cannot be followed: the one before serves.
+    site.instance.publish(&["two"], &[]);
+    site.age_by(7);
+    let stderr = site.run(&["monitor", "--once"]);
+    assert_eq!(stderr.status.code(), Some(2), "{}", text(&stderr.stderr));
+}
+
+#[test]
+fn a_rekor_v1_log_that_nobody_follows_is_said_with_what_would_follow_it() {
+    let key = include_str!("../data/ct-small/rfc6962.pub.pem");
+    let mut instance = Instance::new(&["one"]);
+    instance.log("one").grow(crowd(3));
+    let (v1, ct) = (instance.url("v1"), instance.url("ct"));
+    instance.rekor_v1 = vec![Instance::keyed(&v1, key)];
+    instance.ct = vec![Instance::keyed(&format!("{ct}/2026"), key)];
+    instance.publish(&["one"], &["one"]);
+    let site = Site::new(instance);
+    let output = site.run(&["monitor", "--once", "--bootstrap"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(site.health(), [said("log-unfollowed", "open")]);
+    let check = site.run(&["check"]);
+    let stdout = text(&check.stdout);
+    for part in [
+        "FAIL  trust names a log that is not followed: 127.0.0.1/v1 (rekor-v1)",
+        &format!("type = \"rekor-v1\" and url = \"{v1}/\""),
+        &format!("mode = \"guided\" and by way of the CT logs {ct}/2026/"),
+        "(`ignore` in [trust] if that is meant)",
+        "note  not followed: 127.0.0.1/ct/2026 (certificate transparency)",
+    ] {
+        assert!(stdout.contains(part), "{part}\n{stdout}");
+    }
+    site.configure(&format!("ignore = [{v1:?}]\n"));
+    site.pass(0);
+    assert_eq!(site.health(), [said("log-unfollowed", "resolved")]);
+    // Of a guided log only what certificates lead to is seen: now a CT log beside its guides matters.
+    site.configure(&format!(
+        "[[log]]\nname = \"v1\"\ntype = \"rekor-v1\"\nurl = {v1:?}\nmode = \"guided\"\nguided_by = [\"old\"]\n\
+         [[log]]\nname = \"old\"\ntype = \"ct-rfc6962\"\nurl = \"{ct}/2022\"\npublic_key = \"key.pem\"\n",
+    ));
+    std::fs::write(site.directory.path().join("key.pem"), key).unwrap();
+    let stdout = text(&site.run(&["check"]).stdout);
+    assert!(
+        stdout.contains("FAIL  trust names a log that is not followed: 127.0.0.1/ct/2026 (certificate transparency). What is signed"),
+        "{stdout}"
+    );
+}
+
 #[tokio::test]
 async fn a_crowd_under_an_authority_that_nobody_knows_is_said_once_until_it_is_known() {
     let mut world = World::new().await;

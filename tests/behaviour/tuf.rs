@@ -23,6 +23,10 @@ pub struct Instance {
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     key: Ed25519KeyPair,
     version: u64,
+    /// Rekor v1 logs, as a trusted root lists them.
+    pub rekor_v1: Vec<Value>,
+    /// CT logs, likewise.
+    pub ct: Vec<Value>,
 }
 
 impl Instance {
@@ -34,14 +38,14 @@ impl Instance {
             .iter()
             .map(|&name| (name, Arc::new(FakeLog::new(&format!("127.0.0.1/{name}")))))
             .collect();
-        let files = Arc::new(Mutex::new(BTreeMap::new()));
+        let files = Arc::new(Mutex::new(BTreeMap::<String, Vec<u8>>::new()));
         let (serving, published) = (logs.clone(), Arc::clone(&files));
         // Ends with the test process.
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 answer(&connection, |path| {
-                    if let Some(file) = path.strip_prefix("/tuf/") {
-                        return published.lock().unwrap().get(file).cloned();
+                    if let Some(file) = published.lock().unwrap().get(path) {
+                        return Some(file.clone());
                     }
                     let (name, file) = path.strip_prefix('/')?.split_once("/api/v2/")?;
                     let log = serving.get(name)?;
@@ -56,6 +60,8 @@ impl Instance {
             files,
             key: Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap(),
             version: 0,
+            rekor_v1: Vec::new(),
+            ct: Vec::new(),
         };
         instance.put("root.json", &instance.root());
         instance
@@ -86,8 +92,9 @@ impl Instance {
     pub fn publish(&mut self, with_key: &[&str], announced: &[&str]) {
         let mut root: Value =
             serde_json::from_str(include_str!("../data/trust/harbor.json")).unwrap();
-        root["ctlogs"] = json!([]);
-        root["tlogs"] = with_key.iter().map(|name| self.tlog(name)).collect();
+        root["ctlogs"] = self.ct.clone().into();
+        let v2 = with_key.iter().map(|name| self.tlog(name));
+        root["tlogs"] = v2.chain(self.rekor_v1.clone()).collect();
         let announced: Vec<Value> = announced
             .iter()
             .map(|name| {
@@ -166,8 +173,36 @@ impl Instance {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) {
+        self.serve(&format!("/tuf/{name}"), bytes);
+    }
+
+    /// Serves a file of another log under this path.
+    pub fn serve(&self, path: &str, bytes: &[u8]) {
         let mut files = self.files.lock().unwrap();
-        files.insert(name.to_owned(), bytes.to_vec());
+        files.insert(path.to_owned(), bytes.to_vec());
+    }
+
+    /// What is served under this path.
+    pub fn file(&self, path: &str) -> Vec<u8> {
+        self.files.lock().unwrap()[path].clone()
+    }
+
+    pub fn forget_file(&self, path: &str) {
+        self.files.lock().unwrap().remove(path);
+    }
+
+    /// A log with this key, as a trusted root lists those whose id is the hash of their key.
+    pub fn keyed(url: &str, pem: &str) -> Value {
+        let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let id = Sha256::digest(STANDARD.decode(&der).unwrap());
+        json!({
+            "baseUrl": url, "hashAlgorithm": "SHA2_256",
+            "publicKey": {
+                "rawBytes": der, "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                "validFor": { "start": "2021-01-01T00:00:00Z" },
+            },
+            "logId": { "keyId": STANDARD.encode(id) },
+        })
     }
 }
 

@@ -267,6 +267,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_logs_of_the_public_instance_are_those_of_the_root_that_is_built_in() {
+        let json = sigstore_trust_root::SigstoreInstance::PublicGood.embedded_trusted_root_json();
+        let root = TrustedRoot::parse(json.as_bytes()).unwrap();
+        let now = "2026-11-21T00:00:00Z".parse().unwrap();
+        let listed = root.logs().into_iter().filter(|log| match log.kind {
+            ListedKind::RekorV1 => true,
+            ListedKind::Ct => log.ends.is_none_or(|end| end > now),
+            ListedKind::RekorV2(_) | ListedKind::Unusable(_) => false,
+        });
+        let mut listed: Vec<_> = listed
+            .map(|log| log.url.unwrap().as_str().trim_end_matches('/').to_owned())
+            .collect();
+        let known = Instance::public_good().logs.into_iter();
+        let mut known: Vec<_> = known.map(|log| log.url).collect();
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(known, listed);
+    }
+
+    #[test]
     fn a_file_is_named_from_where_the_configuration_stands() {
         for (file, config, expected) in [
             ("/etc/mw/root.json", "/etc/mw/modelwatch.toml", "root.json"),

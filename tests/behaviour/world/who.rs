@@ -42,6 +42,11 @@ pub struct Leaf {
 }
 
 impl Leaf {
+    /// Of no entry of Rekor's.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self::new(bytes, None)
+    }
+
     fn new(bytes: Vec<u8>, who: Option<Who>) -> Self {
         Self {
             hash: leaf_hash(&bytes),

@@ -1,0 +1,444 @@
+//! From nothing to a configuration that works: what `init` writes, and what it refuses.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{CertificateParams, KeyPair, SanType};
+use serde_json::json;
+use tempfile::TempDir;
+use toml_edit::{DocumentMut, Item, Table};
+
+use crate::binary::text;
+use crate::tuf::Instance;
+use crate::world::crowd;
+
+/// A bundle of the recorded world.
+const BUNDLE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/bundles/rekor-v2-hashedrekord-dsse.json"
+);
+
+const KEY: &str = include_str!("../data/ct-small/rfc6962.pub.pem");
+
+struct Site(TempDir);
+
+impl Site {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_modelwatch"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_remove("MODELWATCH_CONFIG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs `init` well, and gives what it wrote and what it said.
+    #[track_caller]
+    fn init(&self, arguments: &[&str]) -> (String, String) {
+        let output = self.run(&[&["init", "--force"], arguments].concat());
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let written = std::fs::read_to_string(self.path("modelwatch.toml")).unwrap();
+        (written, said)
+    }
+
+    /// Runs `init` badly: nothing may be written. Gives what it said.
+    #[track_caller]
+    fn refused(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(&[&["init"], arguments].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let left: Vec<_> = std::fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .filter(|name| *name != "given" && *name != "root.json")
+            .collect();
+        assert!(left.is_empty(), "{arguments:?}: {left:?}");
+        said
+    }
+}
+
+fn parsed(written: &str) -> DocumentMut {
+    written.parse().unwrap()
+}
+
+/// The sections of this name.
+fn sections<'a>(document: &'a DocumentMut, name: &str) -> Vec<&'a Table> {
+    document[name]
+        .as_array_of_tables()
+        .unwrap()
+        .iter()
+        .collect()
+}
+
+#[test]
+fn what_is_written_for_the_public_instance_follows_all_of_it() {
+    let site = Site::new();
+    let (written, said) = site.init(&["--from", BUNDLE]);
+    let document = parsed(&written);
+    assert_eq!(document["trust"]["tuf"].as_str(), Some("public-good"));
+    assert_eq!(document["monitor"]["start"].as_str(), Some("end"));
+    let logs = sections(&document, "log");
+    assert_eq!(logs[0]["url"].as_str(), Some("https://rekor.sigstore.dev"));
+    assert_eq!(logs[0]["mode"].as_str(), Some("guided"));
+    assert_eq!(logs[0]["guided_by"][0].as_str(), logs[1]["name"].as_str());
+    assert_eq!(
+        (logs[1]["type"].as_str(), logs[1]["url"].as_str()),
+        (Some("ct-rfc6962"), Some("https://ctfe.sigstore.dev/2022"))
+    );
+    assert_eq!(sections(&document, "watch").len(), 1);
+    assert!(said.contains("monitor --once --bootstrap"), "{said}");
+    // Nobody was asked and nothing else was made.
+    assert!(!site.path("modelwatch.db").exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = site.path("modelwatch.toml").metadata().unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    }
+    // What is commented out works as well.
+    let (before, after) = written.split_once("# [heartbeat]").unwrap();
+    let more = format!("{before}[heartbeat]{}", after.replacen("# ", "", 2));
+    std::fs::write(site.path("modelwatch.toml"), more).unwrap();
+    let output = site.run(&["findings", "list"]);
+    assert!(!text(&output.stderr).contains("error: heartbeat"));
+}
+
+#[test]
+fn each_flag_is_in_what_is_written() {
+    let site = Site::new();
+    std::fs::write(site.path("given"), KEY).unwrap();
+    for (arguments, parts) in [
+        (
+            &["--identity", "jane@example.com"][..],
+            &["san = \"jane@example.com\"", "type = \"stdout\""][..],
+        ),
+        (
+            &[
+                "--identity",
+                "https://github.com/o/*",
+                "--issuer",
+                "https://i.example",
+            ],
+            &[
+                "san_glob = \"https://github.com/o/*\"",
+                "issuer = \"https://i.example\"",
+            ],
+        ),
+        (&["--key", "given"], &["key_sha256 = \"e39c0bcf"]),
+        (
+            &["--key", "given", "--start", "2026-01-01"],
+            &["start = \"2026-01-01\""],
+        ),
+        (
+            &[
+                "--key",
+                "given",
+                "--notify-email",
+                "to@example.org",
+                "--smtp",
+                "smtps://mail.example.org:465",
+                "--mail-from",
+                "from@example.org",
+            ],
+            &[
+                "to = [\"to@example.org\"]",
+                "from = \"from@example.org\"",
+                "smtp = \"smtps://mail.example.org:465\"",
+            ],
+        ),
+        (
+            &["--key", "given", "--webhook-env", "HOOK"],
+            &["type = \"webhook\"", "url_env = \"HOOK\""],
+        ),
+        (
+            &["--key", "given", "--output", "modelwatch.toml", "--yes"],
+            &["key_sha256"],
+        ),
+    ] {
+        let (written, _) = site.init(arguments);
+        for part in parts {
+            assert!(written.contains(part), "{arguments:?}: {part}\n{written}");
+        }
+        parsed(&written);
+    }
+    let (_, said) = site.init(&["--key", "given", "--start", "2026-01-01"]);
+    assert!(said.contains("the first pass may take days"), "{said}");
+    assert!(said.contains("monitor --once  "), "{said}");
+    assert!(!said.contains("--bootstrap"), "{said}");
+}
+
+#[test]
+fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
+    let site = Site::new();
+    std::fs::write(site.path("given"), KEY).unwrap();
+    let who = ["--identity", "jane@example.com"];
+    let with = |more: &[&'static str]| [&who, more].concat();
+    for (arguments, said) in [
+        (vec![], "Give --from BUNDLE, --identity SAN or --key FILE"),
+        (vec!["--from", "absent"], "absent: No such file"),
+        (vec!["--from", "given"], "given: no bundle; --key takes"),
+        (vec!["--key", "absent"], "absent: No such file"),
+        (vec!["--key", "/dev/null"], "neither a Sigstore bundle"),
+        (vec!["--identity", ""], "that is nobody, or everybody"),
+        (vec!["--identity", "*"], "that is nobody, or everybody"),
+        (
+            vec!["--identity", "jane"],
+            "no name as certificates have it",
+        ),
+        (vec!["--issuer", "https://i.example"], "--identity <SAN>"),
+        (
+            with(&["--issuer", "accounts.google.com"]),
+            "an issuer is a URL",
+        ),
+        (with(&["--start", "now"]), "write end, beginning, or a date"),
+        (with(&["--start", "2999-01-01"]), "that is still to come"),
+        (with(&["--notify-email", "me@example.org"]), "--smtp <URL>"),
+        (
+            with(&["--notify-email", "me", "--smtp", "smtps://h:465"]),
+            "\"me\" is not a mail address",
+        ),
+        (
+            with(&["--notify-email", "me@example.org", "--smtp", "h:465"]),
+            "not of the form smtps://host:465",
+        ),
+        (
+            with(&["--webhook-env", "https://hooks.example"]),
+            "the name of an environment variable is wanted",
+        ),
+        (
+            with(&["--tuf-mirror", "https://t.example"]),
+            "--root <FILE>",
+        ),
+        (with(&["--root", "given"]), "--tuf-mirror <URL>"),
+        (
+            with(&["--tuf-mirror", "ftp://t.example", "--root", "given"]),
+            "an http or https URL of a directory is wanted",
+        ),
+        (
+            with(&["--tuf-mirror", "http://127.0.0.1:9", "--root", "absent"]),
+            "the root absent: cannot be read",
+        ),
+        (
+            with(&["--tuf-mirror", "http://127.0.0.1:9", "--root", "given"]),
+            "the root given: not a root that a TUF repository can be trusted by",
+        ),
+        (
+            with(&["--staging", "--trusted-root", "given"]),
+            "cannot be used with",
+        ),
+        (
+            with(&["--trusted-root", "absent"]),
+            "absent: cannot be read",
+        ),
+        (
+            with(&["--trusted-root", "given"]),
+            "given: not a Sigstore trusted root",
+        ),
+        (with(&["--register"]), "--from <BUNDLE>"),
+        (
+            with(&["--output", "absent/x.toml"]),
+            "absent is not a directory",
+        ),
+        (with(&["--output", "/"]), "/ is a directory"),
+        (
+            with(&["--output", "/proc/x.toml"]),
+            "/proc/x.toml cannot be written",
+        ),
+    ] {
+        let refusal = site.refused(2, &arguments);
+        assert!(refusal.contains(said), "{arguments:?}: {refusal}");
+    }
+}
+
+#[test]
+fn nothing_is_replaced_without_force() {
+    let site = Site::new();
+    let mine = "# mine\n";
+    std::fs::write(site.path("modelwatch.toml"), mine).unwrap();
+    let output = site.run(&["init", "--identity", "jane@example.com"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--force replaces it, --output FILE names another"));
+    let kept = std::fs::read_to_string(site.path("modelwatch.toml")).unwrap();
+    assert_eq!(kept, mine);
+    let (written, _) = site.init(&["--identity", "jane@example.com"]);
+    assert!(written.contains("jane"));
+}
+
+#[test]
+fn bundles_are_registered_if_that_is_asked_for() {
+    let site = Site::new();
+    let (_, said) = site.init(&["--from", BUNDLE, "--register"]);
+    assert!(
+        said.contains("rekor-v2-hashedrekord-dsse.json: registered"),
+        "{said}"
+    );
+    let list = site.run(&["expect", "list"]);
+    assert_eq!(text(&list.stdout).lines().count(), 1);
+    // One that contradicts itself is refused before anything is written.
+    let site = Site::new();
+    let broken = std::fs::read_to_string(BUNDLE).unwrap();
+    let mut broken: serde_json::Value = serde_json::from_str(&broken).unwrap();
+    broken["dsseEnvelope"]["payload"] = "AAAA".into();
+    std::fs::write(site.path("given"), broken.to_string()).unwrap();
+    site.refused(1, &["--from", "given", "--register"]);
+}
+
+#[test]
+fn no_name_in_a_bundle_gets_out_of_its_string() {
+    for name in [
+        "a@b\"\n[trust]\ntuf = \"staging\"\n#",
+        "https://h/\u{202e}gro\n[[channel]]\nname=\"x\"",
+        "\"\"\"\n'''@\\u0022",
+        "# [[log]]@\r\n",
+    ] {
+        let site = Site::new();
+        std::fs::write(site.path("given"), bundle_of(name)).unwrap();
+        let output = site.run(&["init", "--from", "given"]);
+        let said = text(&output.stderr);
+        // A name that no certificate may have is refused, which is well, too.
+        if output.status.code() == Some(2) {
+            assert!(!site.path("modelwatch.toml").exists(), "{said}");
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let written = std::fs::read_to_string(site.path("modelwatch.toml")).unwrap();
+        let document = parsed(&written);
+        assert_eq!(document["trust"]["tuf"].as_str(), Some("public-good"));
+        assert_eq!(sections(&document, "channel").len(), 1);
+        assert_eq!(sections(&document, "log").len(), 2);
+        assert!(!written.contains(['\u{202e}', '\r']), "{written}");
+        let watch = sections(&document, "watch")[0];
+        assert_eq!(watch["san"].as_str(), Some(name), "{written}");
+    }
+}
+
+/// A bundle whose certificate has this name, as a URI or mail address that nobody checks.
+fn bundle_of(name: &str) -> String {
+    let mut params = CertificateParams::default();
+    // An otherName takes any text.
+    params.subject_alt_names = vec![SanType::OtherName((
+        vec![1, 3, 6, 1, 4, 1, 57264, 1, 7],
+        rcgen::OtherNameValue::Utf8String(name.to_owned()),
+    ))];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let mut bundle: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(BUNDLE).unwrap()).unwrap();
+    bundle["verificationMaterial"]["certificate"] =
+        json!({ "rawBytes": STANDARD.encode(certificate.der()) });
+    bundle.to_string()
+}
+
+#[test]
+fn another_instance_is_asked_which_logs_it_has() {
+    const STATIC: &str = include_str!("../data/ct-small/static.pub.pem");
+    const CHECKPOINT: &[u8] = include_bytes!("../data/ct-small/static/checkpoint");
+    let mut instance = Instance::new(&["one"]);
+    instance.log("one").grow(crowd(3));
+    instance.serve("/files/checkpoint", CHECKPOINT);
+    instance.serve(
+        "/server/ct/v1/get-sth",
+        include_bytes!("../data/ct-small/get-sth.json"),
+    );
+    // A page for everything is no log.
+    instance.serve("/page/ct/v1/get-sth", b"<html>hello</html>");
+    instance.serve("/page/checkpoint", b"");
+    let mut over = Instance::keyed(&instance.url("over"), KEY);
+    over["publicKey"]["validFor"]["end"] = "2022-10-31T23:59:59Z".into();
+    instance.rekor_v1 = vec![Instance::keyed(&instance.url("v1"), KEY)];
+    instance.ct = vec![
+        Instance::keyed(&instance.url("files"), STATIC),
+        Instance::keyed(&instance.url("page"), KEY),
+        Instance::keyed(&instance.url("server"), KEY),
+        over,
+    ];
+    instance.publish(&["one"], &["one"]);
+    let site = Site::new();
+    std::fs::write(site.path("root.json"), instance.root()).unwrap();
+    let mirror = instance.url("tuf");
+    let (written, said) = site.init(&[
+        "--identity",
+        "jane@example.com",
+        "--tuf-mirror",
+        &mirror,
+        "--root",
+        "root.json",
+    ]);
+    assert!(said.contains("stand there as comments: 1."), "{said}");
+    let document = parsed(&written);
+    assert_eq!(document["trust"]["tuf"]["root"].as_str(), Some("root.json"));
+    let logs = sections(&document, "log");
+    let logs: Vec<_> = logs
+        .iter()
+        .map(|log| {
+            let word = |key: &str| log.get(key).and_then(Item::as_str);
+            (word("type").unwrap(), word("url").unwrap(), word("origin"))
+        })
+        .collect();
+    let (v1, files, server) = (
+        instance.url("v1"),
+        instance.url("files"),
+        instance.url("server"),
+    );
+    assert_eq!(
+        logs,
+        [
+            ("rekor-v1", v1.as_str(), None),
+            ("ct-static", files.as_str(), Some("harbor-ct2.example")),
+            ("ct-rfc6962", server.as_str(), None),
+        ]
+    );
+    assert!(
+        written.contains(&format!("# url = {:?}", instance.url("page"))),
+        "{written}"
+    );
+    // What was written is followed: the keys are those of the trusted root.
+    let check = text(&site.run(&["check"]).stdout);
+    for good in [
+        "ok    trust: ",
+        "ok    log 127.0.0.1/one: ",
+        "ok    log ct-127.0.0.1/files: its checkpoint of 1978 entries verifies",
+    ] {
+        assert!(check.contains(good), "{good}\n{check}");
+    }
+
+    // The same by the trusted root alone: then each log has to be named.
+    let root = instance.file("/tuf/targets/trusted_root.json");
+    std::fs::write(site.path("given"), root).unwrap();
+    let (written, _) = site.init(&["--identity", "jane@example.com", "--trusted-root", "given"]);
+    assert!(written.contains("trusted_root = \"given\""), "{written}");
+    assert!(written.contains("origin = \"127.0.0.1/one\""), "{written}");
+}
+
+#[test]
+fn a_repository_that_cannot_be_trusted_or_reached_is_3_and_nothing_is_written() {
+    let mut instance = Instance::new(&["one"]);
+    instance.publish(&["one"], &[]);
+    let site = Site::new();
+    std::fs::write(site.path("root.json"), instance.root()).unwrap();
+    let init = |mirror: &str| {
+        let who = ["--identity", "jane@example.com"];
+        let arguments = [&who[..], &["--tuf-mirror", mirror, "--root", "root.json"]].concat();
+        site.refused(3, &arguments)
+    };
+    let said = init(&instance.url("absent"));
+    assert!(
+        said.contains("cannot be asked which logs there are"),
+        "{said}"
+    );
+    instance.serve("/tuf/targets/trusted_root.json", b"{}");
+    let said = init(&instance.url("tuf"));
+    assert!(said.contains("cannot be trusted: it is forged"), "{said}");
+}
