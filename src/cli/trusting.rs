@@ -233,7 +233,7 @@ fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
         .filter(|log| log.kind == ListedKind::Ct)
         .filter_map(|log| log.url.as_ref().map(ToString::to_string))
         .collect();
-    let guided = if guides.is_empty() {
+    let or_else = if guides.is_empty() {
         String::new()
     } else {
         format!(
@@ -242,7 +242,7 @@ fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
         )
     };
     format!(
-        "{said}. A [[log]] with type = \"rekor-v1\" and url = {:?} follows it{guided}",
+        "{said}. A [[log]] with type = \"rekor-v1\" and url = {:?} follows it{or_else}",
         url.as_str()
     )
 }

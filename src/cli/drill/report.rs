@@ -201,16 +201,19 @@ impl LogReport {
     fn text(&self, output: &mut Output) -> anyhow::Result<()> {
         let name = format!("log {}", self.label());
         let checks = [&self.entry, &self.history, &self.swapped_leaf];
-        let (well, other): (Vec<&Check>, Vec<_>) = checks
-            .into_iter()
-            .partition(|check| check.result == Answer::Ok);
+        let well = checks.iter().filter(|check| check.result == Answer::Ok);
+        let well: Vec<_> = well.map(|check| check.detail.as_str()).collect();
         if !well.is_empty() {
-            let details: Vec<_> = well.iter().map(|check| check.detail.as_str()).collect();
-            line(output, &name, &Check::ok(details.join("; ")))?;
+            line(output, &name, &Check::ok(well.join("; ")))?;
         }
-        for check in other {
-            // That nothing could be compared or changed follows from what is said of the entries.
-            if check.result != Answer::Skipped || std::ptr::eq(check, &self.entry) {
+        for (place, check) in checks.into_iter().enumerate() {
+            let is_said = match check.result {
+                Answer::Ok => false,
+                Answer::Failed | Answer::Unanswered => true,
+                // That nothing could be compared or changed follows from what is said of the entries.
+                Answer::Skipped => place == 0,
+            };
+            if is_said {
                 line(output, &name, check)?;
             }
         }

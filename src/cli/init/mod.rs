@@ -19,41 +19,54 @@ use crate::escape;
 use answers::Answers;
 use instance::Instance;
 
+/// What its flags are about, in `--help`.
+const WHOSE: &str = "Whose signings";
+const WHICH: &str = "Which Sigstore; the public one if nothing is said";
+const WHOM: &str = "Who is told; this terminal if nothing is said";
+
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// A Sigstore bundle of yours (`model.sig`): its signer is watched; may be repeated
-    #[arg(long, value_name = "BUNDLE", num_args = 1..)]
+    #[arg(help_heading = WHOSE, long, value_name = "BUNDLE", num_args = 1..)]
     from: Vec<PathBuf>,
     /// A name to watch: a mail address, a workflow's URI, with `*` for any characters
-    #[arg(long, value_name = "SAN", value_parser = given::identity)]
+    #[arg(help_heading = WHOSE, long, value_name = "SAN", value_parser = given::identity)]
     identity: Option<String>,
     /// Who vouches for that name: with another issuer, a signing under it is critical
-    #[arg(long, value_name = "URL", requires = "identity", value_parser = given::issuer)]
+    #[arg(help_heading = WHOSE, long, value_name = "URL", requires = "identity", value_parser = given::issuer)]
     issuer: Option<String>,
     /// A public key or certificate in PEM to watch
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = WHOSE, long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Where reading begins: `end`, `beginning`, or a date such as 2026-01-01
-    #[arg(long, value_name = "WHERE", value_parser = given::start)]
+    #[arg(help_heading = WHOSE, long, value_name = "WHERE", value_parser = given::start)]
     start: Option<String>,
 
     /// Aim at the Sigstore instance whose TUF repository is there, instead of the public one
-    #[arg(long, value_name = "URL", requires = "root", value_parser = given::mirror, conflicts_with_all = ["staging", "trusted_root"])]
+    #[arg(
+        help_heading = WHICH,
+        long,
+        value_name = "URL",
+        value_parser = given::mirror,
+        requires = "root",
+        conflicts_with_all = ["staging", "trusted_root"]
+    )]
     tuf_mirror: Option<Url>,
     /// The root.json that this repository is trusted by
-    #[arg(long, value_name = "FILE", requires = "tuf_mirror")]
+    #[arg(help_heading = WHICH, long, value_name = "FILE", requires = "tuf_mirror")]
     root: Option<PathBuf>,
     /// Aim at Sigstore's staging instance
-    #[arg(long, conflicts_with = "trusted_root")]
+    #[arg(help_heading = WHICH, long, conflicts_with = "trusted_root")]
     staging: bool,
     /// Aim at the logs of this trusted root, which is not renewed by itself
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = WHICH, long, value_name = "FILE")]
     trusted_root: Option<PathBuf>,
 
     /// Tell this mail address
     #[arg(
+        help_heading = WHOM,
         long,
         value_name = "ADDRESS",
         value_parser = given::mail,
@@ -62,17 +75,17 @@ pub(super) struct Args {
     )]
     notify_email: Option<String>,
     /// The server that takes the mail: smtps://host:465, or smtp://host:587
-    #[arg(long, value_name = "URL", requires = "notify_email", value_parser = given::smtp)]
+    #[arg(help_heading = WHOM, long, value_name = "URL", requires = "notify_email", value_parser = given::smtp)]
     smtp: Option<String>,
     /// The sender of the mail; default: the address that is told
-    #[arg(long, value_name = "ADDRESS", requires = "notify_email", value_parser = given::mail)]
+    #[arg(help_heading = WHOM, long, value_name = "ADDRESS", requires = "notify_email", value_parser = given::mail)]
     mail_from: Option<String>,
     /// Tell the webhook whose URL is in this environment variable
-    #[arg(long, value_name = "VARIABLE", value_parser = given::variable)]
+    #[arg(help_heading = WHOM, long, value_name = "VARIABLE", value_parser = given::variable)]
     webhook_env: Option<String>,
 
     /// Register the bundles of --from as your own
-    #[arg(long, requires = "from")]
+    #[arg(help_heading = WHOSE, long, requires = "from")]
     register: bool,
     /// Where the configuration is written; default: where --config says
     #[arg(long, value_name = "FILE")]
@@ -126,28 +139,28 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
 
 /// What to do now.
 fn next(path: &Path, start: &str) -> anyhow::Result<Outcome> {
-    let with = if path == Path::new("modelwatch.toml") {
+    let config = if path == Path::new("modelwatch.toml") {
         String::new()
     } else {
         format!(" --config {}", quoted(&shown(path)))
     };
     let mut steps = vec![
         (
-            format!("modelwatch{with} monitor --once"),
+            format!("modelwatch{config} monitor --once"),
             "reads from where you said",
         ),
         (
-            format!("modelwatch{with} drill"),
+            format!("modelwatch{config} drill"),
             "would it see, and tell? An alarm marked [DRILL] is sent",
         ),
-        (format!("modelwatch{with} monitor"), "keeps watching"),
+        (format!("modelwatch{config} monitor"), "keeps watching"),
     ];
     if let Some((command, why)) = steps.first_mut().filter(|_| start == "end") {
         command.push_str(" --bootstrap");
         *why = "yes, begin at the end of the logs";
     }
-    let width = steps.iter().map(|(command, _)| command.len()).max();
-    let width = width.unwrap_or_default();
+    let longest = steps.iter().map(|(command, _)| command.len()).max();
+    let width = longest.unwrap_or_default();
     let mut output = Output::new();
     output.line("\nNext:")?;
     for (command, why) in steps {
