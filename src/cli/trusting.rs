@@ -19,7 +19,7 @@ const FUTURE: SignedDuration = SignedDuration::from_hours(1);
 /// The configured logs, and those that trust names and that need no more to be followed.
 ///
 /// `begun`: some log has a position already. What is found then is new, so it is read from its first entry: a
-/// start at its end would skip what was signed before anybody noticed. The same holds if a configured log is read
+/// start at its end would skip what was signed before anybody noticed. The same holds if only a configured log is read
 /// from somewhere before its end: whoever wants the past of one log wants that of all.
 pub(super) fn logs(
     config: &Config,
@@ -32,7 +32,11 @@ pub(super) fn logs(
         .iter()
         .filter_map(|log| located(log, trust).transpose())
         .collect::<Result<Vec<_>, _>>()?;
-    let from_the_first = begun || logs.iter().any(|log| log.start != Start::End);
+    let start = match config.start {
+        _ if begun => Start::Beginning,
+        Start::End if logs.iter().any(|log| log.start != Start::End) => Start::Beginning,
+        start => start,
+    };
     let ignore = config.trust.as_ref().map(|trust| &trust.ignore);
     for listed in trust.map(Trust::logs).unwrap_or_default() {
         let (ListedKind::RekorV2(origin), Some(url)) = (&listed.kind, &listed.url) else {
@@ -51,11 +55,6 @@ pub(super) fn logs(
                 origin.as_str()
             )));
         }
-        let start = if from_the_first {
-            Start::Beginning
-        } else {
-            config.start
-        };
         let mut log = LogSettings::found(origin.clone(), url.clone(), start);
         if listed.ends.is_some_and(|end| end <= now) {
             // Nobody signs into it any more: standing still is what it should do.
@@ -254,7 +253,60 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::trust::{SourceSettings, Update};
+    use crate::config;
+    use crate::trust::{Keeper, SourceSettings, Update};
+
+    const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
+
+    /// The trusted root of the recorded world, which names two Rekor v2 logs.
+    fn harbor() -> std::sync::Arc<Trust> {
+        let root: serde_json::Value = serde_json::from_str(HARBOR).unwrap();
+        let both = serde_json::json!({
+            "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+            "trustedRoot": root,
+            "signingConfig": {
+                "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+                "rekorTlogUrls": [],
+            },
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trust_config.json");
+        std::fs::write(&path, both.to_string()).unwrap();
+        let keeper = Keeper::open(Settings {
+            source: SourceSettings::ClientTrustConfig(path),
+            refresh: Duration::from_hours(6),
+            ignore: Vec::new(),
+        });
+        keeper.unwrap().known().trust.unwrap()
+    }
+
+    #[test]
+    fn a_log_that_trust_names_begins_where_the_first_pass_does_and_later_at_its_first_entry() {
+        let trust = harbor();
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let date = Start::Time("2026-01-01T00:00:00Z".parse().unwrap());
+        for (monitor, log, begun, expected) in [
+            ("end", "", false, Start::End),
+            ("end", "", true, Start::Beginning),
+            ("end", "start = \"beginning\"", false, Start::Beginning),
+            ("beginning", "", false, Start::Beginning),
+            ("2026-01-01", "", false, date),
+            ("2026-01-01", "start = \"end\"", false, date),
+            ("2026-01-01", "", true, Start::Beginning),
+        ] {
+            let text = format!(
+                "[trust]\ntuf = \"public-good\"\n[monitor]\nstart = {monitor:?}\n\
+                 [[log]]\nname = \"v1\"\ntype = \"rekor-v1\"\nurl = \"http://127.0.0.1:9\"\n{log}\n"
+            );
+            let (config, problems) =
+                config::validate(&text, std::path::Path::new("modelwatch.toml"), &|_| true);
+            let config = config.unwrap_or_else(|| panic!("{problems}"));
+            let logs = logs(&config, Some(&trust), begun, now).unwrap();
+            let found = logs.iter().filter(|log| log.protocol == Protocol::RekorV2);
+            let starts: Vec<Start> = found.map(|log| log.start).collect();
+            assert_eq!(starts, [expected; 2], "{monitor} {log} {begun}");
+        }
+    }
 
     #[test]
     fn trust_is_stale_after_a_week_and_when_its_time_is_still_to_come() {

@@ -38,7 +38,13 @@ pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
 /// vouches for it.
 pub fn suggest_name(name: &str, issuer: Option<&str>) -> String {
     let short = match name.split_once('@') {
-        Some((user, _)) if !name.contains("://") => user,
+        Some((user, domain)) if !name.contains("://") => {
+            if user == "*" {
+                domain
+            } else {
+                user
+            }
+        }
         _ => name,
     };
     let mut block = Block::new(short);
@@ -271,6 +277,19 @@ pub(crate) fn quoted(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::watch::testing::{GITHUB, signer};
+
+    #[test]
+    fn a_watch_of_a_name_is_called_by_what_tells_it_from_others() {
+        for (name, called) in [
+            ("jane@example.com", "jane"),
+            ("*@example.com", "example-com"),
+            ("user!domain", "user-domain"),
+        ] {
+            let block = suggest_name(name, None);
+            let line = block.lines().nth(1).unwrap_or_default();
+            assert_eq!(line, format!("name = \"{called}\""), "{name}");
+        }
+    }
 
     #[test]
     fn a_workflow_is_watched_by_its_repository_and_never_by_its_tag() {

@@ -109,7 +109,7 @@ mod tests {
                 &["https://accounts.google.com", "http://127.0.0.1:8080"],
                 &["", "accounts.google.com", "https://", "mailto:a@b.example"],
             ),
-            (mail, &["a@b.example"], &["", "a", "a@", "a@b.example\n"]),
+            (mail, &["a@b.example"], &["", "a", "a@", "a b@c d"]),
             (
                 smtp,
                 &["smtps://h:465", "smtp://h:587", "smtp://localhost"],

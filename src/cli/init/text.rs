@@ -151,7 +151,8 @@ fn logs(text: &mut String, instance: &Instance) {
         let _ = write!(
             text,
             "\n# A certificate log that could not be asked what it is: ct-rfc6962 or ct-static.\n\
-             # [[log]]\n# name = \"ct\"\n# type = \"ct-static\"\n# url = {}\n",
+             # [[log]]\n# name = \"ct\"\n# type = \"ct-static\"\n# url = {}\n\
+             # origin = \"…\"              # of a ct-static log: the first line of url/checkpoint\n",
             quoted(url)
         );
     }
