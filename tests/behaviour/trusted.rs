@@ -366,7 +366,23 @@ fn a_rekor_v1_log_that_nobody_follows_is_said_with_what_would_follow_it() {
     ] {
         assert!(stdout.contains(part), "{part}\n{stdout}");
     }
+    // So the watch is blind there, and a drill says it; what is ignored is only named.
+    let drill = || {
+        let output = site.run(&["drill", "--json", "--no-channels"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), report)
+    };
+    let (code, report) = drill();
+    assert_eq!(code, Some(1), "{report:#}");
+    assert_eq!(report["trust"]["result"], "failed");
     site.configure(&format!("ignore = [{v1:?}]\n"));
+    let (code, report) = drill();
+    assert_eq!(code, Some(0), "{report:#}");
+    let cannot_see = report["cannot_see"].to_string();
+    assert!(
+        cannot_see.contains("127.0.0.1/v1 (rekor-v1), which [trust] ignores"),
+        "{cannot_see}"
+    );
     site.pass(0);
     assert_eq!(site.health(), [said("log-unfollowed", "resolved")]);
     // Of a guided log only what certificates lead to is seen: now a CT log beside its guides matters.
