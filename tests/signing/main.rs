@@ -7,4 +7,6 @@
 
 mod cases;
 mod commands;
+mod outputs;
 mod site;
+mod unreadable;
