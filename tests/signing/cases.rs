@@ -23,7 +23,7 @@ fn stricter() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Set where SoftHSM must be there.
-const SOFTHSM_REQUIRED: &str = "MODELWATCH_REQUIRE_SOFTHSM";
+pub const SOFTHSM_REQUIRED: &str = "MODELWATCH_REQUIRE_SOFTHSM";
 
 struct Cases {
     site: Site,
@@ -114,14 +114,15 @@ impl Cases {
 
     fn hash(&self, case: &Value) -> Result<(), String> {
         let hash = &case["hash"];
-        let mut line = format!(
-            "digest {} --json --hash {}",
+        let shards = match &hash["method"] {
+            method if method == "shards" => format!(" --shard-size {}", hash["shard_size"]),
+            _ => String::new(),
+        };
+        let line = format!(
+            "digest {} --json --hash {}{shards}",
             case["model"].as_str().unwrap(),
             hash["hash_type"].as_str().unwrap_or("sha256")
         );
-        if hash["method"] == "shards" {
-            line += &format!(" --shard-size {}", hash["shard_size"]);
-        }
         let said = self.site.run(&line);
         if said.json() == case["expect"] {
             Ok(())
