@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tlog::{Origin, Verifier};
 
 /// How a log is spoken to.
@@ -73,6 +74,9 @@ pub enum Start {
     Beginning,
     /// At this index.
     Index(u64),
+    /// At the first entry that was logged then or later, or some way before it: what entries say of their time is
+    /// rough.
+    Time(Timestamp),
 }
 
 /// One tree that is followed.

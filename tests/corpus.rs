@@ -44,3 +44,13 @@ fn the_corpus_of_configurations_keeps_every_promise() {
 fn the_corpus_of_escapes_keeps_every_promise() {
     replay("escape", targets::escape);
 }
+
+#[test]
+fn the_corpus_of_certificate_leaves_keeps_every_promise() {
+    replay("certificate_leaf", targets::certificate_leaf);
+}
+
+#[test]
+fn the_corpus_of_data_tiles_keeps_every_promise() {
+    replay("data_tile", targets::data_tile);
+}

@@ -6,6 +6,7 @@ use modelwatch::entry;
 use modelwatch::escape;
 use modelwatch::expect;
 use modelwatch::identity::{Certificate, Oddity, SanType};
+use modelwatch::source::ct;
 use modelwatch::trust::TrustedRoot;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -32,6 +33,44 @@ pub fn entry(leaf: &[u8]) {
     });
     assert_eq!(first, Some(leaf.len()));
     assert!(visited <= 20 * leaf.len(), "{visited} of {}", leaf.len());
+}
+
+/// A leaf of a CT log, and something beside it: its length in the first two bytes.
+pub fn certificate_leaf(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let (leaf, beside) = rest
+        .split_at_checked(usize::from(u16::from_be_bytes(*length)))
+        .unwrap_or((rest, &[]));
+    if let Ok(entry) = entry::parse_certificate(leaf, Some(beside)) {
+        assert_eq!(entry.signings.len(), 1);
+        let certificate = entry.signings[0].signer.certificate();
+        let certificate = certificate.expect("a CT log holds certificates");
+        let precertificate = entry.kind == entry::Kind::PRECERTIFICATE;
+        assert_eq!(certificate.sha256().is_none(), precertificate);
+        assert!(certificate.logged_sha256().is_some() || !precertificate);
+    }
+}
+
+/// A data tile of a static-ct log, its width in the first byte as one less; and an answer of a log of RFC 6962.
+pub fn data_tile(bytes: &[u8]) {
+    let Some((width, tile)) = bytes.split_first() else {
+        return;
+    };
+    let width = u16::from(*width) + 1;
+    if let Ok(leaves) = ct::data_tile(&tile.to_vec().into(), 7, width) {
+        assert_eq!(leaves.len(), usize::from(width));
+        // Each leaf has two bytes that the tile leaves out; beside it stands the rest.
+        let whole: usize = leaves
+            .iter()
+            .map(|(index, leaf)| leaf.len() - 2 + leaves.beside(index).map_or(0, <[u8]>::len))
+            .sum();
+        assert_eq!(whole, tile.len());
+    }
+    if let Ok(leaves) = ct::entries(tile, 7, usize::from(width)) {
+        assert!((1..=usize::from(width)).contains(&leaves.len()));
+    }
 }
 
 /// A certificate: in strict DER or said not to be, and as `x509-parser` reads it wherever that reads it too.

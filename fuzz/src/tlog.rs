@@ -12,6 +12,16 @@ const KEY: [u8; 32] = [
     0x90, 0x45, 0x53, 0x34, 0xce, 0xff, 0xb0, 0x90, 0x68, 0x4b, 0x2c, 0x11, 0x03, 0x32, 0x72, 0xa6,
 ];
 
+/// The SubjectPublicKeyInfo of the recorded CT log in the corpus.
+const CT_KEY: [u8; 91] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04, 0xc0, 0xc9, 0xa7, 0x94, 0x45,
+    0x92, 0x9c, 0xf4, 0x05, 0xed, 0x38, 0xb1, 0xd6, 0xb2, 0x27, 0x6d, 0xf7, 0x18, 0x55, 0x43, 0x50,
+    0x9c, 0xab, 0x4b, 0x48, 0x45, 0x32, 0x10, 0x72, 0xa5, 0x1e, 0x41, 0xd7, 0xa7, 0x18, 0x40, 0x10,
+    0xac, 0x59, 0xb5, 0xb3, 0x1c, 0x91, 0x33, 0x07, 0x8f, 0x88, 0x33, 0x19, 0xcc, 0x0a, 0x8e, 0x6f,
+    0x6f, 0xa6, 0x32, 0x4b, 0x51, 0xe4, 0x30, 0xfe, 0xd4, 0x8a, 0x0a,
+];
+
 /// Name of the key, and origin of the log.
 const NAME: &str = "log2026-1.harbor.example";
 
@@ -113,6 +123,33 @@ pub fn bundle(bytes: &[u8]) {
     if let Ok(bundle) = Bundle::decode_prefix(bytes, width) {
         let full = Bundle::decode(bytes, FULL_WIDTH).expect("a prefix is one of a full bundle");
         assert!(bundle.leaves().eq(full.leaves().take(width.into())));
+    }
+}
+
+/// A checkpoint of a certificate transparency log: its signature vouches for three lines and a time.
+pub fn tree_head(bytes: &[u8]) {
+    const NAME: &str = "harbor-ct2.example";
+    let name = || KeyName::new(NAME).expect("a valid name");
+    // A public key comes from outside as well.
+    let _ = Verifier::tree_head(name(), bytes);
+    let key = Verifier::tree_head(name(), &CT_KEY).expect("a valid key");
+    let origin = Origin::new(NAME).expect("a valid origin");
+    if let Ok(checkpoint) = Checkpoint::open(bytes, &origin, &[key]) {
+        assert!(checkpoint.timestamp().is_some() && checkpoint.extensions().is_empty());
+    }
+    // As the signature of a note that is in form.
+    let log_id = [7; 32];
+    let (size, root) = (1978, ::tlog::Hash::new([1; 32]));
+    let note = ::tlog::note::tree_head::to_note(&name(), &log_id, size, root, 5, bytes);
+    assert!(note.len() > ::tlog::note::MAX_NOTE_BYTES || Note::parse(note.as_bytes()).is_ok());
+    if let Some((size, proof)) = bytes
+        .split_first_chunk()
+        .map(|(s, p)| (u64::from_be_bytes(*s), p))
+    {
+        let old = u64::from(proof.first().copied().unwrap_or_default());
+        if let Ok(ranges) = ::tlog::consistency_ranges(old, size) {
+            assert!(ranges.len() <= 64);
+        }
     }
 }
 

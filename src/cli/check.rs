@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tlog::Checkpoint;
 
-use super::output::{Mistake, Outcome, Output};
-use super::setup::{self, Setup};
+use super::output::{Mistake, Outcome, Output, time};
+use super::setup::{self, Asking, Setup};
+use super::trusting;
 use crate::escape;
 use crate::monitor::Followed;
 use crate::watch;
@@ -41,7 +42,11 @@ struct NotifyArgs {
 }
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
-    let setup = Setup::load(config)?;
+    let setup = match &args.what {
+        Some(What::Notify(_)) => Setup::load(config)?,
+        Some(What::Watch(_)) => Setup::load_with_trust(config, Asking::IfDue).await?,
+        None => Setup::load_with_trust(config, Asking::Now).await?,
+    };
     match &args.what {
         None => everything(&setup).await,
         Some(What::Watch(args)) => one_watch(&setup, args),
@@ -60,6 +65,9 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         rules.keys().len(),
         setup.channel_names().len()
     ))?;
+    if !trust(setup, &mut output)? {
+        outcome = Outcome::Unanswered;
+    }
     match setup.writer().await {
         Ok(_) => output.line("ok    store")?,
         Err(error) => {
@@ -74,6 +82,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         let (trees, error) = match log {
             Followed::Tree(log) => (vec![log.clone()], None),
             Followed::RekorV1(log) => log.ask().await,
+            Followed::Guided(guided) => guided.log.ask().await,
         };
         let name = escape::terminal(log.name()).into_owned();
         for tree in &trees {
@@ -82,7 +91,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
                 Ok(raw) => Checkpoint::open(&raw, &tree.shard.origin, &tree.shard.verifiers)
                     .map_err(|error| error.to_string()),
             };
-            let of_tree = if matches!(log, Followed::RekorV1(_)) {
+            let of_tree = if matches!(log, Followed::RekorV1(_) | Followed::Guided(_)) {
                 format!(", tree {}", escape::terminal(tree.shard.origin.as_str()))
             } else {
                 String::new()
@@ -111,6 +120,47 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     }
     output.end()?;
     Ok(outcome)
+}
+
+/// Where trust comes from, how old it is, and what it names that nobody follows. Answers whether all is well.
+fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
+    let Some(settings) = setup.trust_settings() else {
+        return Ok(true);
+    };
+    let (known, report) = (setup.known(), setup.trust_report());
+    let said = known.update.map_or_else(String::new, |update| {
+        format!(
+            ", version {} (root {}) of {}, expires {}",
+            update.version,
+            update.root_version,
+            time(update.refreshed),
+            time(update.expires)
+        )
+    });
+    let source = settings.source.to_string();
+    let source = escape::terminal(&source);
+    output.line(&format!("ok    trust: {source}{said}"))?;
+    let problem = known.problem.map(|problem| problem.to_string());
+    for problem in problem.iter().chain(&report.stale) {
+        output.line(&format!("FAIL  trust: {}", escape::terminal(problem)))?;
+    }
+    for unfollowed in &report.unfollowed {
+        output.line(&format!(
+            "FAIL  {} (`ignore` in [trust] if that is meant)",
+            escape::terminal(&unfollowed.summary)
+        ))?;
+    }
+    for not in setup.not_followed() {
+        if !report
+            .unfollowed
+            .iter()
+            .any(|said| said.log == not.log.name)
+        {
+            let log = trusting::named(not.log);
+            output.line(&format!("note  not followed: {}", escape::terminal(&log)))?;
+        }
+    }
+    Ok(problem.is_none() && report.stale.is_none() && report.unfollowed.is_empty())
 }
 
 fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {

@@ -50,17 +50,18 @@ pub(super) struct RemoveArgs {
 
 pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outcome> {
     match command {
-        Command::Add(args) => add(args, config).await,
+        Command::Add(args) => register(&args.bundles, config).await,
         Command::List(args) => list(args, config).await,
         Command::Remove(args) => remove(args, config).await,
     }
 }
 
-async fn add(args: &AddArgs, config: &Path) -> anyhow::Result<Outcome> {
+/// Registers the signings that these bundles hold.
+pub(super) async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Result<Outcome> {
     // All are read before one is registered: a script that fails half-way would leave a state that
     // nobody asked for.
     let mut expectations = Vec::new();
-    for path in &args.bundles {
+    for path in bundles {
         let bytes = setup::read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
         let expectation = expect::from_bundle(&bytes).map_err(|error| refusal(path, &error))?;
         let file = std::path::absolute(path)

@@ -117,9 +117,10 @@ impl Drop for Line {
     }
 }
 
-/// Starts logging.
-pub(super) fn start(args: &Args) -> Screen {
+/// Starts logging; quiet: nothing is said unless it is asked for.
+pub(super) fn start(args: &Args, is_quiet: bool) -> Screen {
     let level = match (args.verbose, args.log_level) {
+        (0, None) if is_quiet => "off",
         (0, Some(Level::Error | Level::Critical)) => "error",
         (0, None | Some(Level::Warning)) => "warn",
         (0, Some(Level::Info)) | (1, _) => "info",

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use tlog::{KeyName, Origin, Verifier};
 use url::Url;
 
+use super::ct;
 use super::output::Mistake;
 use super::setup::{MAX_PEM_BYTES, public_key_der, read_bounded};
-use crate::config::LogSettings;
+use crate::config::{LogSettings, Mode};
 use crate::http::{self, Pace};
-use crate::monitor::{Followed, Log, RekorV1Log};
+use crate::monitor::{Followed, Guided, Log, RekorV1Log};
 use crate::shard::{Protocol, Shard};
 use crate::source::rekor_v1::Client;
 use crate::source::{Location, RekorV2, Transport};
@@ -36,6 +37,19 @@ pub(super) fn followed(
                 None => http.clone(),
             };
             match (&log.location, &log.origin) {
+                _ if is_ct(log.protocol) => {
+                    let public_key = log
+                        .public_keys
+                        .first()
+                        .map(|path| spki(path).map_err(|why| wrong_key(&log.name, path, &why)));
+                    let shard = ct::shard(log, public_key.transpose()?, trusted_root)?;
+                    let transport = Transport::new(log.location.clone(), http);
+                    Ok(Followed::Tree(Log {
+                        source: ct::source(&shard, &transport)
+                            .unwrap_or_else(|| Arc::new(RekorV2::new(transport))),
+                        shard: Arc::new(shard),
+                    }))
+                }
                 (Location::Server(url), None) => rekor_v1(log, url, trusted_root, http),
                 (location, Some(origin)) => {
                     let transport = Transport::new(location.clone(), http);
@@ -51,6 +65,10 @@ pub(super) fn followed(
             }
         })
         .collect()
+}
+
+fn is_ct(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::CtRfc6962 | Protocol::CtStatic)
 }
 
 /// One pace for each server that has one: logs of one server share what it allows, and the strictest counts.
@@ -107,13 +125,20 @@ fn rekor_v1(
         Verifier::rekor_v1(any_name.clone(), key)
             .map_err(|error| Mistake(format!("log[{}]: its key: {error}", log.name)))?;
     }
-    Ok(Followed::RekorV1(RekorV1Log {
+    let followed = RekorV1Log {
         name: log.name.clone(),
         server: Client::new(http, url.clone()),
         keys,
         start: log.start,
         silence_after: log.silence_after,
-    }))
+    };
+    Ok(match &log.mode {
+        Mode::Tail => Followed::RekorV1(followed),
+        Mode::Guided { by } => Followed::Guided(Guided {
+            log: followed,
+            guides: by.clone(),
+        }),
+    })
 }
 
 fn shard(

@@ -10,13 +10,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
+use super::following::Following;
 use super::logging::Screen;
 use super::output::{Mistake, Outcome};
-use super::setup::{self, Setup};
+use super::setup::{self, Asking, Setup};
 use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
+use crate::http;
 use crate::monitor::{
     Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
 };
@@ -51,22 +53,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
-    let setup = Setup::load(config)?;
-    let mut logs = setup.logs().to_vec();
-    let every_log = args.log.is_empty();
-    if !every_log {
-        for name in &args.log {
-            if !logs.iter().any(|log| log.name() == name) {
-                return Err(Mistake(format!(
-                    "the configuration has no log named {name}: {}",
-                    setup.log_names()
-                ))
-                .into());
-            }
-        }
-        logs.retain(|log| args.log.iter().any(|name| name == log.name()));
-    }
-    let rules = setup.rules()?;
+    let setup = Setup::load_with_trust(config, Asking::IfDue).await?;
+    let mut following = Following::new(setup, args.log.clone())?;
+    let setup = following.setup();
     let _lock = setup.lock()?;
     let store = setup.writer().await?;
     let stop = Stop::default();
@@ -79,24 +68,54 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
             progress.clone(),
             stop.clone(),
         )
-        .with(setup.monitor(every_log)),
+        .with(setup.monitor(args.log.is_empty())),
         channels: setup.channel_names(),
         loud: setup.channels_for(Severity::High),
         outbox: setup.outbox(Arc::clone(&store)),
         heartbeat: setup.heartbeat(Arc::clone(&store)),
-        store,
-        logs,
-        every_log,
-        rules,
+        store: Arc::clone(&store),
+        every_log: args.log.is_empty(),
         fail_on: setup.fail_on(),
         stop,
         progress,
     };
+    let schedule = setup.schedule().clone();
+    following.begin(&*store).await?;
     if args.once {
-        watch.once(args.bootstrap, screen).await
+        watch.once(following, args.bootstrap, screen).await
     } else {
-        watch.daemon(args.bootstrap, setup.schedule()).await
+        watch.daemon(following, args.bootstrap, &schedule).await
     }
+}
+
+/// What `--once` would answer for these logs, without channels and without a word.
+pub(super) async fn rehearse(
+    store: Arc<dyn Store>,
+    logs: &[Followed],
+    rules: &Arc<Rules>,
+    heartbeat: Heartbeat,
+) -> anyhow::Result<Outcome> {
+    let (progress, stop) = (Progress::default(), Stop::default());
+    let watching = Watching {
+        monitor: Monitor::new(
+            Arc::clone(&store),
+            Arc::new(SystemClock),
+            progress.clone(),
+            stop.clone(),
+        ),
+        channels: Vec::new(),
+        loud: Vec::new(),
+        outbox: Outbox::new(Arc::clone(&store), &[], &http::Client::default()),
+        heartbeat: Some(heartbeat),
+        store,
+        every_log: true,
+        fail_on: Severity::Critical,
+        stop,
+        progress,
+    };
+    let outcomes = watching.monitor.pass(logs, rules, false).await?;
+    let (outcome, ..) = watching.settle(&outcomes).await?;
+    Ok(outcome)
 }
 
 /// Asks for an end at the first signal; ends at once at the second.
@@ -145,18 +164,21 @@ struct Watching {
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
-    logs: Vec<Followed>,
     every_log: bool,
-    rules: Arc<Rules>,
     fail_on: Severity,
     stop: Stop,
     progress: Progress,
 }
 
 impl Watching {
-    async fn once(&self, bootstrap: bool, screen: &Screen) -> anyhow::Result<Outcome> {
+    async fn once(
+        &self,
+        mut following: Following,
+        bootstrap: bool,
+        screen: &Screen,
+    ) -> anyhow::Result<Outcome> {
         let bar = tokio::spawn(show_progress(self.progress.clone(), screen.clone()));
-        let passed = self.pass(bootstrap).await;
+        let passed = self.pass(&mut following, bootstrap).await;
         bar.abort();
         screen.show(None);
         let outcomes = match passed {
@@ -166,11 +188,7 @@ impl Watching {
             }
             Err(error) => return Err(error.into()),
         };
-        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
-        let clean = outcomes.iter().all(|outcome| outcome.proven);
-        self.beat(clean).await?;
-        let (counts, due) = self.counts().await?;
-        self.store.close().await;
+        let (outcome, counts, due) = self.settle(&outcomes).await?;
         let mut stderr = std::io::stderr().lock();
         if due > 0 {
             writeln!(
@@ -192,16 +210,32 @@ impl Watching {
             "RESULT={{\"security\":{},\"health\":{}}}",
             counts.security, counts.health
         )?;
-        Ok(if counts.security > 0 {
+        Ok(outcome)
+    }
+
+    /// What comes after the only pass: alerts, heartbeat, and what all of it means.
+    async fn settle(&self, outcomes: &[LogOutcome]) -> anyhow::Result<(Outcome, Counts, u64)> {
+        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
+        let clean = outcomes.iter().all(|outcome| outcome.proven);
+        self.beat(clean).await?;
+        let (counts, due) = self.counts().await?;
+        self.store.close().await;
+        let outcome = if counts.security > 0 {
             Outcome::No
         } else if clean && counts.health == 0 && due == 0 {
             Outcome::Clean
         } else {
             Outcome::Unanswered
-        })
+        };
+        Ok((outcome, counts, due))
     }
 
-    async fn daemon(self, bootstrap: bool, schedule: &Schedule) -> anyhow::Result<Outcome> {
+    async fn daemon(
+        self,
+        mut following: Following,
+        bootstrap: bool,
+        schedule: &Schedule,
+    ) -> anyhow::Result<Outcome> {
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
         let this = Arc::new(self);
@@ -211,7 +245,7 @@ impl Watching {
             tokio::spawn(Arc::clone(&this).deliver(Arc::clone(&clean), Arc::clone(&wake)));
         let mut said = None;
         while !this.stop.requested() {
-            match this.pass(bootstrap).await {
+            match this.pass(&mut following, bootstrap).await {
                 Ok(outcomes) => {
                     clean.store(outcomes.iter().all(|o| o.proven), Ordering::Release);
                     this.report(&outcomes).await;
@@ -288,15 +322,17 @@ impl Watching {
         }
     }
 
-    /// Rescans that were asked for, then one pass.
-    async fn pass(&self, bootstrap: bool) -> Result<Vec<LogOutcome>, MonitorError> {
+    /// Newer trust if it is time, rescans that were asked for, then one pass.
+    async fn pass(
+        &self,
+        following: &mut Following,
+        bootstrap: bool,
+    ) -> Result<Vec<LogOutcome>, MonitorError> {
+        following.renew(&*self.store).await?;
+        let (logs, rules) = (following.logs(), following.rules());
         for watch in self.store.take_rescans().await? {
-            for log in &self.logs {
-                match self
-                    .monitor
-                    .rescan(log, &self.rules, watch.as_deref())
-                    .await
-                {
+            for log in logs {
+                match self.monitor.rescan(log, rules, watch.as_deref()).await {
                     Ok(_) => {}
                     Err(RescanError::Store(error)) => return Err(error.into()),
                     // The gap stays, is a finding, and says what to do.
@@ -306,7 +342,11 @@ impl Watching {
                 }
             }
         }
-        self.monitor.pass(&self.logs, &self.rules, bootstrap).await
+        let outcomes = self.monitor.pass(logs, rules, bootstrap).await?;
+        self.monitor
+            .assess_trust(&following.trust_report(), following.all(), setup::now())
+            .await?;
+        Ok(outcomes)
     }
 
     /// Delivers what is due until it is aborted: its own task, so that a dead mail server never

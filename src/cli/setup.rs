@@ -12,33 +12,49 @@ use x509_parser::pem::parse_x509_pem;
 
 use super::logs;
 use super::output::Mistake;
+use super::trusting::{self, NotFollowed};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, Config, WitnessKey, WitnessSettings};
+use crate::config::{self, Config, LogSettings, WitnessKey, WitnessSettings};
 use crate::escape;
 use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
 use crate::identity::{Certificate, Key, Signer};
-use crate::monitor::{self, Followed, Rules, Schedule};
+use crate::monitor::{self, Followed, Rules, Schedule, TrustReport};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{Settings, Store, StoreError, WatchKey};
-use crate::trust::TrustedRoot;
+use crate::trust::{self, Keeper, Refreshed, Trust};
 use crate::watch::Watches;
 
 /// A public key or certificate in PEM is a few kilobytes; a chain of them some tens.
 pub(super) const MAX_PEM_BYTES: usize = 1 << 20;
 
-/// A valid configuration, and the files that it names.
+/// A valid configuration, the files that it names, and what follows from both: the logs.
 pub(super) struct Setup {
     config: Config,
-    trusted_root: Option<TrustedRoot>,
+    keeper: Option<Keeper>,
+    /// What the logs below were made with.
+    trust: Option<Arc<Trust>>,
+    /// Those of the configuration and those that trust has found.
+    settings: Vec<LogSettings>,
+    /// The same, ready to be read.
     logs: Vec<Followed>,
     witnesses: Vec<Verifier>,
     http: http::Client,
 }
 
+/// Whether newer trust is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// If what is known is older than the configuration allows.
+    IfDue,
+    /// In any case.
+    Now,
+}
+
 impl Setup {
-    /// Loads the configuration and the trust it names; warnings go to stderr.
+    /// Loads the configuration and the trust it names, as far as that is known without asking anybody; warnings
+    /// go to stderr.
     ///
     /// # Errors
     ///
@@ -51,6 +67,29 @@ impl Setup {
         Self::of(config)
     }
 
+    /// As [`Self::load`], and asks for newer trust if that is due, or in any case.
+    ///
+    /// # Errors
+    ///
+    /// As there, and if nothing is trusted: then nothing may be read (exit 3).
+    pub(super) async fn load_with_trust(path: &Path, asking: Asking) -> anyhow::Result<Self> {
+        let (config, warnings) = config::load(path)?;
+        // As one string: stderr has no buffer, and a warning has many parts.
+        let warnings = warnings.to_string();
+        eprint!("{warnings}");
+        let mut setup = Self::unarranged(config)?;
+        let http = setup.http.clone();
+        if let Some(keeper) = &mut setup.keeper {
+            match asking {
+                Asking::IfDue => keeper.refresh_if_due(&http, now()).await,
+                Asking::Now => keeper.refresh(&http, now()).await,
+            };
+        }
+        setup.arrange(false)?;
+        setup.require_trust()?;
+        Ok(setup)
+    }
+
     /// As [`Self::load`], of a configuration of our own, whose warnings are known.
     pub(super) fn load_ours(path: &Path) -> anyhow::Result<Self> {
         let (config, _) = config::load(path)?;
@@ -58,14 +97,19 @@ impl Setup {
     }
 
     fn of(config: Config) -> anyhow::Result<Self> {
-        let trusted_root = match &config.trusted_root {
-            Some(path) => Some(TrustedRoot::from_file(path).map_err(|error| {
-                Mistake(format!("trust.trusted_root: {}: {error}", path.display()))
-            })?),
+        let mut setup = Self::unarranged(config)?;
+        setup.arrange(false)?;
+        Ok(setup)
+    }
+
+    fn unarranged(config: Config) -> anyhow::Result<Self> {
+        let keeper = match &config.trust {
+            Some(settings) => Some(
+                Keeper::open(settings.clone())
+                    .map_err(|error| Mistake(format!("trust: {}: {error}", settings.source)))?,
+            ),
             None => None,
         };
-        let http = http::Client::default();
-        let logs = logs::followed(&config.logs, trusted_root.as_ref(), &http)?;
         let witnesses = config
             .witnesses
             .iter()
@@ -73,11 +117,124 @@ impl Setup {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             config,
-            trusted_root,
-            logs,
+            keeper,
+            trust: None,
+            settings: Vec::new(),
+            logs: Vec::new(),
             witnesses,
-            http,
+            http: http::Client::default(),
         })
+    }
+
+    /// Makes the logs anew, from the configuration and what is trusted now. `begun`: some log has a position.
+    ///
+    /// # Errors
+    ///
+    /// Configuration and trust do not fit; then everything is as it was.
+    fn arrange(&mut self, begun: bool) -> anyhow::Result<()> {
+        let trust = self.known().trust;
+        let mut settings = trusting::logs(&self.config, trust.as_deref(), begun, now())?;
+        if trust.is_none() && self.keeper.is_some() {
+            // Only what needs no trust can be named; nothing is read before there is one.
+            settings.retain(|log| !log.public_keys.is_empty());
+        }
+        let root = trust.as_deref().map(Trust::root);
+        self.logs = logs::followed(&settings, root, &self.http)?;
+        self.settings = settings;
+        self.trust = trust;
+        Ok(())
+    }
+
+    /// As [`Self::arrange`]; the store says whether some log has a position.
+    pub(super) async fn arrange_after(&mut self, store: &dyn Store) -> anyhow::Result<()> {
+        let begun = begun(store).await?;
+        self.arrange(begun)
+    }
+
+    /// Looks for newer trust if that is due. Answers whether the logs and rules are to be made anew.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot say whether any log has a position.
+    pub(super) async fn renew(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+        let http = self.http.clone();
+        let Some(keeper) = &mut self.keeper else {
+            return Ok(false);
+        };
+        let (before, problem) = (self.trust.clone(), keeper.known().problem);
+        let known = keeper.refresh_if_due(&http, now()).await;
+        if known.problem != problem
+            && let Some(problem) = &known.problem
+        {
+            tracing::warn!("trust: {}", escape::terminal(&problem.to_string()));
+        }
+        let same = match (&known.trust, &before) {
+            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
+            (now, before) => now.is_none() && before.is_none(),
+        };
+        if same {
+            return Ok(false);
+        }
+        match (self.arrange(begun(store).await?), before, &mut self.keeper) {
+            (Ok(()), _, _) => {
+                tracing::info!("trust has changed: {} logs are followed", self.logs.len());
+                Ok(true)
+            }
+            (Err(error), Some(before), Some(keeper)) => {
+                let said = format!("{error:#}");
+                tracing::warn!("trust: {}", escape::terminal(&said));
+                keeper.refuse(before, said);
+                Ok(false)
+            }
+            (Err(_), _, _) => Ok(false),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// A repository is configured, and nothing of it was ever verified.
+    fn require_trust(&self) -> anyhow::Result<()> {
+        let known = self.known();
+        if known.trust.is_some() || self.keeper.is_none() {
+            return Ok(());
+        }
+        let why = known.problem.map_or_else(
+            || "`modelwatch check` asks for one".to_owned(),
+            |problem| problem.to_string(),
+        );
+        anyhow::bail!("there is no trusted root yet, so nothing is read: {why}")
+    }
+
+    /// What is trusted now, and what came of asking for newer trust.
+    pub(super) fn known(&self) -> Refreshed {
+        self.keeper.as_ref().map_or_else(
+            || Refreshed {
+                trust: None,
+                update: None,
+                problem: None,
+            },
+            Keeper::known,
+        )
+    }
+
+    /// What was set about trust.
+    pub(super) fn trust_settings(&self) -> Option<&trust::Settings> {
+        self.config.trust.as_ref()
+    }
+
+    /// What somebody should know about trust.
+    pub(super) fn trust_report(&self) -> TrustReport {
+        trusting::report(self.trust_settings(), &self.known(), &self.settings, now())
+    }
+
+    /// The logs that trust names and that are not followed.
+    pub(super) fn not_followed(&self) -> Vec<NotFollowed<'_>> {
+        match (self.trust_settings(), self.trust.as_deref()) {
+            (Some(settings), Some(trust)) => {
+                trusting::not_followed(settings, trust, &self.settings)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The logs, ready to be read; nothing is asked of them yet.
@@ -87,11 +244,7 @@ impl Setup {
 
     /// What the monitor looks at besides watches. `every_log`: no log was left out on the command line.
     pub(super) fn monitor(&self, every_log: bool) -> monitor::Settings {
-        let required = self
-            .config
-            .logs
-            .iter()
-            .filter(|log| log.require_witnesses > 0);
+        let required = self.settings.iter().filter(|log| log.require_witnesses > 0);
         monitor::Settings {
             witnesses: self.witnesses.clone(),
             required_witnesses: required
@@ -108,13 +261,19 @@ impl Setup {
     }
 
     /// The compiled watches and the authorities.
+    ///
+    /// # Errors
+    ///
+    /// Watches that cannot be compiled, and trust that is not there yet: without it an impostor and the owner
+    /// would look alike.
     pub(super) fn rules(&self) -> anyhow::Result<Arc<Rules>> {
+        self.require_trust()?;
         let watches = Watches::compile(self.config.watches.clone())
             .map_err(|error| Mistake(error.to_string()))?;
         let authorities = self
-            .trusted_root
+            .trust
             .as_ref()
-            .map(|root| root.authorities().clone());
+            .map(|trust| trust.root().authorities().clone());
         Ok(Arc::new(Rules::new(watches, authorities)))
     }
 
@@ -183,6 +342,23 @@ impl Setup {
         ))
     }
 
+    /// A copy of the store as it stands, in the new file `to`; an empty one if there is no store yet.
+    pub(super) async fn copied(&self, to: &Path) -> anyhow::Result<SqliteStore> {
+        match SqliteStore::copy(&self.settings(), to).await {
+            Ok(()) | Err(StoreError::Absent { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let settings = Settings {
+            path: to.to_owned(),
+            ..self.settings()
+        };
+        Ok(SqliteStore::open(settings).await?)
+    }
+
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.config.heartbeat.is_some()
+    }
+
     pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
         Outbox::new(store, &self.config.channels, &self.http)
     }
@@ -193,20 +369,32 @@ impl Setup {
     }
 
     fn settings(&self) -> Settings {
-        let channels = self.config.channels.iter().map(|channel| ChannelRoute {
-            name: channel.name.clone(),
-            min_severity: channel.min_severity,
-        });
-        let by_watch = self
-            .config
-            .watches
-            .iter()
-            .filter_map(|watch| Some((watch.name.clone(), watch.notify.clone()?)));
         Settings {
             path: self.config.database.clone(),
-            routes: Routes::new(channels.collect(), by_watch.collect()),
+            routes: routes(&self.config),
         }
     }
+}
+
+/// Which channels are told of what.
+pub(super) fn routes(config: &Config) -> Routes {
+    let channels = config.channels.iter().map(|channel| ChannelRoute {
+        name: channel.name.clone(),
+        min_severity: channel.min_severity,
+    });
+    let by_watch = config
+        .watches
+        .iter()
+        .filter_map(|watch| Some((watch.name.clone(), watch.notify.clone()?)));
+    Routes::new(channels.collect(), by_watch.collect())
+}
+
+/// Whether any log was read, or its checkpoints were followed.
+async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
+    let logs = store.logs().await?;
+    Ok(logs
+        .iter()
+        .any(|log| log.follower.is_some() || log.verified.is_some()))
 }
 
 /// The SubjectPublicKeyInfo in a PEM file.
@@ -252,6 +440,12 @@ pub(super) fn signer_of(path: &Path) -> anyhow::Result<Signer> {
     let signer =
         read_signer(&bytes).map_err(|why| Mistake(format!("{}: {why:#}", path.display())))?;
     Ok(signer)
+}
+
+/// Whether the file is a bundle rather than a certificate or a key.
+pub(super) fn is_bundle(path: &Path) -> bool {
+    read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)
+        .is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"))
 }
 
 fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {

@@ -5,13 +5,14 @@ mod log;
 use std::collections::HashMap;
 use std::path::Path;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::output::{Outcome, Output, cell, time};
 use super::setup::{self, Setup};
+use super::trusting;
 use crate::escape;
-use log::LogStatus;
+use log::{GUIDED, LogStatus};
 
 /// The version of the machine-readable forms that scripts rely on.
 const CONTRACT: u32 = 1;
@@ -30,10 +31,31 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 struct Status {
     contract: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<TrustStatus>,
     logs: Vec<LogStatus>,
     watches: Vec<WatchStatus>,
     alerts: AlertStatus,
     findings: FindingStatus,
+}
+
+/// What is trusted, as far as it is known without asking.
+#[derive(Debug, Serialize)]
+struct TrustStatus {
+    source: String,
+    /// Something is trusted.
+    known: bool,
+    version: Option<u64>,
+    expires: Option<Timestamp>,
+    refreshed: Option<Timestamp>,
+    /// The logs that it names and that are not followed.
+    not_followed: Vec<NotFollowedStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct NotFollowedStatus {
+    log: String,
+    ignored: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,6 +119,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let counts = store.counts(setup.fail_on()).await?;
     let status = Status {
         contract: CONTRACT,
+        trust: trust_status(&setup),
         watches: watches(&setup, &*store).await?,
         logs,
         alerts,
@@ -126,6 +149,27 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         Outcome::Unanswered
     } else {
         Outcome::Clean
+    })
+}
+
+fn trust_status(setup: &Setup) -> Option<TrustStatus> {
+    let settings = setup.trust_settings()?;
+    let known = setup.known();
+    let update = known.update;
+    Some(TrustStatus {
+        known: known.trust.is_some(),
+        source: settings.source.to_string(),
+        version: update.map(|update| update.version),
+        expires: update.map(|update| update.expires),
+        refreshed: update.map(|update| update.refreshed),
+        not_followed: setup
+            .not_followed()
+            .iter()
+            .map(|not| NotFollowedStatus {
+                log: trusting::named(not.log),
+                ignored: not.ignored,
+            })
+            .collect(),
     })
 }
 
@@ -162,6 +206,25 @@ async fn watches(
 /// Watches that are listed one by one; beyond, only those with gaps are.
 const LISTED_WATCHES: usize = 20;
 
+fn print_trust(trust: &TrustStatus, output: &mut Output) -> anyhow::Result<()> {
+    output.line("")?;
+    let refreshed = match (trust.refreshed, trust.version) {
+        (Some(at), Some(version)) => format!(", version {version} of {}", time(at)),
+        _ if !trust.known => ": never verified, so nothing is read".to_owned(),
+        _ => String::new(),
+    };
+    let source = escape::terminal(&trust.source);
+    output.line(&format!("trust from {source}{refreshed}"))?;
+    for log in &trust.not_followed {
+        output.line(&format!(
+            "    not followed{}: {}",
+            if log.ignored { ", as configured" } else { "" },
+            escape::terminal(&log.log)
+        ))?;
+    }
+    Ok(())
+}
+
 fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
     output.line(&format!(
         "{:<20}  {:>12}  {:>12}  {:>12}  LAST PROVEN",
@@ -182,6 +245,9 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
                 ""
             },
         ))?;
+        if log.is_guided() {
+            output.line(GUIDED)?;
+        }
         if let Some(error) = &log.error {
             output.line(&format!(
                 "    {}: {}",
@@ -189,6 +255,9 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
                 escape::terminal(&error.message)
             ))?;
         }
+    }
+    if let Some(trust) = &status.trust {
+        print_trust(trust, output)?;
     }
     output.line("")?;
     for watch in &status.watches {

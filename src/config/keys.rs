@@ -29,7 +29,17 @@ pub(super) const TOP: [&str; 9] = [
 
 pub(super) const STORE: [&str; 1] = ["url"];
 
-pub(super) const TRUST: [&str; 1] = ["trusted_root"];
+pub(super) const TRUST: [&str; 6] = [
+    "tuf",
+    "trusted_root",
+    "trust_config",
+    "cache",
+    "refresh",
+    "ignore",
+];
+
+/// A repository that has no name.
+pub(super) const TUF: [&str; 2] = ["mirror", "root"];
 
 pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
 
@@ -39,11 +49,12 @@ pub(super) const CANARY: [&str; 2] = ["watch", "every"];
 
 pub(super) const WITNESS: [&str; 2] = ["name", "public_key"];
 
-pub(super) const LOG: [&str; 10] = [
+pub(super) const LOG: [&str; 11] = [
     "name",
     "type",
     "url",
     "mode",
+    "guided_by",
     "origin",
     "public_key",
     "start",
@@ -164,7 +175,6 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         ("log", "mode" | "guided_by") => {
             Some("Rekor v1 comes with a later version; a v2 log is always read whole")
         }
-        ("trust", "tuf") => Some("trust by TUF comes with a later version: use trusted_root"),
         ("", "canaries") => Some("did you mean [[canary]]?"),
         ("", "witnesses") => Some("did you mean [[witness]]?"),
         ("log", "witnesses") => Some("did you mean require_witnesses?"),

@@ -5,10 +5,14 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tlog::checkpoint::Origin;
 
+use super::mode::{self, Mode};
 use super::problems::Problems;
-use super::reader::Section;
+use super::reader::{At, Section};
 use super::top::{files, unique};
 use super::{Context, keys, vigilance};
 use crate::shard::{Protocol, Start};
@@ -25,10 +29,13 @@ const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 pub struct LogSettings {
     /// Its name in findings and on the command line.
     pub name: String,
-    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own.
+    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own, and for a log of RFC
+    /// 6962, which is known by its key.
     pub origin: Option<Origin>,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// Whether it is read in full.
+    pub mode: Mode,
     /// Where it is read.
     pub location: Location,
     /// Its keys, each in a PEM file; without any, the trusted root gives them.
@@ -43,10 +50,45 @@ pub struct LogSettings {
     pub require_witnesses: usize,
 }
 
+impl LogSettings {
+    /// A Rekor v2 log that trust has found, with every default; it is named by its origin.
+    pub fn found(origin: Origin, location: Location, start: Start) -> Self {
+        Self {
+            name: origin.as_str().to_owned(),
+            protocol: Protocol::RekorV2,
+            start,
+            silence_after: Some(usual_silence(Some(&origin), &location)),
+            location,
+            mode: Mode::Tail,
+            public_keys: Vec::new(),
+            requests_per_minute: None,
+            require_witnesses: 0,
+            origin: Some(origin),
+        }
+    }
+}
+
+/// How long a log may stand still that says nothing about it.
+fn usual_silence(origin: Option<&Origin>, location: &Location) -> Duration {
+    let public_good = match (origin, location) {
+        (Some(origin), _) => origin.as_str().ends_with(".rekor.sigstore.dev"),
+        (None, Location::Server(url)) => url.host_str() == Some("rekor.sigstore.dev"),
+        (None, Location::Directory(_)) => false,
+    };
+    if public_good {
+        PUBLIC_GOOD_SILENCE
+    } else {
+        DEFAULT_SILENCE
+    }
+}
+
 /// What other sections say for every log.
 pub(super) struct Defaults {
     pub(super) start: Start,
-    pub(super) has_trusted_root: bool,
+    /// Trust gives keys by origin.
+    pub(super) gives_keys: bool,
+    /// Trust says which logs there are.
+    pub(super) discovers: bool,
     pub(super) witnesses: usize,
 }
 
@@ -57,16 +99,17 @@ pub(super) fn read_all(
     problems: &mut Problems,
 ) -> Vec<LogSettings> {
     let sections = root.tables("log", problems);
-    if !root.has("log") {
+    if !root.has("log") && !defaults.discovers {
         problems.error(
             root.place(),
             "there is no [[log]]: nothing would be read",
-            "add a [[log]] with url and origin".to_owned(),
+            "add a [[log]] with url and origin, or write tuf = \"public-good\" in [trust]"
+                .to_owned(),
         );
     }
     let (mut names, mut origins) = (HashMap::new(), HashMap::new());
     let mut places = HashMap::new();
-    let mut logs = Vec::new();
+    let (mut logs, mut guides) = (Vec::new(), Vec::new());
     for section in sections {
         let origin = section
             .string("origin", problems)
@@ -86,7 +129,7 @@ pub(super) fn read_all(
             let place = section.place_of("origin");
             unique(&mut origins, origin, "log of the origin", &place, problems);
         }
-        let settings = read(&section, name, defaults, context, problems);
+        let settings = read(&section, name, defaults, context, &mut guides, problems);
         if let Some(settings) = &settings
             && settings.protocol == Protocol::RekorV1
         {
@@ -97,27 +140,32 @@ pub(super) fn read_all(
         }
         logs.extend(settings);
     }
+    mode::check(&guides, &logs, &names, problems);
     logs
 }
 
-fn read(
-    section: &Section<'_>,
+fn read<'t>(
+    section: &Section<'t>,
     name: Option<&str>,
     defaults: &Defaults,
     context: &Context<'_>,
+    guides: &mut Vec<At<&'t str>>,
     problems: &mut Problems,
 ) -> Option<LogSettings> {
     section.only("log", &keys::LOG, problems);
-    let protocol = protocol(section, problems);
+    let protocol = protocol(section, defaults, problems);
     let location = location(section, protocol, context, problems);
-    mode(section, problems);
+    let mode = mode::read(section, protocol, problems).map(|(mode, by)| {
+        guides.extend(by);
+        mode
+    });
     let origin = origin(section, protocol, problems);
     let public_keys = files(section, "public_key", context, problems);
-    if !section.has("public_key") && !defaults.has_trusted_root {
+    if !section.has("public_key") && !defaults.gives_keys {
         problems.error(
             section.place(),
             "nothing says which key signs its checkpoints",
-            "give public_key, or trusted_root in [trust]".to_owned(),
+            "give public_key, or tuf or trusted_root in [trust]".to_owned(),
         );
     }
     let start = if section.has("start") {
@@ -127,7 +175,7 @@ fn read(
     };
     let require_witnesses = vigilance::required(section, defaults.witnesses, problems);
     let requests_per_minute = requests_per_minute(section, problems);
-    if protocol != Some(Protocol::RekorV1) {
+    if let Some(Protocol::RekorV2 | Protocol::CtStatic) = protocol {
         origin.as_ref()?;
     }
     let location = location?;
@@ -135,6 +183,7 @@ fn read(
     Some(LogSettings {
         name: name?.to_owned(),
         protocol: protocol?,
+        mode: mode?,
         location,
         public_keys,
         requests_per_minute,
@@ -148,35 +197,28 @@ fn read(
     })
 }
 
-fn protocol(section: &Section<'_>, problems: &mut Problems) -> Option<Protocol> {
+fn protocol(
+    section: &Section<'_>,
+    defaults: &Defaults,
+    problems: &mut Problems,
+) -> Option<Protocol> {
+    // A log that trust has found is only read elsewhere; what it finds is Rekor v2.
+    if !section.has("type") && defaults.discovers {
+        return Some(Protocol::RekorV2);
+    }
     let written = section.required("type", problems)?;
     match written.value {
         "rekor-v2" => return Some(Protocol::RekorV2),
         "rekor-v1" => return Some(Protocol::RekorV1),
-        later @ ("ct-rfc6962" | "ct-static") => problems.error(
-            &written.place,
-            format!("{later} logs are not read by this version"),
-            "this version reads rekor-v1 and rekor-v2".to_owned(),
-        ),
+        "ct-rfc6962" => return Some(Protocol::CtRfc6962),
+        "ct-static" => return Some(Protocol::CtStatic),
         other => problems.error(
             &written.place,
             format!("{other:?} is no type of log"),
-            "write rekor-v1 or rekor-v2".to_owned(),
+            "write rekor-v1, rekor-v2, ct-rfc6962 or ct-static".to_owned(),
         ),
     }
     None
-}
-
-/// How the log is followed.
-fn mode(section: &Section<'_>, problems: &mut Problems) {
-    match section.string("mode", problems) {
-        Some(written) if written.value != "tail" => problems.error(
-            &written.place,
-            format!("{:?} is no way to follow a log", written.value),
-            "\"tail\" reads every entry".to_owned(),
-        ),
-        _ => {}
-    }
 }
 
 /// The host of a URL, which names a log that has no origin of its own.
@@ -223,6 +265,14 @@ fn location(
             );
             None
         }
+        Ok(Location::Directory(_)) if protocol == Some(Protocol::CtRfc6962) => {
+            problems.error(
+                &written.place,
+                "a log of RFC 6962 is a server that answers questions, not a directory of files",
+                "write its http(s) URL; a log of static files is of type ct-static".to_owned(),
+            );
+            None
+        }
         Ok(location) => Some(location.relative_to(context.directory)),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
@@ -244,6 +294,9 @@ fn origin(
                 "leave it out".to_owned(),
             );
         }
+        return None;
+    }
+    if protocol == Some(Protocol::CtRfc6962) && !section.has("origin") {
         return None;
     }
     let written = section.required("origin", problems)?;
@@ -269,18 +322,32 @@ pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<St
     if let Some(index) = section.integer("start") {
         return Some(Start::Index(index));
     }
-    let hint = "write \"end\", \"beginning\" or the index of an entry".to_owned();
+    let hint =
+        "write \"end\", \"beginning\", a date (\"2026-01-01\") or the index of an entry".to_owned();
     let place = section.place_of("start");
     let written = section.string("start", problems)?;
     match written.value {
         "end" => return Some(Start::End),
         "beginning" => return Some(Start::Beginning),
-        date if date.len() == 10 && date.matches('-').count() == 2 => {
-            problems.error(&place, "a date as start comes with a later version", hint);
+        other => {
+            if let Some(time) = time(other) {
+                return Some(Start::Time(time));
+            }
+            problems.error(&place, format!("{other:?} is no place in a log"), hint);
         }
-        other => problems.error(&place, format!("{other:?} is no place in a log"), hint),
     }
     None
+}
+
+/// A date (its midnight, UTC) or a timestamp of RFC 3339 with its offset.
+pub fn time(written: &str) -> Option<Timestamp> {
+    // What else the parsers take (a week, a zone's name in brackets) would surprise whoever reads the file.
+    if let Ok(time) = written.parse::<Timestamp>() {
+        return (!written.contains('[')).then_some(time);
+    }
+    let date = Date::strptime("%Y-%m-%d", written).ok();
+    let date = date.filter(|date| date.to_string() == written)?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 /// How long a log may stand still.
@@ -296,16 +363,7 @@ fn silence_after(
     problems: &mut Problems,
 ) -> Option<Silence> {
     if !section.has("silence_after") {
-        let public_good = match (origin, location) {
-            (Some(origin), _) => origin.as_str().ends_with(".rekor.sigstore.dev"),
-            (None, Location::Server(url)) => url.host_str() == Some("rekor.sigstore.dev"),
-            (None, Location::Directory(_)) => false,
-        };
-        return Some(Silence::After(if public_good {
-            PUBLIC_GOOD_SILENCE
-        } else {
-            DEFAULT_SILENCE
-        }));
+        return Some(Silence::After(usual_silence(origin, location)));
     }
     let written = section.string("silence_after", problems)?;
     if written.value == "never" {

@@ -12,11 +12,13 @@ mod conditions;
 mod duration;
 mod keys;
 mod log;
+mod mode;
 mod problems;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod top;
+mod trust;
 mod vigilance;
 mod watch;
 
@@ -26,12 +28,14 @@ use toml_edit::Document;
 
 pub use self::duration::parse as parse_duration;
 pub use self::keys::SECTIONS;
-pub use self::log::LogSettings;
+pub use self::log::{LogSettings, time as parse_time};
+pub use self::mode::Mode;
 pub use self::problems::{Level, Problem, Problems};
 use self::reader::{Place, Section};
 pub use self::vigilance::{WitnessKey, WitnessSettings};
 use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
+use crate::shard::Start;
 use crate::watch::{Severity, Watch};
 
 /// A configuration of ten thousand watches takes about three megabytes.
@@ -42,15 +46,17 @@ const MAX_CONFIG_BYTES: u64 = 16 << 20;
 pub struct Config {
     /// The SQLite database.
     pub database: PathBuf,
-    /// Sigstore's trusted root; without one no certificate is judged.
-    pub trusted_root: Option<PathBuf>,
+    /// Where trust comes from; without it no certificate is judged.
+    pub trust: Option<crate::trust::Settings>,
+    /// Where reading begins in logs that say nothing else.
+    pub start: Start,
     /// When passes begin.
     pub schedule: Schedule,
     /// From which severity an open finding makes the exit code 1.
     pub fail_on: Severity,
     /// The dead man's switch.
     pub heartbeat: Option<HeartbeatSettings>,
-    /// The logs; at least one, no two of one origin or name.
+    /// The logs, no two of one origin or name; at least one unless trust says which there are.
     pub logs: Vec<LogSettings>,
     /// The watches, in the order written; no two of one name.
     pub watches: Vec<Watch>,

@@ -81,6 +81,11 @@ impl<'t> Section<'t> {
         self.table.contains_key(key)
     }
 
+    /// Whether the key holds a string.
+    pub(super) fn is_string(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(Item::is_str)
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = &'t str> {
         self.table.iter().map(|(key, _)| key)
     }

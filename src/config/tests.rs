@@ -54,6 +54,26 @@ fn a_small_configuration_is_valid_without_a_warning_and_has_every_default() {
 }
 
 #[test]
+fn a_start_may_be_a_date_or_a_timestamp() {
+    for (written, meant) in [
+        ("2026-01-01", Some("2026-01-01T00:00:00Z")),
+        ("2026-01-01T12:30:00Z", Some("2026-01-01T12:30:00Z")),
+        ("2026-01-01T12:30:00+02:00", Some("2026-01-01T10:30:00Z")),
+        ("2026-01-01T12:30:00", None),
+        ("2026-02-30", None),
+        ("2026-1-1", None),
+        ("2026-W01-1", None),
+        ("2026-01-01T12:30:00Z[UTC]", None),
+        ("yesterday", None),
+    ] {
+        let (config, problems) = validated(&format!("{GOOD}\n[monitor]\nstart = \"{written}\""));
+        let start = config.map(|config| config.logs[0].start);
+        let meant = meant.map(|time| Start::Time(time.parse().expect("a timestamp")));
+        assert_eq!(start, meant, "{written}: {problems}");
+    }
+}
+
+#[test]
 fn every_mistake_is_named_at_once_with_its_line() {
     let text = r#"[store]
 url = "postgres://db"
@@ -272,8 +292,8 @@ fn what_is_wrong_with_the_whole_is_caught() {
             "never comes",
         ),
         (
-            format!("{GOOD}\n[monitor]\nstart = \"2026-01-01\""),
-            "later version",
+            format!("{GOOD}\n[monitor]\nstart = \"2026-02-30\""),
+            "a date (\"2026-01-01\")",
         ),
         ("[[log]".to_owned(), "error"),
         (String::new(), "there is no [[log]]"),
@@ -404,4 +424,81 @@ fn every_key_is_documented_and_every_documented_key_is_known() {
             "{extension}"
         );
     }
+}
+
+const WATCH: &str = "[[watch]]\nname = \"mail\"\nsan = \"release@example.com\"\n";
+
+#[test]
+fn trust_has_exactly_one_source_and_every_mistake_in_it_is_named() {
+    for (trust, said) in [
+        (r#"tuf = "public""#, "no repository that is known by name"),
+        ("tuf = 3", "trust.tuf: a table is expected"),
+        (
+            r#"tuf = { mirror = "https://tuf.example" }"#,
+            "trust.tuf: root is missing",
+        ),
+        (
+            r#"tuf = { mirror = "ftp://tuf.example", root = "root.json" }"#,
+            "trust.tuf.mirror: is not an http or https URL",
+        ),
+        (
+            r#"tuf = { mirror = "https://tuf.example", root = "absent" }"#,
+            "there is no file /etc/mw/absent",
+        ),
+        (
+            r#"tuf = { mirrors = "https://tuf.example", root = "root.json" }"#,
+            "trust.tuf.mirrors: unknown key (hint: did you mean mirror?)",
+        ),
+        (
+            "tuf = \"staging\"\ntrusted_root = \"root.json\"",
+            "there are two sources of trust",
+        ),
+        ("", "does not say where trust comes from"),
+        (
+            "trust_config = \"config.json\"\nrefresh = \"1h\"",
+            "trust.refresh: belongs to tuf",
+        ),
+        (
+            "tuf = \"staging\"\nrefresh = \"soon\"",
+            "is no length of time",
+        ),
+        (
+            "trusted_root = \"root.json\"\nignore = [\"log.example\"]",
+            "trust.ignore: a trusted root in a file names no logs",
+        ),
+    ] {
+        let text = format!("[trust]\n{trust}\n{WATCH}");
+        let (config, problems) = validated(&text);
+        assert!(config.is_none(), "{trust}");
+        assert!(problems.to_string().contains(said), "{trust}: {problems}");
+    }
+}
+
+#[test]
+fn where_trust_names_the_logs_none_need_be_written_and_one_may_be_read_elsewhere() {
+    use crate::trust::{RepositorySettings, SourceSettings};
+
+    let tuf =
+        format!("[store]\nurl = \"sqlite:/var/mw.db\"\n[trust]\ntuf = \"public-good\"\n{WATCH}");
+    let (config, problems) = validated(&tuf);
+    let config = config.unwrap_or_else(|| panic!("{problems}"));
+    assert!(config.logs.is_empty());
+    let trust = config.trust.expect("it is configured");
+    assert_eq!(trust.refresh.as_secs(), 6 * 3600);
+    assert_eq!(
+        trust.source,
+        SourceSettings::Tuf {
+            repository: RepositorySettings::PublicGood,
+            cache: "/var/mw.tuf.json".into(),
+        }
+    );
+    let log = "[[log]]\norigin = \"log.example\"\nurl = \"https://mirror.example\"\n";
+    let (config, problems) = validated(&format!("{tuf}{log}"));
+    let config = config.unwrap_or_else(|| panic!("{problems}"));
+    assert_eq!(config.logs.len(), 1);
+
+    // A plain file says neither which logs there are nor how one is spoken to.
+    let file = tuf.replace("tuf = \"public-good\"", "trusted_root = \"root.json\"");
+    assert!(self::problems(&file).contains("there is no [[log]]"));
+    assert!(self::problems(&format!("{file}{log}")).contains("type is missing"));
 }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::{Config, Context, advice, channel, keys, log, vigilance, watch};
+use super::{Config, Context, advice, channel, keys, log, trust, vigilance, watch};
 use crate::monitor::Schedule;
 use crate::notify::{HeartbeatSettings, SecretSource, UrlSource};
 use crate::watch::Severity;
@@ -19,7 +19,7 @@ pub(super) fn read(
 ) -> Option<Config> {
     root.only("", &keys::TOP, problems);
     let database = database(root, context, problems);
-    let trusted_root = trusted_root(root, context, problems);
+    let trust = trust::read(root, database.as_deref(), context, problems);
     let monitor = root.table("monitor", problems);
     if let Some(monitor) = &monitor {
         monitor.only("monitor", &keys::MONITOR, problems);
@@ -36,9 +36,8 @@ pub(super) fn read(
     let defaults = log::Defaults {
         witnesses: written_witnesses,
         start: start.unwrap_or(crate::shard::Start::End),
-        has_trusted_root: root
-            .table("trust", problems)
-            .is_some_and(|t| t.has("trusted_root")),
+        gives_keys: trust.gives_keys,
+        discovers: trust.discovers,
     };
     let logs = log::read_all(root, &defaults, context, problems);
     let channels = channel::read_all(root, context, problems);
@@ -51,7 +50,8 @@ pub(super) fn read(
     let canaries = vigilance::canaries(root, &watches, problems);
     Some(Config {
         database: database?,
-        trusted_root,
+        trust: trust.settings,
+        start: defaults.start,
         schedule: schedule?,
         fail_on: fail_on.unwrap_or(Severity::High),
         heartbeat,
@@ -101,16 +101,6 @@ fn database(root: &Section<'_>, context: &Context<'_>, problems: &mut Problems) 
         return None;
     }
     Some(context.path(path))
-}
-
-fn trusted_root(
-    root: &Section<'_>,
-    context: &Context<'_>,
-    problems: &mut Problems,
-) -> Option<PathBuf> {
-    let trust = root.table("trust", problems)?;
-    trust.only("trust", &keys::TRUST, problems);
-    file(&trust, "trusted_root", context, problems)
 }
 
 /// The path of a file that has to be there.

@@ -25,6 +25,12 @@ pub enum EntryError {
         /// What the JSON reader says.
         detail: String,
     },
+    /// Not a leaf of a certificate transparency log.
+    #[error("not a leaf of a certificate transparency log: no {part} where it should be")]
+    CertificateLeaf {
+        /// Which part is cut off, not there or not alone.
+        part: &'static str,
+    },
     /// A kind or version that we do not know, in which no certificate and no key was found.
     #[error("unknown kind of entry, and no certificate or key found in it")]
     UnknownKind,

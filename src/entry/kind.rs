@@ -37,6 +37,18 @@ impl Kind {
         version: Cow::Borrowed(""),
     };
 
+    /// Of a certificate in a certificate transparency log (RFC 6962 `x509_entry`).
+    pub const X509: Self = Self {
+        name: Cow::Borrowed("x509"),
+        version: Cow::Borrowed(""),
+    };
+
+    /// Of what will become a certificate, in such a log (RFC 6962 `precert_entry`).
+    pub const PRECERTIFICATE: Self = Self {
+        name: Cow::Borrowed("precertificate"),
+        version: Cow::Borrowed(""),
+    };
+
     /// The kind an entry claims. What is longer than any kind's name is cut: nothing depends on the rest.
     pub(super) fn new(name: &str, version: &str) -> Self {
         let keep = |text: &str| match KNOWN.into_iter().find(|known| *known == text) {

@@ -5,6 +5,7 @@
 //! newer version, a broken field), everything that may be base64 in it is searched for certificates and keys:
 //! a signing must not escape a watch by being logged in an odd way.
 
+mod ct;
 mod digest;
 mod error;
 mod kind;
@@ -20,6 +21,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+pub use ct::parse_certificate;
 pub use digest::{Digest, HashAlgorithm};
 pub use error::{EntryError, Unreadable};
 pub use kind::Kind;
@@ -47,7 +49,8 @@ pub struct Entry {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// That somebody's key signed something.
+/// That somebody's key signed something; or, in a certificate transparency log, that somebody can: a certificate was issued
+/// to him.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signing {
     /// Its place in the entry: the same leaf always gives the same ordinals, and an [`Unreadable`] has one of its own.
@@ -62,7 +65,7 @@ pub struct Signing {
     pub signature: Option<Vec<u8>>,
 }
 
-/// Reads a leaf.
+/// Reads a leaf of Rekor; for those of certificate transparency logs see [`parse_certificate`].
 ///
 /// # Errors
 /// A leaf that is too long, or in which neither an entry nor any certificate or key can be found.

@@ -28,6 +28,10 @@ pub struct Expectation {
     pub who: String,
     /// SHA-256 of the DER certificate, hex.
     pub certificate_sha256: String,
+    /// SHA-256 of the TBSCertificate that a certificate transparency log holds of it: see
+    /// [`Certificate::logged_sha256`]. `None` in registrations of an earlier version.
+    #[serde(with = "hex_option", default)]
+    pub logged_sha256: Option<[u8; 32]>,
     /// SHA-256 of the certificate's DER SubjectPublicKeyInfo, hex.
     pub key_sha256: String,
     /// When the certificate was issued.
@@ -165,7 +169,11 @@ pub fn from_bundle(bytes: &[u8]) -> Result<Expectation, ExpectError> {
             .collect(),
         digest: signed.what().to_string(),
         who: who(&certificate),
-        certificate_sha256: hex::encode(certificate.sha256()),
+        certificate_sha256: certificate
+            .sha256()
+            .map(hex::encode)
+            .expect("only a precertificate has no hash"),
+        logged_sha256: certificate.logged_sha256(),
         key_sha256: hex::encode(certificate.key_sha256()),
         not_before: certificate.not_before(),
         entries: bundle.tlog_entries().iter().map(NamedEntry::of).collect(),
@@ -317,6 +325,31 @@ fn who(certificate: &Certificate) -> String {
     match certificate.issuer() {
         Some(issuer) => format!("{names} ({issuer})"),
         None => names,
+    }
+}
+
+/// A hash as hex, or null.
+mod hex_option {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(
+        hash: &Option<[u8; 32]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        hash.map(hex::encode).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<[u8; 32]>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| {
+            let mut hash = [0; 32];
+            hex::decode_to_slice(text, &mut hash).map_err(serde::de::Error::custom)?;
+            Ok(hash)
+        })
+        .transpose()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was found: a signing under a watched identity, a broken promise of a log, or a way of going blind.
 
+mod drill;
 mod id;
 mod routes;
 mod verdict;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::watch::Severity;
+pub use drill::DRILL;
 pub use id::{FindingId, FindingIdError};
 pub use routes::{ChannelRoute, Routes};
 pub use verdict::{Class, State, Telling, Verdict};
@@ -110,7 +112,7 @@ impl Finding {
     /// What belongs to one alert: signings and certificates of one run or one certificate that a
     /// trusted CA vouches for; otherwise all watches of one entry; otherwise the finding alone.
     ///
-    /// `run_invocation_uri` and the certificate join entries only where a CA vouches for them:
+    /// `run_invocation_uri` and the certificate's key join entries only where a CA vouches for them:
     /// in an untrusted certificate they are free text that could drag an alarm into a group.
     pub fn group_key(&self) -> String {
         if self.chain == Some(Chain::Trusted) {
@@ -120,8 +122,9 @@ impl Finding {
                 // The length keeps issuer and run apart whatever they hold.
                 return format!("run {} {issuer} {run}", issuer.len());
             }
-            if let Some(certificate) = &self.certificate_sha256 {
-                return format!("certificate {certificate}");
+            // Fulcio's keys are used for one certificate; what a CT log holds of it has no other name yet.
+            if let Some(key) = &self.key_sha256 {
+                return format!("key {key}");
             }
         }
         match (&self.origin, self.index, self.verdict.class()) {
@@ -152,8 +155,11 @@ pub struct Evidence {
     pub certificate: Option<Vec<u8>>,
     /// Signed notes of the log, as they were received.
     pub notes: Vec<Vec<u8>>,
-    /// The leaf itself where it could not be understood.
+    /// The leaf itself where it could not be understood, and that of a CT log with a certificate by an unknown CA.
     pub leaf: Option<Vec<u8>>,
+    /// Of a certificate in a CT log: what it is registered by, see
+    /// [`logged_sha256`](crate::identity::Certificate::logged_sha256). Written with the finding, not read back.
+    pub logged_sha256: Option<[u8; 32]>,
 }
 
 /// A finding that is about to be recorded.

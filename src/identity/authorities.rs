@@ -4,8 +4,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::key::sha256;
+use super::sct;
 use super::signature::verify_certificate;
-use super::{Certificate, CertificateError, Oddity, SignatureError};
+use super::{Certificate, CertificateError, CtLog, Oddity, SignatureError};
 
 /// Whether the trusted root stands behind a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -129,7 +131,8 @@ pub enum AuthorityError {
 /// The CAs of a trusted root. Their paths were verified when this was made.
 #[derive(Debug, Clone)]
 pub struct Authorities {
-    authorities: Vec<Authority>,
+    cas: Vec<Authority>,
+    ct_logs: Vec<CtLog>,
     fingerprint: [u8; 32],
 }
 
@@ -196,9 +199,18 @@ impl Authorities {
         }
         let fingerprint = fingerprint(&authorities);
         Ok(Self {
-            authorities,
+            cas: authorities,
+            ct_logs: Vec::new(),
             fingerprint,
         })
+    }
+
+    /// With the CT logs one of which must have promised to log each certificate of these CAs. Without any, nobody
+    /// says that there should be such a promise, and one that is missing or false is not an oddity.
+    #[must_use]
+    pub fn with_ct_logs(mut self, ct_logs: Vec<CtLog>) -> Self {
+        self.ct_logs = ct_logs;
+        self
     }
 
     /// Whether one of these CAs issued the certificate, and what is strange about it.
@@ -208,18 +220,28 @@ impl Authorities {
     pub fn judge(&self, certificate: &Certificate) -> Judgement {
         let mut oddities = certificate.oddities().to_vec();
         let mut issuers = self
-            .authorities
+            .cas
             .iter()
             .filter(|authority| {
                 authority.certificate.subject_name_der() == certificate.issuer_name_der()
-                    && signed_by(certificate, &authority.certificate).is_ok()
+                    && vouched_for(certificate, &authority.certificate)
             })
             .peekable();
-        if issuers.peek().is_none() {
+        let Some(issuer) = issuers.peek() else {
             return Judgement {
                 chain: Chain::Untrusted,
                 oddities,
             };
+        };
+        let issuer_spki = issuer.certificate.spki_der();
+        if certificate.issuer_key_sha256().is_some() {
+            if !certificate.precertificate_holds(issuer_spki) {
+                oddities.push(Oddity::OtherPrecertificate);
+            }
+        } else if self.ct_logs.is_empty() {
+            oddities.retain(|oddity| *oddity != Oddity::NoSct);
+        } else {
+            oddities.extend(sct::oddity(certificate, issuer_spki, &self.ct_logs));
         }
         // One CA may be listed several times, with another time each.
         if !issuers.any(|authority| authority.covers(certificate.not_before())) {
@@ -229,6 +251,28 @@ impl Authorities {
             chain: Chain::Trusted,
             oddities,
         }
+    }
+
+    /// The id of the key that a certificate says has signed it, if none of these CAs has a key of that id: by what it
+    /// says, without verifying anything, so that it can be asked of every certificate in a log. One that says it of
+    /// itself names no authority.
+    pub fn unknown_issuer(&self, certificate: &Certificate) -> Option<[u8; 20]> {
+        let id = certificate.authority_key_id()?;
+        let named = |authority: &Authority| {
+            authority.certificate.subject_key_id().is_none()
+                && authority.certificate.subject_name_der() == certificate.issuer_name_der()
+        };
+        let known = certificate.subject_key_id() == Some(id)
+            || self.has_key_id(&id)
+            || self.cas.iter().any(named);
+        (!known).then_some(id)
+    }
+
+    /// Whether one of these CAs calls its key so.
+    pub fn has_key_id(&self, id: &[u8; 20]) -> bool {
+        self.cas
+            .iter()
+            .any(|authority| authority.certificate.subject_key_id().as_ref() == Some(id))
     }
 
     /// Changes when the CAs or their times change, whatever their order; judgements made under another one are to be
@@ -248,6 +292,15 @@ impl Authority {
     }
 }
 
+/// Whether a CA stands behind a certificate by its signature; or behind a precertificate because a log says so, which
+/// took it only with the CA's signature. Of that the key's hash is left in the leaf.
+fn vouched_for(certificate: &Certificate, authority: &Certificate) -> bool {
+    match certificate.issuer_key_sha256() {
+        Some(key) => *key == authority.key_sha256(),
+        None => signed_by(certificate, authority).is_ok(),
+    }
+}
+
 fn signed_by(issued: &Certificate, authority: &Certificate) -> Result<(), SignatureError> {
     verify_certificate(
         authority.spki_der(),
@@ -263,7 +316,11 @@ fn fingerprint(authorities: &[Authority]) -> [u8; 32] {
         .map(|authority| {
             let moment = |t: Option<Timestamp>| t.map(Timestamp::as_microsecond);
             let (from, until) = authority.valid_for;
-            (authority.certificate.sha256(), moment(from), moment(until))
+            (
+                sha256(authority.certificate.der()),
+                moment(from),
+                moment(until),
+            )
         })
         .collect();
     rows.sort_unstable();

@@ -15,6 +15,7 @@ mod extension;
 mod key;
 mod oddity;
 mod san;
+mod sct;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use extension::Extension;
 pub use key::{Key, KeyError, KeyFormat};
 pub use oddity::Oddity;
 pub use san::{San, SanType};
+pub use sct::CtLog;
 pub use signature::{KeyType, SignatureError, verify, verify_digest};
 
 /// Whose key made a signature.

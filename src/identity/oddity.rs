@@ -30,6 +30,14 @@ pub enum Oddity {
     TwoIssuers,
     /// No signed certificate timestamp: no CT log was told.
     NoSct,
+    /// A signed certificate timestamp, but none that verifies: whoever issued it forged or reused one.
+    FalseSct,
+    /// Its signed certificate timestamp is by a log that the trusted root does not know.
+    UnknownSct,
+    /// Its signed certificate timestamp is from outside the time for which the trusted root trusts the log.
+    UntimelySct,
+    /// What a CT log served as the precertificate of this leaf is not: another certificate, or not signed by the CA.
+    OtherPrecertificate,
     /// It has the poison of a precertificate, which must never be used.
     Precertificate,
     /// Its extended key usage does not hold code signing.
@@ -59,6 +67,16 @@ impl std::fmt::Display for Oddity {
             Self::RepeatedNames => f.write_str("its list of names is there twice"),
             Self::TwoIssuers => f.write_str("it has two issuers"),
             Self::NoSct => f.write_str("the certificate holds no SCT"),
+            Self::FalseSct => f.write_str("its SCT does not verify"),
+            Self::UnknownSct => {
+                f.write_str("its SCT is by a log that the trusted root does not know")
+            }
+            Self::UntimelySct => f.write_str(
+                "its SCT is from outside the time for which the trusted root trusts the log",
+            ),
+            Self::OtherPrecertificate => f.write_str(
+                "the precertificate that the log serves with it is not the one that its CA signed",
+            ),
             Self::Precertificate => f.write_str("it is a precertificate"),
             Self::NoCodeSigning => f.write_str("no code-signing usage"),
             Self::Authority => f.write_str("it is a CA certificate"),

@@ -46,8 +46,117 @@ fn harbor_chain() -> AuthorityChain {
     }
 }
 
+fn harbor_ct_logs() -> Vec<CtLog> {
+    let root: Value =
+        serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
+    let logs = root["ctlogs"].as_array().unwrap();
+    logs.iter()
+        .map(|log| CtLog {
+            spki_der: STANDARD
+                .decode(log["publicKey"]["rawBytes"].as_str().unwrap())
+                .unwrap(),
+            valid_for: (None, None),
+        })
+        .collect()
+}
+
 pub(super) fn harbor() -> Authorities {
-    Authorities::new(vec![harbor_chain()]).unwrap()
+    Authorities::new(vec![harbor_chain()])
+        .unwrap()
+        .with_ct_logs(harbor_ct_logs())
+}
+
+#[test]
+fn a_promise_of_a_log_counts_only_if_a_known_log_made_it_about_this_certificate_in_its_time() {
+    let certificate = labelled("stolen-identity");
+    let judged = |ct_logs: Vec<CtLog>, certificate: &Certificate| {
+        let authorities = Authorities::new(vec![harbor_chain()]).unwrap();
+        authorities.with_ct_logs(ct_logs).judge(certificate)
+    };
+    let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let in_time = |from, until| {
+        let in_time = |log| CtLog {
+            valid_for: (from, until),
+            ..log
+        };
+        harbor_ct_logs()
+            .into_iter()
+            .map(in_time)
+            .collect::<Vec<_>>()
+    };
+    let stranger = CtLog {
+        spki_der: certificate.spki_der().to_vec(),
+        valid_for: (None, None),
+    };
+    for (logs, expected) in [
+        (harbor_ct_logs(), None),
+        (in_time(at("2026-01-01T00:00:00Z"), None), None),
+        (
+            in_time(at("2026-12-01T00:00:00Z"), None),
+            Some(Oddity::UntimelySct),
+        ),
+        (
+            in_time(None, at("2026-01-01T00:00:00Z")),
+            Some(Oddity::UntimelySct),
+        ),
+        (vec![stranger], Some(Oddity::UnknownSct)),
+        (vec![], None),
+    ] {
+        let judgement = judged(logs, &certificate);
+        assert_eq!(judgement.chain, Chain::Trusted);
+        assert_eq!(judgement.oddities, Vec::from_iter(expected));
+    }
+    // Where there is no log that could have promised anything, nothing is missing.
+    assert_eq!(judged(vec![], &labelled("no-sct")).oddities, []);
+    let missing = judged(harbor_ct_logs(), &labelled("no-sct"));
+    assert_eq!(missing.oddities, [Oddity::NoSct]);
+}
+
+#[test]
+fn a_timestamp_that_was_taken_from_another_certificate_is_false() {
+    // A CA of our own issues a certificate with the extension of a recorded one: what a stolen CA key would do.
+    let recorded = labelled("stolen-identity");
+    let list = {
+        let needle = sct::SCT_LIST;
+        let at = recorded
+            .der()
+            .windows(needle.len())
+            .position(|w| w == needle)
+            .unwrap();
+        let mut rest = der::Reader::new(&recorded.der()[at + needle.len()..]);
+        let value = rest.expect(der::OCTET_STRING).unwrap();
+        rest.bytes(&value.content).to_vec()
+    };
+    let oid = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
+    for (list, expected) in [
+        (list.clone(), Oddity::FalseSct),
+        (list[..list.len() - 1].to_vec(), Oddity::FalseSct),
+        (vec![], Oddity::FalseSct),
+        (vec![4, 2, 0, 0], Oddity::FalseSct),
+        (vec![4, 4, 0, 2, 0, 0], Oddity::FalseSct),
+    ] {
+        let ca_key = KeyPair::generate().unwrap();
+        let mut ca = CertificateParams::default();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let ca_certificate = ca.self_signed(&ca_key).unwrap();
+        let mut leaf = CertificateParams::default();
+        leaf.subject_alt_names = vec![RcgenSan::URI("https://a.example/x".try_into().unwrap())];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+        leaf.custom_extensions = vec![CustomExtension::from_oid_content(&oid, list)];
+        let leaf = leaf
+            .signed_by(&KeyPair::generate().unwrap(), &Issuer::new(ca, ca_key))
+            .unwrap();
+        let authorities = Authorities::new(vec![AuthorityChain {
+            certificates: vec![ca_certificate.der().to_vec()],
+            valid_for: (None, None),
+        }])
+        .unwrap()
+        .with_ct_logs(harbor_ct_logs());
+        let judgement = authorities.judge(&Certificate::parse(leaf.der().to_vec()).unwrap());
+        assert_eq!(judgement.chain, Chain::Trusted);
+        assert!(judgement.oddities.contains(&expected), "{judgement:?}");
+    }
 }
 
 #[test]

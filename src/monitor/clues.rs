@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 pub(super) enum Teller {
     /// A server, by its host.
     Server(String),
+    /// The newest head of a log that dates its heads, by the log's name.
+    Head(String),
     /// The certificates that were logged last, by the log's name: whoever issued them.
     Certificates(String),
 }

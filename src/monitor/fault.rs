@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tlog::{Checkpoint, Follower, FollowerState, Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass, position};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, Verdict};
+use crate::shard::Shard;
 use crate::store::{Dispute, PassError, StoreError};
 
 /// A smaller checkpoint than the largest one may be a lagging replica; when it persists for this
@@ -156,20 +158,14 @@ impl Pass<'_> {
         findings: Vec<NewFinding>,
     ) -> Result<(), StoreError> {
         let shard = &self.log.shard;
-        tracing::error!(
-            log.name = shard.name,
-            log.origin = shard.origin.as_str(),
-            fault = fault.kind(),
-            "{} broke a promise: {fault}",
-            crate::escape::terminal(&shard.name),
-        );
+        say(shard, fault);
         self.monitor
             .store
             .dispute(&Dispute {
                 origin: shard.origin.as_str().to_owned(),
                 expected,
                 follower,
-                fault: self.fault_finding(fault),
+                fault: finding(shard, fault, self.now),
                 occurrence: *occurrence.as_bytes(),
                 batch_is_false,
                 findings,
@@ -177,29 +173,40 @@ impl Pass<'_> {
             })
             .await
     }
+}
 
-    pub(super) fn fault_finding(&self, fault: &LogFault) -> NewFinding {
-        let shard = &self.log.shard;
-        let origin = shard.origin.as_str();
-        NewFinding {
-            finding: Finding {
-                log: Some(shard.name.clone()),
-                origin: Some(origin.to_owned()),
-                fault: Some(fault.kind().to_owned()),
-                ..Finding::new(
-                    FindingId::of_fault(fault.kind(), origin, contradicted_position(fault)),
-                    Verdict::LogFault,
-                    Severity::Critical,
-                    format!("{} ({origin}) broke a promise: {fault}", shard.name),
-                    self.now,
-                )
-            },
-            rule: None,
-            evidence: Evidence {
-                notes: fault.notes().map(|note| note.to_vec()).collect(),
-                ..Evidence::default()
-            },
-        }
+/// Says on the log of this program what a log did.
+pub(super) fn say(shard: &Shard, fault: &LogFault) {
+    tracing::error!(
+        log.name = shard.name,
+        log.origin = shard.origin.as_str(),
+        fault = fault.kind(),
+        "{} broke a promise: {fault}",
+        crate::escape::terminal(&shard.name),
+    );
+}
+
+/// The finding of a fault, with the signed notes as evidence.
+pub(super) fn finding(shard: &Shard, fault: &LogFault, now: Timestamp) -> NewFinding {
+    let origin = shard.origin.as_str();
+    NewFinding {
+        finding: Finding {
+            log: Some(shard.name.clone()),
+            origin: Some(origin.to_owned()),
+            fault: Some(fault.kind().to_owned()),
+            ..Finding::new(
+                FindingId::of_fault(fault.kind(), origin, contradicted_position(fault)),
+                Verdict::LogFault,
+                Severity::Critical,
+                format!("{} ({origin}) broke a promise: {fault}", shard.name),
+                now,
+            )
+        },
+        rule: None,
+        evidence: Evidence {
+            notes: fault.notes().map(|note| note.to_vec()).collect(),
+            ..Evidence::default()
+        },
     }
 }
 

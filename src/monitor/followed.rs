@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::RekorV1Log;
+use super::{Guided, RekorV1Log};
 use crate::shard::Shard;
 use crate::source::LogSource;
 
@@ -22,6 +22,8 @@ pub enum Followed {
     Tree(Log),
     /// It is several trees, and the log says which.
     RekorV1(RekorV1Log),
+    /// It is too fast to be read, and covered by way of CT logs and its search index.
+    Guided(Guided),
 }
 
 impl Followed {
@@ -30,6 +32,7 @@ impl Followed {
         match self {
             Self::Tree(log) => &log.shard.name,
             Self::RekorV1(log) => &log.name,
+            Self::Guided(guided) => &guided.log.name,
         }
     }
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tlog::Hash;
 
 use super::Rules;
-use crate::entry::{Kind, Signing, Statement};
+use crate::entry::{self, Kind, Signing, Statement};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Certificate, Chain, Extension, Judgement, Signer};
 use crate::shard::Shard;
@@ -43,6 +43,7 @@ impl Judge<'_> {
     pub(super) fn signing(
         &self,
         place: Place,
+        leaf: &[u8],
         kind: &Kind,
         signing: &Signing,
         found: Match,
@@ -73,14 +74,17 @@ impl Judge<'_> {
         let origin = self.shard.origin.as_str();
         let digest = signing.digest.as_ref().map(ToString::to_string);
         let who = who(&signing.signer);
-        let mut what = digest.as_deref().unwrap_or("something").to_owned();
-        if let Some(statement) = payload {
-            what = format!("{statement} ({what})");
-        }
+        let stated = payload
+            .map(|statement| format!("{statement} ({})", digest.as_deref().unwrap_or("something")));
+        let done = match &stated {
+            Some(stated) => Done::Signed(stated),
+            None => done(kind, digest.as_deref()),
+        };
+        let logged = matches!(done, Done::Issued);
         let summary = summary(
             verdict,
             &who,
-            &what,
+            &done,
             &format!("entry {} of {}", place.index, self.shard.name),
             found.in_shape,
             &oddities,
@@ -113,7 +117,7 @@ impl Judge<'_> {
                         .collect()
                 })
                 .unwrap_or_default(),
-            certificate_sha256: certificate.map(|c| hex::encode(c.sha256())),
+            certificate_sha256: certificate.and_then(Certificate::sha256).map(hex::encode),
             key_sha256: Some(hex::encode(signing.signer.key_sha256())),
             chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),
@@ -125,6 +129,12 @@ impl Judge<'_> {
             rule: self.rules.rule(found.watch),
             evidence: Evidence {
                 certificate: certificate.map(|c| c.der().to_vec()),
+                // What made an impostor's certificate look like a registered one must not excuse it.
+                logged_sha256: certificate
+                    .filter(|_| logged && chain != Chain::Untrusted)
+                    .and_then(Certificate::logged_sha256),
+                // Only the whole leaf says which CA it was, should the trusted root come to know it.
+                leaf: (logged && chain == Chain::Untrusted).then(|| leaf.to_vec()),
                 ..Evidence::default()
             },
         }
@@ -142,7 +152,7 @@ impl Judge<'_> {
         findings: &mut Vec<NewFinding>,
     ) {
         let mut named = Vec::new();
-        crate::entry::visit_strings(leaf, &mut |bytes| {
+        entry::visit_strings(leaf, &mut |bytes| {
             named.extend(self.rules.watches().literals_in(bytes));
         });
         named.sort_unstable();
@@ -210,8 +220,8 @@ impl Rules {
         let watch = self
             .watches()
             .get(self.watches().position(finding.watch.as_deref()?)?);
-        let certificate = Certificate::parse(evidence.certificate.clone()?).ok()?;
-        let Judgement { chain, oddities } = self.authorities()?.judge(&certificate);
+        let signer = signer_again(finding, evidence)?;
+        let Judgement { chain, oddities } = signer.judge(self.authorities());
         if chain == Chain::Untrusted {
             return None;
         }
@@ -227,14 +237,52 @@ impl Rules {
             severity: severity(verdict, watch.severity, finding.in_shape, &oddities),
             summary: summary(
                 verdict,
-                &who(&Signer::Certificate(Box::new(certificate))),
-                finding.digest.as_deref().unwrap_or("something"),
+                &who(&signer),
+                &match evidence.leaf {
+                    Some(_) => Done::Issued,
+                    None => Done::signed(finding.digest.as_deref()),
+                },
                 &place,
                 finding.in_shape,
                 &oddities,
             ),
         })
     }
+}
+
+/// What an identity is said to have done.
+enum Done<'a> {
+    /// It signed that.
+    Signed(&'a str),
+    /// It was issued a certificate: a CT log says no more.
+    Issued,
+}
+
+impl<'a> Done<'a> {
+    fn signed(digest: Option<&'a str>) -> Self {
+        Self::Signed(digest.unwrap_or("something"))
+    }
+}
+
+fn done<'a>(kind: &Kind, digest: Option<&'a str>) -> Done<'a> {
+    if [Kind::X509, Kind::PRECERTIFICATE].contains(kind) {
+        Done::Issued
+    } else {
+        Done::signed(digest)
+    }
+}
+
+/// The signer of an untrusted finding, from what was kept.
+fn signer_again(finding: &Finding, evidence: &Evidence) -> Option<Signer> {
+    let certificate = match &evidence.leaf {
+        Some(leaf) if finding.verdict == Verdict::UntrustedChain => {
+            let entry = entry::parse_certificate(leaf, None).ok()?;
+            return Some(entry.signings.into_iter().next()?.signer);
+        }
+        _ => evidence.certificate.clone()?,
+    };
+    let certificate = Certificate::parse(certificate).ok()?;
+    Some(Signer::Certificate(Box::new(certificate)))
 }
 
 fn severity(
@@ -278,17 +326,24 @@ fn who(signer: &Signer) -> String {
 fn summary(
     verdict: Verdict,
     who: &str,
-    what: &str,
+    done: &Done<'_>,
     place: &str,
     in_shape: Option<bool>,
     oddities: &[String],
 ) -> String {
-    let mut summary = if verdict == Verdict::UntrustedChain {
-        format!(
+    let mut summary = match (verdict, done) {
+        (Verdict::UntrustedChain, Done::Signed(what)) => format!(
             "a certificate that no trusted CA vouches for claims to be {who} and signed {what}: {place}"
-        )
-    } else {
-        format!("{who} signed {what}, which nobody registered: {place}")
+        ),
+        (Verdict::UntrustedChain, Done::Issued) => {
+            format!("a certificate that no trusted CA vouches for claims to be {who}: {place}")
+        }
+        (_, Done::Signed(what)) => {
+            format!("{who} signed {what}, which nobody registered: {place}")
+        }
+        (_, Done::Issued) => format!(
+            "a certificate was issued to {who}, and nobody registered what it signed: {place}"
+        ),
     };
     if in_shape == Some(false) {
         summary.push_str("; it is out of shape");

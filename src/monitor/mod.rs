@@ -5,6 +5,7 @@
 //! the leaves up to it; `scan` hashes and parses them on all cores and matches the watches;
 //! `judge` turns a match into a finding; batch by batch, position and findings go to the store in
 //! one transaction. What goes wrong on the way is a `fault` of the log or a matter of `health`.
+//! `since` finds where a date begins, for a log that starts there.
 //! `rescan` reads a proven range again for watches that came later.
 //!
 //! Nothing here sends an alert or reads the configuration: alerts are rows in the store.
@@ -12,6 +13,7 @@
 mod clues;
 mod fault;
 mod followed;
+mod guided;
 mod health;
 mod judge;
 mod outage;
@@ -24,13 +26,17 @@ mod rules;
 mod scan;
 pub mod schedule;
 mod settings;
+mod since;
 mod stop;
+mod strangers;
+mod trusting;
 mod vouched;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use self::clues::Clues;
 use self::outage::Outage;
@@ -40,6 +46,7 @@ use crate::shard::Start;
 use crate::store::{PassError, Store, StoreError};
 
 pub use followed::{Followed, Log};
+pub use guided::Guided;
 pub use progress::Progress;
 pub use rekor_v1::RekorV1Log;
 pub use rescan::RescanError;
@@ -47,7 +54,9 @@ pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;
+pub use trusting::{TrustReport, Unfollowed};
 
+use guided::Gate;
 use rekor_v1::{Listing, is_tree_of};
 
 /// Follows logs into a store.
@@ -160,14 +169,22 @@ impl Monitor {
         self.progress.begin();
 
         let mut tasks = tokio::task::JoinSet::new();
-        for (place, log) in logs.iter().enumerate() {
+        let (ends, gates) = gates(logs);
+        for ((place, log), end) in logs.iter().enumerate().zip(ends) {
             let (monitor, log, rules) = (self.clone(), log.clone(), Arc::clone(rules));
             let listing = listings.remove(&place);
+            let gates = gates.get(&place).cloned().unwrap_or_default();
             tasks.spawn(async move {
                 let outcome = match log {
                     Followed::Tree(log) => monitor.pass_over(&log, &rules).await,
                     Followed::RekorV1(log) => monitor.pass_over_trees(&log, listing, &rules).await,
+                    Followed::Guided(log) => {
+                        monitor
+                            .pass_over_guided(&log, gates, &rules, bootstrap)
+                            .await
+                    }
                 };
+                end.send_replace(outcome.as_ref().ok().map(|outcome| outcome.proven));
                 (place, outcome)
             });
         }
@@ -218,6 +235,7 @@ impl Monitor {
                         is_silent
                     }
                 }
+                Followed::Guided(log) => self.would_begin_at_the_end(log).await?,
                 Followed::Tree(_) | Followed::RekorV1(_) => false,
             };
             if is_silent {
@@ -266,4 +284,28 @@ impl Monitor {
         }
         self.store.remember(KEY, &fingerprint).await
     }
+}
+
+/// Says that the pass over a log has ended, and whether it proved everything.
+type End = watch::Sender<Option<bool>>;
+
+/// The end of each log's pass, and what each guided log, by its place, waits for.
+fn gates(logs: &[Followed]) -> (Vec<End>, HashMap<usize, Vec<Gate>>) {
+    let ends: Vec<End> = logs.iter().map(|_| End::new(None)).collect();
+    let mut gates = HashMap::new();
+    for (place, log) in logs.iter().enumerate() {
+        let Followed::Guided(guided) = log else {
+            continue;
+        };
+        let waits_for = guided.guides.iter().map(|name| Gate {
+            name: name.clone(),
+            ended: logs
+                .iter()
+                .zip(&ends)
+                .find(|(log, _)| log.name() == name)
+                .map(|(_, end)| end.subscribe()),
+        });
+        gates.insert(place, waits_for.collect());
+    }
+    (ends, gates)
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
 use super::clues::Teller;
-use super::health::{self, Subject};
+use super::health::{self, Noticed, Subject};
+use super::since::position_of;
+use super::strangers::Strangers;
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
 use crate::source::SourceError;
@@ -72,7 +74,10 @@ pub(super) struct Pass<'a> {
     pub(super) witnessed: Option<Timestamp>,
     /// What stands under the newest checkpoint, once it was opened.
     pub(super) signatures: Option<health::Signatures>,
+    /// When the log says that it signed its newest head.
+    pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
+    pub(super) strangers: Strangers,
 }
 
 impl Monitor {
@@ -92,8 +97,11 @@ impl Monitor {
             state,
             witnessed: None,
             signatures: None,
+            head_time: None,
             entries: 0,
+            strangers: Strangers::recall(&*self.store, &origin).await?,
         };
+        let counted = pass.strangers.clone();
         let ended = pass.run().await;
         let mut lost = None;
         let mut rate_limited = false;
@@ -133,6 +141,12 @@ impl Monitor {
                 crate::escape::terminal(&log.shard.name),
             ),
         }
+        if pass.strangers != counted {
+            pass.strangers.remember(&*self.store, &origin).await?;
+        }
+        let crowd = pass
+            .strangers
+            .said(&log.shard.name, rules.authorities(), pass.now);
         let entries = pass.entries;
         let report = PassReport {
             origin,
@@ -143,13 +157,19 @@ impl Monitor {
             began: pass.now,
             entries,
             rate_limited,
+            head_time: pass.head_time,
             now: self.clock.now(),
         };
         self.store.end_pass(&report).await?;
         let subject = Subject::of(&log.shard);
-        health::assess_log(self, subject, rules, lost, report.now).await?;
+        let noticed = Noticed { lost, crowd };
+        health::assess_log(self, subject, rules, noticed, report.now).await?;
         if let Some(signatures) = &pass.signatures {
             health::assess_checkpoint(self, &log.shard, signatures, report.now).await?;
+        }
+        if let Some(signed) = pass.head_time {
+            let teller = Teller::Head(report.name.clone());
+            self.clues.add(teller, signed, report.now);
         }
         if let Some(server) = log.source.date() {
             let teller = Teller::Server(server.host);
@@ -256,6 +276,13 @@ impl Pass<'_> {
         let signatures = health::Signatures::of(&checkpoint, shard, witnesses);
         self.witnessed = signatures.witnessed();
         self.signatures = Some(signatures);
+        // A time beyond the calendar is as far ahead as one can be.
+        self.head_time = checkpoint.timestamp().map(|millisecond| {
+            i64::try_from(millisecond)
+                .ok()
+                .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
+                .unwrap_or(Timestamp::MAX)
+        });
         Ok(checkpoint)
     }
 
@@ -266,6 +293,10 @@ impl Pass<'_> {
         let at = match shard.start {
             Start::Beginning => 0,
             Start::End => checkpoint.size(),
+            Start::Time(since) => {
+                let authorities = self.rules.authorities();
+                position_of(since, self.log, checkpoint.size(), authorities, self.now).await?
+            }
             Start::Index(at) if at <= checkpoint.size() => at,
             Start::Index(at) => {
                 return Err(Halt::failed(

@@ -73,6 +73,7 @@ impl Pass<'_> {
                 hashes,
                 findings,
                 logged_about,
+                strangers,
             } = next?;
             if let Some(logged) = logged_about {
                 let teller = Teller::Certificates(self.log.shard.name.clone());
@@ -89,6 +90,9 @@ impl Pass<'_> {
                     return Err(self.mismatch(follower, &from, fault, findings).await?);
                 }
                 Err(error) => return Err(Halt::failed("malformed", error.to_string())),
+            }
+            for stranger in strangers {
+                self.strangers.count(stranger, self.now);
             }
             self.entries += count;
             progress.read(count);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tlog::{Checkpoint, KeyName, Origin, Verifier};
 
-use super::health::{self, Subject};
+use super::health::{self, Noticed, Subject};
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start};
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
@@ -75,7 +75,7 @@ impl RekorV1Log {
     }
 
     /// The tree that `head` is about, as far as can be said before its signature is checked.
-    fn shard(&self, head: &TreeHead, base: u64) -> Result<Shard, String> {
+    pub(super) fn shard(&self, head: &TreeHead, base: u64) -> Result<Shard, String> {
         let first_line = head.note.split(|byte| *byte == b'\n').next();
         let origin = String::from_utf8_lossy(first_line.unwrap_or_default());
         // Of several trees under one key, the one that was asked for: no other one's checkpoint stands in for it.
@@ -104,7 +104,8 @@ impl RekorV1Log {
         })
     }
 
-    fn tree(&self, shard: Shard, head: &TreeHead) -> Log {
+    /// The tree of `head`, ready to be read.
+    pub(super) fn tree(&self, shard: Shard, head: &TreeHead) -> Log {
         Log {
             source: Arc::new(Tree::new(self.server.clone(), head, shard.base)),
             shard: Arc::new(shard),
@@ -210,7 +211,7 @@ impl Monitor {
         }
         // A tree that is newer than every known one is read from its first entry. So on first contact the newest one gets
         // its position first: were it the one that fails, the next pass would take all of it for new.
-        let first_contact = !listing.known && log.start == Start::End;
+        let first_contact = !listing.known && log.start != Start::Beginning;
         let mut trees = listing.trees;
         if first_contact {
             trees.reverse();
@@ -254,6 +255,7 @@ impl Monitor {
             began: now,
             entries: 0,
             rate_limited: false,
+            head_time: None,
             now,
         };
         self.store.end_pass(&report).await?;
@@ -263,7 +265,7 @@ impl Monitor {
             silence_after: None,
             tree: None,
         };
-        health::assess_log(self, subject, rules, None, report.now).await
+        health::assess_log(self, subject, rules, Noticed::default(), report.now).await
     }
 
     /// Trees of this log that were read before, and that it does not list now.

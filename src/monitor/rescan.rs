@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{Hash, Head, LogFault};
 
-use super::health::{self, Subject};
+use super::health::{self, Noticed, Subject};
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
+use super::strangers::Strangers;
 use super::{Followed, Log, Monitor, Rules};
 use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
 
@@ -60,6 +61,8 @@ impl Monitor {
         let log = match log {
             Followed::Tree(log) => return self.rescan_tree(log, rules, only).await,
             Followed::RekorV1(log) => log,
+            // When watches change, its next pass matches everything that its index names again.
+            Followed::Guided(_) => return Ok((0, 0)),
         };
         let listing = self.list(log).await?;
         let mut done = (0, 0);
@@ -110,7 +113,9 @@ impl Monitor {
             frozen: None,
             witnessed: None,
             signatures: None,
+            head_time: None,
             entries: 0,
+            strangers: Strangers::recall(&*self.store, origin).await?,
             state: Some(state),
         };
         self.progress.begin();
@@ -135,7 +140,15 @@ impl Monitor {
             }
         }
         self.progress.end();
-        health::assess_log(self, Subject::of(&log.shard), rules, None, self.clock.now()).await?;
+        let subject = Subject::of(&log.shard);
+        let now = self.clock.now();
+        let noticed = Noticed {
+            lost: None,
+            crowd: pass
+                .strangers
+                .said(&log.shard.name, rules.authorities(), now),
+        };
+        health::assess_log(self, subject, rules, noticed, now).await?;
         match ended {
             Ok(()) => Ok(done),
             Err(Halt::Store(error)) => Err(error.into()),

@@ -1,5 +1,7 @@
 //! What a pass looks for: the watches, and the authorities that judge certificates.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::identity::Authorities;
 use crate::store::{HoldRule, WatchKey};
 use crate::watch::Watches;
@@ -61,6 +63,23 @@ impl Rules {
     /// The watches as coverage knows them.
     pub fn keys(&self) -> &[WatchKey] {
         &self.keys
+    }
+
+    /// Identifies what all watches select, in one hash: what was matched under another one is matched again.
+    pub(super) fn conditions_hash(&self) -> [u8; 32] {
+        let mut keys: Vec<_> = self
+            .keys
+            .iter()
+            .map(|key| (&key.name, &key.conditions))
+            .collect();
+        keys.sort_unstable();
+        let mut hash = Sha256::new();
+        for (name, conditions) in keys {
+            hash.update((name.len() as u64).to_be_bytes());
+            hash.update(name);
+            hash.update(conditions);
+        }
+        hash.finalize().into()
     }
 
     /// The watches that hold.

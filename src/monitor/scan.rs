@@ -10,10 +10,12 @@ use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
+use super::strangers::Stranger;
 use super::{Log, Rules};
-use crate::entry::{self, Entry, Signing, Statement};
+use crate::entry::{self, Entry, EntryError, Signing, Statement};
 use crate::finding::NewFinding;
-use crate::shard::Shard;
+use crate::identity::Certificate;
+use crate::shard::{Protocol, Shard};
 use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
@@ -25,6 +27,7 @@ pub(super) struct Scanned {
     pub(super) findings: Vec<NewFinding>,
     /// Roughly when its leaves were logged, by their certificates; `None` if these are too few to say.
     pub(super) logged_about: Option<Timestamp>,
+    pub(super) strangers: Vec<Stranger>,
 }
 
 /// Fewer certificates than these say nothing about the time: anybody can log one.
@@ -49,7 +52,12 @@ pub(super) fn scanned<'a>(
 }
 
 /// Scans a bundle on the pool of all cores.
-async fn scan(leaves: Leaves, shard: Arc<Shard>, rules: Arc<Rules>, now: Timestamp) -> Scanned {
+pub(super) async fn scan(
+    leaves: Leaves,
+    shard: Arc<Shard>,
+    rules: Arc<Rules>,
+    now: Timestamp,
+) -> Scanned {
     let (done, scanned) = oneshot::channel();
     rayon::spawn(move || {
         // Nobody waits any more if the pass was stopped.
@@ -67,6 +75,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         hashes: Vec::with_capacity(leaves.len()),
         findings: Vec::new(),
         logged_about: None,
+        strangers: Vec::new(),
     };
     let mut matches = Vec::new();
     let mut selected = Vec::new();
@@ -76,7 +85,15 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         scanned.hashes.push(hash);
         // An unknown way to make the parser panic must not blind the watch: every later pass would
         // die at the same leaf. It becomes one more leaf that cannot be understood.
-        let read = catch_unwind(AssertUnwindSafe(|| read(leaf, rules, &mut matches)));
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let entry = match shard.protocol {
+                Protocol::RekorV1 | Protocol::RekorV2 => entry::parse(leaf)?,
+                Protocol::CtRfc6962 | Protocol::CtStatic => {
+                    entry::parse_certificate(leaf, leaves.beside(index))?
+                }
+            };
+            Ok::<_, EntryError>(select(entry, rules, &mut matches))
+        }));
         let place = Place {
             // A tree of 2^63 leaves behind as many others is nothing that fits a store.
             index: shard.base.saturating_add(index),
@@ -85,6 +102,13 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
                 times.extend(not_before);
+                if leaf_matches.is_empty()
+                    && let Some(authorities) = rules.authorities()
+                    && let Some(certificate) = first_certificate(&entry)
+                {
+                    let stranger = Stranger::of(index, certificate, authorities);
+                    scanned.strangers.extend(stranger);
+                }
                 if !leaf_matches.is_empty() || !entry.unreadable.is_empty() {
                     selected.push((place, leaf, Ok((entry, leaf_matches))));
                 }
@@ -119,7 +143,8 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
                         let payload = statement(&entry, signing, beside);
-                        let found = judge.signing(place, &entry.kind, signing, found, payload);
+                        let found =
+                            judge.signing(place, leaf, &entry.kind, signing, found, payload);
                         scanned.findings.push(found);
                     }
                 }
@@ -148,14 +173,15 @@ fn statement(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Option<
     Statement::signed(signing, beside?)
 }
 
+/// One of each entry is looked at: an entry of a hundred signatures is no crowd.
+fn first_certificate(entry: &Entry) -> Option<&Certificate> {
+    let mut signings = entry.signings.iter();
+    signings.find_map(|signing| signing.signer.certificate())
+}
+
 type Selected = (Entry, Vec<(usize, Match)>, Option<Timestamp>);
 
-fn read(
-    leaf: &[u8],
-    rules: &Rules,
-    matches: &mut Vec<Match>,
-) -> Result<Selected, entry::EntryError> {
-    let entry = entry::parse(leaf)?;
+fn select(entry: Entry, rules: &Rules, matches: &mut Vec<Match>) -> Selected {
     let mut selected = Vec::new();
     let mut not_before = None;
     for (place, signing) in entry.signings.iter().enumerate() {
@@ -166,12 +192,12 @@ fn read(
         rules.watches().matches(&signing.signer, matches);
         selected.extend(matches.drain(..).map(|found| (place, found)));
     }
-    Ok((entry, selected, not_before))
+    (entry, selected, not_before)
 }
 
 /// Roughly when these leaves were logged: certificates are used within minutes of being issued,
 /// and half of a bundle would have to be forged to move the middle.
-fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
+pub(super) fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
     if times.is_empty() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{DRILL, Finding, Severity};
 use crate::store::{QueuedAlert, QueuedKind, Tally};
 
 /// Findings that one message holds in full. What a person does not read and a program can list
@@ -101,9 +101,23 @@ impl Message {
         }
     }
 
-    /// One sentence, raw.
+    /// Whether it is about a drill and nothing else.
+    pub fn is_drill(&self) -> bool {
+        !self.findings.is_empty() && self.findings.iter().all(Finding::is_drill)
+    }
+
+    /// One sentence, raw. That of a drill begins with [`DRILL`], and no other.
     pub fn summary(&self) -> String {
-        let first = self.findings.first().map_or("", |f| f.summary.as_str());
+        let mut first = self
+            .findings
+            .first()
+            .map_or("", |f| f.summary.as_str())
+            .to_owned();
+        // A thief who calls himself a drill must not be taken for one.
+        let claims = first.trim_start().get(..DRILL.len());
+        if !self.is_drill() && claims.is_some_and(|claim| claim.eq_ignore_ascii_case(DRILL)) {
+            first.insert_str(0, "no drill: ");
+        }
         let others = match self.total.saturating_sub(1) {
             0 => String::new(),
             1 => " (and 1 more finding)".to_owned(),

@@ -121,6 +121,21 @@ impl SourceError {
         )
     }
 
+    /// Whether the log understood the question and does not answer it (HTTP 400 or 422): as one does that is older than the
+    /// kind of question. To ask again would change nothing.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable {
+                cause: Cause::Http(HttpError::Status {
+                    status: 400 | 422,
+                    ..
+                }),
+                ..
+            }
+        )
+    }
+
     /// The kind of error as `status` names it: `unavailable` (cannot be fetched), `malformed`
     /// (fetched, but not what it should be), `entries-missing` or `unverifiable-checkpoint`.
     pub fn kind(&self) -> &'static str {

@@ -106,6 +106,20 @@ impl Leaves {
         Self::new(start, bytes.into(), spans)
     }
 
+    /// These and the leaves that come right after them, in one buffer; what stands beside them stays.
+    ///
+    /// # Errors
+    /// If they are longer than 4 GiB together, or the indices overflow.
+    pub fn followed_by(self, more: &Self) -> Result<Self, LeavesError> {
+        let start = self.start;
+        let leaves = self.iter().chain(more.iter()).map(|(_, leaf)| leaf);
+        let mut all = Self::copied(start, leaves)?;
+        all.beside = self.beside;
+        all.beside
+            .extend(more.beside.iter().map(|(i, b)| (*i, b.clone())));
+        Ok(all)
+    }
+
     /// The index of the first leaf.
     pub fn start(&self) -> u64 {
         self.start

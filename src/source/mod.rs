@@ -2,6 +2,9 @@
 //! hands back bytes. Nothing here is verified and nothing is interpreted: a caller proves what it
 //! gets against a checkpoint whose signature it has checked.
 
+pub mod ct;
+mod ct_rfc6962;
+mod ct_static;
 mod directory;
 mod error;
 mod leaves;
@@ -9,6 +12,7 @@ mod location;
 mod prefetch;
 pub mod rekor_v1;
 mod rekor_v2;
+mod tiles;
 mod transport;
 
 use std::ops::Range;
@@ -18,6 +22,8 @@ use bytes::Bytes;
 use tlog::Split;
 
 pub use crate::http::ServerDate;
+pub use ct_rfc6962::CtRfc6962;
+pub use ct_static::CtStatic;
 pub use error::{Cause, SourceError};
 pub use leaves::{Leaves, LeavesError};
 pub use location::{Location, LocationError};
@@ -56,6 +62,12 @@ pub trait LogSource: Send + Sync {
     /// How far to read ahead of this log, which depends on what one request gives.
     fn prefetch(&self) -> Prefetch {
         Prefetch::default()
+    }
+
+    /// What the leaves of one bundle are expected to take in memory, before one was seen: how many are read
+    /// ahead at first depends on it. 1 MiB unless a source knows better; Rekor v2's have 0.5 to 0.6 MB.
+    fn usual_bundle_bytes(&self) -> usize {
+        1024 * 1024
     }
 
     /// The leaves `want`, all of them, which must lie within one [`bundle`](Self::bundle).

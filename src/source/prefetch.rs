@@ -18,6 +18,8 @@ pub struct Prefetch {
     /// What the bundles that are being read, or wait for their turn, may take together. One bundle
     /// is always read, however large.
     pub budget_bytes: usize,
+    /// What a bundle is expected to take before one was seen.
+    pub first_guess_bytes: usize,
 }
 
 impl Default for Prefetch {
@@ -26,12 +28,11 @@ impl Default for Prefetch {
             max_in_flight: 32,
             // 18 bundles of Rekor's usual 0.58 MB with reserve: over 40,000 entries/s at 100 ms.
             budget_bytes: 16 * 1024 * 1024,
+            // Rekor v2's have 0.5 to 0.6 MB.
+            first_guess_bytes: 1024 * 1024,
         }
     }
 }
-
-/// What a bundle is expected to take before one was seen. Rekor v2's have 0.5 to 0.6 MB.
-const FIRST_GUESS_BYTES: usize = 1024 * 1024;
 
 /// So many of the last bundles say how large the next ones may be.
 const RECENT: usize = 32;
@@ -156,7 +157,7 @@ impl Ahead {
         let floor = self.settings.budget_bytes / self.settings.max_in_flight.max(1);
         match self.recent.iter().max() {
             Some(largest) => largest.saturating_add(largest / 2).max(floor),
-            None => FIRST_GUESS_BYTES,
+            None => self.settings.first_guess_bytes,
         }
     }
 

@@ -1,16 +1,15 @@
 //! Rekor v2: a tiled log (C2SP tlog-tiles) of static files.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use tlog::Split;
 use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
-use tlog::tile::{self, Bundle, BundleIndex, TileIndex};
-use tlog::{Hash, Node, Split, TileError};
+use tlog::tile::{self, Bundle, BundleIndex};
 
+use super::tiles::{Tiles, absent, malformed};
 use super::transport::{Transport, TransportError};
 use super::{Leaves, LogSource, ServerDate, SourceError};
 
@@ -39,11 +38,15 @@ impl RekorV2 {
         }
     }
 
-    async fn prefix(&self) -> Result<&'static str, SourceError> {
-        if let Some(prefix) = PREFIXES.get(self.prefix.load(Ordering::Relaxed)) {
-            return Ok(prefix);
-        }
-        self.probe().await.map(|(prefix, _)| prefix)
+    async fn tiles(&self) -> Result<Tiles<'_>, SourceError> {
+        let prefix = match PREFIXES.get(self.prefix.load(Ordering::Relaxed)) {
+            Some(prefix) => prefix,
+            None => self.probe().await?.0,
+        };
+        Ok(Tiles {
+            transport: &self.transport,
+            prefix,
+        })
     }
 
     /// Finds the checkpoint, under the prefix that worked last if there is one.
@@ -79,45 +82,6 @@ impl RekorV2 {
             Some(error) => error.about(NAME),
             None => absent(NAME),
         })
-    }
-
-    /// The file at `path`, or at `full` if the log has replaced a partial file by the full one
-    /// (which it may do at any time). The second value says that it is the full one.
-    async fn file(
-        &self,
-        path: &str,
-        full: Option<String>,
-        limit_bytes: usize,
-    ) -> Result<(Bytes, bool), SourceError> {
-        let prefix = self.prefix().await?;
-        let get = async |path: &str| {
-            let below = format!("{prefix}{path}");
-            let file = self.transport.get(&below, limit_bytes).await;
-            file.map_err(|e| e.about(path))
-        };
-        if let Some(bytes) = get(path).await? {
-            return Ok((bytes, false));
-        }
-        if let Some(full) = full
-            && let Some(bytes) = get(&full).await?
-        {
-            return Ok((bytes, true));
-        }
-        Err(absent(path))
-    }
-
-    async fn hashes(&self, tile: TileIndex) -> Result<(TileIndex, Vec<Hash>), SourceError> {
-        let path = tile.path();
-        let full = (!tile.is_full()).then(|| tile.full().path());
-        let (bytes, is_full) = self.file(&path, full, tile::MAX_TILE_BYTES).await?;
-        let hashes = if is_full {
-            tile::decode_hashes_prefix(&bytes, tile.width())
-        } else {
-            tile::decode_hashes(&bytes, tile.width())
-        };
-        hashes
-            .map(|hashes| (tile, hashes))
-            .map_err(|e| malformed(&path, &e))
     }
 }
 
@@ -155,7 +119,7 @@ impl LogSource for RekorV2 {
         let path = index.path();
         let full = (!index.is_full()).then(|| index.full().path());
         let limit_bytes = limit_bytes.min(tile::MAX_BUNDLE_BYTES);
-        let (bytes, is_full) = self.file(&path, full, limit_bytes).await?;
+        let (bytes, is_full) = self.tiles().await?.file(&path, full, limit_bytes).await?;
         let bundle = if is_full {
             Bundle::decode_prefix(&bytes, index.width())
         } else {
@@ -171,31 +135,7 @@ impl LogSource for RekorV2 {
     }
 
     async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {
-        let out_of_range = || SourceError::OutOfRange {
-            start: at,
-            end: at,
-            size,
-        };
-        let (left, right) = Split::nodes(at, size).map_err(|_| out_of_range())?;
-        // Neighbouring nodes share tiles: each is fetched once. Two or three a level, twenty at
-        // most.
-        let tiles: BTreeSet<TileIndex> = left
-            .iter()
-            .chain(&right)
-            .map(|node| TileIndex::of_node(*node, size))
-            .collect::<Result<_, _>>()
-            .map_err(|_| out_of_range())?;
-        let fetched = try_join_all(tiles.into_iter().map(|tile| self.hashes(tile))).await?;
-        let fetched: BTreeMap<_, _> = fetched.into_iter().collect();
-        let hash = |node: &Node| {
-            let tile = TileIndex::of_node(*node, size).map_err(|_| out_of_range())?;
-            let hashes = fetched.get(&tile).map_or(&[][..], Vec::as_slice);
-            tile.node(hashes, *node)
-                .map_err(|e| malformed(&tile.path(), &e))
-        };
-        let left = left.iter().map(hash).collect::<Result<_, _>>()?;
-        let right = right.iter().map(hash).collect::<Result<_, _>>()?;
-        Split::new(at, size, left, right).map_err(|_| out_of_range())
+        self.tiles().await?.split(at, size).await
     }
 
     fn date(&self) -> Option<ServerDate> {
@@ -215,17 +155,4 @@ fn spans(bundle: &Bundle<'_>) -> Vec<Range<u32>> {
             start..end
         })
         .collect()
-}
-
-fn absent(resource: &str) -> SourceError {
-    SourceError::Absent {
-        resource: resource.to_owned(),
-    }
-}
-
-fn malformed(resource: &str, error: &TileError) -> SourceError {
-    SourceError::Malformed {
-        resource: resource.to_owned(),
-        reason: error.to_string(),
-    }
 }

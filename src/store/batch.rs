@@ -24,6 +24,8 @@ pub struct LogState {
     pub first: u64,
     /// The two positions; `None` while passes have only failed.
     pub follower: Option<FollowerState>,
+    /// The largest verified checkpoint of a tree that is followed without being read in full.
+    pub verified: Option<Head>,
     /// The checkpoint by which the log said that it has ended: (size, raw note).
     pub frozen: Option<(u64, Vec<u8>)>,
     /// Passes in a row that were shown a smaller checkpoint than the largest one.
@@ -38,6 +40,17 @@ pub struct LogState {
     pub size_since: Timestamp,
     /// Why the last pass could not be finished.
     pub error: Option<PassError>,
+}
+
+impl LogState {
+    /// The largest checkpoint that was accepted, whether the log is read or only its checkpoints are.
+    pub fn largest_head(&self) -> Option<&Head> {
+        let followed = self.follower.as_ref().and_then(|f| f.head.as_ref());
+        followed
+            .into_iter()
+            .chain(&self.verified)
+            .max_by_key(|head| head.size)
+    }
 }
 
 /// Why a pass could not be finished; the contract's `error` of a log.
@@ -125,6 +138,9 @@ pub struct PassReport {
     pub entries: u64,
     /// Whether the log ended it by asking for fewer requests.
     pub rate_limited: bool,
+    /// When the log itself says that it signed its newest head (CT logs do): the head is as old as that, however lately it
+    /// was first seen here.
+    pub head_time: Option<Timestamp>,
     /// When.
     pub now: Timestamp,
 }

@@ -5,10 +5,11 @@
 
 mod batch;
 mod error;
+mod lookup;
 mod query;
 pub mod sqlite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -19,6 +20,10 @@ pub use batch::{
     RECENT_PASSES, RecentPass, Rescanned, Restart, Scope, Settled, Vouched, WatchKey,
 };
 pub use error::StoreError;
+pub use lookup::{
+    Answered, Contradiction, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, LookupTally,
+    OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd, VerifiedHead,
+};
 pub use query::{
     AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, QueuedAlert,
     QueuedKind, Registration, Tally, Toll,
@@ -69,6 +74,13 @@ pub trait Store: Send + Sync {
     /// or acked and another root) it is reopened and alerted.
     async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError>;
 
+    /// Records a fault of a log without touching a position; otherwise as [`Store::dispute`].
+    async fn contradicted(&self, contradiction: &Contradiction) -> Result<(), StoreError>;
+
+    /// Records the newest verified checkpoint of a tree that is not read in full. Its size never
+    /// decreases; `StoreError::Moved` if the one before is not the expected one.
+    async fn record_head(&self, head: &VerifiedHead) -> Result<(), StoreError>;
+
     /// Records how a pass over one log ended, also of a log that has no position yet.
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError>;
 
@@ -105,6 +117,76 @@ pub trait Store: Send + Sync {
 
     /// The rescans that were asked for, removed when answered: (watch or every).
     async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError>;
+
+    // Look-ups: a log that is not read in full. The queue is durable, and holds a name once. ----
+
+    /// What is known of a guided log; `None` before its first pass.
+    async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError>;
+
+    /// Begins a guided log. `StoreError::Moved` if it was begun already.
+    async fn begin_guide(&self, guide: &Guide) -> Result<(), StoreError>;
+
+    /// Makes these the names that are asked for whatever CT logs show: new ones are due at once.
+    /// Under other `rules` (a hash of the watches) than before, what was fetched is forgotten and due
+    /// again, because nobody matched it against these watches.
+    async fn spell_out(
+        &self,
+        log: &str,
+        rules: &[u8; 32],
+        subjects: &[String],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Findings that watches made of signings and certificates, in whatever log, after this number;
+    /// oldest first, at most `limit`.
+    async fn sightings(&self, after: i64, limit: u32) -> Result<Vec<Sighting>, StoreError>;
+
+    /// Takes up certificates and moves the cursor past them; `StoreError::Moved` if it is not where
+    /// it was expected. The names of a certificate that is new become due; one that is known does not
+    /// begin anew.
+    async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError>;
+
+    /// The look-ups that are due, the longest first, at most `limit`.
+    async fn due_lookups(
+        &self,
+        log: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Lookup>, StoreError>;
+
+    /// The certificates of a name that are still looked for, with what is known of their entries.
+    async fn open_certificates(
+        &self,
+        log: &str,
+        subject: &str,
+    ) -> Result<Vec<OpenCertificate>, StoreError>;
+
+    /// Which of these leaves, as (origin of the tree, leaf hash in hex), were recorded by
+    /// [`Store::found_entries`].
+    async fn known_entries(
+        &self,
+        log: &str,
+        leaves: &[(String, String)],
+    ) -> Result<HashSet<(String, String)>, StoreError>;
+
+    /// Records entries that were fetched and proven, with their findings, which are proven. Answers
+    /// how many findings were new.
+    async fn found_entries(&self, found: &FoundEntries) -> Result<u64, StoreError>;
+
+    /// Records that the index answered a look-up, after all entries that it named were recorded.
+    async fn answered(&self, answered: &Answered) -> Result<(), StoreError>;
+
+    /// Records what the requests so far amount to, and whether the server takes other names than
+    /// mail addresses.
+    async fn spend(
+        &self,
+        log: &str,
+        spent: Timestamp,
+        mail_only: Option<Timestamp>,
+    ) -> Result<(), StoreError>;
+
+    /// How the queue of look-ups stands.
+    async fn lookup_tally(&self, log: &str, now: Timestamp) -> Result<LookupTally, StoreError>;
 
     // Health. ---------------------------------------------------------------------------------
 

@@ -3,17 +3,32 @@
 //! `sigstore-trust-root` reads the format. Its look-ups are not used: they go by log id alone, leave keys and CAs
 //! out by the machine's clock, and skip what they do not understand, whereas here a log is known by its origin, time
 //! never hides a CA (see [`Authorities::judge`]), and a trusted root that cannot be used whole is refused.
+//!
+//! A [`Keeper`] holds what is trusted now and looks again from time to time: in a file, or in a TUF repository.
+
+mod keeper;
+mod listed;
+mod material;
+mod problem;
+mod settings;
+mod tuf;
 
 use std::io::Read as _;
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use sigstore_trust_root::TrustedRoot as Document;
+use sigstore_trust_root::{CertificateTransparencyLog, TrustedRoot as Document};
 use tlog::checkpoint::Origin;
 use tlog::note::{KeyError, KeyName, Verifier};
 use url::Url;
 
-use crate::identity::{Authorities, AuthorityChain, AuthorityError};
+use crate::identity::{Authorities, AuthorityChain, AuthorityError, CtLog};
+
+pub use keeper::{Keeper, Refreshed};
+pub use listed::{FollowedLog, ListedKind, ListedLog};
+pub use material::{Trust, Update};
+pub use problem::{Problem, Refusal};
+pub use settings::{RepositorySettings, Settings, SourceSettings};
 
 /// Longest trusted root that is read, in bytes. That of the public instance has 10 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -37,11 +52,22 @@ pub enum TrustError {
     #[error("not a Sigstore trusted root: {0}")]
     Format(String),
     /// Another Sigstore document, a signing configuration for example.
-    #[error("not a Sigstore trusted root but {media_type:?}")]
+    #[error("not {expected:?} but {media_type:?}")]
     MediaType {
+        /// How it should begin.
+        expected: &'static str,
         /// What it says it is.
         media_type: String,
     },
+    /// Not a ClientTrustConfig.
+    #[error("not a Sigstore client trust config: {0}")]
+    ClientTrustConfig(String),
+    /// A signing configuration that cannot be read.
+    #[error("not a Sigstore signing config: {0}")]
+    SigningConfig(String),
+    /// The root that a repository is trusted by to begin with.
+    #[error("not a root that a TUF repository can be trusted by: {0}")]
+    Anchor(String),
     /// A certificate authority that cannot be used.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -80,11 +106,7 @@ impl TrustedRoot {
     /// # Errors
     /// See [`TrustError`].
     pub fn from_file(path: &Path) -> Result<Self, TrustError> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)?
-            .take(MAX_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Self::parse(&bytes)
+        Self::parse(&read_bounded(path, MAX_BYTES)?)
     }
 
     /// Reads a trusted root, and verifies the path of each CA in it.
@@ -98,10 +120,7 @@ impl TrustedRoot {
         let text = std::str::from_utf8(json).map_err(|e| TrustError::Format(e.to_string()))?;
         let document =
             Document::from_json(text).map_err(|error| TrustError::Format(error.to_string()))?;
-        if !document.media_type.starts_with(MEDIA_TYPE) {
-            let media_type = document.media_type.chars().take(100).collect();
-            return Err(TrustError::MediaType { media_type });
-        }
+        media_type(&document.media_type, MEDIA_TYPE)?;
         let chains = document.certificate_authorities.iter().map(|authority| {
             let certificates = authority.cert_chain.certificates.iter();
             let period = authority.valid_for.as_ref();
@@ -115,7 +134,8 @@ impl TrustedRoot {
                 ),
             }
         });
-        let authorities = Authorities::new(chains.collect())?;
+        let ct_logs = document.ctlogs.iter().map(ct_log).collect();
+        let authorities = Authorities::new(chains.collect())?.with_ct_logs(ct_logs);
         Ok(Self {
             document,
             authorities,
@@ -156,6 +176,26 @@ impl TrustedRoot {
         }
     }
 
+    /// The certificate transparency logs at that URL: one, as long as the log kept its key; none if the trusted root does not
+    /// list it. A log that has ended is listed as well.
+    pub fn ct_keys(&self, url: &str) -> Vec<CtLog> {
+        let bare = |url: &str| {
+            let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+            url.trim_end_matches('/').to_ascii_lowercase()
+        };
+        let wanted = bare(url);
+        let listed = self.document.ctlogs.iter();
+        listed
+            .filter(|log| bare(&log.base_url) == wanted)
+            .map(ct_log)
+            .collect()
+    }
+
+    /// The logs that it names, as far as they can be told apart without a signing configuration.
+    pub fn logs(&self) -> Vec<ListedLog> {
+        listed::listed(self, &[])
+    }
+
     /// The keys of the tiled log with that origin; none if the trusted root does not list the log.
     ///
     /// The log's base URL says which log it is: a Rekor v2 log is called like its host. Its log id must be the
@@ -189,6 +229,36 @@ impl TrustedRoot {
         }
         Ok(keys)
     }
+}
+
+fn ct_log(listed: &CertificateTransparencyLog) -> CtLog {
+    let period = listed.public_key.valid_for.as_ref();
+    CtLog {
+        spki_der: listed.public_key.raw_bytes.as_bytes().to_vec(),
+        valid_for: (
+            period.map(|period| period.start),
+            period.and_then(|period| period.end),
+        ),
+    }
+}
+
+/// Reads a file up to a limit, and one byte more to know that there is more.
+fn read_bounded(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(limit as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn media_type(written: &str, expected: &'static str) -> Result<(), TrustError> {
+    if written.starts_with(expected) {
+        return Ok(());
+    }
+    Err(TrustError::MediaType {
+        expected,
+        media_type: written.chars().take(100).collect(),
+    })
 }
 
 /// Whether the log at that URL has this origin: its host, followed by the path if there is one.
@@ -259,6 +329,23 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_of_the_public_instance_holds_the_promise_of_its_ct_log() {
+        use crate::identity::{Certificate, Chain};
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let root = TrustedRoot::parse(PUBLIC_GOOD.as_bytes()).expect("a trusted root");
+        // Certificates of public model signatures and of an npm package, 2023 to 2025; one a line, base64.
+        let certificates = include_str!("../../tests/data/trust/public-good-certificates.txt");
+        for line in certificates.lines() {
+            let der = STANDARD.decode(line).expect("base64");
+            let certificate = Certificate::parse(der).expect("a certificate");
+            let judgement = root.authorities().judge(&certificate);
+            assert_eq!(judgement.chain, Chain::Trusted);
+            assert_eq!(judgement.oddities, [], "{certificate:?}");
+        }
+    }
+
+    #[test]
     fn a_key_that_stands_for_another_log_is_refused() {
         let moved = HARBOR.replace("https://log2025-1.", "https://log2024-1.");
         let root = TrustedRoot::parse(moved.as_bytes()).expect("a trusted root");
@@ -291,7 +378,7 @@ mod tests {
             ("[]", "not a Sigstore trusted root: "),
             (
                 signing_config,
-                "not a Sigstore trusted root but \"application/vnd.dev.sigstore.signing",
+                "not \"application/vnd.dev.sigstore.trustedroot\" but \"application/vnd.dev.sigstore.signing",
             ),
             (
                 &HARBOR.replace("MIICITCC", "MIICITCB"),

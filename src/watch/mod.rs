@@ -10,6 +10,7 @@ mod anchor;
 mod compiled;
 mod conditions;
 mod effect;
+mod example;
 mod explain;
 mod glob;
 mod part;
@@ -26,12 +27,14 @@ use std::time::Duration;
 
 pub use compiled::{Match, WatchError, Watches};
 pub use conditions::Conditions;
+pub use example::{Example, Examples, examples};
 pub use explain::{Checked, Explanation, explain};
 pub use glob::Glob;
 pub use pattern::{PatternError, SanRegex};
 pub use severity::{Severity, UnknownSeverity};
 use sha2::{Digest, Sha256};
-pub use suggest::{SuggestError, suggest};
+pub(crate) use suggest::quoted as toml_string;
+pub use suggest::{SuggestError, suggest, suggest_name};
 
 use self::subject::Subject;
 
@@ -98,6 +101,37 @@ impl Watch {
             hash.update(shape.hash());
         }
         hash.finalize().into()
+    }
+
+    /// The names, in ASCII lower case, one of which everything bears that this watch selects through a name that it
+    /// spells out. Who can be asked for names, but not for patterns, is asked for these.
+    pub fn spelled_out_sans(&self) -> Vec<String> {
+        let sets: Vec<&[String]> = if self.conditions.san.is_empty() {
+            self.any.iter().map(|set| set.san.as_slice()).collect()
+        } else {
+            vec![&self.conditions.san]
+        };
+        let mut sans: Vec<String> = sets
+            .concat()
+            .iter()
+            .map(|san| san.to_ascii_lowercase())
+            .collect();
+        sans.sort_unstable();
+        sans.dedup();
+        sans
+    }
+
+    /// Whether some of what it selects is named by nothing but a key or a certificate: there is no name under which
+    /// that could be looked up.
+    pub fn selects_without_a_name(&self) -> bool {
+        if !self.conditions.san.is_empty() {
+            return false;
+        }
+        self.conditions.names_key()
+            || self
+                .any
+                .iter()
+                .any(|set| set.names_key() && set.san.is_empty())
     }
 
     /// Judges one signer without the index of [`Watches`].

@@ -9,7 +9,7 @@ pub(super) struct Subject<'a> {
     signer: &'a Signer,
     folded_sans: OnceCell<Vec<String>>,
     key_sha256: OnceCell<[u8; 32]>,
-    certificate_sha256: OnceCell<[u8; 32]>,
+    certificate_sha256: OnceCell<Option<[u8; 32]>>,
 }
 
 impl<'a> Subject<'a> {
@@ -74,6 +74,8 @@ impl<'a> Subject<'a> {
 
     pub(super) fn certificate_sha256(&self) -> Option<&[u8; 32]> {
         let certificate = self.certificate()?;
-        Some(self.certificate_sha256.get_or_init(|| certificate.sha256()))
+        self.certificate_sha256
+            .get_or_init(|| certificate.sha256())
+            .as_ref()
     }
 }

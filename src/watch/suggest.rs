@@ -34,6 +34,36 @@ pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
     }
 }
 
+/// A commented `[[watch]]` block for a name that the operator knows, with `*` for any characters, and the issuer that
+/// vouches for it.
+pub fn suggest_name(name: &str, issuer: Option<&str>) -> String {
+    let short = match name.split_once('@') {
+        Some((user, _)) if !name.contains("://") => user,
+        _ => name,
+    };
+    let mut block = Block::new(short);
+    block.comment("Everything signed under this name, whichever issuer vouched for it.");
+    block.pair(
+        if name.contains('*') {
+            "san_glob"
+        } else {
+            "san"
+        },
+        name,
+    );
+    block.line("");
+    if let Some(issuer) = issuer {
+        block.comment("What is normal: this issuer. Anything else is out of shape and critical.");
+        block.line("[watch.shape]");
+        block.pair("issuer", issuer);
+    } else {
+        block.comment("What is normal; anything else would be out of shape and critical. A workflow's issuer is the one below.");
+        block.comment("[watch.shape]");
+        block.comment("issuer = \"https://token.actions.githubusercontent.com\"");
+    }
+    block.finish(issuer.is_some())
+}
+
 fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {
     let repository = certificate.extension(Extension::SourceRepositoryUri);
     let number = certificate.extension(Extension::SourceRepositoryIdentifier);
@@ -218,7 +248,7 @@ fn plain(name: &str) -> String {
 
 /// A TOML basic string. The value comes from a certificate and is meant to be pasted: whatever is not plainly
 /// visible is written as an escape.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let mut quoted = String::from('"');
     for character in value.chars() {
         match character {

@@ -82,7 +82,9 @@ mod naive {
             .all(|(e, wanted)| values(wanted, of(*e)))
             && (set.key_sha256.is_empty() || set.key_sha256.contains(&signer.key_sha256()))
             && (set.certificate_sha256.is_empty()
-                || certificate.is_some_and(|c| set.certificate_sha256.contains(&c.sha256())))
+                || certificate
+                    .and_then(Certificate::sha256)
+                    .is_some_and(|hash| set.certificate_sha256.contains(&hash)))
     }
 
     pub(super) fn matches(watches: &[Watch], signer: &Signer) -> Vec<Match> {
@@ -307,7 +309,9 @@ fn a_match_by_key_or_by_the_very_certificate_says_so() {
     let mut either = watch("either", conditions());
     either.any = vec![
         conditions().san("a@b").build(),
-        conditions().certificate(certificate.sha256()).build(),
+        conditions()
+            .certificate(certificate.sha256().expect("not a precertificate"))
+            .build(),
     ];
     let watches = vec![
         watch("san", conditions().san("A@B")),
@@ -412,4 +416,70 @@ fn an_unreadable_leaf_is_searched_for_what_watches_name_in_any_case() {
     let none = Watches::compile(Vec::new()).expect("no watch is valid");
     assert!(none.literals_in(b"x").is_empty());
     assert!(none.is_empty());
+}
+
+#[test]
+fn what_a_watch_spells_out_can_be_asked_for_and_what_only_a_key_names_cannot() {
+    let with_any = |mut watch: Watch, any: Vec<Conditions>| {
+        watch.any = any;
+        watch
+    };
+    let table: [(Watch, &[&str], bool); 8] = [
+        (
+            watch("one", conditions().san("A@b").san("c@d")),
+            &["a@b", "c@d"],
+            false,
+        ),
+        (watch("glob", conditions().glob("https://x/*")), &[], false),
+        (watch("key", conditions().key([1; 32])), &[], true),
+        (
+            watch("certificate", conditions().certificate([1; 32])),
+            &[],
+            true,
+        ),
+        // Whatever it selects bears the name.
+        (
+            watch("key and name", conditions().key([1; 32]).san("a@b")),
+            &["a@b"],
+            false,
+        ),
+        (
+            with_any(
+                watch("either", conditions().issuer(GITHUB)),
+                vec![
+                    conditions().san("A@b").build(),
+                    conditions().san("a@B").san("e@f").build(),
+                    conditions().glob("x*").build(),
+                ],
+            ),
+            &["a@b", "e@f"],
+            false,
+        ),
+        (
+            with_any(
+                watch("or a key", conditions().issuer(GITHUB)),
+                vec![
+                    conditions().san("a@b").build(),
+                    conditions().key([1; 32]).build(),
+                ],
+            ),
+            &["a@b"],
+            true,
+        ),
+        (
+            with_any(
+                watch("name, and either", conditions().san("a@b")),
+                vec![
+                    conditions().san("c@d").build(),
+                    conditions().key([1; 32]).build(),
+                ],
+            ),
+            &["a@b"],
+            false,
+        ),
+    ];
+    for (watch, spelled_out, nameless) in table {
+        assert_eq!(watch.spelled_out_sans(), spelled_out, "{}", watch.name);
+        assert_eq!(watch.selects_without_a_name(), nameless, "{}", watch.name);
+    }
 }

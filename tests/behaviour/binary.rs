@@ -224,7 +224,7 @@ fn answer(
 }
 
 /// A file of a tiled log that has at most 256,000 leaves.
-fn resource(log: &FakeLog, path: &str) -> Option<Vec<u8>> {
+pub fn resource(log: &FakeLog, path: &str) -> Option<Vec<u8>> {
     if path == "checkpoint" {
         return Some(log.note());
     }

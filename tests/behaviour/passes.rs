@@ -6,7 +6,7 @@ use modelwatch::shard::Start;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{
-    Condition, MAIL, Question, Signer, Spec, Watched, World, crowd, one_of_many, recorded,
+    Condition, MAIL, Question, Signer, Spec, Watched, World, crowd, dated, one_of_many, recorded,
     unreadable, usual,
 };
 
@@ -109,6 +109,47 @@ async fn a_start_in_the_middle_reads_from_there_and_is_proven_too() {
         let findings = world.findings().await;
         assert!(findings.iter().all(|f| f.index.unwrap() >= at), "from {at}");
     }
+}
+
+/// A log of 100 entries a day from the 1st to the 20th, each followed by one with a date that somebody made up.
+fn twenty_days() -> impl Iterator<Item = crate::world::Leaf> {
+    (0..2000).flat_map(|i| [dated((i / 100 + 1) as u8, true, i), dated(30, false, i)])
+}
+
+#[tokio::test]
+async fn a_start_at_a_date_skips_nothing_of_that_day_and_little_before() {
+    for (since, first_of_the_day) in [
+        ("2026-11-01T00:00:00Z", 0),
+        ("2026-11-02T00:00:00Z", 200),
+        ("2026-11-13T00:00:00Z", 2400),
+        ("2026-11-20T00:00:00Z", 3800),
+        // Later than every entry, and over: what comes now is read.
+        ("2026-11-21T00:00:00Z", 4000),
+    ] {
+        let mut world = World::new().await;
+        world.logs[0] = Watched::new("main.example", Start::Time(since.parse().unwrap()));
+        world.log().grow(twenty_days());
+        world.good_step().await;
+        let first = world.state().await.first;
+        assert!(first <= first_of_the_day, "{since}: {first}");
+        assert!(first + 1024 >= first_of_the_day, "{since}: {first}");
+        assert_eq!(world.position().await, (4000, 4000));
+    }
+}
+
+#[tokio::test]
+async fn a_start_in_the_future_is_refused_and_before_all_entries_is_the_beginning() {
+    let mut world = World::new().await;
+    let start = Start::Time("2126-01-01T00:00:00Z".parse().unwrap());
+    world.logs[0] = Watched::new("main.example", start);
+    world.log().grow(crowd(10));
+    assert_eq!(world.bad_step().await, "unavailable");
+
+    let start = Start::Time("2020-01-01T00:00:00Z".parse().unwrap());
+    world.logs[0] = Watched::new("main.example", start);
+    world.log().grow(crowd(600));
+    world.good_step().await;
+    assert_eq!(world.state().await.first, 0);
 }
 
 #[tokio::test]

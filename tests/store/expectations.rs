@@ -10,6 +10,7 @@ fn bundle_of(indices: &[u64]) -> Expectation {
         digest: "sha256:00".into(),
         who: "somebody".into(),
         certificate_sha256: hex::encode([1; 32]),
+        logged_sha256: Some([3; 32]),
         key_sha256: hex::encode([2; 32]),
         not_before: at(-1),
         entries: Vec::new(),
@@ -50,6 +51,46 @@ async fn neither_order_of_registering_and_finding_loses_the_other() {
             "another leaf stays what it was"
         );
         assert_eq!(hall.store.registrations().await.unwrap()[0].findings, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_in_a_ct_log_is_expected_by_what_was_logged_and_not_by_its_leaf() {
+    let certificate = |index, logged| {
+        let mut found = signing(index);
+        found.evidence.logged_sha256 = Some(logged);
+        found
+    };
+    for registered_first in [true, false] {
+        let hall = Hall::with_log().await;
+        let register = async || {
+            hall.store
+                .register(&bundle_of(&[7]), "a.sig", at(2))
+                .await
+                .unwrap()
+        };
+        if registered_first {
+            register().await;
+        }
+        // The last one has the leaf of the registered signing, but is another certificate.
+        let found = vec![
+            certificate(3, [3; 32]),
+            certificate(4, [4; 32]),
+            certificate(7, [7; 32]),
+        ];
+        hall.read((0, 0), (9, 0), found).await;
+        if !registered_first {
+            assert_eq!(register().await.1.len(), 1);
+        }
+        let verdict = async |index| hall.get(signing(index).finding.id).await.verdict;
+        assert_eq!(verdict(3).await, Verdict::Expected);
+        assert_eq!(verdict(4).await, Verdict::IdentityUnexpected);
+        assert_eq!(verdict(7).await, Verdict::IdentityUnexpected);
+        let registered = &hall.store.registrations().await.unwrap()[0];
+        assert_eq!(registered.findings, 1);
+        let removed = hall.store.unregister(registered.number, at(9)).await;
+        assert_eq!(removed.unwrap().unwrap().len(), 1);
+        assert_eq!(verdict(3).await, Verdict::IdentityUnexpected);
     }
 }
 

@@ -73,14 +73,7 @@ async fn a_newer_database_is_refused_by_writers_and_readers() {
     )
     .await;
     let writer = SqliteStore::open(settings.clone()).await;
-    assert!(matches!(
-        writer,
-        Err(StoreError::Newer {
-            found: 99,
-            known: 1..99,
-            ..
-        })
-    ));
+    assert!(matches!(writer, Err(StoreError::Newer { found: 99, .. })));
     let reader = SqliteStore::open_read_only(settings).await;
     assert!(matches!(reader, Err(StoreError::Newer { found: 99, .. })));
 }

@@ -12,5 +12,6 @@ mod files;
 mod findings;
 mod hall;
 mod health;
+mod lookups;
 mod pace;
 mod positions;

@@ -17,6 +17,7 @@ fn report(outcome: Outcome, minutes: i64, rate_limited: bool) -> PassReport {
         began: at(minutes - 1),
         entries: minutes.unsigned_abs(),
         rate_limited,
+        head_time: None,
         now: at(minutes),
     }
 }
@@ -92,6 +93,7 @@ async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
         origin: "again.example".into(),
         name: LOG.into(),
         protocol: "rekor-v2".into(),
+        base: 0,
         follower: follower(first, first),
         checkpoints: vec![head(first.max(1))],
         now: at(1),
@@ -132,6 +134,7 @@ fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
         digest: "sha256:00".into(),
         who: "somebody".into(),
         certificate_sha256: hex::encode([1; 32]),
+        logged_sha256: None,
         key_sha256: hex::encode([2; 32]),
         not_before: at(-1),
         entries: vec![NamedEntry {

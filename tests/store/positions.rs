@@ -163,6 +163,7 @@ fn report(outcome: Outcome, now: Timestamp) -> PassReport {
         began: now,
         entries: 0,
         rate_limited: false,
+        head_time: None,
         now,
     }
 }
@@ -240,6 +241,15 @@ async fn a_size_is_as_old_as_its_first_sight_or_a_witness_says_but_never_of_the_
     for (witnessed, expected) in [(at(3), at(3)), (at(2), at(3)), (at(99), at(10))] {
         let report = PassReport {
             witnessed: Some(witnessed),
+            ..report(Outcome::Proven, at(10))
+        };
+        hall.store.end_pass(&report).await.unwrap();
+        assert_eq!(since().await, expected);
+    }
+    // A head that says its time is as old as that, even if it is older than the last one; but never from the future.
+    for (head_time, expected) in [(at(1), at(1)), (at(5), at(5)), (at(99), at(10))] {
+        let report = PassReport {
+            head_time: Some(head_time),
             ..report(Outcome::Proven, at(10))
         };
         hall.store.end_pass(&report).await.unwrap();

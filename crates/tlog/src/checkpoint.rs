@@ -32,6 +32,7 @@ pub struct Checkpoint {
     root: Hash,
     extensions: Vec<String>,
     cosignatures: Vec<Cosignature>,
+    timestamp: Option<u64>,
     raw: Arc<[u8]>,
 }
 
@@ -136,6 +137,7 @@ impl Checkpoint {
             size,
             root,
             extensions,
+            timestamp: verified.timestamp(),
             cosignatures: verified.into_cosignatures(),
             raw: raw.into(),
         })
@@ -166,6 +168,11 @@ impl Checkpoint {
         &self.cosignatures
     }
 
+    /// When the log signed, by its own clock, in milliseconds since the Unix epoch: only certificate transparency logs say it.
+    pub const fn timestamp(&self) -> Option<u64> {
+        self.timestamp
+    }
+
     /// The signed note, byte for byte.
     pub const fn raw(&self) -> &Arc<[u8]> {
         &self.raw
@@ -173,7 +180,7 @@ impl Checkpoint {
 }
 
 /// Reads a decimal number in its one canonical form, so that nobody can sign two texts that say the same.
-fn parse_size(text: &str) -> Option<u64> {
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let canonical =
         text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     let size = text.parse().ok()?;

@@ -12,7 +12,7 @@
 //! | [`frontier`] | [`CompactRange`]: the few hashes that stand for all leaves read so far |
 //! | [`proof`] | inclusion and consistency proofs |
 //! | [`split`] | [`Split`]: a tree cut in two, for starting in its middle |
-//! | [`note`] | C2SP signed notes |
+//! | [`note`] | C2SP signed notes, and tree heads of RFC 6962 in them |
 //! | [`checkpoint`] | [`Checkpoint`], which exists only after its signature verified |
 //! | [`tile`] | C2SP tlog-tiles: coordinates, tiles, entry bundles |
 //! | [`follower`] | [`Follower`]: what to read next, and what is proven |
@@ -51,7 +51,7 @@ pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
 pub use note::{
     Cosignature, Cosigned, KeyError, KeyId, KeyName, Note, NoteError, Verified, Verifier,
 };
-pub use proof::{ProofError, verify_consistency, verify_inclusion};
+pub use proof::{ProofError, consistency_ranges, verify_consistency, verify_inclusion};
 pub use split::{LeafPath, Node, Split, SplitError};
 pub use tile::{Bundle, BundleIndex, TileError, TileIndex};
 

@@ -14,6 +14,7 @@
 //! Nothing of a note may be used before [`Note::verify`]; [`Verified`] is what it gives back.
 
 mod key;
+pub mod tree_head;
 
 pub use key::{KeyError, KeyId, KeyName, Verifier};
 
@@ -91,6 +92,7 @@ pub struct Verified<'a> {
     text: &'a str,
     signers: Vec<KeyName>,
     cosignatures: Vec<Cosignature>,
+    timestamp: Option<u64>,
 }
 
 /// A witness's statement that this was the largest consistent tree head it had seen of this log (C2SP tlog-cosignature).
@@ -189,7 +191,7 @@ impl<'a> Note<'a> {
             let latest = lines
                 .filter_map(|line| match witness.check(self.text, &line.signature) {
                     Some(Checked::Cosigned { time }) => Some(time),
-                    Some(Checked::Log) | None => None,
+                    Some(Checked::Log | Checked::Head { .. }) | None => None,
                 })
                 .max();
             match latest {
@@ -215,6 +217,7 @@ impl<'a> Note<'a> {
             text: self.text,
             signers: Vec::new(),
             cosignatures: Vec::new(),
+            timestamp: None,
         };
         for line in &self.signatures {
             // Two known keys with one name and one id are possible in theory; the signature may be of either.
@@ -226,8 +229,11 @@ impl<'a> Note<'a> {
             let name = first.name().clone();
             match known.find_map(|key| key.check(self.text, &line.signature)) {
                 None => return Err(NoteError::BadSignature { name, id: line.id }),
-                Some(Checked::Log) if verified.signers.contains(&name) => {}
-                Some(Checked::Log) => verified.signers.push(name),
+                Some(Checked::Log) => verified.add_signer(name),
+                Some(Checked::Head { timestamp }) => {
+                    verified.timestamp = verified.timestamp.max(Some(timestamp));
+                    verified.add_signer(name);
+                }
                 Some(Checked::Cosigned { time }) => verified.add_cosignature(name, time),
             }
         }
@@ -274,6 +280,12 @@ impl<'a> Verified<'a> {
         &self.cosignatures
     }
 
+    fn add_signer(&mut self, name: KeyName) {
+        if !self.signers.contains(&name) {
+            self.signers.push(name);
+        }
+    }
+
     /// One cosignature for each witness, so that nobody counts a repeated line as a second witness.
     fn add_cosignature(&mut self, name: KeyName, time: u64) {
         match self
@@ -284,6 +296,12 @@ impl<'a> Verified<'a> {
             Some(known) => known.time = known.time.max(time),
             None => self.cosignatures.push(Cosignature { name, time }),
         }
+    }
+
+    /// When a certificate transparency log signed, by its own clock, in milliseconds since the Unix epoch; other logs do not
+    /// say it.
+    pub const fn timestamp(&self) -> Option<u64> {
+        self.timestamp
     }
 
     pub(crate) fn into_cosignatures(self) -> Vec<Cosignature> {

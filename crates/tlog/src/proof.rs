@@ -1,5 +1,8 @@
 //! Inclusion and consistency proofs, RFC 9162 §2.1 (the same trees as RFC 6962, with the verification spelled out).
 
+use alloc::vec::Vec;
+use core::ops::Range;
+
 use crate::MAX_TREE_SIZE;
 use crate::hash::{Hash, empty_root, node_hash};
 
@@ -113,6 +116,46 @@ pub fn verify_inclusion(
             }
         });
     expect_root(size, computed, root)
+}
+
+/// The leaves that each hash of a consistency proof is the root of, in the proof's order (RFC 6962 §2.1.2): for a reader that
+/// wants the nodes themselves, as a log without hash tiles gives them in no other way.
+///
+/// None for the empty tree and for a tree and itself. At most one length is no power of two: that of
+/// the range that ends with the newer tree.
+///
+/// # Errors
+/// [`ProofError::Shrunk`], [`ProofError::TooLarge`].
+pub fn consistency_ranges(old_size: u64, new_size: u64) -> Result<Vec<Range<u64>>, ProofError> {
+    if new_size > MAX_TREE_SIZE {
+        return Err(ProofError::TooLarge(new_size));
+    }
+    if old_size > new_size {
+        return Err(ProofError::Shrunk { old_size, new_size });
+    }
+    let mut ranges = Vec::new();
+    if old_size == 0 {
+        return Ok(ranges);
+    }
+    let (mut start, mut end) = (0, new_size);
+    while old_size < end {
+        // The largest power of two below the number of leaves.
+        let left = 1 << (u64::BITS - 1 - (end - start - 1).leading_zeros());
+        let middle = start + left;
+        if old_size <= middle {
+            ranges.push(middle..end);
+            end = middle;
+        } else {
+            ranges.push(start..middle);
+            start = middle;
+        }
+    }
+    // The older tree itself is what whoever asks knows already.
+    if start > 0 {
+        ranges.push(start..end);
+    }
+    ranges.reverse();
+    Ok(ranges)
 }
 
 /// Verifies that the tree of `new_size` leaves and root `new_root` begins with the tree of `old_size` leaves and root `old_root`.
@@ -270,6 +313,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn each_hash_of_a_consistency_proof_is_the_root_of_its_range() {
+        for new in 0..=40 {
+            let tree = Tree::of(new);
+            for old in 0..=new {
+                let proof = tree.consistency(old);
+                let ranges = consistency_ranges(old, new).unwrap();
+                let roots: Vec<_> = ranges.iter().map(|r| tree.root_of(r.clone())).collect();
+                assert_eq!(roots, proof, "{old} {new}");
+                let odd = ranges.iter().filter(|r| {
+                    assert!(r.start >= old || r.end <= old);
+                    !(r.end - r.start).is_power_of_two()
+                });
+                assert!(odd.map(|r| r.end).all(|end| end == new));
+            }
+        }
+        assert!(consistency_ranges(2, 1).is_err());
+        assert!(consistency_ranges(1, u64::MAX).is_err());
+        assert!(consistency_ranges(MAX_TREE_SIZE - 1, MAX_TREE_SIZE).is_ok());
     }
 
     #[test]

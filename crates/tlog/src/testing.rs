@@ -91,6 +91,12 @@ impl Tree {
         root(&self.0)
     }
 
+    /// Root of some consecutive leaves.
+    pub(crate) fn root_of(&self, leaves: core::ops::Range<u64>) -> Hash {
+        let at = |index| usize::try_from(index).expect("a test's tree fits memory");
+        root(&self.0[at(leaves.start)..at(leaves.end)])
+    }
+
     pub(crate) fn node(&self, node: Node) -> Hash {
         let width = 1_usize << node.level;
         let start = usize::try_from(node.index).expect("a test's tree fits memory") * width;

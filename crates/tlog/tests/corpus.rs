@@ -34,3 +34,8 @@ fn no_tile_of_the_corpus_panics() {
 fn no_bundle_of_the_corpus_panics() {
     replay("entry_bundle", targets::bundle);
 }
+
+#[test]
+fn no_tree_head_of_the_corpus_panics() {
+    replay("tree_head", targets::tree_head);
+}

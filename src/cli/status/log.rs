@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::monitor::{Followed, Log, RekorV1Log};
+use crate::monitor::{Followed, Guided, Log, RekorV1Log};
 use crate::shard::Protocol;
 use crate::store::{LogState, PassError};
 
@@ -21,7 +21,6 @@ pub(super) struct LogStatus {
     pub(super) frozen: bool,
     pub(super) last_success: Option<Timestamp>,
     pub(super) error: Option<PassError>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     trees: Vec<TreeStatus>,
 }
 
@@ -44,6 +43,7 @@ impl LogStatus {
         match log {
             Followed::Tree(log) => Self::of_tree(log, known),
             Followed::RekorV1(log) => Self::of_trees(log, known),
+            Followed::Guided(guided) => Self::of_guided(guided, known),
         }
     }
 
@@ -103,6 +103,42 @@ impl LogStatus {
                 .or(unread),
             trees,
         }
+    }
+}
+
+/// What is true of a log that is not read in full, for people.
+pub(super) const GUIDED: &str = "    guided: certificates of its CT logs are seen completely; entries as far as its search index names them, under the names in those certificates and those that watches spell out";
+
+impl LogStatus {
+    /// A log that is not read has no positions: only its trees' checkpoints are followed.
+    fn of_guided(guided: &Guided, known: &[LogState]) -> Self {
+        let log = &guided.log;
+        let origin = log.origin();
+        // Its trees, those that never verified too, and the log as a whole.
+        let rows: Vec<&LogState> = known
+            .iter()
+            .filter(|state| state.name == log.name || state.origin == origin)
+            .collect();
+        let end = |state: &&LogState| Some(state.base + state.verified.as_ref()?.size);
+        Self {
+            name: log.name.clone(),
+            origin,
+            protocol: Protocol::RekorV1.as_str(),
+            mode: "guided",
+            seen: None,
+            proven: None,
+            head: rows.iter().filter_map(end).max(),
+            first: None,
+            frozen: false,
+            last_success: rows.iter().map(|state| state.last_success).min().flatten(),
+            error: rows.iter().find_map(|state| state.error.clone()),
+            trees: Vec::new(),
+        }
+    }
+
+    /// Whether it is not read in full.
+    pub(super) fn is_guided(&self) -> bool {
+        self.mode == "guided"
     }
 }
 

@@ -6,6 +6,7 @@ use super::{CertificateError, Frame, MAX_NAMES, lenient};
 use crate::identity::der::{self, Reader};
 use crate::identity::extension::Encoding;
 use crate::identity::san::SanError;
+use crate::identity::sct::{PRECERTIFICATE_POISON, SCT_LIST};
 use crate::identity::{Extension, Oddity, San, SanType};
 
 /// Fulcio's validity is ten minutes; from here on it is worth a word.
@@ -17,8 +18,15 @@ pub(super) struct Claims {
     pub sans: Vec<San>,
     pub extensions: Vec<(Extension, String)>,
     pub oddities: Vec<Oddity>,
+    /// The key ids that it gives to its issuer and to itself.
+    pub authority_key_id: Option<KeyId>,
+    pub subject_key_id: Option<KeyId>,
     uses: Uses,
 }
+
+/// The beginning of a key identifier, all of it where it is a SHA-1 hash as RFC 5280 §4.2.1.2 suggests. It names a key
+/// and proves nothing.
+pub type KeyId = [u8; 20];
 
 /// What its standard extensions allow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +73,10 @@ impl Claims {
             KEY_USAGE => self.uses.certificate_signing |= allows_certificate_signing(value),
             BASIC_CONSTRAINTS => self.uses.authority |= is_authority(value),
             EXTENDED_KEY_USAGE => self.uses.code_signing |= allows_code_signing(value),
+            AUTHORITY_KEY_ID => self.authority_key_id = authority_key_id(value),
+            SUBJECT_KEY_ID => {
+                self.subject_key_id = der::only(value, der::OCTET_STRING).ok().map(key_id);
+            }
             SCT_LIST => self.uses.sct = true,
             PRECERTIFICATE_POISON => self.uses.poison = true,
             _ => {
@@ -146,14 +158,12 @@ impl Claims {
 
 /// 1.3.6.1.4.1.57264.1, without the last arc.
 const FULCIO: &[u8] = b"\x2b\x06\x01\x04\x01\x83\xbf\x30\x01";
+const SUBJECT_KEY_ID: &[u8] = b"\x55\x1d\x0e";
+const AUTHORITY_KEY_ID: &[u8] = b"\x55\x1d\x23";
 const KEY_USAGE: &[u8] = b"\x55\x1d\x0f";
 const SUBJECT_ALTERNATIVE_NAME: &[u8] = b"\x55\x1d\x11";
 const BASIC_CONSTRAINTS: &[u8] = b"\x55\x1d\x13";
 const EXTENDED_KEY_USAGE: &[u8] = b"\x55\x1d\x25";
-/// 1.3.6.1.4.1.11129.2.4.2 (RFC 6962 §3.3).
-const SCT_LIST: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02";
-/// 1.3.6.1.4.1.11129.2.4.3 (RFC 6962 §3.1).
-const PRECERTIFICATE_POISON: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03";
 /// 1.3.6.1.5.5.7.3.3 and anyExtendedKeyUsage, 2.5.29.37.0.
 const CODE_SIGNING: [&[u8]; 2] = [b"\x2b\x06\x01\x05\x05\x07\x03\x03", b"\x55\x1d\x25\x00"];
 
@@ -177,6 +187,21 @@ fn is_authority(value: &[u8]) -> bool {
         Ok(Some(flag)) => reader.bytes(&flag.content).iter().any(|byte| *byte != 0),
         _ => false,
     }
+}
+
+/// `SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING OPTIONAL, … }` (RFC 5280 §4.2.1.1).
+fn authority_key_id(value: &[u8]) -> Option<KeyId> {
+    let mut reader = Reader::new(der::only(value, der::SEQUENCE).ok()?);
+    let id = reader.optional(der::primitive(0)).ok()??;
+    Some(key_id(reader.bytes(&id.content)))
+}
+
+fn key_id(bytes: &[u8]) -> KeyId {
+    let mut id = KeyId::default();
+    for (to, from) in id.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    id
 }
 
 fn allows_code_signing(value: &[u8]) -> bool {

@@ -27,8 +27,11 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::{Extension, Oddity, San};
+use super::sct::Logged;
+use super::signature::verify_certificate;
+use super::{Extension, Oddity, San, der};
 use claims::Claims;
+pub(super) use claims::KeyId;
 
 pub use error::CertificateError;
 
@@ -42,7 +45,11 @@ pub const MAX_NAMES: usize = 256;
 /// Most extensions in one certificate; Fulcio's have about thirty.
 const MAX_EXTENSIONS: usize = 128;
 
-/// A certificate that was read. Nothing in it is believed yet: anyone can write one.
+/// `AlgorithmIdentifier { id-alg-unsigned }` and an empty BIT STRING (RFC 9925 §3).
+const UNSIGNED: &[u8] = b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x06\x24\x03\x01\x00";
+
+/// A certificate that was read, or what a certificate transparency log holds of one. Nothing in it is believed yet: anyone
+/// can write one.
 ///
 /// It owns its DER; nothing is hashed or verified before it is asked for.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,6 +57,15 @@ pub struct Certificate {
     der: Vec<u8>,
     parsed: Parsed,
     irregularity: Option<CertificateError>,
+    logged: Option<Box<LoggedPart>>,
+}
+
+/// What a precert_entry says besides the TBSCertificate (RFC 6962 §3.2).
+#[derive(Clone, PartialEq, Eq)]
+struct LoggedPart {
+    issuer_key_sha256: [u8; 32],
+    /// The precertificate, which stands beside the leaf: no tree hash covers it.
+    precertificate: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Certificate {
@@ -74,6 +90,7 @@ impl Certificate {
                     der,
                     parsed,
                     irregularity: None,
+                    logged: None,
                 });
             }
             Err(error) => error,
@@ -88,7 +105,34 @@ impl Certificate {
             der,
             parsed,
             irregularity: Some(error),
+            logged: None,
         })
+    }
+
+    /// What a certificate transparency log holds of a certificate before it is issued: its TBSCertificate without
+    /// timestamps, by the CA with this key; and the precertificate that the CA submitted, if the log served it beside
+    /// the leaf.
+    ///
+    /// There is no certificate yet, so there is none to hash: [`Certificate::sha256`] is `None`.
+    ///
+    /// # Errors
+    /// As [`Certificate::parse`].
+    pub fn parse_logged(
+        tbs: &[u8],
+        issuer_key_sha256: [u8; 32],
+        precertificate: Option<&[u8]>,
+    ) -> Result<Self, CertificateError> {
+        // An unsigned certificate around it (RFC 9925), so that both readers can read it.
+        let mut parts = tbs.to_vec();
+        parts.extend(UNSIGNED);
+        let mut read = Self::parse(der::encode(der::SEQUENCE, &parts))?;
+        // Timestamps come after it was logged.
+        read.parsed.claims.oddities.retain(|o| *o != Oddity::NoSct);
+        read.logged = Some(Box::new(LoggedPart {
+            issuer_key_sha256,
+            precertificate: precertificate.map(<[u8]>::to_vec),
+        }));
+        Ok(read)
     }
 
     /// Reads exactly one certificate in strict DER, for where a certificate makes something trusted: one that other
@@ -102,6 +146,7 @@ impl Certificate {
             der,
             parsed,
             irregularity: None,
+            logged: None,
         })
     }
 
@@ -152,7 +197,7 @@ impl Certificate {
         &self.parsed.claims.oddities
     }
 
-    /// The certificate itself.
+    /// The certificate itself; of a precertificate its TBSCertificate as an unsigned one (RFC 9925).
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -162,9 +207,22 @@ impl Certificate {
         self.part(&self.parsed.frame.spki)
     }
 
-    /// SHA-256 of the DER certificate; computed on each call.
-    pub fn sha256(&self) -> [u8; 32] {
-        super::key::sha256(&self.der)
+    /// SHA-256 of the DER certificate; computed on each call. `None` for a precertificate: the certificate that became
+    /// of it has timestamps in it, so its hash cannot be known.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        self.logged.is_none().then(|| super::key::sha256(&self.der))
+    }
+
+    /// SHA-256 of the TBSCertificate as a certificate transparency log holds it, without timestamps and poison: the same
+    /// for a certificate and its precertificate, and for no other. `None` if the signed part is not strict DER, or is
+    /// not exactly what is in the certificate.
+    pub fn logged_sha256(&self) -> Option<[u8; 32]> {
+        let tbs = self.tbs_der();
+        if self.logged.is_some() {
+            return Some(super::key::sha256(tbs));
+        }
+        let logged = Logged::of(tbs).ok()?;
+        Some(super::key::sha256(&logged.tbs))
     }
 
     /// SHA-256 of the DER SubjectPublicKeyInfo; computed on each call.
@@ -195,6 +253,16 @@ impl Certificate {
     /// Its own DER name; empty in Fulcio's leaves.
     pub fn subject_name_der(&self) -> &[u8] {
         self.part(&self.parsed.frame.subject_name)
+    }
+
+    /// The beginning of the id of the key that it says has signed it.
+    pub(super) fn authority_key_id(&self) -> Option<KeyId> {
+        self.parsed.claims.authority_key_id
+    }
+
+    /// The beginning of the id that it gives to its own key.
+    pub(super) fn subject_key_id(&self) -> Option<KeyId> {
+        self.parsed.claims.subject_key_id
     }
 
     /// The part that the CA signed.
@@ -230,6 +298,28 @@ impl Certificate {
     /// May it issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3)?
     pub(super) fn may_issue(&self) -> bool {
         self.parsed.claims.may_issue()
+    }
+
+    /// Of a precertificate: SHA-256 of the key of the CA that will issue it.
+    pub(super) fn issuer_key_sha256(&self) -> Option<&[u8; 32]> {
+        Some(&self.logged.as_ref()?.issuer_key_sha256)
+    }
+
+    /// Whether the precertificate beside the leaf, if there is one, is the leaf's and signed by the CA with that key.
+    pub(super) fn precertificate_holds(&self, issuer_spki: &[u8]) -> bool {
+        let beside = self.logged.as_ref().and_then(|l| l.precertificate.as_ref());
+        let Some(der) = beside else { return true };
+        let Ok(precertificate) = Self::parse_strict(der.clone()) else {
+            return false;
+        };
+        let same = Logged::of(precertificate.tbs_der()).is_ok_and(|l| l.tbs == self.tbs_der());
+        same && verify_certificate(
+            issuer_spki,
+            precertificate.signature_algorithm_der(),
+            precertificate.tbs_der(),
+            &precertificate.signature(),
+        )
+        .is_ok()
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {

@@ -11,9 +11,9 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is wrong with our clock, if enough of those who told the time agree on it.
 ///
-/// Two at least, a server among them, and more than the servers that say that we are right. Certificates only ever say
-/// that we are late: old ones are simply old. And they never suffice, from however many logs they are: anybody can log
-/// a dozen of his own making.
+/// Two at least, a server among them, and more than the servers that say that we are right. Certificates
+/// and signed heads only ever say that we are late: old ones are simply old. And they never suffice, from however many
+/// logs they are: anybody can log a dozen certificates of his own making, and a log may date its heads as it likes.
 pub(super) fn skew(clues: &[Clue]) -> Option<String> {
     let late: Vec<&Clue> = clues.iter().filter(|c| c.ahead > TOLERANCE).collect();
     let servers = || {
@@ -50,6 +50,7 @@ pub(super) fn skew(clues: &[Clue]) -> Option<String> {
 fn named(teller: &Teller) -> String {
     match teller {
         Teller::Server(host) => host.clone(),
+        Teller::Head(log) => format!("the newest head of {log}"),
         Teller::Certificates(log) => format!("the newest certificates in {log}"),
     }
 }
@@ -61,6 +62,13 @@ mod tests {
     fn server(host: &str, minutes: i64) -> Clue {
         Clue {
             teller: Teller::Server(host.to_owned()),
+            ahead: SignedDuration::from_mins(minutes),
+        }
+    }
+
+    fn head(minutes: i64) -> Clue {
+        Clue {
+            teller: Teller::Head("ct".to_owned()),
             ahead: SignedDuration::from_mins(minutes),
         }
     }
@@ -96,7 +104,13 @@ mod tests {
                 ],
                 None,
             ),
-            // Old certificates are no news.
+            (vec![head(60), certificates(60)], None),
+            (
+                vec![head(60), server("a", 60)],
+                Some("a and the newest head of ct"),
+            ),
+            // Old heads and certificates are no news.
+            (vec![server("a", -60), head(-60)], None),
             (vec![server("a", -60), certificates(-600)], None),
             (
                 vec![server("a", 60), server("b", 9)],

@@ -33,6 +33,7 @@ const OF_A_LOG: &[Verdict] = &[
     Verdict::PositionLost,
     Verdict::CoverageGap,
     Verdict::EntriesMissing,
+    Verdict::TrustRootStale,
 ];
 
 /// Judged only where a checkpoint was opened: without one they are neither true nor over.
@@ -47,6 +48,15 @@ const OF_THE_WHOLE: &[Verdict] = &[
 
 /// Judged only where somebody told the time.
 const OF_THE_CLOCK: &[Verdict] = &[Verdict::ClockSkew];
+
+/// What a pass has noticed that the store does not know.
+#[derive(Default)]
+pub(super) struct Noticed {
+    /// Why the stored position cannot be used.
+    pub(super) lost: Option<String>,
+    /// Why the trusted root may be out of date.
+    pub(super) crowd: Option<String>,
+}
 
 /// Which log is judged.
 #[derive(Clone, Copy)]
@@ -72,12 +82,12 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Judges one log after its pass. `lost` is why its stored position could not be used.
+/// Judges one log after its pass.
 pub(super) async fn assess_log(
     monitor: &Monitor,
     log: Subject<'_>,
     rules: &Rules,
-    lost: Option<String>,
+    noticed: Noticed,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let origin = log.origin;
@@ -87,9 +97,14 @@ pub(super) async fn assess_log(
     let pace = monitor.store.pace(origin).await?;
     let coverage = monitor.store.coverage(rules.keys(), Some(origin)).await?;
     let mut found = passes::assess(log, &state, &pace, now);
-    let lost = lost.map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
+    let lost = noticed
+        .lost
+        .map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
     if let Some(summary) = lost.or_else(|| position::assess(log, &state, &pace, now)) {
         found.push((Verdict::PositionLost, summary));
+    }
+    if let Some(summary) = noticed.crowd {
+        found.push((Verdict::TrustRootStale, summary));
     }
     if let Some(summary) = gaps(log, &coverage) {
         tracing::warn!(log.name = log.name, "{}", crate::escape::terminal(&summary));

@@ -77,7 +77,7 @@ pub(super) async fn note_foreign(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut known = store.logs().await?;
-    known.retain(|state| state.follower.is_some());
+    known.retain(|state| state.follower.is_some() || state.verified.is_some());
     let is_ours = |state: &LogState| {
         logs.iter()
             .any(|log| is_of(log, &state.origin, &state.name))
@@ -99,7 +99,7 @@ pub(super) async fn note_foreign(
 fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
     let is_origin = match log {
         Followed::Tree(log) => log.shard.origin.as_str() == origin,
-        Followed::RekorV1(_) => false,
+        Followed::RekorV1(_) | Followed::Guided(_) => false,
     };
     is_origin || log.name() == name
 }

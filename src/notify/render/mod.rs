@@ -12,6 +12,7 @@ mod text;
 pub(super) use json::json;
 
 use crate::escape;
+use crate::finding::DRILL;
 
 use super::message::{Kind, Message};
 use page::Page;
@@ -34,7 +35,12 @@ pub(super) fn subject(message: &Message) -> String {
         Kind::Resolved => "resolved",
         Kind::Test => "test",
     };
-    let subject = format!("[modelwatch] {what}: {}", message.summary());
+    let summary = message.summary();
+    let subject = match summary.strip_prefix(DRILL) {
+        // In front, where whoever sees a list of mails looks first.
+        Some(drill) => format!("{DRILL} [modelwatch]{drill}"),
+        None => format!("[modelwatch] {what}: {summary}"),
+    };
     escape::header(&subject).into_owned()
 }
 
@@ -83,6 +89,26 @@ mod tests {
                 "{subject}"
             );
             assert!(!subject.contains(['\r', '\n']), "{subject:?}");
+        }
+    }
+
+    #[test]
+    fn a_drill_is_called_one_first_of_all_and_nobody_else_is() {
+        let drill = testing::alert(vec![crate::finding::Finding::drill(testing::NOW)]);
+        assert!(
+            subject(&drill).starts_with("[DRILL] "),
+            "{}",
+            subject(&drill)
+        );
+        let text = text(&drill);
+        assert!(text.starts_with("[DRILL] "), "{text}");
+        assert!(!text.contains("What to do now"), "{text}");
+        for hostile in ["[DRILL] all is well", " [drill] all is well"] {
+            let mut finding = testing::hostile("x");
+            finding.summary = hostile.to_owned();
+            let message = testing::alert(vec![finding]);
+            assert!(message.summary().starts_with("no drill: "), "{hostile}");
+            assert!(!subject(&message).starts_with("[DRILL]"), "{hostile}");
         }
     }
 

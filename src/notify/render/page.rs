@@ -52,6 +52,11 @@ impl Page {
                 "Nobody signed anything, nothing is wrong: somebody ran modelwatch check notify."
                     .to_owned(),
             )),
+            Kind::Alert | Kind::Digest if message.is_drill() => page.blocks.push(Block::Paragraph(
+                "Nothing is wrong and nothing is to be done: somebody ran modelwatch drill, and this message shows that a \
+                 real alarm would have reached you."
+                    .to_owned(),
+            )),
             Kind::Alert | Kind::Digest => page.advice(message),
         }
         page.blocks

@@ -1,6 +1,6 @@
 //! A store that only knows its outbox, in memory, and can refuse to write.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -11,9 +11,11 @@ use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Severity, Verdict};
 use crate::identity::Chain;
 use crate::store::{
-    AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
-    HoldRule, LogState, NewLog, Pace, PassReport, QueuedAlert, QueuedKind, Registration, Rescanned,
-    Scope, Settled, Store, StoreError, Tally, Toll, Vouched, WatchKey,
+    AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind, Registration,
+    Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
+    WatchKey,
 };
 
 /// One alert of the outbox.
@@ -307,6 +309,76 @@ impl Store for MemoryStore {
     }
 
     async fn prune(&self, _: Timestamp) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn contradicted(&self, _: &Contradiction) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn record_head(&self, _: &VerifiedHead) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn guide(&self, _: &str) -> Result<Option<Guide>, StoreError> {
+        not_ours()
+    }
+
+    async fn begin_guide(&self, _: &Guide) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn spell_out(
+        &self,
+        _: &str,
+        _: &[u8; 32],
+        _: &[String],
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn sightings(&self, _: i64, _: u32) -> Result<Vec<Sighting>, StoreError> {
+        not_ours()
+    }
+
+    async fn enlist(&self, _: &Enlisting) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn due_lookups(&self, _: &str, _: Timestamp, _: u32) -> Result<Vec<Lookup>, StoreError> {
+        not_ours()
+    }
+
+    async fn open_certificates(
+        &self,
+        _: &str,
+        _: &str,
+    ) -> Result<Vec<OpenCertificate>, StoreError> {
+        not_ours()
+    }
+
+    async fn known_entries(
+        &self,
+        _: &str,
+        _: &[(String, String)],
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        not_ours()
+    }
+
+    async fn found_entries(&self, _: &FoundEntries) -> Result<u64, StoreError> {
+        not_ours()
+    }
+
+    async fn answered(&self, _: &Answered) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn spend(&self, _: &str, _: Timestamp, _: Option<Timestamp>) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn lookup_tally(&self, _: &str, _: Timestamp) -> Result<LookupTally, StoreError> {
         not_ours()
     }
 }

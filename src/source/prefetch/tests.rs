@@ -126,6 +126,7 @@ fn settings(max_in_flight: usize, budget_bytes: usize) -> Prefetch {
     Prefetch {
         max_in_flight,
         budget_bytes,
+        ..Prefetch::default()
     }
 }
 

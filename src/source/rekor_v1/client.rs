@@ -8,7 +8,7 @@ use tlog::Hash;
 use url::Url;
 
 use super::answer::{self, Entry, EntryId, NotAnAnswer, TreeHead, TreeId};
-use crate::http::{self, HttpError};
+use crate::http::{self, HttpError, ServerDate};
 use crate::shard::GlobalIndex;
 use crate::source::transport::TransportError;
 use crate::source::{Cause, SourceError};
@@ -63,6 +63,11 @@ impl Client {
     /// Where it is.
     pub fn base(&self) -> &Url {
         &self.base
+    }
+
+    /// What its server says the time is.
+    pub fn date(&self) -> Option<ServerDate> {
+        self.http.date(&self.base)
     }
 
     /// The log's trees, oldest first; the last one is the one that grows.

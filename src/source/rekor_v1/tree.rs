@@ -12,7 +12,7 @@ use tlog::{Split, leaf_hash};
 use super::answer::{Entry, TreeHead, TreeId};
 use super::client::{Client, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
 use crate::shard::GlobalIndex;
-use crate::source::{Leaves, LogSource, Prefetch, SourceError};
+use crate::source::{Leaves, LogSource, Prefetch, ServerDate, SourceError};
 
 /// Pauses before each time of asking: for all, then for what is missing. Replicas catch up within seconds; what is missing
 /// then is left to the next pass, and said.
@@ -218,5 +218,9 @@ impl LogSource for Tree {
                 reason: e.to_string(),
             }
         })
+    }
+
+    fn date(&self) -> Option<ServerDate> {
+        self.client.date()
     }
 }

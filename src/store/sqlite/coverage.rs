@@ -202,14 +202,7 @@ pub(super) async fn rescanned(
 ) -> Result<u64, Fail> {
     let incoming: Vec<Incoming<'_>> = rescanned.findings.iter().map(Incoming::of).collect();
     let inserted = insert::insert(db, routes, &incoming, rescanned.now).await?;
-    positions::take_back_disputes(db, &inserted.known, rescanned.now).await?;
-    for id in &inserted.known {
-        // It was found when its batch was not proven yet, or was false; now its leaf is.
-        sqlx::query("UPDATE finding SET proven = 1 WHERE id = $1 AND proven = 0")
-            .bind(id.as_bytes().as_slice())
-            .execute(&mut *db)
-            .await?;
-    }
+    positions::prove_again(db, &inserted.known, rescanned.now).await?;
     for watch in &rescanned.watches {
         cover(db, &rescanned.origin, watch, rescanned.range.clone()).await?;
     }

@@ -1,13 +1,14 @@
 //! A log broke a promise: its fault, and what it makes of what was read on its word.
 
+use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::insert::{self, Incoming};
 use super::{coverage, positions, touched, value};
-use crate::finding::Routes;
-use crate::store::Dispute;
+use crate::finding::{NewFinding, Routes};
+use crate::store::{Contradiction, Dispute};
 
 /// Notes that are kept of one fault: enough for both sides and several repeats, not for a log that
 /// signs another root each minute.
@@ -36,7 +37,21 @@ pub(super) async fn dispute(
     if dispute.batch_is_false {
         dispute_unproven(db, routes, dispute).await?;
     }
-    record_fault(db, routes, dispute).await
+    record_fault(db, routes, &dispute.fault, &dispute.occurrence, *now).await
+}
+
+/// Records a fault of a log that does not touch its position.
+pub(super) async fn contradicted(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    contradiction: &Contradiction,
+) -> Result<(), Fail> {
+    let Contradiction {
+        fault,
+        occurrence,
+        now,
+    } = contradiction;
+    record_fault(db, routes, fault, occurrence, *now).await
 }
 
 /// Every unproven finding from the proven position on becomes disputed.
@@ -78,19 +93,15 @@ async fn dispute_unproven(
 async fn record_fault(
     db: &mut SqliteConnection,
     routes: &Routes,
-    dispute: &Dispute,
+    fault: &NewFinding,
+    occurrence: &[u8; 32],
+    now: Timestamp,
 ) -> Result<(), Fail> {
-    let Dispute {
-        fault,
-        occurrence,
-        now,
-        ..
-    } = dispute;
     let incoming = Incoming {
         occurrence: Some(occurrence),
         ..Incoming::of(fault)
     };
-    let inserted = insert::insert(db, routes, &[incoming], *now).await?;
+    let inserted = insert::insert(db, routes, &[incoming], now).await?;
     if inserted.new > 0 {
         return Ok(());
     }
@@ -125,8 +136,8 @@ async fn record_fault(
             .bind(&fault.finding.summary)
             .execute(&mut *db)
             .await?;
-        touched::write_history(db, "the log did it again", *now).await?;
-        touched::tell(db, routes, None, *now).await?;
+        touched::write_history(db, "the log did it again", now).await?;
+        touched::tell(db, routes, None, now).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Registered signings: what makes a finding `expected`.
 //!
-//! The leaf hash decides, and nothing else: names, tags and dates never do.
+//! The leaf hash decides, and of a certificate in a CT log the hash of what was logged: names, tags and dates never do.
 
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use super::fail::Fail;
 use super::{pace, touched, value};
 use crate::expect::Expectation;
-use crate::finding::{FindingId, Routes, Verdict};
+use crate::finding::{FindingId, NewFinding, Routes, Verdict};
 use crate::store::Registration;
 
 /// Whether a registration says anything about findings that are judged so. (The same as the list in
 /// `TOUCH`.)
-pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
+const fn can_be_expected(verdict: Verdict) -> bool {
     matches!(
         verdict,
         Verdict::ModelUnexpected
@@ -30,8 +30,8 @@ pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
 
 /// Adds the findings of a registration to the scratch set.
 const TOUCH: &str = "INSERT INTO temp.touched (finding)
-     SELECT f.number FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
-     WHERE e.expectation = $1 AND f.leaf_hash IS NOT NULL
+     SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
+     WHERE e.expectation = $1 AND f.registered_as IS NOT NULL
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
      ON CONFLICT DO NOTHING";
 
@@ -40,7 +40,19 @@ pub(super) fn reason(file: &str) -> String {
     format!("registered: {file}")
 }
 
-/// Which of these leaves are registered, and by which file first.
+/// What a registration must name to expect this finding, hex.
+pub(super) fn registered_as(new: &NewFinding) -> Option<String> {
+    let finding = &new.finding;
+    if !can_be_expected(finding.verdict) {
+        return None;
+    }
+    match new.evidence.logged_sha256 {
+        Some(logged) => Some(hex::encode(logged)),
+        None => finding.leaf_hash.clone(),
+    }
+}
+
+/// Which of these are registered, and by which file first.
 pub(super) async fn files_of(
     db: &mut SqliteConnection,
     leaves: impl Iterator<Item = &str>,
@@ -98,7 +110,8 @@ pub(super) async fn register(
     let Some(number) = number else {
         return Ok((false, Vec::new()));
     };
-    for leaf in &leaves {
+    // Its certificate, wherever a CT log holds it, is as much the owner's as the signing.
+    for leaf in leaves.iter().chain(&expectation.logged_sha256) {
         sqlx::query("INSERT INTO expected_leaf (leaf_hash, expectation) VALUES ($1, $2)")
             .bind(hex::encode(leaf))
             .bind(number)
@@ -130,8 +143,8 @@ pub(super) async fn register(
 pub(super) async fn registrations(db: &mut SqliteConnection) -> Result<Vec<Registration>, Fail> {
     let rows = sqlx::query(
         "SELECT x.number, x.body, x.file, x.at,
-                (SELECT count(*) FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
-                 WHERE e.expectation = x.number AND f.leaf_hash IS NOT NULL AND f.verdict = 'expected') AS findings
+                (SELECT count(*) FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
+                 WHERE e.expectation = x.number AND f.registered_as IS NOT NULL AND f.verdict = 'expected') AS findings
          FROM expectation x ORDER BY x.number",
     )
     .fetch_all(&mut *db)
@@ -176,7 +189,7 @@ pub(super) async fn unregister(
     sqlx::query(
         "DELETE FROM temp.touched WHERE finding IN (
            SELECT f.number FROM temp.touched t JOIN finding f ON f.number = t.finding
-           WHERE f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.leaf_hash))",
+           WHERE f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.registered_as))",
     )
     .execute(&mut *db)
     .await?;

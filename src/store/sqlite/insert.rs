@@ -13,7 +13,7 @@ use super::{expectations, outbox};
 use crate::finding::{Class, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict};
 
 /// Rows of one statement. Several hundred are three times as fast as one (fewer hops to SQLite's
-/// thread); 400 rows of 27 values stay well below SQLite's limit of 32,766 parameters.
+/// thread); 400 rows of 28 values stay well below SQLite's limit of 32,766 parameters.
 const ROWS: usize = 400;
 
 /// A finding on its way into the store.
@@ -85,22 +85,22 @@ async fn insert_chunk(
     inserted: &mut Inserted,
 ) -> Result<(), Fail> {
     let signers = insert_signers(db, chunk).await?;
-    let leaves = chunk
+    let names: Vec<Option<String>> = chunk
         .iter()
-        .filter(|incoming| expectations::can_be_expected(incoming.new.finding.verdict))
-        .filter_map(|incoming| incoming.new.finding.leaf_hash.as_deref());
+        .map(|incoming| expectations::registered_as(incoming.new))
+        .collect();
+    let leaves = names.iter().filter_map(Option::as_deref);
     let registered = expectations::files_of(db, leaves).await?;
 
     let standing: Vec<Standing<'_>> = chunk
         .iter()
         .zip(signers)
-        .map(|(&incoming, signer)| {
+        .zip(&names)
+        .map(|((&incoming, signer), name)| {
             let finding = &incoming.new.finding;
-            let file = finding
-                .leaf_hash
+            let file = name
                 .as_ref()
-                .filter(|_| expectations::can_be_expected(finding.verdict))
-                .and_then(|leaf| registered.get(leaf))
+                .and_then(|name| registered.get(name))
                 .map(String::as_str);
             let (verdict, severity, state) = match file {
                 Some(_) => (Verdict::Expected, Severity::Info, State::Resolved),
@@ -196,7 +196,7 @@ async fn insert_rows(
 ) -> Result<HashMap<FindingId, i64>, Fail> {
     let columns = "INSERT INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, watch, rule,
         in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen, fault,
-        occurrence, subject, summary) ";
+        occurrence, subject, summary, logged_sha256) ";
     for standing in standing {
         // Here, where it can still be said: a value is bound below without a way to fail.
         standing
@@ -221,7 +221,8 @@ async fn insert_rows(
                 state,
                 ..
             } = standing;
-            let NewFinding { finding, rule, .. } = incoming.new;
+            let new = incoming.new;
+            let NewFinding { finding, rule, .. } = new;
             row.push_bind(finding.id.as_bytes().as_slice())
                 .push_bind(verdict.as_str())
                 .push_bind(value::rank(*severity))
@@ -245,7 +246,8 @@ async fn insert_rows(
                 .push_bind(finding.fault.as_deref())
                 .push_bind(incoming.occurrence.map(<[u8; 32]>::as_slice))
                 .push_bind(incoming.subject)
-                .push_bind(finding.summary.as_str());
+                .push_bind(finding.summary.as_str())
+                .push_bind(new.evidence.logged_sha256.map(hex::encode));
         },
     )
     .await?;

@@ -11,6 +11,7 @@ mod fail;
 mod findings;
 mod health;
 mod insert;
+mod lookups;
 mod memory;
 mod open;
 mod outbox;
@@ -20,8 +21,8 @@ mod record;
 mod touched;
 mod value;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt as _};
@@ -34,9 +35,11 @@ use self::fail::Fail;
 use self::findings::Judged;
 pub use self::open::StoreLock;
 use super::{
-    AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
-    HoldRule, LogState, NewLog, Pace, PassReport, QueuedAlert, Registration, Rescanned, Scope,
-    Settings, Settled, Store, StoreError, Tally, Toll, Vouched, WatchKey,
+    AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
+    Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
+    WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
@@ -84,6 +87,15 @@ impl SqliteStore {
             writer: None,
             reader,
         })
+    }
+
+    /// Writes the database, as it stands at this moment, into the new file `to`. It is only read itself, and a
+    /// monitor that works on it is not disturbed.
+    ///
+    /// # Errors
+    /// As [`Self::open_read_only`]; or the file cannot be written.
+    pub async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
+        open::copy(settings, to).await
     }
 
     /// Takes the right to be the one monitor of a database, until the lock is dropped or the process
@@ -179,6 +191,20 @@ impl Store for SqliteStore {
         ))
     }
 
+    async fn contradicted(&self, contradiction: &Contradiction) -> Result<(), StoreError> {
+        writing!(self, "recording a fault", |db| dispute::contradicted(
+            db,
+            &self.routes,
+            contradiction
+        ))
+    }
+
+    async fn record_head(&self, head: &VerifiedHead) -> Result<(), StoreError> {
+        writing!(self, "recording a checkpoint", |db| positions::record_head(
+            db, head
+        ))
+    }
+
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
         writing!(self, "recording the end of a pass", |db| async {
             positions::end_pass(db, report).await?;
@@ -252,6 +278,107 @@ impl Store for SqliteStore {
             return Ok(Vec::new());
         }
         writing!(self, "taking rescans", |db| memory::take_rescans(db))
+    }
+
+    async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError> {
+        reading!(self, "reading a guided log", |db| lookups::guide(db, log))
+    }
+
+    async fn begin_guide(&self, guide: &Guide) -> Result<(), StoreError> {
+        writing!(self, "beginning a guided log", |db| lookups::begin(
+            db, guide
+        ))
+    }
+
+    async fn spell_out(
+        &self,
+        log: &str,
+        rules: &[u8; 32],
+        subjects: &[String],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        // Once per pass and mostly the same: writers are kept out only if something changes.
+        let same = reading!(self, "reading look-ups", |db| lookups::is_spelled_out(
+            db, log, rules, subjects
+        ))?;
+        if same {
+            return Ok(());
+        }
+        writing!(self, "recording look-ups", |db| lookups::spell_out(
+            db, log, rules, subjects, now
+        ))
+    }
+
+    async fn sightings(&self, after: i64, limit: u32) -> Result<Vec<Sighting>, StoreError> {
+        reading!(self, "reading new findings", |db| lookups::sightings(
+            db, after, limit
+        ))
+    }
+
+    async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError> {
+        writing!(self, "recording look-ups", |db| lookups::enlist(
+            db, enlisting
+        ))
+    }
+
+    async fn due_lookups(
+        &self,
+        log: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Lookup>, StoreError> {
+        reading!(self, "reading look-ups", |db| lookups::due(
+            db, log, now, limit
+        ))
+    }
+
+    async fn open_certificates(
+        &self,
+        log: &str,
+        subject: &str,
+    ) -> Result<Vec<OpenCertificate>, StoreError> {
+        reading!(self, "reading look-ups", |db| lookups::open_certificates(
+            db, log, subject
+        ))
+    }
+
+    async fn known_entries(
+        &self,
+        log: &str,
+        leaves: &[(String, String)],
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        reading!(self, "reading looked-up entries", |db| lookups::known(
+            db, log, leaves
+        ))
+    }
+
+    async fn found_entries(&self, found: &FoundEntries) -> Result<u64, StoreError> {
+        writing!(self, "recording looked-up entries", |db| lookups::found(
+            db,
+            &self.routes,
+            found
+        ))
+    }
+
+    async fn answered(&self, answered: &Answered) -> Result<(), StoreError> {
+        writing!(self, "recording an answer", |db| lookups::answered(
+            db, answered
+        ))
+    }
+
+    async fn spend(
+        &self,
+        log: &str,
+        spent: Timestamp,
+        mail_only: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        writing!(self, "recording requests", |db| lookups::spend(
+            db, log, spent, mail_only
+        ))
+    }
+
+    async fn lookup_tally(&self, log: &str, now: Timestamp) -> Result<LookupTally, StoreError> {
+        reading!(self, "counting look-ups", |db| lookups::tally(db, log, now))
     }
 
     async fn assess(
@@ -531,9 +658,9 @@ mod tests {
                 "finding_unproven",
             ),
             (
-                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f ON f.leaf_hash = e.leaf_hash
-                 WHERE e.expectation = 1 AND f.leaf_hash IS NOT NULL",
-                "finding_leaf",
+                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
+                 WHERE e.expectation = 1 AND f.registered_as IS NOT NULL",
+                "finding_registered_as",
             ),
             ("EXPLAIN QUERY PLAN SELECT number FROM finding WHERE state = 'held'", "finding_held"),
             (

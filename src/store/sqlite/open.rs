@@ -175,6 +175,19 @@ pub(super) async fn readable(settings: &Settings) -> Result<SqlitePool, StoreErr
     }
 }
 
+/// Copies the database in one reading transaction.
+pub(super) async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
+    let reader = readable(settings).await?;
+    let copied = sqlx::query("VACUUM INTO ?")
+        .bind(to.to_string_lossy().into_owned())
+        .execute(&reader)
+        .await;
+    reader.close().await;
+    copied
+        .map(|_| ())
+        .map_err(|error| Fail::Sql(error).during("copying it", &settings.path))
+}
+
 /// The directory of the database has to be there: a mistyped path must not become a new database.
 fn require_directory(path: &Path) -> Result<(), StoreError> {
     let directory = match path.parent() {

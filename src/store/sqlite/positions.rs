@@ -11,7 +11,7 @@ use super::fail::Fail;
 use super::insert::{self, Incoming};
 use super::{touched, value};
 use crate::finding::{FindingId, Routes};
-use crate::store::{Batch, LogState, NewLog, Outcome, PassError, PassReport};
+use crate::store::{Batch, LogState, NewLog, Outcome, PassError, PassReport, VerifiedHead};
 
 /// One log.
 pub(super) async fn log(db: &mut SqliteConnection, origin: &str) -> Result<Option<LogState>, Fail> {
@@ -48,16 +48,23 @@ fn states(rows: &[SqliteRow]) -> Result<Vec<LogState>, Fail> {
         let Some(role) = row.try_get::<Option<&str>, _>("role")? else {
             continue;
         };
-        let Some(follower) = states.last_mut().and_then(|state| state.follower.as_mut()) else {
-            return Err(Fail::corrupt(format!(
-                "a checkpoint of {origin}, which has no position"
-            )));
-        };
         let head = value::head(
             row.try_get("size")?,
             row.try_get("root")?,
             row.try_get("note")?,
         )?;
+        let state = states.last_mut();
+        if role == VERIFIED {
+            if let Some(state) = state {
+                state.verified = Some(head);
+            }
+            continue;
+        }
+        let Some(follower) = state.and_then(|state| state.follower.as_mut()) else {
+            return Err(Fail::corrupt(format!(
+                "a checkpoint of {origin}, which has no position"
+            )));
+        };
         match role {
             PROVEN => follower.proven_head = Some(head),
             LARGEST => follower.head = Some(head),
@@ -75,6 +82,7 @@ const PROVE: i64 = 2_000;
 const PROVEN: &str = "proven";
 const LARGEST: &str = "largest";
 const PENDING: &str = "pending";
+const VERIFIED: &str = "verified";
 
 /// A log without its heads.
 fn state(row: &SqliteRow) -> Result<LogState, Fail> {
@@ -106,6 +114,7 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
         base: value::natural(row.try_get("base")?)?,
         first: value::natural(row.try_get::<Option<i64>, _>("first")?.unwrap_or(0))?,
         follower,
+        verified: None,
         frozen,
         behind_passes: value::small(row.try_get("behind_passes")?)?,
         backlog_passes: value::small(row.try_get("backlog_passes")?)?,
@@ -193,8 +202,9 @@ async fn replace_heads(
     origin: &str,
     follower: &FollowerState,
 ) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM head WHERE origin = $1")
+    sqlx::query("DELETE FROM head WHERE origin = $1 AND role <> $2")
         .bind(origin)
+        .bind(VERIFIED)
         .execute(&mut *db)
         .await?;
     let heads = follower
@@ -216,6 +226,62 @@ async fn replace_heads(
         .await?;
     }
     Ok(())
+}
+
+/// The newest checkpoint of a tree that is not read, if the one before is where it is expected.
+///
+/// A log that was read before keeps its position: this is no word about what was read.
+pub(super) async fn record_head(
+    db: &mut SqliteConnection,
+    verified: &VerifiedHead,
+) -> Result<(), Fail> {
+    let VerifiedHead {
+        origin,
+        name,
+        protocol,
+        base,
+        expected,
+        head,
+        now,
+    } = verified;
+    sqlx::query(
+        "INSERT INTO log (origin, name, protocol, size_since, base) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol,
+           base = CASE WHEN log.seen IS NULL THEN excluded.base ELSE log.base END",
+    )
+    .bind(origin)
+    .bind(name)
+    .bind(protocol)
+    .bind(value::micros(*now))
+    .bind(value::integer(*base)?)
+    .execute(&mut *db)
+    .await?;
+    let known: Option<i64> =
+        sqlx::query_scalar("DELETE FROM head WHERE origin = $1 AND role = $2 RETURNING size")
+            .bind(origin)
+            .bind(VERIFIED)
+            .fetch_optional(&mut *db)
+            .await?;
+    let size = value::integer(head.size)?;
+    if known != expected.map(value::integer).transpose()? || known > Some(size) {
+        return Err(Fail::Moved(origin.clone()));
+    }
+    sqlx::query("INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)")
+        .bind(origin)
+        .bind(VERIFIED)
+        .bind(size)
+        .bind(head.root.as_bytes().as_slice())
+        .bind(&*head.note)
+        .execute(&mut *db)
+        .await?;
+    if known < Some(size) {
+        sqlx::query("UPDATE log SET size_since = $2 WHERE origin = $1")
+            .bind(origin)
+            .bind(value::micros(*now))
+            .execute(&mut *db)
+            .await?;
+    }
+    add_checkpoints(db, origin, std::slice::from_ref(head), *now).await
 }
 
 async fn add_checkpoints(
@@ -336,6 +402,23 @@ pub(super) async fn take_back_disputes(
     touched::leave_unclaimed(db).await
 }
 
+/// Findings that were found again in proven leaves: when they were found first, their batch was not
+/// proven yet, or was false.
+pub(super) async fn prove_again(
+    db: &mut SqliteConnection,
+    known: &[FindingId],
+    now: Timestamp,
+) -> Result<(), Fail> {
+    take_back_disputes(db, known, now).await?;
+    for id in known {
+        sqlx::query("UPDATE finding SET proven = 1 WHERE id = $1 AND proven = 0")
+            .bind(id.as_bytes().as_slice())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
 /// How a pass ended.
 pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
     sqlx::query(
@@ -367,7 +450,7 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
            error_message  = $5,
            frozen_size    = ifnull($6, frozen_size),
            frozen_note    = ifnull($7, frozen_note),
-           size_since     = max(size_since, min(ifnull($8, size_since), $3))
+           size_since     = ifnull(min($9, $3), max(size_since, min(ifnull($8, size_since), $3)))
          WHERE origin = $1",
     )
     .bind(&report.origin)
@@ -378,6 +461,7 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
     .bind(report.frozen.as_ref().map(|(size, _)| value::integer(*size)).transpose()?)
     .bind(report.frozen.as_ref().map(|(_, note)| note.as_slice()))
     .bind(report.witnessed.map(value::micros))
+    .bind(report.head_time.map(value::micros))
     .execute(&mut *db)
     .await?;
     Ok(())

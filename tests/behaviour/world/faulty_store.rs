@@ -1,6 +1,6 @@
 //! A store whose doors fail when a test says so: before anything was done, or after all of it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -10,9 +10,10 @@ use modelwatch::expect::Expectation;
 use modelwatch::finding::{Evidence, Finding, FindingId, Severity, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{
-    AckOutcome, Batch, Condition, Counts, Coverage, Delivery, Dispute, FindingQuery, FindingRecord,
-    HoldRule, LogState, NewLog, Pace, PassReport, QueuedAlert, Registration, Rescanned, Scope,
-    Settled, Store, StoreError, Tally, Toll, Vouched, WatchKey,
+    AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
+    Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 
 /// How a door fails.
@@ -307,5 +308,85 @@ impl Store for FaultyStore {
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
         through!(self.prune(now))
+    }
+
+    async fn contradicted(&self, contradiction: &Contradiction) -> Result<(), StoreError> {
+        through!(self.contradicted(contradiction))
+    }
+
+    async fn record_head(&self, head: &VerifiedHead) -> Result<(), StoreError> {
+        through!(self.record_head(head))
+    }
+
+    async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError> {
+        through!(self.guide(log))
+    }
+
+    async fn begin_guide(&self, guide: &Guide) -> Result<(), StoreError> {
+        through!(self.begin_guide(guide))
+    }
+
+    async fn spell_out(
+        &self,
+        log: &str,
+        rules: &[u8; 32],
+        subjects: &[String],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        through!(self.spell_out(log, rules, subjects, now))
+    }
+
+    async fn sightings(&self, after: i64, limit: u32) -> Result<Vec<Sighting>, StoreError> {
+        through!(self.sightings(after, limit))
+    }
+
+    async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError> {
+        through!(self.enlist(enlisting))
+    }
+
+    async fn due_lookups(
+        &self,
+        log: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Lookup>, StoreError> {
+        through!(self.due_lookups(log, now, limit))
+    }
+
+    async fn open_certificates(
+        &self,
+        log: &str,
+        subject: &str,
+    ) -> Result<Vec<OpenCertificate>, StoreError> {
+        through!(self.open_certificates(log, subject))
+    }
+
+    async fn known_entries(
+        &self,
+        log: &str,
+        leaves: &[(String, String)],
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        through!(self.known_entries(log, leaves))
+    }
+
+    async fn found_entries(&self, found: &FoundEntries) -> Result<u64, StoreError> {
+        through!(self.found_entries(found))
+    }
+
+    async fn answered(&self, answered: &Answered) -> Result<(), StoreError> {
+        through!(self.answered(answered))
+    }
+
+    async fn spend(
+        &self,
+        log: &str,
+        spent: Timestamp,
+        mail_only: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        through!(self.spend(log, spent, mail_only))
+    }
+
+    async fn lookup_tally(&self, log: &str, now: Timestamp) -> Result<LookupTally, StoreError> {
+        through!(self.lookup_tally(log, now))
     }
 }

@@ -5,6 +5,7 @@
 mod check;
 mod clock;
 mod fake_log;
+mod fake_v1;
 mod faulty_store;
 mod naive;
 mod parts;
@@ -28,13 +29,13 @@ use tempfile::TempDir;
 
 pub use clock::TestClock;
 pub use fake_log::{BUNDLE, FakeLog, Question};
+pub use fake_v1::{FakeV1, Oddity};
 pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
 pub use naive::{Condition, Spec};
-pub use parts::{Watched, usual};
+pub use parts::{Watched, directory, open, routes, rules, usual};
 
-use parts::{directory, open, routes, rules};
 pub use who::{
-    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, one_of_many, recorded, unreadable,
+    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, dated, one_of_many, recorded, unreadable,
 };
 pub use witness::{Witness, line};
 

@@ -2,7 +2,7 @@
 //! recorded ones with what is known of them from the day they were made.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -204,7 +204,31 @@ fn entry(certificate: &[u8], salt: u64) -> Vec<u8> {
     entry.to_string().into_bytes()
 }
 
+/// A signing of somebody else's on this day of November 2026, another one for every `salt`; by a CA that is trusted
+/// or not.
+pub fn dated(day: u8, trusted: bool, salt: u64) -> Leaf {
+    static CERTIFICATES: Mutex<Vec<(u8, bool, Vec<u8>)>> = Mutex::new(Vec::new());
+    let who = Who {
+        trusted,
+        ..Signer::Stranger.who()
+    };
+    let mut known = CERTIFICATES.lock().unwrap();
+    let place = known
+        .iter()
+        .position(|(d, t, _)| (*d, *t) == (day, trusted));
+    let place = place.unwrap_or_else(|| {
+        known.push((day, trusted, certificate_of(&who, day)));
+        known.len() - 1
+    });
+    let (_, _, certificate) = &known[place];
+    Leaf::new(entry(certificate, salt), Some(who))
+}
+
 fn certificate(who: &Who) -> Vec<u8> {
+    certificate_of(who, 21)
+}
+
+fn certificate_of(who: &Who, day: u8) -> Vec<u8> {
     let name = who.san.as_deref().expect("generated signers have a name");
     let san = name.try_into().expect("an ASCII name");
     let mut params = CertificateParams::default();
@@ -216,7 +240,8 @@ fn certificate(who: &Who) -> Vec<u8> {
     }];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
-    params.not_before = date_time_ymd(2026, 11, 21);
+    params.use_authority_key_identifier_extension = true;
+    params.not_before = date_time_ymd(2026, 11, day);
     params.not_after = params.not_before + std::time::Duration::from_mins(10);
     // Only that it is there counts: CT logs are not asked.
     params.custom_extensions = vec![CustomExtension::from_oid_content(

@@ -13,6 +13,8 @@ use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
 use p256::pkcs8::{DecodePublicKey as _, ObjectIdentifier, SubjectPublicKeyInfoRef};
 use sha2::{Digest as _, Sha256};
 
+use super::tree_head;
+
 /// Name of a key: not empty, without Unicode spaces, plus signs and control characters (C2SP signed-note, "Format").
 ///
 /// It need not be the log's origin: Rekor v1 signs `rekor.sigstore.dev - 1193050959916656506` with the key
@@ -37,13 +39,20 @@ enum Key {
     Ed25519(Ed25519Key),
     EcdsaP256(P256Key),
     CosignerEd25519(Ed25519Key),
+    TreeHeadP256(P256Key),
 }
 
 /// A valid signature, by what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Log,
-    Cosigned { time: u64 },
+    Cosigned {
+        time: u64,
+    },
+    /// By a certificate transparency log; milliseconds.
+    Head {
+        timestamp: u64,
+    },
 }
 
 /// A key or a key's name that cannot be used.
@@ -132,7 +141,7 @@ impl KeyId {
     }
 
     /// `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)[:4]`, C2SP signed-note, "Signatures".
-    fn of(name: &KeyName, algorithm: u8, key: &[u8]) -> Self {
+    pub(super) fn of(name: &KeyName, algorithm: u8, key: &[u8]) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(name.0.as_bytes());
         hasher.update([b'\n', algorithm]);
@@ -210,6 +219,26 @@ impl Verifier {
             .and_then(|key| key.try_into().ok())
             .ok_or(KeyError::Ed25519)?;
         Self::cosigner_ed25519(name, key)
+    }
+
+    /// A certificate transparency log's ECDSA P-256 key (signature type 0x05), from its SubjectPublicKeyInfo in DER. What it
+    /// signs is not the note's text but a tree head of RFC 6962, which is in it: see [`super::tree_head`].
+    ///
+    /// # Errors
+    /// [`KeyError::NotSpki`]; [`KeyError::Unsupported`] and [`KeyError::EcdsaP256`] for other keys: RFC 6962 allows RSA besides,
+    /// which no log of Sigstore uses.
+    pub fn tree_head(name: KeyName, spki_der: &[u8]) -> Result<Self, KeyError> {
+        let spki = SubjectPublicKeyInfoRef::try_from(spki_der).map_err(|_| KeyError::NotSpki)?;
+        if spki.algorithm.oid != EC_PUBLIC_KEY {
+            return Err(KeyError::Unsupported(format!("{}", spki.algorithm.oid)));
+        }
+        let key = P256Key::from_public_key_der(spki_der).map_err(|_| KeyError::EcdsaP256)?;
+        let id = tree_head::key_id(&name, &Sha256::digest(spki_der).into());
+        Ok(Self {
+            name,
+            id,
+            key: Key::TreeHeadP256(key),
+        })
     }
 
     /// A log's key from its SubjectPublicKeyInfo in DER, as trusted roots and PEM files hold it: Ed25519 or ECDSA P-256.
@@ -314,6 +343,14 @@ impl Verifier {
                 let valid = i64::try_from(time).is_ok()
                     && verify_ed25519(key, message.as_bytes(), signature);
                 valid.then_some(Checked::Cosigned { time })
+            }
+            Key::TreeHeadP256(key) => {
+                let signed = tree_head::Signed::read(text, signature)?;
+                let signature = P256Signature::from_der(signed.signature).ok()?;
+                key.verify(&signed.message, &signature).ok()?;
+                Some(Checked::Head {
+                    timestamp: signed.timestamp,
+                })
             }
         }
     }

@@ -224,11 +224,16 @@ fn a_signature_in_the_log_s_name_by_another_key_is_unknown_and_a_stranger_s_is_n
     ];
     assert_eq!(unknown(&quiet), []);
     // By its own name: a coming key, however long its signature is.
-    let long = format!(
+    let post_quantum = format!(
         "— log.example {}\n",
         STANDARD.encode([&[9; 4][..], &[7; 2420]].concat())
     );
-    let found = unknown(&[log.sign(TEXT), coming.sign(TEXT), coming.sign(TEXT), long]);
+    let found = unknown(&[
+        log.sign(TEXT),
+        coming.sign(TEXT),
+        coming.sign(TEXT),
+        post_quantum,
+    ]);
     let ids: Vec<_> = found.iter().map(|(_, id)| *id).collect();
     assert_eq!(ids, [coming.log().id(), KeyId::new([9; 4])]);
 }

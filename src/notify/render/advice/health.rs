@@ -95,9 +95,10 @@ fn ourselves(verdict: Verdict) -> (&'static str, &'static str) {
             "Rescan: the part is read again and compared.",
         ),
         Verdict::TrustRootStale => (
-            "Many certificates come from an authority that the trusted root does not know. It may \
-             be a new CA of Sigstore, and signings under it would be taken for forgeries.",
-            "Update the trusted root.",
+            "The trusted root may be out of date: it was not renewed for long, or many certificates \
+             come from an authority that it does not know. Signings under a new CA of Sigstore \
+             would be taken for forgeries, and a new log would not be read.",
+            "Renew the trusted root; `modelwatch check` asks for it and says what is wrong.",
         ),
         Verdict::TrustRootRefused => (
             "A newer trusted root was offered, and it is expired, not signed as it must be, or \

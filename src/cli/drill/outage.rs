@@ -1,0 +1,128 @@
+//! Does an unreachable log show, in the exit code and by a heartbeat that stays away?
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::logs::{self, Rehearsal};
+use super::report::Check;
+use super::staged::Twist;
+use crate::cli::monitor::rehearse;
+use crate::cli::output::Outcome;
+use crate::http;
+use crate::monitor::{Followed, Rules};
+use crate::notify::{Heartbeat, HeartbeatSettings, UrlSource};
+
+/// Any period will do: each database has had none yet.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// Passes over all of them twice: as they are, and with the first one unreachable. The heartbeats go to a receiver of
+/// our own.
+pub(super) async fn try_it(
+    rehearsals: &[Rehearsal],
+    rules: &Arc<Rules>,
+    scratch: &Path,
+) -> anyhow::Result<Check> {
+    if rehearsals.is_empty() {
+        return Ok(Check::skipped(
+            "no log could be read, so none can be taken away",
+        ));
+    }
+    let staged = |first: Twist| -> Vec<Followed> {
+        let twists = std::iter::once(first).chain(std::iter::repeat(Twist::Honest));
+        let staged = rehearsals.iter().zip(twists);
+        staged
+            .map(|(rehearsal, twist)| rehearsal.staged(twist).into())
+            .collect()
+    };
+    let receiver = Receiver::start().await?;
+    let (outcome, beats) = receiver
+        .watch(staged(Twist::Honest), rules, scratch)
+        .await?;
+    if outcome == Outcome::Unanswered || beats != 1 {
+        return Ok(Check::unanswered(
+            "with every log reachable there was no heartbeat either: `modelwatch status` says what is not healthy",
+        ));
+    }
+    let (outcome, beats) = receiver
+        .watch(staged(Twist::Unreachable), rules, scratch)
+        .await?;
+    Ok(match (outcome, beats) {
+        (Outcome::Unanswered, 0) => {
+            Check::ok("an unreachable log makes the exit code 3 and withholds the heartbeat")
+        }
+        // A security finding in the last entries counts more than the outage; the heartbeat still says it.
+        (Outcome::No, 0) => Check::ok(
+            "an unreachable log withholds the heartbeat (the exit code is 1: a finding is open)",
+        ),
+        (_, 0) => Check::failed("an unreachable log does not show in the exit code"),
+        _ => Check::failed("an unreachable log does not withhold the heartbeat"),
+    })
+}
+
+/// Counts the requests that reach it.
+struct Receiver {
+    url: url::Url,
+    beats: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Receiver {
+    async fn start() -> anyhow::Result<Self> {
+        const WHERE: &str = "a port of this machine cannot be listened on";
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context(WHERE)?;
+        let port = listener.local_addr().context(WHERE)?.port();
+        let beats = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&beats);
+        let task = tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let mut request = [0; 1024];
+                if connection
+                    .read(&mut request)
+                    .await
+                    .is_ok_and(|length| length > 0)
+                {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                // Who hung up needs no answer.
+                let _ = connection.write_all(answer).await;
+            }
+        });
+        Ok(Self {
+            url: url::Url::parse(&format!("http://127.0.0.1:{port}/"))?,
+            beats,
+            task,
+        })
+    }
+
+    /// One `monitor --once` over these logs into a new database: its exit code, and how many heartbeats came.
+    async fn watch(
+        &self,
+        logs: Vec<Followed>,
+        rules: &Arc<Rules>,
+        scratch: &Path,
+    ) -> anyhow::Result<(Outcome, usize)> {
+        let store = logs::fresh(scratch).await?;
+        let settings = HeartbeatSettings {
+            url: UrlSource::Literal(self.url.clone()),
+            every: EVERY,
+        };
+        let heartbeat = Heartbeat::new(settings, http::Client::default(), Arc::clone(&store));
+        let before = self.beats.load(Ordering::SeqCst);
+        let outcome = rehearse(store, &logs, rules, heartbeat).await?;
+        Ok((outcome, self.beats.load(Ordering::SeqCst) - before))
+    }
+}

@@ -1,0 +1,84 @@
+//! Does each watch see what its words say?
+
+use jiff::Timestamp;
+
+use super::leaf;
+use super::report::{Check, WatchReport};
+use crate::entry;
+use crate::monitor::Rules;
+use crate::watch::{Example, examples};
+
+/// Shows each watch made-up signings: through the real reader of entries and the real matcher, all watches at once.
+pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
+    rules
+        .watches()
+        .iter()
+        .enumerate()
+        .map(|(place, watch)| {
+            let made = examples(watch);
+            let (mut selected, mut rejected, mut wrong) = (0, 0, Vec::new());
+            for example in &made.cases {
+                match shown(rules, place, example, now) {
+                    Ok(()) if example.selected => selected += 1,
+                    Ok(()) => rejected += 1,
+                    Err(why) => wrong.push(format!("{} ({})", why, example.what)),
+                }
+            }
+            let beyond = made.beyond.first().copied();
+            let check = if let Some(wrong) = wrong.first() {
+                Check::failed(wrong.clone())
+            } else if let (0, Some(why)) = (selected, beyond) {
+                Check::skipped(why)
+            } else if selected == 0 {
+                Check::failed(
+                    made.impossible
+                        .first()
+                        .copied()
+                        .unwrap_or("nothing could be made up"),
+                )
+            } else {
+                let unreached = made.impossible.first().copied().or(beyond);
+                let unreached =
+                    unreached.map_or(String::new(), |why| format!("; a part of it not: {why}"));
+                Check::ok(format!(
+                    "selects {selected} made-up signings, rejects {rejected} near misses{unreached}"
+                ))
+            };
+            WatchReport {
+                name: watch.name.clone(),
+                selected,
+                rejected,
+                check,
+                gaps: Vec::new(),
+            }
+        })
+        .collect()
+}
+
+/// What the program makes of one example, held against what it must make of it.
+fn shown(
+    rules: &Rules,
+    place: usize,
+    example: &Example,
+    now: Timestamp,
+) -> Result<(), &'static str> {
+    let entry =
+        entry::parse(&leaf::of(example, now)).map_err(|_| "a made-up entry cannot be read")?;
+    let [signing] = entry.signings.as_slice() else {
+        return Err("a made-up entry is not read as one signing");
+    };
+    if !entry.unreadable.is_empty() {
+        return Err("a part of a made-up entry cannot be read");
+    }
+    let mut found = Vec::new();
+    rules.watches().matches(&signing.signer, &mut found);
+    let found = found.into_iter().find(|found| found.watch == place);
+    match (found, example.selected) {
+        (None, true) => Err("does not select a signing that it describes"),
+        (Some(_), false) => Err("selects a signing that it does not describe"),
+        (Some(found), true) if found.in_shape != example.in_shape => {
+            Err("judges the shape otherwise than it is written")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,191 @@
+//! `[trust]`: whose certificates count, which keys speak for a log, and which logs there are.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use super::problems::Problems;
+use super::reader::Section;
+use super::top::file;
+use super::{Context, keys};
+use crate::trust::{RepositorySettings, Settings, SourceSettings};
+
+/// The repository of the public instance is signed anew every few days; a file in it changes every few months.
+const DEFAULT_REFRESH: Duration = Duration::from_hours(6);
+
+/// What `[trust]` says, and what is there even if it is wrong: other sections are not to be blamed for it.
+pub(super) struct Trust {
+    pub(super) settings: Option<Settings>,
+    /// Something gives keys.
+    pub(super) gives_keys: bool,
+    /// Something says which logs there are.
+    pub(super) discovers: bool,
+}
+
+pub(super) fn read(
+    root: &Section<'_>,
+    database: Option<&Path>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Trust {
+    let Some(section) = root.table("trust", problems) else {
+        return Trust {
+            settings: None,
+            gives_keys: false,
+            discovers: false,
+        };
+    };
+    section.only("trust", &keys::TRUST, problems);
+    let discovers = section.has("tuf") || section.has("trust_config");
+    let source = source(&section, database, context, problems);
+    let refresh = if section.has("refresh") {
+        section.duration("refresh", problems)
+    } else {
+        Some(DEFAULT_REFRESH)
+    };
+    for key in ["cache", "refresh"] {
+        if section.has(key) && !section.has("tuf") {
+            problems.error(
+                &section.place_of(key),
+                "belongs to tuf, which is not given",
+                "a file is read again before each pass".to_owned(),
+            );
+        }
+    }
+    if section.has("ignore") && !discovers {
+        problems.error(
+            &section.place_of("ignore"),
+            "a trusted root in a file names no logs to be followed, so none need be ignored",
+            None,
+        );
+    }
+    let ignore = section.strings("ignore", problems);
+    let settings = source.zip(refresh).map(|(source, refresh)| Settings {
+        source,
+        refresh,
+        ignore: ignore.into_iter().map(|at| at.value.to_owned()).collect(),
+    });
+    Trust {
+        settings,
+        gives_keys: discovers || section.has("trusted_root"),
+        discovers,
+    }
+}
+
+/// Exactly one of three.
+fn source(
+    section: &Section<'_>,
+    database: Option<&Path>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<SourceSettings> {
+    let written: Vec<&str> = ["trusted_root", "trust_config", "tuf"]
+        .into_iter()
+        .filter(|key| section.has(key))
+        .collect();
+    match written.as_slice() {
+        ["trusted_root"] => {
+            file(section, "trusted_root", context, problems).map(SourceSettings::TrustedRoot)
+        }
+        ["trust_config"] => {
+            file(section, "trust_config", context, problems).map(SourceSettings::ClientTrustConfig)
+        }
+        [_] => {
+            let repository = repository(section, context, problems);
+            let cache = cache(section, database, context, problems);
+            Some(SourceSettings::Tuf {
+                repository: repository?,
+                cache: cache?,
+            })
+        }
+        [] => {
+            problems.error(
+                section.place(),
+                "does not say where trust comes from",
+                "write tuf = \"public-good\", or give trusted_root or trust_config".to_owned(),
+            );
+            None
+        }
+        [_, second, ..] => {
+            problems.error(
+                &section.place_of(second),
+                "there are two sources of trust",
+                "keep one of tuf, trusted_root and trust_config".to_owned(),
+            );
+            None
+        }
+    }
+}
+
+fn repository(
+    section: &Section<'_>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<RepositorySettings> {
+    if !section.is_string("tuf") {
+        let table = section
+            .table("tuf", problems)?
+            .renamed("trust.tuf".to_owned());
+        return mirror(&table, context, problems);
+    }
+    let written = section.string("tuf", problems)?;
+    match written.value {
+        "public-good" => Some(RepositorySettings::PublicGood),
+        "staging" => Some(RepositorySettings::Staging),
+        other => {
+            problems.error(
+                &written.place,
+                format!("{other:?} is no repository that is known by name"),
+                "write \"public-good\", \"staging\" or { mirror = \"https://…\", root = \"root.json\" }"
+                    .to_owned(),
+            );
+            None
+        }
+    }
+}
+
+fn mirror(
+    table: &Section<'_>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<RepositorySettings> {
+    table.only("trust.tuf", &keys::TUF, problems);
+    let mirror = table.required("mirror", problems).and_then(|written| {
+        let url = Url::parse(written.value)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "https" | "http"))
+            .filter(|url| url.query().is_none() && url.fragment().is_none());
+        if url.is_none() {
+            let message = "is not an http or https URL of a directory";
+            problems.error(&written.place, message, None);
+        }
+        url
+    });
+    if !table.has("root") {
+        problems.error(
+            table.place(),
+            "root is missing: without it nothing that a mirror serves could be believed",
+            "give the repository's first root.json, from a place that you trust".to_owned(),
+        );
+    }
+    let root = file(table, "root", context, problems);
+    Some(RepositorySettings::Mirror {
+        mirror: mirror?,
+        root: root?,
+    })
+}
+
+/// Beside the database unless it is said: both are what a backup has to hold.
+fn cache(
+    section: &Section<'_>,
+    database: Option<&Path>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
+    if section.has("cache") {
+        let written = section.string("cache", problems)?;
+        return Some(context.path(written.value));
+    }
+    Some(database?.with_extension("tuf.json"))
+}

@@ -1,0 +1,205 @@
+//! Signed certificate timestamps: a log's promise, inside the certificate, that it has logged it (RFC 6962 §3.2, §3.3).
+
+use jiff::Timestamp;
+
+use super::der::{self, DerError, Reader};
+use super::key::sha256;
+use super::signature::verify;
+use super::{Certificate, Oddity};
+
+/// 1.3.6.1.4.1.11129.2.4.2 (RFC 6962 §3.3).
+pub(super) const SCT_LIST: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02";
+/// 1.3.6.1.4.1.11129.2.4.3 (RFC 6962 §3.1).
+pub(super) const PRECERTIFICATE_POISON: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03";
+
+/// Most timestamps of one certificate that are verified. Fulcio embeds one, CAs of the web two or three.
+const MAX_SCTS: usize = 16;
+
+/// `sha256(4)`, then `ecdsa(3)` or `rsa(1)`: SignatureAndHashAlgorithm of RFC 5246 §7.4.1.4.1.
+const ALGORITHMS: [[u8; 2]; 2] = [[4, 3], [4, 1]];
+
+/// A certificate transparency log of the trusted root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CtLog {
+    /// Its public key, DER SubjectPublicKeyInfo.
+    pub spki_der: Vec<u8>,
+    /// From when and until when the trusted root trusts it.
+    pub valid_for: (Option<Timestamp>, Option<Timestamp>),
+}
+
+impl CtLog {
+    /// The id by which timestamps name it: SHA-256 of its key (RFC 6962 §3.2).
+    pub fn id(&self) -> [u8; 32] {
+        sha256(&self.spki_der)
+    }
+
+    fn covers(&self, moment: Timestamp) -> bool {
+        let (from, until) = self.valid_for;
+        from.is_none_or(|from| from <= moment) && until.is_none_or(|until| moment <= until)
+    }
+}
+
+/// The signed part of a certificate as a log holds it: without timestamps and without poison. And the value of the
+/// extension with the timestamps, if there is one.
+pub(super) struct Logged<'a> {
+    pub(super) tbs: Vec<u8>,
+    list: Option<&'a [u8]>,
+}
+
+impl<'a> Logged<'a> {
+    /// Takes a strict TBSCertificate apart.
+    pub(super) fn of(tbs: &'a [u8]) -> Result<Self, DerError> {
+        let mut fields = Reader::new(der::only(tbs, der::SEQUENCE)?);
+        let (mut before, mut list) = (Vec::new(), None);
+        while !fields.is_empty() {
+            let field = fields.element()?;
+            if field.tag != der::constructed(3) {
+                before.extend_from_slice(fields.bytes(&field.whole));
+                continue;
+            }
+            let explicit = fields.bytes(&field.content);
+            let mut extensions = Reader::new(der::only(explicit, der::SEQUENCE)?);
+            let mut kept = Vec::new();
+            while !extensions.is_empty() {
+                let extension = extensions.expect(der::SEQUENCE)?;
+                let mut parts = extensions.inside(&extension.content);
+                let oid = parts.expect(der::OID)?;
+                match parts.bytes(&oid.content) {
+                    PRECERTIFICATE_POISON => {}
+                    SCT_LIST => {
+                        parts.optional(der::BOOLEAN)?;
+                        let value = parts.expect(der::OCTET_STRING)?;
+                        list = Some(parts.bytes(&value.content));
+                    }
+                    _ => kept.extend_from_slice(extensions.bytes(&extension.whole)),
+                }
+            }
+            if !kept.is_empty() {
+                let kept = der::encode(der::SEQUENCE, &kept);
+                before.extend(der::encode(der::constructed(3), &kept));
+            }
+        }
+        Ok(Self {
+            tbs: der::encode(der::SEQUENCE, &before),
+            list,
+        })
+    }
+}
+
+/// One timestamp, its signature not verified.
+struct Sct<'a> {
+    log_id: &'a [u8; 32],
+    timestamp: u64,
+    extensions: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl<'a> Sct<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(&[0])?;
+        let (log_id, rest) = rest.split_first_chunk()?;
+        let (timestamp, rest) = rest.split_first_chunk()?;
+        let (extensions, rest) = vector(rest)?;
+        let (algorithm, rest) = rest.split_first_chunk()?;
+        let (signature, rest) = vector(rest)?;
+        (ALGORITHMS.contains(algorithm) && rest.is_empty()).then_some(Self {
+            log_id,
+            timestamp: u64::from_be_bytes(*timestamp),
+            extensions,
+            signature,
+        })
+    }
+
+    /// What the log signed: RFC 6962 §3.2, `digitally-signed`, with a precert_entry.
+    fn message(&self, issuer_key_sha256: &[u8; 32], tbs: &[u8]) -> Option<Vec<u8>> {
+        let length = u32::try_from(tbs.len()).ok()?.to_be_bytes();
+        let [0, length @ ..] = length else {
+            return None;
+        };
+        let extensions = u16::try_from(self.extensions.len()).ok()?.to_be_bytes();
+        let mut message = vec![0, 0];
+        message.extend(self.timestamp.to_be_bytes());
+        message.extend([0, 1]);
+        message.extend(issuer_key_sha256);
+        message.extend(length);
+        message.extend(tbs);
+        message.extend(extensions);
+        message.extend(self.extensions);
+        Some(message)
+    }
+
+    fn moment(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(i64::try_from(self.timestamp).ok()?).ok()
+    }
+}
+
+/// Why none of a certificate's timestamps counts; `None` if one does, or if it holds none at all (which its own
+/// [`Oddity::NoSct`] says). `issuer_spki` is the key of the CA that issued it.
+///
+/// One that verifies is enough: Fulcio embeds the timestamp of the one log that it writes to.
+pub(super) fn oddity(
+    certificate: &Certificate,
+    issuer_spki: &[u8],
+    logs: &[CtLog],
+) -> Option<Oddity> {
+    if certificate.oddities().contains(&Oddity::NoSct) {
+        return None;
+    }
+    let Ok(logged) = Logged::of(certificate.tbs_der()) else {
+        return Some(Oddity::FalseSct);
+    };
+    let Some(scts) = logged.list.and_then(scts) else {
+        return Some(Oddity::FalseSct);
+    };
+    let issuer = sha256(issuer_spki);
+    let (mut any_false, mut any_untimely, mut any_unknown) = (false, false, false);
+    for sct in scts {
+        let Some(sct) = Sct::read(sct) else {
+            any_false = true;
+            continue;
+        };
+        let Some(log) = logs.iter().find(|log| log.id() == *sct.log_id) else {
+            any_unknown = true;
+            continue;
+        };
+        let verified = sct
+            .message(&issuer, &logged.tbs)
+            .is_some_and(|message| verify(&log.spki_der, &message, sct.signature).is_ok());
+        // A log may be listed several times, with another time each.
+        let timely = sct.moment().is_some_and(|moment| {
+            logs.iter()
+                .any(|log| log.id() == *sct.log_id && log.covers(moment))
+        });
+        match (verified, timely) {
+            (true, true) => return None,
+            (true, false) => any_untimely = true,
+            (false, _) => any_false = true,
+        }
+    }
+    Some(match (any_false, any_untimely, any_unknown) {
+        (false, true, _) => Oddity::UntimelySct,
+        (false, false, true) => Oddity::UnknownSct,
+        _ => Oddity::FalseSct,
+    })
+}
+
+/// Splits `SignedCertificateTimestampList` (RFC 6962 §3.3), which lies in an OCTET STRING of its own.
+fn scts(value: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut list, rest) = vector(der::only(value, der::OCTET_STRING).ok()?)?;
+    if !rest.is_empty() {
+        return None;
+    }
+    let mut scts = Vec::new();
+    while !list.is_empty() && scts.len() < MAX_SCTS {
+        let (sct, rest) = vector(list)?;
+        scts.push(sct);
+        list = rest;
+    }
+    Some(scts)
+}
+
+/// A TLS vector with a length of two bytes, and what follows it.
+fn vector(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}

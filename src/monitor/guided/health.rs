@@ -1,0 +1,143 @@
+//! Where the guided way is blind, as findings that resolve themselves.
+//!
+//! They are about the log over all its trees, and so under the name that the origins of the trees have in common.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Pass;
+use crate::finding::Verdict;
+use crate::store::{Condition, Guide, LookupTally, Scope, StoreError};
+
+/// A queue in which something has waited for longer is no peak that passes.
+const BACKLOG: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many watches are named in one sentence.
+const NAMED_WATCHES: usize = 20;
+
+const OF_A_GUIDED_LOG: &[Verdict] = &[
+    Verdict::Backlog,
+    Verdict::IndexSilent,
+    Verdict::WatchIneffective,
+];
+
+impl Pass<'_> {
+    /// Judges the log after its look-ups.
+    pub(super) async fn assess(
+        &self,
+        guide: &Guide,
+        tally: &LookupTally,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let name = &self.guided.log.name;
+        let nameless: Vec<&str> = self
+            .rules
+            .watches()
+            .iter()
+            .filter(|watch| watch.selects_without_a_name())
+            .map(|watch| watch.name.as_str())
+            .collect();
+        let said = [
+            (Verdict::Backlog, backlog(name, tally, now)),
+            (Verdict::IndexSilent, silent(name, tally)),
+            (Verdict::WatchIneffective, ineffective(name, &nameless)),
+        ];
+        let conditions: Vec<Condition> = said
+            .into_iter()
+            .filter_map(|(verdict, summary)| {
+                Some(Condition {
+                    verdict,
+                    subject: guide.log.clone(),
+                    log: Some(name.clone()),
+                    origin: Some(guide.log.clone()),
+                    except_channel: None,
+                    summary: summary?,
+                })
+            })
+            .collect();
+        let scope = Scope {
+            verdicts: OF_A_GUIDED_LOG,
+            origin: Some(guide.log.clone()),
+        };
+        self.monitor.store.assess(&scope, &conditions, now).await
+    }
+}
+
+fn backlog(name: &str, tally: &LookupTally, now: Timestamp) -> Option<String> {
+    let waited = now.duration_since(tally.oldest_due?);
+    (waited > BACKLOG).then(|| {
+        format!(
+            "{} names wait to be looked up in the search index of {name}, the first of them for more than an hour",
+            tally.due
+        )
+    })
+}
+
+/// An index that knows some names and not others may be right; one that knows none, of certificates that were made to
+/// be used within minutes, is not there.
+fn silent(name: &str, tally: &LookupTally) -> Option<String> {
+    (tally.answered > 0 && tally.known == 0).then(|| {
+        format!(
+            "the search index of {name} knows no entry for any of the {} names whose certificates were logged and have ended: what was signed with them cannot be found",
+            tally.answered
+        )
+    })
+}
+
+fn ineffective(name: &str, watches: &[&str]) -> Option<String> {
+    if watches.is_empty() {
+        return None;
+    }
+    let named: Vec<&str> = watches.iter().take(NAMED_WATCHES).copied().collect();
+    let more = match watches.len().saturating_sub(NAMED_WATCHES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = named.join(", ") + &more;
+    Some(format!(
+        "{name} is guided by names, and these watches select by a key or a certificate without a name: {listed}. What they look for is not seen there: give them an exact `san`, or read the log with mode = \"tail\""
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(due: u64, oldest: Option<i64>, answered: u64, known: u64) -> LookupTally {
+        LookupTally {
+            due,
+            oldest_due: oldest.map(at),
+            answered,
+            known,
+        }
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + 60 * minutes).expect("within range")
+    }
+
+    #[test]
+    fn an_index_is_silent_if_it_knows_none_of_the_names_that_must_be_there() {
+        assert!(silent("v1", &tally(0, None, 3, 0)).is_some());
+        assert!(silent("v1", &tally(0, None, 3, 1)).is_none());
+        assert!(silent("v1", &tally(0, None, 0, 0)).is_none());
+    }
+
+    #[test]
+    fn a_queue_is_a_backlog_when_its_first_name_has_waited_for_an_hour() {
+        assert!(backlog("v1", &tally(1, Some(0), 0, 0), at(61)).is_some());
+        assert!(backlog("v1", &tally(1_000, Some(0), 0, 0), at(60)).is_none());
+        assert!(backlog("v1", &tally(0, None, 0, 0), at(60)).is_none());
+    }
+
+    #[test]
+    fn many_ineffective_watches_are_one_sentence_of_bounded_length() {
+        assert_eq!(ineffective("v1", &[]), None);
+        let names: Vec<String> = (0..25).map(|n| format!("w{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let said = ineffective("v1", &names).expect("there are some");
+        assert!(
+            said.contains("w19 and 5 more") && !said.contains("w20"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,339 @@
+//! A log that is too fast to be read in full, covered by way of CT logs and its search index.
+//!
+//! The CT logs of the CA hold every certificate that it ever issued, and are read in full and proven as any other log.
+//! A certificate that a watch selects there is a finding, and its names are then looked up in the search index of the
+//! log; so are, every hour, the names that watches spell out. What the index names is fetched, proven against a signed
+//! checkpoint, matched against all watches and recorded like any entry.
+//!
+//! This proves that a certificate exists and that an entry is in the log. It does not prove that there is no other
+//! entry: the index is filled with best effort, and answers to names only.
+//!
+//! `heads` keeps the trees' checkpoints consistent, `plan` says what is asked when, `ask` asks it, `prove` believes
+//! nothing of the answers, `health` says where this is blind.
+
+mod ask;
+mod heads;
+mod health;
+mod plan;
+mod prove;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use self::heads::Trees;
+use self::plan::Allowance;
+use super::health::{self as health_of_a_log, Noticed, Subject};
+use super::pass::Halt;
+use super::since::position_of;
+use super::{LogOutcome, Monitor, RekorV1Log, Rules};
+use crate::shard::{Shard, Start};
+use crate::source::rekor_v1::TreeHead;
+use crate::store::{Guide, LogState, Outcome, PassError, PassReport, StoreError};
+
+/// How often the queue is gone through while the CT logs are still being read: their first pass may take days.
+const ROUND: Duration = Duration::from_mins(1);
+
+/// A Rekor v1 log that is followed by way of CT logs and its search index.
+#[derive(Debug, Clone)]
+pub struct Guided {
+    /// The log. Its `start` is the index from which on entries are told.
+    pub log: RekorV1Log,
+    /// The names of the CT logs that show which certificates were issued; never empty.
+    pub guides: Vec<String>,
+}
+
+/// A CT log as a guided pass waits for it.
+#[derive(Clone)]
+pub(super) struct Gate {
+    /// Its name.
+    pub(super) name: String,
+    /// Whether its pass proved everything, once that has ended; `None`: it is not part of this pass.
+    pub(super) ended: Option<watch::Receiver<Option<bool>>>,
+}
+
+impl Gate {
+    fn is_open(&self) -> bool {
+        self.ended.as_ref().is_none_or(|ended| {
+            // A pass that died will not end any more.
+            ended.borrow().is_some() || ended.has_changed().is_err()
+        })
+    }
+
+    async fn wait(&mut self) {
+        if let Some(ended) = &mut self.ended {
+            // An error is a sender that is gone: there is nothing left to wait for.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
+    }
+}
+
+/// What a pass over a guided log carries along.
+struct Pass<'a> {
+    monitor: &'a Monitor,
+    guided: &'a Guided,
+    rules: &'a Arc<Rules>,
+    bootstrap: bool,
+    now: Timestamp,
+    allowance: Allowance,
+    /// When the server refused to be asked for other names than mail addresses.
+    mail_only: Option<Timestamp>,
+    /// The first thing that is wrong with one of the trees; recorded with the tree.
+    tree_trouble: Option<PassError>,
+    /// The first look-up that was not answered.
+    trouble: Option<PassError>,
+    entries: u64,
+}
+
+impl Monitor {
+    /// Whether a guided log would begin at its end for the first time.
+    pub(super) async fn would_begin_at_the_end(&self, guided: &Guided) -> Result<bool, StoreError> {
+        if guided.log.start != Start::End {
+            return Ok(false);
+        }
+        let states = self.store.logs().await?;
+        Ok(!states.iter().any(|state| {
+            state.name == guided.log.name && (state.verified.is_some() || state.follower.is_some())
+        }))
+    }
+
+    /// One pass over a guided log. It goes on until the CT logs have been read.
+    pub(super) async fn pass_over_guided(
+        &self,
+        guided: &Guided,
+        mut gates: Vec<Gate>,
+        rules: &Arc<Rules>,
+        bootstrap: bool,
+    ) -> Result<LogOutcome, StoreError> {
+        let now = self.clock.now();
+        let mut pass = Pass {
+            monitor: self,
+            guided,
+            rules,
+            bootstrap,
+            now,
+            allowance: Allowance::new(now),
+            mail_only: None,
+            tree_trouble: None,
+            trouble: None,
+            entries: 0,
+        };
+        let run = pass.run(&mut gates).await;
+        let rate_limited = matches!(run, Err(Halt::Limited(_)));
+        let outcome = match run {
+            Ok(()) => Outcome::Proven,
+            Err(Halt::Store(error)) => return Err(error),
+            Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => {
+                Outcome::Failed(error)
+            }
+            Err(Halt::Stopped) => Outcome::Interrupted,
+            Err(Halt::PositionLost(message)) => Outcome::Failed(PassError {
+                kind: "position-lost".to_owned(),
+                message,
+            }),
+        };
+        let (tree_trouble, entries) = (pass.tree_trouble, pass.entries);
+        let log = &guided.log;
+        let origin = log.origin();
+        let report = PassReport {
+            origin: origin.clone(),
+            name: log.name.clone(),
+            outcome,
+            frozen: None,
+            witnessed: None,
+            began: pass.now,
+            entries,
+            rate_limited,
+            head_time: None,
+            now: self.clock.now(),
+        };
+        self.store.end_pass(&report).await?;
+        let subject = Subject {
+            name: &log.name,
+            origin: &origin,
+            silence_after: None,
+            tree: None,
+        };
+        health_of_a_log::assess_log(self, subject, rules, Noticed::default(), report.now).await?;
+        let proven = report.outcome == Outcome::Proven && tree_trouble.is_none();
+        let error = match report.outcome {
+            Outcome::Behind(error) | Outcome::Failed(error) => Some(error),
+            Outcome::Proven | Outcome::Interrupted => None,
+        };
+        let error = tree_trouble.or(error);
+        let name = crate::escape::terminal(&log.name);
+        if let Some(error) = &error {
+            tracing::warn!(
+                log.name = log.name,
+                error.kind = error.kind,
+                "pass over {name} not finished: {}",
+                crate::escape::terminal(&error.message),
+            );
+        } else {
+            tracing::info!(
+                log.name = log.name,
+                entries,
+                "{entries} entries of {name} found by its index and proven",
+            );
+        }
+        Ok(LogOutcome {
+            log: report.name,
+            proven,
+            error,
+            entries,
+        })
+    }
+}
+
+impl Pass<'_> {
+    async fn run(&mut self, gates: &mut [Gate]) -> Result<(), Halt> {
+        let listed = self.guided.log.server.info().await?;
+        let Some(mut trees) = self.trees(&listed).await? else {
+            return Ok(());
+        };
+        let mut guide = self.guide(&listed, &trees).await?;
+        self.allowance = Allowance::new(guide.spent);
+        self.mail_only = guide.mail_only;
+        let mut names: Vec<String> = self
+            .rules
+            .watches()
+            .iter()
+            .flat_map(crate::watch::Watch::spelled_out_sans)
+            .filter(|name| plan::is_askable(name))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let rules = self.rules.conditions_hash();
+        let store = &self.monitor.store;
+        store
+            .spell_out(&guide.log, &rules, &names, self.now)
+            .await?;
+        loop {
+            let last = gates.iter().all(Gate::is_open);
+            self.trouble = None;
+            self.enlist(&mut guide, &trees).await?;
+            self.work_off(&mut guide, &mut trees).await?;
+            if last {
+                break;
+            }
+            tokio::select! {
+                biased;
+                () = self.monitor.stop.wait() => return Err(Halt::Stopped),
+                () = all(gates) => {}
+                () = tokio::time::sleep(ROUND) => {}
+            }
+        }
+        let now = self.monitor.clock.now();
+        let tally = self.monitor.store.lookup_tally(&guide.log, now).await?;
+        self.assess(&guide, &tally, now).await?;
+        self.guides_proven(gates).await?;
+        if let Some(error) = self.trouble.take() {
+            return Err(Halt::Failed(error));
+        }
+        if tally.due > 0 {
+            return Err(Halt::failed(
+                "unavailable",
+                format!(
+                    "{} names still wait to be looked up: more would be more requests than a shared index should be asked",
+                    tally.due
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is known of the log, or its beginning.
+    async fn guide(&self, listed: &[TreeHead], trees: &Trees) -> Result<Guide, Halt> {
+        let store = &self.monitor.store;
+        if let Some(guide) = store.guide(&trees.log).await? {
+            return Ok(guide);
+        }
+        let read_before = self.first_read(trees).await?;
+        let start = match (read_before, self.guided.log.start) {
+            // What was told when it was read in full stays told, and nothing of it is left out now.
+            (Some(first), _) => first,
+            (None, Start::Beginning) => 0,
+            (None, Start::Index(at)) => at,
+            (None, Start::Time(since)) => self.logged_since(since, listed, trees).await?,
+            (None, Start::End) if self.bootstrap => trees.total(),
+            (None, Start::End) => {
+                return Err(Halt::failed(
+                    "unavailable",
+                    "nothing is known of this log yet, and it would begin at its end: run once with --bootstrap".to_owned(),
+                ));
+            }
+        };
+        let guide = Guide {
+            log: trees.log.clone(),
+            start,
+            cursor: 0,
+            rules: self.rules.conditions_hash(),
+            spent: self.now,
+            mail_only: None,
+        };
+        store.begin_guide(&guide).await?;
+        Ok(guide)
+    }
+
+    /// The index, over all trees, before which nothing was logged at or after that time.
+    async fn logged_since(
+        &self,
+        since: Timestamp,
+        listed: &[TreeHead],
+        trees: &Trees,
+    ) -> Result<u64, Halt> {
+        for (head, tree) in listed.iter().zip(&trees.list) {
+            let log = self.guided.log.tree(Shard::clone(&tree.shard), head);
+            let size = tree.head.size;
+            let authorities = self.rules.authorities();
+            let local = position_of(since, &log, size, authorities, self.now).await?;
+            if local < size {
+                return Ok(tree.shard.base.saturating_add(local));
+            }
+        }
+        Ok(trees.total())
+    }
+
+    /// The first entry that was read when this log was read in full, if it was.
+    async fn first_read(&self, trees: &Trees) -> Result<Option<u64>, StoreError> {
+        for tree in &trees.list {
+            let state = self.monitor.store.log(tree.shard.origin.as_str()).await?;
+            if let Some(state) = state.filter(|state| state.follower.is_some()) {
+                return Ok(Some(state.base.saturating_add(state.first)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// That every certificate was seen: without it, no entry of this log says anything.
+    async fn guides_proven(&self, gates: &[Gate]) -> Result<(), Halt> {
+        let states = self.monitor.store.logs().await?;
+        for gate in gates {
+            let proven = match &gate.ended {
+                Some(ended) => *ended.borrow() == Some(true),
+                None => states
+                    .iter()
+                    .any(|state| state.name == gate.name && is_proven(state)),
+            };
+            if !proven {
+                return Err(Halt::failed(
+                    "unavailable",
+                    format!("{}, which guides it, is not proven", gate.name),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_proven(state: &LogState) -> bool {
+    state.last_success.is_some() && state.error.is_none()
+}
+
+async fn all(gates: &mut [Gate]) {
+    for gate in gates {
+        gate.wait().await;
+    }
+}

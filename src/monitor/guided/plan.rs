@@ -1,0 +1,395 @@
+//! What to ask the search index, when, and when to stop: arithmetic alone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::identity::{Certificate, San};
+use crate::store::{KnownEntry, OpenCertificate, SettledCertificate, Sighting, SoughtEnd};
+
+/// Longest name that Rekor's index takes, in characters (its OpenAPI document, `SearchIndex.subject`).
+const MAX_SUBJECT_CHARS: usize = 512;
+
+/// How long Fulcio's certificates are valid (fulcio `CertificateIssuance`): a finding keeps only the beginning, and a
+/// precertificate's own end is read where it is kept.
+const VALIDITY: SignedDuration = SignedDuration::from_mins(10);
+
+/// When a name is asked for again after an answer that did not hold what is looked for: the index is filled a moment
+/// after the log, and a signing follows its certificate by seconds, as a rule.
+const RETRIES: [SignedDuration; 3] = [
+    SignedDuration::from_mins(1),
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(30),
+];
+
+/// And from then on; also how often names are asked for that a watch spells out.
+const HOURLY: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long after the end of its validity a certificate's entry is looked for.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long after the end of its validity a certificate may still turn up in new entries that verifiers believe: the
+/// log's queue and the index's.
+const LAG: SignedDuration = SignedDuration::from_mins(10);
+
+/// How many requests are made: one in two seconds on the average. With what following the CT logs costs (227
+/// certificates per second are 14 requests of 1,000 a minute) that is less than one a second over everything.
+const PACE: SignedDuration = SignedDuration::from_secs(2);
+
+/// What may be asked at once after a quiet time: the first pass of an ordinary configuration, not a flood.
+const BURST: i32 = 300;
+
+/// What is left of the requests that a log's index grants: a virtual clock that each request moves on by [`PACE`], and that
+/// may run ahead of the true one by [`BURST`] requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allowance {
+    spent: Timestamp,
+}
+
+impl Allowance {
+    pub(super) const fn new(spent: Timestamp) -> Self {
+        Self { spent }
+    }
+
+    /// Whether one more request may be made now; it is counted if so.
+    pub(super) fn take(&mut self, now: Timestamp) -> bool {
+        let from = self.spent.max(now);
+        let Ok(after) = from.checked_add(PACE) else {
+            return false;
+        };
+        // A clock that was set back would keep us silent for as long: then nothing is counted from before.
+        let ahead = after.duration_since(now);
+        if ahead > PACE * (2 * BURST) {
+            self.spent = now;
+            return self.take(now);
+        }
+        if ahead > PACE * BURST {
+            return false;
+        }
+        self.spent = after;
+        true
+    }
+
+    /// What is recorded of it.
+    pub(super) const fn spent(self) -> Timestamp {
+        self.spent
+    }
+}
+
+/// A question to the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Question {
+    /// For a name of any type.
+    Subject(String),
+    /// For a mail address: what servers before Rekor 1.5.4 know.
+    Email(String),
+}
+
+/// How a name is asked for; `None` if this server cannot be asked for it.
+pub(super) fn question(subject: &str, mail_only: bool) -> Option<Question> {
+    if !mail_only {
+        return Some(Question::Subject(subject.to_owned()));
+    }
+    is_mail(subject).then(|| Question::Email(subject.to_owned()))
+}
+
+/// Whether a server would take it for a mail address.
+pub(super) fn is_mail(subject: &str) -> bool {
+    subject.split_once('@').is_some_and(|(local, domain)| {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.contains(|c: char| c.is_whitespace() || "@:/!\"<>".contains(c))
+        };
+        plain(local) && plain(domain)
+    })
+}
+
+/// The names of a certificate as they are asked for: in lower case, since the index folds them, each once, and none that
+/// it would refuse for its length.
+pub(super) fn subjects(sans: &[San]) -> Vec<String> {
+    let mut subjects: Vec<String> = sans
+        .iter()
+        .map(|san| san.value.to_ascii_lowercase())
+        .filter(|subject| is_askable(subject))
+        .collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    subjects
+}
+
+/// Whether the index takes a name at all.
+pub(super) fn is_askable(subject: &str) -> bool {
+    !subject.is_empty() && subject.chars().count() <= MAX_SUBJECT_CHARS
+}
+
+/// When a certificate's validity ends.
+pub(super) fn not_after(sighting: &Sighting) -> Option<Timestamp> {
+    let kept = sighting
+        .certificate
+        .clone()
+        .and_then(|der| Certificate::parse(der).ok())
+        .map(|certificate| certificate.not_after());
+    kept.or_else(|| sighting.not_before?.checked_add(VALIDITY).ok())
+}
+
+/// What follows from an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Next {
+    /// When the name is asked for again; `None`: when there is a new reason.
+    pub(super) due: Option<Timestamp>,
+    /// Certificates that are looked for no longer.
+    pub(super) settled: Vec<SettledCertificate>,
+}
+
+/// What follows from an answer about a name, whose entries are all recorded. `tries` counts the answers before this one.
+pub(super) fn next(
+    log: &str,
+    direct: bool,
+    tries: u32,
+    open: &[OpenCertificate],
+    now: Timestamp,
+) -> Next {
+    let mut settled = Vec::new();
+    let mut due: Vec<Timestamp> = Vec::new();
+    if direct {
+        due.push(later(now, HOURLY));
+    }
+    let retry = usize::try_from(tries)
+        .ok()
+        .and_then(|tries| RETRIES.get(tries))
+        .copied()
+        .unwrap_or(HOURLY);
+    for certificate in open {
+        let given_up = later(certificate.not_after, PATIENCE);
+        let end = match certificate.entries.first() {
+            Some((_, true)) => SoughtEnd::Here,
+            Some((_, false)) => SoughtEnd::Elsewhere,
+            None if now >= given_up => SoughtEnd::Nowhere,
+            None => {
+                due.push(later(now, retry).min(given_up));
+                continue;
+            }
+        };
+        // While it is valid it can sign once more, a good thing first and then another: one last question after its end.
+        let end_of_use = later(certificate.not_after, LAG);
+        if now < end_of_use {
+            due.push(end_of_use);
+        }
+        settled.push(SettledCertificate {
+            key: certificate.key.clone(),
+            end,
+            said: said(log, &certificate.entries),
+        });
+    }
+    if open.len() >= OpenCertificate::MAX_AT_ONCE && settled.len() == open.len() {
+        // More wait behind these.
+        due.push(now);
+    }
+    Next {
+        due: due.into_iter().min(),
+        settled,
+    }
+}
+
+/// What is added to the sentence of a certificate's finding.
+fn said(log: &str, entries: &[(KnownEntry, bool)]) -> String {
+    let Some((first, own)) = entries.first() else {
+        return format!(
+            "; no entry of it was found in {log} within a day after its end: it may have been used with a log that is not followed, or not at all"
+        );
+    };
+    let same: Vec<u64> = entries
+        .iter()
+        .filter(|(entry, also)| also == own && entry.name == first.name)
+        .map(|(entry, _)| entry.index)
+        .collect();
+    match same.as_slice() {
+        [] | [_] => format!("; its signing is entry {} of {}", first.index, first.name),
+        several => {
+            let listed: Vec<String> = several.iter().map(u64::to_string).collect();
+            let more = if entries.len() >= OpenCertificate::MAX_ENTRIES as usize {
+                ", perhaps more"
+            } else {
+                ""
+            };
+            format!(
+                "; its signings are entries {}{more} of {}",
+                listed.join(", "),
+                first.name
+            )
+        }
+    }
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::SanType;
+
+    /// Seconds after some moment.
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("within range")
+    }
+
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 3600;
+
+    fn open(not_after: i64, entries: &[(u64, bool)]) -> OpenCertificate {
+        OpenCertificate {
+            key: "k".to_owned(),
+            not_after: at(not_after),
+            entries: entries
+                .iter()
+                .map(|&(index, own)| {
+                    let entry = KnownEntry {
+                        origin: "o".to_owned(),
+                        name: if own { "v1" } else { "v2" }.to_owned(),
+                        index,
+                        leaf_hash: "l".to_owned(),
+                        key: "k".to_owned(),
+                    };
+                    (entry, own)
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_name_is_asked_for_again_less_and_less_often_until_a_day_after_its_certificate_ended() {
+        let certificate = [open(0, &[])];
+        let table = [
+            (0, 0, Some(MINUTE)),
+            (1, MINUTE, Some(6 * MINUTE)),
+            (2, 6 * MINUTE, Some(36 * MINUTE)),
+            (3, 36 * MINUTE, Some(36 * MINUTE + HOUR)),
+            (9, 23 * HOUR + 30 * MINUTE, Some(24 * HOUR)),
+            (u32::MAX, 10 * HOUR, Some(11 * HOUR)),
+            (9, 24 * HOUR, None),
+        ];
+        for (tries, now, due) in table {
+            let next = next("v1", false, tries, &certificate, at(now));
+            assert_eq!(next.due, due.map(at), "{tries} tries, {now} s");
+            assert_eq!(
+                next.settled.is_empty(),
+                due.is_some(),
+                "{tries} tries, {now} s"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_watch_spells_out_is_asked_for_hourly_for_ever() {
+        assert_eq!(next("v1", true, 7, &[], at(0)).due, Some(at(HOUR)));
+        let ended = [open(-25 * HOUR, &[])];
+        assert_eq!(next("v1", true, 7, &ended, at(0)).due, Some(at(HOUR)));
+        // And sooner while there is something to be found.
+        let fresh = [open(0, &[])];
+        assert_eq!(next("v1", true, 0, &fresh, at(0)).due, Some(at(MINUTE)));
+    }
+
+    #[test]
+    fn a_found_certificate_is_asked_for_once_more_after_it_can_no_longer_sign() {
+        let found = [open(0, &[(5, true)])];
+        let while_valid = next("v1", false, 0, &found, at(-MINUTE));
+        assert_eq!(while_valid.due, Some(at(10 * MINUTE)));
+        assert_eq!(while_valid.settled.len(), 1);
+        assert_eq!(next("v1", false, 0, &found, at(10 * MINUTE)).due, None);
+        // With nothing open there is nothing to ask.
+        assert_eq!(next("v1", false, 0, &[], at(0)).due, None);
+    }
+
+    #[test]
+    fn a_certificate_says_what_became_of_it() {
+        type Case<'a> = (&'a [(u64, bool)], SoughtEnd, &'a str);
+        let table: [Case<'_>; 5] = [
+            (
+                &[(5, true)],
+                SoughtEnd::Here,
+                "; its signing is entry 5 of v1",
+            ),
+            (
+                &[(5, true), (7, true), (1, false)],
+                SoughtEnd::Here,
+                "; its signings are entries 5, 7 of v1",
+            ),
+            (
+                &[(5, true), (6, true), (7, true), (8, true)],
+                SoughtEnd::Here,
+                "; its signings are entries 5, 6, 7, 8, perhaps more of v1",
+            ),
+            (
+                &[(9, false)],
+                SoughtEnd::Elsewhere,
+                "; its signing is entry 9 of v2",
+            ),
+            (
+                &[],
+                SoughtEnd::Nowhere,
+                "; no entry of it was found in v1 within a day after its end: it may have been used with a log that is not followed, or not at all",
+            ),
+        ];
+        for (entries, end, said) in table {
+            let settled = next("v1", false, 0, &[open(0, entries)], at(25 * HOUR)).settled;
+            assert_eq!(settled.len(), 1);
+            assert_eq!((settled[0].end, settled[0].said.as_str()), (end, said));
+        }
+    }
+
+    #[test]
+    fn a_full_page_of_settled_certificates_is_followed_by_the_next() {
+        let page = vec![open(0, &[(5, true)]); OpenCertificate::MAX_AT_ONCE];
+        assert_eq!(next("v1", false, 0, &page, at(HOUR)).due, Some(at(HOUR)));
+    }
+
+    #[test]
+    fn requests_average_one_in_two_seconds_with_a_burst_after_a_quiet_time() {
+        let mut allowance = Allowance::new(at(-HOUR));
+        let burst = (0..1000).take_while(|_| allowance.take(at(0))).count();
+        assert_eq!(burst, 300);
+        // A minute later, what a minute gives.
+        let minute = (0..1000).take_while(|_| allowance.take(at(60))).count();
+        assert_eq!(minute, 30);
+        // It survives being written down.
+        let mut restored = Allowance::new(allowance.spent());
+        assert!(!restored.take(at(60)));
+        // A clock that is set back by a day must not silence the watch for a day.
+        assert!(restored.take(at(-24 * HOUR)));
+    }
+
+    #[test]
+    fn names_are_asked_for_in_lower_case_each_once_and_not_beyond_the_limit() {
+        let san = |value: &str| San {
+            kind: SanType::Uri,
+            value: value.to_owned(),
+        };
+        let long = "x".repeat(513);
+        let sans = [san("B"), san("a"), san("b"), san(&long), san("")];
+        assert_eq!(subjects(&sans), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_old_server_is_asked_for_mail_addresses_only() {
+        let uri = "https://github.com/o/r/.github/workflows/w.yml@refs/tags/v1";
+        for (subject, mail_only, question_) in [
+            (
+                "a@b.example",
+                false,
+                Some(Question::Subject("a@b.example".to_owned())),
+            ),
+            (uri, false, Some(Question::Subject(uri.to_owned()))),
+            (
+                "a@b.example",
+                true,
+                Some(Question::Email("a@b.example".to_owned())),
+            ),
+            (uri, true, None),
+            ("release-bot!login.example.com", true, None),
+            ("a@b@c", true, None),
+            ("@b", true, None),
+        ] {
+            assert_eq!(question(subject, mail_only), question_, "{subject}");
+        }
+    }
+}

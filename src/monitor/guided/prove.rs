@@ -1,0 +1,140 @@
+//! From an entry that somebody names to one that a signed checkpoint vouches for: nothing of an answer is believed
+//! before it hashes to that.
+
+use std::collections::HashSet;
+
+use tlog::{Hash, Head, leaf_hash, verify_inclusion};
+
+use super::Pass;
+use super::heads::{Tree, Trees, extends, open};
+use crate::monitor::pass::Halt;
+use crate::source::rekor_v1::{Entry, EntryId, Inclusion};
+
+/// An entry whose place in a tree is proven, but for the root that the proof leads to.
+pub(super) struct Placed<'a> {
+    pub(super) tree: usize,
+    pub(super) local: u64,
+    inclusion: &'a Inclusion,
+}
+
+/// Roots of this pass that are known to be of our trees: (tree, size, root).
+pub(super) type Linked = HashSet<(usize, u64, Hash)>;
+
+/// Checks all that an entry says about itself: that it is the one that was asked for, that its body is the leaf that the
+/// name stands for, its indexes over all trees and within one, and the path from the leaf to a root.
+pub(super) fn place<'a>(
+    trees: &[Tree],
+    asked: &EntryId,
+    entry: &'a Entry,
+) -> Result<Placed<'a>, Halt> {
+    let refuse = |why: String| Halt::failed("malformed", format!("entry {asked}: {why}"));
+    let hash = leaf_hash(&entry.body);
+    if hash != asked.leaf || hash != entry.id.leaf {
+        return Err(refuse(format!("its body has the leaf hash {hash}")));
+    }
+    let id = asked
+        .tree
+        .or(entry.id.tree)
+        .ok_or_else(|| refuse("the log does not say which tree holds it".to_owned()))?;
+    let (tree, of) = trees
+        .iter()
+        .enumerate()
+        .find(|(_, tree)| tree.id == id)
+        .ok_or_else(|| refuse(format!("the log lists no tree {id}")))?;
+    let inclusion = entry
+        .inclusion
+        .as_ref()
+        .ok_or_else(|| refuse("it comes without an inclusion proof".to_owned()))?;
+    let local = inclusion.local;
+    if entry.global.within(of.shard.base) != Some(local) {
+        return Err(refuse(format!(
+            "it says that it is number {} of the log and leaf {local} of a tree that begins at {}",
+            entry.global, of.shard.base
+        )));
+    }
+    verify_inclusion(
+        &hash,
+        local,
+        inclusion.tree_size,
+        &inclusion.hashes,
+        &inclusion.root,
+    )
+    .map_err(|error| refuse(format!("its inclusion proof is false: {error}")))?;
+    Ok(Placed {
+        tree,
+        local,
+        inclusion,
+    })
+}
+
+impl Pass<'_> {
+    /// That the root which an entry's proof leads to is one of our tree: signed by the log, and consistent with what it
+    /// signed before; or, without a signature, the root of a beginning of what it signed.
+    pub(super) async fn vouched(
+        &mut self,
+        trees: &mut Trees,
+        linked: &mut Linked,
+        placed: &Placed<'_>,
+    ) -> Result<(), Halt> {
+        let (size, root) = (placed.inclusion.tree_size, placed.inclusion.root);
+        let Some(tree) = trees.list.get(placed.tree) else {
+            return Err(Halt::failed("malformed", "no such tree".to_owned()));
+        };
+        if (size, root) == (tree.head.size, tree.head.root)
+            || linked.contains(&(placed.tree, size, root))
+        {
+            return Ok(());
+        }
+        let signed = placed
+            .inclusion
+            .checkpoint
+            .as_ref()
+            .and_then(|note| open(note, &tree.shard).ok())
+            .map(|checkpoint| Head::from(&checkpoint))
+            .filter(|head| (head.size, head.root) == (size, root));
+        self.afford()?;
+        match signed {
+            Some(head) if size >= tree.head.size => {
+                self.link(&tree.shard, tree.id, &tree.head, &head).await?;
+                let origin = tree.shard.origin.as_str();
+                let known = self.monitor.store.log(origin).await?;
+                self.record_head(&tree.shard, known.as_ref(), &head).await?;
+                // From here on it is what later entries are compared with.
+                let before = (placed.tree, tree.head.size, tree.head.root);
+                linked.insert(before);
+                if let Some(tree) = trees.list.get_mut(placed.tree) {
+                    tree.head = head;
+                }
+            }
+            Some(head) => {
+                self.link(&tree.shard, tree.id, &head, &tree.head).await?;
+            }
+            None if size <= tree.head.size => {
+                let unsigned = Head {
+                    size,
+                    root,
+                    note: Vec::new().into(),
+                };
+                let proof = self.consistency(tree.id, &unsigned, &tree.head).await?;
+                // Nobody signed this root, so it is no evidence against anybody.
+                extends(&unsigned, &tree.head, &proof).map_err(|error| {
+                    Halt::failed(
+                        "malformed",
+                        format!("the inclusion proof of leaf {} is of no tree that the log signed: {error}", placed.local),
+                    )
+                })?;
+            }
+            None => {
+                return Err(Halt::failed(
+                    "unavailable",
+                    format!(
+                        "no signed checkpoint vouches for leaf {} of {} yet",
+                        placed.local, tree.shard.origin
+                    ),
+                ));
+            }
+        }
+        linked.insert((placed.tree, size, root));
+        Ok(())
+    }
+}

@@ -1,0 +1,281 @@
+//! The first position of a log that is to be read from a date on.
+//!
+//! Entries of a log stand in the order in which they were logged, and most of them hold the time of that: a
+//! certificate's `notBefore`, or the timestamp of a certificate transparency log. So a date is found by halving, in
+//! as many fetches as the size has binary digits. The times are in order only roughly (queues, clocks, a certificate
+//! that is used minutes after it was issued), and anybody may log a certificate with a date that he made up. Hence:
+//!
+//! * what counts is the middle of the times in a bundle, and with a trusted root only times that its CAs vouch for;
+//! * the search aims [`MARGIN`] before the date, and ends at the start of a bundle;
+//! * wherever there is no time to go by, it turns to the older side.
+//!
+//! All of these err on the side of reading too much.
+
+use std::ops::Range;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Log;
+use super::pass::Halt;
+use super::scan::median;
+use crate::entry;
+use crate::identity::{Authorities, Chain};
+use crate::shard::Protocol;
+use crate::source::Leaves;
+
+/// How far the times of entries may be out of order. Fulcio's certificates live ten minutes, and clocks and queues of
+/// a public log are off by less than that: an hour is several times both.
+pub(super) const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// Bundles without any time that are passed over, towards newer ones, before the search turns to the older side: each
+/// is a fetch.
+const MAX_TIMELESS: u32 = 8;
+
+/// A position in a tree of `size` entries before which no entry was logged at or after `since`, as far as the entries'
+/// times tell.
+///
+/// # Errors
+/// A time that is still to come: whoever wrote it meant another one.
+pub(super) async fn position_of(
+    since: Timestamp,
+    log: &Log,
+    size: u64,
+    authorities: Option<&Authorities>,
+    now: Timestamp,
+) -> Result<u64, Halt> {
+    if since > now {
+        return Err(Halt::failed(
+            "unavailable",
+            format!("the configuration starts at {since}, which is still to come"),
+        ));
+    }
+    let mut search = Search::new(since, size);
+    while let Some(index) = search.probe() {
+        let range = log.source.bundle(index, size);
+        let leaves = log.source.leaves(range.clone(), size).await?;
+        let time = logged_about(&leaves, log.shard.protocol, authorities);
+        search.saw(&range, time);
+    }
+    tracing::info!(
+        log.name = log.shard.name,
+        "the first position of {} for {since} is {}",
+        crate::escape::terminal(&log.shard.name),
+        search.position(),
+    );
+    Ok(search.position())
+}
+
+/// Roughly when these leaves were logged; `None` if nothing in them says it.
+fn logged_about(
+    leaves: &Leaves,
+    protocol: Protocol,
+    authorities: Option<&Authorities>,
+) -> Option<Timestamp> {
+    let mut times = Vec::new();
+    for (_, leaf) in leaves.iter() {
+        match protocol {
+            Protocol::CtRfc6962 | Protocol::CtStatic => times.extend(timestamp(leaf)),
+            Protocol::RekorV1 | Protocol::RekorV2 => {
+                let Ok(entry) = entry::parse(leaf) else {
+                    continue;
+                };
+                let vouched = entry.signings.iter().filter_map(|signing| {
+                    let certificate = signing.signer.certificate()?;
+                    let chain = signing.signer.judge(authorities).chain;
+                    (chain != Chain::Untrusted).then(|| certificate.not_before())
+                });
+                times.extend(vouched);
+            }
+        }
+    }
+    median(&mut times)
+}
+
+/// The time in a leaf of a certificate transparency log: version 0, leaf type 0, milliseconds (RFC 6962 §3.4).
+fn timestamp(leaf: &[u8]) -> Option<Timestamp> {
+    let (bytes, _) = leaf.strip_prefix(&[0, 0])?.split_first_chunk::<8>()?;
+    let milliseconds = i64::try_from(u64::from_be_bytes(*bytes)).ok()?;
+    Timestamp::from_millisecond(milliseconds).ok()
+}
+
+/// A search by halving over bundles, without the fetching.
+///
+/// All before `low` was logged before the date, all from `high` on at or after it, as far as is known.
+struct Search {
+    goal: Timestamp,
+    size: u64,
+    low: u64,
+    high: u64,
+    /// The start of the bundle that ends at `low`: entries in it may be as late as those behind it.
+    position: u64,
+    /// Bundles without a time: where the first of them starts, the end of the last, and how many.
+    timeless: Option<(u64, u64, u32)>,
+}
+
+impl Search {
+    fn new(since: Timestamp, size: u64) -> Self {
+        Self {
+            goal: since.checked_sub(MARGIN).unwrap_or(Timestamp::MIN),
+            size,
+            low: 0,
+            high: size,
+            position: 0,
+            timeless: None,
+        }
+    }
+
+    /// An index whose bundle is to be looked at next; `None` at the end.
+    fn probe(&self) -> Option<u64> {
+        if let Some((_, end, _)) = self.timeless {
+            return Some(end);
+        }
+        (self.low < self.high).then(|| self.low + (self.high - self.low) / 2)
+    }
+
+    /// Takes what was seen in the bundle of the last [`Self::probe`].
+    fn saw(&mut self, bundle: &Range<u64>, time: Option<Timestamp>) {
+        let first = self.timeless.map_or(bundle.start, |(first, ..)| first);
+        match time {
+            Some(time) if time < self.goal => {
+                self.low = bundle.end.clamp(self.low, self.size);
+                self.position = bundle.start;
+                self.timeless = None;
+            }
+            Some(_) => self.turn_back(first),
+            None => {
+                let count = self.timeless.map_or(0, |(.., count)| count) + 1;
+                if bundle.end >= self.high || count > MAX_TIMELESS {
+                    self.turn_back(first);
+                } else {
+                    self.timeless = Some((first, bundle.end, count));
+                }
+            }
+        }
+    }
+
+    /// Goes on before `first`. A source whose bundles overlap must not make it go on for ever.
+    fn turn_back(&mut self, first: u64) {
+        self.high = first.clamp(self.low, self.high.saturating_sub(1).max(self.low));
+        self.timeless = None;
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MARGIN_SECONDS: i64 = 3600;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Searches entries with these times in bundles of `width`. Answers the position and how many bundles were read.
+    fn search(times: &[Option<i64>], width: u64, since: i64) -> (u64, u32) {
+        let size = times.len() as u64;
+        let mut search = Search::new(at(since), size);
+        let mut fetches = 0;
+        while let Some(index) = search.probe() {
+            assert!(index < size, "{index} of {size}");
+            let start = index / width * width;
+            let bundle = start..(start + width).min(size);
+            let mut held: Vec<Timestamp> = times
+                [usize::try_from(bundle.start).unwrap()..usize::try_from(bundle.end).unwrap()]
+                .iter()
+                .filter_map(|time| time.map(at))
+                .collect();
+            search.saw(&bundle, median(&mut held));
+            fetches += 1;
+            assert!(fetches < 10_000, "it never ends");
+        }
+        (search.position(), fetches)
+    }
+
+    fn first_since(times: &[Option<i64>], since: i64) -> u64 {
+        let found = times
+            .iter()
+            .position(|time| time.is_some_and(|time| time >= since));
+        found.unwrap_or(times.len()) as u64
+    }
+
+    proptest! {
+        #[test]
+        fn no_entry_of_the_date_or_later_is_ever_skipped(
+            entries in prop::collection::vec((0i64..4000, -1800i64..=1800, prop::bool::weighted(0.8)), 0..600),
+            width in 1u64..40,
+            since in 0i64..1_000_000,
+        ) {
+            let mut now = 0;
+            let times: Vec<Option<i64>> = entries
+                .iter()
+                .map(|(gap, jitter, dated)| {
+                    now += gap;
+                    dated.then_some(now + jitter)
+                })
+                .collect();
+            let (position, _) = search(&times, width, since);
+            prop_assert!(position <= first_since(&times, since));
+        }
+
+        #[test]
+        fn in_a_log_in_order_it_is_off_by_the_margin_and_two_bundles_at_most(
+            gaps in prop::collection::vec(0i64..4000, 1..600),
+            width in 1u64..40,
+            since in 0i64..1_000_000,
+        ) {
+            let mut now = 0;
+            let times: Vec<Option<i64>> = gaps.iter().map(|gap| { now += gap; Some(now) }).collect();
+            let (position, fetches) = search(&times, width, since);
+            let earliest = first_since(&times, since - MARGIN_SECONDS);
+            prop_assert!(position + 2 * width >= earliest, "{position} for {earliest}");
+            let bundles = (times.len() as u64).div_ceil(width);
+            prop_assert!(fetches <= bundles.ilog2() + 2);
+        }
+    }
+
+    #[test]
+    fn a_log_without_times_is_read_from_its_beginning() {
+        let (position, fetches) = search(&vec![None; 100_000], 256, 5);
+        assert_eq!(position, 0);
+        assert!(fetches < 100, "{fetches}");
+        assert_eq!(search(&[], 256, 5), (0, 0));
+    }
+
+    #[test]
+    fn forged_times_that_are_not_most_of_a_bundle_move_nothing() {
+        let honest: Vec<Option<i64>> = (0..10_000).map(|i| Some(i * 100)).collect();
+        let mut forged = honest.clone();
+        for time in forged.iter_mut().step_by(3) {
+            *time = Some(0);
+        }
+        let (position, _) = search(&forged, 256, 500_000);
+        assert!(position <= first_since(&honest, 500_000));
+        assert!(
+            position + 1024 > first_since(&honest, 500_000),
+            "{position}"
+        );
+    }
+
+    #[test]
+    fn the_time_of_a_certificate_log_s_leaf_stands_in_its_header() {
+        let mut leaf = vec![0, 0];
+        leaf.extend(1_763_712_000_000_u64.to_be_bytes());
+        assert_eq!(timestamp(&leaf), Some(at(1_763_712_000)));
+        for broken in [
+            &leaf[..9],
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+            &[0; 0],
+            &[0, 0, 255, 255, 255, 255, 255, 255, 255, 255],
+        ] {
+            assert_eq!(timestamp(broken), None, "{broken:?}");
+        }
+    }
+}

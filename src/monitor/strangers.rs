@@ -1,0 +1,208 @@
+//! Names under an authority that nobody knows: one is an impostor, a crowd is more like a new authority of Sigstore.
+//!
+//! Anyone can make such a crowd, for the price of ten entries: that is noise, once per episode, and hides
+//! nothing, because a watched name is a finding of its own whoever issued it. So nothing is verified here, and what
+//! is counted is bounded: one certificate of each entry, among the last thousand entries.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::identity::{Authorities, Certificate};
+use crate::store::{Store, StoreError};
+
+/// Different names under one unknown authority that are a crowd.
+const CROWD: usize = 10;
+
+/// How far back they are counted, in entries.
+const WINDOW: u64 = 1_000;
+
+/// A crowd is said for that long after it was last seen. Nobody can acknowledge a finding about health, so one that
+/// an attacker has raised has to end by itself; and a catch-up must not say less than passes as it was logged.
+const LINGER: SignedDuration = SignedDuration::from_hours(24);
+
+/// One name under an unknown authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stranger {
+    index: u64,
+    /// The key id of the authority, as the certificate says it.
+    authority: [u8; 20],
+    /// The beginning of a hash of the first name.
+    name: u64,
+}
+
+impl Stranger {
+    /// If no authority issued the certificate, as far as it says itself.
+    pub(super) fn of(
+        index: u64,
+        certificate: &Certificate,
+        authorities: &Authorities,
+    ) -> Option<Self> {
+        let authority = authorities.unknown_issuer(certificate)?;
+        let hash = Sha256::digest(&certificate.sans().first()?.value);
+        let name = hash.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))?;
+        Some(Self {
+            index,
+            authority,
+            name,
+        })
+    }
+}
+
+/// Those of one log, among its last entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Strangers {
+    /// In the order of their indices.
+    seen: VecDeque<Stranger>,
+    crowd: Option<Crowd>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Crowd {
+    authority: [u8; 20],
+    /// The last entry that belonged to it.
+    index: u64,
+    at: Timestamp,
+}
+
+impl Strangers {
+    /// What was counted in earlier passes.
+    pub(super) async fn recall(store: &dyn Store, origin: &str) -> Result<Self, StoreError> {
+        let kept = store.recall(&key(origin)).await?;
+        // What a later version wrote is counted anew.
+        Ok(kept
+            .and_then(|kept| serde_json::from_str(&kept).ok())
+            .unwrap_or_default())
+    }
+
+    /// Keeps it for the next pass. If we crash before, entries of this pass are not counted: the crowd is
+    /// noticed ten names later.
+    pub(super) async fn remember(&self, store: &dyn Store, origin: &str) -> Result<(), StoreError> {
+        let kept = serde_json::to_string(self).expect("numbers and times can be written");
+        store.remember(&key(origin), &kept).await
+    }
+
+    /// Counts one; those of each log come in the order of the log, but may come again.
+    pub(super) fn count(&mut self, stranger: Stranger, now: Timestamp) {
+        if self
+            .seen
+            .back()
+            .is_some_and(|last| last.index >= stranger.index)
+        {
+            return;
+        }
+        self.seen
+            .retain(|earlier| stranger.index - earlier.index < WINDOW);
+        let names: BTreeSet<u64> = self
+            .seen
+            .iter()
+            .filter(|earlier| earlier.authority == stranger.authority)
+            .map(|earlier| earlier.name)
+            .chain([stranger.name])
+            .collect();
+        if names.len() >= CROWD {
+            self.crowd = Some(Crowd {
+                authority: stranger.authority,
+                index: stranger.index,
+                at: now,
+            });
+        }
+        self.seen.push_back(stranger);
+    }
+
+    /// Why the trusted root may be out of date, in a sentence about the log of this name.
+    pub(super) fn said(
+        &self,
+        log: &str,
+        authorities: Option<&Authorities>,
+        now: Timestamp,
+    ) -> Option<String> {
+        let crowd = self.crowd.as_ref()?;
+        if now.duration_since(crowd.at) > LINGER || authorities?.has_key_id(&crowd.authority) {
+            return None;
+        }
+        Some(format!(
+            "{CROWD} different names and more within {WINDOW} entries of {log}, before entry {}, have certificates of an authority that the trusted root does not know (key id {}): it may be a new one of Sigstore",
+            crowd.index.saturating_add(1),
+            hex::encode(crowd.authority)
+        ))
+    }
+}
+
+fn key(origin: &str) -> String {
+    format!("strangers {origin}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap_or_default()
+    }
+
+    fn counted(strangers: impl IntoIterator<Item = (u64, u8, u64)>) -> Strangers {
+        let mut all = Strangers::default();
+        for (index, authority, name) in strangers {
+            let authority = [authority; 20];
+            let stranger = Stranger {
+                index,
+                authority,
+                name,
+            };
+            all.count(stranger, at(0));
+        }
+        all
+    }
+
+    #[test]
+    fn ten_different_names_under_one_authority_within_a_thousand_entries_are_a_crowd() {
+        let every = |step: u64, count: u64| (0..count).map(move |n| (n * step, 1, n));
+        for (strangers, crowd) in [
+            (counted(every(1, 10)), true),
+            (counted(every(111, 10)), true),
+            (counted(every(1, 9)), false),
+            (counted(every(112, 10)), false),
+            (counted(every(112, 500)), false),
+            // Ten names under two authorities, and one name ten times.
+            (counted((0..10).map(|n| (n, u8::from(n < 5), n))), false),
+            (counted((0..1000).map(|n| (n, 1, n % 9))), false),
+            // Read again after a fault, or after a restart.
+            (counted((0..10).map(|n| (n % 5, 1, n))), false),
+        ] {
+            assert_eq!(strangers.crowd.is_some(), crowd, "{strangers:?}");
+        }
+    }
+
+    #[test]
+    fn a_flood_takes_no_more_room_than_the_window() {
+        let flood = counted((0..5000).map(|n| (n, 1, n)));
+        assert_eq!(flood.seen.len(), 1000);
+    }
+
+    #[test]
+    fn a_crowd_is_said_until_a_day_after_its_last_name() {
+        let authorities = Authorities::new(Vec::new()).ok();
+        let crowd = counted((0..10).map(|n| (n, 1, n)));
+        for (hours, said) in [(0, true), (24, true), (25, false)] {
+            let now = at(hours * HOUR);
+            let sentence = crowd.said("main", authorities.as_ref(), now);
+            assert_eq!(sentence.is_some(), said, "{hours}");
+        }
+        assert_eq!(crowd.said("main", None, at(0)), None);
+    }
+
+    #[test]
+    fn what_is_counted_is_kept_between_passes() {
+        let crowd = counted((0..12).map(|n| (n, 1, n)));
+        let kept = serde_json::to_string(&crowd).ok();
+        assert_eq!(
+            kept.and_then(|kept| serde_json::from_str(&kept).ok()),
+            Some(crowd)
+        );
+    }
+}

@@ -1,0 +1,297 @@
+//! A certificate transparency log that answers questions (RFC 6962 §4).
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use tlog::note::tree_head;
+use tlog::{CompactRange, Hash, KeyName, Node, Split, consistency_ranges, leaf_hash};
+
+use super::tiles::absent;
+use super::transport::{Transport, TransportError};
+use super::{Leaves, LogSource, Prefetch, ServerDate, SourceError, ct};
+
+/// Entries that are asked for at once: what Sigstore's servers give at most. One that gives fewer is asked again, for the
+/// rest; one that gives only up to the next multiple of its own limit (as CTFE does) finds ours to be one.
+const BATCH: u64 = 1000;
+
+/// Longest answer that is read, in bytes. A thousand entries of Fulcio have five million; the longest certificates that are
+/// read at all would make it longer, and nobody has so many of them.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest tree head or proof, in bytes: a proof has at most 64 hashes of 44 characters.
+const MAX_PROOF_BYTES: usize = 64 * 1024;
+
+/// A log of RFC 6962, on a server.
+#[derive(Debug)]
+pub struct CtRfc6962 {
+    transport: Transport,
+    log_id: [u8; 32],
+}
+
+impl CtRfc6962 {
+    /// The log that `transport` leads to. `log_id` is SHA-256 of its key; in hex it is the origin of its checkpoints and
+    /// the name of its key. Nothing is read yet.
+    pub fn new(transport: Transport, log_id: [u8; 32]) -> Self {
+        Self { transport, log_id }
+    }
+
+    async fn get(&self, path: &str, limit_bytes: usize) -> Result<Bytes, SourceError> {
+        match self.transport.get(path, limit_bytes).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(absent(path)),
+            Err(error) => Err(error.about(path)),
+        }
+    }
+
+    /// The tree head as the note that a static log would publish; `None` if it is not in the form of one.
+    fn note(&self, answer: &[u8]) -> Option<String> {
+        let head: TreeHead = serde_json::from_slice(answer).ok()?;
+        let root = STANDARD.decode(head.sha256_root_hash).ok()?;
+        let signature = STANDARD.decode(head.signature).ok()?;
+        Some(tree_head::to_note(
+            &KeyName::new(&hex::encode(self.log_id)).ok()?,
+            &self.log_id,
+            head.tree_size,
+            Hash::new(root.try_into().ok()?),
+            head.timestamp,
+            &signature,
+        ))
+    }
+
+    /// The nodes of the tree of `new` leaves that a consistency proof with that of `old` leaves holds.
+    async fn nodes(&self, old: u64, new: u64, nodes: &mut Nodes) -> Result<(), SourceError> {
+        let path = format!("ct/v1/get-sth-consistency?first={old}&second={new}");
+        let malformed = |reason: String| SourceError::Malformed {
+            resource: path.clone(),
+            reason,
+        };
+        let ranges = consistency_ranges(old, new).map_err(|e| malformed(e.to_string()))?;
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let answer = self.get(&path, MAX_PROOF_BYTES).await?;
+        let proof: Proof = serde_json::from_slice(&answer).map_err(|e| malformed(e.to_string()))?;
+        if proof.consistency.len() != ranges.len() {
+            return Err(malformed(format!(
+                "the proof has {} hashes, it takes {}",
+                proof.consistency.len(),
+                ranges.len()
+            )));
+        }
+        for (range, hash) in ranges.into_iter().zip(&proof.consistency) {
+            let hash = Hash::from_base64(hash).map_err(|e| malformed(e.to_string()))?;
+            nodes.0.insert((range.start, range.end), hash);
+        }
+        Ok(())
+    }
+
+    /// The frontier of the first `at` leaves of a tree of `size` leaves.
+    ///
+    /// A log of RFC 6962 has no way to ask for it. But a consistency proof begins with the subtrees of the older tree:
+    /// all of them, unless it is a single one or the whole tree. Then the proof is taken one or two leaves earlier, and
+    /// these leaves are in it as well.
+    async fn frontier(
+        &self,
+        at: u64,
+        size: u64,
+        nodes: &mut Nodes,
+    ) -> Result<CompactRange, SourceError> {
+        // No tree of three leaves has an earlier one of that kind.
+        if at <= 3 {
+            let mut frontier = CompactRange::new();
+            if at > 0 {
+                let leaves = self.leaves(0..at, size).await?;
+                leaves
+                    .iter()
+                    .for_each(|(_, leaf)| frontier.push(leaf_hash(leaf)));
+            }
+            return Ok(frontier);
+        }
+        let old = (at - 2..=at)
+            .rev()
+            .find(|old| *old < size && !old.is_power_of_two())
+            .unwrap_or(at - 2);
+        self.nodes(old, size, nodes).await?;
+        let left = Split::nodes(old, size).map(|(left, _)| left);
+        let hashes: Option<Vec<Hash>> = left
+            .unwrap_or_default()
+            .iter()
+            .map(|node| nodes.hash(node))
+            .collect();
+        let mut frontier = hashes
+            .and_then(|hashes| CompactRange::from_parts(old, hashes).ok())
+            .ok_or_else(|| missing(at, size))?;
+        for index in old..at {
+            let leaf = nodes.0.get(&(index, index + 1));
+            frontier.push(*leaf.ok_or_else(|| missing(at, size))?);
+        }
+        Ok(frontier)
+    }
+}
+
+#[async_trait]
+impl LogSource for CtRfc6962 {
+    /// Its tree head, written as a note.
+    async fn checkpoint(&self) -> Result<Bytes, SourceError> {
+        let answer = self.get("ct/v1/get-sth", MAX_PROOF_BYTES).await?;
+        // Whatever else it is, is handed on: that it is no tree head is judged where signatures are.
+        Ok(self.note(&answer).map_or(answer, Bytes::from))
+    }
+
+    fn bundle(&self, index: u64, size: u64) -> Range<u64> {
+        if index >= size {
+            return index..index;
+        }
+        let start = index - index % BATCH;
+        start..size.min(start.saturating_add(BATCH))
+    }
+
+    fn prefetch(&self) -> Prefetch {
+        Prefetch {
+            // A thousand entries with their precertificates and chains.
+            first_guess_bytes: 5 * 1024 * 1024,
+            ..Prefetch::default()
+        }
+    }
+
+    async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
+        self.leaves_within(want, size, MAX_ANSWER_BYTES).await
+    }
+
+    /// Asks until all are there: each answer brings at least one entry, or is refused.
+    async fn leaves_within(
+        &self,
+        want: Range<u64>,
+        size: u64,
+        limit_bytes: usize,
+    ) -> Result<Leaves, SourceError> {
+        let bundle = self.bundle(want.start, size);
+        if want.is_empty() || want.end > bundle.end {
+            return Err(SourceError::OutOfRange {
+                start: want.start,
+                end: want.end,
+                size,
+            });
+        }
+        let limit_bytes = limit_bytes.min(MAX_ANSWER_BYTES);
+        let (mut all, mut left_bytes): (Option<Leaves>, usize) = (None, limit_bytes);
+        let mut next = want.start;
+        while next < want.end {
+            let last = want.end - 1;
+            let path = format!("ct/v1/get-entries?start={next}&end={last}");
+            let malformed = |reason: String| SourceError::Malformed {
+                resource: path.clone(),
+                reason,
+            };
+            let answer = self.transport.get(&path, left_bytes).await;
+            let answer = match answer {
+                Ok(answer) => answer.ok_or_else(|| absent(&path))?,
+                Err(TransportError::TooLarge { .. }) => {
+                    return Err(SourceError::TooLarge {
+                        resource: path,
+                        limit_bytes,
+                    });
+                }
+                Err(error) => return Err(error.about(&path)),
+            };
+            let wanted = usize::try_from(want.end - next).unwrap_or(usize::MAX);
+            let part = ct::entries(&answer, next, wanted).map_err(|e| malformed(e.to_string()))?;
+            left_bytes = left_bytes.saturating_sub(answer.len());
+            next = part.end();
+            all = Some(match all {
+                None => part,
+                Some(all) => all
+                    .followed_by(&part)
+                    .map_err(|e| malformed(e.to_string()))?,
+            });
+        }
+        all.ok_or(SourceError::OutOfRange {
+            start: want.start,
+            end: want.end,
+            size,
+        })
+    }
+
+    async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {
+        let out_of_range = || SourceError::OutOfRange {
+            start: at,
+            end: at,
+            size,
+        };
+        let (left, right) = Split::nodes(at, size).map_err(|_| out_of_range())?;
+        let mut nodes = Nodes::default();
+        let frontier = self.frontier(at, size, &mut nodes).await?;
+        nodes.add(&left, &frontier);
+        if !right.is_empty() {
+            // On its way up, the proof has the complete subtrees after the cut, but of the right border only a root.
+            self.nodes(at, size, &mut nodes).await?;
+            let border = self.frontier(size, size, &mut nodes).await?;
+            let of_all = Split::nodes(size, size).map_err(|_| out_of_range())?.0;
+            nodes.add(&of_all, &border);
+        }
+        let hashes = |wanted: &[Node]| -> Option<Vec<Hash>> {
+            wanted.iter().map(|node| nodes.hash(node)).collect()
+        };
+        let (left, right) = hashes(&left)
+            .zip(hashes(&right))
+            .ok_or_else(|| missing(at, size))?;
+        Split::new(at, size, left, right).map_err(|_| out_of_range())
+    }
+
+    fn date(&self) -> Option<ServerDate> {
+        self.transport.date()
+    }
+}
+
+/// Answer of `get-sth`, RFC 6962 §4.3.
+#[derive(Deserialize)]
+struct TreeHead {
+    tree_size: u64,
+    timestamp: u64,
+    sha256_root_hash: String,
+    #[serde(rename = "tree_head_signature")]
+    signature: String,
+}
+
+/// Answer of `get-sth-consistency`, RFC 6962 §4.4.
+#[derive(Deserialize)]
+struct Proof {
+    consistency: Vec<String>,
+}
+
+/// Roots of consecutive leaves, by the first and one past the last.
+#[derive(Default)]
+struct Nodes(HashMap<(u64, u64), Hash>);
+
+impl Nodes {
+    fn add(&mut self, nodes: &[Node], frontier: &CompactRange) {
+        for (node, hash) in nodes.iter().zip(frontier.hashes()) {
+            if let Some(range) = range(node) {
+                self.0.insert(range, *hash);
+            }
+        }
+    }
+
+    fn hash(&self, node: &Node) -> Option<Hash> {
+        self.0.get(&range(node)?).copied()
+    }
+}
+
+fn range(node: &Node) -> Option<(u64, u64)> {
+    let end = node.end()?;
+    Some((end - (1_u64.checked_shl(node.level.into())?), end))
+}
+
+/// The proofs have the right number of hashes, so this is a hole in our own reckoning; the caller sees a log that cannot be
+/// read rather than a wrong tree.
+fn missing(at: u64, size: u64) -> SourceError {
+    SourceError::Malformed {
+        resource: format!("the tree of {size} leaves, cut at {at}"),
+        reason: "its proofs do not hold every node".to_owned(),
+    }
+}

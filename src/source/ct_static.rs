@@ -1,0 +1,103 @@
+//! A certificate transparency log of static files (C2SP static-ct-api): tiles as in Rekor v2, but for the entries.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tlog::Split;
+use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
+use tlog::tile::{BundleIndex, FULL_WIDTH};
+
+use super::tiles::{Tiles, absent};
+use super::transport::{Transport, TransportError};
+use super::{Leaves, LogSource, ServerDate, SourceError, ct};
+
+/// Longest data tile that is read, in bytes: 256 certificates and precertificates, each as long as any that is read at
+/// all (64 KiB). Fulcio's tiles have half a megabyte.
+const MAX_DATA_TILE_BYTES: usize = 32 * 1024 * 1024;
+
+/// A static-ct log, on a server or in a directory.
+#[derive(Debug)]
+pub struct CtStatic {
+    transport: Transport,
+}
+
+impl CtStatic {
+    /// The log that `transport` leads to. Nothing is read yet.
+    pub fn new(transport: Transport) -> Self {
+        Self { transport }
+    }
+
+    fn tiles(&self) -> Tiles<'_> {
+        Tiles {
+            transport: &self.transport,
+            prefix: "",
+        }
+    }
+}
+
+#[async_trait]
+impl LogSource for CtStatic {
+    async fn checkpoint(&self) -> Result<Bytes, SourceError> {
+        const NAME: &str = "checkpoint";
+        match self.transport.get(NAME, MAX_CHECKPOINT_BYTES).await {
+            Ok(Some(checkpoint)) => Ok(checkpoint),
+            Ok(None) => Err(absent(NAME)),
+            Err(TransportError::TooLarge { limit_bytes }) => {
+                Err(SourceError::CheckpointTooLong { limit_bytes })
+            }
+            Err(error) => Err(error.about(NAME)),
+        }
+    }
+
+    fn bundle(&self, index: u64, size: u64) -> Range<u64> {
+        match BundleIndex::of_leaf(index, size) {
+            Ok(bundle) => bundle.start()..bundle.end(),
+            Err(_) => index..index,
+        }
+    }
+
+    async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
+        self.leaves_within(want, size, MAX_DATA_TILE_BYTES).await
+    }
+
+    async fn leaves_within(
+        &self,
+        want: Range<u64>,
+        size: u64,
+        limit_bytes: usize,
+    ) -> Result<Leaves, SourceError> {
+        let tile = BundleIndex::of_leaf(want.start, size)
+            .ok()
+            .filter(|tile| want.start < want.end && want.end <= tile.end())
+            .ok_or(SourceError::OutOfRange {
+                start: want.start,
+                end: want.end,
+                size,
+            })?;
+        let path = data_path(&tile);
+        let full = (!tile.is_full()).then(|| data_path(&tile.full()));
+        let limit_bytes = limit_bytes.min(MAX_DATA_TILE_BYTES);
+        let (bytes, is_full) = self.tiles().file(&path, full, limit_bytes).await?;
+        let width = if is_full { FULL_WIDTH } else { tile.width() };
+        ct::data_tile(&bytes, tile.start(), width)
+            .map(|leaves| leaves.within(&want))
+            .map_err(|e| SourceError::Malformed {
+                resource: path,
+                reason: e.to_string(),
+            })
+    }
+
+    async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {
+        self.tiles().split(at, size).await
+    }
+
+    fn date(&self) -> Option<ServerDate> {
+        self.transport.date()
+    }
+}
+
+/// Entries lie where other tiled logs have their bundles, under another name.
+fn data_path(tile: &BundleIndex) -> String {
+    tile.path().replacen("tile/entries/", "tile/data/", 1)
+}

@@ -1,0 +1,217 @@
+//! What is kept of a log that is not read in full, but by way of CT logs and its search index.
+
+use jiff::Timestamp;
+use tlog::Head;
+
+use crate::finding::NewFinding;
+use crate::identity::San;
+
+/// What is known of a guided log as a whole. `log` is what stands before " - " in the origin of each of its trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guide {
+    /// The log.
+    pub log: String,
+    /// Index over all trees: entries below were there before the watch began, and are not told.
+    pub start: u64,
+    /// Up to which finding certificates were taken up.
+    pub cursor: i64,
+    /// Hash of the watches that entries were matched against.
+    pub rules: [u8; 32],
+    /// When the requests made so far would have ended, had they been evenly spread.
+    pub spent: Timestamp,
+    /// When the server last refused to be asked for other names than mail addresses.
+    pub mail_only: Option<Timestamp>,
+}
+
+/// A signing or a certificate that was found in some log, as far as looking up is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The finding's number: later ones are larger.
+    pub number: i64,
+    /// The log's name.
+    pub log: String,
+    /// The log.
+    pub origin: String,
+    /// The entry.
+    pub index: u64,
+    /// RFC 6962 leaf hash of the entry, hex.
+    pub leaf_hash: String,
+    /// Who: every name of the certificate.
+    pub san: Vec<San>,
+    /// SHA-256 of the DER SubjectPublicKeyInfo, hex.
+    pub key: String,
+    /// Start of the certificate's validity; `None` for a bare key.
+    pub not_before: Option<Timestamp>,
+    /// The certificate itself, where it is kept.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// What is to be looked up from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enlisting {
+    /// The guided log.
+    pub log: String,
+    /// The cursor that this goes on from.
+    pub expected: i64,
+    /// The cursor after it.
+    pub cursor: i64,
+    /// Certificates whose entries are to be found.
+    pub certificates: Vec<SoughtCertificate>,
+    /// Entries of other logs that a certificate may have been used for.
+    pub elsewhere: Vec<KnownEntry>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A certificate whose entries are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoughtCertificate {
+    /// SHA-256 of its SubjectPublicKeyInfo, hex.
+    pub key: String,
+    /// Its names, as they are asked for: in ASCII lower case.
+    pub subjects: Vec<String>,
+    /// The end of its validity.
+    pub not_after: Timestamp,
+    /// The number of the finding that tells of it.
+    pub finding: i64,
+}
+
+/// An entry and one of its signers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KnownEntry {
+    /// The tree or log that holds it.
+    pub origin: String,
+    /// The log's name.
+    pub name: String,
+    /// The entry, as findings name it.
+    pub index: u64,
+    /// RFC 6962 leaf hash, hex.
+    pub leaf_hash: String,
+    /// SHA-256 of the signer's SubjectPublicKeyInfo, hex; empty if no signer can be read.
+    pub key: String,
+}
+
+/// A name to ask the index for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The name, in ASCII lower case.
+    pub subject: String,
+    /// Whether a watch spells it out.
+    pub direct: bool,
+    /// Answers since the newest certificate of this name.
+    pub tries: u32,
+}
+
+/// A certificate of a name that is still looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCertificate {
+    /// SHA-256 of its SubjectPublicKeyInfo, hex.
+    pub key: String,
+    /// The end of its validity.
+    pub not_after: Timestamp,
+    /// The entries with this key that are known, first those of the guided log; at most [`Self::MAX_ENTRIES`].
+    pub entries: Vec<(KnownEntry, bool)>,
+}
+
+impl OpenCertificate {
+    /// Entries that are named for one certificate: a sentence for a person lists a few.
+    pub const MAX_ENTRIES: u32 = 4;
+
+    /// Certificates of one name that are judged at once; the others keep their turn.
+    pub const MAX_AT_ONCE: usize = 256;
+}
+
+/// Entries that were fetched, proven and matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundEntries {
+    /// The guided log.
+    pub log: String,
+    /// What they are: one for each signer of each entry, at least one for each entry.
+    pub entries: Vec<KnownEntry>,
+    /// What was found in them; all proven.
+    pub findings: Vec<NewFinding>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// The index's answer to a look-up, all of whose entries are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The guided log.
+    pub log: String,
+    /// The name that was asked for.
+    pub subject: String,
+    /// How many entries the answer named.
+    pub entries: u64,
+    /// When it is asked for again; `None`: not before there is a reason.
+    pub due: Option<Timestamp>,
+    /// Certificates that are looked for no longer.
+    pub settled: Vec<SettledCertificate>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A certificate that is looked for no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledCertificate {
+    /// SHA-256 of its SubjectPublicKeyInfo, hex.
+    pub key: String,
+    /// How it ended.
+    pub end: SoughtEnd,
+    /// What the certificate's findings say from now on, besides what they said.
+    pub said: String,
+}
+
+/// How the search for a certificate's entries ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoughtEnd {
+    /// An entry was found in the guided log.
+    Here,
+    /// An entry was found in another log.
+    Elsewhere,
+    /// Its time is over.
+    Nowhere,
+}
+
+/// How the queue of look-ups stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookupTally {
+    /// How many are due.
+    pub due: u64,
+    /// Since when the longest of them has waited.
+    pub oldest_due: Option<Timestamp>,
+    /// Names of certificates whose validity had ended when the index answered, lately.
+    pub answered: u64,
+    /// Those of them for which the index knew an entry.
+    pub known: u64,
+}
+
+/// A verified checkpoint of a tree that is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedHead {
+    /// The tree.
+    pub origin: String,
+    /// The log's name in the configuration.
+    pub name: String,
+    /// Its type, in the configuration's word.
+    pub protocol: String,
+    /// The entries of its log before its first one.
+    pub base: u64,
+    /// The size that this goes on from; `None`: none was recorded.
+    pub expected: Option<u64>,
+    /// The checkpoint, consistent with the one before.
+    pub head: Head,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A fault of a log that does not touch a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The fault, with the signed notes as evidence.
+    pub fault: NewFinding,
+    /// What tells two occurrences of one fault apart: hash of the contradicting root.
+    pub occurrence: [u8; 32],
+    /// When.
+    pub now: Timestamp,
+}

@@ -1,0 +1,125 @@
+//! What was verified last, in one file: whatever happens to the process, it is whole.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sigstore_tuf::{Error, MetadataStore};
+
+/// Longest cache that is read or written, in bytes: 32 roots and one of every other file at their
+/// limits. That of the public instance has 200 KiB.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// The metadata and targets of a repository by name, in memory. The updater reads what it may not
+/// fall behind from it and writes what it has verified to it.
+///
+/// One refresh works on a copy of its own, and [`Cache::write`] keeps it only when all
+/// of it was verified to the end: what is refused half-way never replaces what was good.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Mutex<BTreeMap<String, String>>);
+
+impl MetadataStore for Kept {
+    fn load(&self, name: &str) -> sigstore_tuf::Result<Option<Vec<u8>>> {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(files.get(name).map(|text| text.clone().into_bytes()))
+    }
+
+    fn store(&self, name: &str, bytes: &[u8]) -> sigstore_tuf::Result<()> {
+        // The same file under the name that only a mirror needs; they would pile up.
+        if name.ends_with(".snapshot.json") {
+            return Ok(());
+        }
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Error::Malformed(format!("{name} is not text")))?;
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.insert(name.to_owned(), text.to_owned());
+        Ok(())
+    }
+}
+
+/// What is kept, and when it was verified against its repository.
+///
+/// Nothing in the file is believed: all of it is verified again whenever it is used. It is judged at
+/// the time of its refresh, because metadata that has expired since goes on serving while no newer
+/// can be had. Whoever can write to the file can write to the database beside it.
+#[derive(Debug, Clone)]
+pub(super) struct Cache {
+    pub(super) refreshed: Timestamp,
+    pub(super) kept: Arc<Kept>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    refreshed: Timestamp,
+    files: BTreeMap<String, String>,
+}
+
+impl Cache {
+    /// Reads it; `None` if the file is not there.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is none of ours.
+    pub(super) fn read(path: &Path) -> std::io::Result<Option<Self>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > MAX_BYTES {
+            return Err(too_long());
+        }
+        let written: Written = serde_json::from_slice(&bytes)?;
+        Ok(Some(Self {
+            refreshed: written.refreshed,
+            kept: Arc::new(Kept(Mutex::new(written.files))),
+        }))
+    }
+
+    /// Replaces the file. If we crash here, either the old one is there or the new one.
+    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let files = self.kept.copied();
+        let bytes = serde_json::to_vec(&Written {
+            refreshed: self.refreshed,
+            files,
+        })?;
+        if bytes.len() > MAX_BYTES {
+            return Err(too_long());
+        }
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(&bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+impl Kept {
+    /// As it is now, to work on.
+    pub(super) fn copy(&self) -> Self {
+        Self(Mutex::new(self.copied()))
+    }
+
+    fn copied(&self) -> BTreeMap<String, String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn too_long() -> std::io::Error {
+    std::io::Error::new(
+        std::io::ErrorKind::FileTooLarge,
+        format!("longer than {MAX_BYTES} bytes"),
+    )
+}

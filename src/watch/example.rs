@@ -1,0 +1,542 @@
+//! Made-up signers for a watch: some that it must select, and some that come close and that it must not.
+//!
+//! What must become of each is worked out here from the conditions as they are written, value by value, without the
+//! index that [`Watches`](super::Watches) compiles: so the two can be held against each other.
+
+use std::collections::BTreeMap;
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::{Conditions, Glob, SanRegex, Watch};
+use crate::identity::Extension;
+
+/// Of a condition with more values, so many are tried; the others are alike.
+const MAX_VALUES: usize = 16;
+
+/// What a `*` becomes.
+const FILLING: &str = "drill";
+
+/// Longest text that is made up for an expression.
+const MAX_TEXT_BYTES: usize = 1024;
+
+/// A signer as it would be named in a certificate, and what a watch has to make of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// Its names.
+    pub sans: Vec<String>,
+    /// Fulcio's extensions, the issuer among them.
+    pub extensions: BTreeMap<Extension, String>,
+    /// What kind of example it is, in a few words.
+    pub what: String,
+    /// Whether the watch has to select it.
+    pub selected: bool,
+    /// Whether it then is in shape; `None` without a shape.
+    pub in_shape: Option<bool>,
+}
+
+/// The examples of one watch, and what there can be none of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Examples {
+    /// What can be made up.
+    pub cases: Vec<Example>,
+    /// Parts of the watch for which nothing can be made up, and why not.
+    pub beyond: Vec<&'static str>,
+    /// Parts of the watch that no certificate can meet.
+    pub impossible: Vec<&'static str>,
+}
+
+const BY_DIGEST: &str = "nobody can make up a key or certificate with a given hash: `modelwatch check watch` compares a real one";
+const BY_REGEX: &str =
+    "no name could be made up for a san_regex: `modelwatch check watch` compares a real one";
+const CONTRADICTION: &str = "conditions that exclude each other: no certificate can meet them all";
+const OUT_OF_SHAPE: &str =
+    "no signing in shape could be made up: if none can exist, every release will alert as critical";
+
+/// Examples of what this watch has to select and what not.
+pub fn examples(watch: &Watch) -> Examples {
+    let mut made = Examples::default();
+    let everything = Conditions::default();
+    let alternatives: Vec<&Conditions> = if watch.any.is_empty() {
+        vec![&everything]
+    } else {
+        watch.any.iter().collect()
+    };
+    for alternative in &alternatives {
+        let wanted = match Wanted::of(&[&watch.conditions, alternative]) {
+            Ok(wanted) => wanted,
+            Err(Nothing::Impossible) => {
+                made.impossible.push(CONTRADICTION);
+                continue;
+            }
+            Err(Nothing::Beyond(why)) => {
+                made.beyond.push(why);
+                continue;
+            }
+        };
+        let hits = wanted.examples();
+        for (place, hit) in hits.into_iter().enumerate() {
+            if !selects(watch, &hit) {
+                made.impossible.push(CONTRADICTION);
+                continue;
+            }
+            if place == 0 {
+                for miss in neighbours(&hit).filter(|miss| !selects(watch, miss)) {
+                    made.push(watch, miss);
+                }
+            }
+            made.push(watch, hit);
+        }
+    }
+    if let Some(shape) = &watch.shape
+        && made.cases.iter().any(|case| case.selected)
+    {
+        match in_shape(watch, &alternatives, shape) {
+            Some(good) => {
+                let odd = neighbours(&good).filter(|odd| selects(watch, odd) && !fits(shape, odd));
+                for odd in odd.take(MAX_VALUES) {
+                    made.push(watch, odd);
+                }
+                made.push(watch, good);
+            }
+            None => made.beyond.push(OUT_OF_SHAPE),
+        }
+    }
+    made.beyond.dedup();
+    made.impossible.dedup();
+    made
+}
+
+impl Examples {
+    fn push(&mut self, watch: &Watch, mut example: Example) {
+        example.selected = selects(watch, &example);
+        example.in_shape = match &watch.shape {
+            Some(shape) if example.selected => Some(fits(shape, &example)),
+            _ => None,
+        };
+        self.cases.push(example);
+    }
+}
+
+/// Why there is no example.
+enum Nothing {
+    Impossible,
+    Beyond(&'static str),
+}
+
+/// What several sets of conditions ask for together.
+struct Wanted {
+    /// Of each list, one name.
+    names: Vec<Vec<String>>,
+    /// Of each extension, one of these values.
+    extensions: BTreeMap<Extension, Vec<String>>,
+}
+
+impl Wanted {
+    fn of(sets: &[&Conditions]) -> Result<Self, Nothing> {
+        let mut wanted = Self {
+            names: Vec::new(),
+            extensions: BTreeMap::new(),
+        };
+        for set in sets {
+            if set.names_key() {
+                return Err(Nothing::Beyond(BY_DIGEST));
+            }
+            let globs = set.san_glob.iter().map(filled).collect();
+            let regexes: Vec<String> = set.san_regex.iter().filter_map(matching).collect();
+            if regexes.is_empty() && !set.san_regex.is_empty() {
+                return Err(Nothing::Beyond(BY_REGEX));
+            }
+            wanted.names.extend([set.san.clone(), globs, regexes]);
+            let issuers = (!set.issuer.is_empty()).then_some((&Extension::Issuer, &set.issuer));
+            for (extension, values) in issuers.into_iter().chain(&set.extension) {
+                let allowed = wanted
+                    .extensions
+                    .entry(*extension)
+                    .or_insert_with(|| values.clone());
+                allowed.retain(|value| values.contains(value));
+                if allowed.is_empty() {
+                    return Err(Nothing::Impossible);
+                }
+            }
+        }
+        wanted.names.retain(|names| !names.is_empty());
+        Ok(wanted)
+    }
+
+    /// One example with the first value of everything, then one for each other value.
+    fn examples(&self) -> Vec<Example> {
+        let first = |what: &str| Example {
+            sans: self
+                .names
+                .iter()
+                .filter_map(|n| n.first().cloned())
+                .collect(),
+            extensions: self
+                .extensions
+                .iter()
+                .filter_map(|(extension, values)| Some((*extension, values.first()?.clone())))
+                .collect(),
+            what: what.to_owned(),
+            selected: true,
+            in_shape: None,
+        };
+        let mut examples = vec![first("what it is written for")];
+        for (place, names) in self.names.iter().enumerate() {
+            for name in names.iter().skip(1).take(MAX_VALUES) {
+                let mut example = first("another name that it lists");
+                if let Some(san) = example.sans.get_mut(place) {
+                    san.clone_from(name);
+                }
+                examples.push(example);
+            }
+        }
+        for (extension, values) in &self.extensions {
+            for value in values.iter().skip(1).take(MAX_VALUES) {
+                let mut example = first("another value that it lists");
+                example.extensions.insert(*extension, value.clone());
+                examples.push(example);
+            }
+        }
+        examples
+    }
+}
+
+/// A signing in shape that the watch selects.
+fn in_shape(watch: &Watch, alternatives: &[&Conditions], shape: &Conditions) -> Option<Example> {
+    alternatives.iter().find_map(|alternative| {
+        let wanted = Wanted::of(&[&watch.conditions, alternative, shape]).ok()?;
+        // Every name has to fit the shape, so there is only one.
+        let mut example = wanted.examples().into_iter().next()?;
+        "in shape".clone_into(&mut example.what);
+        if wanted.names.is_empty() {
+            return Some(example);
+        }
+        wanted.names.iter().flatten().find_map(|name| {
+            example.sans = vec![name.clone()];
+            (selects(watch, &example) && fits(shape, &example)).then(|| example.clone())
+        })
+    })
+}
+
+/// Signers that differ from this one in one thing.
+fn neighbours(of: &Example) -> impl Iterator<Item = Example> {
+    let with = |what: String, change: &dyn Fn(&mut Example)| {
+        let mut changed = of.clone();
+        changed.what = what;
+        change(&mut changed);
+        changed
+    };
+    let mut near = Vec::new();
+    for (place, san) in of.sans.iter().enumerate() {
+        for other in misspelt(san) {
+            near.push(with("one character of its name is another".into(), &|e| {
+                if let Some(san) = e.sans.get_mut(place) {
+                    san.clone_from(&other);
+                }
+            }));
+        }
+        near.push(with("its name goes on".into(), &|e| {
+            e.sans
+                .iter_mut()
+                .skip(place)
+                .take(1)
+                .for_each(|san| san.push_str(".example"));
+        }));
+        near.push(with("without its name".into(), &|e| {
+            e.sans.remove(place);
+        }));
+    }
+    for (extension, value) in &of.extensions {
+        for other in misspelt(value) {
+            near.push(with(format!("another {extension}"), &|e| {
+                e.extensions.insert(*extension, other.clone());
+            }));
+        }
+        near.push(with(format!("without {extension}"), &|e| {
+            e.extensions.remove(extension);
+        }));
+    }
+    near.push(with("a stranger".into(), &|e| {
+        e.sans = vec!["https://drill.invalid/somebody/else".to_owned()];
+        e.extensions = BTreeMap::from([(Extension::Issuer, "https://drill.invalid".to_owned())]);
+    }));
+    near.into_iter()
+}
+
+/// The text with another letter or digit at its first, middle and last place that has one.
+fn misspelt(text: &str) -> Vec<String> {
+    let places: Vec<(usize, char)> = text
+        .char_indices()
+        .filter(|(_, character)| character.is_ascii_alphanumeric())
+        .collect();
+    let mut chosen = vec![0, places.len() / 2, places.len().saturating_sub(1)];
+    chosen.dedup();
+    chosen
+        .into_iter()
+        .filter_map(|place| {
+            let (at, character) = *places.get(place)?;
+            // Neither the same in another case, nor of another class than a pattern would expect.
+            let other = match character {
+                '0'..='8' => (u8::try_from(character).ok()? + 1) as char,
+                '9' => '0',
+                'z' => 'a',
+                'Z' => 'A',
+                letter => (u8::try_from(letter).ok()? + 1) as char,
+            };
+            let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
+            Some(format!("{before}{other}{after}"))
+        })
+        .collect()
+}
+
+fn filled(glob: &Glob) -> String {
+    glob.as_str().replace('*', FILLING)
+}
+
+/// A text that the expression matches: the first alternative, the fewest repetitions.
+fn matching(regex: &SanRegex) -> Option<String> {
+    let parsed = regex_syntax::parse(regex.as_str()).ok()?;
+    let mut text = String::new();
+    write(&parsed, &mut text)?;
+    regex.matches(&text).then_some(text)
+}
+
+/// The recursion is bounded by the parser's nesting limit.
+fn write(hir: &Hir, text: &mut String) -> Option<()> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => text.push_str(std::str::from_utf8(&literal.0).ok()?),
+        HirKind::Class(Class::Unicode(class)) => {
+            let plain = ('a'..='z')
+                .chain('0'..='9')
+                .chain('!'..='~')
+                .find(|letter| {
+                    class
+                        .iter()
+                        .any(|range| (range.start()..=range.end()).contains(letter))
+                });
+            text.push(plain.or_else(|| Some(class.iter().next()?.start()))?);
+        }
+        HirKind::Class(Class::Bytes(_)) => return None,
+        HirKind::Repetition(repetition) => {
+            for _ in 0..repetition.min {
+                write(&repetition.sub, text)?;
+                if text.len() > MAX_TEXT_BYTES {
+                    return None;
+                }
+            }
+        }
+        HirKind::Capture(capture) => write(&capture.sub, text)?,
+        HirKind::Concat(parts) => {
+            for part in parts {
+                write(part, text)?;
+            }
+        }
+        HirKind::Alternation(branches) => write(branches.first()?, text)?,
+    }
+    (text.len() <= MAX_TEXT_BYTES).then_some(())
+}
+
+/// What the watch says, read word for word.
+fn selects(watch: &Watch, example: &Example) -> bool {
+    holds(&watch.conditions, example)
+        && (watch.any.is_empty() || watch.any.iter().any(|set| holds(set, example)))
+}
+
+fn holds(set: &Conditions, example: &Example) -> bool {
+    let any_name = |fits: &dyn Fn(&str) -> bool| example.sans.iter().any(|san| fits(san));
+    let folded = |glob: &Glob| Glob::new(&glob.as_str().to_ascii_lowercase());
+    !set.names_key()
+        && (set.san.is_empty()
+            || any_name(&|name| set.san.iter().any(|san| san.eq_ignore_ascii_case(name))))
+        && (set.san_glob.is_empty()
+            || any_name(&|name| {
+                let name = name.to_ascii_lowercase();
+                set.san_glob.iter().any(|glob| folded(glob).matches(&name))
+            }))
+        && (set.san_regex.is_empty()
+            || any_name(&|name| set.san_regex.iter().any(|regex| regex.matches(name))))
+        && extensions_hold(set, example)
+}
+
+fn fits(shape: &Conditions, example: &Example) -> bool {
+    let every_name =
+        |fits: &dyn Fn(&String) -> bool| !example.sans.is_empty() && example.sans.iter().all(fits);
+    !shape.names_key()
+        && (shape.san.is_empty() || every_name(&|name| shape.san.contains(name)))
+        && (shape.san_glob.is_empty()
+            || every_name(&|name| shape.san_glob.iter().any(|glob| glob.matches(name))))
+        && (shape.san_regex.is_empty()
+            || every_name(&|name| shape.san_regex.iter().any(|regex| regex.matches(name))))
+        && extensions_hold(shape, example)
+}
+
+fn extensions_hold(set: &Conditions, example: &Example) -> bool {
+    let one_of = |extension: &Extension, values: &Vec<String>| {
+        example
+            .extensions
+            .get(extension)
+            .is_some_and(|value| values.contains(value))
+    };
+    (set.issuer.is_empty() || one_of(&Extension::Issuer, &set.issuer))
+        && set
+            .extension
+            .iter()
+            .all(|(extension, values)| one_of(extension, values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::testing::{self, GITHUB, conditions};
+    use crate::watch::{Match, Watches};
+
+    /// What the compiled watch makes of an example, in a certificate as real ones are.
+    fn judged(watch: &Watch, example: &Example) -> Option<Match> {
+        let sans: Vec<&str> = example.sans.iter().map(String::as_str).collect();
+        let extensions: Vec<(u64, &str)> = example
+            .extensions
+            .iter()
+            .map(|(extension, value)| (u64::from(extension.number()), value.as_str()))
+            .collect();
+        let signer = testing::signer(&sans, &extensions);
+        let watches = Watches::compile(vec![watch.clone()]).expect("it compiles");
+        let mut found = Vec::new();
+        watches.matches(&signer, &mut found);
+        found.pop()
+    }
+
+    fn usual() -> Vec<Watch> {
+        let mut repository = testing::watch("repository", conditions());
+        repository.any = vec![
+            conditions()
+                .extension(Extension::SourceRepositoryIdentifier, "77")
+                .build(),
+            conditions().glob("https://github.com/o/m/*").build(),
+        ];
+        repository.shape = Some(
+            conditions()
+                .issuer(GITHUB)
+                .glob("https://github.com/o/m/.github/workflows/release.yml@refs/tags/*")
+                .extension(Extension::SourceRepositoryIdentifier, "77")
+                .build(),
+        );
+        vec![
+            testing::watch(
+                "mail",
+                conditions()
+                    .san("Jane@example.com")
+                    .san("joe@example.com")
+                    .issuer("https://a")
+                    .issuer("https://b"),
+            ),
+            testing::watch(
+                "glob",
+                conditions()
+                    .glob("https://github.com/o/*/x@*")
+                    .issuer(GITHUB),
+            ),
+            testing::watch(
+                "regex",
+                conditions().regex(r"https://h/(a|b)[0-9]{2,}\.yml@.+"),
+            ),
+            testing::watch("issuer", conditions().issuer(GITHUB)),
+            repository,
+        ]
+    }
+
+    #[test]
+    fn the_compiled_watch_agrees_with_the_words_on_every_example() {
+        for watch in usual() {
+            let made = examples(&watch);
+            assert_eq!(
+                (&made.beyond, &made.impossible),
+                (&vec![], &vec![]),
+                "{}",
+                watch.name
+            );
+            for case in &made.cases {
+                let found = judged(&watch, case);
+                assert_eq!(found.is_some(), case.selected, "{}: {case:?}", watch.name);
+                assert_eq!(
+                    found.and_then(|f| f.in_shape),
+                    case.in_shape,
+                    "{}: {case:?}",
+                    watch.name
+                );
+            }
+            let count = |selected| {
+                made.cases
+                    .iter()
+                    .filter(|case| case.selected == selected)
+                    .count()
+            };
+            assert!(
+                count(true) > 0 && count(false) > 0,
+                "{}: {made:?}",
+                watch.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_value_of_a_list_is_tried_and_each_condition_has_a_near_miss() {
+        let made = examples(&usual()[0]);
+        for san in ["Jane@example.com", "joe@example.com"] {
+            assert!(
+                made.cases
+                    .iter()
+                    .any(|case| case.selected && case.sans == [san])
+            );
+        }
+        for what in [
+            "one character of its name is another",
+            "another issuer",
+            "without issuer",
+            "without its name",
+        ] {
+            assert!(
+                made.cases
+                    .iter()
+                    .any(|case| !case.selected && case.what == what),
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_shape_has_an_example_in_and_one_out_of_it() {
+        let made = examples(&usual()[4]);
+        for in_shape in [true, false] {
+            assert!(
+                made.cases
+                    .iter()
+                    .any(|case| case.in_shape == Some(in_shape)),
+                "{in_shape}"
+            );
+        }
+        let mut strange = usual().remove(0);
+        strange.shape = Some(conditions().san("nobody@example.com").build());
+        assert_eq!(examples(&strange).beyond, [OUT_OF_SHAPE]);
+    }
+
+    #[test]
+    fn what_nobody_can_make_up_is_said_and_what_cannot_be_is_too() {
+        let key = testing::watch("key", conditions().key([7; 32]));
+        assert_eq!(examples(&key).beyond, [BY_DIGEST]);
+        let mut never = testing::watch("never", conditions().issuer("https://a"));
+        never.any = vec![conditions().issuer("https://b").build()];
+        let made = examples(&never);
+        assert_eq!((made.cases.len(), made.impossible.len()), (0, 1));
+        let regex = testing::watch("regex", conditions().regex(r"a\bb"));
+        assert_eq!(examples(&regex).beyond, [BY_REGEX]);
+        let long = testing::watch("long", conditions().regex("(a{90}){90}"));
+        assert_eq!(examples(&long).beyond, [BY_REGEX]);
+    }
+
+    #[test]
+    fn a_name_is_misspelt_within_its_letters() {
+        assert_eq!(misspelt("ab@c9"), ["bb@c9", "ab@d9", "ab@c0"]);
+        assert!(misspelt("@é").is_empty());
+    }
+}

@@ -1,0 +1,280 @@
+//! Logs that trust names: found, followed, missed, ended; and trust that is refused.
+
+use std::process::{Command, Output, Stdio};
+
+use jiff::{SignedDuration, Timestamp};
+use modelwatch::finding::State;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::binary::text;
+use crate::tuf::Instance;
+use crate::world::{World, crowd, one_of_many};
+
+/// A configuration in a directory of its own that names no log, and an instance that does.
+struct Site {
+    directory: TempDir,
+    instance: Instance,
+}
+
+impl Site {
+    fn new(instance: Instance) -> Self {
+        let site = Self {
+            directory: TempDir::new().unwrap(),
+            instance,
+        };
+        std::fs::write(
+            site.directory.path().join("root.json"),
+            site.instance.root(),
+        )
+        .unwrap();
+        site.configure("");
+        site
+    }
+
+    /// With `more`, TOML, in `[trust]` and after it.
+    fn configure(&self, more: &str) {
+        let config = format!(
+            "[trust]\ntuf = {{ mirror = {:?}, root = \"root.json\" }}\n{more}\n[[watch]]\nname = \"mail\"\nsan = \"release@acme.example\"\n",
+            self.instance.url("tuf")
+        );
+        std::fs::write(self.directory.path().join("modelwatch.toml"), config).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_modelwatch"))
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_remove("MODELWATCH_CONFIG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    #[track_caller]
+    fn pass(&self, code: i32) -> String {
+        let output = self.run(&["monitor", "--once"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    }
+
+    #[track_caller]
+    fn bootstrap(&self) {
+        let output = self.run(&["monitor", "--once", "--bootstrap"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_slice(&self.run(&["status", "--json"]).stdout).unwrap()
+    }
+
+    /// Of each log its name, where it begins and how far it is proven.
+    fn logs(&self) -> Vec<(String, Option<u64>, Option<u64>)> {
+        let status = self.status();
+        let logs = status["logs"].as_array().unwrap();
+        logs.iter()
+            .map(|log| {
+                let name = log["name"].as_str().unwrap().to_owned();
+                (name, log["first"].as_u64(), log["proven"].as_u64())
+            })
+            .collect()
+    }
+
+    /// The findings about health: verdict and state.
+    fn health(&self) -> Vec<(String, String)> {
+        let listed = self.run(&["findings", "list", "--json", "--all"]).stdout;
+        let word = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
+        text(&listed)
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|finding| finding["watch"].is_null())
+            .map(|finding| (word(&finding, "verdict"), word(&finding, "state")))
+            .collect()
+    }
+
+    /// Makes the last answer of the repository older, so that the next pass asks again.
+    fn age_by(&self, hours: i64) {
+        let path = self.directory.path().join("modelwatch.tuf.json");
+        let mut cache: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let at: Timestamp = cache["refreshed"].as_str().unwrap().parse().unwrap();
+        cache["refreshed"] = (at - SignedDuration::from_hours(hours)).to_string().into();
+        std::fs::write(&path, cache.to_string()).unwrap();
+    }
+}
+
+fn named(log: &str, first: u64, proven: u64) -> (String, Option<u64>, Option<u64>) {
+    (format!("127.0.0.1/{log}"), Some(first), Some(proven))
+}
+
+fn said(verdict: &str, state: &str) -> (String, String) {
+    (verdict.to_owned(), state.to_owned())
+}
+
+#[test]
+fn a_log_that_trust_names_later_is_followed_from_its_first_entry() {
+    let mut instance = Instance::new(&["one", "two"]);
+    instance.log("one").grow(crowd(3));
+    instance.log("two").grow(crowd(5));
+    instance.publish(&["one"], &["one"]);
+    let mut site = Site::new(instance);
+    // No log is configured, and none has a position: a start at the end is never taken silently.
+    assert!(site.pass(2).contains("127.0.0.1/one"));
+    site.bootstrap();
+    assert_eq!(site.logs(), [named("one", 3, 3)]);
+
+    // Announced to signers, but nobody could verify it.
+    site.instance.publish(&["one"], &["one", "two"]);
+    site.pass(0);
+    assert_eq!(site.logs().len(), 1, "the last answer is not old enough");
+    site.age_by(7);
+    site.pass(3);
+    assert_eq!(site.health(), [said("log-unfollowed", "open")]);
+    assert_eq!(site.logs().len(), 1);
+
+    site.instance.publish(&["one", "two"], &["one", "two"]);
+    site.age_by(7);
+    site.pass(0);
+    assert_eq!(site.logs(), [named("one", 3, 3), named("two", 0, 5)]);
+    assert_eq!(site.health(), [said("log-unfollowed", "resolved")]);
+}
+
+#[test]
+fn when_every_log_has_ended_it_is_said_until_another_one_is_named() {
+    let mut instance = Instance::new(&["one", "two"]);
+    instance.log("one").grow(crowd(3));
+    instance.log("two").grow(crowd(2));
+    instance.publish(&["one"], &[]);
+    let mut site = Site::new(instance);
+    site.bootstrap();
+    site.instance.log("one").grow(crowd(2));
+    site.instance.log("one").freeze();
+    site.pass(3);
+    assert_eq!(site.health(), [said("log-ended", "open")]);
+    assert_eq!(site.logs(), [named("one", 3, 5)], "read to its end");
+
+    site.instance.publish(&["one", "two"], &[]);
+    site.age_by(7);
+    site.pass(0);
+    assert_eq!(site.health(), [said("log-ended", "resolved")]);
+    assert_eq!(site.logs(), [named("one", 3, 5), named("two", 0, 2)]);
+}
+
+#[test]
+fn a_repository_that_goes_back_is_said_and_what_was_good_goes_on_serving() {
+    let mut instance = Instance::new(&["one", "two"]);
+    instance.log("one").grow(crowd(3));
+    instance.log("two").grow(crowd(2));
+    instance.publish(&["one"], &[]);
+    instance.publish(&["one", "two"], &[]);
+    let mut site = Site::new(instance);
+    site.bootstrap();
+    site.instance.log("two").grow(crowd(4));
+    site.instance.forget(2);
+    site.instance.publish(&["one"], &[]);
+    site.age_by(7);
+    site.pass(3);
+    assert_eq!(site.health(), [said("trust-root-refused", "open")]);
+    assert_eq!(site.logs(), [named("one", 3, 3), named("two", 2, 6)]);
+    let check = site.run(&["check"]);
+    assert_eq!(check.status.code(), Some(3));
+    assert!(text(&check.stdout).contains("FAIL  trust: rolled back: "));
+
+    site.instance.publish(&["one", "two"], &[]);
+    site.instance.publish(&["one", "two"], &[]);
+    site.pass(0);
+    assert_eq!(site.health(), [said("trust-root-refused", "resolved")]);
+}
+
+#[test]
+fn trust_that_nobody_renews_is_a_finding_after_a_week_and_not_before() {
+    let mut instance = Instance::new(&["one"]);
+    instance.log("one").grow(crowd(3));
+    instance.publish(&["one"], &[]);
+    let site = Site::new(instance);
+    site.bootstrap();
+    // Nobody answers there.
+    let gone = format!("tuf = {{ mirror = {:?}", site.instance.url("gone"));
+    let path = site.directory.path().join("modelwatch.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let there = format!("tuf = {{ mirror = {:?}", site.instance.url("tuf"));
+    std::fs::write(&path, config.replace(&there, &gone)).unwrap();
+    site.age_by(6 * 24);
+    site.pass(0);
+    assert_eq!(site.health(), []);
+    site.age_by(24 + 1);
+    site.pass(3);
+    assert_eq!(site.health(), [said("trust-root-stale", "open")]);
+    assert_eq!(site.logs(), [named("one", 3, 3)]);
+
+    std::fs::write(&path, config).unwrap();
+    site.pass(0);
+    assert_eq!(site.health(), [said("trust-root-stale", "resolved")]);
+}
+
+#[test]
+fn without_trust_nothing_is_read_and_reports_still_work() {
+    let instance = Instance::new(&["one"]);
+    let site = Site::new(instance);
+    let said = site.pass(3);
+    assert!(said.contains("there is no trusted root yet"), "{said}");
+    assert!(!site.directory.path().join("modelwatch.db").exists());
+    assert_eq!(site.run(&["check"]).status.code(), Some(3));
+    // A daemon's database, whose cache was lost.
+    let mut site = site;
+    site.instance.publish(&["one"], &[]);
+    site.instance.log("one").grow(crowd(1));
+    site.bootstrap();
+    std::fs::remove_file(site.directory.path().join("modelwatch.tuf.json")).unwrap();
+    assert_eq!(site.run(&["findings", "list"]).status.code(), Some(0));
+    let status = site.status();
+    assert_eq!(status["trust"]["known"], false);
+    assert!(status["logs"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_log_is_read_elsewhere_or_ignored_where_the_configuration_says_so() {
+    let mut instance = Instance::new(&["one", "two", "mirror"]);
+    instance.log("one").grow(crowd(3));
+    instance.log("two").grow(crowd(2));
+    // `two` has moved: under its old address nothing is found.
+    instance.publish(&["one", "two"], &["one", "two", "mirror"]);
+    let site = Site::new(instance);
+    let elsewhere = site.instance.url("one");
+    site.configure(&format!(
+        "ignore = [\"127.0.0.1/two\", {:?}]\n[[log]]\nname = \"mine\"\norigin = \"127.0.0.1/one\"\nurl = {elsewhere:?}\nstart = \"beginning\"\n",
+        site.instance.url("mirror/")
+    ));
+    site.pass(0);
+    assert_eq!(site.logs(), [("mine".to_owned(), Some(0), Some(3))]);
+    assert_eq!(site.health(), []);
+    let ignored: Vec<bool> = site.status()["trust"]["not_followed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|log| log["ignored"].as_bool().unwrap())
+        .collect();
+    assert_eq!(ignored, [true, true]);
+}
+
+#[tokio::test]
+async fn a_crowd_under_an_authority_that_nobody_knows_is_said_once_until_it_is_known() {
+    let mut world = World::new().await;
+    world.trust(false);
+    world.log().grow((0..9).map(one_of_many));
+    world.good_step().await;
+    assert!(world.of("trust-root-stale").await.is_empty());
+    // The tenth name comes in another pass, of another process.
+    world.restart().await;
+    world.log().grow([one_of_many(9)]);
+    world.good_step().await;
+    world.log().grow((10..20).map(one_of_many));
+    world.good_step().await;
+    let [stale] = world.of("trust-root-stale").await.try_into().unwrap();
+    assert_eq!(stale.state, State::Open);
+    assert_eq!(world.told(stale.id).len(), 1);
+    world.trust(true);
+    world.good_step().await;
+    let [stale] = world.of("trust-root-stale").await.try_into().unwrap();
+    assert_eq!(stale.state, State::Resolved);
+}

@@ -1,0 +1,206 @@
+//! A server on loopback with logs and the TUF repository that names them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::binary::resource;
+use crate::world::FakeLog;
+
+const EXPIRES: &str = "2090-01-01T00:00:00Z";
+
+/// Logs by name, each below its own path, and below `/tuf` what is published of them.
+pub struct Instance {
+    pub port: u16,
+    logs: HashMap<&'static str, Arc<FakeLog>>,
+    files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    key: Ed25519KeyPair,
+    version: u64,
+}
+
+impl Instance {
+    pub fn new(names: &[&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // A log is called like its host and path.
+        let logs: HashMap<_, _> = names
+            .iter()
+            .map(|&name| (name, Arc::new(FakeLog::new(&format!("127.0.0.1/{name}")))))
+            .collect();
+        let files = Arc::new(Mutex::new(BTreeMap::new()));
+        let (serving, published) = (logs.clone(), Arc::clone(&files));
+        // Ends with the test process.
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                answer(&connection, |path| {
+                    if let Some(file) = path.strip_prefix("/tuf/") {
+                        return published.lock().unwrap().get(file).cloned();
+                    }
+                    let (name, file) = path.strip_prefix('/')?.split_once("/api/v2/")?;
+                    let log = serving.get(name)?;
+                    resource(log, file).or_else(|| hashes(log, file))
+                })
+                .unwrap_or_default();
+            }
+        });
+        let instance = Self {
+            port,
+            logs,
+            files,
+            key: Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap(),
+            version: 0,
+        };
+        instance.put("root.json", &instance.root());
+        instance
+    }
+
+    pub fn log(&self, name: &str) -> &FakeLog {
+        &self.logs[name]
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    /// The root that the repository is trusted by, all of whose roles have one key.
+    pub fn root(&self) -> Vec<u8> {
+        let role = json!({ "keyids": ["key"], "threshold": 1 });
+        let public = hex::encode(self.key.public_key().as_ref());
+        self.signed(&json!({
+            "_type": "root", "spec_version": "1.0.31", "version": 1, "expires": EXPIRES,
+            "consistent_snapshot": false,
+            "keys": { "key": { "keytype": "ed25519", "scheme": "ed25519", "keyval": { "public": public } } },
+            "roles": { "root": role, "timestamp": role, "snapshot": role, "targets": role },
+        }))
+    }
+
+    /// Publishes a trusted root with these logs, each of which has a key there, and a signing
+    /// configuration with those.
+    pub fn publish(&mut self, with_key: &[&str], announced: &[&str]) {
+        let mut root: Value =
+            serde_json::from_str(include_str!("../data/trust/harbor.json")).unwrap();
+        root["ctlogs"] = json!([]);
+        root["tlogs"] = with_key.iter().map(|name| self.tlog(name)).collect();
+        let announced: Vec<Value> = announced
+            .iter()
+            .map(|name| {
+                json!({
+                    "url": self.url(name), "majorApiVersion": 2,
+                    "validFor": { "start": "2026-01-01T00:00:00Z" },
+                })
+            })
+            .collect();
+        let config = json!({
+            "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+            "rekorTlogUrls": announced,
+        });
+        self.version += 1;
+        let mut targets = serde_json::Map::new();
+        for (name, document) in [
+            ("trusted_root.json", root),
+            ("signing_config_rekor_v2.v0.2.json", config),
+        ] {
+            let bytes = document.to_string().into_bytes();
+            let sha256 = hex::encode(Sha256::digest(&bytes));
+            targets.insert(
+                name.to_owned(),
+                json!({ "length": bytes.len(), "hashes": { "sha256": sha256 } }),
+            );
+            self.put(&format!("targets/{name}"), &bytes);
+        }
+        let version = self.version;
+        for (role, key, content) in [
+            ("targets", "targets", Value::Object(targets)),
+            (
+                "snapshot",
+                "meta",
+                json!({ "targets.json": { "version": version } }),
+            ),
+            (
+                "timestamp",
+                "meta",
+                json!({ "snapshot.json": { "version": version } }),
+            ),
+        ] {
+            let mut signed = json!({
+                "_type": role, "spec_version": "1.0.31", "version": version, "expires": EXPIRES,
+            });
+            signed[key] = content;
+            let bytes = self.signed(&signed);
+            self.put(&format!("{role}.json"), &bytes);
+        }
+    }
+
+    /// What was published before comes back: an attack, or a stale mirror.
+    pub fn forget(&mut self, versions: u64) {
+        self.version -= versions;
+    }
+
+    fn tlog(&self, name: &str) -> Value {
+        let log = self.log(name);
+        let pem = log.public_key_pem();
+        let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let raw = STANDARD.decode(&der).unwrap();
+        let key = raw.get(raw.len() - 32..).unwrap();
+        // C2SP signed-note, untruncated.
+        let id = Sha256::digest([log.origin.as_bytes(), b"\n\x01", key].concat());
+        json!({
+            "baseUrl": self.url(name), "hashAlgorithm": "SHA2_256",
+            "publicKey": { "rawBytes": der, "keyDetails": "PKIX_ED25519" },
+            "logId": { "keyId": STANDARD.encode(id) },
+        })
+    }
+
+    fn signed(&self, signed: &Value) -> Vec<u8> {
+        let canonical = sigstore_tuf::canonical_json::to_canonical_bytes(signed).unwrap();
+        let sig = hex::encode(self.key.sign(&canonical).as_ref());
+        let both = json!({ "signed": signed, "signatures": [{ "keyid": "key", "sig": sig }] });
+        both.to_string().into_bytes()
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        let mut files = self.files.lock().unwrap();
+        files.insert(name.to_owned(), bytes.to_vec());
+    }
+}
+
+/// The first hash tile of a log that has less than 256 leaves.
+fn hashes(log: &FakeLog, path: &str) -> Option<Vec<u8>> {
+    let width = path.strip_prefix("tile/0/000.p/")?.parse().ok()?;
+    let leaves = log.truth();
+    let hashes = leaves.get(..width)?.iter();
+    Some(hashes.flat_map(|leaf| *leaf.hash.as_bytes()).collect())
+}
+
+fn answer(
+    mut connection: &TcpStream,
+    resource: impl FnOnce(&str) -> Option<Vec<u8>>,
+) -> std::io::Result<()> {
+    let mut request = String::new();
+    let mut reader = BufReader::new(connection);
+    reader.read_line(&mut request)?;
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
+            break;
+        }
+    }
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let (status, body) = match resource(path) {
+        Some(body) => ("200 OK", body),
+        None => ("404 Not Found", Vec::new()),
+    };
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    connection.write_all(head.as_bytes())?;
+    connection.write_all(&body)?;
+    connection.flush()
+}

@@ -1,0 +1,298 @@
+//! A Rekor v1 log on loopback: several trees that really hash and sign, and every way of not keeping up.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tlog::{Hash, empty_root, node_hash};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+use super::who::Leaf;
+
+const HOST: &str = "rekor.test";
+
+/// What the log does beside telling the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oddity {
+    /// The first request for several entries is answered without this one.
+    DropsOnce(u64),
+    /// No answer ever holds this entry.
+    Hides(u64),
+    /// This entry is served with another body than the one that was signed.
+    Swaps(u64),
+    /// The oldest tree is not listed.
+    ForgetsOldest,
+    /// The older trees are listed the other way round.
+    Reorders,
+    /// Nothing is answered.
+    Down,
+}
+
+struct Tree {
+    id: u64,
+    leaves: Vec<Leaf>,
+    /// Leaves that its checkpoint covers.
+    shown: usize,
+    key: Arc<Key>,
+}
+
+struct Key {
+    pair: EcdsaKeyPair,
+    spki: Vec<u8>,
+}
+
+#[derive(Default)]
+struct State {
+    trees: Vec<Tree>,
+    odd: Vec<Oddity>,
+    dropped: bool,
+}
+
+/// One log.
+pub struct FakeV1 {
+    pub url: Url,
+    state: Arc<Mutex<State>>,
+}
+
+impl FakeV1 {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    // A client that hangs up is its own business.
+                    let _ = serve(stream, &state).await;
+                });
+            }
+        });
+        Self {
+            url: format!("http://{address}/").parse().expect("a URL"),
+            state,
+        }
+    }
+
+    /// Opens another tree under a key of its own, and gives that key.
+    pub fn rotate(&self, id: u64) -> Vec<u8> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
+        // RFC 5480: the SubjectPublicKeyInfo of a P-256 key is this prefix and the uncompressed point.
+        let prefix = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200");
+        let mut spki = prefix.expect("hex");
+        spki.extend_from_slice(pair.public_key().as_ref());
+        let key = Arc::new(Key {
+            pair,
+            spki: spki.clone(),
+        });
+        self.lock().trees.push(Tree {
+            id,
+            leaves: Vec::new(),
+            shown: 0,
+            key,
+        });
+        spki
+    }
+
+    /// Adds leaves to the tree at this place, and shows a checkpoint that covers them.
+    pub fn grow(&self, tree: usize, leaves: impl IntoIterator<Item = Leaf>) {
+        let tree = &mut self.lock().trees[tree];
+        tree.leaves.extend(leaves);
+        tree.shown = tree.leaves.len();
+    }
+
+    /// Shows a checkpoint of another size.
+    pub fn show(&self, tree: usize, size: usize) {
+        self.lock().trees[tree].shown = size;
+    }
+
+    /// Signs another history: one leaf is another one from now on.
+    pub fn fork(&self, tree: usize, local: usize, leaf: Leaf) {
+        self.lock().trees[tree].leaves[local] = leaf;
+    }
+
+    pub fn odd(&self, oddity: Oddity) {
+        self.lock().odd.push(oddity);
+    }
+
+    /// Tells the truth again.
+    pub fn heal(&self) {
+        self.lock().odd.clear();
+    }
+
+    pub fn origin(&self, tree: usize) -> String {
+        self.lock().trees[tree].origin()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics under it")
+    }
+}
+
+impl Tree {
+    fn origin(&self) -> String {
+        format!("{HOST} - {}", self.id)
+    }
+
+    fn hashes(&self, size: usize) -> Vec<Hash> {
+        self.leaves[..size].iter().map(|leaf| leaf.hash).collect()
+    }
+
+    fn head(&self) -> Value {
+        let root = root(&self.hashes(self.shown));
+        let text = format!("{}\n{}\n{}\n", self.origin(), self.shown, root.to_base64());
+        let signature = self.key.pair.sign(&SystemRandom::new(), text.as_bytes());
+        let hint = Sha256::digest(&self.key.spki);
+        let line = [&hint[..4], signature.expect("a signature").as_ref()].concat();
+        let note = format!("{text}\n\u{2014} {HOST} {}\n", STANDARD.encode(line));
+        json!({
+            "treeID": self.id.to_string(), "treeSize": self.shown,
+            "rootHash": root.to_hex(), "signedTreeHead": note,
+        })
+    }
+}
+
+impl State {
+    fn log(&self) -> Value {
+        let mut trees: Vec<&Tree> = self.trees.iter().collect();
+        if self.odd.contains(&Oddity::ForgetsOldest) {
+            trees.remove(0);
+        }
+        if self.odd.contains(&Oddity::Reorders) {
+            let last = trees.len() - 1;
+            trees[..last].reverse();
+        }
+        let (active, older) = trees.split_last().expect("a tree");
+        let mut log = active.head();
+        log["inactiveShards"] = older.iter().map(|tree| tree.head()).collect();
+        log
+    }
+
+    fn entry(&self, global: u64) -> Option<Value> {
+        let mut local = global as usize;
+        let tree = self.trees.iter().enumerate().find(|(place, tree)| {
+            let last = place + 1 == self.trees.len();
+            if last || local < tree.leaves.len() {
+                return true;
+            }
+            local -= tree.leaves.len();
+            false
+        });
+        let (_, tree) = tree?;
+        let leaf = tree.leaves.get(local)?;
+        let size = tree.leaves.len();
+        let hashes = tree.hashes(size);
+        let mut body = leaf.bytes.to_vec();
+        if self.odd.contains(&Oddity::Swaps(global)) {
+            body.push(b' ');
+        }
+        let path: Vec<String> = path(local, &hashes).iter().map(Hash::to_hex).collect();
+        let id = format!("{:016x}{}", tree.id, leaf.hash.to_hex());
+        Some(json!({ id: {
+            "body": STANDARD.encode(body), "integratedTime": 1, "logID": "00", "logIndex": global,
+            "verification": {"inclusionProof": {
+                "hashes": path, "logIndex": local, "treeSize": size, "rootHash": root(&hashes).to_hex(),
+            }},
+        }}))
+    }
+
+    fn answer(&mut self, path: &str, body: &[u8]) -> (u16, Value) {
+        if self.odd.contains(&Oddity::Down) {
+            return (400, json!({"code": 400, "message": "down"}));
+        }
+        match path {
+            "/api/v1/log" => (200, self.log()),
+            "/api/v1/log/entries/retrieve" => {
+                let question: Value = serde_json::from_slice(body).expect("JSON");
+                let asked = question["logIndexes"].as_array().expect("a list");
+                assert!(asked.len() <= 10, "{question}");
+                let once = self.odd.iter().find_map(|odd| match odd {
+                    Oddity::DropsOnce(index) if !self.dropped => Some(*index),
+                    _ => None,
+                });
+                let asked: Vec<u64> = asked
+                    .iter()
+                    .map(|i| i.as_u64().expect("an index"))
+                    .collect();
+                self.dropped |= once.is_some_and(|index| asked.contains(&index));
+                let shown = |index: &u64| {
+                    once != Some(*index) && !self.odd.contains(&Oddity::Hides(*index))
+                };
+                // In another order than asked: none is promised.
+                let entries = asked.iter().rev().filter(|index| shown(index));
+                (
+                    200,
+                    entries.filter_map(|index| self.entry(*index)).collect(),
+                )
+            }
+            _ => (404, Value::Null),
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut path, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 || line == "\r\n" {
+            break;
+        }
+        if path.is_empty() {
+            line.split(' ')
+                .nth(1)
+                .unwrap_or_default()
+                .clone_into(&mut path);
+        } else if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a number");
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    let (status, answer) = state
+        .lock()
+        .expect("nothing panics under it")
+        .answer(&path, &body);
+    let answer = answer.to_string();
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        answer.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// MTH(D), RFC 6962 §2.1.
+fn root(leaves: &[Hash]) -> Hash {
+    match leaves {
+        [] => empty_root(),
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+            node_hash(&root(left), &root(right))
+        }
+    }
+}
+
+/// PATH(m, D), RFC 6962 §2.1.1.
+fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
+    if leaves.len() <= 1 {
+        return Vec::new();
+    }
+    let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+    let (mut proof, sibling) = if index < left.len() {
+        (path(index, left), root(right))
+    } else {
+        (path(index - left.len(), right), root(left))
+    };
+    proof.push(sibling);
+    proof
+}

@@ -1,0 +1,239 @@
+//! Certificate transparency logs: one that answers questions, and the recorded one of files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt as _;
+use modelwatch::source::{CtRfc6962, CtStatic, LogSource, SourceError, Transport, leaves};
+use tlog::{Checkpoint, CompactRange, Hash, KeyName, Origin, Split, Verifier, leaf_hash};
+
+use super::client;
+use super::server::{Answer, Request, Server};
+
+fn leaf(index: u64) -> Vec<u8> {
+    index.to_be_bytes().to_vec()
+}
+
+/// MTH, RFC 6962 §2.1.
+fn root(hashes: &[Hash]) -> Hash {
+    match hashes {
+        [] => tlog::empty_root(),
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = hashes.split_at(hashes.len().next_power_of_two() / 2);
+            tlog::node_hash(&root(left), &root(right))
+        }
+    }
+}
+
+/// SUBPROOF, RFC 6962 §2.1.2.
+fn subproof(old: usize, hashes: &[Hash], known: bool) -> Vec<Hash> {
+    if old == hashes.len() {
+        return if known { vec![] } else { vec![root(hashes)] };
+    }
+    let (left, right) = hashes.split_at(hashes.len().next_power_of_two() / 2);
+    let (mut proof, sibling) = if old <= left.len() {
+        (subproof(old, left, known), root(right))
+    } else {
+        (subproof(old - left.len(), right, false), root(left))
+    };
+    proof.push(sibling);
+    proof
+}
+
+fn asked(request: &Request, key: &str) -> u64 {
+    let (_, query) = request.path.split_once('?').unwrap();
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// A log of `size` leaves that gives at most `most` entries at once; `more` than asked for, if it lies.
+async fn log(size: u64, most: u64, more: u64) -> Server {
+    let hashes: Vec<Hash> = (0..size).map(|index| leaf_hash(&leaf(index))).collect();
+    Server::start(move |request| {
+        if request.path.starts_with("/ct/v1/get-entries?") {
+            let (start, end) = (asked(request, "start"), asked(request, "end") + 1);
+            let end = end.min(start + most).min(size) + more;
+            let entries: Vec<String> = (start..end)
+                .map(|index| {
+                    let leaf = STANDARD.encode(leaf(index));
+                    format!(r#"{{"leaf_input":"{leaf}","extra_data":"AAAA"}}"#)
+                })
+                .collect();
+            return Answer::ok(format!(r#"{{"entries":[{}]}}"#, entries.join(",")));
+        }
+        if request.path.starts_with("/ct/v1/get-sth-consistency?") {
+            let first = usize::try_from(asked(request, "first")).unwrap();
+            let second = usize::try_from(asked(request, "second")).unwrap();
+            let proof: Vec<String> = subproof(first, &hashes[..second], true)
+                .iter()
+                .map(|hash| format!("\"{}\"", hash.to_base64()))
+                .collect();
+            return Answer::ok(format!(r#"{{"consistency":[{}]}}"#, proof.join(",")));
+        }
+        Answer::status(404)
+    })
+    .await
+}
+
+fn source(server: &Server) -> Arc<CtRfc6962> {
+    let location = server.url("").as_str().parse().unwrap();
+    Arc::new(CtRfc6962::new(
+        Transport::new(location, client()),
+        [0x5a; 32],
+    ))
+}
+
+#[tokio::test]
+async fn a_minute_of_227_certificates_a_second_costs_fewer_requests_than_seconds() {
+    const START: u64 = 777;
+    const END: u64 = START + 60 * 227;
+    let server = log(END, 1000, 0).await;
+    let source = source(&server);
+    let settings = source.prefetch();
+    let mut stream = leaves(source, START..END, END, settings);
+    let mut next = START;
+    while let Some(batch) = stream.next().await {
+        for (index, bytes) in batch.unwrap().iter() {
+            assert_eq!((index, bytes), (next, &leaf(index)[..]));
+            next += 1;
+        }
+    }
+    assert_eq!(next, END);
+    // Thousands that begin at multiples of a thousand: 777..1000, 1000..2000, …, 14000..14397.
+    assert_eq!(server.paths().len(), 15);
+}
+
+#[tokio::test]
+async fn an_answer_with_fewer_entries_is_gone_on_from_and_no_entries_or_more_are_refused() {
+    let server = log(100, 7, 0).await;
+    let all = source(&server).leaves(0..100, 100).await.unwrap();
+    assert_eq!((all.start(), all.end()), (0, 100));
+    for (index, bytes) in all.iter() {
+        assert_eq!(bytes, leaf(index));
+        assert_eq!(all.beside(index), Some(&[0; 3][..]));
+    }
+    assert_eq!(server.paths().len(), 100_usize.div_ceil(7));
+    for (most, more) in [(0, 0), (100, 1)] {
+        let server = log(100, most, more).await;
+        let refused = source(&server).leaves(10..20, 100).await;
+        assert!(
+            matches!(refused, Err(SourceError::Malformed { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_tree_can_be_cut_anywhere_by_consistency_proofs() {
+    let server = log(40, 1000, 0).await;
+    let source = source(&server);
+    let mut frontiers = vec![CompactRange::new()];
+    for index in 0..40 {
+        let mut next = frontiers.last().unwrap().clone();
+        next.push(leaf_hash(&leaf(index)));
+        frontiers.push(next);
+    }
+    for (size, whole) in (0_u64..).zip(&frontiers) {
+        for (at, part) in (0..=size).zip(&frontiers) {
+            let split: Split = source.split(at, size).await.unwrap();
+            assert_eq!(split.frontier(), *part, "{at} of {size}");
+            assert_eq!(split.root(), whole.root(), "{at} of {size}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tree_head_becomes_a_note_and_anything_else_is_handed_on() {
+    let head = include_str!("../data/ct-small/get-sth.json");
+    let key = include_bytes!("../data/ct-small/rfc6962.pub.pem");
+    let (_, pem) = x509_parser::pem::parse_x509_pem(key).unwrap();
+    let log = modelwatch::identity::CtLog {
+        spki_der: pem.contents,
+        valid_for: (None, None),
+    };
+    let id = hex::encode(log.id());
+    let verifier = Verifier::tree_head(KeyName::new(&id).unwrap(), &log.spki_der).unwrap();
+    let origin = Origin::new(&id).unwrap();
+    let open = async |answer: &str| {
+        let answer = answer.to_owned();
+        let server = Server::start(move |_| Answer::ok(answer.clone())).await;
+        let location = server.url("").as_str().parse().unwrap();
+        let source = CtRfc6962::new(Transport::new(location, client()), log.id());
+        let raw = source.checkpoint().await.unwrap();
+        assert_eq!(server.paths(), ["/ct/v1/get-sth"]);
+        Checkpoint::open(&raw, &origin, std::slice::from_ref(&verifier)).ok()
+    };
+    let checkpoint = open(head).await.unwrap();
+    assert_eq!(checkpoint.size(), 2009);
+    assert_eq!(checkpoint.timestamp(), Some(1_795_247_405_392));
+    for wrong in [
+        head.replace("2009", "2010"),
+        head.replace("1795247405392", "1795247405393"),
+        head.replace("ZCQg", "ZCQh"),
+        head.replace("tree_size", "size"),
+        "{}".to_owned(),
+        String::new(),
+    ] {
+        assert_ne!(wrong, head);
+        assert_eq!(open(&wrong).await, None, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_files_of_a_static_log_hash_to_what_it_signed() {
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/ct-small/static");
+    let location = recording.to_str().unwrap().parse().unwrap();
+    let source = CtStatic::new(Transport::new(location, client()));
+    let text = String::from_utf8(source.checkpoint().await.unwrap().to_vec()).unwrap();
+    let signed = Hash::from_base64(text.lines().nth(2).unwrap()).unwrap();
+    let split = source.split(1792, 1978).await.unwrap();
+    assert_eq!(split.root(), signed);
+    let mut frontier = split.frontier();
+    // A partial tile, and of it first one part, then the rest.
+    assert_eq!(source.bundle(1800, 1978), 1792..1978);
+    for want in [1792..1900, 1900..1978] {
+        for (_, leaf) in source.leaves(want, 1978).await.unwrap().iter() {
+            frontier.push(leaf_hash(leaf));
+        }
+    }
+    assert_eq!(frontier.root(), signed);
+    // A tile that is not in this cut of the recording.
+    assert!(matches!(
+        source.leaves(0..256, 1978).await,
+        Err(SourceError::Absent { resource }) if resource == "tile/data/000"
+    ));
+}
+
+#[tokio::test]
+async fn a_partial_tile_that_was_replaced_by_the_full_one_is_cut_from_it() {
+    let tile = include_bytes!("../data/ct-small/static/tile/data/007.p/186");
+    // The first 70 entries of it again: a full tile of 256.
+    let part = modelwatch::source::ct::data_tile(&tile[..].into(), 0, 186).unwrap();
+    let seventy: usize = part
+        .iter()
+        .take(70)
+        .map(|(index, leaf)| leaf.len() - 2 + part.beside(index).unwrap().len())
+        .sum();
+    let full = [&tile[..], &tile[..seventy]].concat();
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/tile/data/007" => Answer::ok(full.clone()),
+        _ => Answer::status(404),
+    })
+    .await;
+    let location = server.url("").as_str().parse().unwrap();
+    let source = CtStatic::new(Transport::new(location, client()));
+    let leaves = source.leaves(1792..1978, 1978).await.unwrap();
+    assert!(
+        leaves
+            .iter()
+            .map(|(_, l)| l)
+            .eq(part.iter().map(|(_, l)| l))
+    );
+}

@@ -1,0 +1,406 @@
+use jiff::{SignedDuration, Timestamp};
+use modelwatch::finding::{Finding, NewFinding, State};
+use modelwatch::store::{
+    Answered, Contradiction, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, OpenCertificate,
+    SettledCertificate, SoughtCertificate, SoughtEnd, StoreError, VerifiedHead,
+};
+
+use crate::hall::{Hall, ORIGIN, at, head, leaf, signing};
+
+const LOG: &str = "rekor.example";
+const TREE: &str = "rekor.example - 17";
+
+/// A log with certificates of `keys`, found in it, and a guided log that has taken up nothing yet.
+async fn begun() -> Hall {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (20, 20), vec![signing(1), signing(2)])
+        .await;
+    hall.store.begin_guide(&guide()).await.unwrap();
+    hall
+}
+
+fn guide() -> Guide {
+    Guide {
+        log: LOG.to_owned(),
+        start: 7,
+        cursor: 0,
+        rules: [1; 32],
+        spent: at(0),
+        mail_only: None,
+    }
+}
+
+fn certificate(key: &str, subjects: &[&str], finding: i64) -> SoughtCertificate {
+    SoughtCertificate {
+        key: key.to_owned(),
+        subjects: subjects.iter().map(|&s| s.to_owned()).collect(),
+        not_after: at(600),
+        finding,
+    }
+}
+
+fn enlisting(expected: i64, cursor: i64, certificates: Vec<SoughtCertificate>) -> Enlisting {
+    Enlisting {
+        log: LOG.to_owned(),
+        expected,
+        cursor,
+        certificates,
+        elsewhere: Vec::new(),
+        now: at(1),
+    }
+}
+
+fn answered(subject: &str, entries: u64, due: Option<Timestamp>) -> Answered {
+    Answered {
+        log: LOG.to_owned(),
+        subject: subject.to_owned(),
+        entries,
+        due,
+        settled: Vec::new(),
+        now: at(5),
+    }
+}
+
+fn entry(index: u64, key: &str, origin: &str) -> KnownEntry {
+    KnownEntry {
+        origin: origin.to_owned(),
+        name: "v1".to_owned(),
+        index,
+        leaf_hash: hex::encode(leaf(index)),
+        key: key.to_owned(),
+    }
+}
+
+impl Hall {
+    async fn due(&self, now: Timestamp) -> Vec<Lookup> {
+        self.store.due_lookups(LOG, now, 100).await.unwrap()
+    }
+
+    async fn due_names(&self, now: Timestamp) -> Vec<String> {
+        let due = self.due(now).await;
+        due.into_iter().map(|lookup| lookup.subject).collect()
+    }
+}
+
+fn found_there(index: u64) -> NewFinding {
+    let mut new = signing(index);
+    new.finding = Finding {
+        origin: Some(TREE.to_owned()),
+        proven: Some(true),
+        id: modelwatch::finding::FindingId::of_signing("falcon", TREE, index, &leaf(index), 0),
+        ..new.finding
+    };
+    new
+}
+
+#[tokio::test]
+async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
+    let hall = begun().await;
+    assert_eq!(hall.store.guide("other.example").await.unwrap(), None);
+    let sightings = hall.store.sightings(0, 100).await.unwrap();
+    assert_eq!(sightings.len(), 2);
+    assert_eq!(
+        (sightings[0].index, sightings[0].origin.as_str()),
+        (1, ORIGIN)
+    );
+    assert_eq!(sightings[0].key, hex::encode([8; 32]));
+    let cursor = sightings[1].number;
+    let one = enlisting(
+        0,
+        cursor,
+        vec![certificate("k", &["a@b"], sightings[0].number)],
+    );
+    hall.store.enlist(&one).await.unwrap();
+    // Another monitor, or this one before it crashed, was faster.
+    let again = hall.store.enlist(&one).await;
+    assert!(matches!(again, Err(StoreError::Moved { .. })), "{again:?}");
+    let hall = hall.after_a_crash().await;
+    assert_eq!(hall.store.guide(LOG).await.unwrap().unwrap().cursor, cursor);
+    assert_eq!(
+        hall.due(at(1)).await,
+        [Lookup {
+            subject: "a@b".to_owned(),
+            direct: false,
+            tries: 0
+        }]
+    );
+    assert!(hall.store.sightings(cursor, 100).await.unwrap().is_empty());
+    let twice = hall.store.begin_guide(&guide()).await;
+    assert!(matches!(twice, Err(StoreError::Moved { .. })), "{twice:?}");
+}
+
+#[tokio::test]
+async fn a_name_is_queued_once_and_keeps_its_place() {
+    let hall = begun().await;
+    let first = enlisting(0, 1, vec![certificate("k", &["a@b", "c@d"], 1)]);
+    hall.store.enlist(&first).await.unwrap();
+    let later = Enlisting {
+        now: at(3),
+        ..enlisting(1, 2, vec![certificate("l", &["a@b", "e@f"], 2)])
+    };
+    hall.store.enlist(&later).await.unwrap();
+    assert_eq!(hall.due_names(at(2)).await, ["a@b", "c@d"]);
+    assert_eq!(hall.due_names(at(3)).await, ["a@b", "c@d", "e@f"]);
+    // The same certificate, seen by another watch, begins nothing anew.
+    hall.store
+        .answered(&answered("a@b", 0, Some(at(60))))
+        .await
+        .unwrap();
+    let same = enlisting(2, 3, vec![certificate("l", &["a@b"], 2)]);
+    hall.store.enlist(&same).await.unwrap();
+    assert_eq!(hall.due_names(at(5)).await, ["c@d", "e@f"]);
+    // A newer one of the same name does.
+    let newer = enlisting(3, 4, vec![certificate("m", &["a@b"], 2)]);
+    hall.store.enlist(&newer).await.unwrap();
+    assert_eq!(hall.due_names(at(5)).await[0], "a@b");
+}
+
+#[tokio::test]
+async fn names_that_watches_spell_out_are_due_at_once_and_no_longer_when_they_are_gone() {
+    let hall = begun().await;
+    let names = ["a@b".to_owned(), "c@d".to_owned()];
+    hall.store
+        .spell_out(LOG, &[1; 32], &names, at(1))
+        .await
+        .unwrap();
+    assert_eq!(hall.due_names(at(1)).await, names);
+    assert!(hall.due(at(1)).await.iter().all(|lookup| lookup.direct));
+    hall.store
+        .answered(&answered("a@b", 3, Some(at(60))))
+        .await
+        .unwrap();
+    // Said again, nothing changes.
+    hall.store
+        .spell_out(LOG, &[1; 32], &names, at(6))
+        .await
+        .unwrap();
+    assert_eq!(hall.due_names(at(7)).await, ["c@d"]);
+    hall.store
+        .spell_out(LOG, &[1; 32], &names[..1], at(8))
+        .await
+        .unwrap();
+    assert!(!hall.due(at(9)).await[0].direct);
+}
+
+#[tokio::test]
+async fn entries_are_known_until_the_watches_change() {
+    let hall = begun().await;
+    hall.store
+        .spell_out(LOG, &[1; 32], &["a@b".to_owned()], at(1))
+        .await
+        .unwrap();
+    let found = FoundEntries {
+        log: LOG.to_owned(),
+        entries: vec![
+            entry(30, "k", TREE),
+            entry(30, "l", TREE),
+            entry(31, "", TREE),
+        ],
+        findings: vec![found_there(30)],
+        now: at(2),
+    };
+    assert_eq!(hall.store.found_entries(&found).await.unwrap(), 1);
+    // A repeat is harmless.
+    assert_eq!(hall.store.found_entries(&found).await.unwrap(), 0);
+    hall.store
+        .answered(&answered("a@b", 2, Some(at(3600))))
+        .await
+        .unwrap();
+    let hall = hall.after_a_crash().await;
+    let finding = hall.get(found.findings[0].finding.id).await;
+    assert_eq!(finding.proven, Some(true));
+    assert_eq!(hall.told(finding.id).await["all"], 1);
+    let ids: Vec<(String, String)> = [30, 31, 32]
+        .map(|index| (TREE.to_owned(), hex::encode(leaf(index))))
+        .into();
+    let known = hall.store.known_entries(LOG, &ids).await.unwrap();
+    assert_eq!(known.len(), 2);
+    assert!(!known.contains(&ids[2]));
+    assert!(hall.due(at(6)).await.is_empty());
+    // Another watch has to see them too.
+    hall.store
+        .spell_out(LOG, &[2; 32], &["a@b".to_owned()], at(7))
+        .await
+        .unwrap();
+    assert!(
+        hall.store
+            .known_entries(LOG, &ids)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(hall.due_names(at(7)).await, ["a@b"]);
+}
+
+#[tokio::test]
+async fn a_certificate_is_settled_once_and_its_finding_says_how() {
+    let hall = begun().await;
+    let sightings = hall.store.sightings(0, 100).await.unwrap();
+    let mut enlisting = enlisting(
+        0,
+        2,
+        vec![
+            certificate("k", &["a@b"], sightings[0].number),
+            certificate("l", &["a@b"], sightings[1].number),
+        ],
+    );
+    enlisting.elsewhere = vec![entry(40, "l", "log2.example")];
+    hall.store.enlist(&enlisting).await.unwrap();
+    let found = FoundEntries {
+        log: LOG.to_owned(),
+        entries: vec![entry(30, "k", TREE)],
+        findings: Vec::new(),
+        now: at(2),
+    };
+    hall.store.found_entries(&found).await.unwrap();
+    let open = hall.store.open_certificates(LOG, "a@b").await.unwrap();
+    let expected = |key: &str, entry: KnownEntry, own| OpenCertificate {
+        key: key.to_owned(),
+        not_after: at(600),
+        entries: vec![(entry, own)],
+    };
+    assert_eq!(
+        open,
+        [
+            expected("k", entry(30, "k", TREE), true),
+            expected("l", entry(40, "l", "log2.example"), false)
+        ]
+    );
+    let mut answer = answered("a@b", 1, None);
+    answer.settled = vec![SettledCertificate {
+        key: "k".to_owned(),
+        end: SoughtEnd::Here,
+        said: "; its signing is entry 30".to_owned(),
+    }];
+    for _ in 0..2 {
+        hall.store.answered(&answer).await.unwrap();
+    }
+    let summaries: Vec<String> = hall.list().await.into_iter().map(|f| f.summary).collect();
+    assert_eq!(summaries, ["entry 1; its signing is entry 30", "entry 2"]);
+    let open = hall.store.open_certificates(LOG, "a@b").await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert!(hall.due(at(1_000_000)).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_tally_says_how_long_the_queue_is_and_whether_the_index_knew_anything() {
+    let hall = begun().await;
+    let store = &hall.store;
+    let enlisting = enlisting(
+        0,
+        2,
+        vec![certificate("k", &["a@b"], 1), certificate("l", &["c@d"], 2)],
+    );
+    store.enlist(&enlisting).await.unwrap();
+    let tally = store.lookup_tally(LOG, at(3)).await.unwrap();
+    assert_eq!((tally.due, tally.oldest_due), (2, Some(at(1))));
+    assert_eq!((tally.answered, tally.known), (0, 0));
+    // Ten minutes after a certificate's end its entry must be there; before, silence says nothing.
+    let lag = SignedDuration::from_mins(10);
+    let ended = at(600) + lag;
+    let answer = |subject, entries, now| Answered {
+        now,
+        ..answered(subject, entries, None)
+    };
+    store
+        .answered(&answer("a@b", 0, ended - SignedDuration::from_secs(1)))
+        .await
+        .unwrap();
+    assert_eq!(store.lookup_tally(LOG, ended).await.unwrap().answered, 0);
+    store.answered(&answer("a@b", 0, ended)).await.unwrap();
+    let tally = store.lookup_tally(LOG, ended).await.unwrap();
+    assert_eq!((tally.answered, tally.known), (1, 0));
+    store.answered(&answer("c@d", 4, ended)).await.unwrap();
+    let tally = store.lookup_tally(LOG, ended).await.unwrap();
+    assert_eq!((tally.answered, tally.known), (2, 1));
+    // What was answered yesterday says nothing about today.
+    let tomorrow = ended + SignedDuration::from_hours(25);
+    assert_eq!(store.lookup_tally(LOG, tomorrow).await.unwrap().answered, 0);
+}
+
+#[tokio::test]
+async fn what_was_spent_and_refused_is_remembered() {
+    let hall = begun().await;
+    hall.store.spend(LOG, at(9), Some(at(8))).await.unwrap();
+    let hall = hall.after_a_crash().await;
+    let guide = hall.store.guide(LOG).await.unwrap().unwrap();
+    assert_eq!((guide.spent, guide.mail_only), (at(9), Some(at(8))));
+}
+
+fn verified(expected: Option<u64>, size: u64) -> VerifiedHead {
+    VerifiedHead {
+        origin: TREE.to_owned(),
+        name: "v1".to_owned(),
+        protocol: "rekor-v1".to_owned(),
+        base: 0,
+        expected,
+        head: head(size),
+        now: at(i64::try_from(size).unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn a_verified_head_needs_no_position_and_never_shrinks() {
+    let hall = Hall::open().await;
+    hall.store.record_head(&verified(None, 10)).await.unwrap();
+    hall.store
+        .record_head(&verified(Some(10), 12))
+        .await
+        .unwrap();
+    let hall = hall.after_a_crash().await;
+    let state = hall.store.log(TREE).await.unwrap().unwrap();
+    assert_eq!((state.follower, state.verified), (None, Some(head(12))));
+    assert_eq!(state.size_since, at(12));
+    for wrong in [
+        verified(Some(10), 14),
+        verified(None, 14),
+        verified(Some(12), 11),
+    ] {
+        let moved = hall.store.record_head(&wrong).await;
+        assert!(matches!(moved, Err(StoreError::Moved { .. })), "{moved:?}");
+    }
+    assert_eq!(
+        hall.store.log(TREE).await.unwrap().unwrap().verified,
+        Some(head(12))
+    );
+    assert!(hall.store.checkpoint(TREE, 10).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_log_that_was_read_keeps_its_position_beside_a_verified_head() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (5, 5), Vec::new()).await;
+    let before = hall.store.log(ORIGIN).await.unwrap().unwrap().follower;
+    let verified = VerifiedHead {
+        origin: ORIGIN.to_owned(),
+        ..verified(None, 30)
+    };
+    hall.store.record_head(&verified).await.unwrap();
+    let state = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    assert_eq!((state.follower, state.verified), (before, Some(head(30))));
+    // And is read on, which does not forget what was verified.
+    hall.read((5, 5), (20, 20), Vec::new()).await;
+    let state = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    assert_eq!(state.verified, Some(head(30)));
+}
+
+#[tokio::test]
+async fn a_contradiction_without_a_position_is_recorded_once() {
+    let hall = Hall::open().await;
+    let mut fault = signing(5);
+    fault.finding.watch = None;
+    fault.finding.verdict = modelwatch::finding::Verdict::LogFault;
+    fault.finding.fault = Some("fork".to_owned());
+    fault.evidence.notes = vec![b"one".to_vec(), b"two".to_vec()];
+    let contradiction = Contradiction {
+        fault: fault.clone(),
+        occurrence: [3; 32],
+        now: at(1),
+    };
+    for _ in 0..2 {
+        hall.store.contradicted(&contradiction).await.unwrap();
+    }
+    let found = hall.list().await;
+    assert_eq!((found.len(), found[0].state), (1, State::Open));
+    assert_eq!(hall.told(fault.finding.id).await["all"], 1);
+}
