@@ -338,3 +338,25 @@ fn a_name_is_quoted_once() {
     let shown = r#"not signed: "a\"\\\n\u{1b}""#;
     assert!(said.stderr.contains(shown), "{}", said.stderr);
 }
+
+#[test]
+fn what_is_wrong_with_a_token_is_said_once_and_with_its_option() {
+    let site = site();
+    for (uri, says) in [
+        (
+            "pkcs11:",
+            "--pkcs11-uri: it names no key: neither `object` nor `id`\n",
+        ),
+        (
+            "pkcs11:token=t;object=o?module-path=/nonexistent",
+            "module /nonexistent: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let said = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
+        assert_eq!(said.stderr, format!("Signing failed with error: {says}"));
+    }
+    // The words are the system's.
+    let uri = "pkcs11:token=t;object=o?module-path=/dev/null";
+    let said = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
+    assert_eq!(said.stderr.matches("/dev/null").count(), 1, "{said:?}");
+}

@@ -294,7 +294,7 @@ impl ChainArgs {
 
 impl TokenArgs {
     fn signer(&self) -> anyhow::Result<TokenSigner> {
-        let uri: Uri = self.pkcs11_uri.parse()?;
+        let uri: Uri = self.pkcs11_uri.parse().context("--pkcs11-uri")?;
         Ok(TokenSigner::open(&uri)?)
     }
 }
