@@ -360,3 +360,26 @@ fn what_is_wrong_with_a_token_is_said_once_and_with_its_option() {
     let said = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
     assert_eq!(said.stderr.matches("/dev/null").count(), 1, "{said:?}");
 }
+
+#[test]
+fn a_signature_of_an_old_version_is_accepted_with_a_warning_and_refused_in_strict_mode() {
+    let site = site();
+    site.expect(SIGN, 0);
+    let file = fs::read(site.at("model.sig")).unwrap();
+    let mut bundle: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let key = &mut bundle["verificationMaterial"]["publicKey"];
+    assert!(key.as_object_mut().unwrap().remove("hint").is_some());
+    site.write("model.sig", &bundle.to_string());
+    let said = site.expect(VERIFY, 0);
+    let (warning, answer) = said.stdout.split_once('\n').unwrap();
+    assert!(warning.starts_with("WARNING: This model's signature uses an older"));
+    assert_eq!(answer, "Verification succeeded\n");
+    let report = site.expect(&format!("{VERIFY} --json"), 0).json();
+    assert_eq!(report["warnings"].as_array().unwrap().len(), 1);
+    let said = site.expect(&format!("{VERIFY} --strict"), 1);
+    assert!(
+        said.stderr
+            .contains("an older verification material format"),
+        "{said:?}"
+    );
+}

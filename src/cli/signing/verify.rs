@@ -170,11 +170,9 @@ impl Common {
         };
         let opened = file.verify(verifier, &options).with_context(reading)?;
         for warning in &opened.warnings {
-            if *warning == Warning::NoHint && !self.json {
+            if *warning == Warning::NoHint && !self.json && !self.strict {
                 // Where the reference says it, and with its words.
                 print(|output| output.line(&format!("WARNING: {warning} ")))?;
-            } else if *warning == Warning::NoHint {
-                warnings.said.push(warning.to_string());
             } else {
                 warnings.warn(warning.to_string())?;
             }
