@@ -183,10 +183,10 @@ fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
     limit("predicate.resources", resources.len(), MAX_RESOURCES)?;
     limit("ignored paths", ignored_paths.len(), MAX_IGNORED_PATHS)?;
 
-    let mut last_path: Option<Arc<str>> = None;
+    let mut reader = ResourceReader::new(method);
     let resources = resources
         .into_iter()
-        .map(|Object(raw)| raw.read(method, &mut last_path))
+        .map(|Object(raw)| reader.read(&raw))
         .collect::<Result<Vec<_>, _>>()?;
     // In the order of the statement: that is what the reference computes, whatever order it is.
     let computed = root(resources.iter().map(|resource| &resource.digest));
@@ -209,16 +209,16 @@ fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
 fn v0_2(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
     limit("subjects", raw.subject.len(), MAX_RESOURCES)?;
     let method = Method::files(Algorithm::Sha256);
+    let mut reader = ResourceReader::new(method);
     let resources = raw
         .subject
         .into_iter()
         .map(|Object(subject)| {
-            let resource = RawResource {
+            reader.read(&RawResource {
                 name: subject.name,
                 algorithm: Algorithm::Sha256.as_str().into(),
                 digest: subject.digest.0.sha256,
-            };
-            resource.read(method, &mut None)
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Statement {
@@ -276,47 +276,61 @@ fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), Statement
     Ok(())
 }
 
-impl RawResource<'_> {
-    fn read(
-        self,
-        method: Method,
-        last_path: &mut Option<Arc<str>>,
-    ) -> Result<Resource, StatementError> {
-        let name = || excerpt(&self.name);
-        if self.algorithm != method.to_string() {
+/// Reads the resources of one statement, in their order.
+struct ResourceReader {
+    method: Method,
+    /// What each has to give as its algorithm.
+    recorded: String,
+    /// The shards of a file stand together: they share one copy of its path.
+    last_path: Option<Arc<str>>,
+}
+
+impl ResourceReader {
+    fn new(method: Method) -> Self {
+        Self {
+            method,
+            recorded: method.to_string(),
+            last_path: None,
+        }
+    }
+
+    fn read(&mut self, raw: &RawResource<'_>) -> Result<Resource, StatementError> {
+        let name = || excerpt(&raw.name);
+        if raw.algorithm != self.recorded {
             return Err(StatementError::Algorithm {
                 name: name(),
-                found: excerpt(&self.algorithm),
-                needed: method,
+                found: excerpt(&raw.algorithm),
+                needed: self.method,
             });
         }
-        let algorithm = method.algorithm();
+        let algorithm = self.method.algorithm();
         let digest =
-            Digest::from_hex(algorithm, &self.digest).ok_or_else(|| StatementError::Digest {
+            Digest::from_hex(algorithm, &raw.digest).ok_or_else(|| StatementError::Digest {
                 name: name(),
-                found: excerpt(&self.digest),
+                found: excerpt(&raw.digest),
                 algorithm,
             })?;
-        let (path, shard) = match method.shard_bytes() {
-            None => (&*self.name, None),
+        let (path, shard) = match self.method.shard_bytes() {
+            None => (&*raw.name, None),
             Some(size) => {
-                let (path, shard) = place(&self.name, size)
-                    .ok_or_else(|| StatementError::Shard { name: name() })?;
+                let (path, shard) =
+                    place(&raw.name, size).ok_or_else(|| StatementError::Shard { name: name() })?;
                 (path, Some(shard))
             }
         };
         check_name(path).map_err(|why| StatementError::Name { name: name(), why })?;
-        // The shards of a file stand together: they share one copy of its path.
-        let path = match last_path {
-            Some(last) if **last == *path => Arc::clone(last),
-            _ => Arc::from(path),
-        };
-        *last_path = Some(Arc::clone(&path));
         Ok(Resource {
-            path,
+            path: self.shared(path),
             shard,
             digest,
         })
+    }
+
+    fn shared(&mut self, path: &str) -> Arc<str> {
+        match &self.last_path {
+            Some(last) if **last == *path => Arc::clone(last),
+            _ => Arc::clone(self.last_path.insert(path.into())),
+        }
     }
 }
 
