@@ -41,7 +41,7 @@ pub fn child() -> Result<bool, Box<dyn Error>> {
         }
         "sign" => {
             let model = Model::open(model, false)?;
-            let statement = Statement::new(model.name(), manifest(&model)?, false, Vec::new())?;
+            let statement = Statement::new(model.name()?, manifest(&model)?, false, Vec::new())?;
             let payload = statement.to_json();
             drop(statement);
             let signer = KeySigner::new(key()?);
