@@ -1,6 +1,7 @@
 //! `modelwatch digest`: the root digest of a model.
 
-use serde_json::json;
+use model_signing::manifest::Manifest;
+use serde::{Serialize, Serializer};
 
 use super::{Warnings, print, tree};
 use crate::cli::output::Outcome;
@@ -31,23 +32,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         if !args.json {
             return output.line(&format!("sha256:{}", manifest.root()));
         }
-        let algorithm = manifest.method().to_string();
-        let resources: Vec<_> = manifest
-            .resources()
-            .iter()
-            .map(|resource| {
-                json!([
-                    resource.name().to_string(),
-                    algorithm,
-                    resource.digest.to_string()
-                ])
-            })
-            .collect();
-        output.json(&json!({
-            "name": model.name()?,
-            "root": manifest.root().to_string(),
-            "resources": resources,
-        }))
+        output.json(&Report {
+            name: model.name()?,
+            root: manifest.root().to_string(),
+            resources: &manifest,
+        })
     })?;
     Ok(Outcome::Clean)
+}
+
+/// A manifest as it is printed.
+#[derive(Serialize)]
+struct Report<'m> {
+    name: &'m str,
+    root: String,
+    #[serde(serialize_with = "resources")]
+    resources: &'m Manifest,
+}
+
+/// One after the other: of a model with a million files, all of them as JSON values would take several times the
+/// manifest's memory.
+fn resources<S: Serializer>(manifest: &Manifest, serializer: S) -> Result<S::Ok, S::Error> {
+    let algorithm = manifest.method().to_string();
+    serializer.collect_seq(manifest.resources().iter().map(|resource| {
+        let name = resource.name().to_string();
+        (name, &algorithm, resource.digest.to_string())
+    }))
 }

@@ -220,7 +220,8 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 impl Common {
-    fn sign(&self, signer: &dyn Signer, warnings: &mut Warnings) -> anyhow::Result<Statement> {
+    /// Answers what the signature says.
+    fn sign(&self, signer: &dyn Signer, warnings: &mut Warnings) -> anyhow::Result<Value> {
         let method = self.hashing.method()?;
         let ignored = self.tree.ignored_beside(&self.signature, warnings)?;
         let recorded = ignored.recorded().map_err(|path| {
@@ -234,9 +235,13 @@ impl Common {
         model_signing::replaceable(&self.signature)?;
         let manifest = tree::hash(&model, &ignored, method, warnings)?;
         let statement = Statement::new(name, manifest, model.allows_symlinks(), recorded)?;
-        let bundle = sign::bundle(statement.to_json().as_bytes(), signer)?;
+        let payload = statement.to_json();
+        let said = super::verify::signed(&statement);
+        // The list of a million files takes as much memory as its JSON does, and that in base64 comes next.
+        drop(statement);
+        let bundle = sign::bundle(payload.as_bytes(), signer)?;
         model_signing::replace(&self.signature, &bundle)?;
-        Ok(statement)
+        Ok(said)
     }
 }
 
@@ -299,7 +304,7 @@ impl TokenArgs {
     }
 }
 
-fn report(common: &Common, signed: &anyhow::Result<Statement>, warnings: &Warnings) -> Value {
+fn report(common: &Common, signed: &anyhow::Result<Value>, warnings: &Warnings) -> Value {
     let error = signed.as_ref().err().map(crate::cli::output::causes);
     let written: Option<&Path> = signed.is_ok().then_some(&common.signature);
     let signed = signed.as_ref().ok();
@@ -308,6 +313,6 @@ fn report(common: &Common, signed: &anyhow::Result<Statement>, warnings: &Warnin
         "error": error,
         "warnings": warnings.said,
         "signature": written.map(|path| path.display().to_string()),
-        "signed": signed.map(super::verify::signed),
+        "signed": signed,
     })
 }
