@@ -20,7 +20,7 @@ use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
 use crate::http;
 use crate::monitor::{
-    Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
+    Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Schedule, Stop,
 };
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
@@ -322,7 +322,7 @@ impl Watching {
         }
     }
 
-    /// Newer trust if it is time, rescans that were asked for, then one pass.
+    /// Newer trust if it is time, one pass, then the rescans that were asked for: what is new is told first.
     async fn pass(
         &self,
         following: &mut Following,
@@ -330,19 +330,8 @@ impl Watching {
     ) -> Result<Vec<LogOutcome>, MonitorError> {
         following.renew(&*self.store).await?;
         let (logs, rules) = (following.logs(), following.rules());
-        for watch in self.store.take_rescans().await? {
-            for log in logs {
-                match self.monitor.rescan(log, rules, watch.as_deref()).await {
-                    Ok(_) => {}
-                    Err(RescanError::Store(error)) => return Err(error.into()),
-                    // The gap stays, is a finding, and says what to do.
-                    Err(error) => {
-                        tracing::warn!("rescan: {}", escape::terminal(&error.to_string()));
-                    }
-                }
-            }
-        }
         let outcomes = self.monitor.pass(logs, rules, bootstrap).await?;
+        self.monitor.rescan_as_asked(logs, rules).await?;
         self.monitor
             .assess_trust(&following.trust_report(), following.all(), setup::now())
             .await?;

@@ -39,6 +39,17 @@ pub enum RescanError {
     Store(#[from] StoreError),
 }
 
+impl RescanError {
+    /// Whether the same question may be answered later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::UnknownWatch(_) => false,
+            Self::Log { error, .. } => error.kind != "log-fault",
+            Self::Stopped | Self::Store(_) => true,
+        }
+    }
+}
+
 impl Monitor {
     /// Closes the gaps of these watches (or of this one) over one log. Answers how many entries
     /// were read again and how many findings are new.
@@ -77,6 +88,39 @@ impl Monitor {
                 error,
             }),
         }
+    }
+
+    /// Does the rescans that somebody asked for. A request is let go of only when it was done: if we die before, or a
+    /// log does not answer, the next pass does it again, and what was matched meanwhile is no gap any more.
+    ///
+    /// # Errors
+    ///
+    /// The store could not do it.
+    pub async fn rescan_as_asked(
+        &self,
+        logs: &[Followed],
+        rules: &Arc<Rules>,
+    ) -> Result<(), StoreError> {
+        for request in self.store.rescans().await? {
+            // A log that was left out of this run is still owed.
+            let mut done = self.settings.every_log;
+            for log in logs {
+                match self.rescan(log, rules, request.watch.as_deref()).await {
+                    Ok(_) => {}
+                    Err(RescanError::Store(error)) => return Err(error),
+                    Err(RescanError::Stopped) => return Ok(()),
+                    Err(error) => {
+                        // Not of a log that contradicts itself: that is a finding, and does not pass by asking again.
+                        done &= !error.may_pass();
+                        tracing::warn!("rescan: {}", crate::escape::terminal(&error.to_string()));
+                    }
+                }
+            }
+            if done {
+                self.store.rescan_done(&request).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn rescan_tree(

@@ -229,6 +229,15 @@ pub struct WatchKey {
     pub conditions: [u8; 32],
 }
 
+/// A rescan that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RescanRequest {
+    /// The watch; `None` is every one.
+    pub watch: Option<String>,
+    /// When it was asked for last.
+    pub at: Timestamp,
+}
+
 /// What a rescan of a proven range found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rescanned {

@@ -17,7 +17,8 @@ use jiff::Timestamp;
 
 pub use batch::{
     Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, Pace, PassError, PassReport,
-    RECENT_PASSES, RecentPass, Rescanned, Restart, Scope, Settled, Vouched, WatchKey,
+    RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Vouched,
+    WatchKey,
 };
 pub use error::StoreError;
 pub use lookup::{
@@ -112,11 +113,15 @@ pub trait Store: Send + Sync {
     /// `rules` holds every watch that has a hold now. Answers how many.
     async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Asks the running monitor for a rescan; `None` is every watch.
+    /// Asks the running monitor for a rescan; `None` is every watch. What was asked for before and is not done yet
+    /// is asked for anew.
     async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// The rescans that were asked for, removed when answered: (watch or every).
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError>;
+    /// The rescans that were asked for and not done yet, oldest first.
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError>;
+
+    /// Records that a rescan was done. One that was asked for again meanwhile stays.
+    async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError>;
 
     // Look-ups: a log that is not read in full. The queue is durable, and holds a name once. ----
 

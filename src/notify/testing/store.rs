@@ -14,8 +14,8 @@ use crate::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
     LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind, Registration,
-    Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
-    WatchKey,
+    RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll,
+    VerifiedHead, Vouched, WatchKey,
 };
 
 /// One alert of the outbox.
@@ -242,7 +242,11 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError> {
+        not_ours()
+    }
+
+    async fn rescan_done(&self, _: &RescanRequest) -> Result<(), StoreError> {
         not_ours()
     }
 

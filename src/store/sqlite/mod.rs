@@ -37,9 +37,9 @@ pub use self::open::StoreLock;
 use super::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
-    Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
-    WatchKey,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
+    RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll,
+    VerifiedHead, Vouched, WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
@@ -273,11 +273,14 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
-        if !reading!(self, "reading rescans", |db| memory::rescans_wait(db))? {
-            return Ok(Vec::new());
-        }
-        writing!(self, "taking rescans", |db| memory::take_rescans(db))
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError> {
+        reading!(self, "reading rescans", |db| memory::rescans(db))
+    }
+
+    async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError> {
+        writing!(self, "recording a rescan", |db| memory::rescan_done(
+            db, request
+        ))
     }
 
     async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError> {

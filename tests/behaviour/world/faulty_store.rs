@@ -12,8 +12,9 @@ use modelwatch::identity::Chain;
 use modelwatch::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
-    Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
+    RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll,
+    VerifiedHead, Vouched, WatchKey,
 };
 
 /// How a door fails.
@@ -173,8 +174,12 @@ impl Store for FaultyStore {
         through!(self.request_rescan(watch, now))
     }
 
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
-        through!(self.take_rescans())
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError> {
+        through!(self.rescans())
+    }
+
+    async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError> {
+        through!(self.rescan_done(request))
     }
 
     async fn assess(

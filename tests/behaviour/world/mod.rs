@@ -290,12 +290,13 @@ impl World {
         self.running = Some(self.monitor());
     }
 
+    fn followed(&self) -> Vec<Followed> {
+        let logs = self.logs.iter();
+        logs.map(|watched| watched.log().into()).collect()
+    }
+
     pub async fn pass(&self) -> Result<Vec<LogOutcome>, MonitorError> {
-        let logs: Vec<Followed> = self
-            .logs
-            .iter()
-            .map(|watched| watched.log().into())
-            .collect();
+        let logs = self.followed();
         self.monitor()
             .pass(&logs, &self.rules, self.bootstrap)
             .await
@@ -325,6 +326,15 @@ impl World {
         }
         self.check().await;
         ended.map(|()| new)
+    }
+
+    /// Does the rescans that were asked for, then checks.
+    pub async fn rescan_as_asked(&mut self) -> Result<(), StoreError> {
+        let logs = self.followed();
+        let ended = self.monitor().rescan_as_asked(&logs, &self.rules).await;
+        self.forget_closed_gaps().await;
+        self.check().await;
+        ended
     }
 
     async fn forget_closed_gaps(&mut self) {
