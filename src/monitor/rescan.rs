@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{Hash, Head, LogFault};
 
+use super::ending::Ended;
 use super::health::{self, Noticed, Subject};
-use super::pass::{Halt, Pass, position};
+use super::pass::{Halt, Pass};
 use super::scan::{Scanned, scanned};
 use super::strangers::Strangers;
 use super::{Followed, Log, Monitor, Rules};
-use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
+use crate::store::{Coverage, Outcome, PassError, Rescanned, StoreError, WatchKey};
 
 /// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
 /// goes on where it was interrupted.
@@ -193,22 +194,12 @@ impl Monitor {
                 .said(&log.shard.name, rules.authorities(), now),
         };
         health::assess_log(self, subject, rules, noticed, now).await?;
-        match ended {
-            Ok(()) => Ok(done),
-            Err(Halt::Store(error)) => Err(error.into()),
-            Err(Halt::Stopped) => Err(RescanError::Stopped),
-            Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => {
-                Err(RescanError::Log {
-                    log: log.shard.name.clone(),
-                    error,
-                })
-            }
-            Err(Halt::PositionLost(message)) => Err(RescanError::Log {
+        match Ended::of(ended)?.outcome {
+            Outcome::Proven => Ok(done),
+            Outcome::Interrupted => Err(RescanError::Stopped),
+            Outcome::Behind(error) | Outcome::Failed(error) => Err(RescanError::Log {
                 log: log.shard.name.clone(),
-                error: PassError {
-                    kind: "position-lost".to_owned(),
-                    message,
-                },
+                error,
             }),
         }
     }
@@ -281,8 +272,7 @@ impl Pass<'_> {
         };
         let state = self.state.as_ref().and_then(|state| state.follower.clone());
         if let Some(state) = state {
-            self.record_fault(&fault, computed, position(&state), state, false, Vec::new())
-                .await?;
+            self.record_fault(&fault, computed, state).await?;
         }
         Ok(Halt::failed("log-fault", fault.to_string()))
     }

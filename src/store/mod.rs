@@ -26,13 +26,12 @@ pub use lookup::{
     OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd, VerifiedHead,
 };
 pub use query::{
-    AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, QueuedAlert,
-    QueuedKind, Registration, Tally, Toll,
+    AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, Judged,
+    QueuedAlert, QueuedKind, Registration, Tally, Toll,
 };
 
 use crate::expect::Expectation;
-use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
-use crate::identity::Chain;
+use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
 
 /// Everything durable.
 ///
@@ -254,10 +253,7 @@ pub trait Store: Send + Sync {
     async fn rejudge(
         &self,
         id: FindingId,
-        chain: Chain,
-        verdict: Verdict,
-        severity: Severity,
-        summary: &str,
+        judged: &Judged,
         now: Timestamp,
     ) -> Result<(), StoreError>;
 

@@ -138,14 +138,7 @@ async fn record(
     let origin = log.origin;
     let conditions: Vec<Condition> = found
         .into_iter()
-        .map(|(verdict, summary)| Condition {
-            verdict,
-            subject: origin.to_owned(),
-            log: Some(log.name.to_owned()),
-            origin: Some(origin.to_owned()),
-            except_channel: None,
-            summary,
-        })
+        .map(|(verdict, summary)| Condition::of_log(verdict, log.name, origin, summary))
         .collect();
     let scope = Scope {
         verdicts,
@@ -176,14 +169,7 @@ pub(super) async fn assess_whole(
     let store = &*monitor.store;
     let mut conditions = Vec::new();
     let mut raise = |verdict, subject: &str, summary| {
-        conditions.push(Condition {
-            verdict,
-            subject: subject.to_owned(),
-            log: None,
-            origin: None,
-            except_channel: None,
-            summary,
-        });
+        conditions.push(Condition::new(verdict, subject, summary));
     };
     for (watch, why) in rules.ineffective() {
         let summary = format!("the watch {watch} cannot select anything: {why}");
@@ -208,14 +194,7 @@ pub(super) async fn assess_whole(
         return Ok(());
     }
     let skew: Vec<Condition> = clock::skew(&clues)
-        .map(|summary| Condition {
-            verdict: Verdict::ClockSkew,
-            subject: "clock".to_owned(),
-            log: None,
-            origin: None,
-            except_channel: None,
-            summary,
-        })
+        .map(|summary| Condition::new(Verdict::ClockSkew, "clock", summary))
         .into_iter()
         .collect();
     store.assess(&scope(OF_THE_CLOCK), &skew, now).await
@@ -238,6 +217,6 @@ fn gaps(log: Subject<'_>, coverage: &[Coverage]) -> Option<String> {
     Some(format!(
         "entries of {} that were already read were never matched against {}: `modelwatch rescan` closes the gap",
         log.name,
-        named.join(", ")
+        few(named, NAMED_WATCHES)
     ))
 }

@@ -32,18 +32,16 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Sqlite};
 
 use self::fail::Fail;
-use self::findings::Judged;
 pub use self::open::StoreLock;
 use super::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
     RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll,
     VerifiedHead, Vouched, WatchKey,
 };
 use crate::expect::Expectation;
-use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
-use crate::identity::Chain;
+use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
 
 /// Everything durable, in one SQLite database.
 #[derive(Debug)]
@@ -473,23 +471,14 @@ impl Store for SqliteStore {
     async fn rejudge(
         &self,
         id: FindingId,
-        chain: Chain,
-        verdict: Verdict,
-        severity: Severity,
-        summary: &str,
+        judged: &Judged,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let judged = Judged {
-            chain,
-            verdict,
-            severity,
-            summary,
-        };
         writing!(self, "judging a finding again", |db| findings::rejudge(
             db,
             &self.routes,
             id,
-            &judged,
+            judged,
             now
         ))
     }

@@ -7,12 +7,11 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use modelwatch::expect::Expectation;
-use modelwatch::finding::{Evidence, Finding, FindingId, Severity, Verdict};
-use modelwatch::identity::Chain;
+use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
 use modelwatch::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
     RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll,
     VerifiedHead, Vouched, WatchKey,
 };
@@ -243,13 +242,10 @@ impl Store for FaultyStore {
     async fn rejudge(
         &self,
         id: FindingId,
-        chain: Chain,
-        verdict: Verdict,
-        severity: Severity,
-        summary: &str,
+        judged: &Judged,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        through!(self.rejudge(id, chain, verdict, severity, summary, now))
+        through!(self.rejudge(id, judged, now))
     }
 
     async fn register(
