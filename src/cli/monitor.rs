@@ -20,13 +20,16 @@ use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
 use crate::http;
 use crate::monitor::{
-    Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Schedule, Stop,
+    self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Schedule, Stop,
 };
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
 /// How long `--once` and the end of the daemon wait for channels; what is left stays queued.
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
+
+/// How long the daemon reads one log before it looks at the others again: first contact with a large log takes hours.
+const TURN: Duration = Duration::from_mins(10);
 
 /// How often the daemon looks for alerts that are due again.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
@@ -68,7 +71,11 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
             progress.clone(),
             stop.clone(),
         )
-        .with(setup.monitor(args.log.is_empty())),
+        .with(monitor::Settings {
+            // A single pass goes to the end of every log.
+            turn: (!args.once).then_some(TURN),
+            ..setup.monitor(args.log.is_empty())
+        }),
         channels: setup.channel_names(),
         loud: setup.channels_for(Severity::High),
         outbox: setup.outbox(Arc::clone(&store)),

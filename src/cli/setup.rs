@@ -257,6 +257,7 @@ impl Setup {
                 .collect(),
             canaries: self.config.canaries.clone(),
             every_log,
+            turn: None,
         }
     }
 

@@ -31,6 +31,7 @@ mod since;
 mod stop;
 mod strangers;
 mod trusting;
+mod turn;
 mod vouched;
 
 use std::collections::HashMap;

@@ -10,6 +10,7 @@ use super::ending::{self, Ended};
 use super::health::{self, Noticed, Subject};
 use super::since::position_of;
 use super::strangers::Strangers;
+use super::turn::Turn;
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
 use crate::source::SourceError;
@@ -73,6 +74,8 @@ pub(super) struct Pass<'a> {
     pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
     pub(super) strangers: Strangers,
+    /// When the others get their turn again.
+    pub(super) turn: Turn,
 }
 
 impl Monitor {
@@ -95,9 +98,11 @@ impl Monitor {
             head_time: None,
             entries: 0,
             strangers: Strangers::recall(&*self.store, &origin).await?,
+            turn: Turn::of(&self.settings),
         };
         let counted = pass.strangers.clone();
-        let run = pass.run().await;
+        let turn = pass.turn;
+        let run = turn.bound(pass.run()).await;
         let Ended {
             outcome,
             rate_limited,

@@ -11,6 +11,7 @@ use super::health::{self, Noticed, Subject};
 use super::pass::{Halt, Pass};
 use super::scan::{Scanned, scanned};
 use super::strangers::Strangers;
+use super::turn::Turn;
 use super::{Followed, Log, Monitor, Rules};
 use crate::store::{Coverage, Outcome, PassError, Rescanned, StoreError, WatchKey};
 
@@ -109,6 +110,7 @@ impl Monitor {
                 match self.rescan(log, rules, request.watch.as_deref()).await {
                     Ok(_) => {}
                     Err(RescanError::Store(error)) => return Err(error),
+                    // Asked to end, or the logs want to be read again: it goes on after the next pass.
                     Err(RescanError::Stopped) => return Ok(()),
                     Err(error) => {
                         // Not of a log that contradicts itself: that is a finding, and does not pass by asking again.
@@ -161,6 +163,7 @@ impl Monitor {
             head_time: None,
             entries: 0,
             strangers: Strangers::recall(&*self.store, origin).await?,
+            turn: Turn::of(&self.settings),
             state: Some(state),
         };
         self.progress.begin();
@@ -174,7 +177,12 @@ impl Monitor {
                 .goal(&log.shard.name, end.saturating_sub(from));
             while ended.is_ok() && from < end {
                 let step = from..end.min(from + STEP_ENTRIES);
-                match pass.rescan_step(step.clone(), &head, &watches).await {
+                if pass.turn.is_over() {
+                    ended = Err(Halt::Stopped);
+                    break 'gaps;
+                }
+                let scanned = pass.rescan_step(step.clone(), &head, &watches);
+                match pass.turn.bound(scanned).await {
                     Ok(new) => done = (done.0 + step.end - step.start, done.1 + new),
                     Err(halt) => {
                         ended = Err(halt);

@@ -243,7 +243,7 @@ pub enum Settled {
 pub enum Outcome {
     /// Everything up to the newest checkpoint is proven.
     Proven,
-    /// Stopped on request below the newest checkpoint.
+    /// Ended by us below the newest checkpoint: on request, or because it was the turn of other logs.
     Interrupted,
     /// The log showed a smaller checkpoint than before.
     Behind(PassError),
