@@ -203,6 +203,9 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// The logs that findings about health are open of, as (origin, name).
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError>;
+
     /// How the last passes over a log went; empty for a log that is not known.
     async fn pace(&self, origin: &str) -> Result<Pace, StoreError>;
 

@@ -33,13 +33,14 @@ pub const WRITING: [&str; 18] = [
 ];
 
 /// Doors that only read: for them, failing late is failing.
-const READING: [&str; 9] = [
+const READING: [&str; 10] = [
     "log",
     "checkpoint",
     "coverage",
     "untrusted",
     "registrations",
     "rescans",
+    "unhealthy_logs",
     "alert_findings",
     "recall",
     "finding",

@@ -395,6 +395,31 @@ async fn a_database_that_knows_other_logs_only_is_said_until_one_of_them_is_back
 }
 
 #[tokio::test]
+async fn what_was_wrong_with_a_log_ends_when_it_is_not_followed_any_more() {
+    let mut world = World::with(&["old.example", "new.example"], usual(), &["oncall"]).await;
+    world.settings.every_log = true;
+    for watched in &world.logs {
+        watched.log.grow(crowd(3));
+    }
+    world.logs[0].log.forge_checkpoint(b"<html>moved</html>");
+    world.step().await.unwrap();
+    let finding = raised(&world, "unverifiable-checkpoint").await;
+    // A pass over one of them says nothing about the others.
+    let old = world.logs.remove(0);
+    world.settings.every_log = false;
+    world.good_step().await;
+    raised(&world, "unverifiable-checkpoint").await;
+    world.settings.every_log = true;
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+    // It is followed again, and is what it was.
+    world.logs.push(old);
+    world.step().await.unwrap();
+    let open = world.of("unverifiable-checkpoint").await;
+    assert_eq!(open.iter().filter(|f| f.state == State::Open).count(), 1);
+}
+
+#[tokio::test]
 async fn a_new_log_beside_known_ones_is_no_loss() {
     let mut world = World::new().await;
     world.settings.every_log = true;

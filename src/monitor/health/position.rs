@@ -93,7 +93,7 @@ pub(super) async fn note_foreign(
 }
 
 /// Whether what is stored under this origin and name is of that log. The trees of a Rekor v1 log are known by its name.
-fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
+pub(super) fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
     let is_origin = match log {
         Followed::Tree(log) => log.shard.origin.as_str() == origin,
         Followed::RekorV1(_) | Followed::Guided(_) => false,

@@ -209,6 +209,10 @@ impl Store for MemoryStore {
         not_ours()
     }
 
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
+        not_ours()
+    }
+
     async fn pace(&self, _: &str) -> Result<Pace, StoreError> {
         not_ours()
     }

@@ -401,6 +401,10 @@ impl Store for SqliteStore {
         })
     }
 
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
+        reading!(self, "reading findings about health", |db| health::logs(db))
+    }
+
     async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
         reading!(self, "reading how passes went", |db| pace::pace(db, origin))
     }

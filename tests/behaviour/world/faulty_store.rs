@@ -190,6 +190,10 @@ impl Store for FaultyStore {
         through!(self.assess(scope, conditions, now))
     }
 
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
+        through!(self.unhealthy_logs())
+    }
+
     async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
         through!(self.pace(origin))
     }
