@@ -10,7 +10,8 @@ use tlog::Verifier;
 pub struct Settings {
     /// Keys of witnesses, whose cosignatures are looked at under every checkpoint.
     pub witnesses: Vec<Verifier>,
-    /// How many of the witnesses must have cosigned the newest checkpoint of a log, by its origin.
+    /// How many of the witnesses must have cosigned the newest checkpoint of a log, by its name: a log may have several trees,
+    /// whose origins only it knows.
     pub required_witnesses: BTreeMap<String, usize>,
     /// Identities that sign regularly.
     pub canaries: Vec<CanarySettings>,

@@ -142,8 +142,8 @@ async fn witnesses_that_are_required_and_missing_are_said() {
     let mut world = World::new().await;
     let names = ["a.example", "b.example", "c.example"];
     world.settings.witnesses = names.map(|name| Witness::new(name).verifier()).to_vec();
-    let origin = world.log().origin.clone();
-    world.settings.required_witnesses.insert(origin, 2);
+    let name = world.logs[0].shard.name.clone();
+    world.settings.required_witnesses.insert(name, 2);
     world.log().grow(crowd(3));
     let cosigned = |names: &'static [&str]| {
         move |text: &str| {

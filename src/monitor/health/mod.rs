@@ -121,10 +121,7 @@ pub(super) async fn assess_checkpoint(
     signatures: &Signatures,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let required = monitor
-        .settings
-        .required_witnesses
-        .get(shard.origin.as_str());
+    let required = monitor.settings.required_witnesses.get(&shard.name);
     let found = signatures.assess(shard, required.copied().unwrap_or(0));
     record(monitor, Subject::of(shard), OF_A_CHECKPOINT, found, now).await
 }
