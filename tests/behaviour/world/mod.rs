@@ -206,6 +206,25 @@ impl World {
         self.running = None;
     }
 
+    /// Puts this in the place of the first log's proven frontier, by hand; gives what was there.
+    pub async fn replace_frontier(&mut self, by: &[u8]) -> Vec<u8> {
+        let database = format!("sqlite:{}", self.database().display());
+        let mut db = SqliteConnection::connect(&database)
+            .await
+            .expect("it is there");
+        let before = sqlx::query_scalar("SELECT proven_frontier FROM log")
+            .fetch_one(&mut db)
+            .await
+            .expect("it has one");
+        sqlx::query("UPDATE log SET proven_frontier = $1")
+            .bind(by)
+            .execute(&mut db)
+            .await
+            .expect("it is ours");
+        self.restart().await;
+        before
+    }
+
     /// The first log's position is taken out of the database by hand; all else stays.
     pub async fn forget_position(&mut self) {
         let database = format!("sqlite:{}", self.database().display());
