@@ -1,19 +1,15 @@
 //! Replays the corpus of the fuzz targets, so that what a fuzzer once found stays found without one.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 #[path = "../fuzz/src/program.rs"]
 mod targets;
 
-fn replay(target: &str, run: fn(&[u8])) {
-    let corpus = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut files = 0;
-    for file in std::fs::read_dir(corpus).unwrap() {
-        run(&std::fs::read(file.unwrap().path()).unwrap());
-        files += 1;
-    }
-    assert!(files > 0, "the corpus of {target} is empty");
-}
+#[path = "../fuzz/src/replay.rs"]
+mod replay;
+
+use std::fs;
+use std::path::Path;
+
+use replay::replay;
 
 #[test]
 fn the_corpus_of_entries_keeps_every_promise() {
@@ -48,6 +44,43 @@ fn the_corpus_of_escapes_keeps_every_promise() {
 #[test]
 fn the_corpus_of_certificate_leaves_keeps_every_promise() {
     replay("certificate_leaf", targets::certificate_leaf);
+}
+
+#[test]
+fn the_corpus_of_rekor_v1_answers_keeps_every_promise() {
+    replay("v1_answer", targets::v1_answer);
+}
+
+#[test]
+fn the_corpus_of_attestations_keeps_every_promise() {
+    replay("attestation", targets::attestation);
+}
+
+#[test]
+fn the_corpus_of_tuf_caches_keeps_every_promise() {
+    replay("tuf_cache", targets::tuf_cache);
+}
+
+#[test]
+fn every_target_has_a_place_in_the_crate_that_runs_it_and_a_corpus() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("a manifest");
+    let library = fs::read_to_string(fuzz.join("src/lib.rs")).expect("a library");
+    for file in fs::read_dir(fuzz.join("fuzz_targets")).expect("a directory") {
+        let path = file.expect("readable").path();
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let target = fs::read_to_string(&path).expect("text");
+        assert!(manifest.contains(&format!("\npath = \"fuzz_targets/{name}.rs\"\n")));
+        assert!(fuzz.join("corpus").join(&*name).is_dir(), "{name}");
+        // Nothing else compiles these files on the stable compiler.
+        if let Some((_, called)) = target.split_once("modelwatch_fuzz::") {
+            let module = called.split("::").next().expect("a path");
+            assert!(
+                library.contains(&format!("\npub mod {module};\n")),
+                "{name}"
+            );
+        }
+    }
 }
 
 #[test]
