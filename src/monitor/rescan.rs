@@ -45,9 +45,8 @@ impl RescanError {
     /// Whether the same question may be answered later.
     fn may_pass(&self) -> bool {
         match self {
-            Self::UnknownWatch(_) => false,
             Self::Log { error, .. } => error.kind != "log-fault",
-            Self::Stopped | Self::Store(_) => true,
+            Self::UnknownWatch(_) | Self::Stopped | Self::Store(_) => true,
         }
     }
 }
@@ -104,6 +103,16 @@ impl Monitor {
         rules: &Arc<Rules>,
     ) -> Result<(), StoreError> {
         for request in self.store.rescans().await? {
+            // Whoever asked has a newer configuration than this process: the next one knows the watch.
+            if let Some(name) = &request.watch
+                && rules.watches().position(name).is_none()
+            {
+                tracing::info!(
+                    "a rescan waits for a monitor that knows the watch {}",
+                    crate::escape::terminal(name)
+                );
+                continue;
+            }
             // A log that was left out of this run is still owed.
             let mut done = self.settings.every_log;
             for log in logs {

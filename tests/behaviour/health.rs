@@ -375,6 +375,25 @@ async fn a_rescan_of_some_of_the_logs_is_still_owed_to_the_others() {
 }
 
 #[tokio::test]
+async fn a_rescan_for_a_watch_that_this_process_does_not_know_waits_for_one_that_does() {
+    let mut world = World::new().await;
+    world.settings.every_log = true;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    let now = world.now();
+    let store = world.store();
+    store.request_rescan(Some("late"), now).await.unwrap();
+    world.rescan_as_asked().await.unwrap();
+    assert_eq!(world.truly().rescans().await.unwrap().len(), 1);
+    let mut specs = usual();
+    specs.push(Spec::new("late", [Condition::San(crate::world::MAIL)]));
+    world.watch(specs).await;
+    world.rescan_as_asked().await.unwrap();
+    assert_eq!(world.truly().rescans().await.unwrap(), []);
+    none(&world, "coverage-gap").await;
+}
+
+#[tokio::test]
 async fn a_log_that_is_begun_anew_behind_what_was_read_is_said_for_a_week() {
     let mut world = World::new().await;
     world.log().grow([Signer::Mail.signs(0)]);
