@@ -4,7 +4,7 @@
 //! manifest. What it passes over in silence is an error or a [`Listing::linked_directories`] here: a signature must not
 //! look complete when it is not.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -74,7 +74,7 @@ pub enum WalkError {
 #[derive(Debug)]
 pub struct Model {
     path: PathBuf,
-    name: String,
+    name: OsString,
     root: OwnedFd,
     is_file: bool,
     allows_symlinks: bool,
@@ -139,9 +139,6 @@ impl Model {
             path: path.clone(),
             source,
         })?;
-        let Ok(name) = name.into_string() else {
-            return Err(WalkError::NotUtf8 { path });
-        };
         Ok(Self {
             path,
             name,
@@ -152,8 +149,14 @@ impl Model {
     }
 
     /// What the model is called in a signature: the last component of its path.
-    pub fn name(&self) -> &str {
-        &self.name
+    ///
+    /// # Errors
+    ///
+    /// It is not UTF-8. Such a model can be verified, but not signed.
+    pub fn name(&self) -> Result<&str, WalkError> {
+        self.name.to_str().ok_or_else(|| WalkError::NotUtf8 {
+            path: self.path.clone(),
+        })
     }
 
     /// Whether symlinks to files are followed.
@@ -414,7 +417,7 @@ impl Opened {
 }
 
 /// The last component of a path, and of what it leads to where it has none.
-fn name_of(path: &Path) -> io::Result<std::ffi::OsString> {
+fn name_of(path: &Path) -> io::Result<OsString> {
     if let Some(name) = path.file_name() {
         return Ok(name.to_owned());
     }

@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::{Warnings, tree};
-use crate::cli::output::{Outcome, Output};
+use super::{Warnings, print, tree};
+use crate::cli::output::Outcome;
 
 /// Arguments of `digest`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[command(args_override_self = true)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
@@ -23,11 +24,13 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let method = args.hashing.method()?;
     let mut warnings = Warnings::new(false);
-    let ignored = args.tree.ignored(None, &mut warnings)?;
+    let ignored = args.tree.ignored(&mut warnings)?;
     let model = args.tree.open()?;
     let manifest = tree::hash(&model, &ignored, method, &mut warnings)?;
-    let mut output = Output::new();
-    if args.json {
+    print(|output| {
+        if !args.json {
+            return output.line(&format!("sha256:{}", manifest.root()));
+        }
         let algorithm = manifest.method().to_string();
         let resources: Vec<_> = manifest
             .resources()
@@ -41,13 +44,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             })
             .collect();
         output.json(&json!({
-            "name": model.name(),
+            "name": model.name()?,
             "root": manifest.root().to_string(),
             "resources": resources,
-        }))?;
-    } else {
-        output.line(&format!("sha256:{}", manifest.root()))?;
-    }
-    output.end()?;
+        }))
+    })?;
     Ok(Outcome::Clean)
 }

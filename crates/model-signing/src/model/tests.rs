@@ -177,7 +177,7 @@ fn a_model_has_the_name_of_its_path() {
         ("latest/sub", false, "sub"),
     ] {
         let model = Model::open(&world.0.path().join(path), links).unwrap();
-        assert_eq!(model.name(), name, "{path}");
+        assert_eq!(model.name().unwrap(), name, "{path}");
     }
     for path in ["latest", "latest/", "latest/."] {
         let opened = Model::open(&world.0.path().join(path), false);
