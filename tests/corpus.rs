@@ -5,15 +5,10 @@
 #[path = "../fuzz/src/program.rs"]
 mod targets;
 
-fn replay(target: &str, run: fn(&[u8])) {
-    let corpus = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut files = 0;
-    for file in std::fs::read_dir(corpus).unwrap() {
-        run(&std::fs::read(file.unwrap().path()).unwrap());
-        files += 1;
-    }
-    assert!(files > 0, "the corpus of {target} is empty");
-}
+#[path = "../fuzz/src/replay.rs"]
+mod replay;
+
+use replay::replay;
 
 #[test]
 fn the_corpus_of_entries_keeps_every_promise() {
@@ -48,6 +43,21 @@ fn the_corpus_of_escapes_keeps_every_promise() {
 #[test]
 fn the_corpus_of_certificate_leaves_keeps_every_promise() {
     replay("certificate_leaf", targets::certificate_leaf);
+}
+
+#[test]
+fn the_corpus_of_rekor_v1_answers_keeps_every_promise() {
+    replay("v1_answer", targets::v1_answer);
+}
+
+#[test]
+fn the_corpus_of_attestations_keeps_every_promise() {
+    replay("attestation", targets::attestation);
+}
+
+#[test]
+fn the_corpus_of_tuf_caches_keeps_every_promise() {
+    replay("tuf_cache", targets::tuf_cache);
 }
 
 #[test]

@@ -20,13 +20,16 @@ use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
 use crate::http;
 use crate::monitor::{
-    Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
+    self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Schedule, Stop,
 };
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
 /// How long `--once` and the end of the daemon wait for channels; what is left stays queued.
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
+
+/// How long the daemon reads one log before it looks at the others again: first contact with a large log takes hours.
+const TURN: Duration = Duration::from_mins(10);
 
 /// How often the daemon looks for alerts that are due again.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
@@ -68,7 +71,11 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
             progress.clone(),
             stop.clone(),
         )
-        .with(setup.monitor(args.log.is_empty())),
+        .with(monitor::Settings {
+            // A single pass goes to the end of every log.
+            turn: (!args.once).then_some(TURN),
+            ..setup.monitor(args.log.is_empty())
+        }),
         channels: setup.channel_names(),
         loud: setup.channels_for(Severity::High),
         outbox: setup.outbox(Arc::clone(&store)),
@@ -322,7 +329,7 @@ impl Watching {
         }
     }
 
-    /// Newer trust if it is time, rescans that were asked for, then one pass.
+    /// Newer trust if it is time, one pass, then the rescans that were asked for: what is new is told first.
     async fn pass(
         &self,
         following: &mut Following,
@@ -330,19 +337,8 @@ impl Watching {
     ) -> Result<Vec<LogOutcome>, MonitorError> {
         following.renew(&*self.store).await?;
         let (logs, rules) = (following.logs(), following.rules());
-        for watch in self.store.take_rescans().await? {
-            for log in logs {
-                match self.monitor.rescan(log, rules, watch.as_deref()).await {
-                    Ok(_) => {}
-                    Err(RescanError::Store(error)) => return Err(error.into()),
-                    // The gap stays, is a finding, and says what to do.
-                    Err(error) => {
-                        tracing::warn!("rescan: {}", escape::terminal(&error.to_string()));
-                    }
-                }
-            }
-        }
         let outcomes = self.monitor.pass(logs, rules, bootstrap).await?;
+        self.monitor.rescan_as_asked(logs, rules).await?;
         self.monitor
             .assess_trust(&following.trust_report(), following.all(), setup::now())
             .await?;
