@@ -54,6 +54,31 @@ pub fn header(text: &str) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
+/// The first of many, and how many more there are: a sentence stays short, and does not claim to be complete.
+///
+/// Nothing is escaped here.
+///
+/// ```
+/// use modelwatch::escape::few;
+///
+/// assert_eq!(few(["a", "b"], 2), "a, b");
+/// assert_eq!(few(["a", "b", "c", "d"], 2), "a, b and 2 more");
+/// ```
+pub fn few<T: AsRef<str>>(all: impl IntoIterator<Item = T>, most: usize) -> String {
+    let mut all = all.into_iter();
+    let mut said = String::new();
+    for shown in all.by_ref().take(most) {
+        if !said.is_empty() {
+            said.push_str(", ");
+        }
+        said.push_str(shown.as_ref());
+    }
+    match all.count() {
+        0 => said,
+        more => format!("{said} and {more} more"),
+    }
+}
+
 /// For HTML, between tags or inside a quoted attribute: as [`terminal`], and without markup.
 ///
 /// ```

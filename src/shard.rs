@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tlog::{Origin, Verifier};
+use tlog::{Checkpoint, CheckpointError, Origin, Verifier};
 
 /// How a log is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,4 +99,14 @@ pub struct Shard {
     pub start: Start,
     /// How long its size may stay the same before that is a finding; `None` is never.
     pub silence_after: Option<Duration>,
+}
+
+impl Shard {
+    /// A note as a checkpoint of this tree, signed by one of its keys.
+    ///
+    /// # Errors
+    /// It is none, of another tree, or not signed by any of the keys.
+    pub fn open(&self, note: &[u8]) -> Result<Checkpoint, CheckpointError> {
+        Checkpoint::open(note, &self.origin, &self.verifiers)
+    }
 }

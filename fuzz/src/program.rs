@@ -1,13 +1,16 @@
 //! The parsers of the program. None may panic, whatever the bytes, and each keeps what its documentation promises.
 
 use std::path::Path;
+use std::time::Duration;
 
-use modelwatch::entry;
+use modelwatch::entry::{self, Digest, HashAlgorithm, Signing, Statement};
 use modelwatch::escape;
 use modelwatch::expect;
-use modelwatch::identity::{Certificate, Oddity, SanType};
+use modelwatch::identity::{Certificate, Key, Oddity, SanType, Signer};
 use modelwatch::source::ct;
-use modelwatch::trust::TrustedRoot;
+use modelwatch::source::rekor_v1::answer;
+use modelwatch::trust::{Keeper, RepositorySettings, Settings, SourceSettings, TrustedRoot};
+use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -71,6 +74,68 @@ pub fn data_tile(bytes: &[u8]) {
     if let Ok(leaves) = ct::entries(tile, 7, usize::from(width)) {
         assert!((1..=usize::from(width)).contains(&leaves.len()));
     }
+}
+
+/// An answer of a Rekor v1 server, whatever was asked: its trees, entries, a proof, what its index names, a complaint.
+pub fn v1_answer(json: &[u8]) {
+    if let Ok(trees) = answer::trees(json) {
+        assert!(!trees.is_empty());
+    }
+    if let Ok(entries) = answer::entries(json) {
+        for entry in entries {
+            let id = entry.id.to_string();
+            assert_eq!(id.parse(), Ok(entry.id));
+            if let Some(inclusion) = entry.inclusion {
+                assert!(inclusion.local < inclusion.tree_size);
+                assert!(inclusion.hashes.len() <= 64);
+            }
+        }
+    }
+    if let Ok(hashes) = answer::proof(json) {
+        assert!(hashes.len() <= 64);
+    }
+    if let Ok(ids) = answer::ids(json) {
+        // Each takes at least its 64 digits and its quotes in the answer.
+        assert!(ids.len() * 66 <= json.len());
+    }
+    let _ = answer::complaint(&String::from_utf8_lossy(json));
+}
+
+/// What a log serves beside an entry as what was signed: by its hash it is either that, or nothing.
+pub fn attestation(payload: &[u8]) {
+    // RFC 8410 §10.1.
+    let spki = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x19\xbf\x44\x09\x69\x84\xcd\xfe\x85\x41\xba\xc1\x67\xdc\x3b\x96\xc8\x50\x86\xaa\x30\xb6\xb6\xcb\x0c\x5c\x38\xad\x70\x31\x66\xe1";
+    let signing = |signed: &[u8]| Signing {
+        ordinal: 0,
+        digest: Digest::new(HashAlgorithm::Sha256, &Sha256::digest(signed)),
+        signer: Signer::Key(Key::from_spki(spki.to_vec()).expect("a key")),
+        signature: None,
+    };
+    if let Some(statement) = Statement::signed(&signing(payload), payload) {
+        assert!(statement.to_string().len() < payload.len() + 1000);
+        assert_eq!(statement.is_of_a_model(), statement.is_of_a_model());
+    }
+    assert!(Statement::signed(&signing(b"something else"), payload).is_none());
+}
+
+/// What was kept of a TUF repository, as it lies on the disk: nothing in it is believed that the compiled-in root does
+/// not vouch for.
+pub fn tuf_cache(bytes: &[u8]) {
+    let cache = std::env::temp_dir().join(format!("modelwatch-{}.tuf.json", std::process::id()));
+    std::fs::write(&cache, bytes).expect("a temporary file");
+    let opened = Keeper::open(Settings {
+        source: SourceSettings::Tuf {
+            repository: RepositorySettings::PublicGood,
+            cache: cache.clone(),
+        },
+        refresh: Duration::from_secs(1),
+        ignore: Vec::new(),
+    });
+    if let Ok(keeper) = opened {
+        let known = keeper.known();
+        assert_eq!(known.trust.is_some(), known.update.is_some());
+    }
+    std::fs::remove_file(&cache).expect("it was there");
 }
 
 /// A certificate: in strict DER or said not to be, and as `x509-parser` reads it wherever that reads it too.

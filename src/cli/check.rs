@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use tlog::Checkpoint;
-
 use super::output::{Mistake, Outcome, Output, time};
 use super::setup::{self, Asking, Setup};
 use super::trusting;
@@ -88,8 +86,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         for tree in &trees {
             let said = match tree.source.checkpoint().await {
                 Err(error) => Err(error.to_string()),
-                Ok(raw) => Checkpoint::open(&raw, &tree.shard.origin, &tree.shard.verifiers)
-                    .map_err(|error| error.to_string()),
+                Ok(raw) => tree.shard.open(&raw).map_err(|error| error.to_string()),
             };
             let of_tree = if matches!(log, Followed::RekorV1(_) | Followed::Guided(_)) {
                 format!(", tree {}", escape::terminal(tree.shard.origin.as_str()))

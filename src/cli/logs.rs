@@ -42,39 +42,33 @@ pub(super) fn followed(
                     log.name
                 )));
             };
-            match (location, &log.origin) {
-                _ if is_ct(log.protocol) => {
-                    let public_key = log
-                        .public_keys
-                        .first()
-                        .map(|path| spki(path).map_err(|why| wrong_key(&log.name, path, &why)));
-                    let shard = ct::shard(log, location, public_key.transpose()?, trusted_root)?;
+            match (log.protocol, location, &log.origin) {
+                (Protocol::CtRfc6962 | Protocol::CtStatic, location, _) => {
+                    let public_key = log.public_keys.first();
+                    let public_key = public_key.map(|path| key(log, path)).transpose()?;
                     let transport = Transport::new(location.clone(), http);
-                    Ok(Followed::Tree(Log {
-                        source: ct::source(&shard, &transport)
-                            .unwrap_or_else(|| Arc::new(RekorV2::new(transport))),
-                        shard: Arc::new(shard),
-                    }))
+                    ct::log(log, location, public_key, trusted_root, transport).map(Followed::Tree)
                 }
-                (Location::Server(url), None) => rekor_v1(log, url, trusted_root, http),
-                (location, Some(origin)) => {
+                (Protocol::RekorV1, Location::Server(url), _) => {
+                    rekor_v1(log, url, trusted_root, http)
+                }
+                (Protocol::RekorV2, location, Some(origin)) => {
                     let transport = Transport::new(location.clone(), http);
                     Ok(Followed::Tree(Log {
                         shard: Arc::new(shard(log, origin, trusted_root)?),
                         source: Arc::new(RekorV2::new(transport)),
                     }))
                 }
-                (Location::Directory(_), None) => Err(Mistake(format!(
-                    "log[{}]: a directory without an origin",
+                (Protocol::RekorV1, Location::Directory(_), _) => Err(Mistake(format!(
+                    "log[{}]: a Rekor v1 log is read from its server, not from a directory",
                     log.name
                 ))),
+                (Protocol::RekorV2, _, None) => {
+                    Err(Mistake(format!("log[{}]: it has no origin", log.name)))
+                }
             }
         })
         .collect()
-}
-
-fn is_ct(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::CtRfc6962 | Protocol::CtStatic)
 }
 
 /// One pace for each server that has one: logs of one server share what it allows, and the strictest counts.
@@ -112,7 +106,7 @@ fn rekor_v1(
     } else {
         log.public_keys
             .iter()
-            .map(|path| spki(path).map_err(|why| wrong_key(&log.name, path, &why)))
+            .map(|path| key(log, path))
             .collect::<Result<_, _>>()?
     };
     if keys.is_empty() {
@@ -181,6 +175,11 @@ fn shard(
         start: log.start,
         silence_after: log.silence_after,
     })
+}
+
+/// A configured key: the SubjectPublicKeyInfo in DER.
+fn key(log: &LogSettings, path: &Path) -> Result<Vec<u8>, Mistake> {
+    spki(path).map_err(|why| wrong_key(&log.name, path, &why))
 }
 
 fn wrong_key(log: &str, path: &Path, why: &anyhow::Error) -> Mistake {

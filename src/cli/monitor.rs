@@ -20,13 +20,16 @@ use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
 use crate::http;
 use crate::monitor::{
-    Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Schedule, Stop,
+    self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Schedule, Stop,
 };
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
 /// How long `--once` and the end of the daemon wait for channels; what is left stays queued.
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
+
+/// How long the daemon reads one log before it looks at the others again: first contact with a large log takes hours.
+const TURN: Duration = Duration::from_mins(10);
 
 /// How often the daemon looks for alerts that are due again.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
@@ -61,7 +64,12 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     let setup = following.setup();
     let _lock = setup.lock()?;
     let store = setup.writer().await?;
-    let watch = Watching::new(setup, &store, args.log.is_empty());
+    let settings = monitor::Settings {
+        // A single pass goes to the end of every log.
+        turn: (!args.once).then_some(TURN),
+        ..setup.monitor(args.log.is_empty())
+    };
+    let watch = Watching::new(setup, &store, settings);
     stop_on_signals(watch.stop.clone());
     let schedule = setup.schedule().clone();
     following.begin(&*store).await?;
@@ -81,7 +89,7 @@ async fn without_trust(setup: &Setup, error: anyhow::Error) -> anyhow::Result<Ou
     }
     let _lock = setup.lock()?;
     let store = setup.writer().await?;
-    let watch = Watching::new(setup, &store, true);
+    let watch = Watching::new(setup, &store, setup.monitor(true));
     watch
         .monitor
         .assess_trust(&report, &[], setup::now())
@@ -175,8 +183,9 @@ struct Watching {
 }
 
 impl Watching {
-    fn new(setup: &Setup, store: &Arc<dyn Store>, every_log: bool) -> Self {
+    fn new(setup: &Setup, store: &Arc<dyn Store>, settings: monitor::Settings) -> Self {
         let (progress, stop) = (Progress::default(), Stop::default());
+        let every_log = settings.every_log;
         Self {
             monitor: Monitor::new(
                 Arc::clone(store),
@@ -184,7 +193,7 @@ impl Watching {
                 progress.clone(),
                 stop.clone(),
             )
-            .with(setup.monitor(every_log)),
+            .with(settings),
             channels: setup.channel_names(),
             loud: setup.channels_for(Severity::High),
             outbox: setup.outbox(Arc::clone(store)),
@@ -354,7 +363,7 @@ impl Watching {
         }
     }
 
-    /// Newer trust if it is time, rescans that were asked for, then one pass.
+    /// Newer trust if it is time, one pass, then the rescans that were asked for: what is new is told first.
     async fn pass(
         &self,
         following: &mut Following,
@@ -362,19 +371,8 @@ impl Watching {
     ) -> Result<Vec<LogOutcome>, MonitorError> {
         following.renew(&*self.store).await?;
         let (logs, rules) = (following.logs(), following.rules());
-        for watch in self.store.take_rescans().await? {
-            for log in logs {
-                match self.monitor.rescan(log, rules, watch.as_deref()).await {
-                    Ok(_) => {}
-                    Err(RescanError::Store(error)) => return Err(error.into()),
-                    // The gap stays, is a finding, and says what to do.
-                    Err(error) => {
-                        tracing::warn!("rescan: {}", escape::terminal(&error.to_string()));
-                    }
-                }
-            }
-        }
         let outcomes = self.monitor.pass(logs, rules, bootstrap).await?;
+        self.monitor.rescan_as_asked(logs, rules).await?;
         self.monitor
             .assess_trust(&following.trust_report(), following.all(), setup::now())
             .await?;

@@ -37,7 +37,9 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
             store
                 .request_rescan(args.watch.as_deref(), setup::now())
                 .await?;
-            output.line("a monitor is running on this store: it will rescan with its next pass")?;
+            output.line(
+                "a monitor is running on this store: it will rescan after its next pass (a watch that is newer than it, after it is started again)",
+            )?;
             output.end()?;
             return Ok(Outcome::Clean);
         }

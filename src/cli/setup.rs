@@ -261,15 +261,11 @@ impl Setup {
         monitor::Settings {
             witnesses: self.witnesses.clone(),
             required_witnesses: required
-                .filter_map(|log| {
-                    Some((
-                        log.origin.as_ref()?.as_str().to_owned(),
-                        log.require_witnesses,
-                    ))
-                })
+                .map(|log| (log.name.clone(), log.require_witnesses))
                 .collect(),
             canaries: self.config.canaries.clone(),
             every_log,
+            turn: None,
         }
     }
 

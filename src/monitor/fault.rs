@@ -53,15 +53,13 @@ impl Pass<'_> {
                 };
             }
         }
-        self.record_fault(
-            &fault,
-            occurrence,
-            position(from),
-            follower.state(),
-            true,
+        let dispute = Dispute {
+            expected: position(from),
+            batch_is_false: true,
             findings,
-        )
-        .await?;
+            ..self.dispute(&fault, occurrence, follower.state())
+        };
+        self.monitor.store.dispute(&dispute).await?;
         Ok(Halt::failed("log-fault", fault.to_string()))
     }
 
@@ -75,16 +73,8 @@ impl Pass<'_> {
             LogFault::Fork { second, .. } => second.root,
             _ => Hash::new([0; 32]),
         };
-        let state = follower.state();
-        self.record_fault(
-            &fault,
-            occurrence,
-            position(&state),
-            state,
-            false,
-            Vec::new(),
-        )
-        .await?;
+        self.record_fault(&fault, occurrence, follower.state())
+            .await?;
         Ok(Halt::failed("log-fault", fault.to_string()))
     }
 
@@ -138,40 +128,35 @@ impl Pass<'_> {
                 head_size: head.size,
                 notes: vec![Arc::clone(&head.note), Arc::clone(checkpoint.raw())],
             };
-            let state = follower.state();
-            self.record_fault(&fault, root, position(&state), state, false, Vec::new())
-                .await?;
+            self.record_fault(&fault, root, follower.state()).await?;
         }
-        Ok(Halt::Behind(PassError {
-            kind: "behind".to_owned(),
-            message,
-        }))
+        Ok(Halt::Behind(PassError::new("behind", message)))
     }
 
+    /// Records a fault that leaves the position where it is.
     pub(super) async fn record_fault(
         &self,
         fault: &LogFault,
         occurrence: Hash,
-        expected: (u64, u64),
-        follower: FollowerState,
-        batch_is_false: bool,
-        findings: Vec<NewFinding>,
+        position: FollowerState,
     ) -> Result<(), StoreError> {
+        let dispute = self.dispute(fault, occurrence, position);
+        self.monitor.store.dispute(&dispute).await
+    }
+
+    fn dispute(&self, fault: &LogFault, occurrence: Hash, follower: FollowerState) -> Dispute {
         let shard = &self.log.shard;
         say(shard, fault);
-        self.monitor
-            .store
-            .dispute(&Dispute {
-                origin: shard.origin.as_str().to_owned(),
-                expected,
-                follower,
-                fault: finding(shard, fault, self.now),
-                occurrence: *occurrence.as_bytes(),
-                batch_is_false,
-                findings,
-                now: self.now,
-            })
-            .await
+        Dispute {
+            origin: shard.origin.as_str().to_owned(),
+            expected: position(&follower),
+            follower,
+            fault: finding(shard, fault, self.now),
+            occurrence: *occurrence.as_bytes(),
+            batch_is_false: false,
+            findings: Vec::new(),
+            now: self.now,
+        }
     }
 }
 

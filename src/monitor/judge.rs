@@ -8,18 +8,20 @@ use crate::entry::{self, Kind, Signing, Statement};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Certificate, Chain, Extension, Judgement, Signer};
 use crate::shard::Shard;
+use crate::store::Judged;
 use crate::watch::Match;
 
 /// A certificate that expired this long before its neighbours in the log were issued was not in
 /// use when it was logged: Fulcio's live for ten minutes, clocks and queues do not lag by a day.
 const LONG_EXPIRED: SignedDuration = SignedDuration::from_hours(24);
 
-/// Where a leaf stands.
+/// A leaf, and where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     /// Counted over all trees of its log.
     pub(super) index: u64,
     pub(super) hash: Hash,
+    pub(super) leaf: &'a [u8],
 }
 
 /// Judges what was found in one bundle.
@@ -31,19 +33,11 @@ pub(super) struct Judge<'a> {
     pub(super) logged_about: Option<Timestamp>,
 }
 
-/// What a change of the trusted root makes of an untrusted chain.
-pub(super) struct Rejudged {
-    pub(super) chain: Chain,
-    pub(super) severity: Severity,
-    pub(super) summary: String,
-}
-
 impl Judge<'_> {
     /// A signing that a watch selected.
     pub(super) fn signing(
         &self,
-        place: Place,
-        leaf: &[u8],
+        place: Place<'_>,
         kind: &Kind,
         signing: &Signing,
         found: Match,
@@ -134,7 +128,7 @@ impl Judge<'_> {
                     .filter(|_| logged && chain != Chain::Untrusted)
                     .and_then(Certificate::logged_sha256),
                 // Only the whole leaf says which CA it was, should the trusted root come to know it.
-                leaf: (logged && chain == Chain::Untrusted).then(|| leaf.to_vec()),
+                leaf: (logged && chain == Chain::Untrusted).then(|| place.leaf.to_vec()),
                 ..Evidence::default()
             },
         }
@@ -145,30 +139,28 @@ impl Judge<'_> {
     /// still has to write the name.
     pub(super) fn unreadable(
         &self,
-        place: Place,
-        leaf: &[u8],
+        place: Place<'_>,
         ordinal: u32,
         reason: &str,
         findings: &mut Vec<NewFinding>,
     ) {
         let mut named = Vec::new();
-        entry::visit_strings(leaf, &mut |bytes| {
+        entry::visit_strings(place.leaf, &mut |bytes| {
             named.extend(self.rules.watches().literals_in(bytes));
         });
         named.sort_unstable();
         named.dedup();
         if named.is_empty() {
-            findings.push(self.one_unreadable(place, leaf, ordinal, reason, None));
+            findings.push(self.one_unreadable(place, ordinal, reason, None));
         }
         for watch in named {
-            findings.push(self.one_unreadable(place, leaf, ordinal, reason, Some(watch)));
+            findings.push(self.one_unreadable(place, ordinal, reason, Some(watch)));
         }
     }
 
     fn one_unreadable(
         &self,
-        place: Place,
-        leaf: &[u8],
+        place: Place<'_>,
         ordinal: u32,
         reason: &str,
         watch: Option<usize>,
@@ -207,7 +199,7 @@ impl Judge<'_> {
             },
             rule: watch.and_then(|w| self.rules.rule(w)),
             evidence: Evidence {
-                leaf: Some(leaf.to_vec()),
+                leaf: Some(place.leaf.to_vec()),
                 ..Evidence::default()
             },
         }
@@ -216,7 +208,7 @@ impl Judge<'_> {
 
 impl Rules {
     /// What an untrusted chain is under the present authorities; `None` if it still is one.
-    pub(super) fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Rejudged> {
+    pub(super) fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Judged> {
         let watch = self
             .watches()
             .get(self.watches().position(finding.watch.as_deref()?)?);
@@ -232,8 +224,9 @@ impl Rules {
             finding.index.unwrap_or_default(),
             finding.log.as_deref().unwrap_or("a log")
         );
-        Some(Rejudged {
+        Some(Judged {
             chain,
+            verdict,
             severity: severity(verdict, watch.severity, finding.in_shape, &oddities),
             summary: summary(
                 verdict,
@@ -353,4 +346,30 @@ fn summary(
         summary.push_str(oddity);
     }
     summary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_odd_or_out_of_shape_is_critical_and_an_impostor_stays_low() {
+        use Severity::{Critical, Low, Medium};
+        let odd = ["the certificate holds no SCT".to_owned()];
+        for (verdict, in_shape, oddities, expected) in [
+            (Verdict::IdentityUnexpected, None, &[][..], Medium),
+            (Verdict::IdentityUnexpected, Some(true), &[], Medium),
+            (Verdict::IdentityUnexpected, Some(false), &[], Critical),
+            (Verdict::IdentityUnexpected, Some(true), &odd, Critical),
+            (Verdict::ModelUnexpected, None, &odd, Critical),
+            (Verdict::OtherPredicate, None, &odd, Critical),
+            (Verdict::UntrustedChain, Some(false), &odd, Low),
+        ] {
+            assert_eq!(
+                severity(verdict, Medium, in_shape, oddities),
+                expected,
+                "{verdict} {in_shape:?} {oddities:?}"
+            );
+        }
+    }
 }

@@ -11,6 +11,7 @@
 //! Nothing here sends an alert or reads the configuration: alerts are rows in the store.
 
 mod clues;
+mod ending;
 mod fault;
 mod followed;
 mod guided;
@@ -30,6 +31,7 @@ mod since;
 mod stop;
 mod strangers;
 mod trusting;
+mod turn;
 mod vouched;
 
 use std::collections::HashMap;
@@ -41,7 +43,6 @@ use tokio::sync::watch;
 use self::clues::Clues;
 use self::outage::Outage;
 use crate::clock::Clock;
-use crate::finding::Verdict;
 use crate::shard::Start;
 use crate::store::{PassError, Store, StoreError};
 
@@ -269,16 +270,7 @@ impl Monitor {
             after = Some(last.id);
             for (finding, evidence) in page {
                 if let Some(judged) = rules.judge_again(&finding, &evidence) {
-                    self.store
-                        .rejudge(
-                            finding.id,
-                            judged.chain,
-                            Verdict::IdentityUnexpected,
-                            judged.severity,
-                            &judged.summary,
-                            now,
-                        )
-                        .await?;
+                    self.store.rejudge(finding.id, &judged, now).await?;
                 }
             }
         }

@@ -6,13 +6,15 @@ use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
 use super::clues::Teller;
+use super::ending::{self, Ended};
 use super::health::{self, Noticed, Subject};
 use super::since::position_of;
 use super::strangers::Strangers;
+use super::turn::Turn;
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
 use crate::source::SourceError;
-use crate::store::{LogState, NewLog, Outcome, PassError, PassReport, StoreError};
+use crate::store::{LogState, NewLog, PassError, PassReport, StoreError};
 
 /// Why a pass over a log ends before everything is proven.
 pub(super) enum Halt {
@@ -38,10 +40,7 @@ impl From<StoreError> for Halt {
 
 impl From<SourceError> for Halt {
     fn from(error: SourceError) -> Self {
-        let said = PassError {
-            kind: error.kind().to_owned(),
-            message: error.to_string(),
-        };
+        let said = PassError::new(error.kind(), error.to_string());
         if error.is_rate_limit() {
             Self::Limited(said)
         } else {
@@ -52,10 +51,7 @@ impl From<SourceError> for Halt {
 
 impl Halt {
     pub(super) fn failed(kind: &str, message: String) -> Self {
-        Self::Failed(PassError {
-            kind: kind.to_owned(),
-            message,
-        })
+        Self::Failed(PassError::new(kind, message))
     }
 }
 
@@ -78,6 +74,8 @@ pub(super) struct Pass<'a> {
     pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
     pub(super) strangers: Strangers,
+    /// When the others get their turn again.
+    pub(super) turn: Turn,
 }
 
 impl Monitor {
@@ -100,66 +98,42 @@ impl Monitor {
             head_time: None,
             entries: 0,
             strangers: Strangers::recall(&*self.store, &origin).await?,
+            turn: Turn::of(&self.settings),
         };
         let counted = pass.strangers.clone();
-        let ended = pass.run().await;
-        let mut lost = None;
-        let mut rate_limited = false;
-        let outcome = match ended {
-            Ok(()) => Outcome::Proven,
-            Err(Halt::Store(error)) => return Err(error),
-            Err(Halt::Behind(error)) => Outcome::Behind(error),
-            Err(Halt::Failed(error)) => Outcome::Failed(error),
-            Err(Halt::Limited(error)) => {
-                rate_limited = true;
-                Outcome::Failed(error)
-            }
-            Err(Halt::Stopped) => Outcome::Interrupted,
-            Err(Halt::PositionLost(why)) => {
-                lost = Some(why.clone());
-                Outcome::Failed(PassError {
-                    kind: "position-lost".to_owned(),
-                    message: why,
-                })
-            }
-        };
-        match &outcome {
-            Outcome::Behind(error) | Outcome::Failed(error) => tracing::warn!(
-                log.name = log.shard.name,
-                log.origin = origin,
-                error.kind = error.kind,
-                "pass over {} not finished: {}",
-                crate::escape::terminal(&log.shard.name),
-                crate::escape::terminal(&error.message),
-            ),
-            Outcome::Proven | Outcome::Interrupted => tracing::info!(
-                log.name = log.shard.name,
-                log.origin = origin,
-                entries = pass.entries,
-                "{} entries read from {}",
-                pass.entries,
-                crate::escape::terminal(&log.shard.name),
-            ),
-        }
+        let turn = pass.turn;
+        let run = turn.bound(pass.run()).await;
+        let Ended {
+            outcome,
+            rate_limited,
+            lost,
+        } = Ended::of(run)?;
         if pass.strangers != counted {
             pass.strangers.remember(&*self.store, &origin).await?;
         }
         let crowd = pass
             .strangers
             .said(&log.shard.name, rules.authorities(), pass.now);
-        let entries = pass.entries;
         let report = PassReport {
-            origin,
-            name: log.shard.name.clone(),
-            outcome,
             frozen: pass.frozen,
             witnessed: pass.witnessed,
             began: pass.now,
-            entries,
+            entries: pass.entries,
             rate_limited,
             head_time: pass.head_time,
-            now: self.clock.now(),
+            ..PassReport::new(&origin, &log.shard.name, outcome, self.clock.now())
         };
+        ending::say(&report);
+        if report.outcome.error().is_none() {
+            tracing::info!(
+                log.name = report.name,
+                log.origin = report.origin,
+                entries = report.entries,
+                "{} entries read from {}",
+                report.entries,
+                crate::escape::terminal(&report.name),
+            );
+        }
         self.store.end_pass(&report).await?;
         let subject = Subject::of(&log.shard);
         let noticed = Noticed { lost, crowd };
@@ -175,15 +149,7 @@ impl Monitor {
             let teller = Teller::Server(server.host);
             self.clues.add(teller, server.now, report.now);
         }
-        Ok(LogOutcome {
-            log: report.name,
-            proven: report.outcome == Outcome::Proven,
-            error: match report.outcome {
-                Outcome::Behind(error) | Outcome::Failed(error) => Some(error),
-                Outcome::Proven | Outcome::Interrupted => None,
-            },
-            entries,
-        })
+        Ok(report.into())
     }
 }
 
@@ -270,7 +236,8 @@ impl Pass<'_> {
     async fn newest_checkpoint(&mut self) -> Result<Checkpoint, Halt> {
         let shard = &self.log.shard;
         let raw = self.log.source.checkpoint().await?;
-        let checkpoint = Checkpoint::open(&raw, &shard.origin, &shard.verifiers)
+        let checkpoint = shard
+            .open(&raw)
             .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()))?;
         let witnesses = &self.monitor.settings.witnesses;
         let signatures = health::Signatures::of(&checkpoint, shard, witnesses);
@@ -357,16 +324,8 @@ impl Pass<'_> {
             size: checkpoint.size(),
             notes: vec![frozen_note.as_slice().into(), Arc::clone(checkpoint.raw())],
         };
-        let state = follower.state();
-        self.record_fault(
-            &fault,
-            checkpoint.root(),
-            position(&state),
-            state,
-            false,
-            Vec::new(),
-        )
-        .await
+        self.record_fault(&fault, checkpoint.root(), follower.state())
+            .await
     }
 }
 

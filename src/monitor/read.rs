@@ -66,6 +66,8 @@ impl Pass<'_> {
                 biased;
                 () = self.monitor.stop.wait() => return Err(Halt::Stopped),
                 next = scanned.next() => next,
+                // Last: what is there is taken, so each turn gets on.
+                () = self.turn.wait() => return Err(Halt::Stopped),
             };
             let Some(next) = next else { return Ok(()) };
             let Scanned {
@@ -99,6 +101,9 @@ impl Pass<'_> {
             let unrecorded = follower.seen() - pending.from.seen.size();
             if unrecorded >= BATCH_ENTRIES || pending.findings.len() >= BATCH_FINDINGS {
                 self.commit(follower, pending).await?;
+            }
+            if self.turn.is_over() && follower.seen() < range.end {
+                return Err(Halt::Stopped);
             }
         }
     }

@@ -7,11 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tlog::{Checkpoint, KeyName, Origin, Verifier};
+use tlog::{KeyName, Origin, Verifier};
 
+use super::ending;
 use super::health::{self, Noticed, Subject};
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start};
+use crate::source::SourceError;
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
 use crate::store::{LogState, Outcome, PassError, PassReport, StoreError};
 
@@ -37,6 +39,8 @@ pub(super) struct Listing {
     pub(super) trees: Vec<Log>,
     /// Why there are no more.
     pub(super) error: Option<PassError>,
+    /// The log would not say because it was asked too often.
+    pub(super) rate_limited: bool,
     /// Whether some tree has a stored position.
     pub(super) known: bool,
 }
@@ -46,13 +50,7 @@ impl RekorV1Log {
     pub async fn ask(&self) -> (Vec<Log>, Option<PassError>) {
         match self.server.info().await {
             Ok(heads) => self.trees(&heads),
-            Err(error) => {
-                let error = PassError {
-                    kind: error.kind().to_owned(),
-                    message: error.to_string(),
-                };
-                (Vec::new(), Some(error))
-            }
+            Err(error) => (Vec::new(), Some(unanswered(&error))),
         }
     }
 
@@ -114,12 +112,7 @@ impl RekorV1Log {
 
     /// The trees, oldest first, and what keeps the rest from being read.
     fn trees(&self, heads: &[TreeHead]) -> (Vec<Log>, Option<PassError>) {
-        let failed = |kind: &str, message: String| {
-            Some(PassError {
-                kind: kind.to_owned(),
-                message,
-            })
-        };
+        let failed = |kind: &str, message: String| Some(PassError::new(kind, message));
         let mut trees = Vec::with_capacity(heads.len());
         let mut base = 0_u64;
         let last = heads.len().saturating_sub(1);
@@ -133,7 +126,7 @@ impl RekorV1Log {
                 trees.push(self.tree(shard, head));
                 break;
             }
-            let checkpoint = match Checkpoint::open(&head.note, &shard.origin, &shard.verifiers) {
+            let checkpoint = match shard.open(&head.note) {
                 Ok(checkpoint) => checkpoint,
                 Err(error) => {
                     let why = format!("tree {}: {error}", head.id);
@@ -156,7 +149,13 @@ impl RekorV1Log {
 impl Monitor {
     /// Asks a log for its trees, and looks up which are known.
     pub(super) async fn list(&self, log: &RekorV1Log) -> Result<Listing, StoreError> {
-        let (mut trees, error) = log.ask().await;
+        let (mut trees, error, rate_limited) = match log.server.info().await {
+            Ok(heads) => {
+                let (trees, error) = log.trees(&heads);
+                (trees, error, false)
+            }
+            Err(error) => (Vec::new(), Some(unanswered(&error)), error.is_rate_limit()),
+        };
         let mut newest_known = None;
         for (place, tree) in trees.iter().enumerate() {
             let state = self.store.log(tree.shard.origin.as_str()).await?;
@@ -176,6 +175,7 @@ impl Monitor {
         Ok(Listing {
             trees,
             error,
+            rate_limited,
             known: newest_known.is_some(),
         })
     }
@@ -191,22 +191,19 @@ impl Monitor {
             Some(listing) => listing,
             None => self.list(log).await?,
         };
-        let mut whole = LogOutcome {
-            log: log.name.clone(),
-            proven: listing.error.is_none(),
-            error: listing.error.clone(),
-            entries: 0,
+        let now = self.clock.now();
+        let outcome = listing.error.map_or(Outcome::Proven, Outcome::Failed);
+        let report = PassReport {
+            rate_limited: listing.rate_limited,
+            ..PassReport::new(&log.origin(), &log.name, outcome, now)
         };
-        self.say(log, &log.origin(), listing.error.clone(), rules)
-            .await?;
-        if listing.error.is_none() {
+        let mut whole = self.end_without_reading(report, rules).await?;
+        if whole.proven {
             for gone in self.vanished(log, &listing.trees).await? {
-                let error = PassError {
-                    kind: "unavailable".to_owned(),
-                    message: format!("the log does not list its tree {gone} any more"),
-                };
-                self.say(log, &gone, Some(error.clone()), rules).await?;
-                whole.add(false, Some(error), 0);
+                let why = format!("the log does not list its tree {gone} any more");
+                let outcome = Outcome::Failed(PassError::new("unavailable", why));
+                let report = PassReport::new(&gone, &log.name, outcome, now);
+                whole.add(self.end_without_reading(report, rules).await?);
             }
         }
         // A tree that is newer than every known one is read from its first entry. So on first contact the newest one gets
@@ -219,7 +216,7 @@ impl Monitor {
         for tree in &trees {
             let outcome = self.pass_over(tree, rules).await?;
             let failed = !outcome.proven;
-            whole.add(outcome.proven, outcome.error, outcome.entries);
+            whole.add(outcome);
             if failed && first_contact {
                 break;
             }
@@ -227,45 +224,22 @@ impl Monitor {
         Ok(whole)
     }
 
-    /// Records what became of the log as a whole, or of a tree that cannot be asked.
-    async fn say(
+    /// Records what became of a log as a whole, or of a tree that cannot be asked.
+    async fn end_without_reading(
         &self,
-        log: &RekorV1Log,
-        origin: &str,
-        error: Option<PassError>,
+        report: PassReport,
         rules: &Rules,
-    ) -> Result<(), StoreError> {
-        if let Some(error) = &error {
-            tracing::warn!(
-                log.name = log.name,
-                log.origin = origin,
-                error.kind = error.kind,
-                "pass over {} not finished: {}",
-                crate::escape::terminal(&log.name),
-                crate::escape::terminal(&error.message),
-            );
-        }
-        let now = self.clock.now();
-        let report = PassReport {
-            origin: origin.to_owned(),
-            name: log.name.clone(),
-            outcome: error.map_or(Outcome::Proven, Outcome::Failed),
-            frozen: None,
-            witnessed: None,
-            began: now,
-            entries: 0,
-            rate_limited: false,
-            head_time: None,
-            now,
-        };
+    ) -> Result<LogOutcome, StoreError> {
+        ending::say(&report);
         self.store.end_pass(&report).await?;
         let subject = Subject {
-            name: &log.name,
-            origin,
+            name: &report.name,
+            origin: &report.origin,
             silence_after: None,
             tree: None,
         };
-        health::assess_log(self, subject, rules, Noticed::default(), report.now).await
+        health::assess_log(self, subject, rules, Noticed::default(), report.now).await?;
+        Ok(report.into())
     }
 
     /// Trees of this log that were read before, and that it does not list now.
@@ -284,17 +258,19 @@ impl Monitor {
     }
 }
 
+fn unanswered(error: &SourceError) -> PassError {
+    PassError::new(error.kind(), error.to_string())
+}
+
 /// Whether this is the state of a tree that was followed under that name.
 pub(super) fn is_tree_of(state: &LogState, name: &str) -> bool {
     state.name == name && state.protocol == Protocol::RekorV1.as_str() && state.follower.is_some()
 }
 
 impl LogOutcome {
-    fn add(&mut self, proven: bool, error: Option<PassError>, entries: u64) {
-        self.proven &= proven;
-        if self.error.is_none() {
-            self.error = error;
-        }
-        self.entries += entries;
+    fn add(&mut self, part: Self) {
+        self.proven &= part.proven;
+        self.error = self.error.take().or(part.error);
+        self.entries += part.entries;
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{Hash, Head, LogFault};
 
+use super::ending::Ended;
 use super::health::{self, Noticed, Subject};
-use super::pass::{Halt, Pass, position};
+use super::pass::{Halt, Pass};
 use super::scan::{Scanned, scanned};
 use super::strangers::Strangers;
+use super::turn::Turn;
 use super::{Followed, Log, Monitor, Rules};
-use crate::store::{Coverage, PassError, Rescanned, StoreError, WatchKey};
+use crate::store::{Coverage, Outcome, PassError, Rescanned, StoreError, WatchKey};
 
 /// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
 /// goes on where it was interrupted.
@@ -37,6 +39,16 @@ pub enum RescanError {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl RescanError {
+    /// Whether the same question may be answered later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Log { error, .. } => error.kind != "log-fault",
+            Self::UnknownWatch(_) | Self::Stopped | Self::Store(_) => true,
+        }
+    }
 }
 
 impl Monitor {
@@ -79,6 +91,50 @@ impl Monitor {
         }
     }
 
+    /// Does the rescans that somebody asked for. A request is let go of only when it was done: if we die before, or a
+    /// log does not answer, the next pass does it again, and what was matched meanwhile is no gap any more.
+    ///
+    /// # Errors
+    ///
+    /// The store could not do it.
+    pub async fn rescan_as_asked(
+        &self,
+        logs: &[Followed],
+        rules: &Arc<Rules>,
+    ) -> Result<(), StoreError> {
+        for request in self.store.rescans().await? {
+            // Whoever asked has a newer configuration than this process: the next one knows the watch.
+            if let Some(name) = &request.watch
+                && rules.watches().position(name).is_none()
+            {
+                tracing::info!(
+                    "a rescan waits for a monitor that knows the watch {}",
+                    crate::escape::terminal(name)
+                );
+                continue;
+            }
+            // A log that was left out of this run is still owed.
+            let mut done = self.settings.every_log;
+            for log in logs {
+                match self.rescan(log, rules, request.watch.as_deref()).await {
+                    Ok(_) => {}
+                    Err(RescanError::Store(error)) => return Err(error),
+                    // Asked to end, or the logs want to be read again: it goes on after the next pass.
+                    Err(RescanError::Stopped) => return Ok(()),
+                    Err(error) => {
+                        // Not of a log that contradicts itself: that is a finding, and does not pass by asking again.
+                        done &= !error.may_pass();
+                        tracing::warn!("rescan: {}", crate::escape::terminal(&error.to_string()));
+                    }
+                }
+            }
+            if done {
+                self.store.rescan_done(&request).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn rescan_tree(
         &self,
         log: &Log,
@@ -116,6 +172,7 @@ impl Monitor {
             head_time: None,
             entries: 0,
             strangers: Strangers::recall(&*self.store, origin).await?,
+            turn: Turn::of(&self.settings),
             state: Some(state),
         };
         self.progress.begin();
@@ -129,7 +186,12 @@ impl Monitor {
                 .goal(&log.shard.name, end.saturating_sub(from));
             while ended.is_ok() && from < end {
                 let step = from..end.min(from + STEP_ENTRIES);
-                match pass.rescan_step(step.clone(), &head, &watches).await {
+                if pass.turn.is_over() {
+                    ended = Err(Halt::Stopped);
+                    break 'gaps;
+                }
+                let scanned = pass.rescan_step(step.clone(), &head, &watches);
+                match pass.turn.bound(scanned).await {
                     Ok(new) => done = (done.0 + step.end - step.start, done.1 + new),
                     Err(halt) => {
                         ended = Err(halt);
@@ -149,22 +211,12 @@ impl Monitor {
                 .said(&log.shard.name, rules.authorities(), now),
         };
         health::assess_log(self, subject, rules, noticed, now).await?;
-        match ended {
-            Ok(()) => Ok(done),
-            Err(Halt::Store(error)) => Err(error.into()),
-            Err(Halt::Stopped) => Err(RescanError::Stopped),
-            Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => {
-                Err(RescanError::Log {
-                    log: log.shard.name.clone(),
-                    error,
-                })
-            }
-            Err(Halt::PositionLost(message)) => Err(RescanError::Log {
+        match Ended::of(ended)?.outcome {
+            Outcome::Proven => Ok(done),
+            Outcome::Interrupted => Err(RescanError::Stopped),
+            Outcome::Behind(error) | Outcome::Failed(error) => Err(RescanError::Log {
                 log: log.shard.name.clone(),
-                error: PassError {
-                    kind: "position-lost".to_owned(),
-                    message,
-                },
+                error,
             }),
         }
     }
@@ -237,8 +289,7 @@ impl Pass<'_> {
         };
         let state = self.state.as_ref().and_then(|state| state.follower.clone());
         if let Some(state) = state {
-            self.record_fault(&fault, computed, position(&state), state, false, Vec::new())
-                .await?;
+            self.record_fault(&fault, computed, state).await?;
         }
         Ok(Halt::failed("log-fault", fault.to_string()))
     }

@@ -98,6 +98,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
             // A tree of 2^63 leaves behind as many others is nothing that fits a store.
             index: shard.base.saturating_add(index),
             hash,
+            leaf,
         };
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
@@ -110,13 +111,12 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
                     scanned.strangers.extend(stranger);
                 }
                 if !leaf_matches.is_empty() || !entry.unreadable.is_empty() {
-                    selected.push((place, leaf, Ok((entry, leaf_matches))));
+                    selected.push((place, Ok((entry, leaf_matches))));
                 }
             }
-            Ok(Err(error)) => selected.push((place, leaf, Err(error.to_string()))),
+            Ok(Err(error)) => selected.push((place, Err(error.to_string()))),
             Err(_) => selected.push((
                 place,
-                leaf,
                 Err("reading it failed in a way that this program did not foresee".to_owned()),
             )),
         }
@@ -133,7 +133,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         now,
         logged_about,
     };
-    for (place, leaf, read) in selected {
+    for (place, read) in selected {
         match read {
             Ok((entry, leaf_matches)) => {
                 let beside = place
@@ -143,22 +143,20 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
                         let payload = statement(&entry, signing, beside);
-                        let found =
-                            judge.signing(place, leaf, &entry.kind, signing, found, payload);
+                        let found = judge.signing(place, &entry.kind, signing, found, payload);
                         scanned.findings.push(found);
                     }
                 }
                 for unreadable in &entry.unreadable {
                     judge.unreadable(
                         place,
-                        leaf,
                         unreadable.ordinal(),
                         &unreadable.error().to_string(),
                         &mut scanned.findings,
                     );
                 }
             }
-            Err(reason) => judge.unreadable(place, leaf, 0, &reason, &mut scanned.findings),
+            Err(reason) => judge.unreadable(place, 0, &reason, &mut scanned.findings),
         }
     }
     scanned

@@ -62,14 +62,7 @@ impl Monitor {
     ) -> Result<(), StoreError> {
         let mut conditions = Vec::new();
         let mut raise = |verdict: Verdict, subject: &str, summary: &str| {
-            conditions.push(Condition {
-                verdict,
-                subject: subject.to_owned(),
-                log: None,
-                origin: None,
-                except_channel: None,
-                summary: summary.to_owned(),
-            });
+            conditions.push(Condition::new(verdict, subject, summary.to_owned()));
         };
         if let Some(refused) = &report.refused {
             raise(Verdict::TrustRootRefused, "trust", refused);

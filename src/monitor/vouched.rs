@@ -36,8 +36,7 @@ impl Pass<'_> {
         let mut asked = 0;
         for vouched in store.vouched(origin, IN_A_PASS).await? {
             let shard = &self.log.shard;
-            let opened = Checkpoint::open(&vouched.note, &shard.origin, &shard.verifiers);
-            let Ok(checkpoint) = opened else {
+            let Ok(checkpoint) = shard.open(&vouched.note) else {
                 tracing::warn!(
                     log.name = shard.name,
                     "the checkpoint of {} in {} is not signed by a key of the log: it says nothing",

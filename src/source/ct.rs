@@ -9,7 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::at_most::AtMost;
 use super::{Leaves, LeavesError};
+
+/// Most entries that are asked for, and read, in one answer to `get-entries`: what Sigstore's servers give at most.
+pub(super) const MAX_ENTRIES: usize = 1000;
 
 /// Why bytes are no entries of a certificate transparency log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,20 +91,22 @@ pub fn data_tile(tile: &Bytes, start: u64, width: u16) -> Result<Leaves, CtError
     }
 }
 
-/// Reads the answer to `get-entries` (RFC 6962 §4.6): at least one entry and at most `wanted`, from index `start` on.
+/// Reads the answer to `get-entries` (RFC 6962 §4.6): at least one entry and at most `wanted`, from index `start` on;
+/// never more than a thousand.
 ///
 /// # Errors
 /// See [`CtError`].
 pub fn entries(json: &[u8], start: u64, wanted: usize) -> Result<Leaves, CtError> {
     let answer: Answer<'_> =
         serde_json::from_slice(json).map_err(|error| CtError::Json(error.to_string()))?;
-    let found = answer.entries.len();
+    let AtMost(listed) = answer.entries;
+    let found = listed.len();
     if found == 0 || found > wanted {
         return Err(CtError::Count { found, wanted });
     }
     let mut bytes = Vec::with_capacity(json.len() / 4 * 3);
     let (mut spans, mut extras) = (Vec::with_capacity(found), Vec::with_capacity(found));
-    for (index, entry) in (start..).zip(&answer.entries) {
+    for (index, entry) in (start..).zip(&listed) {
         let from = bytes.len();
         let mut decode = |text: &str, field| {
             STANDARD
@@ -127,7 +133,7 @@ pub fn entries(json: &[u8], start: u64, wanted: usize) -> Result<Leaves, CtError
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
-    entries: Vec<AnsweredEntry<'a>>,
+    entries: AtMost<AnsweredEntry<'a>, MAX_ENTRIES>,
 }
 
 #[derive(Deserialize)]
@@ -317,6 +323,12 @@ mod tests {
             let error = entries(json.as_bytes(), 7, 1).unwrap_err();
             assert!(error.to_string().starts_with(said), "{error}");
         }
+        let many = format!(
+            r#"{{"entries":[{}]}}"#,
+            [r#"{"leaf_input":""}"#; 1001].join(",")
+        );
+        let error = entries(many.as_bytes(), 7, usize::MAX).unwrap_err();
+        assert!(error.to_string().contains("more than 1000"), "{error}");
         let bare = entries(br#"{"entries":[{"leaf_input":"AA\/A"}]}"#, 7, 1).unwrap();
         assert_eq!(bare.iter().next(), Some((7, &[0, 15, 192][..])));
         assert_eq!(bare.beside(7), None);

@@ -15,9 +15,9 @@ use super::tiles::absent;
 use super::transport::{Transport, TransportError};
 use super::{Leaves, LogSource, Prefetch, ServerDate, SourceError, ct};
 
-/// Entries that are asked for at once: what Sigstore's servers give at most. One that gives fewer is asked again, for the
-/// rest; one that gives only up to the next multiple of its own limit (as CTFE does) finds ours to be one.
-const BATCH: u64 = 1000;
+/// Entries that are asked for at once. A server that gives fewer is asked again, for the rest; one that gives only up to
+/// the next multiple of its own limit (as CTFE does) finds ours to be one.
+const BATCH: u64 = ct::MAX_ENTRIES as u64;
 
 /// Longest answer that is read, in bytes. A thousand entries of Fulcio have five million; the longest certificates that are
 /// read at all would make it longer, and nobody has so many of them.
@@ -171,15 +171,17 @@ impl LogSource for CtRfc6962 {
         limit_bytes: usize,
     ) -> Result<Leaves, SourceError> {
         let bundle = self.bundle(want.start, size);
+        let out_of_range = || SourceError::OutOfRange {
+            start: want.start,
+            end: want.end,
+            size,
+        };
         if want.is_empty() || want.end > bundle.end {
-            return Err(SourceError::OutOfRange {
-                start: want.start,
-                end: want.end,
-                size,
-            });
+            return Err(out_of_range());
         }
         let limit_bytes = limit_bytes.min(MAX_ANSWER_BYTES);
-        let (mut all, mut left_bytes): (Option<Leaves>, usize) = (None, limit_bytes);
+        // Joined once, at the end: a log that gives its entries one by one must not make us copy them a thousand times.
+        let (mut parts, mut left_bytes) = (Vec::new(), limit_bytes);
         let mut next = want.start;
         while next < want.end {
             let last = want.end - 1;
@@ -203,18 +205,13 @@ impl LogSource for CtRfc6962 {
             let part = ct::entries(&answer, next, wanted).map_err(|e| malformed(e.to_string()))?;
             left_bytes = left_bytes.saturating_sub(answer.len());
             next = part.end();
-            all = Some(match all {
-                None => part,
-                Some(all) => all
-                    .followed_by(&part)
-                    .map_err(|e| malformed(e.to_string()))?,
-            });
+            parts.push(part);
         }
-        all.ok_or(SourceError::OutOfRange {
-            start: want.start,
-            end: want.end,
-            size,
-        })
+        let all = Leaves::joined(parts).map_err(|error| SourceError::Malformed {
+            resource: format!("the entries {}..{}", want.start, want.end),
+            reason: error.to_string(),
+        })?;
+        all.ok_or_else(out_of_range)
     }
 
     async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {

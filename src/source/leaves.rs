@@ -106,18 +106,23 @@ impl Leaves {
         Self::new(start, bytes.into(), spans)
     }
 
-    /// These and the leaves that come right after them, in one buffer; what stands beside them stays.
+    /// These parts, each of which begins where the one before ends, in one buffer; what stands beside them stays. `None`
+    /// of no parts.
     ///
     /// # Errors
     /// If they are longer than 4 GiB together, or the indices overflow.
-    pub fn followed_by(self, more: &Self) -> Result<Self, LeavesError> {
-        let start = self.start;
-        let leaves = self.iter().chain(more.iter()).map(|(_, leaf)| leaf);
+    pub fn joined(parts: Vec<Self>) -> Result<Option<Self>, LeavesError> {
+        let mut parts = parts;
+        if parts.len() <= 1 {
+            return Ok(parts.pop());
+        }
+        let Some(start) = parts.first().map(Self::start) else {
+            return Ok(None);
+        };
+        let leaves = parts.iter().flat_map(Self::iter).map(|(_, leaf)| leaf);
         let mut all = Self::copied(start, leaves)?;
-        all.beside = self.beside;
-        all.beside
-            .extend(more.beside.iter().map(|(i, b)| (*i, b.clone())));
-        Ok(all)
+        all.beside = parts.into_iter().flat_map(|part| part.beside).collect();
+        Ok(Some(all))
     }
 
     /// The index of the first leaf.
@@ -200,6 +205,22 @@ mod tests {
         }
         let leaves = Leaves::new(u64::MAX, bytes, vec![0..1, 1..2]);
         assert!(matches!(leaves, Err(LeavesError::PastTheEnd { .. })));
+    }
+
+    #[test]
+    fn parts_are_joined_with_what_stands_beside_them() {
+        let part = |start, leaves: &[&str]| Leaves::copied(start, leaves).unwrap();
+        let beside = Bytes::from_static(b"x");
+        let parts = vec![
+            part(7, &["a", "b"]).with(8, beside.clone()),
+            part(9, &["c"]).with(9, beside.clone()),
+        ];
+        let expected = part(7, &["a", "b", "c"])
+            .with(8, beside.clone())
+            .with(9, beside);
+        assert_eq!(Leaves::joined(parts), Ok(Some(expected.clone())));
+        assert_eq!(Leaves::joined(vec![expected.clone()]), Ok(Some(expected)));
+        assert_eq!(Leaves::joined(vec![]), Ok(None));
     }
 
     #[test]

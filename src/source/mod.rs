@@ -2,6 +2,7 @@
 //! hands back bytes. Nothing here is verified and nothing is interpreted: a caller proves what it
 //! gets against a checkpoint whose signature it has checked.
 
+mod at_most;
 pub mod ct;
 mod ct_rfc6962;
 mod ct_static;

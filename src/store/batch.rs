@@ -56,10 +56,23 @@ impl LogState {
 /// Why a pass could not be finished; the contract's `error` of a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PassError {
-    /// `unverifiable-checkpoint`, `behind`, `unavailable`, `malformed`, `entries-missing` or `log-fault`.
+    /// `unverifiable-checkpoint`, `behind`, `unavailable`, `malformed`, `entries-missing`, `log-fault` or `position-lost`.
     pub kind: String,
     /// One sentence. May hold text from the log.
     pub message: String,
+}
+
+/// Longest reason that is kept, in characters: it may quote what a server said.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+
+impl PassError {
+    /// Of a kind, for a reason; no more of it is kept than somebody will read.
+    pub fn new(kind: &str, message: impl AsRef<str>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            message: crate::escape::truncate(message.as_ref(), MAX_MESSAGE_CHARS).into_owned(),
+        }
+    }
 }
 
 /// The first position of a log.
@@ -145,6 +158,24 @@ pub struct PassReport {
     pub now: Timestamp,
 }
 
+impl PassReport {
+    /// Of a pass that began and ended now, and had nothing to read; what else is known of it is set on it.
+    pub fn new(origin: &str, name: &str, outcome: Outcome, now: Timestamp) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            name: name.to_owned(),
+            outcome,
+            frozen: None,
+            witnessed: None,
+            began: now,
+            entries: 0,
+            rate_limited: false,
+            head_time: None,
+            now,
+        }
+    }
+}
+
 /// How the last passes over a log went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pace {
@@ -212,12 +243,22 @@ pub enum Settled {
 pub enum Outcome {
     /// Everything up to the newest checkpoint is proven.
     Proven,
-    /// Stopped on request below the newest checkpoint.
+    /// Ended by us below the newest checkpoint: on request, or because it was the turn of other logs.
     Interrupted,
     /// The log showed a smaller checkpoint than before.
     Behind(PassError),
     /// It could not be finished.
     Failed(PassError),
+}
+
+impl Outcome {
+    /// Why not everything is proven; `None` also for a pass that was stopped.
+    pub fn error(&self) -> Option<&PassError> {
+        match self {
+            Self::Proven | Self::Interrupted => None,
+            Self::Behind(error) | Self::Failed(error) => Some(error),
+        }
+    }
 }
 
 /// A watch as coverage knows it: a rename is a new watch.
@@ -227,6 +268,15 @@ pub struct WatchKey {
     pub name: String,
     /// Hash of its selecting conditions.
     pub conditions: [u8; 32],
+}
+
+/// A rescan that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RescanRequest {
+    /// The watch; `None` is every one.
+    pub watch: Option<String>,
+    /// When it was asked for last.
+    pub at: Timestamp,
 }
 
 /// What a rescan of a proven range found.
@@ -279,4 +329,27 @@ pub struct Condition {
     pub except_channel: Option<String>,
     /// One sentence.
     pub summary: String,
+}
+
+impl Condition {
+    /// One that is about no single log.
+    pub fn new(verdict: Verdict, subject: &str, summary: String) -> Self {
+        Self {
+            verdict,
+            subject: subject.to_owned(),
+            log: None,
+            origin: None,
+            except_channel: None,
+            summary,
+        }
+    }
+
+    /// One that is about a log.
+    pub fn of_log(verdict: Verdict, log: &str, origin: &str, summary: String) -> Self {
+        Self {
+            log: Some(log.to_owned()),
+            origin: Some(origin.to_owned()),
+            ..Self::new(verdict, origin, summary)
+        }
+    }
 }

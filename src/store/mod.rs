@@ -17,7 +17,8 @@ use jiff::Timestamp;
 
 pub use batch::{
     Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, Pace, PassError, PassReport,
-    RECENT_PASSES, RecentPass, Rescanned, Restart, Scope, Settled, Vouched, WatchKey,
+    RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Vouched,
+    WatchKey,
 };
 pub use error::StoreError;
 pub use lookup::{
@@ -25,13 +26,12 @@ pub use lookup::{
     OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd, VerifiedHead,
 };
 pub use query::{
-    AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, QueuedAlert,
-    QueuedKind, Registration, Tally, Toll,
+    AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, Judged,
+    QueuedAlert, QueuedKind, Registration, Tally, Toll,
 };
 
 use crate::expect::Expectation;
-use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
-use crate::identity::Chain;
+use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
 
 /// Everything durable.
 ///
@@ -112,11 +112,15 @@ pub trait Store: Send + Sync {
     /// `rules` holds every watch that has a hold now. Answers how many.
     async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Asks the running monitor for a rescan; `None` is every watch.
+    /// Asks the running monitor for a rescan; `None` is every watch. What was asked for before and is not done yet
+    /// is asked for anew.
     async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// The rescans that were asked for, removed when answered: (watch or every).
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError>;
+    /// The rescans that were asked for and not done yet, oldest first.
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError>;
+
+    /// Records that a rescan was done. One that was asked for again meanwhile stays.
+    async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError>;
 
     // Look-ups: a log that is not read in full. The queue is durable, and holds a name once. ----
 
@@ -199,6 +203,9 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// The logs that findings about health are open of, as (origin, name).
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError>;
+
     /// How the last passes over a log went; empty for a log that is not known.
     async fn pace(&self, origin: &str) -> Result<Pace, StoreError>;
 
@@ -249,10 +256,7 @@ pub trait Store: Send + Sync {
     async fn rejudge(
         &self,
         id: FindingId,
-        chain: Chain,
-        verdict: Verdict,
-        severity: Severity,
-        summary: &str,
+        judged: &Judged,
         now: Timestamp,
     ) -> Result<(), StoreError>;
 

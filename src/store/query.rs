@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::{Finding, Severity, Verdict, WatchKey};
+use super::{Finding, Severity, WatchKey};
 use crate::expect::Expectation;
-use crate::finding::{Evidence, State};
+use crate::finding::{Evidence, State, Verdict};
+use crate::identity::Chain;
 
 /// Which findings are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -185,4 +186,17 @@ pub struct Toll {
     pub failed: u64,
     /// The last error of one that is pending or was given up.
     pub last_error: Option<String>,
+}
+
+/// What a finding is judged to be, by another trusted root than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// Whether its certificate leads to a CA.
+    pub chain: Chain,
+    /// Its verdict without registrations.
+    pub verdict: Verdict,
+    /// Its severity without registrations.
+    pub severity: Severity,
+    /// One sentence.
+    pub summary: String,
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use modelwatch::finding::FindingId;
-use modelwatch::monitor::RescanError;
 
 use crate::registered::expectation;
 use crate::world::{
@@ -21,7 +20,7 @@ pub const WRITING: [&str; 18] = [
     "rescanned",
     "release_holds",
     "request_rescan",
-    "take_rescans",
+    "rescan_done",
     "assess",
     "acknowledge",
     "rejudge",
@@ -34,12 +33,14 @@ pub const WRITING: [&str; 18] = [
 ];
 
 /// Doors that only read: for them, failing late is failing.
-const READING: [&str; 8] = [
+const READING: [&str; 10] = [
     "log",
     "checkpoint",
     "coverage",
     "untrusted",
     "registrations",
+    "rescans",
+    "unhealthy_logs",
     "alert_findings",
     "recall",
     "finding",
@@ -109,13 +110,17 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.watch(later).await;
     world.settle().await;
     until(&mut world, async |world| {
-        let store = world.store();
-        // Asked for again until it was done: a lost request leaves its gap, which stays a finding.
-        let asked = store.request_rescan(None, world.now()).await.is_ok();
-        let taken = asked && store.take_rescans().await.is_ok_and(|all| !all.is_empty());
-        taken && !matches!(world.rescan().await, Err(RescanError::Store(_)))
+        let now = world.now();
+        world.store().request_rescan(None, now).await.is_ok()
     })
     .await;
+    world.settings.every_log = true;
+    // Asked for once: whatever fails from here on, the request is there until it was done.
+    until(&mut world, async |world| {
+        world.rescan_as_asked().await.is_ok()
+    })
+    .await;
+    assert_eq!(world.truly().rescans().await.unwrap(), []);
     world.settle().await;
 
     // The owner's own, before and after it is seen; one of them taken back.

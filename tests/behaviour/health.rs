@@ -142,8 +142,8 @@ async fn witnesses_that_are_required_and_missing_are_said() {
     let mut world = World::new().await;
     let names = ["a.example", "b.example", "c.example"];
     world.settings.witnesses = names.map(|name| Witness::new(name).verifier()).to_vec();
-    let origin = world.log().origin.clone();
-    world.settings.required_witnesses.insert(origin, 2);
+    let name = world.logs[0].shard.name.clone();
+    world.settings.required_witnesses.insert(name, 2);
     world.log().grow(crowd(3));
     let cosigned = |names: &'static [&str]| {
         move |text: &str| {
@@ -310,6 +310,90 @@ async fn passes_that_take_ever_longer_are_a_backlog() {
 }
 
 #[tokio::test]
+async fn a_stored_position_that_is_damaged_is_said_until_it_is_restored() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(256));
+    world.good_step().await;
+    let good = world.replace_frontier(&[7; 32]).await;
+    // Past the check of the world, which believes what is stored.
+    for _ in 0..2 {
+        let outcomes = world.pass().await.unwrap();
+        let error = outcomes[0].error.as_ref().unwrap();
+        assert_eq!(error.kind, "position-lost");
+    }
+    world.deliver().await.unwrap();
+    let finding = raised(&world, "position-lost").await;
+    world.replace_frontier(&good).await;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    assert_eq!(world.position().await, (257, 257));
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn what_a_new_watch_does_not_cover_is_said_until_the_rescan_that_was_asked_for_is_done() {
+    let mut world = World::new().await;
+    world.settings.every_log = true;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.log().grow(crowd(299));
+    world.good_step().await;
+    let mut specs = usual();
+    specs.push(Spec::new("late", [Condition::San(crate::world::MAIL)]));
+    world.watch(specs).await;
+    world.good_step().await;
+    let finding = raised(&world, "coverage-gap").await;
+    assert!(finding.summary.contains("late (300 entries)"));
+    let now = world.now();
+    world.store().request_rescan(None, now).await.unwrap();
+    // The log does not answer, then the process is told to end: the request is there still.
+    world.log().limit(true);
+    world.rescan_as_asked().await.unwrap();
+    world.log().heal();
+    world.restart().await;
+    world.rescan_as_asked().await.unwrap();
+    assert_eq!(world.truly().rescans().await.unwrap(), []);
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_rescan_of_some_of_the_logs_is_still_owed_to_the_others() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    let now = world.now();
+    world
+        .store()
+        .request_rescan(Some("mail"), now)
+        .await
+        .unwrap();
+    world.settings.every_log = false;
+    world.rescan_as_asked().await.unwrap();
+    assert_eq!(world.truly().rescans().await.unwrap().len(), 1);
+    world.settings.every_log = true;
+    world.rescan_as_asked().await.unwrap();
+    assert_eq!(world.truly().rescans().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_rescan_for_a_watch_that_this_process_does_not_know_waits_for_one_that_does() {
+    let mut world = World::new().await;
+    world.settings.every_log = true;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.good_step().await;
+    let now = world.now();
+    let store = world.store();
+    store.request_rescan(Some("late"), now).await.unwrap();
+    world.rescan_as_asked().await.unwrap();
+    assert_eq!(world.truly().rescans().await.unwrap().len(), 1);
+    let mut specs = usual();
+    specs.push(Spec::new("late", [Condition::San(crate::world::MAIL)]));
+    world.watch(specs).await;
+    world.rescan_as_asked().await.unwrap();
+    assert_eq!(world.truly().rescans().await.unwrap(), []);
+    none(&world, "coverage-gap").await;
+}
+
+#[tokio::test]
 async fn a_log_that_is_begun_anew_behind_what_was_read_is_said_for_a_week() {
     let mut world = World::new().await;
     world.log().grow([Signer::Mail.signs(0)]);
@@ -392,6 +476,31 @@ async fn a_database_that_knows_other_logs_only_is_said_until_one_of_them_is_back
     world.logs.extend(known);
     world.good_step().await;
     resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn what_was_wrong_with_a_log_ends_when_it_is_not_followed_any_more() {
+    let mut world = World::with(&["old.example", "new.example"], usual(), &["oncall"]).await;
+    world.settings.every_log = true;
+    for watched in &world.logs {
+        watched.log.grow(crowd(3));
+    }
+    world.logs[0].log.forge_checkpoint(b"<html>moved</html>");
+    world.step().await.unwrap();
+    let finding = raised(&world, "unverifiable-checkpoint").await;
+    // A pass over one of them says nothing about the others.
+    let old = world.logs.remove(0);
+    world.settings.every_log = false;
+    world.good_step().await;
+    raised(&world, "unverifiable-checkpoint").await;
+    world.settings.every_log = true;
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+    // It is followed again, and is what it was.
+    world.logs.push(old);
+    world.step().await.unwrap();
+    let open = world.of("unverifiable-checkpoint").await;
+    assert_eq!(open.iter().filter(|f| f.state == State::Open).count(), 1);
 }
 
 #[tokio::test]

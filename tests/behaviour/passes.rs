@@ -1,5 +1,7 @@
 //! Reading logs that keep their promises.
 
+use std::time::Duration;
+
 use modelwatch::finding::State;
 use modelwatch::monitor::{MonitorError, RescanError};
 use modelwatch::shard::Start;
@@ -150,6 +152,31 @@ async fn a_start_in_the_future_is_refused_and_before_all_entries_is_the_beginnin
     world.log().grow(crowd(600));
     world.good_step().await;
     assert_eq!(world.state().await.first, 0);
+}
+
+#[tokio::test]
+async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
+    let mut world = World::with(&["slow.example", "quick.example"], usual(), &["oncall"]).await;
+    world.settings.turn = Some(Duration::from_secs(1));
+    world.logs[0].log.grow(crowd(600));
+    world.logs[0].log.stall_from(300);
+    for salt in 0..3 {
+        world.logs[1].log.grow([Signer::Mail.signs(salt)]);
+        let outcomes = world.step().await.unwrap();
+        assert!(!outcomes[0].proven && outcomes[0].error.is_none());
+        assert!(outcomes[1].proven);
+        let mut found = world.of("identity-unexpected").await;
+        found.retain(|finding| finding.origin.as_deref() == Some("quick.example"));
+        assert_eq!(found.len() as u64, salt + 1);
+    }
+    // What it did show was read once; that it is behind is said, and ends when it has caught up.
+    assert_eq!(world.position().await, (256, 0));
+    assert_eq!(world.of("backlog").await[0].state, State::Open);
+    world.settings.turn = None;
+    world.logs[0].log.heal();
+    world.good_step().await;
+    assert_eq!(world.position().await, (600, 600));
+    assert_eq!(world.of("backlog").await[0].state, State::Resolved);
 }
 
 #[tokio::test]

@@ -318,6 +318,23 @@ async fn a_log_that_does_not_answer_is_said_under_its_address() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_too_busy_to_list_its_trees_is_limiting_and_not_unavailable() {
+    let v1 = V1::new().await;
+    v1.good().await;
+    v1.log.odd(Oddity::Limits);
+    for _ in 0..6 {
+        assert_eq!(v1.bad().await, "unavailable");
+        assert_eq!(v1.open_verdicts().await, Vec::<String>::new());
+        v1.clock.advance(601);
+    }
+    assert_eq!(v1.bad().await, "unavailable");
+    assert_eq!(v1.open_verdicts().await, ["rate-limited"]);
+    v1.log.heal();
+    v1.good().await;
+    assert_eq!(v1.open_verdicts().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_rescan_closes_the_gaps_of_every_tree() {
     let mut v1 = V1::new().await;
     v1.rotate();

@@ -6,6 +6,7 @@
     reason = "a document that cannot be read is a failure of the test"
 )]
 
+mod blind;
 mod page;
 
 use std::collections::BTreeSet;

@@ -131,6 +131,63 @@ async fn an_answer_with_fewer_entries_is_gone_on_from_and_no_entries_or_more_are
 }
 
 #[tokio::test]
+async fn a_log_that_gives_its_entries_one_by_one_is_read_and_costs_it_more_than_us() {
+    let server = log(1000, 1, 0).await;
+    let all = source(&server).leaves(0..1000, 1000).await.unwrap();
+    assert_eq!(all.len(), 1000);
+    for (index, bytes) in all.iter() {
+        assert_eq!(bytes, leaf(index));
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_too_long_together_are_refused_as_one_would_be() {
+    let server = log(100, 10, 0).await;
+    // Ten entries are some 500 bytes: the first answers fit, all of them do not.
+    let refused = source(&server).leaves_within(0..100, 100, 2000).await;
+    assert!(
+        matches!(
+            refused,
+            Err(SourceError::TooLarge {
+                limit_bytes: 2000,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    assert!(server.paths().len() < 6);
+    // A leaf as long as no certificate is.
+    let huge = format!(
+        r#"{{"entries":[{{"leaf_input":"{}"}}]}}"#,
+        "A".repeat(66 * 1024 * 1024)
+    );
+    let server = Server::start(move |_| Answer::ok(huge.clone())).await;
+    let refused = source(&server).leaves(0..1, 1).await;
+    assert!(
+        matches!(refused, Err(SourceError::TooLarge { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn proofs_of_another_length_or_of_no_hashes_are_malformed() {
+    for answer in [
+        r#"{"consistency":[]}"#.to_owned(),
+        format!(r#"{{"consistency":[{}]}}"#, [r#""AAAA""#; 4].join(",")),
+        format!(r#"{{"consistency":[{}]}}"#, [r#""""#; 100].join(",")),
+        r#"{"consistency":{}}"#.to_owned(),
+        "[".repeat(10_000),
+    ] {
+        let server = Server::start(move |_| Answer::ok(answer.clone())).await;
+        let refused = source(&server).split(6, 7).await;
+        assert!(
+            matches!(refused, Err(SourceError::Malformed { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_tree_can_be_cut_anywhere_by_consistency_proofs() {
     let server = log(40, 1000, 0).await;
     let source = source(&server);
@@ -152,25 +209,26 @@ async fn every_tree_can_be_cut_anywhere_by_consistency_proofs() {
 #[tokio::test]
 async fn a_tree_head_becomes_a_note_and_anything_else_is_handed_on() {
     let head = include_str!("../data/ct-small/get-sth.json");
-    let key = include_bytes!("../data/ct-small/rfc6962.pub.pem");
-    let (_, pem) = x509_parser::pem::parse_x509_pem(key).unwrap();
-    let log = modelwatch::identity::CtLog {
-        spki_der: pem.contents,
+    let log = |pem: &[u8]| modelwatch::identity::CtLog {
+        spki_der: x509_parser::pem::parse_x509_pem(pem).unwrap().1.contents,
         valid_for: (None, None),
     };
-    let id = hex::encode(log.id());
-    let verifier = Verifier::tree_head(KeyName::new(&id).unwrap(), &log.spki_der).unwrap();
-    let origin = Origin::new(&id).unwrap();
-    let open = async |answer: &str| {
+    let this = log(include_bytes!("../data/ct-small/rfc6962.pub.pem"));
+    let other = log(include_bytes!("../data/ct-small/static.pub.pem"));
+    let open = async |log: &modelwatch::identity::CtLog, answer: &str| {
+        let id = hex::encode(log.id());
+        let verifier = Verifier::tree_head(KeyName::new(&id).unwrap(), &log.spki_der).unwrap();
+        let origin = Origin::new(&id).unwrap();
         let answer = answer.to_owned();
         let server = Server::start(move |_| Answer::ok(answer.clone())).await;
         let location = server.url("").as_str().parse().unwrap();
         let source = CtRfc6962::new(Transport::new(location, client()), log.id());
         let raw = source.checkpoint().await.unwrap();
         assert_eq!(server.paths(), ["/ct/v1/get-sth"]);
-        Checkpoint::open(&raw, &origin, std::slice::from_ref(&verifier)).ok()
+        Checkpoint::open(&raw, &origin, &[verifier]).ok()
     };
-    let checkpoint = open(head).await.unwrap();
+    let checkpoint = open(&this, head).await.unwrap();
+    assert_eq!(open(&other, head).await, None, "the head of another log");
     assert_eq!(checkpoint.size(), 2009);
     assert_eq!(checkpoint.timestamp(), Some(1_795_247_405_392));
     for wrong in [
@@ -182,7 +240,7 @@ async fn a_tree_head_becomes_a_note_and_anything_else_is_handed_on() {
         String::new(),
     ] {
         assert_ne!(wrong, head);
-        assert_eq!(open(&wrong).await, None, "{wrong}");
+        assert_eq!(open(&this, &wrong).await, None, "{wrong}");
     }
 }
 

@@ -284,3 +284,102 @@ fn no_configuration_is_needed_and_a_wrong_one_does_no_harm() {
         site.expect("digest model", 0).stdout
     );
 }
+
+#[test]
+fn a_model_without_files_is_said_to_be_one() {
+    let site = Site::new();
+    fs::create_dir(site.at("model")).unwrap();
+    for line in [SIGN, VERIFY] {
+        let said = site.expect(line, 0);
+        assert!(said.stderr.contains("no file in the model"), "{said:?}");
+        site.expect(&format!("{line} --strict"), 1);
+    }
+    site.write("model/more", "");
+    site.expect(VERIFY, 1);
+    let said = site.expect(&format!("{VERIFY} --ignore-unsigned-files"), 1);
+    assert!(said.stderr.contains("nothing to verify"), "{said:?}");
+}
+
+#[test]
+fn a_directory_that_has_no_text_for_a_name_can_be_verified_but_not_signed() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let site = site();
+    site.expect(SIGN, 0);
+    let name = OsStr::from_bytes(b"\xff");
+    fs::rename(site.at("model"), site.root().join(name)).unwrap();
+    let run = |line: &str| {
+        let mut command = site.command();
+        for word in line.split(' ') {
+            command.arg(if word == "model" {
+                name
+            } else {
+                OsStr::new(word)
+            });
+        }
+        Said::from(command.output().unwrap())
+    };
+    assert_eq!(run(VERIFY).code, 0);
+    assert_eq!(run("digest model").code, 0);
+    for line in [SIGN, "digest model --json"] {
+        let said = run(line);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.stderr.contains(r"\xFF"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_name_is_quoted_once() {
+    let site = site();
+    site.expect(SIGN, 0);
+    site.write("model/a\"\\\n\u{1b}", "");
+    let said = site.expect(VERIFY, 1);
+    let shown = r#"not signed: "a\"\\\n\u{1b}""#;
+    assert!(said.stderr.contains(shown), "{}", said.stderr);
+}
+
+#[test]
+fn what_is_wrong_with_a_token_is_said_once_and_with_its_option() {
+    let site = site();
+    for (uri, says) in [
+        (
+            "pkcs11:",
+            "--pkcs11-uri: it names no key: neither `object` nor `id`\n",
+        ),
+        (
+            "pkcs11:token=t;object=o?module-path=/nonexistent",
+            "module /nonexistent: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let said = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
+        assert_eq!(said.stderr, format!("Signing failed with error: {says}"));
+    }
+    // The words are the system's.
+    let uri = "pkcs11:token=t;object=o?module-path=/dev/null";
+    let said = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
+    assert_eq!(said.stderr.matches("/dev/null").count(), 1, "{said:?}");
+}
+
+#[test]
+fn a_signature_of_an_old_version_is_accepted_with_a_warning_and_refused_in_strict_mode() {
+    let site = site();
+    site.expect(SIGN, 0);
+    let file = fs::read(site.at("model.sig")).unwrap();
+    let mut bundle: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let key = &mut bundle["verificationMaterial"]["publicKey"];
+    assert!(key.as_object_mut().unwrap().remove("hint").is_some());
+    site.write("model.sig", &bundle.to_string());
+    let said = site.expect(VERIFY, 0);
+    let (warning, answer) = said.stdout.split_once('\n').unwrap();
+    assert!(warning.starts_with("WARNING: This model's signature uses an older"));
+    assert_eq!(answer, "Verification succeeded\n");
+    let report = site.expect(&format!("{VERIFY} --json"), 0).json();
+    assert_eq!(report["warnings"].as_array().unwrap().len(), 1);
+    let said = site.expect(&format!("{VERIFY} --strict"), 1);
+    assert!(
+        said.stderr
+            .contains("an older verification material format"),
+        "{said:?}"
+    );
+}

@@ -7,4 +7,7 @@
 
 mod cases;
 mod commands;
+mod guide;
+mod outputs;
 mod site;
+mod unreadable;

@@ -52,6 +52,17 @@ impl Site {
             .into()
     }
 
+    /// Runs a line of the shell; `$P` is the program.
+    pub fn shell(&self, line: &str) -> Said {
+        Command::new("sh")
+            .args(["-c", line])
+            .current_dir(self.root())
+            .env("P", env!("CARGO_BIN_EXE_modelwatch"))
+            .output()
+            .unwrap()
+            .into()
+    }
+
     pub fn write(&self, name: &str, content: &str) {
         fs::create_dir_all(self.at(name).parent().unwrap()).unwrap();
         fs::write(self.at(name), content).unwrap();

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use modelwatch::finding::State;
-use modelwatch::store::{Coverage, Dispute, HoldRule, Rescanned, WatchKey};
+use modelwatch::store::{Coverage, Dispute, HoldRule, RescanRequest, Rescanned, WatchKey};
 
 use crate::hall::{Hall, ORIGIN, at, follower, held, signing};
 
@@ -153,7 +153,7 @@ async fn what_will_be_read_again_counts_for_the_watches_of_then() {
 }
 
 #[tokio::test]
-async fn rescans_wait_until_they_are_taken_and_are_taken_once() {
+async fn a_rescan_waits_until_it_is_done_and_is_not_done_if_it_was_asked_for_meanwhile() {
     let hall = Hall::open().await;
     hall.store
         .request_rescan(Some("falcon"), at(1))
@@ -164,12 +164,29 @@ async fn rescans_wait_until_they_are_taken_and_are_taken_once() {
         .request_rescan(Some("falcon"), at(3))
         .await
         .unwrap();
+    let asked = |watch: Option<&str>, second| RescanRequest {
+        watch: watch.map(str::to_owned),
+        at: at(second),
+    };
+    let (every, falcon) = (asked(None, 2), asked(Some("falcon"), 3));
+    // Whoever dies between reading and doing has taken nothing away.
+    for _ in 0..2 {
+        assert_eq!(
+            hall.store.rescans().await.unwrap(),
+            [every.clone(), falcon.clone()]
+        );
+    }
     let hall = hall.after_a_crash().await;
-    assert_eq!(
-        hall.store.take_rescans().await.unwrap(),
-        [Some("falcon".into()), None]
-    );
-    assert!(hall.store.take_rescans().await.unwrap().is_empty());
+    hall.store.rescan_done(&every).await.unwrap();
+    hall.store
+        .request_rescan(Some("falcon"), at(4))
+        .await
+        .unwrap();
+    hall.store.rescan_done(&falcon).await.unwrap();
+    let again = asked(Some("falcon"), 4);
+    assert_eq!(hall.store.rescans().await.unwrap(), std::slice::from_ref(&again));
+    hall.store.rescan_done(&again).await.unwrap();
+    assert_eq!(hall.store.rescans().await.unwrap(), []);
 }
 
 #[tokio::test]

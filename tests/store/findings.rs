@@ -1,7 +1,7 @@
 use futures_util::TryStreamExt as _;
 use modelwatch::finding::{FindingId, Severity, State, Verdict};
 use modelwatch::identity::Chain;
-use modelwatch::store::{AckOutcome, Counts, FindingQuery, StoreError};
+use modelwatch::store::{AckOutcome, Counts, FindingQuery, Judged, StoreError};
 
 use crate::hall::{Hall, at, critical, held, signing, untrusted, watched};
 
@@ -209,10 +209,12 @@ async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged()
         store
             .rejudge(
                 id,
-                Chain::Trusted,
-                Verdict::IdentityUnexpected,
-                Severity::High,
-                "real",
+                &Judged {
+                    chain: Chain::Trusted,
+                    verdict: Verdict::IdentityUnexpected,
+                    severity: Severity::High,
+                    summary: "real".to_owned(),
+                },
                 at(now),
             )
             .await

@@ -11,6 +11,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use crate::key::{KeyError, PublicKey};
 use crate::pem::{self, PemError};
 
+mod constraints;
 mod name;
 mod parsed;
 mod path;
@@ -124,11 +125,21 @@ pub enum ChainError {
         /// Object identifier of the extension.
         oid: String,
     },
-    /// A CA limits the names below it, which is not evaluated here.
-    #[error("{subject} limits the names that it vouches for, which is not evaluated here")]
+    /// A CA limits the names below it in a way that is not evaluated here.
+    #[error("{subject} limits the names that it vouches for in a way that is not evaluated here")]
     NameConstraints {
         /// The CA.
         subject: String,
+    },
+    /// A certificate has a name that a CA above it may not vouch for.
+    #[error("{subject} has the name {name}, which {issuer} may not vouch for")]
+    NameOutside {
+        /// The certificate.
+        subject: String,
+        /// The name.
+        name: String,
+        /// The CA.
+        issuer: String,
     },
     /// The signer's certificate is not for signing.
     #[error(

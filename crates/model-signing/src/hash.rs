@@ -126,16 +126,27 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.as_bytes() {
-            write!(f, "{byte:02x}")?;
+        // One text and not a piece for each byte: a manifest shows a million of them.
+        let mut text = [0; 2 * MAX_DIGEST_BYTES];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.as_bytes()) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
         }
-        Ok(())
+        let (text, _) = text.split_at(2 * self.algorithm.digest_bytes());
+        f.write_str(std::str::from_utf8(text).expect("hexadecimal digits are ASCII"))
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{self}", self.algorithm)
+    }
+}
+
+/// The hexadecimal digit of a number below 16.
+fn digit(nibble: u8) -> u8 {
+    match nibble {
+        0..=9 => b'0' + nibble,
+        _ => b'a' + nibble - 10,
     }
 }
 

@@ -23,4 +23,4 @@ pub mod walk;
 pub use json::{JsonError, Kind, Problem};
 pub use pem::{MAX_PEM_BYTES, PemError};
 #[cfg(unix)]
-pub use replace::{ReplaceError, replace};
+pub use replace::{ReplaceError, replace, replaceable};

@@ -97,7 +97,14 @@ pub enum Pkcs11Error {
     },
     /// The module or the token refuses.
     #[error("{}", Brief(.0))]
-    Token(#[from] CryptokiError),
+    Token(CryptokiError),
+}
+
+/// Not by `#[from]`, which would make it the cause: whoever shows causes too would say everything twice.
+impl From<CryptokiError> for Pkcs11Error {
+    fn from(error: CryptokiError) -> Self {
+        Self::Token(error)
+    }
 }
 
 struct List<'a>(&'a [String]);

@@ -1,9 +1,12 @@
 //! Writing a file so that it is there whole or not at all.
 
-use std::fs::{self, File, Permissions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
 
 /// Why a file was not written. What was there before is still there, unless only the last step failed.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,43 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), ReplaceError> {
         path: path.to_owned(),
         source,
     };
+    let (directory, name) = place(path)?;
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    let file = tempfile::Builder::new()
+        .prefix(&prefix)
+        .make_in(directory, |path| File::create_new(path))
+        .map_err(failed)?;
+    let mut content = file.as_file();
+    content.write_all(bytes).map_err(failed)?;
+    // Before the rename: a crash in between must not leave the new name on content that never reached the disk.
+    content.sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    // The rename itself is durable with the directory.
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed)
+}
+
+/// Whether a file can be written at `path`, as far as can be said without writing one: for whoever would rather know it
+/// before an hour's work.
+///
+/// # Errors
+///
+/// [`ReplaceError`], with which [`replace`] would fail.
+pub fn replaceable(path: &Path) -> Result<(), ReplaceError> {
+    let (directory, _) = place(path)?;
+    rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
+        ReplaceError::Unwritable {
+            path: path.to_owned(),
+            source: error.into(),
+        }
+    })
+}
+
+/// The directory of a file that is not there or is a regular one, and its name.
+fn place(path: &Path) -> Result<(&Path, &OsStr), ReplaceError> {
     match fs::symlink_metadata(path) {
         Ok(there) => {
             let kind = there.file_type();
@@ -70,7 +110,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), ReplaceError> {
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
+        Err(source) => {
+            return Err(ReplaceError::Unwritable {
+                path: path.to_owned(),
+                source,
+            });
+        }
     }
     let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
         return Err(ReplaceError::NoName {
@@ -82,23 +127,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), ReplaceError> {
     } else {
         directory
     };
-    let mut prefix = std::ffi::OsString::from(".");
-    prefix.push(name);
-    prefix.push(".");
-    let mut file = tempfile::Builder::new()
-        .prefix(&prefix)
-        // As any new file: the process's umask is applied to it.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(directory)
-        .map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    // Before the rename: a crash in between must not leave the new name on content that never reached the disk.
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The rename itself is durable with the directory.
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed)
+    Ok((directory, name))
 }
 
 #[cfg(test)]
@@ -108,7 +137,7 @@ mod tests {
         reason = "a temporary directory that cannot be written is a failed test"
     )]
 
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
 
@@ -126,6 +155,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("model.sig");
         for content in ["one", "another"] {
+            replaceable(&path).unwrap();
             replace(&path, content.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
             assert_eq!(names(directory.path()), ["model.sig"]);
@@ -154,6 +184,11 @@ mod tests {
         ] {
             let error = replace(&at(name), b"x").unwrap_err().to_string();
             assert!(error.contains(says), "{name}: {error}");
+            assert_eq!(
+                replaceable(&at(name)).unwrap_err().to_string(),
+                error,
+                "{name}"
+            );
         }
         assert!(replace(Path::new("/dev/null"), b"x").is_err());
         assert!(replace(Path::new(".."), b"x").is_err());

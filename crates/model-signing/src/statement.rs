@@ -24,10 +24,11 @@
 use crate::hash::Digest;
 use crate::manifest::Manifest;
 
+mod error;
 mod read;
 mod write;
 
-pub use read::StatementError;
+pub use error::StatementError;
 
 /// The type of every statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";

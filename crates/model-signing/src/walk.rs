@@ -4,7 +4,7 @@
 //! manifest. What it passes over in silence is an error or a [`Listing::linked_directories`] here: a signature must not
 //! look complete when it is not.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -16,65 +16,20 @@ use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, statat};
 use rustix::io::Errno;
 
 mod beneath;
+mod error;
 mod ignored;
 
 use crate::manifest::{MAX_RESOURCES, SINGLE_FILE};
 use beneath::{LIST, READ, READ_LINKED, SEARCH, anywhere, beneath};
+pub use error::WalkError;
+use error::{failure, special};
 pub use ignored::{GIT_PATHS, Ignored};
-
-/// Why a model cannot be listed or read. Every message names the path.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WalkError {
-    /// A symlink, and they were not allowed.
-    #[error("{path:?} is a symlink, and symlinks are not allowed")]
-    Symlink {
-        /// Of the symlink.
-        path: PathBuf,
-    },
-    /// Neither a file nor a directory: a FIFO, a socket, a device, or a symlink that leads to nothing.
-    #[error("{path:?} is {what}, neither a regular file nor a directory")]
-    Special {
-        /// Of that.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-    },
-    /// A file whose name is not UTF-8; JSON has no way to write it.
-    #[error("the name {path:?} is not UTF-8, so no signature can hold it")]
-    NotUtf8 {
-        /// Of the file.
-        path: PathBuf,
-    },
-    /// Something that is not there, or that this user may not read.
-    #[error("{path:?} cannot be read: {source}")]
-    Unreadable {
-        /// Of that.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A file that was not the same after it had been read: what was hashed may never have been in it.
-    #[error("{path:?} was changed while it was read")]
-    Changed {
-        /// Of the file.
-        path: PathBuf,
-    },
-    /// More files or shards than one manifest may have.
-    #[error("{path:?} has more than {limit} files or shards")]
-    TooMany {
-        /// Of the model.
-        path: PathBuf,
-        /// How many it may have.
-        limit: usize,
-    },
-}
 
 /// A model on disk: a directory, or a single file. It stays open, so what is read belongs to what was checked.
 #[derive(Debug)]
 pub struct Model {
     path: PathBuf,
-    name: String,
+    name: OsString,
     root: OwnedFd,
     is_file: bool,
     allows_symlinks: bool,
@@ -139,9 +94,6 @@ impl Model {
             path: path.clone(),
             source,
         })?;
-        let Ok(name) = name.into_string() else {
-            return Err(WalkError::NotUtf8 { path });
-        };
         Ok(Self {
             path,
             name,
@@ -152,8 +104,14 @@ impl Model {
     }
 
     /// What the model is called in a signature: the last component of its path.
-    pub fn name(&self) -> &str {
-        &self.name
+    ///
+    /// # Errors
+    ///
+    /// It is not UTF-8. Such a model can be verified, but not signed.
+    pub fn name(&self) -> Result<&str, WalkError> {
+        self.name.to_str().ok_or_else(|| WalkError::NotUtf8 {
+            path: self.path.clone(),
+        })
     }
 
     /// Whether symlinks to files are followed.
@@ -414,7 +372,7 @@ impl Opened {
 }
 
 /// The last component of a path, and of what it leads to where it has none.
-fn name_of(path: &Path) -> io::Result<std::ffi::OsString> {
+fn name_of(path: &Path) -> io::Result<OsString> {
     if let Some(name) = path.file_name() {
         return Ok(name.to_owned());
     }
@@ -438,23 +396,4 @@ fn split(name: &[u8]) -> (&[u8], &[u8]) {
         }
         None => (b"", name),
     }
-}
-
-fn failure(path: PathBuf, error: Errno) -> WalkError {
-    WalkError::Unreadable {
-        path,
-        source: error.into(),
-    }
-}
-
-fn special(path: PathBuf, kind: FileType) -> WalkError {
-    let what = match kind {
-        FileType::Fifo => "a FIFO",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        FileType::Symlink => "a symlink that leads to nothing",
-        FileType::Directory => "a directory",
-        _ => "something else",
-    };
-    WalkError::Special { path, what }
 }

@@ -1,16 +1,13 @@
 //! Replays the corpus of the fuzz targets without a fuzzer.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a corpus that cannot be read is a failed test"
-)]
 
 mod checks;
+#[path = "../../../fuzz/src/replay.rs"]
+mod replay;
 #[cfg(feature = "pkcs11")]
 #[path = "checks/uri.rs"]
 mod uri_checks;
 
-use std::fs;
-use std::path::Path;
+use replay::replay;
 
 #[test]
 fn the_corpus_of_bundles_keeps_every_promise() {
@@ -46,18 +43,4 @@ fn the_corpus_of_chains_keeps_every_promise() {
 #[test]
 fn the_corpus_of_pkcs11_uris_keeps_every_promise() {
     replay("pkcs11_uri", uri_checks::uri);
-}
-
-fn replay(target: &str, check: fn(&[u8])) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
-        .join(target);
-    let files: Vec<_> = fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    assert!(!files.is_empty(), "{} is empty", directory.display());
-    for file in files {
-        check(&fs::read(file).unwrap());
-    }
 }

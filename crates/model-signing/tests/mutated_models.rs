@@ -132,7 +132,7 @@ fn sign(root: &Path, method: Method) -> Statement {
     let model = Model::open(root, false).unwrap();
     let listing = model.walk(&Ignored::none()).unwrap();
     let manifest = model::hash(&model, &listing, method, &|_| ()).unwrap();
-    let statement = Statement::new(model.name(), manifest, false, Vec::new()).unwrap();
+    let statement = Statement::new(model.name().unwrap(), manifest, false, Vec::new()).unwrap();
     // What is compared later is what was read, never what was written.
     let read = Statement::parse(statement.to_json().as_bytes()).unwrap();
     assert_eq!(read, statement);

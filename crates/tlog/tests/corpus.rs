@@ -1,19 +1,12 @@
 //! Replays the corpus of the fuzz targets, so that what a fuzzer once found stays found without one.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 #[path = "../../../fuzz/src/tlog.rs"]
 mod targets;
 
-fn replay(target: &str, run: fn(&[u8])) {
-    let corpus = format!("{}/../../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut files = 0;
-    for file in std::fs::read_dir(corpus).unwrap() {
-        run(&std::fs::read(file.unwrap().path()).unwrap());
-        files += 1;
-    }
-    assert!(files > 0, "the corpus of {target} is empty");
-}
+#[path = "../../../fuzz/src/replay.rs"]
+mod replay;
+
+use replay::replay;
 
 #[test]
 fn no_note_of_the_corpus_panics() {

@@ -1,12 +1,14 @@
 //! `modelwatch digest`: the root digest of a model.
 
-use serde_json::json;
+use model_signing::manifest::Manifest;
+use serde::{Serialize, Serializer};
 
-use super::{Warnings, tree};
-use crate::cli::output::{Outcome, Output};
+use super::{Warnings, print, tree};
+use crate::cli::output::Outcome;
 
 /// Arguments of `digest`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[command(args_override_self = true)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
@@ -23,31 +25,37 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let method = args.hashing.method()?;
     let mut warnings = Warnings::new(false);
-    let ignored = args.tree.ignored(None, &mut warnings)?;
+    let ignored = args.tree.ignored(&mut warnings)?;
     let model = args.tree.open()?;
     let manifest = tree::hash(&model, &ignored, method, &mut warnings)?;
-    let mut output = Output::new();
-    if args.json {
-        let algorithm = manifest.method().to_string();
-        let resources: Vec<_> = manifest
-            .resources()
-            .iter()
-            .map(|resource| {
-                json!([
-                    resource.name().to_string(),
-                    algorithm,
-                    resource.digest.to_string()
-                ])
-            })
-            .collect();
-        output.json(&json!({
-            "name": model.name(),
-            "root": manifest.root().to_string(),
-            "resources": resources,
-        }))?;
-    } else {
-        output.line(&format!("sha256:{}", manifest.root()))?;
-    }
-    output.end()?;
+    print(|output| {
+        if !args.json {
+            return output.line(&format!("sha256:{}", manifest.root()));
+        }
+        output.json(&Report {
+            name: model.name()?,
+            root: manifest.root().to_string(),
+            resources: &manifest,
+        })
+    })?;
     Ok(Outcome::Clean)
+}
+
+/// A manifest as it is printed.
+#[derive(Serialize)]
+struct Report<'m> {
+    name: &'m str,
+    root: String,
+    #[serde(serialize_with = "resources")]
+    resources: &'m Manifest,
+}
+
+/// One after the other: of a model with a million files, all of them as JSON values would take several times the
+/// manifest's memory.
+fn resources<S: Serializer>(manifest: &Manifest, serializer: S) -> Result<S::Ok, S::Error> {
+    let algorithm = manifest.method().to_string();
+    serializer.collect_seq(manifest.resources().iter().map(|resource| {
+        let name = resource.name().to_string();
+        (name, &algorithm, resource.digest.to_string())
+    }))
 }

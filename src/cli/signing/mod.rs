@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 
 use super::logging::Level;
-use super::output::{self, Mistake, Outcome};
+use super::output::{self, Mistake, Outcome, Output};
 use crate::escape;
 
 pub(super) use digest::Args as DigestArgs;
@@ -45,9 +45,28 @@ fn ended(what_failed: &str, done: anyhow::Result<Outcome>) -> Outcome {
         Err(error) if error.is::<Mistake>() => output::fail(&error),
         Err(error) => {
             let why = output::causes(&error);
-            let _ = writeln!(io::stderr(), "{what_failed}: {}", escape::terminal(&why));
+            let _ = writeln!(io::stderr(), "{what_failed}: {}", shown(&why));
             Outcome::No
         }
+    }
+}
+
+/// A message for the terminal.
+///
+/// It quotes the names of files and all else that somebody else chose, with escapes of its own. Those are not escaped once
+/// more; what should have been quoted and was not is harmless all the same.
+fn shown(message: &str) -> String {
+    escape::terminal(message).replace(r"\\", r"\")
+}
+
+/// Writes to standard output.
+///
+/// Whoever has closed it has seen enough: the answer is then in the exit code alone.
+fn print(write: impl FnOnce(&mut Output) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut output = Output::new();
+    match write(&mut output).and_then(|()| output.end()) {
+        Err(error) if output::is_broken_pipe(&error) => Ok(()),
+        written => written.context("standard output cannot be written"),
     }
 }
 
@@ -110,7 +129,7 @@ impl Warnings {
 
     fn warn(&mut self, warning: String) -> anyhow::Result<()> {
         anyhow::ensure!(!self.strict, "{warning} (--strict)");
-        let _ = writeln!(io::stderr(), "warning: {}", escape::terminal(&warning));
+        let _ = writeln!(io::stderr(), "warning: {}", shown(&warning));
         self.said.push(warning);
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! `modelwatch sign`: hash a model, sign its manifest, write the signature.
 
+use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,10 +11,10 @@ use model_signing::key::PrivateKey;
 use model_signing::pkcs11::{TokenSigner, Uri};
 use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
 use model_signing::statement::Statement;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Sigstore, Warnings, path, read, tree};
-use crate::cli::output::{Mistake, Outcome, Output};
+use super::{Sigstore, Warnings, path, print, read, tree};
+use crate::cli::output::{Mistake, Outcome};
 
 /// What signs.
 #[derive(Debug, clap::Subcommand)]
@@ -35,6 +37,7 @@ pub(in crate::cli) enum Method {
 
 /// What every method takes.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct Common {
     #[command(flatten)]
     tree: tree::TreeArgs,
@@ -57,6 +60,7 @@ pub(in crate::cli) struct Common {
 
 /// Arguments of `sign key`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct KeyArgs {
     #[command(flatten)]
     common: Common,
@@ -67,6 +71,7 @@ pub(in crate::cli) struct KeyArgs {
 
 /// Arguments of `sign certificate`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct CertificateArgs {
     #[command(flatten)]
     common: Common,
@@ -80,6 +85,7 @@ pub(in crate::cli) struct CertificateArgs {
 
 /// Arguments of `sign pkcs11-key`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct Pkcs11KeyArgs {
     #[command(flatten)]
     common: Common,
@@ -90,6 +96,7 @@ pub(in crate::cli) struct Pkcs11KeyArgs {
 
 /// Arguments of `sign pkcs11-certificate`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct Pkcs11CertificateArgs {
     #[command(flatten)]
     common: Common,
@@ -102,6 +109,7 @@ pub(in crate::cli) struct Pkcs11CertificateArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 struct PrivateKeyArgs {
     /// The private key: PEM, P-256, P-384 or P-521
     #[arg(long, value_name = "FILE", value_parser = path())]
@@ -121,6 +129,7 @@ struct PrivateKeyArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 struct ChainArgs {
     /// The certificate of the key: PEM, the first one of the file
     #[arg(long, value_name = "FILE", value_parser = path())]
@@ -132,6 +141,7 @@ struct ChainArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 struct TokenArgs {
     /// The key in the token: `pkcs11:token=…;object=…?module-path=…&pin-source=file:…` (RFC 7512)
     #[arg(long, value_name = "URI")]
@@ -153,16 +163,17 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
     };
     let mut warnings = Warnings::new(common.strict);
     // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
-    let signed = signer(method).and_then(|signer| common.sign(&*signer, &mut warnings));
-    if common.json {
-        report(common, &signed, &warnings)?;
-    }
+    let signed = signer(method).and_then(|signer| {
+        method.spare_inputs(&common.signature)?;
+        common.sign(&*signer, &mut warnings)
+    });
+    let reported = print(|output| match (&signed, common.json) {
+        (_, true) => output.json(&report(common, &signed, &warnings)),
+        (Ok(_), false) => output.line("Signing succeeded"),
+        (Err(_), false) => Ok(()),
+    });
     signed?;
-    if !common.json {
-        let mut output = Output::new();
-        output.line("Signing succeeded")?;
-        output.end()?;
-    }
+    reported.with_context(|| format!("{} was written", common.signature.display()))?;
     Ok(Outcome::Clean)
 }
 
@@ -176,25 +187,61 @@ fn signer(method: &Method) -> anyhow::Result<Box<dyn Signer>> {
     })
 }
 
+impl Method {
+    /// The reference replaces whatever `--signature` names. Of these there may be no copy.
+    fn spare_inputs(&self, signature: &Path) -> anyhow::Result<()> {
+        let (key, chain) = match self {
+            Self::Key(args) => (Some(&args.key), None),
+            Self::Certificate(args) => (Some(&args.key), Some(&args.chain)),
+            Self::Pkcs11Certificate(args) => (None, Some(&args.chain)),
+            Self::Pkcs11Key(_) | Self::Sigstore(_) => (None, None),
+        };
+        let key = key.map(|key| std::iter::once(&key.private_key).chain(&key.password_file));
+        let chain = chain.map(|chain| {
+            std::iter::once(&chain.signing_certificate).chain(&chain.certificate_chain)
+        });
+        let mut inputs = key.into_iter().flatten().chain(chain.into_iter().flatten());
+        match inputs.find(|input| is_same_file(input, signature)) {
+            Some(input) => Err(anyhow::anyhow!(
+                "--signature {} would replace what is read to sign: {}",
+                signature.display(),
+                input.display()
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) else {
+        return false;
+    };
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
 impl Common {
-    fn sign(&self, signer: &dyn Signer, warnings: &mut Warnings) -> anyhow::Result<Statement> {
+    /// Answers what the signature says.
+    fn sign(&self, signer: &dyn Signer, warnings: &mut Warnings) -> anyhow::Result<Value> {
         let method = self.hashing.method()?;
-        let ignored = self.tree.ignored(Some(&self.signature), warnings)?;
-        anyhow::ensure!(
-            !ignored.hides_everything(),
-            "--ignore-paths leaves out the whole model: the signature would fit any other"
-        );
+        let ignored = self.tree.ignored_beside(&self.signature, warnings)?;
         let recorded = ignored.recorded().map_err(|path| {
             anyhow::anyhow!(
                 "the path {path:?} to leave out is not UTF-8, so no signature can hold it"
             )
         })?;
         let model = self.tree.open()?;
+        let name = model.name()?;
+        // Before the model is hashed, which may take an hour.
+        model_signing::replaceable(&self.signature)?;
         let manifest = tree::hash(&model, &ignored, method, warnings)?;
-        let statement = Statement::new(model.name(), manifest, model.allows_symlinks(), recorded)?;
-        let bundle = sign::bundle(statement.to_json().as_bytes(), signer)?;
+        let statement = Statement::new(name, manifest, model.allows_symlinks(), recorded)?;
+        let payload = statement.to_json();
+        let said = super::verify::signed(&statement);
+        // The list of a million files takes as much memory as its JSON does, and that in base64 comes next.
+        drop(statement);
+        let bundle = sign::bundle(payload.as_bytes(), signer)?;
         model_signing::replace(&self.signature, &bundle)?;
-        Ok(statement)
+        Ok(said)
     }
 }
 
@@ -252,26 +299,20 @@ impl ChainArgs {
 
 impl TokenArgs {
     fn signer(&self) -> anyhow::Result<TokenSigner> {
-        let uri: Uri = self.pkcs11_uri.parse()?;
+        let uri: Uri = self.pkcs11_uri.parse().context("--pkcs11-uri")?;
         Ok(TokenSigner::open(&uri)?)
     }
 }
 
-fn report(
-    common: &Common,
-    signed: &anyhow::Result<Statement>,
-    warnings: &Warnings,
-) -> anyhow::Result<()> {
+fn report(common: &Common, signed: &anyhow::Result<Value>, warnings: &Warnings) -> Value {
     let error = signed.as_ref().err().map(crate::cli::output::causes);
     let written: Option<&Path> = signed.is_ok().then_some(&common.signature);
     let signed = signed.as_ref().ok();
-    let mut output = Output::new();
-    output.json(&json!({
+    json!({
         "ok": signed.is_some(),
         "error": error,
         "warnings": warnings.said,
         "signature": written.map(|path| path.display().to_string()),
-        "signed": signed.map(super::verify::signed),
-    }))?;
-    output.end()
+        "signed": signed,
+    })
 }

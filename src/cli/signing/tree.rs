@@ -15,6 +15,7 @@ use crate::cli::output::Mistake;
 
 /// Which files.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct TreeArgs {
     /// The model: a directory, or a single file
     #[arg(value_name = "MODEL_PATH", value_parser = path())]
@@ -39,6 +40,7 @@ pub(super) struct TreeArgs {
 
 /// How they are hashed, where nothing else says it.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct HashingArgs {
     /// The hash function: sha256, blake2b or blake3. Python's command line verifies sha256 only
     #[arg(long, value_name = "NAME", default_value = "sha256", value_parser = algorithm)]
@@ -46,7 +48,7 @@ pub(super) struct HashingArgs {
 
     /// Hash files in shards of so many bytes, several at a time. Python's command line verifies
     /// whole files only
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = shard_size)]
     shard_size: Option<NonZeroU64>,
 }
 
@@ -58,6 +60,11 @@ impl HashingArgs {
                 .map_err(|error| Mistake(format!("--shard-size: {error}")))?,
         })
     }
+}
+
+fn shard_size(bytes: &str) -> Result<NonZeroU64, &'static str> {
+    let bytes = bytes.parse().ok().and_then(NonZeroU64::new);
+    bytes.ok_or("a shard has a whole number of bytes, at least one")
 }
 
 fn algorithm(name: &str) -> Result<Algorithm, String> {
@@ -78,26 +85,14 @@ impl TreeArgs {
         !self.no_ignore_git_paths
     }
 
-    /// What is left out, the signature among it. What cannot be meant is said: a slip in a path is not noticed otherwise.
-    pub(super) fn ignored(
-        &self,
-        signature: Option<&Path>,
-        warnings: &mut Warnings,
-    ) -> anyhow::Result<Ignored> {
+    /// What is left out. What cannot be meant is said: a slip in a path is not noticed otherwise.
+    pub(super) fn ignored(&self, warnings: &mut Warnings) -> anyhow::Result<Ignored> {
         let mut ignored = Ignored::none();
         if self.ignores_git_paths() {
             ignored.add_git_paths();
         }
-        let mut add = |path: &Path| {
-            ignored
-                .add(&self.model, path)
-                .with_context(|| format!("{} cannot be resolved", path.display()))
-        };
-        if let Some(signature) = signature {
-            add(signature)?;
-        }
         for path in &self.ignore_paths {
-            if !add(path)? {
+            if !self.ignore(&mut ignored, path)? {
                 warnings.warn(format!(
                     "--ignore-paths {} is not in the model: nothing is left out by it",
                     path.display()
@@ -105,6 +100,32 @@ impl TreeArgs {
             }
         }
         Ok(ignored)
+    }
+
+    /// What is left out where a signature is written or read: itself, too, and not the whole model.
+    pub(super) fn ignored_beside(
+        &self,
+        signature: &Path,
+        warnings: &mut Warnings,
+    ) -> anyhow::Result<Ignored> {
+        let mut ignored = self.ignored(warnings)?;
+        anyhow::ensure!(
+            !ignored.hides_everything(),
+            "--ignore-paths leaves out the whole model: a signature without it would fit any other"
+        );
+        self.ignore(&mut ignored, signature)?;
+        anyhow::ensure!(
+            !ignored.hides_everything(),
+            "--signature {} is the model itself",
+            signature.display()
+        );
+        Ok(ignored)
+    }
+
+    fn ignore(&self, ignored: &mut Ignored, path: &Path) -> anyhow::Result<bool> {
+        ignored
+            .add(&self.model, path)
+            .with_context(|| format!("{} cannot be resolved", path.display()))
     }
 }
 
@@ -114,6 +135,9 @@ pub(super) fn warn_of_gaps(
     method: Method,
     warnings: &mut Warnings,
 ) -> anyhow::Result<()> {
+    if listing.files.is_empty() {
+        warnings.warn("there is no file in the model, or all of them are left out".to_owned())?;
+    }
     let linked = &listing.linked_directories;
     if !linked.is_empty() {
         warnings.warn(format!(

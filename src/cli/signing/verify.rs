@@ -14,9 +14,9 @@ use model_signing::verify::{MAX_SIGNATURE_BYTES, Options, SignatureFile, Verifie
 use model_signing::walk::WalkError;
 use serde_json::{Value, json};
 
-use super::{Sigstore, Warnings, path, read, tree};
+use super::{Sigstore, Warnings, path, print, read, tree};
 use crate::cli::logging::Level;
-use crate::cli::output::{Outcome, Output, causes};
+use crate::cli::output::{Outcome, causes};
 use crate::cli::setup;
 
 /// Whom the signature must be by.
@@ -34,6 +34,7 @@ pub(in crate::cli) enum Method {
 
 /// What every method takes.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an option of the reference's command line"
@@ -66,6 +67,7 @@ pub(in crate::cli) struct Common {
 
 /// Arguments of `verify key`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct KeyArgs {
     #[command(flatten)]
     common: Common,
@@ -77,6 +79,7 @@ pub(in crate::cli) struct KeyArgs {
 
 /// Arguments of `verify certificate`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct CertificateArgs {
     #[command(flatten)]
     common: Common,
@@ -107,15 +110,14 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
         let opened = common.open(&verifier, fingerprints, &mut warnings)?;
         common.compare(statement.insert(opened), &mut warnings)
     });
-    if common.json {
-        report(statement.as_ref(), &verified, &warnings)?;
-    }
+    let reported = print(|output| match (&verified, common.json) {
+        (_, true) => output.json(&report(statement.as_ref(), &verified, &warnings)),
+        (Ok(()), false) => output.line("Verification succeeded"),
+        (Err(_), false) => Ok(()),
+    });
+    // The verdict comes first: that it could not be told must not stand in its place.
     verified?;
-    if !common.json {
-        let mut output = Output::new();
-        output.line("Verification succeeded")?;
-        output.end()?;
-    }
+    reported?;
     Ok(Outcome::Clean)
 }
 
@@ -168,13 +170,9 @@ impl Common {
         };
         let opened = file.verify(verifier, &options).with_context(reading)?;
         for warning in &opened.warnings {
-            if *warning == Warning::NoHint && !self.json {
+            if *warning == Warning::NoHint && !self.json && !self.strict {
                 // Where the reference says it, and with its words.
-                let mut output = Output::new();
-                output.line(&format!("WARNING: {warning} "))?;
-                output.end()?;
-            } else if *warning == Warning::NoHint {
-                warnings.said.push(warning.to_string());
+                print(|output| output.line(&format!("WARNING: {warning} ")))?;
             } else {
                 warnings.warn(warning.to_string())?;
             }
@@ -185,7 +183,7 @@ impl Common {
     /// Is the model the one that was signed?
     fn compare(&self, statement: &Statement, warnings: &mut Warnings) -> anyhow::Result<()> {
         let options = model::Options {
-            ignored: self.tree.ignored(Some(&self.signature), warnings)?,
+            ignored: self.tree.ignored_beside(&self.signature, warnings)?,
             ignore_unsigned: self.ignore_unsigned_files,
         };
         let model = self.tree.open()?;
@@ -262,7 +260,7 @@ fn report(
     statement: Option<&Statement>,
     verified: &anyhow::Result<()>,
     warnings: &Warnings,
-) -> anyhow::Result<()> {
+) -> Value {
     let error = verified.as_ref().err();
     let nothing = Differences::default();
     let differences = match error.and_then(|error| error.downcast_ref()) {
@@ -276,8 +274,7 @@ fn report(
             "found": changed.found.to_string(),
         })
     };
-    let mut output = Output::new();
-    output.json(&json!({
+    json!({
         "ok": verified.is_ok(),
         "error": error.map(causes),
         "warnings": warnings.said,
@@ -285,6 +282,5 @@ fn report(
         "missing": differences.missing,
         "extra": differences.extra,
         "changed": differences.changed.iter().map(changed).collect::<Vec<_>>(),
-    }))?;
-    output.end()
+    })
 }

@@ -4,10 +4,14 @@
 
 use jiff::SignedDuration;
 
+use crate::escape::few;
 use crate::monitor::clues::{Clue, Teller};
 
 /// What servers and certificates may differ by: queues, caches and the drift of a healthy clock.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How many who told the time are named in one sentence.
+const NAMED: usize = 5;
 
 /// What is wrong with our clock, if enough of those who told the time agree on it.
 ///
@@ -39,11 +43,10 @@ pub(super) fn skew(clues: &[Clue]) -> Option<String> {
     let least = agreeing.iter().map(|clue| clue.ahead.abs()).min()?;
     let mut who: Vec<String> = agreeing.iter().map(|clue| named(&clue.teller)).collect();
     who.sort_unstable();
-    who.truncate(5);
     Some(format!(
-        "the clock of this machine is at least {} minutes {word} what {} say",
+        "the clock of this machine is at least {} minutes {word} the time that others tell: {}",
         least.as_mins(),
-        who.join(" and ")
+        few(who, NAMED)
     ))
 }
 
@@ -107,22 +110,22 @@ mod tests {
             (vec![head(60), certificates(60)], None),
             (
                 vec![head(60), server("a", 60)],
-                Some("a and the newest head of ct"),
+                Some("a, the newest head of ct"),
             ),
             // Old heads and certificates are no news.
             (vec![server("a", -60), head(-60)], None),
             (vec![server("a", -60), certificates(-600)], None),
             (
                 vec![server("a", 60), server("b", 9)],
-                Some("at least 9 minutes behind what a and b say"),
+                Some("at least 9 minutes behind the time that others tell: a, b"),
             ),
             (
                 vec![server("a", -60), server("b", -9)],
-                Some("at least 9 minutes ahead of what"),
+                Some("at least 9 minutes ahead of the time"),
             ),
             (
                 vec![server("a", 60), certificates(60)],
-                Some("a and the newest certificates in main"),
+                Some("a, the newest certificates in main"),
             ),
             (
                 vec![server("a", 60), server("b", 60), server("c", 0)],

@@ -17,9 +17,10 @@ use jiff::Timestamp;
 pub(super) use signatures::Signatures;
 
 use super::{Followed, Monitor, Rules};
+use crate::escape::few;
 use crate::finding::Verdict;
 use crate::shard::Shard;
-use crate::store::{Condition, Coverage, Scope, StoreError};
+use crate::store::{Condition, Coverage, Scope, Store, StoreError};
 
 /// How many watches with a gap are named in one sentence.
 const NAMED_WATCHES: usize = 20;
@@ -120,10 +121,7 @@ pub(super) async fn assess_checkpoint(
     signatures: &Signatures,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let required = monitor
-        .settings
-        .required_witnesses
-        .get(shard.origin.as_str());
+    let required = monitor.settings.required_witnesses.get(&shard.name);
     let found = signatures.assess(shard, required.copied().unwrap_or(0));
     record(monitor, Subject::of(shard), OF_A_CHECKPOINT, found, now).await
 }
@@ -138,14 +136,7 @@ async fn record(
     let origin = log.origin;
     let conditions: Vec<Condition> = found
         .into_iter()
-        .map(|(verdict, summary)| Condition {
-            verdict,
-            subject: origin.to_owned(),
-            log: Some(log.name.to_owned()),
-            origin: Some(origin.to_owned()),
-            except_channel: None,
-            summary,
-        })
+        .map(|(verdict, summary)| Condition::of_log(verdict, log.name, origin, summary))
         .collect();
     let scope = Scope {
         verdicts,
@@ -176,14 +167,7 @@ pub(super) async fn assess_whole(
     let store = &*monitor.store;
     let mut conditions = Vec::new();
     let mut raise = |verdict, subject: &str, summary| {
-        conditions.push(Condition {
-            verdict,
-            subject: subject.to_owned(),
-            log: None,
-            origin: None,
-            except_channel: None,
-            summary,
-        });
+        conditions.push(Condition::new(verdict, subject, summary));
     };
     for (watch, why) in rules.ineffective() {
         let summary = format!("the watch {watch} cannot select anything: {why}");
@@ -203,41 +187,51 @@ pub(super) async fn assess_whole(
         origin: None,
     };
     store.assess(&scope(OF_THE_WHOLE), &conditions, now).await?;
+    if monitor.settings.every_log {
+        forget_gone_logs(store, logs, now).await?;
+    }
     let clues = monitor.clues.take();
     if clues.is_empty() {
         return Ok(());
     }
     let skew: Vec<Condition> = clock::skew(&clues)
-        .map(|summary| Condition {
-            verdict: Verdict::ClockSkew,
-            subject: "clock".to_owned(),
-            log: None,
-            origin: None,
-            except_channel: None,
-            summary,
-        })
+        .map(|summary| Condition::new(Verdict::ClockSkew, "clock", summary))
         .into_iter()
         .collect();
     store.assess(&scope(OF_THE_CLOCK), &skew, now).await
 }
 
+/// Ends what is open of logs that are not followed any more: no pass over them will, and nobody can acknowledge it.
+async fn forget_gone_logs(
+    store: &dyn Store,
+    logs: &[Followed],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (origin, name) in store.unhealthy_logs().await? {
+        if logs.iter().any(|log| position::is_of(log, &origin, &name)) {
+            continue;
+        }
+        let all = Scope {
+            verdicts: &Verdict::ALL,
+            origin: Some(origin),
+        };
+        store.assess(&all, &[], now).await?;
+    }
+    Ok(())
+}
+
 fn gaps(log: Subject<'_>, coverage: &[Coverage]) -> Option<String> {
-    let mut with_gaps = coverage.iter().filter(|covered| !covered.gaps.is_empty());
-    let mut named: Vec<String> = Vec::new();
-    for covered in with_gaps.by_ref().take(NAMED_WATCHES) {
-        let missed: u64 = covered.gaps.iter().map(|gap| gap.end - gap.start).sum();
-        named.push(format!("{} ({missed} entries)", covered.watch.name));
-    }
-    if named.is_empty() {
-        return None;
-    }
-    let more = with_gaps.count();
-    if more > 0 {
-        named.push(format!("{more} more"));
-    }
+    let with_gaps = coverage.iter().filter(|covered| !covered.gaps.is_empty());
+    let mut named = with_gaps
+        .map(|covered| {
+            let missed: u64 = covered.gaps.iter().map(|gap| gap.end - gap.start).sum();
+            format!("{} ({missed} entries)", covered.watch.name)
+        })
+        .peekable();
+    named.peek()?;
     Some(format!(
         "entries of {} that were already read were never matched against {}: `modelwatch rescan` closes the gap",
         log.name,
-        named.join(", ")
+        few(named, NAMED_WATCHES)
     ))
 }

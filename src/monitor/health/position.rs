@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tlog::Checkpoint;
 
 use super::Subject;
+use crate::escape::few;
 use crate::monitor::Followed;
 use crate::shard::Shard;
 use crate::store::{LogState, Pace, Store, StoreError};
@@ -53,14 +53,12 @@ fn foreign_key(shard: &Shard, state: &LogState) -> Option<String> {
     state.error.as_ref()?;
     let follower = state.follower.as_ref()?;
     let head = follower.proven_head.as_ref().or(follower.head.as_ref())?;
-    Checkpoint::open(&head.note, &shard.origin, &shard.verifiers)
-        .is_err()
-        .then(|| {
-            format!(
-                "the stored position of {} is vouched for by a checkpoint that none of its keys signed: the database is of another log, or the key was changed",
-                shard.name
-            )
-        })
+    shard.open(&head.note).is_err().then(|| {
+        format!(
+            "the stored position of {} is vouched for by a checkpoint that none of its keys signed: the database is of another log, or the key was changed",
+            shard.name
+        )
+    })
 }
 
 /// When the database was found to know other logs, and which.
@@ -87,7 +85,6 @@ pub(super) async fn note_foreign(
     }
     let logs = known
         .into_iter()
-        .take(NAMED_LOGS)
         .map(|state| (state.origin, state.name))
         .collect();
     let foreign = Foreign { at: now, logs };
@@ -96,7 +93,7 @@ pub(super) async fn note_foreign(
 }
 
 /// Whether what is stored under this origin and name is of that log. The trees of a Rekor v1 log are known by its name.
-fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
+pub(super) fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
     let is_origin = match log {
         Followed::Tree(log) => log.shard.origin.as_str() == origin,
         Followed::RekorV1(_) | Followed::Guided(_) => false,
@@ -123,9 +120,9 @@ pub(super) async fn foreign(
     if is_followed || now.duration_since(foreign.at) > SAID_FOR {
         return Ok(None);
     }
-    let names: Vec<&str> = foreign.logs.iter().map(|(_, name)| name.as_str()).collect();
+    let names = foreign.logs.iter().map(|(_, name)| name);
     Ok(Some(format!(
         "the database knew none of the configured logs, but {}: it may be that of another configuration, and the positions of this one lost",
-        names.join(", ")
+        few(names, NAMED_LOGS)
     )))
 }

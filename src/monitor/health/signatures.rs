@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tlog::{Checkpoint, Cosigned, KeyId, KeyName, Note, Verifier};
 
+use crate::escape::few;
 use crate::finding::Verdict;
 use crate::shard::Shard;
 
@@ -46,26 +47,24 @@ impl Signatures {
         let name = &shard.name;
         let mut found = Vec::new();
         if !self.unknown.is_empty() {
-            let keys = self.unknown.iter().take(NAMED);
-            let keys: Vec<String> = keys.map(|(name, id)| format!("{name} {id}")).collect();
+            let keys = self.unknown.iter();
+            let keys = keys.map(|(name, id)| format!("{name} {id}"));
             found.push((
                 Verdict::UnknownSignature,
                 format!(
                     "the newest checkpoint of {name} verifies, and bears another signature in the log's name by a key that is not known: {}",
-                    keys.join(", ")
+                    few(keys, NAMED)
                 ),
             ));
         }
         let contradicting = &self.cosigned.contradicting;
         let valid = self.cosigned.valid.len();
         if !contradicting.is_empty() {
-            let names = contradicting.iter().take(NAMED);
-            let names: Vec<&str> = names.map(KeyName::as_str).collect();
             found.push((
                 Verdict::WitnessContradiction,
                 format!(
                     "under the newest checkpoint of {name} stands a cosignature by {} that does not verify: the witness vouches for something else",
-                    names.join(", ")
+                    few(contradicting.iter().map(KeyName::as_str), NAMED)
                 ),
             ));
         } else if valid < required {

@@ -43,13 +43,12 @@ impl Trouble {
     /// What is said about it, on every channel but the failing one.
     pub(super) fn condition(&self, channel: &str) -> Option<Condition> {
         let is_said = self.needs_operator || self.failures >= FAILURES_BEFORE_SAID;
-        is_said.then(|| Condition {
-            verdict: Verdict::NotifierFailing,
-            subject: channel.to_owned(),
-            log: None,
-            origin: None,
-            except_channel: Some(channel.to_owned()),
-            summary: format!("the channel {channel} does not deliver: {}", self.error),
+        is_said.then(|| {
+            let summary = format!("the channel {channel} does not deliver: {}", self.error);
+            Condition {
+                except_channel: Some(channel.to_owned()),
+                ..Condition::new(Verdict::NotifierFailing, channel, summary)
+            }
         })
     }
 }

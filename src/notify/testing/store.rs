@@ -8,14 +8,13 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
 use crate::expect::Expectation;
-use crate::finding::{Evidence, Finding, FindingId, Severity, Verdict};
-use crate::identity::Chain;
+use crate::finding::{Evidence, Finding, FindingId, Severity};
 use crate::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind, Registration,
-    Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
-    WatchKey,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind,
+    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally,
+    Toll, VerifiedHead, Vouched, WatchKey,
 };
 
 /// One alert of the outbox.
@@ -210,6 +209,10 @@ impl Store for MemoryStore {
         not_ours()
     }
 
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
+        not_ours()
+    }
+
     async fn pace(&self, _: &str) -> Result<Pace, StoreError> {
         not_ours()
     }
@@ -242,7 +245,11 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError> {
+        not_ours()
+    }
+
+    async fn rescan_done(&self, _: &RescanRequest) -> Result<(), StoreError> {
         not_ours()
     }
 
@@ -275,15 +282,7 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn rejudge(
-        &self,
-        _: FindingId,
-        _: Chain,
-        _: Verdict,
-        _: Severity,
-        _: &str,
-        _: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn rejudge(&self, _: FindingId, _: &Judged, _: Timestamp) -> Result<(), StoreError> {
         not_ours()
     }
 

@@ -81,7 +81,8 @@ pub struct Inclusion {
 }
 
 /// Why an answer is not one: in words, for people.
-pub(super) struct NotAnAnswer(pub(super) String);
+#[derive(Debug)]
+pub struct NotAnAnswer(pub(super) String);
 
 impl From<serde_json::Error> for NotAnAnswer {
     fn from(error: serde_json::Error) -> Self {
@@ -147,7 +148,10 @@ impl FromStr for EntryId {
 }
 
 /// `GET log`: its trees, oldest first. The last one is the one that grows.
-pub(super) fn trees(json: &[u8]) -> Result<Vec<TreeHead>, NotAnAnswer> {
+///
+/// # Errors
+/// Bytes that are no such answer.
+pub fn trees(json: &[u8]) -> Result<Vec<TreeHead>, NotAnAnswer> {
     let info: RawLog = serde_json::from_slice(json)?;
     let older = info.inactive_shards.unwrap_or_default();
     if older.len() >= MAX_TREES {
@@ -165,7 +169,10 @@ pub(super) fn trees(json: &[u8]) -> Result<Vec<TreeHead>, NotAnAnswer> {
 }
 
 /// `POST log/entries/retrieve`: entries in no promised order.
-pub(super) fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
+///
+/// # Errors
+/// Bytes that are no such answer.
+pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
     let raw: Vec<OneKey<RawEntry<'_>>> = serde_json::from_slice(json)?;
     raw.into_iter()
         .map(|OneKey(id, entry)| entry.read(&id))
@@ -173,13 +180,19 @@ pub(super) fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
 }
 
 /// `GET log/proof`: the hashes of a consistency proof.
-pub(super) fn proof(json: &[u8]) -> Result<Vec<Hash>, NotAnAnswer> {
+///
+/// # Errors
+/// Bytes that are no such answer.
+pub fn proof(json: &[u8]) -> Result<Vec<Hash>, NotAnAnswer> {
     let raw: RawProof = serde_json::from_slice(json)?;
     hashes(&raw.hashes)
 }
 
 /// `POST index/retrieve`: names of entries.
-pub(super) fn ids(json: &[u8]) -> Result<Vec<EntryId>, NotAnAnswer> {
+///
+/// # Errors
+/// Bytes that are no such answer.
+pub fn ids(json: &[u8]) -> Result<Vec<EntryId>, NotAnAnswer> {
     let raw: Vec<String> = serde_json::from_slice(json)?;
     raw.iter()
         .map(|id| {
@@ -190,7 +203,7 @@ pub(super) fn ids(json: &[u8]) -> Result<Vec<EntryId>, NotAnAnswer> {
 }
 
 /// What the server says is wrong with a question: `{"code":400,"message":"…"}`.
-pub(super) fn complaint(json: &str) -> Option<String> {
+pub fn complaint(json: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Complaint {
         message: String,

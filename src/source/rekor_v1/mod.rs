@@ -3,7 +3,7 @@
 //! Its entries are counted twice: over all trees ([`GlobalIndex`](crate::shard::GlobalIndex), what the interface is asked
 //! by and what people see), and within a tree (a bare `u64`, what checkpoints and proofs are about).
 
-mod answer;
+pub mod answer;
 mod client;
 mod tree;
 

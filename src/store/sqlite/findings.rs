@@ -10,9 +10,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
 use super::{touched, value};
-use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State, Verdict};
-use crate::identity::Chain;
-use crate::store::{AckOutcome, Counts, FindingQuery, FindingRecord, HistoryRow};
+use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State};
+use crate::store::{AckOutcome, Counts, FindingQuery, FindingRecord, HistoryRow, Judged};
 
 /// Findings of one page of a list: a few hundred kilobytes.
 const PAGE: u64 = 200;
@@ -320,25 +319,13 @@ pub(super) async fn untrusted(
     Ok(answer)
 }
 
-/// What a finding is judged to be now.
-pub(super) struct Judged<'a> {
-    /// Whether its certificate leads to a CA.
-    pub chain: Chain,
-    /// Its verdict without registrations.
-    pub verdict: Verdict,
-    /// Its severity without registrations.
-    pub severity: Severity,
-    /// One sentence.
-    pub summary: &'a str,
-}
-
 /// Records that a finding is judged otherwise now. What a person accepted under another verdict is
 /// open again: "an impostor" that turns out to be the real identity is not what was accepted.
 pub(super) async fn rejudge(
     db: &mut SqliteConnection,
     routes: &Routes,
     id: FindingId,
-    judged: &Judged<'_>,
+    judged: &Judged,
     now: Timestamp,
 ) -> Result<(), Fail> {
     let row: Option<(i64, String, i64)> =
@@ -364,7 +351,7 @@ pub(super) async fn rejudge(
     )
     .bind(number)
     .bind(judged.chain.as_str())
-    .bind(judged.summary)
+    .bind(&judged.summary)
     .bind(judged.verdict.as_str())
     .bind(value::rank(judged.severity))
     .bind(judged.verdict.class() == Class::Health)

@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::value;
+use crate::store::RescanRequest;
 
 /// A remembered value.
 pub(super) async fn recall(db: &mut SqliteConnection, key: &str) -> Result<Option<String>, Fail> {
@@ -38,29 +39,42 @@ pub(super) async fn request_rescan(
     watch: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    sqlx::query("INSERT INTO rescan (watch, at) VALUES ($1, $2) ON CONFLICT (watch) DO NOTHING")
-        .bind(watch.unwrap_or_default())
-        .bind(value::micros(now))
-        .execute(&mut *db)
-        .await?;
+    // The newer time keeps the request from being taken for the one that is being done at this moment.
+    sqlx::query(
+        "INSERT INTO rescan (watch, at) VALUES ($1, $2) ON CONFLICT (watch) DO UPDATE SET at = excluded.at",
+    )
+    .bind(watch.unwrap_or_default())
+    .bind(value::micros(now))
+    .execute(&mut *db)
+    .await?;
     Ok(())
 }
 
-/// Whether a rescan was asked for.
-pub(super) async fn rescans_wait(db: &mut SqliteConnection) -> Result<bool, Fail> {
-    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM rescan)")
-        .fetch_one(&mut *db)
-        .await?)
+/// What was asked for.
+pub(super) async fn rescans(db: &mut SqliteConnection) -> Result<Vec<RescanRequest>, Fail> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT watch, at FROM rescan ORDER BY at, watch")
+            .fetch_all(&mut *db)
+            .await?;
+    rows.into_iter()
+        .map(|(watch, at)| {
+            Ok(RescanRequest {
+                watch: (!watch.is_empty()).then_some(watch),
+                at: value::moment(at)?,
+            })
+        })
+        .collect()
 }
 
-/// Takes up what was asked for.
-pub(super) async fn take_rescans(db: &mut SqliteConnection) -> Result<Vec<Option<String>>, Fail> {
-    let mut rows: Vec<(i64, String)> = sqlx::query_as("DELETE FROM rescan RETURNING at, watch")
-        .fetch_all(&mut *db)
+/// Lets go of a request, unless it was made again.
+pub(super) async fn rescan_done(
+    db: &mut SqliteConnection,
+    request: &RescanRequest,
+) -> Result<(), Fail> {
+    sqlx::query("DELETE FROM rescan WHERE watch = $1 AND at = $2")
+        .bind(request.watch.as_deref().unwrap_or_default())
+        .bind(value::micros(request.at))
+        .execute(&mut *db)
         .await?;
-    rows.sort_unstable();
-    Ok(rows
-        .into_iter()
-        .map(|(_, watch)| (!watch.is_empty()).then_some(watch))
-        .collect())
+    Ok(())
 }

@@ -32,18 +32,16 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Sqlite};
 
 use self::fail::Fail;
-use self::findings::Judged;
 pub use self::open::StoreLock;
 use super::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
-    Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
-    WatchKey,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
+    RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll,
+    VerifiedHead, Vouched, WatchKey,
 };
 use crate::expect::Expectation;
-use crate::finding::{Evidence, Finding, FindingId, Routes, Severity, Verdict};
-use crate::identity::Chain;
+use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
 
 /// Everything durable, in one SQLite database.
 #[derive(Debug)]
@@ -273,11 +271,14 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
-        if !reading!(self, "reading rescans", |db| memory::rescans_wait(db))? {
-            return Ok(Vec::new());
-        }
-        writing!(self, "taking rescans", |db| memory::take_rescans(db))
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError> {
+        reading!(self, "reading rescans", |db| memory::rescans(db))
+    }
+
+    async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError> {
+        writing!(self, "recording a rescan", |db| memory::rescan_done(
+            db, request
+        ))
     }
 
     async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError> {
@@ -400,6 +401,10 @@ impl Store for SqliteStore {
         })
     }
 
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
+        reading!(self, "reading findings about health", |db| health::logs(db))
+    }
+
     async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
         reading!(self, "reading how passes went", |db| pace::pace(db, origin))
     }
@@ -470,23 +475,14 @@ impl Store for SqliteStore {
     async fn rejudge(
         &self,
         id: FindingId,
-        chain: Chain,
-        verdict: Verdict,
-        severity: Severity,
-        summary: &str,
+        judged: &Judged,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let judged = Judged {
-            chain,
-            verdict,
-            severity,
-            summary,
-        };
         writing!(self, "judging a finding again", |db| findings::rejudge(
             db,
             &self.routes,
             id,
-            &judged,
+            judged,
             now
         ))
     }

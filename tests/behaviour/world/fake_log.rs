@@ -58,6 +58,8 @@ struct State {
     false_leaves: BTreeMap<u64, Leaf>,
     /// Bundles with leaves from here on are not there (yet).
     missing_from: Option<u64>,
+    /// Questions for leaves from here on are never answered.
+    silent_from: Option<u64>,
     /// (question, answers before it fails, failures).
     failing: Option<(Question, u32, u32)>,
     refused: u32,
@@ -184,6 +186,11 @@ impl FakeLog {
         self.lock().missing_from = Some(index);
     }
 
+    /// Never answers when it is asked for leaves from here on.
+    pub fn stall_from(&self, index: u64) {
+        self.lock().silent_from = Some(index);
+    }
+
     /// Refuses `times` of these questions after it has answered `after`.
     pub fn refuse(&self, question: Question, after: u32, times: u32) {
         self.lock().failing = Some((question, after, times));
@@ -215,6 +222,7 @@ impl FakeLog {
         state.forged_checkpoint = None;
         state.false_leaves.clear();
         state.missing_from = None;
+        state.silent_from = None;
         state.failing = None;
         state.limited = false;
         state.lines = None;
@@ -328,6 +336,10 @@ impl LogSource for FakeLog {
 
     async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
         self.asked(Question::Leaves)?;
+        let silent_from = self.lock().silent_from;
+        if silent_from.is_some_and(|from| want.end > from) {
+            std::future::pending::<()>().await;
+        }
         let state = self.lock();
         let bundle = self.bundle(want.start, size);
         assert!(

@@ -32,6 +32,8 @@ pub enum Oddity {
     Reorders,
     /// Nothing is answered.
     Down,
+    /// It has been asked too often, and wants to be left alone for ten minutes.
+    Limits,
 }
 
 struct Tree {
@@ -207,6 +209,9 @@ impl State {
         if self.odd.contains(&Oddity::Down) {
             return (400, json!({"code": 400, "message": "down"}));
         }
+        if self.odd.contains(&Oddity::Limits) {
+            return (429, json!({"code": 429, "message": "too many requests"}));
+        }
         match path {
             "/api/v1/log" => (200, self.log()),
             "/api/v1/log/entries/retrieve" => {
@@ -262,7 +267,12 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         .answer(&path, &body);
     let answer = answer.to_string();
     let head = format!(
-        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        "HTTP/1.1 {status} X\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n",
+        if status == 429 {
+            "Retry-After: 600\r\n"
+        } else {
+            ""
+        },
         answer.len()
     );
     stream.write_all(head.as_bytes()).await?;

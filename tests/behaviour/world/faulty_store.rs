@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use modelwatch::expect::Expectation;
-use modelwatch::finding::{Evidence, Finding, FindingId, Severity, Verdict};
-use modelwatch::identity::Chain;
+use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
 use modelwatch::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
-    Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
+    RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll,
+    VerifiedHead, Vouched, WatchKey,
 };
 
 /// How a door fails.
@@ -173,8 +173,12 @@ impl Store for FaultyStore {
         through!(self.request_rescan(watch, now))
     }
 
-    async fn take_rescans(&self) -> Result<Vec<Option<String>>, StoreError> {
-        through!(self.take_rescans())
+    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError> {
+        through!(self.rescans())
+    }
+
+    async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError> {
+        through!(self.rescan_done(request))
     }
 
     async fn assess(
@@ -184,6 +188,10 @@ impl Store for FaultyStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         through!(self.assess(scope, conditions, now))
+    }
+
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
+        through!(self.unhealthy_logs())
     }
 
     async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
@@ -238,13 +246,10 @@ impl Store for FaultyStore {
     async fn rejudge(
         &self,
         id: FindingId,
-        chain: Chain,
-        verdict: Verdict,
-        severity: Severity,
-        summary: &str,
+        judged: &Judged,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        through!(self.rejudge(id, chain, verdict, severity, summary, now))
+        through!(self.rejudge(id, judged, now))
     }
 
     async fn register(

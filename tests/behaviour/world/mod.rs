@@ -206,6 +206,25 @@ impl World {
         self.running = None;
     }
 
+    /// Puts this in the place of the first log's proven frontier, by hand; gives what was there.
+    pub async fn replace_frontier(&mut self, by: &[u8]) -> Vec<u8> {
+        let database = format!("sqlite:{}", self.database().display());
+        let mut db = SqliteConnection::connect(&database)
+            .await
+            .expect("it is there");
+        let before = sqlx::query_scalar("SELECT proven_frontier FROM log")
+            .fetch_one(&mut db)
+            .await
+            .expect("it has one");
+        sqlx::query("UPDATE log SET proven_frontier = $1")
+            .bind(by)
+            .execute(&mut db)
+            .await
+            .expect("it is ours");
+        self.restart().await;
+        before
+    }
+
     /// The first log's position is taken out of the database by hand; all else stays.
     pub async fn forget_position(&mut self) {
         let database = format!("sqlite:{}", self.database().display());
@@ -290,12 +309,13 @@ impl World {
         self.running = Some(self.monitor());
     }
 
+    fn followed(&self) -> Vec<Followed> {
+        let logs = self.logs.iter();
+        logs.map(|watched| watched.log().into()).collect()
+    }
+
     pub async fn pass(&self) -> Result<Vec<LogOutcome>, MonitorError> {
-        let logs: Vec<Followed> = self
-            .logs
-            .iter()
-            .map(|watched| watched.log().into())
-            .collect();
+        let logs = self.followed();
         self.monitor()
             .pass(&logs, &self.rules, self.bootstrap)
             .await
@@ -325,6 +345,15 @@ impl World {
         }
         self.check().await;
         ended.map(|()| new)
+    }
+
+    /// Does the rescans that were asked for, then checks.
+    pub async fn rescan_as_asked(&mut self) -> Result<(), StoreError> {
+        let logs = self.followed();
+        let ended = self.monitor().rescan_as_asked(&logs, &self.rules).await;
+        self.forget_closed_gaps().await;
+        self.check().await;
+        ended
     }
 
     async fn forget_closed_gaps(&mut self) {

@@ -40,6 +40,37 @@ fn attribute(attribute: &x509_parser::x509::AttributeTypeAndValue<'_>) -> Attrib
     }
 }
 
+/// Whether the first parts of a name are all those of `base`; `None` if one of them is a string of a kind that is not
+/// compared here, and that OpenSSL might find equal.
+pub(super) fn begins_with(name: &X509Name<'_>, base: &X509Name<'_>) -> Option<bool> {
+    let (name, base) = (canonical(name), canonical(base));
+    let mut tags = name.iter().chain(&base).flatten().map(|(_, tag, _)| tag);
+    tags.all(|tag| *tag == Tag::Utf8String)
+        .then(|| name.starts_with(&base))
+}
+
+pub(super) const COMMON_NAME: &str = "2.5.4.3";
+pub(super) const EMAIL_ADDRESS: &str = "1.2.840.113549.1.9.1";
+
+/// Every text of one kind in a name; `None` for one that is no plain text.
+pub(super) fn texts<'n>(
+    name: &'n X509Name<'_>,
+    oid: &'static str,
+) -> impl Iterator<Item = Option<&'n str>> {
+    name.iter_attributes()
+        .filter(move |attribute| attribute.attr_type().to_id_string() == oid)
+        .map(move |attribute| {
+            let value = attribute.attr_value();
+            let is_plain = match value.tag() {
+                Tag::Ia5String => true,
+                // The only one that e-mail addresses may have.
+                Tag::Utf8String | Tag::PrintableString => oid != EMAIL_ADDRESS,
+                _ => false,
+            };
+            is_plain.then(|| str::from_utf8(value.data).ok()).flatten()
+        })
+}
+
 /// A name for a message: short, escaped, in quotes.
 pub(super) fn shown(name: &X509Name<'_>) -> String {
     let mut text: String = name.to_string().chars().take(SHOWN_CHARS + 1).collect();

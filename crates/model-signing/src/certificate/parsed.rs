@@ -8,6 +8,7 @@ use x509_parser::extensions::{
 };
 use x509_parser::prelude::X509Certificate;
 
+use super::constraints::Limits;
 use super::{ChainError, malformed, name, read};
 
 /// Extensions that OpenSSL takes for understood when they are critical.
@@ -16,7 +17,7 @@ const UNDERSTOOD: &[&str] = &[
     "2.5.29.15",             // key usage
     "2.5.29.17",             // subject alternative name
     "2.5.29.19",             // basic constraints
-    "2.5.29.30",             // name constraints: a chain that has them is refused
+    "2.5.29.30",             // name constraints
     "2.5.29.31",             // CRL distribution points
     "2.5.29.32",             // certificate policies
     "2.5.29.33",             // policy mappings
@@ -32,7 +33,9 @@ pub(super) struct Certificate<'a> {
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) extended_key_usage: Option<ExtendedKeyUsage<'a>>,
     pub(super) basic_constraints: Option<BasicConstraints>,
-    pub(super) limits_names: bool,
+    /// The names that it may vouch for, if they are limited.
+    pub(super) limits: Option<Limits<'a>>,
+    pub(super) alternative_names: Vec<GeneralName<'a>>,
     /// The first critical extension that nobody here understands.
     pub(super) not_understood: Option<String>,
     key_id: Option<&'a [u8]>,
@@ -47,7 +50,8 @@ impl<'a> Certificate<'a> {
             key_usage: None,
             extended_key_usage: None,
             basic_constraints: None,
-            limits_names: false,
+            limits: None,
+            alternative_names: Vec::new(),
             not_understood: None,
             key_id: None,
             authority: None,
@@ -71,7 +75,14 @@ impl<'a> Certificate<'a> {
                 ParsedExtension::BasicConstraints(constraints) => {
                     certificate.basic_constraints = Some(constraints.clone());
                 }
-                ParsedExtension::NameConstraints(_) => certificate.limits_names = true,
+                ParsedExtension::NameConstraints(constraints) => {
+                    certificate.limits = Some(Limits::new(constraints.clone(), extension.value));
+                }
+                ParsedExtension::SubjectAlternativeName(names) => {
+                    certificate
+                        .alternative_names
+                        .clone_from(&names.general_names);
+                }
                 ParsedExtension::SubjectKeyIdentifier(id) => certificate.key_id = Some(id.0),
                 ParsedExtension::AuthorityKeyIdentifier(id) => {
                     certificate.authority = Some(id.clone());

@@ -4,7 +4,7 @@
 use x509_parser::time::ASN1Time;
 
 use super::parsed::Certificate;
-use super::{ChainError, TrustStore, signature};
+use super::{ChainError, TrustStore, constraints, signature};
 use crate::key::PublicKey;
 
 /// Most certificates between the signer's and the last: OpenSSL's default.
@@ -50,6 +50,7 @@ pub(crate) fn walk(
     let path = build(&leaf, &untrusted, &trusted, at)?;
     check_extensions(&path)?;
     check_signatures(&path, at)?;
+    constraints::check(&path)?;
     check_usage(&leaf)?;
     if strictness != Strictness::Reference {
         check_strictly(&path)?;
@@ -160,9 +161,6 @@ fn check_extensions(path: &[&Certificate<'_>]) -> Result<(), ChainError> {
         }
         if depth == 0 {
             continue;
-        }
-        if certificate.limits_names {
-            return Err(ChainError::NameConstraints { subject: subject() });
         }
         let is_last = depth + 1 == path.len();
         check_ca(certificate, is_last).map_err(|reason| ChainError::NotCa {

@@ -107,6 +107,24 @@ fn a_walk_finds_every_file_and_no_directory() {
 }
 
 #[test]
+fn every_file_is_hashed_however_many_there_are() {
+    let world = World::new(&[("0", "x")]);
+    let all = hashing::BATCH_FILES + 1;
+    for number in 1..all {
+        fs::hard_link(world.at("0"), world.at(&number.to_string())).unwrap();
+    }
+    let manifest = world.manifest();
+    assert_eq!(manifest.paths().count(), all);
+    let digest = Algorithm::Sha256.digest(b"x");
+    assert!(
+        manifest
+            .resources()
+            .iter()
+            .all(|file| file.digest == digest)
+    );
+}
+
+#[test]
 fn a_symlink_is_refused_unless_it_is_allowed_or_ignored() {
     let world = World::new(&[("d/a", "x")]);
     world.link("link", "d/a");
@@ -177,7 +195,7 @@ fn a_model_has_the_name_of_its_path() {
         ("latest/sub", false, "sub"),
     ] {
         let model = Model::open(&world.0.path().join(path), links).unwrap();
-        assert_eq!(model.name(), name, "{path}");
+        assert_eq!(model.name().unwrap(), name, "{path}");
     }
     for path in ["latest", "latest/", "latest/."] {
         let opened = Model::open(&world.0.path().join(path), false);

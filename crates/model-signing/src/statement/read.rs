@@ -16,123 +16,11 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::{
     MAX_IGNORED_PATHS, MAX_STATEMENT_BYTES, PREDICATE_TYPE, PREDICATE_TYPE_V0_2, STATEMENT_TYPE,
-    Statement, Version,
+    Statement, StatementError, Version,
 };
 use crate::hash::{Algorithm, Digest};
 use crate::json::excerpt;
-use crate::manifest::{
-    DuplicateName, MAX_RESOURCES, Manifest, Method, MethodError, NameError, Resource, Shard,
-    check_name, root,
-};
-
-/// Why bytes are not a statement about a model. What is quoted is shortened and escaped.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StatementError {
-    /// More bytes than are read at all.
-    #[error("{bytes} bytes, more than the {limit} that are read")]
-    TooLong {
-        /// How many there are.
-        bytes: usize,
-        /// How many there may be.
-        limit: usize,
-    },
-    /// Not JSON, a field is missing, has the wrong type, or is given twice.
-    #[error("not a statement: {0}")]
-    Json(String),
-    /// Not an in-toto statement of version 1.
-    #[error("_type is {found:?}, not \"{STATEMENT_TYPE}\"")]
-    Type {
-        /// Its type.
-        found: String,
-    },
-    /// A statement about something else than a model.
-    #[error("predicateType is {found:?}, not that of a model signature")]
-    PredicateType {
-        /// Its type.
-        found: String,
-    },
-    /// Not the one subject that there has to be.
-    #[error("{found} subjects, not one")]
-    Subjects {
-        /// How many there are.
-        found: usize,
-    },
-    /// More items than any signer lists.
-    #[error("{found} {what}, more than the {limit} that are read")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// How many there are.
-        found: usize,
-        /// How many there may be.
-        limit: usize,
-    },
-    /// A required field is absent.
-    #[error("{field} is missing")]
-    Missing {
-        /// Where it belongs.
-        field: &'static str,
-    },
-    /// A field with a value that has no meaning here.
-    #[error("{field} is {found:?}")]
-    Unknown {
-        /// Where it is.
-        field: &'static str,
-        /// Its value.
-        found: String,
-    },
-    /// Hash function and shards that do not go together.
-    #[error(transparent)]
-    Method(#[from] MethodError),
-    /// A name that no file in a model can have, or only under another spelling.
-    #[error("the resource name {name:?} {why}")]
-    Name {
-        /// The name.
-        name: String,
-        /// What is wrong with it.
-        why: NameError,
-    },
-    /// A resource whose name does not end with a place that a shard can have.
-    #[error("the resource name {name:?} does not end in the start and end of a shard")]
-    Shard {
-        /// The name.
-        name: String,
-    },
-    /// A resource with another algorithm than the statement's method.
-    #[error("the resource {name:?} has the algorithm {found:?}, not {needed}")]
-    Algorithm {
-        /// The name.
-        name: String,
-        /// Its algorithm.
-        found: String,
-        /// What the method calls for.
-        needed: Method,
-    },
-    /// A digest that is not lower-case hexadecimal of the right length.
-    #[error(
-        "the digest of {name:?} is {found:?}, not a {algorithm} digest in lower-case hexadecimal"
-    )]
-    Digest {
-        /// Of what.
-        name: String,
-        /// The digest.
-        found: String,
-        /// What it should be a digest of.
-        algorithm: Algorithm,
-    },
-    /// Two resources of one name.
-    #[error(transparent)]
-    Duplicate(#[from] DuplicateName),
-    /// The resources do not have the root digest that the statement gives: it contradicts itself.
-    #[error("the subject's digest is {found:?}, but that of the resources is {computed}")]
-    Root {
-        /// What the statement gives.
-        found: String,
-        /// What its resources give.
-        computed: Digest,
-    },
-}
+use crate::manifest::{MAX_RESOURCES, Manifest, Method, Resource, Shard, check_name, root};
 
 impl Statement {
     /// Reads what was signed. Both versions of the format are understood; fields that they do not have are ignored.
@@ -183,10 +71,10 @@ fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
     limit("predicate.resources", resources.len(), MAX_RESOURCES)?;
     limit("ignored paths", ignored_paths.len(), MAX_IGNORED_PATHS)?;
 
-    let mut last_path: Option<Arc<str>> = None;
+    let mut reader = ResourceReader::new(method);
     let resources = resources
         .into_iter()
-        .map(|Object(raw)| raw.read(method, &mut last_path))
+        .map(|Object(raw)| reader.read(&raw))
         .collect::<Result<Vec<_>, _>>()?;
     // In the order of the statement: that is what the reference computes, whatever order it is.
     let computed = root(resources.iter().map(|resource| &resource.digest));
@@ -209,16 +97,16 @@ fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
 fn v0_2(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
     limit("subjects", raw.subject.len(), MAX_RESOURCES)?;
     let method = Method::files(Algorithm::Sha256);
+    let mut reader = ResourceReader::new(method);
     let resources = raw
         .subject
         .into_iter()
         .map(|Object(subject)| {
-            let resource = RawResource {
+            reader.read(&RawResource {
                 name: subject.name,
                 algorithm: Algorithm::Sha256.as_str().into(),
                 digest: subject.digest.0.sha256,
-            };
-            resource.read(method, &mut None)
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Statement {
@@ -276,47 +164,61 @@ fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), Statement
     Ok(())
 }
 
-impl RawResource<'_> {
-    fn read(
-        self,
-        method: Method,
-        last_path: &mut Option<Arc<str>>,
-    ) -> Result<Resource, StatementError> {
-        let name = || excerpt(&self.name);
-        if self.algorithm != method.to_string() {
+/// Reads the resources of one statement, in their order.
+struct ResourceReader {
+    method: Method,
+    /// What each has to give as its algorithm.
+    recorded: String,
+    /// The shards of a file stand together: they share one copy of its path.
+    last_path: Option<Arc<str>>,
+}
+
+impl ResourceReader {
+    fn new(method: Method) -> Self {
+        Self {
+            method,
+            recorded: method.to_string(),
+            last_path: None,
+        }
+    }
+
+    fn read(&mut self, raw: &RawResource<'_>) -> Result<Resource, StatementError> {
+        let name = || excerpt(&raw.name);
+        if raw.algorithm != self.recorded {
             return Err(StatementError::Algorithm {
                 name: name(),
-                found: excerpt(&self.algorithm),
-                needed: method,
+                found: excerpt(&raw.algorithm),
+                needed: self.method,
             });
         }
-        let algorithm = method.algorithm();
+        let algorithm = self.method.algorithm();
         let digest =
-            Digest::from_hex(algorithm, &self.digest).ok_or_else(|| StatementError::Digest {
+            Digest::from_hex(algorithm, &raw.digest).ok_or_else(|| StatementError::Digest {
                 name: name(),
-                found: excerpt(&self.digest),
+                found: excerpt(&raw.digest),
                 algorithm,
             })?;
-        let (path, shard) = match method.shard_bytes() {
-            None => (&*self.name, None),
+        let (path, shard) = match self.method.shard_bytes() {
+            None => (&*raw.name, None),
             Some(size) => {
-                let (path, shard) = place(&self.name, size)
-                    .ok_or_else(|| StatementError::Shard { name: name() })?;
+                let (path, shard) =
+                    place(&raw.name, size).ok_or_else(|| StatementError::Shard { name: name() })?;
                 (path, Some(shard))
             }
         };
         check_name(path).map_err(|why| StatementError::Name { name: name(), why })?;
-        // The shards of a file stand together: they share one copy of its path.
-        let path = match last_path {
-            Some(last) if **last == *path => Arc::clone(last),
-            _ => Arc::from(path),
-        };
-        *last_path = Some(Arc::clone(&path));
         Ok(Resource {
-            path,
+            path: self.shared(path),
             shard,
             digest,
         })
+    }
+
+    fn shared(&mut self, path: &str) -> Arc<str> {
+        match &self.last_path {
+            Some(last) if **last == *path => Arc::clone(last),
+            _ => Arc::clone(self.last_path.insert(path.into())),
+        }
     }
 }
 

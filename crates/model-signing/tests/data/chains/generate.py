@@ -1,12 +1,14 @@
-"""Writes chains.json: certificate chains with the verdict of the reference implementation on each.
+"""Writes chains.json and names.json: certificate chains with the verdict of the reference implementation on each.
 
 Needs model-signing 1.1.1 and pyOpenSSL 26.4.0. Keys are thrown away, so another run writes other certificates.
 """
 
 import base64
 import datetime
+import ipaddress
 import json
 import pathlib
+import sys
 import tempfile
 
 from cryptography import x509
@@ -230,6 +232,101 @@ def scenarios():
         yield f"leaf-{label}", [leaf(ca, key=key), ca], [root]
 
 
+def names():
+    """A CA that limits names, and signers' certificates with a name in it, at its edge, and outside of it."""
+    root = Node("root")
+    kinds = {
+        "dns": (x509.DNSName, ["example.com", ".example.com", "a.EXAMPLE.com", "xexample.com", "com"],
+                ["example.com", ".example.com", ""]),
+        "email": (x509.RFC822Name, ["a@example.com", "A@example.com", "b@EXAMPLE.com", "a@sub.example.com", "a@xexample.com"],
+                  ["a@example.com", "example.com", ".example.com", "@example.com"]),
+        "uri": (x509.UniformResourceIdentifier,
+                ["https://example.com/x", "https://a.example.com:8/x", "https://EXAMPLE.com", "https://xexample.com", "https://u@example.com/",
+                 "https://[::1]/", "urn:x", "https:///x", "https://example.com:x/", "https://example.com?a@b"],
+                ["example.com", ".example.com"]),
+        "ip": (lambda text: x509.IPAddress(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text)),
+               ["10.1.2.3", "10.2.2.3", "2001:db8::1", "2001:db9::1"], ["10.1.0.0/16", "0.0.0.0/0", "2001:db8::/32"]),
+    }
+    for kind, (make, values, bases) in kinds.items():
+        for base, permits in [*((base, True) for base in bases), (bases[0], False)]:
+            limits = x509.NameConstraints(*([[make(base)], None] if permits else [None, [make(base)]]))
+            limited = Node("limited", root, extra=[(limits, True)])
+            for value in values:
+                extra = [(x509.SubjectAlternativeName([make(value)]), False)]
+                how = "permitted" if permits else "excluded"
+                yield f"{kind} {value!r} {how} {base!r}", [leaf(limited, extra=extra), limited], [root]
+
+    def attributes(*pairs, kind=x509.name._ASN1Type.UTF8String):
+        oids = {"C": NameOID.COUNTRY_NAME, "O": NameOID.ORGANIZATION_NAME, "CN": NameOID.COMMON_NAME, "E": NameOID.EMAIL_ADDRESS}
+        kinds = {"C": x509.name._ASN1Type.PrintableString, "E": x509.name._ASN1Type.IA5String}
+        return x509.Name([x509.NameAttribute(oids[key], text, kinds.get(key, kind)) for key, text in pairs])
+
+    base = attributes(("C", "DE"), ("O", "Example"))
+    other_kinds = x509.name._ASN1Type.PrintableString, x509.name._ASN1Type.BMPString
+    for permits in (True, False):
+        how = "permitted" if permits else "excluded"
+        limits = x509.NameConstraints(*([[x509.DirectoryName(base)], None] if permits else [None, [x509.DirectoryName(base)]]))
+        limited = Node("limited", root, extra=[(limits, False)])
+        for label, subject in {
+            "below": attributes(("C", "DE"), ("O", "Example"), ("CN", "x")), "the base": base,
+            "other writing": attributes(("C", "DE"), ("O", " exAMPLE ")), "above": attributes(("C", "DE")),
+            "other order": attributes(("O", "Example"), ("C", "DE")), "longer": attributes(("C", "DE"), ("O", "Examples")),
+            "printable": attributes(("C", "DE"), ("O", "Example"), kind=other_kinds[0]),
+            "bmp": attributes(("C", "DE"), ("O", "Example"), kind=other_kinds[1]), "empty": x509.Name([]),
+        }.items():
+            end = Node(subject, limited, ca=False)
+            yield f"directory {label} {how}", [end, limited], [root]
+        end = leaf(limited, extra=[(x509.SubjectAlternativeName([x509.DirectoryName(attributes(("C", "FR")))]), False)])
+        yield f"directory alternative {how}", [end, limited], [root]
+
+        hosts, mail = ([x509.DNSName("example.com")], [x509.RFC822Name("example.com")])
+        by_host, by_mail = (Node("limited", root, extra=[(x509.NameConstraints(*([one, None] if permits else [None, one])), True)])
+                            for one in (hosts, mail))
+        for text in ("a.example.com", "a.evil.org", "evil", "a b.evil.org", "-.evil.org", "a.-evil.org", "a..org", "*.evil.org", "a_b.evil.org"):
+            yield f"common name {text!r} {how}", [Node(text, by_host, ca=False), by_host], [root]
+        end = Node("a.evil.org", by_host, ca=False, extra=[(x509.SubjectAlternativeName([x509.DNSName("b.example.com")]), False)])
+        yield f"common name beside a host {how}", [end, by_host], [root]
+        bmp = common_name("a.evil.org", other_kinds[1])
+        yield f"common name in bmp {how}", [Node(bmp, by_host, ca=False), by_host], [root]
+        for text in ("a@example.com", "a@evil.org", "nobody"):
+            subject = attributes(("CN", "x"), ("E", text))
+            yield f"address {text!r} in the subject {how}", [Node(subject, by_mail, ca=False), by_mail], [root]
+
+    mixed = x509.NameConstraints([x509.DNSName("a.com"), x509.DNSName("b.com")], [x509.DNSName("x.b.com")])
+    limited = Node("limited", root, extra=[(mixed, True)])
+    for text in ("a.com", "b.com", "y.b.com", "x.b.com", "c.com"):
+        end = leaf(limited, extra=[(x509.SubjectAlternativeName([x509.DNSName(text)]), False)])
+        yield f"mixed {text}", [end, limited], [root]
+    hosts = x509.NameConstraints([x509.DNSName("a.com")], None)
+    end = lambda issuer, text: leaf(issuer, extra=[(x509.SubjectAlternativeName([x509.DNSName(text)]), False)])
+    limited_root = Node("limited root", extra=[(hosts, True)])
+    between = Node("between", limited_root)
+    for text in ("a.com", "b.com"):
+        yield f"limits of the root {text}", [end(between, text), between], [limited_root]
+    below = Node("below", limited)
+    yield "limits of a CA above", [end(below, "c.com"), below, limited], [root]
+    named = Node(common_name("ca.evil.org"), limited, extra=[(x509.SubjectAlternativeName([x509.DNSName("c.com")]), False)])
+    yield "limits on a CA", [end(named, "a.com"), named, limited], [root]
+    again = Node("limited", limited, extra=[(x509.SubjectAlternativeName([x509.DNSName("c.com")]), False)])
+    yield "limits on a self-issued CA", [end(again, "a.com"), again, limited], [root]
+    own = Node("own", ca=False, extra=[(hosts, True), (x509.SubjectAlternativeName([x509.DNSName("c.com")]), False)])
+    yield "limits of the signer itself", [own], [own]
+    for label, name in {
+        "other name": x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x0c\x01a"), "registered": x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
+        "mailbox": x509.OtherName(x509.ObjectIdentifier("1.3.6.1.5.5.7.8.9"), b"\x0c\x05a@b.c"),
+    }.items():
+        signer = leaf(limited, extra=[(x509.SubjectAlternativeName([name]), False)])
+        yield f"{label} where hosts are limited", [signer, limited], [root]
+        strange = Node("strange", root, extra=[(x509.NameConstraints([name], None), True)])
+        yield f"{label} limited and not there", [leaf(strange), strange], [root]
+        yield f"{label} limited and there", [leaf(strange, extra=[(x509.SubjectAlternativeName([name]), False)]), strange], [root]
+    # SEQUENCE { [0] { SEQUENCE { [2] "a.com", [0] 1 } } }: a minimum.
+    minimum = bytes.fromhex("300ea00c300a8205") + b"a.com" + bytes.fromhex("800101")
+    minimum = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.30"), minimum)
+    odd = Node("odd", root, extra=[(minimum, True)])
+    yield "a minimum", [end(odd, "a.com"), odd], [root]
+
+
 def sign(key):
     message = sign_sigstore_pb.pae(PAYLOAD)
     if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -260,10 +357,13 @@ def verdict(file, store):
             return f"{type(error).__name__}: {error}".strip()
 
 
-cases = []
-for name, chain, store in scenarios():
-    file, store = bundle(chain), "".join(node.pem for node in store)
-    refused = verdict(file, store)
-    cases.append({"name": name, "store": store, "file": file, "refused": refused})
-    print(f"{name}: {refused or 'accepted'}"[:150])
-pathlib.Path(__file__).with_name("chains.json").write_text(json.dumps(cases, indent=1) + "\n")
+for written, some in {"chains.json": scenarios, "names.json": names}.items():
+    if sys.argv[1:] not in ([], [written]):
+        continue
+    cases = []
+    for name, chain, store in some():
+        file, store = bundle(chain), "".join(node.pem for node in store)
+        refused = verdict(file, store)
+        cases.append({"name": name, "store": store, "file": file, "refused": refused})
+        print(f"{name}: {refused or 'accepted'}"[:150])
+    pathlib.Path(__file__).with_name(written).write_text(json.dumps(cases, indent=1) + "\n")

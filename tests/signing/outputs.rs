@@ -1,0 +1,181 @@
+//! Where signatures and reports go, and what is left when they cannot go there.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
+use crate::site::Site;
+
+const SIGN: &str = "sign key model --private-key keys/p256.key --signature model.sig";
+const VERIFY: &str = "verify key model --public-key keys/p256.pub --signature model.sig";
+
+fn site() -> Site {
+    let site = Site::new();
+    site.write("model/weights.bin", "0.1 0.2");
+    site
+}
+
+/// The names of files that look like a signature, whole or not.
+fn signatures(site: &Site) -> Vec<String> {
+    let names = fs::read_dir(site.root()).unwrap();
+    let mut names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("model.sig"))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn a_signature_that_cannot_be_written_whole_leaves_the_old_one_and_nothing_else() {
+    let site = site();
+    site.write("model.sig", "old");
+    // As a disk that is full: files of more than one block are refused.
+    let said = site.shell(&format!("trap '' XFSZ; ulimit -f 1; $P {SIGN}"));
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr.contains(r#""model.sig" cannot be written"#),
+        "{said:?}"
+    );
+    assert_eq!(fs::read_to_string(site.at("model.sig")).unwrap(), "old");
+    assert_eq!(signatures(&site), ["model.sig"]);
+}
+
+#[test]
+fn a_place_where_no_signature_can_be_is_said_before_the_model_is_hashed() {
+    let site = site();
+    // Hours of work, if it were.
+    let large = File::create(site.at("model/large.bin")).unwrap();
+    large.set_len(1 << 42).unwrap();
+    for (place, says) in [
+        (
+            "no/such/model.sig",
+            r#""no/such/model.sig" cannot be written"#,
+        ),
+        ("keys", r#""keys" is a directory"#),
+        ("/dev/null", r#""/dev/null" is a device"#),
+        ("model", "--signature model is the model itself"),
+    ] {
+        let said = site.run(&SIGN.replace("model.sig", place));
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.stderr.contains(says), "{place}: {said:?}");
+    }
+}
+
+#[test]
+fn what_is_read_to_sign_is_not_replaced_by_the_signature() {
+    let site = site();
+    fs::hard_link(site.at("keys/p256.key"), site.at("other.key")).unwrap();
+    site.write("password", "hunter2");
+    let certified = "sign certificate model --private-key keys/leaf256.key --signing-certificate keys/leaf256.pem \
+                     --certificate-chain keys/root.pem --certificate-chain keys/int.pem --signature model.sig";
+    let encrypted = "sign key model --private-key keys/p256-enc.key --password-file password --signature model.sig";
+    for (line, place) in [
+        (SIGN, "keys/p256.key"),
+        (SIGN, "keys/../other.key"),
+        (encrypted, "password"),
+        (certified, "keys/leaf256.key"),
+        (certified, "keys/leaf256.pem"),
+        (certified, "keys/int.pem"),
+    ] {
+        assert_eq!(site.run(line).code, 0, "{line}");
+        let before = fs::read(site.at(place)).unwrap();
+        let said = site.run(&line.replace("model.sig", place));
+        assert!(
+            said.stderr.contains("would replace what is read"),
+            "{said:?}"
+        );
+        assert_eq!(fs::read(site.at(place)).unwrap(), before, "{line}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_changes_no_verdict() {
+    let site = site();
+    let run = |line: &str| {
+        let child = site
+            .command()
+            .args(line.split_whitespace())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        (child.wait().unwrap().code(), said)
+    };
+    for options in ["", " --json"] {
+        for line in [SIGN, VERIFY, "digest model"] {
+            assert_eq!(run(&format!("{line}{options}")), (Some(0), String::new()));
+        }
+    }
+    site.write("model/more", "");
+    for options in ["", " --json"] {
+        let (code, said) = run(&format!("{VERIFY}{options}"));
+        assert_eq!(code, Some(1));
+        assert!(said.contains("not signed: \"more\""), "{said}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    let site = site();
+    for (line, says) in [
+        (
+            SIGN,
+            "Signing failed with error: model.sig was written: standard output",
+        ),
+        (
+            VERIFY,
+            "Verification failed with error: standard output cannot be written",
+        ),
+        (
+            "digest model",
+            "Computing digest failed: standard output cannot be written",
+        ),
+    ] {
+        let said = site.shell(&format!("$P {line} > /dev/full"));
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.stderr.contains(says), "{said:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_signing_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let site = site();
+    let large = site.at("model/large.bin");
+    File::create(&large).unwrap().set_len(1 << 42).unwrap();
+    for (name, signal) in [("INT", 2), ("TERM", 15)] {
+        let child = site.command().args(SIGN.split(' ')).spawn();
+        let mut child = child.unwrap();
+        let open = format!("/proc/{}/fd", child.id());
+        // Until it is at work.
+        while !fs::read_dir(&open)
+            .unwrap()
+            .any(|entry| fs::read_link(entry.unwrap().path()).is_ok_and(|path| path == large))
+        {
+            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+            std::thread::yield_now();
+        }
+        let kill = format!("kill -{name} {}", child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(child.wait().unwrap().signal(), Some(signal));
+        assert!(signatures(&site).is_empty(), "{:?}", signatures(&site));
+    }
+}

@@ -1,0 +1,104 @@
+//! What the user who verifies or signs may not read is an error, and never passed over.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::site::{Said, Site};
+
+/// A user without rights: `nobody` of most systems.
+const NOBODY: u32 = 65_534;
+
+const SIGN: &str = "sign key model --private-key keys/p256.key --signature out/model.sig";
+const VERIFY: &str = "verify key model --public-key keys/p256.pub --signature out/model.sig";
+
+/// Runs the program as somebody who is bound by permissions, which root is not.
+struct Bound {
+    site: Site,
+    program: PathBuf,
+    is_root: bool,
+}
+
+impl Bound {
+    fn new() -> Self {
+        let site = Site::new();
+        // Where the program was built, another user may have no access.
+        let program = site.at("program");
+        // By another process: a program that is open for writing, in a test that runs beside this one, cannot be run.
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_modelwatch"))
+            .arg(&program)
+            .status();
+        assert!(copied.unwrap().success());
+        fs::create_dir(site.at("out")).unwrap();
+        let bound = Self {
+            is_root: fs::metadata(site.at("out")).unwrap().uid() == 0,
+            program,
+            site,
+        };
+        bound.mode(".", 0o755);
+        bound.mode("out", 0o777);
+        bound.site.write("model/weights.bin", "0.1 0.2");
+        bound.site.write("model/sub/more.bin", "0.3");
+        bound
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.site.at(name), Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn run(&self, line: &str) -> Said {
+        let mut command = Command::new(&self.program);
+        command.args(line.split(' ')).current_dir(self.site.root());
+        if self.is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.output().unwrap().into()
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_neither_signed_nor_verified() {
+    let bound = Bound::new();
+    assert_eq!(bound.run(SIGN).code, 0);
+    assert_eq!(bound.run(VERIFY).code, 0);
+    for (name, mode, usual, says) in [
+        ("model/sub", 0o000, 0o755, "model/sub"),
+        // It can be listed, but what is in it cannot be looked at.
+        ("model/sub", 0o444, 0o755, "model/sub"),
+        // What is in it can be opened by name, but nobody says what the names are.
+        ("model/sub", 0o111, 0o755, "model/sub"),
+        ("model/sub/more.bin", 0o000, 0o644, "model/sub/more.bin"),
+        ("model", 0o111, 0o755, "model"),
+    ] {
+        bound.mode(name, mode);
+        for line in [SIGN, VERIFY, "digest model"] {
+            let said = bound.run(line);
+            assert_eq!(said.code, 1, "{name} {mode:o}: {line}: {said:?}");
+            assert!(
+                said.stderr.contains("cannot be read: Permission denied"),
+                "{said:?}"
+            );
+            assert!(said.stderr.contains(says), "{name} {mode:o}: {said:?}");
+        }
+        bound.mode(name, usual);
+    }
+    assert_eq!(bound.run(VERIFY).code, 0);
+}
+
+#[test]
+fn an_empty_directory_that_cannot_be_read_is_not_known_to_be_empty() {
+    let bound = Bound::new();
+    assert_eq!(bound.run(SIGN).code, 0);
+    fs::create_dir(bound.site.at("model/closed")).unwrap();
+    bound.mode("model/closed", 0o000);
+    assert_eq!(bound.run(VERIFY).code, 1);
+    // What was signed is known, and whatever else there is does not matter to who says so.
+    assert_eq!(
+        bound.run(&format!("{VERIFY} --ignore-unsigned-files")).code,
+        0
+    );
+    bound.mode("model/closed", 0o755);
+}
