@@ -10,7 +10,7 @@ use std::time::Duration;
 use tlog::{Checkpoint, KeyName, Origin, Verifier};
 
 use super::health::{self, Noticed, Subject};
-use super::{Log, LogOutcome, Monitor, Rules};
+use super::{Log, LogOutcome, Monitor, Rules, guided};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start};
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
 use crate::store::{LogState, Outcome, PassError, PassReport, StoreError};
@@ -208,6 +208,10 @@ impl Monitor {
                 self.say(log, &gone, Some(error.clone()), rules).await?;
                 whole.add(false, Some(error), 0);
             }
+        }
+        if let Some(tree) = listing.trees.first() {
+            let origin = tree.shard.origin.as_str();
+            guided::no_longer_guided(self, origin, self.clock.now()).await?;
         }
         // A tree that is newer than every known one is read from its first entry. So on first contact the newest one gets
         // its position first: were it the one that fails, the next pass would take all of it for new.

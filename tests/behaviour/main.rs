@@ -15,6 +15,7 @@ mod commands;
 mod disk;
 mod drill;
 mod faults;
+mod guided;
 mod health;
 mod holds;
 mod kill;

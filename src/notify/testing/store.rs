@@ -13,9 +13,9 @@ use crate::identity::Chain;
 use crate::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind, Registration,
-    Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
-    WatchKey,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert, QueuedKind,
+    Registration, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll,
+    VerifiedHead, Vouched, WatchKey,
 };
 
 /// One alert of the outbox.
@@ -371,6 +371,10 @@ impl Store for MemoryStore {
     }
 
     async fn answered(&self, _: &Answered) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn postponed(&self, _: &Postponed) -> Result<(), StoreError> {
         not_ours()
     }
 

@@ -12,8 +12,9 @@ use modelwatch::identity::Chain;
 use modelwatch::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, LogState, Lookup,
-    LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration, Rescanned,
-    Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert, Registration,
+    Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll, VerifiedHead, Vouched,
+    WatchKey,
 };
 
 /// How a door fails.
@@ -375,6 +376,10 @@ impl Store for FaultyStore {
 
     async fn answered(&self, answered: &Answered) -> Result<(), StoreError> {
         through!(self.answered(answered))
+    }
+
+    async fn postponed(&self, postponed: &Postponed) -> Result<(), StoreError> {
+        through!(self.postponed(postponed))
     }
 
     async fn spend(
