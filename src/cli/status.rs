@@ -12,7 +12,7 @@ use super::output::{Outcome, Output, cell, time};
 use super::setup::{self, Setup};
 use super::trusting;
 use crate::escape;
-use log::{GUIDED, LogStatus};
+use log::{GUIDED, LogStatus, LookupStatus};
 
 /// The version of the machine-readable forms that scripts rely on.
 const CONTRACT: u32 = 1;
@@ -93,11 +93,17 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let store = setup.reader().await?;
     let now = setup::now();
     let known = store.logs().await?;
-    let logs: Vec<LogStatus> = setup
+    let mut logs: Vec<LogStatus> = setup
         .logs()
         .iter()
         .map(|log| LogStatus::of(log, &known))
         .collect();
+    for log in &mut logs {
+        if let Some(guide) = &log.guide {
+            let tally = store.lookup_tally(guide, now).await?;
+            log.lookups = Some(LookupStatus::of(&tally));
+        }
+    }
     let channels = setup.channel_names();
     let mut alerts = AlertStatus::default();
     for (channel, toll) in store.toll(now).await? {
@@ -247,6 +253,9 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
         ))?;
         if log.is_guided() {
             output.line(GUIDED)?;
+        }
+        if let Some(lookups) = &log.lookups {
+            output.line(&lookups.said())?;
         }
         if let Some(error) = &log.error {
             output.line(&format!(

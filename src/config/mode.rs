@@ -115,4 +115,98 @@ pub(super) fn check<V>(
             Some(_) | None => {}
         }
     }
+    let Some(first) = guides.first() else { return };
+    for log in logs.iter().filter(is_ct) {
+        if guides.iter().all(|guide| guide.value != log.name) {
+            problems.warning(
+                &first.place,
+                format!(
+                    "{} is a CT log that guides no log: certificates in it are found, but what was signed with them is not looked up",
+                    log.name
+                ),
+                "name it too, if it is of the same CA".to_owned(),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Problems, validate};
+    use super::Mode;
+
+    /// A Rekor v1 log with these lines and two CT logs; the modes of all logs, if it is valid.
+    fn read(lines: &str) -> (Option<Vec<Mode>>, Problems) {
+        let ct = |name: &str| {
+            format!(
+                "[[log]]\nname = \"{name}\"\ntype = \"ct-rfc6962\"\nurl = \"https://{name}.example\"\npublic_key = \"k.pem\"\n"
+            )
+        };
+        let (one, two) = (ct("ct-1"), ct("ct-2"));
+        let text = format!(
+            "[[log]]\nname = \"v1\"\ntype = \"rekor-v1\"\nurl = \"https://rekor.example\"\npublic_key = \"k.pem\"\n{lines}\n{one}{two}\
+             [[watch]]\nname = \"mail\"\nsan = \"release@example.com\"\n[[channel]]\nname = \"out\"\ntype = \"stdout\"\n"
+        );
+        let (config, problems) = validate(&text, Path::new("/etc/modelwatch.toml"), &|_| true);
+        let modes = config.map(|config| config.logs.into_iter().map(|log| log.mode).collect());
+        (modes, problems)
+    }
+
+    #[test]
+    fn a_guided_log_names_its_guides() {
+        let (modes, problems) = read("mode = \"guided\"\nguided_by = [\"ct-2\", \"ct-1\"]");
+        assert!(problems.is_empty(), "{problems}");
+        let by = vec!["ct-1".to_owned(), "ct-2".to_owned()];
+        let modes = modes.expect("it is valid");
+        assert_eq!(modes, [Mode::Guided { by }, Mode::Tail, Mode::Tail]);
+    }
+
+    #[test]
+    fn a_ct_log_that_guides_nothing_beside_one_that_does_is_a_doubt() {
+        let (modes, problems) = read("mode = \"guided\"\nguided_by = [\"ct-1\"]");
+        assert!(modes.is_some());
+        let said = problems.to_string();
+        assert!(
+            said.contains("ct-2 is a CT log that guides no log"),
+            "{said}"
+        );
+        assert!(!said.contains("ct-1 is"), "{said}");
+    }
+
+    #[test]
+    fn contradictions_are_errors() {
+        for (lines, said) in [
+            (
+                "guided_by = [\"ct-1\"]",
+                "a log whose every entry is read needs no guide",
+            ),
+            (
+                "mode = \"tail\"\nguided_by = [\"ct-1\"]",
+                "a log whose every entry is read needs no guide",
+            ),
+            (
+                "mode = \"guided\"",
+                "nothing says which certificates were issued",
+            ),
+            ("mode = \"guided\"\nguided_by = []", "guided_by"),
+            (
+                "mode = \"guided\"\nguided_by = [\"v1\"]",
+                "\"v1\" is a rekor-v1 log, which shows no certificates",
+            ),
+            (
+                "mode = \"guided\"\nguided_by = [\"ct-3\"]",
+                "there is no [[log]] named \"ct-3\"",
+            ),
+            ("mode = \"full\"", "\"full\" is no way to follow a log"),
+        ] {
+            let (modes, problems) = read(lines);
+            let problems = problems.to_string();
+            assert!(
+                modes.is_none() && problems.contains(said),
+                "{lines}: {problems}"
+            );
+        }
+    }
 }

@@ -289,13 +289,16 @@ fn gates(logs: &[Followed]) -> (Vec<End>, HashMap<usize, Vec<Gate>>) {
         let Followed::Guided(guided) = log else {
             continue;
         };
-        let waits_for = guided.guides.iter().map(|name| Gate {
-            name: name.clone(),
-            ended: logs
-                .iter()
-                .zip(&ends)
-                .find(|(log, _)| log.name() == name)
-                .map(|(_, end)| end.subscribe()),
+        let waits_for = guided.guides.iter().map(|name| {
+            let guide = logs.iter().zip(&ends).find(|(log, _)| log.name() == name);
+            Gate {
+                name: name.clone(),
+                origin: guide.and_then(|(log, _)| match log {
+                    Followed::Tree(log) => Some(log.shard.origin.as_str().to_owned()),
+                    Followed::RekorV1(_) | Followed::Guided(_) => None,
+                }),
+                ended: guide.map(|(_, end)| end.subscribe()),
+            }
         });
         gates.insert(place, waits_for.collect());
     }

@@ -11,7 +11,7 @@ use tlog::{KeyName, Origin, Verifier};
 
 use super::ending;
 use super::health::{self, Noticed, Subject};
-use super::{Log, LogOutcome, Monitor, Rules};
+use super::{Log, LogOutcome, Monitor, Rules, guided};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start};
 use crate::source::SourceError;
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
@@ -205,6 +205,10 @@ impl Monitor {
                 let report = PassReport::new(&gone, &log.name, outcome, now);
                 whole.add(self.end_without_reading(report, rules).await?);
             }
+        }
+        if let Some(tree) = listing.trees.first() {
+            let origin = tree.shard.origin.as_str();
+            guided::no_longer_guided(self, origin, self.clock.now()).await?;
         }
         // A tree that is newer than every known one is read from its first entry. So on first contact the newest one gets
         // its position first: were it the one that fails, the next pass would take all of it for new.

@@ -73,8 +73,9 @@ impl Monitor {
         let log = match log {
             Followed::Tree(log) => return self.rescan_tree(log, rules, only).await,
             Followed::RekorV1(log) => log,
-            // When watches change, its next pass matches everything that its index names again.
-            Followed::Guided(_) => return Ok((0, 0)),
+            // When watches change, its next pass matches everything that its index names again. What was read while it was
+            // read in full is read again here.
+            Followed::Guided(guided) => &guided.log,
         };
         let listing = self.list(log).await?;
         let mut done = (0, 0);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tlog::Head;
 
+use super::PassError;
 use crate::finding::NewFinding;
 use crate::identity::San;
 
@@ -36,6 +37,8 @@ pub struct Sighting {
     pub index: u64,
     /// RFC 6962 leaf hash of the entry, hex.
     pub leaf_hash: String,
+    /// What kind of entry it is.
+    pub kind: Option<String>,
     /// Who: every name of the certificate.
     pub san: Vec<San>,
     /// SHA-256 of the DER SubjectPublicKeyInfo, hex.
@@ -66,14 +69,16 @@ pub struct Enlisting {
 /// A certificate whose entries are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoughtCertificate {
-    /// SHA-256 of its SubjectPublicKeyInfo, hex.
+    /// What tells it from others: its key and the start of its validity.
     pub key: String,
-    /// Its names, as they are asked for: in ASCII lower case.
+    /// Its names, as they are asked for: in ASCII lower case. Without any there is no search.
     pub subjects: Vec<String>,
     /// The end of its validity.
     pub not_after: Timestamp,
     /// The number of the finding that tells of it.
     pub finding: i64,
+    /// What that finding says if there is no search.
+    pub unaskable: Option<String>,
 }
 
 /// An entry and one of its signers.
@@ -87,7 +92,7 @@ pub struct KnownEntry {
     pub index: u64,
     /// RFC 6962 leaf hash, hex.
     pub leaf_hash: String,
-    /// SHA-256 of the signer's SubjectPublicKeyInfo, hex; empty if no signer can be read.
+    /// The signer's certificate, as [`SoughtCertificate::key`], or bare key; empty if no watch selects one.
     pub key: String,
 }
 
@@ -100,16 +105,18 @@ pub struct Lookup {
     pub direct: bool,
     /// Answers since the newest certificate of this name.
     pub tries: u32,
+    /// How often in a row it was asked for without an answer.
+    pub failures: u32,
 }
 
 /// A certificate of a name that is still looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCertificate {
-    /// SHA-256 of its SubjectPublicKeyInfo, hex.
+    /// The certificate, as [`SoughtCertificate::key`].
     pub key: String,
     /// The end of its validity.
     pub not_after: Timestamp,
-    /// The entries with this key that are known, first those of the guided log; at most [`Self::MAX_ENTRIES`].
+    /// The entries with this certificate that are known, first those of the guided log; at most [`Self::MAX_ENTRIES`].
     pub entries: Vec<(KnownEntry, bool)>,
 }
 
@@ -151,10 +158,23 @@ pub struct Answered {
     pub now: Timestamp,
 }
 
+/// A look-up that was not answered, or whose answer takes more than one turn: it stays due, behind the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Postponed {
+    /// The guided log.
+    pub log: String,
+    /// The name.
+    pub subject: String,
+    /// When its turn comes again.
+    pub retry: Timestamp,
+    /// Why there is no answer; `None`: there is one, and more of it to be fetched.
+    pub error: Option<PassError>,
+}
+
 /// A certificate that is looked for no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettledCertificate {
-    /// SHA-256 of its SubjectPublicKeyInfo, hex.
+    /// The certificate, as [`SoughtCertificate::key`].
     pub key: String,
     /// How it ended.
     pub end: SoughtEnd,
@@ -180,10 +200,16 @@ pub struct LookupTally {
     pub due: u64,
     /// Since when the longest of them has waited.
     pub oldest_due: Option<Timestamp>,
+    /// Why one of them was not answered, if that was tried.
+    pub failed: Option<PassError>,
     /// Names of certificates whose validity had ended when the index answered, lately.
     pub answered: u64,
     /// Those of them for which the index knew an entry.
     pub known: u64,
+    /// Certificates that ended lately and were looked up after that.
+    pub ended: u64,
+    /// Those of them of which an entry was found.
+    pub found: u64,
 }
 
 /// A verified checkpoint of a tree that is not read.

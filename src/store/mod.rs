@@ -23,7 +23,8 @@ pub use batch::{
 pub use error::StoreError;
 pub use lookup::{
     Answered, Contradiction, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, LookupTally,
-    OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd, VerifiedHead,
+    OpenCertificate, Postponed, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
+    VerifiedHead,
 };
 pub use query::{
     AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, Judged,
@@ -150,7 +151,8 @@ pub trait Store: Send + Sync {
     /// begin anew.
     async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError>;
 
-    /// The look-ups that are due, the longest first, at most `limit`.
+    /// The look-ups that are due and in their turn, at most `limit`: those of new certificates before the others, then the
+    /// longest first. A clock that was ahead and was set back keeps none of them waiting.
     async fn due_lookups(
         &self,
         log: &str,
@@ -179,6 +181,9 @@ pub trait Store: Send + Sync {
 
     /// Records that the index answered a look-up, after all entries that it named were recorded.
     async fn answered(&self, answered: &Answered) -> Result<(), StoreError>;
+
+    /// Records that a look-up has to be tried again, or gone on with. It stays due.
+    async fn postponed(&self, postponed: &Postponed) -> Result<(), StoreError>;
 
     /// Records what the requests so far amount to, and whether the server takes other names than
     /// mail addresses.

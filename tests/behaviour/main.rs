@@ -16,6 +16,7 @@ mod disk;
 mod drill;
 mod drill_logs;
 mod faults;
+mod guided;
 mod health;
 mod holds;
 mod init;

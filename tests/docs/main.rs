@@ -309,7 +309,10 @@ fn the_first_watch_of_the_readme_can_be_set_up_by_following_it() {
         }
         if line.starts_with("modelwatch drill") {
             let told = String::from_utf8(output.stdout).unwrap();
-            assert!(told.contains("[DRILL]") && told.contains("\nPassed.\n"), "{told}");
+            assert!(
+                told.contains("[DRILL]") && told.contains("\nPassed.\n"),
+                "{told}"
+            );
         } else if line == "modelwatch findings list" {
             let list = String::from_utf8(output.stdout).unwrap();
             assert!(list.contains("identity-unexpected"), "{list}");

@@ -184,7 +184,10 @@ async fn a_rescan_waits_until_it_is_done_and_is_not_done_if_it_was_asked_for_mea
         .unwrap();
     hall.store.rescan_done(&falcon).await.unwrap();
     let again = asked(Some("falcon"), 4);
-    assert_eq!(hall.store.rescans().await.unwrap(), std::slice::from_ref(&again));
+    assert_eq!(
+        hall.store.rescans().await.unwrap(),
+        std::slice::from_ref(&again)
+    );
     hall.store.rescan_done(&again).await.unwrap();
     assert_eq!(hall.store.rescans().await.unwrap(), []);
 }

@@ -2,7 +2,8 @@ use jiff::{SignedDuration, Timestamp};
 use modelwatch::finding::{Finding, NewFinding, State};
 use modelwatch::store::{
     Answered, Contradiction, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, OpenCertificate,
-    SettledCertificate, SoughtCertificate, SoughtEnd, StoreError, VerifiedHead,
+    PassError, Postponed, SettledCertificate, SoughtCertificate, SoughtEnd, StoreError,
+    VerifiedHead,
 };
 
 use crate::hall::{Hall, ORIGIN, at, head, leaf, signing};
@@ -36,6 +37,7 @@ fn certificate(key: &str, subjects: &[&str], finding: i64) -> SoughtCertificate 
         subjects: subjects.iter().map(|&s| s.to_owned()).collect(),
         not_after: at(600),
         finding,
+        unaskable: None,
     }
 }
 
@@ -121,7 +123,8 @@ async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
         [Lookup {
             subject: "a@b".to_owned(),
             direct: false,
-            tries: 0
+            tries: 0,
+            failures: 0,
         }]
     );
     assert!(hall.store.sightings(cursor, 100).await.unwrap().is_empty());
@@ -139,7 +142,6 @@ async fn a_name_is_queued_once_and_keeps_its_place() {
         ..enlisting(1, 2, vec![certificate("l", &["a@b", "e@f"], 2)])
     };
     hall.store.enlist(&later).await.unwrap();
-    assert_eq!(hall.due_names(at(2)).await, ["a@b", "c@d"]);
     assert_eq!(hall.due_names(at(3)).await, ["a@b", "c@d", "e@f"]);
     // The same certificate, seen by another watch, begins nothing anew.
     hall.store
@@ -280,6 +282,102 @@ async fn a_certificate_is_settled_once_and_its_finding_says_how() {
     let open = hall.store.open_certificates(LOG, "a@b").await.unwrap();
     assert_eq!(open.len(), 1);
     assert!(hall.due(at(1_000_000)).await.is_empty());
+}
+
+fn postponed(subject: &str, retry: Timestamp, error: Option<&str>) -> Postponed {
+    Postponed {
+        log: LOG.to_owned(),
+        subject: subject.to_owned(),
+        retry,
+        error: error.map(|kind| PassError {
+            kind: kind.to_owned(),
+            message: "why".to_owned(),
+        }),
+    }
+}
+
+#[tokio::test]
+async fn what_failed_stays_due_and_comes_after_the_others() {
+    let hall = begun().await;
+    let one = enlisting(0, 1, vec![certificate("k", &["a@b", "c@d", "e@f"], 1)]);
+    hall.store.enlist(&one).await.unwrap();
+    let later = postponed("a@b", at(60), Some("malformed"));
+    hall.store.postponed(&later).await.unwrap();
+    let behind = postponed("c@d", at(2), None);
+    hall.store.postponed(&behind).await.unwrap();
+    let hall = hall.after_a_crash().await;
+    assert_eq!(hall.due_names(at(2)).await, ["e@f", "c@d"]);
+    let tally = hall.store.lookup_tally(LOG, at(2)).await.unwrap();
+    assert_eq!((tally.due, tally.oldest_due), (3, Some(at(1))));
+    assert_eq!(tally.failed.unwrap().kind, "malformed");
+    assert_eq!(hall.due_names(at(60)).await, ["e@f", "c@d", "a@b"]);
+    assert_eq!(hall.due(at(60)).await[2].failures, 1);
+    // An answer ends it.
+    for name in ["a@b", "c@d", "e@f"] {
+        hall.store.answered(&answered(name, 1, None)).await.unwrap();
+    }
+    let tally = hall.store.lookup_tally(LOG, at(60)).await.unwrap();
+    assert_eq!((tally.due, tally.failed), (0, None));
+}
+
+#[tokio::test]
+async fn names_of_new_certificates_come_before_those_that_are_looked_up_again() {
+    let hall = begun().await;
+    let names: Vec<String> = (0..9).map(|n| format!("n{n}@b")).collect();
+    let old: Vec<&str> = names.iter().map(String::as_str).collect();
+    let one = enlisting(0, 1, vec![certificate("k", &old, 1)]);
+    hall.store.enlist(&one).await.unwrap();
+    for name in &old {
+        hall.store.answered(&answered(name, 1, None)).await.unwrap();
+    }
+    hall.store
+        .spell_out(LOG, &[2; 32], &[], at(6))
+        .await
+        .unwrap();
+    let new = Enlisting {
+        now: at(7),
+        ..enlisting(1, 2, vec![certificate("l", &["new@b"], 2)])
+    };
+    hall.store.enlist(&new).await.unwrap();
+    assert_eq!(hall.due_names(at(7)).await[0], "new@b");
+    assert_eq!(hall.due(at(7)).await.len(), 10);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_keeps_no_name_waiting() {
+    let hall = begun().await;
+    let ahead = Enlisting {
+        now: at(1_000_000),
+        ..enlisting(0, 1, vec![certificate("k", &["a@b", "c@d", "e@f"], 1)])
+    };
+    hall.store.enlist(&ahead).await.unwrap();
+    let answered_ahead = Answered {
+        now: at(1_000_000),
+        ..answered("a@b", 1, Some(at(1_003_600)))
+    };
+    hall.store.answered(&answered_ahead).await.unwrap();
+    let put_off = postponed("c@d", at(1_000_060), Some("malformed"));
+    hall.store.postponed(&put_off).await.unwrap();
+    let mut due = hall.due_names(at(10)).await;
+    due.sort_unstable();
+    assert_eq!(due, ["a@b", "c@d", "e@f"]);
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_asked_for_says_so_in_each_of_its_findings() {
+    let hall = begun().await;
+    let sightings = hall.store.sightings(0, 100).await.unwrap();
+    for (cursor, sighting) in [(1, &sightings[0]), (2, &sightings[1])] {
+        let unaskable = SoughtCertificate {
+            unaskable: Some("; too long".to_owned()),
+            ..certificate("k", &[], sighting.number)
+        };
+        let one = enlisting(cursor - 1, cursor, vec![unaskable]);
+        hall.store.enlist(&one).await.unwrap();
+    }
+    let summaries: Vec<String> = hall.list().await.into_iter().map(|f| f.summary).collect();
+    assert_eq!(summaries, ["entry 1; too long", "entry 2; too long"]);
+    assert_eq!(hall.due(at(100)).await, []);
 }
 
 #[tokio::test]

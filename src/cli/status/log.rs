@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::output::time;
 use crate::monitor::{Followed, Guided, Log, RekorV1Log};
 use crate::shard::Protocol;
-use crate::store::{LogState, PassError};
+use crate::store::{LogState, LookupTally, PassError};
 
 #[derive(Debug, Serialize)]
 pub(super) struct LogStatus {
@@ -22,6 +23,18 @@ pub(super) struct LogStatus {
     pub(super) last_success: Option<Timestamp>,
     pub(super) error: Option<PassError>,
     trees: Vec<TreeStatus>,
+    /// Of a guided log that was begun.
+    pub(super) lookups: Option<LookupStatus>,
+    /// By what name its look-ups are kept.
+    #[serde(skip)]
+    pub(super) guide: Option<String>,
+}
+
+/// How the queue of look-ups of a guided log stands.
+#[derive(Debug, Serialize)]
+pub(super) struct LookupStatus {
+    due: u64,
+    oldest_due: Option<Timestamp>,
 }
 
 /// One tree of a Rekor v1 log. Its positions count within it; `base` is what leads to those of the log.
@@ -66,6 +79,8 @@ impl LogStatus {
             last_success: state.and_then(|state| state.last_success),
             error: state.and_then(|state| state.error.clone()),
             trees: Vec::new(),
+            lookups: None,
+            guide: None,
         }
     }
 
@@ -102,6 +117,8 @@ impl LogStatus {
                 .or_else(|| trees.iter().find_map(|tree| tree.error.clone()))
                 .or(unread),
             trees,
+            lookups: None,
+            guide: None,
         }
     }
 }
@@ -133,12 +150,39 @@ impl LogStatus {
             last_success: rows.iter().map(|state| state.last_success).min().flatten(),
             error: rows.iter().find_map(|state| state.error.clone()),
             trees: Vec::new(),
+            lookups: None,
+            // What the origins of its trees have in common.
+            guide: rows
+                .iter()
+                .filter(|state| state.verified.is_some())
+                .find_map(|state| Some(state.origin.rsplit_once(" - ")?.0.to_owned())),
         }
     }
 
     /// Whether it is not read in full.
     pub(super) fn is_guided(&self) -> bool {
         self.mode == "guided"
+    }
+}
+
+impl LookupStatus {
+    pub(super) fn of(tally: &LookupTally) -> Self {
+        Self {
+            due: tally.due,
+            oldest_due: tally.oldest_due,
+        }
+    }
+
+    /// For people.
+    pub(super) fn said(&self) -> String {
+        match self.oldest_due {
+            Some(since) if self.due > 0 => format!(
+                "    {} names wait to be looked up, the first since {}",
+                self.due,
+                time(since)
+            ),
+            _ => "    no name waits to be looked up".to_owned(),
+        }
     }
 }
 

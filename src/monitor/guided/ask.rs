@@ -1,21 +1,17 @@
-//! Working off the queue: names to the index, entries by their ids, and what is found in them.
+//! Working off the queue: whose turn it is, and what the index answers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::Pass;
+use super::fetch::is_of_the_entry;
 use super::heads::Trees;
 use super::plan::{self, Question};
-use super::prove::{self, Linked};
+use super::prove::Linked;
 use crate::monitor::pass::Halt;
-use crate::monitor::scan;
-use crate::source::Leaves;
-use crate::source::rekor_v1::{Entry, EntryId, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
-use crate::store::{
-    Answered, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, Sighting, SoughtCertificate,
-};
-
-/// Findings that are taken up in one transaction.
-const SIGHTINGS: u32 = 1_000;
+use crate::source::rekor_v1::{EntryId, IndexQuery, MAX_RETRIEVED};
+use crate::store::{Answered, Guide, Lookup, PassError, Postponed};
 
 /// Look-ups that are read from the queue at once.
 const LOOKUPS: u32 = 100;
@@ -24,49 +20,14 @@ const LOOKUPS: u32 = 100;
 /// requests.
 const UNAVAILABLE: u32 = 3;
 
+/// Requests that a name may take in one turn. Anybody can have entries logged under any name, by the thousand: they must not
+/// keep the other names waiting.
+const TURN: u64 = 10;
+
 /// How often a server that only knows mail addresses is tried with another name: it may have been brought up to date.
-const TRY_AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+const TRY_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 impl Pass<'_> {
-    /// Takes up what was found since the last time, in CT logs to be looked up, in other logs to be recognized.
-    pub(super) async fn enlist(&self, guide: &mut Guide, trees: &Trees) -> Result<(), Halt> {
-        loop {
-            let store = &self.monitor.store;
-            let sightings = store.sightings(guide.cursor, SIGHTINGS).await?;
-            let Some(last) = sightings.last() else {
-                return Ok(());
-            };
-            let cursor = last.number;
-            let mut enlisting = Enlisting {
-                log: guide.log.clone(),
-                expected: guide.cursor,
-                cursor,
-                certificates: Vec::new(),
-                elsewhere: Vec::new(),
-                now: self.now,
-            };
-            for sighting in sightings {
-                let is = |origin: &str| sighting.origin == origin;
-                if trees.list.iter().any(|t| is(t.shard.origin.as_str())) {
-                    continue;
-                }
-                if self.guided.guides.contains(&sighting.log) {
-                    enlisting.certificates.extend(sought(sighting));
-                } else {
-                    enlisting.elsewhere.push(KnownEntry {
-                        origin: sighting.origin,
-                        name: sighting.log,
-                        index: sighting.index,
-                        leaf_hash: sighting.leaf_hash,
-                        key: sighting.key,
-                    });
-                }
-            }
-            store.enlist(&enlisting).await?;
-            guide.cursor = cursor;
-        }
-    }
-
     /// Asks for all that is due, as far as the allowance goes. What one name fails at does not keep the others waiting.
     ///
     /// # Errors
@@ -77,14 +38,14 @@ impl Pass<'_> {
         trees: &mut Trees,
     ) -> Result<(), Halt> {
         let mut linked = Linked::new();
-        let mut failed = BTreeSet::new();
-        let mut unavailable = 0;
-        loop {
-            let limit = LOOKUPS.saturating_add(u32::try_from(failed.len()).unwrap_or(u32::MAX));
+        let mut unfinished = BTreeMap::new();
+        while self.unavailable < UNAVAILABLE {
+            let failed = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
+            let limit = LOOKUPS.saturating_add(failed);
             let now = self.monitor.clock.now();
             let store = &self.monitor.store;
             let mut due = store.due_lookups(&guide.log, now, limit).await?;
-            due.retain(|lookup| !failed.contains(&lookup.subject));
+            due.retain(|lookup| !self.failed.contains(&lookup.subject));
             if due.is_empty() {
                 return Ok(());
             }
@@ -92,32 +53,70 @@ impl Pass<'_> {
                 if self.monitor.stop.requested() {
                     return Err(Halt::Stopped);
                 }
-                let asked = self.look_up(guide, trees, &mut linked, &lookup).await;
+                let began = self.requests;
+                let answer = unfinished.remove(&lookup.subject);
+                let asked = self
+                    .look_up(guide, trees, &mut linked, &lookup, answer)
+                    .await;
                 self.record_spending(guide).await?;
                 match asked {
-                    Ok(()) => unavailable = 0,
+                    Ok(rest) => {
+                        self.unavailable = 0;
+                        if let Some(rest) = rest {
+                            unfinished.insert(lookup.subject, rest);
+                        }
+                    }
+                    Err(Halt::Failed(error)) if error.kind == OUT_OF_ALLOWANCE => {
+                        // Should this one take more than all that is granted, the others come first the next time.
+                        if self.requests > began {
+                            self.postpone(guide, &lookup, None, now).await?;
+                        }
+                        return Ok(());
+                    }
                     Err(Halt::Failed(error)) => {
-                        if error.kind == OUT_OF_ALLOWANCE {
-                            return Ok(());
-                        }
+                        let retry = plan::again(&error.kind, lookup.failures, now);
                         if error.kind == "unavailable" {
-                            unavailable += 1;
+                            self.unavailable += 1;
                         }
-                        failed.insert(lookup.subject);
+                        let error = in_the_contracts_words(error);
+                        self.postpone(guide, &lookup, Some(&error), retry).await?;
+                        self.failed.insert(lookup.subject);
                         self.trouble.get_or_insert(error);
-                        if unavailable >= UNAVAILABLE {
-                            return Ok(());
+                        if self.unavailable >= UNAVAILABLE {
+                            break;
                         }
                     }
                     Err(other) => return Err(other),
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Puts a name behind the others that are due.
+    async fn postpone(
+        &self,
+        guide: &Guide,
+        lookup: &Lookup,
+        error: Option<&PassError>,
+        retry: Timestamp,
+    ) -> Result<(), Halt> {
+        self.monitor
+            .store
+            .postponed(&Postponed {
+                log: guide.log.clone(),
+                subject: lookup.subject.clone(),
+                retry,
+                error: error.cloned(),
+            })
+            .await?;
+        Ok(())
     }
 
     /// Counts one more request.
     pub(super) fn afford(&mut self) -> Result<(), Halt> {
         if self.allowance.take(self.monitor.clock.now()) {
+            self.requests += 1;
             Ok(())
         } else {
             Err(Halt::failed(OUT_OF_ALLOWANCE, String::new()))
@@ -137,29 +136,54 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// One name: its entries, those of them that are new, and what follows.
+    /// One turn of one name: its entries, those of them that are new, and what follows. An answer that takes more than a turn
+    /// is given back, to be gone on with.
     async fn look_up(
         &mut self,
         guide: &Guide,
         trees: &mut Trees,
         linked: &mut Linked,
         lookup: &Lookup,
-    ) -> Result<(), Halt> {
-        let mut ids = self.ids(&lookup.subject).await?;
-        ids.sort_unstable();
-        ids.dedup();
-        let entries = ids.len() as u64;
-        let new = self.unknown(guide, trees, ids).await?;
-        let mut missing = None;
-        for chunk in new.chunks(MAX_RETRIEVED) {
-            missing = missing.or(self.fetch(guide, trees, linked, chunk).await?);
+        answer: Option<IndexAnswer>,
+    ) -> Result<Option<IndexAnswer>, Halt> {
+        let spent = self.requests;
+        let mut answer = if let Some(answer) = answer {
+            answer
+        } else {
+            let mut ids = self.ids(&lookup.subject).await?;
+            ids.sort_unstable();
+            ids.dedup();
+            // What takes more than one pass begins elsewhere in the next one: names of entries that are not there must not be
+            // in the way of the others for ever.
+            let seconds = u64::try_from(self.now.as_second()).unwrap_or_default();
+            let by = seconds.checked_rem(ids.len() as u64).unwrap_or_default();
+            ids.rotate_left(usize::try_from(by).unwrap_or_default());
+            IndexAnswer {
+                entries: ids.len() as u64,
+                left: self.unknown(guide, trees, ids).await?,
+                trouble: None,
+            }
+        };
+        while !answer.left.is_empty() {
+            if self.requests.saturating_sub(spent) >= TURN {
+                let now = self.monitor.clock.now();
+                self.postpone(guide, lookup, None, now).await?;
+                return Ok(Some(answer));
+            }
+            let rest = answer.left.len().saturating_sub(MAX_RETRIEVED);
+            let chunk = answer.left.split_off(rest);
+            match self.fetch(guide, trees, linked, chunk).await {
+                Ok(()) => {}
+                // What is wrong with one entry hides no other one.
+                Err(Halt::Failed(error)) if is_of_the_entry(&error) => {
+                    answer.trouble.get_or_insert(error);
+                }
+                Err(halt) => return Err(halt),
+            }
         }
-        if let Some(id) = missing {
+        if let Some(error) = answer.trouble {
             // The answer is not recorded: it is asked for again until the log shows what its index names.
-            return Err(Halt::failed(
-                "entries-missing",
-                format!("the index names entry {id}, which the log does not show"),
-            ));
+            return Err(Halt::Failed(error));
         }
         let store = &self.monitor.store;
         let open = store.open_certificates(&guide.log, &lookup.subject).await?;
@@ -170,40 +194,53 @@ impl Pass<'_> {
             .answered(&Answered {
                 log: guide.log.clone(),
                 subject: lookup.subject.clone(),
-                entries,
+                entries: answer.entries,
                 due: next.due,
                 settled: next.settled,
                 now,
             })
             .await?;
-        Ok(())
+        Ok(None)
     }
 
     /// The ids that the index names. A server that does not know the question for names of any type is asked by mail
     /// address from then on.
     async fn ids(&mut self, subject: &str) -> Result<Vec<EntryId>, Halt> {
         let now = self.monitor.clock.now();
-        let mail_only = self
-            .mail_only
-            .is_some_and(|since| now.duration_since(since) < TRY_AGAIN);
+        let mail_only = self.mail_only.is_some_and(|since| {
+            // A clock that was ahead must not make it so for longer.
+            (SignedDuration::ZERO..TRY_AGAIN).contains(&now.duration_since(since))
+        });
         if !mail_only {
             match self.ask(plan::question(subject, false)).await {
-                Err(Asking::Refused) => self.mail_only = Some(now),
                 Ok(ids) => {
                     self.mail_only = None;
                     return Ok(ids);
+                }
+                // Whoever has a certificate chooses its name: that one is refused says nothing about the next.
+                Err(Asking::Refused) => {
+                    match self.ask(plan::question(plan::HARMLESS, false)).await {
+                        Ok(_) => self.mail_only = None,
+                        Err(Asking::Refused) => self.mail_only = Some(now),
+                        Err(Asking::Halt(halt)) => return Err(halt),
+                    }
                 }
                 Err(Asking::Halt(halt)) => return Err(halt),
             }
         }
         match self.ask(plan::question(subject, true)).await {
             Ok(ids) => Ok(ids),
-            Err(Asking::Refused) => Err(Halt::failed(
-                "unavailable",
-                format!(
-                    "its index cannot be asked for {subject:?}: it takes mail addresses only, as servers before Rekor 1.5.4 do"
-                ),
-            )),
+            Err(Asking::Refused) => {
+                let why = if self.mail_only.is_some() {
+                    "it takes mail addresses only, as servers before Rekor 1.5.4 do"
+                } else {
+                    "it refuses this name"
+                };
+                Err(Halt::failed(
+                    REFUSED,
+                    format!("its index cannot be asked for {subject:?}: {why}"),
+                ))
+            }
             Err(Asking::Halt(halt)) => Err(halt),
         }
     }
@@ -221,153 +258,39 @@ impl Pass<'_> {
             Err(error) => Err(Asking::Halt(error.into())),
         }
     }
-
-    /// Those that were not fetched, proven and matched before.
-    async fn unknown(
-        &self,
-        guide: &Guide,
-        trees: &Trees,
-        ids: Vec<EntryId>,
-    ) -> Result<Vec<EntryId>, Halt> {
-        // An id without a tree may be of each of them.
-        let named: Vec<(EntryId, (String, String))> = ids
-            .iter()
-            .flat_map(|id| {
-                trees
-                    .list
-                    .iter()
-                    .filter(|tree| id.tree.is_none_or(|named| named == tree.id))
-                    .map(|tree| {
-                        let origin = tree.shard.origin.as_str().to_owned();
-                        (*id, (origin, id.leaf.to_hex()))
-                    })
-            })
-            .collect();
-        let leaves: Vec<(String, String)> = named.iter().map(|(_, leaf)| leaf.clone()).collect();
-        let store = &self.monitor.store;
-        let known = store.known_entries(&guide.log, &leaves).await?;
-        let known: BTreeSet<EntryId> = named
-            .into_iter()
-            .filter(|(_, leaf)| known.contains(leaf))
-            .map(|(id, _)| id)
-            .collect();
-        Ok(ids.into_iter().filter(|id| !known.contains(id)).collect())
-    }
-
-    /// Fetches, proves, matches and records up to ten entries; answers one that the log leaves out.
-    async fn fetch(
-        &mut self,
-        guide: &Guide,
-        trees: &mut Trees,
-        linked: &mut Linked,
-        ids: &[EntryId],
-    ) -> Result<Option<EntryId>, Halt> {
-        self.afford()?;
-        let server = &self.guided.log.server;
-        let answer = server.retrieve_uuids(ids, MAX_ENTRIES_BYTES).await?;
-        let mut missing = None;
-        let mut found = FoundEntries {
-            log: guide.log.clone(),
-            entries: Vec::new(),
-            findings: Vec::new(),
-            now: self.now,
-        };
-        let mut refused = None;
-        for (id, entry) in ids.iter().zip(answer) {
-            let Some(entry) = entry else {
-                missing = missing.or(Some(*id));
-                continue;
-            };
-            // One that cannot be proven is told as such, and does not keep the others from being told.
-            match self
-                .prove(guide, trees, linked, id, entry, &mut found)
-                .await
-            {
-                Ok(()) => {}
-                Err(halt @ Halt::Failed(_)) => refused = refused.or(Some(halt)),
-                Err(other) => return Err(other),
-            }
-        }
-        if !found.entries.is_empty() {
-            self.monitor.store.found_entries(&found).await?;
-            self.entries += found.entries.len() as u64;
-        }
-        match refused {
-            Some(halt) => Err(halt),
-            None => Ok(missing),
-        }
-    }
-
-    /// Proves one entry, and adds it and what watches find in it.
-    async fn prove(
-        &mut self,
-        guide: &Guide,
-        trees: &mut Trees,
-        linked: &mut Linked,
-        id: &EntryId,
-        entry: Entry,
-        found: &mut FoundEntries,
-    ) -> Result<(), Halt> {
-        let placed = prove::place(&trees.list, id, &entry)?;
-        self.vouched(trees, linked, &placed).await?;
-        let (tree, local) = (placed.tree, placed.local);
-        let Some(tree) = trees.list.get(tree) else {
-            return Ok(());
-        };
-        let (index, leaf_hash) = (entry.global.get(), id.leaf.to_hex());
-        let mut leaves = Leaves::copied(local, [&entry.body])
-            .map_err(|error| Halt::failed("malformed", error.to_string()))?;
-        if let Some(attestation) = entry.attestation {
-            leaves = leaves.with(local, attestation);
-        }
-        let shard = std::sync::Arc::clone(&tree.shard);
-        let rules = std::sync::Arc::clone(self.rules);
-        let scanned = scan::scan(leaves, shard, rules, self.now).await;
-        let known = |key: String| KnownEntry {
-            origin: tree.shard.origin.as_str().to_owned(),
-            name: self.guided.log.name.clone(),
-            index,
-            leaf_hash: leaf_hash.clone(),
-            key,
-        };
-        let keys: BTreeSet<&String> = scanned
-            .findings
-            .iter()
-            .filter_map(|new| new.finding.key_sha256.as_ref())
-            .collect();
-        if keys.is_empty() {
-            found.entries.push(known(String::new()));
-        }
-        found.entries.extend(keys.into_iter().cloned().map(known));
-        if index >= guide.start {
-            found
-                .findings
-                .extend(scanned.findings.into_iter().map(|mut new| {
-                    new.finding.proven = Some(true);
-                    new
-                }));
-        }
-        Ok(())
-    }
 }
 
 /// The kind of a failure that is none of the log's: the allowance is used up, and the rest of the queue has to wait.
 const OUT_OF_ALLOWANCE: &str = "out-of-allowance";
+
+/// The kind of a failure to have an answer from an index that could be had: it refuses the question.
+const REFUSED: &str = "refused";
+
+/// A refusal leaves the question unanswered as any other failure does; that it will mostly be repeated matters only to when
+/// it is asked again.
+fn in_the_contracts_words(error: PassError) -> PassError {
+    match error.kind.as_str() {
+        REFUSED => PassError {
+            kind: "unavailable".to_owned(),
+            ..error
+        },
+        _ => error,
+    }
+}
+
+/// What the index answered for one name.
+struct IndexAnswer {
+    /// How many entries it named.
+    entries: u64,
+    /// Those that are to be fetched yet.
+    left: Vec<EntryId>,
+    /// What was wrong with one of the others.
+    trouble: Option<PassError>,
+}
 
 /// Why there is no answer from the index.
 enum Asking {
     /// The server does not take this question, or there is none for this name.
     Refused,
     Halt(Halt),
-}
-
-/// A certificate as it is looked up.
-fn sought(sighting: Sighting) -> Option<SoughtCertificate> {
-    let not_after = plan::not_after(&sighting)?;
-    Some(SoughtCertificate {
-        subjects: plan::subjects(&sighting.san),
-        key: sighting.key,
-        not_after,
-        finding: sighting.number,
-    })
 }

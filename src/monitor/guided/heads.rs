@@ -21,7 +21,7 @@ use crate::store::{
 const ROLLBACK_PASSES: u32 = 3;
 
 /// What stands between the log's name and a tree's number in an origin.
-const BETWEEN: &str = " - ";
+pub(super) const BETWEEN: &str = " - ";
 
 /// A tree of the log, with the largest checkpoint that is consistent with all before.
 pub(super) struct Tree {
@@ -48,7 +48,7 @@ impl Trees {
 }
 
 /// The log's name in the origin of one of its trees.
-fn name_in(origin: &Origin, id: TreeId) -> Option<&str> {
+pub(super) fn name_in(origin: &Origin, id: TreeId) -> Option<&str> {
     let name = origin
         .as_str()
         .strip_suffix(&id.to_string())?
@@ -90,10 +90,64 @@ impl Pass<'_> {
             let known = self.monitor.store.log(shard.origin.as_str()).await?;
             match self.tree(shard, listed, known).await? {
                 Some(tree) => trees.list.push(tree),
+                // What lies in the older ones can be found without the newest.
+                None if place > 0 && place + 1 == answer.len() => {}
                 None => return Ok(None),
             }
         }
+        self.miss(&trees).await?;
         Ok(Some(trees))
+    }
+
+    /// Says which trees were listed before and are not listed now.
+    async fn miss(&mut self, trees: &Trees) -> Result<(), StoreError> {
+        let is_listed = |origin: &str| trees.list.iter().any(|t| t.shard.origin.as_str() == origin);
+        for state in self.monitor.store.logs().await? {
+            let is_tree = state
+                .origin
+                .strip_prefix(&trees.log)
+                .is_some_and(|rest| rest.starts_with(BETWEEN));
+            let was_followed = state.verified.is_some() || state.follower.is_some();
+            if !is_tree || !was_followed || is_listed(&state.origin) {
+                continue;
+            }
+            let error = PassError {
+                kind: "unavailable".to_owned(),
+                message: format!("the log does not list its tree {} any more", state.origin),
+            };
+            self.tree_trouble.get_or_insert_with(|| error.clone());
+            let name = &self.guided.log.name;
+            self.monitor
+                .store
+                .end_pass(&PassReport {
+                    origin: state.origin.clone(),
+                    name: name.clone(),
+                    outcome: Outcome::Failed(error),
+                    frozen: None,
+                    witnessed: None,
+                    began: self.now,
+                    entries: 0,
+                    rate_limited: false,
+                    head_time: None,
+                    now: self.now,
+                })
+                .await?;
+            let subject = Subject {
+                name,
+                origin: &state.origin,
+                silence_after: None,
+                tree: None,
+            };
+            health::assess_log(
+                self.monitor,
+                subject,
+                self.rules,
+                Noticed::default(),
+                self.now,
+            )
+            .await?;
+        }
+        Ok(())
     }
 
     async fn tree(
@@ -104,6 +158,11 @@ impl Pass<'_> {
     ) -> Result<Option<Tree>, Halt> {
         let shard = Arc::new(shard);
         let before = known.as_ref().and_then(LogState::largest_head).cloned();
+        // Of a tree that has ended the size is known for good; of another one, the place of all entries after it hangs on
+        // what it shows now.
+        let is_certain = known.as_ref().is_none_or(|known| {
+            known.base == shard.base && (!shard.ended || known.frozen.is_some())
+        });
         let mut signatures = None;
         let judged = self
             .judge_head(
@@ -114,13 +173,22 @@ impl Pass<'_> {
                 &mut signatures,
             )
             .await;
-        let rate_limited = matches!(judged, Err(Halt::Limited(_)));
+        let limited = match &judged {
+            Err(Halt::Limited(error)) => Some(error.clone()),
+            _ => None,
+        };
         let (head, outcome) = match judged {
             Ok(head) => (Some(head), Outcome::Proven),
-            Err(Halt::Behind(error)) => (before, Outcome::Behind(error)),
-            Err(Halt::Failed(error) | Halt::Limited(error)) => (before, Outcome::Failed(error)),
+            Err(Halt::Behind(error)) => (before.filter(|_| is_certain), Outcome::Behind(error)),
+            Err(Halt::Failed(error) | Halt::Limited(error)) => {
+                (before.filter(|_| is_certain), Outcome::Failed(error))
+            }
             Err(other) => return Err(other),
         };
+        let frozen = head
+            .as_ref()
+            .filter(|_| shard.ended && outcome == Outcome::Proven)
+            .map(|head| (head.size, head.note.to_vec()));
         if let Outcome::Behind(error) | Outcome::Failed(error) = &outcome {
             self.tree_trouble.get_or_insert_with(|| error.clone());
         }
@@ -128,11 +196,11 @@ impl Pass<'_> {
             origin: shard.origin.as_str().to_owned(),
             name: shard.name.clone(),
             outcome,
-            frozen: None,
+            frozen,
             witnessed: signatures.as_ref().and_then(Signatures::witnessed),
             began: self.now,
             entries: 0,
-            rate_limited,
+            rate_limited: limited.is_some(),
             head_time: None,
             now: self.now,
         };
@@ -148,6 +216,9 @@ impl Pass<'_> {
         .await?;
         if let Some(signatures) = &signatures {
             health::assess_checkpoint(self.monitor, &shard, signatures, self.now).await?;
+        }
+        if let Some(error) = limited {
+            return Err(Halt::Limited(error));
         }
         Ok(head.map(|head| Tree {
             id: listed.id,
@@ -174,14 +245,48 @@ impl Pass<'_> {
             self.record_head(shard, known, &head).await?;
             return Ok(head);
         };
+        if let Some(known) = known.filter(|known| known.base != shard.base) {
+            // Entries that are told already would have another index now.
+            return Err(Halt::failed(
+                "malformed",
+                format!(
+                    "the first entry of {} was number {} of the log, and would be number {} by what the log says of its older trees",
+                    shard.origin, known.base, shard.base
+                ),
+            ));
+        }
         if head.size < before.size {
             return Err(self.smaller(shard, listed.id, known, before, &head).await?);
         }
         self.link(shard, listed.id, before, &head).await?;
+        if let Some(halt) = self.grown_after_its_end(shard, known, &head).await? {
+            return Err(halt);
+        }
         if head.size > before.size || known.is_some_and(|known| known.verified.is_none()) {
             self.record_head(shard, known, &head).await?;
         }
         Ok(head)
+    }
+
+    /// A fault if the tree had ended before it grew to this.
+    pub(super) async fn grown_after_its_end(
+        &self,
+        shard: &Shard,
+        known: Option<&LogState>,
+        head: &Head,
+    ) -> Result<Option<Halt>, StoreError> {
+        let Some((frozen_size, note)) = known.and_then(|known| known.frozen.as_ref()) else {
+            return Ok(None);
+        };
+        if head.size <= *frozen_size {
+            return Ok(None);
+        }
+        let fault = LogFault::GrewAfterFreeze {
+            frozen_size: *frozen_size,
+            size: head.size,
+            notes: vec![note.as_slice().into(), Arc::clone(&head.note)],
+        };
+        self.contradicted(shard, &fault, head).await.map(Some)
     }
 
     /// That the larger of two signed trees extends the smaller one.

@@ -5,11 +5,18 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Pass;
+use super::heads::BETWEEN;
+use super::plan;
 use crate::finding::Verdict;
+use crate::monitor::Monitor;
 use crate::store::{Condition, Guide, LookupTally, Scope, StoreError};
 
 /// A queue in which something has waited for longer is no peak that passes.
 const BACKLOG: SignedDuration = SignedDuration::from_hours(1);
+
+/// So many certificates in a day of which no entry is found are no chance: an index that is no longer filled still knows the
+/// old entries of names that are used again and again.
+const UNFOUND: u64 = 5;
 
 /// How many watches are named in one sentence.
 const NAMED_WATCHES: usize = 20;
@@ -19,6 +26,22 @@ const OF_A_GUIDED_LOG: &[Verdict] = &[
     Verdict::IndexSilent,
     Verdict::WatchIneffective,
 ];
+
+/// Ends what was said of a log while it was guided, once it is read in full. `origin` is that of one of its trees.
+pub(in crate::monitor) async fn no_longer_guided(
+    monitor: &Monitor,
+    origin: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some((log, _)) = origin.rsplit_once(BETWEEN) else {
+        return Ok(());
+    };
+    let scope = Scope {
+        verdicts: OF_A_GUIDED_LOG,
+        origin: Some(log.to_owned()),
+    };
+    monitor.store.assess(&scope, &[], now).await
+}
 
 impl Pass<'_> {
     /// Judges the log after its look-ups.
@@ -33,7 +56,10 @@ impl Pass<'_> {
             .rules
             .watches()
             .iter()
-            .filter(|watch| watch.selects_without_a_name())
+            .filter(|watch| {
+                let unaskable = |name: &String| !plan::is_askable(name);
+                watch.selects_without_a_name() || watch.spelled_out_sans().iter().any(unaskable)
+            })
             .map(|watch| watch.name.as_str())
             .collect();
         let said = [
@@ -75,12 +101,19 @@ fn backlog(name: &str, tally: &LookupTally, now: Timestamp) -> Option<String> {
 /// An index that knows some names and not others may be right; one that knows none, of certificates that were made to
 /// be used within minutes, is not there.
 fn silent(name: &str, tally: &LookupTally) -> Option<String> {
-    (tally.answered > 0 && tally.known == 0).then(|| {
-        format!(
+    if tally.answered > 0 && tally.known == 0 {
+        Some(format!(
             "the search index of {name} knows no entry for any of the {} names whose certificates were logged and have ended: what was signed with them cannot be found",
             tally.answered
-        )
-    })
+        ))
+    } else if tally.ended >= UNFOUND && tally.found == 0 {
+        Some(format!(
+            "the search index of {name} knows older entries, but none for any of the {} certificates that have ended in the last day: what was signed with them cannot be found",
+            tally.ended
+        ))
+    } else {
+        None
+    }
 }
 
 fn ineffective(name: &str, watches: &[&str]) -> Option<String> {
@@ -94,7 +127,7 @@ fn ineffective(name: &str, watches: &[&str]) -> Option<String> {
     };
     let listed = named.join(", ") + &more;
     Some(format!(
-        "{name} is guided by names, and these watches select by a key or a certificate without a name: {listed}. What they look for is not seen there: give them an exact `san`, or read the log with mode = \"tail\""
+        "{name} is guided by names, and these watches select by a key or a certificate without a name, or by one that is too long to be asked for: {listed}. What they look for is not seen there: give them an exact `san`, or read the log with mode = \"tail\""
     ))
 }
 
@@ -108,6 +141,7 @@ mod tests {
             oldest_due: oldest.map(at),
             answered,
             known,
+            ..LookupTally::default()
         }
     }
 
@@ -120,6 +154,18 @@ mod tests {
         assert!(silent("v1", &tally(0, None, 3, 0)).is_some());
         assert!(silent("v1", &tally(0, None, 3, 1)).is_none());
         assert!(silent("v1", &tally(0, None, 0, 0)).is_none());
+    }
+
+    #[test]
+    fn an_index_that_knows_old_entries_only_is_silent_too() {
+        for (ended, found, is_silent) in [(4, 0, false), (5, 0, true), (1_000, 1, false)] {
+            let tally = LookupTally {
+                ended,
+                found,
+                ..tally(0, None, 3, 3)
+            };
+            assert_eq!(silent("v1", &tally).is_some(), is_silent, "{ended} {found}");
+        }
     }
 
     #[test]

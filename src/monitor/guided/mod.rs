@@ -8,15 +8,20 @@
 //! This proves that a certificate exists and that an entry is in the log. It does not prove that there is no other
 //! entry: the index is filled with best effort, and answers to names only.
 //!
-//! `heads` keeps the trees' checkpoints consistent, `plan` says what is asked when, `ask` asks it, `prove` believes
-//! nothing of the answers, `health` says where this is blind.
+//! `heads` keeps the trees' checkpoints consistent, `enlist` takes up what was found, `plan` says what is asked when, `ask`
+//! asks it, `fetch` has the entries, `prove` believes nothing of them, `health` says where this is blind.
 
 mod ask;
+mod enlist;
+mod fetch;
 mod heads;
 mod health;
 mod plan;
 mod prove;
 
+pub(super) use health::no_longer_guided;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +55,8 @@ pub struct Guided {
 pub(super) struct Gate {
     /// Its name.
     pub(super) name: String,
+    /// Its origin; `None`: it is not part of this pass.
+    pub(super) origin: Option<String>,
     /// Whether its pass proved everything, once that has ended; `None`: it is not part of this pass.
     pub(super) ended: Option<watch::Receiver<Option<bool>>>,
 }
@@ -74,6 +81,8 @@ impl Gate {
 struct Pass<'a> {
     monitor: &'a Monitor,
     guided: &'a Guided,
+    /// Origins of the CT logs that are followed by this pass too.
+    guides: BTreeSet<String>,
     rules: &'a Arc<Rules>,
     bootstrap: bool,
     now: Timestamp,
@@ -84,6 +93,14 @@ struct Pass<'a> {
     tree_trouble: Option<PassError>,
     /// The first look-up that was not answered.
     trouble: Option<PassError>,
+    /// Names that were not answered: they are not asked for again before a [`ROUND`] is over.
+    failed: BTreeSet<String>,
+    /// How often in a row the server could not be had for a look-up.
+    unavailable: u32,
+    /// Made for look-ups so far.
+    requests: u64,
+    /// No entry was found to be in a tree that the log did not list yet when it was asked for its trees.
+    knows_all_trees: bool,
     entries: u64,
 }
 
@@ -93,10 +110,27 @@ impl Monitor {
         if guided.log.start != Start::End {
             return Ok(false);
         }
-        let states = self.store.logs().await?;
-        Ok(!states.iter().any(|state| {
+        let is_known = |state: &LogState| {
             state.name == guided.log.name && (state.verified.is_some() || state.follower.is_some())
-        }))
+        };
+        if self.store.logs().await?.iter().any(is_known) {
+            return Ok(false);
+        }
+        // New, or known under another name.
+        let (trees, _) = guided.log.ask().await;
+        for tree in &trees {
+            let origin = tree.shard.origin.as_str();
+            if self
+                .store
+                .log(origin)
+                .await?
+                .as_ref()
+                .is_some_and(|state| state.verified.is_some() || state.follower.is_some())
+            {
+                return Ok(false);
+            }
+        }
+        Ok(!trees.is_empty())
     }
 
     /// One pass over a guided log. It goes on until the CT logs have been read.
@@ -111,6 +145,10 @@ impl Monitor {
         let mut pass = Pass {
             monitor: self,
             guided,
+            guides: gates
+                .iter()
+                .filter_map(|gate| gate.origin.clone())
+                .collect(),
             rules,
             bootstrap,
             now,
@@ -118,12 +156,23 @@ impl Monitor {
             mail_only: None,
             tree_trouble: None,
             trouble: None,
+            failed: BTreeSet::new(),
+            unavailable: 0,
+            requests: 0,
+            knows_all_trees: true,
             entries: 0,
         };
         let run = pass.run(&mut gates).await;
         let rate_limited = matches!(run, Err(Halt::Limited(_)));
         let outcome = match run {
             Ok(()) => Outcome::Proven,
+            // Nothing is lost: what was to be recorded is compared with what is stored. But no other log should suffer from it.
+            Err(Halt::Store(error @ StoreError::Moved { .. })) => Outcome::Failed(PassError {
+                kind: "unavailable".to_owned(),
+                message: format!(
+                    "another [[log]] or another monitor looks up the same log: {error}"
+                ),
+            }),
             Err(Halt::Store(error)) => return Err(error),
             Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => {
                 Outcome::Failed(error)
@@ -187,13 +236,87 @@ impl Monitor {
     }
 }
 
+/// What a pass goes by: the log's trees as it listed them, and what is known of the log.
+struct Bearings {
+    trees: Trees,
+    guide: Guide,
+}
+
 impl Pass<'_> {
     async fn run(&mut self, gates: &mut [Gate]) -> Result<(), Halt> {
-        let listed = self.guided.log.server.info().await?;
-        let Some(mut trees) = self.trees(&listed).await? else {
+        let mut bearings = None;
+        loop {
+            let last = gates.iter().all(Gate::is_open);
+            let failed = match self.round(&mut bearings).await {
+                Ok(()) => None,
+                Err(halt @ Halt::Failed(_)) if !last => Some(halt),
+                Err(halt) => return Err(halt),
+            };
+            if last {
+                break;
+            }
+            let is_long = tokio::select! {
+                biased;
+                () = self.monitor.stop.wait() => return Err(Halt::Stopped),
+                () = all(gates) => false,
+                () = tokio::time::sleep(ROUND) => true,
+            };
+            // A log that cannot be had is left to the next pass. But the CT logs may be read for days yet.
+            if let Some(halt) = failed
+                && !is_long
+            {
+                return Err(halt);
+            }
+            if is_long {
+                self.trouble = None;
+                self.failed.clear();
+                self.unavailable = 0;
+            }
+        }
+        let Some(Bearings { guide, .. }) = &bearings else {
+            // What is wrong with which tree is recorded with that tree.
             return Ok(());
         };
-        let mut guide = self.guide(&listed, &trees).await?;
+        let now = self.monitor.clock.now();
+        let tally = self.monitor.store.lookup_tally(&guide.log, now).await?;
+        self.assess(guide, &tally, now).await?;
+        self.guides_proven(gates).await?;
+        if let Some(error) = self.trouble.take().or(tally.failed) {
+            return Err(Halt::Failed(error));
+        }
+        if tally.due > 0 {
+            return Err(Halt::failed(
+                "unavailable",
+                format!(
+                    "{} names still wait to be looked up: more would be more requests than a shared index should be asked",
+                    tally.due
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes up what was found meanwhile, and asks for what is due.
+    async fn round(&mut self, bearings: &mut Option<Bearings>) -> Result<(), Halt> {
+        if !self.knows_all_trees || bearings.is_none() {
+            *bearings = self.bearings().await?;
+            self.knows_all_trees = true;
+        }
+        let Some(Bearings { trees, guide }) = bearings else {
+            return Ok(());
+        };
+        self.enlist(guide, trees).await?;
+        self.work_off(guide, trees).await
+    }
+
+    /// Asks the log for its trees, and finds out what is known of it. `None`: the trees cannot be told.
+    async fn bearings(&mut self) -> Result<Option<Bearings>, Halt> {
+        let listed = self.guided.log.server.info().await?;
+        self.tree_trouble = None;
+        let Some(trees) = self.trees(&listed).await? else {
+            return Ok(None);
+        };
+        let guide = self.guide(&listed, &trees).await?;
         self.allowance = Allowance::new(guide.spent);
         self.mail_only = guide.mail_only;
         let mut names: Vec<String> = self
@@ -210,38 +333,7 @@ impl Pass<'_> {
         store
             .spell_out(&guide.log, &rules, &names, self.now)
             .await?;
-        loop {
-            let last = gates.iter().all(Gate::is_open);
-            self.trouble = None;
-            self.enlist(&mut guide, &trees).await?;
-            self.work_off(&mut guide, &mut trees).await?;
-            if last {
-                break;
-            }
-            tokio::select! {
-                biased;
-                () = self.monitor.stop.wait() => return Err(Halt::Stopped),
-                () = all(gates) => {}
-                () = tokio::time::sleep(ROUND) => {}
-            }
-        }
-        let now = self.monitor.clock.now();
-        let tally = self.monitor.store.lookup_tally(&guide.log, now).await?;
-        self.assess(&guide, &tally, now).await?;
-        self.guides_proven(gates).await?;
-        if let Some(error) = self.trouble.take() {
-            return Err(Halt::Failed(error));
-        }
-        if tally.due > 0 {
-            return Err(Halt::failed(
-                "unavailable",
-                format!(
-                    "{} names still wait to be looked up: more would be more requests than a shared index should be asked",
-                    tally.due
-                ),
-            ));
-        }
-        Ok(())
+        Ok(Some(Bearings { trees, guide }))
     }
 
     /// What is known of the log, or its beginning.

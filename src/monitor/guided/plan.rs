@@ -8,6 +8,10 @@ use crate::store::{KnownEntry, OpenCertificate, SettledCertificate, Sighting, So
 /// Longest name that Rekor's index takes, in characters (its OpenAPI document, `SearchIndex.subject`).
 const MAX_SUBJECT_CHARS: usize = 512;
 
+/// How many names of one certificate are asked for. The index files an entry under each of its names, so that one would do;
+/// Fulcio issues for one, and a certificate of another CA may have thousands.
+const MAX_NAMES: usize = 16;
+
 /// How long Fulcio's certificates are valid (fulcio `CertificateIssuance`): a finding keeps only the beginning, and a
 /// precertificate's own end is read where it is kept.
 const VALIDITY: SignedDuration = SignedDuration::from_mins(10);
@@ -102,8 +106,45 @@ pub(super) fn is_mail(subject: &str) -> bool {
     })
 }
 
-/// The names of a certificate as they are asked for: in lower case, since the index folds them, each once, and none that
-/// it would refuse for its length.
+/// What is asked whether a refused name is refused for itself or because the server takes no such question: it may be any
+/// that nobody would refuse.
+pub(super) const HARMLESS: &str = "nobody@example.com";
+
+/// What tells a certificate from others, as far as both its log entry and its CT log show it: a precertificate is not yet the
+/// certificate that signs, and a key may have many.
+pub(super) fn certificate_id(key: &str, not_before: Option<Timestamp>) -> String {
+    not_before.map_or_else(
+        || key.to_owned(),
+        |not_before| format!("{key}@{}", not_before.as_second()),
+    )
+}
+
+/// What the finding of a certificate says that has no name to be asked for.
+pub(super) fn unaskable(log: &str) -> String {
+    format!(
+        "; what was signed with it cannot be looked up in {log}: the search index takes names of 1 to {MAX_SUBJECT_CHARS} characters"
+    )
+}
+
+/// When the turn of a name comes again that was not answered. Where the server was not to be had, that is no matter of the
+/// name; what fails for what the index or the log says of it will mostly fail again.
+pub(super) fn again(kind: &str, failures: u32, now: Timestamp) -> Timestamp {
+    if kind == "unavailable" {
+        return now;
+    }
+    later(now, backoff(failures))
+}
+
+fn backoff(times: u32) -> SignedDuration {
+    usize::try_from(times)
+        .ok()
+        .and_then(|times| RETRIES.get(times))
+        .copied()
+        .unwrap_or(HOURLY)
+}
+
+/// The names of a certificate as they are asked for: in lower case, since the index folds them, each once, none that
+/// it would refuse for its length, and not too many.
 pub(super) fn subjects(sans: &[San]) -> Vec<String> {
     let mut subjects: Vec<String> = sans
         .iter()
@@ -112,6 +153,7 @@ pub(super) fn subjects(sans: &[San]) -> Vec<String> {
         .collect();
     subjects.sort_unstable();
     subjects.dedup();
+    subjects.truncate(MAX_NAMES);
     subjects
 }
 
@@ -120,14 +162,14 @@ pub(super) fn is_askable(subject: &str) -> bool {
     !subject.is_empty() && subject.chars().count() <= MAX_SUBJECT_CHARS
 }
 
-/// When a certificate's validity ends.
-pub(super) fn not_after(sighting: &Sighting) -> Option<Timestamp> {
+/// When a certificate's validity ends; from now on as long as usual if that cannot be known.
+pub(super) fn not_after(sighting: &Sighting, now: Timestamp) -> Timestamp {
     let kept = sighting
         .certificate
         .clone()
         .and_then(|der| Certificate::parse(der).ok())
         .map(|certificate| certificate.not_after());
-    kept.or_else(|| sighting.not_before?.checked_add(VALIDITY).ok())
+    kept.unwrap_or_else(|| later(sighting.not_before.unwrap_or(now), VALIDITY))
 }
 
 /// What follows from an answer.
@@ -152,11 +194,7 @@ pub(super) fn next(
     if direct {
         due.push(later(now, HOURLY));
     }
-    let retry = usize::try_from(tries)
-        .ok()
-        .and_then(|tries| RETRIES.get(tries))
-        .copied()
-        .unwrap_or(HOURLY);
+    let retry = backoff(tries);
     for certificate in open {
         let given_up = later(certificate.not_after, PATIENCE);
         let end = match certificate.entries.first() {
@@ -367,6 +405,30 @@ mod tests {
         let long = "x".repeat(513);
         let sans = [san("B"), san("a"), san("b"), san(&long), san("")];
         assert_eq!(subjects(&sans), ["a", "b"]);
+        let many: Vec<San> = (0..10_000).map(|n| san(&n.to_string())).collect();
+        assert_eq!(subjects(&many).len(), MAX_NAMES);
+    }
+
+    #[test]
+    fn a_name_that_fails_for_what_is_said_of_it_comes_again_later_and_later() {
+        for (kind, failures, after) in [
+            ("unavailable", 9, 0),
+            ("malformed", 0, MINUTE),
+            ("entries-missing", 1, 5 * MINUTE),
+            ("malformed", 2, 30 * MINUTE),
+            ("malformed", u32::MAX, HOUR),
+        ] {
+            assert_eq!(again(kind, failures, at(0)), at(after), "{kind} {failures}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_told_from_another_of_its_key_by_its_start() {
+        assert_eq!(certificate_id("k", None), "k");
+        assert_ne!(
+            certificate_id("k", Some(at(0))),
+            certificate_id("k", Some(at(1)))
+        );
     }
 
     #[test]

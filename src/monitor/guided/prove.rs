@@ -98,6 +98,12 @@ impl Pass<'_> {
                 self.link(&tree.shard, tree.id, &tree.head, &head).await?;
                 let origin = tree.shard.origin.as_str();
                 let known = self.monitor.store.log(origin).await?;
+                if let Some(halt) = self
+                    .grown_after_its_end(&tree.shard, known.as_ref(), &head)
+                    .await?
+                {
+                    return Err(halt);
+                }
                 self.record_head(&tree.shard, known.as_ref(), &head).await?;
                 // From here on it is what later entries are compared with.
                 let before = (placed.tree, tree.head.size, tree.head.root);
@@ -126,7 +132,7 @@ impl Pass<'_> {
             }
             None => {
                 return Err(Halt::failed(
-                    "unavailable",
+                    "malformed",
                     format!(
                         "no signed checkpoint vouches for leaf {} of {} yet",
                         placed.local, tree.shard.origin

@@ -12,9 +12,9 @@ use crate::finding::{Evidence, Finding, FindingId, Severity};
 use crate::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
-    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, QueuedKind,
-    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally,
-    Toll, VerifiedHead, Vouched, WatchKey,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
+    QueuedKind, Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Store,
+    StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 
 /// One alert of the outbox.
@@ -370,6 +370,10 @@ impl Store for MemoryStore {
     }
 
     async fn answered(&self, _: &Answered) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn postponed(&self, _: &Postponed) -> Result<(), StoreError> {
         not_ours()
     }
 

@@ -1,8 +1,8 @@
-//! The queue of look-ups of a log that is not read in full, and what they found.
+//! What is looked up for a log that is not read in full, and what was found; whose turn it is, is in `turns`.
 
 use std::collections::HashSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
@@ -12,16 +12,8 @@ use super::insert::{self, Incoming, insert_values};
 use super::{positions, value};
 use crate::finding::Routes;
 use crate::store::{
-    Answered, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, LookupTally, OpenCertificate,
-    SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
+    Enlisting, FoundEntries, Guide, KnownEntry, OpenCertificate, Sighting, SoughtCertificate,
 };
-
-/// How long after the end of its validity a certificate's entry must be there: queues of signers and
-/// the index itself may lag by minutes.
-const LAG: SignedDuration = SignedDuration::from_mins(10);
-
-/// Answers older than this say nothing about how the index does today.
-const LATELY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is known of a guided log.
 pub(super) async fn guide(db: &mut SqliteConnection, log: &str) -> Result<Option<Guide>, Fail> {
@@ -141,7 +133,7 @@ pub(super) async fn sightings(
     limit: u32,
 ) -> Result<Vec<Sighting>, Fail> {
     let rows = sqlx::query(
-        "SELECT f.number, f.log, f.origin, f.entry_index, f.leaf_hash, s.san, s.key_sha256, s.not_before, s.certificate
+        "SELECT f.number, f.log, f.origin, f.entry_index, f.leaf_hash, f.kind, s.san, s.key_sha256, s.not_before, s.certificate
          FROM finding f JOIN signer s ON s.key = f.signer
          WHERE f.number > $1 AND f.watch IS NOT NULL AND f.log IS NOT NULL AND f.origin IS NOT NULL
            AND f.entry_index IS NOT NULL AND f.leaf_hash IS NOT NULL AND s.key_sha256 IS NOT NULL
@@ -163,6 +155,7 @@ fn sighting(row: &SqliteRow) -> Result<Sighting, Fail> {
         origin: row.try_get("origin")?,
         index: value::natural(row.try_get("entry_index")?)?,
         leaf_hash: row.try_get("leaf_hash")?,
+        kind: row.try_get("kind")?,
         san,
         key: row.try_get("key_sha256")?,
         not_before: value::moment_if(row.try_get("not_before")?)?,
@@ -204,39 +197,51 @@ async fn seek(
         subjects,
         not_after,
         finding,
+        unaskable,
     } = certificate;
-    // Another certificate of the same key begins the search anew; the same one, seen by another
-    // watch or in another log, does not.
+    let state = if subjects.is_empty() {
+        "nowhere"
+    } else {
+        "open"
+    };
+    // The same certificate, seen by another watch or in another log, begins nothing anew.
     let news = sqlx::query(
-        "INSERT INTO sought (log, key, not_after) VALUES ($1, $2, $3)
-         ON CONFLICT (log, key) DO UPDATE SET not_after = excluded.not_after, state = 'open'
+        "INSERT INTO sought (log, key, not_after, state, said) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (log, key) DO UPDATE SET not_after = excluded.not_after, state = excluded.state, said = excluded.said
            WHERE excluded.not_after > sought.not_after",
     )
     .bind(log)
     .bind(key)
     .bind(value::micros(*not_after))
+    .bind(state)
+    .bind(unaskable.as_deref().filter(|_| subjects.is_empty()))
     .execute(&mut *db)
     .await?
     .rows_affected()
         > 0;
-    sqlx::query(
-        "INSERT INTO sought_finding (log, key, finding) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-    )
-    .bind(log)
-    .bind(key)
-    .bind(finding)
-    .execute(&mut *db)
-    .await?;
-    if !news {
-        return Ok(());
-    }
     for subject in subjects {
-        sqlx::query("INSERT INTO sought_name (log, subject, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        let new_name = sqlx::query("INSERT INTO sought_name (log, subject, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(log)
             .bind(subject)
             .bind(key)
             .execute(&mut *db)
+            .await?
+            .rows_affected()
+            > 0;
+        if !news && !new_name {
+            continue;
+        }
+        if new_name {
+            // Two certificates may differ in nothing but their names: what was found under the one settles nothing about
+            // the other.
+            sqlx::query(
+                "UPDATE sought SET state = 'open', said = NULL WHERE log = $1 AND key = $2",
+            )
+            .bind(log)
+            .bind(key)
+            .execute(&mut *db)
             .await?;
+        }
         // One that waits already keeps its place in the queue.
         sqlx::query(
             "INSERT INTO lookup (log, subject, direct, due) VALUES ($1, $2, 0, $3)
@@ -248,33 +253,29 @@ async fn seek(
         .execute(&mut *db)
         .await?;
     }
-    Ok(())
-}
-
-/// What is due, the longest first.
-pub(super) async fn due(
-    db: &mut SqliteConnection,
-    log: &str,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<Lookup>, Fail> {
-    let rows = sqlx::query(
-        "SELECT subject, direct, tries FROM lookup WHERE log = $1 AND due <= $2 ORDER BY due, subject LIMIT $3",
+    let tells_too = sqlx::query(
+        "INSERT INTO sought_finding (log, key, finding) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
     .bind(log)
-    .bind(value::micros(now))
-    .bind(limit)
-    .fetch_all(&mut *db)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Lookup {
-                subject: row.try_get("subject")?,
-                direct: row.try_get("direct")?,
-                tries: value::small(row.try_get("tries")?)?,
-            })
-        })
-        .collect()
+    .bind(key)
+    .bind(finding)
+    .execute(&mut *db)
+    .await?
+    .rows_affected()
+        > 0;
+    if tells_too {
+        // One that comes when the search is over says what the others said then.
+        sqlx::query(
+            "UPDATE finding SET summary = summary || (SELECT said FROM sought WHERE log = $1 AND key = $2)
+             WHERE number = $3 AND (SELECT said FROM sought WHERE log = $1 AND key = $2) IS NOT NULL",
+        )
+        .bind(log)
+        .bind(key)
+        .bind(finding)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
 }
 
 /// The certificates of a name that are still looked for, those that end first before the others.
@@ -388,66 +389,6 @@ async fn add_entries(
     Ok(())
 }
 
-/// An answer: what it settles, and when the name is asked for again.
-pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> Result<(), Fail> {
-    let Answered {
-        log,
-        subject,
-        entries,
-        due,
-        settled,
-        now,
-    } = answered;
-    for settled in settled {
-        settle(db, log, settled).await?;
-    }
-    sqlx::query(
-        "UPDATE lookup SET tries = tries + 1, due = $3, asked = $4, entries = $5 WHERE log = $1 AND subject = $2",
-    )
-    .bind(log)
-    .bind(subject)
-    .bind(due.map(value::micros))
-    .bind(value::micros(*now))
-    .bind(value::integer(*entries)?)
-    .execute(&mut *db)
-    .await?;
-    Ok(())
-}
-
-/// Ends the search for a certificate's entries and says in its findings how: once, for only an open
-/// search can be ended.
-async fn settle(
-    db: &mut SqliteConnection,
-    log: &str,
-    settled: &SettledCertificate,
-) -> Result<(), Fail> {
-    let state = match settled.end {
-        SoughtEnd::Here => "here",
-        SoughtEnd::Elsewhere => "elsewhere",
-        SoughtEnd::Nowhere => "nowhere",
-    };
-    let done =
-        sqlx::query("UPDATE sought SET state = $3 WHERE log = $1 AND key = $2 AND state = 'open'")
-            .bind(log)
-            .bind(&settled.key)
-            .bind(state)
-            .execute(&mut *db)
-            .await?;
-    if done.rows_affected() == 0 {
-        return Ok(());
-    }
-    sqlx::query(
-        "UPDATE finding SET summary = summary || $3
-         WHERE number IN (SELECT finding FROM sought_finding WHERE log = $1 AND key = $2)",
-    )
-    .bind(log)
-    .bind(&settled.key)
-    .bind(&settled.said)
-    .execute(&mut *db)
-    .await?;
-    Ok(())
-}
-
 /// What the requests so far amount to, and whether the server takes other names than mail addresses.
 pub(super) async fn spend(
     db: &mut SqliteConnection,
@@ -462,41 +403,6 @@ pub(super) async fn spend(
         .execute(&mut *db)
         .await?;
     Ok(())
-}
-
-/// How the queue stands.
-pub(super) async fn tally(
-    db: &mut SqliteConnection,
-    log: &str,
-    now: Timestamp,
-) -> Result<LookupTally, Fail> {
-    let (due, oldest): (i64, Option<i64>) =
-        sqlx::query_as("SELECT count(*), min(due) FROM lookup WHERE log = $1 AND due <= $2")
-            .bind(log)
-            .bind(value::micros(now))
-            .fetch_one(&mut *db)
-            .await?;
-    // A certificate that was used with another log says nothing about this one's index.
-    let (answered, known): (i64, i64) = sqlx::query_as(
-        "SELECT count(*), ifnull(sum(l.entries > 0), 0) FROM lookup l
-         WHERE l.log = $1 AND l.asked > $2
-           AND EXISTS (SELECT 1 FROM sought_name n JOIN sought s ON s.log = n.log AND s.key = n.key
-                       WHERE n.log = l.log AND n.subject = l.subject
-                         AND s.state <> 'elsewhere' AND s.not_after + $3 <= l.asked)",
-    )
-    .bind(log)
-    .bind(value::micros(
-        now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN),
-    ))
-    .bind(i64::try_from(LAG.as_micros()).unwrap_or(i64::MAX))
-    .fetch_one(&mut *db)
-    .await?;
-    Ok(LookupTally {
-        due: value::natural(due)?,
-        oldest_due: value::moment_if(oldest)?,
-        answered: value::natural(answered)?,
-        known: value::natural(known)?,
-    })
 }
 
 fn moved_unless(done: bool, log: &str) -> Result<(), Fail> {

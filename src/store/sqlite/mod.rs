@@ -19,6 +19,7 @@ mod pace;
 mod positions;
 mod record;
 mod touched;
+mod turns;
 mod value;
 
 use std::collections::{BTreeMap, HashSet};
@@ -36,9 +37,9 @@ pub use self::open::StoreLock;
 use super::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
-    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
-    RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Store, StoreError, Tally, Toll,
-    VerifiedHead, Vouched, WatchKey,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
+    Registration, RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Store, StoreError,
+    Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
@@ -328,7 +329,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Lookup>, StoreError> {
-        reading!(self, "reading look-ups", |db| lookups::due(
+        reading!(self, "reading look-ups", |db| turns::due(
             db, log, now, limit
         ))
     }
@@ -362,8 +363,14 @@ impl Store for SqliteStore {
     }
 
     async fn answered(&self, answered: &Answered) -> Result<(), StoreError> {
-        writing!(self, "recording an answer", |db| lookups::answered(
+        writing!(self, "recording an answer", |db| turns::answered(
             db, answered
+        ))
+    }
+
+    async fn postponed(&self, postponed: &Postponed) -> Result<(), StoreError> {
+        writing!(self, "recording a look-up", |db| turns::postponed(
+            db, postponed
         ))
     }
 
@@ -379,7 +386,7 @@ impl Store for SqliteStore {
     }
 
     async fn lookup_tally(&self, log: &str, now: Timestamp) -> Result<LookupTally, StoreError> {
-        reading!(self, "counting look-ups", |db| lookups::tally(db, log, now))
+        reading!(self, "counting look-ups", |db| turns::tally(db, log, now))
     }
 
     async fn assess(

@@ -13,9 +13,13 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
+use super::fake_index::FakeIndex;
 use super::who::Leaf;
 
 const HOST: &str = "rekor.test";
+
+/// The name of another log.
+pub const OTHER_HOST: &str = "other.test";
 
 /// What the log does beside telling the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,10 @@ pub enum Oddity {
     Hides(u64),
     /// This entry is served with another body than the one that was signed.
     Swaps(u64),
+    /// This entry comes with an inclusion proof of another one.
+    Misproves(u64),
+    /// The body of this entry is no base64.
+    Garbles(u64),
     /// The oldest tree is not listed.
     ForgetsOldest,
     /// The older trees are listed the other way round.
@@ -37,6 +45,7 @@ pub enum Oddity {
 }
 
 struct Tree {
+    host: &'static str,
     id: u64,
     leaves: Vec<Leaf>,
     /// Leaves that its checkpoint covers.
@@ -54,16 +63,26 @@ struct State {
     trees: Vec<Tree>,
     odd: Vec<Oddity>,
     dropped: bool,
+    index: FakeIndex,
+    /// Every request: its path, and what was asked.
+    asked: Vec<(String, String)>,
+    /// (part of a path, answers before it fails, failures, with which status).
+    failing: Option<(&'static str, u32, u32, u16)>,
 }
 
 /// One log.
 pub struct FakeV1 {
     pub url: Url,
+    host: &'static str,
     state: Arc<Mutex<State>>,
 }
 
 impl FakeV1 {
     pub async fn start() -> Self {
+        Self::start_as(HOST).await
+    }
+
+    pub async fn start_as(host: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let address = listener.local_addr().expect("bound");
         let state = Arc::new(Mutex::new(State::default()));
@@ -79,6 +98,7 @@ impl FakeV1 {
         });
         Self {
             url: format!("http://{address}/").parse().expect("a URL"),
+            host,
             state,
         }
     }
@@ -95,6 +115,7 @@ impl FakeV1 {
             spki: spki.clone(),
         });
         self.lock().trees.push(Tree {
+            host: self.host,
             id,
             leaves: Vec::new(),
             shown: 0,
@@ -126,11 +147,55 @@ impl FakeV1 {
 
     /// Tells the truth again.
     pub fn heal(&self) {
-        self.lock().odd.clear();
+        let mut state = self.lock();
+        state.odd.clear();
+        state.failing = None;
     }
 
     pub fn origin(&self, tree: usize) -> String {
         self.lock().trees[tree].origin()
+    }
+
+    /// Its search index.
+    pub fn index<T>(&self, change: impl FnOnce(&mut FakeIndex) -> T) -> T {
+        change(&mut self.lock().index)
+    }
+
+    /// The id of an entry.
+    pub fn id(&self, tree: usize, local: usize) -> String {
+        let tree = &self.lock().trees[tree];
+        tree.id_of(&tree.leaves[local])
+    }
+
+    /// Adds a leaf to the last tree, shows a checkpoint that covers it, and files it under this name. Its global index.
+    pub fn log(&self, leaf: Leaf, name: &str) -> u64 {
+        let (tree, local, before) = {
+            let state = self.lock();
+            let last = state.trees.len() - 1;
+            let before: usize = state.trees[..last].iter().map(|t| t.leaves.len()).sum();
+            (last, state.trees[last].leaves.len(), before)
+        };
+        self.grow(tree, [leaf]);
+        let id = self.id(tree, local);
+        self.index(|index| index.file(name, &id));
+        (before + local) as u64
+    }
+
+    /// Answers `times` requests whose path holds this with a status, after `after` that go well.
+    pub fn fail(&self, path: &'static str, after: u32, times: u32, status: u16) {
+        self.lock().failing = Some((path, after, times, status));
+    }
+
+    /// How many requests were made whose path and question hold this, since the last time of asking.
+    pub fn asked(&self, what: &str) -> usize {
+        let state = self.lock();
+        let is = |(path, question): &&(String, String)| format!("{path} {question}").contains(what);
+        state.asked.iter().filter(is).count()
+    }
+
+    /// Forgets the requests.
+    pub fn count_anew(&self) {
+        self.lock().asked.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -140,7 +205,11 @@ impl FakeV1 {
 
 impl Tree {
     fn origin(&self) -> String {
-        format!("{HOST} - {}", self.id)
+        format!("{} - {}", self.host, self.id)
+    }
+
+    fn id_of(&self, leaf: &Leaf) -> String {
+        format!("{:016x}{}", self.id, leaf.hash.to_hex())
     }
 
     fn hashes(&self, size: usize) -> Vec<Hash> {
@@ -149,15 +218,18 @@ impl Tree {
 
     fn head(&self) -> Value {
         let root = root(&self.hashes(self.shown));
-        let text = format!("{}\n{}\n{}\n", self.origin(), self.shown, root.to_base64());
+        json!({
+            "treeID": self.id.to_string(), "treeSize": self.shown,
+            "rootHash": root.to_hex(), "signedTreeHead": self.note(self.shown, root),
+        })
+    }
+
+    fn note(&self, size: usize, root: Hash) -> String {
+        let text = format!("{}\n{size}\n{}\n", self.origin(), root.to_base64());
         let signature = self.key.pair.sign(&SystemRandom::new(), text.as_bytes());
         let hint = Sha256::digest(&self.key.spki);
         let line = [&hint[..4], signature.expect("a signature").as_ref()].concat();
-        let note = format!("{text}\n\u{2014} {HOST} {}\n", STANDARD.encode(line));
-        json!({
-            "treeID": self.id.to_string(), "treeSize": self.shown,
-            "rootHash": root.to_hex(), "signedTreeHead": note,
-        })
+        format!("{text}\n\u{2014} {} {}\n", self.host, STANDARD.encode(line))
     }
 }
 
@@ -195,27 +267,103 @@ impl State {
         if self.odd.contains(&Oddity::Swaps(global)) {
             body.push(b' ');
         }
-        let path: Vec<String> = path(local, &hashes).iter().map(Hash::to_hex).collect();
-        let id = format!("{:016x}{}", tree.id, leaf.hash.to_hex());
-        Some(json!({ id: {
-            "body": STANDARD.encode(body), "integratedTime": 1, "logID": "00", "logIndex": global,
+        let proven = if self.odd.contains(&Oddity::Misproves(global)) {
+            local ^ 1
+        } else {
+            local
+        };
+        let path: Vec<String> = path(proven, &hashes).iter().map(Hash::to_hex).collect();
+        let body = if self.odd.contains(&Oddity::Garbles(global)) {
+            "?".to_owned()
+        } else {
+            STANDARD.encode(body)
+        };
+        let root = root(&hashes);
+        Some(json!({ tree.id_of(leaf): {
+            "body": body, "integratedTime": 1, "logID": "00", "logIndex": global,
             "verification": {"inclusionProof": {
-                "hashes": path, "logIndex": local, "treeSize": size, "rootHash": root(&hashes).to_hex(),
+                "hashes": path, "logIndex": local, "treeSize": size, "rootHash": root.to_hex(),
+                "checkpoint": tree.note(size, root),
             }},
         }}))
     }
 
+    /// The global index of the entry with this id.
+    fn find(&self, id: &str) -> Option<u64> {
+        let mut leaves = self
+            .trees
+            .iter()
+            .flat_map(|tree| tree.leaves.iter().map(move |leaf| tree.id_of(leaf)));
+        leaves
+            .position(|there| there == id)
+            .map(|place| place as u64)
+    }
+
+    /// The consistency proof that a query asks for.
+    fn consistency(&self, query: &str) -> (u16, Value) {
+        let asked = |key: &str| -> &str {
+            let pair = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
+            pair.expect("a whole question")
+        };
+        let tree = self
+            .trees
+            .iter()
+            .find(|tree| tree.id.to_string() == asked("treeID"));
+        let tree = tree.expect("one of its own");
+        let size = |key: &str| -> usize { asked(key).parse().expect("a number") };
+        let (first, last) = (size("firstSize"), size("lastSize"));
+        if last > tree.leaves.len() {
+            let said = format!(
+                "the tree size requested({last}) was greater than what is currently observable({})",
+                tree.leaves.len()
+            );
+            return (400, json!({"code": 400, "message": said}));
+        }
+        let hashes = subproof(first, &tree.hashes(last), true);
+        let hashes: Vec<String> = hashes.iter().map(Hash::to_hex).collect();
+        (
+            200,
+            json!({"rootHash": root(&tree.hashes(last)).to_hex(), "hashes": hashes}),
+        )
+    }
+
     fn answer(&mut self, path: &str, body: &[u8]) -> (u16, Value) {
+        let question = String::from_utf8_lossy(body).into_owned();
+        self.asked.push((path.to_owned(), question));
         if self.odd.contains(&Oddity::Down) {
             return (400, json!({"code": 400, "message": "down"}));
         }
         if self.odd.contains(&Oddity::Limits) {
             return (429, json!({"code": 429, "message": "too many requests"}));
         }
+        if let Some((failing, after, times, status)) = &mut self.failing
+            && path.contains(*failing)
+        {
+            if *after > 0 {
+                *after -= 1;
+            } else if *times > 0 {
+                *times -= 1;
+                return (*status, json!({"code": *status, "message": "later"}));
+            }
+        }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         match path {
             "/api/v1/log" => (200, self.log()),
+            "/api/v1/log/proof" => self.consistency(query),
+            "/api/v1/index/retrieve" => self
+                .index
+                .answer(&serde_json::from_slice(body).expect("JSON")),
             "/api/v1/log/entries/retrieve" => {
                 let question: Value = serde_json::from_slice(body).expect("JSON");
+                if let Some(ids) = question["entryUUIDs"].as_array() {
+                    assert!(ids.len() <= 10, "{question}");
+                    let ids = ids.iter().map(|id| id.as_str().expect("an id"));
+                    let found = ids.filter_map(|id| self.find(id));
+                    let found = found.filter(|index| !self.odd.contains(&Oddity::Hides(*index)));
+                    return (200, found.filter_map(|index| self.entry(index)).collect());
+                }
                 let asked = question["logIndexes"].as_array().expect("a list");
                 assert!(asked.len() <= 10, "{question}");
                 let once = self.odd.iter().find_map(|odd| match odd {
@@ -266,13 +414,13 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         .expect("nothing panics under it")
         .answer(&path, &body);
     let answer = answer.to_string();
+    let wait = if status == 429 {
+        "Retry-After: 600\r\n"
+    } else {
+        ""
+    };
     let head = format!(
-        "HTTP/1.1 {status} X\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n",
-        if status == 429 {
-            "Retry-After: 600\r\n"
-        } else {
-            ""
-        },
+        "HTTP/1.1 {status} X\r\nConnection: close\r\n{wait}Content-Length: {}\r\n\r\n",
         answer.len()
     );
     stream.write_all(head.as_bytes()).await?;
@@ -302,6 +450,21 @@ fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
         (path(index, left), root(right))
     } else {
         (path(index - left.len(), right), root(left))
+    };
+    proof.push(sibling);
+    proof
+}
+
+/// SUBPROOF, RFC 6962 §2.1.2.
+fn subproof(old: usize, hashes: &[Hash], known: bool) -> Vec<Hash> {
+    if old == hashes.len() {
+        return if known { vec![] } else { vec![root(hashes)] };
+    }
+    let (left, right) = hashes.split_at(hashes.len().next_power_of_two() / 2);
+    let (mut proof, sibling) = if old <= left.len() {
+        (subproof(old, left, known), root(right))
+    } else {
+        (subproof(old - left.len(), right, false), root(left))
     };
     proof.push(sibling);
     proof

@@ -11,9 +11,9 @@ use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
 use modelwatch::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
-    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, QueuedAlert, Registration,
-    RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally, Toll,
-    VerifiedHead, Vouched, WatchKey,
+    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
+    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally,
+    Toll, VerifiedHead, Vouched, WatchKey,
 };
 
 /// How a door fails.
@@ -380,6 +380,10 @@ impl Store for FaultyStore {
 
     async fn answered(&self, answered: &Answered) -> Result<(), StoreError> {
         through!(self.answered(answered))
+    }
+
+    async fn postponed(&self, postponed: &Postponed) -> Result<(), StoreError> {
+        through!(self.postponed(postponed))
     }
 
     async fn spend(

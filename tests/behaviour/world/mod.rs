@@ -4,6 +4,7 @@
 
 mod check;
 mod clock;
+mod fake_index;
 mod fake_log;
 mod fake_v1;
 mod faulty_store;
@@ -28,14 +29,16 @@ use sqlx::sqlite::SqliteConnection;
 use tempfile::TempDir;
 
 pub use clock::TestClock;
+pub use fake_index::FakeIndex;
 pub use fake_log::{BUNDLE, FakeLog, Question};
-pub use fake_v1::{FakeV1, Oddity};
+pub use fake_v1::{FakeV1, OTHER_HOST, Oddity};
 pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
 pub use naive::{Condition, Spec};
 pub use parts::{Watched, directory, open, routes, rules, usual};
 
 pub use who::{
-    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, dated, one_of_many, recorded, unreadable,
+    GITHUB, Issued, Leaf, MAIL, OWL, RELEASE, Signer, authorities, crowd, dated, issue, issue_for,
+    one_of_many, recorded, unreadable,
 };
 pub use witness::{Witness, line};
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use modelwatch::identity::{Authorities, AuthorityChain};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -229,11 +230,57 @@ pub fn dated(day: u8, trusted: bool, salt: u64) -> Leaf {
     Leaf::new(entry(certificate, salt), Some(who))
 }
 
+/// A certificate of its own, with a key of its own.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    der: Vec<u8>,
+    who: Who,
+}
+
+/// A certificate for this name, valid for ten minutes from this second on; by the CA, or by one that nobody trusts.
+pub fn issue(name: &str, from: Timestamp, trusted: bool) -> Issued {
+    issue_for(name, from, trusted, &KeyPair::generate().expect("a key"))
+}
+
+/// The same for a key that may have others.
+pub fn issue_for(name: &str, from: Timestamp, trusted: bool, key: &KeyPair) -> Issued {
+    let who = Who {
+        san: Some(name.to_owned()),
+        issuer: Some(GITHUB.to_owned()),
+        repository: Some(OWL.to_owned()),
+        trusted,
+    };
+    Issued {
+        der: certificate_for(&who, from, key),
+        who,
+    }
+}
+
+impl Issued {
+    /// A signing with it; another one for every `salt`.
+    pub fn signs(&self, salt: u64) -> Leaf {
+        Leaf::new(entry(&self.der, salt), Some(self.who.clone()))
+    }
+
+    /// The leaf of a CT log that holds it (RFC 6962 §3.4, `x509_entry`).
+    pub fn logged(&self) -> Leaf {
+        let length = u32::try_from(self.der.len()).expect("short").to_be_bytes();
+        let parts: [&[u8]; 5] = [&[0; 10], &[0; 2], &length[1..], &self.der, &[0; 2]];
+        Leaf::new(parts.concat(), Some(self.who.clone()))
+    }
+}
+
 fn certificate(who: &Who) -> Vec<u8> {
     certificate_of(who, 21)
 }
 
 fn certificate_of(who: &Who, day: u8) -> Vec<u8> {
+    let key = KeyPair::generate().expect("a key");
+    let midnight = format!("2026-11-{day:02}T00:00:00Z");
+    certificate_for(who, midnight.parse().expect("a day"), &key)
+}
+
+fn certificate_for(who: &Who, from: Timestamp, key: &KeyPair) -> Vec<u8> {
     let name = who.san.as_deref().expect("generated signers have a name");
     let san = name.try_into().expect("an ASCII name");
     let mut params = CertificateParams::default();
@@ -246,7 +293,8 @@ fn certificate_of(who: &Who, day: u8) -> Vec<u8> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     params.use_authority_key_identifier_extension = true;
-    params.not_before = date_time_ymd(2026, 11, day);
+    let seconds = u64::try_from(from.as_second()).expect("after 1970");
+    params.not_before = date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(seconds);
     params.not_after = params.not_before + std::time::Duration::from_mins(10);
     // Only that it is there counts: CT logs are not asked.
     params.custom_extensions = vec![CustomExtension::from_oid_content(
@@ -263,7 +311,6 @@ fn certificate_of(who: &Who, day: u8) -> Vec<u8> {
                 ));
         }
     }
-    let key = KeyPair::generate().expect("a key");
     let stranger;
     let ca = if who.trusted {
         &ca().1
@@ -272,7 +319,7 @@ fn certificate_of(who: &Who, day: u8) -> Vec<u8> {
         &stranger
     };
     params
-        .signed_by(&key, ca)
+        .signed_by(key, ca)
         .expect("a certificate")
         .der()
         .to_vec()

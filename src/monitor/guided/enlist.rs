@@ -1,0 +1,80 @@
+//! Taking up what was found: certificates to be looked up, and entries of other logs to be recognized.
+
+use super::heads::Trees;
+use super::{Pass, plan};
+use crate::entry::Kind;
+use crate::monitor::pass::Halt;
+use crate::store::{Enlisting, Guide, KnownEntry, Sighting, SoughtCertificate};
+
+/// Findings that are taken up in one transaction.
+const SIGHTINGS: u32 = 1_000;
+
+impl Pass<'_> {
+    /// Takes up what was found since the last time, in CT logs to be looked up, in other logs to be recognized.
+    pub(super) async fn enlist(&self, guide: &mut Guide, trees: &Trees) -> Result<(), Halt> {
+        loop {
+            let store = &self.monitor.store;
+            let sightings = store.sightings(guide.cursor, SIGHTINGS).await?;
+            let Some(last) = sightings.last() else {
+                return Ok(());
+            };
+            let cursor = last.number;
+            let mut enlisting = Enlisting {
+                log: guide.log.clone(),
+                expected: guide.cursor,
+                cursor,
+                certificates: Vec::new(),
+                elsewhere: Vec::new(),
+                now: self.now,
+            };
+            for sighting in sightings {
+                let is = |origin: &str| sighting.origin == origin;
+                if trees.list.iter().any(|t| is(t.shard.origin.as_str())) {
+                    continue;
+                }
+                // By its origin too: it may have been renamed since.
+                let is_guide = self.guided.guides.contains(&sighting.log)
+                    || self.guides.contains(&sighting.origin);
+                // A certificate in yet another CT log is no signing, and not one of this log's CA: its name is nobody's
+                // business there.
+                if is_certificate(&sighting) {
+                    if is_guide {
+                        enlisting.certificates.push(self.sought(&sighting));
+                    }
+                } else {
+                    enlisting.elsewhere.push(KnownEntry {
+                        origin: sighting.origin,
+                        name: sighting.log,
+                        index: sighting.index,
+                        leaf_hash: sighting.leaf_hash,
+                        key: plan::certificate_id(&sighting.key, sighting.not_before),
+                    });
+                }
+            }
+            store.enlist(&enlisting).await?;
+            guide.cursor = cursor;
+        }
+    }
+
+    /// A certificate as it is looked up.
+    fn sought(&self, sighting: &Sighting) -> SoughtCertificate {
+        let subjects = plan::subjects(&sighting.san);
+        SoughtCertificate {
+            unaskable: subjects
+                .is_empty()
+                .then(|| plan::unaskable(&self.guided.log.name)),
+            subjects,
+            not_after: plan::not_after(sighting, self.now),
+            key: plan::certificate_id(&sighting.key, sighting.not_before),
+            finding: sighting.number,
+        }
+    }
+}
+
+/// Whether it was found in a CT log.
+fn is_certificate(sighting: &Sighting) -> bool {
+    let kind = sighting.kind.as_deref();
+    [Kind::X509, Kind::PRECERTIFICATE]
+        .iter()
+        .any(|of_a_certificate| kind == Some(of_a_certificate.to_string().as_str()))
+}

@@ -1,0 +1,208 @@
+//! Whose turn it is in the queue of look-ups, and what became of it.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::fail::Fail;
+use super::value;
+use crate::store::{
+    Answered, Lookup, LookupTally, PassError, Postponed, SettledCertificate, SoughtEnd,
+};
+
+/// How long after the end of its validity a certificate's entry must be there: queues of signers and
+/// the index itself may lag by minutes.
+const LAG: SignedDuration = SignedDuration::from_mins(10);
+
+/// Answers older than this say nothing about how the index does today.
+const LATELY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Nothing is put off for longer; a time beyond is one of a clock that was wrong.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(2);
+
+/// What is due at $2. A clock that was ahead for a while must not keep a name waiting until then: one that was never
+/// asked is due, and so is one that was asked in what is the future now.
+const DUE: &str = "log = $1 AND due IS NOT NULL AND (due <= $2 OR asked IS NULL OR asked > $2)";
+
+/// What is due and in its turn. Names of certificates that were never looked up since they came are first: to look all
+/// up again because the watches changed may take hours. Among these and among the others, the longest first.
+pub(super) async fn due(
+    db: &mut SqliteConnection,
+    log: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Lookup>, Fail> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT subject, direct, tries, failures FROM lookup
+         WHERE {DUE} AND (retry IS NULL OR retry <= $2 OR retry > $3)
+         ORDER BY tries > 0, ifnull(retry, due), retry IS NOT NULL, subject LIMIT $4"
+    )))
+    .bind(log)
+    .bind(value::micros(now))
+    .bind(value::micros(later(now, LONGEST_WAIT)))
+    .bind(limit)
+    .fetch_all(&mut *db)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Lookup {
+                subject: row.try_get("subject")?,
+                direct: row.try_get("direct")?,
+                tries: value::small(row.try_get("tries")?)?,
+                failures: value::small(row.try_get("failures")?)?,
+            })
+        })
+        .collect()
+}
+
+/// An answer: what it settles, and when the name is asked for again.
+pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> Result<(), Fail> {
+    let Answered {
+        log,
+        subject,
+        entries,
+        due,
+        settled,
+        now,
+    } = answered;
+    for settled in settled {
+        settle(db, log, settled).await?;
+    }
+    sqlx::query(
+        "UPDATE lookup SET tries = tries + 1, due = $3, asked = $4, entries = $5,
+                retry = NULL, failures = 0, error_kind = NULL, error_message = NULL
+         WHERE log = $1 AND subject = $2",
+    )
+    .bind(log)
+    .bind(subject)
+    .bind(due.map(value::micros))
+    .bind(value::micros(*now))
+    .bind(value::integer(*entries)?)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// No answer, or not all of what it names: its turn comes again.
+pub(super) async fn postponed(
+    db: &mut SqliteConnection,
+    postponed: &Postponed,
+) -> Result<(), Fail> {
+    let Postponed {
+        log,
+        subject,
+        retry,
+        error,
+    } = postponed;
+    sqlx::query(
+        "UPDATE lookup SET retry = $3, failures = CASE WHEN $4 IS NULL THEN 0 ELSE failures + 1 END,
+                error_kind = $4, error_message = $5
+         WHERE log = $1 AND subject = $2",
+    )
+    .bind(log)
+    .bind(subject)
+    .bind(value::micros(*retry))
+    .bind(error.as_ref().map(|error| error.kind.as_str()))
+    .bind(error.as_ref().map(|error| error.message.as_str()))
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Ends the search for a certificate's entries and says in its findings how: once, for only an open
+/// search can be ended.
+async fn settle(
+    db: &mut SqliteConnection,
+    log: &str,
+    settled: &SettledCertificate,
+) -> Result<(), Fail> {
+    let state = match settled.end {
+        SoughtEnd::Here => "here",
+        SoughtEnd::Elsewhere => "elsewhere",
+        SoughtEnd::Nowhere => "nowhere",
+    };
+    let done = sqlx::query(
+        "UPDATE sought SET state = $3, said = $4 WHERE log = $1 AND key = $2 AND state = 'open'",
+    )
+    .bind(log)
+    .bind(&settled.key)
+    .bind(state)
+    .bind(&settled.said)
+    .execute(&mut *db)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE finding SET summary = summary || $3
+         WHERE number IN (SELECT finding FROM sought_finding WHERE log = $1 AND key = $2)",
+    )
+    .bind(log)
+    .bind(&settled.key)
+    .bind(&settled.said)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// How the queue stands.
+pub(super) async fn tally(
+    db: &mut SqliteConnection,
+    log: &str,
+    now: Timestamp,
+) -> Result<LookupTally, Fail> {
+    let (due, oldest): (i64, Option<i64>) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT count(*), min(due) FROM lookup WHERE {DUE}"
+    )))
+    .bind(log)
+    .bind(value::micros(now))
+    .fetch_one(&mut *db)
+    .await?;
+    let failed: Option<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT error_kind, ifnull(error_message, '') FROM lookup
+         WHERE {DUE} AND error_kind IS NOT NULL ORDER BY due, subject LIMIT 1"
+    )))
+    .bind(log)
+    .bind(value::micros(now))
+    .fetch_optional(&mut *db)
+    .await?;
+    let lag = i64::try_from(LAG.as_micros()).unwrap_or(i64::MAX);
+    let lately = value::micros(now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN));
+    // A certificate that was used with another log says nothing about this one's index.
+    let (answered, known): (i64, i64) = sqlx::query_as(
+        "SELECT count(*), ifnull(sum(l.entries > 0), 0) FROM lookup l
+         WHERE l.log = $1 AND l.asked > $2
+           AND EXISTS (SELECT 1 FROM sought_name n JOIN sought s ON s.log = n.log AND s.key = n.key
+                       WHERE n.log = l.log AND n.subject = l.subject
+                         AND s.state <> 'elsewhere' AND s.not_after + $3 <= l.asked)",
+    )
+    .bind(log)
+    .bind(lately)
+    .bind(lag)
+    .fetch_one(&mut *db)
+    .await?;
+    let (ended, found): (i64, i64) = sqlx::query_as(
+        "SELECT count(*), ifnull(sum(s.state = 'here'), 0) FROM sought s
+         WHERE s.log = $1 AND s.not_after > $2 AND s.state <> 'elsewhere'
+           AND EXISTS (SELECT 1 FROM sought_name n JOIN lookup l ON l.log = n.log AND l.subject = n.subject
+                       WHERE n.log = s.log AND n.key = s.key AND l.asked >= s.not_after + $3)",
+    )
+    .bind(log)
+    .bind(lately)
+    .bind(lag)
+    .fetch_one(&mut *db)
+    .await?;
+    Ok(LookupTally {
+        due: value::natural(due)?,
+        oldest_due: value::moment_if(oldest)?,
+        failed: failed.map(|(kind, message)| PassError { kind, message }),
+        answered: value::natural(answered)?,
+        known: value::natural(known)?,
+        ended: value::natural(ended)?,
+        found: value::natural(found)?,
+    })
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

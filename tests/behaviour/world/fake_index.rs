@@ -1,0 +1,49 @@
+//! The search index of a fake Rekor v1 log: it knows what it is told, which need not be true.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+/// See the module.
+#[derive(Default)]
+pub struct FakeIndex {
+    names: BTreeMap<String, BTreeSet<String>>,
+    /// Older than the question for names of any type.
+    pub is_old: bool,
+    /// Names that it refuses to be asked for.
+    pub refuses: BTreeSet<String>,
+}
+
+impl FakeIndex {
+    /// Files an entry under a name.
+    pub fn file(&mut self, name: &str, id: &str) {
+        let ids = self.names.entry(name.to_ascii_lowercase()).or_default();
+        ids.insert(id.to_owned());
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.names.clear();
+    }
+
+    pub fn answer(&self, question: &Value) -> (u16, Value) {
+        let refusal = |message: &str| (422, json!({"code": 422, "message": message}));
+        let name = match (question["subject"].as_str(), question["email"].as_str()) {
+            (Some(_), _) if self.is_old => return refusal("query in body is required"),
+            (Some(subject), _) => subject,
+            (None, Some(email)) if email.contains("://") => {
+                return refusal("email in body must be of type email");
+            }
+            (None, Some(email)) => email,
+            (None, None) => return refusal("query in body is required"),
+        };
+        let name = name.to_ascii_lowercase();
+        if self.refuses.contains(&name) {
+            return refusal("subject in body is not to its liking");
+        }
+        (
+            200,
+            json!(self.names.get(&name).cloned().unwrap_or_default()),
+        )
+    }
+}
