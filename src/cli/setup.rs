@@ -461,6 +461,20 @@ fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
         )?;
         return certificate(leaf.to_vec());
     }
+    if let Ok(key) = Key::from_ssh(bytes) {
+        return Ok(Signer::Key(key));
+    }
+    let is_pgp = |line: &[u8]| line.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----");
+    if bytes.split(|byte| *byte == b'\n').any(is_pgp) {
+        let keys = Key::from_pgp(bytes)?;
+        return match <[Key; 1]>::try_from(keys) {
+            Ok([key]) => Ok(Signer::Key(key)),
+            Err(keys) => anyhow::bail!(
+                "holds {} OpenPGP keys: give one, as `gpg --armor --export KEY` writes it",
+                keys.len()
+            ),
+        };
+    }
     if let Ok((_, pem)) = parse_x509_pem(bytes) {
         return match pem.label.as_str() {
             "CERTIFICATE" => certificate(pem.contents),
@@ -469,7 +483,7 @@ fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
         };
     }
     certificate(bytes.to_vec())
-        .context("neither a Sigstore bundle, nor a certificate, nor a public key in PEM")
+        .context("neither a Sigstore bundle, nor a certificate, nor a public key in PEM, OpenPGP or SSH form")
 }
 
 /// Reads a file of the operator's, up to a limit.

@@ -146,6 +146,23 @@ impl Reading {
         kind
     }
 
+    /// Takes what stands in the place of one verifier, readable or not: mostly one, and every key of a block of them.
+    fn verifiers(
+        &mut self,
+        signers: Result<Vec<Signer>, EntryError>,
+        digest: Option<Digest>,
+        signature: Option<Vec<u8>>,
+    ) {
+        match signers {
+            Err(error) => self.verifier(Err(error), digest, signature),
+            Ok(signers) => {
+                for signer in signers {
+                    self.verifier(Ok(signer), digest, signature.clone());
+                }
+            }
+        }
+    }
+
     /// Takes the next verifier of the entry, readable or not.
     fn verifier(
         &mut self,
