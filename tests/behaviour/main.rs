@@ -23,6 +23,7 @@ mod lives;
 mod passes;
 mod registered;
 mod rekor_v1;
+mod rekor_v1_answers;
 mod trusted;
 mod tuf;
 mod vouched;

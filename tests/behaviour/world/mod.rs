@@ -35,7 +35,8 @@ pub use naive::{Condition, Spec};
 pub use parts::{Watched, directory, open, routes, rules, usual};
 
 pub use who::{
-    GITHUB, Leaf, MAIL, OWL, Signer, authorities, crowd, dated, one_of_many, recorded, unreadable,
+    GITHUB, Leaf, MAIL, OWL, Signer, attested, authorities, crowd, dated, one_of_many, recorded,
+    unreadable, written,
 };
 pub use witness::{Witness, line};
 
