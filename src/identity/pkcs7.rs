@@ -44,8 +44,8 @@ pub fn signers_of_pkcs7(message: &[u8]) -> Result<Vec<Vec<u8>>, Pkcs7Error> {
     let content = outer.expect(der::constructed(0))?;
     outer.end()?;
     let mut content = outer.inside(&content.content);
-    let signed = content.expect(der::SEQUENCE)?;
-    let mut fields = content.inside(&signed.content);
+    let data = content.expect(der::SEQUENCE)?;
+    let mut fields = content.inside(&data.content);
     fields.expect(der::INTEGER)?;
     fields.expect(SET)?;
     fields.expect(der::SEQUENCE)?;

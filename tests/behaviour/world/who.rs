@@ -125,10 +125,7 @@ pub fn attested(payload: &[u8]) -> Leaf {
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
         STANDARD.encode(certificate(&Signer::Release.who()))
     );
-    let hash: String = <sha2::Sha256 as sha2::Digest>::digest(payload)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(payload));
     written(
         &json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
             "payloadHash": {"algorithm": "sha256", "value": hash},
