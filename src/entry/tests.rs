@@ -473,6 +473,25 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
     assert_eq!((entry.signings.len(), entry.unreadable.len()), (0, 0));
 }
 
+#[test]
+fn a_leaf_reads_the_same_in_any_order_of_its_keys_and_a_second_kind_is_no_way_out() {
+    for (_, leaf) in RECORDED.iter() {
+        let canonical = parse(leaf.as_bytes()).unwrap();
+        let value: Value = serde_json::from_str(leaf).unwrap();
+        let turned = format!(
+            r#"{{ "spec": {}, "kind": {}, "apiVersion": {} }}"#,
+            value["spec"], value["kind"], value["apiVersion"]
+        );
+        assert_eq!(parse(turned.as_bytes()).unwrap(), canonical);
+        let end = leaf.len() - 1;
+        for more in [r#","kind":"rfc3161"}"#, r#","apiVersion":"9"}"#, "}}"] {
+            let entry = parse(format!("{}{more}", &leaf[..end]).as_bytes()).unwrap();
+            assert!(!entry.unreadable.is_empty(), "{more}");
+            assert!(!entry.signings.is_empty(), "{more}");
+        }
+    }
+}
+
 /// One OpenPGP key, a ring of two, an SSH key.
 const PGP: &[u8] = include_bytes!("../../tests/data/keys/one.asc");
 const RING: &[u8] = include_bytes!("../../tests/data/keys/ring.asc");
