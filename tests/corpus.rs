@@ -21,6 +21,11 @@ fn the_corpus_of_certificates_keeps_every_promise() {
 }
 
 #[test]
+fn the_corpus_of_keys_keeps_every_promise() {
+    replay("key", targets::key);
+}
+
+#[test]
 fn the_corpus_of_trusted_roots_keeps_every_promise() {
     replay("trusted_root", targets::trusted_root);
 }

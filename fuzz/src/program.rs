@@ -6,7 +6,7 @@ use std::time::Duration;
 use modelwatch::entry::{self, Digest, HashAlgorithm, Signing, Statement};
 use modelwatch::escape;
 use modelwatch::expect;
-use modelwatch::identity::{Certificate, Key, Oddity, SanType, Signer};
+use modelwatch::identity::{Certificate, Key, Oddity, SanType, Signer, signers_of_pkcs7};
 use modelwatch::source::ct;
 use modelwatch::source::rekor_v1::answer;
 use modelwatch::trust::{Keeper, RepositorySettings, Settings, SourceSettings, TrustedRoot};
@@ -53,6 +53,32 @@ pub fn certificate_leaf(bytes: &[u8]) {
         let precertificate = entry.kind == entry::Kind::PRECERTIFICATE;
         assert_eq!(certificate.sha256().is_none(), precertificate);
         assert!(certificate.logged_sha256().is_some() || !precertificate);
+    }
+}
+
+/// OpenPGP keys, an SSH key, a PKCS#7 message: whichever of them it is, what they say has its form.
+pub fn key(bytes: &[u8]) {
+    if let Ok(keys) = Key::from_pgp(bytes) {
+        assert!(!keys.is_empty());
+        for key in keys {
+            assert!(key.names().iter().all(|name| name.kind == SanType::Pgp));
+            let is_hex = |text: &str| {
+                let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
+                matches!(text.len(), 40 | 64) && text.bytes().all(is_digit)
+            };
+            assert!(key.fingerprint().is_none_or(is_hex));
+        }
+    }
+    if let Ok(key) = Key::from_ssh(bytes) {
+        assert!(key.names().len() <= 1);
+        let is_digest = |text: &str| text.starts_with("SHA256:") && text.len() == 50;
+        assert!(key.fingerprint().is_none_or(is_digest));
+    }
+    if let Ok(signers) = signers_of_pkcs7(bytes) {
+        for signer in signers {
+            let mut places = bytes.windows(signer.len());
+            assert!(places.any(|place| place == signer));
+        }
     }
 }
 

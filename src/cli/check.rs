@@ -28,7 +28,7 @@ enum What {
 struct WatchArgs {
     /// The watch's name
     name: String,
-    /// A Sigstore bundle (`model.sig`), a certificate (PEM or DER), or a public key (PEM)
+    /// A Sigstore bundle (`model.sig`), a certificate (PEM or DER), or a public key (PEM, OpenPGP, SSH)
     #[arg(long, value_name = "BUNDLE_OR_CERT")]
     against: PathBuf,
 }

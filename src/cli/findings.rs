@@ -200,6 +200,7 @@ fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
     }
     add("certificate", finding.certificate_sha256.clone());
     add("key", finding.key_sha256.clone());
+    add("fingerprint", finding.key_fingerprint.clone());
     add(
         "chain",
         finding.chain.map(|chain| chain.as_str().to_owned()),

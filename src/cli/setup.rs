@@ -481,6 +481,20 @@ fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
         )?;
         return certificate(leaf.to_vec());
     }
+    if let Ok(key) = Key::from_ssh(bytes) {
+        return Ok(Signer::Key(key));
+    }
+    let is_pgp = |line: &[u8]| line.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----");
+    if bytes.split(|byte| *byte == b'\n').any(is_pgp) {
+        let keys = Key::from_pgp(bytes)?;
+        return match <[Key; 1]>::try_from(keys) {
+            Ok([key]) => Ok(Signer::Key(key)),
+            Err(keys) => anyhow::bail!(
+                "holds {} OpenPGP keys: give one, as `gpg --armor --export KEY` writes it",
+                keys.len()
+            ),
+        };
+    }
     if let Ok((_, pem)) = parse_x509_pem(bytes) {
         return match pem.label.as_str() {
             "CERTIFICATE" => certificate(pem.contents),
@@ -491,7 +505,7 @@ fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
     // SEQUENCE: what every certificate in DER begins with.
     anyhow::ensure!(
         bytes.first() == Some(&0x30),
-        "neither a Sigstore bundle, nor a certificate, nor a public key in PEM"
+        "neither a Sigstore bundle, nor a certificate, nor a public key in PEM, OpenPGP or SSH form"
     );
     certificate(bytes.to_vec())
 }

@@ -16,7 +16,7 @@ pub(super) enum Command {
 /// Arguments of `watch suggest`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SuggestArgs {
-    /// A Sigstore bundle (`model.sig`), a certificate (PEM or DER), or a public key (PEM)
+    /// A Sigstore bundle (`model.sig`), a certificate (PEM or DER), or a public key (PEM, OpenPGP, SSH)
     #[arg(value_name = "BUNDLE_OR_CERT")]
     file: PathBuf,
 }

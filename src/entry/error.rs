@@ -1,6 +1,6 @@
 //! What cannot be read, and why.
 
-use crate::identity::{CertificateError, KeyError};
+use crate::identity::{CertificateError, KeyError, Pkcs7Error};
 
 /// Why a leaf, or a part of it, cannot be read. Nothing in it quotes the leaf, except a short detail of a shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +86,14 @@ pub enum EntryError {
         field: &'static str,
         /// What is wrong with it.
         source: KeyError,
+    },
+    /// A signed message that cannot be read: it may have been signed by others than the entry says.
+    #[error("{field}: {source}")]
+    Message {
+        /// The path of the field that holds it.
+        field: &'static str,
+        /// What is wrong with it.
+        source: Pkcs7Error,
     },
     /// More than [`super::MAX_SIGNINGS`] verifiers; those beyond were not read.
     #[error("more than {limit} signings")]

@@ -27,10 +27,10 @@ const KNOWN: [&str; 14] = [
     "",
 ];
 
-/// Longest name or version that is kept; real ones have a dozen characters.
-const MAX_CHARS: usize = 64;
-
 impl Kind {
+    /// Longest name or version that is kept; real ones have a dozen characters.
+    pub(super) const MAX_CHARS: usize = 64;
+
     /// Of a leaf that does not say.
     pub const UNKNOWN: Self = Self {
         name: Cow::Borrowed("unknown"),
@@ -53,7 +53,7 @@ impl Kind {
     pub(super) fn new(name: &str, version: &str) -> Self {
         let keep = |text: &str| match KNOWN.into_iter().find(|known| *known == text) {
             Some(known) => Cow::Borrowed(known),
-            None => Cow::Owned(text.chars().take(MAX_CHARS).collect()),
+            None => Cow::Owned(text.chars().take(Self::MAX_CHARS).collect()),
         };
         Self {
             name: keep(name),

@@ -6,7 +6,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use super::{EntryError, Text};
-use crate::identity::{Certificate, Key, KeyFormat, Signer};
+use crate::identity::{self, Certificate, Key, KeyFormat, Signer};
 
 /// Strict standard base64 with padding: what canonical entries hold. Anything else is unreadable, and searched.
 pub(super) fn base64(text: &str, field: &'static str) -> Result<Vec<u8>, EntryError> {
@@ -24,49 +24,73 @@ pub(super) fn signature(
     base64(&text.0, field)
 }
 
-/// Reads base64 of a key in the given format.
-pub(super) fn signer(
+/// Reads base64 of whose key it was in the given format; one, or the several of a block of OpenPGP keys.
+pub(super) fn signers(
     text: &str,
     format: KeyFormat,
     field: &'static str,
-) -> Result<Signer, EntryError> {
+) -> Result<Vec<Signer>, EntryError> {
     let bytes = base64(text, field)?;
-    let key = |read: Result<Key, _>| {
-        read.map(Signer::Key)
-            .map_err(|source| EntryError::Key { field, source })
+    let key = match format {
+        KeyFormat::Pkix => return x509(bytes, field),
+        KeyFormat::Pgp => return pgp(&bytes, field),
+        KeyFormat::Ssh => Key::from_ssh(&bytes),
+        KeyFormat::Minisign | KeyFormat::Tuf => Key::other(format, bytes),
     };
-    match format {
-        KeyFormat::Pkix => x509(bytes, field),
-        KeyFormat::Ssh => {
-            let blob = ssh_blob(&bytes).ok_or(EntryError::NoKey { field })?;
-            key(Key::other(KeyFormat::Ssh, blob))
-        }
-        KeyFormat::Pgp | KeyFormat::Minisign | KeyFormat::Tuf => key(Key::other(format, bytes)),
-    }
+    key.map(|key| vec![Signer::Key(key)])
+        .map_err(|source| EntryError::Key { field, source })
+}
+
+fn pgp(block: &[u8], field: &'static str) -> Result<Vec<Signer>, EntryError> {
+    let keys = Key::from_pgp(block).map_err(|source| EntryError::Key { field, source })?;
+    Ok(keys.into_iter().map(Signer::Key).collect())
 }
 
 /// The first certificate or key of a PEM file (a chain has its leaf first), or DER without PEM around it.
-fn x509(bytes: Vec<u8>, field: &'static str) -> Result<Signer, EntryError> {
+fn x509(bytes: Vec<u8>, field: &'static str) -> Result<Vec<Signer>, EntryError> {
     let certificate = |der| {
         Certificate::parse(der)
-            .map(|certificate| Signer::Certificate(Box::new(certificate)))
+            .map(|certificate| vec![Signer::Certificate(Box::new(certificate))])
             .map_err(|source| EntryError::Certificate { field, source })
     };
     let key = |read: Result<Key, _>| {
-        read.map(Signer::Key)
+        read.map(|key| vec![Signer::Key(key)])
             .map_err(|source| EntryError::Key { field, source })
     };
     match pem(&bytes) {
         Some((b"CERTIFICATE", der)) => certificate(der),
         Some((b"PUBLIC KEY", der)) => key(Key::from_spki(der)),
         Some((b"RSA PUBLIC KEY", der)) => key(Key::from_pkcs1(&der)),
-        Some((b"PGP PUBLIC KEY BLOCK", _)) => key(Key::other(KeyFormat::Pgp, bytes)),
+        None if find(&bytes, b"-----BEGIN PGP PUBLIC KEY BLOCK-----").is_some() => {
+            pgp(&bytes, field)
+        }
         None if bytes.first() == Some(&0x30) => match Key::from_spki(bytes.clone()) {
-            Ok(spki) => Ok(Signer::Key(spki)),
+            Ok(spki) => key(Ok(spki)),
             Err(_) => certificate(bytes),
         },
+        Some((b"PGP PUBLIC KEY BLOCK", _)) => pgp(&bytes, field),
         Some(_) | None => Err(EntryError::NoKey { field }),
     }
+}
+
+/// Those who signed a PKCS#7 message, which is PEM or bare DER in base64.
+pub(super) fn signers_of_message(
+    text: &str,
+    field: &'static str,
+) -> Result<Vec<Signer>, EntryError> {
+    let bytes = base64(text, field)?;
+    let message = match pem(&bytes) {
+        Some((b"PKCS7" | b"CMS", message)) => message,
+        _ => bytes,
+    };
+    let certificates = identity::signers_of_pkcs7(&message)
+        .map_err(|source| EntryError::Message { field, source })?;
+    let signer = |der| {
+        Certificate::parse(der)
+            .map(|certificate| Signer::Certificate(Box::new(certificate)))
+            .map_err(|source| EntryError::Certificate { field, source })
+    };
+    certificates.into_iter().map(signer).collect()
 }
 
 /// Base64 as PEM files have it: with or without padding, whitespace removed by the caller.
@@ -86,28 +110,22 @@ fn pem(text: &[u8]) -> Option<(&[u8], Vec<u8>)> {
     let (label, rest) = rest.split_at_checked(label_end)?;
     let rest = rest.get(DASHES.len()..)?;
     let body = rest.get(..find(rest, b"-----END ")?)?;
-    let base64: Vec<u8> = body
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
+    let mut base64 = Vec::with_capacity(body.len());
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', body).chain([body.len()]) {
+        let line = body.get(start..end)?.trim_ascii();
+        start = end + 1;
         // Headers (RFC 1421) have a colon, which no base64 has.
-        .skip_while(|line| line.is_empty() || line.contains(&b':'))
-        .flatten()
-        .copied()
-        .collect();
+        if !(base64.is_empty() && line.contains(&b':')) {
+            base64.extend_from_slice(line);
+        }
+    }
     Some((label, LENIENT.decode(base64).ok()?))
 }
 
+/// A catch-up does this three times for each entry of Rekor v1: byte by byte it would cost more than reading its JSON.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
-}
-
-/// The second field of an authorized-keys line.
-fn ssh_blob(line: &[u8]) -> Option<Vec<u8>> {
-    let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
-    let _algorithm = fields.next()?;
-    LENIENT.decode(fields.next()?).ok()
+    memchr::memmem::find(haystack, needle)
 }
 
 #[cfg(test)]

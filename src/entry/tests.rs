@@ -345,8 +345,9 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
     let root = STANDARD.encode(root.to_string());
     let hash = json!({"algorithm": "sha256", "value": "ab".repeat(32)});
     let key = json!({"content": pem});
-    let opaque = json!({"content": STANDARD.encode("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----")});
-    let ssh = json!({"content": STANDARD.encode("ssh-ed25519 AAAAC3Nz a@b")});
+    let opaque = json!({"content": STANDARD.encode("RWQ")});
+    let pgp = json!({"content": STANDARD.encode(PGP)});
+    let ssh = json!({"content": STANDARD.encode(SSH)});
     for (kind, version, spec, format, digest) in [
         (
             "hashedrekord",
@@ -365,7 +366,7 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
         (
             "rekord",
             "0.0.1",
-            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "pgp", "publicKey": opaque}}),
+            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "pgp", "publicKey": pgp}}),
             Some(KeyFormat::Pgp),
             true,
         ),
@@ -414,7 +415,7 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
         (
             "rpm",
             "0.0.1",
-            json!({"package": {"hash": hash, "headers": {"Name": "x"}}, "publicKey": opaque}),
+            json!({"package": {"hash": hash, "headers": {"Name": "x"}}, "publicKey": pgp}),
             Some(KeyFormat::Pgp),
             true,
         ),
@@ -426,16 +427,9 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
             true,
         ),
         (
-            "jar",
-            "0.0.1",
-            json!({"archive": {"hash": hash}, "signature": {"content": "AAAA", "publicKey": key}}),
-            None,
-            true,
-        ),
-        (
             "helm",
             "0.0.1",
-            json!({"chart": {"hash": hash, "provenance": {"signature": {"content": "AAAA"}}}, "publicKey": opaque}),
+            json!({"chart": {"hash": hash, "provenance": {"signature": {"content": "AAAA"}}}, "publicKey": pgp}),
             Some(KeyFormat::Pgp),
             true,
         ),
@@ -477,6 +471,114 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
     let timestamp = r#"{"apiVersion":"0.0.1","kind":"rfc3161","spec":{"tsr":{"content":"AAAA"}}}"#;
     let entry = parse(timestamp.as_bytes()).unwrap();
     assert_eq!((entry.signings.len(), entry.unreadable.len()), (0, 0));
+}
+
+#[test]
+fn a_leaf_reads_the_same_in_any_order_of_its_keys_and_a_second_kind_is_no_way_out() {
+    for (_, leaf) in RECORDED.iter() {
+        let canonical = parse(leaf.as_bytes()).unwrap();
+        let value: Value = serde_json::from_str(leaf).unwrap();
+        let turned = format!(
+            r#"{{ "spec": {}, "kind": {}, "apiVersion": {} }}"#,
+            value["spec"], value["kind"], value["apiVersion"]
+        );
+        assert_eq!(parse(turned.as_bytes()).unwrap(), canonical);
+        let end = leaf.len() - 1;
+        for more in [r#","kind":"rfc3161"}"#, r#","apiVersion":"9"}"#, "}}"] {
+            let entry = parse(format!("{}{more}", &leaf[..end]).as_bytes()).unwrap();
+            assert!(!entry.unreadable.is_empty(), "{more}");
+            assert!(!entry.signings.is_empty(), "{more}");
+        }
+    }
+}
+
+/// One OpenPGP key, a ring of two, an SSH key.
+const PGP: &[u8] = include_bytes!("../../tests/data/keys/one.asc");
+const RING: &[u8] = include_bytes!("../../tests/data/keys/ring.asc");
+const SSH: &[u8] = include_bytes!("../../tests/data/keys/ed25519.pub");
+
+fn rekord(format: &str, key: &[u8]) -> Result<Entry, EntryError> {
+    let leaf = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": {
+        "data": {"hash": {"algorithm": "sha256", "value": "ab".repeat(32)}},
+        "signature": {"content": "AAAA", "format": format, "publicKey": {"content": STANDARD.encode(key)}},
+    }});
+    parse(leaf.to_string().as_bytes())
+}
+
+fn names(entry: &Entry) -> Vec<Vec<&str>> {
+    let signers = entry.signings.iter().map(|signing| signing.signer.names());
+    signers
+        .map(|names| names.iter().map(|name| name.value.as_str()).collect())
+        .collect()
+}
+
+#[test]
+fn keys_that_name_themselves_give_their_names() {
+    let one = [
+        "Harbor Release <release@harbor.example>",
+        "release@harbor.example",
+        "build@harbor.example",
+    ];
+    let two = [
+        "Élodie Vigie (night watch) <elodie@harbor.example>",
+        "elodie@harbor.example",
+    ];
+    assert_eq!(names(&rekord("pgp", PGP).unwrap()), [&one[..]]);
+    // A signature by any of several keys is one by each of them, for all that the entry says.
+    assert_eq!(names(&rekord("pgp", RING).unwrap()), [&one[..], &two[..]]);
+    assert_eq!(names(&rekord("x509", PGP).unwrap()), [&one[..]]);
+    assert_eq!(names(&rekord("ssh", SSH).unwrap()), [["release@harbor"]]);
+}
+
+#[test]
+fn keys_that_cannot_be_read_are_unreadable_and_say_why() {
+    for (format, key, why) in [
+        (
+            "pgp",
+            &PGP[..100],
+            "signature.publicKey.content: not an OpenPGP public key: neither OpenPGP packets nor their ASCII armour",
+        ),
+        (
+            "ssh",
+            b"ssh-ed25519 AAAAC3Nz a@b",
+            "signature.publicKey.content: not an SSH public key",
+        ),
+    ] {
+        let entry = rekord(format, key).unwrap();
+        assert_eq!(entry.signings, []);
+        let said: Vec<String> = entry.unreadable.iter().map(ToString::to_string).collect();
+        assert_eq!(said, [why]);
+    }
+}
+
+#[test]
+fn a_jar_is_signed_by_whom_its_message_names_whatever_certificate_the_entry_shows() {
+    const MESSAGE: &[u8] = include_bytes!("../../tests/data/keys/jar.p7s");
+    const CA: &[u8] = include_bytes!("../../tests/data/keys/jar-ca.pem");
+    let jar = |message: &[u8]| {
+        let leaf = json!({"apiVersion": "0.0.1", "kind": "jar", "spec": {
+            "archive": {"hash": {"algorithm": "sha256", "value": "ab".repeat(32)}},
+            "signature": {"content": STANDARD.encode(message), "publicKey": {"content": STANDARD.encode(CA)}},
+        }});
+        parse(leaf.to_string().as_bytes()).unwrap()
+    };
+    let entry = jar(MESSAGE);
+    assert_eq!(entry.unreadable, []);
+    let nobody: [&str; 0] = [];
+    assert_eq!(names(&entry), [&nobody[..], &["signer@harbor.example"]]);
+    assert!(
+        entry
+            .signings
+            .iter()
+            .all(|signing| signing.digest.is_some())
+    );
+    let entry = jar(b"0\x00");
+    assert_eq!(names(&entry), [nobody]);
+    let said: Vec<String> = entry.unreadable.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        ["signature.content: not a DER PKCS#7 message: cut off at byte 0"]
+    );
 }
 
 #[test]

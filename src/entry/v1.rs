@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::digest::{Digest, HashAlgorithm};
-use super::material::{self, base64, signer};
+use super::material::{self, base64, signers};
 use super::{EntryError, Reading, Text, read_spec};
 use crate::identity::{Key, KeyFormat, Signer};
 
@@ -159,14 +159,14 @@ const SIGNATURE: &str = "signature.content";
 pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     let Rekord { data, signature } = read_spec(leaf)?;
     let digest = read_hash(data.hash.as_ref(), "data.hash", reading);
-    let key = signer(
+    let key = signers(
         &signature.public_key.content.0,
         KeyFormat::Pkix,
         SIGNATURE_KEY,
     );
     let content = material::signature(signature.content.as_ref(), SIGNATURE);
     let content = reading.part(content);
-    reading.verifier(key, digest, content);
+    reading.verifiers(key, digest, content);
     Ok(())
 }
 
@@ -180,9 +180,9 @@ pub(super) fn rekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryErro
         "minisign" => KeyFormat::Minisign,
         _ => KeyFormat::Pkix,
     };
-    let key = signer(&signature.public_key.content.0, format, SIGNATURE_KEY);
+    let key = signers(&signature.public_key.content.0, format, SIGNATURE_KEY);
     // The signature is in its format's own wrapping, which nothing here compares.
-    reading.verifier(key, digest, None);
+    reading.verifiers(key, digest, None);
     Ok(())
 }
 
@@ -198,10 +198,10 @@ pub(super) fn dsse(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError>
         });
     }
     for one in signatures {
-        let key = signer(&one.verifier.0, KeyFormat::Pkix, "signatures.verifier");
+        let key = signers(&one.verifier.0, KeyFormat::Pkix, "signatures.verifier");
         let content = material::signature(one.signature.as_ref(), "signatures.signature");
         let content = reading.part(content);
-        reading.verifier(key, digest, content);
+        reading.verifiers(key, digest, content);
     }
     Ok(())
 }
@@ -217,8 +217,8 @@ pub(super) fn intoto_001(leaf: &[u8], reading: &mut Reading) -> Result<(), Entry
         None => None,
         Some(hash) => reading.part(hash.read("content.payloadHash")),
     };
-    reading.verifier(
-        signer(&public_key.0, KeyFormat::Pkix, "publicKey"),
+    reading.verifiers(
+        signers(&public_key.0, KeyFormat::Pkix, "publicKey"),
         digest,
         None,
     );
@@ -239,10 +239,10 @@ pub(super) fn intoto_002(leaf: &[u8], reading: &mut Reading) -> Result<(), Entry
     }
     for one in content.envelope.signatures {
         let field = "content.envelope.signatures.publicKey";
-        let key = signer(&one.public_key.0, KeyFormat::Pkix, field);
+        let key = signers(&one.public_key.0, KeyFormat::Pkix, field);
         let sig = twice_base64(one.sig.as_ref(), "content.envelope.signatures.sig");
         let sig = reading.part(sig);
-        reading.verifier(key, digest, sig);
+        reading.verifiers(key, digest, sig);
     }
     Ok(())
 }
@@ -261,39 +261,50 @@ fn package(leaf: &[u8], format: KeyFormat, reading: &mut Reading) -> Result<(), 
         public_key,
     } = read_spec(leaf)?;
     let digest = read_hash(package.hash.as_ref(), "package.hash", reading);
-    reading.verifier(
-        signer(&public_key.content.0, format, PUBLIC_KEY),
+    reading.verifiers(
+        signers(&public_key.content.0, format, PUBLIC_KEY),
         digest,
         None,
     );
     Ok(())
 }
 
+/// The certificate that rekor puts into the entry is the first one of the signature's message, which may be that of a
+/// CA. Who signed is what the message says.
 pub(super) fn jar(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     let Jar { archive, signature } = read_spec(leaf)?;
     let digest = read_hash(archive.hash.as_ref(), "archive.hash", reading);
-    let key = signer(
+    let key = signers(
         &signature.public_key.content.0,
         KeyFormat::Pkix,
         SIGNATURE_KEY,
     );
-    reading.verifier(key, digest, None);
+    reading.verifiers(key, digest, None);
+    let message = match &signature.content {
+        Some(message) => material::signers_of_message(&message.0, SIGNATURE),
+        None => Err(EntryError::Missing { field: SIGNATURE }),
+    };
+    for signer in reading.part(message).unwrap_or_default() {
+        if reading.signings.iter().all(|known| known.signer != signer) {
+            reading.verifier(Ok(signer), digest, None);
+        }
+    }
     Ok(())
 }
 
 pub(super) fn helm(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     let Helm { chart, public_key } = read_spec(leaf)?;
     let digest = read_hash(chart.hash.as_ref(), "chart.hash", reading);
-    let key = signer(&public_key.content.0, KeyFormat::Pgp, PUBLIC_KEY);
-    reading.verifier(key, digest, None);
+    let key = signers(&public_key.content.0, KeyFormat::Pgp, PUBLIC_KEY);
+    reading.verifiers(key, digest, None);
     Ok(())
 }
 
 pub(super) fn cose(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     let Cose { data, public_key } = read_spec(leaf)?;
     let digest = read_hash(data.payload_hash.as_ref(), "data.payloadHash", reading);
-    reading.verifier(
-        signer(&public_key.0, KeyFormat::Pkix, "publicKey"),
+    reading.verifiers(
+        signers(&public_key.0, KeyFormat::Pkix, "publicKey"),
         digest,
         None,
     );

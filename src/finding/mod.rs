@@ -48,7 +48,7 @@ pub struct Finding {
     pub kind: Option<String>,
     /// The hash that the entry holds, `algorithm:hex`.
     pub digest: Option<String>,
-    /// Every subject alternative name of the certificate.
+    /// Every subject alternative name of the certificate; or every name that a key calls itself.
     pub san: Vec<San>,
     /// The OIDC issuer that the certificate names.
     pub issuer: Option<String>,
@@ -56,8 +56,11 @@ pub struct Finding {
     pub extensions: BTreeMap<String, String>,
     /// SHA-256 of the DER certificate, lower-case hex.
     pub certificate_sha256: Option<String>,
-    /// SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex.
+    /// SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex; of an OpenPGP or SSH key as
+    /// [`Key::key_sha256`](crate::identity::Key::key_sha256) says.
     pub key_sha256: Option<String>,
+    /// What the owner of an OpenPGP or SSH key knows it by, as `gpg` and `ssh-keygen` print it.
+    pub key_fingerprint: Option<String>,
     /// Whether its signatures lead to a CA of the trusted root; null without a signer.
     pub chain: Option<Chain>,
     /// Start of the certificate's validity.
@@ -100,6 +103,7 @@ impl Finding {
             extensions: BTreeMap::new(),
             certificate_sha256: None,
             key_sha256: None,
+            key_fingerprint: None,
             chain: None,
             not_before: None,
             first_seen,

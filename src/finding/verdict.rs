@@ -14,7 +14,7 @@ pub enum Verdict {
     IdentityUnexpected,
     /// As `IdentityUnexpected`, and the payload is known to be something else than a model signing.
     OtherPredicate,
-    /// The watched name in a certificate that leads to no CA of the trusted root.
+    /// The watched name in a certificate that leads to no CA of the trusted root, or in a key that calls itself so.
     UntrustedChain,
     /// Registered, but the log does not hold it.
     Missing,

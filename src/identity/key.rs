@@ -2,14 +2,20 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::der::{self, DerError, Reader};
+use super::openpgp::{self, PgpError};
+use super::ssh;
+use super::{San, SanType};
 
 /// How a key is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyFormat {
     /// A DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
     Pkix,
-    /// An OpenPGP public key, as the entry holds it (usually armoured).
+    /// An OpenPGP primary key: its packet, framed as for its fingerprint (RFC 9580 §5.5.4).
     Pgp,
     /// An SSH public key: the blob that `ssh-keygen -l` hashes.
     Ssh,
@@ -52,13 +58,21 @@ pub enum KeyError {
     /// Not a SubjectPublicKeyInfo.
     #[error("not a DER SubjectPublicKeyInfo: {0}")]
     Der(#[from] DerError),
+    /// Not OpenPGP keys.
+    #[error("not an OpenPGP public key: {0}")]
+    Pgp(#[from] PgpError),
+    /// Not an SSH key.
+    #[error("not an SSH public key")]
+    Ssh,
 }
 
-/// A public key; nothing says whose.
+/// A public key. Nobody says whose: what some formats let it call itself is its maker's word.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     format: KeyFormat,
     bytes: Vec<u8>,
+    fingerprint: Option<String>,
+    names: Vec<San>,
 }
 
 impl Key {
@@ -73,10 +87,7 @@ impl Key {
         fields.inside(&algorithm.content).expect(der::OID)?;
         fields.octets_of_bits()?;
         fields.end()?;
-        Ok(Self {
-            format: KeyFormat::Pkix,
-            bytes: der,
-        })
+        Ok(Self::nameless(KeyFormat::Pkix, der))
     }
 
     /// A key from a PKCS#1 RSAPublicKey, which becomes the SubjectPublicKeyInfo of the same key: it has one
@@ -105,7 +116,68 @@ impl Key {
     /// Nothing at all, or far too much.
     pub fn other(format: KeyFormat, bytes: Vec<u8>) -> Result<Self, KeyError> {
         Self::check_length(&bytes)?;
-        Ok(Self { format, bytes })
+        Ok(Self::nameless(format, bytes))
+    }
+
+    /// Every primary key of a block of OpenPGP keys, armoured or not; at least one. The names are the user ids, and of
+    /// `Name <address>` the address besides, so that whoever watches an address sees it.
+    ///
+    /// # Errors
+    /// What is no such block, or has more in it than any.
+    pub fn from_pgp(block: &[u8]) -> Result<Vec<Self>, KeyError> {
+        Self::check_length(block)?;
+        let named = |value: &str| San {
+            kind: SanType::Pgp,
+            value: value.to_owned(),
+        };
+        let key = |primary: openpgp::Primary| Self {
+            format: KeyFormat::Pgp,
+            bytes: primary.framed,
+            fingerprint: primary.fingerprint,
+            names: primary
+                .user_ids
+                .iter()
+                .flat_map(|id| [Some(id.as_str()), openpgp::address(id)])
+                .flatten()
+                .map(named)
+                .collect(),
+        };
+        Ok(openpgp::read(block)?.into_iter().map(key).collect())
+    }
+
+    /// The first SSH key of a file as OpenSSH writes it. Its name is the comment behind it, if there is one.
+    ///
+    /// # Errors
+    /// What holds no such line.
+    pub fn from_ssh(file: &[u8]) -> Result<Self, KeyError> {
+        Self::check_length(file)?;
+        let key = ssh::read(file).ok_or(KeyError::Ssh)?;
+        let digest = sha256(&key.blob);
+        // `ssh-keygen` shows that of the key in a certificate instead.
+        let fingerprint = (!ssh::is_certificate(&key.blob))
+            .then(|| format!("SHA256:{}", STANDARD_NO_PAD.encode(digest)));
+        Ok(Self {
+            format: KeyFormat::Ssh,
+            fingerprint,
+            names: key
+                .comment
+                .map(|comment| San {
+                    kind: SanType::Ssh,
+                    value: comment.into_owned(),
+                })
+                .into_iter()
+                .collect(),
+            bytes: key.blob,
+        })
+    }
+
+    fn nameless(format: KeyFormat, bytes: Vec<u8>) -> Self {
+        Self {
+            format,
+            bytes,
+            fingerprint: None,
+            names: Vec::new(),
+        }
     }
 
     fn check_length(bytes: &[u8]) -> Result<(), KeyError> {
@@ -127,6 +199,16 @@ impl Key {
     /// The key itself, in that format.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// What its owners know it by: of an OpenPGP key as `gpg` prints it, of an SSH key as `ssh-keygen -l` does.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    /// What it calls itself: OpenPGP user ids, the comment of an SSH key. Anyone can make a key with any name.
+    pub fn names(&self) -> &[San] {
+        &self.names
     }
 
     /// SHA-256 of the DER SubjectPublicKeyInfo; for another format of the bytes described there. Computed on each call.
@@ -164,6 +246,84 @@ mod tests {
         for bad in [longer, cut, b"\x30\x00".to_vec(), vec![]] {
             assert!(Key::from_spki(bad.clone()).is_err(), "{bad:02x?}");
         }
+    }
+
+    fn values(names: &[San]) -> Vec<&str> {
+        names.iter().map(|san| san.value.as_str()).collect()
+    }
+
+    // The keys in tests/data/keys were made with gpg and ssh-keygen, which printed these fingerprints.
+
+    #[test]
+    fn an_openpgp_key_has_its_user_ids_and_the_fingerprint_that_gpg_prints() {
+        let keys = Key::from_pgp(include_bytes!("../../tests/data/keys/ring.asc")).expect("keys");
+        let [one, two] = keys.as_slice() else {
+            panic!("two keys")
+        };
+        assert_eq!(
+            values(one.names()),
+            [
+                "Harbor Release <release@harbor.example>",
+                "release@harbor.example",
+                "build@harbor.example"
+            ]
+        );
+        assert_eq!(
+            values(two.names()),
+            [
+                "Élodie Vigie (night watch) <elodie@harbor.example>",
+                "elodie@harbor.example"
+            ]
+        );
+        assert!(one.names().iter().all(|name| name.kind == SanType::Pgp));
+        let fingerprints: Vec<_> = keys.iter().map(Key::fingerprint).collect();
+        assert_eq!(
+            fingerprints,
+            [
+                Some("C9AD1BC6030CEADA040EDFF1E8C5FAA47DF8BDCB"),
+                Some("6FAFF17B883B1F6A34D300096D483F29B4E4583F")
+            ]
+        );
+    }
+
+    #[test]
+    fn an_openpgp_key_is_the_same_one_whatever_it_comes_in() {
+        let read = |block: &[u8]| Key::from_pgp(block).expect("a key").remove(0);
+        let armoured = read(include_bytes!("../../tests/data/keys/one.asc"));
+        let packets = include_bytes!("../../tests/data/keys/one.pgp");
+        // Its first packet, without user ids and whatever was certified.
+        let (bare, _) = packets.split_at(2 + usize::from(packets[1]));
+        assert!(read(bare).names().is_empty());
+        for other in [
+            &packets[..],
+            bare,
+            include_bytes!("../../tests/data/keys/ring.asc"),
+        ] {
+            assert_eq!(read(other).key_sha256(), armoured.key_sha256());
+        }
+    }
+
+    #[test]
+    fn an_ssh_key_has_its_comment_and_the_fingerprint_that_ssh_keygen_prints() {
+        let read = |line: &[u8]| Key::from_ssh(line).expect("a key");
+        let key = read(include_bytes!("../../tests/data/keys/ed25519.pub"));
+        assert_eq!(values(key.names()), ["release@harbor"]);
+        let fingerprint = "SHA256:B6kK1tPJyAme1gNL522unbDaVwme2+SAhuLumXzplRc";
+        assert_eq!(key.fingerprint(), Some(fingerprint));
+        let digest = STANDARD_NO_PAD.encode(key.key_sha256());
+        assert_eq!(fingerprint.strip_prefix("SHA256:"), Some(digest.as_str()));
+
+        let key = read(include_bytes!("../../tests/data/keys/rsa.pub"));
+        assert!(key.names().is_empty());
+        assert_eq!(
+            key.fingerprint(),
+            Some("SHA256:XQjpVUQQVgTa2cCFuZ28OAOB93+AcNRysGdxt6fUcAU")
+        );
+
+        // Of a certificate ssh-keygen prints what belongs to the key in it.
+        let key = read(include_bytes!("../../tests/data/keys/ed25519-cert.pub"));
+        assert_eq!(key.fingerprint(), None);
+        assert_eq!(values(key.names()), ["release@harbor"]);
     }
 
     #[test]

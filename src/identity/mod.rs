@@ -14,9 +14,12 @@ pub(crate) mod der;
 mod extension;
 mod key;
 mod oddity;
+mod openpgp;
+mod pkcs7;
 mod san;
 mod sct;
 mod signature;
+mod ssh;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -26,6 +29,8 @@ pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES, MAX_
 pub use extension::Extension;
 pub use key::{Key, KeyError, KeyFormat};
 pub use oddity::Oddity;
+pub use openpgp::PgpError;
+pub use pkcs7::{Pkcs7Error, signers_of_pkcs7};
 pub use san::{San, SanType};
 pub use sct::CtLog;
 pub use signature::{KeyType, SignatureError, verify, verify_digest};
@@ -45,6 +50,14 @@ impl Signer {
         match self {
             Self::Certificate(certificate) => Some(certificate),
             Self::Key(_) => None,
+        }
+    }
+
+    /// What the signer is called: by whoever issued the certificate, or by whoever made the key.
+    pub fn names(&self) -> &[San] {
+        match self {
+            Self::Certificate(certificate) => certificate.sans(),
+            Self::Key(key) => key.names(),
         }
     }
 

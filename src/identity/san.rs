@@ -1,4 +1,4 @@
-//! Subject alternative names: what a certificate says its holder is called.
+//! Names: the subject alternative names of a certificate, and what a key calls itself.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -22,6 +22,10 @@ pub enum SanType {
     Ip,
     /// `otherName`: Fulcio's user names, and anything else.
     OtherName,
+    /// Not of a certificate: a user id of an OpenPGP key, or the address in one. Its maker's word.
+    Pgp,
+    /// Not of a certificate: the comment of an SSH key. Its maker's word.
+    Ssh,
 }
 
 impl SanType {
@@ -33,6 +37,8 @@ impl SanType {
             Self::Dns => "dns",
             Self::Ip => "ip",
             Self::OtherName => "othername",
+            Self::Pgp => "pgp",
+            Self::Ssh => "ssh",
         }
     }
 }
@@ -43,7 +49,7 @@ impl std::fmt::Display for SanType {
     }
 }
 
-/// One name. The value is as the certificate has it: case kept, nothing escaped, so it may hold anything.
+/// One name. The value is as the certificate or key has it: case kept, nothing escaped, so it may hold anything.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct San {
     /// Its type.

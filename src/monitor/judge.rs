@@ -6,7 +6,7 @@ use tlog::Hash;
 use super::Rules;
 use crate::entry::{self, Kind, Signing, Statement};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
-use crate::identity::{Certificate, Chain, Extension, Judgement, Signer};
+use crate::identity::{Certificate, Chain, Extension, Judgement, Key, KeyFormat, San, Signer};
 use crate::shard::Shard;
 use crate::store::Judged;
 use crate::watch::Match;
@@ -52,7 +52,8 @@ impl Judge<'_> {
         {
             oddities.push("it had expired long before it was logged".to_owned());
         }
-        let verdict = if chain == Chain::Untrusted && !found.by_key {
+        // A key that is not itself what is watched was selected by what it calls itself, and nobody vouches for that.
+        let verdict = if matches!(chain, Chain::Untrusted | Chain::None) && !found.by_key {
             Verdict::UntrustedChain
         } else {
             match &payload {
@@ -67,7 +68,10 @@ impl Judge<'_> {
             && watch.hold.is_some();
         let origin = self.shard.origin.as_str();
         let digest = signing.digest.as_ref().map(ToString::to_string);
-        let who = who(&signing.signer);
+        let who = match verdict {
+            Verdict::UntrustedChain => claimant(&signing.signer),
+            _ => who(&signing.signer),
+        };
         let stated = payload
             .map(|statement| format!("{statement} ({})", digest.as_deref().unwrap_or("something")));
         let done = match &stated {
@@ -100,7 +104,7 @@ impl Judge<'_> {
             proven: Some(false),
             kind: Some(kind.to_string()),
             digest,
-            san: certificate.map(|c| c.sans().to_vec()).unwrap_or_default(),
+            san: signing.signer.names().to_vec(),
             issuer: certificate.and_then(Certificate::issuer).map(str::to_owned),
             extensions: certificate
                 .map(|c| {
@@ -113,6 +117,10 @@ impl Judge<'_> {
                 .unwrap_or_default(),
             certificate_sha256: certificate.and_then(Certificate::sha256).map(hex::encode),
             key_sha256: Some(hex::encode(signing.signer.key_sha256())),
+            key_fingerprint: match &signing.signer {
+                Signer::Key(key) => key.fingerprint().map(str::to_owned),
+                Signer::Certificate(_) => None,
+            },
             chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),
             state: if held { State::Held } else { State::Open },
@@ -295,17 +303,18 @@ fn severity(
 
 fn who(signer: &Signer) -> String {
     match signer {
-        Signer::Key(key) => format!("the key {}", hex::encode(key.key_sha256())),
-        Signer::Certificate(certificate) => {
-            let mut names = certificate.sans().iter().map(|san| san.value.as_str());
-            let mut who = names
-                .next()
-                .unwrap_or("a certificate without a name")
-                .to_owned();
-            for more in names {
-                who.push_str(" and ");
-                who.push_str(more);
+        Signer::Key(key) => {
+            let mut who = named_key(key);
+            if let Some(names) = listed(key.names()) {
+                who.push_str(", which calls itself ");
+                who.push_str(&names);
+                who.push(',');
             }
+            who
+        }
+        Signer::Certificate(certificate) => {
+            let names = listed(certificate.sans());
+            let mut who = names.unwrap_or_else(|| "a certificate without a name".to_owned());
             if let Some(issuer) = certificate.issuer() {
                 who.push_str(" (by ");
                 who.push_str(issuer);
@@ -314,6 +323,35 @@ fn who(signer: &Signer) -> String {
             who
         }
     }
+}
+
+/// What claims to be whom, and nobody vouches for it.
+fn claimant(signer: &Signer) -> String {
+    match signer {
+        Signer::Certificate(_) => format!(
+            "a certificate that no trusted CA vouches for claims to be {}",
+            who(signer)
+        ),
+        Signer::Key(key) => format!(
+            "{}, for which nobody vouches, calls itself {}",
+            named_key(key),
+            listed(key.names()).unwrap_or_else(|| "nothing".to_owned()),
+        ),
+    }
+}
+
+/// A key as its owner knows it.
+fn named_key(key: &Key) -> String {
+    match (key.format(), key.fingerprint()) {
+        (KeyFormat::Pgp, Some(fingerprint)) => format!("the OpenPGP key {fingerprint}"),
+        (KeyFormat::Ssh, Some(fingerprint)) => format!("the SSH key {fingerprint}"),
+        _ => format!("the key {}", hex::encode(key.key_sha256())),
+    }
+}
+
+fn listed(names: &[San]) -> Option<String> {
+    let names: Vec<&str> = names.iter().map(|san| san.value.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(" and "))
 }
 
 fn summary(
@@ -325,12 +363,10 @@ fn summary(
     oddities: &[String],
 ) -> String {
     let mut summary = match (verdict, done) {
-        (Verdict::UntrustedChain, Done::Signed(what)) => format!(
-            "a certificate that no trusted CA vouches for claims to be {who} and signed {what}: {place}"
-        ),
-        (Verdict::UntrustedChain, Done::Issued) => {
-            format!("a certificate that no trusted CA vouches for claims to be {who}: {place}")
+        (Verdict::UntrustedChain, Done::Signed(what)) => {
+            format!("{who} and signed {what}: {place}")
         }
+        (Verdict::UntrustedChain, Done::Issued) => format!("{who}: {place}"),
         (_, Done::Signed(what)) => {
             format!("{who} signed {what}, which nobody registered: {place}")
         }

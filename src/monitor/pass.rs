@@ -269,8 +269,9 @@ impl Pass<'_> {
                 return Err(Halt::failed(
                     "unavailable",
                     format!(
-                        "the configuration starts at entry {at}, but the log has only {}",
-                        checkpoint.size()
+                        "the configuration starts at entry {}, but the log has only {}",
+                        shard.base.saturating_add(at),
+                        shard.base.saturating_add(checkpoint.size())
                     ),
                 ));
             }

@@ -274,10 +274,11 @@ fn is_called(base_url: &str, origin: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT as PUBLIC_GOOD;
+
     use super::*;
 
     const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
-    const PUBLIC_GOOD: &str = include_str!("../../tests/data/trust/public-good.json");
 
     fn keys(root: &str, origin: &str) -> Vec<String> {
         let root = TrustedRoot::parse(root.as_bytes()).expect("a trusted root");
@@ -326,23 +327,6 @@ mod tests {
             one.authorities().fingerprint(),
             other.authorities().fingerprint()
         );
-    }
-
-    #[test]
-    fn a_certificate_of_the_public_instance_holds_the_promise_of_its_ct_log() {
-        use crate::identity::{Certificate, Chain};
-        use base64::Engine as _;
-        use base64::engine::general_purpose::STANDARD;
-        let root = TrustedRoot::parse(PUBLIC_GOOD.as_bytes()).expect("a trusted root");
-        // Certificates of public model signatures and of an npm package, 2023 to 2025; one a line, base64.
-        let certificates = include_str!("../../tests/data/trust/public-good-certificates.txt");
-        for line in certificates.lines() {
-            let der = STANDARD.decode(line).expect("base64");
-            let certificate = Certificate::parse(der).expect("a certificate");
-            let judgement = root.authorities().judge(&certificate);
-            assert_eq!(judgement.chain, Chain::Trusted);
-            assert_eq!(judgement.oddities, [], "{certificate:?}");
-        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ const SHORT_LIVED: SignedDuration = SignedDuration::from_hours(24);
 pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
     match signer {
         Signer::Certificate(certificate) => of_certificate(certificate),
-        Signer::Key(key) => Ok(of_key(key.key_sha256())),
+        Signer::Key(key) => Ok(of_key(key.key_sha256(), key.fingerprint())),
     }
 }
 
@@ -85,12 +85,16 @@ fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {
     if lifetime <= SHORT_LIVED {
         return Err(SuggestError::NobodyNamed);
     }
-    Ok(of_key(certificate.key_sha256()))
+    Ok(of_key(certificate.key_sha256(), None))
 }
 
-fn of_key(digest: [u8; 32]) -> String {
+fn of_key(digest: [u8; 32], fingerprint: Option<&str>) -> String {
     let mut block = Block::new(&format!("key-{}", hex::encode(&digest[..4])));
     block.comment("Everything that is signed with this key.");
+    if let Some(fingerprint) = fingerprint {
+        // What it calls itself is left out: that is free text, and no part of what is watched.
+        block.comment(&format!("Its fingerprint: {fingerprint}"));
+    }
     block.pair("key_sha256", &hex::encode(digest));
     block.finish(false)
 }

@@ -26,6 +26,7 @@ mod lives;
 mod passes;
 mod registered;
 mod rekor_v1;
+mod rekor_v1_answers;
 mod since;
 mod trusted;
 mod tuf;

@@ -19,19 +19,19 @@ use crate::world::{
     usual,
 };
 
-struct V1 {
-    log: FakeV1,
+pub struct V1 {
+    pub log: FakeV1,
     keys: Vec<Vec<u8>>,
-    start: Start,
+    pub start: Start,
     store: Arc<FaultyStore>,
     clock: Arc<TestClock>,
-    rules: Arc<Rules>,
+    pub rules: Arc<Rules>,
     _directory: tempfile::TempDir,
 }
 
 impl V1 {
     /// A log of one tree with 25 entries, the owner's signing at 23.
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let log = FakeV1::start().await;
         let keys = vec![log.rotate(101)];
         log.grow(0, crowd(23));
@@ -52,7 +52,7 @@ impl V1 {
     }
 
     /// A second tree under a key that is known, with the owner's signing as its entry 4.
-    fn rotate(&mut self) {
+    pub fn rotate(&mut self) {
         let key = self.log.rotate(202);
         self.keys.push(key);
         self.log.grow(1, crowd(4));
@@ -60,7 +60,7 @@ impl V1 {
         self.log.grow(1, crowd(7));
     }
 
-    fn followed(&self) -> Followed {
+    pub fn followed(&self) -> Followed {
         Followed::RekorV1(RekorV1Log {
             name: "v1".to_owned(),
             server: Client::new(http::Client::default(), self.log.url.clone()),
@@ -76,7 +76,7 @@ impl V1 {
         Monitor::new(store, clock, Progress::default(), Stop::default())
     }
 
-    async fn pass(&self, bootstrap: bool) -> Result<LogOutcome, MonitorError> {
+    pub async fn pass(&self, bootstrap: bool) -> Result<LogOutcome, MonitorError> {
         let logs = [self.followed()];
         let outcomes = self.monitor().pass(&logs, &self.rules, bootstrap).await?;
         let [outcome] = outcomes.as_slice() else {
@@ -85,30 +85,30 @@ impl V1 {
         Ok(outcome.clone())
     }
 
-    async fn good(&self) {
+    pub async fn good(&self) {
         let outcome = self.pass(false).await.unwrap();
         assert!(outcome.proven, "{outcome:?}");
     }
 
-    async fn bad(&self) -> String {
+    pub async fn bad(&self) -> String {
         let outcome = self.pass(false).await.unwrap();
         assert!(!outcome.proven);
         outcome.error.unwrap().kind
     }
 
-    async fn tree(&self, place: usize) -> LogState {
+    pub async fn tree(&self, place: usize) -> LogState {
         let state = self.store.inner.log(&self.log.origin(place)).await.unwrap();
         state.unwrap()
     }
 
     /// `(base, seen, proven)` of a tree.
-    async fn position(&self, place: usize) -> (u64, u64, u64) {
+    pub async fn position(&self, place: usize) -> (u64, u64, u64) {
         let state = self.tree(place).await;
         let follower = state.follower.unwrap();
         (state.base, follower.seen.size(), follower.proven.size())
     }
 
-    async fn findings(&self) -> Vec<Finding> {
+    pub async fn findings(&self) -> Vec<Finding> {
         let query = FindingQuery {
             all: true,
             limit: None,
@@ -118,7 +118,7 @@ impl V1 {
     }
 
     /// `(index, proven, state)` of what the watch `release` found.
-    async fn released(&self) -> Vec<(u64, Option<bool>, &'static str)> {
+    pub async fn released(&self) -> Vec<(u64, Option<bool>, &'static str)> {
         let findings = self.findings().await;
         findings
             .iter()
@@ -127,7 +127,7 @@ impl V1 {
             .collect()
     }
 
-    async fn open_verdicts(&self) -> Vec<String> {
+    pub async fn open_verdicts(&self) -> Vec<String> {
         let findings = self.findings().await;
         findings
             .iter()

@@ -217,6 +217,7 @@ pub(crate) fn watched(watch: &str, index: u64) -> NewFinding {
         .into(),
         certificate_sha256: Some(hex::encode([7; 32])),
         key_sha256: Some(hex::encode([8; 32])),
+        key_fingerprint: Some("SHA256:AAAA".into()),
         chain: Some(Chain::Trusted),
         not_before: Some(at(-1)),
         first_seen: at(1),

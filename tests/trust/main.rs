@@ -310,7 +310,7 @@ async fn a_file_that_becomes_unusable_is_refused_and_the_one_before_serves() {
     assert_eq!(refreshed.problem, None);
     assert!(Arc::ptr_eq(&first, &refreshed.trust.unwrap()));
 
-    fs::copy(data.join("public-good.json"), &path).unwrap();
+    fs::write(&path, sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT).unwrap();
     let refreshed = keeper.refresh_if_due(&client(), now()).await;
     let second = refreshed.trust.unwrap();
     assert!(!Arc::ptr_eq(&first, &second));

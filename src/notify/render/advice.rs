@@ -20,7 +20,7 @@ pub(super) fn heading(finding: &Finding) -> &'static str {
         Verdict::ModelUnexpected => "A model signing that nobody registered",
         Verdict::IdentityUnexpected => "A signing under a watched identity",
         Verdict::OtherPredicate => "A signing under a watched identity, not of a model",
-        Verdict::UntrustedChain => "A watched name in an untrusted certificate",
+        Verdict::UntrustedChain => "A watched name that nobody vouches for",
         Verdict::Missing => "A registered signing that the log does not hold",
         Verdict::LogFault => "A log broke its promise",
         Verdict::Unreadable => "An entry that cannot be read",
@@ -135,10 +135,11 @@ fn signing(verdict: Verdict) -> Advice {
         },
         Verdict::UntrustedChain => Advice {
             meaning: "The certificate holds a watched name, but no CA of the trusted root issued \
-                      it. Anyone can make such a certificate and put it into a log; no verifier \
-                      that uses the same trusted root accepts it.",
+                      it; or an OpenPGP or SSH key calls itself so. Anyone can make either with any \
+                      name and put it into a log. No verifier that uses the same trusted root \
+                      accepts such a certificate; who accepts such a key must know its fingerprint.",
             action: "Usually nothing. If you expected this CA, update the trusted root: these \
-                     findings are then judged again.",
+                     findings are then judged again. If it is your key, watch it by key_sha256.",
         },
         Verdict::Missing => Advice {
             meaning: "A signing was registered as yours, but the log does not hold it.",

@@ -129,7 +129,7 @@ fn facts(finding: &Finding, kind: Kind) -> Vec<(&'static str, String)> {
     };
     fact("Who", who(finding));
     fact("Issuer", finding.issuer.clone());
-    fact("Trust", finding.chain.and_then(trust));
+    fact("Trust", trust(finding));
     for (label, name) in [
         ("Run", "run_invocation_uri"),
         ("Ref", "source_repository_ref"),
@@ -157,11 +157,12 @@ fn facts(finding: &Finding, kind: Kind) -> Vec<(&'static str, String)> {
 }
 
 fn who(finding: &Finding) -> Option<String> {
+    let fingerprint = finding.key_fingerprint.as_ref();
     if finding.san.is_empty() {
-        return finding
-            .key_sha256
-            .as_ref()
-            .map(|key| format!("the key with the SHA-256 {key}"));
+        let sha256 = finding.key_sha256.as_ref();
+        return fingerprint
+            .map(|key| format!("the key with the fingerprint {key}"))
+            .or_else(|| sha256.map(|key| format!("the key with the SHA-256 {key}")));
     }
     let names = finding.san.iter().take(SANS_SHOWN);
     let mut who: Vec<_> = names
@@ -170,17 +171,21 @@ fn who(finding: &Finding) -> Option<String> {
     if finding.san.len() > SANS_SHOWN {
         who.push(format!("and {} more names", finding.san.len() - SANS_SHOWN));
     }
+    who.extend(fingerprint.map(|key| format!("as the key {key} calls itself")));
     Some(who.join(", "))
 }
 
-fn trust(chain: Chain) -> Option<String> {
-    let text = match chain {
+fn trust(finding: &Finding) -> Option<String> {
+    let text = match finding.chain? {
         Chain::Trusted => "a CA of the trusted root issued the certificate",
         Chain::Untrusted => {
             "NO CA of the trusted root issued the certificate: anyone can make one with any name"
         }
         Chain::Unknown => "unknown: no trusted root is configured",
-        Chain::None => return None,
+        Chain::None if finding.san.is_empty() => return None,
+        Chain::None => {
+            "NOBODY vouches for what a key calls itself: anyone can make one with any name"
+        }
     };
     Some(text.to_owned())
 }

@@ -61,6 +61,7 @@ pub(super) fn signing(index: u64) -> Finding {
         )]),
         certificate_sha256: Some("0c".repeat(32)),
         key_sha256: Some("0d".repeat(32)),
+        key_fingerprint: None,
         chain: Some(Chain::Trusted),
         not_before: Some(NOW),
         first_seen: NOW,

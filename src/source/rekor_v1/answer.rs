@@ -8,13 +8,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use tlog::{Hash, MAX_TREE_SIZE};
 
+use super::client::MAX_RETRIEVED;
 use crate::shard::GlobalIndex;
 
 /// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
 pub(super) const MAX_PROOF_HASHES: usize = 64;
+
+/// Most entries that the index is believed to know under one value. There are certificates of one name by the ten thousands.
+pub(super) const MAX_IDS: usize = 200_000;
 
 /// Most trees that one log is believed to have. The public log has three after five years.
 const MAX_TREES: usize = 256;
@@ -173,8 +177,9 @@ pub fn trees(json: &[u8]) -> Result<Vec<TreeHead>, NotAnAnswer> {
 /// # Errors
 /// Bytes that are no such answer.
 pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
-    let raw: Vec<OneKey<RawEntry<'_>>> = serde_json::from_slice(json)?;
-    raw.into_iter()
+    let raw: Few<OneKey<RawEntry<'_>>, MAX_RETRIEVED> = serde_json::from_slice(json)?;
+    raw.0
+        .into_iter()
         .map(|OneKey(id, entry)| entry.read(&id))
         .collect()
 }
@@ -184,7 +189,7 @@ pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
 /// # Errors
 /// Bytes that are no such answer.
 pub fn proof(json: &[u8]) -> Result<Vec<Hash>, NotAnAnswer> {
-    let raw: RawProof = serde_json::from_slice(json)?;
+    let raw: RawProof<'_> = serde_json::from_slice(json)?;
     hashes(&raw.hashes)
 }
 
@@ -193,9 +198,10 @@ pub fn proof(json: &[u8]) -> Result<Vec<Hash>, NotAnAnswer> {
 /// # Errors
 /// Bytes that are no such answer.
 pub fn ids(json: &[u8]) -> Result<Vec<EntryId>, NotAnAnswer> {
-    let raw: Vec<String> = serde_json::from_slice(json)?;
-    raw.iter()
-        .map(|id| {
+    let raw: Few<Text<'_>, MAX_IDS> = serde_json::from_slice(json)?;
+    raw.0
+        .iter()
+        .map(|Text(id)| {
             id.parse()
                 .map_err(|_| NotAnAnswer(format!("{id:?} is no entry's id")))
         })
@@ -253,7 +259,8 @@ struct RawEntry<'a> {
     global: u64,
     #[serde(borrow)]
     attestation: Option<RawAttestation<'a>>,
-    verification: Option<RawVerification>,
+    #[serde(borrow)]
+    verification: Option<RawVerification<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -263,27 +270,33 @@ struct RawAttestation<'a> {
 }
 
 #[derive(Deserialize)]
-struct RawVerification {
-    #[serde(rename = "inclusionProof")]
-    inclusion: Option<RawInclusion>,
+struct RawVerification<'a> {
+    #[serde(borrow, rename = "inclusionProof")]
+    inclusion: Option<RawInclusion<'a>>,
 }
 
 #[derive(Deserialize)]
-struct RawInclusion {
+struct RawInclusion<'a> {
     #[serde(rename = "logIndex")]
     local: u64,
     #[serde(rename = "treeSize")]
     tree_size: u64,
-    #[serde(rename = "rootHash")]
-    root: String,
-    hashes: Vec<String>,
+    #[serde(borrow, rename = "rootHash")]
+    root: Text<'a>,
+    #[serde(borrow)]
+    hashes: Few<Text<'a>, MAX_PROOF_HASHES>,
     checkpoint: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct RawProof {
-    hashes: Vec<String>,
+struct RawProof<'a> {
+    #[serde(borrow)]
+    hashes: Few<Text<'a>, MAX_PROOF_HASHES>,
 }
+
+/// Text that is borrowed from the answer wherever it has no escapes, in lists too.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
 impl RawEntry<'_> {
     fn read(self, id: &str) -> Result<Entry, NotAnAnswer> {
@@ -318,7 +331,7 @@ impl RawEntry<'_> {
     }
 }
 
-impl RawInclusion {
+impl RawInclusion<'_> {
     fn read(self) -> Result<Inclusion, NotAnAnswer> {
         if self.tree_size > MAX_TREE_SIZE || self.local >= self.tree_size {
             return Err(NotAnAnswer(format!(
@@ -329,7 +342,7 @@ impl RawInclusion {
         Ok(Inclusion {
             local: self.local,
             tree_size: self.tree_size,
-            root: hash(&self.root)?,
+            root: hash(&self.root.0)?,
             hashes: hashes(&self.hashes)?,
             checkpoint: self.checkpoint.map(Bytes::from),
         })
@@ -340,11 +353,42 @@ fn hash(hex: &str) -> Result<Hash, NotAnAnswer> {
     Hash::from_hex(hex).map_err(|e| NotAnAnswer(e.to_string()))
 }
 
-fn hashes(hex: &[String]) -> Result<Vec<Hash>, NotAnAnswer> {
-    if hex.len() > MAX_PROOF_HASHES {
-        return Err(NotAnAnswer(format!("a proof of {} hashes", hex.len())));
+fn hashes(hex: &Few<Text<'_>, MAX_PROOF_HASHES>) -> Result<Vec<Hash>, NotAnAnswer> {
+    hex.0.iter().map(|hex| hash(&hex.0)).collect()
+}
+
+/// A list that is given up at its first element too many. A few bytes of JSON become an element of a hundred: a limit on
+/// the answer alone would let it fill the memory.
+struct Few<T, const MOST: usize>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Listed<T, const MOST: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Listed<T, MOST> {
+            type Value = Few<T, MOST>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {MOST}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T, MOST>, A::Error> {
+                use serde::de::Error as _;
+                let mut few = Vec::new();
+                while let Some(element) = list.next_element()? {
+                    if few.len() == MOST {
+                        return Err(A::Error::custom(format_args!(
+                            "a list of more than {MOST} elements"
+                        )));
+                    }
+                    few.push(element);
+                }
+                Ok(Few(few))
+            }
+        }
+
+        deserializer.deserialize_seq(Listed(PhantomData))
     }
-    hex.iter().map(|hex| hash(hex)).collect()
 }
 
 /// An object with exactly one key, which is how entries are named.

@@ -22,8 +22,8 @@ pub const MAX_ENTRIES_BYTES: usize = 48 * 1024 * 1024;
 /// What an answer about trees or a proof may take: a note has some hundred bytes, a proof 64 hashes in hex.
 const MAX_SMALL_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// What an answer of the search index may take: 80 digits for each of 200,000 entries.
-const MAX_INDEX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// What an answer of the search index may take: 80 digits, quotes and a comma for each entry.
+const MAX_INDEX_ANSWER_BYTES: usize = 84 * answer::MAX_IDS;
 
 /// The operators of the public log grant 975 requests a minute (sigstore-probers, `prober/rate-limiting.go`); some are
 /// left to the other programs of its readers.

@@ -72,7 +72,7 @@ impl Tree {
                 .filter_map(|place| locals.get(*place))
                 .map(|local| self.global(*local))
                 .collect::<Result<Vec<_>, _>>()?;
-            let answer = self.client.retrieve_indexes(&asked, limit_bytes).await?;
+            let answer = self.retrieve(&asked, limit_bytes).await?;
             for (place, entry) in missing.into_iter().zip(answer) {
                 if let (Some(slot), Some(local), Some(entry)) =
                     (found.get_mut(place), locals.get(place), entry)
@@ -90,6 +90,35 @@ impl Tree {
         } else {
             Err(self.unanswered(locals, &found))
         }
+    }
+
+    /// The answers to these questions, in fewer at once if they are too long together: else whoever logs ten huge entries
+    /// in a row would end the watch there. A caller's lower limit is its own matter.
+    async fn retrieve(
+        &self,
+        asked: &[GlobalIndex],
+        limit_bytes: usize,
+    ) -> Result<Vec<Option<Entry>>, SourceError> {
+        let mut answers = Vec::with_capacity(asked.len());
+        let mut rest = asked;
+        let mut at_once = asked.len();
+        while let Some((now, later)) = rest.split_at_checked(at_once.min(rest.len()))
+            && !now.is_empty()
+        {
+            match self.client.retrieve_indexes(now, limit_bytes).await {
+                Ok(answer) => {
+                    answers.extend(answer);
+                    rest = later;
+                }
+                Err(SourceError::TooLarge { .. })
+                    if now.len() > 1 && limit_bytes >= MAX_ENTRIES_BYTES =>
+                {
+                    at_once = now.len() / 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(answers)
     }
 
     /// That the log counts as we do. If its trees changed their order, each index would name another entry.

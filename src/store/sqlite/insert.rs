@@ -287,7 +287,7 @@ async fn insert_signers(
     let signers: Vec<(SignerKey, Signer<'_>)> = signers.into_iter().collect();
     insert_values(
         db,
-        "INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256, not_before, certificate) ",
+        "INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256, key_fingerprint, not_before, certificate) ",
         " ON CONFLICT (key) DO NOTHING",
         &signers,
         |mut row, (key, signer)| {
@@ -297,6 +297,7 @@ async fn insert_signers(
                 .push_bind(signer.extensions.as_str())
                 .push_bind(signer.finding.certificate_sha256.as_deref())
                 .push_bind(signer.finding.key_sha256.as_deref())
+                .push_bind(signer.finding.key_fingerprint.as_deref())
                 .push_bind(signer.finding.not_before.map(value::micros))
                 .push_bind(signer.certificate);
         },
@@ -364,7 +365,7 @@ impl<'a> Signer<'a> {
         ];
         let mut hash = Sha256::new();
         for part in parts {
-            // The length keeps parts apart, and absent from empty.
+            // The length keeps parts apart, and absent from empty. The fingerprint is of the key that `key_sha256` names.
             hash.update(
                 part.map_or(u64::MAX, |part| part.len() as u64)
                     .to_be_bytes(),

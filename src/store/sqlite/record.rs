@@ -17,7 +17,7 @@ macro_rules! select_finding {
             "SELECT f.number, f.id, f.verdict, f.severity, f.watch, f.in_shape, f.log, f.origin, ",
             "f.entry_index, f.leaf_hash, f.proven, f.kind, f.digest, f.chain, f.first_seen, ",
             "f.state, f.fault, f.summary, s.san, s.issuer, s.extensions, s.certificate_sha256, ",
-            "s.key_sha256, s.not_before ",
+            "s.key_sha256, s.key_fingerprint, s.not_before ",
             "FROM finding f LEFT JOIN signer s ON s.key = f.signer ",
             $clauses
         )
@@ -49,6 +49,7 @@ pub(super) fn finding(row: &SqliteRow) -> Result<Finding, Fail> {
         extensions: extensions.map_or_else(|| Ok(BTreeMap::new()), json)?,
         certificate_sha256: row.try_get("certificate_sha256")?,
         key_sha256: row.try_get("key_sha256")?,
+        key_fingerprint: row.try_get("key_fingerprint")?,
         chain: chain.map(value::word).transpose()?,
         not_before: value::moment_if(row.try_get("not_before")?)?,
         first_seen: value::moment(row.try_get("first_seen")?)?,

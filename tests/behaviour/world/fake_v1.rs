@@ -22,7 +22,7 @@ const HOST: &str = "rekor.test";
 pub const OTHER_HOST: &str = "other.test";
 
 /// What the log does beside telling the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Oddity {
     /// The first request for several entries is answered without this one.
     DropsOnce(u64),
@@ -34,6 +34,22 @@ pub enum Oddity {
     Misproves(u64),
     /// The body of this entry is no base64.
     Garbles(u64),
+    /// This entry is in each answer twice.
+    Doubles(u64),
+    /// Each answer that holds this entry holds the next one too, asked for or not.
+    AddsNext(u64),
+    /// This entry is named as one of another tree.
+    Renames(u64),
+    /// This entry is said to stand one leaf further on in its tree.
+    Moves(u64),
+    /// This entry comes with that beside it, in base64.
+    Attests(u64, Vec<u8>),
+    /// Until entries are asked for, only the oldest tree is listed, as the one that grows.
+    RotatesMeanwhile,
+    /// The first request for entries is refused with 429 and this header.
+    Refuses(&'static str),
+    /// Every request for entries is.
+    RefusesAlways(&'static str),
     /// The oldest tree is not listed.
     ForgetsOldest,
     /// The older trees are listed the other way round.
@@ -68,6 +84,8 @@ struct State {
     asked: Vec<(String, String)>,
     /// (part of a path, answers before it fails, failures, with which status).
     failing: Option<(&'static str, u32, u32, u16)>,
+    /// How often entries were asked for.
+    retrieved: usize,
 }
 
 /// One log.
@@ -150,6 +168,11 @@ impl FakeV1 {
         let mut state = self.lock();
         state.odd.clear();
         state.failing = None;
+    }
+
+    /// How often entries were asked for.
+    pub fn retrieved(&self) -> usize {
+        self.lock().retrieved
     }
 
     pub fn origin(&self, tree: usize) -> String {
@@ -236,6 +259,9 @@ impl Tree {
 impl State {
     fn log(&self) -> Value {
         let mut trees: Vec<&Tree> = self.trees.iter().collect();
+        if self.odd.contains(&Oddity::RotatesMeanwhile) {
+            trees.truncate(1);
+        }
         if self.odd.contains(&Oddity::ForgetsOldest) {
             trees.remove(0);
         }
@@ -273,19 +299,30 @@ impl State {
             local
         };
         let path: Vec<String> = path(proven, &hashes).iter().map(Hash::to_hex).collect();
-        let body = if self.odd.contains(&Oddity::Garbles(global)) {
+        let is = |oddity| self.odd.contains(&oddity);
+        let body = if is(Oddity::Garbles(global)) {
             "?".to_owned()
         } else {
             STANDARD.encode(body)
         };
+        let tree_id = tree.id ^ u64::from(is(Oddity::Renames(global)));
+        let place = local + usize::from(is(Oddity::Moves(global)));
         let root = root(&hashes);
-        Some(json!({ tree.id_of(leaf): {
+        let mut entry = json!({
             "body": body, "integratedTime": 1, "logID": "00", "logIndex": global,
             "verification": {"inclusionProof": {
-                "hashes": path, "logIndex": local, "treeSize": size, "rootHash": root.to_hex(),
+                "hashes": path, "logIndex": place, "treeSize": size, "rootHash": root.to_hex(),
                 "checkpoint": tree.note(size, root),
             }},
-        }}))
+        });
+        for oddity in &self.odd {
+            if let Oddity::Attests(index, data) = oddity
+                && *index == global
+            {
+                entry["attestation"] = json!({"data": STANDARD.encode(data)});
+            }
+        }
+        Some(json!({ format!("{tree_id:016x}{}", leaf.hash.to_hex()): entry }))
     }
 
     /// The global index of the entry with this id.
@@ -329,9 +366,35 @@ impl State {
         )
     }
 
-    fn answer(&mut self, path: &str, body: &[u8]) -> (u16, Value) {
+    /// Status, more headers, and body.
+    fn answer(&mut self, path: &str, body: &[u8]) -> (u16, &'static str, Value) {
         let question = String::from_utf8_lossy(body).into_owned();
         self.asked.push((path.to_owned(), question));
+        if path == "/api/v1/log/entries/retrieve" {
+            self.retrieved += 1;
+            self.odd.retain(|odd| *odd != Oddity::RotatesMeanwhile);
+            for (place, oddity) in self.odd.iter().enumerate() {
+                match oddity {
+                    Oddity::RefusesAlways(header) => return (429, header, Value::Null),
+                    Oddity::Refuses(header) => {
+                        let header = *header;
+                        self.odd.remove(place);
+                        return (429, header, Value::Null);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let (status, body) = self.say(path, body);
+        let more = if status == 429 {
+            "Retry-After: 600\r\n"
+        } else {
+            ""
+        };
+        (status, more, body)
+    }
+
+    fn say(&mut self, path: &str, body: &[u8]) -> (u16, Value) {
         if self.odd.contains(&Oddity::Down) {
             return (400, json!({"code": 400, "message": "down"}));
         }
@@ -379,11 +442,16 @@ impl State {
                     once != Some(*index) && !self.odd.contains(&Oddity::Hides(*index))
                 };
                 // In another order than asked: none is promised.
-                let entries = asked.iter().rev().filter(|index| shown(index));
-                (
-                    200,
-                    entries.filter_map(|index| self.entry(*index)).collect(),
-                )
+                let mut indexes: Vec<u64> = asked.iter().rev().copied().filter(shown).collect();
+                for oddity in &self.odd {
+                    match oddity {
+                        Oddity::Doubles(index) if asked.contains(index) => indexes.push(*index),
+                        Oddity::AddsNext(index) if asked.contains(index) => indexes.push(index + 1),
+                        _ => {}
+                    }
+                }
+                let entries = indexes.iter().filter_map(|index| self.entry(*index));
+                (200, entries.collect())
             }
             _ => (404, Value::Null),
         }
@@ -409,18 +477,13 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
-    let (status, answer) = state
+    let (status, more, answer) = state
         .lock()
         .expect("nothing panics under it")
         .answer(&path, &body);
     let answer = answer.to_string();
-    let wait = if status == 429 {
-        "Retry-After: 600\r\n"
-    } else {
-        ""
-    };
     let head = format!(
-        "HTTP/1.1 {status} X\r\nConnection: close\r\n{wait}Content-Length: {}\r\n\r\n",
+        "HTTP/1.1 {status} X\r\nConnection: close\r\n{more}Content-Length: {}\r\n\r\n",
         answer.len()
     );
     stream.write_all(head.as_bytes()).await?;

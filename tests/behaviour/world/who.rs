@@ -120,6 +120,28 @@ pub fn one_of_many(number: u64) -> Leaf {
     Leaf::new(entry(&certificate(&who), number), Some(who))
 }
 
+/// An entry of Rekor v1 as a test wrote it.
+pub fn written(entry: &Value) -> Leaf {
+    Leaf::new(entry.to_string().into_bytes(), None)
+}
+
+/// A signing by the release workflow of this payload: an `intoto 0.0.2`, beside which a log may serve the payload.
+pub fn attested(payload: &[u8]) -> Leaf {
+    let pem = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        STANDARD.encode(certificate(&Signer::Release.who()))
+    );
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(payload));
+    written(
+        &json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
+            "payloadHash": {"algorithm": "sha256", "value": hash},
+            "envelope": {"payloadType": "application/vnd.in-toto+json", "signatures": [
+                {"publicKey": STANDARD.encode(pem), "sig": "QUFBQQ=="},
+            ]},
+        }}}),
+    )
+}
+
 /// A leaf that nobody can read.
 pub fn unreadable(salt: u64) -> Leaf {
     Leaf::new(format!("not an entry at all {salt}").into_bytes(), None)
