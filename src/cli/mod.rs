@@ -85,7 +85,7 @@ enum Command {
     /// Prove that the watch is not blind: logs, watches, channels, on a copy of the store
     ///
     /// Refetches real entries and proves them, shows each watch made-up signings and near misses, sends an alarm
-    /// marked [DRILL] through the outbox to every channel while a process is killed on the way, serves itself a
+    /// marked `[DRILL]` through the outbox to every channel while a process is killed on the way, serves itself a
     /// swapped leaf and an outage, and ends with what this configuration can see and what it cannot. A running
     /// daemon and its database are not touched. Exit code 1: the watch is blind somewhere; 3: something could not
     /// be asked.
