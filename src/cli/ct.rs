@@ -6,18 +6,22 @@ use tlog::{KeyName, Origin, Verifier};
 
 use super::output::Mistake;
 use crate::config::LogSettings;
+use crate::escape::few;
 use crate::identity::CtLog;
 use crate::monitor::Log;
 use crate::shard::{Protocol, Shard};
 use crate::source::{CtRfc6962, CtStatic, Location, LogSource, Transport};
 use crate::trust::TrustedRoot;
 
-/// A CT log, ready to be read. Its key is the configured one (DER), or the one that the trusted root has for the log's
-/// address.
+/// How many keys are named in one sentence.
+const NAMED_KEYS: usize = 5;
+
+/// A CT log, ready to be read. Its key is the configured one (DER), or one that the trusted root has for the log's address,
+/// or for any: which one it is, the head of a static log shows, and of a log of RFC 6962 the origin, which is the key's id.
 ///
 /// # Errors
 ///
-/// No such key, or more than one; a key that cannot be used; an origin that is not the key's.
+/// No such key, or more than one of a log of RFC 6962; a key that cannot be used; an origin that is not the key's.
 pub(super) fn log(
     settings: &LogSettings,
     location: &Location,
@@ -26,49 +30,69 @@ pub(super) fn log(
     transport: Transport,
 ) -> Result<Log, Mistake> {
     let mistake = |why: String| Mistake(format!("log[{}]: {why}", settings.name));
-    let spki_der = match (public_key, trusted_root) {
-        (Some(key), _) => key,
-        (None, Some(root)) => match root.ct_keys(&location.to_string()).as_slice() {
-            [key] => key.spki_der.clone(),
-            keys => {
-                return Err(mistake(format!(
-                    "the trusted root has {} keys of a CT log at {}: give public_key",
-                    keys.len(),
-                    location
-                )));
-            }
-        },
+    let is_configured = public_key.is_some();
+    let mut keys = match (public_key, trusted_root) {
+        (Some(spki_der), _) => vec![CtLog {
+            spki_der,
+            valid_for: (None, None),
+        }],
+        (None, Some(root)) => root.ct_keys(&location.to_string()),
         (None, None) => return Err(mistake("nothing says which key signs its heads".to_owned())),
     };
-    let ct_log = CtLog {
-        spki_der,
-        valid_for: (None, None),
-    };
-    let id = ct_log.id();
-    let named_by_key = hex::encode(id);
-    let origin = match (&settings.origin, settings.protocol) {
-        (Some(origin), Protocol::CtRfc6962) if origin.as_str() != named_by_key => {
-            return Err(mistake(format!(
-                "its origin is the id of its key, {named_by_key}, not {origin}: correct the key, or leave the origin out"
-            )));
+    let ids: Vec<String> = keys.iter().map(|key| hex::encode(key.id())).collect();
+    let (origin, source): (Origin, Arc<dyn LogSource>) = match &settings.origin {
+        Some(origin) if settings.protocol == Protocol::CtStatic => {
+            (origin.clone(), Arc::new(CtStatic::new(transport)))
         }
-        (Some(origin), _) => origin.clone(),
-        (None, _) => Origin::new(&named_by_key).map_err(|error| mistake(error.to_string()))?,
+        origin => {
+            if let Some(origin) = origin {
+                keys.retain(|key| hex::encode(key.id()) == origin.as_str());
+            }
+            let key = match (keys.as_slice(), origin) {
+                ([key], _) => key,
+                ([], Some(origin)) if is_configured => {
+                    return Err(mistake(format!(
+                        "its origin is the id of its key, {}, not {origin}: correct the key, or leave the origin out",
+                        ids.join(", ")
+                    )));
+                }
+                _ => {
+                    return Err(mistake(format!(
+                        "which key of the trusted root is that of the CT log at {location}? Give public_key, or as origin the id of its key; it has {}",
+                        if ids.is_empty() {
+                            "none".to_owned()
+                        } else {
+                            few(&ids, NAMED_KEYS)
+                        }
+                    )));
+                }
+            };
+            let id = key.id();
+            let origin =
+                Origin::new(&hex::encode(id)).map_err(|error| mistake(error.to_string()))?;
+            (origin, Arc::new(CtRfc6962::new(transport, id)))
+        }
     };
-    let verifier = KeyName::new(origin.as_str())
-        .and_then(|key_name| Verifier::tree_head(key_name, &ct_log.spki_der))
+    let name = KeyName::new(origin.as_str()).map_err(|error| mistake(error.to_string()))?;
+    let verifiers: Vec<Verifier> = keys
+        .iter()
+        .map(|key| Verifier::tree_head(name.clone(), &key.spki_der))
+        // A trusted root may list logs with other keys.
+        .filter(|verifier| is_configured || verifier.is_ok())
+        .collect::<Result<_, _>>()
         .map_err(|error| mistake(error.to_string()))?;
-    let source: Arc<dyn LogSource> = match settings.protocol {
-        Protocol::CtRfc6962 => Arc::new(CtRfc6962::new(transport, id)),
-        _ => Arc::new(CtStatic::new(transport)),
-    };
+    if verifiers.is_empty() {
+        return Err(mistake(
+            "the trusted root has no key of a CT log: give public_key".to_owned(),
+        ));
+    }
     let shard = Shard {
         name: settings.name.clone(),
         origin,
         protocol: settings.protocol,
         base: 0,
         ended: false,
-        verifiers: vec![verifier],
+        verifiers,
         start: settings.start,
         silence_after: settings.silence_after,
     };
@@ -76,4 +100,56 @@ pub(super) fn log(
         shard: Arc::new(shard),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::http;
+    use crate::shard::Start;
+
+    const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
+    const AT_HOME: &str = "https://ctfe.harbor.example";
+    const MIRROR: &str = "https://mirror.example/ct";
+
+    fn made(protocol: Protocol, url: &str, origin: Option<&str>) -> Result<Log, String> {
+        let root = TrustedRoot::parse(HARBOR.as_bytes()).unwrap();
+        let location: Location = url.parse().unwrap();
+        let any = Origin::new("any.example").unwrap();
+        let settings = LogSettings {
+            protocol,
+            origin: origin.map(|origin| Origin::new(origin).unwrap()),
+            ..LogSettings::found(any, MIRROR.parse().unwrap(), Start::End)
+        };
+        let transport = Transport::new(location.clone(), http::Client::default());
+        log(&settings, &location, None, Some(&root), transport).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_mirror_of_a_static_log_may_show_any_key_of_the_trusted_root() {
+        let keys = |url| {
+            made(Protocol::CtStatic, url, Some("ct.example")).map(|log| log.shard.verifiers.len())
+        };
+        assert_eq!(keys(AT_HOME), Ok(1));
+        assert_eq!(keys(MIRROR), Ok(2));
+    }
+
+    #[test]
+    fn a_mirror_of_a_log_of_rfc_6962_is_known_by_the_id_of_its_key() {
+        let origin = |url, origin| {
+            made(Protocol::CtRfc6962, url, origin).map(|log| log.shard.origin.as_str().to_owned())
+        };
+        let id = origin(AT_HOME, None).unwrap();
+        assert_eq!(origin(MIRROR, Some(&id)), Ok(id.clone()));
+        let said = origin(MIRROR, None).unwrap_err();
+        assert!(
+            said.contains(&id) && said.contains("Give public_key"),
+            "{said}"
+        );
+        let foreign = "00".repeat(32);
+        assert!(origin(MIRROR, Some(&foreign)).is_err());
+        assert!(origin(AT_HOME, Some(&foreign)).is_err());
+    }
 }

@@ -176,19 +176,22 @@ impl TrustedRoot {
         }
     }
 
-    /// The certificate transparency logs at that URL: one, as long as the log kept its key; none if the trusted root does not
-    /// list it. A log that has ended is listed as well.
+    /// The certificate transparency logs at that URL: one, as long as the log kept its key; if there is none, all that the
+    /// trusted root lists, for a mirror is at another address. A log that has ended is listed as well.
     pub fn ct_keys(&self, url: &str) -> Vec<CtLog> {
         let bare = |url: &str| {
             let url = url.split_once("://").map_or(url, |(_, rest)| rest);
             url.trim_end_matches('/').to_ascii_lowercase()
         };
         let wanted = bare(url);
-        let listed = self.document.ctlogs.iter();
-        listed
-            .filter(|log| bare(&log.base_url) == wanted)
-            .map(ct_log)
-            .collect()
+        let listed = &self.document.ctlogs;
+        let there = listed.iter().filter(|log| bare(&log.base_url) == wanted);
+        let there: Vec<CtLog> = there.map(ct_log).collect();
+        if there.is_empty() {
+            listed.iter().map(ct_log).collect()
+        } else {
+            there
+        }
     }
 
     /// The logs that it names, as far as they can be told apart without a signing configuration.
