@@ -22,10 +22,11 @@ use super::{Algorithm, Digest, Hasher};
 const BLOCK_BYTES: usize = 64 << 10;
 
 /// How much the reading thread of a [`Ring`](ringed) reads at once.
-const RING_BLOCK_BYTES: usize = 1 << 20;
+const RING_BLOCK_BYTES: usize = 2 << 20;
 
-/// Blocks of one ring: one is hashed, one is read, and the others even out that neither takes the same time always.
-const RING_BLOCKS: usize = 4;
+/// Blocks of one ring: one is hashed while the other is read. Few and large: the two threads seldom wait for each other, and
+/// more of them would only take memory.
+const RING_BLOCKS: usize = 2;
 
 /// From here on a second thread pays for its start.
 const LEAST_RINGED_BYTES: u64 = 8 << 20;
