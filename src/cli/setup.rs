@@ -22,7 +22,7 @@ use crate::identity::{Certificate, Key, Signer};
 use crate::monitor::{self, Followed, Rules, Schedule, TrustReport};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::sqlite::{SqliteStore, StoreLock};
-use crate::store::{Settings, Store, StoreError, WatchKey};
+use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
 use crate::trust::{self, Keeper, Refreshed, Trust};
 use crate::watch::Watches;
 
@@ -412,9 +412,7 @@ fn say_what_serves(problem: &trust::Problem, update: Option<trust::Update>) {
 /// Whether any log was read, or its checkpoints were followed.
 async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
     let logs = store.logs().await?;
-    Ok(logs
-        .iter()
-        .any(|log| log.follower.is_some() || log.verified.is_some()))
+    Ok(logs.iter().any(LogState::is_begun))
 }
 
 /// The SubjectPublicKeyInfo in a PEM file.

@@ -1,7 +1,8 @@
 //! The end of a pass over a log: said and recorded in the same way, whatever kind of log it is.
 
-use super::LogOutcome;
+use super::health::{self, Noticed, Subject};
 use super::pass::Halt;
+use super::{LogOutcome, Monitor, Rules};
 use crate::escape;
 use crate::store::{Outcome, PassError, PassReport, StoreError};
 
@@ -44,16 +45,33 @@ impl Ended {
 }
 
 /// Says on the log of this program why a pass could not be finished.
-pub(super) fn say(report: &PassReport) {
-    if let Some(error) = report.outcome.error() {
-        tracing::warn!(
-            log.name = report.name,
-            log.origin = report.origin,
-            error.kind = error.kind,
-            "pass over {} not finished: {}",
-            escape::terminal(&report.name),
-            escape::terminal(&error.message),
-        );
+pub(super) fn say(log: &str, origin: &str, error: &PassError) {
+    tracing::warn!(
+        log.name = log,
+        log.origin = origin,
+        error.kind = error.kind,
+        "pass over {} not finished: {}",
+        escape::terminal(log),
+        escape::terminal(&error.message),
+    );
+}
+
+impl Monitor {
+    /// Records, without a word, what became of a log as a whole, or of a tree that cannot be asked.
+    pub(super) async fn end_without_reading(
+        &self,
+        report: PassReport,
+        rules: &Rules,
+    ) -> Result<LogOutcome, StoreError> {
+        self.store.end_pass(&report).await?;
+        let subject = Subject {
+            name: &report.name,
+            origin: &report.origin,
+            silence_after: None,
+            tree: None,
+        };
+        health::assess_log(self, subject, rules, Noticed::default(), report.now).await?;
+        Ok(report.into())
     }
 }
 

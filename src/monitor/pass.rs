@@ -123,8 +123,9 @@ impl Monitor {
             head_time: pass.head_time,
             ..PassReport::new(&origin, &log.shard.name, outcome, self.clock.now())
         };
-        ending::say(&report);
-        if report.outcome.error().is_none() {
+        if let Some(error) = report.outcome.error() {
+            ending::say(&report.name, &report.origin, error);
+        } else {
             tracing::info!(
                 log.name = report.name,
                 log.origin = report.origin,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tlog::{KeyName, Origin, Verifier};
 
 use super::ending;
-use super::health::{self, Noticed, Subject};
 use super::{Log, LogOutcome, Monitor, Rules, guided};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start};
 use crate::source::SourceError;
@@ -197,12 +196,16 @@ impl Monitor {
             rate_limited: listing.rate_limited,
             ..PassReport::new(&log.origin(), &log.name, outcome, now)
         };
+        if let Some(error) = report.outcome.error() {
+            ending::say(&report.name, &report.origin, error);
+        }
         let mut whole = self.end_without_reading(report, rules).await?;
         if whole.proven {
             for gone in self.vanished(log, &listing.trees).await? {
                 let why = format!("the log does not list its tree {gone} any more");
-                let outcome = Outcome::Failed(PassError::new("unavailable", why));
-                let report = PassReport::new(&gone, &log.name, outcome, now);
+                let error = PassError::new("unavailable", why);
+                ending::say(&log.name, &gone, &error);
+                let report = PassReport::new(&gone, &log.name, Outcome::Failed(error), now);
                 whole.add(self.end_without_reading(report, rules).await?);
             }
         }
@@ -226,24 +229,6 @@ impl Monitor {
             }
         }
         Ok(whole)
-    }
-
-    /// Records what became of a log as a whole, or of a tree that cannot be asked.
-    async fn end_without_reading(
-        &self,
-        report: PassReport,
-        rules: &Rules,
-    ) -> Result<LogOutcome, StoreError> {
-        ending::say(&report);
-        self.store.end_pass(&report).await?;
-        let subject = Subject {
-            name: &report.name,
-            origin: &report.origin,
-            silence_after: None,
-            tree: None,
-        };
-        health::assess_log(self, subject, rules, Noticed::default(), report.now).await?;
-        Ok(report.into())
     }
 
     /// Trees of this log that were read before, and that it does not list now.

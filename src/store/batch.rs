@@ -43,6 +43,11 @@ pub struct LogState {
 }
 
 impl LogState {
+    /// Whether it has a position, or its checkpoints are followed without one.
+    pub fn is_begun(&self) -> bool {
+        self.follower.is_some() || self.verified.is_some()
+    }
+
     /// The largest checkpoint that was accepted, whether the log is read or only its checkpoints are.
     pub fn largest_head(&self) -> Option<&Head> {
         let followed = self.follower.as_ref().and_then(|f| f.head.as_ref());

@@ -89,9 +89,10 @@ impl Pass<'_> {
             let mut halted = None;
             for (id, entry) in ids.iter().zip(answer) {
                 let Some(entry) = entry else {
-                    trouble.get_or_insert_with(|| PassError {
-                        kind: "entries-missing".to_owned(),
-                        message: format!("the index names entry {id}, which the log does not show"),
+                    trouble.get_or_insert_with(|| {
+                        let why =
+                            format!("the index names entry {id}, which the log does not show");
+                        PassError::new("entries-missing", why)
                     });
                     continue;
                 };

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tlog::{Checkpoint, Head, LogFault, Origin, ProofError, verify_consistency};
+use tlog::{Head, LogFault, Origin, ProofError, verify_consistency};
 
 use super::Pass;
 use crate::monitor::fault;
@@ -107,45 +106,15 @@ impl Pass<'_> {
                 .origin
                 .strip_prefix(&trees.log)
                 .is_some_and(|rest| rest.starts_with(BETWEEN));
-            let was_followed = state.verified.is_some() || state.follower.is_some();
-            if !is_tree || !was_followed || is_listed(&state.origin) {
+            if !is_tree || !state.is_begun() || is_listed(&state.origin) {
                 continue;
             }
-            let error = PassError {
-                kind: "unavailable".to_owned(),
-                message: format!("the log does not list its tree {} any more", state.origin),
-            };
+            let why = format!("the log does not list its tree {} any more", state.origin);
+            let error = PassError::new("unavailable", why);
             self.tree_trouble.get_or_insert_with(|| error.clone());
             let name = &self.guided.log.name;
-            self.monitor
-                .store
-                .end_pass(&PassReport {
-                    origin: state.origin.clone(),
-                    name: name.clone(),
-                    outcome: Outcome::Failed(error),
-                    frozen: None,
-                    witnessed: None,
-                    began: self.now,
-                    entries: 0,
-                    rate_limited: false,
-                    head_time: None,
-                    now: self.now,
-                })
-                .await?;
-            let subject = Subject {
-                name,
-                origin: &state.origin,
-                silence_after: None,
-                tree: None,
-            };
-            health::assess_log(
-                self.monitor,
-                subject,
-                self.rules,
-                Noticed::default(),
-                self.now,
-            )
-            .await?;
+            let report = PassReport::new(&state.origin, name, Outcome::Failed(error), self.now);
+            self.monitor.end_without_reading(report, self.rules).await?;
         }
         Ok(())
     }
@@ -193,16 +162,10 @@ impl Pass<'_> {
             self.tree_trouble.get_or_insert_with(|| error.clone());
         }
         let report = PassReport {
-            origin: shard.origin.as_str().to_owned(),
-            name: shard.name.clone(),
-            outcome,
             frozen,
             witnessed: signatures.as_ref().and_then(Signatures::witnessed),
-            began: self.now,
-            entries: 0,
             rate_limited: limited.is_some(),
-            head_time: None,
-            now: self.now,
+            ..PassReport::new(shard.origin.as_str(), &shard.name, outcome, self.now)
         };
         self.monitor.store.end_pass(&report).await?;
         let subject = Subject::of(&shard);
@@ -236,8 +199,9 @@ impl Pass<'_> {
         before: Option<&Head>,
         signatures: &mut Option<Signatures>,
     ) -> Result<Head, Halt> {
-        let checkpoint = open(&listed.note, shard)
-            .map_err(|error| Halt::failed("unverifiable-checkpoint", error))?;
+        let checkpoint = shard
+            .open(&listed.note)
+            .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()))?;
         let witnesses = &self.monitor.settings.witnesses;
         *signatures = Some(Signatures::of(&checkpoint, shard, witnesses));
         let head = Head::from(&checkpoint);
@@ -378,13 +342,11 @@ impl Pass<'_> {
             };
             self.contradicted(shard, &fault, head).await?;
         }
-        Ok(Halt::Behind(PassError {
-            kind: "behind".to_owned(),
-            message: format!(
-                "the newest checkpoint of {} has {} entries, but it showed {} before",
-                shard.origin, head.size, before.size
-            ),
-        }))
+        let message = format!(
+            "the newest checkpoint of {} has {} entries, but it showed {} before",
+            shard.origin, head.size, before.size
+        );
+        Ok(Halt::Behind(PassError::new("behind", message)))
     }
 
     pub(super) async fn contradicted(
@@ -426,11 +388,6 @@ impl Pass<'_> {
             })
             .await
     }
-}
-
-/// A note as a checkpoint of this tree.
-pub(super) fn open(note: &Bytes, shard: &Shard) -> Result<Checkpoint, String> {
-    Checkpoint::open(note, &shard.origin, &shard.verifiers).map_err(|error| error.to_string())
 }
 
 /// That the tree of `newer` begins with that of `older`.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Pass;
 use super::heads::BETWEEN;
 use super::plan;
+use crate::escape;
 use crate::finding::Verdict;
 use crate::monitor::Monitor;
 use crate::store::{Condition, Guide, LookupTally, Scope, StoreError};
@@ -70,14 +71,7 @@ impl Pass<'_> {
         let conditions: Vec<Condition> = said
             .into_iter()
             .filter_map(|(verdict, summary)| {
-                Some(Condition {
-                    verdict,
-                    subject: guide.log.clone(),
-                    log: Some(name.clone()),
-                    origin: Some(guide.log.clone()),
-                    except_channel: None,
-                    summary: summary?,
-                })
+                Some(Condition::of_log(verdict, name, &guide.log, summary?))
             })
             .collect();
         let scope = Scope {
@@ -120,12 +114,7 @@ fn ineffective(name: &str, watches: &[&str]) -> Option<String> {
     if watches.is_empty() {
         return None;
     }
-    let named: Vec<&str> = watches.iter().take(NAMED_WATCHES).copied().collect();
-    let more = match watches.len().saturating_sub(NAMED_WATCHES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let listed = named.join(", ") + &more;
+    let listed = escape::few(watches, NAMED_WATCHES);
     Some(format!(
         "{name} is guided by names, and these watches select by a key or a certificate without a name, or by one that is too long to be asked for: {listed}. What they look for is not seen there: give them an exact `san`, or read the log with mode = \"tail\""
     ))

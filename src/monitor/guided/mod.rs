@@ -30,13 +30,13 @@ use tokio::sync::watch;
 
 use self::heads::Trees;
 use self::plan::Allowance;
-use super::health::{self as health_of_a_log, Noticed, Subject};
+use super::ending::{self, Ended};
 use super::pass::Halt;
 use super::since::position_of;
 use super::{LogOutcome, Monitor, RekorV1Log, Rules};
 use crate::shard::{Shard, Start};
 use crate::source::rekor_v1::TreeHead;
-use crate::store::{Guide, LogState, Outcome, PassError, PassReport, StoreError};
+use crate::store::{Guide, LogState, PassError, PassReport, StoreError};
 
 /// How often the queue is gone through while the CT logs are still being read: their first pass may take days.
 const ROUND: Duration = Duration::from_mins(1);
@@ -110,9 +110,7 @@ impl Monitor {
         if guided.log.start != Start::End {
             return Ok(false);
         }
-        let is_known = |state: &LogState| {
-            state.name == guided.log.name && (state.verified.is_some() || state.follower.is_some())
-        };
+        let is_known = |state: &LogState| state.name == guided.log.name && state.is_begun();
         if self.store.logs().await?.iter().any(is_known) {
             return Ok(false);
         }
@@ -125,7 +123,7 @@ impl Monitor {
                 .log(origin)
                 .await?
                 .as_ref()
-                .is_some_and(|state| state.verified.is_some() || state.follower.is_some())
+                .is_some_and(LogState::is_begun)
             {
                 return Ok(false);
             }
@@ -162,77 +160,40 @@ impl Monitor {
             knows_all_trees: true,
             entries: 0,
         };
-        let run = pass.run(&mut gates).await;
-        let rate_limited = matches!(run, Err(Halt::Limited(_)));
-        let outcome = match run {
-            Ok(()) => Outcome::Proven,
+        let run = match pass.run(&mut gates).await {
             // Nothing is lost: what was to be recorded is compared with what is stored. But no other log should suffer from it.
-            Err(Halt::Store(error @ StoreError::Moved { .. })) => Outcome::Failed(PassError {
-                kind: "unavailable".to_owned(),
-                message: format!(
-                    "another [[log]] or another monitor looks up the same log: {error}"
-                ),
-            }),
-            Err(Halt::Store(error)) => return Err(error),
-            Err(Halt::Behind(error) | Halt::Failed(error) | Halt::Limited(error)) => {
-                Outcome::Failed(error)
-            }
-            Err(Halt::Stopped) => Outcome::Interrupted,
-            Err(Halt::PositionLost(message)) => Outcome::Failed(PassError {
-                kind: "position-lost".to_owned(),
-                message,
-            }),
+            Err(Halt::Store(error @ StoreError::Moved { .. })) => Err(Halt::failed(
+                "unavailable",
+                format!("another [[log]] or another monitor looks up the same log: {error}"),
+            )),
+            run => run,
         };
-        let (tree_trouble, entries) = (pass.tree_trouble, pass.entries);
+        let ended = Ended::of(run)?;
         let log = &guided.log;
         let origin = log.origin();
         let report = PassReport {
-            origin: origin.clone(),
-            name: log.name.clone(),
-            outcome,
-            frozen: None,
-            witnessed: None,
             began: pass.now,
-            entries,
-            rate_limited,
-            head_time: None,
-            now: self.clock.now(),
+            entries: pass.entries,
+            rate_limited: ended.rate_limited,
+            ..PassReport::new(&origin, &log.name, ended.outcome, self.clock.now())
         };
-        self.store.end_pass(&report).await?;
-        let subject = Subject {
-            name: &log.name,
-            origin: &origin,
-            silence_after: None,
-            tree: None,
-        };
-        health_of_a_log::assess_log(self, subject, rules, Noticed::default(), report.now).await?;
-        let proven = report.outcome == Outcome::Proven && tree_trouble.is_none();
-        let error = match report.outcome {
-            Outcome::Behind(error) | Outcome::Failed(error) => Some(error),
-            Outcome::Proven | Outcome::Interrupted => None,
-        };
-        let error = tree_trouble.or(error);
-        let name = crate::escape::terminal(&log.name);
-        if let Some(error) = &error {
-            tracing::warn!(
-                log.name = log.name,
-                error.kind = error.kind,
-                "pass over {name} not finished: {}",
-                crate::escape::terminal(&error.message),
-            );
+        let mut outcome = self.end_without_reading(report, rules).await?;
+        if let Some(error) = pass.tree_trouble {
+            outcome.proven = false;
+            outcome.error = Some(error);
+        }
+        if let Some(error) = &outcome.error {
+            ending::say(&log.name, &origin, error);
         } else {
             tracing::info!(
                 log.name = log.name,
-                entries,
-                "{entries} entries of {name} found by its index and proven",
+                entries = outcome.entries,
+                "{} entries of {} found by its index and proven",
+                outcome.entries,
+                crate::escape::terminal(&log.name),
             );
         }
-        Ok(LogOutcome {
-            log: report.name,
-            proven,
-            error,
-            entries,
-        })
+        Ok(outcome)
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use tlog::{Hash, Head, leaf_hash, verify_inclusion};
 
 use super::Pass;
-use super::heads::{Tree, Trees, extends, open};
+use super::heads::{Tree, Trees, extends};
 use crate::monitor::pass::Halt;
 use crate::source::rekor_v1::{Entry, EntryId, Inclusion};
 
@@ -89,7 +89,7 @@ impl Pass<'_> {
             .inclusion
             .checkpoint
             .as_ref()
-            .and_then(|note| open(note, &tree.shard).ok())
+            .and_then(|note| tree.shard.open(note).ok())
             .map(|checkpoint| Head::from(&checkpoint))
             .filter(|head| (head.size, head.root) == (size, root));
         self.afford()?;

@@ -74,7 +74,7 @@ pub(super) fn assess(
     }
     if let Some(limit) = log.silence_after
         && state.frozen.is_none()
-        && (state.follower.is_some() || state.verified.is_some())
+        && state.is_begun()
     {
         let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
         let silent = now.duration_since(state.size_since);

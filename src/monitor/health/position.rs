@@ -75,7 +75,7 @@ pub(super) async fn note_foreign(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut known = store.logs().await?;
-    known.retain(|state| state.follower.is_some() || state.verified.is_some());
+    known.retain(LogState::is_begun);
     let is_ours = |state: &LogState| {
         logs.iter()
             .any(|log| is_of(log, &state.origin, &state.name))

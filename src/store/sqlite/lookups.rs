@@ -77,11 +77,7 @@ pub(super) async fn spell_out(
             .execute(&mut *db)
             .await?;
     }
-    let known: Vec<String> =
-        sqlx::query_scalar("SELECT subject FROM lookup WHERE log = $1 AND direct = 1")
-            .bind(log)
-            .fetch_all(&mut *db)
-            .await?;
+    let known = spelled_out(db, log).await?;
     let known: HashSet<&str> = known.iter().map(String::as_str).collect();
     let wanted: HashSet<&str> = subjects.iter().map(String::as_str).collect();
     for gone in known.difference(&wanted) {
@@ -105,6 +101,16 @@ pub(super) async fn spell_out(
     Ok(())
 }
 
+/// The names that are looked up because watches spell them out.
+async fn spelled_out(db: &mut SqliteConnection, log: &str) -> Result<Vec<String>, Fail> {
+    Ok(
+        sqlx::query_scalar("SELECT subject FROM lookup WHERE log = $1 AND direct = 1")
+            .bind(log)
+            .fetch_all(db)
+            .await?,
+    )
+}
+
 /// Whether `spell_out` would change nothing.
 pub(super) async fn is_spelled_out(
     db: &mut SqliteConnection,
@@ -116,11 +122,7 @@ pub(super) async fn is_spelled_out(
         .bind(log)
         .fetch_optional(&mut *db)
         .await?;
-    let known: Vec<String> =
-        sqlx::query_scalar("SELECT subject FROM lookup WHERE log = $1 AND direct = 1")
-            .bind(log)
-            .fetch_all(&mut *db)
-            .await?;
+    let known = spelled_out(db, log).await?;
     let known: HashSet<&str> = known.iter().map(String::as_str).collect();
     let wanted: HashSet<&str> = subjects.iter().map(String::as_str).collect();
     Ok(stored.as_deref() == Some(rules.as_slice()) && known == wanted)
