@@ -12,7 +12,17 @@ use crate::store::{Dispute, PassError, StoreError};
 
 /// A smaller checkpoint than the largest one may be a lagging replica; when it persists for this
 /// many passes, the log was rolled back.
-const ROLLBACK_PASSES: u32 = 3;
+pub(super) const ROLLBACK_PASSES: u32 = 3;
+
+/// What a log did that grew to this after it had ended, as it had said under the checkpoint of that size.
+pub(super) fn growth_after_end(frozen: Option<&(u64, Vec<u8>)>, head: &Head) -> Option<LogFault> {
+    let (frozen_size, note) = frozen?;
+    (head.size > *frozen_size).then(|| LogFault::GrewAfterFreeze {
+        frozen_size: *frozen_size,
+        size: head.size,
+        notes: vec![note.as_slice().into(), Arc::clone(&head.note)],
+    })
+}
 
 impl Pass<'_> {
     /// The leaves did not hash to the signed root. The log itself is asked which it is: if its
@@ -95,11 +105,7 @@ impl Pass<'_> {
         let (size, root) = (checkpoint.size(), checkpoint.root());
         let known = self.monitor.store.checkpoint(origin, size).await?;
         let fork = match known {
-            Some((known, note)) if known != *root.as_bytes() => Some(Head {
-                size,
-                root: Hash::new(known),
-                note: note.into(),
-            }),
+            Some(first) if first.root != root => Some(first),
             Some(_) => None,
             None if size == 0 => None,
             None => match self.log.source.split(size, head.size).await {

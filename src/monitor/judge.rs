@@ -22,6 +22,8 @@ pub(super) struct Place<'a> {
     pub(super) index: u64,
     pub(super) hash: Hash,
     pub(super) leaf: &'a [u8],
+    /// What the log served beside it, which no hash covers.
+    pub(super) beside: Option<&'a [u8]>,
 }
 
 /// Judges what was found in one bundle.

@@ -7,6 +7,7 @@ use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Of
 
 use super::clues::Teller;
 use super::ending::{self, Ended};
+use super::fault::growth_after_end;
 use super::health::{self, Noticed, Subject};
 use super::since::position_of;
 use super::strangers::Strangers;
@@ -315,19 +316,13 @@ impl Pass<'_> {
         follower: &Follower,
         checkpoint: &Checkpoint,
     ) -> Result<(), StoreError> {
-        let Some((frozen_size, frozen_note)) = &self.frozen else {
-            return Ok(());
-        };
-        if checkpoint.size() <= *frozen_size {
-            return Ok(());
+        match growth_after_end(self.frozen.as_ref(), &Head::from(checkpoint)) {
+            Some(fault) => {
+                self.record_fault(&fault, checkpoint.root(), follower.state())
+                    .await
+            }
+            None => Ok(()),
         }
-        let fault = LogFault::GrewAfterFreeze {
-            frozen_size: *frozen_size,
-            size: checkpoint.size(),
-            notes: vec![frozen_note.as_slice().into(), Arc::clone(checkpoint.raw())],
-        };
-        self.record_fault(&fault, checkpoint.root(), follower.state())
-            .await
     }
 }
 

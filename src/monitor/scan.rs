@@ -83,23 +83,24 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
     for (index, leaf) in leaves.iter() {
         let hash = leaf_hash(leaf);
         scanned.hashes.push(hash);
+        let place = Place {
+            // A tree of 2^63 leaves behind as many others is nothing that fits a store.
+            index: shard.base.saturating_add(index),
+            hash,
+            leaf,
+            beside: leaves.beside(index),
+        };
         // An unknown way to make the parser panic must not blind the watch: every later pass would
         // die at the same leaf. It becomes one more leaf that cannot be understood.
         let read = catch_unwind(AssertUnwindSafe(|| {
             let entry = match shard.protocol {
                 Protocol::RekorV1 | Protocol::RekorV2 => entry::parse(leaf)?,
                 Protocol::CtRfc6962 | Protocol::CtStatic => {
-                    entry::parse_certificate(leaf, leaves.beside(index))?
+                    entry::parse_certificate(leaf, place.beside)?
                 }
             };
             Ok::<_, EntryError>(select(entry, rules, &mut matches))
         }));
-        let place = Place {
-            // A tree of 2^63 leaves behind as many others is nothing that fits a store.
-            index: shard.base.saturating_add(index),
-            hash,
-            leaf,
-        };
         match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
                 times.extend(not_before);
@@ -136,13 +137,9 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
     for (place, read) in selected {
         match read {
             Ok((entry, leaf_matches)) => {
-                let beside = place
-                    .index
-                    .checked_sub(shard.base)
-                    .and_then(|local| leaves.beside(local));
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
-                        let payload = statement(&entry, signing, beside);
+                        let payload = statement(&entry, signing, place.beside);
                         let found = judge.signing(place, &entry.kind, signing, found, payload);
                         scanned.findings.push(found);
                     }

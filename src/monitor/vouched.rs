@@ -84,12 +84,7 @@ impl Pass<'_> {
             return Ok(judged(head.root, head.clone()));
         }
         let origin = self.log.shard.origin.as_str();
-        if let Some((known, note)) = self.monitor.store.checkpoint(origin, size).await? {
-            let known = Head {
-                size,
-                root: Hash::new(known),
-                note: note.into(),
-            };
+        if let Some(known) = self.monitor.store.checkpoint(origin, size).await? {
             return Ok(judged(known.root, known));
         }
         if *asked >= ASKED_IN_A_PASS {

@@ -1,6 +1,6 @@
 //! What is kept of a log that is not read in full, but by way of CT logs and its search index.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tlog::Head;
 
 use super::PassError;
@@ -79,6 +79,12 @@ pub struct SoughtCertificate {
     pub finding: i64,
     /// What that finding says if there is no search.
     pub unaskable: Option<String>,
+}
+
+impl SoughtCertificate {
+    /// How long after the end of its validity it may still turn up in new entries that verifiers believe: the queues of
+    /// signers, of the log and of its index. What was answered before that says nothing about the index.
+    pub const LAG: SignedDuration = SignedDuration::from_mins(10);
 }
 
 /// An entry and one of its signers.

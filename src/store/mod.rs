@@ -85,12 +85,8 @@ pub trait Store: Send + Sync {
     /// Records how a pass over one log ended, also of a log that has no position yet.
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError>;
 
-    /// The verified checkpoint of this size that was recorded first, as (root, raw note).
-    async fn checkpoint(
-        &self,
-        origin: &str,
-        size: u64,
-    ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError>;
+    /// The verified checkpoint of this size that was recorded first.
+    async fn checkpoint(&self, origin: &str, size: u64) -> Result<Option<Head>, StoreError>;
 
     // Watches. --------------------------------------------------------------------------------
 

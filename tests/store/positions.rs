@@ -115,11 +115,8 @@ async fn the_first_checkpoint_of_a_size_is_the_one_that_is_kept() {
     other.checkpoints = vec![same_size];
     other.now = at(2);
     hall.store.commit(&other).await.unwrap();
-    let (root, note) = hall.store.checkpoint(ORIGIN, 5).await.unwrap().unwrap();
-    assert_eq!(
-        (root, note),
-        (*head(5).root.as_bytes(), head(5).note.to_vec())
-    );
+    let kept = hall.store.checkpoint(ORIGIN, 5).await.unwrap().unwrap();
+    assert_eq!((kept.root, kept.note), (head(5).root, head(5).note));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tlog::{Head, LogFault, Origin, ProofError, verify_consistency};
 
 use super::Pass;
+use crate::monitor::ending::Ended;
 use crate::monitor::fault;
 use crate::monitor::health::{self, Noticed, Signatures, Subject};
 use crate::monitor::pass::Halt;
@@ -14,10 +15,6 @@ use crate::source::rekor_v1::{TreeHead, TreeId};
 use crate::store::{
     Contradiction, LogState, Outcome, PassError, PassReport, StoreError, VerifiedHead,
 };
-
-/// A smaller checkpoint than the largest one may be a lagging replica; when it persists for this many passes, the log was
-/// rolled back.
-const ROLLBACK_PASSES: u32 = 3;
 
 /// What stands between the log's name and a tree's number in an origin.
 pub(super) const BETWEEN: &str = " - ";
@@ -132,39 +129,42 @@ impl Pass<'_> {
         let is_certain = known.as_ref().is_none_or(|known| {
             known.base == shard.base && (!shard.ended || known.frozen.is_some())
         });
-        let mut signatures = None;
-        let judged = self
-            .judge_head(
-                &shard,
-                listed,
-                known.as_ref(),
-                before.as_ref(),
-                &mut signatures,
-            )
-            .await;
-        let limited = match &judged {
-            Err(Halt::Limited(error)) => Some(error.clone()),
-            _ => None,
-        };
-        let (head, outcome) = match judged {
-            Ok(head) => (Some(head), Outcome::Proven),
-            Err(Halt::Behind(error)) => (before.filter(|_| is_certain), Outcome::Behind(error)),
-            Err(Halt::Failed(error) | Halt::Limited(error)) => {
-                (before.filter(|_| is_certain), Outcome::Failed(error))
+        let opened = shard
+            .open(&listed.note)
+            .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()));
+        let witnesses = &self.monitor.settings.witnesses;
+        let signatures = opened
+            .as_ref()
+            .ok()
+            .map(|checkpoint| Signatures::of(checkpoint, &shard, witnesses));
+        let judged = match opened {
+            Ok(checkpoint) => {
+                let head = Head::from(&checkpoint);
+                self.judge_head(&shard, listed.id, known.as_ref(), before.as_ref(), head)
+                    .await
             }
-            Err(other) => return Err(other),
+            Err(halt) => Err(halt),
         };
+        let (head, run) = match judged {
+            Ok(head) => (Some(head), Ok(())),
+            Err(halt) => (before.filter(|_| is_certain), Err(halt)),
+        };
+        let Ended {
+            outcome,
+            rate_limited,
+            lost: _,
+        } = Ended::of(run)?;
         let frozen = head
             .as_ref()
             .filter(|_| shard.ended && outcome == Outcome::Proven)
             .map(|head| (head.size, head.note.to_vec()));
-        if let Outcome::Behind(error) | Outcome::Failed(error) = &outcome {
+        if let Some(error) = outcome.error() {
             self.tree_trouble.get_or_insert_with(|| error.clone());
         }
         let report = PassReport {
             frozen,
             witnessed: signatures.as_ref().and_then(Signatures::witnessed),
-            rate_limited: limited.is_some(),
+            rate_limited,
             ..PassReport::new(shard.origin.as_str(), &shard.name, outcome, self.now)
         };
         self.monitor.store.end_pass(&report).await?;
@@ -180,8 +180,8 @@ impl Pass<'_> {
         if let Some(signatures) = &signatures {
             health::assess_checkpoint(self.monitor, &shard, signatures, self.now).await?;
         }
-        if let Some(error) = limited {
-            return Err(Halt::Limited(error));
+        if rate_limited && let Some(error) = report.outcome.error() {
+            return Err(Halt::Limited(error.clone()));
         }
         Ok(head.map(|head| Tree {
             id: listed.id,
@@ -190,21 +190,15 @@ impl Pass<'_> {
         }))
     }
 
-    /// The newest checkpoint, if it is signed and goes on from the one before.
+    /// The newest checkpoint, if it goes on from the one before.
     async fn judge_head(
         &self,
         shard: &Shard,
-        listed: &TreeHead,
+        tree: TreeId,
         known: Option<&LogState>,
         before: Option<&Head>,
-        signatures: &mut Option<Signatures>,
+        head: Head,
     ) -> Result<Head, Halt> {
-        let checkpoint = shard
-            .open(&listed.note)
-            .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()))?;
-        let witnesses = &self.monitor.settings.witnesses;
-        *signatures = Some(Signatures::of(&checkpoint, shard, witnesses));
-        let head = Head::from(&checkpoint);
         let Some(before) = before else {
             self.record_head(shard, known, &head).await?;
             return Ok(head);
@@ -220,9 +214,9 @@ impl Pass<'_> {
             ));
         }
         if head.size < before.size {
-            return Err(self.smaller(shard, listed.id, known, before, &head).await?);
+            return Err(self.smaller(shard, tree, known, before, &head).await?);
         }
-        self.link(shard, listed.id, before, &head).await?;
+        self.link(shard, tree, before, &head).await?;
         if let Some(halt) = self.grown_after_its_end(shard, known, &head).await? {
             return Err(halt);
         }
@@ -239,18 +233,10 @@ impl Pass<'_> {
         known: Option<&LogState>,
         head: &Head,
     ) -> Result<Option<Halt>, StoreError> {
-        let Some((frozen_size, note)) = known.and_then(|known| known.frozen.as_ref()) else {
-            return Ok(None);
-        };
-        if head.size <= *frozen_size {
-            return Ok(None);
+        match fault::growth_after_end(known.and_then(|known| known.frozen.as_ref()), head) {
+            Some(fault) => self.contradicted(shard, &fault, head).await.map(Some),
+            None => Ok(None),
         }
-        let fault = LogFault::GrewAfterFreeze {
-            frozen_size: *frozen_size,
-            size: head.size,
-            notes: vec![note.as_slice().into(), Arc::clone(&head.note)],
-        };
-        self.contradicted(shard, &fault, head).await.map(Some)
     }
 
     /// That the larger of two signed trees extends the smaller one.
@@ -310,11 +296,7 @@ impl Pass<'_> {
         let store = &self.monitor.store;
         let recorded = store.checkpoint(shard.origin.as_str(), head.size).await?;
         let forked = match recorded {
-            Some((root, note)) if root != *head.root.as_bytes() => Some(Head {
-                size: head.size,
-                root: tlog::Hash::new(root),
-                note: note.into(),
-            }),
+            Some(first) if first.root != head.root => Some(first),
             Some(_) => None,
             // What the log does not show, or shows wrongly, is no word about its smaller checkpoint.
             None => match self.consistency(tree, head, before).await {
@@ -334,7 +316,7 @@ impl Pass<'_> {
             return self.contradicted(shard, &fault, head).await;
         }
         let passes = known.map_or(0, |known| known.behind_passes) + 1;
-        if passes >= ROLLBACK_PASSES {
+        if passes >= fault::ROLLBACK_PASSES {
             let fault = LogFault::Rollback {
                 size: head.size,
                 head_size: before.size,

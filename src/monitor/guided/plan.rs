@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::identity::{Certificate, San};
-use crate::store::{KnownEntry, OpenCertificate, SettledCertificate, Sighting, SoughtEnd};
+use crate::store::{
+    KnownEntry, OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
+};
 
 /// Longest name that Rekor's index takes, in characters (its OpenAPI document, `SearchIndex.subject`).
 const MAX_SUBJECT_CHARS: usize = 512;
@@ -29,10 +31,6 @@ const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long after the end of its validity a certificate's entry is looked for.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
-
-/// How long after the end of its validity a certificate may still turn up in new entries that verifiers believe: the
-/// log's queue and the index's.
-const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many requests are made: one in two seconds on the average. With what following the CT logs costs (227
 /// certificates per second are 14 requests of 1,000 a minute) that is less than one a second over everything.
@@ -207,7 +205,7 @@ pub(super) fn next(
             }
         };
         // While it is valid it can sign once more, a good thing first and then another: one last question after its end.
-        let end_of_use = later(certificate.not_after, LAG);
+        let end_of_use = later(certificate.not_after, SoughtCertificate::LAG);
         if now < end_of_use {
             due.push(end_of_use);
         }

@@ -197,7 +197,7 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn checkpoint(&self, _: &str, _: u64) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
+    async fn checkpoint(&self, _: &str, _: u64) -> Result<Option<Head>, StoreError> {
         not_ours()
     }
 

@@ -211,11 +211,7 @@ impl Store for SqliteStore {
         })
     }
 
-    async fn checkpoint(
-        &self,
-        origin: &str,
-        size: u64,
-    ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
+    async fn checkpoint(&self, origin: &str, size: u64) -> Result<Option<Head>, StoreError> {
         reading!(self, "reading a checkpoint", |db| positions::checkpoint(
             db, origin, size
         ))

@@ -214,17 +214,25 @@ async fn replace_heads(
         .chain(follower.head.iter().map(|head| (LARGEST, head)))
         .chain(follower.pending.iter().map(|head| (PENDING, head)));
     for (role, head) in heads {
-        sqlx::query(
-            "INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)",
-        )
+        insert_head(db, origin, role, head).await?;
+    }
+    Ok(())
+}
+
+async fn insert_head(
+    db: &mut SqliteConnection,
+    origin: &str,
+    role: &str,
+    head: &Head,
+) -> Result<(), Fail> {
+    sqlx::query("INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)")
         .bind(origin)
         .bind(role)
         .bind(value::integer(head.size)?)
         .bind(head.root.as_bytes().as_slice())
         .bind(&*head.note)
-        .execute(&mut *db)
+        .execute(db)
         .await?;
-    }
     Ok(())
 }
 
@@ -266,14 +274,7 @@ pub(super) async fn record_head(
     if known != expected.map(value::integer).transpose()? || known > Some(size) {
         return Err(Fail::Moved(origin.clone()));
     }
-    sqlx::query("INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)")
-        .bind(origin)
-        .bind(VERIFIED)
-        .bind(size)
-        .bind(head.root.as_bytes().as_slice())
-        .bind(&*head.note)
-        .execute(&mut *db)
-        .await?;
+    insert_head(db, origin, VERIFIED, head).await?;
     if known < Some(size) {
         sqlx::query("UPDATE log SET size_since = $2 WHERE origin = $1")
             .bind(origin)
@@ -472,7 +473,7 @@ pub(super) async fn checkpoint(
     db: &mut SqliteConnection,
     origin: &str,
     size: u64,
-) -> Result<Option<([u8; 32], Vec<u8>)>, Fail> {
+) -> Result<Option<Head>, Fail> {
     let Ok(size) = value::integer(size) else {
         return Ok(None);
     };
@@ -483,7 +484,7 @@ pub(super) async fn checkpoint(
     .bind(size)
     .fetch_optional(&mut *db)
     .await?;
-    row.map(|(root, note)| Ok((value::bytes32(&root)?, note)))
+    row.map(|(root, note)| value::head(size, &root, &note))
         .transpose()
 }
 

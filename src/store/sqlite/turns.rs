@@ -7,12 +7,9 @@ use sqlx::sqlite::SqliteConnection;
 use super::fail::Fail;
 use super::value;
 use crate::store::{
-    Answered, Lookup, LookupTally, PassError, Postponed, SettledCertificate, SoughtEnd,
+    Answered, Lookup, LookupTally, PassError, Postponed, SettledCertificate, SoughtCertificate,
+    SoughtEnd,
 };
-
-/// How long after the end of its validity a certificate's entry must be there: queues of signers and
-/// the index itself may lag by minutes.
-const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// Answers older than this say nothing about how the index does today.
 const LATELY: SignedDuration = SignedDuration::from_hours(24);
@@ -166,7 +163,7 @@ pub(super) async fn tally(
     .bind(value::micros(now))
     .fetch_optional(&mut *db)
     .await?;
-    let lag = i64::try_from(LAG.as_micros()).unwrap_or(i64::MAX);
+    let lag = i64::try_from(SoughtCertificate::LAG.as_micros()).unwrap_or(i64::MAX);
     let lately = value::micros(now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN));
     // A certificate that was used with another log says nothing about this one's index.
     let (answered, known): (i64, i64) = sqlx::query_as(

@@ -141,11 +141,7 @@ impl Store for FaultyStore {
         through!(self.end_pass(report))
     }
 
-    async fn checkpoint(
-        &self,
-        origin: &str,
-        size: u64,
-    ) -> Result<Option<([u8; 32], Vec<u8>)>, StoreError> {
+    async fn checkpoint(&self, origin: &str, size: u64) -> Result<Option<Head>, StoreError> {
         through!(self.checkpoint(origin, size))
     }
 
