@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use tlog::Head;
 
 pub use batch::{
     Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, Pace, PassError, PassReport,

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use tlog::Head;
 
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Severity};

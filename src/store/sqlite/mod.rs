@@ -31,6 +31,7 @@ use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Sqlite};
+use tlog::Head;
 
 use self::fail::Fail;
 pub use self::open::StoreLock;

@@ -15,6 +15,7 @@ use modelwatch::store::{
     Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally,
     Toll, VerifiedHead, Vouched, WatchKey,
 };
+use tlog::Head;
 
 /// How a door fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
