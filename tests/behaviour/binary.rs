@@ -122,6 +122,20 @@ command = ["sh", "alert.sh"]
     }
 }
 
+/// Starts a program on the day on which the logs in `tests/data` were recorded: a head that is older than a day is
+/// silence, and rightly so. Its clock goes on from there.
+///
+/// It needs Debian's `faketime`. What it preloads must not touch what timers and file systems say.
+pub fn on_the_day_of_the_recording(command: &mut Command) -> &mut Command {
+    const LIBRARY: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
+    command
+        .env("LD_PRELOAD", LIBRARY)
+        .env("FAKETIME", "@2026-11-21 12:00:00")
+        .env("TZ", "UTC")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("NO_FAKE_STAT", "1")
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

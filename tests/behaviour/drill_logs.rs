@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::text;
+use crate::binary::{on_the_day_of_the_recording, text};
 use crate::world::{FakeV1, Oddity, crowd};
 
 const CT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ct-small");
@@ -62,6 +62,7 @@ san = "release@acme.example"
             .current_dir(self.directory.path())
             .env_remove("MODELWATCH_CONFIG")
             .stdin(Stdio::null());
+        on_the_day_of_the_recording(&mut command);
         // The log answers on this runtime.
         tokio::task::spawn_blocking(move || command.output().unwrap())
             .await

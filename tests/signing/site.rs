@@ -54,13 +54,16 @@ impl Site {
 
     /// Runs a line of the shell; `$P` is the program.
     pub fn shell(&self, line: &str) -> Said {
-        Command::new("sh")
+        self.sh(line).output().unwrap().into()
+    }
+
+    pub fn sh(&self, line: &str) -> Command {
+        let mut command = Command::new("sh");
+        command
             .args(["-c", line])
             .current_dir(self.root())
-            .env("P", env!("CARGO_BIN_EXE_modelwatch"))
-            .output()
-            .unwrap()
-            .into()
+            .env("P", env!("CARGO_BIN_EXE_modelwatch"));
+        command
     }
 
     pub fn write(&self, name: &str, content: &str) {
