@@ -17,8 +17,8 @@ use super::{REPLY_LIMIT_BYTES, address, setup};
 /// What is set aside for a body whose length the server announces. It may lie.
 const ANNOUNCED_BYTES_TRUSTED: u64 = 1024 * 1024;
 
-/// Sends `request` to `url` once. `name` is how that is shown in errors; nothing may take longer than `idle`
-/// without any progress.
+/// Sends `request` to `url` once, and reads the whole answer. `name` is how that is shown in errors; nothing may take
+/// longer than `idle` without any progress.
 pub(super) async fn read_once(
     request: RequestBuilder,
     url: &Url,
@@ -27,6 +27,22 @@ pub(super) async fn read_once(
     idle: Duration,
     dates: &Dates,
 ) -> Result<Option<Bytes>, Failure> {
+    match answer_once(request, url, name, idle, dates).await? {
+        Some(response) => whole_body(response, name, limit_bytes, idle)
+            .await
+            .map(Some),
+        None => Ok(None),
+    }
+}
+
+/// As [`read_once`], until the body begins.
+pub(super) async fn answer_once(
+    request: RequestBuilder,
+    url: &Url,
+    name: &str,
+    idle: Duration,
+    dates: &Dates,
+) -> Result<Option<Response>, Failure> {
     let sent = timeout(idle, request.send());
     let response = match sent.await {
         Ok(Ok(response)) => response,
@@ -47,9 +63,7 @@ pub(super) async fn read_once(
     };
     dates.record(response.url(), response.headers());
     match response.status() {
-        StatusCode::OK => whole_body(response, name, limit_bytes, idle)
-            .await
-            .map(Some),
+        StatusCode::OK => Ok(Some(response)),
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
         status => {
             let mut failure = refused(status, response.headers(), name);

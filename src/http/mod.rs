@@ -14,27 +14,32 @@ mod dates;
 mod error;
 mod exchange;
 mod pace;
+mod pieces;
 mod retry;
 mod setup;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 pub use address::AddressPolicy;
 pub use dates::ServerDate;
 pub use error::HttpError;
 pub use pace::Pace;
+pub use pieces::Pieces;
 pub use retry::Retry;
 
 use dates::Dates;
 use error::{shown, shown_host};
-use exchange::{beginning, header_map, read_once, retry_after, sending_failed, timed_out};
+use exchange::{
+    answer_once, beginning, header_map, read_once, retry_after, sending_failed, timed_out,
+};
 
 /// How we present ourselves: who is reading, in which version, and where to complain.
 pub const USER_AGENT: &str = concat!(
@@ -84,6 +89,19 @@ pub struct Client {
     shared: Arc<Shared>,
     /// Of what is read; what is posted has its own rhythm.
     pace: Option<Pace>,
+    /// Counts what is read.
+    requests: Option<RequestCount>,
+}
+
+/// How many requests were made, retries included. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct RequestCount(Arc<AtomicU64>);
+
+impl RequestCount {
+    /// The number since the last call; it begins again at 0.
+    pub fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
 }
 
 #[derive(Debug)]
@@ -118,6 +136,16 @@ impl Client {
                 posting_anywhere: OnceLock::new(),
             }),
             pace: None,
+            requests: None,
+        }
+    }
+
+    /// The same client, which counts the requests that it makes to read. Retries count too.
+    #[must_use]
+    pub fn counted(&self, requests: &RequestCount) -> Self {
+        Self {
+            requests: Some(requests.clone()),
+            ..self.clone()
         }
     }
 
@@ -126,8 +154,8 @@ impl Client {
     #[must_use]
     pub fn paced(&self, pace: Pace) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             pace: Some(pace),
+            ..self.clone()
         }
     }
 
@@ -154,13 +182,40 @@ impl Client {
         limit_bytes: usize,
     ) -> Result<Option<Bytes>, HttpError> {
         self.read(url, limit_bytes, |client| {
-            client
-                .post(url.clone())
-                .header(reqwest::header::CONTENT_TYPE, "application/json")
-                .header(reqwest::header::ACCEPT, "application/json")
-                .body(question.clone())
+            question_to(client, url, question)
         })
         .await
+    }
+
+    /// As [`ask`](Self::ask), for an answer that is used as it comes: it may be long, and what came before it broke off
+    /// is of use. It is asked for again only until its body begins. The whole answer is given as much time as the retries
+    /// of another.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn ask_in_pieces(
+        &self,
+        url: &Url,
+        question: &Bytes,
+        limit_bytes: usize,
+    ) -> Result<Option<Pieces>, HttpError> {
+        let settings = &self.shared.settings;
+        let client = built(&self.shared.reading, || setup::reading(settings))?;
+        let (name, dates) = (shown(url), &self.shared.dates);
+        let idle = settings.idle_timeout;
+        let response = retry::run(&settings.retry, self.pace.as_ref(), &name, || {
+            self.count();
+            answer_once(question_to(client, url, question), url, &name, idle, dates)
+        })
+        .await?;
+        let deadline = Instant::now() + settings.retry.total;
+        Ok(response.map(|response| Pieces::new(response, name, limit_bytes, idle, deadline)))
+    }
+
+    fn count(&self) {
+        if let Some(RequestCount(requests)) = &self.requests {
+            requests.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     async fn read(
@@ -173,6 +228,7 @@ impl Client {
         let client = built(&self.shared.reading, || setup::reading(settings))?;
         let name = shown(url);
         retry::run(&settings.retry, self.pace.as_ref(), &name, || {
+            self.count();
             let dates = &self.shared.dates;
             read_once(
                 request(client),
@@ -248,6 +304,14 @@ impl Default for Client {
     fn default() -> Self {
         Self::new(Settings::default())
     }
+}
+
+fn question_to(client: &reqwest::Client, url: &Url, question: &Bytes) -> reqwest::RequestBuilder {
+    client
+        .post(url.clone())
+        .header(reqwest::header::CONTENT_TYPE, "application/json")
+        .header(reqwest::header::ACCEPT, "application/json")
+        .body(question.clone())
 }
 
 /// The client in `slot`, set up now if it is not there yet. Two tasks may do that at once; one of

@@ -1,0 +1,70 @@
+//! An answer that is used as it comes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Response;
+use tokio::time::{Instant, timeout_at};
+
+use super::error::{HttpError, causes};
+use super::exchange::timed_out;
+
+/// The body of an answer, piece by piece, after decompression.
+#[derive(Debug)]
+pub struct Pieces {
+    response: Response,
+    /// How the URL is shown in errors.
+    name: String,
+    limit_bytes: usize,
+    left_bytes: usize,
+    idle: Duration,
+    began: Instant,
+    deadline: Instant,
+}
+
+impl Pieces {
+    pub(super) fn new(
+        response: Response,
+        name: String,
+        limit_bytes: usize,
+        idle: Duration,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            response,
+            name,
+            limit_bytes,
+            left_bytes: limit_bytes,
+            idle,
+            began: Instant::now(),
+            deadline,
+        }
+    }
+
+    /// The next piece; `None` at the end of the answer.
+    ///
+    /// # Errors
+    /// No more of it in time, within the limit, or at all. The pieces before it are right.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let until = self.deadline.min(Instant::now() + self.idle);
+        let Ok(piece) = timeout_at(until, self.response.chunk()).await else {
+            let after = until.saturating_duration_since(self.began);
+            return Err(timed_out(&self.name, after));
+        };
+        let Some(piece) = piece.map_err(|e| HttpError::Body {
+            url: self.name.clone(),
+            reason: causes(&e.without_url()),
+        })?
+        else {
+            return Ok(None);
+        };
+        self.left_bytes =
+            self.left_bytes
+                .checked_sub(piece.len())
+                .ok_or_else(|| HttpError::TooLarge {
+                    url: self.name.clone(),
+                    limit_bytes: self.limit_bytes,
+                })?;
+        Ok(Some(piece))
+    }
+}
