@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, time};
 use super::setup::{self, Asking, Setup};
 use super::trusting;
@@ -28,7 +29,8 @@ enum What {
 struct WatchArgs {
     /// The watch's name
     name: String,
-    /// A Sigstore bundle (`model.sig`), a certificate (PEM or DER), or a public key (PEM, OpenPGP, SSH)
+    /// Sigstore bundles in any form that `expect add` takes, a certificate (PEM or DER), or a public key (PEM, OpenPGP,
+    /// SSH); `-` is standard input
     #[arg(long, value_name = "BUNDLE_OR_CERT")]
     against: PathBuf,
 }
@@ -170,16 +172,32 @@ fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {
         ))
         .into());
     };
-    let signer = setup::signer_of(&args.against)?;
-    let explanation = watch::explain(watch, &signer);
+    let given = Given::read(&args.against)?;
     let mut output = Output::new();
-    output.line(explanation.to_string().trim_end())?;
+    let mut outcome = Outcome::Clean;
+    for named in given.signers()? {
+        let shown = given.shown(named.place.as_deref());
+        let signer = match named.signer {
+            Ok(signer) => signer,
+            Err(why) => {
+                bundles::complain(&shown, &why);
+                if outcome == Outcome::Clean {
+                    outcome = Outcome::Wrong;
+                }
+                continue;
+            }
+        };
+        if named.place.is_some() {
+            output.line(&format!("{}:", escape::terminal(&shown)))?;
+        }
+        let explanation = watch::explain(watch, &signer);
+        if !explanation.selected {
+            outcome = Outcome::No;
+        }
+        output.line(explanation.to_string().trim_end())?;
+    }
     output.end()?;
-    Ok(if explanation.selected {
-        Outcome::Clean
-    } else {
-        Outcome::No
-    })
+    Ok(outcome)
 }
 
 async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> {

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde_json::json;
 
+use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, Refused, time};
 use super::setup;
 use crate::escape;
@@ -18,6 +18,10 @@ pub(super) enum Command {
     ///
     /// Each is matched exactly: digest, signature and certificate. A bundle whose signature does
     /// not verify is refused, and then none is registered.
+    ///
+    /// A file may hold one bundle or many: JSON lines (`gh attestation download`), an array, an answer of GitHub's or
+    /// npm's API, or PyPI's attestations and provenance. Those in it that cannot be registered, such as one that was
+    /// signed with a bare key, are named, and the exit code is 2; the others are registered.
     Add(AddArgs),
     /// List registered signings
     List(ListArgs),
@@ -28,7 +32,7 @@ pub(super) enum Command {
 /// Arguments of `expect add`.
 #[derive(Debug, clap::Args)]
 pub(super) struct AddArgs {
-    /// Sigstore bundles
+    /// Files with Sigstore bundles; `-` is standard input
     #[arg(required = true, value_name = "BUNDLE")]
     bundles: Vec<PathBuf>,
 }
@@ -59,37 +63,100 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 
 /// Registers the signings that these bundles hold.
 async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Result<Outcome> {
-    let read = read(bundles)?;
-    record(&read, &*setup::writer(config).await?).await?;
-    Ok(Outcome::Clean)
-}
-
-/// What is to be registered for these bundles. All are read before one is registered: a script that fails half-way would
-/// leave a state that nobody asked for.
-pub(super) fn read(bundles: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, Expectation)>> {
-    let mut expectations = Vec::new();
-    for path in bundles {
-        let bytes = setup::read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
-        let expectation = expect::from_bundle(&bytes).map_err(|error| refusal(path, &error))?;
-        let file = std::path::absolute(path)
-            .with_context(|| format!("{} has no absolute path", path.display()))?;
-        expectations.push((file, expectation));
+    let own = read(&Given::read_all(bundles)?)?;
+    if !own.signings.is_empty() {
+        record(&own.signings, &*setup::writer(config).await?).await?;
     }
-    Ok(expectations)
+    Ok(own.outcome())
 }
 
-/// Registers them.
+/// What is to be registered.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// Each with the file that it is from.
+    pub(super) signings: Vec<(String, Expectation)>,
+    /// How many others the files hold, which cannot be registered.
+    failed: usize,
+}
+
+impl Own {
+    /// Whether that is all that the files hold.
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.failed == 0 {
+            Outcome::Clean
+        } else {
+            Outcome::Wrong
+        }
+    }
+}
+
+/// What is to be registered of these files. All are read before one is registered: a script that fails half-way would
+/// leave a state that nobody asked for.
+///
+/// Those of a file with several bundles that cannot be registered are named on stderr.
+///
+/// # Errors
+///
+/// A bundle contradicts itself: then somebody made it, and nothing that came with it is registered. Or a file that is no
+/// bundle, or one that cannot be registered.
+pub(super) fn read(files: &[Given]) -> anyhow::Result<Own> {
+    let mut own = Own::default();
+    let mut refused = Vec::new();
+    let mut bundles = 0;
+    for given in files {
+        for item in given.bundles()? {
+            bundles += 1;
+            let place = item.place.as_deref();
+            let shown = given.shown(place);
+            let why = match item.bundle.map(|bundle| expect::of_bundle(&bundle)) {
+                Ok(Ok(expectation)) => {
+                    own.signings.push((given.recorded(place), expectation));
+                    continue;
+                }
+                Ok(Err(error)) if contradicts_itself(&error) => {
+                    refused.push((shown, error.to_string()));
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            if place.is_none() {
+                return Err(Mistake(format!("{shown}: {why}")).into());
+            }
+            bundles::complain(&shown, &why);
+            own.failed += 1;
+        }
+    }
+    let Some((last, why)) = refused.pop() else {
+        return Ok(own);
+    };
+    for (shown, why) in &refused {
+        bundles::complain(shown, why);
+    }
+    let rest = if bundles > 1 {
+        "; nothing is registered"
+    } else {
+        ""
+    };
+    Err(Refused(format!("{last}: {why}{rest}")).into())
+}
+
+/// Whether a bundle is refused, rather than of a kind that cannot be registered.
+fn contradicts_itself(error: &ExpectError) -> bool {
+    !matches!(error, ExpectError::Bundle(_) | ExpectError::NoCertificate)
+}
+
+/// Registers them, all or none.
 pub(super) async fn record(
-    expectations: &[(PathBuf, Expectation)],
+    signings: &[(String, Expectation)],
     store: &dyn Store,
 ) -> anyhow::Result<()> {
     let mut output = Output::new();
-    for (file, expectation) in expectations {
-        let file = file.display().to_string();
-        let (new, changed) = store.register(expectation, &file, setup::now()).await?;
+    let registered = store.register_all(signings, setup::now()).await?;
+    for ((file, _), (new, changed)) in signings.iter().zip(registered) {
         output.line(&format!(
             "{}: {}{}",
-            escape::terminal(&file),
+            escape::terminal(file),
             if new {
                 "registered"
             } else {
@@ -104,15 +171,6 @@ pub(super) async fn record(
     }
     store.close().await;
     output.end()
-}
-
-/// A wrong file is a mistake; a bundle that contradicts itself is refused.
-fn refusal(path: &Path, error: &ExpectError) -> anyhow::Error {
-    let why = format!("{}: {error}", path.display());
-    match error {
-        ExpectError::Bundle(_) | ExpectError::NoCertificate => Mistake(why).into(),
-        _ => Refused(why).into(),
-    }
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {

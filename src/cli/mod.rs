@@ -1,5 +1,6 @@
 //! The command line: one file per command, each `Args` and `run`, wired to the rooms here only.
 
+mod bundles;
 mod check;
 mod ct;
 mod demo;

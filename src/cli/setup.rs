@@ -452,33 +452,14 @@ fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
     )?)
 }
 
-/// The signer of a bundle, or of a certificate or public key in a file.
-pub(super) fn signer_of(path: &Path) -> anyhow::Result<Signer> {
-    let bytes = read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
-    let signer =
-        read_signer(&bytes).map_err(|why| Mistake(format!("{}: {why:#}", path.display())))?;
-    Ok(signer)
+/// The signer that a certificate names.
+pub(super) fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
+    let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
+    Ok(Signer::Certificate(Box::new(certificate)))
 }
 
-/// Whether the file is a bundle rather than a certificate or a key.
-pub(super) fn is_bundle(path: &Path) -> anyhow::Result<bool> {
-    let bytes = read_bounded(path, model_signing::bundle::MAX_BUNDLE_BYTES)?;
-    Ok(bytes.trim_ascii_start().starts_with(b"{"))
-}
-
-fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
-    let certificate = |der: Vec<u8>| -> anyhow::Result<Signer> {
-        let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
-        Ok(Signer::Certificate(Box::new(certificate)))
-    };
-    let text = bytes.trim_ascii_start();
-    if text.starts_with(b"{") {
-        let bundle = model_signing::bundle::Bundle::parse(bytes)?;
-        let leaf = bundle.leaf_certificate().context(
-            "the bundle holds no certificate, only a hint of a key: give the public key's PEM file instead",
-        )?;
-        return certificate(leaf.to_vec());
-    }
+/// The signer that a certificate or public key names.
+pub(super) fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
     if let Ok(key) = Key::from_ssh(bytes) {
         return Ok(Signer::Key(key));
     }

@@ -130,7 +130,14 @@ pub enum ExpectError {
 /// # Errors
 /// A bundle that is not one, does not verify, or names a log entry of something else: see [`ExpectError`].
 pub fn from_bundle(bytes: &[u8]) -> Result<Expectation, ExpectError> {
-    let bundle = Bundle::parse(bytes)?;
+    of_bundle(&Bundle::parse(bytes)?)
+}
+
+/// As [`from_bundle`], of a bundle that was read from a file of any form.
+///
+/// # Errors
+/// As there.
+pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
     let certificate = bundle
         .leaf_certificate()
         .ok_or(ExpectError::NoCertificate)?;

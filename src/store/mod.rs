@@ -264,15 +264,26 @@ pub trait Store: Send + Sync {
 
     // Registered signings. --------------------------------------------------------------------
 
-    /// Registers a signing; findings of it become expected and resolved, with history. Answers
-    /// whether it was new, and the findings that changed. Checkpoints that it carries wait to be
-    /// compared with their logs.
+    /// Registers signings, each with the file that it is from, all of them or none; their findings become expected and
+    /// resolved, with history. Answers of each whether it was new, and the findings that changed. Checkpoints that they
+    /// carry wait to be compared with their logs.
+    async fn register_all(
+        &self,
+        signings: &[(String, Expectation)],
+        now: Timestamp,
+    ) -> Result<Vec<(bool, Vec<FindingId>)>, StoreError>;
+
+    /// As [`Self::register_all`], of one signing.
     async fn register(
         &self,
         expectation: &Expectation,
         file: &str,
         now: Timestamp,
-    ) -> Result<(bool, Vec<FindingId>), StoreError>;
+    ) -> Result<(bool, Vec<FindingId>), StoreError> {
+        let signing = (file.to_owned(), expectation.clone());
+        let mut registered = self.register_all(&[signing], now).await?;
+        Ok(registered.pop().expect("one answer for one signing"))
+    }
 
     /// All registrations, oldest first.
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError>;

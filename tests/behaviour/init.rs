@@ -188,7 +188,10 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
     for (arguments, said) in [
         (vec![], "Give --from BUNDLE, --identity SAN or --key FILE"),
         (vec!["--from", "absent"], "absent: No such file"),
-        (vec!["--from", "given"], "given: no bundle; --key takes"),
+        (
+            vec!["--from", "given"],
+            "it is a PEM file, a certificate or a key; --key takes",
+        ),
         (vec!["--key", "absent"], "absent: No such file"),
         (vec!["--key", "/dev/null"], "neither a Sigstore bundle"),
         (vec!["--identity", ""], "that is nobody, or everybody"),

@@ -11,6 +11,7 @@
 
 mod binary;
 mod checked;
+mod collections;
 mod commands;
 mod disk;
 mod drill;

@@ -16,12 +16,16 @@
 //! Nothing here has been verified, neither a signature nor a certificate nor a proof: reading a bundle is not
 //! believing it. Texts are as the file has them, control characters and all: escape them before showing them.
 
-use crate::dsse::{Envelope, MAX_JSON_BYTES};
+use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE, MAX_JSON_BYTES, Signature};
 use crate::json::{Document, Field, JsonError, Object};
 
+mod collection;
 mod names;
 mod tlog;
 
+pub use collection::{
+    Collected, CollectedError, CollectionError, MAX_COLLECTED, is_json, read_collection,
+};
 pub use tlog::{InclusionProof, MAX_PROOF_HASHES, TlogEntry};
 
 /// Most bytes of a bundle: 64 MiB.
@@ -217,15 +221,47 @@ impl Bundle {
             media_type,
             signer: Signer::read(&material)?,
             tlog_entries: match material.optional("tlogEntries")? {
-                Some(entries) => entries
-                    .items(0..=MAX_TLOG_ENTRIES)?
-                    .map(|item| TlogEntry::read(&item.object()?))
-                    .collect::<Result<_, _>>()?,
+                Some(entries) => tlog_entries(entries, 0)?,
                 None => Vec::new(),
             },
             signed: Signed::read(document)?,
         })
     }
+
+    /// The bundle that an attestation of a Python package index corresponds to (PEP 740, "Attestation objects"): a
+    /// certificate, the entries of Sigstore's bundles, and an in-toto statement with its signature. The envelope's
+    /// payload type is not in the file; the specification fixes it.
+    fn read_attestation(document: &Object<'_>) -> Result<Self, JsonError> {
+        let version = document.required("version")?;
+        if version.integer()? != 1 {
+            return Err(version.unknown(&version.integer()?.to_string(), &["1"]));
+        }
+        let material = document.required("verificationMaterial")?.object()?;
+        let envelope = document.required("envelope")?.object()?;
+        Ok(Self {
+            media_type: MODEL_SIGNATURE_MEDIA_TYPE,
+            signer: Signer::Certificates {
+                certificates: vec![material.required("certificate")?.bytes(1..=usize::MAX)?],
+                keyless: true,
+            },
+            tlog_entries: tlog_entries(material.required("transparencyEntries")?, 1)?,
+            signed: Signed::Dsse(Envelope {
+                payload_type: IN_TOTO_PAYLOAD_TYPE.to_owned(),
+                payload: envelope.required("statement")?.bytes(0..=usize::MAX)?,
+                signatures: vec![Signature {
+                    sig: envelope.required("signature")?.bytes(1..=usize::MAX)?,
+                    keyid: None,
+                }],
+            }),
+        })
+    }
+}
+
+fn tlog_entries(field: Field<'_>, least: usize) -> Result<Vec<TlogEntry>, JsonError> {
+    field
+        .items(least..=MAX_TLOG_ENTRIES)?
+        .map(|item| TlogEntry::read(&item.object()?))
+        .collect()
 }
 
 impl DigestAlgorithm {

@@ -35,9 +35,22 @@ impl<'a> Document<'a> {
         Node::parse(json).map(Self)
     }
 
+    /// Parses one JSON document that holds many others. The caller bounds its bytes.
+    pub(crate) fn parse_many(json: &'a [u8]) -> Result<Self, JsonError> {
+        Node::parse_many(json).map(Self)
+    }
+
     /// That no object of the document has a name that `known` does not have at that place, and none has one twice.
     pub(crate) fn check_names(&self, known: &Names) -> Result<(), JsonError> {
         check_names(&self.0, known, "")
+    }
+
+    /// The value that the document is.
+    pub(crate) fn value(&self) -> Field<'_> {
+        Field {
+            path: String::new(),
+            node: &self.0,
+        }
     }
 
     /// The object that the document is.
@@ -163,6 +176,24 @@ impl<'n> Field<'n> {
             node,
         };
         Ok(nodes.iter().enumerate().map(item))
+    }
+
+    /// Where it is: `attestations[0].bundle`; empty if it is the document itself.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Its JSON type.
+    pub(crate) fn kind(&self) -> Kind {
+        self.node.kind()
+    }
+
+    /// The same value as if it were a document of its own: errors in it name fields from here on.
+    pub(crate) fn detached(&self) -> Self {
+        Self {
+            path: String::new(),
+            node: self.node,
+        }
     }
 
     pub(crate) fn text(&self) -> Result<&'n str, JsonError> {

@@ -4,8 +4,9 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Args, given};
+use crate::cli::bundles::Given;
 use crate::cli::output::Mistake;
-use crate::cli::setup;
+use crate::cli::watch::Blocks;
 use crate::escape;
 use crate::watch;
 
@@ -35,7 +36,7 @@ pub(super) struct Answers {
     pub(super) channel: Channel,
     /// Whether the bundles are the owner's own.
     pub(super) register: bool,
-    pub(super) bundles: Vec<PathBuf>,
+    pub(super) bundles: Vec<Given>,
 }
 
 impl Answers {
@@ -48,23 +49,20 @@ impl Answers {
                 path.display()
             )),
         };
-        let mut blocks = Vec::new();
-        let mut bundles = args.from.clone();
-        for file in &args.from {
-            if !setup::is_bundle(file)? {
-                return Err(Mistake(format!(
-                    "{}: no bundle; --key takes a public key or certificate",
-                    file.display()
-                ))
-                .into());
+        let mut blocks = Blocks::default();
+        let mut bundles = Given::read_all(&args.from)?;
+        for given in &bundles {
+            if !given.has_bundles() {
+                return Err(no_bundle(given));
             }
-            blocks.push(of_signer(file)?);
+            blocks.add_all(given)?;
         }
         if let Some(file) = &args.key {
-            blocks.push(of_signer(file)?);
+            blocks.add_all(&Given::read(file)?)?;
         }
         if let Some(identity) = &args.identity {
-            blocks.push(watch::suggest_name(identity, args.issuer.as_deref()));
+            let block = watch::suggest_name(identity, args.issuer.as_deref());
+            blocks.add(block, None);
         }
         if blocks.is_empty() {
             if !questions.asked {
@@ -73,9 +71,7 @@ impl Answers {
                 )
                 .into());
             }
-            let (block, bundle) = questions.whom()?;
-            blocks.push(block);
-            bundles.extend(bundle);
+            bundles.extend(questions.whom(&mut blocks)?);
         }
         let start = match &args.start {
             Some(start) => start.clone(),
@@ -99,7 +95,7 @@ impl Answers {
                 && questions
                     .yes_or_no("Is what these bundles hold your own signing, to be registered?")?);
         Ok(Self {
-            watches: apart(blocks),
+            watches: blocks.into_texts(),
             start,
             channel,
             register,
@@ -108,36 +104,12 @@ impl Answers {
     }
 }
 
-fn of_signer(file: &Path) -> anyhow::Result<String> {
-    let signer = setup::signer_of(file)?;
-    let block =
-        watch::suggest(&signer).map_err(|error| Mistake(format!("{}: {error}", file.display())))?;
-    Ok(block)
-}
-
-/// The same block once, and different blocks of one name under different names.
-fn apart(blocks: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<(String, String)> = Vec::new();
-    for block in blocks {
-        if kept.iter().any(|(original, _)| *original == block) {
-            continue;
-        }
-        let mut named = block.clone();
-        let mut number = 2;
-        while kept.iter().any(|(_, other)| name(other) == name(&named)) {
-            let old = name(&block).unwrap_or_default();
-            let new = format!("{}-{number}\"", old.trim_end_matches('"'));
-            named = block.replacen(old, &new, 1);
-            number += 1;
-        }
-        kept.push((block, named));
+/// What is said of a file for `--from` that holds no bundles: what it is instead.
+fn no_bundle(given: &Given) -> anyhow::Error {
+    match given.bundles() {
+        Err(why) => Mistake(format!("{why}; --key takes a public key or certificate")).into(),
+        Ok(_) => Mistake(format!("{}: no bundle", given.name())).into(),
     }
-    kept.into_iter().map(|(_, named)| named).collect()
-}
-
-/// The line that names a block.
-fn name(block: &str) -> Option<&str> {
-    block.lines().find(|line| line.starts_with("name = "))
 }
 
 /// Questions on the terminal, or none at all.
@@ -202,8 +174,8 @@ impl Questions {
         })
     }
 
-    /// A block, and the bundle that it is from.
-    fn whom(&mut self) -> anyhow::Result<(String, Option<PathBuf>)> {
+    /// Adds the blocks, and answers the bundles that they are from.
+    fn whom(&mut self, blocks: &mut Blocks) -> anyhow::Result<Option<Given>> {
         loop {
             let answer = self.ask(
                 "Whose signings? A bundle (model.sig), a public key in PEM, a mail address or a workflow's URI",
@@ -211,11 +183,10 @@ impl Questions {
             )?;
             let file = PathBuf::from(&answer);
             if file.is_file() {
-                match of_signer(&file) {
-                    Ok(block) => {
-                        let is_bundle = setup::is_bundle(&file)?;
-                        return Ok((block, is_bundle.then_some(file)));
-                    }
+                let added =
+                    Given::read(&file).and_then(|given| blocks.add_all(&given).map(|_| given));
+                match added {
+                    Ok(given) => return Ok(given.has_bundles().then_some(given)),
                     Err(why) => {
                         writeln!(io::stderr(), "{}", escape::terminal(&format!("{why:#}")))?;
                         continue;
@@ -237,7 +208,8 @@ impl Questions {
                     issuer => given::issuer(issuer).map(Some),
                 },
             )?;
-            return Ok((watch::suggest_name(&name, issuer.as_deref()), None));
+            blocks.add(watch::suggest_name(&name, issuer.as_deref()), None);
+            return Ok(None);
         }
     }
 
@@ -264,24 +236,5 @@ impl Questions {
             )?;
         }
         Ok(channel)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_of_one_name_are_told_apart_and_the_same_one_is_written_once() {
-        let mail = watch::suggest_name("jane@example.com", None);
-        let other = watch::suggest_name("jane@example.org", None);
-        let third = watch::suggest_name("jane@example.net", None);
-        let kept = apart(vec![mail.clone(), mail.clone(), other, third]);
-        let names: Vec<_> = kept.iter().filter_map(|block| name(block)).collect();
-        assert_eq!(
-            names,
-            ["name = \"jane\"", "name = \"jane-2\"", "name = \"jane-3\""]
-        );
-        assert_eq!(kept.first(), Some(&mail));
     }
 }

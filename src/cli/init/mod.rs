@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use url::Url;
 
-use super::expect;
+use super::expect::{self, Own};
 use super::output::{Mistake, Outcome, Output};
 use super::setup::Setup;
 use crate::config;
@@ -28,7 +28,8 @@ const WHOM: &str = "Who is told; this terminal if nothing is said";
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
-    /// A Sigstore bundle of yours (`model.sig`): its signer is watched; may be repeated
+    /// Sigstore bundles of yours (`model.sig`), in any form that `expect add` takes: their signers are watched; may be
+    /// repeated; `-` is standard input
     #[arg(help_heading = WHOSE, long, value_name = "BUNDLE", num_args = 1..)]
     from: Vec<PathBuf>,
     /// A name to watch: a mail address, a workflow's URI, with `*` for any characters
@@ -105,7 +106,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let own = if answers.register {
         expect::read(&answers.bundles)?
     } else {
-        Vec::new()
+        Own::default()
     };
     let instance = Instance::of(args, path).await?;
     let text = text::configuration(&instance, &answers);
@@ -132,13 +133,14 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     if answers.register {
         let store = Setup::load_ours(path)?.writer().await;
         let store = store.context("the configuration is written, but nothing is registered")?;
-        expect::record(&own, &*store).await?;
+        expect::record(&own.signings, &*store).await?;
     }
-    next(path, &answers.start)
+    next(path, &answers.start)?;
+    Ok(own.outcome())
 }
 
 /// What to do now.
-fn next(path: &Path, start: &str) -> anyhow::Result<Outcome> {
+fn next(path: &Path, start: &str) -> anyhow::Result<()> {
     let config = if path == Path::new("modelwatch.toml") {
         String::new()
     } else {
@@ -166,8 +168,7 @@ fn next(path: &Path, start: &str) -> anyhow::Result<Outcome> {
     for (command, why) in steps {
         output.line(&format!("    {command:<width$}   # {why}"))?;
     }
-    output.end()?;
-    Ok(Outcome::Clean)
+    output.end()
 }
 
 fn shown(path: &Path) -> String {

@@ -287,12 +287,11 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn register(
+    async fn register_all(
         &self,
-        _: &Expectation,
-        _: &str,
+        _: &[(String, Expectation)],
         _: Timestamp,
-    ) -> Result<(bool, Vec<FindingId>), StoreError> {
+    ) -> Result<Vec<(bool, Vec<FindingId>)>, StoreError> {
         not_ours()
     }
 

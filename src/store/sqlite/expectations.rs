@@ -83,8 +83,20 @@ pub(super) async fn files_of(
     Ok(rows.into_iter().collect())
 }
 
-/// Registers a signing; its findings become expected.
-pub(super) async fn register(
+/// Registers signings; their findings become expected.
+pub(super) async fn register_all(
+    db: &mut SqliteConnection,
+    signings: &[(String, Expectation)],
+    now: Timestamp,
+) -> Result<Vec<(bool, Vec<FindingId>)>, Fail> {
+    let mut registered = Vec::new();
+    for (file, expectation) in signings {
+        registered.push(register(db, expectation, file, now).await?);
+    }
+    Ok(registered)
+}
+
+async fn register(
     db: &mut SqliteConnection,
     expectation: &Expectation,
     file: &str,

@@ -491,18 +491,14 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn register(
+    async fn register_all(
         &self,
-        expectation: &Expectation,
-        file: &str,
+        signings: &[(String, Expectation)],
         now: Timestamp,
-    ) -> Result<(bool, Vec<FindingId>), StoreError> {
-        writing!(self, "registering a signing", |db| expectations::register(
-            db,
-            expectation,
-            file,
-            now
-        ))
+    ) -> Result<Vec<(bool, Vec<FindingId>)>, StoreError> {
+        writing!(self, "registering signings", |db| {
+            expectations::register_all(db, signings, now)
+        })
     }
 
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {

@@ -249,13 +249,12 @@ impl Store for FaultyStore {
         through!(self.rejudge(id, judged, now))
     }
 
-    async fn register(
+    async fn register_all(
         &self,
-        expectation: &Expectation,
-        file: &str,
+        signings: &[(String, Expectation)],
         now: Timestamp,
-    ) -> Result<(bool, Vec<FindingId>), StoreError> {
-        through!(self.register(expectation, file, now))
+    ) -> Result<Vec<(bool, Vec<FindingId>)>, StoreError> {
+        through!(self.register_all(signings, now))
     }
 
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {

@@ -16,6 +16,9 @@ use super::{JsonError, Kind};
 /// about 3,000 values; the rest is room for fields that this reader does not know.
 const MAX_VALUES: usize = 65_536;
 
+/// The same of a file with many documents in one value: some 100 MB of memory, and room for thousands of bundles.
+const MAX_VALUES_OF_MANY: usize = 1 << 20;
+
 pub(super) enum Node<'a> {
     Null,
     Boolean,
@@ -29,7 +32,16 @@ pub(super) enum Node<'a> {
 impl<'a> Node<'a> {
     /// Parses one JSON document that is the whole of `json`.
     pub(super) fn parse(json: &'a [u8]) -> Result<Self, JsonError> {
-        let left = Cell::new(Some(MAX_VALUES));
+        Self::parse_up_to(json, MAX_VALUES)
+    }
+
+    /// As [`Self::parse`], for a document that holds many others.
+    pub(super) fn parse_many(json: &'a [u8]) -> Result<Self, JsonError> {
+        Self::parse_up_to(json, MAX_VALUES_OF_MANY)
+    }
+
+    fn parse_up_to(json: &'a [u8], limit: usize) -> Result<Self, JsonError> {
+        let left = Cell::new(Some(limit));
         // serde_json refuses more than 128 levels: recursion, here and in dropping the tree, is bounded.
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let node = Nodes { left: &left }
@@ -37,7 +49,7 @@ impl<'a> Node<'a> {
             .and_then(|node| deserializer.end().map(|()| node));
         match (node, left.get()) {
             (Ok(node), _) => Ok(node),
-            (Err(_), None) => Err(JsonError::TooManyValues { limit: MAX_VALUES }),
+            (Err(_), None) => Err(JsonError::TooManyValues { limit }),
             (Err(error), Some(_)) => Err(JsonError::Syntax(error)),
         }
     }
