@@ -359,7 +359,7 @@ impl Watching {
             .send_past_the_store(&self.loud, finding, now)
             .await
         {
-            tracing::error!("{channel}: {}", escape::terminal(&error.to_string()));
+            tracing::error!("{channel}: {}", escape::terminal(&error.without_names()));
         }
     }
 

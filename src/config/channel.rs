@@ -127,10 +127,15 @@ fn email(
         _ => {}
     }
     let ca_file = file(section, "ca_file", context, problems);
+    let ehlo = match section.has("ehlo") {
+        true => parsed(section, "ehlo", problems),
+        false => None,
+    };
     Some(EmailSettings {
         from: from?,
         to,
         smtp: smtp?,
+        ehlo,
         user,
         password,
         ca_file,

@@ -90,7 +90,7 @@ pub(super) const WATCH: [&str; 13] = [
     "certificate_sha256",
 ];
 
-pub(super) const CHANNEL: [&str; 18] = [
+pub(super) const CHANNEL: [&str; 19] = [
     "name",
     "type",
     "min_severity",
@@ -101,6 +101,7 @@ pub(super) const CHANNEL: [&str; 18] = [
     "password_env",
     "password_file",
     "ca_file",
+    "ehlo",
     "url",
     "url_env",
     "url_file",
@@ -122,6 +123,7 @@ pub(super) fn of_channel(kind: &str) -> &'static [&'static str] {
             "password_env",
             "password_file",
             "ca_file",
+            "ehlo",
         ],
         "webhook" => &[
             "url",

@@ -12,8 +12,9 @@ pub(super) const REMOTE_TEXT_CHARS: usize = 300;
 
 /// Why a message was not taken. None of these ends an alert: all are tried again.
 ///
-/// What a remote side said is in here bounded and escaped for a terminal; secrets and recipients
-/// are not in here at all.
+/// What a remote side said is in here bounded and escaped for a terminal; secrets are not in here at
+/// all, and recipients only in [`Recipients`](Self::Recipients), for the operator. A log gets
+/// [`without_names`](Self::without_names).
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// There is no such channel.
@@ -40,6 +41,16 @@ pub enum NotifyError {
         /// What it said.
         reason: String,
     },
+    /// The other side does not accept it for some recipients, or for any.
+    #[error("{server} does not take mail for {}{}", named(unreached), others(*reached))]
+    Recipients {
+        /// The other side.
+        server: String,
+        /// Those that do not have it; at least one.
+        unreached: Vec<Unreached>,
+        /// How many have it, now or since an earlier attempt.
+        reached: usize,
+    },
     /// No answer, or one that says to come back.
     #[error("{reason}")]
     Unavailable {
@@ -63,7 +74,55 @@ pub enum NotifyError {
     Output(#[source] std::io::Error),
 }
 
+/// A recipient that was not reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// Its address, as configured.
+    pub recipient: String,
+    /// What the other side said; it names no recipient.
+    pub reason: String,
+    /// The other side does not ask to try again.
+    pub for_good: bool,
+}
+
+/// Recipients that are named in one sentence.
+const NAMED: usize = 5;
+
+fn named(unreached: &[Unreached]) -> String {
+    let named = unreached
+        .iter()
+        .map(|one| format!("{} ({})", one.recipient, one.reason));
+    escape::few(named, NAMED)
+}
+
+fn others(reached: usize) -> String {
+    match reached {
+        0 => String::new(),
+        1 => "; 1 other recipient has it".to_owned(),
+        n => format!("; {n} other recipients have it"),
+    }
+}
+
 impl NotifyError {
+    /// The same for a log: without the names of recipients.
+    pub fn without_names(&self) -> String {
+        match self {
+            Self::Recipients {
+                server,
+                unreached,
+                reached,
+            } => {
+                let reason = unreached.first().map_or("", |one| one.reason.as_str());
+                format!(
+                    "{server} does not take mail for {} of {} recipients ({reason})",
+                    unreached.len(),
+                    unreached.len() + reached
+                )
+            }
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn unavailable(reason: String) -> Self {
         Self::Unavailable {
             reason,
@@ -72,16 +131,24 @@ impl NotifyError {
     }
 
     /// Whether only a change by the operator can help: worth saying at the first time.
-    pub const fn needs_operator(&self) -> bool {
-        matches!(
-            self,
-            Self::NoSuchChannel(_) | Self::Secret(_) | Self::Setup { .. } | Self::Denied { .. }
-        )
+    pub fn needs_operator(&self) -> bool {
+        match self {
+            Self::Recipients { unreached, .. } => unreached.iter().any(|one| one.for_good),
+            Self::NoSuchChannel(_) | Self::Secret(_) | Self::Setup { .. } | Self::Denied { .. } => {
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether it is about this message only, so that the next one may be tried at once.
     pub const fn is_about_the_message(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+        match self {
+            Self::Refused { .. } => true,
+            // Somebody has it: the channel works.
+            Self::Recipients { reached, .. } => *reached > 0,
+            _ => false,
+        }
     }
 
     /// How long the other side wants to be left alone.

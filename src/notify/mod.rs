@@ -23,11 +23,15 @@ mod stdout;
 mod testing;
 mod webhook;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use email::{MailAddress, MailAddressError, SmtpSecurity, SmtpUrl, SmtpUrlError};
-pub use error::NotifyError;
+pub use email::{
+    HelloName, HelloNameError, MailAddress, MailAddressError, SmtpSecurity, SmtpUrl, SmtpUrlError,
+};
+pub use error::{NotifyError, Unreached};
 pub use heartbeat::{Beat, Heartbeat, HeartbeatError};
 pub use message::{Kind, Message};
 pub use outbox::{Drained, Outbox};
@@ -52,6 +56,33 @@ pub trait Notifier: Send + Sync {
     /// # Errors
     /// It was not taken, or nobody knows.
     async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError>;
+
+    /// As [`send`](Self::send), to those recipients that `receipt` does not name, and adds those that
+    /// have it now, also where it fails or is dropped. A channel without recipients of its own is
+    /// sent to as a whole.
+    ///
+    /// # Errors
+    /// As there.
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        _receipt: &mut Receipt,
+        now: Timestamp,
+    ) -> Result<(), NotifyError> {
+        self.send(message, now).await
+    }
+
+    /// Whether the channel has a recipient of this name.
+    fn is_recipient(&self, _name: &str) -> bool {
+        false
+    }
+}
+
+/// Who has a message that goes to several.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The recipients that the other side took it for.
+    pub reached: BTreeSet<String>,
 }
 
 /// The notifier that settings describe.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::finding::Severity;
 
-use super::email::{MailAddress, SmtpUrl};
+use super::email::{HelloName, MailAddress, SmtpUrl};
 use super::secret::{SecretSource, UrlSource};
 
 /// Somewhere that findings are told.
@@ -40,10 +40,12 @@ pub enum ChannelKind {
 pub struct EmailSettings {
     /// The sender; its domain is that of the Message-IDs.
     pub from: MailAddress,
-    /// The recipients, all on one message; at least one.
+    /// The recipients, all named on one message; at least one.
     pub to: Vec<MailAddress>,
     /// The submission server.
     pub smtp: SmtpUrl,
+    /// The name that it is greeted with; by default that of this machine.
+    pub ehlo: Option<HelloName>,
     /// The account, if the server wants one.
     pub user: Option<String>,
     /// Its password.

@@ -141,6 +141,8 @@ pub struct QueuedAlert {
     pub created: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
+    /// Recipients that have it, of a channel that has several.
+    pub reached: Vec<String>,
 }
 
 /// How an attempt ended.
@@ -154,6 +156,8 @@ pub enum Delivery {
         at: Timestamp,
         /// Why.
         error: String,
+        /// All recipients that have it, now or since earlier: they are left out of the next attempt.
+        reached: Vec<String>,
     },
     /// It will not be tried again.
     GaveUp {

@@ -73,6 +73,31 @@ async fn a_claimed_alert_is_closed_to_what_comes_later() {
 }
 
 #[tokio::test]
+async fn who_has_an_alert_is_kept_until_all_have_it() {
+    let hall = Hall::with_log().await;
+    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let claim = async |hall: &Hall, now| {
+        let claimed = hall.store.claim_alerts("all", FLOOD, at(now)).await;
+        claimed.unwrap().remove(0)
+    };
+    let alert = claim(&hall, 2).await;
+    assert_eq!(alert.reached, Vec::<String>::new());
+    let reached = vec!["a@corp.example".to_owned(), "c@corp.example".to_owned()];
+    for due in [10, 20] {
+        let retry = Delivery::Retry {
+            at: at(due),
+            error: "refused".into(),
+            reached: reached.clone(),
+        };
+        let recorded = hall.store.record_delivery(&alert.id, &retry, at(due - 1));
+        recorded.await.unwrap();
+    }
+    let hall = hall.after_a_crash().await;
+    let again = claim(&hall, 20).await;
+    assert_eq!((again.id, again.reached), (alert.id, reached));
+}
+
+#[tokio::test]
 async fn an_alert_is_handed_out_until_its_delivery_is_recorded() {
     let hall = Hall::with_log().await;
     hall.read((0, 0), (5, 0), vec![signing(1)]).await;
@@ -85,6 +110,7 @@ async fn an_alert_is_handed_out_until_its_delivery_is_recorded() {
     let retry = Delivery::Retry {
         at: at(10),
         error: "refused".into(),
+        reached: Vec::new(),
     };
     hall.store
         .record_delivery(&first[0].id, &retry, at(3))

@@ -114,6 +114,7 @@ async fn the_end_is_told_where_the_beginning_was() {
     let retry = Delivery::Retry {
         at: at(20),
         error: "refused".into(),
+        reached: Vec::new(),
     };
     hall.store
         .record_delivery(&alert.id, &retry, at(5))

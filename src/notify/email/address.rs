@@ -39,8 +39,9 @@ impl FromStr for MailAddress {
 /// A mail submission server: `smtps://host[:465]`, TLS from the first byte, or `smtp://host[:587]`,
 /// STARTTLS or nothing.
 ///
-/// Only to this very machine (`localhost`, 127.0.0.0/8, ::1; port 25) is `smtp://` plain: what does
-/// not leave the machine needs no TLS, and local servers rarely have a certificate that verifies.
+/// Only to this very machine (`localhost`, 127.0.0.0/8, ::1; port 25) may `smtp://` be plain: what does
+/// not leave the machine needs no TLS. STARTTLS is used there too where it is offered, but the
+/// certificate is not verified: local servers rarely have one that does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmtpUrl {
     host: String,
@@ -55,7 +56,7 @@ pub enum SmtpSecurity {
     Tls,
     /// STARTTLS, before anything else is said; never without.
     StartTls,
-    /// None: the server is this machine.
+    /// STARTTLS where it is offered, with any certificate: the server is this machine.
     Loopback,
 }
 
@@ -66,7 +67,7 @@ pub enum SmtpUrlError {
     #[error("not of the form smtps://host:465 or smtp://host:587")]
     Form,
     /// The configuration is no place for a password.
-    #[error("user and password do not belong into the URL: use user and password_env")]
+    #[error("a URL holds no user and no password: use user, and password_env or password_file")]
     Credentials,
 }
 
@@ -74,6 +75,15 @@ impl SmtpUrl {
     /// The server's name or address.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The server as it is written before the port of a URL.
+    pub(super) fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        }
     }
 
     /// Its port.
@@ -122,11 +132,7 @@ impl fmt::Display for SmtpUrl {
             SmtpSecurity::Tls => "smtps",
             SmtpSecurity::StartTls | SmtpSecurity::Loopback => "smtp",
         };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
-        }
+        write!(f, "{scheme}://{}:{}", self.authority(), self.port)
     }
 }
 

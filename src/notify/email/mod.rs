@@ -1,25 +1,31 @@
 //! Mail over SMTP.
 
 mod address;
+mod greeting;
+mod hello;
+mod session;
 mod tls;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use lettre::Message as Mail;
+use lettre::address::Address;
+use lettre::message::MultiPart;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::Tls;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
 use secrecy::ExposeSecret;
+use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 pub use address::{MailAddress, MailAddressError, SmtpSecurity, SmtpUrl, SmtpUrlError};
+pub use hello::{HelloName, HelloNameError};
 
-use super::error::remote_text;
-use super::{EmailSettings, Kind, Message, Notifier, NotifyError, render};
+use super::error::{Unreached, remote_text};
+use super::{EmailSettings, Kind, Message, Notifier, NotifyError, Receipt, render};
+use session::{Failure, Refused, Tls, Way};
 
 /// For the whole conversation. Servers delay their greeting to annoy spammers, some by 30 s.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -27,36 +33,66 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// Mails messages to the recipients of one channel.
 pub(super) struct Email {
     settings: EmailSettings,
+    patience: Duration,
 }
 
 impl Email {
     pub(super) fn new(settings: EmailSettings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            patience: greeting::PATIENCE,
+        }
     }
 
     /// Set up for each message: a rotated password or CA file needs no restart, and mails are rare.
-    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, NotifyError> {
+    async fn way(&self) -> Result<Way, NotifyError> {
         let EmailSettings { smtp, ca_file, .. } = &self.settings;
+        let (host, port) = (smtp.host(), smtp.port());
         let tls = match smtp.security() {
-            SmtpSecurity::Tls => {
-                Tls::Wrapper(tls::parameters(smtp.host(), ca_file.as_deref()).await?)
-            }
+            SmtpSecurity::Tls => Tls::Wrapped(tls::parameters(host, ca_file.as_deref()).await?),
             // Required: never a word in the clear, whoever strips STARTTLS from the greeting.
             SmtpSecurity::StartTls => {
-                Tls::Required(tls::parameters(smtp.host(), ca_file.as_deref()).await?)
+                Tls::Required(tls::parameters(host, ca_file.as_deref()).await?)
             }
-            SmtpSecurity::Loopback => Tls::None,
+            SmtpSecurity::Loopback => Tls::Offered(tls::unverified(host)?),
         };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(smtp.host())
-            .port(smtp.port())
-            .timeout(Some(TIME_LIMIT))
-            .tls(tls);
+        let mut credentials = None;
         if let (Some(user), Some(password)) = (&self.settings.user, &self.settings.password) {
             let password = password.read().await?;
             let password = password.expose_secret().to_owned();
-            builder = builder.credentials(Credentials::new(user.clone(), password));
+            credentials = Some(Credentials::new(user.clone(), password));
         }
-        Ok(builder.build())
+        // Its failure shows when the server is connected to.
+        let address = match lookup_host((host, port)).await {
+            Ok(mut addresses) => addresses.next(),
+            Err(_) => None,
+        };
+        Ok(Way {
+            host: host.to_owned(),
+            port,
+            tls,
+            names: hello::names(
+                self.settings.ehlo.as_ref(),
+                hello::machine().as_deref(),
+                self.settings.from.domain(),
+                address,
+            ),
+            credentials,
+            step: TIME_LIMIT,
+            patience: self.patience,
+        })
+    }
+
+    /// The recipients that do not have the message yet, each once.
+    fn left(&self, receipt: &Receipt) -> Vec<Address> {
+        let mut left: Vec<Address> = Vec::new();
+        for recipient in &self.settings.to {
+            let address = &recipient.mailbox().email;
+            if !receipt.reached.contains(&address.to_string()) && !left.contains(address) {
+                left.push(address.clone());
+            }
+        }
+        left
     }
 
     fn mail(&self, message: &Message, now: Timestamp) -> Result<Mail, NotifyError> {
@@ -87,51 +123,155 @@ impl Email {
             })
     }
 
-    /// What the server said, without the recipients: it ends up in logs and on other channels.
-    fn without_recipients(&self, text: &str) -> String {
-        let recipients = self.settings.to.iter().map(MailAddress::mailbox);
-        recipients.fold(text.to_owned(), |text, Mailbox { email, .. }| {
-            text.replace(&email.to_string(), "(recipient)")
-        })
+    /// What the server said: one line, without the recipients. It ends up in logs and on other channels.
+    fn said(&self, text: &str) -> String {
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+        let mut line = line.unwrap_or_default().to_owned();
+        for recipient in &self.settings.to {
+            let address = recipient.mailbox().email.to_string();
+            // Servers change the case of names as they like.
+            while let Some(at) = find_ignoring_case(&line, &address) {
+                line.replace_range(at..at + address.len(), "(recipient)");
+            }
+        }
+        remote_text(&line)
     }
 
-    fn not_sent(&self, error: &SmtpError) -> NotifyError {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(next) = cause {
-            // lettre's own message ends with its cause already.
-            let next_text = next.to_string();
-            if !text.contains(&next_text) {
-                text = format!("{text}: {next_text}");
+    /// Why a recipient does not have the message; the reason names no recipient.
+    fn unreached(&self, refused: &Refused) -> Unreached {
+        let (reason, for_good) = match &refused.why {
+            Failure::Smtp(error) => {
+                let said = self.said(&session::text(error));
+                match session::code(error) {
+                    Some(code) => (format!("{code} {said}"), code >= 500),
+                    None => (said, false),
+                }
             }
-            cause = next.source();
-        }
-        let reason = remote_text(&self.without_recipients(&text));
-        match error.status().map(u16::from) {
-            // 552 and 554 judge the message (RFC 5321 §4.2.2): too large, taken for spam.
-            Some(552 | 554) => NotifyError::Refused { reason },
-            Some(500..=599) => NotifyError::Denied { reason },
-            // No mechanism to log in with: the configuration does not fit the server.
-            None if error.is_client() => NotifyError::Denied { reason },
-            _ => NotifyError::unavailable(reason),
+            Failure::NoUtf8 => (
+                "the server does not take addresses that are not ASCII".to_owned(),
+                true,
+            ),
+            _ => (
+                "the conversation ended before it was asked about".to_owned(),
+                false,
+            ),
+        };
+        Unreached {
+            recipient: refused.recipient.to_string(),
+            reason,
+            for_good,
         }
     }
+
+    /// Why nobody has the message.
+    fn not_sent(&self, failure: &Failure) -> NotifyError {
+        let smtp = &self.settings.smtp;
+        let (host, port) = (smtp.authority(), smtp.port());
+        match failure {
+            Failure::SpeaksTls => NotifyError::Setup {
+                what: format!(
+                    "{smtp} speaks TLS from the first byte: write smtp = \"smtps://{host}:{port}\""
+                ),
+            },
+            Failure::NoTls => NotifyError::Setup {
+                what: format!(
+                    "{smtp} does not speak TLS from the first byte: write smtp = \"smtp://{host}:{port}\""
+                ),
+            },
+            Failure::NoStartTls => NotifyError::Denied {
+                reason: format!("{smtp} does not offer STARTTLS, and nothing is sent in the clear"),
+            },
+            Failure::NoUtf8 => NotifyError::Denied {
+                reason: format!("{smtp} does not take addresses that are not ASCII"),
+            },
+            Failure::Silent => self.silent(),
+            Failure::Unreachable(error) => NotifyError::unavailable(format!("{smtp}: {error}")),
+            Failure::Smtp(error) => {
+                let said = self.said(&session::text(error));
+                let code = session::code(error);
+                let reason = match code {
+                    Some(code) => format!("{smtp} answered {code}: {said}"),
+                    None => format!("{smtp}: {said}"),
+                };
+                match code {
+                    // 552 and 554 judge the message (RFC 5321 §4.2.2): too large, taken for spam.
+                    Some(552 | 554) => NotifyError::Refused { reason },
+                    Some(500..=599) => NotifyError::Denied { reason },
+                    // No mechanism to log in with: the configuration does not fit the server.
+                    None if error.is_client() => NotifyError::Denied { reason },
+                    _ => NotifyError::unavailable(reason),
+                }
+            }
+        }
+    }
+
+    fn silent(&self) -> NotifyError {
+        NotifyError::unavailable(format!(
+            "{} was not done within {} s",
+            self.settings.smtp,
+            TIME_LIMIT.as_secs()
+        ))
+    }
+}
+
+/// Where `part` begins in `text`, without regard to the case of ASCII letters.
+fn find_ignoring_case(text: &str, part: &str) -> Option<usize> {
+    text.to_ascii_lowercase().find(&part.to_ascii_lowercase())
 }
 
 #[async_trait]
 impl Notifier for Email {
     async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
-        let mail = self.mail(message, now)?;
-        let transport = self.transport().await?;
-        match timeout(TIME_LIMIT, transport.send(mail)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.not_sent(&error)),
-            Err(_) => Err(NotifyError::unavailable(format!(
-                "{} was not done within {} s",
-                self.settings.smtp,
-                TIME_LIMIT.as_secs()
-            ))),
+        self.send_to_rest(message, &mut Receipt::default(), now)
+            .await
+    }
+
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        receipt: &mut Receipt,
+        now: Timestamp,
+    ) -> Result<(), NotifyError> {
+        let left = self.left(receipt);
+        if left.is_empty() {
+            return Ok(());
         }
+        let mail = self.mail(message, now)?.formatted();
+        let way = self.way().await?;
+        let sender = &self.settings.from.mailbox().email;
+        let reached: &mut BTreeSet<String> = &mut receipt.reached;
+        let sending = session::send(&way, sender, left, &mail, reached);
+        let Ok(outcome) = timeout(TIME_LIMIT, sending).await else {
+            // Who has it is in the receipt.
+            return match self.left(receipt).is_empty() {
+                true => Ok(()),
+                false => Err(self.silent()),
+            };
+        };
+        if let Some(why) = &outcome.ended {
+            return Err(self.not_sent(why));
+        }
+        if outcome.refused.is_empty() {
+            return Ok(());
+        }
+        // What is said of the mail after everybody was accepted is about the mail, not about them.
+        if receipt.reached.is_empty()
+            && outcome.refused.iter().all(|refused| refused.at_data)
+            && let Some(first) = outcome.refused.first()
+        {
+            return Err(self.not_sent(&first.why));
+        }
+        let unreached = outcome.refused.iter();
+        Err(NotifyError::Recipients {
+            server: self.settings.smtp.to_string(),
+            unreached: unreached.map(|refused| self.unreached(refused)).collect(),
+            reached: receipt.reached.len(),
+        })
+    }
+
+    fn is_recipient(&self, name: &str) -> bool {
+        let mut recipients = self.settings.to.iter();
+        recipients.any(|recipient| recipient.mailbox().email.to_string() == name)
     }
 }
 

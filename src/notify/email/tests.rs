@@ -1,8 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
+use std::sync::Arc;
+
 use super::*;
 use crate::notify::SecretSource;
-use crate::notify::testing::{self, HOSTILE, SmtpSink};
+use crate::notify::testing::{self, HANG_UP, HOSTILE, SmtpSink};
 
 fn settings(port: u16) -> EmailSettings {
     EmailSettings {
@@ -12,6 +14,7 @@ fn settings(port: u16) -> EmailSettings {
             "b@corp.example".parse().unwrap(),
         ],
         smtp: format!("smtp://127.0.0.1:{port}").parse().unwrap(),
+        ehlo: None,
         user: None,
         password: None,
         ca_file: None,
@@ -140,7 +143,7 @@ async fn refusals_tell_whose_turn_it_is_and_no_recipients() {
             .unwrap_err();
         let is = (error.needs_operator(), error.is_about_the_message());
         assert_eq!(is, (operator, about_message), "{answer}: {error:?}");
-        let text = error.to_string();
+        let text = error.without_names();
         assert!(
             !text.contains("oncall") && !text.contains('\u{1b}'),
             "{text}"
@@ -188,4 +191,320 @@ async fn a_file_of_authorities_that_holds_none_is_for_the_operator() {
             "{error}"
         );
     }
+}
+
+/// A sink, the outcome of one attempt, and who has the mail.
+async fn attempt(
+    script: &[(&'static str, &'static str)],
+    to: &[&str],
+    reached: &[&str],
+) -> (SmtpSink, Result<(), NotifyError>, Vec<String>) {
+    let sink = SmtpSink::start(script).await;
+    let settings = EmailSettings {
+        to: to.iter().map(|to| to.parse().unwrap()).collect(),
+        ..settings(sink.port)
+    };
+    let mut receipt = Receipt {
+        reached: reached.iter().map(ToString::to_string).collect(),
+    };
+    let message = testing::alert(vec![testing::signing(138)]);
+    let sent = Email::new(settings)
+        .send_to_rest(&message, &mut receipt, testing::NOW)
+        .await;
+    (sink, sent, receipt.reached.into_iter().collect())
+}
+
+fn count(sink: &SmtpSink, beginning: &str) -> usize {
+    let said = sink.said();
+    said.iter().filter(|l| l.starts_with(beginning)).count()
+}
+
+const A: &str = "a@corp.example";
+const B: &str = "b@corp.example";
+const C: &str = "c@corp.example";
+
+#[tokio::test]
+async fn one_refused_recipient_does_not_keep_the_mail_from_the_others() {
+    let script = [("RCPT TO:<b@", "550 5.1.1 <B@corp.example> no such user")];
+    let (sink, sent, reached) = attempt(&script, &[A, B, C], &[]).await;
+    let error = sent.unwrap_err();
+    assert_eq!(reached, [A, C]);
+    assert_eq!(count(&sink, "DATA"), 1);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "smtp://127.0.0.1:{} does not take mail for b@corp.example (550 5.1.1 <(recipient)> no such user); 2 other recipients have it",
+            sink.port
+        )
+    );
+    assert!(!error.without_names().contains('@'), "{error}");
+    assert!(error.is_about_the_message() && error.needs_operator());
+}
+
+#[tokio::test]
+async fn who_has_it_does_not_get_it_again() {
+    let (sink, sent, reached) = attempt(&[], &[A, B, B, C], &[A]).await;
+    assert!(sent.is_ok());
+    assert_eq!(reached, [A, B, C]);
+    assert_eq!((count(&sink, "RCPT"), count(&sink, "RCPT TO:<a@")), (2, 0));
+    let (sink, sent, _) = attempt(&[], &[A], &[A, B]).await;
+    assert!(sent.is_ok());
+    assert_eq!(sink.said(), Vec::<String>::new(), "nobody is left");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_at_a_recipient_is_asked_about_the_others_again() {
+    for answer in [HANG_UP, "421 4.7.0 too many errors"] {
+        let script: &'static [_] = Box::leak(Box::new([("RCPT TO:<a@", answer)]));
+        let (sink, sent, reached) = attempt(script, &[A, B, C], &[]).await;
+        let error = sent.unwrap_err();
+        assert_eq!(reached, [B, C], "{error}");
+        assert_eq!(count(&sink, "DATA"), 1);
+        assert!(error.to_string().contains(A), "{error}");
+        assert!(!error.needs_operator(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn recipients_beyond_the_servers_limit_come_in_another_transaction() {
+    // The third is one too many, but not alone: then it is the first.
+    let script = [(
+        "RCPT TO:<c@",
+        "452 4.5.3 too many recipients, at most two of them",
+    )];
+    let (sink, sent, reached) = attempt(&script, &[A, B, C], &[]).await;
+    assert_eq!(reached, [A, B]);
+    assert_eq!(count(&sink, "RCPT TO:<c@"), 2);
+    let error = sent.unwrap_err();
+    assert!(error.to_string().contains(C) && !error.needs_operator());
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_the_mail_of_several_is_given_it_for_each_alone() {
+    let script = [(".", "550 5.1.1 unknown user among the recipients")];
+    let (sink, sent, reached) = attempt(&script, &[A, B], &[]).await;
+    assert!(reached.is_empty());
+    assert_eq!(count(&sink, "DATA"), 3);
+    // All of them: it is about the mail or the server, not about a recipient.
+    assert!(matches!(sent, Err(NotifyError::Denied { .. })), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_refused_name_is_followed_by_another() {
+    let refusals: [&[(&str, &str)]; 3] = [
+        &[("EHLO watch", "504 5.5.2 need fully-qualified hostname")],
+        // As Postfix does: it says so when it has heard of a recipient.
+        &[(
+            "RCPT",
+            "450 4.7.1 <watch>: Helo command rejected: Host not found",
+        )],
+        &[("MAIL", "550 EHLO name is not one of ours")],
+    ];
+    for (n, script) in refusals.into_iter().enumerate() {
+        let sink = SmtpSink::start(script).await;
+        let settings = EmailSettings {
+            ehlo: Some("watch".parse().unwrap()),
+            ..settings(sink.port)
+        };
+        let sent = send(settings, &testing::alert(vec![])).await;
+        let said = sink.said();
+        let greeted: Vec<_> = said.iter().filter(|l| l.starts_with("EHLO")).collect();
+        assert_eq!(greeted[0], "EHLO watch");
+        assert!(greeted.len() >= 2 && greeted[1] != "EHLO watch", "{said:?}");
+        assert_eq!(sent.is_ok(), n == 0, "{sent:?}");
+        let has_address = greeted.iter().any(|l| *l == "EHLO [127.0.0.1]");
+        assert!(n == 0 || has_address, "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_whose_address_names_a_command_is_no_refused_name() {
+    let script = [("RCPT TO:<helo@", "550 5.1.1 <helo@corp.example> unknown")];
+    let (sink, sent, reached) = attempt(&script, &["helo@corp.example", A], &[]).await;
+    assert_eq!(reached, [A]);
+    assert_eq!(count(&sink, "EHLO"), 1);
+    assert!(sent.unwrap_err().to_string().contains("helo@corp.example"));
+}
+
+#[tokio::test]
+async fn starttls_that_fails_on_this_machine_is_done_without() {
+    let script = [
+        ("EHLO", "250-sink\r\n250 STARTTLS"),
+        ("STARTTLS", "454 4.7.0 TLS not available"),
+    ];
+    let (sink, sent, reached) = attempt(&script, &[A], &[]).await;
+    assert!(sent.is_ok(), "{sent:?}");
+    assert_eq!(reached, [A]);
+    assert_eq!((count(&sink, "STARTTLS"), count(&sink, "MAIL")), (1, 1));
+}
+
+/// Offers STARTTLS with a certificate that nobody issued; answers what comes before and under TLS.
+async fn tls_sink() -> (u16, tokio::task::JoinHandle<Vec<String>>) {
+    use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
+    use tokio_rustls::{TlsAcceptor, rustls};
+
+    /// Answers until `last` is said.
+    async fn converse<S>(stream: &mut BufStream<S>, said: &mut Vec<String>, last: &str)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+            said.push(line.trim_end().to_owned());
+            let answer = match line.trim_end() {
+                "DATA" => "354 go on\r\n",
+                line if line.starts_with("EHLO") && last == "STARTTLS" => {
+                    "250-sink\r\n250 STARTTLS\r\n"
+                }
+                line if said.contains(&"DATA".to_owned()) && line != "." && line != "QUIT" => "",
+                _ => "250 ok\r\n",
+            };
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            if line.trim_end() == last {
+                return;
+            }
+        }
+    }
+
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["elsewhere.example".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            key.serialize_der().try_into().unwrap(),
+        )
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let mut said = Vec::new();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufStream::new(stream);
+        stream.write_all(b"220 sink\r\n").await.unwrap();
+        stream.flush().await.unwrap();
+        converse(&mut stream, &mut said, "STARTTLS").await;
+        let stream = acceptor.accept(stream.into_inner()).await.unwrap();
+        said.push("under TLS".to_owned());
+        converse(&mut BufStream::new(stream), &mut said, "QUIT").await;
+        said
+    });
+    (port, server)
+}
+
+#[tokio::test]
+async fn starttls_is_used_on_this_machine_too_with_any_certificate() {
+    let (port, server) = tls_sink().await;
+    send(settings(port), &testing::alert(vec![])).await.unwrap();
+    let said = server.await.unwrap();
+    let under_tls = said.iter().position(|line| line == "under TLS").unwrap();
+    let sender = said.iter().position(|l| l.starts_with("MAIL")).unwrap();
+    assert!(under_tls < sender, "{said:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_issued_is_refused_elsewhere() {
+    let (port, server) = tls_sink().await;
+    let mut settings = settings(port);
+    settings.smtp = address::test_url("127.0.0.1", port, SmtpSecurity::StartTls);
+    let error = send(settings, &testing::alert(vec![])).await.unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_tls_at_once_is_named_as_such() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                // A handshake, or nothing: it waits for its client.
+                let Ok(22) = stream.read_u8().await else {
+                    return;
+                };
+                let handshake_failure = [21, 3, 3, 0, 2, 2, 40];
+                stream.write_all(&handshake_failure).await.unwrap();
+            });
+        }
+    });
+    let email = Email {
+        settings: settings(port),
+        patience: Duration::from_millis(1),
+    };
+    let sent = email.send(&testing::alert(vec![]), testing::NOW).await;
+    let error = sent.unwrap_err();
+    let expected = format!("write smtp = \"smtps://127.0.0.1:{port}\"");
+    assert!(error.to_string().ends_with(&expected), "{error}");
+    assert!(error.needs_operator());
+    server.abort();
+    // Said within 5 seconds, connecting included.
+    assert!(greeting::PATIENCE * 2 < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_to_greet_is_waited_for() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        // The question whether it speaks TLS gets the answer of a mail server; then the first greets.
+        let (mut probe, _) = listener.accept().await.unwrap();
+        probe.write_all(b"220 slow\r\n").await.unwrap();
+        first.write_all(b"220 slow\r\n").await.unwrap();
+        let mut said = vec![0; 4];
+        first.read_exact(&mut said).await.unwrap();
+        said
+    });
+    let email = Email {
+        settings: settings(port),
+        patience: Duration::from_millis(1),
+    };
+    let sent = email.send(&testing::alert(vec![]), testing::NOW).await;
+    assert!(sent.is_err());
+    assert_eq!(server.await.unwrap(), b"EHLO");
+}
+
+#[tokio::test]
+async fn a_port_that_does_not_speak_tls_is_named_as_such() {
+    let sink = SmtpSink::start(&[]).await;
+    let mut settings = settings(sink.port);
+    settings.smtp = format!("smtps://127.0.0.1:{}", sink.port).parse().unwrap();
+    let error = send(settings, &testing::alert(vec![])).await.unwrap_err();
+    let expected = format!("write smtp = \"smtp://127.0.0.1:{}\"", sink.port);
+    assert!(error.to_string().ends_with(&expected), "{error}");
+}
+
+#[tokio::test]
+async fn errors_name_the_server_and_what_it_said() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let error = send(settings(port), &testing::alert(vec![])).await;
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("smtp://127.0.0.1:{port}: Connection refused")),
+        "{error}"
+    );
+    let sink = SmtpSink::start(&[("MAIL", "550-5.7.1 not you\r\n550 5.7.1 never\u{1b}[2J")]).await;
+    let error = send(settings(sink.port), &testing::alert(vec![])).await;
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        format!(
+            "smtp://127.0.0.1:{} answered 550: 5.7.1 not you never\\u{{1b}}[2J",
+            sink.port
+        )
+    );
 }

@@ -179,17 +179,23 @@ impl Outbox {
         sent.into_iter().filter_map(Result::err).collect()
     }
 
-    /// Sends a message over one channel that says that it is a test. The store is not involved.
+    /// Sends a message over one channel that says that it is a test. If it is taken, what the store
+    /// remembers of failures of the channel is over.
     ///
     /// # Errors
     /// There is no such channel, or it did not take the message.
     pub async fn send_test(&self, channel: &str, now: Timestamp) -> Result<(), NotifyError> {
-        let state = self.state.lock().await;
-        let queue = state.queues.iter().find(|queue| queue.name() == channel);
-        match queue {
-            Some(queue) => queue.notifier().send(&Message::test(now), now).await,
-            None => Err(NotifyError::NoSuchChannel(channel.to_owned())),
+        let mut state = self.state.lock().await;
+        let mut queues = state.queues.iter_mut();
+        let Some(queue) = queues.find(|queue| queue.name() == channel) else {
+            return Err(NotifyError::NoSuchChannel(channel.to_owned()));
+        };
+        queue.notifier().send(&Message::test(now), now).await?;
+        // The next alert that is delivered would end it as well.
+        if let Err(error) = queue.tested(&*self.store).await {
+            tracing::warn!("{channel}: {error}");
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! One channel's part of the outbox.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 use tracing::{error, info, warn};
 
 use crate::notify::message::FINDINGS_IN_FULL;
-use crate::notify::{Message, Notifier, NotifyError};
+use crate::notify::{Message, Notifier, NotifyError, Receipt};
 use crate::store::{Condition, Delivery, QueuedAlert, QueuedKind, Store, StoreError};
 
 use super::trouble::Trouble;
@@ -32,6 +32,24 @@ pub(super) struct Queue {
     trouble: Option<Trouble>,
     /// Whether `trouble` is what an earlier process remembered, or later.
     is_recalled: bool,
+}
+
+/// One attempt to deliver one alert.
+struct Attempt<'a> {
+    alert: &'a QueuedAlert,
+    /// Who has it now; of a channel that has no recipients, nobody.
+    receipt: Receipt,
+    present: Present,
+}
+
+impl Attempt<'_> {
+    /// Whom this attempt reached.
+    fn fresh(&self) -> BTreeSet<&str> {
+        let reached = self.receipt.reached.iter().map(String::as_str);
+        reached
+            .filter(|name| !self.alert.reached.iter().any(|before| before == name))
+            .collect()
+    }
 }
 
 /// How an attempt ended, for the attempts after it.
@@ -111,8 +129,18 @@ impl Queue {
             return Ok(Next::GoOn);
         }
         let message = load(store, alert).await?;
-        // Crash from here on until it is recorded: the alert is sent again, with the same id.
-        let sending = self.notifier.send(&message, present.now());
+        let mut attempt = Attempt {
+            alert,
+            receipt: Receipt {
+                reached: alert.reached.iter().cloned().collect(),
+            },
+            present,
+        };
+        // Crash from here on until it is recorded: the alert is sent again, with the same id, to those
+        // who are not recorded to have it.
+        let sending = self
+            .notifier
+            .send_to_rest(&message, &mut attempt.receipt, present.now());
         let sent = timeout_at(present.until, sending)
             .await
             .unwrap_or_else(|_| {
@@ -130,11 +158,11 @@ impl Queue {
                     "alert delivered"
                 );
                 drained.delivered += 1;
-                self.works(store).await?;
+                self.works(store, &attempt.fresh()).await?;
                 Ok(Next::GoOn)
             }
             Err(error) => {
-                let delivery = self.failed(store, alert, &error, present).await?;
+                let delivery = self.failed(store, &attempt, &error).await?;
                 match delivery {
                     Delivery::GaveUp { .. } => drained.gave_up += 1,
                     _ => drained.postponed += 1,
@@ -168,20 +196,21 @@ impl Queue {
     async fn failed(
         &mut self,
         store: &dyn Store,
-        alert: &QueuedAlert,
+        attempt: &Attempt<'_>,
         error: &NotifyError,
-        present: Present,
     ) -> Result<Delivery, StoreError> {
-        let now = present.now();
+        let (alert, now) = (attempt.alert, attempt.present.now());
         let attempts = alert.attempts.saturating_add(1);
-        let text = error.to_string();
+        let (text, logged) = (error.to_string(), error.without_names());
         let delivery = if backoff::is_hopeless(alert.created, attempts, now) {
+            let reached = attempt.receipt.reached.len();
             error!(
                 channel = self.name,
                 alert.id,
                 alert.attempts = attempts,
-                error = text,
-                "alert given up: nobody was told"
+                alert.reached = reached,
+                error = logged,
+                "alert given up: not everybody was told"
             );
             Delivery::GaveUp { error: text }
         } else {
@@ -191,35 +220,60 @@ impl Queue {
                 alert.id,
                 alert.attempts = attempts,
                 retry_secs = delay.as_secs(),
-                error = text,
+                error = logged,
                 "alert not delivered"
             );
             Delivery::Retry {
                 at: later(now, delay).unwrap_or(Timestamp::MAX),
                 error: text,
+                reached: attempt.receipt.reached.iter().cloned().collect(),
             }
         };
         store.record_delivery(&alert.id, &delivery, now).await?;
-        let trouble = Trouble::after(self.trouble.take(), error);
-        let text = trouble.to_text();
+        let trouble = Trouble::after(self.trouble.take(), error, &attempt.fresh());
         self.trouble = Some(trouble);
-        store.remember(&self.memory(), &text).await?;
+        self.remember(store).await?;
         Ok(delivery)
     }
 
-    /// Forgets earlier failures.
-    async fn works(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        if self.trouble.is_some() {
-            store.remember(&self.memory(), "").await?;
-            self.trouble = None;
+    /// Forgets earlier failures of the channel, and to reach these recipients.
+    async fn works(
+        &mut self,
+        store: &dyn Store,
+        reached: &BTreeSet<&str>,
+    ) -> Result<(), StoreError> {
+        let Some(trouble) = self.trouble.take() else {
+            return Ok(());
+        };
+        self.trouble = trouble.over(|name| reached.contains(name));
+        self.remember(store).await
+    }
+
+    /// After a test message that was taken by all: what was remembered of the channel is over.
+    pub(super) async fn tested(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        self.recall(store).await?;
+        if self.trouble.take().is_some() {
+            self.remember(store).await?;
         }
         Ok(())
     }
 
+    async fn remember(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let text = self.trouble.as_ref().map(Trouble::to_text);
+        store
+            .remember(&self.memory(), text.as_deref().unwrap_or_default())
+            .await
+    }
+
+    /// What an earlier process remembered, or another one: a test message that was sent by hand ends
+    /// the trouble.
     async fn recall(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        if !self.is_recalled {
+        if !self.is_recalled || self.trouble.is_some() {
             let text = store.recall(&self.memory()).await?;
-            self.trouble = text.as_deref().and_then(Trouble::recalled);
+            let recalled = text.as_deref().and_then(Trouble::recalled);
+            // A recipient that is no longer configured need not be reached.
+            self.trouble = recalled
+                .and_then(|trouble| trouble.without(|name| !self.notifier.is_recipient(name)));
             self.is_recalled = true;
         }
         Ok(())

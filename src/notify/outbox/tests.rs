@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::notify::testing::{self, MemoryStore};
+use crate::notify::{Receipt, Unreached};
 use crate::store::Delivery;
 
 const BUDGET: Duration = Duration::from_secs(30);
@@ -316,4 +317,226 @@ async fn past_the_store_only_the_named_channels_are_told_and_none_holds_up_anoth
     let id = testing::signing(0).id;
     assert_eq!(good.ids(), [format!("{id}-7"), format!("{id}-8")]);
     assert!(unnamed.ids().is_empty() && store.assessed().is_empty());
+}
+
+/// A channel with several recipients, some of whom the other side does not take.
+#[derive(Clone, Default)]
+struct Several {
+    refusing: Arc<Shared<Vec<(&'static str, bool)>>>,
+    told: Arc<Shared<Vec<(String, String)>>>,
+}
+
+const RECIPIENTS: [&str; 3] = ["a@corp.example", "b@corp.example", "c@corp.example"];
+
+impl Several {
+    fn refuse(&self, refused: &[(&'static str, bool)]) {
+        *self.refusing.lock().unwrap() = refused.to_vec();
+    }
+
+    /// How often each recipient was told of this message.
+    fn told(&self, id: &str) -> [usize; 3] {
+        let told = self.told.lock().unwrap();
+        RECIPIENTS.map(|to| {
+            told.iter()
+                .filter(|(who, what)| who == to && what == id)
+                .count()
+        })
+    }
+}
+
+#[async_trait]
+impl Notifier for Several {
+    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
+        self.send_to_rest(message, &mut Receipt::default(), now)
+            .await
+    }
+
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        receipt: &mut Receipt,
+        _: Timestamp,
+    ) -> Result<(), NotifyError> {
+        let refusing = self.refusing.lock().unwrap();
+        let mut unreached = Vec::new();
+        for to in RECIPIENTS {
+            if receipt.reached.contains(to) {
+                continue;
+            }
+            match refusing.iter().find(|(refused, _)| *refused == to) {
+                None => {
+                    receipt.reached.insert(to.to_owned());
+                    let mut told = self.told.lock().unwrap();
+                    told.push((to.to_owned(), message.id.clone()));
+                }
+                Some((_, for_good)) => unreached.push(Unreached {
+                    recipient: to.to_owned(),
+                    reason: "550 no such user".to_owned(),
+                    for_good: *for_good,
+                }),
+            }
+        }
+        if unreached.is_empty() {
+            return Ok(());
+        }
+        Err(NotifyError::Recipients {
+            server: "smtp://mail.example:587".to_owned(),
+            unreached,
+            reached: receipt.reached.len(),
+        })
+    }
+
+    fn is_recipient(&self, name: &str) -> bool {
+        RECIPIENTS.contains(&name)
+    }
+}
+
+fn mail(store: &Arc<MemoryStore>, several: &Several) -> Outbox {
+    let notifier: Box<dyn Notifier> = Box::new(several.clone());
+    Outbox::over(store.clone(), [("mail".to_owned(), notifier)])
+}
+
+fn failing(store: &MemoryStore) -> Vec<String> {
+    let last = store.assessed().pop().unwrap_or_default();
+    last.into_iter()
+        .map(|condition| condition.summary)
+        .collect()
+}
+
+#[tokio::test]
+async fn who_was_told_is_not_told_again_because_another_is_refused() {
+    let store = Arc::new(MemoryStore::default());
+    let several = Several::default();
+    several.refuse(&[("b@corp.example", true)]);
+    store.queue("mail", "a", testing::NOW);
+    store.queue("mail", "b", testing::NOW);
+    // Each drain is by another process: what it needs to know is in the store.
+    for n in 0..5 {
+        mail(&store, &several)
+            .drain(minutes(200 * n), BUDGET)
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        (several.told("a"), several.told("b")),
+        ([1, 0, 1], [1, 0, 1])
+    );
+    assert_eq!(
+        failing(&store),
+        ["the channel mail delivers, but not to b@corp.example (550 no such user)"]
+    );
+    let said = store.assessed();
+    let told_on = said
+        .iter()
+        .flatten()
+        .all(|condition| condition.except_channel.is_none());
+    assert!(
+        told_on,
+        "those who are reached hear of it over the same channel"
+    );
+    // Repaired: what waited is told, and the finding ends.
+    several.refuse(&[]);
+    let drained = mail(&store, &several)
+        .drain(minutes(2000), BUDGET)
+        .await
+        .unwrap();
+    assert!(drained.delivered >= 2, "{drained:?}");
+    assert_eq!(
+        (several.told("a"), several.told("b")),
+        ([1, 1, 1], [1, 1, 1])
+    );
+    assert_eq!(failing(&store), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_recipient_that_is_to_be_tried_again_is_reported_at_the_second_failure() {
+    let store = Arc::new(MemoryStore::default());
+    let several = Several::default();
+    several.refuse(&[("b@corp.example", false)]);
+    store.queue("mail", "a", testing::NOW);
+    mail(&store, &several)
+        .drain(testing::NOW, BUDGET)
+        .await
+        .unwrap();
+    assert_eq!(failing(&store), Vec::<String>::new(), "greylisted");
+    mail(&store, &several)
+        .drain(minutes(5), BUDGET)
+        .await
+        .unwrap();
+    assert_eq!(failing(&store).len(), 1);
+    several.refuse(&[]);
+    mail(&store, &several)
+        .drain(minutes(100), BUDGET)
+        .await
+        .unwrap();
+    assert_eq!(several.told("a"), [1, 1, 1]);
+    assert_eq!(failing(&store), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn one_recipient_that_is_reached_says_nothing_of_another() {
+    let store = Arc::new(MemoryStore::default());
+    let several = Several::default();
+    several.refuse(&[("b@corp.example", true)]);
+    store.queue("mail", "a", testing::NOW);
+    mail(&store, &several)
+        .drain(testing::NOW, BUDGET)
+        .await
+        .unwrap();
+    // Another alert waits for c alone; when c has it, b is as it was.
+    several.refuse(&[("c@corp.example", true)]);
+    store.queue("mail", "b", minutes(0));
+    mail(&store, &several)
+        .drain(minutes(0), BUDGET)
+        .await
+        .unwrap();
+    several.refuse(&[("b@corp.example", true)]);
+    mail(&store, &several)
+        .drain(minutes(100), BUDGET)
+        .await
+        .unwrap();
+    assert_eq!(failing(&store).len(), 1);
+    assert!(
+        failing(&store)[0].contains("b@corp.example"),
+        "{:?}",
+        failing(&store)
+    );
+}
+
+#[tokio::test]
+async fn a_channel_that_reaches_no_recipient_fails_as_a_whole() {
+    let store = Arc::new(MemoryStore::default());
+    let several = Several::default();
+    several.refuse(&RECIPIENTS.map(|to| (to, true)));
+    store.queue("mail", "a", testing::NOW);
+    mail(&store, &several)
+        .drain(testing::NOW, BUDGET)
+        .await
+        .unwrap();
+    let condition = store.assessed()[0][0].clone();
+    assert_eq!(condition.except_channel.as_deref(), Some("mail"));
+    assert!(
+        condition
+            .summary
+            .starts_with("the channel mail does not deliver: ")
+    );
+}
+
+#[tokio::test]
+async fn a_test_message_that_is_taken_ends_what_was_remembered() {
+    let store = Arc::new(MemoryStore::default());
+    let several = Several::default();
+    several.refuse(&[("b@corp.example", true)]);
+    store.queue("mail", "a", testing::NOW);
+    let daemon = mail(&store, &several);
+    daemon.drain(testing::NOW, BUDGET).await.unwrap();
+    assert_eq!(failing(&store).len(), 1);
+    several.refuse(&[]);
+    mail(&store, &several)
+        .send_test("mail", testing::NOW)
+        .await
+        .unwrap();
+    // Nothing is due: the daemon learns of it from the store.
+    daemon.drain(testing::NOW, BUDGET).await.unwrap();
+    assert_eq!(failing(&store), Vec::<String>::new());
 }

@@ -1,8 +1,11 @@
 //! What is remembered of a channel that fails: over restarts, so that a pass that has nothing to
 //! send neither ends the finding nor begins it anew.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
+use crate::escape;
 use crate::finding::Verdict;
 use crate::notify::NotifyError;
 use crate::store::Condition;
@@ -11,22 +14,88 @@ use crate::store::Condition;
 /// a restart, or a mail server that wants to be asked twice.
 const FAILURES_BEFORE_SAID: u32 = 2;
 
+/// Recipients that are named in one sentence.
+const NAMED: usize = 10;
+
 /// A channel's failures since its last success.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trouble {
+    /// Of the channel as a whole; 0 while it reaches somebody.
     failures: u32,
     needs_operator: bool,
     error: String,
+    /// Recipients that it does not reach, while it reaches others.
+    #[serde(default)]
+    unreached: BTreeMap<String, Unreached>,
+}
+
+/// Failures to reach one recipient since the last success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Unreached {
+    failures: u32,
+    for_good: bool,
+    reason: String,
+}
+
+impl Unreached {
+    const fn is_said(&self) -> bool {
+        self.for_good || self.failures >= FAILURES_BEFORE_SAID
+    }
 }
 
 impl Trouble {
-    /// After one more failure.
-    pub(super) fn after(before: Option<Self>, error: &NotifyError) -> Self {
-        Self {
-            failures: before.map_or(0, |before| before.failures).saturating_add(1),
-            needs_operator: error.needs_operator(),
-            error: error.to_string(),
+    /// After one more failure, in which these recipients were `reached` all the same.
+    pub(super) fn after(
+        before: Option<Self>,
+        error: &NotifyError,
+        reached: &BTreeSet<&str>,
+    ) -> Self {
+        let before = before.unwrap_or_default();
+        let mut unreached = before.unreached;
+        unreached.retain(|name, _| !reached.contains(name.as_str()));
+        match error {
+            NotifyError::Recipients {
+                unreached: now,
+                reached: 1..,
+                ..
+            } => {
+                for one in now {
+                    let failures = unreached.get(&one.recipient).map_or(0, |one| one.failures);
+                    let one_more = Unreached {
+                        failures: failures.saturating_add(1),
+                        for_good: one.for_good,
+                        reason: one.reason.clone(),
+                    };
+                    unreached.insert(one.recipient.clone(), one_more);
+                }
+                Self {
+                    unreached,
+                    ..Self::default()
+                }
+            }
+            _ => Self {
+                failures: before.failures.saturating_add(1),
+                needs_operator: error.needs_operator(),
+                error: error.to_string(),
+                unreached,
+            },
         }
+    }
+
+    /// After a success, in which those recipients were reached of whom `reached` says so; `None` if no other
+    /// is left.
+    pub(super) fn over(self, reached: impl Fn(&str) -> bool) -> Option<Self> {
+        let of_recipients = Self {
+            unreached: self.unreached,
+            ..Self::default()
+        };
+        of_recipients.without(reached)
+    }
+
+    /// Without the recipients that are `over`; `None` if nothing else is left.
+    pub(super) fn without(mut self, over: impl Fn(&str) -> bool) -> Option<Self> {
+        self.unreached.retain(|name, _| !over(name));
+        (self.failures > 0 || !self.unreached.is_empty()).then_some(self)
     }
 
     /// From what was remembered. What this version cannot read is as if nothing were: the next
@@ -40,15 +109,28 @@ impl Trouble {
         serde_json::to_string(self).expect("a struct of plain values is JSON")
     }
 
-    /// What is said about it, on every channel but the failing one.
+    /// What is said about it: of a channel that fails, on every other; of one that does not reach all
+    /// of its recipients, on every channel.
     pub(super) fn condition(&self, channel: &str) -> Option<Condition> {
-        let is_said = self.needs_operator || self.failures >= FAILURES_BEFORE_SAID;
-        is_said.then(|| {
+        if self.needs_operator || self.failures >= FAILURES_BEFORE_SAID {
             let summary = format!("the channel {channel} does not deliver: {}", self.error);
-            Condition {
+            return Some(Condition {
                 except_channel: Some(channel.to_owned()),
                 ..Condition::new(Verdict::NotifierFailing, channel, summary)
-            }
+            });
+        }
+        let said: Vec<String> = self
+            .unreached
+            .iter()
+            .filter(|(_, one)| one.is_said())
+            .map(|(name, one)| format!("{name} ({})", one.reason))
+            .collect();
+        (!said.is_empty()).then(|| {
+            let summary = format!(
+                "the channel {channel} delivers, but not to {}",
+                escape::few(said, NAMED)
+            );
+            Condition::new(Verdict::NotifierFailing, channel, summary)
         })
     }
 }

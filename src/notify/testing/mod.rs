@@ -14,7 +14,7 @@ use crate::identity::{Chain, San, SanType};
 
 use super::{Kind, Message};
 
-pub(super) use sinks::{HttpSink, SmtpSink};
+pub(super) use sinks::{HANG_UP, HttpSink, SmtpSink};
 pub(super) use store::MemoryStore;
 
 /// 2026-11-21T08:53:20Z

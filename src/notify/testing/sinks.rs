@@ -72,6 +72,9 @@ async fn read_request(stream: &mut BufStream<TcpStream>) -> String {
     head + &String::from_utf8(body).unwrap()
 }
 
+/// The answer of a mail server that closes the connection in its place.
+pub(in crate::notify) const HANG_UP: &str = "hang up";
+
 /// A mail server: answers each command from its script, `250 ok` if that has none.
 pub(in crate::notify) struct SmtpSink {
     pub(in crate::notify) port: u16,
@@ -113,6 +116,9 @@ async fn converse(stream: TcpStream, script: &[(&str, &str)], said: &Mutex<Vec<S
     let mut answer = Some("220 sink");
     loop {
         if let Some(answer) = answer {
+            if answer == HANG_UP {
+                return;
+            }
             stream
                 .write_all(format!("{answer}\r\n").as_bytes())
                 .await

@@ -53,6 +53,7 @@ impl MemoryStore {
                 findings: 1,
                 created: now,
                 attempts: 0,
+                reached: Vec::new(),
             },
             findings: vec![finding],
             due: Some(now),
@@ -122,7 +123,10 @@ impl Store for MemoryStore {
         let row = rows.iter_mut().find(|row| row.alert.id == alert).unwrap();
         row.alert.attempts += 1;
         row.due = match delivery {
-            Delivery::Retry { at, .. } => Some(*at),
+            Delivery::Retry { at, reached, .. } => {
+                row.alert.reached.clone_from(reached);
+                Some(*at)
+            }
             Delivery::Delivered | Delivery::GaveUp { .. } => None,
         };
         row.deliveries.push(delivery.clone());

@@ -177,7 +177,7 @@ pub(super) async fn claim(
         .execute(&mut *db)
         .await?;
     let rows = sqlx::query(
-        "SELECT a.id, a.kind, ifnull(a.key, a.id) AS key, a.created, a.attempts,
+        "SELECT a.id, a.kind, ifnull(a.key, a.id) AS key, a.created, a.attempts, a.reached,
                 count(*) AS findings, max(f.severity) AS severity
          FROM temp.vacated v JOIN alert a ON a.number = v.alert
          JOIN member m ON m.alert = a.number JOIN finding f ON f.number = m.finding
@@ -267,6 +267,14 @@ fn queued(row: &SqliteRow) -> Result<QueuedAlert, Fail> {
         findings: value::natural(row.try_get("findings")?)?,
         created: value::moment(row.try_get("created")?)?,
         attempts: value::small(row.try_get("attempts")?)?,
+        reached: reached(row.try_get("reached")?)?,
+    })
+}
+
+fn reached(json: Option<&str>) -> Result<Vec<String>, Fail> {
+    json.map_or(Ok(Vec::new()), |json| {
+        serde_json::from_str(json)
+            .map_err(|_| Fail::corrupt("the recipients that have an alert are no list"))
     })
 }
 
@@ -322,16 +330,18 @@ pub(super) async fn record_delivery(
     let query = match delivery {
         Delivery::Delivered => sqlx::query(
             "UPDATE alert SET closed = 1, attempts = attempts + 1, state = 'delivered',
-                    delivered = $2, last_error = NULL WHERE id = $1",
+                    delivered = $2, last_error = NULL, reached = NULL WHERE id = $1",
         )
         .bind(alert)
         .bind(value::micros(now)),
-        Delivery::Retry { at, error } => sqlx::query(
-            "UPDATE alert SET closed = 1, attempts = attempts + 1, due = $2, last_error = $3 WHERE id = $1",
+        Delivery::Retry { at, error, reached } => sqlx::query(
+            "UPDATE alert SET closed = 1, attempts = attempts + 1, due = $2, last_error = $3, reached = $4
+             WHERE id = $1",
         )
         .bind(alert)
         .bind(value::micros(*at))
-        .bind(error.as_str()),
+        .bind(error.as_str())
+        .bind((!reached.is_empty()).then(|| serde_json::json!(reached).to_string())),
         Delivery::GaveUp { error } => sqlx::query(
             "UPDATE alert SET closed = 1, attempts = attempts + 1, state = 'failed', last_error = $2
              WHERE id = $1",
