@@ -8,6 +8,7 @@ use super::setup::{self, Asking, Setup};
 use super::trusting;
 use crate::escape;
 use crate::monitor::Followed;
+use crate::notify::Lacking;
 use crate::watch;
 
 /// Arguments of `check`.
@@ -65,6 +66,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         rules.keys().len(),
         setup.channel_names().len()
     ))?;
+    let told = channels_can_work(setup, &mut output).await?;
     if !trust(setup, &mut output)? {
         outcome = Outcome::Unanswered;
     }
@@ -117,8 +119,44 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
             ))?;
         }
     }
+    if setup.channel_names().is_empty() {
+        output.line("note  nobody is told: there is no [[channel]]")?;
+    }
     output.end()?;
-    Ok(outcome)
+    Ok(if told { outcome } else { Outcome::Wrong })
+}
+
+/// Looks whether each channel and the heartbeat have what they need on this machine; nothing is sent. Answers whether
+/// all do.
+async fn channels_can_work(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
+    let mut all = true;
+    for name in setup.channel_names() {
+        let lacking = setup.lacking(&name).await;
+        if lacking.is_empty() {
+            output.line(&format!(
+                "ok    channel {}: what it needs here is there; `modelwatch check notify` sends a test",
+                escape::terminal(&name)
+            ))?;
+        }
+        for lacking in lacking {
+            all = false;
+            output.line(&lacks(&format!("channel {name}"), &lacking))?;
+        }
+    }
+    if let Some(lacking) = setup.heartbeat_lacks().await {
+        all = false;
+        output.line(&lacks("heartbeat", &lacking))?;
+    }
+    Ok(all)
+}
+
+fn lacks(what: &str, lacking: &Lacking) -> String {
+    format!(
+        "FAIL  {}: {}: {}",
+        escape::terminal(what),
+        lacking.key,
+        escape::terminal(&lacking.error.to_string())
+    )
 }
 
 /// Where trust comes from, how old it is, and what it names that nobody follows. Answers whether all is well.
@@ -220,11 +258,19 @@ async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> 
     let store = setup.writer().await?;
     let outbox = setup.outbox(store);
     let mut output = Output::new();
-    let mut outcome = Outcome::Clean;
+    let (mut outcome, mut all) = (Outcome::Clean, true);
     for name in names
         .iter()
         .filter(|name| only.is_none_or(|only| only == *name))
     {
+        let lacking = setup.lacking(name).await;
+        for lacking in &lacking {
+            all = false;
+            output.line(&lacks(name, lacking))?;
+        }
+        if !lacking.is_empty() {
+            continue;
+        }
         match outbox.send_test(name, setup::now()).await {
             Ok(()) => output.line(&format!("ok    {}", escape::terminal(name)))?,
             Err(error) => {
@@ -238,5 +284,5 @@ async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> 
         }
     }
     output.end()?;
-    Ok(outcome)
+    Ok(if all { outcome } else { Outcome::Wrong })
 }

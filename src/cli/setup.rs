@@ -20,7 +20,7 @@ use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
 use crate::identity::{Certificate, Key, Signer};
 use crate::monitor::{self, Followed, Rules, Schedule, TrustReport};
-use crate::notify::{Heartbeat, Outbox};
+use crate::notify::{Heartbeat, Lacking, Outbox};
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
 use crate::trust::{self, Keeper, Refreshed, Trust};
@@ -324,6 +324,20 @@ impl Setup {
             .filter(|channel| channel.min_severity <= severity)
             .map(|channel| channel.name.clone())
             .collect()
+    }
+
+    /// What a channel cannot work without and what is not there on this machine.
+    pub(super) async fn lacking(&self, channel: &str) -> Vec<Lacking> {
+        let mut channels = self.config.channels.iter();
+        match channels.find(|known| known.name == channel) {
+            Some(channel) => channel.lacking().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// The same of the heartbeat.
+    pub(super) async fn heartbeat_lacks(&self) -> Option<Lacking> {
+        self.config.heartbeat.as_ref()?.lacking().await
     }
 
     pub(super) fn fail_on(&self) -> Severity {

@@ -15,6 +15,7 @@ mod exec;
 mod heartbeat;
 mod message;
 mod outbox;
+mod ready;
 mod render;
 mod secret;
 mod settings;
@@ -35,6 +36,7 @@ pub use error::{NotifyError, Unreached};
 pub use heartbeat::{Beat, Heartbeat, HeartbeatError};
 pub use message::{Kind, Message};
 pub use outbox::{Drained, Outbox};
+pub use ready::Lacking;
 pub use secret::{SecretError, SecretSource, UrlSource};
 pub use settings::{
     Channel, ChannelKind, EmailSettings, ExecSettings, HeartbeatSettings, WebhookSettings,

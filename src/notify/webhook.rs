@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use crate::http::{AddressPolicy, Client, HttpError};
 
 use super::error::remote_text;
-use super::secret::SecretError;
+use super::secret::{SecretError, SecretSource};
 use super::{Message, Notifier, NotifyError, WebhookSettings, render};
 
 /// Standard Webhooks recommends 15 to 30 s.
@@ -47,10 +47,7 @@ impl Webhook {
         let Some(source) = &self.settings.secret else {
             return Ok(None);
         };
-        let secret = source.read().await?;
-        let key = key(secret.expose_secret()).ok_or_else(|| SecretError::NotBase64 {
-            source_name: source.to_string(),
-        })?;
+        let key = signing_key(source).await?;
         Ok(Some(sign(&key, id, seconds, body)))
     }
 }
@@ -112,6 +109,14 @@ fn not_sent(error: &HttpError) -> NotifyError {
         }
         _ => NotifyError::unavailable(remote_text(&text)),
     }
+}
+
+/// The key that messages are signed with, as it is now.
+pub(super) async fn signing_key(source: &SecretSource) -> Result<Vec<u8>, SecretError> {
+    let secret = source.read().await?;
+    key(secret.expose_secret()).ok_or_else(|| SecretError::NotBase64 {
+        source_name: source.to_string(),
+    })
 }
 
 /// The bytes of the key; `None` if it is said to be base64 and is not.

@@ -122,6 +122,90 @@ fn a_channel_that_fails_is_said_and_not_on_the_others() {
     assert_eq!((code, site.alerts().len()), (Some(0), 2));
 }
 
+/// The configuration up to its only channel.
+fn without_channels(site: &Site) -> String {
+    let path = site.path().join("modelwatch.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let (before, _) = config.split_once("[[channel]]").unwrap();
+    std::fs::write(path, before).unwrap();
+    before.to_owned()
+}
+
+#[test]
+fn without_a_channel_nobody_is_told_and_that_is_the_last_word() {
+    let site = site();
+    without_channels(&site);
+    for arguments in [&["drill"][..], &["drill", "--no-channels"]] {
+        let output = site.run(arguments);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(!said.contains("Passed."), "{said}");
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with("There is no [[channel]]"), "{said}");
+        assert!(said.contains("nobody is told"), "{said}");
+    }
+    let output = site.run(&["check"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains("nobody is told"), "{said}");
+}
+
+#[test]
+fn a_channel_that_cannot_work_here_is_2_in_a_check_and_named_with_its_key() {
+    let site = site();
+    let before = without_channels(&site);
+    std::fs::write(site.path().join("empty"), " \n").unwrap();
+    std::fs::write(site.path().join("plain"), "#!/bin/sh\n").unwrap();
+    let plain = site.path().join("plain");
+    for (settings, key) in [
+        (
+            "type = \"email\"\nfrom = \"a@b.example\"\nto = \"c@d.example\"\nsmtp = \"smtps://mail.example:465\"\nuser = \"u\"\npassword_env = \"MODELWATCH_NO_SUCH_VARIABLE\"".to_owned(),
+            "password_env",
+        ),
+        (
+            "type = \"email\"\nfrom = \"a@b.example\"\nto = \"c@d.example\"\nsmtp = \"smtps://mail.example:465\"\nuser = \"u\"\npassword_file = \"empty\"".to_owned(),
+            "password_file",
+        ),
+        (
+            "type = \"webhook\"\nurl_env = \"MODELWATCH_EMPTY_VARIABLE\"\nsecret_file = \"absent\"".to_owned(),
+            "url_env",
+        ),
+        (
+            "type = \"webhook\"\nurl = \"https://hooks.example\"\nsecret_file = \"absent\"".to_owned(),
+            "secret_file",
+        ),
+        (
+            "type = \"exec\"\ncommand = [\"no-such-program-anywhere\"]".to_owned(),
+            "command",
+        ),
+        (
+            format!("type = \"exec\"\ncommand = [{:?}]", plain.to_str().unwrap()),
+            "command",
+        ),
+    ] {
+        let config = format!("{before}\n[[channel]]\nname = \"oncall\"\n{settings}\n");
+        std::fs::write(site.path().join("modelwatch.toml"), config).unwrap();
+        for command in [&["check"][..], &["check", "notify"]] {
+            let mut command = site.command(command);
+            let output = command.env("MODELWATCH_EMPTY_VARIABLE", "").output().unwrap();
+            let said = text(&output.stdout);
+            assert_eq!(output.status.code(), Some(2), "{settings}: {said}");
+            let line = said.lines().find(|line| line.starts_with("FAIL")).unwrap();
+            assert!(
+                line.contains("oncall: ") && line.contains(&format!(" {key}: ")),
+                "{line}"
+            );
+        }
+    }
+    let config = format!("{before}\n[heartbeat]\nurl_file = \"absent\"\nevery = \"1h\"\n");
+    std::fs::write(site.path().join("modelwatch.toml"), config).unwrap();
+    let output = site.run(&["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stdout);
+    assert!(said.contains("FAIL  heartbeat: url_file: "), "{said}");
+}
+
 #[test]
 fn a_log_that_cannot_be_asked_is_3_and_one_with_another_key_is_1() {
     let site = site();

@@ -121,25 +121,27 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// 1 if anything is blind; else 3 if anything could not be asked.
+    /// 1 if anything is blind; else 3 if anything could not be asked. That there is no channel is allowed, and no pass.
     pub(super) fn outcome(&self) -> Outcome {
-        let answers: Vec<Answer> = self
-            .logs
+        if self.has(Answer::Failed) {
+            Outcome::No
+        } else if self.has(Answer::Unanswered) {
+            Outcome::Unanswered
+        } else {
+            Outcome::Clean
+        }
+    }
+
+    /// Whether one of the checks came to this.
+    fn has(&self, answer: Answer) -> bool {
+        self.logs
             .iter()
             .flat_map(|log| [&log.entry, &log.history, &log.swapped_leaf])
             .chain(self.watches.iter().map(|watch| &watch.check))
             .chain(self.channels.iter().map(|channel| &channel.check))
             .chain(&self.trust)
             .chain([&self.outage])
-            .map(|check| check.result)
-            .collect();
-        if answers.contains(&Answer::Failed) {
-            Outcome::No
-        } else if answers.contains(&Answer::Unanswered) {
-            Outcome::Unanswered
-        } else {
-            Outcome::Clean
-        }
+            .any(|check| check.result == answer)
     }
 
     pub(super) fn json(&self, output: &mut Output) -> anyhow::Result<()> {
@@ -178,11 +180,21 @@ impl Report {
         for item in &self.cannot_see {
             bullet(output, item)?;
         }
-        output.line(match self.outcome() {
-            Outcome::Clean => "\nPassed.",
-            Outcome::No => "\nFailed: the watch is blind where it says FAIL.",
-            _ => "\nNot passed: what says ? could not be asked.",
-        })
+        output.line(if self.has(Answer::Failed) {
+            "\nFailed: the watch is blind where it says FAIL."
+        } else if self.has(Answer::Unanswered) {
+            "\nNot passed: what says ? could not be asked."
+        } else if self.channels.is_empty() {
+            "\nWhat was tried was seen, but nobody is told."
+        } else {
+            "\nPassed."
+        })?;
+        if self.channels.is_empty() {
+            output.line(
+                "There is no [[channel]]: whatever is found is recorded, and reaches nobody.",
+            )?;
+        }
+        Ok(())
     }
 }
 

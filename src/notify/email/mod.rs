@@ -4,7 +4,7 @@ mod address;
 mod greeting;
 mod hello;
 mod session;
-mod tls;
+pub(super) mod tls;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
