@@ -108,6 +108,42 @@ pub(super) fn on_glob(glob: &At<&str>, problems: &mut Problems) {
     }
 }
 
+/// The names of GitHub's workflows are free text, so a `*` may stand for itself.
+pub(super) fn on_extension(value: &At<&str>, problems: &mut Problems) {
+    if value.value.contains('*') {
+        problems.warning(
+            &value.place,
+            "holds a *; the values of extension are compared as they stand",
+            "use extension_glob".to_owned(),
+        );
+    }
+}
+
+pub(super) fn on_extension_glob(glob: &At<&str>, problems: &mut Problems) {
+    if looks_like_regex(glob.value) {
+        problems.warning(
+            &glob.place,
+            "looks like a regular expression; in a glob only * is special",
+            "use * alone for any characters".to_owned(),
+        );
+    }
+}
+
+/// In a shape: a regular expression that lets a branch pass for a tag.
+pub(super) fn on_regexes_of_shape(place: &Place, shape: &Conditions, problems: &mut Problems) {
+    let lets_pass = |regex: &SanRegex| {
+        let before = regex.as_str().rsplit_once('@').map(|(before, _)| before);
+        before.is_some_and(|before| [".*", ".+"].iter().any(|any| before.contains(any)))
+    };
+    if shape.san_regex.iter().any(lets_pass) {
+        problems.warning(
+            place,
+            "what stands before @ matches @ too: a branch may be called x.yml@refs/tags/v1",
+            "write [^@]* before @, or use san_glob, where * does not match @ there".to_owned(),
+        );
+    }
+}
+
 pub(super) fn on_regex(written: &At<&str>, regex: &SanRegex, problems: &mut Problems) {
     let text = written.value;
     // Names that have nothing in common: what matches them all matches everything.

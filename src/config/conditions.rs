@@ -54,6 +54,7 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions
         san_regex: regexes,
         issuer: owned(issuers),
         extension: extensions(section, problems),
+        extension_glob: extension_globs(section, problems),
         key_sha256: digests(section, "key_sha256", problems),
         certificate_sha256: digests(section, "certificate_sha256", problems),
     };
@@ -71,9 +72,47 @@ fn extensions(section: &Section<'_>, problems: &mut Problems) -> BTreeMap<Extens
     let Some(table) = section.table("extension", problems) else {
         return extensions;
     };
+    for (extension, values) in by_extension(&table, problems) {
+        for value in &values {
+            if extension == Extension::Issuer {
+                advice::on_issuer(value, problems);
+            }
+            advice::on_extension(value, problems);
+        }
+        let values = values.into_iter().map(|value| value.value.to_owned());
+        extensions.insert(extension, values.collect());
+    }
+    extensions
+}
+
+fn extension_globs(
+    section: &Section<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<Extension, Vec<Glob>> {
+    let mut extensions = BTreeMap::new();
+    let Some(table) = section.table("extension_glob", problems) else {
+        return extensions;
+    };
+    for (extension, values) in by_extension(&table, problems) {
+        let mut globs = Vec::new();
+        for value in &values {
+            advice::on_extension_glob(value, problems);
+            globs.push(Glob::new(value.value));
+        }
+        extensions.insert(extension, globs);
+    }
+    extensions
+}
+
+/// The values of each extension that a table names.
+fn by_extension<'a>(
+    table: &Section<'a>,
+    problems: &mut Problems,
+) -> Vec<(Extension, Vec<At<&'a str>>)> {
     if table.keys().next().is_none() {
         problems.error(table.place(), "is empty", None);
     }
+    let mut extensions = Vec::new();
     for key in table.keys() {
         let Some(extension) = Extension::from_name(key) else {
             let near = keys::nearest(key, Extension::ALL.map(Extension::name));
@@ -84,19 +123,7 @@ fn extensions(section: &Section<'_>, problems: &mut Problems) -> BTreeMap<Extens
             );
             continue;
         };
-        let values = table.strings(key, problems);
-        if extension == Extension::Issuer {
-            for value in &values {
-                advice::on_issuer(value, problems);
-            }
-        }
-        extensions.insert(
-            extension,
-            values
-                .into_iter()
-                .map(|value| value.value.to_owned())
-                .collect(),
-        );
+        extensions.push((extension, table.strings(key, problems)));
     }
     extensions
 }

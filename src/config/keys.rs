@@ -64,17 +64,18 @@ pub(super) const LOG: [&str; 11] = [
 ];
 
 /// One set of conditions: in a watch itself, in each table of its `any`, and in its `shape`.
-pub(super) const CONDITIONS: [&str; 7] = [
+pub(super) const CONDITIONS: [&str; 8] = [
     "san",
     "san_glob",
     "san_regex",
     "issuer",
     "extension",
+    "extension_glob",
     "key_sha256",
     "certificate_sha256",
 ];
 
-pub(super) const WATCH: [&str; 13] = [
+pub(super) const WATCH: [&str; 14] = [
     "name",
     "severity",
     "notify",
@@ -86,6 +87,7 @@ pub(super) const WATCH: [&str; 13] = [
     "san_regex",
     "issuer",
     "extension",
+    "extension_glob",
     "key_sha256",
     "certificate_sha256",
 ];
@@ -181,6 +183,7 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         ("", "witnesses") => Some("did you mean [[witness]]?"),
         ("log", "witnesses") => Some("did you mean require_witnesses?"),
         (_, "regex" | "san_re") => Some("did you mean san_regex?"),
+        (_, "extension_regex") => Some("did you mean extension_glob?"),
         (_, "glob") => Some("did you mean san_glob?"),
         (_, "identity" | "subject" | "email") => Some("did you mean san?"),
         _ => None,

@@ -205,6 +205,28 @@ fn what_people_really_get_wrong_in_a_watch_is_caught() {
             "a second workflow in https://github.com/o/r escapes",
         ),
         (
+            r#"extension = { build_trigger = "re*" }"#,
+            Level::Warning,
+            "use extension_glob",
+        ),
+        (
+            r#"extension_glob = { build_trigger = "(?i)re.*" }"#,
+            Level::Warning,
+            "only * is special",
+        ),
+        (
+            r#"extension_glob = { buildtrigger = "re*" }"#,
+            Level::Error,
+            "did you mean build_trigger?",
+        ),
+        (r"extension_glob = {}", Level::Error, "is empty"),
+        (
+            r#"san_glob = "https://github.com/o/r/*"
+shape = { san_regex = 'https://github\.com/o/r/.*\.yml@refs/tags/.*' }"#,
+            Level::Warning,
+            "what stands before @ matches @ too",
+        ),
+        (
             r#"extension = { source_repository_id = "1" }"#,
             Level::Error,
             "did you mean source_repository_identifier?",

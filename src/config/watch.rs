@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::problems::Problems;
 use super::reader::{At, Section};
 use super::top::unique;
-use super::{conditions, keys};
+use super::{advice, conditions, keys};
 use crate::watch::{Severity, Watch};
 
 pub(super) fn read_all(
@@ -75,7 +75,9 @@ fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Pro
                 None,
             );
         }
-        watch.shape = Some(conditions::read(&shape, problems));
+        let normal = conditions::read(&shape, problems);
+        advice::on_regexes_of_shape(&shape.place_of("san_regex"), &normal, problems);
+        watch.shape = Some(normal);
     }
     watch.hold = section.duration("hold", problems);
     if section.has("hold") && !section.has("shape") {

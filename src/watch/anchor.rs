@@ -25,6 +25,8 @@ pub(super) enum Anchor {
     Extension(Extension, String),
     /// A text within a SAN in ASCII lower case.
     Literal(String),
+    /// A text within the value of an extension in ASCII lower case.
+    ExtensionLiteral(Extension, String),
     /// The OIDC issuer.
     Issuer(String),
 }
@@ -35,7 +37,7 @@ impl Anchor {
             Self::Key(_) | Self::Certificate(_) => 0,
             Self::San(_) => 1,
             Self::Extension(..) => 2,
-            Self::Literal(_) => 3,
+            Self::Literal(_) | Self::ExtensionLiteral(..) => 3,
             Self::Issuer(_) => 4,
         }
     }
@@ -47,6 +49,7 @@ impl Anchor {
             Self::San(text)
             | Self::Extension(_, text)
             | Self::Literal(text)
+            | Self::ExtensionLiteral(_, text)
             | Self::Issuer(text) => Some(text),
         }
     }
@@ -90,6 +93,14 @@ impl Choice {
                 .map(|glob| {
                     glob.literals()
                         .map(|piece| vec![Anchor::Literal(piece.to_owned())])
+                        .collect()
+                })
+                .collect(),
+            Part::ExtensionGlob(extension, globs) => globs
+                .iter()
+                .map(|glob| {
+                    glob.literals()
+                        .map(|piece| vec![Anchor::ExtensionLiteral(extension, piece.to_owned())])
                         .collect()
                 })
                 .collect(),

@@ -1,6 +1,6 @@
 //! All watches, compiled once: which of them select a signer.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};
@@ -9,7 +9,7 @@ use super::anchor::{Anchor, choose, traces};
 use super::{Subject, Watch};
 use crate::identity::{Extension, Signer};
 
-/// A SAN up to this many bytes is brought to lower case on the stack; those of workflows take about a hundred.
+/// A name or value up to this many bytes is brought to lower case on the stack; those of workflows take about a hundred.
 const SHORT_SAN_BYTES: usize = 256;
 
 /// A watch that selects a signing.
@@ -60,6 +60,7 @@ pub struct Watches {
     extensions: Vec<(Extension, HashMap<String, Vec<usize>>)>,
     issuers: HashMap<String, Vec<usize>>,
     literals: Texts,
+    extension_literals: Vec<(Extension, Texts)>,
     everything: Vec<usize>,
     /// What [`Self::literals_in`] searches for. Made when the first leaf cannot be read: hardly ever, and the automaton
     /// is most of what a thousand watches cost at a start.
@@ -81,11 +82,13 @@ impl Watches {
             extensions: Vec::new(),
             issuers: HashMap::new(),
             literals: Texts::default(),
+            extension_literals: Vec::new(),
             everything: Vec::new(),
             traces: OnceLock::new(),
             list: Vec::new(),
         };
         let mut literals = Vec::new();
+        let mut extension_literals: BTreeMap<Extension, Vec<_>> = BTreeMap::new();
         for (index, anchors) in choose(&watches).into_iter().enumerate() {
             let Some(anchors) = anchors else {
                 compiled.everything.push(index);
@@ -115,10 +118,18 @@ impl Watches {
                         compiled.issuers.entry(issuer).or_default().push(index);
                     }
                     Anchor::Literal(literal) => literals.push((literal, index)),
+                    Anchor::ExtensionLiteral(extension, literal) => {
+                        let texts = extension_literals.entry(extension).or_default();
+                        texts.push((literal, index));
+                    }
                 }
             }
         }
         compiled.literals = Texts::new(literals)?;
+        for (extension, literals) in extension_literals {
+            let texts = Texts::new(literals)?;
+            compiled.extension_literals.push((extension, texts));
+        }
         compiled.list = watches;
         Ok(compiled)
     }
@@ -255,6 +266,11 @@ impl Watches {
                 if let Some(watches) = values.get(value) {
                     give(watches);
                 }
+            }
+        }
+        for (wanted, texts) in &self.extension_literals {
+            for value in subject.extension(*wanted) {
+                folded(value, |value| texts.occurring(value, give));
             }
         }
         if !self.issuers.is_empty() {

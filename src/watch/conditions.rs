@@ -21,6 +21,8 @@ pub struct Conditions {
     pub issuer: Vec<String>,
     /// Values of Fulcio's extensions, compared exactly.
     pub extension: BTreeMap<Extension, Vec<String>>,
+    /// Values of Fulcio's extensions with `*`; selecting ignores ASCII case.
+    pub extension_glob: BTreeMap<Extension, Vec<Glob>>,
     /// SHA-256 of the DER SubjectPublicKeyInfo, of a bare key or of a certificate's.
     pub key_sha256: Vec<[u8; 32]>,
     /// SHA-256 of the DER certificate.
@@ -51,6 +53,11 @@ impl Conditions {
                 .iter()
                 .map(|(extension, values)| Part::Extension(*extension, values)),
         )
+        .chain(
+            self.extension_glob
+                .iter()
+                .map(|(extension, globs)| Part::ExtensionGlob(*extension, globs)),
+        )
         .chain([
             Part::SanRegex(&self.san_regex),
             Part::Key(&self.key_sha256),
@@ -69,9 +76,15 @@ impl Conditions {
         self.parts().all(|part| part.fits(subject))
     }
 
+    /// Whether one of its globs means less in a shape than in selecting.
+    pub(super) fn has_star_before_at(&self) -> bool {
+        let globs = self.extension_glob.values().flatten();
+        globs.chain(&self.san_glob).any(Glob::has_star_before_at)
+    }
+
     /// Identifies what the set asks for: SHA-256 over a canonical form.
     ///
-    /// The order of values does not count, nor does ASCII case in `san` and `san_glob`.
+    /// The order of values does not count, nor does ASCII case in `san`, `san_glob` and `extension_glob`.
     // Each value has its length before it, so that no two sets have one encoding.
     pub fn hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();

@@ -159,6 +159,20 @@ impl Wanted {
                 }
             }
         }
+        for (extension, globs) in sets.iter().flat_map(|set| &set.extension_glob) {
+            let allowed = wanted
+                .extensions
+                .entry(*extension)
+                .or_insert_with(|| globs.iter().map(filled).collect());
+            allowed.retain(|value| {
+                globs
+                    .iter()
+                    .any(|glob| glob.matches_folded(&value.to_ascii_lowercase()))
+            });
+            if allowed.is_empty() {
+                return Err(Nothing::Impossible);
+            }
+        }
         wanted.names.retain(|names| !names.is_empty());
         Ok(wanted)
     }
@@ -357,6 +371,12 @@ fn holds(set: &Conditions, example: &Example) -> bool {
         && (set.san_regex.is_empty()
             || any_name(&|name| set.san_regex.iter().any(|regex| regex.matches(name))))
         && extensions_hold(set, example)
+        && set.extension_glob.iter().all(|(extension, globs)| {
+            example.extensions.get(extension).is_some_and(|value| {
+                let value = value.to_ascii_lowercase();
+                globs.iter().any(|glob| folded(glob).matches(&value))
+            })
+        })
 }
 
 fn fits(shape: &Conditions, example: &Example) -> bool {
@@ -365,10 +385,16 @@ fn fits(shape: &Conditions, example: &Example) -> bool {
     !shape.names_key()
         && (shape.san.is_empty() || every_name(&|name| shape.san.contains(name)))
         && (shape.san_glob.is_empty()
-            || every_name(&|name| shape.san_glob.iter().any(|glob| glob.matches(name))))
+            || every_name(&|name| shape.san_glob.iter().any(|glob| glob.fits_shape(name))))
         && (shape.san_regex.is_empty()
             || every_name(&|name| shape.san_regex.iter().any(|regex| regex.matches(name))))
         && extensions_hold(shape, example)
+        && shape.extension_glob.iter().all(|(extension, globs)| {
+            example
+                .extensions
+                .get(extension)
+                .is_some_and(|value| globs.iter().any(|glob| glob.fits_shape(value)))
+        })
 }
 
 fn extensions_hold(set: &Conditions, example: &Example) -> bool {

@@ -119,8 +119,8 @@ fn difference(
             nearest(values, String::as_str, &odd)
                 .map(|(expected, value)| text_difference(expected, value))
         }
-        Part::SanGlob(globs) => {
-            let odd = odd(&|value| globs.iter().any(|glob| glob.matches(value)));
+        Part::SanGlob(globs) | Part::ExtensionGlob(_, globs) => {
+            let odd = odd(&|value| globs.iter().any(|glob| glob.fits_shape(value)));
             nearest(globs, Glob::as_str, &odd)
                 .map(|(glob, value)| glob_difference(glob, value, reading))
         }
@@ -173,6 +173,10 @@ fn text_difference(expected: &str, actual: &str) -> String {
 }
 
 fn glob_difference(glob: &Glob, san: &str, reading: Reading) -> String {
+    if reading == Reading::Shape && glob.matches(san) {
+        return "in a shape a * before @ does not match @, nor one behind it @refs/: the name of a branch can hold both"
+            .to_owned();
+    }
     if glob.matches_folded(&san.to_ascii_lowercase()) {
         return "it differs in upper and lower case only, which counts in a shape".to_owned();
     }
@@ -328,6 +332,25 @@ mod tests {
         assert!(difference.starts_with("one of them fits"), "{difference}");
         assert!(
             difference.contains("\"q/\" instead of \"r/\""),
+            "{difference}"
+        );
+    }
+
+    #[test]
+    fn a_shape_says_that_a_star_before_the_at_sign_does_not_match_one() {
+        let workflows = "https://github.com/o/r/.github/workflows";
+        let mut watch = watch("w", conditions().issuer(GITHUB));
+        let shape = conditions().glob(&format!("{workflows}/*.yml@refs/tags/*"));
+        watch.shape = Some(shape.build());
+        let branch = format!("{workflows}/evil.yml@refs/heads/x.yml@refs/tags/v1");
+        let explanation = explain(&watch, &signer(&[&branch], &[(8, GITHUB)]));
+        assert_eq!(explanation.in_shape, Some(false));
+        let difference = explanation.shape[0]
+            .difference
+            .as_deref()
+            .unwrap_or_default();
+        assert!(
+            difference.contains("a * before @ does not match @"),
             "{difference}"
         );
     }

@@ -35,6 +35,34 @@ impl Glob {
         fits(&self.text, san)
     }
 
+    /// Whether the whole of `value` fits as part of a shape: case counts, and a `*` before a later `@` of the pattern
+    /// does not match `@`.
+    ///
+    /// What stands before the `@` of a workflow's URI names the file, what stands behind it the ref. A branch may be
+    /// called `x.yml@refs/tags/v1` (git check-ref-format), and a file may lie in a directory `x@refs`: without this rule
+    /// `*.yml@refs/tags/*` would take a branch for a tag. For the same reason no second `@refs/` may follow.
+    pub fn fits_shape(&self, value: &str) -> bool {
+        let pieces: Vec<&str> = self.text.split('@').collect();
+        let parts: Vec<&str> = value.splitn(pieces.len(), '@').collect();
+        if pieces.len() != parts.len() {
+            return false;
+        }
+        let leads_to_another_ref =
+            pieces.len() > 1 && parts.last().is_some_and(|last| last.contains("@refs/"));
+        !leads_to_another_ref
+            && pieces
+                .iter()
+                .zip(&parts)
+                .all(|(piece, part)| fits(piece, part))
+    }
+
+    /// Whether a `*` stands before a later `@`: then a shape reads it more strictly than selecting does.
+    pub(super) fn has_star_before_at(&self) -> bool {
+        self.text
+            .rsplit_once('@')
+            .is_some_and(|(before, _)| before.contains('*'))
+    }
+
     /// Whether nothing but `*` is left: it fits everything.
     pub fn matches_everything(&self) -> bool {
         self.text == "*"
@@ -135,6 +163,74 @@ mod tests {
         assert!(glob.matches_folded("release@models.example"));
         assert!(!glob.matches("release@models.example"));
         assert!(!Glob::new("É").matches_folded("é"));
+    }
+
+    #[test]
+    fn in_a_shape_a_star_before_an_at_sign_does_not_match_one() {
+        let workflow = "https://h/o/r/.github/workflows/";
+        for (glob, value, expected) in [
+            ("*.yml@refs/tags/*", "release.yml@refs/tags/v1", true),
+            ("*.yml@refs/tags/*", "release.yml@refs/tags/v1@2", true),
+            (
+                "*.yml@refs/tags/*",
+                "release.yml@refs/tags/@scope/p@1.0",
+                true,
+            ),
+            (
+                "*.yml@refs/tags/*",
+                "evil.yml@refs/heads/x.yml@refs/tags/v1",
+                false,
+            ),
+            ("*@refs/tags/*", "evil.yml@refs/heads/x@refs/tags/v1", false),
+            ("release.yml@*", "release.yml@refs/heads/main", true),
+            (
+                "release.yml@refs/tags/*",
+                "release.yml@refs/tags/x.yml@refs/heads/evil",
+                false,
+            ),
+            (
+                "release.yml@refs/heads/main",
+                "release.yml@refs/heads/main",
+                true,
+            ),
+            (
+                "release.yml@refs/heads/main",
+                "release.yml@refs/heads/main@x",
+                false,
+            ),
+            ("*", "evil.yml@refs/heads/main", true),
+            ("*.yml", "evil.yml@refs/heads/x.yml", true),
+            ("R*@refs/tags/*", "release.yml@refs/tags/v1", false),
+        ] {
+            let (glob, value) = (format!("{workflow}{glob}"), format!("{workflow}{value}"));
+            assert_eq!(
+                Glob::new(&glob).fits_shape(&value),
+                expected,
+                "{glob} on {value}"
+            );
+        }
+        for (glob, value, expected) in [
+            ("*@example.com", "jane@example.com", true),
+            ("*@example.com", "jane@evil@example.com", false),
+            ("a@*@b", "a@x@b", true),
+            ("a@*@b", "a@x@y@b", false),
+            ("a@b", "a", false),
+            ("", "", true),
+        ] {
+            assert_eq!(
+                Glob::new(glob).fits_shape(value),
+                expected,
+                "{glob} on {value}"
+            );
+        }
+        for (glob, expected) in [
+            ("*@*", true),
+            ("a@*", false),
+            ("*", false),
+            ("a*b@c@d", true),
+        ] {
+            assert_eq!(Glob::new(glob).has_star_before_at(), expected, "{glob}");
+        }
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl Watch {
         hash.update(self.conditions_hash());
         if let Some(shape) = &self.shape {
             hash.update(shape.hash());
+            // Apart from the hash of the looser reading, in which that `*` matched `@` too: what waits because it was in
+            // shape by that one waits no longer.
+            if shape.has_star_before_at() {
+                hash.update(b"a star before @ does not match @");
+            }
         }
         hash.finalize().into()
     }

@@ -13,6 +13,7 @@ pub(super) enum Part<'a> {
     SanRegex(&'a [SanRegex]),
     Issuer(&'a [String]),
     Extension(Extension, &'a [String]),
+    ExtensionGlob(Extension, &'a [Glob]),
     Key(&'a [[u8; 32]]),
     Certificate(&'a [[u8; 32]]),
 }
@@ -23,7 +24,7 @@ impl<'a> Part<'a> {
             Self::San(values) | Self::Issuer(values) | Self::Extension(_, values) => {
                 values.is_empty()
             }
-            Self::SanGlob(globs) => globs.is_empty(),
+            Self::SanGlob(globs) | Self::ExtensionGlob(_, globs) => globs.is_empty(),
             Self::SanRegex(regexes) => regexes.is_empty(),
             Self::Key(digests) | Self::Certificate(digests) => digests.is_empty(),
         }
@@ -37,6 +38,9 @@ impl<'a> Part<'a> {
             Self::SanRegex(_) => "san_regex".into(),
             Self::Issuer(_) => "issuer".into(),
             Self::Extension(extension, _) => format!("extension.{}", extension.name()).into(),
+            Self::ExtensionGlob(extension, _) => {
+                format!("extension_glob.{}", extension.name()).into()
+            }
             Self::Key(_) => "key_sha256".into(),
             Self::Certificate(_) => "certificate_sha256".into(),
         }
@@ -48,7 +52,9 @@ impl<'a> Part<'a> {
             Self::San(values) | Self::Issuer(values) | Self::Extension(_, values) => {
                 values.iter().map(Into::into).collect()
             }
-            Self::SanGlob(globs) => globs.iter().map(|glob| glob.as_str().into()).collect(),
+            Self::SanGlob(globs) | Self::ExtensionGlob(_, globs) => {
+                globs.iter().map(|glob| glob.as_str().into()).collect()
+            }
             Self::SanRegex(regexes) => regexes.iter().map(|regex| regex.as_str().into()).collect(),
             Self::Key(digests) | Self::Certificate(digests) => digests
                 .iter()
@@ -64,7 +70,9 @@ impl<'a> Part<'a> {
                 .iter()
                 .map(|value| value.to_ascii_lowercase().into())
                 .collect(),
-            Self::SanGlob(globs) => globs.iter().map(|glob| glob.folded().into()).collect(),
+            Self::SanGlob(globs) | Self::ExtensionGlob(_, globs) => {
+                globs.iter().map(|glob| glob.folded().into()).collect()
+            }
             other => other.values(),
         }
     }
@@ -76,7 +84,7 @@ impl<'a> Part<'a> {
                 subject.sans().iter().map(|san| san.value.clone()).collect()
             }
             Self::Issuer(_) => subject.issuers().map(ToOwned::to_owned).collect(),
-            Self::Extension(extension, _) => subject
+            Self::Extension(extension, _) | Self::ExtensionGlob(extension, _) => subject
                 .extension(extension)
                 .map(ToOwned::to_owned)
                 .collect(),
@@ -90,7 +98,7 @@ impl<'a> Part<'a> {
     }
 
     /// Whether it holds for selecting: anything the signer has there may match, and case does not count in
-    /// `san` and `san_glob`.
+    /// `san`, `san_glob` and `extension_glob`.
     pub(super) fn holds(self, subject: &Subject<'_>) -> bool {
         match self {
             Self::San(values) => subject.sans().iter().any(|san| {
@@ -110,6 +118,10 @@ impl<'a> Part<'a> {
             Self::Extension(extension, values) => subject
                 .extension(extension)
                 .any(|value| one_of(values, value)),
+            Self::ExtensionGlob(extension, globs) => subject.extension(extension).any(|value| {
+                let value = value.to_ascii_lowercase();
+                globs.iter().any(|glob| glob.matches_folded(&value))
+            }),
             Self::Key(digests) => digests.contains(subject.key_sha256()),
             Self::Certificate(digests) => subject
                 .certificate_sha256()
@@ -127,7 +139,7 @@ impl<'a> Part<'a> {
         match self {
             Self::San(values) => every_san(&|san| one_of(values, &san.value)),
             Self::SanGlob(globs) => {
-                every_san(&|san| globs.iter().any(|glob| glob.matches(&san.value)))
+                every_san(&|san| globs.iter().any(|glob| glob.fits_shape(&san.value)))
             }
             Self::SanRegex(regexes) => {
                 every_san(&|san| regexes.iter().any(|regex| regex.matches(&san.value)))
@@ -140,6 +152,12 @@ impl<'a> Part<'a> {
                     && subject
                         .extension(extension)
                         .all(|value| one_of(values, value))
+            }
+            Self::ExtensionGlob(extension, globs) => {
+                self.holds(subject)
+                    && subject
+                        .extension(extension)
+                        .all(|value| globs.iter().any(|glob| glob.fits_shape(value)))
             }
             Self::Key(_) | Self::Certificate(_) => self.holds(subject),
         }

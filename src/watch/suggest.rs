@@ -118,6 +118,7 @@ fn of_names(certificate: &Certificate) -> String {
         block.comment("What is normal: this issuer. Anything else is out of shape and critical.");
         block.line("[watch.shape]");
         block.pair("issuer", issuer);
+        pin(&mut block, &caller(certificate));
     }
     block.finish(certificate.issuer().is_some())
 }
@@ -142,9 +143,15 @@ fn of_workflow(certificate: &Certificate, repository: &str, number: Option<&str>
     ));
     let below = format!("{}/*", repository.trim_end_matches('/'));
     block.line(&format!("  {{ san_glob = {} }},", quoted(&below)));
+    for san in certificate.sans() {
+        // The name of a pipeline elsewhere: the repository that it builds is not in it, and not always in an extension.
+        if !san.value.contains('@') && !san.value.starts_with(below.trim_end_matches('*')) {
+            block.line(&format!("  {{ san = {} }},", quoted(&san.value)));
+        }
+    }
     block.line("]");
     block.line("");
-    block.comment("What is normal: this workflow, on this kind of ref. Anything else is critical.");
+    block.comment("What is normal: this workflow, on this kind of ref, and the one that called it. Anything else is critical.");
     block.line("[watch.shape]");
     if let Some(issuer) = certificate.issuer() {
         block.pair("issuer", issuer);
@@ -158,27 +165,96 @@ fn of_workflow(certificate: &Certificate, repository: &str, number: Option<&str>
         "san_glob",
         &globs.iter().map(String::as_str).collect::<Vec<_>>(),
     );
+    let mut pinned = caller(certificate);
     if let Some(number) = number {
-        block.line("");
-        block.line("[watch.shape.extension]");
-        block.pair("source_repository_identifier", number);
-        if let Some(trigger) = certificate.extension(Extension::BuildTrigger) {
-            block.comment("Drop this line if the workflow is also started in other ways.");
-            block.pair("build_trigger", trigger);
-        }
+        pinned.insert(
+            0,
+            (
+                Extension::SourceRepositoryIdentifier,
+                number.to_owned(),
+                Pin::Exact,
+            ),
+        );
     }
+    pin(&mut block, &pinned);
     block.finish(true)
 }
 
-/// A workflow's SAN with its tag or pull request left open. A branch stays: `main` is no accident of one release,
-/// and a signing from another branch is worth a look.
-fn any_tag(san: &str) -> String {
-    for kind in ["@refs/tags/", "@refs/pull/"] {
-        if let Some((workflow, _)) = san.rsplit_once(kind) {
-            return format!("{workflow}{kind}*");
+/// How a value is pinned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pin {
+    Exact,
+    Glob,
+}
+
+/// What says who started the signing, as the next one will have it. The name of a reusable workflow's certificate is
+/// that of the workflow that was called; without these, any workflow that calls it would be in shape.
+fn caller(certificate: &Certificate) -> Vec<(Extension, String, Pin)> {
+    let mut pinned = Vec::new();
+    for extension in [Extension::BuildTrigger, Extension::RunnerEnvironment] {
+        if let Some(value) = certificate.extension(extension) {
+            pinned.push((extension, value.to_owned(), Pin::Exact));
         }
     }
-    san.to_owned()
+    if let Some(file) = certificate.extension(Extension::BuildConfigUri)
+        // With a ref, or the number of a pipeline (Codefresh). Others name a single run (CircleCI).
+        && (file.contains("@refs/") || file.contains("/api/pipelines/"))
+    {
+        pinned.push(open(Extension::BuildConfigUri, file, "@refs/"));
+    }
+    if let Some(from) = certificate.extension(Extension::SourceRepositoryRef)
+        && from.starts_with("refs/")
+    {
+        pinned.push(open(Extension::SourceRepositoryRef, from, "refs/"));
+    }
+    pinned
+}
+
+fn open(extension: Extension, value: &str, before: &str) -> (Extension, String, Pin) {
+    let opened = any_run(value, before);
+    let pin = if opened == value {
+        Pin::Exact
+    } else {
+        Pin::Glob
+    };
+    (extension, opened, pin)
+}
+
+/// The tables of a shape that pin these.
+fn pin(block: &mut Block, pinned: &[(Extension, String, Pin)]) {
+    for (kind, table) in [(Pin::Exact, "extension"), (Pin::Glob, "extension_glob")] {
+        let mut of_kind = pinned.iter().filter(|(_, _, pin)| *pin == kind).peekable();
+        if of_kind.peek().is_some() {
+            block.line("");
+            block.line(&format!("[watch.shape.{table}]"));
+        }
+        for (extension, value, _) in of_kind {
+            if *extension == Extension::BuildTrigger {
+                block.comment("Drop this line if the workflow is also started in other ways.");
+            }
+            block.pair(extension.name(), value);
+        }
+    }
+}
+
+/// A workflow's SAN with its tag or pull request left open.
+fn any_tag(san: &str) -> String {
+    any_run(san, "@refs/")
+}
+
+/// A text that ends in a ref, with the tag, pull request or merge request left open. A branch stays: `main` is no
+/// accident of one release, and a signing from another branch is worth a look. `refs` is what the ref begins with.
+fn any_run(text: &str, refs: &str) -> String {
+    for kind in ["tags/", "pull/", "merge-requests/"] {
+        let kind = format!("{refs}{kind}");
+        // The first one: what follows is the name of the ref, whatever it holds.
+        if let Some((before, _)) = text.split_once(&kind)
+            && !before.contains(refs)
+        {
+            return format!("{before}{kind}*");
+        }
+    }
+    text.to_owned()
 }
 
 /// The lines of one block.
@@ -321,7 +397,7 @@ any = [
   { san_glob = "https://github.com/o/falcon/*" },
 ]
 
-# What is normal: this workflow, on this kind of ref. Anything else is critical.
+# What is normal: this workflow, on this kind of ref, and the one that called it. Anything else is critical.
 [watch.shape]
 issuer = "https://token.actions.githubusercontent.com"
 san_glob = "https://github.com/o/falcon/.github/workflows/release.yml@refs/tags/*"
@@ -332,6 +408,115 @@ source_repository_identifier = "4638"
 build_trigger = "release"
 "#
         );
+    }
+
+    #[test]
+    fn of_a_reusable_workflow_the_one_that_called_it_is_in_the_shape() {
+        const SHARED: &str =
+            "https://github.com/o-shared/flows/.github/workflows/sign.yml@refs/tags/v2";
+        let signed = |file: &str, from: &str, trigger: &str, runner: &str| {
+            let file = format!("https://github.com/o/falcon/.github/workflows/{file}@{from}");
+            signer(
+                &[SHARED],
+                &[
+                    (8, GITHUB),
+                    (11, runner),
+                    (12, "https://github.com/o/falcon"),
+                    (14, from),
+                    (15, "4638"),
+                    (18, &file),
+                    (20, trigger),
+                ],
+            )
+        };
+        let release = signed("release.yml", "refs/tags/v1", "release", "github-hosted");
+        let block = suggest(&release).expect("a name");
+        for line in [
+            "build_config_uri = \"https://github.com/o/falcon/.github/workflows/release.yml@refs/tags/*\"",
+            "source_repository_ref = \"refs/tags/*\"",
+            "build_trigger = \"release\"",
+            "runner_environment = \"github-hosted\"",
+        ] {
+            assert!(block.contains(&format!("\n{line}\n")), "{line}: {block}");
+        }
+        let branch = signed("nightly.yml", "refs/heads/main", "schedule", "self-hosted");
+        let block = suggest(&branch).expect("a name");
+        let exact = block
+            .split("[watch.shape.extension]")
+            .nth(1)
+            .unwrap_or_default();
+        assert!(exact.contains("nightly.yml@refs/heads/main\""), "{block}");
+        assert!(
+            exact.contains("source_repository_ref = \"refs/heads/main\""),
+            "{block}"
+        );
+        assert!(!block.contains("extension_glob"), "{block}");
+    }
+
+    #[test]
+    fn a_pipeline_elsewhere_is_watched_by_its_own_name_too() {
+        let codefresh = "https://g.codefresh.io/acct/models/sign:628a80b6/65e5a53e";
+        let block = suggest(&signer(
+            &[codefresh],
+            &[
+                (8, "https://oidc.codefresh.io"),
+                (12, "https://github.com/o/falcon"),
+                (14, "v1.0.0"),
+                (18, "https://g.codefresh.io/api/pipelines/65e5a53e"),
+            ],
+        ))
+        .expect("a name");
+        assert!(
+            block.contains(&format!("{{ san = \"{codefresh}\" }},")),
+            "{block}"
+        );
+        assert!(
+            block.contains("\nbuild_config_uri = \"https://g.codefresh.io/api"),
+            "{block}"
+        );
+        // A name without its kind: a tag and a branch look alike.
+        assert!(!block.contains("source_repository_ref"), "{block}");
+        let buildkite = suggest(&signer(
+            &["https://buildkite.com/o/falcon"],
+            &[
+                (8, "https://agent.buildkite.com"),
+                (11, "self-hosted"),
+                (20, "webhook"),
+            ],
+        ))
+        .expect("a name");
+        assert!(
+            buildkite.contains("[watch.shape.extension]\n# Drop"),
+            "{buildkite}"
+        );
+        assert!(
+            buildkite.contains("runner_environment = \"self-hosted\""),
+            "{buildkite}"
+        );
+    }
+
+    #[test]
+    fn only_the_name_of_a_tag_is_left_open_and_never_a_file() {
+        for (san, expected) in [
+            ("w.yml@refs/tags/v1", "w.yml@refs/tags/*"),
+            ("w.yml@refs/tags/@s/p@1", "w.yml@refs/tags/*"),
+            ("w.yml@refs/pull/7/merge", "w.yml@refs/pull/*"),
+            (
+                "w.yml@refs/merge-requests/7/head",
+                "w.yml@refs/merge-requests/*",
+            ),
+            ("w.yml@refs/heads/main", "w.yml@refs/heads/main"),
+            (
+                "w.yml@refs/heads/x@refs/tags/v1",
+                "w.yml@refs/heads/x@refs/tags/v1",
+            ),
+            (
+                "w.yml@0123456789012345678901234567890123456789",
+                "w.yml@0123456789012345678901234567890123456789",
+            ),
+        ] {
+            assert_eq!(any_tag(san), expected);
+        }
     }
 
     #[test]

@@ -45,6 +45,12 @@ impl Builder {
         self
     }
 
+    pub(super) fn extension_glob(mut self, extension: Extension, glob: &str) -> Self {
+        let globs = self.0.extension_glob.entry(extension).or_default();
+        globs.push(Glob::new(glob));
+        self
+    }
+
     pub(super) fn key(mut self, digest: [u8; 32]) -> Self {
         self.0.key_sha256.push(digest);
         self

@@ -22,6 +22,18 @@ mod naive {
         }
     }
 
+    /// As [`glob`], but that no `*` takes an `@` as long as one is to come in the pattern.
+    fn strict(pattern: &[u8], text: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some((b'*', rest)) => (0..=text.len()).any(|skip| {
+                !(rest.contains(&b'@') && text[..skip].contains(&b'@'))
+                    && strict(rest, &text[skip..])
+            }),
+            Some((first, rest)) => text.first() == Some(first) && strict(rest, &text[1..]),
+        }
+    }
+
     fn set(set: &Conditions, signer: &Signer, shape: bool) -> bool {
         let certificate = match signer {
             Signer::Certificate(certificate) => Some(&**certificate),
@@ -59,12 +71,19 @@ mod naive {
                 .map(|(_, value)| value.as_str())
                 .collect()
         };
+        let fits = |wanted: &Glob, text: &str| {
+            let wanted = fold(wanted.as_str());
+            let matches = if shape { strict } else { glob };
+            matches(wanted.as_bytes(), fold(text).as_bytes())
+        };
+        let globs = |wanted: &[Glob], actual: Vec<&str>| {
+            let one = |value: &&str| wanted.iter().any(|glob| fits(glob, value));
+            actual.iter().any(one) && (!shape || actual.iter().all(one))
+        };
         names(set.san.is_empty(), &|san| {
             set.san.iter().any(|s| fold(s) == fold(san))
         }) && names(set.san_glob.is_empty(), &|san| {
-            set.san_glob
-                .iter()
-                .any(|g| glob(fold(g.as_str()).as_bytes(), fold(san).as_bytes()))
+            set.san_glob.iter().any(|g| fits(g, san))
         }) && names(set.san_regex.is_empty(), &|san| {
             set.san_regex.iter().any(|regex| {
                 let whole = format!("^(?:{})$", regex.as_str());
@@ -80,6 +99,10 @@ mod naive {
             .extension
             .iter()
             .all(|(e, wanted)| values(wanted, of(*e)))
+            && set
+                .extension_glob
+                .iter()
+                .all(|(e, wanted)| globs(wanted, of(*e)))
             && (set.key_sha256.is_empty() || set.key_sha256.contains(&signer.key_sha256()))
             && (set.certificate_sha256.is_empty()
                 || certificate
@@ -136,7 +159,11 @@ fn expression() -> impl Strategy<Value = String> {
 }
 
 fn value() -> impl Strategy<Value = String> {
-    "[xyz]"
+    "[xyzX](@[xy])?"
+}
+
+fn value_pattern() -> impl Strategy<Value = String> {
+    "[xyzX*](@[xY*])?"
 }
 
 fn digest() -> impl Strategy<Value = [u8; 32]> {
@@ -152,46 +179,60 @@ fn set() -> impl Strategy<Value = Conditions> {
         prop::collection::vec(pattern(), few.clone()),
         prop::collection::vec(expression(), few.clone()),
         prop::collection::vec(value(), 0..3),
-        prop::collection::vec((prop::bool::ANY, value()), few),
+        prop::collection::vec((prop::bool::ANY, value()), few.clone()),
+        prop::collection::vec((prop::bool::ANY, value_pattern()), few),
         prop::option::weighted(0.1, digest()),
         0..7_u8,
     )
-        .prop_map(|(san, glob, regex, issuer, extension, key, keep)| {
-            let mut extensions: BTreeMap<Extension, Vec<String>> = BTreeMap::new();
-            for (first, value) in extension {
-                let name = if first {
-                    Extension::BuildTrigger
-                } else {
-                    Extension::TokenSubject
+        .prop_map(
+            |(san, glob, regex, issuer, extension, patterns, key, keep)| {
+                let name = |first| {
+                    if first {
+                        Extension::BuildTrigger
+                    } else {
+                        Extension::TokenSubject
+                    }
                 };
-                extensions.entry(name).or_default().push(value);
-            }
-            let mut set = Conditions {
-                san,
-                san_glob: glob.iter().map(|text| Glob::new(text)).collect(),
-                san_regex: regex
-                    .iter()
-                    .filter_map(|text| SanRegex::new(text).ok())
-                    .collect(),
-                issuer,
-                extension: extensions,
-                key_sha256: key.into_iter().collect(),
-                certificate_sha256: Vec::new(),
-            };
-            // With every condition at once, hardly anything would ever match.
-            match keep {
-                0 => set.san_glob.clear(),
-                1 => set.issuer.clear(),
-                2 => set.san.clear(),
-                3 => set.extension.clear(),
-                _ => {
-                    set.san.clear();
-                    set.san_regex.clear();
-                    set.issuer.truncate(usize::from(keep) - 4);
+                let mut extensions: BTreeMap<Extension, Vec<String>> = BTreeMap::new();
+                for (first, value) in extension {
+                    extensions.entry(name(first)).or_default().push(value);
                 }
-            }
-            set
-        })
+                let mut extension_glob: BTreeMap<Extension, Vec<Glob>> = BTreeMap::new();
+                for (first, pattern) in patterns {
+                    let globs = extension_glob.entry(name(first)).or_default();
+                    globs.push(Glob::new(&pattern));
+                }
+                let mut set = Conditions {
+                    san,
+                    san_glob: glob.iter().map(|text| Glob::new(text)).collect(),
+                    san_regex: regex
+                        .iter()
+                        .filter_map(|text| SanRegex::new(text).ok())
+                        .collect(),
+                    issuer,
+                    extension: extensions,
+                    extension_glob,
+                    key_sha256: key.into_iter().collect(),
+                    certificate_sha256: Vec::new(),
+                };
+                // With every condition at once, hardly anything would ever match.
+                match keep {
+                    0 => set.san_glob.clear(),
+                    1 => set.issuer.clear(),
+                    2 => set.san.clear(),
+                    3 => {
+                        set.extension.clear();
+                        set.extension_glob.clear();
+                    }
+                    _ => {
+                        set.san.clear();
+                        set.san_regex.clear();
+                        set.issuer.truncate(usize::from(keep) - 4);
+                    }
+                }
+                set
+            },
+        )
 }
 
 fn any_watch() -> impl Strategy<Value = Watch> {
@@ -345,7 +386,11 @@ fn the_hash_of_conditions_ignores_order_spelling_and_what_does_not_select() {
     other.severity = Severity::Low;
     assert_eq!(one().conditions_hash(), other.conditions_hash());
     assert_ne!(one().rule_hash(), other.rule_hash());
-    let changes: [fn(&mut Watch); 6] = [
+    let changes: [fn(&mut Watch); 7] = [
+        |w| {
+            let globs = &mut w.conditions.extension_glob;
+            globs.insert(Extension::BuildTrigger, vec![Glob::new("i")]);
+        },
         |w| w.conditions.issuer = vec!["I".into()],
         |w| w.conditions.san = vec!["a@bc@d".into()],
         |w| w.any.clear(),
@@ -362,6 +407,112 @@ fn the_hash_of_conditions_ignores_order_spelling_and_what_does_not_select() {
         change(&mut other);
         assert_ne!(other.conditions_hash(), one().conditions_hash());
     }
+}
+
+#[test]
+fn the_values_of_extensions_are_found_by_globs_without_regard_to_case() {
+    let mut watch = watch(
+        "w",
+        conditions().extension_glob(
+            Extension::SourceRepositoryUri,
+            "https://github.com/Acme/owl-*",
+        ),
+    );
+    watch.shape = Some(
+        conditions()
+            .extension_glob(
+                Extension::BuildConfigUri,
+                "https://github.com/acme/*/.github/workflows/*.yml@refs/tags/*",
+            )
+            .build(),
+    );
+    let judged = |repository: &str, file: &str| {
+        let file = format!("https://github.com/acme/owl-1/.github/workflows/{file}");
+        let signer = signer(
+            &["https://github.com/shared/x/.github/workflows/sign.yml@refs/tags/v2"],
+            &[(12, repository), (18, &file)],
+        );
+        found(vec![watch.clone()], &signer)
+            .first()
+            .map(|found| found.in_shape)
+    };
+    let owl = "https://github.com/acme/OWL-1";
+    assert_eq!(judged(owl, "release.yml@refs/tags/v1"), Some(Some(true)));
+    assert_eq!(
+        judged(owl, "release.yml@refs/heads/main"),
+        Some(Some(false))
+    );
+    assert_eq!(judged(owl, "release.YML@refs/tags/v1"), Some(Some(false)));
+    // A branch of that name is a valid one.
+    assert_eq!(
+        judged(owl, "evil.yml@refs/heads/x.yml@refs/tags/v1"),
+        Some(Some(false))
+    );
+    assert_eq!(judged("https://github.com/acme/emu-1", "x"), None);
+    // In `extension` a star is a star.
+    let literal = testing::watch("w", conditions().extension(Extension::BuildTrigger, "re*"));
+    assert_eq!(
+        found(vec![literal.clone()], &signer(&[], &[(20, "release")])),
+        []
+    );
+    assert_eq!(found(vec![literal], &signer(&[], &[(20, "re*")])).len(), 1);
+}
+
+#[test]
+fn every_value_of_an_extension_has_to_fit_the_globs_of_a_shape() {
+    let mut watch = watch("w", conditions().extension(Extension::TokenSubject, "s"));
+    watch.shape = Some(
+        conditions()
+            .extension_glob(Extension::BuildTrigger, "rel*")
+            .build(),
+    );
+    for (extensions, in_shape) in [
+        (&[(24, "s"), (20, "release")][..], true),
+        (&[(24, "s"), (20, "release"), (20, "push")], false),
+        (&[(24, "s")], false),
+    ] {
+        let judged = found(vec![watch.clone()], &signer(&[], extensions));
+        assert_eq!(judged[0].in_shape, Some(in_shape), "{extensions:?}");
+    }
+}
+
+#[test]
+fn the_hashes_of_watches_that_mean_what_they_meant_are_what_they_were() {
+    let mut watch = watch("w", conditions());
+    watch.any = vec![
+        conditions()
+            .extension(Extension::SourceRepositoryIdentifier, "463804977")
+            .build(),
+        conditions().glob("https://github.com/o/falcon/*").build(),
+    ];
+    watch.shape = Some(
+        conditions()
+            .issuer(GITHUB)
+            .glob("https://github.com/o/falcon/.github/workflows/release.yml@refs/tags/*")
+            .build(),
+    );
+    // As the version before globs over extensions computed them.
+    assert_eq!(
+        hex::encode(watch.conditions_hash()),
+        "3230da118cf21d7c7aff619bbb0e058098bb93357ed7aefda38bccf636d2b024"
+    );
+    assert_eq!(
+        hex::encode(watch.rule_hash()),
+        "f5a3cfffee06c4c1cd587abf6eac96a391d7bcf89caf2a48ca2ca57cd1fa9ba5"
+    );
+    let looser = watch.rule_hash();
+    let star = Glob::new("https://github.com/o/falcon/.github/workflows/*@refs/tags/*");
+    watch.shape = watch.shape.map(|shape| Conditions {
+        san_glob: vec![star],
+        ..shape
+    });
+    let shape = watch.shape.as_ref().expect("it has one");
+    let mut before = Sha256::new();
+    before.update(b"modelwatch rule 1\n");
+    before.update(watch.conditions_hash());
+    before.update(shape.hash());
+    assert_ne!(watch.rule_hash(), looser);
+    assert_ne!(watch.rule_hash().as_slice(), before.finalize().as_slice());
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod passes;
 mod registered;
 mod rekor_v1;
 mod rekor_v1_answers;
+mod shapes;
 mod since;
 mod trusted;
 mod tuf;
