@@ -164,6 +164,7 @@ mod tests {
             user: password.as_ref().map(|_| "u".to_owned()),
             password,
             ca_file,
+            ehlo: None,
         }))
     }
 
