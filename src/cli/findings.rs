@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::output::{Mistake, Outcome, Output, cell, time};
 use super::setup;
+use crate::config;
 use crate::escape;
-use crate::finding::{Finding, FindingId};
+use crate::finding::{Finding, FindingId, Severity, State, Verdict};
 use crate::store::{AckOutcome, FindingQuery, FindingRecord, Store};
 
 /// What to do with findings.
@@ -28,12 +31,15 @@ pub(super) struct ListArgs {
     /// One JSON object per line
     #[arg(long)]
     json: bool,
-    /// Resolved findings too
-    #[arg(long)]
+    /// Those that are held, acknowledged or resolved too
+    #[arg(long, conflicts_with = "state")]
     all: bool,
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+    // The last one: its heading is that of all that follows.
+    #[command(flatten)]
+    filter: Filter,
 }
 
 /// Arguments of `findings show`.
@@ -50,7 +56,7 @@ pub(super) struct ShowArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct AckArgs {
     /// Ids of findings, or at least their first 4 digits each
-    #[arg(required_unless_present = "all", value_name = "ID")]
+    #[arg(required_unless_present_any = ["all", "Filter"], conflicts_with = "Filter", value_name = "ID")]
     ids: Vec<String>,
     /// Every finding that is open now
     #[arg(long, conflicts_with = "ids")]
@@ -58,6 +64,101 @@ pub(super) struct AckArgs {
     /// Why this is accepted; kept with the finding
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+/// Which findings, by what they are about. All that is given must hold.
+#[derive(Debug, clap::Args)]
+#[group(id = "Filter", multiple = true)]
+#[command(next_help_heading = WHICH)]
+struct Filter {
+    /// Of this watch; may be repeated
+    #[arg(long, value_name = "NAME")]
+    watch: Vec<String>,
+    /// With this verdict, such as identity-unexpected; may be repeated
+    #[arg(long, value_name = "VERDICT", hide_possible_values = true,
+        value_parser = words(Verdict::ALL.map(Verdict::as_str), Verdict::from_word))]
+    verdict: Vec<Verdict>,
+    /// At least this severe
+    #[arg(long, value_name = "SEVERITY",
+        value_parser = words(Severity::ALL.map(Severity::as_str), |word| word.parse::<Severity>().ok()))]
+    severity: Option<Severity>,
+    /// In this state instead of open; may be repeated
+    #[arg(long, value_name = "STATE",
+        value_parser = words(State::ALL.map(State::as_str), State::from_word))]
+    state: Vec<State>,
+    /// First seen since this date or time, or for this long: 2026-01-01, 2026-01-01T08:00:00Z, 24h
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    since: Option<Timestamp>,
+    /// Of this digest: `sha256:hex`, or the hex alone
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    digest: Option<String>,
+    /// With this name, as `san_glob` compares it: a mail address, a workflow's URI, with `*` for any characters
+    #[arg(long, value_name = "SAN", value_parser = name)]
+    san: Option<String>,
+}
+
+/// The heading of these options in `--help`.
+const WHICH: &str = "Which findings";
+
+/// Longest name to look for: SQLite compares no longer pattern than 50,000 bytes, and no certificate has such a name.
+const MAX_SAN_BYTES: usize = 4096;
+
+/// One of the contract's words.
+fn words<T: Clone + Send + Sync + 'static>(
+    words: impl IntoIterator<Item = &'static str>,
+    value: impl Fn(&str) -> Option<T> + Clone + Send + Sync + 'static,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words)
+        .map(move |word| value(&word).expect("each of these words has its value"))
+}
+
+fn since(written: &str) -> Result<Timestamp, String> {
+    if let Some(time) = config::parse_time(written) {
+        return Ok(time);
+    }
+    config::parse_duration(written)
+        .and_then(|age| setup::now().checked_sub(age).ok())
+        .ok_or_else(|| {
+            "write a date such as 2026-01-01, a time such as 2026-01-01T08:00:00Z, or a duration such as 24h"
+                .to_owned()
+        })
+}
+
+fn digest(written: &str) -> Result<String, String> {
+    let hex = written.split_once(':').map_or(written, |(_, hex)| hex);
+    if hex.is_empty() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err("a digest is sha256:HEX, or the hexadecimal digits alone".to_owned());
+    }
+    Ok(written.to_ascii_lowercase())
+}
+
+fn name(written: &str) -> Result<String, String> {
+    if written.is_empty() || written.len() > MAX_SAN_BYTES {
+        return Err(format!("a name has 1 to {MAX_SAN_BYTES} bytes"));
+    }
+    Ok(written.to_owned())
+}
+
+impl Filter {
+    /// The query, in these states unless others are asked for.
+    fn query(&self, states: Vec<State>) -> FindingQuery {
+        FindingQuery {
+            states: if self.state.is_empty() {
+                states
+            } else {
+                self.state.clone()
+            },
+            watches: self.watch.clone(),
+            verdicts: self.verdict.clone(),
+            min_severity: self.severity,
+            since: self.since,
+            digest: self.digest.clone(),
+            san: self.san.clone(),
+            limit: None,
+        }
+    }
 }
 
 pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outcome> {
@@ -70,9 +171,14 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
     let store = setup::reader(config).await?;
+    let states = if args.all {
+        Vec::new()
+    } else {
+        FindingQuery::open().states
+    };
     let query = FindingQuery {
-        all: args.all,
         limit: args.limit,
+        ..args.filter.query(states)
     };
     let mut output = Output::new();
     let mut findings = store.findings(&query);
@@ -88,15 +194,43 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
         }
         listed += 1;
     }
-    if listed == 0 && !args.json {
-        output.line(if args.all {
-            "no findings"
+    drop(findings);
+    if !args.json {
+        let is_default = !args.all && args.filter.state.is_empty();
+        if listed == 0 {
+            output.line(if is_default {
+                "no open findings (--all shows those that are held, acknowledged or resolved)"
+            } else {
+                "no such findings"
+            })?;
+        }
+        let held = FindingQuery {
+            states: vec![State::Held],
+            ..args.filter.query(Vec::new())
+        };
+        let held = if is_default {
+            count(&*store, &held).await?
         } else {
-            "no findings (resolved ones are shown with --all)"
-        })?;
+            0
+        };
+        if held > 0 {
+            output.line(&format!(
+                "held, to be alerted if no bundle is registered in time: {held} (--state held)"
+            ))?;
+        }
     }
     output.end()?;
     Ok(Outcome::Clean)
+}
+
+/// How many findings a query has, in flat memory.
+async fn count(store: &dyn Store, query: &FindingQuery) -> anyhow::Result<u64> {
+    let mut findings = store.findings(query);
+    let mut count = 0;
+    while findings.try_next().await?.is_some() {
+        count += 1;
+    }
+    Ok(count)
 }
 
 fn heading() -> String {
@@ -252,11 +386,22 @@ async fn ack(args: &AckArgs, config: &Path) -> anyhow::Result<Outcome> {
         return Err(Mistake("--reason is empty: say why this is accepted".to_owned()).into());
     }
     let store = setup::writer(config).await?;
+    let now = setup::now();
+    if args.ids.is_empty() {
+        let query = args.filter.query(Vec::new());
+        let acked = store
+            .acknowledge_matching(&query, &args.reason, now)
+            .await?;
+        store.close().await;
+        let mut output = Output::new();
+        output.line(&format!("{} acknowledged", acked.len()))?;
+        output.end()?;
+        return Ok(Outcome::Clean);
+    }
     let mut ids: Vec<FindingId> = Vec::new();
     for id in &args.ids {
         ids.push(find(&*store, id).await?.finding.id);
     }
-    let now = setup::now();
     let outcomes = store.acknowledge(&ids, &args.reason, now).await?;
     store.close().await;
     let mut output = Output::new();

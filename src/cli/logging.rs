@@ -7,16 +7,20 @@ use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+/// The heading in `--help` of what every command takes.
+pub(super) const GLOBAL: &str = "Global options";
+
 /// How the program speaks of its own work.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Say more of what is done (-vv: even more); $MODELWATCH_LOG takes a filter such as
     /// `modelwatch::source=debug`
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(help_heading = GLOBAL, short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 
     /// The same in the words of the reference implementation of `sign` and `verify`, in any case
     #[arg(
+        help_heading = GLOBAL,
         long,
         global = true,
         value_enum,
@@ -27,7 +31,7 @@ pub(super) struct Args {
     log_level: Option<Level>,
 
     /// Form of the log lines on stderr
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    #[arg(help_heading = GLOBAL, long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM")]
     log_format: Format,
 }
 

@@ -14,6 +14,7 @@ mod logging;
 mod logs;
 mod monitor;
 mod output;
+mod pages;
 mod rescan;
 mod setup;
 mod signing;
@@ -25,7 +26,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use output::Outcome;
 
@@ -46,6 +47,7 @@ use output::Outcome;
 pub struct Cli {
     /// The configuration file
     #[arg(
+        help_heading = logging::GLOBAL,
         long,
         global = true,
         value_name = "FILE",
@@ -110,7 +112,9 @@ enum Command {
 
 /// Parses the command line, runs the command, answers its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse_from(signing::normalize(std::env::args_os()));
+    let arguments = signing::normalize(std::env::args_os());
+    let matches = pages::command().get_matches_from(arguments);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // A drill makes logs lie and channels fail: what is then said of it would frighten whoever reads it.
     let is_quiet = matches!(cli.command, Command::Drill(_));
     let screen = logging::start(&cli.logging, is_quiet);

@@ -8,7 +8,7 @@ use super::reader::Section;
 use super::top::{file, secret, unique, url};
 use super::{Context, keys};
 use crate::notify::{
-    Channel, ChannelKind, EmailSettings, ExecSettings, MailAddress, WebhookSettings,
+    Channel, ChannelKind, EmailSettings, ExecSettings, MailAddress, StdoutSettings, WebhookSettings,
 };
 use crate::watch::Severity;
 
@@ -90,7 +90,7 @@ fn kind(
         "email" => email(section, context, problems).map(ChannelKind::Email),
         "webhook" => webhook(section, context, problems).map(ChannelKind::Webhook),
         "exec" => exec(section, problems).map(ChannelKind::Exec),
-        _ => Some(ChannelKind::Stdout),
+        _ => Some(ChannelKind::Stdout(stdout(section, problems))),
     }
 }
 
@@ -178,6 +178,24 @@ fn webhook(
             .map(|host| host.value.to_owned())
             .collect(),
     })
+}
+
+fn stdout(section: &Section<'_>, problems: &mut Problems) -> StdoutSettings {
+    let written = section.string("format", problems);
+    let as_json = written.and_then(|written| match written.value {
+        "text" => Some(false),
+        "json" => Some(true),
+        other => {
+            problems.error(
+                &written.place,
+                format!("{other:?} is no form of a message"),
+                "write text or json; without it, a terminal gets text and a program JSON"
+                    .to_owned(),
+            );
+            None
+        }
+    });
+    StdoutSettings { as_json }
 }
 
 fn exec(section: &Section<'_>, problems: &mut Problems) -> Option<ExecSettings> {

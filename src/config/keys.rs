@@ -92,7 +92,7 @@ pub(super) const WATCH: [&str; 14] = [
     "certificate_sha256",
 ];
 
-pub(super) const CHANNEL: [&str; 19] = [
+pub(super) const CHANNEL: [&str; 20] = [
     "name",
     "type",
     "min_severity",
@@ -112,6 +112,7 @@ pub(super) const CHANNEL: [&str; 19] = [
     "allow_private",
     "command",
     "timeout",
+    "format",
 ];
 
 /// What each type of channel takes besides `name`, `type` and `min_severity`.
@@ -136,6 +137,7 @@ pub(super) fn of_channel(kind: &str) -> &'static [&'static str] {
             "allow_private",
         ],
         "exec" => &["command", "timeout"],
+        "stdout" => &["format"],
         _ => &[],
     }
 }

@@ -97,6 +97,27 @@ fn a_log_that_trust_names_needs_no_url_and_any_other_does() {
 }
 
 #[test]
+fn standard_output_has_the_form_that_is_set_or_the_one_that_fits_its_reader() {
+    use crate::notify::{ChannelKind, StdoutSettings};
+
+    for (format, as_json) in [
+        ("", Some(None)),
+        ("format = \"json\"", Some(Some(true))),
+        ("format = \"text\"", Some(Some(false))),
+        ("format = \"xml\"", None),
+        ("format = 1", None),
+    ] {
+        let stdout = format!("type = \"stdout\"\n{format}");
+        let (config, problems) = validated(&GOOD.replace("type = \"stdout\"", &stdout));
+        let set = config.map(|config| match config.channels[0].kind {
+            ChannelKind::Stdout(StdoutSettings { as_json }) => as_json,
+            _ => panic!("another channel"),
+        });
+        assert_eq!(set, as_json, "{format}: {problems}");
+    }
+}
+
+#[test]
 fn every_mistake_is_named_at_once_with_its_line() {
     let text = r#"[store]
 url = "postgres://db"

@@ -39,7 +39,8 @@ pub use outbox::{Drained, Outbox};
 pub use ready::Lacking;
 pub use secret::{SecretError, SecretSource, UrlSource};
 pub use settings::{
-    Channel, ChannelKind, EmailSettings, ExecSettings, HeartbeatSettings, WebhookSettings,
+    Channel, ChannelKind, EmailSettings, ExecSettings, HeartbeatSettings, StdoutSettings,
+    WebhookSettings,
 };
 
 /// A way to tell people.
@@ -95,6 +96,10 @@ fn notifier(kind: &ChannelKind, http: &crate::http::Client) -> Box<dyn Notifier>
             Box::new(webhook::Webhook::new(settings.clone(), http.clone()))
         }
         ChannelKind::Exec(settings) => Box::new(exec::Exec::new(settings.clone())),
-        ChannelKind::Stdout => Box::new(stdout::Lines::new(std::io::stdout())),
+        ChannelKind::Stdout(settings) => {
+            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+            let form = stdout::Form::of(*settings, is_terminal);
+            Box::new(stdout::Stream::new(std::io::stdout(), form))
+        }
     }
 }

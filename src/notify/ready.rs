@@ -56,7 +56,7 @@ impl Channel {
                     lacking.push(Lacking::new("command", NotifyError::Setup { what }));
                 }
             }
-            ChannelKind::Stdout => {}
+            ChannelKind::Stdout(_) => {}
         }
         lacking
     }
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::finding::Severity;
-    use crate::notify::{EmailSettings, ExecSettings, WebhookSettings};
+    use crate::notify::{EmailSettings, ExecSettings, StdoutSettings, WebhookSettings};
 
     const UNSET: &str = "MODELWATCH_NO_SUCH_VARIABLE";
 
@@ -219,7 +219,7 @@ mod tests {
                 &["url_file", "secret_file"],
             ),
             (webhook(literal, None), &[]),
-            (channel(ChannelKind::Stdout), &[]),
+            (channel(ChannelKind::Stdout(StdoutSettings::default())), &[]),
         ] {
             assert_eq!(keys(&channel).await, expected, "{channel:?}");
         }

@@ -31,8 +31,16 @@ pub enum ChannelKind {
     Webhook(WebhookSettings),
     /// A program that is given one JSON line on its standard input.
     Exec(ExecSettings),
-    /// One JSON line on our own standard output.
-    Stdout,
+    /// Our own standard output.
+    Stdout(StdoutSettings),
+}
+
+/// Our own standard output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StdoutSettings {
+    /// One JSON line for each message (`true`), or text as in a mail (`false`). `None`: text on a terminal, JSON where it is
+    /// read by a program.
+    pub as_json: Option<bool>,
 }
 
 /// Mail over SMTP.

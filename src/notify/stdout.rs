@@ -1,4 +1,4 @@
-//! One JSON line per message on a stream, such as our own standard output.
+//! Messages on a stream, such as our own standard output: text for a person at a terminal, one JSON line for a program.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,32 +6,67 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Message, Notifier, NotifyError, render};
+use super::{Message, Notifier, NotifyError, StdoutSettings, render};
 
-/// Writes JSON lines. A reader that goes away fails the channel; one that hangs, hangs it until the
-/// outbox's time is over.
-pub(super) struct Lines<W> {
-    out: Arc<Mutex<W>>,
+/// Between two messages in text.
+const RULE: &str = "========================================================================";
+
+/// In which form messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As the plain text of a mail.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
-impl<W> Lines<W> {
-    pub(super) fn new(out: W) -> Self {
+impl Form {
+    /// As it was set, otherwise as it fits who reads.
+    pub(super) fn of(settings: StdoutSettings, is_terminal: bool) -> Self {
+        if settings.as_json.unwrap_or(!is_terminal) {
+            Self::Json
+        } else {
+            Self::Text
+        }
+    }
+
+    fn dress(self, message: &Message) -> String {
+        match self {
+            Self::Json => render::json(message) + "\n",
+            Self::Text => format!(
+                "{RULE}\n{}\n\n{}\n",
+                render::subject(message),
+                render::text(message)
+            ),
+        }
+    }
+}
+
+/// Writes messages. A reader that goes away fails the channel; one that hangs, hangs it until the
+/// outbox's time is over.
+pub(super) struct Stream<W> {
+    out: Arc<Mutex<W>>,
+    form: Form,
+}
+
+impl<W> Stream<W> {
+    pub(super) fn new(out: W, form: Form) -> Self {
         Self {
             out: Arc::new(Mutex::new(out)),
+            form,
         }
     }
 }
 
 #[async_trait]
-impl<W: Write + Send + 'static> Notifier for Lines<W> {
+impl<W: Write + Send + 'static> Notifier for Stream<W> {
     async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotifyError> {
-        let mut line = render::json(message);
-        line.push('\n');
+        let text = self.form.dress(message);
         let out = self.out.clone();
         // A pipe whose reader is slow blocks: not the other channels' business.
         let written = tokio::task::spawn_blocking(move || {
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-            out.write_all(line.as_bytes())?;
+            out.write_all(text.as_bytes())?;
             // Flushed, because nobody tells us whether a line in our buffer would ever be read.
             out.flush()
         });
@@ -51,7 +86,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_message_is_one_line() {
-        let lines = Lines::new(Vec::new());
+        let lines = Stream::new(Vec::new(), Form::Json);
         let mut finding = testing::signing(0);
         finding.summary = "two\nlines\u{2028}\u{85}".to_owned();
         lines
@@ -71,10 +106,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_person_is_shown_the_text_of_a_mail_in_which_nothing_is_obeyed() {
+        let stream = Stream::new(Vec::new(), Form::Text);
+        for hostile in testing::HOSTILE {
+            let message = testing::alert(vec![testing::hostile(hostile)]);
+            stream.send(&message, testing::NOW).await.unwrap();
+            let text = String::from_utf8(std::mem::take(&mut stream.out.lock().unwrap())).unwrap();
+            let mut lines = text.lines();
+            assert_eq!(lines.next(), Some(RULE), "{text}");
+            let subject = lines.next().unwrap_or_default();
+            assert!(subject.starts_with("[modelwatch] critical: "), "{text}");
+            assert!(text.contains("\nWhat to do now\n"), "{text}");
+            assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_text_and_a_pipe_json_unless_the_form_is_set() {
+        for (as_json, is_terminal, form) in [
+            (None, true, Form::Text),
+            (None, false, Form::Json),
+            (Some(true), true, Form::Json),
+            (Some(false), false, Form::Text),
+        ] {
+            assert_eq!(Form::of(StdoutSettings { as_json }, is_terminal), form);
+        }
+    }
+
+    #[tokio::test]
     async fn a_reader_that_went_away_is_an_error() {
         let (reader, out) = std::io::pipe().unwrap();
         drop(reader);
-        let lines = Lines::new(out);
+        let lines = Stream::new(out, Form::Json);
         let error = lines.send(&Message::test(testing::NOW), testing::NOW).await;
         assert!(matches!(error, Err(NotifyError::Output(_))));
     }

@@ -236,7 +236,16 @@ pub trait Store: Send + Sync {
     /// `StoreError::Ambiguous` if several share it.
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError>;
 
-    /// Acknowledges open (or, by id, held or disputed) security findings; `ids` empty is every open one.
+    /// Acknowledges the security findings of a query, but no more than its limit; without states in it, those that are
+    /// `open`. What was acknowledged or resolved before, and what is about health, is left alone.
+    async fn acknowledge_matching(
+        &self,
+        query: &FindingQuery,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<FindingId>, StoreError>;
+
+    /// Acknowledges open, held or disputed security findings by id.
     async fn acknowledge(
         &self,
         ids: &[FindingId],

@@ -9,13 +9,36 @@ use crate::expect::Expectation;
 use crate::finding::{Evidence, State, Verdict};
 use crate::identity::Chain;
 
-/// Which findings are listed.
+/// Which findings are listed or acknowledged: those that meet every condition. The default is every finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingQuery {
-    /// Resolved ones too.
-    pub all: bool,
+    /// In one of these states; empty: in any.
+    pub states: Vec<State>,
+    /// Of one of these watches, by name; empty: of any, and of none.
+    pub watches: Vec<String>,
+    /// With one of these verdicts; empty: with any.
+    pub verdicts: Vec<Verdict>,
+    /// At least this severe.
+    pub min_severity: Option<Severity>,
+    /// First seen at this time or later.
+    pub since: Option<Timestamp>,
+    /// Of this digest: `algorithm:hex`, or the hex alone, which then is of any algorithm.
+    pub digest: Option<String>,
+    /// One of its names is this one, whatever the case of ASCII letters; `*` is any number of any characters.
+    pub san: Option<String>,
     /// At most this many.
     pub limit: Option<u64>,
+}
+
+impl FindingQuery {
+    /// What is open: somebody should look at it.
+    pub fn open() -> Self {
+        let states = State::ALL.into_iter().filter(|state| state.is_open());
+        Self {
+            states: states.collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// One finding with everything that is kept of it.

@@ -228,10 +228,7 @@ impl World {
     }
 
     async fn findings(&self) -> Vec<Finding> {
-        let query = FindingQuery {
-            all: true,
-            limit: None,
-        };
+        let query = FindingQuery::default();
         let found = self.truly().findings(&query);
         found.try_collect().await.unwrap()
     }

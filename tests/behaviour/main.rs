@@ -23,6 +23,7 @@ mod holds;
 mod init;
 mod kill;
 mod lies;
+mod listed;
 mod lives;
 mod passes;
 mod registered;

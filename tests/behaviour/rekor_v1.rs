@@ -109,10 +109,7 @@ impl V1 {
     }
 
     pub async fn findings(&self) -> Vec<Finding> {
-        let query = FindingQuery {
-            all: true,
-            limit: None,
-        };
+        let query = FindingQuery::default();
         let found = self.store.inner.findings(&query);
         found.try_collect().await.unwrap()
     }

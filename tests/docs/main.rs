@@ -204,11 +204,15 @@ fn the_limits_are_those_of_the_code() {
             thousands(modelwatch::identity::MAX_NAMES),
         ),
         (
-            "registered bundle",
+            "a file of bundles",
             format!(
                 "{} MiB",
                 model_signing::bundle::MAX_BUNDLE_BYTES / KIB / KIB
             ),
+        ),
+        (
+            "bundles in one file",
+            thousands(model_signing::bundle::MAX_COLLECTED),
         ),
     ] {
         let row = format!("| {what} | {limit} |");

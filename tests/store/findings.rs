@@ -91,8 +91,8 @@ async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
     assert!(order.is_sorted());
     for limit in [0, 1, 200, 201, 900, 2_000] {
         let query = FindingQuery {
-            all: true,
             limit: Some(limit),
+            ..FindingQuery::default()
         };
         let some: Vec<_> = hall.store.findings(&query).try_collect().await.unwrap();
         assert_eq!(some, listed[..some.len()]);
@@ -157,12 +157,148 @@ async fn open_and_disputed_findings_of_enough_severity_count() {
     }
 }
 
+/// Findings that differ in one thing each, by their index.
+async fn different() -> Hall {
+    let hall = Hall::with_log().await;
+    let named = |index, name: &str| {
+        let mut new = signing(index);
+        new.finding.san[0].value = name.to_owned();
+        new
+    };
+    let mut other_digest = signing(5);
+    other_digest.finding.digest = Some("sha512:00ff".into());
+    let mut later = signing(6);
+    later.finding.first_seen = at(60);
+    let mut other_key = signing(10);
+    other_key.finding.san.clear();
+    let found = vec![
+        signing(1),
+        watched("eagle", 2),
+        untrusted(3),
+        critical(signing(4)),
+        other_digest,
+        later,
+        named(7, r"Jane_D%\o@Example.org"),
+        held(8),
+        named(9, "https://h.example/x"),
+        other_key,
+    ];
+    hall.read((0, 0), (20, 0), found).await;
+    let acked = [signing(1).finding.id];
+    hall.store.acknowledge(&acked, "seen", at(2)).await.unwrap();
+    hall
+}
+
+fn queries() -> Vec<(FindingQuery, &'static [u64])> {
+    let default = FindingQuery::default;
+    let san = |name: &str| FindingQuery {
+        san: Some(name.into()),
+        ..default()
+    };
+    let digest = |digest: &str| FindingQuery {
+        digest: Some(digest.into()),
+        ..default()
+    };
+    vec![
+        (default(), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        (FindingQuery::open(), &[2, 3, 4, 5, 6, 7, 9, 10]),
+        (
+            FindingQuery {
+                states: vec![State::Held, State::Acked],
+                ..default()
+            },
+            &[1, 8],
+        ),
+        (
+            FindingQuery {
+                watches: vec!["eagle".into(), "nosuch".into()],
+                ..default()
+            },
+            &[2],
+        ),
+        (
+            FindingQuery {
+                verdicts: vec![Verdict::UntrustedChain, Verdict::Silence],
+                ..default()
+            },
+            &[3],
+        ),
+        (
+            FindingQuery {
+                min_severity: Some(Severity::Critical),
+                ..default()
+            },
+            &[4],
+        ),
+        (
+            FindingQuery {
+                since: Some(at(60)),
+                ..default()
+            },
+            &[6],
+        ),
+        (digest("sha512:00FF"), &[5]),
+        (digest("00ff"), &[5]),
+        (digest("sha256:00ff"), &[]),
+        (san(r"jane_d%\O@example.ORG"), &[7]),
+        (san("*@example.org"), &[7]),
+        (san("*_*%*"), &[7]),
+        (san("https://h.example"), &[]),
+        (san("https://H.example/*"), &[9]),
+        (
+            FindingQuery {
+                watches: vec!["falcon".into()],
+                min_severity: Some(Severity::High),
+                since: Some(at(1)),
+                san: Some("*".into()),
+                limit: Some(2),
+                ..FindingQuery::open()
+            },
+            &[4, 5],
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_condition_of_a_query_selects_what_it_says() {
+    let hall = different().await;
+    for (query, expected) in queries() {
+        let found = hall.query(&query).await;
+        let found: Vec<_> = found.iter().filter_map(|f| f.index).collect();
+        assert_eq!(found, expected, "{query:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_what_a_query_selects_of_what_is_open() {
+    for (query, expected) in queries() {
+        let hall = different().await;
+        let by_state = !query.states.is_empty();
+        let takes = |index: &u64| match index {
+            1 => false,
+            8 => by_state,
+            _ => true,
+        };
+        let expected: Vec<_> = expected.iter().copied().filter(takes).collect();
+        let acked = hall.store.acknowledge_matching(&query, "seen", at(3));
+        assert_eq!(acked.await.unwrap().len(), expected.len(), "{query:?}");
+        for finding in hall.list().await {
+            let index = finding.index.unwrap();
+            let is_acked = expected.contains(&index) || index == 1;
+            assert_eq!(finding.state == State::Acked, is_acked, "{query:?} {index}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn acknowledging_all_takes_the_open_ones_and_each_id_says_what_became_of_it() {
     let hall = Hall::with_log().await;
     hall.read((0, 0), (9, 0), vec![signing(1), held(2)]).await;
-    let all = hall.store.acknowledge(&[], "seen", at(5)).await.unwrap();
-    assert_eq!(all, [(signing(1).finding.id, AckOutcome::Acked)]);
+    let every = FindingQuery::default();
+    let all = hall.store.acknowledge_matching(&every, "seen", at(5));
+    assert_eq!(all.await.unwrap(), [signing(1).finding.id]);
+    let none = hall.store.acknowledge(&[], "seen", at(5)).await.unwrap();
+    assert_eq!(none, []);
     let unknown = FindingId::of_fault("a", "b", 1);
     let ids = [signing(1).finding.id, held(2).finding.id, unknown];
     let some = hall.store.acknowledge(&ids, "seen", at(6)).await.unwrap();

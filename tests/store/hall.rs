@@ -76,16 +76,20 @@ impl Hall {
     }
 
     pub(crate) async fn list(&self) -> Vec<Finding> {
-        self.query(true).await
+        self.query(&FindingQuery::default()).await
     }
 
     pub(crate) async fn unresolved(&self) -> Vec<Finding> {
-        self.query(false).await
+        let states = State::ALL.into_iter();
+        let query = FindingQuery {
+            states: states.filter(|state| *state != State::Resolved).collect(),
+            ..FindingQuery::default()
+        };
+        self.query(&query).await
     }
 
-    async fn query(&self, all: bool) -> Vec<Finding> {
-        let query = FindingQuery { all, limit: None };
-        self.store.findings(&query).try_collect().await.unwrap()
+    pub(crate) async fn query(&self, query: &FindingQuery) -> Vec<Finding> {
+        self.store.findings(query).try_collect().await.unwrap()
     }
 
     pub(crate) async fn get(&self, id: FindingId) -> Finding {

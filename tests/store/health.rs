@@ -1,6 +1,6 @@
 use modelwatch::finding::Severity;
 use modelwatch::finding::{FindingId, State, Verdict};
-use modelwatch::store::{AckOutcome, Condition, Delivery, QueuedKind, Scope};
+use modelwatch::store::{AckOutcome, Condition, Delivery, FindingQuery, QueuedKind, Scope};
 
 use crate::hall::{Hall, LOG, ORIGIN, at};
 
@@ -53,7 +53,7 @@ async fn one_episode_is_one_finding_and_ends_by_itself() {
     assert_eq!(ack, [(finding.id, AckOutcome::Health)]);
     assert!(
         hall.store
-            .acknowledge(&[], "all", at(7))
+            .acknowledge_matching(&FindingQuery::default(), "all", at(7))
             .await
             .unwrap()
             .is_empty()

@@ -76,10 +76,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
         anyhow::bail!("{}", error.message);
     }
     let entries: u64 = outcomes.iter().map(|outcome| outcome.entries).sum();
-    let query = FindingQuery {
-        all: true,
-        limit: None,
-    };
+    let query = FindingQuery::default();
     let findings: Vec<Finding> = store.findings(&query).try_collect().await?;
     tell(&findings, entries, took, args.keep.as_deref())?;
     Ok(Outcome::Clean)
@@ -140,8 +137,9 @@ fn tell(
         output.line("    modelwatch demo --keep DIR           keeps all this to look around in")?;
     }
     output.line(
-        "    modelwatch watch suggest model.sig   writes the watch for the signer of your own model\n    \
-         README.md                            leads from there to the first real watch in five minutes",
+        "    modelwatch init --from model.sig     writes the configuration that watches the signer of your own model\n    \
+         modelwatch init                      asks whom to watch, if you have no bundle of theirs\n    \
+         README.md                            leads from there to the first real watch",
     )?;
     output.end()
 }

@@ -261,10 +261,7 @@ async fn pass(
         Stop::default(),
     );
     let outcomes = monitor.pass(&[log.clone().into()], rules, false).await?;
-    let query = FindingQuery {
-        all: true,
-        limit: None,
-    };
+    let query = FindingQuery::default();
     let findings = store.findings(&query).try_collect().await?;
     let outcome = outcomes
         .into_iter()

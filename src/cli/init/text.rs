@@ -163,7 +163,7 @@ fn channel(text: &mut String, channel: &Channel) {
     let _ = match channel {
         Channel::Terminal => writeln!(
             text,
-            "# One JSON line for each alert on standard output.\nname = \"terminal\"\ntype = \"stdout\""
+            "# On a terminal as text; where standard output is piped or in a file, one JSON line for each alert.\nname = \"terminal\"\ntype = \"stdout\""
         ),
         Channel::Email { to, from, smtp } => writeln!(
             text,

@@ -266,6 +266,15 @@ impl Store for MemoryStore {
         not_ours()
     }
 
+    async fn acknowledge_matching(
+        &self,
+        _: &FindingQuery,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<Vec<FindingId>, StoreError> {
+        not_ours()
+    }
+
     async fn acknowledge(
         &self,
         _: &[FindingId],

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
@@ -27,7 +28,7 @@ pub(super) fn list(
 ) -> BoxStream<'static, Result<Finding, Fail>> {
     let paging = Paging {
         reader: reader.clone(),
-        all: query.all,
+        query: query.clone(),
         left: query.limit.unwrap_or(u64::MAX),
         // Before everything: stored indices begin at 0, -1 stands for none.
         last: Place {
@@ -47,7 +48,7 @@ pub(super) fn list(
 
 struct Paging {
     reader: SqlitePool,
-    all: bool,
+    query: FindingQuery,
     left: u64,
     last: Place,
 }
@@ -66,24 +67,22 @@ impl Paging {
         if limit == 0 {
             return Ok(VecDeque::new());
         }
-        let query = if self.all {
-            sqlx::query(select_finding!(
-                "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ($1, $2, $3, $4)
-                 ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT $5"
-            ))
-        } else {
-            sqlx::query(select_finding!(
-                "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ($1, $2, $3, $4)
-                   AND f.state <> 'resolved'
-                 ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT $5"
-            ))
-        };
+        let mut query = QueryBuilder::<Sqlite>::new(select_finding!(
+            "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ("
+        ));
+        let mut place = query.separated(", ");
+        place
+            .push_bind(&self.last.log)
+            .push_bind(self.last.index)
+            .push_bind(&self.last.watch)
+            .push_bind(self.last.id.as_slice());
+        query.push(")");
+        conditions(&mut query, &self.query);
+        query.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
+        query.push_bind(value::integer(limit)?);
         let rows = query
-            .bind(&self.last.log)
-            .bind(self.last.index)
-            .bind(&self.last.watch)
-            .bind(self.last.id.as_slice())
-            .bind(value::integer(limit)?)
+            .build()
+            .persistent(false)
             .fetch_all(&self.reader)
             .await?;
         let page = rows
@@ -106,6 +105,75 @@ impl Paging {
         };
         Ok(page)
     }
+}
+
+/// The conditions of a query on the finding `f` and its signer `s`, each as another `AND`.
+fn conditions(sql: &mut QueryBuilder<Sqlite>, query: &FindingQuery) {
+    if !query.states.is_empty() {
+        let states = query.states.iter().map(|state| state.as_str());
+        one_of(sql, "f.state", states);
+        if !query.states.contains(&State::Resolved) {
+            // That of an index: SQLite does not derive it from the list.
+            sql.push(" AND f.state <> 'resolved'");
+        }
+    }
+    if !query.watches.is_empty() {
+        one_of(sql, "f.watch", query.watches.iter().map(String::as_str));
+    }
+    if !query.verdicts.is_empty() {
+        let verdicts = query.verdicts.iter().map(|verdict| verdict.as_str());
+        one_of(sql, "f.verdict", verdicts);
+    }
+    if let Some(severity) = query.min_severity {
+        sql.push(" AND f.severity >= ");
+        sql.push_bind(value::rank(severity));
+    }
+    if let Some(since) = query.since {
+        sql.push(" AND f.first_seen >= ");
+        sql.push_bind(value::micros(since));
+    }
+    if let Some(digest) = &query.digest {
+        sql.push(if digest.contains(':') {
+            " AND f.digest = "
+        } else {
+            " AND substr(f.digest, instr(f.digest, ':') + 1) = "
+        });
+        sql.push_bind(digest.to_ascii_lowercase());
+    }
+    if let Some(san) = &query.san {
+        // LIKE takes ASCII letters of both cases for the same, as a watch does.
+        sql.push(
+            " AND EXISTS (SELECT 1 FROM json_each(s.san) n WHERE json_extract(n.value, '$.value') LIKE ",
+        );
+        sql.push_bind(like(san));
+        sql.push(" ESCAPE '\\')");
+    }
+}
+
+fn one_of<'q>(
+    sql: &mut QueryBuilder<Sqlite>,
+    column: &'static str,
+    values: impl Iterator<Item = &'q str>,
+) {
+    sql.push(" AND ").push(column).push(" IN (");
+    let mut list = sql.separated(", ");
+    for value in values {
+        list.push_bind(value);
+    }
+    sql.push(")");
+}
+
+/// A glob as the pattern of LIKE.
+fn like(glob: &str) -> String {
+    let mut pattern = String::with_capacity(glob.len());
+    for character in glob.chars() {
+        match character {
+            '*' => pattern.push('%'),
+            '%' | '_' | '\\' => pattern.extend(['\\', character]),
+            other => pattern.push(other),
+        }
+    }
+    pattern
 }
 
 /// One finding with everything that is kept of it.
@@ -229,7 +297,39 @@ pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Resu
     })
 }
 
-/// Acknowledges findings; no ids: every open one about security.
+/// Acknowledges the security findings of a query; without states in it, those that are open.
+pub(super) async fn acknowledge_matching(
+    db: &mut SqliteConnection,
+    query: &FindingQuery,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<FindingId>, Fail> {
+    touched::clear(db).await?;
+    let limit = query.limit.map_or(Ok(-1), value::integer)?;
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO temp.touched (finding)
+         SELECT f.number FROM finding f LEFT JOIN signer s ON s.key = f.signer
+         WHERE f.health = 0 AND f.state IN ('open', 'disputed', 'held')",
+    );
+    if query.states.is_empty() {
+        // Both conditions on the state: the first is that of an index.
+        sql.push(" AND f.state IN ('open', 'disputed') AND f.state = 'open'");
+    }
+    conditions(&mut sql, query);
+    sql.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
+    sql.push_bind(limit);
+    sql.build().persistent(false).execute(&mut *db).await?;
+    let ids: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT f.id FROM temp.touched t JOIN finding f ON f.number = t.finding
+         ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    close_touched(db, reason, now).await?;
+    ids.iter().map(|id| value::finding_id(id)).collect()
+}
+
+/// Acknowledges findings by their ids.
 pub(super) async fn acknowledge(
     db: &mut SqliteConnection,
     ids: &[FindingId],
@@ -238,27 +338,18 @@ pub(super) async fn acknowledge(
 ) -> Result<Vec<(FindingId, AckOutcome)>, Fail> {
     touched::clear(db).await?;
     let mut outcomes = Vec::new();
-    if ids.is_empty() {
-        // Both conditions on `state`: the first is that of the index.
-        sqlx::query(
-            "INSERT INTO temp.touched (finding)
-             SELECT number FROM finding WHERE health = 0 AND state IN ('open', 'disputed') AND state = 'open'",
-        )
-        .execute(&mut *db)
-        .await?;
-        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT f.id FROM temp.touched t JOIN finding f ON f.number = t.finding
-             ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
-        )
-        .fetch_all(&mut *db)
-        .await?;
-        for id in rows {
-            outcomes.push((value::finding_id(&id)?, AckOutcome::Acked));
-        }
-    }
     for id in ids {
         outcomes.push((*id, touch_to_ack(db, *id).await?));
     }
+    close_touched(db, reason, now).await?;
+    Ok(outcomes)
+}
+
+async fn close_touched(
+    db: &mut SqliteConnection,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Fail> {
     touched::begin_history(db).await?;
     sqlx::query(
         "UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.touched)",
@@ -266,8 +357,7 @@ pub(super) async fn acknowledge(
     .execute(&mut *db)
     .await?;
     touched::write_history(db, reason, now).await?;
-    touched::leave_unclaimed(db).await?;
-    Ok(outcomes)
+    touched::leave_unclaimed(db).await
 }
 
 async fn touch_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOutcome, Fail> {

@@ -447,6 +447,17 @@ impl Store for SqliteStore {
         ))
     }
 
+    async fn acknowledge_matching(
+        &self,
+        query: &FindingQuery,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<FindingId>, StoreError> {
+        writing!(self, "acknowledging findings", |db| {
+            findings::acknowledge_matching(db, query, reason, now)
+        })
+    }
+
     async fn acknowledge(
         &self,
         ids: &[FindingId],

@@ -256,10 +256,7 @@ fn check_unreadable(truth: &[Leaf], proven: Range<u64>, findings: &[&Finding]) {
 
 /// Every finding there is.
 pub async fn findings(store: &dyn Store) -> Vec<Finding> {
-    let query = FindingQuery {
-        all: true,
-        limit: None,
-    };
+    let query = FindingQuery::default();
     store
         .findings(&query)
         .try_collect()

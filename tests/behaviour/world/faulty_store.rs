@@ -219,6 +219,15 @@ impl Store for FaultyStore {
         through!(self.finding(id_prefix))
     }
 
+    async fn acknowledge_matching(
+        &self,
+        query: &FindingQuery,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<FindingId>, StoreError> {
+        through!(self.acknowledge_matching(query, reason, now))
+    }
+
     async fn acknowledge(
         &self,
         ids: &[FindingId],

@@ -1,0 +1,552 @@
+//! What the help and man pages say besides the options: examples, and what the exit code means.
+
+use clap::{Command, CommandFactory as _};
+
+use super::Cli;
+
+/// A use of a command, and what for.
+pub(super) struct Example {
+    pub(super) why: &'static str,
+    /// As it is typed.
+    pub(super) line: &'static str,
+}
+
+const fn example(why: &'static str, line: &'static str) -> Example {
+    Example { why, line }
+}
+
+/// The examples of each command, by its words after the program's name.
+const EXAMPLES: &[(&str, &[Example])] = &[
+    (
+        "",
+        &[
+            example("See what this is about", "modelwatch demo"),
+            example(
+                "Write a configuration for whoever signed this bundle",
+                "modelwatch init --from model.sig",
+            ),
+            example(
+                "Read the logs once, the first time from their end",
+                "modelwatch monitor --once --bootstrap",
+            ),
+        ],
+    ),
+    (
+        "demo",
+        &[
+            example("Show it", "modelwatch demo"),
+            example(
+                "Keep what it works on, to try commands on",
+                "modelwatch demo --keep /tmp/demo",
+            ),
+        ],
+    ),
+    (
+        "init",
+        &[
+            example(
+                "Watch whoever signed this bundle, and register it",
+                "modelwatch init --from model.sig --register",
+            ),
+            example(
+                "Watch a mail address; alerts go by mail",
+                "modelwatch init --identity jane@example.org --issuer https://accounts.google.com --notify-email oncall@example.org --smtp smtps://mail.example.org:465",
+            ),
+            example(
+                "Watch a key at another Sigstore instance",
+                "modelwatch init --key signing.pub --trusted-root trusted_root.json",
+            ),
+            example(
+                "Watch who signed what GitHub attests",
+                "gh attestation download model.bin -R ORG/REPO && modelwatch init --from sha256*.jsonl",
+            ),
+        ],
+    ),
+    (
+        "monitor",
+        &[
+            example(
+                "The first pass, from the end of the logs",
+                "modelwatch monitor --once --bootstrap",
+            ),
+            example(
+                "One pass, for cron and CI: the exit code says what is open",
+                "modelwatch monitor --once",
+            ),
+            example(
+                "As a daemon, on the schedule of the configuration",
+                "modelwatch --config /etc/modelwatch/modelwatch.toml monitor",
+            ),
+        ],
+    ),
+    (
+        "status",
+        &[
+            example("How far each log was read and proven", "modelwatch status"),
+            example(
+                "For monitoring: exit code 3 if a log was not proven for two hours",
+                "modelwatch status --max-age 2h",
+            ),
+        ],
+    ),
+    (
+        "findings",
+        &[
+            example("What is open", "modelwatch findings list"),
+            example(
+                "Everything about one finding",
+                "modelwatch findings show 9a41c07b",
+            ),
+        ],
+    ),
+    (
+        "findings list",
+        &[
+            example("What is open", "modelwatch findings list"),
+            example(
+                "What was found since yesterday, from high on",
+                "modelwatch findings list --since 24h --severity high",
+            ),
+            example(
+                "All that one identity signed, for a script",
+                "modelwatch findings list --all --json --san 'https://github.com/ORG/REPO/*'",
+            ),
+            example(
+                "What waits for its bundle",
+                "modelwatch findings list --state held",
+            ),
+        ],
+    ),
+    (
+        "findings show",
+        &[
+            example(
+                "By the first digits of its id",
+                "modelwatch findings show 9a41c07b",
+            ),
+            example(
+                "With its certificate and the log's notes, for a script",
+                "modelwatch findings show 9a41c07b --json",
+            ),
+        ],
+    ),
+    (
+        "findings ack",
+        &[
+            example(
+                "One finding",
+                "modelwatch findings ack 9a41c07b --reason 'test signing by Jane'",
+            ),
+            example(
+                "Each open one of a watch with one verdict",
+                "modelwatch findings ack --watch falcon --verdict untrusted-chain --reason 'an impostor, reported'",
+            ),
+            example(
+                "Every open one",
+                "modelwatch findings ack --all --reason 'reviewed on Monday'",
+            ),
+        ],
+    ),
+    (
+        "expect",
+        &[
+            example(
+                "Register your own signing",
+                "modelwatch expect add model.sig",
+            ),
+            example("See what is registered", "modelwatch expect list"),
+        ],
+    ),
+    (
+        "expect add",
+        &[
+            example(
+                "A bundle that your release made",
+                "modelwatch expect add model.sig",
+            ),
+            example(
+                "All that GitHub attests of a file",
+                "gh attestation download model.bin -R ORG/REPO && modelwatch expect add sha256*.jsonl",
+            ),
+            example(
+                "From npm, on standard input",
+                "curl -fsS https://registry.example/-/npm/v1/attestations/NAME@1.0.0 | modelwatch expect add -",
+            ),
+        ],
+    ),
+    (
+        "expect list",
+        &[
+            example("Each with its number", "modelwatch expect list"),
+            example("For a script", "modelwatch expect list --json"),
+        ],
+    ),
+    (
+        "expect remove",
+        &[example(
+            "The one with this number; its findings are open again",
+            "modelwatch expect remove 7",
+        )],
+    ),
+    (
+        "rescan",
+        &[
+            example(
+                "Match what was read before with every watch that came later",
+                "modelwatch rescan",
+            ),
+            example("With one of them", "modelwatch rescan --watch falcon"),
+        ],
+    ),
+    (
+        "check",
+        &[
+            example(
+                "The configuration, the store and every log",
+                "modelwatch check",
+            ),
+            example(
+                "Would this watch have seen that signing?",
+                "modelwatch check watch falcon --against model.sig",
+            ),
+            example("Does an alert arrive?", "modelwatch check notify"),
+        ],
+    ),
+    (
+        "check watch",
+        &[
+            example(
+                "With a bundle of yours: exit code 0, it is seen",
+                "modelwatch check watch falcon --against model.sig",
+            ),
+            example(
+                "With a public key",
+                "modelwatch check watch falcon --against signing.pub",
+            ),
+        ],
+    ),
+    (
+        "check notify",
+        &[
+            example("Over every channel", "modelwatch check notify"),
+            example("Over one", "modelwatch check notify oncall"),
+        ],
+    ),
+    (
+        "drill",
+        &[
+            example(
+                "Tell people first: an alarm marked [DRILL] arrives",
+                "modelwatch drill",
+            ),
+            example("For a script", "modelwatch drill --json"),
+        ],
+    ),
+    (
+        "watch",
+        &[example(
+            "A watch for whoever signed this bundle",
+            "modelwatch watch suggest model.sig >>modelwatch.toml",
+        )],
+    ),
+    (
+        "watch suggest",
+        &[
+            example(
+                "For whoever signed this bundle",
+                "modelwatch watch suggest model.sig >>modelwatch.toml",
+            ),
+            example("For a key", "modelwatch watch suggest signing.pub"),
+        ],
+    ),
+    (
+        "sign",
+        &[example(
+            "With a private key",
+            "modelwatch sign key MODEL --private-key key.pem --signature model.sig",
+        )],
+    ),
+    (
+        "sign key",
+        &[example(
+            "A model in a directory",
+            "modelwatch sign key MODEL --private-key key.pem --signature model.sig",
+        )],
+    ),
+    (
+        "sign certificate",
+        &[example(
+            "With a key that a certificate vouches for",
+            "modelwatch sign certificate MODEL --private-key key.pem --signing-certificate cert.pem --certificate-chain chain.pem",
+        )],
+    ),
+    (
+        "sign pkcs11-key",
+        &[example(
+            "With a key in a token",
+            "modelwatch sign pkcs11-key MODEL --pkcs11-uri 'pkcs11:token=models;object=release?module-path=/usr/lib/softhsm/libsofthsm2.so'",
+        )],
+    ),
+    (
+        "sign pkcs11-certificate",
+        &[example(
+            "With a key in a token, and its certificate",
+            "modelwatch sign pkcs11-certificate MODEL --pkcs11-uri 'pkcs11:token=models;object=release' --signing-certificate cert.pem",
+        )],
+    ),
+    (
+        "verify",
+        &[example(
+            "By a public key",
+            "modelwatch verify key MODEL --signature model.sig --public-key key.pub",
+        )],
+    ),
+    (
+        "verify key",
+        &[example(
+            "A model in a directory",
+            "modelwatch verify key MODEL --signature model.sig --public-key key.pub",
+        )],
+    ),
+    (
+        "verify certificate",
+        &[example(
+            "By the root that the signer's certificate leads to",
+            "modelwatch verify certificate MODEL --signature model.sig --certificate-chain root.pem",
+        )],
+    ),
+    (
+        "digest",
+        &[
+            example("Of a model in a directory", "modelwatch digest MODEL"),
+            example(
+                "With every file's hash, for a script",
+                "modelwatch digest --json MODEL",
+            ),
+        ],
+    ),
+    (
+        "completions",
+        &[example(
+            "For bash",
+            "modelwatch completions bash >~/.local/share/bash-completion/completions/modelwatch",
+        )],
+    ),
+    (
+        "man",
+        &[example(
+            "For all users of this machine",
+            "modelwatch man /usr/local/share/man/man1",
+        )],
+    ),
+];
+
+/// An exit code and what it says.
+type Code = (u8, &'static str);
+
+const CODES: &[Code] = &[
+    (0, "Yes, clean, done."),
+    (1, "The answer is no."),
+    (2, "The command or its configuration is wrong."),
+    (3, "The question could not be answered."),
+];
+
+/// Where an exit code says more than [`CODES`], or less.
+const EXIT_STATUS: &[(&str, &[Code])] = &[
+    (
+        "monitor",
+        &[
+            (
+                0,
+                "With --once: everything was read up to the newest checkpoint and proven, and nothing is open. Without it: the daemon was asked to end.",
+            ),
+            (
+                1,
+                "With --once: a security finding of at least fail_on is open, whether found now or long ago.",
+            ),
+            (
+                2,
+                "The command or its configuration is wrong, or a log without a position would begin at its end.",
+            ),
+            (
+                3,
+                "A log could not be read to its end, a finding about the health of the watch is open, an alert that is due is undelivered, or the store could not be used.",
+            ),
+        ],
+    ),
+    (
+        "status",
+        &[
+            (
+                0,
+                "The store could be read; with --max-age, each log was proven within that time.",
+            ),
+            (2, "The command or its configuration is wrong."),
+            (
+                3,
+                "The store could not be read, or a log was not proven within --max-age.",
+            ),
+        ],
+    ),
+    (
+        "expect add",
+        &[
+            (0, "Each bundle is registered."),
+            (1, "A bundle contradicts itself, and none is registered."),
+            (
+                2,
+                "A file is no bundle, or one of its bundles cannot be registered.",
+            ),
+            (3, "The store could not be used."),
+        ],
+    ),
+    (
+        "check watch",
+        &[
+            (0, "The watch selects each signer."),
+            (1, "It does not select one of them."),
+            (
+                2,
+                "The command or its configuration is wrong, or a bundle names no signer.",
+            ),
+            (3, "The question could not be answered."),
+        ],
+    ),
+    (
+        "drill",
+        &[
+            (0, "All was shown."),
+            (
+                1,
+                "The watch is blind somewhere, or a channel took no alarm.",
+            ),
+            (2, "The command or its configuration is wrong."),
+            (3, "Something could not be asked."),
+        ],
+    ),
+    ("sign", SIGNING),
+    (
+        "verify",
+        &[
+            (0, "The model is what was signed, by whom it should be."),
+            (1, "It is not, or that could not be found out."),
+            (2, "The command line makes no sense."),
+        ],
+    ),
+    ("digest", SIGNING),
+];
+
+const SIGNING: &[Code] = &[
+    (0, "Done."),
+    (1, "It could not be done."),
+    (2, "The command line makes no sense."),
+];
+
+/// The command line, with examples on each help page.
+pub(super) fn command() -> Command {
+    with_examples(Cli::command(), "")
+}
+
+fn with_examples(command: Command, path: &str) -> Command {
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    let command = names.into_iter().fold(command, |command, name| {
+        let below = below(path, &name);
+        command.mut_subcommand(name, |sub| with_examples(sub, &below))
+    });
+    let examples = examples(path);
+    if examples.is_empty() {
+        return command;
+    }
+    let lines: Vec<String> = examples
+        .iter()
+        .map(|example| format!("  # {}\n  {}", example.why, example.line))
+        .collect();
+    command.after_help(format!("Examples:\n{}", lines.join("\n\n")))
+}
+
+/// The words of a command below another.
+pub(super) fn below(path: &str, name: &str) -> String {
+    format!("{path} {name}").trim_start().to_owned()
+}
+
+/// The examples of a command.
+pub(super) fn examples(path: &str) -> &'static [Example] {
+    let found = EXAMPLES.iter().find(|(of, _)| *of == path);
+    found.map_or(&[], |(_, examples)| examples)
+}
+
+/// What the exit codes of a command mean.
+pub(super) fn exit_status(path: &str) -> &'static [Code] {
+    let whole = EXIT_STATUS.iter().find(|(of, _)| *of == path);
+    let first = path.split(' ').next().unwrap_or_default();
+    let found = whole.or_else(|| {
+        // `sign key` is `sign`; what `check` says is not what `check watch` says.
+        let shared = ["sign", "verify"].contains(&first);
+        EXIT_STATUS.iter().find(|(of, _)| shared && *of == first)
+    });
+    found.map_or(CODES, |(_, codes)| codes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command that help shows, by its words.
+    fn paths(command: &Command, path: &str, paths: &mut Vec<String>) {
+        paths.push(path.to_owned());
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            self::paths(sub, &below(path, sub.get_name()), paths);
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example_and_every_example_a_command() {
+        let mut all = Vec::new();
+        paths(&Cli::command(), "", &mut all);
+        for path in &all {
+            assert!(
+                !examples(path).is_empty(),
+                "src/cli/pages.rs has no example of `{path}`"
+            );
+        }
+        for (path, _) in EXAMPLES {
+            assert!(all.iter().any(|known| known == path), "{path}");
+        }
+        for (path, _) in EXIT_STATUS {
+            assert!(all.iter().any(|known| known == path), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_example_is_understood_and_is_of_its_command() {
+        for (path, examples) in EXAMPLES {
+            for Example { line, .. } in *examples {
+                let from = line.rfind("modelwatch ").unwrap_or_default();
+                let end = line.find(" >").unwrap_or(line.len());
+                let called = line.get(from..end).unwrap_or_default();
+                let words = words(called);
+                let parsed = Cli::command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
+                let command = words.join(" ");
+                assert!(command.contains(path), "{line} is no example of {path}");
+            }
+        }
+    }
+
+    /// As a shell splits them; these lines have no other quotes.
+    fn words(line: &str) -> Vec<String> {
+        let quoted = line.split('\'').enumerate();
+        quoted
+            .flat_map(|(number, part)| {
+                if number % 2 == 1 {
+                    vec![part.to_owned()]
+                } else {
+                    part.split_whitespace().map(str::to_owned).collect()
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! `findings list` and `findings ack` with their filters, and what help and man pages hold.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::binary::{Site, text};
+use crate::world::{Signer, crowd};
+
+/// A site whose log was read: a mail and three workflow runs.
+fn read() -> Site {
+    let site = Site::new();
+    site.log.grow(Signer::ALL.map(|signer| signer.signs(0)));
+    site.log.grow(crowd(3));
+    let pass = site.run(&["monitor", "--once"]);
+    assert_eq!(pass.status.code(), Some(1), "{}", text(&pass.stderr));
+    site
+}
+
+/// The indices that a listing with these arguments shows.
+#[track_caller]
+fn listed(site: &Site, arguments: &[&str]) -> BTreeSet<u64> {
+    let arguments = [&["findings", "list", "--json"], arguments].concat();
+    let listed = site.run(&arguments);
+    assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
+    text(&listed.stdout)
+        .lines()
+        .map(|line| {
+            let finding: Value = serde_json::from_str(line).unwrap();
+            finding["index"].as_u64().unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_listed_is_open_and_meets_every_filter() {
+    let site = read();
+    let all = BTreeSet::from([0, 1, 2, 3]);
+    for (arguments, expected) in [
+        (&[][..], &[0, 1, 2, 3][..]),
+        (&["--all"], &[0, 1, 2, 3]),
+        (&["--watch", "mail"], &[2]),
+        (&["--watch", "mail", "--watch", "release"], &[0, 1, 2, 3]),
+        (&["--verdict", "untrusted-chain"], &[]),
+        (
+            &["--verdict", "silence", "--verdict", "identity-unexpected"],
+            &[0, 1, 2, 3],
+        ),
+        (&["--severity", "high"], &[0, 1, 2, 3]),
+        (&["--severity", "critical"], &[]),
+        (&["--severity", "low"], &[0, 1, 2, 3]),
+        (&["--state", "held"], &[]),
+        (&["--state", "open", "--state", "acked"], &[0, 1, 2, 3]),
+        (&["--since", "1h"], &[0, 1, 2, 3]),
+        (&["--since", "2999-01-01"], &[]),
+        (&["--san", "RELEASE@acme.example"], &[2]),
+        (&["--san", "*@refs/heads/*"], &[1]),
+        (&["--san", "*@refs/*", "--severity", "high"], &[0, 1, 3]),
+        (&["--digest", "sha256:00"], &[]),
+        (&["--limit", "2"], &[0, 1]),
+    ] {
+        let expected: BTreeSet<u64> = expected.iter().copied().collect();
+        assert_eq!(listed(&site, arguments), expected, "{arguments:?}");
+    }
+    let digest = site.findings()[2]["digest"].as_str().unwrap().to_owned();
+    assert!(listed(&site, &["--digest", &digest]).contains(&2));
+    let hex = digest.rsplit(':').next().unwrap().to_ascii_uppercase();
+    assert!(listed(&site, &["--digest", &hex]).contains(&2));
+
+    let reason = ["--reason", "known"];
+    let ack = |arguments: &[&str]| {
+        let ack = site.run(&[&["findings", "ack"], arguments, &reason].concat());
+        assert_eq!(ack.status.code(), Some(0), "{}", text(&ack.stderr));
+        text(&ack.stdout)
+    };
+    assert_eq!(ack(&["--san", "*@refs/heads/*"]), "1 acknowledged\n");
+    assert_eq!(ack(&["--san", "*@refs/heads/*"]), "0 acknowledged\n");
+    assert_eq!(listed(&site, &[]), BTreeSet::from([0, 2, 3]));
+    assert_eq!(listed(&site, &["--all"]), all);
+    assert_eq!(listed(&site, &["--state", "acked"]), BTreeSet::from([1]));
+    assert_eq!(ack(&["--san", "*@refs/*", "--all"]), "2 acknowledged\n");
+    assert_eq!(ack(&["--all"]), "1 acknowledged\n");
+    assert_eq!(listed(&site, &[]), BTreeSet::new());
+    let nothing = site.run(&["findings", "list"]);
+    assert!(text(&nothing.stdout).starts_with("no open findings (--all shows"));
+}
+
+#[test]
+fn a_filter_that_means_nothing_is_refused() {
+    let site = read();
+    for (arguments, said) in [
+        (&["list", "--verdict", "bad"][..], "invalid value 'bad'"),
+        (&["list", "--severity", "urgent"], "possible values: info"),
+        (&["list", "--state", "new"], "possible values: open"),
+        (&["list", "--since", "tomorrow"], "write a date such as"),
+        (
+            &["list", "--digest", "sha256:xyz"],
+            "a digest is sha256:HEX",
+        ),
+        (&["list", "--digest", ""], "a digest is sha256:HEX"),
+        (&["list", "--san", ""], "a name has 1 to"),
+        (&["list", "--all", "--state", "open"], "cannot be used with"),
+        (
+            &["ack", "--reason", "x"],
+            "required arguments were not provided",
+        ),
+        (
+            &["ack", "aaaa", "--watch", "mail", "--reason", "x"],
+            "cannot be used with",
+        ),
+        (&["ack", "--watch", "mail"], "--reason"),
+        (
+            &["ack", "--watch", "mail", "--reason", " "],
+            "--reason is empty",
+        ),
+    ] {
+        let refused = site.run(&[&["findings"], arguments].concat());
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        let stderr = text(&refused.stderr);
+        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+    }
+    assert_eq!(listed(&site, &[]).len(), 4);
+}
+
+#[test]
+fn every_man_page_has_examples_and_says_what_the_exit_code_means() {
+    let site = Site::new();
+    let pages = site.path().join("man");
+    std::fs::create_dir(&pages).unwrap();
+    let written = site.run(&["man", "man"]);
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+    let mut names = BTreeSet::new();
+    for page in std::fs::read_dir(&pages).unwrap() {
+        let page = page.unwrap().path();
+        let roff = std::fs::read_to_string(&page).unwrap();
+        for section in [
+            "NAME",
+            "SYNOPSIS",
+            "OPTIONS",
+            "EXAMPLES",
+            "EXIT STATUS",
+            "VERSION",
+        ] {
+            let heading = match section.split_once(' ') {
+                Some(_) => format!(".SH \"{section}\"\n"),
+                None => format!(".SH {section}\n"),
+            };
+            assert_eq!(
+                roff.matches(&heading).count(),
+                1,
+                "{}: {section}",
+                page.display()
+            );
+        }
+        assert!(roff.contains("modelwatch"), "{}", page.display());
+        names.insert(page.file_name().unwrap().to_str().unwrap().to_owned());
+    }
+    for name in [
+        "modelwatch.1",
+        "modelwatch-findings-ack.1",
+        "modelwatch-sign-key.1",
+    ] {
+        assert!(names.contains(name), "{name}: {names:?}");
+    }
+    assert!(!names.iter().any(|name| name.contains("help")), "{names:?}");
+}
