@@ -128,6 +128,39 @@ pub fn truncate(text: &str, max_chars: usize) -> Cow<'_, str> {
     Cow::Owned(text.chars().take(kept).chain(iter::once('…')).collect())
 }
 
+/// `text` without the users and passwords of URLs in it.
+///
+/// Errors repeat what they are about, which may be a URL that somebody has put a password into.
+///
+/// ```
+/// use modelwatch::escape::without_userinfo;
+///
+/// assert_eq!(without_userinfo("at http://bob:s3cret@log.example/a"), "at http://…@log.example/a");
+/// assert_eq!(without_userinfo("https://log.example/a@refs/tags/v1"), "https://log.example/a@refs/tags/v1");
+/// ```
+pub fn without_userinfo(text: &str) -> Cow<'_, str> {
+    const SCHEME_END: &str = "://";
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(SCHEME_END) {
+        let (before, after) = rest.split_at(at + SCHEME_END.len());
+        shown.push_str(before);
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\\' | '<' | '>');
+        let authority = after.split(ends).next().unwrap_or_default();
+        rest = after;
+        if let Some(user) = authority.rfind('@') {
+            shown.push('…');
+            rest = after.get(user..).unwrap_or_default();
+        }
+    }
+    if shown.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
 /// How one character is shown. Each medium is a function of the character and its successor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Piece {

@@ -13,6 +13,7 @@ pub mod http;
 pub mod identity;
 pub mod monitor;
 pub mod notify;
+pub mod secret;
 pub mod shard;
 pub mod source;
 pub mod store;

@@ -66,6 +66,9 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         rules.keys().len(),
         setup.channel_names().len()
     ))?;
+    for line in setup.described_http().await? {
+        output.line(&format!("ok    http: {}", escape::terminal(&line)))?;
+    }
     let told = channels_can_work(setup, &mut output).await?;
     if !trust(setup, &mut output)? {
         outcome = Outcome::Unanswered;

@@ -58,7 +58,9 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
         };
         return Outcome::Wrong;
     }
-    let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&causes(error)));
+    let causes = causes(error);
+    let said = escape::without_userinfo(&causes);
+    let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&said));
     if error.is::<Refused>() {
         Outcome::No
     } else if error.is::<Mistake>() {

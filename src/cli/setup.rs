@@ -90,6 +90,9 @@ impl Setup {
         eprint!("{warnings}");
         let mut setup = Self::unarranged(config)?;
         let http = setup.http.clone();
+        // What is missing on this machine would otherwise look like a server that does not answer.
+        let prepared = http.prepare().await;
+        prepared.map_err(|error| Mistake(format!("[http]: {error}")))?;
         if let Some(keeper) = &mut setup.keeper {
             let known = match asking {
                 Asking::IfDue => keeper.refresh_if_due(&http, now()).await,
@@ -128,6 +131,7 @@ impl Setup {
             .iter()
             .map(witness)
             .collect::<Result<_, _>>()?;
+        let http = http::Client::new(config.http.clone());
         Ok(Self {
             config,
             keeper,
@@ -135,7 +139,7 @@ impl Setup {
             settings: Vec::new(),
             logs: Vec::new(),
             witnesses,
-            http: http::Client::default(),
+            http,
         })
     }
 
@@ -376,6 +380,11 @@ impl Setup {
             ..self.settings()
         };
         Ok(SqliteStore::open(settings).await?)
+    }
+
+    /// What is unusual about how others are reached, a line each.
+    pub(super) async fn described_http(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.http.described().await?)
     }
 
     pub(super) fn has_heartbeat(&self) -> bool {

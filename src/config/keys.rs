@@ -2,12 +2,14 @@
 
 /// The sections of the configuration, each with its keys. `docs/configuration.md` describes exactly these, which a
 /// test holds it to.
-pub const SECTIONS: [(&str, &[&str]); 10] = [
+pub const SECTIONS: [(&str, &[&str]); 12] = [
     ("", &TOP),
     ("store", &STORE),
     ("trust", &TRUST),
     ("monitor", &MONITOR),
     ("heartbeat", &HEARTBEAT),
+    ("http", &HTTP),
+    ("http.credentials", &HTTP_CREDENTIALS),
     ("log", &LOG),
     ("watch", &WATCH),
     ("channel", &CHANNEL),
@@ -15,11 +17,12 @@ pub const SECTIONS: [(&str, &[&str]); 10] = [
     ("witness", &WITNESS),
 ];
 
-pub(super) const TOP: [&str; 9] = [
+pub(super) const TOP: [&str; 10] = [
     "store",
     "trust",
     "monitor",
     "heartbeat",
+    "http",
     "log",
     "watch",
     "channel",
@@ -44,6 +47,26 @@ pub(super) const TUF: [&str; 2] = ["mirror", "root"];
 pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
 
 pub(super) const HEARTBEAT: [&str; 4] = ["url", "url_env", "url_file", "every"];
+
+pub(super) const HTTP: [&str; 6] = [
+    "proxy",
+    "proxy_env",
+    "proxy_file",
+    "no_proxy",
+    "ca_certificates",
+    "credentials",
+];
+
+pub(super) const HTTP_CREDENTIALS: [&str; 8] = [
+    "host",
+    "port",
+    "scheme",
+    "user",
+    "password_env",
+    "password_file",
+    "token_env",
+    "token_file",
+];
 
 pub(super) const CANARY: [&str; 2] = ["watch", "every"];
 
@@ -181,6 +204,10 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         ("log", "mode" | "guided_by") => {
             Some("Rekor v1 comes with a later version; a v2 log is always read whole")
         }
+        ("http.credentials", "password" | "token") => Some(
+            "secrets stay out of this file: use password_env, password_file, token_env or token_file",
+        ),
+        ("http", "ca_file") => Some("did you mean ca_certificates?"),
         ("", "canaries") => Some("did you mean [[canary]]?"),
         ("", "witnesses") => Some("did you mean [[witness]]?"),
         ("log", "witnesses") => Some("did you mean require_witnesses?"),

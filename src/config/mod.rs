@@ -10,6 +10,7 @@ mod advice;
 mod channel;
 mod conditions;
 mod duration;
+mod http;
 mod keys;
 mod log;
 mod mode;
@@ -56,6 +57,8 @@ pub struct Config {
     pub fail_on: Severity,
     /// The dead man's switch.
     pub heartbeat: Option<HeartbeatSettings>,
+    /// How whatever is elsewhere is reached.
+    pub http: crate::http::Settings,
     /// The logs, no two of one origin or name; at least one unless trust says which there are.
     pub logs: Vec<LogSettings>,
     /// The watches, in the order written; no two of one name.

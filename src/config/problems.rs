@@ -102,9 +102,10 @@ impl Problems {
             line: self
                 .line_starts
                 .partition_point(|start| *start <= place.offset),
-            key: place.path.clone(),
-            message,
-            hint,
+            // What is repeated of the file may be a URL with a password.
+            key: escape::without_userinfo(&place.path).into_owned(),
+            message: escape::without_userinfo(&message).into_owned(),
+            hint: hint.map(|hint| escape::without_userinfo(&hint).into_owned()),
         });
     }
 

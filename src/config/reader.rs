@@ -86,6 +86,12 @@ impl<'t> Section<'t> {
         self.table.get(key).is_some_and(Item::is_str)
     }
 
+    /// Whether the key holds a list of nothing.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        let list = self.table.get(key).and_then(Item::as_array);
+        list.is_some_and(Array::is_empty)
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = &'t str> {
         self.table.iter().map(|(key, _)| key)
     }

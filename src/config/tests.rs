@@ -465,7 +465,15 @@ fn every_key_is_documented_and_every_documented_key_is_known() {
         .into_iter()
         .filter(|(section, _)| !section.is_empty())
     {
-        let heading = if ["log", "watch", "channel", "canary", "witness"].contains(&section) {
+        let repeated = [
+            "log",
+            "watch",
+            "channel",
+            "canary",
+            "witness",
+            "http.credentials",
+        ];
+        let heading = if repeated.contains(&section) {
             format!("\n## `[[{section}]]`")
         } else {
             format!("\n## `[{section}]`")
@@ -567,4 +575,251 @@ fn where_trust_names_the_logs_none_need_be_written_and_one_may_be_read_elsewhere
     let file = tuf.replace("tuf = \"public-good\"", "trusted_root = \"root.json\"");
     assert!(self::problems(&file).contains("there is no [[log]]"));
     assert!(self::problems(&format!("{file}{log}")).contains("type is missing"));
+}
+
+/// A configuration with this `[http]` and a log at this URL.
+fn with_http(http: &str, url: &str) -> (Option<Config>, Problems) {
+    let log = GOOD.replace("https://log.example", url);
+    validated(&format!("[http]\n{http}\n{log}"))
+}
+
+#[test]
+fn a_url_with_a_user_or_a_password_is_refused_in_every_section_and_never_shown() {
+    const URL: &str = "https://bob:s3cret@log.example";
+    let channel = "[[channel]]\nname = \"hook\"\ntype = \"webhook\"\n";
+    let mail = "[[channel]]\nname = \"mail\"\ntype = \"email\"\nfrom = \"a@b.example\"\nto = \"a@b.example\"\n";
+    for (section, place, instead) in [
+        (
+            format!(
+                "[[log]]\nname = \"b\"\ntype = \"rekor-v1\"\nurl = {URL:?}\npublic_key = \"k.pem\"\n"
+            ),
+            "log[b].url",
+            "[[http.credentials]]",
+        ),
+        (
+            format!("[trust]\ntuf = {{ mirror = {URL:?}, root = \"root.json\" }}\n"),
+            "trust.tuf.mirror",
+            "[[http.credentials]]",
+        ),
+        (format!("[trust]\ntuf = {URL:?}\n"), "trust.tuf", "mirror ="),
+        (
+            format!("[heartbeat]\nevery = \"1h\"\nurl = {URL:?}\n"),
+            "heartbeat.url",
+            "[[http.credentials]]",
+        ),
+        (
+            format!("{channel}url = {URL:?}\n"),
+            "channel[hook].url",
+            "[[http.credentials]]",
+        ),
+        (
+            format!("{mail}smtp = \"smtps://bob:s3cret@mail.example\"\n"),
+            "channel[mail].smtp",
+            "password_env",
+        ),
+        (
+            format!("[http]\nproxy = \"http://bob:s3cret@proxy.example\"\n"),
+            "http.proxy",
+            "proxy_env",
+        ),
+        (
+            format!("[[http.credentials]]\nhost = \"bob:s3cret@log.example\"\ntoken_env = \"T\"\n"),
+            "host",
+            "without scheme",
+        ),
+    ] {
+        let (config, problems) = validated(&format!("{GOOD}\n{section}"));
+        let said = problems.to_string();
+        assert!(config.is_none(), "{section}");
+        assert!(said.contains(place) && said.contains(instead), "{said}");
+        assert!(!said.contains("s3cret") && !said.contains("bob"), "{said}");
+    }
+}
+
+#[test]
+fn http_is_what_is_written() {
+    use crate::http::{CredentialScheme, ProxyChoice};
+    use crate::secret::SecretSource;
+    let written = r#"
+proxy = "proxy.example:3128"
+no_proxy = ["corp.example", "10.0.0.0/8"]
+ca_certificates = ["corp-ca.pem", "/etc/ssl/other.pem"]
+[[http.credentials]]
+host = "Log.example"
+user = "bob"
+password_env = "LOG_PASSWORD"
+[[http.credentials]]
+host = "git.example:8443"
+token_file = "token"
+[[http.credentials]]
+host = "[fd00::7]"
+port = 443
+scheme = "https"
+token_env = "T"
+"#;
+    let (config, problems) = with_http(written, "https://log.example");
+    let http = config.unwrap_or_else(|| panic!("{problems}")).http;
+    assert!(problems.is_empty(), "{problems}");
+    assert!(
+        matches!(&http.proxy.proxy, ProxyChoice::Written(url) if url.to_string() == "http://proxy.example:3128")
+    );
+    assert_eq!(http.proxy.no_proxy.expect("a list").len(), 2);
+    assert_eq!(
+        http.ca_files,
+        [
+            Path::new("/etc/mw/corp-ca.pem"),
+            Path::new("/etc/ssl/other.pem")
+        ]
+    );
+    let [log, git, address] = http.credentials.as_slice() else {
+        panic!("{:?}", http.credentials)
+    };
+    assert_eq!(
+        (log.host.as_str(), log.port, log.scheme),
+        ("log.example", None, None)
+    );
+    assert_eq!(log.user.as_deref(), Some("bob"));
+    assert_eq!((git.host.as_str(), git.port), ("git.example", Some(8443)));
+    assert_eq!(git.secret, SecretSource::File("/etc/mw/token".into()));
+    assert_eq!(
+        (address.host.as_str(), address.port),
+        ("[fd00::7]", Some(443))
+    );
+    assert_eq!(address.scheme, Some(CredentialScheme::Https));
+    for (written, direct) in [("", false), ("proxy = \"none\"", true)] {
+        let http = with_http(written, "https://log.example")
+            .0
+            .expect("valid")
+            .http;
+        assert_eq!(http.proxy.proxy == ProxyChoice::Direct, direct);
+        assert_eq!(http.proxy.no_proxy, None);
+    }
+    let http = with_http("no_proxy = []", "https://log.example")
+        .0
+        .expect("valid")
+        .http;
+    assert_eq!(http.proxy.no_proxy, Some(Vec::new()));
+}
+
+#[test]
+fn what_is_wrong_with_http_is_named() {
+    let credentials = |rest: &str| format!("[[http.credentials]]\n{rest}");
+    for (written, expected) in [
+        (
+            "proxy = \"socks5://p:1080\"".to_owned(),
+            "http.proxy: names a proxy of a kind",
+        ),
+        (
+            "proxy = \"http://p/path\"".to_owned(),
+            "http.proxy: is not the URL of a proxy",
+        ),
+        (
+            "proxy = \"http://p\"\nproxy_env = \"P\"".to_owned(),
+            "given twice",
+        ),
+        (
+            "ca_certificates = \"absent\"".to_owned(),
+            "there is no file",
+        ),
+        (
+            "ca_file = \"ca.pem\"".to_owned(),
+            "did you mean ca_certificates",
+        ),
+        (credentials("token_env = \"T\""), "host is missing"),
+        (
+            credentials("host = \"https://a.example\"\ntoken_env = \"T\""),
+            "is not a host",
+        ),
+        (
+            credentials("host = \"a.example/x\"\ntoken_env = \"T\""),
+            "is not a host",
+        ),
+        (
+            credentials("host = \"a.example\""),
+            "neither a password nor a token",
+        ),
+        (
+            credentials("host = \"a.example\"\npassword_env = \"P\""),
+            "but no user",
+        ),
+        (
+            credentials("host = \"a.example\"\nuser = \"u\"\ntoken_env = \"T\""),
+            "a token is sent without a user",
+        ),
+        (
+            credentials(
+                "host = \"a.example\"\nuser = \"u\"\npassword_env = \"P\"\ntoken_env = \"T\"",
+            ),
+            "a password and a token",
+        ),
+        (
+            credentials("host = \"a.example\"\nuser = \"u\"\npassword = \"P\""),
+            "secrets stay out of this file",
+        ),
+        (
+            credentials("host = \"a.example\"\nuser = \"u:v\"\npassword_env = \"P\""),
+            "a user holds no colon",
+        ),
+        (
+            credentials("host = \"a.example\"\nport = 0\ntoken_env = \"T\""),
+            "a port from 1 to 65535",
+        ),
+        (
+            credentials("host = \"a.example:1\"\nport = 2\ntoken_env = \"T\""),
+            "another port",
+        ),
+        (
+            credentials("host = \"a.example\"\nscheme = \"ftp\"\ntoken_env = \"T\""),
+            "is not a scheme",
+        ),
+        (
+            format!(
+                "{0}{0}",
+                credentials("host = \"a.example\"\ntoken_env = \"T\"\n")
+            ),
+            "there are other credentials for a.example",
+        ),
+    ] {
+        let (config, problems) = with_http(&written, "https://log.example");
+        let said = problems.to_string();
+        assert!(
+            config.is_none() && said.contains(expected),
+            "{written}: {said}"
+        );
+    }
+}
+
+#[test]
+fn credentials_that_would_not_be_sent_by_http_are_a_warning() {
+    let credentials = "[[http.credentials]]\nhost = \"log.example\"\ntoken_env = \"T\"\n";
+    for (more, url, said) in [
+        ("", "http://log.example", Some("are not sent by http")),
+        (
+            "",
+            "http://log.example:8080/v2",
+            Some("are not sent by http"),
+        ),
+        ("", "https://log.example", None),
+        ("", "http://other.example", None),
+        (
+            "scheme = \"http\"",
+            "http://log.example",
+            Some("sent in the clear"),
+        ),
+        (
+            "scheme = \"http\"",
+            "https://log.example",
+            Some("are not sent by https"),
+        ),
+    ] {
+        let (config, problems) = with_http(&format!("{credentials}{more}"), url);
+        assert!(config.is_some(), "{problems}");
+        let shown = problems.to_string();
+        assert_eq!(
+            said.is_some(),
+            !problems.is_empty(),
+            "{more} {url}: {shown}"
+        );
+        assert!(shown.contains(said.unwrap_or_default()), "{shown}");
+    }
 }

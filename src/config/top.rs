@@ -7,7 +7,7 @@ use url::Url;
 
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::{Config, Context, advice, channel, keys, log, trust, vigilance, watch};
+use super::{Config, Context, advice, channel, http, keys, log, trust, vigilance, watch};
 use crate::monitor::Schedule;
 use crate::notify::{HeartbeatSettings, SecretSource, UrlSource};
 use crate::watch::Severity;
@@ -19,6 +19,7 @@ pub(super) fn read(
 ) -> Option<Config> {
     root.only("", &keys::TOP, problems);
     let database = database(root, context, problems);
+    let http = http::read(root, context, problems);
     let trust = trust::read(root, database.as_deref(), context, problems);
     let monitor = root.table("monitor", problems);
     if let Some(monitor) = &monitor {
@@ -47,6 +48,7 @@ pub(super) fn read(
         .collect();
     let watches = watch::read_all(root, &names, problems);
     advice::on_the_whole(root, &watches, problems);
+    http::doubts(root, &http, problems);
     let canaries = vigilance::canaries(root, &watches, problems);
     Some(Config {
         database: database?,
@@ -55,6 +57,7 @@ pub(super) fn read(
         schedule: schedule?,
         fail_on: fail_on.unwrap_or(Severity::High),
         heartbeat,
+        http,
         logs,
         watches: watches.into_iter().map(|watch| watch.value).collect(),
         channels,
@@ -198,6 +201,7 @@ pub(super) fn url(
         ["url"] => {
             let url = section.string("url", problems)?;
             match Url::parse(url.value) {
+                Ok(parsed) if has_userinfo(&parsed, &url.place, problems) => None,
                 Ok(parsed) if matches!(parsed.scheme(), "https" | "http") => {
                     Some(UrlSource::Literal(parsed))
                 }
@@ -225,6 +229,22 @@ pub(super) fn url(
             None
         }
     }
+}
+
+/// Whether a URL holds a user or a password, which is an error: URLs are shown, compared and stored.
+pub(super) fn has_userinfo(url: &Url, place: &super::Place, problems: &mut Problems) -> bool {
+    let has = !url.username().is_empty() || url.password().is_some();
+    if has {
+        problems.error(
+            place,
+            "a URL holds no user and no password",
+            format!(
+                "use [[http.credentials]] with host = {:?}",
+                url.host_str().unwrap_or_default()
+            ),
+        );
+    }
+    has
 }
 
 /// `NAME_env` or `NAME_file`, at most one of them. Neither variable nor file has to be there yet: a channel that

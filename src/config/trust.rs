@@ -7,7 +7,7 @@ use url::Url;
 
 use super::problems::Problems;
 use super::reader::Section;
-use super::top::file;
+use super::top::{file, has_userinfo};
 use super::{Context, keys};
 use crate::trust::{RepositorySettings, Settings, SourceSettings};
 
@@ -152,8 +152,14 @@ fn mirror(
 ) -> Option<RepositorySettings> {
     table.only("trust.tuf", &keys::TUF, problems);
     let mirror = table.required("mirror", problems).and_then(|written| {
-        let url = Url::parse(written.value)
-            .ok()
+        let url = Url::parse(written.value).ok();
+        if url
+            .as_ref()
+            .is_some_and(|url| has_userinfo(url, &written.place, problems))
+        {
+            return None;
+        }
+        let url = url
             .filter(|url| matches!(url.scheme(), "https" | "http"))
             .filter(|url| url.query().is_none() && url.fragment().is_none());
         if url.is_none() {

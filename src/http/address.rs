@@ -12,10 +12,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use super::error::HttpError;
+
 /// Which hosts a request may lead to.
 #[derive(Clone, Debug, Default)]
 pub struct AddressPolicy {
     private_hosts: BTreeSet<String>,
+    allows_private: bool,
 }
 
 impl AddressPolicy {
@@ -33,6 +36,45 @@ impl AddressPolicy {
     {
         Self {
             private_hosts: hosts.into_iter().map(|h| plain(h.as_ref())).collect(),
+            allows_private: false,
+        }
+    }
+
+    /// Hosts anywhere, but for link-local addresses and the metadata services of clouds: what these
+    /// answer to anybody on the machine are its credentials.
+    pub fn not_link_local() -> Self {
+        Self {
+            private_hosts: BTreeSet::new(),
+            allows_private: true,
+        }
+    }
+
+    /// What `url` itself shows: whether it names a host that this forbids. A name that has to be resolved
+    /// is judged when it is, by [`Guard`], unless a proxy does that.
+    pub(super) fn forbids(&self, url: &Url) -> Option<HttpError> {
+        if self.allows_by_name(url) {
+            return None;
+        }
+        let guard = self.guard();
+        let name = url.host_str().unwrap_or_default();
+        let address = match url.host()? {
+            Host::Ipv4(v4) => IpAddr::V4(v4),
+            Host::Ipv6(v6) => IpAddr::V6(v6),
+            Host::Domain(name) if guard == Guard::Public && is_local_name(name) => {
+                IpAddr::V4(Ipv4Addr::LOCALHOST)
+            }
+            Host::Domain(name) if METADATA_NAMES.contains(&plain(name).as_str()) => METADATA_V4,
+            Host::Domain(_) => return None,
+        };
+        (!guard.admits(address)).then(|| guard.refusal(name, address))
+    }
+
+    /// How resolved addresses are judged.
+    pub(super) fn guard(&self) -> Guard {
+        if self.allows_private {
+            Guard::NotLinkLocal
+        } else {
+            Guard::Public
         }
     }
 
@@ -43,47 +85,129 @@ impl AddressPolicy {
 }
 
 /// A host name without what does not tell hosts apart: case, the root's dot, an address's brackets.
-fn plain(host: &str) -> String {
+pub(super) fn plain(host: &str) -> String {
     let host = host.trim_end_matches('.');
     host.trim_start_matches('[')
         .trim_end_matches(']')
         .to_ascii_lowercase()
 }
 
-/// The address in `url`, if it names one that is not public. HTTP clients do not ask a resolver
-/// for literal addresses, so they need this look of their own.
-pub(super) fn forbidden_literal(url: &Url) -> Option<IpAddr> {
-    let address = match url.host()? {
-        Host::Domain(_) => return None,
-        Host::Ipv4(v4) => IpAddr::V4(v4),
-        Host::Ipv6(v6) => IpAddr::V6(v6),
-    };
-    (!is_public(address)).then_some(address)
+/// Whether a URL leads to this very machine: a proxy elsewhere would lead to itself.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        None => false,
+        Some(Host::Domain(name)) => is_local_name(name),
+        Some(Host::Ipv4(v4)) => v4.is_loopback() || v4.is_unspecified(),
+        Some(Host::Ipv6(v6)) => {
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6
+                    .to_ipv4_mapped()
+                    .is_some_and(|v4: Ipv4Addr| v4.is_loopback())
+        }
+    }
 }
 
-/// A resolver that answers only for hosts whose every address is public.
-#[derive(Debug)]
-pub(super) struct PublicResolver;
+/// Names of this very machine (RFC 6761 §6.3, and what systems add in `/etc/hosts`).
+pub(super) fn is_local_name(name: &str) -> bool {
+    let name = plain(name);
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || matches!(
+            name.as_str(),
+            "localhost.localdomain" | "ip6-localhost" | "ip6-loopback"
+        )
+}
+
+/// A resolver that answers only for hosts whose every address is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Global unicast addresses.
+    Public,
+    /// Any but link-local ones and metadata services.
+    NotLinkLocal,
+}
+
+impl Guard {
+    fn admits(self, address: IpAddr) -> bool {
+        match self {
+            Self::Public => is_public(address),
+            Self::NotLinkLocal => !is_link_local(address),
+        }
+    }
+
+    pub(super) fn refusal(self, host: &str, address: IpAddr) -> HttpError {
+        let host = host.to_owned();
+        match self {
+            Self::Public => HttpError::ForbiddenAddress { host, address },
+            Self::NotLinkLocal => HttpError::LinkLocalAddress { host, address },
+        }
+    }
+}
 
 /// Says inside of reqwest's error what the guard saw.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is not a public address")]
-pub(super) struct Refused(pub(super) IpAddr);
+#[error("{1} is not an address that may be asked")]
+pub(super) struct Refused(pub(super) Guard, pub(super) IpAddr);
 
-impl Resolve for PublicResolver {
+impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
+        let guard = *self;
         Box::pin(async move {
             // Port 0 is replaced by the URL's or the scheme's.
             let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            // One private address among public ones is no accident to be worked around.
-            match addresses.iter().find(|a| !is_public(a.ip())) {
-                Some(private) => {
-                    Err(Box::new(Refused(private.ip())) as Box<dyn Error + Send + Sync>)
+            // One forbidden address among others is no accident to be worked around.
+            match addresses.iter().find(|a| !guard.admits(a.ip())) {
+                Some(refused) => {
+                    let refused = Refused(guard, refused.ip());
+                    Err(Box::new(refused) as Box<dyn Error + Send + Sync>)
                 }
                 None => Ok(Box::new(addresses.into_iter()) as Addrs),
             }
         })
     }
+}
+
+/// Names that the networks of clouds give to their metadata services.
+const METADATA_NAMES: [&str; 4] = [
+    "metadata.google.internal",
+    "metadata.goog",
+    "metadata",
+    "instance-data",
+];
+
+/// Where nearly all of them are.
+const METADATA_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
+
+/// Whether `address` is link-local, or that of a cloud's metadata service elsewhere; also as IPv4 in IPv6.
+fn is_link_local(address: IpAddr) -> bool {
+    let v6 = match address {
+        IpAddr::V4(v4) => return is_link_local_v4(v4),
+        IpAddr::V6(v6) => v6,
+    };
+    let [a, b, c, d, e, f, g, h] = v6.segments();
+    let v4 = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    // fe80::/10; the services of AWS and of Google Cloud.
+    (a & 0xffc0 == 0xfe80)
+        || v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+        || v6.segments() == [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+        // IPv4-mapped and -compatible, NAT64 (RFC 6052), 6to4 (RFC 3056).
+        || matches!((a, b, c, d, e, f), (0, 0, 0, 0, 0, 0 | 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0))
+            && is_link_local_v4(v4(g, h))
+        || a == 0x2002 && is_link_local_v4(v4(b, c))
+}
+
+fn is_link_local_v4(address: Ipv4Addr) -> bool {
+    matches!(
+        address.octets(),
+        [169, 254, ..]                     // link-local: most metadata services
+            | [100, 100, 100, 200]         // Alibaba Cloud
+            | [168, 63, 129, 16]           // Azure
+            | [192, 0, 0, 192] // Oracle Cloud
+    )
 }
 
 /// Whether `address` is a globally reachable unicast address (IANA special-purpose registries,
@@ -185,7 +309,12 @@ mod tests {
 
     #[test]
     fn a_literal_private_address_is_seen_in_every_spelling() {
+        let policy = AddressPolicy::public_only();
         for url in [
+            "http://localhost/",
+            "http://LOCALHOST.:80/",
+            "http://a.localhost/",
+            "http://metadata.google.internal/",
             "http://127.0.0.1/",
             "http://2130706433/",
             "http://0x7f.1/",
@@ -194,17 +323,48 @@ mod tests {
             "http://[::ffff:169.254.169.254]/",
             "http://127.1:8080/",
         ] {
+            let refused = policy.forbids(&Url::parse(url).unwrap());
             assert!(
-                forbidden_literal(&Url::parse(url).unwrap()).is_some(),
+                matches!(refused, Some(HttpError::ForbiddenAddress { .. })),
                 "{url}"
             );
         }
-        for url in [
-            "http://8.8.8.8/",
-            "http://localhost/",
-            "http://127.0.0.1.example/",
+        for url in ["http://8.8.8.8/", "http://127.0.0.1.example/"] {
+            assert!(policy.forbids(&Url::parse(url).unwrap()).is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_may_be_private_but_neither_link_local_nor_a_metadata_service() {
+        let policy = AddressPolicy::not_link_local();
+        for (host, allowed) in [
+            ("10.0.0.1", true),
+            ("127.0.0.1", true),
+            ("localhost", true),
+            ("192.168.1.1", true),
+            ("[fd12:3456::1]", true),
+            ("[::1]", true),
+            ("8.8.8.8", true),
+            ("hc.example", true),
+            ("169.254.169.254", false),
+            ("169.254.170.2", false),
+            ("2852039166", false),
+            ("0xa9fea9fe", false),
+            ("100.100.100.200", false),
+            ("168.63.129.16", false),
+            ("192.0.0.192", false),
+            ("[fe80::1]", false),
+            ("[fd00:ec2::254]", false),
+            ("[fd20:ce::254]", false),
+            ("[::ffff:169.254.169.254]", false),
+            ("[64:ff9b::169.254.169.254]", false),
+            ("[2002:a9fe:a9fe::]", false),
+            ("metadata.google.internal", false),
+            ("Metadata", false),
         ] {
-            assert_eq!(forbidden_literal(&Url::parse(url).unwrap()), None, "{url}");
+            let url = Url::parse(&format!("http://{host}/")).unwrap();
+            let refused = policy.forbids(&url);
+            assert_eq!(refused.is_none(), allowed, "{host}");
         }
     }
 

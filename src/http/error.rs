@@ -19,6 +19,20 @@ pub enum HttpError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What names the proxy cannot be used.
+    #[error("{reason}")]
+    Proxy {
+        /// What names it, and what is wrong; the value is not in here.
+        reason: String,
+    },
+    /// The credentials for a host cannot be had.
+    #[error("the credentials for {host}: {reason}")]
+    Credentials {
+        /// The host.
+        host: String,
+        /// Where they were to come from, and what is wrong there.
+        reason: String,
+    },
     /// No client can be set up on this machine.
     #[error("no HTTP client can be set up: {reason}")]
     Setup {
@@ -34,7 +48,7 @@ pub enum HttpError {
         reason: String,
     },
     /// The server asks us to come back later than we may wait for one resource.
-    #[error("{url}: answered {status}, to be asked again in {} s", retry_after.as_secs())]
+    #[error("{url}: answered {status}{}, to be asked again in {} s", reason(said.as_deref()), retry_after.as_secs())]
     RateLimited {
         /// What was asked for.
         url: String,
@@ -42,15 +56,17 @@ pub enum HttpError {
         status: u16,
         /// How long the server wants to be left alone, counted from its answer.
         retry_after: Duration,
+        /// What the server said about it: one line, cut and escaped.
+        said: Option<String>,
     },
     /// An answer that is neither the resource nor its absence.
-    #[error("{url}: answered {status}")]
+    #[error("{url}: answered {status}{}", reason(said.as_deref()))]
     Status {
         /// What was asked for.
         url: String,
         /// The answer's status.
         status: u16,
-        /// What the server said is wrong with the question (400 to 499): one line, cut.
+        /// What the server said about it: one line, cut and escaped.
         said: Option<String>,
     },
     /// No answer, or no more of it, in time.
@@ -103,19 +119,59 @@ pub enum HttpError {
         /// The address that it leads to.
         address: IpAddr,
     },
+    /// The host leads to a link-local address or to the metadata service of a cloud.
+    #[error(
+        "{host} is {address}, which is link-local or a metadata service: nothing is asked there"
+    )]
+    LinkLocalAddress {
+        /// The host as the URL names it.
+        host: String,
+        /// The address that it leads to.
+        address: IpAddr,
+    },
 }
 
-/// `url` as it may be shown: without credentials, query and fragment, any of which may be secret.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    // These fail only for URLs that cannot have credentials in the first place.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    if url.query().is_some() {
-        url.set_query(Some("…"));
+impl HttpError {
+    /// Whether what is configured cannot be used on this machine: no server was asked.
+    pub const fn is_setup(&self) -> bool {
+        matches!(
+            self,
+            Self::CaFile { .. }
+                | Self::Proxy { .. }
+                | Self::Credentials { .. }
+                | Self::Setup { .. }
+                | Self::InvalidRequest { .. }
+        )
     }
-    url.set_fragment(None);
-    url.into()
+}
+
+fn reason(said: Option<&str>) -> String {
+    said.map_or_else(String::new, |said| format!(": {said}"))
+}
+
+/// `url` as it may be shown: without credentials and fragment, and of its query only numbers, such as the
+/// range of entries that was asked for. Anything else there may be a secret.
+pub(super) fn shown(url: &Url) -> String {
+    let mut without = url.clone();
+    // These fail only for URLs that cannot have credentials in the first place.
+    let _ = without.set_username("");
+    let _ = without.set_password(None);
+    without.set_query(None);
+    without.set_fragment(None);
+    let mut shown = String::from(without);
+    let parts = url.query().into_iter().flat_map(|query| query.split('&'));
+    for (n, part) in parts.enumerate() {
+        shown.push(if n == 0 { '?' } else { '&' });
+        match part.split_once('=') {
+            Some((name, value)) if !value.bytes().all(|b| b.is_ascii_digit()) => {
+                shown.push_str(name);
+                shown.push_str("=…");
+            }
+            Some(_) => shown.push_str(part),
+            None => shown.push('…'),
+        }
+    }
+    shown
 }
 
 /// `url` as it may be shown if its path is a secret, as with chat webhooks.
@@ -154,7 +210,15 @@ mod tests {
             ),
             (
                 "https://u:p@log.example/a?token=s#f",
-                "https://log.example/a?%E2%80%A6",
+                "https://log.example/a?token=…",
+            ),
+            (
+                "https://log.example/ct/v1/get-entries?start=0&end=999",
+                "https://log.example/ct/v1/get-entries?start=0&end=999",
+            ),
+            (
+                "https://log.example/a?s3cret&n=1&k=1a",
+                "https://log.example/a?…&n=1&k=…",
             ),
         ] {
             assert_eq!(shown(&Url::parse(url).unwrap()), expected);

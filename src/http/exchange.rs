@@ -1,5 +1,6 @@
 //! One request and its answer.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +14,7 @@ use super::dates::Dates;
 use super::error::{HttpError, causes};
 use super::retry::{Again, Failure};
 use super::{REPLY_LIMIT_BYTES, address, setup};
+use crate::escape;
 
 /// What is set aside for a body whose length the server announces. It may lie.
 const ANNOUNCED_BYTES_TRUSTED: u64 = 1024 * 1024;
@@ -26,12 +28,12 @@ pub(super) async fn read_once(
     limit_bytes: usize,
     idle: Duration,
     dates: &Dates,
-) -> Result<Option<Bytes>, Failure> {
+) -> Result<Answer<Bytes>, Failure> {
     match answer_once(request, url, name, idle, dates).await? {
-        Some(response) => whole_body(response, name, limit_bytes, idle)
+        Answer::Found(response) => whole_body(response, name, limit_bytes, idle)
             .await
-            .map(Some),
-        None => Ok(None),
+            .map(Answer::Found),
+        Answer::Absent(absence) => Ok(Answer::Absent(absence)),
     }
 }
 
@@ -42,7 +44,7 @@ pub(super) async fn answer_once(
     name: &str,
     idle: Duration,
     dates: &Dates,
-) -> Result<Option<Response>, Failure> {
+) -> Result<Answer<Response>, Failure> {
     let sent = timeout(idle, request.send());
     let response = match sent.await {
         Ok(Ok(response)) => response,
@@ -63,32 +65,113 @@ pub(super) async fn answer_once(
     };
     dates.record(response.url(), response.headers());
     match response.status() {
-        StatusCode::OK => Ok(Some(response)),
-        StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+        StatusCode::OK => Ok(Answer::Found(response)),
+        status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => Ok(Answer::Absent(Absence {
+            url: name.to_owned(),
+            status: status.as_u16(),
+            said: reason(response, idle).await,
+        })),
         status => {
             let mut failure = refused(status, response.headers(), name);
-            // What a server finds wrong with a question it says in the body, and its asker may know the sentence.
-            if status.is_client_error()
-                && let HttpError::Status { said, .. } = &mut failure.error
-            {
-                *said = reason(response, idle).await;
+            // What a server finds wrong with a question, or with itself, it says in the body, and its asker may
+            // know the sentence.
+            let why = reason(response, idle).await;
+            if let HttpError::Status { said, .. } = &mut failure.error {
+                said.clone_from(&why);
+            }
+            if let Again::After(_, _, said) = &mut failure.again {
+                *said = why;
             }
             Err(failure)
         }
     }
 }
 
-/// The beginning of what a server says about its refusal, on one line; `None` if that is nothing.
+/// What a server says about its refusal, on one line; `None` if that is nothing.
 async fn reason(mut response: Response, idle: Duration) -> Option<String> {
     let body = timeout(idle, beginning(&mut response)).await.ok()?;
-    let text = String::from_utf8_lossy(&body);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let said: String = words.join(" ").chars().take(REASON_CHARS).collect();
-    (!said.is_empty()).then_some(said)
+    reason_in(&String::from_utf8_lossy(&body))
+}
+
+/// The sentence in the body of a refusal: the message of a JSON object, the title of a page, or else the
+/// first line.
+pub(super) fn reason_in(body: &str) -> Option<String> {
+    /// Where servers of logs, buckets and webhooks put the sentence (RFC 9457: `detail`, `title`).
+    const MEMBERS: [&str; 6] = [
+        "message",
+        "error_message",
+        "error",
+        "detail",
+        "title",
+        "msg",
+    ];
+    let body = body.trim_start_matches('\u{feff}').trim();
+    let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let in_json = json.as_ref().and_then(|json| {
+        MEMBERS.iter().find_map(|member| {
+            let value = json.get(member)?;
+            value.as_str().or_else(|| value.get("message")?.as_str())
+        })
+    });
+    let in_page = || {
+        // Only for its title: all else is markup.
+        let lower = body.to_ascii_lowercase();
+        let start = lower.find("<title>")? + "<title>".len();
+        body.get(start..start + lower.get(start..)?.find("</title>")?)
+    };
+    let said = match in_json {
+        Some(said) => said,
+        None if body.starts_with('<') => in_page()?,
+        None => body,
+    };
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let cut = escape::truncate(&words.join(" "), REASON_CHARS).into_owned();
+    Some(escape::terminal(&cut).into_owned())
 }
 
 /// Of a refusal's reason no more is kept: a sentence, not a page.
 const REASON_CHARS: usize = 300;
+
+/// That a server does not have what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absence {
+    /// What was asked for.
+    pub url: String,
+    /// 404 or 410.
+    pub status: u16,
+    /// What the server said about it: one line, cut and escaped.
+    pub said: Option<String>,
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: answered {}", self.url, self.status)?;
+        match &self.said {
+            Some(said) => write!(f, ": {said}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a server answers to a question that it understands.
+#[derive(Debug)]
+pub enum Answer<T> {
+    /// What was asked for.
+    Found(T),
+    /// It says that it does not have it.
+    Absent(Absence),
+}
+
+impl<T> Answer<T> {
+    /// What was asked for, if it is there.
+    pub fn found(self) -> Option<T> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Absent(_) => None,
+        }
+    }
+}
 
 /// An answer that is not the resource: whether it may become it.
 fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
@@ -97,9 +180,9 @@ fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
         | StatusCode::INTERNAL_SERVER_ERROR
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => {
-            retry_after(headers).map_or(Again::Backoff, |wait| Again::After(wait, status.as_u16()))
-        }
+        | StatusCode::GATEWAY_TIMEOUT => retry_after(headers).map_or(Again::Backoff, |wait| {
+            Again::After(wait, status.as_u16(), None)
+        }),
         _ => Again::Never,
     };
     let error = HttpError::Status {
@@ -197,11 +280,8 @@ pub(super) fn timed_out(name: &str, after: Duration) -> HttpError {
 /// Sorts reqwest's error by cause. It says most of it only in its chain of sources.
 pub(super) fn sending_failed(error: reqwest::Error, url: &Url, name: &str) -> HttpError {
     let error = error.without_url();
-    if let Some(refused) = find::<address::Refused>(&error) {
-        return HttpError::ForbiddenAddress {
-            host: url.host_str().unwrap_or_default().to_owned(),
-            address: refused.0,
-        };
+    if let Some(address::Refused(guard, address)) = find::<address::Refused>(&error) {
+        return guard.refusal(url.host_str().unwrap_or_default(), *address);
     }
     if let Some(redirect) = find::<setup::RefusedRedirect>(&error) {
         return HttpError::Redirect {
@@ -209,9 +289,11 @@ pub(super) fn sending_failed(error: reqwest::Error, url: &Url, name: &str) -> Ht
             to: redirect.to.clone(),
         };
     }
-    // reqwest's own sentence says only that sending failed.
-    let reason = match std::error::Error::source(&error) {
-        Some(cause) => causes(cause),
+    // reqwest's own sentence says only that sending failed, and hyper's only at which step.
+    let cause = std::error::Error::source(&error);
+    let reason = match cause.map(|cause| (cause, cause.source())) {
+        Some((_, Some(cause))) => causes(cause),
+        Some((cause, None)) => causes(cause),
         None => error.to_string(),
     };
     let url = name.to_owned();
@@ -257,6 +339,38 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_bounded_and_escaped() {
+        let long = "x".repeat(1000);
+        let cut = format!("{}…", "x".repeat(REASON_CHARS - 1));
+        for (body, expected) in [
+            ("", None),
+            (" \r\n\t", None),
+            ("404 page not found\n", Some("404 page not found")),
+            ("\nfirst  line\r\nsecond", Some("first line")),
+            (
+                r#"{"code":400,"message":"no such tree"}"#,
+                Some("no such tree"),
+            ),
+            ("{\n  \"error\": {\"message\": \"quota\"}\n}", Some("quota")),
+            (r#"{"error":"invalid_token"}"#, Some("invalid_token")),
+            (r#"{"a":1}"#, Some(r#"{"a":1}"#)),
+            (r#""just a string""#, Some(r#""just a string""#)),
+            (
+                "<!doctype html>\n<HTML><Title>502 Bad\nGateway</TITLE>",
+                Some("502 Bad"),
+            ),
+            ("<?xml version=\"1.0\"?><Error/>", None),
+            (
+                "\u{1b}[2Jall is well\u{202e}",
+                Some(r"\u{1b}[2Jall is well\u{202e}"),
+            ),
+            (long.as_str(), Some(cut.as_str())),
+        ] {
+            assert_eq!(reason_in(body).as_deref(), expected, "{body:?}");
+        }
+    }
 
     #[test]
     fn retry_after_is_read_as_seconds_or_as_a_date_relative_to_the_answer() {

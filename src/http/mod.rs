@@ -10,11 +10,13 @@
 //! wait longer than the budget, or talk to another host.
 
 mod address;
+mod credentials;
 mod dates;
 mod error;
 mod exchange;
 mod pace;
 mod pieces;
+mod proxy;
 mod retry;
 mod setup;
 
@@ -25,21 +27,29 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
 pub use address::AddressPolicy;
+pub use credentials::{CredentialScheme, CredentialSettings};
 pub use dates::ServerDate;
 pub use error::HttpError;
+pub use exchange::{Absence, Answer};
 pub use pace::Pace;
 pub use pieces::Pieces;
+pub use proxy::{ProxyChoice, ProxySettings, ProxyUrl, ProxyUrlError};
 pub use retry::Retry;
 
 use dates::Dates;
 use error::{shown, shown_host};
 use exchange::{
-    answer_once, beginning, header_map, read_once, retry_after, sending_failed, timed_out,
+    answer_once, beginning, header_map, read_once, reason_in, retry_after, sending_failed,
+    timed_out,
 };
+use proxy::Proxies;
+use setup::Ground;
 
 /// How we present ourselves: who is reading, in which version, and where to complain.
 pub const USER_AGENT: &str = concat!(
@@ -57,8 +67,12 @@ pub const REPLY_LIMIT_BYTES: usize = 16 * 1024;
 /// How the client behaves. The defaults are right for public logs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// PEM file of certificate authorities to trust besides the machine's.
-    pub ca_file: Option<PathBuf>,
+    /// PEM files of certificate authorities to trust besides the machine's.
+    pub ca_files: Vec<PathBuf>,
+    /// Which proxy is used.
+    pub proxy: ProxySettings,
+    /// Who we are to servers that want to know; no two for the same requests.
+    pub credentials: Vec<CredentialSettings>,
     /// Sent with every request.
     pub user_agent: Cow<'static, str>,
     /// Time for name resolution, TCP and TLS.
@@ -72,7 +86,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            ca_file: None,
+            ca_files: Vec::new(),
+            proxy: ProxySettings::default(),
+            credentials: Vec::new(),
             user_agent: Cow::Borrowed(USER_AGENT),
             // Both leave room for a second and third try in the budget of `Retry`.
             connect_timeout: Duration::from_secs(5),
@@ -108,7 +124,9 @@ impl RequestCount {
 struct Shared {
     settings: Settings,
     dates: Dates,
+    ground: OnceCell<Ground>,
     reading: OnceLock<reqwest::Client>,
+    reading_guarded: OnceLock<reqwest::Client>,
     posting_public: OnceLock<reqwest::Client>,
     posting_anywhere: OnceLock<reqwest::Client>,
 }
@@ -116,12 +134,42 @@ struct Shared {
 /// What a server said to a [`Client::post`]. That it is a success is for the caller to judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostReply {
+    /// The server, and the proxy on the way to it, as they may be shown.
+    pub name: String,
     /// The status code.
     pub status: u16,
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
+    /// What the server said: one line, cut and escaped.
+    pub said: Option<String>,
     /// The beginning of the body, at most [`REPLY_LIMIT_BYTES`].
     pub body: Bytes,
+}
+
+/// How one resource is read.
+struct Reading<'a> {
+    client: &'a reqwest::Client,
+    /// The URL as it may be shown, and the proxy on the way to it.
+    name: String,
+    authorization: Option<HeaderValue>,
+}
+
+impl Reading<'_> {
+    /// The request, with who we are if the server wants to know.
+    fn known(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        }
+    }
+}
+
+/// A URL as it is `shown`, with the proxy on the way to it: what goes wrong may be its fault.
+fn named(shown: String, ground: &Ground, url: &Url) -> String {
+    match ground.proxies.via(url) {
+        Some(via) => format!("{shown} through the proxy {via}"),
+        None => shown,
+    }
 }
 
 impl Client {
@@ -131,7 +179,9 @@ impl Client {
             shared: Arc::new(Shared {
                 settings,
                 dates: Dates::default(),
+                ground: OnceCell::new(),
                 reading: OnceLock::new(),
+                reading_guarded: OnceLock::new(),
                 posting_public: OnceLock::new(),
                 posting_anywhere: OnceLock::new(),
             }),
@@ -166,7 +216,42 @@ impl Client {
     /// Any other outcome than the whole body within `limit_bytes`, after the retries of
     /// [`Settings::retry`].
     pub async fn get(&self, url: &Url, limit_bytes: usize) -> Result<Option<Bytes>, HttpError> {
-        self.read(url, limit_bytes, |client| client.get(url.clone()))
+        Ok(self.find(url, limit_bytes).await?.found())
+    }
+
+    /// As [`get`](Self::get), with what the server says where it does not have it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn find(&self, url: &Url, limit_bytes: usize) -> Result<Answer<Bytes>, HttpError> {
+        let reading = self.reading(url).await?;
+        self.read(&reading, url, limit_bytes, |client| client.get(url.clone()))
+            .await
+    }
+
+    /// As [`get`](Self::get), of a URL that is a secret and leads to no host that `policy` forbids: errors name its
+    /// host alone.
+    ///
+    /// # Errors
+    /// As there, or a forbidden address.
+    pub async fn get_secret(
+        &self,
+        url: &Url,
+        limit_bytes: usize,
+        policy: &AddressPolicy,
+    ) -> Result<Answer<Bytes>, HttpError> {
+        if let Some(error) = policy.forbids(url) {
+            return Err(error);
+        }
+        let ground = self.ground().await?;
+        let reading = Reading {
+            client: built(&self.shared.reading_guarded, || {
+                setup::reading(ground, Some(policy.guard()))
+            })?,
+            name: named(shown_host(url), ground, url),
+            authorization: self.authorization(url).await?,
+        };
+        self.read(&reading, url, limit_bytes, |client| client.get(url.clone()))
             .await
     }
 
@@ -181,7 +266,25 @@ impl Client {
         question: &Bytes,
         limit_bytes: usize,
     ) -> Result<Option<Bytes>, HttpError> {
-        self.read(url, limit_bytes, |client| {
+        let reading = self.reading(url).await?;
+        let answer = self.read(&reading, url, limit_bytes, |client| {
+            question_to(client, url, question)
+        });
+        Ok(answer.await?.found())
+    }
+
+    /// As [`ask`](Self::ask), with what the server says where it does not have it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ask_for(
+        &self,
+        url: &Url,
+        question: &Bytes,
+        limit_bytes: usize,
+    ) -> Result<Answer<Bytes>, HttpError> {
+        let reading = self.reading(url).await?;
+        self.read(&reading, url, limit_bytes, |client| {
             question_to(client, url, question)
         })
         .await
@@ -199,17 +302,20 @@ impl Client {
         question: &Bytes,
         limit_bytes: usize,
     ) -> Result<Option<Pieces>, HttpError> {
-        let settings = &self.shared.settings;
-        let client = built(&self.shared.reading, || setup::reading(settings))?;
-        let (name, dates) = (shown(url), &self.shared.dates);
+        let (settings, dates) = (&self.shared.settings, &self.shared.dates);
+        let reading = self.reading(url).await?;
         let idle = settings.idle_timeout;
-        let response = retry::run(&settings.retry, self.pace.as_ref(), &name, || {
+        let response = retry::run(&settings.retry, self.pace.as_ref(), &reading.name, || {
             self.count();
-            answer_once(question_to(client, url, question), url, &name, idle, dates)
+            let request = reading.known(question_to(reading.client, url, question));
+            answer_once(request, url, &reading.name, idle, dates)
         })
         .await?;
         let deadline = Instant::now() + settings.retry.total;
-        Ok(response.map(|response| Pieces::new(response, name, limit_bytes, idle, deadline)))
+        let name = reading.name;
+        Ok(response
+            .found()
+            .map(|response| Pieces::new(response, name, limit_bytes, idle, deadline)))
     }
 
     fn count(&self) {
@@ -220,26 +326,94 @@ impl Client {
 
     async fn read(
         &self,
+        reading: &Reading<'_>,
         url: &Url,
         limit_bytes: usize,
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
-    ) -> Result<Option<Bytes>, HttpError> {
+    ) -> Result<Answer<Bytes>, HttpError> {
         let settings = &self.shared.settings;
-        let client = built(&self.shared.reading, || setup::reading(settings))?;
-        let name = shown(url);
-        retry::run(&settings.retry, self.pace.as_ref(), &name, || {
+        retry::run(&settings.retry, self.pace.as_ref(), &reading.name, || {
             self.count();
-            let dates = &self.shared.dates;
             read_once(
-                request(client),
+                reading.known(request(reading.client)),
                 url,
-                &name,
+                &reading.name,
                 limit_bytes,
                 settings.idle_timeout,
-                dates,
+                &self.shared.dates,
             )
         })
         .await
+    }
+
+    async fn reading(&self, url: &Url) -> Result<Reading<'_>, HttpError> {
+        let ground = self.ground().await?;
+        Ok(Reading {
+            client: built(&self.shared.reading, || setup::reading(ground, None))?,
+            name: named(shown(url), ground, url),
+            authorization: self.authorization(url).await?,
+        })
+    }
+
+    /// The proxies, found out at the first request.
+    async fn ground(&self) -> Result<&Ground, HttpError> {
+        let settings = &self.shared.settings;
+        let ground = self.shared.ground.get_or_try_init(async || {
+            let variable = |name: &str| std::env::var(name).ok();
+            let proxies = Proxies::of(&settings.proxy, variable).await?;
+            Ok(Ground {
+                settings: settings.clone(),
+                proxies: Arc::new(proxies),
+            })
+        });
+        ground.await
+    }
+
+    /// The credentials for this URL, as they are now.
+    async fn authorization(&self, url: &Url) -> Result<Option<HeaderValue>, HttpError> {
+        if proxy::has_userinfo(url) {
+            return Err(HttpError::InvalidRequest {
+                url: shown_host(url),
+                reason: "a URL holds no user and no password: use [[http.credentials]]".to_owned(),
+            });
+        }
+        match credentials::of(&self.shared.settings.credentials, url) {
+            Some(credentials) => credentials.authorization().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks whether everything is there that requests need on this machine: files of authorities, the proxy's URL,
+    /// credentials. Nobody is asked.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub async fn prepare(&self) -> Result<(), HttpError> {
+        let ground = self.ground().await?;
+        built(&self.shared.reading, || setup::reading(ground, None))?;
+        for credentials in &self.shared.settings.credentials {
+            credentials.authorization().await?;
+        }
+        Ok(())
+    }
+
+    /// What is unusual about how requests are made, a line each: proxies, authorities, credentials. No secrets.
+    ///
+    /// # Errors
+    /// The proxy cannot be found out.
+    pub async fn described(&self) -> Result<Vec<String>, HttpError> {
+        let settings = &self.shared.settings;
+        let mut lines = self.ground().await?.proxies.described();
+        for path in &settings.ca_files {
+            lines.push(format!(
+                "the certificate authorities in {} are trusted besides the system's",
+                path.display()
+            ));
+        }
+        for credentials in &settings.credentials {
+            lines.push(format!("credentials for {credentials}"));
+        }
+        Ok(lines)
     }
 
     /// What time it is by the newest answer of the host of `url` to a [`Client::get`]; `None` if it
@@ -250,7 +424,8 @@ impl Client {
 
     /// Sends `body` to `url`, once, and returns whatever the server answers within `time_limit`.
     /// Redirects are answers too. Unless `policy` allows the host by name, it must have public
-    /// addresses only, and no proxy is used: a proxy would resolve the name behind our back.
+    /// addresses only. Behind a proxy, which resolves names where we cannot see it, that is judged of
+    /// addresses that the URL spells out, and of names of this machine.
     ///
     /// # Errors
     /// No answer, or a forbidden address. The message shows neither path nor query of `url`.
@@ -262,25 +437,26 @@ impl Client {
         time_limit: Duration,
         policy: &AddressPolicy,
     ) -> Result<PostReply, HttpError> {
-        let name = shown_host(url);
-        let settings = &self.shared.settings;
-        let client = if policy.allows_by_name(url) {
-            built(&self.shared.posting_anywhere, || {
-                setup::posting_anywhere(settings)
+        if let Some(error) = policy.forbids(url) {
+            return Err(error);
+        }
+        let ground = self.ground().await?;
+        let name = named(shown_host(url), ground, url);
+        let resolves_itself = ground.proxies.via(url).is_none();
+        let client = if resolves_itself && !policy.allows_by_name(url) {
+            built(&self.shared.posting_public, || {
+                setup::posting_public(ground)
             })?
         } else {
-            if let Some(address) = address::forbidden_literal(url) {
-                let host = url.host_str().unwrap_or_default().to_owned();
-                return Err(HttpError::ForbiddenAddress { host, address });
-            }
-            built(&self.shared.posting_public, || {
-                setup::posting_public(settings)
+            built(&self.shared.posting_anywhere, || {
+                setup::posting_anywhere(ground)
             })?
         };
-        let request = client
-            .post(url.clone())
-            .headers(header_map(headers, &name)?)
-            .body(body);
+        let mut headers = header_map(headers, &name)?;
+        if let Some(authorization) = self.authorization(url).await? {
+            headers.entry(AUTHORIZATION).or_insert(authorization);
+        }
+        let request = client.post(url.clone()).headers(headers).body(body);
         let exchange = async {
             let mut response = request
                 .send()
@@ -288,10 +464,13 @@ impl Client {
                 .map_err(|e| sending_failed(e, url, &name))?;
             let status = response.status().as_u16();
             let retry_after = retry_after(response.headers());
+            let body = beginning(&mut response).await;
             Ok(PostReply {
+                name: name.clone(),
                 status,
                 retry_after,
-                body: beginning(&mut response).await,
+                said: reason_in(&String::from_utf8_lossy(&body)),
+                body,
             })
         };
         timeout(time_limit, exchange)

@@ -37,14 +37,14 @@ pub(super) struct Failure {
 }
 
 /// Whether and when asking again makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Again {
     /// The same question would get the same answer.
     Never,
     /// It may pass by itself.
     Backoff,
-    /// The server named a time to wait, after answering with this status.
-    After(Duration, u16),
+    /// The server named a time to wait, after answering with this status and this reason.
+    After(Duration, u16, Option<String>),
 }
 
 /// Runs `attempt` until it succeeds, fails for good, or the budget of `retry` is used up. Before each try `pace` is
@@ -88,12 +88,13 @@ where
         let wait = match failure.again {
             Again::Never => return Err(failure.error),
             Again::Backoff => jitter,
-            Again::After(named, status) => {
+            Again::After(named, status, said) => {
                 if tries >= retry.tries || named >= left {
                     return Err(HttpError::RateLimited {
                         url: url.to_owned(),
                         status,
                         retry_after: named,
+                        said,
                     });
                 }
                 // Never before the named time, and spread out behind it.
@@ -134,7 +135,7 @@ mod tests {
         let start = Instant::now();
         let mut tries = 0;
         let outcome = run(&Retry::default(), None, "u", || {
-            let step = script[tries.min(script.len() - 1)];
+            let step = script[tries.min(script.len() - 1)].clone();
             tries += 1;
             async move { step.map_or(Ok(()), |again| Err(failure(again))) }
         })
@@ -171,7 +172,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_named_time_is_waited_for_in_full() {
-        let named = Again::After(Duration::from_secs(7), 429);
+        let named = Again::After(Duration::from_secs(7), 429, None);
         let (outcome, tries, seconds) = play(&[Some(named), None]).await;
         assert!(outcome.is_ok());
         assert_eq!(tries, 2);
@@ -181,12 +182,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_named_time_that_does_not_fit_ends_it_at_once_with_its_own_error() {
         for (script, tries_expected) in [
-            (vec![Some(Again::After(Duration::from_secs(61), 429))], 1),
+            (
+                vec![Some(Again::After(Duration::from_secs(61), 429, None))],
+                1,
+            ),
             // 20 s fit once, but not twice.
-            (vec![Some(Again::After(Duration::from_secs(20), 429))], 2),
-            (vec![Some(Again::After(Duration::MAX, 503))], 1),
+            (
+                vec![Some(Again::After(Duration::from_secs(20), 429, None))],
+                2,
+            ),
+            (vec![Some(Again::After(Duration::MAX, 503, None))], 1),
             // Time would be left, tries are not.
-            (vec![Some(Again::After(Duration::from_secs(1), 429))], 5),
+            (
+                vec![Some(Again::After(Duration::from_secs(1), 429, None))],
+                5,
+            ),
         ] {
             let (outcome, tries, seconds) = play(&script).await;
             assert!(

@@ -3,14 +3,17 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder};
+use reqwest::{Certificate, ClientBuilder, Proxy};
 use url::Url;
 
 use super::Settings;
-use super::address::PublicResolver;
+use super::address::Guard;
+use super::credentials;
 use super::error::{HttpError, causes, shown};
+use super::proxy::{Proxies, Via};
 
 /// A mirror that moves a file once or twice is plausible, more is a loop.
 const REDIRECTS: usize = 5;
@@ -18,33 +21,63 @@ const REDIRECTS: usize = 5;
 /// The file of certificate authorities is read whole. Debian's complete bundle has 220 kB.
 const CA_FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 
-/// For reading: redirects within the host.
-pub(super) fn reading(settings: &Settings) -> Result<reqwest::Client, HttpError> {
-    build(settings, |builder| {
-        builder.redirect(Policy::custom(|attempt| {
-            if may_follow(attempt.previous(), attempt.url()) {
-                attempt.follow()
-            } else {
-                let to = shown(attempt.url());
-                attempt.error(RefusedRedirect { to })
-            }
-        }))
+/// What all clients of one process share.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) settings: Settings,
+    pub(super) proxies: Arc<Proxies>,
+}
+
+/// For reading: redirects within the host. Resolved addresses are judged by `guard`, if there is one; the
+/// proxy's as well.
+pub(super) fn reading(ground: &Ground, guard: Option<Guard>) -> Result<reqwest::Client, HttpError> {
+    build(ground, |builder| {
+        let credentials = ground.settings.credentials.clone();
+        let builder = builder
+            .proxy(through(&ground.proxies))
+            .redirect(Policy::custom(move |attempt| {
+                let was_known = attempt
+                    .previous()
+                    .iter()
+                    .any(|url| credentials::of(&credentials, url).is_some());
+                if !was_known && may_follow(attempt.previous(), attempt.url()) {
+                    attempt.follow()
+                } else {
+                    let to = shown(attempt.url());
+                    attempt.error(RefusedRedirect { to })
+                }
+            }));
+        match guard {
+            Some(guard) => builder.dns_resolver(guard),
+            None => builder,
+        }
     })
 }
 
-/// For posting to hosts that must prove public.
-pub(super) fn posting_public(settings: &Settings) -> Result<reqwest::Client, HttpError> {
-    build(settings, |builder| {
+/// For posting to hosts that must prove public: the proxy would resolve their names behind our back.
+pub(super) fn posting_public(ground: &Ground) -> Result<reqwest::Client, HttpError> {
+    build(ground, |builder| {
         builder
             .redirect(Policy::none())
             .no_proxy()
-            .dns_resolver(PublicResolver)
+            .dns_resolver(Guard::Public)
     })
 }
 
-/// For posting to hosts that were allowed by name.
-pub(super) fn posting_anywhere(settings: &Settings) -> Result<reqwest::Client, HttpError> {
-    build(settings, |builder| builder.redirect(Policy::none()))
+/// For posting to hosts that were allowed by name, or that the proxy resolves.
+pub(super) fn posting_anywhere(ground: &Ground) -> Result<reqwest::Client, HttpError> {
+    build(ground, |builder| {
+        builder
+            .redirect(Policy::none())
+            .proxy(through(&ground.proxies))
+    })
+}
+
+/// The proxies as reqwest asks for them. That there is such a rule also keeps reqwest from reading the
+/// environment by rules of its own.
+fn through(proxies: &Arc<Proxies>) -> Proxy {
+    let proxies = Arc::clone(proxies);
+    Proxy::custom(move |url| proxies.via(url).map(Via::url))
 }
 
 /// Says inside of reqwest's error which redirect was not followed.
@@ -65,15 +98,16 @@ fn may_follow(previous: &[Url], to: &Url) -> bool {
 }
 
 /// Builds a client with the machine's certificate authorities; with Mozilla's, which are compiled
-/// in, on a machine that has none (a container from scratch). `Settings::ca_file` adds to either.
+/// in, on a machine that has none (a container from scratch). `Settings::ca_files` adds to either.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that builds clients"
 )]
 fn build(
-    settings: &Settings,
+    ground: &Ground,
     shape: impl Fn(ClientBuilder) -> ClientBuilder,
 ) -> Result<reqwest::Client, HttpError> {
+    let settings = &ground.settings;
     let builder = || {
         shape(
             reqwest::Client::builder()
@@ -85,10 +119,10 @@ fn build(
     };
     // Without own additions first: with them, an empty machine would go unnoticed.
     let machine = builder().build();
-    let additional = match &settings.ca_file {
-        None => Vec::new(),
-        Some(path) => certificates(path)?,
-    };
+    let mut additional = Vec::new();
+    for path in &settings.ca_files {
+        additional.extend(certificates(path)?);
+    }
     match machine {
         Ok(client) if additional.is_empty() => Ok(client),
         Ok(_) => builder().tls_certs_merge(additional).build(),
@@ -172,13 +206,18 @@ mod tests {
     #[test]
     fn a_file_of_authorities_is_used_whole_or_refused() {
         let dir = tempfile::tempdir().unwrap();
+        let ground = |ca_files| Ground {
+            settings: Settings {
+                ca_files,
+                ..Settings::default()
+            },
+            proxies: Arc::default(),
+        };
+        let reading = |ground: &Ground| reading(ground, None);
         let settings = |name: &str, content: &[u8]| {
             let path = dir.path().join(name);
             std::fs::write(&path, content).unwrap();
-            Settings {
-                ca_file: Some(path),
-                ..Settings::default()
-            }
+            ground(vec![path])
         };
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(vec!["log.example".to_owned()])
@@ -194,10 +233,7 @@ mod tests {
             let refused = reading(&settings(name, content));
             assert!(refused.is_err(), "{name}");
         }
-        let missing = Settings {
-            ca_file: Some(dir.path().join("missing")),
-            ..Settings::default()
-        };
+        let missing = ground(vec![dir.path().join("good"), dir.path().join("missing")]);
         assert!(matches!(reading(&missing), Err(HttpError::CaFile { .. })));
     }
 }

@@ -94,7 +94,7 @@ impl Pass<'_> {
         let split = match self.log.source.split(size, head.size).await {
             Ok(split) => split,
             // Some mirrors hold leaves and no hashes. Their log can be read and proven, and not be asked this.
-            Err(SourceError::Absent { resource }) => {
+            Err(SourceError::Absent { resource, .. }) => {
                 tracing::info!(
                     log.name = self.log.shard.name,
                     "{} has no {}: a checkpoint of a registered bundle waits to be compared",

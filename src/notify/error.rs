@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::escape;
 
-use super::secret::SecretError;
+use crate::secret::SecretError;
 
 /// Longest text of a remote side that is kept, in characters: enough for its first words, which
 /// say what is wrong; the rest is for its own log.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::http::{Client, HttpError};
+use crate::http::{Absence, AddressPolicy, Answer, Client, HttpError};
 use crate::store::{Store, StoreError};
 
 use super::HeartbeatSettings;
-use super::secret::SecretError;
+use crate::secret::SecretError;
 
 /// Where the time of the last one is remembered.
 const MEMORY: &str = "heartbeat.sent";
@@ -37,15 +37,12 @@ pub enum HeartbeatError {
     /// The URL cannot be had.
     #[error("heartbeat: {0}")]
     Url(#[from] SecretError),
-    /// The other side did not take it.
-    #[error("heartbeat: the receiver answered {0}")]
-    Status(u16),
-    /// The other side did not answer.
-    #[error("heartbeat: no answer")]
-    NoAnswer,
-    /// No request is possible.
-    #[error("heartbeat: no request can be made")]
-    Setup,
+    /// The other side did not take it: its host, the status and what it said.
+    #[error("heartbeat: {0}")]
+    Refused(Absence),
+    /// The other side did not answer, or cannot be asked. Its host is named, and no more of the URL.
+    #[error("heartbeat: {0}")]
+    Http(#[from] HttpError),
     /// The time of the last one cannot be read or written.
     #[error("heartbeat")]
     Store(#[from] StoreError),
@@ -55,7 +52,8 @@ pub enum HeartbeatError {
 ///
 /// The request is a GET, which every receiver of heartbeats takes. Its target may be in a private
 /// network, unlike a webhook's: only the operator chooses it, nothing that a log says is in it, and
-/// nothing of the answer is kept.
+/// nothing of the answer is kept. It is never link-local, nor a cloud's metadata service: there is no
+/// receiver of heartbeats.
 pub struct Heartbeat {
     settings: HeartbeatSettings,
     http: Client,
@@ -83,12 +81,15 @@ impl Heartbeat {
             return Ok(Beat::NotDue);
         }
         let url = self.settings.url.read().await?;
-        let request = self.http.get(&url, ANSWER_LIMIT_BYTES);
+        let policy = AddressPolicy::not_link_local();
+        let request = self.http.get_secret(&url, ANSWER_LIMIT_BYTES, &policy);
         let answer = timeout(TIME_LIMIT, request).await;
-        judge(&answer.unwrap_or(Err(HttpError::Timeout {
-            url: String::new(),
-            after: TIME_LIMIT,
-        })))?;
+        judge(answer.unwrap_or_else(|_| {
+            Err(HttpError::Timeout {
+                url: format!("{}/…", url.origin().ascii_serialization()),
+                after: TIME_LIMIT,
+            })
+        }))?;
         // Crash here: one more request than necessary, after the next pass.
         self.store.remember(MEMORY, &now.to_string()).await?;
         Ok(Beat::Sent)
@@ -106,9 +107,9 @@ fn is_due(last: Option<&str>, every: Duration, now: Timestamp) -> bool {
     Duration::try_from(now.duration_since(last)).map_or(true, |age| age + slack >= every)
 }
 
-fn judge<T>(answer: &Result<Option<T>, HttpError>) -> Result<(), HeartbeatError> {
+fn judge<T>(answer: Result<Answer<T>, HttpError>) -> Result<(), HeartbeatError> {
     match answer {
-        Ok(Some(_))
+        Ok(Answer::Found(_))
         | Err(
             HttpError::TooLarge { .. }
             | HttpError::Status {
@@ -116,14 +117,8 @@ fn judge<T>(answer: &Result<Option<T>, HttpError>) -> Result<(), HeartbeatError>
             },
         ) => Ok(()),
         // 404 or 410: the switch that was meant is not there.
-        Ok(None) => Err(HeartbeatError::Status(404)),
-        Err(HttpError::Status { status, .. } | HttpError::RateLimited { status, .. }) => {
-            Err(HeartbeatError::Status(*status))
-        }
-        Err(
-            HttpError::CaFile { .. } | HttpError::Setup { .. } | HttpError::InvalidRequest { .. },
-        ) => Err(HeartbeatError::Setup),
-        Err(_) => Err(HeartbeatError::NoAnswer),
+        Ok(Answer::Absent(absence)) => Err(HeartbeatError::Refused(absence)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -174,24 +169,43 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_was_not_received_is_tried_after_the_next_pass() {
-        let sink = HttpSink::start(&[(404, "", ""), (403, "", ""), (200, "", "")]).await;
+        let answers = [
+            (404, "", "no such check"),
+            (403, "", "paused"),
+            (200, "", ""),
+        ];
+        let sink = HttpSink::start(&answers).await;
         let store = Arc::new(MemoryStore::default());
-        for status in [404, 403] {
-            let error = heartbeat(&sink, &store)
-                .beat_if_due(testing::NOW)
-                .await
-                .unwrap_err();
-            assert!(
-                matches!(error, HeartbeatError::Status(s) if s == status),
-                "{error}"
-            );
-            assert!(!error.to_string().contains("hook"), "{error}");
+        let host = sink.url().origin().ascii_serialization();
+        for said in ["answered 404: no such check", "answered 403: paused"] {
+            let beat = heartbeat(&sink, &store).beat_if_due(testing::NOW).await;
+            let error = beat.unwrap_err().to_string();
+            // The path is the secret.
+            assert_eq!(error, format!("heartbeat: {host}/…: {said}"));
         }
         let sent = heartbeat(&sink, &store)
             .beat_if_due(testing::NOW)
             .await
             .unwrap();
         assert_eq!(sent, Beat::Sent);
+    }
+
+    #[tokio::test]
+    async fn a_metadata_service_gets_no_heartbeat() {
+        let store = Arc::new(MemoryStore::default());
+        let settings = HeartbeatSettings {
+            url: UrlSource::Literal("http://169.254.169.254/latest/".parse().unwrap()),
+            every: HOUR,
+        };
+        let heartbeat = Heartbeat::new(settings, Client::default(), store.clone());
+        let error = heartbeat.beat_if_due(testing::NOW).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                HeartbeatError::Http(HttpError::LinkLocalAddress { .. })
+            ),
+            "{error}"
+        );
     }
 
     #[test]

@@ -17,7 +17,6 @@ mod message;
 mod outbox;
 mod ready;
 mod render;
-mod secret;
 mod settings;
 mod stdout;
 #[cfg(test)]
@@ -29,6 +28,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use crate::secret::{SecretError, SecretSource, UrlSource};
 pub use email::{
     HelloName, HelloNameError, MailAddress, MailAddressError, SmtpSecurity, SmtpUrl, SmtpUrlError,
 };
@@ -37,7 +37,6 @@ pub use heartbeat::{Beat, Heartbeat, HeartbeatError};
 pub use message::{Kind, Message};
 pub use outbox::{Drained, Outbox};
 pub use ready::Lacking;
-pub use secret::{SecretError, SecretSource, UrlSource};
 pub use settings::{
     Channel, ChannelKind, EmailSettings, ExecSettings, HeartbeatSettings, StdoutSettings,
     WebhookSettings,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::finding::Severity;
 
 use super::email::{HelloName, MailAddress, SmtpUrl};
-use super::secret::{SecretSource, UrlSource};
+use crate::secret::{SecretSource, UrlSource};
 
 /// Somewhere that findings are told.
 #[derive(Debug, Clone)]

@@ -10,11 +10,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use crate::http::{AddressPolicy, Client, HttpError};
+use crate::http::{AddressPolicy, Client, HttpError, PostReply};
 
 use super::error::remote_text;
-use super::secret::{SecretError, SecretSource};
 use super::{Message, Notifier, NotifyError, WebhookSettings, render};
+use crate::secret::{SecretError, SecretSource};
 
 /// Standard Webhooks recommends 15 to 30 s.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -73,23 +73,23 @@ impl Notifier for Webhook {
             .post(&url, &headers, body.into(), TIME_LIMIT, &self.policy)
             .await
             .map_err(|error| not_sent(&error))?;
-        judge(reply.status, reply.retry_after, &reply.body)
+        judge(&reply)
     }
 }
 
 /// What an answer means. Redirects are not followed: one that leads elsewhere would carry the
 /// findings there.
-fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<(), NotifyError> {
-    let said = remote_text(&String::from_utf8_lossy(body));
-    let reason = match said.as_str() {
-        "" => format!("the receiver answered {status}"),
-        said => format!("the receiver answered {status}: {said}"),
+fn judge(reply: &PostReply) -> Result<(), NotifyError> {
+    let PostReply { name, status, .. } = reply;
+    let reason = match &reply.said {
+        Some(said) => format!("{name} answered {status}: {}", remote_text(said)),
+        None => format!("{name} answered {status}"),
     };
     match status {
         200..=299 => Ok(()),
         408 | 425 | 429 | 500..=599 => Err(NotifyError::Unavailable {
             reason,
-            retry_after,
+            retry_after: reply.retry_after,
         }),
         // About the body: too large, not understood. Others may be.
         400 | 409 | 413 | 415 | 422 => Err(NotifyError::Refused { reason }),
@@ -104,9 +104,7 @@ fn not_sent(error: &HttpError) -> NotifyError {
         HttpError::ForbiddenAddress { .. } => NotifyError::Setup {
             what: format!("{text}: if that is meant, put it into allow_private"),
         },
-        HttpError::CaFile { .. } | HttpError::Setup { .. } | HttpError::InvalidRequest { .. } => {
-            NotifyError::Setup { what: text }
-        }
+        error if error.is_setup() => NotifyError::Setup { what: text },
         _ => NotifyError::unavailable(remote_text(&text)),
     }
 }
@@ -235,9 +233,27 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.retry_after(), Some(Duration::from_mins(2)));
         assert!(
-            error.to_string().ends_with(r"slow\u{1b}[2J down"),
+            error
+                .to_string()
+                .ends_with(r"answered 429: slow\\u{1b}[2J down"),
             "{error}"
         );
+    }
+
+    fn reply(status: u16) -> PostReply {
+        PostReply {
+            name: "https://hooks.example/…".to_owned(),
+            status,
+            retry_after: None,
+            said: Some("no_service".to_owned()),
+            body: "no_service".into(),
+        }
+    }
+
+    #[test]
+    fn errors_name_the_host_and_what_it_said() {
+        let error = judge(&reply(404)).unwrap_err().to_string();
+        assert_eq!(error, "https://hooks.example/… answered 404: no_service");
     }
 
     #[test]
@@ -255,10 +271,10 @@ mod tests {
             (500, false, false),
             (503, false, false),
         ] {
-            let error = judge(status, None, b"").unwrap_err();
+            let error = judge(&reply(status)).unwrap_err();
             let is = (error.needs_operator(), error.is_about_the_message());
             assert_eq!(is, (operator, message), "{status}");
         }
-        assert!(judge(200, None, b"").is_ok() && judge(202, None, b"queued").is_ok());
+        assert!(judge(&reply(200)).is_ok() && judge(&reply(202)).is_ok());
     }
 }

@@ -12,7 +12,7 @@ use tlog::note::tree_head;
 use tlog::{CompactRange, Hash, KeyName, Node, Split, consistency_ranges, leaf_hash};
 
 use super::tiles::absent;
-use super::transport::{Transport, TransportError};
+use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, Prefetch, ServerDate, SourceError, ct};
 
 /// Entries that are asked for at once. A server that gives fewer is asked again, for the rest; one that gives only up to
@@ -42,8 +42,8 @@ impl CtRfc6962 {
 
     async fn get(&self, path: &str, limit_bytes: usize) -> Result<Bytes, SourceError> {
         match self.transport.get(path, limit_bytes).await {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(absent(path)),
+            Ok(Got::File(answer)) => Ok(answer),
+            Ok(Got::Absent(asked)) => Err(absent(path, asked)),
             Err(error) => Err(error.about(path)),
         }
     }
@@ -67,7 +67,7 @@ impl CtRfc6962 {
     async fn nodes(&self, old: u64, new: u64, nodes: &mut Nodes) -> Result<(), SourceError> {
         let path = format!("ct/v1/get-sth-consistency?first={old}&second={new}");
         let malformed = |reason: String| SourceError::Malformed {
-            resource: path.clone(),
+            resource: self.transport.address(&path),
             reason,
         };
         let ranges = consistency_ranges(old, new).map_err(|e| malformed(e.to_string()))?;
@@ -187,15 +187,16 @@ impl LogSource for CtRfc6962 {
             let last = want.end - 1;
             let path = format!("ct/v1/get-entries?start={next}&end={last}");
             let malformed = |reason: String| SourceError::Malformed {
-                resource: path.clone(),
+                resource: self.transport.address(&path),
                 reason,
             };
             let answer = self.transport.get(&path, left_bytes).await;
             let answer = match answer {
-                Ok(answer) => answer.ok_or_else(|| absent(&path))?,
+                Ok(Got::File(answer)) => answer,
+                Ok(Got::Absent(asked)) => return Err(absent(&path, asked)),
                 Err(TransportError::TooLarge { .. }) => {
                     return Err(SourceError::TooLarge {
-                        resource: path,
+                        resource: self.transport.address(&path),
                         limit_bytes,
                     });
                 }

@@ -9,7 +9,7 @@ use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::tile::{BundleIndex, FULL_WIDTH};
 
 use super::tiles::{Tiles, absent};
-use super::transport::{Transport, TransportError};
+use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, ServerDate, SourceError, ct};
 
 /// Longest data tile that is read, in bytes: 256 certificates and precertificates, each as long as any that is read at
@@ -41,8 +41,8 @@ impl LogSource for CtStatic {
     async fn checkpoint(&self) -> Result<Bytes, SourceError> {
         const NAME: &str = "checkpoint";
         match self.transport.get(NAME, MAX_CHECKPOINT_BYTES).await {
-            Ok(Some(checkpoint)) => Ok(checkpoint),
-            Ok(None) => Err(absent(NAME)),
+            Ok(Got::File(checkpoint)) => Ok(checkpoint),
+            Ok(Got::Absent(asked)) => Err(absent(NAME, asked)),
             Err(TransportError::TooLarge { limit_bytes }) => {
                 Err(SourceError::CheckpointTooLong { limit_bytes })
             }
@@ -83,7 +83,7 @@ impl LogSource for CtStatic {
         ct::data_tile(&bytes, tile.start(), width)
             .map(|leaves| leaves.within(&want))
             .map_err(|e| SourceError::Malformed {
-                resource: path,
+                resource: self.tiles().address(&path),
                 reason: e.to_string(),
             })
     }

@@ -11,10 +11,12 @@ use crate::shard::GlobalIndex;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The log does not have it: HTTP 404 or 410, no such file.
-    #[error("{resource} does not exist")]
+    #[error("not found: {asked}")]
     Absent {
         /// What was asked for, relative to the log.
         resource: String,
+        /// Each address that was asked, and what came of it.
+        asked: String,
     },
     /// It could not be had.
     #[error("{resource} cannot be read: {cause}")]
@@ -38,7 +40,7 @@ pub enum SourceError {
     /// Longer than any such resource can be, or than the caller wants to hold.
     #[error("{resource} is longer than {limit_bytes} bytes")]
     TooLarge {
-        /// What was asked for, relative to the log.
+        /// What was asked for, with its address.
         resource: String,
         /// The limit.
         limit_bytes: usize,
@@ -52,7 +54,7 @@ pub enum SourceError {
     /// It was read, and is not what a log would serve there.
     #[error("{resource} is malformed: {reason}")]
     Malformed {
-        /// What was asked for, relative to the log.
+        /// What was asked for, with its address.
         resource: String,
         /// What is wrong with it.
         reason: String,

@@ -24,13 +24,17 @@ pub enum LocationError {
     /// Nothing is written.
     #[error("the location of a log is empty")]
     Empty,
-    /// It begins as a URL but is none.
-    #[error("{text:?} is not a URL: {reason}")]
+    /// It begins as a URL but is none. What is written is not in here: it may hold a password.
+    #[error("is not a URL: {reason}")]
     NotAUrl {
-        /// What is written.
-        text: String,
         /// What is wrong with it.
         reason: url::ParseError,
+    },
+    /// A user or a password: URLs are shown, compared and stored.
+    #[error("a URL holds no user and no password: use [[http.credentials]] with host = {host:?}")]
+    UserInfo {
+        /// The host.
+        host: String,
     },
     /// A URL of another kind.
     #[error("{scheme}: is not a scheme that logs are read by; use https, http or file")]
@@ -80,10 +84,12 @@ impl FromStr for Location {
         if !is_url {
             return Ok(Self::Directory(text.into()));
         }
-        let mut url = Url::parse(text).map_err(|reason| LocationError::NotAUrl {
-            text: text.to_owned(),
-            reason,
-        })?;
+        let mut url = Url::parse(text).map_err(|reason| LocationError::NotAUrl { reason })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(LocationError::UserInfo {
+                host: url.host_str().unwrap_or_default().to_owned(),
+            });
+        }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(LocationError::Query);
         }
@@ -135,7 +141,6 @@ mod tests {
             ("https://log.example", "https://log.example/"),
             ("http://127.0.0.1:8080/v2b", "http://127.0.0.1:8080/v2b/"),
             ("HTTPS://log.example/a/", "https://log.example/a/"),
-            ("https://user:secret@log.example/", "https://log.example/"),
             ("file:///srv/log%20b", "/srv/log b"),
             ("/srv/log", "/srv/log"),
             ("mirror/log", "mirror/log"),
@@ -159,6 +164,24 @@ mod tests {
         ] {
             assert!(text.parse::<Location>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_url_with_a_user_is_refused_and_not_shown() {
+        for text in [
+            "http://bob:s3cret@log.example/",
+            "https://bob@log.example",
+            "https://:s3cret@log.example",
+            "https://bob:s3c/ret@log.example",
+            "file://bob:s3cret@log.example/a",
+        ] {
+            let error = text.parse::<Location>().expect_err(text).to_string();
+            assert!(!error.contains("bob") && !error.contains("s3c"), "{error}");
+        }
+        let error = "http://bob:s3cret@log.example:8080/".parse::<Location>();
+        let expected = "use [[http.credentials]] with host = \"log.example\"";
+        let error = error.expect_err("it has a password").to_string();
+        assert!(error.ends_with(expected), "{error}");
     }
 
     #[test]

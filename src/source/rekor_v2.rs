@@ -10,7 +10,7 @@ use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::tile::{self, Bundle, BundleIndex};
 
 use super::tiles::{Tiles, absent, malformed};
-use super::transport::{Transport, TransportError};
+use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, ServerDate, SourceError};
 
 /// Where a log's files may lie below its URL: as the specification of Rekor v2 has it, or bare, as
@@ -55,18 +55,18 @@ impl RekorV2 {
         let known = self.prefix.load(Ordering::Relaxed);
         let mut order = [0, 1];
         order.sort_by_key(|n| *n != known);
-        let mut refusal = None;
+        let (mut refusal, mut absences) = (None, Vec::new());
         for n in order {
             let Some(prefix) = PREFIXES.get(n) else {
                 continue;
             };
             let path = format!("{prefix}{NAME}");
             match self.transport.get(&path, MAX_CHECKPOINT_BYTES).await {
-                Ok(Some(checkpoint)) => {
+                Ok(Got::File(checkpoint)) => {
                     self.prefix.store(n, Ordering::Relaxed);
                     return Ok((prefix, checkpoint));
                 }
-                Ok(None) => {}
+                Ok(Got::Absent(asked)) => absences.push(asked),
                 Err(TransportError::TooLarge { limit_bytes }) => {
                     return Err(SourceError::CheckpointTooLong { limit_bytes });
                 }
@@ -80,7 +80,7 @@ impl RekorV2 {
         }
         Err(match refusal {
             Some(error) => error.about(NAME),
-            None => absent(NAME),
+            None => absent(NAME, absences.join("; ")),
         })
     }
 }
@@ -119,17 +119,19 @@ impl LogSource for RekorV2 {
         let path = index.path();
         let full = (!index.is_full()).then(|| index.full().path());
         let limit_bytes = limit_bytes.min(tile::MAX_BUNDLE_BYTES);
-        let (bytes, is_full) = self.tiles().await?.file(&path, full, limit_bytes).await?;
+        let tiles = self.tiles().await?;
+        let (bytes, is_full) = tiles.file(&path, full, limit_bytes).await?;
         let bundle = if is_full {
             Bundle::decode_prefix(&bytes, index.width())
         } else {
             Bundle::decode(&bytes, index.width())
         };
-        let spans = spans(&bundle.map_err(|e| malformed(&path, &e))?);
+        let address = tiles.address(&path);
+        let spans = spans(&bundle.map_err(|e| malformed(&address, &e))?);
         Leaves::new(index.start(), bytes, spans)
             .map(|leaves| leaves.within(&want))
             .map_err(|e| SourceError::Malformed {
-                resource: path,
+                resource: address,
                 reason: e.to_string(),
             })
     }

@@ -8,7 +8,7 @@ use tlog::tile::{self, TileIndex};
 use tlog::{Hash, Node, Split, TileError};
 
 use super::SourceError;
-use super::transport::Transport;
+use super::transport::{Got, Transport};
 
 /// The tiles of one log, below `prefix`.
 pub(super) struct Tiles<'a> {
@@ -28,17 +28,24 @@ impl Tiles<'_> {
         let get = async |path: &str| {
             let below = format!("{}{path}", self.prefix);
             let file = self.transport.get(&below, limit_bytes).await;
-            file.map_err(|e| e.about(path))
+            file.map_err(|e| e.about(&self.address(path)))
         };
-        if let Some(bytes) = get(path).await? {
-            return Ok((bytes, false));
+        let mut asked = match get(path).await? {
+            Got::File(bytes) => return Ok((bytes, false)),
+            Got::Absent(asked) => asked,
+        };
+        if let Some(full) = full {
+            match get(&full).await? {
+                Got::File(bytes) => return Ok((bytes, true)),
+                Got::Absent(also) => asked = format!("{asked}; {also}"),
+            }
         }
-        if let Some(full) = full
-            && let Some(bytes) = get(&full).await?
-        {
-            return Ok((bytes, true));
-        }
-        Err(absent(path))
+        Err(absent(path, asked))
+    }
+
+    /// Where the file at `path` is asked for.
+    pub(super) fn address(&self, path: &str) -> String {
+        self.transport.address(&format!("{}{path}", self.prefix))
     }
 
     async fn hashes(&self, tile: TileIndex) -> Result<(TileIndex, Vec<Hash>), SourceError> {
@@ -52,7 +59,7 @@ impl Tiles<'_> {
         };
         hashes
             .map(|hashes| (tile, hashes))
-            .map_err(|e| malformed(&path, &e))
+            .map_err(|e| malformed(&self.address(&path), &e))
     }
 
     /// As [`super::LogSource::split`].
@@ -77,7 +84,7 @@ impl Tiles<'_> {
             let tile = TileIndex::of_node(*node, size).map_err(|_| out_of_range())?;
             let hashes = fetched.get(&tile).map_or(&[][..], Vec::as_slice);
             tile.node(hashes, *node)
-                .map_err(|e| malformed(&tile.path(), &e))
+                .map_err(|e| malformed(&self.address(&tile.path()), &e))
         };
         let left = left.iter().map(hash).collect::<Result<_, _>>()?;
         let right = right.iter().map(hash).collect::<Result<_, _>>()?;
@@ -85,9 +92,10 @@ impl Tiles<'_> {
     }
 }
 
-pub(super) fn absent(resource: &str) -> SourceError {
+pub(super) fn absent(resource: &str, asked: String) -> SourceError {
     SourceError::Absent {
         resource: resource.to_owned(),
+        asked,
     }
 }
 

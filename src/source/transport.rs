@@ -10,7 +10,7 @@ use url::Url;
 use super::directory;
 use super::error::{Cause, SourceError};
 use super::location::Location;
-use crate::http::{Client, HttpError, ServerDate};
+use crate::http::{Answer, Client, HttpError, ServerDate};
 
 /// Gets the files of one log.
 #[derive(Clone, Debug)]
@@ -27,6 +27,14 @@ enum Way {
 pub(super) enum TransportError {
     TooLarge { limit_bytes: usize },
     Other(Cause),
+}
+
+/// What became of a question for a file.
+#[derive(Debug)]
+pub(super) enum Got {
+    File(Bytes),
+    /// There is none: the address that was asked, and what came of it.
+    Absent(String),
 }
 
 impl From<Cause> for TransportError {
@@ -46,20 +54,16 @@ impl TransportError {
                 resource,
                 limit_bytes,
             },
-            Self::Other(Cause::Http(HttpError::RateLimited {
-                url,
-                status,
-                retry_after,
-            })) => SourceError::RateLimited {
-                resource,
-                retry_after,
-                cause: Cause::Http(HttpError::RateLimited {
-                    url,
-                    status,
-                    retry_after,
-                }),
+            Self::Other(cause) => match &cause {
+                Cause::Http(HttpError::RateLimited { retry_after, .. }) => {
+                    SourceError::RateLimited {
+                        resource,
+                        retry_after: *retry_after,
+                        cause,
+                    }
+                }
+                _ => SourceError::Unavailable { resource, cause },
             },
-            Self::Other(cause) => SourceError::Unavailable { resource, cause },
         }
     }
 
@@ -93,13 +97,16 @@ impl Transport {
         }
     }
 
-    /// The file at `path`, relative to the log, at most `limit_bytes` of it. `Ok(None)`: it does
-    /// not exist.
-    pub(super) async fn get(
-        &self,
-        path: &str,
-        limit_bytes: usize,
-    ) -> Result<Option<Bytes>, TransportError> {
+    /// Where the file at `path`, relative to the log, is asked for, as it may be shown.
+    pub(super) fn address(&self, path: &str) -> String {
+        match &self.0 {
+            Way::Http { base, .. } => format!("{base}{path}"),
+            Way::Directory(root) => root.join(path).display().to_string(),
+        }
+    }
+
+    /// The file at `path`, relative to the log, at most `limit_bytes` of it.
+    pub(super) async fn get(&self, path: &str, limit_bytes: usize) -> Result<Got, TransportError> {
         match &self.0 {
             Way::Http { client, base } => {
                 let url = base.join(path).map_err(|e| HttpError::InvalidRequest {
@@ -107,14 +114,22 @@ impl Transport {
                     reason: e.to_string(),
                 });
                 let url = url.map_err(Cause::Http)?;
-                let body = client.get(&url, limit_bytes).await;
-                Ok(body.map_err(Cause::Http)?)
+                let answer = client.find(&url, limit_bytes).await;
+                Ok(match answer.map_err(Cause::Http)? {
+                    Answer::Found(body) => Got::File(body),
+                    Answer::Absent(absence) => Got::Absent(absence.to_string()),
+                })
             }
             Way::Directory(root) => {
-                let (root, path) = (Arc::clone(root), path.to_owned());
-                tokio::task::spawn_blocking(move || directory::read(&root, &path, limit_bytes))
-                    .await
-                    .unwrap_or_else(|e| Err(Cause::Io(io::Error::other(e)).into()))
+                let (root, name) = (Arc::clone(root), path.to_owned());
+                let read =
+                    tokio::task::spawn_blocking(move || directory::read(&root, &name, limit_bytes))
+                        .await
+                        .unwrap_or_else(|e| Err(Cause::Io(io::Error::other(e)).into()))?;
+                Ok(read.map_or_else(
+                    || Got::Absent(format!("{}: no such file", self.address(path))),
+                    Got::File,
+                ))
             }
         }
     }

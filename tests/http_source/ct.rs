@@ -265,7 +265,7 @@ async fn the_files_of_a_static_log_hash_to_what_it_signed() {
     // A tile that is not in this cut of the recording.
     assert!(matches!(
         source.leaves(0..256, 1978).await,
-        Err(SourceError::Absent { resource }) if resource == "tile/data/000"
+        Err(SourceError::Absent { resource, .. }) if resource == "tile/data/000"
     ));
 }
 

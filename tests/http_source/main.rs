@@ -4,6 +4,7 @@
 
 mod ct;
 mod log;
+mod outgoing;
 mod server;
 
 use std::io::Write;

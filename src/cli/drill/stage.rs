@@ -128,7 +128,7 @@ async fn deliver(mut config: Config, copy: &Path, only: &[String]) -> anyhow::Re
     let outbox = Outbox::new(
         std::sync::Arc::clone(&store),
         &config.channels,
-        &http::Client::default(),
+        &http::Client::new(config.http.clone()),
     );
     outbox.drain(setup::now(), DELIVERY_TIME).await?;
     store.close().await;

@@ -36,7 +36,8 @@ impl Fake {
         self.at_once.fetch_sub(1, SeqCst);
         if self.absent_from.is_some_and(|from| want.end > from) {
             let resource = format!("bundle {bundle}");
-            return Err(SourceError::Absent { resource });
+            let asked = resource.clone();
+            return Err(SourceError::Absent { resource, asked });
         }
         let n = usize::try_from(bundle).unwrap();
         let length = *self.lengths.get(n).or(self.lengths.last()).unwrap_or(&8);

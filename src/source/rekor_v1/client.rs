@@ -8,7 +8,7 @@ use tlog::Hash;
 use url::Url;
 
 use super::answer::{self, Entry, EntryId, NotAnAnswer, TreeHead, TreeId};
-use crate::http::{self, HttpError, ServerDate};
+use crate::http::{self, Answer, HttpError, ServerDate};
 use crate::shard::GlobalIndex;
 use crate::source::transport::TransportError;
 use crate::source::{Cause, SourceError};
@@ -77,7 +77,7 @@ impl Client {
     pub async fn info(&self) -> Result<Vec<TreeHead>, SourceError> {
         const LOG: &str = "api/v1/log";
         let answer = self.get(LOG, None, MAX_SMALL_ANSWER_BYTES).await?;
-        answer::trees(&answer).map_err(|why| malformed(LOG, why))
+        answer::trees(&answer).map_err(|why| self.malformed(LOG, why))
     }
 
     /// The entries at these places, at most [`MAX_RETRIEVED`], in the order of the question. `None` stands for one that
@@ -130,7 +130,7 @@ impl Client {
         let answer = self
             .get(PROOF, Some(&query), MAX_SMALL_ANSWER_BYTES)
             .await?;
-        answer::proof(&answer).map_err(|why| malformed(PROOF, why))
+        answer::proof(&answer).map_err(|why| self.malformed(PROOF, why))
     }
 
     /// The names of the entries that the search index knows under this value. It is filled with best effort: what it does
@@ -146,7 +146,7 @@ impl Client {
             IndexQuery::Hash(hash) => json!({ "hash": hash }),
         };
         let answer = self.ask(INDEX, &question, MAX_INDEX_ANSWER_BYTES).await?;
-        answer::ids(&answer).map_err(|why| malformed(INDEX, why))
+        answer::ids(&answer).map_err(|why| self.malformed(INDEX, why))
     }
 
     async fn retrieve(
@@ -157,7 +157,7 @@ impl Client {
         const RETRIEVE: &str = "api/v1/log/entries/retrieve";
         let limit_bytes = limit_bytes.min(MAX_ENTRIES_BYTES);
         let answer = self.ask(RETRIEVE, question, limit_bytes).await?;
-        answer::entries(&answer).map_err(|why| malformed(RETRIEVE, why))
+        answer::entries(&answer).map_err(|why| self.malformed(RETRIEVE, why))
     }
 
     async fn get(
@@ -168,7 +168,7 @@ impl Client {
     ) -> Result<Bytes, SourceError> {
         let mut url = self.url(path)?;
         url.set_query(query);
-        let answer = self.http.get(&url, limit_bytes).await;
+        let answer = self.http.find(&url, limit_bytes).await;
         found(path, answer)
     }
 
@@ -180,8 +180,15 @@ impl Client {
     ) -> Result<Bytes, SourceError> {
         let url = self.url(path)?;
         let question = Bytes::from(question.to_string());
-        let answer = self.http.ask(&url, &question, limit_bytes).await;
+        let answer = self.http.ask_for(&url, &question, limit_bytes).await;
         found(path, answer)
+    }
+
+    fn malformed(&self, path: &str, NotAnAnswer(reason): NotAnAnswer) -> SourceError {
+        SourceError::Malformed {
+            resource: format!("{}{path}", self.base),
+            reason,
+        }
     }
 
     fn url(&self, path: &str) -> Result<Url, SourceError> {
@@ -196,11 +203,12 @@ impl Client {
 }
 
 /// The answer, if it is one. What the server says about its refusals is read for the one that is none.
-fn found(path: &str, answer: Result<Option<Bytes>, HttpError>) -> Result<Bytes, SourceError> {
+fn found(path: &str, answer: Result<Answer<Bytes>, HttpError>) -> Result<Bytes, SourceError> {
     match answer {
-        Ok(Some(answer)) => Ok(answer),
-        Ok(None) => Err(SourceError::Absent {
+        Ok(Answer::Found(answer)) => Ok(answer),
+        Ok(Answer::Absent(absence)) => Err(SourceError::Absent {
             resource: path.to_owned(),
+            asked: absence.to_string(),
         }),
         Err(HttpError::Status {
             said: Some(said), ..
@@ -243,11 +251,4 @@ fn matched<Q>(
         }
     }
     Ok(answer)
-}
-
-fn malformed(resource: &str, NotAnAnswer(reason): NotAnAnswer) -> SourceError {
-    SourceError::Malformed {
-        resource: resource.to_owned(),
-        reason,
-    }
 }

@@ -288,6 +288,7 @@ impl FakeLog {
                     url,
                     status,
                     retry_after,
+                    said: None,
                 }),
             });
         }
@@ -357,6 +358,7 @@ impl LogSource for FakeLog {
             }
             _ => Err(SourceError::Absent {
                 resource: format!("the bundle {bundle:?}"),
+                asked: "a log that is not there".to_owned(),
             }),
         }
     }
@@ -368,6 +370,7 @@ impl LogSource for FakeLog {
         if size as usize > state.signing.len() {
             return Err(SourceError::Absent {
                 resource: format!("the tiles of {size}"),
+                asked: "a log that is not there".to_owned(),
             });
         }
         let hash = |node: &tlog::Node| {

@@ -57,6 +57,12 @@ pub enum SecretError {
         /// The variable or file.
         source_name: String,
     },
+    /// The URL holds a user or a password.
+    #[error("{source_name} holds a URL with a user or a password: use [[http.credentials]]")]
+    UserInfo {
+        /// The variable or file.
+        source_name: String,
+    },
     /// It was to be a Standard Webhooks secret.
     #[error("{source_name} begins with whsec_ but goes on with something else than base64")]
     NotBase64 {
@@ -113,19 +119,25 @@ impl UrlSource {
     /// The URL as it is now.
     ///
     /// # Errors
-    /// As [`SecretSource::read`], or it is not an http(s) URL.
+    /// As [`SecretSource::read`], or it is not an http(s) URL, or holds a user or a password.
     pub async fn read(&self) -> Result<Url, SecretError> {
         let source = match self {
             Self::Literal(url) => return Ok(url.clone()),
             Self::Secret(source) => source,
         };
         let text = source.read().await?;
-        Url::parse(text.expose_secret())
+        let url = Url::parse(text.expose_secret())
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| SecretError::NotAUrl {
                 source_name: source.to_string(),
-            })
+            })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(SecretError::UserInfo {
+                source_name: source.to_string(),
+            });
+        }
+        Ok(url)
     }
 }
 
@@ -180,6 +192,13 @@ mod tests {
             .to_string();
         assert!(
             error.contains("/secret") && !error.contains("token"),
+            "{error}"
+        );
+        let (_dir, source) = file(b"https://bob:s3cret@hooks.example/").await;
+        let error = UrlSource::Secret(source).read().await;
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("[[http.credentials]]") && !error.contains("s3cret"),
             "{error}"
         );
         let unset = SecretSource::Env("MODELWATCH_NO_SUCH_VARIABLE".to_owned());
