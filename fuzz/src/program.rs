@@ -6,7 +6,9 @@ use std::time::Duration;
 use modelwatch::entry::{self, Digest, HashAlgorithm, Signing, Statement};
 use modelwatch::escape;
 use modelwatch::expect;
-use modelwatch::identity::{Certificate, Key, Oddity, SanType, Signer, signers_of_pkcs7};
+use modelwatch::identity::{
+    Certificate, Key, Oddity, SanType, Signer, found_in_pkcs7, signers_of_pkcs7,
+};
 use modelwatch::source::ct;
 use modelwatch::source::rekor_v1::answer;
 use modelwatch::trust::{Keeper, RepositorySettings, Settings, SourceSettings, TrustedRoot};
@@ -56,29 +58,45 @@ pub fn certificate_leaf(bytes: &[u8]) {
     }
 }
 
-/// OpenPGP keys, an SSH key, a PKCS#7 message: whichever of them it is, what they say has its form.
+/// OpenPGP, SSH, minisign and TUF keys, a SubjectPublicKeyInfo, a PKCS#7 message: whichever of them it is, what they say has
+/// its form.
 pub fn key(bytes: &[u8]) {
-    if let Ok(keys) = Key::from_pgp(bytes) {
-        assert!(!keys.is_empty());
-        for key in keys {
-            assert!(key.names().iter().all(|name| name.kind == SanType::Pgp));
-            let is_hex = |text: &str| {
-                let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
-                matches!(text.len(), 40 | 64) && text.bytes().all(is_digit)
-            };
-            assert!(key.fingerprint().is_none_or(is_hex));
-        }
+    let (keys, problem) = Key::found_in_pgp(bytes);
+    assert!(!keys.is_empty() || problem.is_some());
+    for key in &keys {
+        assert!(key.names().iter().all(|name| name.kind == SanType::Pgp));
+        let is_hex = |text: &str| {
+            let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
+            matches!(text.len(), 40 | 64) && text.bytes().all(is_digit)
+        };
+        assert!(key.fingerprint().is_none_or(is_hex));
     }
-    if let Ok(key) = Key::from_ssh(bytes) {
+    let ssh = Key::from_ssh(bytes).unwrap_or_default();
+    for key in &ssh {
         assert!(key.names().len() <= 1);
         let is_digest = |text: &str| text.starts_with("SHA256:") && text.len() == 50;
-        assert!(key.fingerprint().is_none_or(is_digest));
+        assert!(key.fingerprint().is_some_and(is_digest));
     }
-    if let Ok(signers) = signers_of_pkcs7(bytes) {
-        for signer in signers {
-            let mut places = bytes.windows(signer.len());
-            assert!(places.any(|place| place == signer));
+    let others = [
+        Key::from_spki(bytes.to_vec()),
+        Key::from_pkcs1(bytes),
+        Key::from_minisign(bytes),
+    ];
+    let tuf = Key::from_tuf(bytes);
+    let all = keys.iter().chain(&ssh).chain(&tuf);
+    for key in all.chain(others.iter().flatten()) {
+        let hashes = key.hashes();
+        assert_eq!(hashes.first(), Some(&key.key_sha256()));
+        // What is canonical stays as it is.
+        if let Some(canonical) = key.canonical_sha256() {
+            assert!(hashes.contains(&canonical));
         }
+    }
+    let (signers, problem) = found_in_pkcs7(bytes);
+    assert!(signers.is_empty() || problem.is_some() || signers_of_pkcs7(bytes).is_ok());
+    for signer in signers_of_pkcs7(bytes).unwrap_or_default() {
+        let mut places = bytes.windows(signer.len());
+        assert!(places.any(|place| place == signer));
     }
 }
 
@@ -187,6 +205,9 @@ pub fn certificate(der: &[u8]) {
     for oddity in certificate.oddities() {
         assert!(!oddity.to_string().is_empty());
     }
+    assert_eq!(certificate.der(), der);
+    assert_eq!(certificate.hashes().first(), certificate.sha256().as_ref());
+    assert_eq!(certificate.key_hashes().first(), Some(&certificate.key_sha256()));
     assert!(!certificate.spki_der().is_empty() && !certificate.issuer_name_der().is_empty());
     if let Ok((_, theirs)) = X509Certificate::from_der(der) {
         assert_eq!(certificate.serial(), theirs.raw_serial());

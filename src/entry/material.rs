@@ -24,37 +24,54 @@ pub(super) fn signature(
     base64(&text.0, field)
 }
 
-/// Reads base64 of whose key it was in the given format; one, or the several of a block of OpenPGP keys.
+/// Reads base64 of whose key it was in the given format: one signer, or the several of a block of keys; and what in it
+/// is no key.
 pub(super) fn signers(
     text: &str,
     format: KeyFormat,
     field: &'static str,
-) -> Result<Vec<Signer>, EntryError> {
-    let bytes = base64(text, field)?;
-    let key = match format {
-        KeyFormat::Pkix => return x509(bytes, field),
-        KeyFormat::Pgp => return pgp(&bytes, field),
-        KeyFormat::Ssh => Key::from_ssh(&bytes),
-        KeyFormat::Minisign | KeyFormat::Tuf => Key::other(format, bytes),
+) -> Vec<Result<Signer, EntryError>> {
+    let bytes = match base64(text, field) {
+        Ok(bytes) => bytes,
+        Err(error) => return vec![Err(error)],
     };
-    key.map(|key| vec![Signer::Key(key)])
-        .map_err(|source| EntryError::Key { field, source })
+    let unreadable = |source| EntryError::Key { field, source };
+    match format {
+        KeyFormat::Pkix => match x509(bytes, field) {
+            Ok(signers) => signers,
+            Err(error) => vec![Err(error)],
+        },
+        KeyFormat::Pgp => pgp(&bytes, field),
+        KeyFormat::Ssh => match Key::from_ssh(&bytes) {
+            Ok(keys) => keys.into_iter().map(|key| Ok(Signer::Key(key))).collect(),
+            Err(source) => vec![Err(unreadable(source))],
+        },
+        KeyFormat::Minisign | KeyFormat::Tuf => {
+            let key = Key::other(format, bytes).map(Signer::Key);
+            vec![key.map_err(unreadable)]
+        }
+    }
 }
 
-fn pgp(block: &[u8], field: &'static str) -> Result<Vec<Signer>, EntryError> {
-    let keys = Key::from_pgp(block).map_err(|source| EntryError::Key { field, source })?;
-    Ok(keys.into_iter().map(Signer::Key).collect())
+fn pgp(block: &[u8], field: &'static str) -> Vec<Result<Signer, EntryError>> {
+    let (keys, problem) = Key::found_in_pgp(block);
+    let keys = keys.into_iter().map(|key| Ok(Signer::Key(key)));
+    let problem = problem.map(|source| Err(EntryError::Key { field, source }));
+    keys.chain(problem).collect()
 }
 
 /// The first certificate or key of a PEM file (a chain has its leaf first), or DER without PEM around it.
-fn x509(bytes: Vec<u8>, field: &'static str) -> Result<Vec<Signer>, EntryError> {
+fn x509(
+    bytes: Vec<u8>,
+    field: &'static str,
+) -> Result<Vec<Result<Signer, EntryError>>, EntryError> {
     let certificate = |der| {
         Certificate::parse(der)
-            .map(|certificate| vec![Signer::Certificate(Box::new(certificate))])
+            .map(|certificate| vec![Ok(Signer::Certificate(Box::new(certificate)))])
             .map_err(|source| EntryError::Certificate { field, source })
     };
     let key = |read: Result<Key, _>| {
-        read.map(|key| vec![Signer::Key(key)])
+        read.map(|key| vec![Ok(Signer::Key(key))])
             .map_err(|source| EntryError::Key { field, source })
     };
     match pem(&bytes) {
@@ -62,35 +79,42 @@ fn x509(bytes: Vec<u8>, field: &'static str) -> Result<Vec<Signer>, EntryError> 
         Some((b"PUBLIC KEY", der)) => key(Key::from_spki(der)),
         Some((b"RSA PUBLIC KEY", der)) => key(Key::from_pkcs1(&der)),
         None if find(&bytes, b"-----BEGIN PGP PUBLIC KEY BLOCK-----").is_some() => {
-            pgp(&bytes, field)
+            Ok(pgp(&bytes, field))
         }
         None if bytes.first() == Some(&0x30) => match Key::from_spki(bytes.clone()) {
             Ok(spki) => key(Ok(spki)),
             Err(_) => certificate(bytes),
         },
-        Some((b"PGP PUBLIC KEY BLOCK", _)) => pgp(&bytes, field),
+        Some((b"PGP PUBLIC KEY BLOCK", _)) => Ok(pgp(&bytes, field)),
         Some(_) | None => Err(EntryError::NoKey { field }),
     }
 }
 
-/// Those who signed a PKCS#7 message, which is PEM or bare DER in base64.
+/// Those who signed a PKCS#7 message, which is PEM or bare DER in base64; and what in it cannot be read.
 pub(super) fn signers_of_message(
     text: &str,
     field: &'static str,
-) -> Result<Vec<Signer>, EntryError> {
-    let bytes = base64(text, field)?;
+) -> Vec<Result<Signer, EntryError>> {
+    let bytes = match base64(text, field) {
+        Ok(bytes) => bytes,
+        Err(error) => return vec![Err(error)],
+    };
     let message = match pem(&bytes) {
         Some((b"PKCS7" | b"CMS", message)) => message,
         _ => bytes,
     };
-    let certificates = identity::signers_of_pkcs7(&message)
-        .map_err(|source| EntryError::Message { field, source })?;
+    let (certificates, problem) = identity::found_in_pkcs7(&message);
     let signer = |der| {
         Certificate::parse(der)
             .map(|certificate| Signer::Certificate(Box::new(certificate)))
             .map_err(|source| EntryError::Certificate { field, source })
     };
-    certificates.into_iter().map(signer).collect()
+    let problem = problem.map(|source| Err(EntryError::Message { field, source }));
+    certificates
+        .into_iter()
+        .map(signer)
+        .chain(problem)
+        .collect()
 }
 
 /// Base64 as PEM files have it: with or without padding, whitespace removed by the caller.

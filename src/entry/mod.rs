@@ -157,17 +157,12 @@ impl Reading {
     /// Takes what stands in the place of one verifier, readable or not: mostly one, and every key of a block of them.
     fn verifiers(
         &mut self,
-        signers: Result<Vec<Signer>, EntryError>,
+        signers: Vec<Result<Signer, EntryError>>,
         digest: Option<Digest>,
         signature: Option<Vec<u8>>,
     ) {
-        match signers {
-            Err(error) => self.verifier(Err(error), digest, signature),
-            Ok(signers) => {
-                for signer in signers {
-                    self.verifier(Ok(signer), digest, signature.clone());
-                }
-            }
+        for signer in signers {
+            self.verifier(signer, digest, signature.clone());
         }
     }
 

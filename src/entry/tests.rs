@@ -458,9 +458,12 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
         let leaf = json!({"apiVersion": version, "kind": kind, "spec": spec}).to_string();
         let entry = parse(leaf.as_bytes()).unwrap();
         assert_eq!(entry.unreadable, [], "{kind} {version}");
-        let [signing] = entry.signings.as_slice() else {
-            panic!("{} signings in {kind} {version}", entry.signings.len());
+        let [signing, subkeys @ ..] = entry.signings.as_slice() else {
+            panic!("no signing in {kind} {version}");
         };
+        // The OpenPGP key has one.
+        let is_pgp = format == Some(KeyFormat::Pgp);
+        assert_eq!(subkeys.len(), usize::from(is_pgp), "{kind} {version}");
         assert_eq!(signing.digest.is_some(), digest, "{kind} {version}");
         match (&signing.signer, format) {
             (Signer::Certificate(_), None) => assert_eq!(signing.signer, certificate),
@@ -523,10 +526,14 @@ fn keys_that_name_themselves_give_their_names() {
         "Élodie Vigie (night watch) <elodie@harbor.example>",
         "elodie@harbor.example",
     ];
-    assert_eq!(names(&rekord("pgp", PGP).unwrap()), [&one[..]]);
+    // A subkey has no name.
+    assert_eq!(names(&rekord("pgp", PGP).unwrap()), [&one[..], &[]]);
     // A signature by any of several keys is one by each of them, for all that the entry says.
-    assert_eq!(names(&rekord("pgp", RING).unwrap()), [&one[..], &two[..]]);
-    assert_eq!(names(&rekord("x509", PGP).unwrap()), [&one[..]]);
+    let ring = rekord("pgp", RING).unwrap();
+    let ring = names(&ring);
+    assert_eq!(ring[..2], [&one[..], &two[..]]);
+    assert!(ring[2..].iter().all(Vec::is_empty));
+    assert_eq!(names(&rekord("x509", PGP).unwrap()), [&one[..], &[]]);
     assert_eq!(names(&rekord("ssh", SSH).unwrap()), [["release@harbor"]]);
 }
 
@@ -536,6 +543,11 @@ fn keys_that_cannot_be_read_are_unreadable_and_say_why() {
         (
             "pgp",
             &PGP[..100],
+            "signature.publicKey.content: not an OpenPGP public key: packet at byte 0 is cut off",
+        ),
+        (
+            "pgp",
+            &b"no key"[..],
             "signature.publicKey.content: not an OpenPGP public key: neither OpenPGP packets nor their ASCII armour",
         ),
         (

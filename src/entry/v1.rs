@@ -282,10 +282,12 @@ pub(super) fn jar(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
     reading.verifiers(key, digest, None);
     let message = match &signature.content {
         Some(message) => material::signers_of_message(&message.0, SIGNATURE),
-        None => Err(EntryError::Missing { field: SIGNATURE }),
+        None => vec![Err(EntryError::Missing { field: SIGNATURE })],
     };
-    for signer in reading.part(message).unwrap_or_default() {
-        if reading.signings.iter().all(|known| known.signer != signer) {
+    for signer in message {
+        if let Some(signer) = reading.part(signer)
+            && reading.signings.iter().all(|known| known.signer != signer)
+        {
             reading.verifier(Ok(signer), digest, None);
         }
     }
@@ -324,6 +326,12 @@ pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
         reading.verifier(Ok(signer), digest, None);
         true
     });
+    for key in Key::from_tuf(&root) {
+        let signer = Signer::Key(key);
+        if reading.signings.iter().all(|known| known.signer != signer) {
+            reading.verifier(Ok(signer), digest, None);
+        }
+    }
     if reading.signings.is_empty() {
         let key = Key::other(KeyFormat::Tuf, root).map(Signer::Key);
         let field = "root.content";

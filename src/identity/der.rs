@@ -212,6 +212,18 @@ pub(crate) fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
     Ok(reader.bytes(&element.content))
 }
 
+/// The octets of a BIT STRING whose last `unused` bits (1 to 7) do not count, shifted to the right by as many, as Go does it
+/// (`encoding/asn1`, `BitString.RightAlign`).
+pub(crate) fn shifted_right(octets: &[u8], unused: u8) -> Vec<u8> {
+    let mut before = 0;
+    let shifted = octets.iter().map(|octet| {
+        let high = u16::from(before) << 8 | u16::from(*octet);
+        before = *octet;
+        (high >> (unused & 7)).to_le_bytes()[0]
+    });
+    shifted.collect()
+}
+
 /// Writes one element.
 pub(crate) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut element = vec![tag];

@@ -4,9 +4,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde_json::Value;
 
 use super::der::{self, DerError, Reader};
-use super::openpgp::{self, PgpError};
+use super::material::Material;
+use super::openpgp::{self, PgpError, PgpKey};
 use super::ssh;
 use super::{San, SanType};
 
@@ -15,13 +17,13 @@ use super::{San, SanType};
 pub enum KeyFormat {
     /// A DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
     Pkix,
-    /// An OpenPGP primary key: its packet, framed as for its fingerprint (RFC 9580 §5.5.4).
+    /// An OpenPGP primary key or subkey: its packet, framed as for its fingerprint (RFC 9580 §5.5.4).
     Pgp,
-    /// An SSH public key: the blob that `ssh-keygen -l` hashes.
+    /// An SSH public key: the blob that `ssh-keygen -l` hashes; or a certificate's.
     Ssh,
     /// A minisign public key, as the entry holds it.
     Minisign,
-    /// A TUF root that names its keys itself, as the entry holds it.
+    /// A TUF root none of whose keys can be read, as the entry holds it.
     Tuf,
 }
 
@@ -38,8 +40,9 @@ impl KeyFormat {
     }
 }
 
-/// Longest key that is read, in bytes. OpenPGP keys with many certifications are long; RSA keys of 16,384 bits have 2 KiB.
-const MAX_KEY_BYTES: usize = 4 * 1024 * 1024;
+/// Longest key that is read, in bytes: as long as the longest leaf, so that no padding hides a key. OpenPGP keys with many
+/// certifications are long; RSA keys of 16,384 bits have 2 KiB.
+const MAX_KEY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Why bytes are not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +67,9 @@ pub enum KeyError {
     /// Not an SSH key.
     #[error("not an SSH public key")]
     Ssh,
+    /// Not a minisign key.
+    #[error("not a minisign public key")]
+    Minisign,
 }
 
 /// A public key. Nobody says whose: what some formats let it call itself is its maker's word.
@@ -76,17 +82,18 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key from its DER SubjectPublicKeyInfo.
+    /// A key from its SubjectPublicKeyInfo. In DER it may be of any algorithm; what is no DER, or has more behind it, is
+    /// one if a lenient reader finds a key in it.
     ///
     /// # Errors
-    /// What is not exactly one such structure.
+    /// What is no such structure.
     pub fn from_spki(der: Vec<u8>) -> Result<Self, KeyError> {
         Self::check_length(&der)?;
-        let mut fields = Reader::new(der::only(&der, der::SEQUENCE)?);
-        let algorithm = fields.expect(der::SEQUENCE)?;
-        fields.inside(&algorithm.content).expect(der::OID)?;
-        fields.octets_of_bits()?;
-        fields.end()?;
+        if let Err(error) = check_spki(&der)
+            && Material::of_spki(&der).is_empty()
+        {
+            return Err(error.into());
+        }
         Ok(Self::nameless(KeyFormat::Pkix, der))
     }
 
@@ -94,20 +101,18 @@ impl Key {
     /// fingerprint, however it was written down.
     ///
     /// # Errors
-    /// What is not two INTEGERs in a SEQUENCE.
+    /// What has not two INTEGERs in a SEQUENCE.
     pub fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
-        /// `SEQUENCE { rsaEncryption, NULL }`.
-        const RSA: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
         Self::check_length(der)?;
-        let mut numbers = Reader::new(der::only(der, der::SEQUENCE)?);
-        numbers.expect(der::INTEGER)?;
-        numbers.expect(der::INTEGER)?;
-        numbers.end()?;
-        let mut bits = vec![0];
-        bits.extend_from_slice(der);
-        let mut spki = RSA.to_vec();
-        spki.extend(der::encode(der::BIT_STRING, &bits));
-        Self::from_spki(der::encode(der::SEQUENCE, &spki))
+        match Material::of_pkcs1(der) {
+            Some(key) => Self::from_spki(key.spki()),
+            None => {
+                let mut numbers = Reader::new(der::only(der, der::SEQUENCE)?);
+                numbers.expect(der::INTEGER)?;
+                numbers.expect(der::INTEGER)?;
+                Err(DerError::CutOff { at: 0 }.into())
+            }
+        }
     }
 
     /// A key of another format, which is kept as it is.
@@ -119,22 +124,34 @@ impl Key {
         Ok(Self::nameless(format, bytes))
     }
 
-    /// Every primary key of a block of OpenPGP keys, armoured or not; at least one. The names are the user ids, and of
-    /// `Name <address>` the address besides, so that whoever watches an address sees it.
+    /// Every primary key of a block of OpenPGP keys, armoured or not, and after them every subkey; at least one. The names of
+    /// a primary key are the user ids, and of `Name <address>` the address besides, so that whoever watches an address
+    /// sees it; a subkey has none.
     ///
     /// # Errors
-    /// What is no such block, or has more in it than any.
+    /// What is no such block, or has anything else in it: see [`Self::found_in_pgp`].
     pub fn from_pgp(block: &[u8]) -> Result<Vec<Self>, KeyError> {
-        Self::check_length(block)?;
+        match Self::found_in_pgp(block) {
+            (keys, None) => Ok(keys),
+            (_, Some(problem)) => Err(problem),
+        }
+    }
+
+    /// The same of a block in which there may be anything else: every key that a lenient reader could find, and the first
+    /// thing that is no part of a public key. The one or the other is there, or both.
+    pub fn found_in_pgp(block: &[u8]) -> (Vec<Self>, Option<KeyError>) {
+        if let Err(error) = Self::check_length(block) {
+            return (Vec::new(), Some(error));
+        }
         let named = |value: &str| San {
             kind: SanType::Pgp,
             value: value.to_owned(),
         };
-        let key = |primary: openpgp::Primary| Self {
+        let key = |key: PgpKey| Self {
             format: KeyFormat::Pgp,
-            bytes: primary.framed,
-            fingerprint: primary.fingerprint,
-            names: primary
+            bytes: key.framed,
+            fingerprint: key.fingerprint,
+            names: key
                 .user_ids
                 .iter()
                 .flat_map(|id| [Some(id.as_str()), openpgp::address(id)])
@@ -142,33 +159,80 @@ impl Key {
                 .map(named)
                 .collect(),
         };
-        Ok(openpgp::read(block)?.into_iter().map(key).collect())
+        let found = openpgp::read(block);
+        let keys = found.primaries.into_iter().chain(found.subkeys).map(key);
+        (keys.collect(), found.problem.map(KeyError::Pgp))
     }
 
-    /// The first SSH key of a file as OpenSSH writes it. Its name is the comment behind it, if there is one.
+    /// Every SSH key of a file, as OpenSSH or RFC 4716 write it, whatever stands before it. Its name is the comment behind it,
+    /// if there is one.
     ///
     /// # Errors
-    /// What holds no such line.
-    pub fn from_ssh(file: &[u8]) -> Result<Self, KeyError> {
+    /// What holds no such key.
+    pub fn from_ssh(file: &[u8]) -> Result<Vec<Self>, KeyError> {
         Self::check_length(file)?;
-        let key = ssh::read(file).ok_or(KeyError::Ssh)?;
-        let digest = sha256(&key.blob);
-        // `ssh-keygen` shows that of the key in a certificate instead.
-        let fingerprint = (!ssh::is_certificate(&key.blob))
-            .then(|| format!("SHA256:{}", STANDARD_NO_PAD.encode(digest)));
-        Ok(Self {
-            format: KeyFormat::Ssh,
-            fingerprint,
-            names: key
-                .comment
-                .map(|comment| San {
-                    kind: SanType::Ssh,
-                    value: comment.into_owned(),
-                })
-                .into_iter()
-                .collect(),
-            bytes: key.blob,
-        })
+        let key = |key: ssh::SshKey<'_>| {
+            // Of a certificate `ssh-keygen` prints what belongs to the key in it.
+            let plain = ssh::without_certificate(&key.blob);
+            let digest = sha256(plain.as_ref().unwrap_or(&key.blob));
+            let comment = key.comment.map(|comment| San {
+                kind: SanType::Ssh,
+                value: comment.into_owned(),
+            });
+            Self {
+                format: KeyFormat::Ssh,
+                fingerprint: Some(format!("SHA256:{}", STANDARD_NO_PAD.encode(digest))),
+                names: comment.into_iter().collect(),
+                bytes: key.blob,
+            }
+        };
+        let keys: Vec<Self> = ssh::read(file).into_iter().map(key).collect();
+        if keys.is_empty() {
+            Err(KeyError::Ssh)
+        } else {
+            Ok(keys)
+        }
+    }
+
+    /// A minisign (or signify) key: its file, its line, or the 32 octets of the key.
+    ///
+    /// # Errors
+    /// What holds no such key.
+    pub fn from_minisign(file: &[u8]) -> Result<Self, KeyError> {
+        Self::check_length(file)?;
+        if Material::of_minisign(file).is_empty() {
+            return Err(KeyError::Minisign);
+        }
+        Ok(Self::nameless(KeyFormat::Minisign, file.to_vec()))
+    }
+
+    /// Every key in TUF metadata (TUF specification §4.3) that is written in hexadecimal; those in PEM are found as in any text.
+    /// Empty for what is no JSON.
+    pub fn from_tuf(metadata: &[u8]) -> Vec<Self> {
+        let Ok(metadata) = serde_json::from_slice::<Value>(metadata) else {
+            return Vec::new();
+        };
+        let mut keys = Vec::new();
+        // Go reads members whatever their case, and keys are in roots and in delegations.
+        let mut rest = vec![(&metadata, false)];
+        while let Some((value, is_key)) = rest.pop() {
+            match value {
+                Value::Array(values) => rest.extend(values.iter().map(|value| (value, false))),
+                Value::Object(members) => rest.extend(members.iter().map(|(name, value)| {
+                    let is_public = is_key && name.eq_ignore_ascii_case("public");
+                    let is_key = is_public || name.eq_ignore_ascii_case("keyval");
+                    (value, is_key)
+                })),
+                Value::String(text) if is_key => {
+                    let found = Material::of_tuf(text).into_iter();
+                    keys.extend(found.map(|key| Self::nameless(KeyFormat::Pkix, key.spki())));
+                }
+                _ => {}
+            }
+        }
+        // In the order of the metadata.
+        keys.reverse();
+        keys
     }
 
     fn nameless(format: KeyFormat, bytes: Vec<u8>) -> Self {
@@ -211,10 +275,65 @@ impl Key {
         &self.names
     }
 
-    /// SHA-256 of the DER SubjectPublicKeyInfo; for another format of the bytes described there. Computed on each call.
+    /// SHA-256 of the SubjectPublicKeyInfo as it was logged; for another format of the bytes described there. Computed on each
+    /// call.
     pub fn key_sha256(&self) -> [u8; 32] {
         sha256(&self.bytes)
     }
+
+    /// SHA-256 of the canonical SubjectPublicKeyInfo of the same key: with a named curve, an uncompressed point, and for RSA
+    /// with rsaEncryption and NULL. One key has one, whatever it comes in. `None` if its algorithm is not known.
+    pub fn canonical_sha256(&self) -> Option<[u8; 32]> {
+        Some(sha256(&self.materials().first()?.spki()))
+    }
+
+    /// Every hash by which an owner may know the key: [`Self::key_sha256`] first, then those of the key in each usual form,
+    /// whatever it came in.
+    pub fn hashes(&self) -> Vec<[u8; 32]> {
+        let mut hashes = vec![self.key_sha256()];
+        if self.format == KeyFormat::Ssh {
+            hashes.extend(ssh::without_certificate(&self.bytes).map(|key| sha256(&key)));
+        }
+        add_hashes(&self.materials(), &mut hashes);
+        hashes
+    }
+
+    fn materials(&self) -> Vec<Material> {
+        let one = |key: Option<Material>| key.into_iter().collect();
+        match self.format {
+            KeyFormat::Pkix => Material::of_spki(&self.bytes),
+            KeyFormat::Pgp => one(Material::of_pgp(openpgp::body(&self.bytes)).map(|(key, _)| key)),
+            KeyFormat::Ssh => one(Material::of_ssh(&self.bytes)),
+            KeyFormat::Minisign => Material::of_minisign(&self.bytes),
+            KeyFormat::Tuf => Vec::new(),
+        }
+    }
+}
+
+/// Adds the hashes of keys in each usual form.
+fn add_hashes(keys: &[Material], hashes: &mut Vec<[u8; 32]>) {
+    for form in keys.iter().flat_map(Material::forms) {
+        let hash = sha256(&form);
+        if !hashes.contains(&hash) {
+            hashes.push(hash);
+        }
+    }
+}
+
+/// Every hash by which the owner of a key may know it, of which this is the SubjectPublicKeyInfo: see [`Key::hashes`].
+pub(super) fn hashes_of_spki(spki: &[u8]) -> Vec<[u8; 32]> {
+    let mut hashes = vec![sha256(spki)];
+    add_hashes(&Material::of_spki(spki), &mut hashes);
+    hashes
+}
+
+/// Whether it is exactly one SubjectPublicKeyInfo in DER, of whatever algorithm.
+fn check_spki(der: &[u8]) -> Result<(), DerError> {
+    let mut fields = Reader::new(der::only(der, der::SEQUENCE)?);
+    let algorithm = fields.expect(der::SEQUENCE)?;
+    fields.inside(&algorithm.content).expect(der::OID)?;
+    fields.octets_of_bits()?;
+    fields.end()
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -236,14 +355,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_exactly_one_subject_public_key_info() {
+    fn a_key_is_a_subject_public_key_info() {
         let key = Key::from_spki(ed25519()).expect("a key");
         assert_eq!(key.format(), KeyFormat::Pkix);
         assert_eq!(key.key_sha256(), sha256(&ed25519()));
-        let mut longer = ed25519();
-        longer.push(0);
         let cut = ed25519().split_off(3);
-        for bad in [longer, cut, b"\x30\x00".to_vec(), vec![]] {
+        for bad in [cut, b"\x30\x00".to_vec(), vec![]] {
             assert!(Key::from_spki(bad.clone()).is_err(), "{bad:02x?}");
         }
     }
@@ -257,9 +374,10 @@ mod tests {
     #[test]
     fn an_openpgp_key_has_its_user_ids_and_the_fingerprint_that_gpg_prints() {
         let keys = Key::from_pgp(include_bytes!("../../tests/data/keys/ring.asc")).expect("keys");
-        let [one, two] = keys.as_slice() else {
+        let [one, two, subkeys @ ..] = keys.as_slice() else {
             panic!("two keys")
         };
+        assert!(subkeys.iter().all(|key| key.names().is_empty()));
         assert_eq!(
             values(one.names()),
             [
@@ -276,7 +394,7 @@ mod tests {
             ]
         );
         assert!(one.names().iter().all(|name| name.kind == SanType::Pgp));
-        let fingerprints: Vec<_> = keys.iter().map(Key::fingerprint).collect();
+        let fingerprints = [one.fingerprint(), two.fingerprint()];
         assert_eq!(
             fingerprints,
             [
@@ -305,7 +423,7 @@ mod tests {
 
     #[test]
     fn an_ssh_key_has_its_comment_and_the_fingerprint_that_ssh_keygen_prints() {
-        let read = |line: &[u8]| Key::from_ssh(line).expect("a key");
+        let read = |line: &[u8]| Key::from_ssh(line).expect("a key").remove(0);
         let key = read(include_bytes!("../../tests/data/keys/ed25519.pub"));
         assert_eq!(values(key.names()), ["release@harbor"]);
         let fingerprint = "SHA256:B6kK1tPJyAme1gNL522unbDaVwme2+SAhuLumXzplRc";
@@ -322,7 +440,7 @@ mod tests {
 
         // Of a certificate ssh-keygen prints what belongs to the key in it.
         let key = read(include_bytes!("../../tests/data/keys/ed25519-cert.pub"));
-        assert_eq!(key.fingerprint(), None);
+        assert_eq!(key.fingerprint(), Some(fingerprint));
         assert_eq!(values(key.names()), ["release@harbor"]);
     }
 

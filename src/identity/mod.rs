@@ -9,10 +9,15 @@
 //! `certificate/mod.rs` for why there are two.
 
 mod authorities;
+mod ber;
 mod certificate;
+mod curve;
 pub(crate) mod der;
+#[cfg(test)]
+mod encodings;
 mod extension;
 mod key;
+mod material;
 mod oddity;
 mod openpgp;
 mod pkcs7;
@@ -22,6 +27,7 @@ mod signature;
 mod ssh;
 #[cfg(test)]
 mod tests;
+mod text;
 mod time;
 
 pub use authorities::{Authorities, AuthorityChain, AuthorityError, Chain, Judgement};
@@ -30,7 +36,7 @@ pub use extension::Extension;
 pub use key::{Key, KeyError, KeyFormat};
 pub use oddity::Oddity;
 pub use openpgp::PgpError;
-pub use pkcs7::{Pkcs7Error, signers_of_pkcs7};
+pub use pkcs7::{Pkcs7Error, found_in_pkcs7, signers_of_pkcs7};
 pub use san::{San, SanType};
 pub use sct::CtLog;
 pub use signature::{KeyType, SignatureError, verify, verify_digest};
@@ -53,6 +59,14 @@ impl Signer {
         }
     }
 
+    /// The key, if it came without a certificate.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Certificate(_) => None,
+            Self::Key(key) => Some(key),
+        }
+    }
+
     /// What the signer is called: by whoever issued the certificate, or by whoever made the key.
     pub fn names(&self) -> &[San] {
         match self {
@@ -66,6 +80,14 @@ impl Signer {
         match self {
             Self::Certificate(certificate) => certificate.key_sha256(),
             Self::Key(key) => key.key_sha256(),
+        }
+    }
+
+    /// Every hash by which the key's owner may know it, the first of them as it was logged: see [`Key::hashes`].
+    pub fn key_hashes(&self) -> Vec<[u8; 32]> {
+        match self {
+            Self::Certificate(certificate) => certificate.key_hashes(),
+            Self::Key(key) => key.hashes(),
         }
     }
 

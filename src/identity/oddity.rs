@@ -18,6 +18,8 @@ pub enum Oddity {
     UnusualName(SanType),
     /// A name of a type that nobody signs under (a directory name, …).
     UnknownNameType,
+    /// A mail address as an otherName (SmtpUTF8Mailbox, RFC 8398), which Fulcio does not issue.
+    InternationalMailbox,
     /// A name that is not in its type's encoding; it is kept as far as it can be read.
     NameEncoding(SanType),
     /// The extension is not in its encoding; it is kept as far as it can be read.
@@ -61,6 +63,9 @@ impl std::fmt::Display for Oddity {
             Self::SeveralNames(count) => write!(f, "it has {count} names"),
             Self::UnusualName(kind) => write!(f, "its name is of type {kind}"),
             Self::UnknownNameType => f.write_str("one of its names is of an unknown type"),
+            Self::InternationalMailbox => {
+                f.write_str("its mail address is an SmtpUTF8Mailbox, which Fulcio does not issue")
+            }
             Self::NameEncoding(kind) => write!(f, "its {kind} name is wrongly encoded"),
             Self::ExtensionEncoding(extension) => write!(f, "its {extension} is wrongly encoded"),
             Self::RepeatedExtension(extension) => write!(f, "its {extension} is there twice"),

@@ -3,16 +3,19 @@
 //! A message brings certificates along: its signer's, those above it, and any others. Only those that a signature
 //! names are its signers': a certificate is public, and anyone can put somebody else's into a message of his own.
 
-use super::der::{self, DerError, Element, Reader};
+use std::collections::HashMap;
 
-/// Most certificates or signatures that are looked at in one message.
-const MAX_ELEMENTS: usize = 64;
+use super::ber;
+use super::der::{self, DerError, Element, Reader};
 
 /// SET OF, which is how signatures come.
 const SET: u8 = 0x31;
 
 /// `1.2.840.113549.1.7.2`, signed data.
 const SIGNED_DATA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
+
+/// `2.5.29.14` as it stands before its value.
+const SUBJECT_KEY_ID: &[u8] = b"\x06\x03\x55\x1d\x0e";
 
 /// Why a message cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +26,6 @@ pub enum Pkcs7Error {
     /// Another kind of message, which nobody signed.
     #[error("a PKCS#7 message that is not signed data")]
     NotSigned,
-    /// More of them than any message has.
-    #[error("a PKCS#7 message of more than {MAX_ELEMENTS} certificates or signatures")]
-    TooMany,
     /// A signature by a certificate that is not in the message.
     #[error("a PKCS#7 message without the certificate of its signer")]
     NoCertificate,
@@ -34,8 +34,30 @@ pub enum Pkcs7Error {
 /// The DER certificates of those who signed, each once, in the order of the message.
 ///
 /// # Errors
-/// What is no signed message; one in which a signature names no certificate of it.
+/// What is no signed message in DER; one in which a signature names no certificate of it.
 pub fn signers_of_pkcs7(message: &[u8]) -> Result<Vec<Vec<u8>>, Pkcs7Error> {
+    match found_in_pkcs7(message) {
+        (signers, None) => Ok(signers),
+        (_, Some(problem)) => Err(problem),
+    }
+}
+
+/// The same as far as a lenient reader comes, and the first thing in the message that cannot be read.
+pub fn found_in_pkcs7(message: &[u8]) -> (Vec<Vec<u8>>, Option<Pkcs7Error>) {
+    let error = match read(message) {
+        Ok(found) => return found,
+        Err(error) => error,
+    };
+    // Many programs write such messages with lengths that are not given in advance.
+    let anew = ber::read(message).and_then(|(message, _)| ber::element_to_der(&message));
+    let found = anew.filter(|anew| anew != message).map(|anew| read(&anew));
+    match found {
+        Some(Ok((signers, problem))) => (signers, problem.or(Some(error))),
+        Some(Err(_)) | None => (Vec::new(), Some(error)),
+    }
+}
+
+fn read(message: &[u8]) -> Result<(Vec<Vec<u8>>, Option<Pkcs7Error>), Pkcs7Error> {
     let mut outer = Reader::new(der::only(message, der::SEQUENCE)?);
     let kind = outer.expect(der::OID)?;
     if outer.bytes(&kind.content) != SIGNED_DATA {
@@ -55,85 +77,107 @@ pub fn signers_of_pkcs7(message: &[u8]) -> Result<Vec<Vec<u8>>, Pkcs7Error> {
     };
     fields.optional(der::constructed(1))?;
     let signatures = fields.expect(SET)?;
-    let mut named = vec![false; certificates.len()];
+    let named = Named::of(&fields, &certificates);
+    let (mut signed, mut problem) = (vec![false; certificates.len()], None);
     for signature in elements(&fields, &signatures)? {
-        let signer = SignerId::of(&fields, &signature)?;
-        let mut found = false;
-        for (certificate, named) in certificates.iter().zip(&mut named) {
-            if signer.is(&fields, certificate) {
-                (*named, found) = (true, true);
+        match named.by(&fields, &signature) {
+            Ok(signers) if !signers.is_empty() => {
+                for signer in signers {
+                    if let Some(signed) = signed.get_mut(*signer) {
+                        *signed = true;
+                    }
+                }
+            }
+            Ok(_) => {
+                problem.get_or_insert(Pkcs7Error::NoCertificate);
+            }
+            Err(error) => {
+                problem.get_or_insert(error.into());
             }
         }
-        if !found {
-            return Err(Pkcs7Error::NoCertificate);
-        }
     }
-    let signers = certificates.iter().zip(named).filter(|(_, named)| *named);
-    Ok(signers
-        .map(|(certificate, _)| fields.bytes(&certificate.whole).to_vec())
-        .collect())
+    let signers = certificates
+        .iter()
+        .zip(signed)
+        .filter(|(_, signed)| *signed);
+    let signers = signers.map(|(certificate, _)| fields.bytes(&certificate.whole).to_vec());
+    Ok((signers.collect(), problem))
 }
 
-fn elements(reader: &Reader<'_>, list: &Element) -> Result<Vec<Element>, Pkcs7Error> {
+fn elements(reader: &Reader<'_>, list: &Element) -> Result<Vec<Element>, DerError> {
     let mut list = reader.inside(&list.content);
     let mut elements = Vec::new();
     while !list.is_empty() {
-        if elements.len() == MAX_ELEMENTS {
-            return Err(Pkcs7Error::TooMany);
-        }
         elements.push(list.element()?);
     }
     Ok(elements)
 }
 
-/// Which certificate a signature names.
-enum SignerId<'a> {
-    /// The issuer's name as it is encoded, and the serial number.
-    Serial(&'a [u8], &'a [u8]),
-    /// The subject key identifier (RFC 5652 §5.3).
-    Key(&'a [u8]),
+/// The places of a message's certificates by what a signature may name them.
+#[derive(Default)]
+struct Named<'a> {
+    /// By the issuer's name as it is encoded, and the serial number.
+    issued: HashMap<(&'a [u8], &'a [u8]), Vec<usize>>,
+    /// By the serial number alone: one name may be encoded in several ways.
+    serials: HashMap<&'a [u8], Vec<usize>>,
+    /// By the subject key identifier (RFC 5652 §5.3).
+    keys: HashMap<&'a [u8], Vec<usize>>,
 }
 
-impl<'a> SignerId<'a> {
-    fn of(reader: &Reader<'a>, signature: &Element) -> Result<Self, DerError> {
+impl<'a> Named<'a> {
+    fn of(reader: &Reader<'a>, certificates: &[Element]) -> Self {
+        let mut named = Self::default();
+        for (place, certificate) in certificates.iter().enumerate() {
+            if let Ok((issuer, serial)) = issued(reader, certificate) {
+                let serial = ber::unsigned(serial);
+                named
+                    .issued
+                    .entry((issuer, serial))
+                    .or_default()
+                    .push(place);
+                named.serials.entry(serial).or_default().push(place);
+            }
+            for key in key_ids(reader.bytes(&certificate.whole)) {
+                named.keys.entry(key).or_default().push(place);
+            }
+        }
+        named
+    }
+
+    /// The certificates that a signature names.
+    fn by(&self, reader: &Reader<'a>, signature: &Element) -> Result<&[usize], DerError> {
         let mut fields = reader.inside(&signature.content);
         fields.expect(der::INTEGER)?;
         if let Some(key) = fields.optional(der::primitive(0))? {
-            return Ok(Self::Key(fields.bytes(&key.content)));
+            let found = self.keys.get(fields.bytes(&key.content));
+            return Ok(found.map_or(&[], Vec::as_slice));
         }
         let id = fields.expect(der::SEQUENCE)?;
         let mut id = fields.inside(&id.content);
         let issuer = id.expect(der::SEQUENCE)?;
         let serial = id.expect(der::INTEGER)?;
-        Ok(Self::Serial(
-            id.bytes(&issuer.whole),
-            id.bytes(&serial.content),
-        ))
-    }
-
-    /// Whether that is this certificate. What cannot be read is not.
-    fn is(&self, reader: &Reader<'_>, certificate: &Element) -> bool {
-        match self {
-            Self::Serial(issuer, serial) => {
-                issued(reader, certificate).is_ok_and(|of| of == (issuer, serial))
-            }
-            Self::Key(key) => {
-                // `OCTET STRING { OCTET STRING }`, the value of the extension (RFC 5280 §4.2.1.2); where else in a
-                // certificate these bytes would stand, it names itself.
-                let inner = der::encode(der::OCTET_STRING, key);
-                let value = der::encode(der::OCTET_STRING, &inner);
-                let extension = [SUBJECT_KEY_ID, &value].concat();
-                let whole = reader.bytes(&certificate.whole);
-                whole
-                    .windows(extension.len())
-                    .any(|window| window == extension)
-            }
-        }
+        let serial = ber::unsigned(id.bytes(&serial.content));
+        let found = self
+            .issued
+            .get(&(id.bytes(&issuer.whole), serial))
+            .or_else(|| self.serials.get(serial));
+        Ok(found.map_or(&[], Vec::as_slice))
     }
 }
 
-/// `2.5.29.14` as it stands before its value.
-const SUBJECT_KEY_ID: &[u8] = b"\x06\x03\x55\x1d\x0e";
+/// What stands in a certificate as a subject key identifier, `OCTET STRING { OCTET STRING }` (RFC 5280 §4.2.1.2); where else in it
+/// these bytes would stand, it names itself.
+fn key_ids(certificate: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memmem::find_iter(certificate, SUBJECT_KEY_ID).filter_map(|at| {
+        let rest = certificate.get(at + SUBJECT_KEY_ID.len()..)?;
+        let (mut value, rest) = ber::read(rest)?;
+        if value.tag() == der::BOOLEAN {
+            (value, _) = ber::read(rest)?;
+        }
+        let (inner, _) = ber::expect(value.content, der::OCTET_STRING)?;
+        Some(inner.content)
+    })
+}
 
 /// Issuer and serial number of a certificate (RFC 5280 §4.1).
 fn issued<'a>(
@@ -203,6 +247,19 @@ mod tests {
         // The first occurrence is in the certificate.
         let other = changed(&message, serial, &vec![0x11; serial.len()]);
         assert_eq!(signers_of_pkcs7(&other), Err(Pkcs7Error::NoCertificate));
+    }
+
+    #[test]
+    fn a_message_without_lengths_is_read_all_the_same() {
+        let message = der(BY_SERIAL);
+        let signer = signers_of_pkcs7(&message).unwrap();
+        // The outermost SEQUENCE without a length.
+        let (outer, _) = ber::read(&message).unwrap();
+        let endless = [b"\x30\x80".as_slice(), outer.content, b"\0\0"].concat();
+        let (found, problem) = found_in_pkcs7(&endless);
+        assert_eq!(found, signer);
+        assert!(matches!(problem, Some(Pkcs7Error::Der(_))));
+        assert!(signers_of_pkcs7(&endless).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use super::der::{self, DerError, Reader};
-use super::{MAX_NAMES, Oddity};
+use super::{MAX_NAMES, Oddity, ber, text};
 
 /// The type of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +62,13 @@ pub struct San {
 
 /// Fulcio's otherName, 1.3.6.1.4.1.57264.1.7: a user name.
 const FULCIO_USER_NAME: &[u8] = b"\x2b\x06\x01\x04\x01\x83\xbf\x30\x01\x07";
+/// `id-on-SmtpUTF8Mailbox`, 1.3.6.1.5.5.7.8.9 (RFC 8398 §3): a mail address that is not all ASCII.
+const SMTP_UTF8_MAILBOX: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x08\x09";
+/// `id-on-xmppAddr` and `id-on-dnsSRV`, 1.3.6.1.5.5.7.8.5 and .7 (RFC 6120 §13.7.1.4, RFC 4985 §2).
+const XMPP_ADDRESS: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x08\x05";
+const SRV_NAME: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x08\x07";
+/// User principal name of Microsoft's directories, 1.3.6.1.4.1.311.20.2.3.
+const USER_PRINCIPAL_NAME: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03";
 
 /// Why the extension cannot be read.
 pub(super) enum SanError {
@@ -102,12 +109,21 @@ pub(super) fn add<'a>(
     let (kind, text) = match tag {
         OTHER_NAME => {
             let (oid, value) = split(content)?;
-            (SanType::OtherName, other_name(oid, value))
+            let kind = if oid == SMTP_UTF8_MAILBOX {
+                oddities.push(Oddity::InternationalMailbox);
+                SanType::Email
+            } else {
+                SanType::OtherName
+            };
+            (kind, other_name(oid, value))
         }
         EMAIL => (SanType::Email, ascii(content)),
         DNS => (SanType::Dns, ascii(content)),
         URI => (SanType::Uri, ascii(content)),
         IP => (SanType::Ip, ip(content)),
+        EMAIL_IN_PARTS => (SanType::Email, Err(in_parts(content))),
+        DNS_IN_PARTS => (SanType::Dns, Err(in_parts(content))),
+        URI_IN_PARTS => (SanType::Uri, Err(in_parts(content))),
         // A directoryName or an x400Address is nobody we could watch; that it is there is worth saying.
         _ => {
             oddities.push(Oddity::UnknownNameType);
@@ -130,6 +146,10 @@ const EMAIL: u8 = der::primitive(1);
 const DNS: u8 = der::primitive(2);
 const URI: u8 = der::primitive(6);
 const IP: u8 = der::primitive(7);
+/// The same strings in parts, which DER does not allow and OpenSSL reads.
+const EMAIL_IN_PARTS: u8 = der::constructed(1);
+const DNS_IN_PARTS: u8 = der::constructed(2);
+const URI_IN_PARTS: u8 = der::constructed(6);
 
 /// The text, or what can be shown of it.
 type Text = Result<String, String>;
@@ -162,13 +182,30 @@ fn split_other_name(content: &[u8]) -> Result<(&[u8], &[u8]), DerError> {
 }
 
 fn other_name(oid: &[u8], value: &[u8]) -> Text {
-    if oid != FULCIO_USER_NAME {
-        return Ok(format!("{}:{}", dotted(oid), hex::encode(value)));
+    let tag = match oid {
+        FULCIO_USER_NAME | SMTP_UTF8_MAILBOX | XMPP_ADDRESS | USER_PRINCIPAL_NAME => {
+            der::UTF8_STRING
+        }
+        SRV_NAME => text::IA5_STRING,
+        _ => return Ok(format!("{}:{}", dotted(oid), hex::encode(value))),
+    };
+    match text::canonical(value, tag) {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(text::lenient(value)),
     }
-    match der::only(value, der::UTF8_STRING) {
-        Ok(text) => String::from_utf8(text.to_vec())
-            .map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-        Err(_) => Err(String::from_utf8_lossy(value).into_owned()),
+}
+
+/// A string that comes in parts; what is not in parts, as far as it is text.
+fn in_parts(content: &[u8]) -> String {
+    let (mut joined, mut rest) = (Vec::new(), content);
+    while let Some((part, after)) = ber::read(rest) {
+        joined.extend(ber::string(&part).unwrap_or_default());
+        rest = after;
+    }
+    if rest.is_empty() {
+        String::from_utf8_lossy(&joined).into_owned()
+    } else {
+        String::from_utf8_lossy(content).into_owned()
     }
 }
 
@@ -251,6 +288,69 @@ mod tests {
         )
         .expect("readable");
         assert_eq!(sans.first().map(|san| san.value.as_str()), Some("aéb"));
+        assert_eq!(oddities, [Oddity::NameEncoding(SanType::Uri)]);
+    }
+
+    #[test]
+    fn a_user_name_is_read_in_every_type_of_string() {
+        for value in [
+            &b"\x0c\x03u!d"[..],
+            b"\x13\x03u!d",
+            b"\x14\x03u!d",
+            b"\x16\x03u!d",
+            b"\x1a\x03u!d",
+            b"\x1c\x0c\0\0\0u\0\0\0!\0\0\0d",
+            b"\x1e\x06\0u\0!\0d",
+            b"\x04\x05\x0c\x03u!d",
+            b"u!d",
+        ] {
+            let name = der::encode(der::constructed(0), value);
+            let name = [der::encode(der::OID, FULCIO_USER_NAME), name].concat();
+            let list = der::encode(der::SEQUENCE, &der::encode(OTHER_NAME, &name));
+            let (sans, oddities) = read(&list).expect("readable");
+            assert_eq!(sans[0].kind, SanType::OtherName);
+            assert_eq!(sans[0].value, "u!d", "{value:02x?}");
+            assert_eq!(oddities.is_empty(), value[0] == der::UTF8_STRING);
+        }
+    }
+
+    #[test]
+    fn other_names_that_are_texts_are_read_as_such() {
+        for (oid, value, kind, expected) in [
+            (
+                SMTP_UTF8_MAILBOX,
+                "\u{c}\u{5}\u{e9}@b.c",
+                SanType::Email,
+                "\u{e9}@b.c",
+            ),
+            (
+                USER_PRINCIPAL_NAME,
+                "\u{c}\u{3}u@d",
+                SanType::OtherName,
+                "u@d",
+            ),
+            (XMPP_ADDRESS, "\u{c}\u{3}u@d", SanType::OtherName, "u@d"),
+            (SRV_NAME, "\u{16}\u{3}_a.", SanType::OtherName, "_a."),
+        ] {
+            // The length of the first text is in octets.
+            let mut value = value.as_bytes().to_vec();
+            value[1] = u8::try_from(value.len() - 2).expect("short");
+            let name = der::encode(der::constructed(0), &value);
+            let name = [der::encode(der::OID, oid), name].concat();
+            let list = der::encode(der::SEQUENCE, &der::encode(OTHER_NAME, &name));
+            let (sans, oddities) = read(&list).expect("readable");
+            let value = expected.to_owned();
+            assert_eq!(sans, [San { kind, value }]);
+            let is_mail = kind == SanType::Email;
+            assert_eq!(oddities.contains(&Oddity::InternationalMailbox), is_mail);
+        }
+    }
+
+    #[test]
+    fn a_name_in_parts_is_one_name() {
+        let list = b"\x30\x0b\xa6\x09\x16\x03s:p\x16\x02/q";
+        let (sans, oddities) = read(list).expect("readable");
+        assert_eq!(sans[0].value, "s:p/q");
         assert_eq!(oddities, [Oddity::NameEncoding(SanType::Uri)]);
     }
 

@@ -437,6 +437,36 @@ fn names_beyond_the_limit_are_an_error() {
     assert_eq!(refused, CertificateError::TooManyNames { limit: MAX_NAMES });
 }
 
+#[test]
+fn no_other_first_byte_begins_a_certificate() {
+    for (label, der) in recorded() {
+        for first in 0..=u8::MAX {
+            let mut der = der.clone();
+            der[0] = first;
+            let read = Certificate::parse(der);
+            assert_eq!(read.is_ok(), first == der::SEQUENCE, "{label} {first:#04x}");
+        }
+    }
+}
+
+#[test]
+fn no_other_header_of_a_certificate_is_trusted() {
+    let good = labelled("stolen-identity");
+    // The outermost length, and the first element's tag and length.
+    for at in 1..8 {
+        for byte in 0..=u8::MAX {
+            let mut der = good.der().to_vec();
+            if std::mem::replace(&mut der[at], byte) == byte {
+                continue;
+            }
+            if let Ok(certificate) = Certificate::parse(der) {
+                let chain = harbor().judge(&certificate).chain;
+                assert_eq!(chain, Chain::Untrusted, "{at} {byte:#04x}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_the_reader_panic(der in prop::collection::vec(any::<u8>(), 0..200)) {

@@ -239,17 +239,19 @@ impl Watches {
     /// Gives every watch that could select the signer, some of them several times.
     fn candidates(&self, subject: &Subject<'_>, give: &mut dyn FnMut(&[usize])) {
         give(&self.everything);
-        if !self.keys.is_empty()
-            && let Some(watches) = self.keys.get(subject.key_sha256())
-        {
-            give(watches);
+        if !self.keys.is_empty() {
+            for hash in subject.key_hashes() {
+                if let Some(watches) = self.keys.get(hash) {
+                    give(watches);
+                }
+            }
         }
-        if !self.certificates.is_empty()
-            && let Some(watches) = subject
-                .certificate_sha256()
-                .and_then(|digest| self.certificates.get(digest))
-        {
-            give(watches);
+        if !self.certificates.is_empty() {
+            for hash in subject.certificate_hashes() {
+                if let Some(watches) = self.certificates.get(hash) {
+                    give(watches);
+                }
+            }
         }
         if !(self.sans.is_empty() && self.literals.is_empty()) {
             for san in subject.sans() {

@@ -88,11 +88,16 @@ impl<'a> Part<'a> {
                 .extension(extension)
                 .map(ToOwned::to_owned)
                 .collect(),
-            Self::Key(_) => vec![hex::encode(subject.key_sha256())],
-            Self::Certificate(_) => subject
-                .certificate_sha256()
+            Self::Key(_) => subject
+                .key_hashes()
+                .iter()
+                .take(2)
                 .map(hex::encode)
-                .into_iter()
+                .collect(),
+            Self::Certificate(_) => subject
+                .certificate_hashes()
+                .iter()
+                .map(hex::encode)
                 .collect(),
         }
     }
@@ -122,10 +127,8 @@ impl<'a> Part<'a> {
                 let value = value.to_ascii_lowercase();
                 globs.iter().any(|glob| glob.matches_folded(&value))
             }),
-            Self::Key(digests) => digests.contains(subject.key_sha256()),
-            Self::Certificate(digests) => subject
-                .certificate_sha256()
-                .is_some_and(|digest| digests.contains(digest)),
+            Self::Key(digests) => one_is_in(subject.key_hashes(), digests),
+            Self::Certificate(digests) => one_is_in(subject.certificate_hashes(), digests),
         }
     }
 
@@ -162,6 +165,10 @@ impl<'a> Part<'a> {
             Self::Key(_) | Self::Certificate(_) => self.holds(subject),
         }
     }
+}
+
+fn one_is_in(hashes: &[[u8; 32]], wanted: &[[u8; 32]]) -> bool {
+    hashes.iter().any(|hash| wanted.contains(hash))
 }
 
 fn one_of(values: &[String], value: &str) -> bool {

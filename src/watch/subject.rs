@@ -8,8 +8,8 @@ use crate::identity::{Certificate, Extension, San, Signer};
 pub(super) struct Subject<'a> {
     signer: &'a Signer,
     folded_sans: OnceCell<Vec<String>>,
-    key_sha256: OnceCell<[u8; 32]>,
-    certificate_sha256: OnceCell<Option<[u8; 32]>>,
+    key_hashes: OnceCell<Vec<[u8; 32]>>,
+    certificate_hashes: OnceCell<Vec<[u8; 32]>>,
 }
 
 impl<'a> Subject<'a> {
@@ -17,8 +17,8 @@ impl<'a> Subject<'a> {
         Self {
             signer,
             folded_sans: OnceCell::new(),
-            key_sha256: OnceCell::new(),
-            certificate_sha256: OnceCell::new(),
+            key_hashes: OnceCell::new(),
+            certificate_hashes: OnceCell::new(),
         }
     }
 
@@ -65,17 +65,16 @@ impl<'a> Subject<'a> {
             .map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn key_sha256(&self) -> &[u8; 32] {
-        self.key_sha256.get_or_init(|| match self.signer {
-            Signer::Certificate(certificate) => certificate.key_sha256(),
-            Signer::Key(key) => key.key_sha256(),
-        })
+    /// Every hash by which the key's owner may know it; as it was logged comes first.
+    pub(super) fn key_hashes(&self) -> &[[u8; 32]] {
+        self.key_hashes.get_or_init(|| self.signer.key_hashes())
     }
 
-    pub(super) fn certificate_sha256(&self) -> Option<&[u8; 32]> {
-        let certificate = self.certificate()?;
-        self.certificate_sha256
-            .get_or_init(|| certificate.sha256())
-            .as_ref()
+    /// Every hash by which the certificate's owner may know it; as it was logged comes first.
+    pub(super) fn certificate_hashes(&self) -> &[[u8; 32]] {
+        self.certificate_hashes.get_or_init(|| {
+            self.certificate()
+                .map_or_else(Vec::new, Certificate::hashes)
+        })
     }
 }

@@ -159,7 +159,7 @@ async fn what_a_key_calls_itself_proves_nothing_and_the_key_itself_does() {
     };
     let keys = [
         Key::from_pgp(PGP).unwrap().remove(0).key_sha256(),
-        Key::from_ssh(SSH).unwrap().key_sha256(),
+        Key::from_ssh(SSH).unwrap().remove(0).key_sha256(),
     ];
     let watches = Watches::compile(vec![
         watch("mail", named("Release@Harbor.example")),

@@ -7,7 +7,7 @@ use crate::identity::der::{self, Reader};
 use crate::identity::extension::Encoding;
 use crate::identity::san::SanError;
 use crate::identity::sct::{PRECERTIFICATE_POISON, SCT_LIST};
-use crate::identity::{Extension, Oddity, San, SanType};
+use crate::identity::{Extension, Oddity, San, SanType, text};
 
 /// Fulcio's validity is ten minutes; from here on it is worth a word.
 const LONG_VALIDITY: SignedDuration = SignedDuration::from_hours(1);
@@ -91,17 +91,16 @@ impl Claims {
     }
 
     fn fulcio(&mut self, extension: Extension, encoding: Encoding, value: &[u8]) {
-        let content = match encoding {
-            Encoding::Raw => Some(value),
-            Encoding::Utf8String => der::only(value, der::UTF8_STRING).ok(),
+        let canonical = match encoding {
+            Encoding::Raw => text::plain(value),
+            Encoding::Utf8String => text::canonical(value, der::UTF8_STRING),
         };
         // An identity must not escape a watch because its encoding is off: what can be read is kept.
-        let text = if let Some(Ok(text)) = content.map(std::str::from_utf8) {
+        let text = if let Some(text) = canonical {
             text.to_owned()
         } else {
             self.oddities.push(Oddity::ExtensionEncoding(extension));
-            let content = content.or_else(|| lenient::text(value)).unwrap_or(value);
-            String::from_utf8_lossy(content).into_owned()
+            text::lenient(value)
         };
         let earlier = self.extensions.iter().position(|(e, _)| *e == extension);
         match earlier {

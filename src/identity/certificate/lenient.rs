@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use x509_parser::asn1_rs::{Any, Class, FromDer as _, Tag};
+use x509_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::certificate::X509CertificateParser;
 use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use x509_parser::nom::Parser as _;
@@ -16,11 +16,15 @@ use x509_parser::time::ASN1Time;
 use super::claims::Claims;
 use super::{Frame, MAX_EXTENSIONS, Parsed};
 use crate::identity::san::{self, SanError};
-use crate::identity::{Oddity, San};
+use crate::identity::{Oddity, San, der};
 
 /// Reads a certificate of at most [`super::MAX_CERTIFICATE_BYTES`]; `None` if this reader cannot either, or if a
 /// limit is passed.
 pub(super) fn read(input: &[u8]) -> Option<Parsed> {
+    // It does not look at the class and the form of the outermost tag, and no other reader takes another one.
+    if input.first() != Some(&der::SEQUENCE) {
+        return None;
+    }
     // Extensions are not decoded by it: one that nobody asked for must not make the certificate unreadable.
     let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
     let (_, read) = parser.parse(input).ok()?;
@@ -98,16 +102,6 @@ fn split_other_name(content: &[u8]) -> Option<(&[u8], &[u8])> {
     let (rest, oid) = Any::from_der(content).ok()?;
     let (_, value) = Any::from_der(rest).ok()?;
     Some((oid.data, value.data))
-}
-
-/// The text of a string of any usual type.
-pub(super) fn text(value: &[u8]) -> Option<&[u8]> {
-    let (_, string) = Any::from_der(value).ok()?;
-    let is_text = matches!(
-        string.tag(),
-        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::VisibleString
-    );
-    (string.class() == Class::Universal && is_text).then_some(string.data)
 }
 
 pub(super) fn allows_certificate_signing(value: &[u8]) -> bool {

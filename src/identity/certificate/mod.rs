@@ -8,7 +8,8 @@
 //! * [`lenient`] is `x509-parser`, a general reader that many programs use. It is asked only about what the first one
 //!   refuses, and what it makes of that counts: a signing must not escape a watch because the bytes around the name
 //!   are odd. Whoever has a certificate can make them odd, for the outermost structure is not signed: Go, in which
-//!   Rekor and cosign are written, passes over bytes after the signature.
+//!   Rekor and cosign are written, passes over bytes after the signature. What that one refuses as well, such as lengths
+//!   that are not given in advance, which Java and OpenSSL take, is written anew in DER and read once more.
 //!
 //! Such a certificate has its names and its chain like any other, [`Oddity::NotDer`] besides, and
 //! [`Certificate::irregularity`] says what is wrong: other readers may see another certificate in the same bytes, so
@@ -21,6 +22,7 @@ mod lenient;
 mod strict;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -29,7 +31,7 @@ use jiff::Timestamp;
 
 use super::sct::Logged;
 use super::signature::verify_certificate;
-use super::{Extension, Oddity, San, der};
+use super::{Extension, Oddity, San, ber, der};
 use claims::Claims;
 pub(super) use claims::KeyId;
 
@@ -54,7 +56,10 @@ const UNSIGNED: &[u8] = b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x06\x24\x03\x
 /// It owns its DER; nothing is hashed or verified before it is asked for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
+    /// What was parsed.
     der: Vec<u8>,
+    /// What was given, if it had to be written anew to be parsed.
+    given: Option<Vec<u8>>,
     parsed: Parsed,
     irregularity: Option<CertificateError>,
     logged: Option<Box<LoggedPart>>,
@@ -88,6 +93,7 @@ impl Certificate {
             Ok(parsed) => {
                 return Ok(Self {
                     der,
+                    given: None,
                     parsed,
                     irregularity: None,
                     logged: None,
@@ -95,18 +101,27 @@ impl Certificate {
             }
             Err(error) => error,
         };
-        let parsed = match error {
-            CertificateError::Der { .. } | CertificateError::Time { .. } => lenient::read(&der),
-            _ => None,
+        let (parsed, der, given) = match error {
+            CertificateError::Der { .. } | CertificateError::Time { .. } => {
+                match lenient::read(&der) {
+                    Some(parsed) => (parsed, der, None),
+                    None => {
+                        let (parsed, anew) = written_anew(&der).ok_or(error)?;
+                        (parsed, anew, Some(der))
+                    }
+                }
+            }
+            _ => return Err(error),
         };
-        let mut parsed = parsed.ok_or(error)?;
-        parsed.claims.oddities.push(Oddity::NotDer);
-        Ok(Self {
+        let mut read = Self {
             der,
+            given,
             parsed,
             irregularity: Some(error),
             logged: None,
-        })
+        };
+        read.parsed.claims.oddities.push(Oddity::NotDer);
+        Ok(read)
     }
 
     /// What a certificate transparency log holds of a certificate before it is issued: its TBSCertificate without
@@ -144,6 +159,7 @@ impl Certificate {
         let parsed = parse_strictly(&der)?;
         Ok(Self {
             der,
+            given: None,
             parsed,
             irregularity: None,
             logged: None,
@@ -197,9 +213,9 @@ impl Certificate {
         &self.parsed.claims.oddities
     }
 
-    /// The certificate itself; of a precertificate its TBSCertificate as an unsigned one (RFC 9925).
+    /// The certificate itself, as it was given; of a precertificate its TBSCertificate as an unsigned one (RFC 9925).
     pub fn der(&self) -> &[u8] {
-        &self.der
+        self.given.as_deref().unwrap_or(&self.der)
     }
 
     /// Its SubjectPublicKeyInfo, DER.
@@ -207,10 +223,27 @@ impl Certificate {
         self.part(&self.parsed.frame.spki)
     }
 
-    /// SHA-256 of the DER certificate; computed on each call. `None` for a precertificate: the certificate that became
-    /// of it has timestamps in it, so its hash cannot be known.
+    /// SHA-256 of the certificate as it was given; computed on each call. `None` for a precertificate: the certificate that
+    /// became of it has timestamps in it, so its hash cannot be known.
     pub fn sha256(&self) -> Option<[u8; 32]> {
-        self.logged.is_none().then(|| super::key::sha256(&self.der))
+        self.logged
+            .is_none()
+            .then(|| super::key::sha256(self.der()))
+    }
+
+    /// Every hash by which its owner may know it: [`Self::sha256`] first, then those of the same TBSCertificate in DER with the
+    /// same signature of the CA, and with the other ECDSA signature that anyone can make of it, `(r, n - s)`. Empty for a
+    /// precertificate.
+    pub fn hashes(&self) -> Vec<[u8; 32]> {
+        let Some(given) = self.sha256() else {
+            return Vec::new();
+        };
+        let twins = twins::of(self).into_iter();
+        let others = twins.filter(|twin| twin.as_slice() != self.der());
+        [given]
+            .into_iter()
+            .chain(others.map(|twin| super::key::sha256(&twin)))
+            .collect()
     }
 
     /// SHA-256 of the TBSCertificate as a certificate transparency log holds it, without timestamps and poison: the same
@@ -228,6 +261,11 @@ impl Certificate {
     /// SHA-256 of the DER SubjectPublicKeyInfo; computed on each call.
     pub fn key_sha256(&self) -> [u8; 32] {
         super::key::sha256(self.spki_der())
+    }
+
+    /// Every hash by which the key's owner may know it: see [`Key::hashes`](crate::identity::Key::hashes).
+    pub fn key_hashes(&self) -> Vec<[u8; 32]> {
+        super::key::hashes_of_spki(self.spki_der())
     }
 
     /// When its validity begins: for Fulcio, when it was issued.
@@ -282,15 +320,7 @@ impl Certificate {
     pub(super) fn signature(&self) -> Cow<'_, [u8]> {
         let bytes = self.part(&self.parsed.frame.signature);
         match self.parsed.frame.signature_unused_bits {
-            unused @ 1..=7 => {
-                let mut before = 0;
-                let shifted = bytes.iter().map(|byte| {
-                    let high = before << (8 - unused);
-                    before = *byte;
-                    high | byte >> unused
-                });
-                Cow::Owned(shifted.collect())
-            }
+            unused @ 1..=7 => Cow::Owned(der::shifted_right(bytes, unused)),
             _ => Cow::Borrowed(bytes),
         }
     }
@@ -325,6 +355,18 @@ impl Certificate {
     fn part(&self, range: &Range<usize>) -> &[u8] {
         self.der.get(range.clone()).unwrap_or_default()
     }
+}
+
+/// A certificate in BER, and the same in DER. The lengths are all that differs: where a part was in DER, as a CA writes it, it
+/// stays as it is.
+fn written_anew(ber: &[u8]) -> Option<(Parsed, Vec<u8>)> {
+    if ber.len() > MAX_CERTIFICATE_BYTES {
+        return None;
+    }
+    let (outer, _) = ber::read(ber).filter(|(outer, _)| outer.tag() == der::SEQUENCE)?;
+    let der = ber::element_to_der(&outer)?;
+    let parsed = strict::read(&der).ok().or_else(|| lenient::read(&der))?;
+    Some((parsed, der))
 }
 
 fn parse_strictly(der: &[u8]) -> Result<Parsed, CertificateError> {

@@ -1,0 +1,66 @@
+//! The same certificate in other bytes.
+//!
+//! What a CA signs is the TBSCertificate; what stands around it is covered by no signature, so that whoever has a
+//! certificate can write it anew. The other ECDSA signature of the same CA, `(r, n - s)`, anyone can compute. A hash of
+//! the whole certificate finds none of these. So one that is looked for by its hash is looked for in each of its forms.
+
+use super::Certificate;
+use crate::identity::curve::other_halves;
+use crate::identity::{ber, der};
+
+/// Each DER certificate of the same TBSCertificate, by the algorithm that it names itself, with the same signature and with
+/// the other one that verifies, if there is one.
+pub(super) fn of(certificate: &Certificate) -> Vec<Vec<u8>> {
+    let tbs = certificate.tbs_der();
+    let signature = certificate.signature();
+    let algorithm = algorithm_in(tbs);
+    let algorithm = algorithm
+        .as_deref()
+        .unwrap_or(certificate.signature_algorithm_der());
+    let with = |signature: &[u8]| {
+        let mut content = Vec::with_capacity(tbs.len() + algorithm.len() + signature.len() + 8);
+        content.extend_from_slice(tbs);
+        content.extend_from_slice(algorithm);
+        content.extend(der::encode(der::BIT_STRING, &[&[0], signature].concat()));
+        der::encode(der::SEQUENCE, &content)
+    };
+    let Some((r, s)) = ecdsa(&signature) else {
+        return vec![with(&signature)];
+    };
+    let pair = |s: &[u8]| der::encode(der::SEQUENCE, &[number(r), number(s)].concat());
+    let other = other_halves(r, s);
+    [s].into_iter()
+        .chain(other.iter().map(Vec::as_slice))
+        .map(|s| with(&pair(s)))
+        .collect()
+}
+
+/// The AlgorithmIdentifier in the TBSCertificate, which the CA signed.
+fn algorithm_in(tbs: &[u8]) -> Option<Vec<u8>> {
+    let (tbs, _) = ber::expect(tbs, der::SEQUENCE)?;
+    let mut fields = tbs.content;
+    if let Some((version, rest)) = ber::read(fields)
+        && version.tag() == der::constructed(0)
+    {
+        fields = rest;
+    }
+    let (_serial, fields) = ber::expect(fields, der::INTEGER)?;
+    let (algorithm, _) = ber::expect(fields, der::SEQUENCE)?;
+    ber::element_to_der(&algorithm)
+}
+
+/// The numbers of an Ecdsa-Sig-Value (RFC 3279 §2.2.3).
+fn ecdsa(signature: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (pair, _) = ber::read(signature).filter(|(pair, _)| pair.tag() == der::SEQUENCE)?;
+    let (r, rest) = ber::expect(pair.content, der::INTEGER)?;
+    let (s, _) = ber::expect(rest, der::INTEGER)?;
+    Some((ber::unsigned(r.content), ber::unsigned(s.content)))
+}
+
+fn number(number: &[u8]) -> Vec<u8> {
+    let sign = number.first().is_none_or(|first| first & 0x80 != 0);
+    der::encode(
+        der::INTEGER,
+        &[&vec![0; usize::from(sign)], number].concat(),
+    )
+}
