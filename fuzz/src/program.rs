@@ -207,7 +207,10 @@ pub fn certificate(der: &[u8]) {
     }
     assert_eq!(certificate.der(), der);
     assert_eq!(certificate.hashes().first(), certificate.sha256().as_ref());
-    assert_eq!(certificate.key_hashes().first(), Some(&certificate.key_sha256()));
+    assert_eq!(
+        certificate.key_hashes().first(),
+        Some(&certificate.key_sha256())
+    );
     assert!(!certificate.spki_der().is_empty() && !certificate.issuer_name_der().is_empty());
     if let Ok((_, theirs)) = X509Certificate::from_der(der) {
         assert_eq!(certificate.serial(), theirs.raw_serial());

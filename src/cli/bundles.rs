@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use model_signing::bundle::{Bundle, Collected, MAX_BUNDLE_BYTES, is_json, read_collection};
 
 use super::output::Mistake;
-use super::setup;
+use super::{setup, signer_file};
 use crate::escape;
 use crate::identity::Signer;
+use crate::watch;
 
 /// What stands for standard input on the command line. A file of that name is `./-`.
 const STANDARD_INPUT: &str = "-";
@@ -26,7 +27,7 @@ pub(super) struct Given {
 
 /// One of the signers that a file names.
 pub(super) struct Named {
-    /// Where in the file; `None` if it is a certificate, a key, or one bundle.
+    /// Where in the file; `None` if that holds one certificate, key or bundle.
     pub(super) place: Option<String>,
     /// The signer, or why there is none.
     pub(super) signer: Result<Signer, String>,
@@ -90,7 +91,18 @@ impl Given {
             .map_err(|error| Mistake(format!("{}: {error}", self.name)).into())
     }
 
-    /// The signers of its bundles, or of the certificate or key that it is.
+    /// The signers of its certificates or public keys, at least one; for a file that holds no bundles.
+    ///
+    /// # Errors
+    ///
+    /// It holds none, or something else.
+    pub(super) fn certificates_and_keys(&self) -> anyhow::Result<Vec<Signer>> {
+        signer_file::read(&self.bytes)
+            .map_err(|why| Mistake(format!("{}: {why:#}", self.name)).into())
+    }
+
+    /// The signers of its bundles, or of the certificates or keys that it is; of a chain of certificates the one that is no
+    /// authority's.
     ///
     /// # Errors
     ///
@@ -98,12 +110,19 @@ impl Given {
     pub(super) fn signers(&self) -> anyhow::Result<Vec<Named>> {
         let mistake = |why: String| Mistake(format!("{}: {why}", self.name));
         if !self.has_bundles() {
-            let signer =
-                setup::read_signer(&self.bytes).map_err(|why| mistake(format!("{why:#}")))?;
-            return Ok(vec![Named {
-                place: None,
-                signer: Ok(signer),
-            }]);
+            let signers = watch::without_authorities(self.certificates_and_keys()?);
+            let several = signers.len() > 1;
+            let named = signers.into_iter().zip(1..).map(|(signer, number)| {
+                let what = match signer {
+                    Signer::Certificate(_) => "certificate",
+                    Signer::Key(_) => "public key",
+                };
+                Named {
+                    place: several.then(|| format!("{what} {number}")),
+                    signer: Ok(signer),
+                }
+            });
+            return Ok(named.collect());
         }
         let named: Vec<Named> = self
             .bundles()?

@@ -30,8 +30,8 @@ enum What {
 struct WatchArgs {
     /// The watch's name
     name: String,
-    /// Sigstore bundles in any form that `expect add` takes, a certificate (PEM or DER), or a public key (PEM, OpenPGP,
-    /// SSH); `-` is standard input
+    /// Sigstore bundles in any form that `expect add` takes, certificates or public keys (PEM, DER, OpenPGP, SSH,
+    /// minisign); `-` is standard input
     #[arg(long, value_name = "BUNDLE_OR_CERT")]
     against: PathBuf,
 }

@@ -17,6 +17,7 @@ mod output;
 mod pages;
 mod rescan;
 mod setup;
+mod signer_file;
 mod signing;
 mod status;
 mod systemd;

@@ -18,7 +18,7 @@ use crate::config::{self, Config, LogSettings, WitnessKey, WitnessSettings};
 use crate::escape;
 use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
-use crate::identity::{Certificate, Key, Signer};
+use crate::identity::{Certificate, Signer};
 use crate::monitor::{self, Followed, Rules, Schedule, TrustReport};
 use crate::notify::{Heartbeat, Lacking, Outbox};
 use crate::store::sqlite::{SqliteStore, StoreLock};
@@ -479,37 +479,6 @@ fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
 pub(super) fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
     let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
     Ok(Signer::Certificate(Box::new(certificate)))
-}
-
-/// The signer that a certificate or public key names.
-pub(super) fn read_signer(bytes: &[u8]) -> anyhow::Result<Signer> {
-    if let Ok(key) = Key::from_ssh(bytes) {
-        return Ok(Signer::Key(key));
-    }
-    let is_pgp = |line: &[u8]| line.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----");
-    if bytes.split(|byte| *byte == b'\n').any(is_pgp) {
-        let keys = Key::from_pgp(bytes)?;
-        return match <[Key; 1]>::try_from(keys) {
-            Ok([key]) => Ok(Signer::Key(key)),
-            Err(keys) => anyhow::bail!(
-                "holds {} OpenPGP keys: give one, as `gpg --armor --export KEY` writes it",
-                keys.len()
-            ),
-        };
-    }
-    if let Ok((_, pem)) = parse_x509_pem(bytes) {
-        return match pem.label.as_str() {
-            "CERTIFICATE" => certificate(pem.contents),
-            "PUBLIC KEY" => Ok(Signer::Key(Key::from_spki(pem.contents)?)),
-            other => anyhow::bail!("holds a `{other}`, neither a certificate nor a public key"),
-        };
-    }
-    // SEQUENCE: what every certificate in DER begins with.
-    anyhow::ensure!(
-        bytes.first() == Some(&0x30),
-        "neither a Sigstore bundle, nor a certificate, nor a public key in PEM, OpenPGP or SSH form"
-    );
-    certificate(bytes.to_vec())
 }
 
 /// Reads a file of the operator's, up to a limit.

@@ -20,8 +20,8 @@ pub(super) enum Command {
 /// Arguments of `watch suggest`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SuggestArgs {
-    /// Sigstore bundles in any form that `expect add` takes, a certificate (PEM or DER), or a public key (PEM, OpenPGP,
-    /// SSH); `-` is standard input
+    /// Sigstore bundles in any form that `expect add` takes, certificates or public keys (PEM, DER, OpenPGP, SSH,
+    /// minisign); `-` is standard input
     #[arg(value_name = "BUNDLE_OR_CERT")]
     file: PathBuf,
 }
@@ -32,6 +32,11 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Outcome> {
     let mut blocks = Blocks::default();
     let is_whole = blocks.add_all(&given)?;
     let mut output = Output::new();
+    if !given.has_bundles()
+        && let Some(several) = watch::several(&given.certificates_and_keys()?)
+    {
+        output.line(&format!("# {several}"))?;
+    }
     for (number, block) in blocks.0.iter().enumerate() {
         if number > 0 {
             output.line("")?;
@@ -72,6 +77,14 @@ impl Blocks {
     ///
     /// None of them has one.
     pub(super) fn add_all(&mut self, given: &Given) -> anyhow::Result<bool> {
+        if !given.has_bundles() {
+            let suggested = watch::suggest_all(&given.certificates_and_keys()?)
+                .map_err(|error| Mistake(format!("{}: {error}", given.name())))?;
+            for block in suggested {
+                self.add(block, None);
+            }
+            return Ok(true);
+        }
         let mut blocks = Vec::new();
         let mut failed = Vec::new();
         for named in given.signers()? {

@@ -34,7 +34,7 @@ pub use pattern::{PatternError, SanRegex};
 pub use severity::{Severity, UnknownSeverity};
 use sha2::{Digest, Sha256};
 pub(crate) use suggest::quoted as toml_string;
-pub use suggest::{SuggestError, suggest, suggest_name};
+pub use suggest::{SuggestError, several, suggest, suggest_all, suggest_name, without_authorities};
 
 use self::subject::Subject;
 

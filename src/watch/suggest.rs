@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 
-use crate::identity::{Certificate, Extension, SanType, Signer};
+use crate::identity::{Certificate, Extension, Key, Oddity, SanType, Signer};
 
 /// Why there is nothing to suggest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,8 +30,82 @@ const SHORT_LIVED: SignedDuration = SignedDuration::from_hours(24);
 pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
     match signer {
         Signer::Certificate(certificate) => of_certificate(certificate),
-        Signer::Key(key) => Ok(of_key(key.key_sha256(), key.fingerprint())),
+        Signer::Key(key) => Ok(of_keys(&[key])),
     }
+}
+
+/// The blocks for every signer of a file: one for all its keys, and one for each certificate that is no authority's, unless
+/// there is no other.
+///
+/// # Errors
+///
+/// If nothing about any of the signers will come again.
+pub fn suggest_all(signers: &[Signer]) -> Result<Vec<String>, SuggestError> {
+    let keys: Vec<&Key> = signers.iter().filter_map(Signer::key).collect();
+    let (mut blocks, mut nobody) = (Vec::new(), None);
+    if !keys.is_empty() {
+        blocks.push(of_keys(&keys));
+    }
+    let signers = without_authorities(signers.to_vec());
+    for certificate in signers.iter().filter_map(Signer::certificate) {
+        match of_certificate(certificate) {
+            Ok(block) => blocks.push(block),
+            Err(error) => nobody = Some(error),
+        }
+    }
+    match nobody {
+        Some(error) if blocks.is_empty() => Err(error),
+        _ => Ok(blocks),
+    }
+}
+
+/// The same without the certificates of authorities, as a chain has them behind its leaf; all of them if nothing else is there.
+pub fn without_authorities(signers: Vec<Signer>) -> Vec<Signer> {
+    let is_one = |signer: &Signer| signer.certificate().is_some_and(|c| !is_leaf(c));
+    if signers.iter().all(is_one) {
+        return signers;
+    }
+    signers
+        .into_iter()
+        .filter(|signer| !is_one(signer))
+        .collect()
+}
+
+/// What a file holds, if it is more than one signer; for the person who sees the suggestion.
+pub fn several(signers: &[Signer]) -> Option<String> {
+    let counted = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        count => Some(format!("{count} {what}s")),
+    };
+    let certificates = signers.iter().filter_map(Signer::certificate);
+    let (leaves, authorities): (Vec<_>, Vec<_>) = certificates.partition(|c| is_leaf(c));
+    let keys = signers.iter().filter_map(Signer::key).count();
+    let parts = [
+        counted(keys, "public key"),
+        counted(leaves.len(), "certificate"),
+        counted(authorities.len(), "certificate of an authority"),
+    ];
+    let mut text = format!(
+        "The file holds {}.",
+        parts
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" and ")
+    )
+    .replace(
+        "certificate of an authoritys",
+        "certificates of authorities",
+    );
+    if !leaves.is_empty() && !authorities.is_empty() {
+        text.push_str(" Authorities sign certificates, and are not watched here.");
+    }
+    (signers.len() > 1).then_some(text)
+}
+
+fn is_leaf(certificate: &Certificate) -> bool {
+    !certificate.oddities().contains(&Oddity::Authority)
 }
 
 /// A commented `[[watch]]` block for a name that the operator knows, with `*` for any characters, and the issuer that
@@ -85,17 +159,45 @@ fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {
     if lifetime <= SHORT_LIVED {
         return Err(SuggestError::NobodyNamed);
     }
-    Ok(of_key(certificate.key_sha256(), None))
+    Ok(of_hashes(&[(certificate.key_sha256(), None)]))
 }
 
-fn of_key(digest: [u8; 32], fingerprint: Option<&str>) -> String {
-    let mut block = Block::new(&format!("key-{}", hex::encode(&digest[..4])));
-    block.comment("Everything that is signed with this key.");
-    if let Some(fingerprint) = fingerprint {
-        // What it calls itself is left out: that is free text, and no part of what is watched.
-        block.comment(&format!("Its fingerprint: {fingerprint}"));
+fn of_keys(keys: &[&Key]) -> String {
+    let hashes: Vec<_> = keys
+        .iter()
+        .map(|key| {
+            let hash = key.canonical_sha256().unwrap_or_else(|| key.key_sha256());
+            // What it calls itself is left out: that is free text, and no part of what is watched.
+            (hash, key.fingerprint())
+        })
+        .collect();
+    of_hashes(&hashes)
+}
+
+/// A watch of keys by their hashes, each with the fingerprint by which its owner knows it.
+fn of_hashes(keys: &[([u8; 32], Option<&str>)]) -> String {
+    let first = keys.first().map_or(&[][..], |(hash, _)| &hash[..4]);
+    let mut block = Block::new(&format!("key-{}", hex::encode(first)));
+    if let [(hash, fingerprint)] = keys {
+        block.comment("Everything that is signed with this key.");
+        if let Some(fingerprint) = fingerprint {
+            block.comment(&format!("Its fingerprint: {fingerprint}"));
+        }
+        block.pair("key_sha256", &hex::encode(hash));
+    } else {
+        block.comment("Everything that is signed with one of these keys; of an OpenPGP key, subkeys sign too.");
+        block.line("key_sha256 = [");
+        let mut known = Vec::new();
+        for (hash, fingerprint) in keys.iter().filter(|(hash, _)| {
+            let is_new = !known.contains(hash);
+            known.push(*hash);
+            is_new
+        }) {
+            let comment = fingerprint.map_or_else(String::new, |f| format!(" # {f}"));
+            block.line(&format!("  {},{comment}", quoted(&hex::encode(hash))));
+        }
+        block.line("]");
     }
-    block.pair("key_sha256", &hex::encode(digest));
     block.finish(false)
 }
 
@@ -542,6 +644,42 @@ build_trigger = "release"
         let block = suggest(&signer(&[], &[])).expect("a lasting key");
         assert!(block.contains("\nkey_sha256 = \""), "{block}");
         assert!(!block.contains("hold"), "{block}");
+    }
+
+    #[test]
+    fn every_key_of_a_file_is_watched_by_one_watch() {
+        let keys = Key::from_pgp(include_bytes!("../../tests/data/keys/one.asc")).expect("keys");
+        let signers: Vec<Signer> = keys.iter().cloned().map(Signer::Key).collect();
+        let blocks = suggest_all(&signers).expect("keys");
+        let [block] = blocks.as_slice() else {
+            panic!("one block")
+        };
+        let parsed: toml_edit::DocumentMut = block.parse().expect("valid TOML");
+        let hashes = parsed["watch"][0]["key_sha256"].as_array().expect("a list");
+        let hashes: Vec<_> = hashes.iter().filter_map(|hash| hash.as_str()).collect();
+        let canonical = keys.iter().filter_map(Key::canonical_sha256);
+        assert_eq!(hashes, canonical.map(hex::encode).collect::<Vec<_>>());
+        assert!(keys.len() > 1, "{block}");
+        for key in &keys {
+            assert!(block.contains(key.fingerprint().expect("of version 4")));
+        }
+        let said = several(&signers).expect("several");
+        assert_eq!(said, format!("The file holds {} public keys.", keys.len()));
+    }
+
+    #[test]
+    fn every_certificate_of_a_file_has_its_watch() {
+        let named = |san: &str| signer(&[san], &[(8, GITHUB)]);
+        let signers = [named("jane@example.com"), named("joe@example.org")];
+        let blocks = suggest_all(&signers).expect("names");
+        let names: Vec<_> = blocks
+            .iter()
+            .filter_map(|block| block.lines().nth(1))
+            .collect();
+        assert_eq!(names, ["name = \"jane\"", "name = \"joe\""]);
+        let said = several(&signers).expect("several");
+        assert_eq!(said, "The file holds 2 certificates.");
+        assert_eq!(several(&signers[..1]), None);
     }
 
     #[test]
