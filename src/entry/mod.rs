@@ -161,8 +161,9 @@ impl Reading {
         digest: Option<Digest>,
         signature: Option<Vec<u8>>,
     ) {
-        for signer in signers {
-            self.verifier(signer, digest, signature.clone());
+        let signatures = std::iter::repeat_n(signature, signers.len());
+        for (signer, signature) in signers.into_iter().zip(signatures) {
+            self.verifier(signer, digest, signature);
         }
     }
 

@@ -28,6 +28,9 @@ const SSH: [&str; 6] = [
     "dsa",
 ];
 
+/// RSASSA-PSS-params with SHA-256 and MGF1 with it (RFC 4055 §3.1).
+const PSS: &[u8] = b"\x30\x34\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\xa2\x03\x02\x01\x20";
+
 fn data(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keys/encodings");
     std::fs::read(folder.join(name)).unwrap()
@@ -187,8 +190,6 @@ fn an_algorithm_by_another_name_is_the_same_key() {
     }
     let (rsa, ed25519) = (parts(&data("rsa.der")).1, parts(&data("ed25519.der")).1);
     let pkcs1 = |arc: u8| [b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01", &[arc][..]].concat();
-    // RSASSA-PSS-params with SHA-256 and MGF1 with it (RFC 4055 §3.1).
-    const PSS: &[u8] = b"\x30\x34\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\xa2\x03\x02\x01\x20";
     for (how, algorithm) in [
         ("without parameters", pkcs1(1)),
         ("for PSS alone", pkcs1(10)),
@@ -460,7 +461,7 @@ fn a_minisign_key_is_an_ed25519_key_in_every_form() {
     }
     // The hash of what Rekor stored first is known to who took it from a finding.
     is_found(data("ed25519.der"), &sha256(&raw), "the octets alone");
-    for other in [&b""[..], b"RWQ", &raw[..31], line[..40].as_bytes()] {
+    for other in [&b""[..], b"RWQ", &raw[..31], &line.as_bytes()[..40]] {
         assert!(Key::from_minisign(other).is_err());
         let key = Key::other(KeyFormat::Minisign, b"no key".to_vec()).unwrap();
         assert_eq!(key.hashes(), [key.key_sha256()]);

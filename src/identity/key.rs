@@ -104,15 +104,14 @@ impl Key {
     /// What has not two INTEGERs in a SEQUENCE.
     pub fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
         Self::check_length(der)?;
-        match Material::of_pkcs1(der) {
-            Some(key) => Self::from_spki(key.spki()),
-            None => {
-                let mut numbers = Reader::new(der::only(der, der::SEQUENCE)?);
-                numbers.expect(der::INTEGER)?;
-                numbers.expect(der::INTEGER)?;
-                Err(DerError::CutOff { at: 0 }.into())
-            }
+        if let Some(key) = Material::of_pkcs1(der) {
+            return Self::from_spki(key.spki());
         }
+        let mut numbers = Reader::new(der::only(der, der::SEQUENCE)?);
+        numbers.expect(der::INTEGER)?;
+        numbers.expect(der::INTEGER)?;
+        // Numbers without octets.
+        Err(DerError::CutOff { at: 0 }.into())
     }
 
     /// A key of another format, which is kept as it is.

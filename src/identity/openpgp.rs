@@ -211,8 +211,8 @@ impl Block {
         let opaque = used.is_none();
         // Ahead of its version's frame, the whole packet; where that cannot be, what is the key of it.
         let parts = [if cut { whole } else { body.len() }, whole];
-        let keys = parts.iter().filter_map(|end| body.get(..*end));
-        let Some(key) = keys.filter_map(PgpKey::of).next() else {
+        let mut keys = parts.iter().filter_map(|end| body.get(..*end));
+        let Some(key) = keys.find_map(PgpKey::of) else {
             self.note(PgpError::Version { version });
             return whole;
         };
@@ -292,7 +292,8 @@ impl<'a> Packets<'a> {
             return Err(PgpError::Packet { at });
         }
         if first & 0x40 != 0 {
-            return self.new_form(first & 0x3f, at + 1).ok_or(cut_off);
+            let packet = self.new_form(first & 0x3f, at + 1).ok_or(cut_off)?;
+            return Ok(Some(packet));
         }
         // §4.2.2; type 3 is as long as the file.
         let count = [1, 2, 4, 0][usize::from(first & 3)];
@@ -314,18 +315,18 @@ impl<'a> Packets<'a> {
         }))
     }
 
-    fn new_form(&mut self, tag: u8, at: usize) -> Option<Option<Packet<'a>>> {
+    fn new_form(&mut self, tag: u8, at: usize) -> Option<Packet<'a>> {
         let (length, start) = self.length(at)?;
         let (mut length, mut body) = match length {
             Length::Whole(length) => {
                 let body = Cow::Borrowed(self.body(start, length)?);
-                return Some(Some(Packet {
+                return Some(Packet {
                     tag,
                     body,
                     start,
                     is_unusual: false,
                     is_endless: false,
-                }));
+                });
             }
             Length::Part(length) => (length, self.body(start, length)?.to_vec()),
         };
@@ -340,13 +341,13 @@ impl<'a> Packets<'a> {
                 break;
             }
         }
-        Some(Some(Packet {
+        Some(Packet {
             tag,
             body: Cow::Owned(body),
             start,
             is_unusual: true,
             is_endless: false,
-        }))
+        })
     }
 
     /// The length that is written there, and where what it is of begins.

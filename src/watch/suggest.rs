@@ -669,8 +669,8 @@ build_trigger = "release"
 
     #[test]
     fn every_certificate_of_a_file_has_its_watch() {
-        let named = |san: &str| signer(&[san], &[(8, GITHUB)]);
-        let signers = [named("jane@example.com"), named("joe@example.org")];
+        let of_name = |san: &str| signer(&[san], &[(8, GITHUB)]);
+        let signers = [of_name("jane@example.com"), of_name("joe@example.org")];
         let blocks = suggest_all(&signers).expect("names");
         let names: Vec<_> = blocks
             .iter()

@@ -16,6 +16,7 @@ mod commands;
 mod disk;
 mod drill;
 mod drill_logs;
+mod encodings;
 mod faults;
 mod guided;
 mod health;

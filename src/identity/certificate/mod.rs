@@ -101,17 +101,17 @@ impl Certificate {
             }
             Err(error) => error,
         };
-        let (parsed, der, given) = match error {
-            CertificateError::Der { .. } | CertificateError::Time { .. } => {
-                match lenient::read(&der) {
-                    Some(parsed) => (parsed, der, None),
-                    None => {
-                        let (parsed, anew) = written_anew(&der).ok_or(error)?;
-                        (parsed, anew, Some(der))
-                    }
-                }
-            }
-            _ => return Err(error),
+        if !matches!(
+            error,
+            CertificateError::Der { .. } | CertificateError::Time { .. }
+        ) {
+            return Err(error);
+        }
+        let (parsed, der, given) = if let Some(parsed) = lenient::read(&der) {
+            (parsed, der, None)
+        } else {
+            let (parsed, anew) = written_anew(&der).ok_or(error)?;
+            (parsed, anew, Some(der))
         };
         let mut read = Self {
             der,
