@@ -129,6 +129,28 @@ fn a_call_of_something_else_is_noticed() {
 }
 
 #[test]
+fn the_man_page_is_installed_where_the_unit_names_it() {
+    let unit = read("deploy/modelwatch.service");
+    assert!(unit.contains("\nDocumentation=man:modelwatch(1)\n"));
+    let readme = read("deploy/README.md");
+    // Section 1 on the usual path of `man`.
+    assert!(readme.contains("modelwatch man /usr/local/share/man/man1"));
+    let pages = tempfile::tempdir().expect("a directory");
+    let done = Command::new(env!("CARGO_BIN_EXE_modelwatch"))
+        .arg("man")
+        .arg(pages.path())
+        .status()
+        .expect("the binary of this package runs");
+    assert!(done.success() && pages.path().join("modelwatch.1").is_file());
+}
+
+#[test]
+fn a_reload_is_the_signal_that_the_program_takes() {
+    let unit = read("deploy/modelwatch.service");
+    assert!(unit.contains("\nExecReload=/bin/kill -HUP $MAINPID\n"));
+}
+
+#[test]
 fn the_container_is_built_with_the_toolchain_of_the_repository() {
     let channel = regex(r#"channel = "([^"]+)""#);
     let toolchain = read("rust-toolchain.toml");

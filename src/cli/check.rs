@@ -9,6 +9,7 @@ use super::trusting;
 use crate::escape;
 use crate::monitor::Followed;
 use crate::notify::Lacking;
+use crate::source::SourceError;
 use crate::watch;
 
 /// Arguments of `check`.
@@ -46,7 +47,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = match &args.what {
         Some(What::Notify(_)) => Setup::load(config)?,
         Some(What::Watch(_)) => Setup::load_with_trust(config, Asking::IfDue).await?,
-        None => Setup::load_with_trust(config, Asking::Now).await?,
+        None => Setup::load_and_ask(config, Asking::Now).await?,
     };
     match &args.what {
         None => everything(&setup).await,
@@ -59,7 +60,8 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
 async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     let mut output = Output::new();
     let mut outcome = Outcome::Clean;
-    let rules = setup.rules()?;
+    let mut unreached = Vec::new();
+    let rules = setup.rules_so_far()?;
     output.line(&format!(
         "ok    configuration: {} logs, {} watches, {} channels",
         setup.logs().len(),
@@ -92,7 +94,12 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         let name = escape::terminal(log.name()).into_owned();
         for tree in &trees {
             let said = match tree.source.checkpoint().await {
-                Err(error) => Err(error.to_string()),
+                Err(error) => {
+                    if matches!(error, SourceError::Unavailable { .. }) {
+                        unreached.push(log.name().to_owned());
+                    }
+                    Err(error.to_string())
+                }
                 Ok(raw) => tree.shard.open(&raw).map_err(|error| error.to_string()),
             };
             let of_tree = if matches!(log, Followed::RekorV1(_) | Followed::Guided(_)) {
@@ -116,11 +123,24 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         }
         if let Some(error) = error {
             outcome = Outcome::Unanswered;
+            if error.kind == "unavailable" {
+                unreached.push(log.name().to_owned());
+            }
             output.line(&format!(
                 "FAIL  log {name}: {}",
                 escape::terminal(&error.message)
             ))?;
         }
+    }
+    for name in setup.waiting_for_trust() {
+        outcome = Outcome::Unanswered;
+        output.line(&format!(
+            "FAIL  log {}: not asked, because nothing is trusted yet",
+            escape::terminal(&name)
+        ))?;
+    }
+    if let Some(advice) = setup.network_advice(&unreached) {
+        output.line(&format!("note  {advice}"))?;
     }
     if setup.channel_names().is_empty() {
         output.line("note  nobody is told: there is no [[channel]]")?;
@@ -179,7 +199,11 @@ fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
     });
     let source = settings.source.to_string();
     let source = escape::terminal(&source);
-    output.line(&format!("ok    trust: {source}{said}"))?;
+    if known.trust.is_some() {
+        output.line(&format!("ok    trust: {source}{said}"))?;
+    } else {
+        output.line(&format!("FAIL  trust: {source}: nothing is trusted yet"))?;
+    }
     let problem = known.problem.map(|problem| problem.to_string());
     for problem in problem.iter().chain(&report.stale) {
         output.line(&format!("FAIL  trust: {}", escape::terminal(problem)))?;
@@ -200,7 +224,10 @@ fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
             output.line(&format!("note  not followed: {}", escape::terminal(&log)))?;
         }
     }
-    Ok(problem.is_none() && report.stale.is_none() && report.unfollowed.is_empty())
+    Ok(known.trust.is_some()
+        && problem.is_none()
+        && report.stale.is_none()
+        && report.unfollowed.is_empty())
 }
 
 fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {

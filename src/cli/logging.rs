@@ -121,18 +121,33 @@ impl Drop for Line {
     }
 }
 
-/// Starts logging; quiet: nothing is said unless it is asked for.
-pub(super) fn start(args: &Args, is_quiet: bool) -> Screen {
+/// What is logged unless something else is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Usual {
+    Nothing,
+    Warnings,
+    /// And what happens to a daemon: its start, passes that changed something, alerts.
+    Events,
+}
+
+/// Starts logging.
+pub(super) fn start(args: &Args, usual: Usual) -> Screen {
     let level = match (args.verbose, args.log_level) {
-        (0, None) if is_quiet => "off",
+        (0, None) if usual == Usual::Nothing => "off",
         (0, Some(Level::Error | Level::Critical)) => "error",
         (0, None | Some(Level::Warning)) => "warn",
         (0, Some(Level::Info)) | (1, _) => "info",
         (0, Some(Level::Debug)) | (2, _) => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_env("MODELWATCH_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,modelwatch={level}")));
+    let filter = EnvFilter::try_from_env("MODELWATCH_LOG").unwrap_or_else(|_| {
+        let events = if usual == Usual::Events && level == "warn" {
+            ",modelwatch::daemon=info"
+        } else {
+            ""
+        };
+        EnvFilter::new(format!("warn,modelwatch={level}{events}"))
+    });
     let screen = Screen::default();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -15,6 +15,7 @@ mod logs;
 mod monitor;
 mod output;
 mod pages;
+mod reload;
 mod rescan;
 mod setup;
 mod signer_file;
@@ -117,8 +118,12 @@ pub fn main() -> ExitCode {
     let matches = pages::command().get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // A drill makes logs lie and channels fail: what is then said of it would frighten whoever reads it.
-    let is_quiet = matches!(cli.command, Command::Drill(_));
-    let screen = logging::start(&cli.logging, is_quiet);
+    let usual = match &cli.command {
+        Command::Drill(_) => logging::Usual::Nothing,
+        Command::Monitor(args) if args.is_daemon() => logging::Usual::Events,
+        _ => logging::Usual::Warnings,
+    };
+    let screen = logging::start(&cli.logging, usual);
     // Commands that need no runtime do not pay for one.
     let ended = match cli.command {
         Command::Sign(method) => Ok(signing::sign(&method)),

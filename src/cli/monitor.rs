@@ -13,15 +13,14 @@ use tokio::sync::Notify;
 use super::following::Following;
 use super::logging::Screen;
 use super::output::{Mistake, Outcome};
+use super::reload::{self, Hangup, Reloaded};
 use super::setup::{self, Asking, Setup};
 use super::systemd;
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
 use crate::http;
-use crate::monitor::{
-    self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Schedule, Stop,
-};
+use crate::monitor::{self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Stop};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
@@ -33,6 +32,9 @@ const TURN: Duration = Duration::from_mins(10);
 
 /// How often the daemon looks for alerts that are due again.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
+
+/// Most characters of what hinders one log, in the line about a pass.
+const TROUBLE_CHARS: usize = 300;
 
 /// A store that fails for less than this may only be busy: nobody is woken.
 const STORE_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -55,7 +57,16 @@ pub(super) struct Args {
     log: Vec<String>,
 }
 
+impl Args {
+    /// Whether it goes on until it is asked to end.
+    pub(super) fn is_daemon(&self) -> bool {
+        !self.once
+    }
+}
+
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
+    // Before anything else: without it SIGHUP ends the program.
+    let hangup = args.is_daemon().then(Hangup::listen);
     let setup = Setup::load_and_ask(config, Asking::IfDue).await?;
     if let Err(error) = setup.require_trust() {
         return without_trust(&setup, error).await;
@@ -63,20 +74,35 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     let mut following = Following::new(setup, args.log.clone())?;
     let setup = following.setup();
     let _lock = setup.lock()?;
-    let store = setup.writer().await?;
-    let settings = monitor::Settings {
+    let mut store = setup.writer().await?;
+    let settings = |setup: &Setup| monitor::Settings {
         // A single pass goes to the end of every log.
         turn: (!args.once).then_some(TURN),
         ..setup.monitor(args.log.is_empty())
     };
-    let watch = Watching::new(setup, &store, settings);
-    stop_on_signals(watch.stop.clone());
-    let schedule = setup.schedule().clone();
+    let stop = Stop::default();
+    let mut watch = Watching::new(setup, &store, settings(setup), stop.clone());
+    stop_on_signals(stop.clone());
     following.begin(&*store).await?;
-    if args.once {
-        watch.once(following, args.bootstrap, screen).await
-    } else {
-        watch.daemon(following, args.bootstrap, &schedule).await
+    let Some(hangup) = hangup else {
+        return watch.once(following, args.bootstrap, screen).await;
+    };
+    let mut begins = format!("modelwatch {} starts", env!("CARGO_PKG_VERSION"));
+    loop {
+        let setup = following.setup();
+        if let Err(error) = reload::remember(&*store, config, setup.fingerprint()).await {
+            tracing::warn!("{}", escape::terminal(&format!("{error:#}")));
+        }
+        tracing::info!(target: "modelwatch::daemon", "{begins}: {}", setup.summary());
+        match watch.daemon(&mut following, args, config, &hangup).await? {
+            None => return Ok(Outcome::Clean),
+            Some(next) => {
+                "the configuration is taken up anew".clone_into(&mut begins);
+                Reloaded { following, store } = next;
+                let setup = following.setup();
+                watch = Watching::new(setup, &store, settings(setup), stop.clone());
+            }
+        }
     }
 }
 
@@ -89,7 +115,7 @@ async fn without_trust(setup: &Setup, error: anyhow::Error) -> anyhow::Result<Ou
     }
     let _lock = setup.lock()?;
     let store = setup.writer().await?;
-    let watch = Watching::new(setup, &store, setup.monitor(true));
+    let watch = Watching::new(setup, &store, setup.monitor(true), Stop::default());
     watch
         .monitor
         .assess_trust(&report, &[], setup::now())
@@ -183,8 +209,8 @@ struct Watching {
 }
 
 impl Watching {
-    fn new(setup: &Setup, store: &Arc<dyn Store>, settings: monitor::Settings) -> Self {
-        let (progress, stop) = (Progress::default(), Stop::default());
+    fn new(setup: &Setup, store: &Arc<dyn Store>, settings: monitor::Settings, stop: Stop) -> Self {
+        let progress = Progress::default();
         let every_log = settings.every_log;
         Self {
             monitor: Monitor::new(
@@ -271,25 +297,34 @@ impl Watching {
         Ok((outcome, counts, due))
     }
 
+    /// Passes on the schedule until it is asked to end (`None`), or has taken up its configuration anew.
     async fn daemon(
         self,
-        mut following: Following,
-        bootstrap: bool,
-        schedule: &Schedule,
-    ) -> anyhow::Result<Outcome> {
+        following: &mut Following,
+        args: &Args,
+        config: &Path,
+        hangup: &Hangup,
+    ) -> anyhow::Result<Option<Reloaded>> {
+        let schedule = following.setup().schedule().clone();
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
         let this = Arc::new(self);
         let clean = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(Notify::new());
-        let delivery =
-            tokio::spawn(Arc::clone(&this).deliver(Arc::clone(&clean), Arc::clone(&wake)));
+        let quit = Arc::new(Notify::new());
+        let delivery = tokio::spawn(Arc::clone(&this).deliver(
+            Arc::clone(&clean),
+            Arc::clone(&wake),
+            Arc::clone(&quit),
+        ));
         let mut said = None;
+        let mut last = String::new();
+        let mut next = None;
         while !this.stop.requested() {
-            match this.pass(&mut following, bootstrap).await {
+            match this.pass(following, args.bootstrap).await {
                 Ok(outcomes) => {
                     clean.store(outcomes.iter().all(|o| o.proven), Ordering::Release);
-                    this.report(&outcomes).await;
+                    this.report(&outcomes, &mut last).await;
                 }
                 Err(error @ MonitorError::NeedsBootstrap(_)) => {
                     return Err(Mistake(error.to_string()).into());
@@ -308,23 +343,40 @@ impl Watching {
             }
             wake.notify_one();
             let now = setup::now();
-            let Some(next) = schedule.next(now) else {
+            let Some(due) = schedule.next(now) else {
                 break;
             };
-            let pause = Duration::try_from(next.duration_since(now)).unwrap_or_default();
+            let pause = Duration::try_from(due.duration_since(now)).unwrap_or_default();
             tokio::select! {
                 () = this.stop.wait() => {}
                 () = tokio::time::sleep(pause) => {}
+                () = hangup.wait() => {
+                    match reload::reload(config, &args.log, following, &*this.store).await {
+                        Ok(reloaded) => {
+                            next = Some(reloaded);
+                            break;
+                        }
+                        Err(error) => reload::refused(&error),
+                    }
+                }
             }
         }
-        systemd::stopping();
         watchdog.abort();
+        if next.is_some() {
+            // What is being delivered is delivered: aborted, it would be sent again.
+            quit.notify_one();
+            let _ = delivery.await;
+            this.store.close().await;
+            return Ok(next);
+        }
+        systemd::stopping();
         delivery.abort();
         // The task may have been aborted in the middle of a delivery: it is repeated under its id.
         let _ = delivery.await;
         this.outbox.drain(setup::now(), DELIVERY_TIME).await?;
+        reload::forget(&*this.store).await?;
         this.store.close().await;
-        Ok(Outcome::Clean)
+        Ok(None)
     }
 
     /// Tells the channels past the store that nothing can be recorded: after some minutes, then hourly.
@@ -381,9 +433,15 @@ impl Watching {
 
     /// Delivers what is due until it is aborted: its own task, so that a dead mail server never
     /// holds up a log.
-    async fn deliver(self: Arc<Self>, clean: Arc<AtomicBool>, wake: Arc<Notify>) {
+    async fn deliver(
+        self: Arc<Self>,
+        clean: Arc<AtomicBool>,
+        wake: Arc<Notify>,
+        quit: Arc<Notify>,
+    ) {
         loop {
             tokio::select! {
+                () = quit.notified() => return,
                 () = wake.notified() => {}
                 () = tokio::time::sleep(DELIVERY_PAUSE) => {}
             }
@@ -426,7 +484,8 @@ impl Watching {
         ))
     }
 
-    async fn report(&self, outcomes: &[LogOutcome]) {
+    /// Says how the pass ended; loudly if something is otherwise than it was `last`.
+    async fn report(&self, outcomes: &[LogOutcome], last: &mut String) {
         let proven = outcomes.iter().filter(|outcome| outcome.proven).count();
         let open = match self.counts().await {
             Ok((counts, _)) => format!(
@@ -435,11 +494,19 @@ impl Watching {
             ),
             Err(error) => error.to_string(),
         };
-        systemd::status(&format!(
-            "{proven} of {} logs proven; {open}",
-            outcomes.len()
-        ));
-        tracing::info!("{proven} of {} logs proven; {open}", outcomes.len());
+        let state = format!("{proven} of {} logs proven; {open}", outcomes.len());
+        systemd::status(&state);
+        let troubles = outcomes.iter().filter_map(|outcome| {
+            let error = outcome.error.as_ref()?;
+            let said = format!("; {}: {}", outcome.log, error.message);
+            Some(escape::terminal(&escape::truncate(&said, TROUBLE_CHARS)).into_owned())
+        });
+        let state = state + &troubles.collect::<String>();
+        let entries: u64 = outcomes.iter().map(|outcome| outcome.entries).sum();
+        if entries > 0 || *last != state {
+            tracing::info!(target: "modelwatch::daemon", "{entries} entries read; {state}");
+        }
+        *last = state;
     }
 }
 

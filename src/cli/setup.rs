@@ -1,5 +1,6 @@
 //! From the configuration to the rooms: what every command opens.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use x509_parser::pem::parse_x509_pem;
 
 use super::logs;
 use super::output::{Mistake, time};
+use super::reload;
 use super::trusting::{self, NotFollowed};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config, LogSettings, WitnessKey, WitnessSettings};
@@ -20,11 +22,15 @@ use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
 use crate::identity::{Certificate, Signer};
 use crate::monitor::{self, Followed, Rules, Schedule, TrustReport};
-use crate::notify::{Heartbeat, Lacking, Outbox};
+use crate::notify::{ChannelKind, Heartbeat, Lacking, Outbox, SecretSource, UrlSource};
+use crate::source::Location;
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
 use crate::trust::{self, Keeper, Refreshed, Trust};
 use crate::watch::Watches;
+
+/// A configuration of ten thousand watches takes about three megabytes.
+pub(super) const MAX_CONFIG_BYTES: usize = 16 << 20;
 
 /// A public key or certificate in PEM is a few kilobytes; a chain of them some tens.
 pub(super) const MAX_PEM_BYTES: usize = 1 << 20;
@@ -41,6 +47,8 @@ pub(super) struct Setup {
     logs: Vec<Followed>,
     witnesses: Vec<Verifier>,
     http: http::Client,
+    /// SHA-256 of the configuration file, hex, if it was taken.
+    fingerprint: Option<String>,
 }
 
 /// Whether newer trust is asked for.
@@ -84,11 +92,15 @@ impl Setup {
     ///
     /// The operator's mistakes: exit 2.
     pub(super) async fn load_and_ask(path: &Path, asking: Asking) -> anyhow::Result<Self> {
+        let fingerprint = reload::fingerprint(path).ok();
         let (config, warnings) = config::load(path)?;
         // As one string: stderr has no buffer, and a warning has many parts.
         let warnings = warnings.to_string();
         eprint!("{warnings}");
-        let mut setup = Self::unarranged(config)?;
+        let mut setup = Self {
+            fingerprint,
+            ..Self::unarranged(config)?
+        };
         let http = setup.http.clone();
         // What is missing on this machine would otherwise look like a server that does not answer.
         let prepared = http.prepare().await;
@@ -140,6 +152,7 @@ impl Setup {
             logs: Vec::new(),
             witnesses,
             http,
+            fingerprint: None,
         })
     }
 
@@ -234,6 +247,49 @@ impl Setup {
         )
     }
 
+    /// What to open in a firewall, and what helps without: after these logs did not answer. `None`: all did, and trust
+    /// too.
+    pub(super) fn network_advice(&self, unreached: &[String]) -> Option<String> {
+        let mut servers = BTreeSet::new();
+        let known = self.known();
+        let is_lost = matches!(known.problem, Some(trust::Problem::Unreachable(_)));
+        if let Some(trust::SourceSettings::Tuf { repository, .. }) =
+            self.trust_settings().map(|settings| &settings.source)
+            && is_lost
+        {
+            servers.insert(repository.server());
+        }
+        let logs = self.config.logs.iter().chain(&self.settings);
+        for log in logs {
+            // Without trust none of those that it has the keys of could be asked.
+            let is_unreached = unreached.contains(&log.name) || is_lost && known.trust.is_none();
+            if let Some(Location::Server(url)) = log.location.as_ref().filter(|_| is_unreached) {
+                servers.insert(http::server_of(url));
+            }
+        }
+        if servers.is_empty() {
+            return None;
+        }
+        let servers: Vec<String> = servers.into_iter().collect();
+        let instead = if known.trust.is_none() && is_lost {
+            ". Where no network is to be had, `modelwatch init --trusted-root FILE` writes a configuration that takes trust from a file"
+        } else {
+            ""
+        };
+        Some(format!(
+            "to be opened in the firewall, or to be reached through a proxy: {}{instead}",
+            escape::terminal(&servers.join(", "))
+        ))
+    }
+
+    /// The logs of the configuration that cannot be asked before something is trusted, by name.
+    pub(super) fn waiting_for_trust(&self) -> Vec<String> {
+        let logs = self.config.logs.iter();
+        logs.map(|log| log.name.clone())
+            .filter(|name| !self.settings.iter().any(|log| log.name == *name))
+            .collect()
+    }
+
     /// What was set about trust.
     pub(super) fn trust_settings(&self) -> Option<&trust::Settings> {
         self.config.trust.as_ref()
@@ -281,6 +337,15 @@ impl Setup {
     /// would look alike.
     pub(super) fn rules(&self) -> anyhow::Result<Arc<Rules>> {
         self.require_trust()?;
+        self.rules_so_far()
+    }
+
+    /// As [`Self::rules`], also without trust: for looking at what does not depend on it, never for reading a log.
+    ///
+    /// # Errors
+    ///
+    /// Watches that cannot be compiled.
+    pub(super) fn rules_so_far(&self) -> anyhow::Result<Arc<Rules>> {
         let watches = Watches::compile(self.config.watches.clone())
             .map_err(|error| Mistake(error.to_string()))?;
         let authorities = self
@@ -342,6 +407,83 @@ impl Setup {
     /// The same of the heartbeat.
     pub(super) async fn heartbeat_lacks(&self) -> Option<Lacking> {
         self.config.heartbeat.as_ref()?.lacking().await
+    }
+
+    /// What any channel or the heartbeat cannot work without, in words.
+    pub(super) async fn all_lacking(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        for channel in &self.config.channels {
+            for lacking in channel.lacking().await {
+                said.push(format!(
+                    "channel[{}].{}: {}",
+                    channel.name, lacking.key, lacking.error
+                ));
+            }
+        }
+        let heartbeat = self.heartbeat_lacks().await;
+        said.extend(
+            heartbeat.map(|lacking| format!("heartbeat.{}: {}", lacking.key, lacking.error)),
+        );
+        said
+    }
+
+    /// The environment variables that `[http]`, channels and the heartbeat read, each once.
+    pub(super) fn variables(&self) -> BTreeSet<String> {
+        let mut sources = Vec::new();
+        let mut url = |url: &UrlSource| match url {
+            UrlSource::Secret(secret) => sources.push(secret.clone()),
+            UrlSource::Literal(_) => {}
+        };
+        for channel in &self.config.channels {
+            if let ChannelKind::Webhook(webhook) = &channel.kind {
+                url(&webhook.url);
+            }
+        }
+        if let Some(heartbeat) = &self.config.heartbeat {
+            url(&heartbeat.url);
+        }
+        for channel in &self.config.channels {
+            match &channel.kind {
+                ChannelKind::Email(email) => sources.extend(email.password.clone()),
+                ChannelKind::Webhook(webhook) => sources.extend(webhook.secret.clone()),
+                ChannelKind::Exec(_) | ChannelKind::Stdout(_) => {}
+            }
+        }
+        let http = &self.config.http;
+        sources.extend(http.credentials.iter().map(|one| one.secret.clone()));
+        if let http::ProxyChoice::Secret(proxy) = &http.proxy.proxy {
+            sources.push(proxy.clone());
+        }
+        sources
+            .into_iter()
+            .filter_map(|source| match source {
+                SecretSource::Env(name) => Some(name),
+                SecretSource::File(_) => None,
+            })
+            .collect()
+    }
+
+    /// The database.
+    pub(super) fn database(&self) -> &Path {
+        &self.config.database
+    }
+
+    /// SHA-256 of the configuration file, hex, if it was taken.
+    pub(super) fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    /// Everything that is followed, looked for and told, in one line.
+    pub(super) fn summary(&self) -> String {
+        let logs = self.logs.iter().map(|log| log.name().to_owned());
+        let watches = self.config.watches.iter().map(|watch| watch.name.clone());
+        format!(
+            "{}, {}, {}, schedule {}",
+            counted("log", logs.collect()),
+            counted("watch", watches.collect()),
+            counted("channel", self.channel_names()),
+            self.config.schedule.as_str()
+        )
     }
 
     pub(super) fn fail_on(&self) -> Severity {
@@ -493,6 +635,23 @@ pub(super) fn read_bounded(path: &Path, limit_bytes: usize) -> anyhow::Result<Ve
         return Err(mistake(format!("longer than {limit_bytes} bytes")).into());
     }
     Ok(bytes)
+}
+
+/// How many there are, and their names.
+fn counted(what: &str, names: Vec<String>) -> String {
+    /// Names that a line of the log shows.
+    const SHOWN: usize = 10;
+    let ending = match (names.len(), what) {
+        (1, _) => "",
+        (_, "watch") => "es",
+        _ => "s",
+    };
+    if names.is_empty() {
+        return format!("no {what}{ending}");
+    }
+    let count = names.len();
+    let names = escape::few(names, SHOWN);
+    format!("{count} {what}{ending} ({})", escape::terminal(&names))
 }
 
 /// Names in a sentence that helps after a slip.

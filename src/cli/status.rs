@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::output::{Outcome, Output, cell, time};
+use super::reload::DaemonStatus;
 use super::setup::{self, Setup};
 use super::trusting;
 use crate::escape;
@@ -31,6 +32,8 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 struct Status {
     contract: u32,
+    /// The daemon that runs, if one does.
+    daemon: Option<DaemonStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trust: Option<TrustStatus>,
     logs: Vec<LogStatus>,
@@ -125,6 +128,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let counts = store.counts(setup.fail_on()).await?;
     let status = Status {
         contract: CONTRACT,
+        daemon: DaemonStatus::of(&*store).await?,
         trust: trust_status(&setup),
         watches: watches(&setup, &*store).await?,
         logs,
@@ -267,6 +271,9 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
     }
     if let Some(trust) = &status.trust {
         print_trust(trust, output)?;
+    }
+    if let Some(line) = status.daemon.as_ref().and_then(DaemonStatus::line) {
+        output.line(&line)?;
     }
     output.line("")?;
     for watch in &status.watches {

@@ -172,6 +172,15 @@ fn named(shown: String, ground: &Ground, url: &Url) -> String {
     }
 }
 
+/// The server of a URL as a firewall's rules name it: `host:port`.
+pub fn server_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
 impl Client {
     /// A client that behaves as `settings` say.
     pub fn new(settings: Settings) -> Self {

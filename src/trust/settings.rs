@@ -57,6 +57,16 @@ impl SourceSettings {
 }
 
 impl RepositorySettings {
+    /// The server that is asked, as `host:port`.
+    pub fn server(&self) -> String {
+        match self {
+            // As the metadata of sigstore-tuf has them.
+            Self::PublicGood => "tuf-repo-cdn.sigstore.dev:443".to_owned(),
+            Self::Staging => "tuf-repo-cdn.sigstage.dev:443".to_owned(),
+            Self::Mirror { mirror, .. } => crate::http::server_of(mirror),
+        }
+    }
+
     /// The instance whose root is compiled in.
     pub(super) const fn instance(&self) -> Option<SigstoreInstance> {
         match self {

@@ -30,6 +30,7 @@ mod passes;
 mod registered;
 mod rekor_v1;
 mod rekor_v1_answers;
+mod reload;
 mod shapes;
 mod since;
 mod trusted;

@@ -233,6 +233,75 @@ fn without_trust_nothing_is_read_and_reports_still_work() {
 }
 
 #[test]
+fn check_and_drill_without_a_network_show_everything_else_and_which_servers_to_open() {
+    const CONFIG: &str = r#"
+[trust]
+tuf = { mirror = "http://127.0.0.1:9/tuf", root = "root.json" }
+
+[[log]]
+name = "v1"
+type = "rekor-v1"
+url = "http://localhost:9/v1"
+mode = "tail"
+
+[[log]]
+name = "own"
+type = "rekor-v2"
+url = "http://[::1]:9"
+origin = "own.example"
+public_key = "key.pem"
+
+[[watch]]
+name = "mail"
+san = "release@acme.example"
+
+[[channel]]
+name = "file"
+type = "exec"
+command = ["sh", "-c", "cat >> told"]
+"#;
+    let site = Site::new(Instance::new(&["one"]));
+    let key = include_str!("../data/ct-small/rfc6962.pub.pem");
+    std::fs::write(site.directory.path().join("key.pem"), key).unwrap();
+    std::fs::write(site.directory.path().join("modelwatch.toml"), CONFIG).unwrap();
+    let check = site.run(&["check"]);
+    let said = text(&check.stdout);
+    assert_eq!(check.status.code(), Some(3), "{said}");
+    for part in [
+        "ok    configuration: ",
+        "ok    channel file: ",
+        "FAIL  trust: ",
+        "ok    store",
+        "FAIL  log own: ",
+        "FAIL  log v1: not asked, because nothing is trusted yet",
+        "127.0.0.1:9, [::1]:9, localhost:9",
+        "`modelwatch init --trusted-root FILE`",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+
+    let drill = site.run(&["drill"]);
+    let said = text(&drill.stdout);
+    assert_eq!(drill.status.code(), Some(3), "{said}");
+    for part in [
+        "nothing is trusted yet",
+        "watch mail: selects ",
+        "channel file",
+        "signings in v1, as long as nothing is trusted",
+        "127.0.0.1:9, [::1]:9, localhost:9",
+        "\nNot passed: ",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let told = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
+    assert!(told.contains("[DRILL]"), "{told}");
+    let json = site.run(&["drill", "--json", "--no-channels"]);
+    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(report["passed"], false);
+    assert!(report["network"].as_str().unwrap().contains("localhost:9"));
+}
+
+#[test]
 fn a_log_is_read_elsewhere_or_ignored_where_the_configuration_says_so() {
     let mut instance = Instance::new(&["one", "two", "mirror"]);
     instance.log("one").grow(crowd(3));

@@ -30,7 +30,14 @@ case $1 in
     cat "$FAKE/stderr" >&2
     exit "$(cat "$FAKE/code")"
     ;;
-  findings) cat "$FAKE/findings" ;;
+  expect)
+    if [ -e "$FAKE/refused" ]; then echo "error: refused" >&2; exit 1; fi
+    printf '<%s>' "$@" >> "$FAKE/words"
+    ;;
+  findings)
+    if [ "$2" = ack ]; then printf '<%s>' "$@" >> "$FAKE/words"; exit 0; fi
+    cat "$FAKE/findings"
+    ;;
 esac
 """
 
@@ -97,7 +104,7 @@ class Runner:
         (self.fake / "stderr").write_text(f"some trouble\nRESULT={result}\n")
         (self.fake / "findings").write_text("".join(json.dumps(finding) + "\n" for finding in findings))
 
-    def run(self, bootstrap=False, commit=""):
+    def run(self, bootstrap=False, commit="", register="", acknowledge="", reason=""):
         """One run of the job on a machine that is as new as a runner's. Returns what its steps wrote."""
         work = self.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
@@ -110,6 +117,9 @@ class Runner:
                 "github.token": "token",
                 "github.repository": "harbor-ml-example/watch",
                 "inputs.bootstrap": "true" if bootstrap else "false",
+                "inputs.register": register,
+                "inputs.acknowledge": acknowledge,
+                "inputs.reason": reason,
             }
             if "run" not in step or not self.wanted(step.get("if"), outputs, red):
                 continue
@@ -353,6 +363,36 @@ class Workflow(unittest.TestCase):
         self.runner.answers(1, findings=[FINDING])
         (self.runner.fake / "stderr").write_text("no result\n")
         self.red("the watch is not healthy", bootstrap=True)
+
+    def test_what_is_asked_for_is_registered_and_acknowledged_before_the_logs_are_read(self):
+        self.runner.run(bootstrap=True)
+        self.runner.run(register=" a/model.sig  b.jsonl", acknowledge="00ff 01aa", reason="it was $(me); \"I\"")
+        words = "".join(self.runner.calls("words"))
+        self.assertEqual(
+            words,
+            "<expect><add><--><a/model.sig><b.jsonl>"
+            '<findings><ack><--reason><it was $(me); "I"><--><00ff><01aa>',
+        )
+        calls = [call.split()[0] for call in self.runner.calls("calls")[1:]]
+        self.assertEqual(calls, ["expect", "findings", "monitor"])
+        self.assertEqual(self.runner.kept(), 2)
+
+    def test_a_scheduled_run_registers_and_acknowledges_nothing(self):
+        self.runner.run(bootstrap=True)
+        self.runner.run()
+        self.assertEqual(self.runner.calls("words"), [])
+
+    def test_a_registration_that_is_refused_is_red_and_changes_nothing(self):
+        self.runner.run(bootstrap=True)
+        (self.runner.fake / "refused").touch()
+        self.red("Register and acknowledge", register="forged.sig")
+        self.assertEqual(self.runner.calls("calls")[-1], "expect add -- forged.sig")
+        self.assertEqual(self.runner.kept(), 1)
+
+    def test_words_are_not_expanded(self):
+        self.runner.run(bootstrap=True)
+        self.runner.run(register="* $(id) `id` ~ --force")
+        self.assertEqual("".join(self.runner.calls("words")), "<expect><add><--><*><$(id)><`id`><~><--force>")
 
     def test_a_commit_that_is_no_commit_is_not_built(self):
         self.red("set MODELWATCH_COMMIT", commit="main")

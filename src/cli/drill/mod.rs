@@ -53,7 +53,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     if let (Some(stage), Some(copy)) = (args.stage, &args.copy) {
         return stage::run(stage, config, copy, &args.channel).await;
     }
-    let setup = Setup::load_with_trust(config, Asking::IfDue).await?;
+    let setup = Setup::load_and_ask(config, Asking::IfDue).await?;
     let names = setup.channel_names();
     for name in &args.channel {
         if !names.contains(name) {
@@ -69,7 +69,8 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         (false, true) => names,
         (false, false) => args.channel.clone(),
     };
-    let rules = setup.rules()?;
+    // Without trust no log is read; what does not depend on it is shown all the same.
+    let rules = setup.rules_so_far()?;
     let scratch = tempfile::tempdir().context("a temporary directory cannot be made")?;
     let copy = scratch.path().join("copy.db");
     let store = setup.copied(&copy).await?;
@@ -91,12 +92,19 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         trust: trusted(&setup),
         heartbeat: setup.has_heartbeat(),
         cannot_see: Vec::new(),
+        network: None,
         logs,
         watches,
         channels,
         outage,
     };
     report.cannot_see = cannot_see(&setup, &report);
+    let unreached = report
+        .logs
+        .iter()
+        .filter(|log| log.entry.result == Answer::Unanswered);
+    let unreached: Vec<String> = unreached.map(|log| log.name.clone()).collect();
+    report.network = setup.network_advice(&unreached);
     let mut output = Output::new();
     if args.json {
         report.json(&mut output)?;
@@ -139,6 +147,15 @@ fn trusted(setup: &Setup) -> Option<Check> {
     }
     if let Some(wrong) = report.refused.or(report.stale) {
         return Some(Check::unanswered(wrong));
+    }
+    if known.trust.is_none() {
+        let why = known
+            .problem
+            .map_or_else(String::new, |problem| format!(": it {problem}"));
+        return Some(Check::unanswered(format!(
+            "{}: nothing is trusted yet, so no log that it has the keys of was read{why}",
+            settings.source
+        )));
     }
     let mut said = settings.source.to_string();
     if let Some(update) = known.update {
@@ -218,6 +235,12 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
+    list.extend(
+        setup
+            .waiting_for_trust()
+            .into_iter()
+            .map(|log| format!("signings in {log}, as long as nothing is trusted")),
+    );
     for log in &report.logs {
         if log.mode == "guided" {
             let unseen = format!(

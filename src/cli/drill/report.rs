@@ -118,6 +118,8 @@ pub(super) struct Report {
     pub(super) heartbeat: bool,
     /// What this configuration cannot see.
     pub(super) cannot_see: Vec<String>,
+    /// Which servers to open in a firewall, if some did not answer.
+    pub(super) network: Option<String>,
 }
 
 impl Report {
@@ -179,6 +181,10 @@ impl Report {
         output.line("\nIt does not see")?;
         for item in &self.cannot_see {
             bullet(output, item)?;
+        }
+        if let Some(network) = &self.network {
+            // Escaped where it was made.
+            output.line(&format!("\nNo answer. {network}"))?;
         }
         output.line(if self.has(Answer::Failed) {
             "\nFailed: the watch is blind where it says FAIL."
@@ -294,6 +300,7 @@ mod tests {
             outage: Check::skipped(""),
             heartbeat: true,
             cannot_see: Vec::new(),
+            network: None,
         }
     }
 

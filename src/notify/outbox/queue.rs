@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 use tracing::{error, info, warn};
 
+use crate::escape;
 use crate::notify::message::FINDINGS_IN_FULL;
 use crate::notify::{Message, Notifier, NotifyError, Receipt};
 use crate::store::{Condition, Delivery, QueuedAlert, QueuedKind, Store, StoreError};
@@ -57,6 +58,9 @@ enum Next {
     GoOn,
     Stop,
 }
+
+/// Most characters of an alert's summary in the log of the program.
+const LOGGED_CHARS: usize = 300;
 
 impl Queue {
     pub(super) fn new(name: String, notifier: Box<dyn Notifier>) -> Self {
@@ -151,11 +155,16 @@ impl Queue {
             Ok(()) => {
                 self.unrecorded.insert(alert.id.clone());
                 self.record_delivered(store, alert, present).await?;
+                let summary = message.summary();
                 info!(
+                    // One of the events that a daemon logs unasked.
+                    target: "modelwatch::daemon",
                     channel = self.name,
                     alert.id,
                     alert.kind = alert.kind.as_str(),
-                    "alert delivered"
+                    "alert delivered: {}: {}",
+                    message.severity,
+                    escape::terminal(&escape::truncate(&summary, LOGGED_CHARS))
                 );
                 drained.delivered += 1;
                 self.works(store, &attempt.fresh()).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model_signing::bundle::{Bundle, Content};
+use model_signing::bundle::{Bundle, Content, MAX_COLLECTED, read_collection};
 use model_signing::certificate::TrustStore;
 use model_signing::dsse::Envelope;
 use model_signing::key::{PrivateKey, PublicKey};
@@ -14,10 +14,13 @@ use model_signing::verify::{Opened, Options, SignatureFile, Verifier, VerifyErro
 
 /// Reads `bytes` as a bundle; panics if an accepted one breaks a promise of its documentation.
 pub fn bundle(bytes: &[u8]) {
+    let collected = collection(bytes);
     let bundle = match Bundle::parse(bytes) {
         Ok(bundle) => bundle,
         Err(error) => return harmless(&error.to_string()),
     };
+    // What is one bundle is the only one in its file.
+    assert_eq!(collected, [(None, Some(bundle.clone()))]);
     assert_eq!(
         bundle.leaf_certificate(),
         bundle.certificates().first().map(Vec::as_slice)
@@ -39,6 +42,27 @@ pub fn bundle(bytes: &[u8]) {
             assert!(!signature.is_empty());
         }
     }
+}
+
+/// The bundles of a file with any number of them, each at a place of its own.
+fn collection(bytes: &[u8]) -> Vec<(Option<String>, Option<Bundle>)> {
+    let found = match read_collection(bytes) {
+        Ok(found) => found,
+        Err(error) => {
+            harmless(&error.to_string());
+            return Vec::new();
+        }
+    };
+    assert!((1..=MAX_COLLECTED).contains(&found.len()));
+    let has_many = found.len() > 1;
+    for item in &found {
+        assert!(item.place.is_some() || !has_many);
+        if let Err(error) = &item.bundle {
+            harmless(&error.to_string());
+        }
+    }
+    let read = found.into_iter();
+    read.map(|item| (item.place, item.bundle.ok())).collect()
 }
 
 /// Reads `bytes` as an envelope; panics if an accepted one breaks a promise of its documentation.

@@ -1,0 +1,214 @@
+//! What a daemon logs, and how it takes up its configuration anew.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::binary::{Site, text};
+use crate::world::{Signer, crowd};
+
+/// Nothing here takes a tenth of it, even on a slow machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A running daemon, and what it logs.
+struct Daemon {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Daemon {
+    fn start(site: &Site) -> Self {
+        let mut child = site.command(&["monitor"]).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The lines up to the first one that holds this.
+    #[track_caller]
+    fn says(&self, part: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(part) => {
+                    said.push(line);
+                    return said;
+                }
+                Ok(line) => said.push(line),
+                Err(_) => panic!("no {part:?} in {said:#?}"),
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it in good order, and gives the rest of what it logged.
+    #[track_caller]
+    fn end(mut self) -> Vec<String> {
+        self.signal("-TERM");
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.code(), Some(0));
+        self.lines.iter().collect()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Of a test that failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn site() -> Site {
+    let site = Site::new();
+    site.log.grow([Signer::Mail.signs(0)]);
+    site.log.grow(crowd(3));
+    site
+}
+
+/// Changes the configuration.
+fn configure(site: &Site, change: impl Fn(String) -> String) {
+    let path = site.path().join("modelwatch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, change(text)).unwrap();
+}
+
+/// What `status` says of the daemon.
+fn status(site: &Site) -> (Value, String) {
+    let json = site.run(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let said = text(&site.run(&["status"]).stdout);
+    (status["daemon"].clone(), said)
+}
+
+#[test]
+fn a_daemon_logs_its_start_each_pass_that_changed_something_and_each_alert() {
+    let site = site();
+    let daemon = Daemon::start(&site);
+    let start = daemon.says(" starts: ").pop().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let parts = "1 log (main), 2 watches (mail, release), 1 channel (file), schedule * * * * *";
+    assert!(
+        start.contains(&format!("modelwatch {version} starts: {parts}")),
+        "{start}"
+    );
+    let pass = daemon.says("entries read").pop().unwrap();
+    assert!(
+        pass.contains("4 entries read; 1 of 1 logs proven; 1 security and 0 health findings open"),
+        "{pass}"
+    );
+    let alert = daemon.says("alert delivered").pop().unwrap();
+    assert!(
+        alert.contains("high: ") && alert.contains("release@acme.example"),
+        "{alert}"
+    );
+    // A pass that changes nothing is not worth a line; the reload makes one at once.
+    daemon.signal("-HUP");
+    daemon.says("taken up anew");
+    daemon.says("0 entries read; 1 of 1 logs proven; 1 security and 0 health findings open");
+    let rest = daemon.end();
+    assert!(!rest.iter().any(|line| line.contains("INFO")), "{rest:#?}");
+}
+
+#[test]
+fn at_sighup_all_of_the_configuration_is_taken_up_and_status_says_when_it_was_not() {
+    let site = site();
+    let daemon = Daemon::start(&site);
+    daemon.says("alert delivered");
+    let (running, said) = status(&site);
+    assert_eq!(running["changed"], false);
+    assert_eq!(running["process"], daemon.child.id());
+    assert!(!said.contains("has changed"), "{said}");
+
+    configure(&site, |text| {
+        let watch =
+            "[[watch]]\nname = \"heads\"\nsan_glob = \"*@refs/heads/*\"\nseverity = \"critical\"\n";
+        let channel = "[[channel]]\nname = \"other\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"cat >> other.jsonl\"]\n";
+        text + watch + channel
+    });
+    let (running, said) = status(&site);
+    assert_eq!(running["changed"], true);
+    assert!(said.contains("and the file has changed"), "{said}");
+
+    site.log.grow([Signer::Branch.signs(1)]);
+    daemon.signal("-HUP");
+    let taken = daemon.says("taken up anew").pop().unwrap();
+    assert!(
+        taken.contains("3 watches (mail, release, heads), 2 channels (file, other)"),
+        "{taken}"
+    );
+    assert_eq!(status(&site).0["changed"], false);
+    // The new watch selects, and the new channel is told.
+    loop {
+        let alert = daemon.says("alert delivered").pop().unwrap();
+        if alert.contains("channel=\"other\"") {
+            assert!(alert.contains("critical: "), "{alert}");
+            break;
+        }
+    }
+    assert!(site.path().join("other.jsonl").exists());
+    daemon.end();
+    assert_eq!(status(&site).0, Value::Null);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_taken_up_changes_nothing_and_each_problem_is_logged() {
+    let site = site();
+    let daemon = Daemon::start(&site);
+    daemon.says("alert delivered");
+    let good = fs::read_to_string(site.path().join("modelwatch.toml")).unwrap();
+    let at_the_end = "[[log]]\nname = \"new\"\ntype = \"rekor-v2\"\nurl = \"nowhere\"\norigin = \"new.example\"\npublic_key = \"key.pem\"\nstart = \"end\"\n";
+    for (bad, said) in [
+        (
+            good.replace("san = ", "sann = ") + "[[watch]]\n",
+            &["sann", "name is missing"][..],
+        ),
+        (
+            good.replace("watch/modelwatch.db", "other.db"),
+            &["[store] names another database"],
+        ),
+        (
+            format!("{good}{at_the_end}"),
+            &["new would begin at the end", "--bootstrap"],
+        ),
+        (
+            format!(
+                "{good}[[channel]]\nname = \"hook\"\ntype = \"webhook\"\nurl_env = \"MODELWATCH_NO_SUCH_VARIABLE\"\nsecret_env = \"MODELWATCH_NO_SUCH_VARIABLE\"\n"
+            ),
+            &["channel[hook].url_env", "after a restart only"],
+        ),
+    ] {
+        configure(&site, |_| bad.clone());
+        daemon.signal("-HUP");
+        daemon.says("everything goes on as before");
+        let mut logged = String::new();
+        while let Some(missing) = said.iter().find(|part| !logged.contains(**part)) {
+            logged += &daemon.says("ERROR").pop().unwrap();
+            assert!(logged.len() < 10_000, "no {missing} in {logged}");
+        }
+        // It works with what it had: with that in its place, nothing has changed.
+        configure(&site, |_| good.clone());
+        assert_eq!(status(&site).0["changed"], false, "{bad}");
+    }
+    // What is right again is taken up.
+    daemon.signal("-HUP");
+    daemon.says("taken up anew");
+    daemon.end();
+}
