@@ -142,10 +142,10 @@ impl Monitor {
         health::assess_log(self, subject, rules, noticed, report.now).await?;
         if let Some(signatures) = &pass.signatures {
             health::assess_checkpoint(self, &log.shard, signatures, report.now).await?;
-        }
-        if let Some(signed) = pass.head_time {
-            let teller = Teller::Head(report.name.clone());
-            self.clues.add(teller, signed, report.now);
+            if let Some(signed) = signatures.dated() {
+                let teller = Teller::Head(report.name.clone());
+                self.clues.add(teller, signed, report.now);
+            }
         }
         if let Some(server) = log.source.date() {
             let teller = Teller::Server(server.host);
@@ -243,15 +243,9 @@ impl Pass<'_> {
             .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()))?;
         let witnesses = &self.monitor.settings.witnesses;
         let signatures = health::Signatures::of(&checkpoint, shard, witnesses);
-        self.witnessed = signatures.witnessed();
+        self.witnessed = signatures.witnessed(self.now);
+        self.head_time = signatures.head_time(self.now);
         self.signatures = Some(signatures);
-        // A time beyond the calendar is as far ahead as one can be.
-        self.head_time = checkpoint.timestamp().map(|millisecond| {
-            i64::try_from(millisecond)
-                .ok()
-                .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
-                .unwrap_or(Timestamp::MAX)
-        });
         Ok(checkpoint)
     }
 

@@ -138,6 +138,33 @@ async fn a_witness_that_vouches_for_something_else_is_a_contradiction_and_the_lo
 }
 
 #[tokio::test]
+async fn a_cosignature_from_the_future_is_said_and_hides_no_silence() {
+    let mut world = World::new().await;
+    world.settings.witnesses = vec![Witness::new("w.example").verifier()];
+    world.log().grow(crowd(3));
+    // The year 2200.
+    world
+        .log()
+        .sign_also(|text| Witness::new("w.example").cosign(7_258_118_400, text));
+    world.good_step().await;
+    let finding = raised(&world, "clock-skew").await;
+    assert!(
+        finding.summary.contains("2200-01-01"),
+        "{}",
+        finding.summary
+    );
+    none(&world, "silence").await;
+    for _ in 0..3 {
+        world.clock.advance(12 * 3600);
+        world.good_step().await;
+    }
+    raised(&world, "silence").await;
+    world.log().heal();
+    world.good_step().await;
+    resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
 async fn witnesses_that_are_required_and_missing_are_said() {
     let mut world = World::new().await;
     let names = ["a.example", "b.example", "c.example"];

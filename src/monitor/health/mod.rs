@@ -38,7 +38,11 @@ const OF_A_LOG: &[Verdict] = &[
 ];
 
 /// Judged only where a checkpoint was opened: without one they are neither true nor over.
-const OF_A_CHECKPOINT: &[Verdict] = &[Verdict::UnknownSignature, Verdict::WitnessContradiction];
+const OF_A_CHECKPOINT: &[Verdict] = &[
+    Verdict::UnknownSignature,
+    Verdict::WitnessContradiction,
+    Verdict::ClockSkew,
+];
 
 const OF_THE_WHOLE: &[Verdict] = &[
     Verdict::PositionLost,
@@ -122,7 +126,7 @@ pub(super) async fn assess_checkpoint(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let required = monitor.settings.required_witnesses.get(&shard.name);
-    let found = signatures.assess(shard, required.copied().unwrap_or(0));
+    let found = signatures.assess(shard, required.copied().unwrap_or(0), now);
     record(monitor, Subject::of(shard), OF_A_CHECKPOINT, found, now).await
 }
 

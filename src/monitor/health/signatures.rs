@@ -1,6 +1,6 @@
 //! Whose signatures stand under a checkpoint besides the one that it was opened with.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tlog::{Checkpoint, Cosigned, KeyId, KeyName, Note, Verifier};
 
 use crate::escape::few;
@@ -10,11 +10,16 @@ use crate::shard::Shard;
 /// How many names are said in one sentence.
 const NAMED: usize = 5;
 
+/// How far ahead of this machine's clock a signed time may be and still be believed: what healthy clocks differ by.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
 /// What stands under the newest checkpoint of a log, which verified.
 #[derive(Debug, Default)]
 pub(in crate::monitor) struct Signatures {
     unknown: Vec<(KeyName, KeyId)>,
     cosigned: Cosigned,
+    /// When the log says that it signed the checkpoint: tree heads of CT logs have a time.
+    dated: Option<Timestamp>,
 }
 
 impl Signatures {
@@ -24,28 +29,79 @@ impl Signatures {
         shard: &Shard,
         witnesses: &[Verifier],
     ) -> Self {
+        // A time beyond the calendar is as far ahead as one can be.
+        let dated = checkpoint.timestamp().map(|millisecond| {
+            i64::try_from(millisecond)
+                .ok()
+                .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
+                .unwrap_or(Timestamp::MAX)
+        });
         match Note::parse(checkpoint.raw()) {
             Ok(note) => Self {
                 unknown: note.unknown(&shard.verifiers),
                 cosigned: note.cosigned(witnesses),
+                dated,
             },
             // It was parsed to be opened.
-            Err(_) => Self::default(),
+            Err(_) => Self {
+                dated,
+                ..Self::default()
+            },
         }
     }
 
-    /// The latest time at which a witness vouched for it.
-    pub(in crate::monitor) fn witnessed(&self) -> Option<Timestamp> {
-        let times = self.cosigned.valid.iter();
-        times
-            .filter_map(|c| Timestamp::from_second(i64::try_from(c.time).ok()?).ok())
+    /// When the log says that it signed the checkpoint, if it says so at all.
+    pub(in crate::monitor) fn dated(&self) -> Option<Timestamp> {
+        self.dated
+    }
+
+    /// The same, unless it lies in the future: such a head is as old as its first sight, or a date in the year 2200 would
+    /// be no silence for as long.
+    pub(in crate::monitor) fn head_time(&self, now: Timestamp) -> Option<Timestamp> {
+        self.dated.filter(|time| !is_ahead(*time, now))
+    }
+
+    /// The latest time, not in the future, at which a witness cosigned it.
+    pub(in crate::monitor) fn witnessed(&self, now: Timestamp) -> Option<Timestamp> {
+        self.witness_times()
+            .filter(|time| !is_ahead(*time, now))
             .max()
     }
 
+    fn witness_times(&self) -> impl Iterator<Item = Timestamp> {
+        let times = self.cosigned.valid.iter();
+        times.map(|cosignature| {
+            i64::try_from(cosignature.time)
+                .ok()
+                .and_then(|second| Timestamp::from_second(second).ok())
+                .unwrap_or(Timestamp::MAX)
+        })
+    }
+
     /// What is wrong with them. `required` is how many witnesses must have cosigned.
-    pub(super) fn assess(&self, shard: &Shard, required: usize) -> Vec<(Verdict, String)> {
+    pub(super) fn assess(
+        &self,
+        shard: &Shard,
+        required: usize,
+        now: Timestamp,
+    ) -> Vec<(Verdict, String)> {
         let name = &shard.name;
         let mut found = Vec::new();
+        let signed = self.dated.map(|time| ("the log", time));
+        let cosigned = self.witness_times().map(|time| ("a witness", time));
+        let latest = signed.into_iter().chain(cosigned);
+        if let Some((signer, time)) = latest
+            .max_by_key(|(_, time)| *time)
+            .filter(|(_, time)| is_ahead(*time, now))
+        {
+            found.push((
+                Verdict::ClockSkew,
+                format!(
+                    "{signer} has dated the newest checkpoint of {name} {}, which lies in the future of this machine's clock: that time is not used, and the checkpoint counts as signed when it was first seen",
+                    time.strftime("%Y-%m-%dT%H:%M:%SZ")
+                ),
+            ));
+        }
         if !self.unknown.is_empty() {
             let keys = self.unknown.iter();
             let keys = keys.map(|(name, id)| format!("{name} {id}"));
@@ -76,5 +132,35 @@ impl Signatures {
             ));
         }
         found
+    }
+}
+
+fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
+    time.duration_since(now) > TOLERANCE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_from_the_future_is_as_old_as_its_first_sight() {
+        let now = Timestamp::from_second(1_800_000_000).expect("within range");
+        let minutes = |minutes| now + SignedDuration::from_mins(minutes);
+        for (dated, is_used) in [
+            (minutes(-600), true),
+            (minutes(5), true),
+            (minutes(6), false),
+            (Timestamp::MAX, false),
+        ] {
+            let signatures = Signatures {
+                dated: Some(dated),
+                ..Signatures::default()
+            };
+            let used = signatures.head_time(now);
+            assert_eq!(used, is_used.then_some(dated), "{dated}");
+            // What it says is evidence about our clock all the same.
+            assert_eq!(signatures.dated(), Some(dated));
+        }
     }
 }
