@@ -310,7 +310,7 @@ impl Client {
         url: &Url,
         question: &Bytes,
         limit_bytes: usize,
-    ) -> Result<Option<Pieces>, HttpError> {
+    ) -> Result<Answer<Pieces>, HttpError> {
         let (settings, dates) = (&self.shared.settings, &self.shared.dates);
         let reading = self.reading(url).await?;
         let idle = settings.idle_timeout;
@@ -322,9 +322,12 @@ impl Client {
         .await?;
         let deadline = Instant::now() + settings.retry.total;
         let name = reading.name;
-        Ok(response
-            .found()
-            .map(|response| Pieces::new(response, name, limit_bytes, idle, deadline)))
+        Ok(match response {
+            Answer::Found(response) => {
+                Answer::Found(Pieces::new(response, name, limit_bytes, idle, deadline))
+            }
+            Answer::Absent(absence) => Answer::Absent(absence),
+        })
     }
 
     fn count(&self) {

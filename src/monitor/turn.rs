@@ -11,6 +11,10 @@ use super::pass::Halt;
 /// record. Each question is given up after half a minute by itself; a log may make us ask many of them.
 const BESIDES: Duration = Duration::from_mins(10);
 
+/// How long names are looked up in a pass that reads the logs to their ends: an index that answers slowly must not keep the
+/// program from ending, and what waits is looked up by the next pass.
+const LOOKUPS: Duration = Duration::from_mins(10);
+
 /// The turn of one log in one pass.
 ///
 /// By the machine's monotonic clock: it is about waiting, not about what time it is.
@@ -25,14 +29,25 @@ struct Limits {
     given_up: Instant,
 }
 
+impl Limits {
+    fn after(length: Duration) -> Self {
+        let begins = Instant::now();
+        Self {
+            ends: begins + length,
+            given_up: begins + length + BESIDES,
+        }
+    }
+}
+
 impl Turn {
     /// A turn that begins now.
     pub(super) fn of(settings: &Settings) -> Self {
-        let begins = Instant::now();
-        Self(settings.turn.map(|length| Limits {
-            ends: begins + length,
-            given_up: begins + length + BESIDES,
-        }))
+        Self(settings.turn.map(Limits::after))
+    }
+
+    /// A turn to look names up that begins now.
+    pub(super) fn of_lookups(settings: &Settings) -> Self {
+        Self(Some(Limits::after(settings.turn.unwrap_or(LOOKUPS))))
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -43,6 +43,8 @@ pub struct Sighting {
     pub san: Vec<San>,
     /// SHA-256 of the DER SubjectPublicKeyInfo, hex.
     pub key: String,
+    /// SHA-256 of the TBSCertificate as a CT log holds it, hex; of a trusted certificate that was found in one.
+    pub logged: Option<String>,
     /// Start of the certificate's validity; `None` for a bare key.
     pub not_before: Option<Timestamp>,
     /// The certificate itself, where it is kept.
@@ -69,8 +71,10 @@ pub struct Enlisting {
 /// A certificate whose entries are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoughtCertificate {
-    /// What tells it from others: its key and the start of its validity.
+    /// What tells it from all others: the SHA-256 of its TBSCertificate as CT logs hold it, hex.
     pub key: String,
+    /// Its key and the start of its validity, which another certificate may have too.
+    pub alike: String,
     /// Its names, as they are asked for: in ASCII lower case. Without any there is no search.
     pub subjects: Vec<String>,
     /// The end of its validity.
@@ -100,6 +104,8 @@ pub struct KnownEntry {
     pub leaf_hash: String,
     /// The signer's certificate, as [`SoughtCertificate::key`], or bare key; empty if no watch selects one.
     pub key: String,
+    /// The signer, as [`SoughtCertificate::alike`].
+    pub alike: String,
 }
 
 /// A name to ask the index for.
@@ -113,6 +119,8 @@ pub struct Lookup {
     pub tries: u32,
     /// How often in a row it was asked for without an answer.
     pub failures: u32,
+    /// Where among the entries of its answer that are not read it goes on.
+    pub position: u64,
 }
 
 /// A certificate of a name that is still looked for.
@@ -124,6 +132,8 @@ pub struct OpenCertificate {
     pub not_after: Timestamp,
     /// The entries with this certificate that are known, first those of the guided log; at most [`Self::MAX_ENTRIES`].
     pub entries: Vec<(KnownEntry, bool)>,
+    /// Entries by another certificate of the same key and start: they settle nothing. At most [`Self::MAX_ENTRIES`].
+    pub alike: Vec<KnownEntry>,
 }
 
 impl OpenCertificate {
@@ -175,6 +185,10 @@ pub struct Postponed {
     pub retry: Timestamp,
     /// Why there is no answer; `None`: there is one, and more of it to be fetched.
     pub error: Option<PassError>,
+    /// Entries of the answer that are not read; `None`: there is no answer.
+    pub unread: Option<u64>,
+    /// Where among these its next turn goes on.
+    pub position: u64,
 }
 
 /// A certificate that is looked for no longer.
@@ -204,6 +218,12 @@ pub enum SoughtEnd {
 pub struct LookupTally {
     /// How many are due.
     pub due: u64,
+    /// Those of them that had no turn since their newest certificate.
+    pub fresh: u64,
+    /// Entries that the index named under those that are due and that are not read yet.
+    pub unread: u64,
+    /// The CT logs that were named as guides later than others, and whose earlier certificates are not looked up yet.
+    pub pending_guides: Vec<String>,
     /// Since when the longest of them has waited.
     pub oldest_due: Option<Timestamp>,
     /// Why one of them was not answered, if that was tried.
@@ -212,10 +232,15 @@ pub struct LookupTally {
     pub answered: u64,
     /// Those of them for which the index knew an entry.
     pub known: u64,
-    /// Certificates that ended lately and were looked up after that.
+    /// Of the certificates that ended and were looked up after that, the last ones: at most [`Self::LAST`].
     pub ended: u64,
     /// Those of them of which an entry was found.
     pub found: u64,
+}
+
+impl LookupTally {
+    /// How many of the last certificates are counted in `ended` and `found`.
+    pub const LAST: u64 = 5;
 }
 
 /// A verified checkpoint of a tree that is not read.

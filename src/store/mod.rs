@@ -139,6 +139,13 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Makes these the CT logs that guide a log which was begun. When there is one more, everything that was found is gone
+    /// over again: what it showed before it was a guide is looked up too.
+    async fn set_guides(&self, log: &str, guides: &[String]) -> Result<(), StoreError>;
+
+    /// Records that what the guides of a log showed before is looked up.
+    async fn guides_done(&self, log: &str) -> Result<(), StoreError>;
+
     /// Findings that watches made of signings and certificates, in whatever log, after this number;
     /// oldest first, at most `limit`.
     async fn sightings(&self, after: i64, limit: u32) -> Result<Vec<Sighting>, StoreError>;
@@ -148,8 +155,9 @@ pub trait Store: Send + Sync {
     /// begin anew.
     async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError>;
 
-    /// The look-ups that are due and in their turn, at most `limit`: those of new certificates before the others, then the
-    /// longest first. A clock that was ahead and was set back keeps none of them waiting.
+    /// The look-ups that are due, in the order of their turns, at most `limit`: of four turns in a row three are of names
+    /// without a turn since their newest certificate, as long as there are such, and one is of another name; among either, the
+    /// name whose last turn is the longest ago. A clock that was ahead and was set back keeps none of them waiting.
     async fn due_lookups(
         &self,
         log: &str,

@@ -35,6 +35,7 @@ pub(super) struct LogStatus {
 pub(super) struct LookupStatus {
     due: u64,
     oldest_due: Option<Timestamp>,
+    unread: u64,
 }
 
 /// One tree of a Rekor v1 log. Its positions count within it; `base` is what leads to those of the log.
@@ -170,17 +171,24 @@ impl LookupStatus {
         Self {
             due: tally.due,
             oldest_due: tally.oldest_due,
+            unread: tally.unread,
         }
     }
 
     /// For people.
     pub(super) fn said(&self) -> String {
         match self.oldest_due {
-            Some(since) if self.due > 0 => format!(
-                "    {} names wait to be looked up, the first since {}",
-                self.due,
-                time(since)
-            ),
+            Some(since) if self.due > 0 => {
+                let unread = match self.unread {
+                    0 => String::new(),
+                    unread => format!("; {unread} entries under them are not read yet"),
+                };
+                format!(
+                    "    {} names wait to be looked up, the first since {}{unread}",
+                    self.due,
+                    time(since)
+                )
+            }
             _ => "    no name waits to be looked up".to_owned(),
         }
     }

@@ -1,45 +1,48 @@
-//! Working off the queue: whose turn it is, and what the index answers.
+//! Working off the queue: in which order names are looked up, and what the index answers.
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Pass;
-use super::fetch::is_of_the_entry;
 use super::heads::Trees;
 use super::plan::{self, Question};
 use super::prove::Linked;
+use super::sample::{Chosen, Sample};
 use crate::monitor::pass::Halt;
-use crate::source::rekor_v1::{EntryId, IndexQuery, MAX_RETRIEVED};
+use crate::source::rekor_v1::{EntryId, IndexAnswer, IndexQuery, MAX_RETRIEVED};
 use crate::store::{Answered, Guide, Lookup, PassError, Postponed};
 
 /// Look-ups that are read from the queue at once.
 const LOOKUPS: u32 = 100;
 
-/// A server that cannot be had this often in a row is left alone for the rest of the pass: each try costs it up to five
-/// requests.
-const UNAVAILABLE: u32 = 3;
+/// After so many failures in a row the harmless question is asked again: is it these names, or the index?
+const DOUBTFUL: u32 = 3;
 
-/// Requests that a name may take in one turn. Anybody can have entries logged under any name, by the thousand: they must not
-/// keep the other names waiting.
-const TURN: u64 = 10;
+/// After so many requests a turn of a name ends: a question, one for entries, and a few proofs. Anybody can have entries logged
+/// under any name, by the thousand: each name has its share of a pass, whatever waits under the others.
+const TURN: u64 = 6;
 
-/// How often a server that only knows mail addresses is tried with another name: it may have been brought up to date.
-const TRY_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+/// Names of which more is to be fetched in this pass. The rest of another one's answer is asked for again.
+const UNDER_WAY: usize = 64;
 
 impl Pass<'_> {
-    /// Asks for all that is due, as far as the allowance goes. What one name fails at does not keep the others waiting.
+    /// Asks for all that is due, as far as the requests and the time of this pass go. What one name fails at does not keep the
+    /// others waiting.
     ///
     /// # Errors
-    /// Only what ends the pass; what is left to be said otherwise is in `self.trouble`.
+    /// Only what ends the pass; what is left to be reported otherwise is in `self.trouble`.
     pub(super) async fn work_off(
         &mut self,
         guide: &mut Guide,
         trees: &mut Trees,
     ) -> Result<(), Halt> {
         let mut linked = Linked::new();
-        let mut unfinished = BTreeMap::new();
-        while self.unavailable < UNAVAILABLE {
+        let mut under_way = BTreeMap::new();
+        let mut failures = 0;
+        let mut is_well = false;
+        let mut asked_any = false;
+        loop {
             let failed = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
             let limit = LOOKUPS.saturating_add(failed);
             let now = self.monitor.clock.now();
@@ -53,77 +56,126 @@ impl Pass<'_> {
                 if self.monitor.stop.requested() {
                     return Err(Halt::Stopped);
                 }
-                let began = self.requests;
-                let answer = unfinished.remove(&lookup.subject);
+                // One name at least, or a slow machine would never get on.
+                if asked_any && self.turn.is_over() {
+                    return Ok(());
+                }
+                if !is_well {
+                    is_well = self.is_well(guide).await?;
+                    failures = 0;
+                }
+                if !is_well || !self.has_room() {
+                    return Ok(());
+                }
+                asked_any = true;
+                let answer = under_way.remove(&lookup.subject);
                 let asked = self
                     .look_up(guide, trees, &mut linked, &lookup, answer)
                     .await;
                 self.record_spending(guide).await?;
-                match asked {
+                let error = match asked {
                     Ok(rest) => {
-                        self.unavailable = 0;
-                        if let Some(rest) = rest {
-                            unfinished.insert(lookup.subject, rest);
+                        failures = 0;
+                        if let Some(rest) = rest.filter(|_| under_way.len() < UNDER_WAY) {
+                            under_way.insert(lookup.subject, rest);
                         }
+                        continue;
                     }
-                    Err(Halt::Failed(error)) if error.kind == OUT_OF_ALLOWANCE => {
-                        // Should this one take more than all that is granted, the others come first the next time.
-                        if self.requests > began {
-                            self.postpone(guide, &lookup, None, now).await?;
-                        }
-                        return Ok(());
-                    }
-                    Err(Halt::Failed(error)) => {
-                        let retry = plan::again(&error.kind, lookup.failures, now);
-                        if error.kind == "unavailable" {
-                            self.unavailable += 1;
-                        }
-                        let error = in_the_contracts_words(error);
-                        self.postpone(guide, &lookup, Some(&error), retry).await?;
-                        self.failed.insert(lookup.subject);
-                        self.trouble.get_or_insert(error);
-                        if self.unavailable >= UNAVAILABLE {
-                            break;
-                        }
+                    Err(Halt::Failed(error)) => error,
+                    Err(Halt::Limited(error)) => {
+                        // Whether it is this name alone, the next question tells.
+                        failures = DOUBTFUL;
+                        error
                     }
                     Err(other) => return Err(other),
-                }
+                };
+                let now = self.monitor.clock.now();
+                let error = in_the_contracts_words(error);
+                self.postponed(guide, &lookup, &error, now).await?;
+                self.failed.insert(lookup.subject);
+                self.trouble.get_or_insert(error);
+                failures += 1;
+                is_well = failures < DOUBTFUL;
             }
         }
-        Ok(())
     }
 
-    /// Puts a name behind the others that are due.
-    async fn postpone(
+    /// Whether the index answers what nobody would refuse to answer. Without this, what fails could be the index or the name
+    /// that was asked for, which anybody may have chosen; and one name that fails would look like an index that is down.
+    ///
+    /// # Errors
+    /// The index wants to be left alone.
+    async fn is_well(&mut self, guide: &mut Guide) -> Result<bool, Halt> {
+        if !self.has_room() {
+            return Ok(false);
+        }
+        let mut asked = self.ask(plan::question(plan::HARMLESS, false)).await;
+        self.mail_only = None;
+        if matches!(asked, Err(Asking::Refused)) {
+            // Servers before Rekor 1.5.4 know mail addresses only.
+            asked = self.ask(plan::question(plan::HARMLESS, true)).await;
+            self.mail_only = Some(self.monitor.clock.now());
+        }
+        self.record_spending(guide).await?;
+        match asked {
+            Ok(_) => Ok(true),
+            Err(Asking::Refused) => {
+                let name = &self.guided.log.name;
+                self.trouble.get_or_insert_with(|| {
+                    PassError::new(
+                        "unavailable",
+                        format!("the search index of {name} refuses every question"),
+                    )
+                });
+                Ok(false)
+            }
+            Err(Asking::Halt(Halt::Failed(error))) => {
+                self.trouble.get_or_insert(error);
+                Ok(false)
+            }
+            Err(Asking::Halt(halt)) => Err(halt),
+        }
+    }
+
+    /// Records that a name could not be looked up: it is retried later and later.
+    async fn postponed(
         &self,
         guide: &Guide,
         lookup: &Lookup,
-        error: Option<&PassError>,
-        retry: Timestamp,
+        error: &PassError,
+        now: Timestamp,
     ) -> Result<(), Halt> {
-        self.monitor
-            .store
-            .postponed(&Postponed {
-                log: guide.log.clone(),
-                subject: lookup.subject.clone(),
-                retry,
-                error: error.cloned(),
-            })
-            .await?;
-        Ok(())
+        let postponed = Postponed {
+            log: guide.log.clone(),
+            subject: lookup.subject.clone(),
+            retry: plan::again(lookup.failures, now),
+            error: Some(error.clone()),
+            unread: None,
+            position: lookup.position,
+        };
+        Ok(self.monitor.store.postponed(&postponed).await?)
     }
 
-    /// Counts one more request.
-    pub(super) fn afford(&mut self) -> Result<(), Halt> {
-        if self.allowance.take(self.monitor.clock.now()) {
-            self.requests += 1;
-            Ok(())
-        } else {
-            Err(Halt::failed(OUT_OF_ALLOWANCE, String::new()))
-        }
+    /// Whether one more request may be made.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.charge();
+        self.allowance.has_room(self.monitor.clock.now())
     }
 
-    async fn record_spending(&self, guide: &mut Guide) -> Result<(), Halt> {
+    /// Whether the present turn of a name has no request left.
+    pub(super) fn turn_is_used(&mut self) -> bool {
+        !self.has_room() || self.requests >= self.turn_ends_at
+    }
+
+    /// Counts the requests that were made since the last call, retries included.
+    pub(super) fn charge(&mut self) {
+        let made = self.made.take();
+        self.requests = self.requests.saturating_add(made);
+        self.allowance.charge(made, self.monitor.clock.now());
+    }
+
+    pub(super) async fn record_spending(&mut self, guide: &mut Guide) -> Result<(), Halt> {
+        self.charge();
         let spent = self.allowance.spent();
         if (guide.spent, guide.mail_only) != (spent, self.mail_only) {
             guide.spent = spent;
@@ -144,46 +196,44 @@ impl Pass<'_> {
         trees: &mut Trees,
         linked: &mut Linked,
         lookup: &Lookup,
-        answer: Option<IndexAnswer>,
-    ) -> Result<Option<IndexAnswer>, Halt> {
-        let spent = self.requests;
-        let mut answer = if let Some(answer) = answer {
-            answer
-        } else {
-            let mut ids = self.ids(&lookup.subject).await?;
-            ids.sort_unstable();
-            ids.dedup();
-            // What takes more than one pass begins elsewhere in the next one: names of entries that are not there must not be
-            // in the way of the others for ever.
-            let seconds = u64::try_from(self.now.as_second()).unwrap_or_default();
-            let by = seconds.checked_rem(ids.len() as u64).unwrap_or_default();
-            ids.rotate_left(usize::try_from(by).unwrap_or_default());
-            IndexAnswer {
-                entries: ids.len() as u64,
-                left: self.unknown(guide, trees, ids).await?,
-                trouble: None,
-            }
+        answer: Option<Answer>,
+    ) -> Result<Option<Answer>, Halt> {
+        self.charge();
+        self.turn_ends_at = self.requests.saturating_add(TURN);
+        let mut answer = match answer {
+            Some(answer) => answer,
+            None => self.answer(guide, trees, lookup).await?,
         };
-        while !answer.left.is_empty() {
-            if self.requests.saturating_sub(spent) >= TURN {
-                let now = self.monitor.clock.now();
-                self.postpone(guide, lookup, None, now).await?;
-                return Ok(Some(answer));
+        // Smaller and smaller questions where one of the entries makes the log fail.
+        let most = (MAX_RETRIEVED >> lookup.failures.min(4)).max(1);
+        while !answer.chosen.is_empty() {
+            if self.turn_is_used() {
+                return self.unfinished(guide, lookup, answer).await.map(Some);
             }
-            let rest = answer.left.len().saturating_sub(MAX_RETRIEVED);
-            let chunk = answer.left.split_off(rest);
-            match self.fetch(guide, trees, linked, chunk).await {
-                Ok(()) => {}
-                // What is wrong with one entry hides no other one.
-                Err(Halt::Failed(error)) if is_of_the_entry(&error) => {
-                    answer.trouble.get_or_insert(error);
-                }
-                Err(halt) => return Err(halt),
-            }
+            self.fetch_chosen(guide, trees, linked, &mut answer, most)
+                .await?;
         }
         if let Some(error) = answer.trouble {
             // The answer is not recorded: it is asked for again until the log shows what its index names.
-            return Err(Halt::Failed(error));
+            let now = self.monitor.clock.now();
+            let error = in_the_contracts_words(error);
+            let postponed = Postponed {
+                log: guide.log.clone(),
+                subject: lookup.subject.clone(),
+                retry: plan::again(lookup.failures, now),
+                unread: Some(answer.chosen.total),
+                position: answer.chosen.position,
+                error: Some(error.clone()),
+            };
+            self.monitor.store.postponed(&postponed).await?;
+            self.failed.insert(lookup.subject.clone());
+            self.trouble.get_or_insert(error);
+            return Ok(None);
+        }
+        if answer.chosen.total > 0 {
+            // More than are chosen of one answer: it is asked for again.
+            self.unfinished(guide, lookup, answer).await?;
+            return Ok(None);
         }
         let store = &self.monitor.store;
         let open = store.open_certificates(&guide.log, &lookup.subject).await?;
@@ -203,35 +253,106 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    /// The ids that the index names. A server that does not know the question for names of any type is asked by mail
-    /// address from then on.
-    async fn ids(&mut self, subject: &str) -> Result<Vec<EntryId>, Halt> {
-        let now = self.monitor.clock.now();
-        let mail_only = self.mail_only.is_some_and(|since| {
-            // A clock that was ahead must not make it so for longer.
-            (SignedDuration::ZERO..TRY_AGAIN).contains(&now.duration_since(since))
-        });
-        if !mail_only {
-            match self.ask(plan::question(subject, false)).await {
-                Ok(ids) => {
-                    self.mail_only = None;
-                    return Ok(ids);
-                }
-                // Whoever has a certificate chooses its name: that one is refused says nothing about the next.
-                Err(Asking::Refused) => {
-                    match self.ask(plan::question(plan::HARMLESS, false)).await {
-                        Ok(_) => self.mail_only = None,
-                        Err(Asking::Refused) => self.mail_only = Some(now),
-                        Err(Asking::Halt(halt)) => return Err(halt),
-                    }
-                }
-                Err(Asking::Halt(halt)) => return Err(halt),
+    /// Fetches the next entries of an answer.
+    async fn fetch_chosen(
+        &mut self,
+        guide: &Guide,
+        trees: &mut Trees,
+        linked: &mut Linked,
+        answer: &mut Answer,
+        most: usize,
+    ) -> Result<(), Halt> {
+        let taken = answer.chosen.take(most);
+        let ids: Vec<EntryId> = taken.iter().map(|(id, _)| *id).collect();
+        let fetched = self.fetch(guide, trees, linked, ids).await?;
+        if let Some(error) = fetched.trouble {
+            answer.trouble.get_or_insert(error);
+        }
+        for (id, of_stretch) in taken {
+            if fetched.recorded.contains(&id) {
+                answer.chosen.read();
+            } else if fetched.left.contains(&id) {
+                answer.chosen.put_back(id, of_stretch);
+            } else {
+                answer.chosen.unread(of_stretch);
             }
         }
-        match self.ask(plan::question(subject, true)).await {
+        Ok(())
+    }
+
+    /// Puts a name behind the others that are due: there is more to fetch of its answer.
+    async fn unfinished(
+        &self,
+        guide: &Guide,
+        lookup: &Lookup,
+        answer: Answer,
+    ) -> Result<Answer, Halt> {
+        let postponed = Postponed {
+            log: guide.log.clone(),
+            subject: lookup.subject.clone(),
+            retry: self.monitor.clock.now(),
+            error: None,
+            unread: Some(answer.chosen.total),
+            position: answer.chosen.position,
+        };
+        self.monitor.store.postponed(&postponed).await?;
+        Ok(answer)
+    }
+
+    /// Asks the index for a name, and chooses among the entries that it names and that are not known. An answer that breaks
+    /// off is used as far as it came.
+    async fn answer(
+        &mut self,
+        guide: &Guide,
+        trees: &Trees,
+        lookup: &Lookup,
+    ) -> Result<Answer, Halt> {
+        let mut ids = self.ids(&lookup.subject).await?;
+        let mut sample = Sample::from(lookup.position);
+        let mut answer = Answer::default();
+        let mut none = 0_u64;
+        loop {
+            match ids.next().await {
+                Ok(Some(piece)) => {
+                    answer.entries = answer.entries.saturating_add(piece.len() as u64);
+                    let named: Vec<EntryId> = piece.iter().filter_map(|id| id.ok()).collect();
+                    none += (piece.len() - named.len()) as u64;
+                    let unknown = self.unknown(guide, trees, named).await?;
+                    for id in unknown {
+                        sample.add(id);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => match Halt::from(error) {
+                    Halt::Failed(error) if answer.entries > 0 => {
+                        answer.trouble = Some(error);
+                        break;
+                    }
+                    halt => return Err(halt),
+                },
+            }
+        }
+        if none > 0 {
+            let why = format!(
+                "the index names {none} entries under {:?} by something that is no entry's id",
+                lookup.subject
+            );
+            answer
+                .trouble
+                .get_or_insert_with(|| PassError::new("malformed", why));
+        }
+        // Where the log fails at some of them, another one is the first each time.
+        answer.chosen = sample.chosen(lookup.failures);
+        Ok(answer)
+    }
+
+    /// The ids that the index names.
+    async fn ids(&mut self, subject: &str) -> Result<IndexAnswer, Halt> {
+        let mail_only = self.mail_only.is_some();
+        match self.ask(plan::question(subject, mail_only)).await {
             Ok(ids) => Ok(ids),
             Err(Asking::Refused) => {
-                let why = if self.mail_only.is_some() {
+                let why = if mail_only {
                     "it takes mail addresses only, as servers before Rekor 1.5.4 do"
                 } else {
                     "it refuses this name"
@@ -245,13 +366,12 @@ impl Pass<'_> {
         }
     }
 
-    async fn ask(&mut self, question: Option<Question>) -> Result<Vec<EntryId>, Asking> {
+    async fn ask(&mut self, question: Option<Question>) -> Result<IndexAnswer, Asking> {
         let query = match question {
             None => return Err(Asking::Refused),
             Some(Question::Subject(subject)) => IndexQuery::Subject(subject),
             Some(Question::Email(email)) => IndexQuery::Email(email),
         };
-        self.afford().map_err(Asking::Halt)?;
         match self.guided.log.server.index(&query).await {
             Ok(ids) => Ok(ids),
             Err(error) if error.is_refusal() => Err(Asking::Refused),
@@ -260,14 +380,10 @@ impl Pass<'_> {
     }
 }
 
-/// The kind of a failure that is none of the log's: the allowance is used up, and the rest of the queue has to wait.
-const OUT_OF_ALLOWANCE: &str = "out-of-allowance";
-
 /// The kind of a failure to have an answer from an index that could be had: it refuses the question.
 const REFUSED: &str = "refused";
 
-/// A refusal leaves the question unanswered as any other failure does; that it will mostly be repeated matters only to when
-/// it is asked again.
+/// A refusal leaves the question unanswered as any other failure does.
 fn in_the_contracts_words(error: PassError) -> PassError {
     match error.kind.as_str() {
         REFUSED => PassError {
@@ -279,12 +395,13 @@ fn in_the_contracts_words(error: PassError) -> PassError {
 }
 
 /// What the index answered for one name.
-struct IndexAnswer {
+#[derive(Default)]
+struct Answer {
     /// How many entries it named.
     entries: u64,
     /// Those that are to be fetched yet.
-    left: Vec<EntryId>,
-    /// What was wrong with one of the others.
+    chosen: Chosen,
+    /// What was wrong with it, or with one of its entries.
     trouble: Option<PassError>,
 }
 

@@ -1,6 +1,7 @@
 //! Taking up what was found: certificates to be looked up, and entries of other logs to be recognized.
 
 use super::heads::Trees;
+use super::plan::CertificateId;
 use super::{Pass, plan};
 use crate::entry::Kind;
 use crate::monitor::pass::Halt;
@@ -42,12 +43,14 @@ impl Pass<'_> {
                         enlisting.certificates.push(self.sought(&sighting));
                     }
                 } else {
+                    let CertificateId { key, alike } = certificate_id(&sighting);
                     enlisting.elsewhere.push(KnownEntry {
                         origin: sighting.origin,
                         name: sighting.log,
                         index: sighting.index,
                         leaf_hash: sighting.leaf_hash,
-                        key: plan::certificate_id(&sighting.key, sighting.not_before),
+                        key,
+                        alike,
                     });
                 }
             }
@@ -59,16 +62,27 @@ impl Pass<'_> {
     /// A certificate as it is looked up.
     fn sought(&self, sighting: &Sighting) -> SoughtCertificate {
         let subjects = plan::subjects(&sighting.san);
+        let CertificateId { key, alike } = certificate_id(sighting);
         SoughtCertificate {
             unaskable: subjects
                 .is_empty()
                 .then(|| plan::unaskable(&self.guided.log.name)),
             subjects,
             not_after: plan::not_after(sighting, self.now),
-            key: plan::certificate_id(&sighting.key, sighting.not_before),
+            key,
+            alike,
             finding: sighting.number,
         }
     }
+}
+
+fn certificate_id(sighting: &Sighting) -> CertificateId {
+    CertificateId::of(
+        &sighting.key,
+        sighting.not_before,
+        sighting.logged.clone(),
+        sighting.certificate.as_deref(),
+    )
 }
 
 /// Whether it was found in a CT log.

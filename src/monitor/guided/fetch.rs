@@ -1,11 +1,12 @@
 //! Entries by their ids: fetched, proven, matched and recorded, one hiding no other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::Pass;
 use super::heads::Trees;
+use super::plan::CertificateId;
 use super::prove::{self, Linked};
-use super::{Pass, plan};
 use crate::finding::NewFinding;
 use crate::monitor::pass::Halt;
 use crate::monitor::scan;
@@ -46,82 +47,108 @@ impl Pass<'_> {
         Ok(ids.into_iter().filter(|id| !known.contains(id)).collect())
     }
 
-    /// Fetches, proves, matches and records up to ten entries.
+    /// Fetches, proves, matches and records up to ten entries. One that cannot be had or proven hides no other: it is not
+    /// among those that were recorded.
     ///
     /// # Errors
-    /// Where one of them cannot be had or proven, the others are recorded first.
+    /// Only what ends the turn of the name.
     pub(super) async fn fetch(
         &mut self,
         guide: &Guide,
         trees: &mut Trees,
         linked: &mut Linked,
         ids: Vec<EntryId>,
-    ) -> Result<(), Halt> {
-        let mut trouble = None;
+    ) -> Result<Fetched, Halt> {
+        let mut fetched = Fetched::default();
         let mut parts = vec![ids];
         while let Some(mut ids) = parts.pop() {
-            self.afford()?;
+            if self.turn_is_used() {
+                fetched.left.extend(ids);
+                continue;
+            }
             let server = &self.guided.log.server;
             let answer = match server.retrieve_uuids(&ids, MAX_ENTRIES_BYTES).await {
                 Ok(answer) => answer,
-                // An entry that is too long, or that nobody can read, must not hide those that are asked for with it.
-                Err(SourceError::TooLarge { .. } | SourceError::Malformed { .. })
-                    if ids.len() > 1 =>
-                {
+                // An entry that is too long, or that nobody can read, or that the log fails at, must not hide those that are
+                // asked for with it.
+                Err(
+                    SourceError::TooLarge { .. }
+                    | SourceError::Malformed { .. }
+                    | SourceError::Unavailable { .. },
+                ) if ids.len() > 1 => {
                     parts.push(ids.split_off(ids.len() / 2));
                     parts.push(ids);
                     continue;
                 }
                 Err(error) => match Halt::from(error) {
-                    Halt::Failed(error) if is_of_the_entry(&error) => {
-                        trouble.get_or_insert(error);
+                    // One entry may be what the log wants to be left alone about; of several, it is not known which.
+                    Halt::Limited(error) if ids.len() == 1 => {
+                        fetched.trouble.get_or_insert(error);
+                        continue;
+                    }
+                    Halt::Failed(error) => {
+                        fetched.trouble.get_or_insert(error);
                         continue;
                     }
                     halt => return Err(halt),
                 },
             };
-            let mut found = FoundEntries {
-                log: guide.log.clone(),
-                entries: Vec::new(),
-                findings: Vec::new(),
-                now: self.now,
-            };
-            let mut halted = None;
-            for (id, entry) in ids.iter().zip(answer) {
-                let Some(entry) = entry else {
-                    trouble.get_or_insert_with(|| {
-                        let why =
-                            format!("the index names entry {id}, which the log does not show");
-                        PassError::new("entries-missing", why)
-                    });
-                    continue;
-                };
-                match self
-                    .prove(guide, trees, linked, id, entry, &mut found)
-                    .await
-                {
-                    Ok(()) => {}
-                    Err(Halt::Failed(error)) if is_of_the_entry(&error) => {
-                        trouble.get_or_insert(error);
-                    }
-                    Err(halt) => {
-                        halted = Some(halt);
-                        break;
-                    }
-                }
-            }
-            if !found.entries.is_empty() {
-                self.monitor.store.found_entries(&found).await?;
-                self.entries += found.entries.len() as u64;
-            }
-            if let Some(halt) = halted {
-                return Err(halt);
-            }
+            self.record(guide, trees, linked, &ids, answer, &mut fetched)
+                .await?;
         }
-        trouble.map_or(Ok(()), |error| Err(Halt::Failed(error)))
+        Ok(fetched)
     }
 
-    /// Proves one entry, and adds it and what watches find in it.
+    /// Proves, matches and records the entries of one answer.
+    async fn record(
+        &mut self,
+        guide: &Guide,
+        trees: &mut Trees,
+        linked: &mut Linked,
+        ids: &[EntryId],
+        answer: Vec<Option<Entry>>,
+        fetched: &mut Fetched,
+    ) -> Result<(), Halt> {
+        let mut found = FoundEntries {
+            log: guide.log.clone(),
+            entries: Vec::new(),
+            findings: Vec::new(),
+            now: self.now,
+        };
+        let mut recorded = Vec::new();
+        let mut halted = None;
+        for (id, entry) in ids.iter().zip(answer) {
+            let Some(entry) = entry else {
+                fetched.trouble.get_or_insert_with(|| {
+                    let why = format!("the index names entry {id}, which the log does not show");
+                    PassError::new("entries-missing", why)
+                });
+                continue;
+            };
+            match self
+                .prove(guide, trees, linked, id, entry, &mut found)
+                .await
+            {
+                Ok(true) => recorded.push(*id),
+                Ok(false) => fetched.left.push(*id),
+                Err(Halt::Failed(error) | Halt::Limited(error)) => {
+                    fetched.trouble.get_or_insert(error);
+                }
+                Err(halt) => {
+                    halted = Some(halt);
+                    break;
+                }
+            }
+        }
+        if !found.entries.is_empty() {
+            self.monitor.store.found_entries(&found).await?;
+            self.entries += found.entries.len() as u64;
+        }
+        fetched.recorded.extend(recorded);
+        halted.map_or(Ok(()), Err)
+    }
+
+    /// Proves one entry, and adds it and what watches find in it. `false`: proving it takes more requests than the turn has.
     async fn prove(
         &mut self,
         guide: &Guide,
@@ -130,16 +157,18 @@ impl Pass<'_> {
         id: &EntryId,
         entry: Entry,
         found: &mut FoundEntries,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let named = id.tree.or(entry.id.tree);
         if named.is_some_and(|named| trees.list.iter().all(|tree| tree.id != named)) {
             self.knows_all_trees = false;
         }
         let placed = prove::place(&trees.list, id, &entry)?;
-        self.vouched(trees, linked, &placed).await?;
+        if !self.vouched(trees, linked, &placed).await? {
+            return Ok(false);
+        }
         let (tree, local) = (placed.tree, placed.local);
         let Some(tree) = trees.list.get(tree) else {
-            return Ok(());
+            return Ok(false);
         };
         let (index, leaf_hash) = (entry.global.get(), id.leaf.to_hex());
         let mut leaves = Leaves::copied(local, [&entry.body])
@@ -150,23 +179,37 @@ impl Pass<'_> {
         let shard = Arc::clone(&tree.shard);
         let rules = Arc::clone(self.rules);
         let scanned = scan::scan(leaves, shard, rules, self.now).await;
-        let known = |key: String| KnownEntry {
+        let known = |CertificateId { key, alike }| KnownEntry {
             origin: tree.shard.origin.as_str().to_owned(),
             name: self.guided.log.name.clone(),
             index,
             leaf_hash: leaf_hash.clone(),
             key,
+            alike,
         };
-        let signers: BTreeSet<String> = scanned
+        let signers: BTreeSet<CertificateId> = scanned
             .findings
             .iter()
-            .filter_map(|NewFinding { finding, .. }| {
-                let key = finding.key_sha256.as_ref()?;
-                Some(plan::certificate_id(key, finding.not_before))
-            })
+            .filter_map(
+                |NewFinding {
+                     finding, evidence, ..
+                 }| {
+                    let key = finding.key_sha256.as_ref()?;
+                    let certificate = evidence.certificate.as_deref();
+                    Some(CertificateId::of(
+                        key,
+                        finding.not_before,
+                        None,
+                        certificate,
+                    ))
+                },
+            )
             .collect();
         if signers.is_empty() {
-            found.entries.push(known(String::new()));
+            found.entries.push(known(CertificateId {
+                key: String::new(),
+                alike: String::new(),
+            }));
         }
         found.entries.extend(signers.into_iter().map(known));
         if index >= guide.start {
@@ -177,11 +220,17 @@ impl Pass<'_> {
                     new
                 }));
         }
-        Ok(())
+        Ok(true)
     }
 }
 
-/// Whether this was wrong with one entry, so that the next one may be had.
-pub(super) fn is_of_the_entry(error: &PassError) -> bool {
-    ["malformed", "entries-missing", "log-fault"].contains(&error.kind.as_str())
+/// What came of a request for entries.
+#[derive(Default)]
+pub(super) struct Fetched {
+    /// Those that were proven and recorded.
+    pub(super) recorded: HashSet<EntryId>,
+    /// Those that the turn had no request for.
+    pub(super) left: Vec<EntryId>,
+    /// What was wrong with the first of the others.
+    pub(super) trouble: Option<PassError>,
 }

@@ -163,7 +163,9 @@ impl Pass<'_> {
         }
         let report = PassReport {
             frozen,
-            witnessed: signatures.as_ref().and_then(Signatures::witnessed),
+            witnessed: signatures
+                .as_ref()
+                .and_then(|signatures| signatures.witnessed(self.now)),
             rate_limited,
             ..PassReport::new(shard.origin.as_str(), &shard.name, outcome, self.now)
         };

@@ -15,15 +15,19 @@ use crate::store::{Condition, Guide, LookupTally, Scope, StoreError};
 /// A queue in which something has waited for longer is no peak that passes.
 const BACKLOG: SignedDuration = SignedDuration::from_hours(1);
 
-/// So many certificates in a day of which no entry is found are no chance: an index that is no longer filled still knows the
+/// So many certificates in a row of which no entry is found are no chance: an index that is no longer filled still knows the
 /// old entries of names that are used again and again.
-const UNFOUND: u64 = 5;
+const UNFOUND: u64 = LookupTally::LAST;
+
+/// How many CT logs are named in one sentence.
+const NAMED_GUIDES: usize = 5;
 
 /// How many watches are named in one sentence.
 const NAMED_WATCHES: usize = 20;
 
 const OF_A_GUIDED_LOG: &[Verdict] = &[
     Verdict::Backlog,
+    Verdict::CoverageGap,
     Verdict::IndexSilent,
     Verdict::WatchIneffective,
 ];
@@ -65,6 +69,7 @@ impl Pass<'_> {
             .collect();
         let said = [
             (Verdict::Backlog, backlog(name, tally, now)),
+            (Verdict::CoverageGap, gap(name, tally)),
             (Verdict::IndexSilent, silent(name, tally)),
             (Verdict::WatchIneffective, ineffective(name, &nameless)),
         ];
@@ -74,6 +79,9 @@ impl Pass<'_> {
                 Some(Condition::of_log(verdict, name, &guide.log, summary?))
             })
             .collect();
+        if !tally.pending_guides.is_empty() && tally.fresh == 0 {
+            self.monitor.store.guides_done(&guide.log).await?;
+        }
         let scope = Scope {
             verdicts: OF_A_GUIDED_LOG,
             origin: Some(guide.log.clone()),
@@ -85,11 +93,28 @@ impl Pass<'_> {
 fn backlog(name: &str, tally: &LookupTally, now: Timestamp) -> Option<String> {
     let waited = now.duration_since(tally.oldest_due?);
     (waited > BACKLOG).then(|| {
+        let unread = match tally.unread {
+            0 => String::new(),
+            unread => format!("; {unread} entries that it names under them are not read yet"),
+        };
         format!(
-            "{} names wait to be looked up in the search index of {name}, the first of them for more than an hour",
+            "{} names wait to be looked up in the search index of {name}, the first of them for more than an hour{unread}",
             tally.due
         )
     })
+}
+
+/// A CT log that became a guide later: until the names of all that it showed before had their turn, what was signed with
+/// those certificates may be unknown.
+fn gap(name: &str, tally: &LookupTally) -> Option<String> {
+    if tally.pending_guides.is_empty() || tally.fresh == 0 {
+        return None;
+    }
+    let guides = escape::few(&tally.pending_guides, NAMED_GUIDES);
+    Some(format!(
+        "{guides} guides {name} now, and {} names of certificates that it may have shown before are not looked up in {name} yet",
+        tally.fresh
+    ))
 }
 
 /// An index that knows some names and not others may be right; one that knows none, of certificates that were made to
@@ -102,7 +127,7 @@ fn silent(name: &str, tally: &LookupTally) -> Option<String> {
         ))
     } else if tally.ended >= UNFOUND && tally.found == 0 {
         Some(format!(
-            "the search index of {name} knows older entries, but none for any of the {} certificates that have ended in the last day: what was signed with them cannot be found",
+            "the search index of {name} knows other entries, but none for any of the last {} certificates that have ended: what was signed with them cannot be found",
             tally.ended
         ))
     } else {

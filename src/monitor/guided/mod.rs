@@ -9,7 +9,8 @@
 //! entry: the index is filled with best effort, and answers to names only.
 //!
 //! `heads` keeps the trees' checkpoints consistent, `enlist` takes up what was found, `plan` says what is asked when, `ask`
-//! asks it, `fetch` has the entries, `prove` believes nothing of them, `health` says where this is blind.
+//! asks it, `sample` chooses among many entries, `fetch` has them, `prove` believes nothing of them, `health` says where this is
+//! blind.
 
 mod ask;
 mod enlist;
@@ -18,6 +19,7 @@ mod heads;
 mod health;
 mod plan;
 mod prove;
+mod sample;
 
 pub(super) use health::no_longer_guided;
 
@@ -33,10 +35,11 @@ use self::plan::Allowance;
 use super::ending::{self, Ended};
 use super::pass::Halt;
 use super::since::position_of;
+use super::turn::Turn;
 use super::{LogOutcome, Monitor, RekorV1Log, Rules};
 use crate::shard::{Shard, Start};
-use crate::source::rekor_v1::TreeHead;
-use crate::store::{Guide, LogState, PassError, PassReport, StoreError};
+use crate::source::rekor_v1::{RequestCount, TreeHead};
+use crate::store::{Guide, LogState, LookupTally, PassError, PassReport, StoreError};
 
 /// How often the queue is gone through while the CT logs are still being read: their first pass may take days.
 const ROUND: Duration = Duration::from_mins(1);
@@ -80,7 +83,8 @@ impl Gate {
 /// What a pass over a guided log carries along.
 struct Pass<'a> {
     monitor: &'a Monitor,
-    guided: &'a Guided,
+    /// The log, whose requests are counted in `made`.
+    guided: Guided,
     /// Origins of the CT logs that are followed by this pass too.
     guides: BTreeSet<String>,
     rules: &'a Arc<Rules>,
@@ -89,16 +93,22 @@ struct Pass<'a> {
     allowance: Allowance,
     /// When the server refused to be asked for other names than mail addresses.
     mail_only: Option<Timestamp>,
+    /// Whether what was recorded of earlier requests is counted.
+    knows_its_guide: bool,
     /// The first thing that is wrong with one of the trees; recorded with the tree.
     tree_trouble: Option<PassError>,
     /// The first look-up that was not answered.
     trouble: Option<PassError>,
     /// Names that were not answered: they are not asked for again before a [`ROUND`] is over.
     failed: BTreeSet<String>,
-    /// How often in a row the server could not be had for a look-up.
-    unavailable: u32,
-    /// Made for look-ups so far.
+    /// Requests that are not charged to the allowance yet.
+    made: RequestCount,
+    /// Requests of this pass that are.
     requests: u64,
+    /// The number of `requests` at which the present turn of a name ends.
+    turn_ends_at: u64,
+    /// How long names may be looked up before the other logs of the pass have waited long enough.
+    turn: Turn,
     /// No entry was found to be in a tree that the log did not list yet when it was asked for its trees.
     knows_all_trees: bool,
     entries: u64,
@@ -140,9 +150,17 @@ impl Monitor {
         bootstrap: bool,
     ) -> Result<LogOutcome, StoreError> {
         let now = self.clock.now();
+        let made = RequestCount::default();
+        let counted = Guided {
+            log: RekorV1Log {
+                server: guided.log.server.counted(&made),
+                ..guided.log.clone()
+            },
+            guides: guided.guides.clone(),
+        };
         let mut pass = Pass {
             monitor: self,
-            guided,
+            guided: counted,
             guides: gates
                 .iter()
                 .filter_map(|gate| gate.origin.clone())
@@ -152,11 +170,14 @@ impl Monitor {
             now,
             allowance: Allowance::new(now),
             mail_only: None,
+            knows_its_guide: false,
             tree_trouble: None,
             trouble: None,
             failed: BTreeSet::new(),
-            unavailable: 0,
+            made,
             requests: 0,
+            turn_ends_at: 0,
+            turn: Turn::of_lookups(&self.settings),
             knows_all_trees: true,
             entries: 0,
         };
@@ -208,7 +229,10 @@ impl Pass<'_> {
         let mut bearings = None;
         loop {
             let last = gates.iter().all(Gate::is_open);
-            let failed = match self.round(&mut bearings).await {
+            // An index that is slow on purpose must not keep the other logs waiting, nor what is wrong from being reported.
+            self.turn = Turn::of_lookups(&self.monitor.settings);
+            let turn = self.turn;
+            let failed = match turn.bound(self.round(&mut bearings)).await {
                 Ok(()) => None,
                 Err(halt @ Halt::Failed(_)) if !last => Some(halt),
                 Err(halt) => return Err(halt),
@@ -231,7 +255,6 @@ impl Pass<'_> {
             if is_long {
                 self.trouble = None;
                 self.failed.clear();
-                self.unavailable = 0;
             }
         }
         let Some(Bearings { guide, .. }) = &bearings else {
@@ -240,21 +263,31 @@ impl Pass<'_> {
         };
         let now = self.monitor.clock.now();
         let tally = self.monitor.store.lookup_tally(&guide.log, now).await?;
-        self.assess(guide, &tally, now).await?;
         self.guides_proven(gates).await?;
-        if let Some(error) = self.trouble.take().or(tally.failed) {
+        if let Some(error) = self.trouble.take().or_else(|| tally.failed.clone()) {
             return Err(Halt::Failed(error));
         }
         if tally.due > 0 {
-            return Err(Halt::failed(
-                "unavailable",
-                format!(
-                    "{} names still wait to be looked up: more would be more requests than a shared index should be asked",
-                    tally.due
-                ),
-            ));
+            return Err(Halt::failed("unavailable", self.waiting(&tally)));
         }
         Ok(())
+    }
+
+    /// What waits at the end of a pass, and for what.
+    fn waiting(&self, tally: &LookupTally) -> String {
+        let unread = match tally.unread {
+            0 => String::new(),
+            unread => format!(", and {unread} entries that the index names are not read yet"),
+        };
+        let why = if self.turn.is_over() {
+            "the index answers too slowly for one pass"
+        } else {
+            "more would be more requests than a shared index should be asked"
+        };
+        format!(
+            "{} names still wait to be looked up{unread}: {why}",
+            tally.due
+        )
     }
 
     /// Takes up what was found meanwhile, and asks for what is due.
@@ -267,7 +300,13 @@ impl Pass<'_> {
             return Ok(());
         };
         self.enlist(guide, trees).await?;
-        self.work_off(guide, trees).await
+        let worked = self.work_off(guide, trees).await;
+        self.record_spending(guide).await?;
+        // Now, and not at the end of the pass: the CT logs may be read for days yet.
+        let now = self.monitor.clock.now();
+        let tally = self.monitor.store.lookup_tally(&guide.log, now).await?;
+        self.assess(guide, &tally, now).await?;
+        worked
     }
 
     /// Asks the log for its trees, and finds out what is known of it. `None`: the trees cannot be told.
@@ -277,9 +316,12 @@ impl Pass<'_> {
         let Some(trees) = self.trees(&listed).await? else {
             return Ok(None);
         };
-        let guide = self.guide(&listed, &trees).await?;
-        self.allowance = Allowance::new(guide.spent);
-        self.mail_only = guide.mail_only;
+        let mut guide = self.guide(&listed, &trees).await?;
+        if !self.knows_its_guide {
+            self.knows_its_guide = true;
+            self.allowance = Allowance::new(guide.spent);
+            self.mail_only = guide.mail_only;
+        }
         let mut names: Vec<String> = self
             .rules
             .watches()
@@ -294,6 +336,11 @@ impl Pass<'_> {
         store
             .spell_out(&guide.log, &rules, &names, self.now)
             .await?;
+        store.set_guides(&guide.log, &self.guided.guides).await?;
+        // With one more guide, what was found is gone over again.
+        if let Some(known) = store.guide(&guide.log).await? {
+            guide.cursor = known.cursor;
+        }
         Ok(Some(Bearings { trees, guide }))
     }
 

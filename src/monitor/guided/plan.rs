@@ -26,7 +26,10 @@ const RETRIES: [SignedDuration; 3] = [
     SignedDuration::from_mins(30),
 ];
 
-/// And from then on; also how often names are asked for that a watch spells out.
+/// And from then on: what is in the log and in the index is found within an hour, the time in the queue included.
+const LATER: SignedDuration = SignedDuration::from_mins(45);
+
+/// How often names are asked for that a watch spells out.
 const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long after the end of its validity a certificate's entry is looked for.
@@ -51,23 +54,23 @@ impl Allowance {
         Self { spent }
     }
 
-    /// Whether one more request may be made now; it is counted if so.
-    pub(super) fn take(&mut self, now: Timestamp) -> bool {
-        let from = self.spent.max(now);
-        let Ok(after) = from.checked_add(PACE) else {
+    /// Whether one more request may be made now.
+    pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
+        let Ok(after) = self.spent.max(now).checked_add(PACE) else {
             return false;
         };
         // A clock that was set back would keep us silent for as long: then nothing is counted from before.
         let ahead = after.duration_since(now);
         if ahead > PACE * (2 * BURST) {
             self.spent = now;
-            return self.take(now);
         }
-        if ahead > PACE * BURST {
-            return false;
-        }
-        self.spent = after;
-        true
+        self.spent.duration_since(now) <= PACE * (BURST - 1)
+    }
+
+    /// Counts requests that were made. What a request took more than once is paid back by those that come after it.
+    pub(super) fn charge(&mut self, requests: u64, now: Timestamp) {
+        let requests = i32::try_from(requests).unwrap_or(i32::MAX).min(BURST);
+        self.spent = later(self.spent.max(now), PACE * requests);
     }
 
     /// What is recorded of it.
@@ -108,13 +111,42 @@ pub(super) fn is_mail(subject: &str) -> bool {
 /// that nobody would refuse.
 pub(super) const HARMLESS: &str = "nobody@example.com";
 
-/// What tells a certificate from others, as far as both its log entry and its CT log show it: a precertificate is not yet the
-/// certificate that signs, and a key may have many.
-pub(super) fn certificate_id(key: &str, not_before: Option<Timestamp>) -> String {
+/// What a certificate has in common with those that somebody could make of it: its key and the start of its validity.
+pub(super) fn alike(key: &str, not_before: Option<Timestamp>) -> String {
     not_before.map_or_else(
         || key.to_owned(),
         |not_before| format!("{key}@{}", not_before.as_second()),
     )
+}
+
+/// What tells a certificate from all others, and what it has in common with those that look like it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CertificateId {
+    /// SHA-256 of the TBSCertificate as CT logs hold it: the CA signed it, so nobody else can make another one of it. It is
+    /// the same for a precertificate and the certificate that signs.
+    pub(super) key: String,
+    /// As [`alike`].
+    pub(super) alike: String,
+}
+
+impl CertificateId {
+    /// Of a signer, by the hex of its key and, where it has one, its certificate.
+    pub(super) fn of(
+        key: &str,
+        not_before: Option<Timestamp>,
+        logged: Option<String>,
+        certificate: Option<&[u8]>,
+    ) -> Self {
+        let alike = alike(key, not_before);
+        let logged = logged.or_else(|| {
+            let certificate = Certificate::parse(certificate?.to_vec()).ok()?;
+            certificate.logged_sha256().map(hex::encode)
+        });
+        Self {
+            key: logged.unwrap_or_else(|| alike.clone()),
+            alike,
+        }
+    }
 }
 
 /// What the finding of a certificate says that has no name to be asked for.
@@ -124,12 +156,9 @@ pub(super) fn unaskable(log: &str) -> String {
     )
 }
 
-/// When the turn of a name comes again that was not answered. Where the server was not to be had, that is no matter of the
-/// name; what fails for what the index or the log says of it will mostly fail again.
-pub(super) fn again(kind: &str, failures: u32, now: Timestamp) -> Timestamp {
-    if kind == "unavailable" {
-        return now;
-    }
+/// When a look-up that failed is retried. The index answered a harmless question, so that what fails is a matter of this
+/// name.
+pub(super) fn again(failures: u32, now: Timestamp) -> Timestamp {
     later(now, backoff(failures))
 }
 
@@ -138,7 +167,7 @@ fn backoff(times: u32) -> SignedDuration {
         .ok()
         .and_then(|times| RETRIES.get(times))
         .copied()
-        .unwrap_or(HOURLY)
+        .unwrap_or(LATER)
 }
 
 /// The names of a certificate as they are asked for: in lower case, since the index folds them, each once, none that
@@ -212,7 +241,7 @@ pub(super) fn next(
         settled.push(SettledCertificate {
             key: certificate.key.clone(),
             end,
-            said: said(log, &certificate.entries),
+            said: said(log, certificate),
         });
     }
     if open.len() >= OpenCertificate::MAX_AT_ONCE && settled.len() == open.len() {
@@ -226,33 +255,53 @@ pub(super) fn next(
 }
 
 /// What is added to the sentence of a certificate's finding.
-fn said(log: &str, entries: &[(KnownEntry, bool)]) -> String {
-    let Some((first, own)) = entries.first() else {
-        return format!(
+fn said(log: &str, certificate: &OpenCertificate) -> String {
+    let mut said = match certificate.entries.split_first() {
+        None => format!(
             "; no entry of it was found in {log} within a day after its end: it may have been used with a log that is not followed, or not at all"
-        );
-    };
-    let same: Vec<u64> = entries
-        .iter()
-        .filter(|(entry, also)| also == own && entry.name == first.name)
-        .map(|(entry, _)| entry.index)
-        .collect();
-    match same.as_slice() {
-        [] | [_] => format!("; its signing is entry {} of {}", first.index, first.name),
-        several => {
-            let listed: Vec<String> = several.iter().map(u64::to_string).collect();
-            let more = if entries.len() >= OpenCertificate::MAX_ENTRIES as usize {
-                ", perhaps more"
+        ),
+        Some(((first, own), rest)) => {
+            let more = rest
+                .iter()
+                .filter(|(entry, also)| also == own && entry.name == first.name)
+                .map(|(entry, _)| entry);
+            let entries: Vec<_> = std::iter::once(first).chain(more).collect();
+            let (listed, is_one) = listed(&entries);
+            let verb = if is_one {
+                "signing is entry"
             } else {
-                ""
+                "signings are entries"
             };
-            format!(
-                "; its signings are entries {}{more} of {}",
-                listed.join(", "),
-                first.name
-            )
+            format!("; its {verb} {listed} of {}", first.name)
         }
+    };
+    let alike: Vec<_> = certificate.alike.iter().collect();
+    if let Some(first) = alike.first() {
+        let (listed, is_one) = listed(&alike);
+        let (noun, verb) = if is_one {
+            ("entry", "holds")
+        } else {
+            ("entries", "hold")
+        };
+        let name = &first.name;
+        said = format!(
+            "{said}; {noun} {listed} of {name} {verb} another certificate for its key: anybody can make one, so that says nothing of this one"
+        );
     }
+    said
+}
+
+/// Indexes as a sentence lists them, and whether it is one.
+fn listed(entries: &[&KnownEntry]) -> (String, bool) {
+    let mut indexes: Vec<u64> = entries.iter().map(|entry| entry.index).collect();
+    indexes.dedup();
+    let listed: Vec<String> = indexes.iter().map(u64::to_string).collect();
+    let more = if entries.len() >= OpenCertificate::MAX_ENTRIES as usize {
+        ", perhaps more"
+    } else {
+        ""
+    };
+    (format!("{}{more}", listed.join(", ")), indexes.len() == 1)
 }
 
 fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
@@ -275,11 +324,13 @@ mod tests {
     fn open(not_after: i64, entries: &[(u64, bool)]) -> OpenCertificate {
         OpenCertificate {
             key: "k".to_owned(),
+            alike: Vec::new(),
             not_after: at(not_after),
             entries: entries
                 .iter()
                 .map(|&(index, own)| {
                     let entry = KnownEntry {
+                        alike: "a".to_owned(),
                         origin: "o".to_owned(),
                         name: if own { "v1" } else { "v2" }.to_owned(),
                         index,
@@ -299,9 +350,9 @@ mod tests {
             (0, 0, Some(MINUTE)),
             (1, MINUTE, Some(6 * MINUTE)),
             (2, 6 * MINUTE, Some(36 * MINUTE)),
-            (3, 36 * MINUTE, Some(36 * MINUTE + HOUR)),
+            (3, 36 * MINUTE, Some(81 * MINUTE)),
             (9, 23 * HOUR + 30 * MINUTE, Some(24 * HOUR)),
-            (u32::MAX, 10 * HOUR, Some(11 * HOUR)),
+            (u32::MAX, 10 * HOUR, Some(10 * HOUR + 45 * MINUTE)),
             (9, 24 * HOUR, None),
         ];
         for (tries, now, due) in table {
@@ -381,17 +432,29 @@ mod tests {
 
     #[test]
     fn requests_average_one_in_two_seconds_with_a_burst_after_a_quiet_time() {
+        let spend = |allowance: &mut Allowance, now: i64| {
+            (0..1000)
+                .take_while(|_| {
+                    let has_room = allowance.has_room(at(now));
+                    if has_room {
+                        allowance.charge(1, at(now));
+                    }
+                    has_room
+                })
+                .count()
+        };
         let mut allowance = Allowance::new(at(-HOUR));
-        let burst = (0..1000).take_while(|_| allowance.take(at(0))).count();
-        assert_eq!(burst, 300);
+        assert_eq!(spend(&mut allowance, 0), 300);
         // A minute later, what a minute gives.
-        let minute = (0..1000).take_while(|_| allowance.take(at(60))).count();
-        assert_eq!(minute, 30);
+        assert_eq!(spend(&mut allowance, 60), 30);
         // It survives being written down.
         let mut restored = Allowance::new(allowance.spent());
-        assert!(!restored.take(at(60)));
+        assert!(!restored.has_room(at(60)));
+        // What a request took more than once is paid back.
+        restored.charge(4, at(60));
+        assert!(!restored.has_room(at(68)) && restored.has_room(at(70)));
         // A clock that is set back by a day must not silence the watch for a day.
-        assert!(restored.take(at(-24 * HOUR)));
+        assert!(restored.has_room(at(-24 * HOUR)));
     }
 
     #[test]
@@ -408,24 +471,54 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_fails_for_what_is_said_of_it_comes_again_later_and_later() {
-        for (kind, failures, after) in [
-            ("unavailable", 9, 0),
-            ("malformed", 0, MINUTE),
-            ("entries-missing", 1, 5 * MINUTE),
-            ("malformed", 2, 30 * MINUTE),
-            ("malformed", u32::MAX, HOUR),
+    fn a_name_that_fails_comes_again_later_and_later() {
+        for (failures, after) in [
+            (0, MINUTE),
+            (1, 5 * MINUTE),
+            (2, 30 * MINUTE),
+            (3, 45 * MINUTE),
+            (u32::MAX, 45 * MINUTE),
         ] {
-            assert_eq!(again(kind, failures, at(0)), at(after), "{kind} {failures}");
+            assert_eq!(again(failures, at(0)), at(after), "{failures}");
         }
     }
 
     #[test]
-    fn a_certificate_is_told_from_another_of_its_key_by_its_start() {
-        assert_eq!(certificate_id("k", None), "k");
-        assert_ne!(
-            certificate_id("k", Some(at(0))),
-            certificate_id("k", Some(at(1)))
+    fn a_certificate_is_known_by_what_its_ca_signed_and_a_bare_key_by_itself() {
+        let of = |not_before, logged: Option<&str>| {
+            CertificateId::of("k", not_before, logged.map(str::to_owned), None)
+        };
+        let one = of(Some(at(0)), Some("t"));
+        assert_eq!(
+            (one.key.as_str(), one.alike),
+            ("t", format!("k@{}", at(0).as_second()))
+        );
+        let bare = of(None, None);
+        assert_eq!((bare.key.as_str(), bare.alike.as_str()), ("k", "k"));
+        // What cannot be put into the form that CT logs hold is nobody's but its own.
+        assert_ne!(of(Some(at(0)), None).key, "t");
+    }
+
+    #[test]
+    fn an_impostor_is_said_beside_and_settles_nothing() {
+        let mut certificate = open(0, &[]);
+        certificate.alike = vec![KnownEntry {
+            origin: "o".to_owned(),
+            name: "v1".to_owned(),
+            index: 9,
+            leaf_hash: "l".to_owned(),
+            key: "other".to_owned(),
+            alike: "a".to_owned(),
+        }];
+        let early = next("v1", false, 0, &[certificate.clone()], at(HOUR));
+        assert!(early.settled.is_empty());
+        let settled = next("v1", false, 0, &[certificate], at(25 * HOUR)).settled;
+        assert_eq!(settled[0].end, SoughtEnd::Nowhere);
+        let said = &settled[0].said;
+        assert!(said.starts_with("; no entry of it was found"), "{said}");
+        assert!(
+            said.contains("; entry 9 of v1 holds another certificate"),
+            "{said}"
         );
     }
 

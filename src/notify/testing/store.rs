@@ -350,6 +350,14 @@ impl Store for MemoryStore {
         not_ours()
     }
 
+    async fn set_guides(&self, _: &str, _: &[String]) -> Result<(), StoreError> {
+        not_ours()
+    }
+
+    async fn guides_done(&self, _: &str) -> Result<(), StoreError> {
+        not_ours()
+    }
+
     async fn sightings(&self, _: i64, _: u32) -> Result<Vec<Sighting>, StoreError> {
         not_ours()
     }

@@ -17,9 +17,6 @@ use crate::shard::GlobalIndex;
 /// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
 pub(super) const MAX_PROOF_HASHES: usize = 64;
 
-/// Most entries that the index is believed to know under one value. There are certificates of one name by the ten thousands.
-pub(super) const MAX_IDS: usize = 200_000;
-
 /// Most trees that one log is believed to have. The public log has three after five years.
 const MAX_TREES: usize = 256;
 
@@ -191,21 +188,6 @@ pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
 pub fn proof(json: &[u8]) -> Result<Vec<Hash>, NotAnAnswer> {
     let raw: RawProof<'_> = serde_json::from_slice(json)?;
     hashes(&raw.hashes)
-}
-
-/// `POST index/retrieve`: names of entries.
-///
-/// # Errors
-/// Bytes that are no such answer.
-pub fn ids(json: &[u8]) -> Result<Vec<EntryId>, NotAnAnswer> {
-    let raw: Few<Text<'_>, MAX_IDS> = serde_json::from_slice(json)?;
-    raw.0
-        .iter()
-        .map(|Text(id)| {
-            id.parse()
-                .map_err(|_| NotAnAnswer(format!("{id:?} is no entry's id")))
-        })
-        .collect()
 }
 
 /// What the server says is wrong with a question: `{"code":400,"message":"…"}`.

@@ -7,8 +7,9 @@ use serde_json::json;
 use tlog::Hash;
 use url::Url;
 
-use super::answer::{self, Entry, EntryId, NotAnAnswer, TreeHead, TreeId};
-use crate::http::{self, Answer, HttpError, ServerDate};
+use super::answer::{self, Entry, EntryId, IdError, NotAnAnswer, TreeHead, TreeId};
+use super::ids::IdReader;
+use crate::http::{self, Answer, HttpError, Pieces, RequestCount, ServerDate};
 use crate::shard::GlobalIndex;
 use crate::source::transport::TransportError;
 use crate::source::{Cause, SourceError};
@@ -22,8 +23,11 @@ pub const MAX_ENTRIES_BYTES: usize = 48 * 1024 * 1024;
 /// What an answer about trees or a proof may take: a note has some hundred bytes, a proof 64 hashes in hex.
 const MAX_SMALL_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// What an answer of the search index may take: 80 digits, quotes and a comma for each entry.
-const MAX_INDEX_ANSWER_BYTES: usize = 84 * answer::MAX_IDS;
+/// How much of an answer of the search index is read: 3 million ids of 80 digits. One address may log a thousand entries a
+/// minute; it would take more than two days to make the answer for one name longer.
+const MAX_INDEX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
+
+const INDEX: &str = "api/v1/index/retrieve";
 
 /// The operators of the public log grant 975 requests a minute (sigstore-probers, `prober/rate-limiting.go`); some are
 /// left to the other programs of its readers.
@@ -47,6 +51,38 @@ pub enum IndexQuery {
     Hash(String),
 }
 
+/// What the search index answers, as it comes.
+#[derive(Debug)]
+pub struct IndexAnswer {
+    /// Where it comes from, for errors.
+    url: String,
+    pieces: Pieces,
+    reader: IdReader,
+    /// Why it does not go on.
+    broken: Option<NotAnAnswer>,
+}
+
+impl IndexAnswer {
+    /// The next ids, in the order of the answer; an error stands for an element that is none. `None`: that was all.
+    ///
+    /// # Errors
+    /// No more of it can be had. What came before is right.
+    pub async fn next(&mut self) -> Result<Option<Vec<Result<EntryId, IdError>>>, SourceError> {
+        if let Some(why) = self.broken.take() {
+            return Err(malformed(&self.url, why));
+        }
+        let piece = self.pieces.next().await;
+        let piece = piece.map_err(|error| TransportError::from(Cause::Http(error)).about(INDEX))?;
+        let Some(piece) = piece else {
+            self.reader.end().map_err(|why| malformed(&self.url, why))?;
+            return Ok(None);
+        };
+        let mut ids = Vec::new();
+        self.broken = self.reader.feed(&piece, &mut ids).err();
+        Ok(Some(ids))
+    }
+}
+
 impl Client {
     /// The server at `base`, an http(s) URL that ends in `/`. Nothing is asked yet.
     pub fn new(http: http::Client, base: Url) -> Self {
@@ -58,6 +94,15 @@ impl Client {
         let host = base.host_str()?;
         (host == "sigstore.dev" || host.ends_with(".sigstore.dev"))
             .then_some(PUBLIC_REQUESTS_PER_MINUTE)
+    }
+
+    /// The same server, whose requests are counted, retries included.
+    #[must_use]
+    pub fn counted(&self, requests: &RequestCount) -> Self {
+        Self {
+            http: self.http.counted(requests),
+            base: self.base.clone(),
+        }
     }
 
     /// Where it is.
@@ -138,15 +183,24 @@ impl Client {
     ///
     /// # Errors
     /// As any resource; [`SourceError::Unavailable`] where the server is older than the kind of question.
-    pub async fn index(&self, query: &IndexQuery) -> Result<Vec<EntryId>, SourceError> {
-        const INDEX: &str = "api/v1/index/retrieve";
+    pub async fn index(&self, query: &IndexQuery) -> Result<IndexAnswer, SourceError> {
         let question = match query {
             IndexQuery::Subject(subject) => json!({ "subject": subject }),
             IndexQuery::Email(email) => json!({ "email": email }),
             IndexQuery::Hash(hash) => json!({ "hash": hash }),
         };
-        let answer = self.ask(INDEX, &question, MAX_INDEX_ANSWER_BYTES).await?;
-        answer::ids(&answer).map_err(|why| self.malformed(INDEX, why))
+        let question = Bytes::from(question.to_string());
+        let url = self.url(INDEX)?;
+        let answer = self
+            .http
+            .ask_in_pieces(&url, &question, MAX_INDEX_ANSWER_BYTES)
+            .await;
+        Ok(IndexAnswer {
+            pieces: found(INDEX, answer)?,
+            url: format!("{}{INDEX}", self.base),
+            reader: IdReader::default(),
+            broken: None,
+        })
     }
 
     async fn retrieve(
@@ -184,11 +238,8 @@ impl Client {
         found(path, answer)
     }
 
-    fn malformed(&self, path: &str, NotAnAnswer(reason): NotAnAnswer) -> SourceError {
-        SourceError::Malformed {
-            resource: format!("{}{path}", self.base),
-            reason,
-        }
+    fn malformed(&self, path: &str, why: NotAnAnswer) -> SourceError {
+        malformed(&format!("{}{path}", self.base), why)
     }
 
     fn url(&self, path: &str) -> Result<Url, SourceError> {
@@ -203,7 +254,7 @@ impl Client {
 }
 
 /// The answer, if it is one. What the server says about its refusals is read for the one that is none.
-fn found(path: &str, answer: Result<Answer<Bytes>, HttpError>) -> Result<Bytes, SourceError> {
+fn found<T>(path: &str, answer: Result<Answer<T>, HttpError>) -> Result<T, SourceError> {
     match answer {
         Ok(Answer::Found(answer)) => Ok(answer),
         Ok(Answer::Absent(absence)) => Err(SourceError::Absent {
@@ -251,4 +302,11 @@ fn matched<Q>(
         }
     }
     Ok(answer)
+}
+
+fn malformed(resource: &str, NotAnAnswer(reason): NotAnAnswer) -> SourceError {
+    SourceError::Malformed {
+        resource: resource.to_owned(),
+        reason,
+    }
 }

@@ -5,8 +5,10 @@
 
 pub mod answer;
 mod client;
+pub mod ids;
 mod tree;
 
-pub use answer::{Entry, EntryId, Inclusion, TreeHead, TreeId};
-pub use client::{Client, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
+pub use crate::http::RequestCount;
+pub use answer::{Entry, EntryId, IdError, Inclusion, TreeHead, TreeId};
+pub use client::{Client, IndexAnswer, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
 pub use tree::Tree;

@@ -89,7 +89,7 @@ pub(super) async fn spell_out(
     }
     for new in wanted.difference(&known) {
         sqlx::query(
-            "INSERT INTO lookup (log, subject, direct, due) VALUES ($1, $2, 1, $3)
+            "INSERT INTO lookup (log, subject, direct, due, news) VALUES ($1, $2, 1, $3, (SELECT turns FROM guided WHERE log = $1))
              ON CONFLICT (log, subject) DO UPDATE SET direct = 1, due = excluded.due",
         )
         .bind(log)
@@ -128,6 +128,68 @@ pub(super) async fn is_spelled_out(
     Ok(stored.as_deref() == Some(rules.as_slice()) && known == wanted)
 }
 
+/// Which CT logs guide it. With one more, all findings are taken up again.
+pub(super) async fn set_guides(
+    db: &mut SqliteConnection,
+    log: &str,
+    guides: &[String],
+) -> Result<(), Fail> {
+    let known = guides_of(db, log).await?;
+    for gone in known.iter().filter(|known| !guides.contains(known)) {
+        sqlx::query("DELETE FROM guided_by WHERE log = $1 AND guide = $2")
+            .bind(log)
+            .bind(gone)
+            .execute(&mut *db)
+            .await?;
+    }
+    let mut grew = false;
+    for new in guides.iter().filter(|guide| !known.contains(guide)) {
+        grew = true;
+        sqlx::query("INSERT INTO guided_by (log, guide, pending) VALUES ($1, $2, $3)")
+            .bind(log)
+            .bind(new)
+            // The first ones are there from the beginning.
+            .bind(!known.is_empty())
+            .execute(&mut *db)
+            .await?;
+    }
+    if grew {
+        sqlx::query("UPDATE guided SET cursor = 0 WHERE log = $1")
+            .bind(log)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn guides_of(db: &mut SqliteConnection, log: &str) -> Result<Vec<String>, Fail> {
+    Ok(
+        sqlx::query_scalar("SELECT guide FROM guided_by WHERE log = $1 ORDER BY guide")
+            .bind(log)
+            .fetch_all(db)
+            .await?,
+    )
+}
+
+/// Whether `set_guides` would change nothing.
+pub(super) async fn has_guides(
+    db: &mut SqliteConnection,
+    log: &str,
+    guides: &[String],
+) -> Result<bool, Fail> {
+    let known = guides_of(db, log).await?;
+    Ok(known.len() == guides.len() && known.iter().all(|known| guides.contains(known)))
+}
+
+/// What the guides showed before is looked up.
+pub(super) async fn guides_done(db: &mut SqliteConnection, log: &str) -> Result<(), Fail> {
+    sqlx::query("UPDATE guided_by SET pending = 0 WHERE log = $1")
+        .bind(log)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// Findings of signers after a number, oldest first.
 pub(super) async fn sightings(
     db: &mut SqliteConnection,
@@ -135,7 +197,8 @@ pub(super) async fn sightings(
     limit: u32,
 ) -> Result<Vec<Sighting>, Fail> {
     let rows = sqlx::query(
-        "SELECT f.number, f.log, f.origin, f.entry_index, f.leaf_hash, f.kind, s.san, s.key_sha256, s.not_before, s.certificate
+        "SELECT f.number, f.log, f.origin, f.entry_index, f.leaf_hash, f.kind, f.logged_sha256,
+                s.san, s.key_sha256, s.not_before, s.certificate
          FROM finding f JOIN signer s ON s.key = f.signer
          WHERE f.number > $1 AND f.watch IS NOT NULL AND f.log IS NOT NULL AND f.origin IS NOT NULL
            AND f.entry_index IS NOT NULL AND f.leaf_hash IS NOT NULL AND s.key_sha256 IS NOT NULL
@@ -160,6 +223,7 @@ fn sighting(row: &SqliteRow) -> Result<Sighting, Fail> {
         kind: row.try_get("kind")?,
         san,
         key: row.try_get("key_sha256")?,
+        logged: row.try_get("logged_sha256")?,
         not_before: value::moment_if(row.try_get("not_before")?)?,
         certificate: row.try_get("certificate")?,
     })
@@ -196,11 +260,23 @@ async fn seek(
 ) -> Result<(), Fail> {
     let SoughtCertificate {
         key,
+        alike,
         subjects,
         not_after,
         finding,
         unaskable,
     } = certificate;
+    let is_known: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sought_finding WHERE log = $1 AND finding = $2)",
+    )
+    .bind(log)
+    .bind(finding)
+    .fetch_one(&mut *db)
+    .await?;
+    if is_known {
+        // Everything is gone over again for another guide.
+        return Ok(());
+    }
     let state = if subjects.is_empty() {
         "nowhere"
     } else {
@@ -208,7 +284,7 @@ async fn seek(
     };
     // The same certificate, seen by another watch or in another log, begins nothing anew.
     let news = sqlx::query(
-        "INSERT INTO sought (log, key, not_after, state, said) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO sought (log, key, not_after, state, said, alike) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (log, key) DO UPDATE SET not_after = excluded.not_after, state = excluded.state, said = excluded.said
            WHERE excluded.not_after > sought.not_after",
     )
@@ -217,6 +293,7 @@ async fn seek(
     .bind(value::micros(*not_after))
     .bind(state)
     .bind(unaskable.as_deref().filter(|_| subjects.is_empty()))
+    .bind(alike)
     .execute(&mut *db)
     .await?
     .rows_affected()
@@ -244,10 +321,11 @@ async fn seek(
             .execute(&mut *db)
             .await?;
         }
-        // One that waits already keeps its place in the queue.
+        // What failed before the certificate came says nothing about its entries.
         sqlx::query(
-            "INSERT INTO lookup (log, subject, direct, due) VALUES ($1, $2, 0, $3)
-             ON CONFLICT (log, subject) DO UPDATE SET tries = 0, due = min(ifnull(due, excluded.due), excluded.due)",
+            "INSERT INTO lookup (log, subject, direct, due, news) VALUES ($1, $2, 0, $3, (SELECT turns FROM guided WHERE log = $1))
+             ON CONFLICT (log, subject) DO UPDATE SET tries = 0, due = min(ifnull(due, excluded.due), excluded.due),
+               news = excluded.news, retry = NULL, failures = 0, error_kind = NULL, error_message = NULL",
         )
         .bind(log)
         .bind(subject)
@@ -287,7 +365,7 @@ pub(super) async fn open_certificates(
     subject: &str,
 ) -> Result<Vec<OpenCertificate>, Fail> {
     let rows = sqlx::query(
-        "SELECT s.key, s.not_after FROM sought_name n JOIN sought s ON s.log = n.log AND s.key = n.key
+        "SELECT s.key, s.alike, s.not_after FROM sought_name n JOIN sought s ON s.log = n.log AND s.key = n.key
          WHERE n.log = $1 AND n.subject = $2 AND s.state = 'open' ORDER BY s.not_after, s.key LIMIT $3",
     )
     .bind(log)
@@ -306,7 +384,21 @@ pub(super) async fn open_certificates(
         .bind(OpenCertificate::MAX_ENTRIES)
         .fetch_all(&mut *db)
         .await?;
+        let alike = sqlx::query(
+            "SELECT * FROM known_entry WHERE log = $1 AND alike = $2 AND alike <> '' AND key <> $3
+             ORDER BY own DESC, entry_index, origin LIMIT $4",
+        )
+        .bind(log)
+        .bind(row.try_get::<&str, _>("alike")?)
+        .bind(&key)
+        .bind(OpenCertificate::MAX_ENTRIES)
+        .fetch_all(&mut *db)
+        .await?;
         open.push(OpenCertificate {
+            alike: alike
+                .iter()
+                .map(|row| known_entry(row).map(|(entry, _)| entry))
+                .collect::<Result<_, _>>()?,
             not_after: value::moment(row.try_get("not_after")?)?,
             entries: entries.iter().map(known_entry).collect::<Result<_, _>>()?,
             key,
@@ -322,6 +414,7 @@ fn known_entry(row: &SqliteRow) -> Result<(KnownEntry, bool), Fail> {
         index: value::natural(row.try_get("entry_index")?)?,
         leaf_hash: row.try_get("leaf_hash")?,
         key: row.try_get("key")?,
+        alike: row.try_get("alike")?,
     };
     Ok((entry, row.try_get("own")?))
 }
@@ -374,7 +467,7 @@ async fn add_entries(
     }
     insert_values(
         db,
-        "INSERT INTO known_entry (log, origin, leaf_hash, key, entry_index, name, own) ",
+        "INSERT INTO known_entry (log, origin, leaf_hash, key, alike, entry_index, name, own) ",
         " ON CONFLICT DO NOTHING",
         entries,
         |mut row, entry| {
@@ -382,6 +475,7 @@ async fn add_entries(
                 .push_bind(entry.origin.as_str())
                 .push_bind(entry.leaf_hash.as_str())
                 .push_bind(entry.key.as_str())
+                .push_bind(entry.alike.as_str())
                 .push_bind(i64::try_from(entry.index).unwrap_or(i64::MAX))
                 .push_bind(entry.name.as_str())
                 .push_bind(own);

@@ -4,6 +4,9 @@
 //! `BEGIN IMMEDIATE` transaction, which other processes wait for; what it finds when it begins is
 //! what it changes. Its `COMMIT` returns when the log is on the disk (`synchronous = FULL`).
 
+#[macro_use]
+mod transaction;
+
 mod coverage;
 mod dispute;
 mod expectations;
@@ -115,47 +118,6 @@ impl SqliteStore {
         let writer = self.writer.as_ref().ok_or(Fail::ReadOnly)?;
         Ok(writer.acquire().await?)
     }
-}
-
-/// `reading!(self, "what", |db| query)`: one reading query, its error with what it was for.
-macro_rules! reading {
-    ($store:expr, $action:literal, |$db:ident| $query:expr) => {{
-        let answer = async {
-            let mut connection = $store.read().await?;
-            let $db = &mut *connection;
-            $query.await
-        };
-        answer
-            .await
-            .map_err(|fail: Fail| fail.during($action, &$store.path))
-    }};
-}
-
-/// `writing!(self, "what", |db| change)`: one transaction. If the change fails, or this future is
-/// dropped, the transaction is rolled back.
-macro_rules! writing {
-    ($store:expr, $action:literal, |$db:ident| $change:expr) => {{
-        let answer = async {
-            let mut connection = $store.writer().await?;
-            let answer = async {
-                let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-                let $db = &mut *transaction;
-                let answer = $change.await?;
-                transaction.commit().await?;
-                Ok::<_, Fail>(answer)
-            }
-            .await;
-            if let Err(Fail::Sql(_)) = &answer {
-                // When the disk is full, SQLite rolls back by itself. sqlx then cannot, goes on
-                // counting a transaction, and refuses every later one on this connection.
-                connection.close().await.ok();
-            }
-            answer
-        };
-        answer
-            .await
-            .map_err(|fail: Fail| fail.during($action, &$store.path))
-    }};
 }
 
 #[async_trait]
@@ -305,6 +267,25 @@ impl Store for SqliteStore {
         }
         writing!(self, "recording look-ups", |db| lookups::spell_out(
             db, log, rules, subjects, now
+        ))
+    }
+
+    async fn set_guides(&self, log: &str, guides: &[String]) -> Result<(), StoreError> {
+        // Once per pass and mostly the same, as above.
+        let same = reading!(self, "reading look-ups", |db| lookups::has_guides(
+            db, log, guides
+        ))?;
+        if same {
+            return Ok(());
+        }
+        writing!(self, "recording look-ups", |db| lookups::set_guides(
+            db, log, guides
+        ))
+    }
+
+    async fn guides_done(&self, log: &str) -> Result<(), StoreError> {
+        writing!(self, "recording look-ups", |db| lookups::guides_done(
+            db, log
         ))
     }
 

@@ -21,18 +21,55 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(2);
 /// asked is due, and so is one that was asked in what is the future now.
 const DUE: &str = "log = $1 AND due IS NOT NULL AND (due <= $2 OR asked IS NULL OR asked > $2)";
 
-/// What is due and in its turn. Names of certificates that were never looked up since they came are first: to look all
-/// up again because the watches changed may take hours. Among these and among the others, the longest first.
+/// In how many turns one is of a name that had a turn since its newest certificate: names that sign without end keep no other
+/// one waiting for ever.
+const OTHERS: i64 = 4;
+
+/// What is due, in the order of the turns: see [`Store::due_lookups`](crate::store::Store::due_lookups).
 pub(super) async fn due(
     db: &mut SqliteConnection,
     log: &str,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Lookup>, Fail> {
+    let turns: Option<i64> = sqlx::query_scalar("SELECT turns FROM guided WHERE log = $1")
+        .bind(log)
+        .fetch_optional(&mut *db)
+        .await?;
+    let mut fresh = due_where(db, FRESH, log, now, limit).await?.into_iter();
+    let mut others = due_where(db, &format!("NOT ({FRESH})"), log, now, limit)
+        .await?
+        .into_iter();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut due = Vec::new();
+    for turn in turns.unwrap_or_default().. {
+        let next = if turn % OTHERS == OTHERS - 1 {
+            others.next().or_else(|| fresh.next())
+        } else {
+            fresh.next().or_else(|| others.next())
+        };
+        match next {
+            Some(lookup) if due.len() < limit => due.push(lookup),
+            Some(_) | None => break,
+        }
+    }
+    Ok(due)
+}
+
+/// It had no turn since its newest certificate.
+const FRESH: &str = "turn IS NULL OR turn <= news";
+
+async fn due_where(
+    db: &mut SqliteConnection,
+    condition: &str,
+    log: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Lookup>, Fail> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "SELECT subject, direct, tries, failures FROM lookup
-         WHERE {DUE} AND (retry IS NULL OR retry <= $2 OR retry > $3)
-         ORDER BY tries > 0, ifnull(retry, due), retry IS NOT NULL, subject LIMIT $4"
+        "SELECT subject, direct, tries, failures, position FROM lookup
+         WHERE {DUE} AND (retry IS NULL OR retry <= $2 OR retry > $3) AND ({condition})
+         ORDER BY ifnull(turn, 0), due, subject LIMIT $4"
     )))
     .bind(log)
     .bind(value::micros(now))
@@ -47,9 +84,26 @@ pub(super) async fn due(
                 direct: row.try_get("direct")?,
                 tries: value::small(row.try_get("tries")?)?,
                 failures: value::small(row.try_get("failures")?)?,
+                position: value::natural(row.try_get("position")?)?,
             })
         })
         .collect()
+}
+
+/// Counts a turn of this name.
+async fn take_turn(db: &mut SqliteConnection, log: &str, subject: &str) -> Result<(), Fail> {
+    sqlx::query("UPDATE guided SET turns = turns + 1 WHERE log = $1")
+        .bind(log)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "UPDATE lookup SET turn = (SELECT turns FROM guided WHERE log = $1) WHERE log = $1 AND subject = $2",
+    )
+    .bind(log)
+    .bind(subject)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
 }
 
 /// An answer: what it settles, and when the name is asked for again.
@@ -65,8 +119,9 @@ pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> 
     for settled in settled {
         settle(db, log, settled).await?;
     }
+    take_turn(db, log, subject).await?;
     sqlx::query(
-        "UPDATE lookup SET tries = tries + 1, due = $3, asked = $4, entries = $5,
+        "UPDATE lookup SET tries = tries + 1, due = $3, asked = $4, entries = $5, unread = 0, position = 0,
                 retry = NULL, failures = 0, error_kind = NULL, error_message = NULL
          WHERE log = $1 AND subject = $2",
     )
@@ -90,10 +145,13 @@ pub(super) async fn postponed(
         subject,
         retry,
         error,
+        unread,
+        position,
     } = postponed;
+    take_turn(db, log, subject).await?;
     sqlx::query(
         "UPDATE lookup SET retry = $3, failures = CASE WHEN $4 IS NULL THEN 0 ELSE failures + 1 END,
-                error_kind = $4, error_message = $5
+                error_kind = $4, error_message = $5, unread = ifnull($6, unread), position = $7
          WHERE log = $1 AND subject = $2",
     )
     .bind(log)
@@ -101,6 +159,8 @@ pub(super) async fn postponed(
     .bind(value::micros(*retry))
     .bind(error.as_ref().map(|error| error.kind.as_str()))
     .bind(error.as_ref().map(|error| error.message.as_str()))
+    .bind(unread.map(value::integer).transpose()?)
+    .bind(value::integer(*position)?)
     .execute(&mut *db)
     .await?;
     Ok(())
@@ -148,8 +208,8 @@ pub(super) async fn tally(
     log: &str,
     now: Timestamp,
 ) -> Result<LookupTally, Fail> {
-    let (due, oldest): (i64, Option<i64>) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "SELECT count(*), min(due) FROM lookup WHERE {DUE}"
+    let (due, oldest, fresh, unread): (i64, Option<i64>, i64, i64) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT count(*), min(due), ifnull(sum({FRESH}), 0), ifnull(sum(unread), 0) FROM lookup WHERE {DUE}"
     )))
     .bind(log)
     .bind(value::micros(now))
@@ -178,18 +238,31 @@ pub(super) async fn tally(
     .bind(lag)
     .fetch_one(&mut *db)
     .await?;
+    // However long ago: an index that is no longer filled is silent for those who sign once a week, too.
     let (ended, found): (i64, i64) = sqlx::query_as(
-        "SELECT count(*), ifnull(sum(s.state = 'here'), 0) FROM sought s
-         WHERE s.log = $1 AND s.not_after > $2 AND s.state <> 'elsewhere'
-           AND EXISTS (SELECT 1 FROM sought_name n JOIN lookup l ON l.log = n.log AND l.subject = n.subject
-                       WHERE n.log = s.log AND n.key = s.key AND l.asked >= s.not_after + $3)",
+        "SELECT count(*), ifnull(sum(state = 'here'), 0) FROM (
+           SELECT s.state FROM sought s
+           WHERE s.log = $1 AND s.state <> 'elsewhere' AND s.not_after <= $4
+             AND EXISTS (SELECT 1 FROM sought_name n JOIN lookup l ON l.log = n.log AND l.subject = n.subject
+                         WHERE n.log = s.log AND n.key = s.key AND l.asked >= s.not_after + $2)
+           ORDER BY s.not_after DESC, s.key LIMIT $3)",
     )
     .bind(log)
-    .bind(lately)
     .bind(lag)
+    .bind(value::integer(LookupTally::LAST)?)
+    .bind(value::micros(now))
     .fetch_one(&mut *db)
     .await?;
+    let pending_guides = sqlx::query_scalar(
+        "SELECT guide FROM guided_by WHERE log = $1 AND pending = 1 ORDER BY guide",
+    )
+    .bind(log)
+    .fetch_all(&mut *db)
+    .await?;
     Ok(LookupTally {
+        fresh: value::natural(fresh)?,
+        unread: value::natural(unread)?,
+        pending_guides,
         due: value::natural(due)?,
         oldest_due: value::moment_if(oldest)?,
         failed: failed.map(|(kind, message)| PassError { kind, message }),

@@ -1,29 +1,47 @@
 //! The search index of a fake Rekor v1 log: it knows what it is told, which need not be true.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
 /// See the module.
 #[derive(Default)]
 pub struct FakeIndex {
-    names: BTreeMap<String, BTreeSet<String>>,
+    /// In the order in which they were filed.
+    names: BTreeMap<String, Vec<Value>>,
+    filed: HashSet<(String, String)>,
     /// Older than the question for names of any type.
     pub is_old: bool,
     /// Names that it refuses to be asked for.
     pub refuses: BTreeSet<String>,
+    /// Names whose question fails with this status.
+    pub fails: BTreeMap<String, u16>,
+    /// Names that are never answered.
+    pub hangs: BTreeSet<String>,
 }
+
+/// The status that stands for no answer at all.
+pub const HANGS: u16 = 0;
 
 impl FakeIndex {
     /// Files an entry under a name.
     pub fn file(&mut self, name: &str, id: &str) {
+        let name = name.to_ascii_lowercase();
+        if self.filed.insert((name.clone(), id.to_owned())) {
+            self.file_odd(&name, json!(id));
+        }
+    }
+
+    /// Files what may be no entry's id.
+    pub fn file_odd(&mut self, name: &str, id: Value) {
         let ids = self.names.entry(name.to_ascii_lowercase()).or_default();
-        ids.insert(id.to_owned());
+        ids.push(id);
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.names.clear();
+        self.filed.clear();
     }
 
     pub fn answer(&self, question: &Value) -> (u16, Value) {
@@ -38,6 +56,12 @@ impl FakeIndex {
             (None, None) => return refusal("query in body is required"),
         };
         let name = name.to_ascii_lowercase();
+        if self.hangs.contains(&name) {
+            return (HANGS, Value::Null);
+        }
+        if let Some(status) = self.fails.get(&name) {
+            return (*status, json!({"code": status, "message": "later"}));
+        }
         if self.refuses.contains(&name) {
             return refusal("subject in body is not to its liking");
         }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::fake_index::FakeIndex;
+use super::fake_index::{FakeIndex, HANGS};
 use super::who::Leaf;
 
 const HOST: &str = "rekor.test";
@@ -28,6 +28,8 @@ pub enum Oddity {
     DropsOnce(u64),
     /// No answer ever holds this entry.
     Hides(u64),
+    /// Each request for this entry fails with this status.
+    Fails(u64, u16),
     /// This entry is served with another body than the one that was signed.
     Swaps(u64),
     /// This entry comes with an inclusion proof of another one.
@@ -423,7 +425,15 @@ impl State {
                 if let Some(ids) = question["entryUUIDs"].as_array() {
                     assert!(ids.len() <= 10, "{question}");
                     let ids = ids.iter().map(|id| id.as_str().expect("an id"));
-                    let found = ids.filter_map(|id| self.find(id));
+                    let found: Vec<u64> = ids.filter_map(|id| self.find(id)).collect();
+                    for oddity in &self.odd {
+                        if let Oddity::Fails(index, status) = oddity
+                            && found.contains(index)
+                        {
+                            return (*status, json!({"code": status, "message": "later"}));
+                        }
+                    }
+                    let found = found.into_iter();
                     let found = found.filter(|index| !self.odd.contains(&Oddity::Hides(*index)));
                     return (200, found.filter_map(|index| self.entry(index)).collect());
                 }
@@ -481,6 +491,9 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         .lock()
         .expect("nothing panics under it")
         .answer(&path, &body);
+    if status == HANGS {
+        return std::future::pending().await;
+    }
     let answer = answer.to_string();
     let head = format!(
         "HTTP/1.1 {status} X\r\nConnection: close\r\n{more}Content-Length: {}\r\n\r\n",

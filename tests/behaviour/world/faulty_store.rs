@@ -346,6 +346,14 @@ impl Store for FaultyStore {
         through!(self.spell_out(log, rules, subjects, now))
     }
 
+    async fn set_guides(&self, log: &str, guides: &[String]) -> Result<(), StoreError> {
+        through!(self.set_guides(log, guides))
+    }
+
+    async fn guides_done(&self, log: &str) -> Result<(), StoreError> {
+        through!(self.guides_done(log))
+    }
+
     async fn sightings(&self, after: i64, limit: u32) -> Result<Vec<Sighting>, StoreError> {
         through!(self.sightings(after, limit))
     }

@@ -1,0 +1,42 @@
+//! How each method of the store asks the database: one query, or one transaction.
+
+/// `reading!(self, "what", |db| query)`: one reading query, its error with what it was for.
+macro_rules! reading {
+    ($store:expr, $action:literal, |$db:ident| $query:expr) => {{
+        let answer = async {
+            let mut connection = $store.read().await?;
+            let $db = &mut *connection;
+            $query.await
+        };
+        answer
+            .await
+            .map_err(|fail: Fail| fail.during($action, &$store.path))
+    }};
+}
+
+/// `writing!(self, "what", |db| change)`: one transaction. If the change fails, or this future is
+/// dropped, the transaction is rolled back.
+macro_rules! writing {
+    ($store:expr, $action:literal, |$db:ident| $change:expr) => {{
+        let answer = async {
+            let mut connection = $store.writer().await?;
+            let answer = async {
+                let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+                let $db = &mut *transaction;
+                let answer = $change.await?;
+                transaction.commit().await?;
+                Ok::<_, Fail>(answer)
+            }
+            .await;
+            if let Err(Fail::Sql(_)) = &answer {
+                // When the disk is full, SQLite rolls back by itself. sqlx then cannot, goes on
+                // counting a transaction, and refuses every later one on this connection.
+                connection.close().await.ok();
+            }
+            answer
+        };
+        answer
+            .await
+            .map_err(|fail: Fail| fail.during($action, &$store.path))
+    }};
+}
