@@ -11,6 +11,7 @@ pub mod expect;
 pub mod finding;
 pub mod http;
 pub mod identity;
+pub mod moment;
 pub mod monitor;
 pub mod notify;
 pub mod secret;

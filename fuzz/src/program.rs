@@ -31,6 +31,11 @@ pub fn entry(leaf: &[u8]) {
         for unreadable in &entry.unreadable {
             assert!(!unreadable.to_string().is_empty());
         }
+        for signing in &entry.signings {
+            let signed_as = expect::SignedAs::of(&entry.kind, signing);
+            assert_eq!(signed_as.is_some(), signing.signature.is_some());
+            assert!(signed_as.is_none_or(|signed_as| signed_as.leaves.len() <= 2));
+        }
     }
     let (mut visited, mut first) = (0, None);
     entry::visit_strings(leaf, &mut |bytes| {

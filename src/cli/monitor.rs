@@ -20,6 +20,7 @@ use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, Verdict};
 use crate::http;
+use crate::moment;
 use crate::monitor::{self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Stop};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
@@ -389,8 +390,9 @@ impl Watching {
             return;
         };
         let lasts = now.duration_since(since) >= STORE_PATIENCE;
-        let is_due =
-            said.is_none_or(|said| said < since || now.duration_since(said) >= STORE_PAUSE);
+        let is_due = said.is_none_or(|said| {
+            said < since || moment::is_ahead(said, now) || now.duration_since(said) >= STORE_PAUSE
+        });
         if !(lasts && is_due) {
             return;
         }

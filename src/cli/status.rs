@@ -13,6 +13,7 @@ use super::reload::DaemonStatus;
 use super::setup::{self, Setup};
 use super::trusting;
 use crate::escape;
+use crate::moment;
 use log::{GUIDED, LogStatus, LookupStatus};
 
 /// The version of the machine-readable forms that scripts rely on.
@@ -147,8 +148,10 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let stale = args.max_age.is_some_and(|max_age| {
         let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
         status.logs.iter().any(|log| {
-            log.last_success
-                .is_none_or(|last| now.duration_since(last) > max_age)
+            // Of one that lies ahead nobody knows how old it is.
+            log.last_success.is_none_or(|last| {
+                moment::is_ahead(last, now) || now.duration_since(last) > max_age
+            })
         })
     });
     if stale && !args.json {

@@ -5,6 +5,7 @@ use tlog::Origin;
 
 use super::output::Mistake;
 use crate::config::{Config, LogSettings, Mode};
+use crate::moment;
 use crate::monitor::{TrustReport, Unfollowed};
 use crate::shard::{Protocol, Start};
 use crate::source::Location;
@@ -12,9 +13,6 @@ use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Refreshed, Setti
 
 /// Trust that was not renewed for so long may miss a log, or an authority.
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// How far ahead of our clock the last renewal may be: two machines that share a directory.
-const FUTURE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The configured logs, and those that trust names and that need no more to be followed.
 ///
@@ -196,10 +194,11 @@ fn stale(
 ) -> Option<String> {
     let age = now.duration_since(refreshed);
     // An answer from the future would never grow old, and nobody would be told.
-    if (-FUTURE..=STALE).contains(&age) {
+    let is_ahead = moment::is_ahead(refreshed, now);
+    if !is_ahead && age <= STALE {
         return None;
     }
-    let ahead = if age < -FUTURE {
+    let ahead = if is_ahead {
         ", which is still to come by the clock of this machine: it was wrong then, or is now"
     } else {
         ""
@@ -320,7 +319,6 @@ mod tests {
             (0, None),
             (7 * 24, None),
             (7 * 24 + 1, Some("at 2026-11-14T11:00:00Z")),
-            (-1, None),
             (-2, Some("at 2026-11-21T14:00:00Z, which is still to come")),
         ] {
             let refreshed = now - SignedDuration::from_hours(hours);

@@ -181,8 +181,12 @@ pub(super) fn rekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryErro
         _ => KeyFormat::Pkix,
     };
     let key = signers(&signature.public_key.content.0, format, SIGNATURE_KEY);
-    // The signature is in its format's own wrapping, which nothing here compares.
-    reading.verifiers(key, digest, None);
+    // Of other formats the signature is in a wrapping of its own, which nothing here compares. That this one cannot be read
+    // is no reason to doubt the signer: it is compared with others where it can.
+    let content = (format == KeyFormat::Pkix)
+        .then(|| material::signature(signature.content.as_ref(), SIGNATURE).ok())
+        .flatten();
+    reading.verifiers(key, digest, content);
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! From a bundle that its owner registers to the exact leaves that it must have left in a log.
 //!
-//! A registration silences an alarm, so it matches a signing by nothing less than the hash of its whole leaf:
-//! certificate, signature and digest. No name, tag or date in a bundle ever excuses anything else.
+//! A registration silences an alarm, so it matches a signing by nothing less than certificate, signature and digest: by
+//! the hash of its whole leaf, or, where somebody has logged it again, by these three in another leaf. No name, tag or
+//! date in a bundle ever excuses anything else.
 
 mod leaf;
+mod replay;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,8 @@ use tlog::hash::leaf_hash;
 
 use crate::entry::{self, Digest, EntryError, HashAlgorithm};
 use crate::identity::{self, Certificate, CertificateError, KeyType, SignatureError};
+
+pub use replay::{Part, RegisteredSigning, SignedAs};
 
 /// A signing that its owner declares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +36,9 @@ pub struct Expectation {
     /// [`Certificate::logged_sha256`]. `None` in registrations of an earlier version.
     #[serde(with = "hex_option", default)]
     pub logged_sha256: Option<[u8; 32]>,
+    /// What every entry of this signing holds, whoever logs it. `None` in registrations of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<RegisteredSigning>,
     /// SHA-256 of the certificate's DER SubjectPublicKeyInfo, hex.
     pub key_sha256: String,
     /// When the certificate was issued.
@@ -145,17 +152,26 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
     let certificate = Certificate::parse_strict(certificate.to_vec())?;
     let signed = Signed::verify(bundle.content(), &certificate)?;
     let mut leaves = leaf::of_rekor_v2(&signed, &certificate);
+    let of_kind = |named: &TlogEntry| {
+        let kinds = leaf::of_rekor_v2(&signed, &certificate).into_iter();
+        kinds
+            .filter(|leaf| is_of_kind(leaf, named))
+            .collect::<Vec<_>>()
+    };
+    let mut named_leaves = Vec::new();
     for named in bundle.tlog_entries() {
         let log_index = named.log_index;
         let Some(body) = &named.canonicalized_body else {
             // A v2 entry is canonical: it was recomputed to the byte already.
             if is_tiled(named) {
+                named_leaves.extend(of_kind(named));
                 continue;
             }
             let kind = kind(named);
             return Err(ExpectError::NoBody { log_index, kind });
         };
         signed.compare(named, body, &certificate)?;
+        named_leaves.push(body.clone());
         if leaves.contains(body) {
             continue;
         }
@@ -181,6 +197,7 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
             .map(hex::encode)
             .expect("only a precertificate has no hash"),
         logged_sha256: certificate.logged_sha256(),
+        signing: Some(RegisteredSigning::of(&signed, &certificate, &named_leaves)),
         key_sha256: hex::encode(certificate.key_sha256()),
         not_before: certificate.not_before(),
         entries: bundle.tlog_entries().iter().map(NamedEntry::of).collect(),
@@ -296,6 +313,11 @@ impl<'b> Signed<'b> {
 /// version.
 fn is_tiled(named: &TlogEntry) -> bool {
     named.version == "0.0.2" && named.kind != "intoto"
+}
+
+/// Whether a leaf that was recomputed is of the kind that the bundle says its entry is.
+fn is_of_kind(leaf: &[u8], named: &TlogEntry) -> bool {
+    entry::parse(leaf).is_ok_and(|entry| entry.kind.to_string() == kind(named))
 }
 
 fn kind(named: &TlogEntry) -> String {

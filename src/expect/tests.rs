@@ -250,3 +250,93 @@ fn every_usual_type_of_key_gives_the_leaves_that_rekor_takes() {
         assert_eq!(expectation.leaf_hashes.len(), leaves, "{algorithm:?}");
     }
 }
+
+#[test]
+fn both_forms_of_an_ecdsa_signature_verify_and_are_one_signature() {
+    for algorithm in [
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ECDSA_P521_SHA512,
+    ] {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let certificate = CertificateParams::default().self_signed(&key).unwrap();
+        let certificate = Certificate::parse_strict(certificate.der().to_vec()).unwrap();
+        let verify =
+            |signature: &[u8]| identity::verify(certificate.spki_der(), b"hello", signature);
+        let mut known = Vec::new();
+        // Numbers of every usual length.
+        for _ in 0..64 {
+            let signature = key.sign(b"hello").unwrap();
+            let other = replay::other_form(&signature).unwrap();
+            assert_ne!(signature, other);
+            verify(&signature).unwrap();
+            verify(&other).unwrap();
+            assert_eq!(replay::other_form(&other).as_ref(), Some(&signature));
+            let name = replay::signature_sha256(&signature);
+            assert_eq!(replay::signature_sha256(&other), name);
+            assert!(!known.contains(&name), "another nonce, another signature");
+            known.push(name);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_ecdsa_signature_has_one_form() {
+    let order = "00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    for signature in [
+        "",
+        "3000",
+        "3006020101020101ff",
+        // Numbers that are zero, negative or not minimal, and s of the order itself.
+        "3006020101020100",
+        "3006020101020180",
+        "300702010102020001",
+        &format!("3026020101022100{}", &order[2..]),
+        // A number longer than any order; a third one.
+        &format!("304802010102437f{}", "ff".repeat(66)),
+        "3009020101020101020101",
+        &"ab".repeat(64),
+    ] {
+        let signature = hex::decode(signature).unwrap();
+        assert_eq!(replay::other_form(&signature), None, "{signature:02x?}");
+    }
+    // 1 and n - 1.
+    let one = hex::decode("3006020101020101").unwrap();
+    let other = replay::other_form(&one).unwrap();
+    assert!(hex::encode(&other).ends_with("2a3c"), "{other:02x?}");
+    assert_eq!(replay::other_form(&other), Some(one));
+}
+
+#[test]
+fn every_entry_of_a_bundle_shows_the_signing_that_it_registers() {
+    for bundle in [HASHEDREKORD_002, DSSE_001, MESSAGE, INTOTO_002] {
+        let registered = from_bundle(bundle.as_bytes()).unwrap();
+        let signing = registered.signing.unwrap();
+        let bundle: Value = serde_json::from_str(bundle).unwrap();
+        let body = bundle.pointer(BODY).unwrap().as_str().unwrap();
+        let body = STANDARD.decode(body).unwrap();
+        let leaf = leaf_hash(&body);
+        let entry = entry::parse(&body).unwrap();
+        let logged = &entry.signings[0];
+        let part = Part::of_kind(&entry.kind.to_string()).unwrap();
+        assert_eq!(
+            signing.digest(part),
+            logged.digest.map(|d| d.to_string()).as_deref()
+        );
+        let signed_as = SignedAs::of(&entry.kind, logged).unwrap();
+        assert_eq!(signing.signature_sha256, hex::encode(signed_as.signature));
+        assert_eq!(
+            Some(signing.tbs_sha256.clone()),
+            signed_as.tbs.map(hex::encode)
+        );
+        // By one of these, registrations of earlier versions know it.
+        let known = |leaf: &[u8; 32]| registered.leaf_hashes.contains(leaf);
+        assert!(signed_as.leaves.iter().any(known));
+        // The entry that it names, and no other form.
+        let named = registered
+            .leaf_hashes
+            .iter()
+            .filter(|leaf| signing.names(&hex::encode(leaf)));
+        assert_eq!(named.collect::<Vec<_>>(), [leaf.as_bytes()]);
+    }
+}

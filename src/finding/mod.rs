@@ -16,6 +16,7 @@ pub use id::{FindingId, FindingIdError};
 pub use routes::{ChannelRoute, Routes};
 pub use verdict::{Class, State, Telling, Verdict};
 
+use crate::expect::SignedAs;
 use crate::identity::{Chain, San};
 
 /// One finding, as scripts see it: its JSON form is part of the contract.
@@ -73,7 +74,13 @@ pub struct Finding {
     pub fault: Option<String>,
     /// One sentence for a person. May hold text from the log: escape it where it is shown.
     pub summary: String,
+    /// What is odd about the signing, each a phrase that the summary says too; empty for other findings.
+    #[serde(default)]
+    pub anomalies: Vec<String>,
 }
+
+/// The anomaly of a signing that is registered, in an entry that is not the registered one.
+pub const LOGGED_AGAIN: &str = "logged again";
 
 impl Finding {
     /// A finding about nobody's signing: open, with everything that belongs to an entry or a signer
@@ -110,6 +117,7 @@ impl Finding {
             state: State::Open,
             fault: None,
             summary,
+            anomalies: Vec::new(),
         }
     }
 
@@ -164,6 +172,8 @@ pub struct Evidence {
     /// Of a certificate in a CT log: what it is registered by, see
     /// [`logged_sha256`](crate::identity::Certificate::logged_sha256). Written with the finding, not read back.
     pub logged_sha256: Option<[u8; 32]>,
+    /// Of a signing: what every other entry of it has in common with this one. Written with the finding, not read back.
+    pub signed_as: Option<SignedAs>,
 }
 
 /// A finding that is about to be recorded.

@@ -5,6 +5,7 @@ use tlog::Hash;
 
 use super::Rules;
 use crate::entry::{self, Kind, Signing, Statement};
+use crate::expect::SignedAs;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Certificate, Chain, Extension, Judgement, Key, KeyFormat, San, Signer};
 use crate::shard::Shard;
@@ -14,6 +15,9 @@ use crate::watch::Match;
 /// A certificate that expired this long before its neighbours in the log were issued was not in
 /// use when it was logged: Fulcio's live for ten minutes, clocks and queues do not lag by a day.
 const LONG_EXPIRED: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is said of it.
+const LONG_EXPIRED_SAID: &str = "it had expired long before it was logged";
 
 /// A leaf, and where it stands.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +56,7 @@ impl Judge<'_> {
         if let (Some(certificate), Some(logged)) = (certificate, self.logged_about)
             && logged.duration_since(certificate.not_after()) > LONG_EXPIRED
         {
-            oddities.push("it had expired long before it was logged".to_owned());
+            oddities.push(LONG_EXPIRED_SAID.to_owned());
         }
         // A key that is not itself what is watched was selected by what it calls itself, and nobody vouches for that.
         let verdict = if matches!(chain, Chain::Untrusted | Chain::None) && !found.by_key {
@@ -65,8 +69,10 @@ impl Judge<'_> {
             }
         };
         let severity = severity(verdict, watch.severity, found.in_shape, &oddities);
+        // Whatever severity the watch has: nothing that is odd passes for a release that waits for its bundle.
         let held = verdict != Verdict::UntrustedChain
             && found.in_shape == Some(true)
+            && oddities.is_empty()
             && watch.hold.is_some();
         let origin = self.shard.origin.as_str();
         let digest = signing.digest.as_ref().map(ToString::to_string);
@@ -126,6 +132,7 @@ impl Judge<'_> {
             chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),
             state: if held { State::Held } else { State::Open },
+            anomalies: oddities,
             ..Finding::new(id, verdict, severity, summary, self.now)
         };
         NewFinding {
@@ -139,6 +146,7 @@ impl Judge<'_> {
                     .and_then(Certificate::logged_sha256),
                 // Only the whole leaf says which CA it was, should the trusted root come to know it.
                 leaf: (logged && chain == Chain::Untrusted).then(|| place.leaf.to_vec()),
+                signed_as: SignedAs::of(kind, signing),
                 ..Evidence::default()
             },
         }
@@ -227,7 +235,10 @@ impl Rules {
         if chain == Chain::Untrusted {
             return None;
         }
-        let oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
+        let mut oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
+        // Its neighbours are not at hand any more.
+        let is_kept = |anomaly: &&String| *anomaly == LONG_EXPIRED_SAID;
+        oddities.extend(finding.anomalies.iter().find(is_kept).cloned());
         let verdict = Verdict::IdentityUnexpected;
         let place = format!(
             "entry {} of {}",
@@ -249,6 +260,7 @@ impl Rules {
                 finding.in_shape,
                 &oddities,
             ),
+            anomalies: oddities,
         })
     }
 }

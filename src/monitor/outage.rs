@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::moment;
 use crate::store::{Store, StoreError};
 
 /// Where it is remembered when the last outage was.
@@ -31,7 +32,9 @@ impl Outage {
     /// A pass could not be recorded.
     pub(super) fn goes_on(&self, error: &StoreError, now: Timestamp) {
         let mut failing = self.lock();
-        let from = failing.as_ref().map_or(now, |failing| failing.from);
+        let from = failing
+            .as_ref()
+            .map_or(now, |failing| moment::past(failing.from, now));
         *failing = Some(Failing {
             from,
             until: now,
@@ -63,9 +66,16 @@ impl Outage {
             let Some(text) = store.recall(MEMORY).await? else {
                 return Ok(None);
             };
-            let Ok(failing) = serde_json::from_str::<Failing>(&text) else {
+            let Ok(mut failing) = serde_json::from_str::<Failing>(&text) else {
                 return Ok(None);
             };
+            if moment::is_ahead(failing.until, now) {
+                // Written down, or it would be said for as long as the clock was ahead.
+                failing.until = now;
+                let text =
+                    serde_json::to_string(&failing).expect("a struct of plain values is JSON");
+                store.remember(MEMORY, &text).await?;
+            }
             failing
         };
         if now.duration_since(over.until) > SAID_FOR {

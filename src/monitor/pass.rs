@@ -102,6 +102,7 @@ impl Monitor {
             turn: Turn::of(&self.settings),
         };
         let counted = pass.strangers.clone();
+        pass.strangers.bring_back(pass.now);
         let turn = pass.turn;
         let run = turn.bound(pass.run()).await;
         let Ended {

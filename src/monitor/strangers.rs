@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::identity::{Authorities, Certificate};
+use crate::moment;
 use crate::store::{Store, StoreError};
 
 /// Different names under one unknown authority that are a crowd.
@@ -75,6 +76,13 @@ impl Strangers {
         Ok(kept
             .and_then(|kept| serde_json::from_str(&kept).ok())
             .unwrap_or_default())
+    }
+
+    /// Dates a crowd that was seen by a clock that was ahead to now: it would be said for as long otherwise.
+    pub(super) fn bring_back(&mut self, now: Timestamp) {
+        if let Some(crowd) = &mut self.crowd {
+            crowd.at = moment::past(crowd.at, now);
+        }
     }
 
     /// Keeps it for the next pass. If we crash before, entries of this pass are not counted: the crowd is
@@ -193,6 +201,11 @@ mod tests {
             let sentence = crowd.said("main", authorities.as_ref(), now);
             assert_eq!(sentence.is_some(), said, "{hours}");
         }
+        // By a clock that was ahead then.
+        let mut ahead = crowd.clone();
+        ahead.bring_back(at(-1000 * HOUR));
+        let sentence = |hours| ahead.said("main", authorities.as_ref(), at(hours * HOUR));
+        assert!(sentence(-1000 + 24).is_some() && sentence(-1000 + 25).is_none());
         assert_eq!(crowd.said("main", None, at(0)), None);
     }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use crate::http::{Absence, AddressPolicy, Answer, Client, HttpError};
+use crate::moment;
 use crate::store::{Store, StoreError};
 
 use super::HeartbeatSettings;
@@ -103,8 +104,9 @@ fn is_due(last: Option<&str>, every: Duration, now: Timestamp) -> bool {
     let Some(last) = last.and_then(|text| text.parse::<Timestamp>().ok()) else {
         return true;
     };
-    // A last one in the future: the clock went back, and nobody knows.
-    Duration::try_from(now.duration_since(last)).map_or(true, |age| age + slack >= every)
+    // A last one in the future: the clock went back, and nobody knows. Sending one more is no harm, and dates it anew.
+    let age = Duration::try_from(now.duration_since(last)).unwrap_or_default();
+    moment::is_ahead(last, now) || age + slack >= every
 }
 
 fn judge<T>(answer: Result<Answer<T>, HttpError>) -> Result<(), HeartbeatError> {

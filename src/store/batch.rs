@@ -310,6 +310,28 @@ pub struct HoldRule {
     pub hold: Duration,
 }
 
+/// Stored moments, from the earliest to the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The earliest.
+    pub from: Timestamp,
+    /// The latest.
+    pub until: Timestamp,
+}
+
+impl Span {
+    /// The span over both.
+    pub fn joined(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(Self {
+                from: one.from.min(other.from),
+                until: one.until.max(other.until),
+            }),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// Which health findings an assessment is about: all others are left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {

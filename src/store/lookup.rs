@@ -123,6 +123,14 @@ pub struct Lookup {
     pub position: u64,
 }
 
+impl Lookup {
+    /// A name is never due later: what ends in a year is asked for daily until then.
+    pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+
+    /// The turn of one that was not answered comes again no later.
+    pub const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(2);
+}
+
 /// A certificate of a name that is still looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCertificate {

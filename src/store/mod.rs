@@ -18,7 +18,7 @@ use tlog::Head;
 
 pub use batch::{
     Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, Pace, PassError, PassReport,
-    RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Vouched,
+    RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span, Vouched,
     WatchKey,
 };
 pub use error::StoreError;
@@ -213,15 +213,27 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// From when to when moments are stored that lie ahead of now, so that they count as now (see
+    /// [`moment`](crate::moment)); `None` if none has to be set to now. What is kept as evidence counts for the span, but
+    /// does not make one.
+    async fn ahead_of(&self, now: Timestamp) -> Result<Option<Span>, StoreError>;
+
+    /// Sets to now what lies ahead of now and is no evidence: what is waited for begins now at the latest.
+    async fn bring_back(&self, now: Timestamp) -> Result<(), StoreError>;
+
     /// The logs that findings about health are open of, as (origin, name).
     async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError>;
 
     /// How the last passes over a log went; empty for a log that is not known.
     async fn pace(&self, origin: &str) -> Result<Pace, StoreError>;
 
-    /// The newest signing under each of these watches that was first seen after the finding number
-    /// `after` was recorded, untrusted chains apart; and the number to go on from. A watch without
-    /// one is left out.
+    /// When somebody who has the key last signed under each of these watches, as far as the findings show that were
+    /// recorded after number `after`, untrusted chains apart; and the number to go on from. A watch without such a finding
+    /// is left out.
+    ///
+    /// A signing that was logged again shows nothing new: under a trusted certificate counts when it was issued (at most
+    /// when it was first seen), under any other key only a signature that is in no earlier entry, and when it was first
+    /// seen.
     async fn seen_since(
         &self,
         watches: &[String],

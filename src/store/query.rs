@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, Severity, WatchKey};
 use crate::expect::Expectation;
@@ -189,6 +189,14 @@ pub enum Delivery {
     },
 }
 
+impl Delivery {
+    /// A retry is never further ahead.
+    pub const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
+
+    /// How long a daily digest collects before its first attempt.
+    pub const DIGEST_AFTER: SignedDuration = SignedDuration::from_hours(24);
+}
+
 /// Findings of one alert that are alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
@@ -226,4 +234,6 @@ pub struct Judged {
     pub severity: Severity,
     /// One sentence.
     pub summary: String,
+    /// What is odd about it.
+    pub anomalies: Vec<String>,
 }

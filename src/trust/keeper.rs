@@ -11,6 +11,7 @@ use super::{
     MAX_BYTES, Problem, Refusal, Settings, SourceSettings, Trust, TrustError, Update, read_bounded,
 };
 use crate::http;
+use crate::moment;
 
 /// After a refresh that failed, the next one is no sooner: a mirror that hangs must not hold up each pass.
 const RETRY: SignedDuration = SignedDuration::from_mins(10);
@@ -136,7 +137,7 @@ impl Keeper {
         // An answer from the future is one of another clock: it is asked for again.
         self.update.is_none_or(|update| {
             let age = now.duration_since(update.refreshed);
-            age.is_negative() || age >= limit
+            moment::is_ahead(update.refreshed, now) || age >= limit
         })
     }
 

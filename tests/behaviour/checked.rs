@@ -3,8 +3,6 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 
 use crate::world::{Signer, World, crowd};
 
@@ -68,7 +66,7 @@ async fn every_sabotage_of_the_store_is_noticed() {
         world.log().grow(Signer::ALL.map(|signer| signer.signs(0)));
         world.log().grow(crowd(3));
         world.good_step().await;
-        sabotage(&world, sql).await;
+        world.sabotage(sql).await;
         let noticing = AssertUnwindSafe(world.check()).catch_unwind().await;
         let Err(panic) = noticing else {
             panic!("{what}: not noticed")
@@ -76,12 +74,4 @@ async fn every_sabotage_of_the_store_is_noticed() {
         let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         assert!(said.contains(noticed), "{what}: {said}");
     }
-}
-
-async fn sabotage(world: &World, sql: &'static str) {
-    let options = SqliteConnectOptions::new()
-        .filename(world.database())
-        .foreign_keys(false);
-    let mut connection = options.connect().await.unwrap();
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
 }

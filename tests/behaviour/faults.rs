@@ -24,7 +24,7 @@ pub const WRITING: [&str; 18] = [
     "assess",
     "acknowledge",
     "rejudge",
-    "register",
+    "register_all",
     "unregister",
     "claim_alerts",
     "record_delivery",
@@ -33,7 +33,7 @@ pub const WRITING: [&str; 18] = [
 ];
 
 /// Doors that only read: for them, failing late is failing.
-const READING: [&str; 10] = [
+const READING: [&str; 11] = [
     "log",
     "checkpoint",
     "coverage",
@@ -41,6 +41,7 @@ const READING: [&str; 10] = [
     "registrations",
     "rescans",
     "unhealthy_logs",
+    "ahead_of",
     "alert_findings",
     "recall",
     "finding",

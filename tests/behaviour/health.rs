@@ -10,7 +10,7 @@ use modelwatch::shard::Start;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{
-    Condition, Fault, Mode, Signer, Spec, Watched, Witness, World, crowd, line, usual,
+    Condition, Fault, MAIL, Mode, Signer, Spec, Watched, Witness, World, crowd, issue, line, usual,
 };
 
 const HOUR: i64 = 3600;
@@ -243,7 +243,13 @@ async fn a_canary_that_is_not_seen_for_its_period_is_missing_until_it_is_seen_ag
         "{}",
         finding.summary
     );
-    world.log().grow([Signer::Mail.signs(1)]);
+    // Its old signing, logged again, shows nothing that is not public; a certificate that was issued today does.
+    world
+        .log()
+        .grow([Signer::Mail.signs(0), Signer::Mail.signs(1)]);
+    world.good_step().await;
+    raised(&world, "canary-missing").await;
+    world.log().grow([issue(MAIL, world.now(), true).signs(2)]);
     world.good_step().await;
     resolved(&mut world, &finding).await;
 }
@@ -365,7 +371,7 @@ async fn what_a_new_watch_does_not_cover_is_said_until_the_rescan_that_was_asked
     world.log().grow(crowd(299));
     world.good_step().await;
     let mut specs = usual();
-    specs.push(Spec::new("late", [Condition::San(crate::world::MAIL)]));
+    specs.push(Spec::new("late", [Condition::San(MAIL)]));
     world.watch(specs).await;
     world.good_step().await;
     let finding = raised(&world, "coverage-gap").await;
@@ -413,7 +419,7 @@ async fn a_rescan_for_a_watch_that_this_process_does_not_know_waits_for_one_that
     world.rescan_as_asked().await.unwrap();
     assert_eq!(world.truly().rescans().await.unwrap().len(), 1);
     let mut specs = usual();
-    specs.push(Spec::new("late", [Condition::San(crate::world::MAIL)]));
+    specs.push(Spec::new("late", [Condition::San(MAIL)]));
     world.watch(specs).await;
     world.rescan_as_asked().await.unwrap();
     assert_eq!(world.truly().rescans().await.unwrap(), []);

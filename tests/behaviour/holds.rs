@@ -1,8 +1,9 @@
 //! Findings that wait, unalerted, for their registration.
 
-use modelwatch::finding::{Finding, State};
+use jiff::SignedDuration;
+use modelwatch::finding::{Finding, Severity, State};
 
-use crate::world::{Condition, OWL, Question, Signer, Spec, World, crowd};
+use crate::world::{Condition, OWL, Question, RELEASE, Signer, Spec, World, crowd, issue};
 
 const TAGS: Condition =
     Condition::Glob("https://github.com/acme/owl/.github/workflows/release.yml@refs/tags/*");
@@ -106,4 +107,69 @@ async fn a_held_finding_of_a_false_batch_is_alerted() {
     let finding = only(&world).await;
     assert_eq!((finding.state, finding.proven), (State::Open, Some(true)));
     assert_eq!(world.told(finding.id).len(), 1);
+}
+
+/// In shape, and used three days after it had ended.
+const EXPIRED: &str = "it had expired long before it was logged";
+
+#[tokio::test]
+async fn a_signing_with_an_anomaly_is_never_held_whatever_severity_its_watch_has() {
+    for (severity, is_odd) in [
+        (Severity::Critical, true),
+        (Severity::High, true),
+        (Severity::Info, true),
+        (Severity::Critical, false),
+    ] {
+        let specs = vec![holding().severity(severity)];
+        let mut world = World::with(&["main.example"], specs, &["oncall"]).await;
+        let days = SignedDuration::from_hours(if is_odd { 3 * 24 } else { 0 });
+        let certificate = issue(RELEASE, world.now() - days, true);
+        world.log().grow(crowd(20));
+        world.log().grow([certificate.signs(0)]);
+        world.good_step().await;
+        let mut findings = world.findings().await;
+        findings.retain(|finding| finding.watch.is_some());
+        let finding = &findings[0];
+        assert_eq!(finding.in_shape, Some(true));
+        assert_eq!(finding.severity, Severity::Critical);
+        let (state, anomalies): (_, &[&str]) = if is_odd {
+            (State::Open, &[EXPIRED])
+        } else {
+            (State::Held, &[])
+        };
+        assert_eq!(finding.state, state, "{severity:?}");
+        assert_eq!(finding.anomalies, anomalies);
+        assert_eq!(finding.summary.contains(EXPIRED), is_odd);
+        assert_eq!(world.told(finding.id).len(), usize::from(is_odd));
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_held_in_spite_of_an_anomaly_alerts_once() {
+    for (said, state) in [
+        ("", State::Held),
+        ("; the certificate holds no SCT", State::Open),
+    ] {
+        let mut world = held().await;
+        // It kept anomalies in the summary alone. (Its severity tells nothing: a watch may have its own.)
+        world
+            .sabotage(&format!(
+                "UPDATE finding SET anomalies = NULL, severity = 4, judged_severity = 4, summary = summary || '{said}'"
+            ))
+            .await;
+        world.good_step().await;
+        world.restart().await;
+        world.good_step().await;
+        let finding = only(&world).await;
+        assert_eq!(finding.state, state, "{said}");
+        assert_eq!(finding.anomalies.len(), usize::from(state == State::Open));
+        let told = world.told(finding.id).len();
+        assert_eq!(told, usize::from(state == State::Open), "{said}");
+        if state == State::Open {
+            let id = finding.id.to_string();
+            let record = world.truly().finding(&id).await.unwrap().unwrap();
+            let last = record.history.last().unwrap();
+            assert_eq!(last.reason, "a signing with an anomaly is not held");
+        }
+    }
 }

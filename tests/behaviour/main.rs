@@ -9,6 +9,7 @@
     reason = "the logs of these tests are small"
 )]
 
+mod ahead;
 mod binary;
 mod checked;
 mod collections;
@@ -31,6 +32,7 @@ mod registered;
 mod rekor_v1;
 mod rekor_v1_answers;
 mod reload;
+mod replays;
 mod shapes;
 mod since;
 mod trusted;

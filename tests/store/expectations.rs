@@ -1,8 +1,9 @@
-use modelwatch::expect::Expectation;
-use modelwatch::finding::{Severity, State, Verdict};
+use modelwatch::expect::{Expectation, RegisteredSigning, SignedAs};
+use modelwatch::finding::{NewFinding, Severity, State, Verdict};
+use modelwatch::identity::Chain;
 use modelwatch::store::{Delivery, QueuedKind};
 
-use crate::hall::{Hall, at, critical, held, leaf, signing, watched};
+use crate::hall::{Hall, at, batch, critical, held, leaf, signing, watched};
 
 fn bundle_of(indices: &[u64]) -> Expectation {
     Expectation {
@@ -11,6 +12,7 @@ fn bundle_of(indices: &[u64]) -> Expectation {
         who: "somebody".into(),
         certificate_sha256: hex::encode([1; 32]),
         logged_sha256: Some([3; 32]),
+        signing: None,
         key_sha256: hex::encode([2; 32]),
         not_before: at(-1),
         entries: Vec::new(),
@@ -243,4 +245,247 @@ async fn an_alert_with_something_open_in_it_is_not_over() {
         .unwrap();
     let resolved = hall.store.claim_alerts("all", 1, at(4)).await.unwrap();
     assert_eq!((resolved.len(), &resolved[0].key), (1, &digest.id));
+}
+
+/// The signing of entry 3, by the certificate of every `signing`.
+fn signed(indices: &[u64]) -> Expectation {
+    Expectation {
+        certificate_sha256: hex::encode([7; 32]),
+        signing: Some(RegisteredSigning {
+            signature_sha256: hex::encode([5; 32]),
+            tbs_sha256: hex::encode([6; 32]),
+            message: Some("sha256:01".into()),
+            payload: Some("sha256:02".into()),
+            leaves: Vec::new(),
+        }),
+        ..bundle_of(indices)
+    }
+}
+
+/// Another entry of it; what tells it from that signing is changed by the caller.
+fn again(index: u64) -> NewFinding {
+    let mut new = signing(index);
+    new.finding.digest = Some("sha256:01".into());
+    new.evidence.signed_as = Some(SignedAs {
+        signature: [5; 32],
+        tbs: Some([6; 32]),
+        leaves: Vec::new(),
+    });
+    new
+}
+
+fn changed(index: u64, change: impl Fn(&mut NewFinding)) -> NewFinding {
+    let mut new = again(index);
+    change(&mut new);
+    new
+}
+
+#[tokio::test]
+async fn certificate_digest_and_signature_make_another_entry_the_registered_signing() {
+    let kind = |new: &mut NewFinding, kind: &str| new.finding.kind = Some(kind.into());
+    let payload = |new: &mut NewFinding| new.finding.digest = Some("sha256:02".into());
+    let signature = |new: &mut NewFinding, signature| {
+        new.evidence.signed_as.as_mut().unwrap().signature = signature;
+    };
+    let certificate = |new: &mut NewFinding, tbs, chain| {
+        new.finding.certificate_sha256 = Some(hex::encode([8; 32]));
+        new.evidence.signed_as.as_mut().unwrap().tbs = Some(tbs);
+        new.finding.chain = Some(chain);
+        if chain == Chain::Untrusted {
+            new.finding.verdict = Verdict::UntrustedChain;
+        }
+    };
+    let table = [
+        (again(10), true),
+        (changed(11, |new| kind(new, "hashedrekord 0.0.1")), true),
+        (changed(12, |new| kind(new, "rekord 0.0.1")), true),
+        (
+            changed(13, |new| {
+                kind(new, "dsse 0.0.1");
+                payload(new);
+            }),
+            true,
+        ),
+        (
+            changed(14, |new| {
+                kind(new, "intoto 0.0.2");
+                payload(new);
+            }),
+            true,
+        ),
+        (
+            changed(15, |new| certificate(new, [6; 32], Chain::Trusted)),
+            true,
+        ),
+        // The digest that another kind of entry would hold, another one, another signature.
+        (changed(20, |new| kind(new, "dsse 0.0.1")), false),
+        (changed(21, payload), false),
+        (changed(22, |new| kind(new, "cose 0.0.1")), false),
+        (
+            changed(23, |new| new.finding.digest = Some("sha256:03".into())),
+            false,
+        ),
+        (changed(24, |new| new.finding.digest = None), false),
+        (changed(25, |new| signature(new, [4; 32])), false),
+        // Another certificate; and one that nobody, or somebody else, vouches for.
+        (
+            changed(26, |new| certificate(new, [9; 32], Chain::Trusted)),
+            false,
+        ),
+        (
+            changed(27, |new| certificate(new, [6; 32], Chain::Untrusted)),
+            false,
+        ),
+        (
+            changed(28, |new| certificate(new, [6; 32], Chain::Unknown)),
+            false,
+        ),
+        (changed(29, |new| new.evidence.signed_as = None), false),
+    ];
+    // What is vouched for as the registered one is known by the entry of that one, before or after.
+    for (registered_first, original_first) in
+        [(true, true), (true, false), (false, true), (false, false)]
+    {
+        let hall = Hall::with_log().await;
+        let register = async || {
+            hall.store
+                .register(&signed(&[3]), "a.sig", at(2))
+                .await
+                .unwrap()
+        };
+        if registered_first {
+            register().await;
+        }
+        let mut found: Vec<NewFinding> = table.iter().map(|(new, _)| new.clone()).collect();
+        found.insert(if original_first { 0 } else { found.len() }, again(3));
+        for new in found {
+            // Each in a transaction of its own.
+            hall.store
+                .commit(&batch((0, 0), (0, 0), vec![new]))
+                .await
+                .unwrap();
+        }
+        if !registered_first {
+            assert_eq!(register().await.1.len(), 7);
+        }
+        let hall = hall.after_a_crash().await;
+        let original = hall.get(again(3).finding.id).await;
+        assert!(original.verdict == Verdict::Expected && original.anomalies.is_empty());
+        for (new, expected) in &table {
+            let finding = hall.get(new.finding.id).await;
+            let index = finding.index;
+            assert_eq!(finding.verdict == Verdict::Expected, *expected, "{index:?}");
+            let anomalies: &[&str] = if *expected { &["logged again"] } else { &[] };
+            assert_eq!(finding.anomalies, anomalies, "{index:?}");
+            let is_told = !hall.told(finding.id).await.is_empty();
+            assert_eq!(is_told, !*expected, "{index:?}");
+        }
+        let registered = &hall.store.registrations().await.unwrap()[0];
+        assert_eq!(registered.findings, 7);
+        let removed = hall.store.unregister(registered.number, at(9)).await;
+        assert_eq!(removed.unwrap().unwrap().len(), 7);
+        assert!(
+            hall.list()
+                .await
+                .iter()
+                .all(|f| f.verdict != Verdict::Expected)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_registration_of_an_earlier_version_is_completed_by_an_entry_or_by_the_bundle() {
+    let earlier = || Expectation {
+        signing: None,
+        ..signed(&[3])
+    };
+    let of_a_leaf = |index, hash| {
+        changed(index, |new| {
+            new.evidence.signed_as.as_mut().unwrap().leaves = vec![hash];
+        })
+    };
+    for by_the_bundle in [false, true] {
+        let hall = Hall::with_log().await;
+        hall.store
+            .register(&earlier(), "a.sig", at(2))
+            .await
+            .unwrap();
+        // It makes no registered leaf, in whatever form.
+        hall.read((0, 0), (9, 0), vec![of_a_leaf(4, leaf(4))]).await;
+        let finding = async |index| hall.get(signing(index).finding.id).await;
+        assert_eq!(finding(4).await.verdict, Verdict::IdentityUnexpected);
+        if by_the_bundle {
+            let (new, changed) = hall
+                .store
+                .register(&signed(&[3]), "b.sig", at(3))
+                .await
+                .unwrap();
+            assert_eq!((new, changed), (false, vec![again(4).finding.id]));
+        } else {
+            hall.read((9, 0), (10, 0), vec![of_a_leaf(5, leaf(3))])
+                .await;
+            assert_eq!(finding(5).await.anomalies, ["logged again"]);
+        }
+        assert_eq!(finding(4).await.verdict, Verdict::Expected);
+        let registrations = hall.store.registrations().await.unwrap();
+        assert_eq!(
+            (registrations.len(), registrations[0].file.as_str()),
+            (1, "a.sig")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_finding_of_an_earlier_version_is_completed_when_its_entry_is_read_again() {
+    let hall = Hall::with_log().await;
+    let mut earlier = again(4);
+    earlier.evidence.signed_as = None;
+    hall.read((0, 0), (9, 0), vec![earlier]).await;
+    hall.store
+        .register(&signed(&[3]), "a.sig", at(2))
+        .await
+        .unwrap();
+    let finding = async || hall.get(again(4).finding.id).await;
+    assert_eq!(finding().await.verdict, Verdict::IdentityUnexpected);
+    hall.store
+        .commit(&batch((9, 0), (9, 0), vec![again(4)]))
+        .await
+        .unwrap();
+    assert_eq!(finding().await.verdict, Verdict::Expected);
+    assert!(hall.told(again(4).finding.id).await.is_empty());
+}
+
+#[tokio::test]
+async fn of_two_bundles_of_one_signing_the_other_still_expects_what_the_one_left() {
+    let hall = Hall::with_log().await;
+    hall.store
+        .register(&signed(&[3]), "a.sig", at(2))
+        .await
+        .unwrap();
+    hall.store
+        .register(&signed(&[5]), "b.sig", at(2))
+        .await
+        .unwrap();
+    hall.read((0, 0), (9, 0), vec![again(3), again(5), again(7)])
+        .await;
+    let numbers = hall.store.registrations().await.unwrap();
+    let removed = hall
+        .store
+        .unregister(numbers[0].number, at(3))
+        .await
+        .unwrap();
+    assert_eq!(removed, Some(vec![]));
+    let anomalies = async |index| hall.get(again(index).finding.id).await.anomalies;
+    assert_eq!(
+        anomalies(3).await,
+        ["logged again"],
+        "by its own entry no more"
+    );
+    assert!(anomalies(5).await.is_empty());
+    let removed = hall
+        .store
+        .unregister(numbers[1].number, at(4))
+        .await
+        .unwrap();
+    assert_eq!(removed.unwrap().len(), 3);
 }

@@ -350,6 +350,7 @@ async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged()
                     verdict: Verdict::IdentityUnexpected,
                     severity: Severity::High,
                     summary: "real".to_owned(),
+                    anomalies: vec!["odd".to_owned()],
                 },
                 at(now),
             )

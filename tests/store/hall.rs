@@ -228,6 +228,7 @@ pub(crate) fn watched(watch: &str, index: u64) -> NewFinding {
         state: State::Open,
         fault: None,
         summary: format!("entry {index}"),
+        anomalies: Vec::new(),
     };
     let evidence = Evidence {
         certificate: Some(vec![0x30, 0x00]),

@@ -246,6 +246,11 @@ impl Certificate {
             .collect()
     }
 
+    /// SHA-256 of the TBSCertificate, byte for byte: the part that the CA signed. Computed on each call.
+    pub fn tbs_sha256(&self) -> [u8; 32] {
+        super::key::sha256(self.tbs_der())
+    }
+
     /// SHA-256 of the TBSCertificate as a certificate transparency log holds it, without timestamps and poison: the same
     /// for a certificate and its precertificate, and for no other. `None` if the signed part is not strict DER, or is
     /// not exactly what is in the certificate.

@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::identity::{Certificate, San};
+use crate::moment;
 use crate::store::{
-    KnownEntry, OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
+    KnownEntry, Lookup, OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
 };
 
 /// Longest name that Rekor's index takes, in characters (its OpenAPI document, `SearchIndex.subject`).
@@ -42,6 +43,9 @@ const PACE: SignedDuration = SignedDuration::from_secs(2);
 /// What may be asked at once after a quiet time: the first pass of an ordinary configuration, not a flood.
 const BURST: i32 = 300;
 
+/// The virtual clock of an [`Allowance`] is never further ahead, also if the true one was set back by some minutes.
+const LONGEST_AHEAD: SignedDuration = SignedDuration::from_secs(PACE.as_secs() * 2 * BURST as i64);
+
 /// What is left of the requests that a log's index grants: a virtual clock that each request moves on by [`PACE`], and that
 /// may run ahead of the true one by [`BURST`] requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +60,8 @@ impl Allowance {
 
     /// Whether one more request may be made now.
     pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
-        let Ok(after) = self.spent.max(now).checked_add(PACE) else {
-            return false;
-        };
         // A clock that was set back would keep us silent for as long: then nothing is counted from before.
-        let ahead = after.duration_since(now);
-        if ahead > PACE * (2 * BURST) {
-            self.spent = now;
-        }
+        self.spent = moment::planned(self.spent, LONGEST_AHEAD, now);
         self.spent.duration_since(now) <= PACE * (BURST - 1)
     }
 
@@ -249,7 +247,10 @@ pub(super) fn next(
         due.push(now);
     }
     Next {
-        due: due.into_iter().min(),
+        due: due
+            .into_iter()
+            .min()
+            .map(|due| due.min(later(now, Lookup::LONGEST_WAIT))),
         settled,
     }
 }

@@ -1,10 +1,14 @@
 //! Canaries: identities that sign regularly. One that is not seen means that it stopped, or that we are blind.
+//!
+//! Its old bundles are public: logged again, they must not pass for a sign of life. What counts is when the certificate was
+//! issued, or that a signature was never seen before; the store knows both.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::moment;
 use crate::monitor::settings::CanarySettings;
 use crate::store::{Store, StoreError};
 
@@ -24,7 +28,7 @@ struct Book {
 struct Known {
     /// The first pass that knew it: it has its whole period from then on.
     since: Timestamp,
-    /// When a signing of it was first seen last.
+    /// When it signed last, as far as is known.
     seen: Option<Timestamp>,
 }
 
@@ -65,9 +69,11 @@ impl Book {
         let known = |canary: &CanarySettings| {
             let known = self.canaries.get(&canary.watch);
             let newest = seen.get(&canary.watch).copied();
+            // Kept as they count: what a clock that was ahead dated would otherwise count as now in each pass anew.
+            let past = |stored| moment::past(stored, now);
             let known = Known {
-                since: known.map_or(now, |known| known.since),
-                seen: newest.max(known.and_then(|known| known.seen)),
+                since: known.map_or(now, |known| past(known.since)),
+                seen: newest.max(known.and_then(|known| known.seen)).map(past),
             };
             (canary.watch.clone(), known)
         };
@@ -90,7 +96,7 @@ impl Book {
             }
             let at = last.strftime("%Y-%m-%dT%H:%M:%SZ");
             let since = if known.seen.is_some() {
-                format!("the last one was seen at {at}")
+                format!("the last one is of {at}")
             } else {
                 format!("none was seen since {at}, when it was first looked for")
             };
@@ -141,6 +147,12 @@ mod tests {
             said.contains("every 26h") && said.contains("1970-01-06T05:00:00Z"),
             "{said}"
         );
+        // What a clock dated that was ahead counts from the first pass that finds it so.
+        let ahead = BTreeMap::from([("nightly".to_owned(), at(9000))]);
+        let skewed = Book::default().with(&canaries, 8, &ahead, at(9000));
+        let skewed = skewed.with(&canaries, 8, &nothing, at(200));
+        let skewed = skewed.with(&canaries, 8, &nothing, at(210));
+        assert!(!missing(&skewed, 226) && missing(&skewed, 227));
         // Taken out and put back: what was seen long ago is no reason to call it overdue at once.
         let book = book
             .with(&[], 7, &nothing, at(300))

@@ -1,14 +1,124 @@
-//! Whether the clock of this machine is off.
+//! Whether the clock of this machine is off, or was when something was stored.
 //!
 //! No single source is believed: a server may be wrong, a proxy may cache, and anybody can log certificates.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::escape::few;
+use crate::moment;
 use crate::monitor::clues::{Clue, Teller};
+use crate::store::{Span, Store, StoreError};
 
 /// What servers and certificates may differ by: queues, caches and the drift of a healthy clock.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+const TOLERANCE: SignedDuration = moment::TOLERANCE;
+
+/// Where it is remembered which stored moments lay ahead.
+const MEMORY: &str = "clock.ahead";
+
+/// For how long that is said: long enough to reach every channel. Nothing waits for them any more.
+const SAID_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Stored moments that lay ahead of the clock, and by what time of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Ahead {
+    noticed: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+/// Sets stored moments that lie ahead to now, so that nothing waits for as long as a clock was off.
+///
+/// What lay ahead is remembered first: if we crash between the two, the next pass finds it still ahead.
+pub(super) async fn bring_back(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+    let Some(Span { from, until }) = store.ahead_of(now).await? else {
+        return Ok(());
+    };
+    let ahead = Ahead {
+        noticed: now,
+        from,
+        until,
+    };
+    tracing::warn!("{}", ahead.said());
+    let text = serde_json::to_string(&ahead).expect("a struct of times is JSON");
+    store.remember(MEMORY, &text).await?;
+    store.bring_back(now).await
+}
+
+/// What is to be said of stored moments.
+pub(super) enum Stored {
+    /// They lay ahead lately.
+    Said(String),
+    /// It was said for long enough.
+    Over,
+    /// There is nothing to be said, and was not.
+    Nothing,
+}
+
+/// What is to be said of stored moments that lay ahead.
+pub(super) async fn stored(store: &dyn Store, now: Timestamp) -> Result<Stored, StoreError> {
+    let remembered = store.recall(MEMORY).await?.filter(|text| !text.is_empty());
+    let Some(text) = remembered else {
+        return Ok(Stored::Nothing);
+    };
+    match serde_json::from_str::<Ahead>(&text) {
+        Ok(ahead)
+            if !moment::is_ahead(ahead.noticed, now)
+                && now.duration_since(ahead.noticed) <= SAID_FOR =>
+        {
+            Ok(Stored::Said(ahead.said()))
+        }
+        _ => Ok(Stored::Over),
+    }
+}
+
+/// Forgets them, once it is recorded that nothing is to be said any more.
+pub(super) async fn forget(store: &dyn Store) -> Result<(), StoreError> {
+    store.remember(MEMORY, "").await
+}
+
+/// What a clock that is ahead by this much has stored: it will lie ahead when the clock is right.
+pub(super) async fn will_be_ahead(
+    store: &dyn Store,
+    by: SignedDuration,
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    let Ok(right) = now.checked_sub(by) else {
+        return Ok(None);
+    };
+    let span = store.ahead_of(right).await?;
+    Ok(span.map(|Span { from, until }| {
+        format!(
+            "; the times stored from {} to {} are its own, and count as the present one when it is right again",
+            time(from),
+            time(until)
+        )
+    }))
+}
+
+impl Ahead {
+    fn said(&self) -> String {
+        format!(
+            "the clock of this machine was ahead, or is behind now: the times stored from {} to {} lay ahead of {}, and count as that one",
+            time(self.from),
+            time(self.until),
+            time(self.noticed)
+        )
+    }
+}
+
+fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// What is wrong with the clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Skew {
+    /// One sentence.
+    pub(super) said: String,
+    /// By how much it is ahead at least; `None`: it is behind.
+    pub(super) ahead: Option<SignedDuration>,
+}
 
 /// How many who told the time are named in one sentence.
 const NAMED: usize = 5;
@@ -18,7 +128,7 @@ const NAMED: usize = 5;
 /// Two at least, a server among them, and more than the servers that say that we are right. Certificates
 /// and signed heads only ever say that we are late: old ones are simply old. And they never suffice, from however many
 /// logs they are: anybody can log a dozen certificates of his own making, and a log may date its heads as it likes.
-pub(super) fn skew(clues: &[Clue]) -> Option<String> {
+pub(super) fn skew(clues: &[Clue]) -> Option<Skew> {
     let late: Vec<&Clue> = clues.iter().filter(|c| c.ahead > TOLERANCE).collect();
     let servers = || {
         clues
@@ -27,10 +137,10 @@ pub(super) fn skew(clues: &[Clue]) -> Option<String> {
     };
     let early: Vec<&Clue> = servers().filter(|c| c.ahead < -TOLERANCE).collect();
     let right = servers().filter(|c| c.ahead.abs() <= TOLERANCE).count();
-    let (agreeing, word) = if late.len() > early.len() {
-        (late, "behind")
+    let (agreeing, word, is_ahead) = if late.len() > early.len() {
+        (late, "behind", false)
     } else {
-        (early, "ahead of")
+        (early, "ahead of", true)
     };
     let by_a_server = agreeing
         .iter()
@@ -43,11 +153,25 @@ pub(super) fn skew(clues: &[Clue]) -> Option<String> {
     let least = agreeing.iter().map(|clue| clue.ahead.abs()).min()?;
     let mut who: Vec<String> = agreeing.iter().map(|clue| named(&clue.teller)).collect();
     who.sort_unstable();
-    Some(format!(
-        "the clock of this machine is at least {} minutes {word} the time that others tell: {}",
-        least.as_mins(),
-        few(who, NAMED)
-    ))
+    Some(Skew {
+        said: format!(
+            "the clock of this machine is at least {} {word} the time that others tell: {}",
+            length(least),
+            few(who, NAMED)
+        ),
+        ahead: is_ahead.then_some(least),
+    })
+}
+
+/// A length of time as people say it.
+fn length(time: SignedDuration) -> String {
+    if time < SignedDuration::from_hours(2) {
+        format!("{} minutes", time.as_mins())
+    } else if time < SignedDuration::from_hours(48) {
+        format!("{} hours", time.as_hours())
+    } else {
+        format!("{} days", time.as_hours() / 24)
+    }
 }
 
 fn named(teller: &Teller) -> String {
@@ -124,6 +248,14 @@ mod tests {
                 Some("at least 9 minutes ahead of the time"),
             ),
             (
+                vec![server("a", 300), server("b", 3_000)],
+                Some("at least 5 hours behind"),
+            ),
+            (
+                vec![server("a", -57_600), server("b", -57_600)],
+                Some("at least 40 days ahead of"),
+            ),
+            (
                 vec![server("a", 60), certificates(60)],
                 Some("a, the newest certificates in main"),
             ),
@@ -132,7 +264,7 @@ mod tests {
                 Some("60 minutes behind"),
             ),
         ] {
-            let judged = skew(&clues);
+            let judged = skew(&clues).map(|skew| skew.said);
             match (&judged, said) {
                 (Some(judged), Some(said)) => assert!(judged.contains(said), "{judged}"),
                 _ => assert_eq!(judged.as_deref(), said, "{clues:?}"),

@@ -155,6 +155,7 @@ pub(super) async fn before_a_pass(
     logs: &[Followed],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    clock::bring_back(&*monitor.store, now).await?;
     if monitor.settings.every_log {
         position::note_foreign(&*monitor.store, logs, now).await?;
     }
@@ -194,15 +195,38 @@ pub(super) async fn assess_whole(
     if monitor.settings.every_log {
         forget_gone_logs(store, logs, now).await?;
     }
+    assess_clock(monitor, &scope(OF_THE_CLOCK), now).await
+}
+
+/// Judges the clock, where somebody told the time or stored moments lay ahead.
+async fn assess_clock(monitor: &Monitor, scope: &Scope, now: Timestamp) -> Result<(), StoreError> {
+    let store = &*monitor.store;
     let clues = monitor.clues.take();
-    if clues.is_empty() {
+    let stored = clock::stored(store, now).await?;
+    if clues.is_empty() && matches!(stored, clock::Stored::Nothing) {
         return Ok(());
     }
-    let skew: Vec<Condition> = clock::skew(&clues)
-        .map(|summary| Condition::new(Verdict::ClockSkew, "clock", summary))
+    let mut said = Vec::new();
+    if let Some(skew) = clock::skew(&clues) {
+        let span = match skew.ahead {
+            Some(by) => clock::will_be_ahead(store, by, now).await?,
+            None => None,
+        };
+        said.push(skew.said + &span.unwrap_or_default());
+    }
+    let is_over = matches!(stored, clock::Stored::Over);
+    if let clock::Stored::Said(stored) = stored {
+        said.push(stored);
+    }
+    let conditions: Vec<Condition> = (!said.is_empty())
+        .then(|| Condition::new(Verdict::ClockSkew, "clock", said.join("; ")))
         .into_iter()
         .collect();
-    store.assess(&scope(OF_THE_CLOCK), &skew, now).await
+    store.assess(scope, &conditions, now).await?;
+    if is_over {
+        clock::forget(store).await?;
+    }
+    Ok(())
 }
 
 /// Ends what is open of logs that are not followed any more: no pass over them will, and nobody can acknowledge it.

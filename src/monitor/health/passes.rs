@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Subject;
 use crate::finding::Verdict;
+use crate::moment;
 use crate::store::{LogState, Pace, RECENT_PASSES, RecentPass};
 
 /// A log that cannot be read for this many passes in a row is a finding; until then the exit code
@@ -62,7 +63,7 @@ pub(super) fn assess(
         }
     }
     if let Some(since) = pace.limited_since
-        && now.duration_since(since) > LIMITED_AFTER
+        && now.duration_since(moment::past(since, now)) > LIMITED_AFTER
     {
         found.push((
             Verdict::RateLimited,
@@ -77,7 +78,7 @@ pub(super) fn assess(
         && state.is_begun()
     {
         let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
-        let silent = now.duration_since(state.size_since);
+        let silent = now.duration_since(moment::past(state.size_since, now));
         if silent > limit {
             found.push((
                 Verdict::Silence,

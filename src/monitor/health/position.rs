@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use crate::escape::few;
+use crate::moment;
 use crate::monitor::Followed;
 use crate::shard::Shard;
 use crate::store::{LogState, Pace, Store, StoreError};
@@ -30,7 +31,7 @@ pub(super) fn assess(
         return Some(why);
     }
     let restart = pace.restart.as_ref()?;
-    if now.duration_since(restart.at) > SAID_FOR {
+    if now.duration_since(moment::past(restart.at, now)) > SAID_FOR {
         return None;
     }
     let at = restart.at.strftime("%Y-%m-%dT%H:%M:%SZ");
@@ -110,9 +111,15 @@ pub(super) async fn foreign(
     let Some(text) = store.recall(MEMORY).await? else {
         return Ok(None);
     };
-    let Ok(foreign) = serde_json::from_str::<Foreign>(&text) else {
+    let Ok(mut foreign) = serde_json::from_str::<Foreign>(&text) else {
         return Ok(None);
     };
+    if moment::is_ahead(foreign.at, now) {
+        // Written down, or it would be said for as long as the clock was ahead.
+        foreign.at = now;
+        let text = serde_json::to_string(&foreign).expect("a struct of plain values is JSON");
+        store.remember(MEMORY, &text).await?;
+    }
     let is_followed = foreign
         .logs
         .iter()

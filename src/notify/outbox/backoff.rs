@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::moment;
+use crate::store::Delivery;
+
 /// Before the second attempt. A restart of a mail server takes about that long.
 const FIRST_DELAY: Duration = Duration::from_mins(1);
 
 /// Between later attempts: whoever repairs a channel shall not wait longer.
-pub(super) const LONGEST_DELAY: Duration = Duration::from_hours(1);
+pub(super) const LONGEST_DELAY: Duration = Delivery::LONGEST_RETRY.unsigned_abs();
 
 /// An alert that is younger is not given up: a weekend, and a Monday morning to repair things.
 const PATIENCE: Duration = Duration::from_hours(3 * 24);
@@ -33,7 +36,8 @@ pub(super) fn delay(attempts: u32, wish: Option<Duration>, jitter: f64) -> Durat
 /// Whether it is time to give up an alert that was created then, after this many failed attempts.
 pub(super) fn is_hopeless(created: Timestamp, attempts: u32, now: Timestamp) -> bool {
     // A clock that went backwards makes nothing old.
-    let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
+    let age = now.duration_since(moment::past(created, now));
+    let age = Duration::try_from(age).unwrap_or_default();
     attempts >= FEWEST_ATTEMPTS && age >= PATIENCE
 }
 

@@ -8,6 +8,7 @@ use tokio::time::timeout_at;
 use tracing::{error, info, warn};
 
 use crate::escape;
+use crate::moment;
 use crate::notify::message::FINDINGS_IN_FULL;
 use crate::notify::{Message, Notifier, NotifyError, Receipt};
 use crate::store::{Condition, Delivery, QueuedAlert, QueuedKind, Store, StoreError};
@@ -115,9 +116,8 @@ impl Queue {
 
     fn is_paused(&self, now: Timestamp) -> bool {
         // A clock that went back by more than the pause must not make it longer.
-        self.paused_until.is_some_and(|until| {
-            now < until && until.duration_since(now).unsigned_abs() <= backoff::LONGEST_DELAY
-        })
+        self.paused_until
+            .is_some_and(|until| now < moment::planned(until, Delivery::LONGEST_RETRY, now))
     }
 
     async fn deliver(

@@ -14,7 +14,7 @@ use crate::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
     Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
-    QueuedKind, Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Store,
+    QueuedKind, Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Span, Store,
     StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 
@@ -211,6 +211,14 @@ impl Store for MemoryStore {
     }
 
     async fn coverage(&self, _: &[WatchKey], _: Option<&str>) -> Result<Vec<Coverage>, StoreError> {
+        not_ours()
+    }
+
+    async fn ahead_of(&self, _: Timestamp) -> Result<Option<Span>, StoreError> {
+        not_ours()
+    }
+
+    async fn bring_back(&self, _: Timestamp) -> Result<(), StoreError> {
         not_ours()
     }
 

@@ -1,6 +1,7 @@
 //! Registered signings: what makes a finding `expected`.
 //!
-//! The leaf hash decides, and of a certificate in a CT log the hash of what was logged: names, tags and dates never do.
+//! The leaf hash decides, and of a certificate in a CT log the hash of what was logged: names, tags and dates never do. The
+//! same signing in another entry is in `replays`.
 
 use std::collections::HashMap;
 
@@ -11,14 +12,14 @@ use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::fail::Fail;
-use super::{pace, touched, value};
+use super::{pace, replays, touched, value};
 use crate::expect::Expectation;
 use crate::finding::{FindingId, NewFinding, Routes, Verdict};
 use crate::store::Registration;
 
 /// Whether a registration says anything about findings that are judged so. (The same as the list in
 /// `TOUCH`.)
-const fn can_be_expected(verdict: Verdict) -> bool {
+pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
     matches!(
         verdict,
         Verdict::ModelUnexpected
@@ -28,10 +29,32 @@ const fn can_be_expected(verdict: Verdict) -> bool {
     )
 }
 
-/// Adds the findings of a registration to the scratch set.
+/// The registration that expects a finding.
+#[derive(Debug, Clone)]
+pub(super) struct Registered {
+    /// Its number.
+    pub number: i64,
+    /// From which file.
+    pub file: String,
+    /// By its signing alone: the entry is not the registered one.
+    pub again: bool,
+}
+
+impl Registered {
+    /// What the history says.
+    pub(super) fn reason(&self) -> String {
+        if self.again {
+            replays::reason(&self.file)
+        } else {
+            reason(&self.file)
+        }
+    }
+}
+
+/// Adds the findings of a registration's leaves to the scratch set: of those that its bundle names, or of the others.
 const TOUCH: &str = "INSERT INTO temp.touched (finding)
      SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
-     WHERE e.expectation = $1 AND f.registered_as IS NOT NULL
+     WHERE e.expectation = $1 AND e.named = $2 AND f.registered_as IS NOT NULL
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
      ON CONFLICT DO NOTHING";
 
@@ -52,21 +75,27 @@ pub(super) fn registered_as(new: &NewFinding) -> Option<String> {
     }
 }
 
-/// Which of these are registered, and by which file first.
-pub(super) async fn files_of(
+/// Whether anything is registered.
+pub(super) async fn any(db: &mut SqliteConnection) -> Result<bool, Fail> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM expectation)")
+            .fetch_one(&mut *db)
+            .await?,
+    )
+}
+
+/// Which of these are registered, and by which registration first.
+pub(super) async fn of(
     db: &mut SqliteConnection,
     leaves: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, String>, Fail> {
+) -> Result<HashMap<String, Registered>, Fail> {
     let leaves: Vec<&str> = leaves.collect();
-    let any: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM expectation)")
-        .fetch_one(&mut *db)
-        .await?;
-    if leaves.is_empty() || !any {
+    if leaves.is_empty() || !any(db).await? {
         return Ok(HashMap::new());
     }
     // At most one leaf for each row of an insert: far below SQLite's limit of parameters.
     let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT e.leaf_hash, x.file FROM expected_leaf e JOIN expectation x ON x.number = e.expectation
+        "SELECT e.leaf_hash, x.number, x.file, e.named FROM expected_leaf e JOIN expectation x ON x.number = e.expectation
          WHERE e.leaf_hash IN (",
     );
     let mut list = query.separated(", ");
@@ -74,13 +103,24 @@ pub(super) async fn files_of(
         list.push_bind(leaf);
     }
     query.push(") ORDER BY x.number DESC");
-    let rows: Vec<(String, String)> = query
+    let rows: Vec<(String, i64, String, bool)> = query
         .build_query_as()
         .persistent(false)
         .fetch_all(&mut *db)
         .await?;
     // The oldest registration comes last, and stays.
-    Ok(rows.into_iter().collect())
+    let registered = rows.into_iter().map(|(leaf, number, file, named)| {
+        let again = !named;
+        (
+            leaf,
+            Registered {
+                number,
+                file,
+                again,
+            },
+        )
+    });
+    Ok(registered.collect())
 }
 
 /// Registers signings; their findings become expected.
@@ -96,6 +136,8 @@ pub(super) async fn register_all(
     Ok(registered)
 }
 
+/// Registers a signing; its findings become expected. One that was registered before, by a version that kept less of it,
+/// is completed.
 async fn register(
     db: &mut SqliteConnection,
     expectation: &Expectation,
@@ -106,38 +148,93 @@ async fn register(
     let mut leaves = expectation.leaf_hashes.clone();
     leaves.sort_unstable();
     leaves.dedup();
-    let number: Option<i64> = sqlx::query_scalar(
+    let key = Sha256::digest(leaves.as_flattened());
+    let body = serde_json::to_string(expectation).map_err(encode)?;
+    let new: Option<i64> = sqlx::query_scalar(
         "INSERT INTO expectation (leaves, body, file, at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (leaves) DO NOTHING RETURNING number",
     )
-    .bind(Sha256::digest(leaves.as_flattened()).as_slice())
-    .bind(serde_json::to_string(expectation).map_err(encode)?)
+    .bind(key.as_slice())
+    .bind(&body)
     .bind(file)
     .bind(value::micros(now))
     .fetch_optional(&mut *db)
     .await?;
     // Also of one that was registered before: the bundle may hold a newer proof.
     pace::vouch(db, expectation, file).await?;
-    // Registered before: its findings became expected then, or when they came.
-    let Some(number) = number else {
-        return Ok((false, Vec::new()));
+    let (number, file) = match new {
+        Some(number) => (number, file.to_owned()),
+        None => {
+            sqlx::query_as("SELECT number, file FROM expectation WHERE leaves = $1")
+                .bind(key.as_slice())
+                .fetch_one(&mut *db)
+                .await?
+        }
     };
+    if new.is_none() && expectation.signing.is_some() {
+        sqlx::query("UPDATE expectation SET body = $2 WHERE number = $1 AND json_extract(body, '$.signing') IS NULL")
+            .bind(number)
+            .bind(&body)
+            .execute(&mut *db)
+            .await?;
+    }
     // Its certificate, wherever a CT log holds it, is as much the owner's as the signing.
     for leaf in leaves.iter().chain(&expectation.logged_sha256) {
-        sqlx::query("INSERT INTO expected_leaf (leaf_hash, expectation) VALUES ($1, $2)")
-            .bind(hex::encode(leaf))
+        let hash = hex::encode(leaf);
+        let is_certificate = expectation.logged_sha256.as_ref() == Some(leaf);
+        let signing = expectation.signing.as_ref();
+        let named = is_certificate || signing.is_none_or(|signing| signing.names(&hash));
+        sqlx::query(
+            "INSERT INTO expected_leaf (leaf_hash, expectation, named) VALUES ($1, $2, $3)
+             ON CONFLICT (leaf_hash, expectation) DO UPDATE SET named = min(named, excluded.named)",
+        )
+        .bind(hash)
+        .bind(number)
+        .bind(named)
+        .execute(&mut *db)
+        .await?;
+    }
+    replays::register(db, expectation, number).await?;
+    touched::clear(db).await?;
+    touch(db, number, true).await?;
+    let mut changed = expect_touched(db, &reason(&file), now).await?;
+    touched::clear(db).await?;
+    touch(db, number, false).await?;
+    changed.extend(expect_touched(db, &replays::reason(&file), now).await?);
+    Ok((new.is_some(), changed))
+}
+
+/// Adds the findings of a registration to the scratch set: of the entries that its bundle names, or all others.
+async fn touch(db: &mut SqliteConnection, number: i64, named: bool) -> Result<(), Fail> {
+    sqlx::query(TOUCH)
+        .bind(number)
+        .bind(named)
+        .execute(&mut *db)
+        .await?;
+    if !named {
+        sqlx::query(replays::TOUCH)
             .bind(number)
             .execute(&mut *db)
             .await?;
     }
-    touched::clear(db).await?;
-    sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
-    // By another registration of the same leaf.
+    Ok(())
+}
+
+/// Makes the findings of the scratch set expected, those apart that are; answers which it changed.
+pub(super) async fn expect_touched(
+    db: &mut SqliteConnection,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<FindingId>, Fail> {
     sqlx::query(
         "DELETE FROM temp.touched WHERE finding IN (SELECT number FROM finding WHERE verdict = 'expected')",
     )
     .execute(&mut *db)
     .await?;
+    let changed = ids(db).await?;
+    if changed.is_empty() {
+        return Ok(changed);
+    }
     touched::begin_history(db).await?;
     sqlx::query(
         "UPDATE finding SET verdict = 'expected', severity = 0, state = 'resolved'
@@ -145,20 +242,27 @@ async fn register(
     )
     .execute(&mut *db)
     .await?;
-    touched::write_history(db, &reason(file), now).await?;
+    touched::write_history(db, reason, now).await?;
     touched::leave_unclaimed(db).await?;
     touched::tell_resolved(db, now).await?;
-    Ok((true, ids(db).await?))
+    Ok(changed)
 }
 
 /// All registrations, oldest first.
 pub(super) async fn registrations(db: &mut SqliteConnection) -> Result<Vec<Registration>, Fail> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(concat!(
         "SELECT x.number, x.body, x.file, x.at,
-                (SELECT count(*) FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
-                 WHERE e.expectation = x.number AND f.registered_as IS NOT NULL AND f.verdict = 'expected') AS findings
-         FROM expectation x ORDER BY x.number",
-    )
+                (SELECT count(*) FROM (
+                   SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
+                   WHERE e.expectation = x.number AND f.registered_as IS NOT NULL AND f.verdict = 'expected'
+                   UNION
+                   SELECT f.number FROM expected_signing e JOIN finding f ON f.signature_sha256 = e.signature_sha256
+                   LEFT JOIN signer s ON s.key = f.signer
+                   WHERE e.expectation = x.number AND f.signature_sha256 IS NOT NULL AND f.verdict = 'expected' AND ",
+        replays::same_signing!(),
+        ")) AS findings
+         FROM expectation x ORDER BY x.number"
+    ))
     .fetch_all(&mut *db)
     .await?;
     rows.iter()
@@ -189,20 +293,27 @@ pub(super) async fn unregister(
         .await?;
     let Some(file) = file else { return Ok(None) };
     touched::clear(db).await?;
-    sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
-    sqlx::query("DELETE FROM expected_leaf WHERE expectation = $1")
-        .bind(number)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query("DELETE FROM expectation WHERE number = $1")
-        .bind(number)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(
+    for named in [true, false] {
+        touch(db, number, named).await?;
+    }
+    for statement in [
+        "DELETE FROM expected_leaf WHERE expectation = $1",
+        "DELETE FROM expected_signing WHERE expectation = $1",
+        "DELETE FROM expectation WHERE number = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(number)
+            .execute(&mut *db)
+            .await?;
+    }
+    sqlx::query(concat!(
         "DELETE FROM temp.touched WHERE finding IN (
-           SELECT f.number FROM temp.touched t JOIN finding f ON f.number = t.finding
-           WHERE f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.registered_as))",
-    )
+           SELECT f.number FROM temp.touched t JOIN finding f ON f.number = t.finding LEFT JOIN signer s ON s.key = f.signer
+           WHERE f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.registered_as)
+             OR EXISTS (SELECT 1 FROM expected_signing e WHERE e.signature_sha256 = f.signature_sha256 AND ",
+        replays::same_signing!(),
+        "))"
+    ))
     .execute(&mut *db)
     .await?;
     touched::begin_history(db).await?;

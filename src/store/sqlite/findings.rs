@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
+use serde_json::json;
 use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
-use super::{touched, value};
+use super::{replays, touched, value};
 use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State};
 use crate::store::{AckOutcome, Counts, FindingQuery, FindingRecord, HistoryRow, Judged};
 
@@ -432,7 +433,7 @@ pub(super) async fn rejudge(
         touched::begin_history(db).await?;
     }
     sqlx::query(
-        "UPDATE finding SET chain = $2, summary = $3, judged_verdict = $4, judged_severity = $5, health = $6,
+        "UPDATE finding SET chain = $2, summary = $3, judged_verdict = $4, judged_severity = $5, health = $6, anomalies = $7,
            state = CASE WHEN state = 'acked' AND judged_verdict <> $4
                         THEN iif(prior_state IS NULL, 'open', 'disputed') ELSE state END,
            severity = CASE verdict WHEN 'expected' THEN severity ELSE $5 END,
@@ -445,12 +446,36 @@ pub(super) async fn rejudge(
     .bind(judged.verdict.as_str())
     .bind(value::rank(judged.severity))
     .bind(judged.verdict.class() == Class::Health)
+    .bind(json!(judged.anomalies).to_string())
     .execute(&mut *db)
     .await?;
+    look_for_replays(db, number, now).await?;
+    touched::only(db, number).await?;
     if news {
         touched::write_history(db, "judged again by another trusted root", now).await?;
         touched::leave_unclaimed(db).await?;
         touched::tell(db, routes, None, now).await?;
     }
     Ok(())
+}
+
+/// Who vouches for a certificate decides which of its findings are of a registered signing: this one, and, if this one is,
+/// others.
+async fn look_for_replays(
+    db: &mut SqliteConnection,
+    number: i64,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    replays::judge_one(db, number, now).await?;
+    let registered: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT x.number, x.file FROM finding f JOIN expected_leaf l ON l.leaf_hash = f.registered_as
+         JOIN expectation x ON x.number = l.expectation WHERE f.number = $1
+         UNION
+         SELECT x.number, x.file FROM finding f JOIN expected_signing e ON e.signature_sha256 = f.signature_sha256
+         JOIN expectation x ON x.number = e.expectation WHERE f.number = $1",
+    )
+    .bind(number)
+    .fetch_all(&mut *db)
+    .await?;
+    replays::look_again(db, &registered.into_iter().collect(), now).await
 }

@@ -8,8 +8,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::insert::{self, Incoming};
-use super::{touched, value};
+use super::{record, touched, value};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity};
+use crate::moment;
 use crate::store::{Condition, HoldRule, Scope};
 
 /// The logs that findings about health are open of.
@@ -192,22 +193,37 @@ pub(super) struct Held {
     number: i64,
     watch: Option<String>,
     rule: Option<Vec<u8>>,
-    first_seen: Timestamp,
+    /// From when its hold counts.
+    since: Timestamp,
+    /// Something is odd about it. An earlier version held it all the same.
+    is_odd: bool,
 }
 
 /// All findings that wait.
 pub(super) async fn held(db: &mut SqliteConnection) -> Result<Vec<Held>, Fail> {
     let rows =
-        sqlx::query("SELECT number, watch, rule, first_seen FROM finding WHERE state = 'held'")
-            .fetch_all(&mut *db)
-            .await?;
+        sqlx::query(
+            "SELECT number, watch, rule, ifnull(held_from, first_seen) AS since, anomalies, summary, entry_index, log
+             FROM finding WHERE state = 'held'",
+        )
+        .fetch_all(&mut *db)
+        .await?;
     rows.iter()
         .map(|row| {
+            let anomalies: Option<&str> = row.try_get("anomalies")?;
+            let is_odd = if let Some(anomalies) = anomalies {
+                anomalies != "[]"
+            } else {
+                let index: Option<i64> = row.try_get("entry_index")?;
+                let index = index.map(value::natural).transpose()?;
+                !record::said(row.try_get("summary")?, index, row.try_get("log")?).is_empty()
+            };
             Ok(Held {
                 number: row.try_get("number")?,
                 watch: row.try_get("watch")?,
                 rule: row.try_get("rule")?,
-                first_seen: value::moment(row.try_get("first_seen")?)?,
+                since: value::moment(row.try_get("since")?)?,
+                is_odd,
             })
         })
         .collect()
@@ -232,10 +248,13 @@ pub(super) fn released(
             let Some(rule) = rules.get(&key) else {
                 return Some((held.number, "its watch is gone or has changed"));
             };
+            if held.is_odd {
+                return Some((held.number, "a signing with an anomaly is not held"));
+            }
             // A hold too long to be added never ends.
             let until = SignedDuration::try_from(rule.hold)
                 .ok()
-                .and_then(|hold| held.first_seen.checked_add(hold).ok())?;
+                .and_then(|hold| moment::past(held.since, now).checked_add(hold).ok())?;
             (until <= now).then_some((held.number, "no bundle was registered in time"))
         })
         .collect()

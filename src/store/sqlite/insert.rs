@@ -1,19 +1,21 @@
 //! New findings: each with who signed it, what is kept beside it and its alerts, in one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use sqlx::query_builder::{QueryBuilder, Separated};
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 
+use super::expectations::Registered;
 use super::fail::Fail;
 use super::value;
-use super::{expectations, outbox};
+use super::{expectations, outbox, replays};
 use crate::finding::{Class, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict};
 
 /// Rows of one statement. Several hundred are three times as fast as one (fewer hops to SQLite's
-/// thread); 400 rows of 28 values stay well below SQLite's limit of 32,766 parameters.
+/// thread); 400 rows of 30 values stay well below SQLite's limit of 32,766 parameters.
 const ROWS: usize = 400;
 
 /// A finding on its way into the store.
@@ -70,8 +72,8 @@ pub(super) async fn insert(
 struct Standing<'a> {
     incoming: Incoming<'a>,
     signer: Option<SignerKey>,
-    /// The file of the registration that expects it.
-    registered: Option<&'a str>,
+    /// The registration that expects it.
+    registered: Option<&'a Registered>,
     verdict: Verdict,
     severity: Severity,
     state: State,
@@ -90,26 +92,27 @@ async fn insert_chunk(
         .map(|incoming| expectations::registered_as(incoming.new))
         .collect();
     let leaves = names.iter().filter_map(Option::as_deref);
-    let registered = expectations::files_of(db, leaves).await?;
+    // First: it learns what registrations of earlier versions are about.
+    let replays = replays::of(db, chunk).await?;
+    let registered = expectations::of(db, leaves).await?;
 
     let standing: Vec<Standing<'_>> = chunk
         .iter()
         .zip(signers)
         .zip(&names)
-        .map(|((&incoming, signer), name)| {
+        .enumerate()
+        .map(|(place, ((&incoming, signer), name))| {
             let finding = &incoming.new.finding;
-            let file = name
-                .as_ref()
-                .and_then(|name| registered.get(name))
-                .map(String::as_str);
-            let (verdict, severity, state) = match file {
+            let registered = name.as_ref().and_then(|name| registered.get(name));
+            let registered = registered.or_else(|| replays.get(&place));
+            let (verdict, severity, state) = match registered {
                 Some(_) => (Verdict::Expected, Severity::Info, State::Resolved),
                 None => (finding.verdict, finding.severity, finding.state),
             };
             Standing {
                 incoming,
                 signer,
-                registered: file,
+                registered,
                 verdict,
                 severity,
                 state,
@@ -121,9 +124,11 @@ async fn insert_chunk(
     let mut new = Vec::with_capacity(numbers.len());
     for standing in &standing {
         let id = standing.incoming.new.finding.id;
-        match numbers.get(&id) {
-            Some(&number) => new.push((number, standing)),
-            None => inserted.known.push(id),
+        if let Some(&number) = numbers.get(&id) {
+            new.push((number, standing));
+        } else {
+            inserted.known.push(id);
+            replays::complete(db, &standing.incoming, now).await?;
         }
     }
     // One id twice in a batch is one row, and must be told once.
@@ -142,7 +147,7 @@ async fn insert_chunk(
             .execute(&mut *db)
             .await?;
         }
-        if let Some(file) = standing.registered {
+        if let Some(registered) = standing.registered {
             sqlx::query(
                 "INSERT INTO history (finding, at, verdict, severity, state, reason)
                  VALUES ($1, $2, $3, $4, $5, $6)",
@@ -152,7 +157,7 @@ async fn insert_chunk(
             .bind(standing.verdict.as_str())
             .bind(value::rank(standing.severity))
             .bind(standing.state.as_str())
-            .bind(expectations::reason(file))
+            .bind(registered.reason())
             .execute(&mut *db)
             .await?;
         }
@@ -166,7 +171,14 @@ async fn insert_chunk(
             except: standing.incoming.except,
         })
         .collect();
-    outbox::tell(db, routes, &told, now).await
+    outbox::tell(db, routes, &told, now).await?;
+    // Whoever vouches for a registered certificate is known now: others of its findings may have waited for that.
+    let seen: BTreeMap<i64, String> = new
+        .iter()
+        .filter_map(|(_, standing)| standing.registered)
+        .map(|registered| (registered.number, registered.file.clone()))
+        .collect();
+    replays::look_again(db, &seen, now).await
 }
 
 /// Adds signed notes to what is kept of a finding.
@@ -196,7 +208,7 @@ async fn insert_rows(
 ) -> Result<HashMap<FindingId, i64>, Fail> {
     let columns = "INSERT INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, watch, rule,
         in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen, fault,
-        occurrence, subject, summary, logged_sha256) ";
+        occurrence, subject, summary, logged_sha256, signature_sha256, tbs_sha256, anomalies) ";
     for standing in standing {
         // Here, where it can still be said: a value is bound below without a way to fail.
         standing
@@ -223,6 +235,7 @@ async fn insert_rows(
             } = standing;
             let new = incoming.new;
             let NewFinding { finding, rule, .. } = new;
+            let signed_as = new.evidence.signed_as.as_ref();
             row.push_bind(finding.id.as_bytes().as_slice())
                 .push_bind(verdict.as_str())
                 .push_bind(value::rank(*severity))
@@ -247,7 +260,10 @@ async fn insert_rows(
                 .push_bind(incoming.occurrence.map(<[u8; 32]>::as_slice))
                 .push_bind(incoming.subject)
                 .push_bind(finding.summary.as_str())
-                .push_bind(new.evidence.logged_sha256.map(hex::encode));
+                .push_bind(new.evidence.logged_sha256.map(hex::encode))
+                .push_bind(signed_as.map(|signed| hex::encode(signed.signature)))
+                .push_bind(signed_as.and_then(|signed| signed.tbs).map(hex::encode))
+                .push_bind(json!(finding.anomalies).to_string());
         },
     )
     .await?;

@@ -16,11 +16,13 @@ mod health;
 mod insert;
 mod lookups;
 mod memory;
+mod moments;
 mod open;
 mod outbox;
 mod pace;
 mod positions;
 mod record;
+mod replays;
 mod touched;
 mod turns;
 mod value;
@@ -42,8 +44,8 @@ use super::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
     Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
-    Registration, RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Store, StoreError,
-    Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    Registration, RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Span, Store,
+    StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
@@ -383,6 +385,18 @@ impl Store for SqliteStore {
             // Read again: what was read outside of the transaction may have changed.
             let change = health::Change::between(db, scope, conditions).await?;
             change.apply(db, &self.routes, now).await
+        })
+    }
+
+    async fn ahead_of(&self, now: Timestamp) -> Result<Option<Span>, StoreError> {
+        reading!(self, "reading stored times", |db| moments::ahead_of(
+            db, now
+        ))
+    }
+
+    async fn bring_back(&self, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, "setting stored times to now", |db| {
+            moments::bring_back(db, now)
         })
     }
 

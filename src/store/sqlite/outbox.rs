@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -12,13 +12,28 @@ use super::insert::insert_values;
 use super::record::{finding, select_finding};
 use super::value;
 use crate::finding::{self as words, Finding, Routes};
+use crate::moment;
 use crate::store::{Delivery, QueuedAlert, QueuedKind, Tally, Toll};
-
-/// How long a daily digest collects.
-const DIGEST_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Alerts that are handed out at once.
 const CLAIM: i64 = 100;
+
+/// What is due at $2. $3 and $4 are the latest moments that a retry and a first digest may be planned for: what lies
+/// further ahead was dated by a clock that was wrong, and counts as now.
+macro_rules! due {
+    () => {
+        "(due <= $2 OR due > iif(kind = 'digest' AND attempts = 0, $4, $3))"
+    };
+}
+
+/// $3 and $4 of `due!`.
+fn latest(now: Timestamp) -> (i64, i64) {
+    let latest = |longest| value::micros(moment::latest(longest, now));
+    (
+        latest(Delivery::LONGEST_RETRY),
+        latest(Delivery::DIGEST_AFTER),
+    )
+}
 
 /// A finding that is to be told.
 #[derive(Clone, Copy)]
@@ -132,7 +147,7 @@ impl Envelope {
                 let origin = finding.origin.as_deref().unwrap_or_default();
                 let day = now.to_zoned(TimeZone::UTC).date();
                 let due = now
-                    .checked_add(DIGEST_AFTER)
+                    .checked_add(Delivery::DIGEST_AFTER)
                     .map_err(|_| Fail::corrupt(format!("the time {now} is out of range")))?;
                 let group_key = format!("daily {origin} {} {day}", finding.verdict);
                 Some(Self {
@@ -160,16 +175,20 @@ pub(super) async fn claim(
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
         .await?;
-    sqlx::query(
+    let (retry, digest) = latest(now);
+    sqlx::query(concat!(
         "INSERT INTO temp.vacated (alert)
          SELECT number FROM alert a
-         WHERE channel = $1 AND state = 'pending' AND due <= $2
-           AND NOT EXISTS (SELECT 1 FROM alert b
+         WHERE channel = $1 AND state = 'pending' AND ",
+        due!(),
+        "  AND NOT EXISTS (SELECT 1 FROM alert b
                            WHERE a.kind = 'resolved' AND b.id = a.key AND b.state = 'pending')
-         ORDER BY number LIMIT $3",
-    )
+         ORDER BY number LIMIT $5"
+    ))
     .bind(channel)
     .bind(value::micros(now))
+    .bind(retry)
+    .bind(digest)
     .bind(CLAIM)
     .execute(&mut *db)
     .await?;
@@ -194,11 +213,16 @@ pub(super) async fn is_due(
     channel: &str,
     now: Timestamp,
 ) -> Result<bool, Fail> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM alert WHERE channel = $1 AND state = 'pending' AND due <= $2)",
-    )
+    let (retry, digest) = latest(now);
+    Ok(sqlx::query_scalar(concat!(
+        "SELECT EXISTS (SELECT 1 FROM alert WHERE channel = $1 AND state = 'pending' AND ",
+        due!(),
+        ")"
+    ))
     .bind(channel)
     .bind(value::micros(now))
+    .bind(retry)
+    .bind(digest)
     .fetch_one(&mut *db)
     .await?)
 }
@@ -214,13 +238,17 @@ async fn merge_flood(
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
         .await?;
-    let merged = sqlx::query(
+    let (retry, digest) = latest(now);
+    let merged = sqlx::query(concat!(
         "INSERT INTO temp.vacated (alert)
          SELECT number FROM alert
-         WHERE channel = $1 AND state = 'pending' AND due <= $2 AND closed = 0 AND kind = 'alert'",
-    )
+         WHERE channel = $1 AND state = 'pending' AND closed = 0 AND kind = 'alert' AND ",
+        due!()
+    ))
     .bind(channel)
     .bind(value::micros(now))
+    .bind(retry)
+    .bind(digest)
     .execute(&mut *db)
     .await?
     .rows_affected();
@@ -362,12 +390,18 @@ pub(super) async fn toll(
     db: &mut SqliteConnection,
     now: Timestamp,
 ) -> Result<BTreeMap<String, Toll>, Fail> {
-    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT channel, count(*), sum(due <= $1), 0 FROM alert WHERE state = 'pending' GROUP BY channel
+    let (retry, digest) = latest(now);
+    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(concat!(
+        "SELECT channel, count(*), sum(",
+        due!(),
+        "), 0 FROM alert WHERE state = $1 GROUP BY channel
          UNION ALL
-         SELECT channel, 0, 0, count(*) FROM alert WHERE state = 'failed' GROUP BY channel",
-    )
+         SELECT channel, 0, 0, count(*) FROM alert WHERE state = 'failed' GROUP BY channel"
+    ))
+    .bind("pending")
     .bind(value::micros(now))
+    .bind(retry)
+    .bind(digest)
     .fetch_all(&mut *db)
     .await?;
     let mut tolls: BTreeMap<String, Toll> = BTreeMap::new();

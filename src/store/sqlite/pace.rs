@@ -10,6 +10,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use super::fail::Fail;
 use super::value;
 use crate::expect::Expectation;
+use crate::moment;
 use crate::store::{
     NewLog, Outcome, Pace, PassReport, RECENT_PASSES, RecentPass, Restart, Settled, Vouched,
 };
@@ -50,6 +51,8 @@ pub(super) async fn pace(db: &mut SqliteConnection, origin: &str) -> Result<Pace
 /// Adds the pass that ended.
 pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
     let Pace { mut recent, .. } = pace(db, &report.origin).await?;
+    // Nothing can be told from passes of which it is not known when they were.
+    recent.retain(|pass| !moment::is_ahead(pass.ended, report.now));
     if recent.len() >= RECENT_PASSES {
         recent.drain(..=recent.len() - RECENT_PASSES);
     }
@@ -118,7 +121,12 @@ pub(super) async fn begun(db: &mut SqliteConnection, log: &NewLog) -> Result<(),
     Ok(())
 }
 
-/// The newest signing under each of these watches among the findings that came after number `after`.
+/// When somebody who has the key last signed under each of these watches, as far as the findings that came after number
+/// `after` show it.
+///
+/// Anybody can log a public bundle again, and the entry is a new one then. So a certificate that a CA vouches for shows only
+/// when it was issued; of any other key only a signature counts that is in no earlier entry, or, where entries do not hold
+/// it, such a digest. Findings are never deleted, so what was seen is known without anything else being kept.
 pub(super) async fn seen_since(
     db: &mut SqliteConnection,
     watches: &[String],
@@ -131,20 +139,35 @@ pub(super) async fn seen_since(
     if watches.is_empty() || last <= after {
         return Ok((last, BTreeMap::new()));
     }
+    // Two watches of one entry are two findings. What an earlier version recorded is compared by its digest.
     let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT watch, max(first_seen) FROM finding
-         WHERE verdict IN ('expected', 'model-unexpected', 'identity-unexpected', 'other-predicate') AND number > ",
+        "SELECT f.watch, max(CASE f.chain WHEN 'trusted' THEN min(s.not_before, f.first_seen)
+                                          WHEN 'unknown' THEN min(ifnull(s.not_before, f.first_seen), f.first_seen)
+                                          ELSE f.first_seen END)
+         FROM finding f JOIN signer s ON s.key = f.signer
+         WHERE f.verdict IN ('expected', 'model-unexpected', 'identity-unexpected', 'other-predicate')
+           AND (f.chain = 'trusted'
+                OR (ifnull(f.signature_sha256, f.digest) IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM finding g
+                                    WHERE g.signature_sha256 = f.signature_sha256 AND g.signature_sha256 IS NOT NULL
+                                      AND g.number < f.number
+                                      AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index))
+                    AND NOT EXISTS (SELECT 1 FROM finding g JOIN signer t ON t.key = g.signer
+                                    WHERE g.digest = f.digest AND g.signature_sha256 IS NULL AND g.digest IS NOT NULL
+                                      AND t.key_sha256 = s.key_sha256 AND g.number < f.number
+                                      AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index))))
+           AND f.number > ",
     );
     query
         .push_bind(after)
-        .push(" AND number <= ")
+        .push(" AND f.number <= ")
         .push_bind(last);
-    query.push(" AND watch IN (");
+    query.push(" AND f.watch IN (");
     let mut separated = query.separated(", ");
     for watch in watches {
         separated.push_bind(watch);
     }
-    query.push(") GROUP BY watch");
+    query.push(") GROUP BY f.watch");
     let rows: Vec<(String, i64)> = query.build_query_as().fetch_all(&mut *db).await?;
     let seen = rows
         .into_iter()

@@ -478,7 +478,7 @@ pub(super) async fn checkpoint(
         return Ok(None);
     };
     let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
-        "SELECT root, note FROM checkpoint WHERE origin = $1 AND size = $2 ORDER BY at, rowid LIMIT 1",
+        "SELECT root, note FROM checkpoint WHERE origin = $1 AND size = $2 ORDER BY rowid LIMIT 1",
     )
     .bind(origin)
     .bind(size)

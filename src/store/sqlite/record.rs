@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::fail::Fail;
 use super::value;
-use crate::finding::Finding;
+use crate::finding::{Finding, LOGGED_AGAIN};
 
 /// `SELECT` of everything that [`finding`] reads, followed by the given clauses. The finding is
 /// `f`, its signer `s`.
@@ -17,7 +17,11 @@ macro_rules! select_finding {
             "SELECT f.number, f.id, f.verdict, f.severity, f.watch, f.in_shape, f.log, f.origin, ",
             "f.entry_index, f.leaf_hash, f.proven, f.kind, f.digest, f.chain, f.first_seen, ",
             "f.state, f.fault, f.summary, s.san, s.issuer, s.extensions, s.certificate_sha256, ",
-            "s.key_sha256, s.key_fingerprint, s.not_before ",
+            "s.key_sha256, s.key_fingerprint, s.not_before, f.anomalies, ",
+            "(f.verdict = 'expected' AND f.logged_sha256 IS NULL AND (NOT EXISTS (SELECT 1 FROM expected_leaf l ",
+            "WHERE l.leaf_hash = f.registered_as AND l.named = 1) OR EXISTS (SELECT 1 FROM finding g ",
+            "WHERE g.registered_as = f.registered_as AND g.registered_as IS NOT NULL AND g.watch = f.watch ",
+            "AND g.number < f.number))) AS logged_again ",
             "FROM finding f LEFT JOIN signer s ON s.key = f.signer ",
             $clauses
         )
@@ -31,15 +35,30 @@ pub(super) fn finding(row: &SqliteRow) -> Result<Finding, Fail> {
     let extensions: Option<&str> = row.try_get("extensions")?;
     let chain: Option<&str> = row.try_get("chain")?;
     let index: Option<i64> = row.try_get("entry_index")?;
+    let index = index.map(value::natural).transpose()?;
+    let (log, mut summary) = (
+        row.try_get::<Option<String>, _>("log")?,
+        row.try_get::<String, _>("summary")?,
+    );
+    let anomalies: Option<&str> = row.try_get("anomalies")?;
+    let mut anomalies = match anomalies {
+        Some(anomalies) => json(anomalies)?,
+        None => said(&summary, index, log.as_deref()),
+    };
+    if row.try_get("logged_again")? {
+        anomalies.push(LOGGED_AGAIN.to_owned());
+        summary.push_str("; ");
+        summary.push_str(LOGGED_AGAIN);
+    }
     Ok(Finding {
         id: value::finding_id(row.try_get("id")?)?,
         verdict: value::verdict(row.try_get("verdict")?)?,
         severity: value::severity(row.try_get("severity")?)?,
         watch: row.try_get("watch")?,
         in_shape: row.try_get("in_shape")?,
-        log: row.try_get("log")?,
+        log,
         origin: row.try_get("origin")?,
-        index: index.map(value::natural).transpose()?,
+        index,
         leaf_hash: row.try_get("leaf_hash")?,
         proven: row.try_get("proven")?,
         kind: row.try_get("kind")?,
@@ -55,7 +74,8 @@ pub(super) fn finding(row: &SqliteRow) -> Result<Finding, Fail> {
         first_seen: value::moment(row.try_get("first_seen")?)?,
         state: value::state(row.try_get("state")?)?,
         fault: row.try_get("fault")?,
-        summary: row.try_get("summary")?,
+        summary,
+        anomalies,
     })
 }
 
@@ -66,4 +86,76 @@ pub(super) fn numbered(row: &SqliteRow) -> Result<(i64, Finding), Fail> {
 
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fail> {
     serde_json::from_str(text).map_err(|error| Fail::corrupt(error.to_string()))
+}
+
+/// What an earlier version said to be odd about a signing. It kept that in the summary alone, behind the entry's place.
+pub(super) fn said(summary: &str, index: Option<u64>, log: Option<&str>) -> Vec<String> {
+    /// What else stands there: about the watch, and about looking a certificate's entries up.
+    const OTHERS: [&str; 5] = [
+        "it is out of shape",
+        "its signing is entry ",
+        "its signings are entries ",
+        "no entry of it was found in ",
+        "what was signed with it cannot be looked up in ",
+    ];
+    let (Some(index), Some(log)) = (index, log) else {
+        return Vec::new();
+    };
+    // The last one: names that a certificate chose for itself stand before it.
+    let place = format!(": entry {index} of {log}");
+    let Some((_, behind)) = summary.rsplit_once(&place) else {
+        return Vec::new();
+    };
+    let Some(behind) = behind.strip_prefix("; ") else {
+        return Vec::new();
+    };
+    let is_other = |phrase: &&str| OTHERS.iter().any(|other| phrase.starts_with(other));
+    behind
+        .split("; ")
+        .filter(|phrase| !is_other(phrase))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_version_said_to_be_odd_is_read_from_its_summary() {
+        // A certificate may choose for its name what looks like a place.
+        let claimed = "a; b: entry 7 of main; c signed sha256:00, which nobody registered";
+        for (behind, anomalies) in [
+            (": entry 7 of main", &[][..]),
+            (": entry 7 of main; it is out of shape", &[]),
+            (
+                ": entry 7 of main; the certificate holds no SCT",
+                &["the certificate holds no SCT"],
+            ),
+            (
+                ": entry 7 of main; it is out of shape; it has 2 names; valid for 3 days",
+                &["it has 2 names", "valid for 3 days"],
+            ),
+            (": entry 7 of main; its signing is entry 9 of v1", &[]),
+            (
+                ": entry 7 of main; no entry of it was found in v1 within a day after its end: it may have been used",
+                &[],
+            ),
+        ] {
+            let read = said(&format!("{claimed}{behind}"), Some(7), Some("main"));
+            assert_eq!(read, anomalies, "{behind}");
+        }
+        for elsewhere in [
+            "a signed b: entry 70 of main; the certificate holds no SCT",
+            "a signed b: entry 7 of mainland; the certificate holds no SCT",
+            "nothing",
+        ] {
+            assert_eq!(
+                said(elsewhere, Some(7), Some("main")),
+                [""; 0],
+                "{elsewhere}"
+            );
+        }
+        assert_eq!(said("the log is silent", None, Some("main")), [""; 0]);
+    }
 }

@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::value;
+use crate::moment;
 use crate::store::{
     Answered, Lookup, LookupTally, PassError, Postponed, SettledCertificate, SoughtCertificate,
     SoughtEnd,
@@ -14,12 +15,21 @@ use crate::store::{
 /// Answers older than this say nothing about how the index does today.
 const LATELY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Nothing is put off for longer; a time beyond is one of a clock that was wrong.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(2);
-
 /// What is due at $2. A clock that was ahead for a while must not keep a name waiting until then: one that was never
-/// asked is due, and so is one that was asked in what is the future now.
-const DUE: &str = "log = $1 AND due IS NOT NULL AND (due <= $2 OR asked IS NULL OR asked > $2)";
+/// asked is due, and so is one that was asked in what is the future now ($3 is the latest that counts as past), or that is
+/// due further ahead than any is ($4).
+const DUE: &str =
+    "log = $1 AND due IS NOT NULL AND (due <= $2 OR asked IS NULL OR asked > $3 OR due > $4)";
+
+/// $2 to $4 of `DUE`.
+fn moments(now: Timestamp) -> [i64; 3] {
+    [
+        SignedDuration::ZERO,
+        moment::TOLERANCE,
+        Lookup::LONGEST_WAIT,
+    ]
+    .map(|longest| value::micros(moment::latest(longest, now)))
+}
 
 /// In how many turns one is of a name that had a turn since its newest certificate: names that sign without end keep no other
 /// one waiting for ever.
@@ -66,14 +76,17 @@ async fn due_where(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Lookup>, Fail> {
+    let [now_micros, past, planned] = moments(now);
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT subject, direct, tries, failures, position FROM lookup
-         WHERE {DUE} AND (retry IS NULL OR retry <= $2 OR retry > $3) AND ({condition})
-         ORDER BY ifnull(turn, 0), due, subject LIMIT $4"
+         WHERE {DUE} AND (retry IS NULL OR retry <= $2 OR retry > $5) AND ({condition})
+         ORDER BY ifnull(turn, 0), due, subject LIMIT $6"
     )))
     .bind(log)
-    .bind(value::micros(now))
-    .bind(value::micros(later(now, LONGEST_WAIT)))
+    .bind(now_micros)
+    .bind(past)
+    .bind(planned)
+    .bind(value::micros(moment::latest(Lookup::LONGEST_RETRY, now)))
     .bind(limit)
     .fetch_all(&mut *db)
     .await?;
@@ -208,11 +221,14 @@ pub(super) async fn tally(
     log: &str,
     now: Timestamp,
 ) -> Result<LookupTally, Fail> {
+    let [now_micros, past, planned] = moments(now);
     let (due, oldest, fresh, unread): (i64, Option<i64>, i64, i64) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "SELECT count(*), min(due), ifnull(sum({FRESH}), 0), ifnull(sum(unread), 0) FROM lookup WHERE {DUE}"
+        "SELECT count(*), min(min(due, $2)), ifnull(sum({FRESH}), 0), ifnull(sum(unread), 0) FROM lookup WHERE {DUE}"
     )))
     .bind(log)
-    .bind(value::micros(now))
+    .bind(now_micros)
+    .bind(past)
+    .bind(planned)
     .fetch_one(&mut *db)
     .await?;
     let failed: Option<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
@@ -220,7 +236,9 @@ pub(super) async fn tally(
          WHERE {DUE} AND error_kind IS NOT NULL ORDER BY due, subject LIMIT 1"
     )))
     .bind(log)
-    .bind(value::micros(now))
+    .bind(now_micros)
+    .bind(past)
+    .bind(planned)
     .fetch_optional(&mut *db)
     .await?;
     let lag = i64::try_from(SoughtCertificate::LAG.as_micros()).unwrap_or(i64::MAX);
@@ -271,8 +289,4 @@ pub(super) async fn tally(
         ended: value::natural(ended)?,
         found: value::natural(found)?,
     })
-}
-
-fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -12,8 +12,8 @@ use modelwatch::store::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
     Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
-    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Store, StoreError, Tally,
-    Toll, VerifiedHead, Vouched, WatchKey,
+    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Span, Store, StoreError,
+    Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 use tlog::Head;
 
@@ -185,6 +185,14 @@ impl Store for FaultyStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         through!(self.assess(scope, conditions, now))
+    }
+
+    async fn ahead_of(&self, now: Timestamp) -> Result<Option<Span>, StoreError> {
+        through!(self.ahead_of(now))
+    }
+
+    async fn bring_back(&self, now: Timestamp) -> Result<(), StoreError> {
+        through!(self.bring_back(now))
     }
 
     async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {

@@ -24,8 +24,8 @@ use modelwatch::monitor::{
 };
 use modelwatch::shard::Start;
 use modelwatch::store::{Delivery, LogState, QueuedKind, Store, StoreError};
-use sqlx::Connection as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 pub use clock::TestClock;
@@ -207,6 +207,16 @@ impl World {
     pub async fn restart(&mut self) {
         self.store = open(&self.directory, &self.faults, &self.routes).await;
         self.running = None;
+    }
+
+    /// Changes the database behind the program's back.
+    pub async fn sabotage(&self, sql: &str) {
+        let options = SqliteConnectOptions::new()
+            .filename(self.database())
+            .foreign_keys(false);
+        let mut connection = options.connect().await.expect("it is there");
+        let done = connection.execute(AssertSqlSafe(sql.to_owned())).await;
+        done.expect("it is ours");
     }
 
     /// Puts this in the place of the first log's proven frontier, by hand; gives what was there.

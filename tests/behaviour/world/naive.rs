@@ -24,6 +24,7 @@ pub struct Spec {
     pub selects: Vec<Condition>,
     pub shape: Vec<Condition>,
     pub hold: Option<Duration>,
+    pub severity: Severity,
     pub notify: Option<Vec<&'static str>>,
 }
 
@@ -58,6 +59,7 @@ impl Spec {
             selects: selects.into(),
             shape: Vec::new(),
             hold: None,
+            severity: Severity::High,
             notify: None,
         }
     }
@@ -69,6 +71,11 @@ impl Spec {
 
     pub fn hold(mut self, seconds: u64) -> Self {
         self.hold = Some(Duration::from_secs(seconds));
+        self
+    }
+
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
         self
     }
 
@@ -84,7 +91,7 @@ impl Spec {
     /// The same as the program's own watch.
     pub fn watch(&self) -> Watch {
         let mut watch = Watch::new(self.name, conditions(&self.selects));
-        watch.severity = Severity::High;
+        watch.severity = self.severity;
         watch.shape = (!self.shape.is_empty()).then(|| conditions(&self.shape));
         watch.hold = self.hold;
         watch.notify = self

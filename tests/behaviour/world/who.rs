@@ -279,6 +279,25 @@ pub fn issue_for(name: &str, from: Timestamp, trusted: bool, key: &KeyPair) -> I
 }
 
 impl Issued {
+    /// The certificate, DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// An entry with it, as a test wrote it.
+    pub fn leaf(&self, entry: Vec<u8>) -> Leaf {
+        Leaf::new(entry, Some(self.who.clone()))
+    }
+
+    /// The certificate in other bytes, which a CA of the trusted root vouches for or not.
+    pub fn in_other_bytes(&self, der: Vec<u8>, trusted: bool) -> Self {
+        let who = Who {
+            trusted,
+            ..self.who.clone()
+        };
+        Self { der, who }
+    }
+
     /// A signing with it; another one for every `salt`.
     pub fn signs(&self, salt: u64) -> Leaf {
         Leaf::new(entry(&self.der, salt), Some(self.who.clone()))

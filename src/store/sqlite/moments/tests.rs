@@ -1,0 +1,238 @@
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sqlx::sqlite::SqlitePool;
+
+use super::*;
+use crate::finding::Routes;
+use crate::store::Settings;
+use crate::store::sqlite::SqliteStore;
+
+/// Whether a comment says that its column holds a moment: 0001 says how times are written, and its comments begin so.
+fn is_of_a_moment(comment: &str) -> bool {
+    let comment = comment.trim_start_matches([' ', '-']).to_ascii_lowercase();
+    let begins = comment
+        .strip_prefix("time")
+        .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()));
+    begins || comment.contains("(time")
+}
+
+/// Every column of the migrations with its comment: behind it, or in the lines above a column that is added.
+fn columns() -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let mut columns = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let (mut table, mut above) = (None, String::new());
+        for line in text.lines() {
+            let (sql, comment) = line.split_once("--").unwrap_or((line, ""));
+            let words: Vec<&str> = sql.split_whitespace().collect();
+            match words.as_slice() {
+                ["CREATE", "TABLE", name, ..] => table = Some((*name).to_owned()),
+                ["ALTER", "TABLE", name, "ADD", "COLUMN", column, ..] => {
+                    let said = if comment.is_empty() {
+                        above.as_str()
+                    } else {
+                        comment
+                    };
+                    columns.push((format!("{name}.{column}"), said.to_owned()));
+                }
+                [")" | ");", ..] => table = None,
+                [column, ..] if table.is_some() => {
+                    let table = table.as_deref().unwrap();
+                    columns.push((format!("{table}.{column}"), comment.to_owned()));
+                }
+                _ => {}
+            }
+            // A remark of several lines belongs to what follows it.
+            match (words.is_empty(), comment.is_empty()) {
+                (true, false) if above.is_empty() => comment.clone_into(&mut above),
+                (true, false) => {}
+                _ => above.clear(),
+            }
+        }
+    }
+    columns
+}
+
+async fn open() -> (tempfile::TempDir, SqliteStore) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        path: dir.path().join("hall.db"),
+        routes: Routes::default(),
+    };
+    let store = SqliteStore::open(settings).await.unwrap();
+    (dir, store)
+}
+
+fn pool(store: &SqliteStore) -> &SqlitePool {
+    store.writer.as_ref().unwrap()
+}
+
+#[tokio::test]
+async fn every_column_that_holds_a_moment_is_listed_with_what_becomes_of_it() {
+    let columns = columns();
+    let by_comment: BTreeSet<&str> = columns
+        .iter()
+        .filter(|(_, comment)| is_of_a_moment(comment))
+        .map(|(column, _)| column.as_str())
+        .collect();
+    let listed: BTreeSet<String> = MOMENTS
+        .iter()
+        .map(|stored| format!("{}.{}", stored.table, stored.column))
+        .collect();
+    let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
+    assert_eq!(
+        by_comment, listed,
+        "a column whose comment begins with \"time\" belongs into MOMENTS, and the other way round"
+    );
+    // The comments were read as the database has its columns.
+    let (_dir, store) = open().await;
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT m.name || '.' || c.name FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) c
+         WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx_%'",
+    )
+    .fetch_all(pool(&store))
+    .await
+    .unwrap();
+    let read: BTreeSet<&str> = columns.iter().map(|(column, _)| column.as_str()).collect();
+    for name in &names {
+        assert!(
+            read.contains(name.as_str()),
+            "{name} has no line of its own"
+        );
+    }
+}
+
+/// A row of each table, with every moment at $1.
+const ROWS: &str = "
+INSERT INTO log (origin, name, protocol, last_success, size_since) VALUES ('o', 'n', '', $1, $1);
+INSERT INTO checkpoint (origin, size, root, note, at) VALUES ('o', 1, x'00', x'00', $1);
+INSERT INTO rescan (watch, at) VALUES ('w', $1);
+INSERT INTO signer (key, san, extensions, not_before) VALUES (x'00', '[]', '{}', $1);
+INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, summary, first_seen, held_from)
+  VALUES (1, x'01', '', 0, '', 0, 0, 'held', '', $1, NULL), (2, x'02', '', 0, '', 0, 0, 'held', '', $1, $1),
+         (3, x'03', '', 0, '', 0, 0, 'open', '', $1, NULL);
+INSERT INTO history (finding, at, verdict, severity, state, reason) VALUES (1, $1, '', 0, '', '');
+INSERT INTO expectation (leaves, body, file, at) VALUES (x'00', '{}', '', $1);
+INSERT INTO alert (channel, kind, group_key, closed, created, due, state, delivered)
+  VALUES ('c', 'alert', 'a', 1, $1, $1, 'pending', NULL), ('c', 'digest', 'b', 1, $1, $1, 'pending', NULL),
+         ('c', 'alert', 'd', 1, $1, $1, 'delivered', $1);
+INSERT INTO lookup (log, subject, direct, due, asked, retry) VALUES ('g', 'a', 0, $1, $1, $1), ('g', 'b', 0, NULL, $1, NULL);
+INSERT INTO guided (log, start, cursor, rules, spent, mail_only) VALUES ('g', 0, 0, x'00', $1, $1);
+INSERT INTO sought (log, key, not_after) VALUES ('g', 'k', $1);
+INSERT INTO pace (origin, limited_since) VALUES ('o', $1);
+INSERT INTO restart (origin, at, first, reached) VALUES ('o', $1, 0, 0);
+";
+
+fn at(hours: i64) -> Timestamp {
+    "2026-11-21T08:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hours)
+}
+
+/// Every moment of the rows: (column, its values).
+async fn all(store: &SqliteStore) -> Vec<(String, Vec<Option<i64>>)> {
+    let mut all = Vec::new();
+    for Stored { table, column, .. } in &MOMENTS {
+        if *column == "recent" {
+            continue;
+        }
+        let values = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {column} FROM {table}")))
+            .fetch_all(pool(store))
+            .await
+            .unwrap();
+        all.push((format!("{table}.{column}"), values));
+    }
+    all
+}
+
+async fn with_moments_at(time: Timestamp) -> (tempfile::TempDir, SqliteStore) {
+    let (dir, store) = open().await;
+    let micros = value::micros(time).to_string();
+    let rows = ROWS.replace("$1", &micros);
+    sqlx::raw_sql(AssertSqlSafe(rows))
+        .execute(pool(&store))
+        .await
+        .unwrap();
+    (dir, store)
+}
+
+#[tokio::test]
+async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
+    use crate::store::Store as _;
+    const YEAR: i64 = 365 * 24;
+    let (_dir, store) = with_moments_at(at(YEAR)).await;
+    let span = store.ahead_of(at(0)).await.unwrap();
+    let whole = Span {
+        from: at(YEAR),
+        until: at(YEAR),
+    };
+    assert_eq!(span, Some(whole));
+    store.bring_back(at(0)).await.unwrap();
+    let (then, now) = (value::micros(at(YEAR)), value::micros(at(0)));
+    for (column, values) in all(&store).await {
+        let expected: Vec<Option<i64>> = match column.as_str() {
+            "log.last_success" | "log.size_since" | "pace.limited_since" | "restart.at"
+            | "lookup.asked" => vec![Some(now); values.len()],
+            "lookup.due" | "lookup.retry" => vec![Some(now), None],
+            // What is not held needs no other beginning than it has.
+            "finding.held_from" => vec![Some(now), Some(now), None],
+            // What was delivered is over.
+            "alert.created" | "alert.due" => vec![Some(now), Some(now), Some(then)],
+            "alert.delivered" => vec![None, None, Some(then)],
+            _ => vec![Some(then); values.len()],
+        };
+        assert_eq!(values, expected, "{column}");
+    }
+    // Evidence alone changes nothing more.
+    assert_eq!(store.ahead_of(at(0)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_may_be_planned_and_what_two_clocks_differ_by_stays() {
+    use crate::store::Store as _;
+    let (_dir, store) = with_moments_at(at(0)).await;
+    let before = all(&store).await;
+    for now in [at(0), at(9), at(0) - moment::TOLERANCE] {
+        assert_eq!(store.ahead_of(now).await.unwrap(), None, "{now}");
+        store.bring_back(now).await.unwrap();
+        assert_eq!(all(&store).await, before, "{now}");
+    }
+    // Each planned moment, alone, at the end of its longest delay and just beyond.
+    for (change, longest) in [
+        (
+            "UPDATE alert SET due = $1 WHERE group_key = 'a'",
+            Delivery::LONGEST_RETRY,
+        ),
+        (
+            "UPDATE alert SET due = $1 WHERE group_key = 'b'",
+            Delivery::DIGEST_AFTER,
+        ),
+        (
+            "UPDATE lookup SET due = $1 WHERE subject = 'a'",
+            Lookup::LONGEST_WAIT,
+        ),
+        (
+            "UPDATE lookup SET retry = $1 WHERE subject = 'a'",
+            Lookup::LONGEST_RETRY,
+        ),
+    ] {
+        for (more, is_ahead) in [(0, false), (1, true)] {
+            let (_dir, store) = with_moments_at(at(0)).await;
+            let time = at(0) + longest + SignedDuration::from_micros(more);
+            sqlx::query(change)
+                .bind(value::micros(time))
+                .execute(pool(&store))
+                .await
+                .unwrap();
+            let span = store.ahead_of(at(0)).await.unwrap();
+            assert_eq!(span.is_some(), is_ahead, "{change} {more}");
+        }
+    }
+}

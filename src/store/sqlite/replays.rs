@@ -1,0 +1,350 @@
+//! Registered signings in entries that are not the registered ones: somebody has logged them again.
+//!
+//! Certificate, digest and signature decide, byte for byte. Of the certificate it is the part that the CA signed: what
+//! lies around that part anybody can change. But then the changed one must be vouched for as the registered one is, and
+//! that is known from a finding with the registered one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+
+use super::expectations::{self, Registered, can_be_expected};
+use super::fail::Fail;
+use super::insert::Incoming;
+use super::touched;
+use crate::expect::{Expectation, Part, SignedAs};
+use crate::finding::Finding;
+
+/// What a row `e` of `expected_signing` and a finding `f` with its signer `s` have in common, besides the signature.
+macro_rules! same_signing {
+    () => {
+        "e.digest = f.digest
+         AND e.part = CASE WHEN f.kind GLOB 'hashedrekord *' OR f.kind GLOB 'rekord *' THEN 'message'
+                           WHEN f.kind GLOB 'dsse *' OR f.kind GLOB 'intoto *' THEN 'payload' END
+         AND (e.certificate_sha256 = s.certificate_sha256
+              OR (e.tbs_sha256 = f.tbs_sha256 AND f.chain IN ('trusted', 'unknown')
+                  AND (EXISTS (SELECT 1 FROM finding o JOIN signer t ON t.key = o.signer
+                               WHERE o.signature_sha256 = e.signature_sha256 AND o.signature_sha256 IS NOT NULL
+                                 AND o.chain = f.chain AND t.certificate_sha256 = e.certificate_sha256)
+                       OR EXISTS (SELECT 1 FROM expected_leaf l JOIN finding o ON o.registered_as = l.leaf_hash
+                                  JOIN signer t ON t.key = o.signer
+                                  WHERE l.expectation = e.expectation AND o.registered_as IS NOT NULL
+                                    AND o.chain = f.chain AND t.certificate_sha256 = e.certificate_sha256))))"
+    };
+}
+pub(super) use same_signing;
+
+/// Adds the findings of a registration's signing to the scratch set, in whatever entries they are.
+pub(super) const TOUCH: &str = concat!(
+    "INSERT INTO temp.touched (finding)
+     SELECT f.number FROM expected_signing e JOIN finding f ON f.signature_sha256 = e.signature_sha256
+     LEFT JOIN signer s ON s.key = f.signer
+     WHERE e.expectation = $1 AND f.signature_sha256 IS NOT NULL
+       AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain') AND ",
+    same_signing!(),
+    " ON CONFLICT DO NOTHING"
+);
+
+/// Keeps what every entry of a registered signing holds.
+pub(super) async fn register(
+    db: &mut SqliteConnection,
+    expectation: &Expectation,
+    number: i64,
+) -> Result<(), Fail> {
+    let Some(signing) = &expectation.signing else {
+        return Ok(());
+    };
+    for part in Part::ALL {
+        let Some(digest) = signing.digest(part) else {
+            continue;
+        };
+        let known = Known {
+            signature: &signing.signature_sha256,
+            part,
+            digest,
+            certificate: &expectation.certificate_sha256,
+            tbs: &signing.tbs_sha256,
+        };
+        known.insert(db, number).await?;
+    }
+    Ok(())
+}
+
+/// A row of `expected_signing`.
+struct Known<'a> {
+    signature: &'a str,
+    part: Part,
+    digest: &'a str,
+    certificate: &'a str,
+    tbs: &'a str,
+}
+
+impl Known<'_> {
+    async fn insert(&self, db: &mut SqliteConnection, number: i64) -> Result<(), Fail> {
+        sqlx::query(
+            "INSERT INTO expected_signing (signature_sha256, part, digest, certificate_sha256, tbs_sha256, expectation)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        )
+        .bind(self.signature)
+        .bind(self.part.as_str())
+        .bind(self.digest)
+        .bind(self.certificate)
+        .bind(self.tbs)
+        .bind(number)
+        .execute(&mut *db)
+        .await?;
+        Ok(())
+    }
+}
+
+/// A finding whose signing may be one that is registered.
+struct Candidate<'a> {
+    finding: &'a Finding,
+    signed_as: &'a SignedAs,
+    signature: String,
+    part: Part,
+    digest: &'a str,
+    certificate: &'a str,
+    tbs: String,
+}
+
+impl<'a> Candidate<'a> {
+    fn of(incoming: &Incoming<'a>) -> Option<Self> {
+        let finding = &incoming.new.finding;
+        let signed_as = incoming.new.evidence.signed_as.as_ref()?;
+        can_be_expected(finding.verdict).then_some(())?;
+        Some(Self {
+            finding,
+            signed_as,
+            signature: hex::encode(signed_as.signature),
+            part: Part::of_kind(finding.kind.as_deref()?)?,
+            digest: finding.digest.as_deref()?,
+            certificate: finding.certificate_sha256.as_deref()?,
+            tbs: hex::encode(signed_as.tbs?),
+        })
+    }
+}
+
+/// Which of these findings are of a registered signing, by their place; by which registration first.
+pub(super) async fn of(
+    db: &mut SqliteConnection,
+    chunk: &[Incoming<'_>],
+) -> Result<HashMap<usize, Registered>, Fail> {
+    let candidates: Vec<(usize, Candidate<'_>)> = chunk
+        .iter()
+        .enumerate()
+        .filter_map(|(place, incoming)| Some((place, Candidate::of(incoming)?)))
+        .collect();
+    if candidates.is_empty() || !expectations::any(db).await? {
+        return Ok(HashMap::new());
+    }
+    learn(db, &candidates).await?;
+    // At most one for each row of an insert: far below SQLite's limit of parameters.
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT e.signature_sha256, e.part, e.digest, e.certificate_sha256, e.tbs_sha256, x.number, x.file
+         FROM expected_signing e JOIN expectation x ON x.number = e.expectation WHERE e.signature_sha256 IN (",
+    );
+    let mut list = query.separated(", ");
+    for (_, candidate) in &candidates {
+        list.push_bind(candidate.signature.as_str());
+    }
+    query.push(") ORDER BY x.number");
+    let rows: Vec<(String, String, String, String, String, i64, String)> = query
+        .build_query_as()
+        .persistent(false)
+        .fetch_all(&mut *db)
+        .await?;
+    let mut known: BTreeMap<(&str, &str, &str), Vec<_>> = BTreeMap::new();
+    for (signature, part, digest, certificate, tbs, number, file) in &rows {
+        known
+            .entry((signature, part, digest))
+            .or_default()
+            .push((certificate, tbs, *number, file));
+    }
+    let mut registered = HashMap::new();
+    for (place, candidate) in &candidates {
+        let key = (
+            candidate.signature.as_str(),
+            candidate.part.as_str(),
+            candidate.digest,
+        );
+        for (certificate, tbs, number, file) in known.get(&key).into_iter().flatten() {
+            let same = *certificate == candidate.certificate
+                || (**tbs == candidate.tbs && vouched(db, candidate, *number, certificate).await?);
+            if same {
+                let found = Registered {
+                    number: *number,
+                    file: (*file).clone(),
+                    again: true,
+                };
+                registered.insert(*place, found);
+                break;
+            }
+        }
+    }
+    Ok(registered)
+}
+
+/// Whether the registered certificate has the same chain as the one of this finding, which differs from it in nothing that
+/// the CA signed. (The same as the last part of `same_signing!`.)
+async fn vouched(
+    db: &mut SqliteConnection,
+    candidate: &Candidate<'_>,
+    number: i64,
+    certificate: &str,
+) -> Result<bool, Fail> {
+    let chain = candidate.finding.chain.map_or("", |chain| chain.as_str());
+    Ok(sqlx::query_scalar(
+        "SELECT $2 IN ('trusted', 'unknown')
+           AND (EXISTS (SELECT 1 FROM finding o JOIN signer t ON t.key = o.signer
+                        WHERE o.signature_sha256 = $1 AND o.signature_sha256 IS NOT NULL
+                          AND o.chain = $2 AND t.certificate_sha256 = $3)
+                OR EXISTS (SELECT 1 FROM expected_leaf l JOIN finding o ON o.registered_as = l.leaf_hash
+                           JOIN signer t ON t.key = o.signer
+                           WHERE l.expectation = $4 AND o.registered_as IS NOT NULL
+                             AND o.chain = $2 AND t.certificate_sha256 = $3))",
+    )
+    .bind(&candidate.signature)
+    .bind(chain)
+    .bind(certificate)
+    .bind(number)
+    .fetch_one(&mut *db)
+    .await?)
+}
+
+/// A registration of an earlier version knows its signing by the hashes of leaves alone. An entry that has such a leaf, or
+/// whose parts make one in another form, shows the parts: they are kept from then on.
+async fn learn(
+    db: &mut SqliteConnection,
+    candidates: &[(usize, Candidate<'_>)],
+) -> Result<(), Fail> {
+    let mut by_leaf: HashMap<String, Vec<&Candidate<'_>>> = HashMap::new();
+    for (_, candidate) in candidates {
+        let leaves = candidate.signed_as.leaves.iter().map(hex::encode);
+        for leaf in leaves.chain(candidate.finding.leaf_hash.clone()) {
+            by_leaf.entry(leaf).or_default().push(candidate);
+        }
+    }
+    // Three names for each row of an insert.
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT leaf_hash, expectation FROM expected_leaf WHERE leaf_hash IN (",
+    );
+    let mut list = query.separated(", ");
+    for leaf in by_leaf.keys() {
+        list.push_bind(leaf.as_str());
+    }
+    query.push(")");
+    let rows: Vec<(String, i64)> = query
+        .build_query_as()
+        .persistent(false)
+        .fetch_all(&mut *db)
+        .await?;
+    for (leaf, number) in rows {
+        for candidate in by_leaf.get(&leaf).into_iter().flatten() {
+            let known = Known {
+                signature: &candidate.signature,
+                part: candidate.part,
+                digest: candidate.digest,
+                certificate: candidate.certificate,
+                tbs: &candidate.tbs,
+            };
+            known.insert(db, number).await?;
+            if candidate.finding.leaf_hash.as_deref() == Some(leaf.as_str()) {
+                name(db, &leaf, number, candidate).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Of a leaf that an earlier version registered it is not known whether the bundle names an entry that is it. Once it is seen,
+/// its kind tells: a bundle names entries by their kinds.
+async fn name(
+    db: &mut SqliteConnection,
+    leaf: &str,
+    number: i64,
+    candidate: &Candidate<'_>,
+) -> Result<(), Fail> {
+    sqlx::query(
+        "UPDATE expected_leaf SET named = 0
+         WHERE leaf_hash = $1 AND expectation = $2 AND named = 1
+           AND EXISTS (SELECT 1 FROM expectation x
+                       WHERE x.number = $2 AND json_array_length(x.body, '$.entries') > 0
+                         AND NOT EXISTS (SELECT 1 FROM json_each(x.body, '$.entries') n
+                                         WHERE json_extract(n.value, '$.kind') = $3))",
+    )
+    .bind(leaf)
+    .bind(number)
+    .bind(candidate.finding.kind.as_deref())
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Makes findings expected that are of the signings of these registrations, by what has been seen since they were recorded.
+pub(super) async fn look_again(
+    db: &mut SqliteConnection,
+    registered: &BTreeMap<i64, String>,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    for (number, file) in registered {
+        touched::clear(db).await?;
+        sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
+        expectations::expect_touched(db, &reason(file), now).await?;
+    }
+    Ok(())
+}
+
+/// Adds to a finding that an earlier version recorded what its entry shows, and makes it expected if that is registered.
+pub(super) async fn complete(
+    db: &mut SqliteConnection,
+    incoming: &Incoming<'_>,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let Some(signed_as) = &incoming.new.evidence.signed_as else {
+        return Ok(());
+    };
+    let number: Option<i64> = sqlx::query_scalar(
+        "UPDATE finding SET signature_sha256 = $2, tbs_sha256 = $3
+         WHERE id = $1 AND signature_sha256 IS NULL RETURNING number",
+    )
+    .bind(incoming.new.finding.id.as_bytes().as_slice())
+    .bind(hex::encode(signed_as.signature))
+    .bind(signed_as.tbs.map(hex::encode))
+    .fetch_optional(&mut *db)
+    .await?;
+    match number {
+        Some(number) => judge_one(db, number, now).await.map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// Makes one finding expected if its signing is registered; answers whether it did.
+pub(super) async fn judge_one(
+    db: &mut SqliteConnection,
+    number: i64,
+    now: Timestamp,
+) -> Result<bool, Fail> {
+    let file: Option<String> = sqlx::query_scalar(concat!(
+        "SELECT x.file FROM finding f JOIN expected_signing e ON e.signature_sha256 = f.signature_sha256
+         JOIN expectation x ON x.number = e.expectation LEFT JOIN signer s ON s.key = f.signer
+         WHERE f.number = $1 AND f.verdict <> 'expected'
+           AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain') AND ",
+        same_signing!(),
+        " ORDER BY x.number LIMIT 1"
+    ))
+    .bind(number)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(file) = file else { return Ok(false) };
+    touched::only(db, number).await?;
+    let changed = expectations::expect_touched(db, &reason(&file), now).await?;
+    Ok(!changed.is_empty())
+}
+
+/// What the history says of a signing that is registered, and was logged again.
+pub(super) fn reason(file: &str) -> String {
+    format!("logged again, registered: {file}")
+}
