@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tlog::{Checkpoint, CheckpointError, Origin, Verifier};
+use tlog::{Checkpoint, CheckpointError, Note, NoteError, Origin, Verifier};
+
+use crate::escape::few;
 
 /// How a log is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,46 @@ pub enum Start {
     Time(Timestamp),
 }
 
+/// Why a note is no checkpoint of a tree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// None of the tree's keys has signed it. Which keys are named by its signatures, and which were expected: by name and
+    /// key id, as on a signature line.
+    #[error(
+        "the checkpoint of {origin} is not signed by a key of the log: it is signed by {signers}, and a signature by {keys} is expected"
+    )]
+    NotSigned {
+        /// The tree that was asked for.
+        origin: String,
+        /// The keys that the note names, escaped.
+        signers: String,
+        /// The keys of the tree.
+        keys: String,
+    },
+    /// Anything else.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// How many keys are named in one sentence.
+const NAMED: usize = 5;
+
+fn named(key: &Verifier) -> String {
+    format!("{} ({})", key.name(), key.id())
+}
+
+/// The keys that a note names.
+fn signers(note: &[u8]) -> String {
+    let named = Note::parse(note).map(|note| {
+        let keys = note.keys();
+        few(
+            keys.iter().map(|(name, id)| format!("{name} ({id})")),
+            NAMED,
+        )
+    });
+    named.unwrap_or_default()
+}
+
 /// One tree that is followed.
 #[derive(Debug, Clone)]
 pub struct Shard {
@@ -106,7 +148,14 @@ impl Shard {
     ///
     /// # Errors
     /// It is none, of another tree, or not signed by any of the keys.
-    pub fn open(&self, note: &[u8]) -> Result<Checkpoint, CheckpointError> {
-        Checkpoint::open(note, &self.origin, &self.verifiers)
+    pub fn open(&self, note: &[u8]) -> Result<Checkpoint, OpenError> {
+        match Checkpoint::open(note, &self.origin, &self.verifiers) {
+            Err(CheckpointError::Note(NoteError::NotSigned(_))) => Err(OpenError::NotSigned {
+                origin: self.origin.to_string(),
+                signers: signers(note),
+                keys: few(self.verifiers.iter().map(named), NAMED),
+            }),
+            opened => Ok(opened?),
+        }
     }
 }

@@ -45,8 +45,8 @@ struct NotifyArgs {
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = match &args.what {
-        Some(What::Notify(_)) => Setup::load(config)?,
-        Some(What::Watch(_)) => Setup::load_with_trust(config, Asking::IfDue).await?,
+        // What a watch selects hangs on no trust: nobody is asked.
+        Some(What::Notify(_) | What::Watch(_)) => Setup::load(config)?,
         None => Setup::load_and_ask(config, Asking::Now).await?,
     };
     match &args.what {
@@ -231,8 +231,7 @@ fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
 }
 
 fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {
-    let rules = setup.rules()?;
-    let Some(watch) = rules.watches().iter().find(|watch| watch.name == args.name) else {
+    let Some(watch) = setup.watch(&args.name) else {
         return Err(Mistake(format!(
             "the configuration has no watch named {}: {}",
             args.name,

@@ -39,7 +39,16 @@ pub(super) fn log(
         (None, Some(root)) => root.ct_keys(&location.to_string()),
         (None, None) => return Err(mistake("nothing says which key signs its heads".to_owned())),
     };
-    let ids: Vec<String> = keys.iter().map(|key| hex::encode(key.id())).collect();
+    let ids: Vec<String> = keys
+        .iter()
+        .map(|key| {
+            let (id, root) = (key.id(), trusted_root.filter(|_| !is_configured));
+            match root.and_then(|root| root.ct_url(&id)) {
+                Some(url) => format!("{} ({url})", hex::encode(id)),
+                None => hex::encode(id),
+            }
+        })
+        .collect();
     let (origin, source): (Origin, Arc<dyn LogSource>) = match &settings.origin {
         Some(origin) if settings.protocol == Protocol::CtStatic => {
             (origin.clone(), Arc::new(CtStatic::new(transport)))
@@ -145,7 +154,7 @@ mod tests {
         assert_eq!(origin(MIRROR, Some(&id)), Ok(id.clone()));
         let said = origin(MIRROR, None).unwrap_err();
         assert!(
-            said.contains(&id) && said.contains("Give public_key"),
+            said.contains(&format!("{id} ({AT_HOME}")) && said.contains("Give public_key"),
             "{said}"
         );
         let foreign = "00".repeat(32);

@@ -49,7 +49,7 @@ pub(super) struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct RemoveArgs {
     /// Numbers from `expect list`
-    #[arg(required = true, value_name = "NUMBER")]
+    #[arg(required = true, value_name = "NUMBER", value_parser = setup::number::<i64>)]
     numbers: Vec<i64>,
 }
 

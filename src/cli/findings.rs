@@ -35,7 +35,7 @@ pub(super) struct ListArgs {
     #[arg(long, conflicts_with = "state")]
     all: bool,
     /// At most this many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = setup::number::<u64>)]
     limit: Option<u64>,
     // The last one: its heading is that of all that follows.
     #[command(flatten)]

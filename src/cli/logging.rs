@@ -7,6 +7,8 @@ use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::output::Mistake;
+
 /// The heading in `--help` of what every command takes.
 pub(super) const GLOBAL: &str = "Global options";
 
@@ -130,8 +132,48 @@ pub(super) enum Usual {
     Events,
 }
 
+/// The variable that holds a filter.
+const VARIABLE: &str = "MODELWATCH_LOG";
+
+/// The words for levels, as filters have them.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// The filter in the variable, if there is one.
+///
+/// # Errors
+/// It names no level. A filter that means nothing would hide what it was to show.
+fn filter(written: Option<&str>) -> Result<Option<EnvFilter>, Mistake> {
+    let Some(written) = written.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let mistake = |why: String| {
+        Mistake(format!(
+            "the environment variable {VARIABLE}: {why}: write one of {}, or a filter such as modelwatch::source=debug",
+            LEVELS.join(", ")
+        ))
+    };
+    for directive in written.split(',').map(str::trim) {
+        // A word alone would be taken for the name of a module.
+        let level = directive
+            .rsplit_once('=')
+            .map_or(directive, |(_, level)| level);
+        let is_level = LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
+        let is_module = directive.starts_with("modelwatch") || directive.contains("::");
+        let names_module = is_module && !directive.contains('=');
+        if !is_level && !names_module && !directive.ends_with(']') {
+            return Err(mistake(format!("{level:?} is no level")));
+        }
+    }
+    EnvFilter::try_new(written)
+        .map(Some)
+        .map_err(|error| mistake(error.to_string()))
+}
+
 /// Starts logging.
-pub(super) fn start(args: &Args, usual: Usual) -> Screen {
+///
+/// # Errors
+/// The environment asks for a level that there is not.
+pub(super) fn start(args: &Args, usual: Usual) -> anyhow::Result<Screen> {
     let level = match (args.verbose, args.log_level) {
         (0, None) if usual == Usual::Nothing => "off",
         (0, Some(Level::Error | Level::Critical)) => "error",
@@ -140,7 +182,9 @@ pub(super) fn start(args: &Args, usual: Usual) -> Screen {
         (0, Some(Level::Debug)) | (2, _) => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_env("MODELWATCH_LOG").unwrap_or_else(|_| {
+    let written = std::env::var_os(VARIABLE);
+    let written = written.as_ref().map(|text| text.to_string_lossy());
+    let filter = filter(written.as_deref())?.unwrap_or_else(|| {
         let events = if usual == Usual::Events && level == "warn" {
             ",modelwatch::daemon=info"
         } else {
@@ -157,5 +201,42 @@ pub(super) fn start(args: &Args, usual: Usual) -> Screen {
         Format::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
         Format::Json => lines.json().init(),
     }
-    screen
+    Ok(screen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_without_a_level_that_is_one_is_refused() {
+        for good in [
+            "debug",
+            "WARN",
+            "off",
+            "modelwatch=debug",
+            "modelwatch::source",
+            "warn,modelwatch::source=trace",
+            "sqlx::query=off, info",
+        ] {
+            assert!(matches!(filter(Some(good)), Ok(Some(_))), "{good}");
+        }
+        for none in [None, Some(""), Some("  ")] {
+            assert!(matches!(filter(none), Ok(None)), "{none:?}");
+        }
+        for bad in [
+            "debgu",
+            "verbose",
+            "modelwatch=loud",
+            "info,debgu",
+            "=",
+            "a=b=c",
+        ] {
+            let said = filter(Some(bad)).expect_err(bad).to_string();
+            assert!(
+                said.contains("MODELWATCH_LOG") && said.contains("warn"),
+                "{said}"
+            );
+        }
+    }
 }

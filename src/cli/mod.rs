@@ -123,7 +123,10 @@ pub fn main() -> ExitCode {
         Command::Monitor(args) if args.is_daemon() => logging::Usual::Events,
         _ => logging::Usual::Warnings,
     };
-    let screen = logging::start(&cli.logging, usual);
+    let screen = match logging::start(&cli.logging, usual) {
+        Ok(screen) => screen,
+        Err(error) => return output::fail(&error).into(),
+    };
     // Commands that need no runtime do not pay for one.
     let ended = match cli.command {
         Command::Sign(method) => Ok(signing::sign(&method)),

@@ -58,7 +58,10 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
         };
         return Outcome::Wrong;
     }
-    let causes = causes(error);
+    let mut causes = causes(error);
+    if error.is::<StdoutError>() {
+        causes.insert_str(0, "standard output cannot be written: ");
+    }
     let said = escape::without_userinfo(&causes);
     let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&said));
     if error.is::<Refused>() {
@@ -90,9 +93,17 @@ pub(super) fn causes(error: &anyhow::Error) -> String {
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .filter_map(|cause| {
+            let stdout = cause.downcast_ref().map(|StdoutError(error)| error);
+            stdout.or_else(|| cause.downcast_ref::<io::Error>())
+        })
         .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// Standard output could not be written: a full disk behind a redirection.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct StdoutError(#[from] io::Error);
 
 /// Standard output, buffered; what was written is flushed by [`Output::end`].
 pub(super) struct Output(io::BufWriter<io::Stdout>);
@@ -104,19 +115,19 @@ impl Output {
 
     /// One JSON value on one line.
     pub(super) fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        serde_json::to_writer(&mut self.0, value).map_err(io::Error::from)?;
-        self.0.write_all(b"\n")?;
+        serde_json::to_writer(&mut self.0, value).map_err(|e| StdoutError(e.into()))?;
+        self.0.write_all(b"\n").map_err(StdoutError)?;
         Ok(())
     }
 
     /// A line of text; whatever comes from a log must have been escaped.
     pub(super) fn line(&mut self, line: &str) -> anyhow::Result<()> {
-        writeln!(self.0, "{line}")?;
+        writeln!(self.0, "{line}").map_err(StdoutError)?;
         Ok(())
     }
 
     pub(super) fn end(mut self) -> anyhow::Result<()> {
-        self.0.flush()?;
+        self.0.flush().map_err(StdoutError)?;
         Ok(())
     }
 }

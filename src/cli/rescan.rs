@@ -54,20 +54,33 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         Progress::default(),
         stop,
     );
-    let mut outcome = Outcome::Clean;
+    let (mut outcome, mut is_done) = (Outcome::Clean, true);
     for log in setup.logs() {
         match monitor.rescan(log, &rules, args.watch.as_deref()).await {
             Ok((0, _)) => {}
-            Ok((entries, found)) => output.line(&format!(
-                "{}: {entries} entries matched again, {found} new findings",
-                escape::terminal(log.name())
-            ))?,
+            Ok((entries, found)) => {
+                is_done = false;
+                output.line(&format!(
+                    "{}: {entries} entries matched again, {found} new findings",
+                    escape::terminal(log.name())
+                ))?;
+            }
             Err(error @ RescanError::Log { .. }) => {
                 outcome = Outcome::Unanswered;
+                is_done = false;
                 eprintln!("error: {}", escape::terminal(&error.to_string()));
             }
             Err(error) => return Err(error.into()),
         }
+    }
+    if is_done {
+        let whom = match &args.watch {
+            Some(name) => format!("the watch {} covers", escape::terminal(name)),
+            None => "each watch covers".to_owned(),
+        };
+        output.line(&format!(
+            "nothing to do: {whom} everything that was read of the logs"
+        ))?;
     }
     output.end()?;
     Ok(outcome)

@@ -26,8 +26,8 @@ use crate::notify::{ChannelKind, Heartbeat, Lacking, Outbox, SecretSource, UrlSo
 use crate::source::Location;
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
-use crate::trust::{self, Keeper, Refreshed, Trust};
-use crate::watch::Watches;
+use crate::trust::{self, Keeper, Refreshed, SourceSettings, Trust};
+use crate::watch::{Watch, Watches};
 
 /// A configuration of ten thousand watches takes about three megabytes.
 pub(super) const MAX_CONFIG_BYTES: usize = 16 << 20;
@@ -75,18 +75,8 @@ impl Setup {
         Self::of(config)
     }
 
-    /// As [`Self::load`], and asks for newer trust if that is due, or in any case.
-    ///
-    /// # Errors
-    ///
-    /// As there, and if nothing is trusted: then nothing may be read (exit 3).
-    pub(super) async fn load_with_trust(path: &Path, asking: Asking) -> anyhow::Result<Self> {
-        let setup = Self::load_and_ask(path, asking).await?;
-        setup.require_trust()?;
-        Ok(setup)
-    }
-
-    /// As [`Self::load_with_trust`], also if nothing is trusted.
+    /// As [`Self::load`], and asks for newer trust if that is due, or in any case. Nothing may be trusted after it: then
+    /// nothing may be read.
     ///
     /// # Errors
     ///
@@ -132,17 +122,25 @@ impl Setup {
 
     fn unarranged(config: Config) -> anyhow::Result<Self> {
         let keeper = match &config.trust {
-            Some(settings) => Some(
-                Keeper::open(settings.clone())
-                    .map_err(|error| Mistake(format!("trust: {}: {error}", settings.source)))?,
-            ),
+            Some(settings) => Some(Keeper::open(settings.clone()).map_err(|error| {
+                let key = match settings.source {
+                    SourceSettings::TrustedRoot(_) => "trusted_root",
+                    SourceSettings::ClientTrustConfig(_) => "trust_config",
+                    SourceSettings::Tuf { .. } => "tuf",
+                };
+                located(
+                    &config,
+                    Mistake(format!("trust.{key}: {}: {error}", settings.source)),
+                )
+            })?),
             None => None,
         };
         let witnesses = config
             .witnesses
             .iter()
             .map(witness)
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, _>>()
+            .map_err(|mistake| located(&config, mistake))?;
         let http = http::Client::new(config.http.clone());
         Ok(Self {
             config,
@@ -169,7 +167,8 @@ impl Setup {
             settings.retain(|log| !log.public_keys.is_empty());
         }
         let root = trust.as_deref().map(Trust::root);
-        self.logs = logs::followed(&settings, root, &self.http)?;
+        self.logs = logs::followed(&settings, root, &self.http)
+            .map_err(|mistake| located(&self.config, mistake))?;
         self.settings = settings;
         self.trust = trust;
         Ok(())
@@ -253,7 +252,7 @@ impl Setup {
         let mut servers = BTreeSet::new();
         let known = self.known();
         let is_lost = matches!(known.problem, Some(trust::Problem::Unreachable(_)));
-        if let Some(trust::SourceSettings::Tuf { repository, .. }) =
+        if let Some(SourceSettings::Tuf { repository, .. }) =
             self.trust_settings().map(|settings| &settings.source)
             && is_lost
         {
@@ -364,6 +363,11 @@ impl Setup {
                 conditions: watch.conditions_hash(),
             })
             .collect()
+    }
+
+    /// The watch of this name.
+    pub(super) fn watch(&self, name: &str) -> Option<&Watch> {
+        self.config.watches.iter().find(|watch| watch.name == name)
     }
 
     /// The names of the watches, to help after a slip.
@@ -550,6 +554,11 @@ impl Setup {
     }
 }
 
+/// A mistake about a key of the configuration, with its file and line.
+fn located(config: &Config, Mistake(said): Mistake) -> Mistake {
+    Mistake(config.places.locate(&said))
+}
+
 /// Which channels are told of what.
 pub(super) fn routes(config: &Config) -> Routes {
     let channels = config.channels.iter().map(|channel| ChannelRoute {
@@ -672,6 +681,18 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn duration(written: &str) -> Result<Duration, String> {
     config::parse_duration(written)
         .ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
+}
+
+/// A whole number on the command line.
+pub(super) fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
+    written.parse().map_err(|_| {
+        let is_number = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number {
+            "the number is too large".to_owned()
+        } else {
+            "a whole number in digits is wanted, such as 10".to_owned()
+        }
+    })
 }
 
 /// Opens the configured store for reading.

@@ -129,6 +129,7 @@ pub(super) fn read_all(
             let place = section.place_of("origin");
             unique(&mut origins, origin, "log of the origin", &place, problems);
         }
+        problems.note(section.place());
         let settings = read(&section, name, defaults, context, &mut guides, problems);
         if let Some(settings) = &settings
             && settings.protocol == Protocol::RekorV1

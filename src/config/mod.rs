@@ -31,7 +31,7 @@ pub use self::duration::parse as parse_duration;
 pub use self::keys::SECTIONS;
 pub use self::log::{LogSettings, time as parse_time};
 pub use self::mode::Mode;
-pub use self::problems::{Level, Problem, Problems};
+pub use self::problems::{Level, Places, Problem, Problems};
 use self::reader::{Place, Section};
 pub use self::vigilance::{WitnessKey, WitnessSettings};
 use crate::monitor::{CanarySettings, Schedule};
@@ -69,6 +69,8 @@ pub struct Config {
     pub canaries: Vec<CanarySettings>,
     /// Witnesses of the logs; no two of one name.
     pub witnesses: Vec<WitnessSettings>,
+    /// Where keys stand whose files can prove unusable.
+    pub places: Places,
 }
 
 /// Why there is no configuration to work with.

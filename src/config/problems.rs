@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,29 @@ pub struct Problems {
     path: PathBuf,
     line_starts: Vec<usize>,
     found: Vec<Problem>,
+    /// Key paths whose values can prove wrong later, such as those of files, with their lines.
+    noted: BTreeMap<String, usize>,
+}
+
+/// Where keys of the configuration stand whose values can prove wrong only when they are used.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    path: PathBuf,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Places {
+    /// A message about a key, which begins with its path and a colon, with file and line before it.
+    pub fn locate(&self, message: &str) -> String {
+        let is_of = |key: &str| {
+            let rest = message.strip_prefix(key);
+            rest.is_some_and(|rest| rest.starts_with(':'))
+        };
+        match self.lines.iter().find(|(key, _)| is_of(key)) {
+            Some((_, line)) => format!("{}:{line}: {message}", self.path.display()),
+            None => message.to_owned(),
+        }
+    }
 }
 
 impl Problems {
@@ -55,7 +79,27 @@ impl Problems {
             path: path.to_owned(),
             line_starts: std::iter::once(0).chain(after_newline).collect(),
             found: Vec::new(),
+            noted: BTreeMap::new(),
         }
+    }
+
+    /// Keeps where this key stands.
+    pub(super) fn note(&mut self, place: &Place) {
+        let line = self.line(place);
+        self.noted.insert(place.path.clone(), line);
+    }
+
+    /// What was noted.
+    pub(super) fn places(&self) -> Places {
+        Places {
+            path: self.path.clone(),
+            lines: self.noted.clone(),
+        }
+    }
+
+    fn line(&self, place: &Place) -> usize {
+        self.line_starts
+            .partition_point(|start| *start <= place.offset)
     }
 
     /// The file.
@@ -99,9 +143,7 @@ impl Problems {
     fn add(&mut self, level: Level, place: &Place, message: String, hint: Option<String>) {
         self.found.push(Problem {
             level,
-            line: self
-                .line_starts
-                .partition_point(|start| *start <= place.offset),
+            line: self.line(place),
             // What is repeated of the file may be a URL with a password.
             key: escape::without_userinfo(&place.path).into_owned(),
             message: escape::without_userinfo(&message).into_owned(),

@@ -63,6 +63,7 @@ pub(super) fn read(
         channels,
         canaries,
         witnesses,
+        places: problems.places(),
     })
 }
 
@@ -141,6 +142,7 @@ fn existing(written: &At<&str>, context: &Context<'_>, problems: &mut Problems) 
         );
         return None;
     }
+    problems.note(&written.place);
     Some(path)
 }
 

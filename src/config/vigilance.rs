@@ -124,6 +124,11 @@ pub(super) fn witnesses(
             verifier(&public_key, name.as_ref(), problems)
                 .map(|key| WitnessKey::Written(Box::new(key)))
         } else {
+            // Under the name that later messages about the file begin with.
+            let section = match &name {
+                Some(name) => section.renamed(format!("witness[{name}]")),
+                None => section,
+            };
             file(&section, "public_key", context, problems).map(WitnessKey::File)
         };
         witnesses.extend(

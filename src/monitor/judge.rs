@@ -76,9 +76,10 @@ impl Judge<'_> {
             && watch.hold.is_some();
         let origin = self.shard.origin.as_str();
         let digest = signing.digest.as_ref().map(ToString::to_string);
+        let names = watch.selected_first(signing.signer.names());
         let who = match verdict {
-            Verdict::UntrustedChain => claimant(&signing.signer),
-            _ => who(&signing.signer),
+            Verdict::UntrustedChain => claimant(&signing.signer, &names),
+            _ => who(&signing.signer, &names),
         };
         let stated = payload
             .map(|statement| format!("{statement} ({})", digest.as_deref().unwrap_or("something")));
@@ -112,7 +113,7 @@ impl Judge<'_> {
             proven: Some(false),
             kind: Some(kind.to_string()),
             digest,
-            san: signing.signer.names().to_vec(),
+            san: names,
             issuer: certificate.and_then(Certificate::issuer).map(str::to_owned),
             extensions: certificate
                 .map(|c| {
@@ -251,7 +252,7 @@ impl Rules {
             severity: severity(verdict, watch.severity, finding.in_shape, &oddities),
             summary: summary(
                 verdict,
-                &who(&signer),
+                &who(&signer, &watch.selected_first(signer.names())),
                 &match evidence.leaf {
                     Some(_) => Done::Issued,
                     None => Done::signed(finding.digest.as_deref()),
@@ -315,11 +316,12 @@ fn severity(
     }
 }
 
-fn who(signer: &Signer) -> String {
+/// `names` are the signer's, in the order in which they are told.
+fn who(signer: &Signer, names: &[San]) -> String {
     match signer {
         Signer::Key(key) => {
             let mut who = named_key(key);
-            if let Some(names) = listed(key.names()) {
+            if let Some(names) = listed(names) {
                 who.push_str(", which calls itself ");
                 who.push_str(&names);
                 who.push(',');
@@ -327,8 +329,8 @@ fn who(signer: &Signer) -> String {
             who
         }
         Signer::Certificate(certificate) => {
-            let names = listed(certificate.sans());
-            let mut who = names.unwrap_or_else(|| "a certificate without a name".to_owned());
+            let mut who =
+                listed(names).unwrap_or_else(|| "a certificate without a name".to_owned());
             if let Some(issuer) = certificate.issuer() {
                 who.push_str(" (by ");
                 who.push_str(issuer);
@@ -340,16 +342,16 @@ fn who(signer: &Signer) -> String {
 }
 
 /// What claims to be whom, and nobody vouches for it.
-fn claimant(signer: &Signer) -> String {
+fn claimant(signer: &Signer, names: &[San]) -> String {
     match signer {
         Signer::Certificate(_) => format!(
             "a certificate that no trusted CA vouches for claims to be {}",
-            who(signer)
+            who(signer, names)
         ),
         Signer::Key(key) => format!(
             "{}, for which nobody vouches, calls itself {}",
             named_key(key),
-            listed(key.names()).unwrap_or_else(|| "nothing".to_owned()),
+            listed(names).unwrap_or_else(|| "nothing".to_owned()),
         ),
     }
 }

@@ -210,7 +210,8 @@ impl Pass<'_> {
             if self.frozen.is_none() {
                 tracing::info!(
                     log.name = self.log.shard.name,
-                    "{} has ended at {} entries: nothing will be added to it",
+                    "the tree {} of {} has ended at {} entries: nothing will be added to it",
+                    crate::escape::terminal(self.log.shard.origin.as_str()),
                     crate::escape::terminal(&self.log.shard.name),
                     checkpoint.size(),
                 );

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::finding::{DRILL, Finding, Severity};
+use crate::finding::{DRILL, Finding, Severity, Verdict};
 use crate::store::{QueuedAlert, QueuedKind, Tally};
 
 /// Findings that one message holds in full. What a person does not read and a program can list
@@ -126,13 +126,47 @@ impl Message {
         match self.kind {
             Kind::Alert => format!("{first}{others}"),
             Kind::Digest => format!("{}: {}", count(self.total), by_severity(&self.tally)),
-            Kind::Resolved => format!("over: {first}{others}"),
+            Kind::Resolved => format!("over: {}{others}", self.in_the_end(&first)),
             Kind::Test => {
                 "this is a test: alerts of modelwatch will arrive like this message".to_owned()
             }
         }
     }
 }
+
+impl Message {
+    /// A sentence of before, as it is true now: what it says that nobody registered may be registered.
+    fn in_the_end(&self, sentence: &str) -> String {
+        let is_registered = self
+            .findings
+            .first()
+            .is_some_and(|finding| finding.verdict == Verdict::Expected);
+        let now = if is_registered {
+            [
+                ", which is registered now",
+                ", and what it signed is registered now",
+            ]
+        } else {
+            ["", ""]
+        };
+        // Only our own words: what comes before them, in names, is a signer's.
+        UNREGISTERED
+            .iter()
+            .zip(now)
+            .find_map(|(then, now)| {
+                let at = sentence.rfind(then)?;
+                let (before, after) = (sentence.get(..at)?, sentence.get(at + then.len()..)?);
+                Some(format!("{before}{now}{after}"))
+            })
+            .unwrap_or_else(|| sentence.to_owned())
+    }
+}
+
+/// What the sentence of an unexpected signing says of it, and that of a certificate.
+const UNREGISTERED: [&str; 2] = [
+    ", which nobody registered",
+    ", and nobody registered what it signed",
+];
 
 fn count(total: u64) -> String {
     match total {
@@ -161,7 +195,6 @@ fn by_severity(tally: &[Tally]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Verdict;
     use crate::notify::testing;
 
     #[test]
@@ -173,6 +206,27 @@ mod tests {
         );
         message.kind = Kind::Resolved;
         assert!(message.summary().starts_with("over: falcon-release"));
+        for (then, now) in [
+            (
+                "a@b signed sha256:00, which nobody registered: entry 1 of l",
+                "over: a@b signed sha256:00, which is registered now: entry 1 of l (and 1 more finding)",
+            ),
+            (
+                "a certificate was issued to a@b, and nobody registered what it signed: entry 1 of l",
+                "over: a certificate was issued to a@b, and what it signed is registered now: entry 1 of l (and 1 more finding)",
+            ),
+        ] {
+            let first = &mut message.findings[0];
+            first.summary = then.to_owned();
+            first.verdict = Verdict::Expected;
+            assert_eq!(message.summary(), now);
+            message.findings[0].verdict = Verdict::IdentityUnexpected;
+            assert!(
+                !message.summary().contains("registered"),
+                "{}",
+                message.summary()
+            );
+        }
         let row = |severity, count| Tally {
             watch: None,
             verdict: Verdict::IdentityUnexpected,

@@ -64,12 +64,24 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A stored value is not what this program writes.
-    #[error("{path} is damaged: {what}")]
+    #[error(
+        "{path} is damaged ({what}): restore a copy of it; without one, move it away, and the next `modelwatch monitor` begins anew and says what it would leave out"
+    )]
     Corrupt {
         /// The database.
         path: PathBuf,
         /// Which value.
         what: String,
+    },
+    /// What is there is no database of this program.
+    #[error(
+        "{path} is {what}: `url` in [store] has to name the database, or a file that is not there yet"
+    )]
+    NotADatabase {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// Several findings have ids that begin like this.
     #[error("several findings have an id that begins with {0}: give more digits")]

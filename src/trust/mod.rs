@@ -194,6 +194,13 @@ impl TrustedRoot {
         }
     }
 
+    /// The address of the certificate transparency log whose key has this id; `None` if it has none.
+    pub fn ct_url(&self, id: &[u8; 32]) -> Option<&str> {
+        let listed = &mut self.document.ctlogs.iter();
+        let log = listed.find(|log| ct_log(log).id() == *id)?;
+        Some(log.base_url.as_str()).filter(|url| !url.is_empty())
+    }
+
     /// The logs that it names, as far as they can be told apart without a signing configuration.
     pub fn logs(&self) -> Vec<ListedLog> {
         listed::listed(self, &[])

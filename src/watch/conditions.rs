@@ -76,6 +76,13 @@ impl Conditions {
         self.parts().all(|part| part.fits(subject))
     }
 
+    /// Whether one of the conditions on names selects this name.
+    pub(super) fn select_name(&self, name: &str) -> bool {
+        self.san.iter().any(|san| san.eq_ignore_ascii_case(name))
+            || self.san_glob.iter().any(|glob| glob.matches(name))
+            || self.san_regex.iter().any(|regex| regex.matches(name))
+    }
+
     /// Whether one of its globs means less in a shape than in selecting.
     pub(super) fn has_star_before_at(&self) -> bool {
         let globs = self.extension_glob.values().flatten();

@@ -37,6 +37,7 @@ pub(crate) use suggest::quoted as toml_string;
 pub use suggest::{SuggestError, several, suggest, suggest_all, suggest_name, without_authorities};
 
 use self::subject::Subject;
+use crate::identity::San;
 
 /// One `[[watch]]`: what it selects, what is normal there, and whom it tells.
 ///
@@ -124,6 +125,18 @@ impl Watch {
         sans.sort_unstable();
         sans.dedup();
         sans
+    }
+
+    /// The names of a signer, those first that this watch selects by: a certificate may hold others before them, and
+    /// who reads of it has to see what the watch saw.
+    pub fn selected_first(&self, names: &[San]) -> Vec<San> {
+        let sets = || std::iter::once(&self.conditions).chain(&self.any);
+        let (mut first, rest): (Vec<San>, Vec<San>) = names
+            .iter()
+            .cloned()
+            .partition(|san| sets().any(|set| set.select_name(&san.value)));
+        first.extend(rest);
+        first
     }
 
     /// Whether some of what it selects is named by nothing but a key or a certificate: there is no name under which

@@ -634,3 +634,49 @@ fn what_a_watch_spells_out_can_be_asked_for_and_what_only_a_key_names_cannot() {
         assert_eq!(watch.selects_without_a_name(), nameless, "{}", watch.name);
     }
 }
+
+#[test]
+fn the_names_that_a_watch_selects_by_come_first() {
+    use crate::identity::{San, SanType};
+    let san = |value: &str| San {
+        kind: SanType::Uri,
+        value: value.to_owned(),
+    };
+    let names = [
+        "https://a.example",
+        "Owner@corp.example",
+        "https://w/x@refs/tags/v1",
+    ]
+    .map(san);
+    let first = |watch: &Watch| watch.selected_first(&names)[0].value.clone();
+    let watch = |conditions: Conditions, any: Vec<Conditions>| Watch {
+        any,
+        ..Watch::new("w", conditions)
+    };
+    let set = |edit: &dyn Fn(&mut Conditions)| {
+        let mut conditions = Conditions::default();
+        edit(&mut conditions);
+        conditions
+    };
+    let by_san = set(&|set| set.san.push("owner@corp.example".to_owned()));
+    let by_glob = set(&|set| set.san_glob.push(Glob::new("https://w/*")));
+    let by_regex = set(&|set| {
+        set.san_regex
+            .push(SanRegex::new("https://w/.*").expect("an expression"))
+    });
+    let by_issuer = set(&|set| set.issuer.push("https://issuer.example".to_owned()));
+    for (watch, expected) in [
+        (watch(by_san, vec![]), names[1].value.as_str()),
+        (watch(by_glob.clone(), vec![]), &names[2].value),
+        (watch(by_regex, vec![]), &names[2].value),
+        (watch(by_issuer.clone(), vec![by_glob]), &names[2].value),
+        (watch(by_issuer, vec![]), &names[0].value),
+    ] {
+        assert_eq!(first(&watch), expected);
+        assert_eq!(
+            watch.selected_first(&names).len(),
+            names.len(),
+            "none is lost"
+        );
+    }
+}

@@ -27,6 +27,7 @@ mod kill;
 mod lies;
 mod listed;
 mod lives;
+mod messages;
 mod passes;
 mod registered;
 mod rekor_v1;

@@ -93,13 +93,27 @@ async fn what_is_no_database_or_another_programs_is_left_alone() {
     let before = std::fs::read(&other.path).unwrap();
     assert!(matches!(
         SqliteStore::open(other.clone()).await,
-        Err(StoreError::Corrupt { .. })
+        Err(StoreError::NotADatabase { .. })
     ));
     assert!(matches!(
         SqliteStore::open_read_only(other.clone()).await,
-        Err(StoreError::Corrupt { .. })
+        Err(StoreError::NotADatabase { .. })
     ));
     assert_eq!(std::fs::read(&other.path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_directory_in_place_of_the_database_is_named_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path().join("hall.db"));
+    std::fs::create_dir(&settings.path).unwrap();
+    let opened = SqliteStore::open(settings.clone()).await.err();
+    let read = SqliteStore::open_read_only(settings.clone()).await.err();
+    let locked = SqliteStore::lock(&settings).err();
+    for error in [opened, read, locked] {
+        let said = error.expect("it is none").to_string();
+        assert!(said.contains("hall.db is a directory: "), "{said}");
+    }
 }
 
 #[tokio::test]

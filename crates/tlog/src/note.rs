@@ -154,6 +154,12 @@ impl<'a> Note<'a> {
         Ok(Self { text, signatures })
     }
 
+    /// The keys that its signatures name, as they stand there: nothing of it is verified. Each name is cut for display.
+    pub fn keys(&self) -> Vec<(String, KeyId)> {
+        let lines = self.signatures.iter();
+        lines.map(|line| (excerpt(line.name), line.id)).collect()
+    }
+
     /// Signatures in the name of one of these log keys by a key that is none of them: the log signs in a way that we cannot
     /// check. Each once. Keys of witnesses do not count, nor do signatures under other names: anyone may add those.
     pub fn unknown(&self, verifiers: &[Verifier]) -> Vec<(KeyName, KeyId)> {

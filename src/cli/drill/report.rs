@@ -246,7 +246,7 @@ impl LogReport {
                 Some(from) => format!(
                     "every certificate that {by} sees, and what its search index names of entry {from} and later ones"
                 ),
-                None => UNREAD.to_owned(),
+                None => self.unread().to_owned(),
             };
             return format!("{} ({protocol}, {mode} by {by}): {seen}", self.name);
         }
@@ -255,14 +255,20 @@ impl LogReport {
                 format!("entries {from} to {}, and what comes", proven - 1)
             }
             (Some(from), _) => format!("what comes from entry {from} on"),
-            _ => UNREAD.to_owned(),
+            _ => self.unread().to_owned(),
         };
         format!("{} ({protocol}, {mode}): {seen}", self.label())
     }
-}
 
-/// Of a log that no pass has been over.
-const UNREAD: &str = "nothing yet: `modelwatch monitor` has not read it";
+    /// Of a log of which no position is known.
+    fn unread(&self) -> &'static str {
+        if self.entry.result == Answer::Unanswered {
+            "unknown: it does not answer, as said above"
+        } else {
+            "nothing yet: `modelwatch monitor` has not read it"
+        }
+    }
+}
 
 fn line(output: &mut Output, name: &str, check: &Check) -> anyhow::Result<()> {
     let mark = match check.result {

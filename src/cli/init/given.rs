@@ -66,7 +66,12 @@ pub(super) fn mirror(written: &str) -> Result<Url, String> {
         .ok()
         .filter(|url| matches!(url.scheme(), "https" | "http"))
         .filter(|url| url.query().is_none() && url.fragment().is_none())
-        .ok_or_else(|| "an http or https URL of a directory is wanted".to_owned())
+        // It would stand in the configuration, which is no place for a password.
+        .filter(|url| url.username().is_empty() && url.password().is_none())
+        .ok_or_else(|| {
+            "an http or https URL of a directory is wanted, without a user and a password"
+                .to_owned()
+        })
 }
 
 /// Where reading begins.
@@ -135,6 +140,7 @@ mod tests {
             "tuf.example",
             "ftp://tuf.example",
             "https://t.example/?a",
+            "https://bob:s3cret@t.example/",
         ] {
             assert!(mirror(bad).is_err(), "{bad:?}");
         }

@@ -16,7 +16,8 @@ use super::output::{Mistake, Outcome, Output};
 use super::setup::Setup;
 use crate::config;
 use crate::escape;
-use answers::Answers;
+use crate::secret::{SecretSource, UrlSource};
+use answers::{Answers, Channel};
 use instance::Instance;
 
 /// What its flags are about, in `--help`.
@@ -125,6 +126,14 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     file::write(path, &text, args.force)?;
     let mut output = Output::new();
     output.line(&format!("{} is written.", shown(path)))?;
+    if let Channel::Webhook(variable) = &answers.channel {
+        let url = UrlSource::Secret(SecretSource::Env(variable.clone()));
+        if let Err(error) = url.read().await {
+            output.line(&format!(
+                "{error}: until it holds the webhook's URL where modelwatch runs, nobody is told."
+            ))?;
+        }
+    }
     for remark in instance.remarks(&answers.start) {
         output.line(&remark)?;
     }

@@ -40,6 +40,10 @@ impl Fail {
                     path,
                     source: error.into(),
                 },
+                Some(SQLITE_NOTADB) if !begins_as_a_database(&path) => StoreError::Corrupt {
+                    path,
+                    what: "it does not begin as a database".to_owned(),
+                },
                 Some(SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::Corrupt {
                     path,
                     what: error.to_string(),
@@ -64,6 +68,16 @@ const SQLITE_CORRUPT: u32 = 11;
 const SQLITE_FULL: u32 = 13;
 const SQLITE_CANTOPEN: u32 = 14;
 const SQLITE_NOTADB: u32 = 26;
+
+/// Whether the file begins as every SQLite database does (<https://www.sqlite.org/fileformat.html> §1.3.1).
+/// One that does not was overwritten, or never was one.
+fn begins_as_a_database(path: &Path) -> bool {
+    use std::io::Read as _;
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut head = [0; MAGIC.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *MAGIC
+}
 
 /// The low byte of SQLite's extended result code is the primary one.
 fn primary_code(error: &sqlx::Error) -> Option<u32> {

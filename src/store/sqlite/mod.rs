@@ -65,7 +65,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`],
-    /// [`StoreError::Corrupt`] for what is no database, or one of another program.
+    /// [`StoreError::Corrupt`] for a file that is no database, [`StoreError::NotADatabase`] for what is no file, or a
+    /// database of another program.
     pub async fn open(settings: Settings) -> Result<Self, StoreError> {
         let (writer, reader) = open::writable(&settings).await?;
         let Settings { path, routes } = settings;

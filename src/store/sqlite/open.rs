@@ -140,6 +140,7 @@ pub(super) async fn readable(settings: &Settings) -> Result<SqlitePool, StoreErr
     let absent = || StoreError::Absent {
         path: path.to_owned(),
     };
+    require_file(path)?;
     match path.metadata() {
         Ok(file) if file.len() == 0 && !wal_is_used(path) => return Err(absent()),
         Ok(_) => {}
@@ -190,6 +191,7 @@ pub(super) async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreErro
 
 /// The directory of the database has to be there: a mistyped path must not become a new database.
 fn require_directory(path: &Path) -> Result<(), StoreError> {
+    require_file(path)?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => return Ok(()),
@@ -202,6 +204,22 @@ fn require_directory(path: &Path) -> Result<(), StoreError> {
         path: path.to_owned(),
         source: io::Error::new(io::ErrorKind::NotFound, missing).into(),
     })
+}
+
+/// What is at the path may only be a file.
+fn require_file(path: &Path) -> Result<(), StoreError> {
+    let not = |what| {
+        Err(StoreError::NotADatabase {
+            path: path.to_owned(),
+            what,
+        })
+    };
+    match path.metadata() {
+        Ok(there) if there.is_dir() => not("a directory"),
+        Ok(there) if !there.is_file() => not("not a file"),
+        // That it is not there, or cannot be looked at, shows when it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// Whether there is a write-ahead log with something in it.
@@ -269,10 +287,9 @@ async fn version(pool: &SqlitePool, path: &Path) -> Result<i64, StoreError> {
         if application == 0 && tables == migrated {
             return Ok(0);
         }
-        let what = "it is the database of another program".to_owned();
-        return Err(StoreError::Corrupt {
+        return Err(StoreError::NotADatabase {
             path: path.to_owned(),
-            what,
+            what: "the database of another program",
         });
     }
     let found: i64 = sqlx::query_scalar("SELECT ifnull(max(version), 0) FROM _sqlx_migrations")
