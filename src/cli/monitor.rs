@@ -67,7 +67,8 @@ impl Args {
 
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
     // Before anything else: without it SIGHUP ends the program.
-    let hangup = args.is_daemon().then(Hangup::listen);
+    let stop = Stop::default();
+    let hangup = args.is_daemon().then(|| Hangup::listen(stop.clone()));
     let setup = Setup::load_and_ask(config, Asking::IfDue).await?;
     if let Err(error) = setup.require_trust() {
         return without_trust(&setup, error).await;
@@ -81,7 +82,6 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
         turn: (!args.once).then_some(TURN),
         ..setup.monitor(args.log.is_empty())
     };
-    let stop = Stop::default();
     let mut watch = Watching::new(setup, &store, settings(setup), stop.clone());
     stop_on_signals(stop.clone());
     following.begin(&*store).await?;

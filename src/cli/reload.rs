@@ -14,7 +14,7 @@ use super::output::{self, Mistake, time};
 use super::setup::{self, Asking, Setup};
 use crate::config::ConfigError;
 use crate::escape;
-use crate::monitor::Followed;
+use crate::monitor::{Followed, Stop};
 use crate::shard::Start;
 use crate::store::{Store, StoreError};
 
@@ -30,7 +30,9 @@ pub(super) struct Hangup(Arc<Notify>);
 
 impl Hangup {
     /// Listens for SIGHUP from now on. Without this the signal ends the program.
-    pub(super) fn listen() -> Self {
+    ///
+    /// A daemon whose terminal is closed is asked to end, as programs are: it would go on unseen, and keep the store locked.
+    pub(super) fn listen(stop: Stop) -> Self {
         let hangup = Self::default();
         #[cfg(unix)]
         {
@@ -38,8 +40,12 @@ impl Hangup {
             match signal(SignalKind::hangup()) {
                 Ok(mut signals) => {
                     let asked = Arc::clone(&hangup.0);
+                    let had_terminal = has_terminal();
                     tokio::spawn(async move {
                         while signals.recv().await.is_some() {
+                            if had_terminal && !has_terminal() {
+                                stop.request();
+                            }
                             // Several while a pass runs are one.
                             asked.notify_one();
                         }
@@ -48,6 +54,8 @@ impl Hangup {
                 Err(error) => tracing::warn!("SIGHUP cannot be received: {error}"),
             }
         }
+        #[cfg(not(unix))]
+        let _ = stop;
         hangup
     }
 
@@ -55,6 +63,13 @@ impl Hangup {
     pub(super) async fn wait(&self) {
         self.0.notified().await;
     }
+}
+
+/// Whether somebody may be at a terminal of this program; a terminal that was closed is none.
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stdin().is_terminal() || std::io::stderr().is_terminal()
 }
 
 /// What the daemon goes on with after a reload.

@@ -107,8 +107,8 @@ fn tell(
     let forged: Vec<_> = of(findings, |v| v == Verdict::UntrustedChain);
     output.line(
         "harbor-ml-example publishes the model falcon. Its release workflow signs it, and every such\n\
-         signature leaves an entry in a public log. The owner watches that identity and has registered\n\
-         the one release that it made.\n",
+         signature leaves an entry in a public log. The owner watches whatever the repository signs, and\n\
+         has registered the one release that it made.\n",
     )?;
     output.line(&format!(
         "read {entries} entries of a recorded log in {} ms, and proved that they are exactly what the\n\
@@ -166,4 +166,17 @@ fn list(findings: &[&Finding], output: &mut Output) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn the_configuration_of_the_demo_is_valid_and_warns_of_nothing() {
+        let (valid, problems) = config::validate(CONFIG, Path::new("modelwatch.toml"), &|_| true);
+        assert!(valid.is_some());
+        assert_eq!(problems.to_string(), "");
+    }
 }
