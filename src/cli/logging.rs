@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::output::Mistake;
+use crate::escape;
 
 /// The heading in `--help` of what every command takes.
 pub(super) const GLOBAL: &str = "Global options";
@@ -69,12 +70,16 @@ enum Format {
 
 /// Standard error, shared by log lines and a progress bar that must not tear each other.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Screen(Arc<Mutex<Option<ProgressBar>>>);
+pub(super) struct Screen {
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+    /// Log lines are JSON, which is written in ASCII.
+    is_json: bool,
+}
 
 impl Screen {
     /// Log lines are written above this bar from now on; `None`: there is no bar.
     pub(super) fn show(&self, bar: Option<ProgressBar>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
     }
 }
 
@@ -110,12 +115,19 @@ impl Drop for Line {
     fn drop(&mut self) {
         let bar = self
             .screen
-            .0
+            .bar
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         // A log line that cannot be written has nobody to tell it to.
-        let write = || drop(io::stderr().write_all(&self.bytes));
+        let write = || {
+            let _ = match std::str::from_utf8(&self.bytes) {
+                Ok(json) if self.screen.is_json => {
+                    io::stderr().write_all(escape::ascii_json(json).as_bytes())
+                }
+                _ => io::stderr().write_all(&self.bytes),
+            };
+        };
         match bar {
             Some(bar) => bar.suspend(write),
             None => write(),
@@ -192,7 +204,10 @@ pub(super) fn start(args: &Args, usual: Usual) -> anyhow::Result<Screen> {
         };
         EnvFilter::new(format!("warn,modelwatch={level}{events}"))
     });
-    let screen = Screen::default();
+    let screen = Screen {
+        is_json: args.log_format == Format::Json,
+        ..Screen::default()
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(screen.clone())

@@ -113,10 +113,10 @@ impl Output {
         Self(io::BufWriter::new(io::stdout()))
     }
 
-    /// One JSON value on one line.
+    /// One JSON value on one line, in ASCII.
     pub(super) fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        serde_json::to_writer(&mut self.0, value).map_err(|e| StdoutError(e.into()))?;
-        self.0.write_all(b"\n").map_err(StdoutError)?;
+        let line = escape::json(value).map_err(|e| StdoutError(e.into()))?;
+        self.line(&line)?;
         Ok(())
     }
 

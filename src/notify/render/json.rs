@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::escape;
 use crate::finding::Finding;
 use crate::notify::message::Message;
 use crate::store::Tally;
@@ -55,8 +56,7 @@ pub(crate) fn json(message: &Message) -> String {
         tally: message.tally.iter().map(Row::from).collect(),
         findings: fitting(&message.findings),
     };
-    let json = serde_json::to_string(&line).expect("maps have string keys, and a String takes all");
-    ascii(&json)
+    escape::json(&line).expect("maps have string keys, and a String takes all")
 }
 
 /// As many of the findings as there is room for, the most severe first, and always one.
@@ -73,26 +73,6 @@ fn fitting(findings: &[Finding]) -> &[Finding] {
         count += 1;
     }
     findings.get(..count).unwrap_or(findings)
-}
-
-/// Outside of strings JSON is ASCII; inside, every character may be written by its UTF-16 numbers
-/// (RFC 8259 §7). `serde_json` has escaped what is below U+0020 already.
-fn ascii(json: &str) -> String {
-    use std::fmt::Write as _;
-    if json.bytes().all(|b| b.is_ascii() && b != 0x7f) {
-        return json.to_owned();
-    }
-    let mut out = String::with_capacity(json.len() + 64);
-    for c in json.chars() {
-        if c.is_ascii() && c != '\u{7f}' {
-            out.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            write!(out, "\\u{unit:04x}").expect("a String takes all");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

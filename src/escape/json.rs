@@ -1,0 +1,83 @@
+//! JSON for other programs: one line, in ASCII.
+//!
+//! JSON allows every character in a string but quotes, backslashes and those below U+0020 (RFC 8259 §7). Programs that
+//! read line by line end a line at other characters too: Python's `str.splitlines` at U+0085, U+2028 and U+2029, and a
+//! terminal acts on U+007F to U+009F. Whoever signs chooses names, so a name could break the reader of a line. Written
+//! in ASCII, a line has none of them, and a program that parses it sees exactly what was there.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// A value as one line of JSON without its end; printable ASCII only. Whatever writes JSON lines writes this.
+///
+/// # Errors
+/// A value that is no JSON: a map whose keys are no text, or what its own `Serialize` refuses.
+///
+/// ```
+/// use modelwatch::escape::json;
+///
+/// assert_eq!(json(&"a\u{2028}b\u{7f}é🦅\n").unwrap(), r#""a\u2028b\u007f\u00e9\ud83e\udd85\n""#);
+/// ```
+pub fn json(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    let json = serde_json::to_string(value)?;
+    Ok(match ascii_json(&json) {
+        Cow::Borrowed(_) => json,
+        Cow::Owned(ascii) => ascii,
+    })
+}
+
+/// JSON that was written already, in ASCII: outside of its strings it is ASCII, and inside every character may be
+/// written by its UTF-16 numbers.
+pub fn ascii_json(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(is_printable) {
+        return Cow::Borrowed(json);
+    }
+    let mut ascii = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            ascii.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(ascii, "\\u{unit:04x}").expect("a String takes all");
+        }
+    }
+    Cow::Owned(ascii)
+}
+
+/// Whether an ASCII byte stays as it is; what is below U+0020 the serializer has escaped in strings already.
+fn is_printable(byte: u8) -> bool {
+    byte.is_ascii() && byte != 0x7f
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_is_one_line_for_every_reader_and_says_what_was_there() {
+        // What Python's str.splitlines ends a line at, and what acts on a terminal.
+        let breaks = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}\u{7f}\u{9b}\u{202e}";
+        for text in [
+            breaks,
+            "\u{0}",
+            "é",
+            "🦅",
+            "\u{feff}",
+            "\u{10ffff}",
+            "plain",
+        ] {
+            let value = serde_json::json!({ text: [text] });
+            let line = json(&value).expect("JSON");
+            assert!(line.bytes().all(|b| (0x20..0x7f).contains(&b)), "{line}");
+            let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            assert_eq!(read, value);
+        }
+    }
+
+    #[test]
+    fn json_that_is_ascii_already_is_not_copied() {
+        assert!(matches!(ascii_json(r#"{"a":"b\n"}"#), Cow::Borrowed(_)));
+        assert_eq!(ascii_json("\"\u{85}\""), r#""\u0085""#);
+    }
+}
