@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use modelwatch::entry::{self, Digest, HashAlgorithm, Signing, Statement};
+use modelwatch::entry::{self, Digest, Found, HashAlgorithm, Signing, Statement};
 use modelwatch::escape;
 use modelwatch::expect;
 use modelwatch::identity::{
@@ -37,13 +37,28 @@ pub fn entry(leaf: &[u8]) {
             assert!(signed_as.is_none_or(|signed_as| signed_as.leaves.len() <= 2));
         }
     }
-    let (mut visited, mut first) = (0, None);
-    entry::visit_strings(leaf, &mut |bytes| {
-        visited += bytes.len();
-        first.get_or_insert(bytes.len());
+    let (mut visited, mut first, mut signers) = (0, None, Vec::new());
+    entry::search(leaf, &mut |found| match found {
+        Found::Bytes(bytes) => {
+            visited += bytes.len();
+            first.get_or_insert(bytes.len());
+        }
+        Found::Certificate(der) => assert!(der.starts_with(b"\x30")),
+        Found::Signer(signer) => signers.push(signer),
     });
     assert_eq!(first, Some(leaf.len()));
-    assert!(visited <= 20 * leaf.len(), "{visited} of {}", leaf.len());
+    let most = 200 * leaf.len() + 8192;
+    assert!(visited <= most, "{visited} of {}", leaf.len());
+    if let Ok(entry) = entry::parse(leaf) {
+        for signing in entry.signings {
+            // What a reader finds in its place, a search finds wherever it is. Its canonical form may be another.
+            if let Signer::Certificate(certificate) = &signing.signer
+                && certificate.irregularity().is_none()
+            {
+                assert!(signers.contains(&signing.signer), "{signing:?}");
+            }
+        }
+    }
 }
 
 /// A leaf of a CT log, and something beside it: its length in the first two bytes.

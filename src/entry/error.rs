@@ -64,6 +64,13 @@ pub enum EntryError {
         /// Its path in the entry.
         field: &'static str,
     },
+    /// A field that is not exactly one block of PEM, or a chain of certificates, as all readers read it (RFC 7468 §3):
+    /// each may find another signer in it.
+    #[error("{field} is not just one well-formed PEM block or certificate chain")]
+    Pem {
+        /// Its path in the entry.
+        field: &'static str,
+    },
     /// A certificate that cannot be read.
     #[error("{field}: {source}")]
     Certificate {

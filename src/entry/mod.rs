@@ -1,15 +1,19 @@
 //! From a leaf's bytes to who signed what.
 //!
 //! A leaf is whatever the log chose to put there, so reading never ends with "nothing to see": it gives signings,
-//! or says what could not be read, or both. Where the shape of an entry is not understood (an unknown kind, a
-//! newer version, a broken field), everything that may be base64 in it is searched for certificates and keys:
-//! a signing must not escape a watch by being logged in an odd way.
+//! or says what could not be read, or both. A signing is what every verifier reads from the same place. Verifiers
+//! disagree about everything that is odd: a broken field, a member in another case, a second block of PEM. Such an entry
+//! is unreadable, or [has more](Entry::has_more) than was read, and [`search()`] finds every certificate and key that any
+//! of them could find in it: a signing must not escape a watch by being logged in an odd way. In an entry of a kind that
+//! is not known, the certificates and keys that are written in the usual way are its signings.
 
 mod ct;
 mod digest;
 mod error;
 mod kind;
 mod material;
+mod object;
+mod pem;
 mod search;
 mod statement;
 #[cfg(test)]
@@ -20,16 +24,16 @@ mod v2;
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 pub use ct::parse_certificate;
 pub use digest::{Digest, HashAlgorithm};
 pub use error::{EntryError, Unreadable};
 pub use kind::Kind;
-pub use search::visit_strings;
+pub use search::{Found, search, visit_strings};
 pub use statement::Statement;
 
 use crate::identity::Signer;
+use object::{Known, Object, object};
 
 /// Longest leaf that is read, in bytes. A tiled log's leaves have at most 65,535 (C2SP tlog-tiles); those of Rekor v1
 /// hold whole signatures of packages, up to some megabytes.
@@ -48,6 +52,10 @@ pub struct Entry {
     pub signings: Vec<Signing>,
     /// What in it could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// Whether it holds more than what is read here, although nothing in it is unreadable: members that no server
+    /// writes, which other readers may take for those that are, or an unknown kind. Whoever must not overlook a signer
+    /// [searches](search) it as well.
+    pub has_more: bool,
 }
 
 /// That somebody's key signed something; or, in a certificate transparency log, that somebody can: a certificate was issued
@@ -82,14 +90,17 @@ pub fn parse(leaf: &[u8]) -> Result<Entry, EntryError> {
     if kind != Kind::UNKNOWN && reading.is_clean() {
         return Ok(reading.entry(kind));
     }
-    // An unknown kind is no problem in itself: what is found in it is what it holds.
-    let unknown = reading.problems == [EntryError::UnknownKind];
-    reading.search(leaf);
-    if unknown && !reading.signings.is_empty() {
-        reading.problems.retain(|p| *p != EntryError::UnknownKind);
+    // An unknown kind is no problem in itself: what is found in it is what it holds, and what is found only by a more
+    // lenient reader is for the search.
+    if reading.problems == [EntryError::UnknownKind] {
+        reading.has_more = true;
+        reading.search(leaf);
+        if !reading.signings.is_empty() {
+            reading.problems.retain(|p| *p != EntryError::UnknownKind);
+        }
     }
     match reading.problems.first() {
-        Some(error) if kind == Kind::UNKNOWN && reading.signings.is_empty() => Err(error.clone()),
+        Some(error) if kind == Kind::UNKNOWN => Err(error.clone()),
         _ => Ok(reading.entry(kind)),
     }
 }
@@ -110,7 +121,7 @@ fn read_kind(kind: &Kind, leaf: &[u8], reading: &mut Reading) -> Result<(), Entr
         ("helm", "0.0.1") => v1::helm(leaf, reading),
         ("tuf", "0.0.1") => v1::tuf(leaf, reading),
         ("cose", "0.0.1") => v1::cose(leaf, reading),
-        ("rfc3161", "0.0.1") => v1::rfc3161(leaf),
+        ("rfc3161", "0.0.1") => v1::rfc3161(leaf, reading),
         _ => Err(EntryError::UnknownKind),
     }
 }
@@ -124,6 +135,7 @@ struct Reading {
     /// What concerns the whole entry; these come last.
     problems: Vec<EntryError>,
     next: u32,
+    has_more: bool,
 }
 
 impl Reading {
@@ -205,9 +217,9 @@ impl Reading {
         .ok()
     }
 
-    /// Adds every signer in the leaf that is not there yet.
+    /// Adds every signer in the leaf that is written in the usual way and is not there yet.
     fn search(&mut self, leaf: &[u8]) {
-        search::signers(leaf, &mut |signer| {
+        search::usual_signers(leaf, &mut |signer| {
             if self.signings.iter().all(|known| known.signer != signer) {
                 self.verifier(Ok(signer), None, None);
             }
@@ -244,6 +256,7 @@ impl Reading {
             kind,
             signings: self.signings,
             unreadable: self.unreadable,
+            has_more: self.has_more,
         }
     }
 }
@@ -274,27 +287,28 @@ struct Header<'a> {
     api_version: Cow<'a, str>,
 }
 
-/// The entry's own part, in the shape of its kind. The kind is read first, in a pass of its own: `spec` may come
-/// before it. Skipping costs less than remembering.
-#[derive(Deserialize)]
-struct Body<S> {
-    #[expect(
-        dead_code,
-        reason = "that each is there once is checked, and read elsewhere"
-    )]
-    kind: IgnoredAny,
-    #[expect(dead_code, reason = "as above")]
-    #[serde(rename = "apiVersion")]
-    api_version: IgnoredAny,
-    spec: S,
+object! {
+    /// The entry's own part, in the shape of its kind. The kind is read first, in a pass of its own: `spec` may come
+    /// before it. Skipping costs less than remembering.
+    Body[S] {
+        required kind: Known = "kind",
+        required api_version: Known = "apiVersion",
+        required spec: S = "spec",
+    }
 }
 
 /// Text that is borrowed from the leaf wherever it has no escapes, inside options and lists too.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-fn read_spec<'a, S: Deserialize<'a>>(leaf: &'a [u8]) -> Result<S, EntryError> {
-    read_json::<Body<S>>(leaf).map(|body| body.spec)
+/// The entry's own part; whether the leaf holds more than its kind has is noted.
+fn read_spec<'a, S: Deserialize<'a> + Object>(
+    leaf: &'a [u8],
+    reading: &mut Reading,
+) -> Result<S, EntryError> {
+    let body = read_json::<Body<'a, S>>(leaf)?;
+    reading.has_more |= body.has_more();
+    Ok(body.spec)
 }
 
 /// Reads JSON. Its depth is bounded by serde_json; a key that is there twice is an error where it is a key that we

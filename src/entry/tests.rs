@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use ::base64::Engine as _;
-use ::base64::engine::general_purpose::STANDARD;
+use ::base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -181,62 +181,118 @@ fn errors_say_which_field_and_what_is_wrong() {
     }
 }
 
+/// What a search of the leaf finds besides.
+fn found(leaf: &[u8]) -> Vec<Signer> {
+    let mut signers = Vec::new();
+    search(leaf, &mut |found| {
+        if let Found::Signer(signer) = found
+            && !signers.contains(&signer)
+        {
+            signers.push(signer);
+        }
+    });
+    signers
+}
+
+fn signer(label: &str) -> Signer {
+    let leaf = recorded_leaf(label);
+    parse(leaf.as_bytes()).unwrap().signings.remove(0).signer
+}
+
 #[test]
 fn a_signer_is_found_in_an_entry_whose_other_fields_are_broken() {
     let good = recorded_leaf("stolen-identity");
+    let signer = signer("stolen-identity");
     let digest_field = r#""digest":""#;
-    for (leaf, unreadable) in [
+    for (leaf, in_place) in [
         // The digest alone: the signing is read in its place.
-        (good.replace(digest_field, r#""digest":"!"#), 1),
-        (good.replace("SHA2_256\",\"digest", "SHA9\",\"digest"), 1),
-        (good.replace(r#""content":""#, r#""content":"!"#), 1),
+        (good.replace(digest_field, r#""digest":"!"#), true),
+        (good.replace("SHA2_256\",\"digest", "SHA9\",\"digest"), true),
+        (good.replace(r#""content":""#, r#""content":"!"#), true),
         // A key twice: two readers could see two values.
-        (good.replace(r#""kind":"#, r#""kind":"x","kind":"#), 1),
-        (good.replace(r#""spec":"#, r#""spec":{},"spec":"#), 1),
-        (good.replace(r#""data":"#, r#""data":null,"data":"#), 1),
+        (good.replace(r#""kind":"#, r#""kind":"x","kind":"#), false),
+        (good.replace(r#""spec":"#, r#""spec":{},"spec":"#), false),
+        (good.replace(r#""data":"#, r#""data":null,"data":"#), false),
         // Of a shape that no server writes.
-        (format!("[{good}]"), 1),
-        (good.replace("hashedRekordV002", "hashedRekordV003"), 1),
-        (good.replace("rawBytes", "raw"), 1),
+        (format!("[{good}]"), false),
+        (good.replace("hashedRekordV002", "hashedRekordV003"), false),
+        (good.replace("rawBytes", "raw"), false),
+        (good.replace("rawBytes", "raw_bytes"), false),
         (
             good.replace(
                 r#""x509Certificate":"#,
                 r#""publicKey":{"rawBytes":"AAAA"},"x509Certificate":"#,
             ),
-            1,
+            false,
         ),
         (
             good.replace(r#""rawBytes":"MII"#, r#""rawBytes":"\nMII"#),
-            1,
+            false,
         ),
-        (good.get(..good.len() - 3).unwrap().to_owned(), 1),
-        // Unknown, and so only searched.
-        (good.replace("0.0.2", "7.0.0"), 0),
         (
-            good.replace(r#""kind":"hashedrekord""#, r#""kind":"quantum""#),
-            0,
+            good.replace(r#""rawBytes":"MII"#, r#""rawBytes":"M\u0020I\tI"#),
+            false,
         ),
+        (good.get(..good.len() - 3).unwrap().to_owned(), false),
+    ] {
+        match parse(leaf.as_bytes()) {
+            Ok(entry) => {
+                assert_eq!(
+                    entry.signings.iter().any(|s| s.signer == signer),
+                    in_place,
+                    "{leaf:.200}"
+                );
+                assert_eq!(entry.unreadable.len(), 1, "{leaf:.200}");
+                let mut ordinals: Vec<_> = entry.signings.iter().map(|s| s.ordinal).collect();
+                ordinals.extend(entry.unreadable.iter().map(Unreadable::ordinal));
+                ordinals.sort_unstable();
+                ordinals.dedup();
+                assert_eq!(
+                    ordinals.len(),
+                    entry.signings.len() + entry.unreadable.len()
+                );
+            }
+            Err(_) => assert!(!in_place, "{leaf:.200}"),
+        }
+        assert!(found(leaf.as_bytes()).contains(&signer), "{leaf:.200}");
+    }
+    // Unknown, and what is in it is its signing.
+    for leaf in [
+        good.replace("0.0.2", "7.0.0"),
+        good.replace(r#""kind":"hashedrekord""#, r#""kind":"quantum""#),
     ] {
         let entry = parse(leaf.as_bytes()).unwrap();
-        let certificates: Vec<_> = entry
-            .signings
-            .iter()
-            .filter_map(|signing| signing.signer.certificate())
-            .collect();
-        assert_eq!(certificates.len(), 1, "{leaf:.200}");
+        assert_eq!(entry.unreadable, []);
+        assert!(entry.has_more);
+        assert_eq!(entry.signings.first().unwrap().signer, signer);
+    }
+}
+
+#[test]
+fn what_a_server_never_writes_is_said_to_be_there() {
+    for (truth, leaf) in RECORDED.iter() {
+        assert!(!parse(leaf.as_bytes()).unwrap().has_more, "{truth}");
+    }
+    let good = recorded_leaf("stolen-identity");
+    for (at, more) in [
+        (r#"{"apiVersion""#, r#"{"Kind":"x","apiVersion""#),
+        (r#""spec":"#, r#""\u017fpec":{},"spec":"#),
+        (r#""spec":"#, r#""Spec":{},"spec":"#),
+        (r#""signature":"#, r#""\u017fignature":{},"signature":"#),
+        (r#""keyDetails":"#, r#""new":{},"keyDetails":"#),
+        (r#""rawBytes":"#, r#""raw_bytes":"AAAA","rawBytes":"#),
+        (r#""rawBytes":"#, r#""RawBytes":"AAAA","rawBytes":"#),
+        (r#""kind":"#, r#""\u212aind":"AAAA","kind":"#),
+    ] {
+        let leaf = good.replacen(at, more, 1);
+        assert_ne!(leaf, good, "{more}");
+        let entry = parse(leaf.as_bytes()).unwrap();
+        assert!(entry.has_more, "{more}");
+        assert_eq!(entry.unreadable, [], "{more}");
         assert_eq!(
-            entry.unreadable.len(),
-            unreadable,
-            "{leaf:.200} {:?}",
-            entry.unreadable
-        );
-        let mut ordinals: Vec<_> = entry.signings.iter().map(|s| s.ordinal).collect();
-        ordinals.extend(entry.unreadable.iter().map(Unreadable::ordinal));
-        ordinals.sort_unstable();
-        ordinals.dedup();
-        assert_eq!(
-            ordinals.len(),
-            entry.signings.len() + entry.unreadable.len()
+            entry.signings,
+            parse(good.as_bytes()).unwrap().signings,
+            "{more}"
         );
     }
 }
@@ -249,7 +305,9 @@ fn the_order_of_keys_and_what_we_do_not_know_do_not_matter() {
         r#"{{"spec":{},"new":[{{"a":1.5e3}}],"kind":"hashedrekor\u0064","apiVersion":"0.0.2"}}"#,
         value["spec"]
     );
-    assert_eq!(parse(reordered.as_bytes()), parse(good.as_bytes()));
+    let mut expected = parse(good.as_bytes()).unwrap();
+    expected.has_more = true;
+    assert_eq!(parse(reordered.as_bytes()).unwrap(), expected);
 }
 
 #[test]
@@ -488,9 +546,13 @@ fn a_leaf_reads_the_same_in_any_order_of_its_keys_and_a_second_kind_is_no_way_ou
         assert_eq!(parse(turned.as_bytes()).unwrap(), canonical);
         let end = leaf.len() - 1;
         for more in [r#","kind":"rfc3161"}"#, r#","apiVersion":"9"}"#, "}}"] {
-            let entry = parse(format!("{}{more}", &leaf[..end]).as_bytes()).unwrap();
-            assert!(!entry.unreadable.is_empty(), "{more}");
-            assert!(!entry.signings.is_empty(), "{more}");
+            let leaf = format!("{}{more}", &leaf[..end]);
+            assert!(
+                parse(leaf.as_bytes()).map_or(true, |entry| !entry.unreadable.is_empty()),
+                "{more}"
+            );
+            let signer = &canonical.signings.first().unwrap().signer;
+            assert!(found(leaf.as_bytes()).contains(signer), "{more}");
         }
     }
 }
@@ -593,25 +655,204 @@ fn a_jar_is_signed_by_whom_its_message_names_whatever_certificate_the_entry_show
     );
 }
 
+fn pem(label: &str, der: &[u8]) -> String {
+    String::from_utf8(STANDARD.decode(pem64(label, der)).unwrap()).unwrap()
+}
+
+fn certificate_pem(signer: &Signer) -> String {
+    pem("CERTIFICATE", signer.certificate().unwrap().der())
+}
+
+/// An entry whose key field holds that, as Rekor keeps it of `intoto`.
+fn intoto(key: &str) -> String {
+    let hash = json!({"algorithm": "sha256", "value": "ab".repeat(32)});
+    json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
+        "hash": hash, "payloadHash": hash,
+        "envelope": {"payloadType": "x", "signatures": [{"publicKey": STANDARD.encode(key), "sig": "QUFBQQ=="}]},
+    }}})
+    .to_string()
+}
+
+/// The CAs of the recorded certificates, intermediate first.
+fn authorities() -> Vec<String> {
+    let root: Value =
+        serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
+    let chain = &root["certificateAuthorities"][0]["certChain"]["certificates"];
+    chain
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|certificate| {
+            STANDARD
+                .decode(certificate["rawBytes"].as_str().unwrap())
+                .unwrap()
+        })
+        .map(|der| pem("CERTIFICATE", &der))
+        .collect()
+}
+
 #[test]
 fn a_pem_chain_is_one_signing_by_its_leaf() {
-    let leaf = recorded_leaf("stolen-identity");
-    let certificate = parse(leaf.as_bytes()).unwrap().signings.remove(0).signer;
-    let other = parse(recorded_leaf("ca-leaf").as_bytes())
-        .unwrap()
-        .signings
-        .remove(0)
-        .signer;
-    let pem = |signer: &Signer| {
-        STANDARD
-            .decode(pem64("CERTIFICATE", signer.certificate().unwrap().der()))
-            .unwrap()
-    };
-    let chain = STANDARD.encode([pem(&certificate), pem(&other)].concat());
-    let leaf = json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": {"content": {}, "publicKey": chain}});
-    let entry = parse(leaf.to_string().as_bytes()).unwrap();
-    let signers: Vec<_> = entry.signings.iter().map(|s| &s.signer).collect();
-    assert_eq!(signers, [&certificate]);
+    let signer = signer("stolen-identity");
+    let leaf = certificate_pem(&signer);
+    let chain = authorities();
+    for chain in [
+        leaf.clone(),
+        format!("{leaf}{}", chain[0]),
+        format!("{leaf}\n{}\r\n", chain.concat()),
+    ] {
+        let entry = parse(intoto(&chain).as_bytes()).unwrap();
+        let signers: Vec<_> = entry.signings.iter().map(|s| &s.signer).collect();
+        assert_eq!(signers, [&signer]);
+        assert_eq!(entry.unreadable, []);
+    }
+}
+
+#[test]
+fn a_second_pem_block_is_read_too() {
+    let (stranger, watched) = (signer("crowd"), signer("stolen-identity"));
+    let (first, second) = (certificate_pem(&stranger), certificate_pem(&watched));
+    let chain = authorities();
+    let spki = pem("PUBLIC KEY", watched.certificate().unwrap().spki_der());
+    for key in [
+        format!("{first}{second}"),
+        format!("{first}{}{second}", chain[0]),
+        format!("{first}{}{}{second}", chain[0], chain[1]),
+        format!("{first}{spki}"),
+        format!("{first}{}", second.replace('\n', " ")),
+        format!("{first}x{second}"),
+        format!("{first}{}", second.trim_start_matches('-')),
+        first.clone() + &second[27..],
+    ] {
+        let entry = parse(intoto(&key).as_bytes()).unwrap();
+        let signers: Vec<_> = entry.signings.iter().map(|s| &s.signer).collect();
+        assert_eq!(signers, [&stranger], "{key}");
+        let said: Vec<_> = entry.unreadable.iter().map(ToString::to_string).collect();
+        let expected = "content.envelope.signatures.publicKey is not just one well-formed PEM block or certificate chain";
+        assert_eq!(said, [expected], "{key}");
+        let key_sha256 = watched.key_sha256();
+        let found = found(intoto(&key).as_bytes());
+        assert!(
+            found.iter().any(|signer| signer.key_sha256() == key_sha256),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn a_block_that_readers_disagree_about_is_nobodys_signing_and_hides_nobody() {
+    let (stranger, watched) = (signer("crowd"), signer("stolen-identity"));
+    let (first, second) = (certificate_pem(&stranger), certificate_pem(&watched));
+    let der = watched.certificate().unwrap().der().to_vec();
+    let blanks: String = second
+        .lines()
+        .map(|line| {
+            if line.starts_with('-') {
+                format!("{line}\n")
+            } else {
+                line.as_bytes()
+                    .chunks(2)
+                    .map(|c| format!("{} ", String::from_utf8_lossy(c)))
+                    .collect::<String>()
+                    + "\n"
+            }
+        })
+        .collect();
+    for key in [
+        // Where Go reads the second one.
+        first.replace("END CERTIFICATE", "END NOTHING") + &second,
+        format!("x{first}{second}"),
+        first.replace("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE-----x") + &second,
+        first.replace("END CERTIFICATE-----", "END CERTIFICATE-----x") + &second,
+        first.replacen("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE-----\n!", 1) + &second,
+        first.replace("-----END CERTIFICATE-----\n", "") + &second,
+        // White space, headers, junk.
+        blanks.clone(),
+        blanks.replace(' ', "\t"),
+        second.replace("-----\nMII", "-----\n\n\nMII"),
+        second.replace("-----\nMII", "-----\nA: b\n\nMII"),
+        second.replace("-----\nMII", "-----\nA: b\nMII"),
+        second.replace("MII", "M\u{b}I\u{c}I"),
+        second.replace("MII", "M~I#I"),
+        second.replace('A', "A*"),
+        second.replace('=', ""),
+        second.replace('\n', "\r"),
+        second.replace('\n', " "),
+        second.replace('\n', ""),
+        second.replace('+', "-").replace('/', "_"),
+        second.replacen("MII", "AA==MII", 1),
+        second.replacen("MII", "A=MII", 1),
+        // Around it.
+        format!("text before\n{second}"),
+        format!("\u{feff}{second}"),
+        format!(" {second}"),
+        second.replace("-----BEGIN", "----BEGIN"),
+        second.replace("-----", ""),
+        // No PEM at all.
+        STANDARD.encode(&der),
+        URL_SAFE_NO_PAD.encode(&der),
+        STANDARD.encode(&second),
+        json!({"certificate": second}).to_string(),
+    ] {
+        let leaf = intoto(&key);
+        let entry = parse(leaf.as_bytes()).unwrap();
+        assert_eq!(entry.signings, [], "{key}");
+        assert_eq!(entry.unreadable.len(), 1, "{key}");
+        assert!(found(leaf.as_bytes()).contains(&watched), "{key}");
+    }
+    // DER without anything around it.
+    let hash = json!({"algorithm": "sha256", "value": "ab".repeat(32)});
+    let bare = json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": {
+        "content": {"payloadHash": hash}, "publicKey": STANDARD.encode(&der),
+    }});
+    let entry = parse(bare.to_string().as_bytes()).unwrap();
+    assert_eq!((entry.signings.len(), entry.unreadable.len()), (0, 1));
+    assert!(found(bare.to_string().as_bytes()).contains(&watched));
+}
+
+#[test]
+fn blocks_that_a_real_rekor_took_and_that_others_read_otherwise_hide_nobody() {
+    let rows = include_str!("../../tests/data/entries/pem-blocks.jsonl");
+    for line in rows.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let leaf = row["leaf"].as_str().unwrap();
+        let entry = parse(leaf.as_bytes()).unwrap();
+        assert_eq!(
+            (entry.signings.len(), entry.unreadable.len()),
+            (0, 1),
+            "{row}"
+        );
+        let is_watched = |signer: &Signer| {
+            let mut names = signer.names().iter();
+            names.any(|name| {
+                name.value
+                    .starts_with("https://github.com/harbor-ml-example/falcon/")
+            })
+        };
+        assert!(found(leaf.as_bytes()).iter().any(is_watched), "{row}");
+    }
+    assert_eq!(rows.lines().count(), 3);
+}
+
+#[test]
+fn what_exceeds_a_limit_is_found_by_a_search() {
+    let watched = signer("stolen-identity");
+    let stranger = STANDARD.encode(certificate_pem(&signer("crowd")));
+    let sign = |key: &str| json!({"publicKey": key, "sig": "QUFBQQ=="});
+    let mut signatures = vec![sign(&stranger); MAX_SIGNINGS + 7];
+    signatures.push(sign(&STANDARD.encode(certificate_pem(&watched))));
+    let leaf = json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
+        "envelope": {"payloadType": "x", "signatures": signatures},
+    }}})
+    .to_string();
+    let entry = parse(leaf.as_bytes()).unwrap();
+    assert_eq!(entry.signings.len(), MAX_SIGNINGS);
+    assert!(!entry.unreadable.is_empty());
+    assert!(found(leaf.as_bytes()).contains(&watched));
+
+    let deep = format!("{}{leaf}{}", "[".repeat(3000), "]".repeat(3000));
+    assert!(parse(deep.as_bytes()).is_err());
+    assert!(found(deep.as_bytes()).contains(&watched));
 }
 
 #[test]

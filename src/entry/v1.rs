@@ -1,155 +1,150 @@
 //! The kinds of Rekor v1: certificates and keys as base64 of PEM, digests in hex.
+//!
+//! Their members are those of Rekor's schemas (`pkg/types/KIND/vVERSION/KIND_v…_schema.json`) without the ones that only
+//! a client writes: Rekor takes those out before it logs an entry, and would read other signers from them.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::digest::{Digest, HashAlgorithm};
 use super::material::{self, base64, signers};
+use super::object::{Known, object};
 use super::{EntryError, Reading, Text, read_spec};
 use crate::identity::{Key, KeyFormat, Signer};
 
-#[derive(Deserialize)]
-struct Hash<'a> {
-    #[serde(borrow)]
-    algorithm: Text<'a>,
-    #[serde(borrow)]
-    value: Text<'a>,
+object! {
+    Hash {
+        required algorithm: Text<'a> = "algorithm",
+        required value: Text<'a> = "value",
+    }
 }
 
-#[derive(Deserialize)]
-struct Hashed<'a> {
-    #[serde(borrow)]
-    hash: Option<Hash<'a>>,
+object! {
+    Hashed {
+        optional hash: Hash<'a> = "hash",
+        .. "headers", "pkginfo", "provenance"
+    }
 }
 
-#[derive(Deserialize)]
-struct Content<'a> {
-    #[serde(borrow)]
-    content: Text<'a>,
+object! {
+    Content {
+        required content: Text<'a> = "content",
+    }
 }
 
-/// A signature with its key, as most kinds have it.
-#[derive(Deserialize)]
-struct Signature<'a> {
-    #[serde(borrow)]
-    content: Option<Text<'a>>,
-    #[serde(borrow)]
-    format: Option<Text<'a>>,
-    #[serde(borrow, rename = "publicKey")]
-    public_key: Content<'a>,
+object! {
+    /// A signature with its key, as most kinds have it.
+    Signature {
+        optional content: Text<'a> = "content",
+        optional format: Text<'a> = "format",
+        required public_key: Content<'a> = "publicKey",
+    }
 }
 
-#[derive(Deserialize)]
-struct Rekord<'a> {
-    #[serde(borrow)]
-    data: Hashed<'a>,
-    #[serde(borrow)]
-    signature: Signature<'a>,
+object! {
+    Rekord {
+        required data: Hashed<'a> = "data",
+        required signature: Signature<'a> = "signature",
+    }
 }
 
-#[derive(Deserialize)]
-struct Dsse<'a> {
-    #[serde(borrow, rename = "payloadHash")]
-    payload_hash: Option<Hash<'a>>,
-    #[serde(borrow)]
-    signatures: Vec<DsseSignature<'a>>,
+object! {
+    Dsse {
+        optional payload_hash: Hash<'a> = "payloadHash",
+        required signatures: Vec<DsseSignature<'a>> = "signatures",
+        .. "envelopeHash"
+    }
 }
 
-#[derive(Deserialize)]
-struct DsseSignature<'a> {
-    #[serde(borrow)]
-    signature: Option<Text<'a>>,
-    #[serde(borrow)]
-    verifier: Text<'a>,
+object! {
+    DsseSignature {
+        optional signature: Text<'a> = "signature",
+        required verifier: Text<'a> = "verifier",
+    }
 }
 
-#[derive(Deserialize)]
-struct Intoto001<'a> {
-    #[serde(borrow)]
-    content: PayloadHash<'a>,
-    #[serde(borrow, rename = "publicKey")]
-    public_key: Text<'a>,
+object! {
+    Intoto001 {
+        required content: PayloadHash<'a> = "content",
+        required public_key: Text<'a> = "publicKey",
+    }
 }
 
-#[derive(Deserialize)]
-struct PayloadHash<'a> {
-    #[serde(borrow, rename = "payloadHash")]
-    payload_hash: Option<Hash<'a>>,
+object! {
+    PayloadHash {
+        optional payload_hash: Hash<'a> = "payloadHash",
+        .. "hash", "envelopeHash", "aad"
+    }
 }
 
-#[derive(Deserialize)]
-struct Intoto002<'a> {
-    #[serde(borrow)]
-    content: Intoto002Content<'a>,
+object! {
+    Intoto002 {
+        required content: Intoto002Content<'a> = "content",
+    }
 }
 
-#[derive(Deserialize)]
-struct Intoto002Content<'a> {
-    #[serde(borrow, rename = "payloadHash")]
-    payload_hash: Option<Hash<'a>>,
-    #[serde(borrow)]
-    envelope: Envelope<'a>,
+object! {
+    Intoto002Content {
+        optional payload_hash: Hash<'a> = "payloadHash",
+        required envelope: Envelope<'a> = "envelope",
+        .. "hash"
+    }
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    signatures: Vec<EnvelopeSignature<'a>>,
+object! {
+    Envelope {
+        required signatures: Vec<EnvelopeSignature<'a>> = "signatures",
+        .. "payloadType"
+    }
 }
 
-#[derive(Deserialize)]
-struct EnvelopeSignature<'a> {
-    #[serde(borrow, rename = "publicKey")]
-    public_key: Text<'a>,
-    #[serde(borrow)]
-    sig: Option<Text<'a>>,
+object! {
+    EnvelopeSignature {
+        required public_key: Text<'a> = "publicKey",
+        optional sig: Text<'a> = "sig",
+        .. "keyid"
+    }
 }
 
-#[derive(Deserialize)]
-struct Package<'a> {
-    #[serde(borrow)]
-    package: Hashed<'a>,
-    #[serde(borrow, rename = "publicKey")]
-    public_key: Content<'a>,
+object! {
+    Package {
+        required package: Hashed<'a> = "package",
+        required public_key: Content<'a> = "publicKey",
+    }
 }
 
-#[derive(Deserialize)]
-struct Jar<'a> {
-    #[serde(borrow)]
-    archive: Hashed<'a>,
-    #[serde(borrow)]
-    signature: Signature<'a>,
+object! {
+    Jar {
+        required archive: Hashed<'a> = "archive",
+        required signature: Signature<'a> = "signature",
+    }
 }
 
-#[derive(Deserialize)]
-struct Helm<'a> {
-    #[serde(borrow)]
-    chart: Hashed<'a>,
-    #[serde(borrow, rename = "publicKey")]
-    public_key: Content<'a>,
+object! {
+    Helm {
+        required chart: Hashed<'a> = "chart",
+        required public_key: Content<'a> = "publicKey",
+    }
 }
 
-#[derive(Deserialize)]
-struct Tuf<'a> {
-    #[serde(borrow)]
-    metadata: Content<'a>,
-    #[serde(borrow)]
-    root: Content<'a>,
+object! {
+    Tuf {
+        required metadata: Content<'a> = "metadata",
+        required root: Content<'a> = "root",
+        .. "spec_version"
+    }
 }
 
-#[derive(Deserialize)]
-struct Cose<'a> {
-    #[serde(borrow)]
-    data: PayloadHash<'a>,
-    #[serde(borrow, rename = "publicKey")]
-    public_key: Text<'a>,
+object! {
+    Cose {
+        required data: PayloadHash<'a> = "data",
+        required public_key: Text<'a> = "publicKey",
+    }
 }
 
-#[derive(Deserialize)]
-struct Rfc3161 {
-    #[expect(dead_code, reason = "only its presence is checked")]
-    tsr: IgnoredAny,
+object! {
+    Rfc3161 {
+        required tsr: Known = "tsr",
+    }
 }
 
 const PUBLIC_KEY: &str = "publicKey.content";
@@ -157,12 +152,15 @@ const SIGNATURE_KEY: &str = "signature.publicKey.content";
 const SIGNATURE: &str = "signature.content";
 
 pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let Rekord { data, signature } = read_spec(leaf)?;
+    let Rekord {
+        data, signature, ..
+    } = read_spec(leaf, reading)?;
     let digest = read_hash(data.hash.as_ref(), "data.hash", reading);
     let key = signers(
         &signature.public_key.content.0,
         KeyFormat::Pkix,
         SIGNATURE_KEY,
+        reading,
     );
     let content = material::signature(signature.content.as_ref(), SIGNATURE);
     let content = reading.part(content);
@@ -171,7 +169,9 @@ pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), Ent
 }
 
 pub(super) fn rekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let Rekord { data, signature } = read_spec(leaf)?;
+    let Rekord {
+        data, signature, ..
+    } = read_spec(leaf, reading)?;
     let digest = read_hash(data.hash.as_ref(), "data.hash", reading);
     let format = signature.format.as_ref().map_or("x509", |format| &format.0);
     let format = match format {
@@ -180,7 +180,12 @@ pub(super) fn rekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryErro
         "minisign" => KeyFormat::Minisign,
         _ => KeyFormat::Pkix,
     };
-    let key = signers(&signature.public_key.content.0, format, SIGNATURE_KEY);
+    let key = signers(
+        &signature.public_key.content.0,
+        format,
+        SIGNATURE_KEY,
+        reading,
+    );
     // Of other formats the signature is in a wrapping of its own, which nothing here compares. That this one cannot be read
     // is no reason to doubt the signer: it is compared with others where it can.
     let content = (format == KeyFormat::Pkix)
@@ -194,7 +199,8 @@ pub(super) fn dsse(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError>
     let Dsse {
         payload_hash,
         signatures,
-    } = read_spec(leaf)?;
+        ..
+    } = read_spec(leaf, reading)?;
     let digest = read_hash(payload_hash.as_ref(), "payloadHash", reading);
     if signatures.is_empty() {
         return Err(EntryError::Missing {
@@ -202,7 +208,15 @@ pub(super) fn dsse(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError>
         });
     }
     for one in signatures {
-        let key = signers(&one.verifier.0, KeyFormat::Pkix, "signatures.verifier");
+        if reading.is_full() {
+            break;
+        }
+        let key = signers(
+            &one.verifier.0,
+            KeyFormat::Pkix,
+            "signatures.verifier",
+            reading,
+        );
         let content = material::signature(one.signature.as_ref(), "signatures.signature");
         let content = reading.part(content);
         reading.verifiers(key, digest, content);
@@ -216,21 +230,19 @@ pub(super) fn intoto_001(leaf: &[u8], reading: &mut Reading) -> Result<(), Entry
     let Intoto001 {
         content,
         public_key,
-    } = read_spec(leaf)?;
+        ..
+    } = read_spec(leaf, reading)?;
     let digest = match content.payload_hash {
         None => None,
         Some(hash) => reading.part(hash.read("content.payloadHash")),
     };
-    reading.verifiers(
-        signers(&public_key.0, KeyFormat::Pkix, "publicKey"),
-        digest,
-        None,
-    );
+    let key = signers(&public_key.0, KeyFormat::Pkix, "publicKey", reading);
+    reading.verifiers(key, digest, None);
     Ok(())
 }
 
 pub(super) fn intoto_002(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let Intoto002 { content } = read_spec(leaf)?;
+    let Intoto002 { content, .. } = read_spec(leaf, reading)?;
     let digest = read_hash(
         content.payload_hash.as_ref(),
         "content.payloadHash",
@@ -242,8 +254,11 @@ pub(super) fn intoto_002(leaf: &[u8], reading: &mut Reading) -> Result<(), Entry
         });
     }
     for one in content.envelope.signatures {
+        if reading.is_full() {
+            break;
+        }
         let field = "content.envelope.signatures.publicKey";
-        let key = signers(&one.public_key.0, KeyFormat::Pkix, field);
+        let key = signers(&one.public_key.0, KeyFormat::Pkix, field, reading);
         let sig = twice_base64(one.sig.as_ref(), "content.envelope.signatures.sig");
         let sig = reading.part(sig);
         reading.verifiers(key, digest, sig);
@@ -263,29 +278,30 @@ fn package(leaf: &[u8], format: KeyFormat, reading: &mut Reading) -> Result<(), 
     let Package {
         package,
         public_key,
-    } = read_spec(leaf)?;
+        ..
+    } = read_spec(leaf, reading)?;
     let digest = read_hash(package.hash.as_ref(), "package.hash", reading);
-    reading.verifiers(
-        signers(&public_key.content.0, format, PUBLIC_KEY),
-        digest,
-        None,
-    );
+    let key = signers(&public_key.content.0, format, PUBLIC_KEY, reading);
+    reading.verifiers(key, digest, None);
     Ok(())
 }
 
 /// The certificate that rekor puts into the entry is the first one of the signature's message, which may be that of a
 /// CA. Who signed is what the message says.
 pub(super) fn jar(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let Jar { archive, signature } = read_spec(leaf)?;
+    let Jar {
+        archive, signature, ..
+    } = read_spec(leaf, reading)?;
     let digest = read_hash(archive.hash.as_ref(), "archive.hash", reading);
     let key = signers(
         &signature.public_key.content.0,
         KeyFormat::Pkix,
         SIGNATURE_KEY,
+        reading,
     );
     reading.verifiers(key, digest, None);
     let message = match &signature.content {
-        Some(message) => material::signers_of_message(&message.0, SIGNATURE),
+        Some(message) => material::signers_of_message(&message.0, SIGNATURE, reading),
         None => vec![Err(EntryError::Missing { field: SIGNATURE })],
     };
     for signer in message {
@@ -299,36 +315,37 @@ pub(super) fn jar(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
 }
 
 pub(super) fn helm(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let Helm { chart, public_key } = read_spec(leaf)?;
+    let Helm {
+        chart, public_key, ..
+    } = read_spec(leaf, reading)?;
     let digest = read_hash(chart.hash.as_ref(), "chart.hash", reading);
-    let key = signers(&public_key.content.0, KeyFormat::Pgp, PUBLIC_KEY);
+    let key = signers(&public_key.content.0, KeyFormat::Pgp, PUBLIC_KEY, reading);
     reading.verifiers(key, digest, None);
     Ok(())
 }
 
 pub(super) fn cose(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let Cose { data, public_key } = read_spec(leaf)?;
+    let Cose {
+        data, public_key, ..
+    } = read_spec(leaf, reading)?;
     let digest = read_hash(data.payload_hash.as_ref(), "data.payloadHash", reading);
-    reading.verifiers(
-        signers(&public_key.0, KeyFormat::Pkix, "publicKey"),
-        digest,
-        None,
-    );
+    let key = signers(&public_key.0, KeyFormat::Pkix, "publicKey", reading);
+    reading.verifiers(key, digest, None);
     Ok(())
 }
 
 /// Metadata signed by the keys that a TUF root names. Which of them signed is for TUF to say, so each is a signer;
 /// a root whose keys are in no form that we find stands for itself.
 pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    let Tuf { metadata, root } = read_spec(leaf)?;
+    let Tuf { metadata, root, .. } = read_spec(leaf, reading)?;
     let metadata = reading.part(base64(&metadata.content.0, "metadata.content"));
     let digest = metadata.and_then(|metadata| {
         Digest::new(HashAlgorithm::Sha256, digest(&SHA256, &metadata).as_ref())
     });
     let root = base64(&root.content.0, "root.content")?;
-    super::search::signers(&root, &mut |signer| {
+    super::search::usual_signers(&root, &mut |signer| {
         reading.verifier(Ok(signer), digest, None);
-        true
+        !reading.is_full()
     });
     for key in Key::from_tuf(&root) {
         let signer = Signer::Key(key);
@@ -336,6 +353,8 @@ pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
             reading.verifier(Ok(signer), digest, None);
         }
     }
+    // Its keys may be written in ways that only TUF's own readers know.
+    reading.has_more = true;
     if reading.signings.is_empty() {
         let key = Key::other(KeyFormat::Tuf, root).map(Signer::Key);
         let field = "root.content";
@@ -346,8 +365,8 @@ pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
 }
 
 /// A timestamp: made by an authority over anybody's hash, it says nothing about who signs.
-pub(super) fn rfc3161(leaf: &[u8]) -> Result<(), EntryError> {
-    read_spec::<Rfc3161>(leaf).map(|_| ())
+pub(super) fn rfc3161(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    read_spec::<Rfc3161<'_>>(leaf, reading).map(|_| ())
 }
 
 fn read_hash(

@@ -1,83 +1,74 @@
 //! The kinds of Rekor v2: canonical protobuf JSON, certificates as base64 of DER, digests as base64.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use super::digest::{Digest, HashAlgorithm};
 use super::material::{self, base64};
+use super::object::{Object as _, object};
 use super::{EntryError, Reading, Text, read_json, read_spec};
 use crate::identity::{Certificate, Key, Signer};
 
-/// A whole leaf of the one kind that Rekor v2 writes today.
-#[derive(Deserialize)]
-struct Whole<'a> {
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, rename = "apiVersion")]
-    api_version: Cow<'a, str>,
-    #[serde(borrow)]
-    spec: HashedRekordSpec<'a>,
+object! {
+    /// A whole leaf of the one kind that Rekor v2 writes today.
+    Whole {
+        required kind: Text<'a> = "kind",
+        required api_version: Text<'a> = "apiVersion",
+        required spec: HashedRekordSpec<'a> = "spec",
+    }
 }
 
-#[derive(Deserialize)]
-struct HashedRekordSpec<'a> {
-    #[serde(borrow, rename = "hashedRekordV002")]
-    entry: HashedRekord<'a>,
+object! {
+    HashedRekordSpec {
+        required entry: HashedRekord<'a> = "hashedRekordV002",
+    }
 }
 
-#[derive(Deserialize)]
-struct HashedRekord<'a> {
-    #[serde(borrow)]
-    data: HashOutput<'a>,
-    #[serde(borrow)]
-    signature: Signature<'a>,
+object! {
+    HashedRekord {
+        required data: HashOutput<'a> = "data",
+        required signature: Signature<'a> = "signature",
+    }
 }
 
-#[derive(Deserialize)]
-struct DsseSpec<'a> {
-    #[serde(borrow, rename = "dsseV002")]
-    entry: Dsse<'a>,
+object! {
+    DsseSpec {
+        required entry: Dsse<'a> = "dsseV002",
+    }
 }
 
-#[derive(Deserialize)]
-struct Dsse<'a> {
-    // The message says `payloadHash`; the documentation of the time said `data`.
-    #[serde(borrow, rename = "payloadHash", alias = "data")]
-    payload_hash: HashOutput<'a>,
-    #[serde(borrow)]
-    signatures: Vec<Signature<'a>>,
+object! {
+    Dsse {
+        // The message says `payloadHash`; the documentation of the time said `data`.
+        required payload_hash: HashOutput<'a> = "payloadHash" | "data",
+        required signatures: Vec<Signature<'a>> = "signatures",
+    }
 }
 
-#[derive(Deserialize)]
-struct HashOutput<'a> {
-    #[serde(borrow)]
-    algorithm: Option<Text<'a>>,
-    #[serde(borrow)]
-    digest: Option<Text<'a>>,
+object! {
+    HashOutput {
+        optional algorithm: Text<'a> = "algorithm",
+        optional digest: Text<'a> = "digest",
+    }
 }
 
-#[derive(Deserialize)]
-struct Signature<'a> {
-    #[serde(borrow)]
-    content: Option<Text<'a>>,
-    #[serde(borrow)]
-    verifier: Verifier<'a>,
+object! {
+    Signature {
+        optional content: Text<'a> = "content",
+        required verifier: Verifier<'a> = "verifier",
+    }
 }
 
-/// Exactly one of the two; `keyDetails` only repeats what the key is.
-#[derive(Deserialize)]
-struct Verifier<'a> {
-    #[serde(borrow, rename = "x509Certificate")]
-    certificate: Option<RawBytes<'a>>,
-    #[serde(borrow, rename = "publicKey")]
-    key: Option<RawBytes<'a>>,
+object! {
+    /// Exactly one of the two; `keyDetails` only repeats what the key is.
+    Verifier {
+        optional certificate: RawBytes<'a> = "x509Certificate",
+        optional key: RawBytes<'a> = "publicKey",
+        .. "keyDetails"
+    }
 }
 
-#[derive(Deserialize)]
-struct RawBytes<'a> {
-    #[serde(borrow, rename = "rawBytes")]
-    raw: Text<'a>,
+object! {
+    RawBytes {
+        required raw: Text<'a> = "rawBytes",
+    }
 }
 
 impl HashedRekord<'_> {
@@ -89,7 +80,9 @@ impl HashedRekord<'_> {
 
 /// `hashedrekord 0.0.2`: data, and since DSSE has no kind of its own any more, envelopes.
 pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
-    read_spec::<HashedRekordSpec<'_>>(leaf)?.entry.read(reading);
+    read_spec::<HashedRekordSpec<'_>>(leaf, reading)?
+        .entry
+        .read(reading);
     Ok(())
 }
 
@@ -99,8 +92,9 @@ pub(super) fn hashedrekord_at_once(leaf: &[u8], reading: &mut Reading) -> bool {
     let Ok(whole) = read_json::<Whole<'_>>(leaf) else {
         return false;
     };
-    let is_one = whole.kind == "hashedrekord" && whole.api_version == "0.0.2";
+    let is_one = whole.kind.0 == "hashedrekord" && whole.api_version.0 == "0.0.2";
     if is_one {
+        reading.has_more |= whole.has_more();
         whole.spec.entry.read(reading);
     }
     is_one
@@ -111,7 +105,8 @@ pub(super) fn dsse(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError>
     let Dsse {
         payload_hash,
         signatures,
-    } = read_spec::<DsseSpec<'_>>(leaf)?.entry;
+        ..
+    } = read_spec::<DsseSpec<'_>>(leaf, reading)?.entry;
     let digest = reading.part(payload_hash.read("payloadHash"));
     if signatures.is_empty() {
         return Err(EntryError::Missing {

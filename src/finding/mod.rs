@@ -122,7 +122,8 @@ impl Finding {
     }
 
     /// What belongs to one alert: signings and certificates of one run or one certificate that a
-    /// trusted CA vouches for; otherwise all watches of one entry; otherwise the finding alone.
+    /// trusted CA vouches for; unreadable entries of one log that name one watch; otherwise all watches of one entry;
+    /// otherwise the finding alone.
     ///
     /// `run_invocation_uri` and the certificate's key join entries only where a CA vouches for them:
     /// in an untrusted certificate they are free text that could drag an alarm into a group.
@@ -139,14 +140,21 @@ impl Finding {
                 return format!("key {key}");
             }
         }
+        if let (Telling::OncePerWatch, Some(watch), Some(origin)) =
+            (self.telling(), &self.watch, &self.origin)
+        {
+            // The length keeps watch and log apart whatever they hold.
+            return format!("unreadable {} {watch} {origin}", watch.len());
+        }
         match (&self.origin, self.index, self.verdict.class()) {
             (Some(origin), Some(index), Class::Security) => format!("entry {index} {origin}"),
             _ => format!("finding {}", self.id),
         }
     }
 
-    /// How this finding is told. Low findings that anyone can cause in numbers come once a day:
-    /// a flood of forged certificates must not drown an alarm.
+    /// How this finding is told. What anyone can cause in numbers comes once a day: a flood of forged certificates, or of
+    /// the owner's public certificate in entries that only some readers understand, must not drown an alarm. Of the
+    /// latter the first is told at once, for it may be the thief's.
     pub fn telling(&self) -> Telling {
         match (self.state, self.verdict, self.severity) {
             (State::Held | State::Resolved | State::Acked, _, _) | (_, Verdict::Expected, _) => {
@@ -155,6 +163,7 @@ impl Finding {
             (_, Verdict::UntrustedChain | Verdict::Unreadable, Severity::Low | Severity::Info) => {
                 Telling::Daily
             }
+            (_, Verdict::Unreadable, _) if self.watch.is_some() => Telling::OncePerWatch,
             _ => Telling::AtOnce,
         }
     }

@@ -80,6 +80,9 @@ pub enum Telling {
     Never,
     /// As soon as it is known.
     AtOnce,
+    /// In one alert per watch, log and day: the first as soon as it is known, what follows within a day of that together
+    /// at its end.
+    OncePerWatch,
     /// In one digest per log and day.
     Daily,
 }

@@ -152,77 +152,6 @@ impl Judge<'_> {
             },
         }
     }
-
-    /// A leaf, or a signing in it, that cannot be understood: one finding, or one for each watch
-    /// whose literal it holds. Whoever hides a signing in a leaf that only his verifier can read
-    /// still has to write the name.
-    pub(super) fn unreadable(
-        &self,
-        place: Place<'_>,
-        ordinal: u32,
-        reason: &str,
-        findings: &mut Vec<NewFinding>,
-    ) {
-        let mut named = Vec::new();
-        entry::visit_strings(place.leaf, &mut |bytes| {
-            named.extend(self.rules.watches().literals_in(bytes));
-        });
-        named.sort_unstable();
-        named.dedup();
-        if named.is_empty() {
-            findings.push(self.one_unreadable(place, ordinal, reason, None));
-        }
-        for watch in named {
-            findings.push(self.one_unreadable(place, ordinal, reason, Some(watch)));
-        }
-    }
-
-    fn one_unreadable(
-        &self,
-        place: Place<'_>,
-        ordinal: u32,
-        reason: &str,
-        watch: Option<usize>,
-    ) -> NewFinding {
-        let watch_of = watch.map(|place| self.rules.watches().get(place));
-        let origin = self.shard.origin.as_str();
-        let mut summary = format!(
-            "entry {} of {} cannot be understood: {reason}",
-            place.index, self.shard.name
-        );
-        if let Some(watch) = watch_of {
-            summary.push_str("; it holds a name that this watch looks for: ");
-            summary.push_str(&watch.name);
-        }
-        NewFinding {
-            finding: Finding {
-                watch: watch_of.map(|w| w.name.clone()),
-                log: Some(self.shard.name.clone()),
-                origin: Some(origin.to_owned()),
-                index: Some(place.index),
-                leaf_hash: Some(place.hash.to_hex()),
-                proven: Some(false),
-                ..Finding::new(
-                    FindingId::of_unreadable(
-                        watch_of.map(|w| w.name.as_str()),
-                        origin,
-                        place.index,
-                        place.hash.as_bytes(),
-                        ordinal,
-                    ),
-                    Verdict::Unreadable,
-                    watch_of.map_or(Severity::Low, |w| w.severity),
-                    summary,
-                    self.now,
-                )
-            },
-            rule: watch.and_then(|w| self.rules.rule(w)),
-            evidence: Evidence {
-                leaf: Some(place.leaf.to_vec()),
-                ..Evidence::default()
-            },
-        }
-    }
 }
 
 impl Rules {
@@ -317,7 +246,7 @@ fn severity(
 }
 
 /// `names` are the signer's, in the order in which they are told.
-fn who(signer: &Signer, names: &[San]) -> String {
+pub(super) fn who(signer: &Signer, names: &[San]) -> String {
     match signer {
         Signer::Key(key) => {
             let mut who = named_key(key);

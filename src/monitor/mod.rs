@@ -17,6 +17,8 @@ mod followed;
 mod guided;
 mod health;
 mod judge;
+#[cfg(test)]
+mod mutations;
 mod outage;
 mod pass;
 pub mod progress;
@@ -32,6 +34,7 @@ mod stop;
 mod strangers;
 mod trusting;
 mod turn;
+mod unreadable;
 mod vouched;
 
 use std::collections::HashMap;

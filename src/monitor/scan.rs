@@ -11,9 +11,10 @@ use tokio::sync::oneshot;
 
 use super::judge::{Judge, Place};
 use super::strangers::Stranger;
+use super::unreadable::{self, Hidden};
 use super::{Log, Rules};
 use crate::entry::{self, Entry, EntryError, Signing, Statement};
-use crate::finding::NewFinding;
+use crate::finding::{NewFinding, Verdict};
 use crate::identity::Certificate;
 use crate::shard::{Protocol, Shard};
 use crate::source::{self, Leaves, SourceError};
@@ -69,7 +70,7 @@ pub(super) async fn scan(
 }
 
 /// Scans a bundle on this thread.
-fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> Scanned {
+pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> Scanned {
     let mut scanned = Scanned {
         start: leaves.start(),
         hashes: Vec::with_capacity(leaves.len()),
@@ -101,7 +102,7 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
             };
             Ok::<_, EntryError>(select(entry, rules, &mut matches))
         }));
-        match read {
+        let error = match read {
             Ok(Ok((entry, leaf_matches, not_before))) => {
                 times.extend(not_before);
                 if leaf_matches.is_empty()
@@ -111,16 +112,17 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
                     let stranger = Stranger::of(index, certificate, authorities);
                     scanned.strangers.extend(stranger);
                 }
-                if !leaf_matches.is_empty() || !entry.unreadable.is_empty() {
-                    selected.push((place, Ok((entry, leaf_matches))));
+                let hidden = Hidden::beside(&entry, leaf, rules);
+                if !leaf_matches.is_empty() || !entry.unreadable.is_empty() || !hidden.is_empty() {
+                    selected.push((place, Ok((entry, leaf_matches)), hidden));
                 }
+                continue;
             }
-            Ok(Err(error)) => selected.push((place, Err(error.to_string()))),
-            Err(_) => selected.push((
-                place,
-                Err("reading it failed in a way that this program did not foresee".to_owned()),
-            )),
-        }
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        let hidden = Hidden::in_leaf(leaf, rules);
+        selected.push((place, Err(unreadable::reason(error.as_ref())), hidden));
     }
     let enough = times.len() >= TELLING_CERTIFICATES;
     let logged_about = median(&mut times);
@@ -134,26 +136,26 @@ fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> S
         now,
         logged_about,
     };
-    for (place, read) in selected {
+    for (place, read, mut hidden) in selected {
         match read {
             Ok((entry, leaf_matches)) => {
+                let mut alarmed = Vec::new();
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
                         let payload = statement(&entry, signing, place.beside);
-                        let found = judge.signing(place, &entry.kind, signing, found, payload);
-                        scanned.findings.push(found);
+                        let new = judge.signing(place, &entry.kind, signing, found, payload);
+                        if new.finding.verdict != Verdict::UntrustedChain {
+                            alarmed.push(found.watch);
+                        }
+                        scanned.findings.push(new);
                     }
                 }
-                for unreadable in &entry.unreadable {
-                    judge.unreadable(
-                        place,
-                        unreadable.ordinal(),
-                        &unreadable.error().to_string(),
-                        &mut scanned.findings,
-                    );
+                if entry.unreadable.is_empty() {
+                    hidden.without_texts_of(&alarmed);
                 }
+                judge.beside(place, &entry, &hidden, &mut scanned.findings);
             }
-            Err(reason) => judge.unreadable(place, 0, &reason, &mut scanned.findings),
+            Err(reason) => judge.leaf(place, &reason, &hidden, &mut scanned.findings),
         }
     }
     scanned

@@ -117,10 +117,10 @@ impl Watches {
                     Anchor::Issuer(issuer) => {
                         compiled.issuers.entry(issuer).or_default().push(index);
                     }
-                    Anchor::Literal(literal) => literals.push((literal, index)),
+                    Anchor::Literal(literal) => literals.push((literal.into_bytes(), index)),
                     Anchor::ExtensionLiteral(extension, literal) => {
                         let texts = extension_literals.entry(extension).or_default();
-                        texts.push((literal, index));
+                        texts.push((literal.into_bytes(), index));
                     }
                 }
             }
@@ -168,26 +168,59 @@ impl Watches {
         found.truncate(kept);
     }
 
-    /// The watches of which a text occurs in `bytes`, whatever its case; for a leaf that cannot be read.
+    /// The watches of which a text occurs in `bytes`, whatever its case and in whichever encoding a certificate has its
+    /// strings in; for a leaf that cannot be read.
     ///
     /// The text is the most telling one that the watch knows; watches by digests alone have none.
     pub fn literals_in(&self, bytes: &[u8]) -> Vec<usize> {
+        let traces = self.traces();
         let mut found = Vec::new();
+        if traces.is_empty() {
+            return found;
+        }
         // Folding a leaf that is hardly ever there costs less than an automaton for both cases, at each start.
-        self.traces()
-            .occurring(&bytes.to_ascii_lowercase(), &mut |watches: &[usize]| {
-                found.extend_from_slice(watches);
-            });
+        let mut folded = bytes.to_ascii_lowercase();
+        let mut give = |watches: &[usize]| found.extend_from_slice(watches);
+        traces.occurring(&folded, &mut give);
+        // BMPString and UniversalString are UTF-16 and UTF-32 (X.690 §8.23.7): ASCII with zeros between.
+        if folded.contains(&0) {
+            folded.retain(|byte| *byte != 0);
+            traces.occurring(&folded, &mut give);
+        }
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// The watches that name the certificate with that SHA-256, whatever else they ask for; for one that cannot be read.
+    pub fn naming_certificate(&self, sha256: &[u8; 32]) -> impl Iterator<Item = usize> {
+        let names = |watch: &Watch| {
+            std::iter::once(&watch.conditions)
+                .chain(&watch.any)
+                .any(|conditions| conditions.certificate_sha256.contains(sha256))
+        };
+        let watches = self.list.iter().enumerate();
+        watches
+            .filter(move |(_, watch)| names(watch))
+            .map(|(index, _)| index)
+    }
+
+    /// Whether a watch names a certificate by its hash.
+    pub fn name_certificates(&self) -> bool {
+        let mut watches = self.list.iter();
+        watches.any(|watch| {
+            std::iter::once(&watch.conditions)
+                .chain(&watch.any)
+                .any(|conditions| !conditions.certificate_sha256.is_empty())
+        })
     }
 
     fn traces(&self) -> &Texts {
         self.traces.get_or_init(|| {
             let texts = self.list.iter().enumerate().flat_map(|(index, watch)| {
                 let texts = traces(watch).into_iter();
-                texts.map(move |text| (text.to_ascii_lowercase(), index))
+                texts
+                    .flat_map(move |text| encoded(&text).into_iter().map(move |text| (text, index)))
             });
             let texts: Vec<_> = texts.collect();
             // More texts than an automaton can address are gigabytes, which no configuration file may have.
@@ -331,6 +364,26 @@ fn folded(text: &str, then: impl FnOnce(&[u8])) {
     }
 }
 
+/// A text as the strings of a certificate may hold it, in ASCII lower case and without zeros: UTF-8, the first 256
+/// characters of Unicode in one byte each (T61String, as most readers take it), UTF-16 in both orders.
+fn encoded(text: &str) -> Vec<Vec<u8>> {
+    let mut encoded = vec![text.as_bytes().to_ascii_lowercase()];
+    if text.is_ascii() {
+        return encoded;
+    }
+    let latin: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for mut bytes in latin.into_iter().chain([big, little]) {
+        bytes.retain(|byte| *byte != 0);
+        bytes.make_ascii_lowercase();
+        if !encoded.contains(&bytes) {
+            encoded.push(bytes);
+        }
+    }
+    encoded
+}
+
 /// Texts in ASCII lower case, each with the watches that look for it, found in one pass whatever their number.
 #[derive(Debug, Default)]
 struct Texts {
@@ -341,8 +394,8 @@ struct Texts {
 }
 
 impl Texts {
-    fn new(texts: impl IntoIterator<Item = (String, usize)>) -> Result<Self, BuildError> {
-        let mut places: HashMap<String, usize> = HashMap::new();
+    fn new(texts: impl IntoIterator<Item = (Vec<u8>, usize)>) -> Result<Self, BuildError> {
+        let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
         let mut patterns = Vec::new();
         let mut watches: Vec<Vec<usize>> = Vec::new();
         for (text, watch) in texts {

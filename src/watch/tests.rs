@@ -563,6 +563,11 @@ fn an_unreadable_leaf_is_searched_for_what_watches_name_in_any_case() {
         watches.literals_in(b"\"4638\" HTTPS://github.com/o/ release@example.com"),
         [0, 1]
     );
+    let utf16: Vec<u8> = "Release@Example.com"
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    assert_eq!(watches.literals_in(&utf16), [0]);
     assert!(watches.literals_in(GITHUB.as_bytes()).is_empty());
     let none = Watches::compile(Vec::new()).expect("no watch is valid");
     assert!(none.literals_in(b"x").is_empty());

@@ -331,7 +331,7 @@ impl Certificate {
     }
 
     /// May it issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3)?
-    pub(super) fn may_issue(&self) -> bool {
+    pub fn may_issue(&self) -> bool {
         self.parsed.claims.may_issue()
     }
 

@@ -57,20 +57,34 @@ pub(super) async fn tell(
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
     let mut members: Vec<(usize, i64)> = Vec::new();
+    let is_limited =
+        |telling: &Telling<'_>| telling.finding.telling() == words::Telling::OncePerWatch;
+    let earlier = if told.iter().any(is_limited) {
+        told_lately(db, now).await?
+    } else {
+        HashMap::new()
+    };
     for telling in told {
         let Some(envelope) = Envelope::of(telling.finding, now)? else {
             continue;
         };
         for channel in routes.channels(telling.finding, telling.except) {
-            let place = *places
-                .entry((channel, envelope.group_key.clone()))
-                .or_insert_with(|| {
-                    groups.push(Group {
-                        channel,
-                        envelope: envelope.clone(),
-                    });
+            let key = (channel, envelope.group_key.clone());
+            let place = match places.get(&key) {
+                Some(place) => *place,
+                None => {
+                    let mut envelope = envelope.clone();
+                    if is_limited(telling)
+                        && let Some(last) = earlier.get(&(channel.to_owned(), key.1.clone()))
+                    {
+                        // A moment ahead of the clock counts as now.
+                    envelope.due = a_day_after(now.min(*last))?.max(now);
+                    }
+                    groups.push(Group { channel, envelope });
+                    places.insert(key, groups.len() - 1);
                     groups.len() - 1
-                });
+                }
+            };
             members.push((place, telling.number));
         }
     }
@@ -138,7 +152,7 @@ impl Envelope {
     fn of(finding: &Finding, now: Timestamp) -> Result<Option<Self>, Fail> {
         Ok(match finding.telling() {
             words::Telling::Never => None,
-            words::Telling::AtOnce => Some(Self {
+            words::Telling::AtOnce | words::Telling::OncePerWatch => Some(Self {
                 kind: QueuedKind::Alert,
                 group_key: finding.group_key(),
                 due: now,
@@ -146,9 +160,7 @@ impl Envelope {
             words::Telling::Daily => {
                 let origin = finding.origin.as_deref().unwrap_or_default();
                 let day = now.to_zoned(TimeZone::UTC).date();
-                let due = now
-                    .checked_add(Delivery::DIGEST_AFTER)
-                    .map_err(|_| Fail::corrupt(format!("the time {now} is out of range")))?;
+                let due = a_day_after(now)?;
                 let group_key = format!("daily {origin} {} {day}", finding.verdict);
                 Some(Self {
                     kind: QueuedKind::Digest,
@@ -158,6 +170,41 @@ impl Envelope {
             }
         })
     }
+}
+
+/// When alerts of unreadable entries that name a watch went out within a day, by channel and group: alone, or merged
+/// into those of a flood.
+async fn told_lately(
+    db: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<HashMap<(String, String), Timestamp>, Fail> {
+    let since = now.checked_sub(Delivery::DIGEST_AFTER);
+    let since = since.map_err(|_| Fail::corrupt(format!("the time {now} is out of range")))?;
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT channel, group_key, max(due) FROM alert
+         WHERE closed = 1 AND due > $1 AND group_key LIKE 'unreadable %' GROUP BY channel, group_key
+         UNION ALL
+         SELECT a.channel, 'unreadable ' || length(CAST(f.watch AS BLOB)) || ' ' || f.watch || ' ' || f.origin, max(a.due)
+         FROM alert a JOIN member m ON m.alert = a.number JOIN finding f ON f.number = m.finding
+         WHERE a.closed = 1 AND a.due > $1 AND a.group_key = 'flood'
+           AND f.judged_verdict = 'unreadable' AND f.watch IS NOT NULL AND f.origin IS NOT NULL
+         GROUP BY a.channel, f.watch, f.origin",
+    )
+    .bind(value::micros(since))
+    .fetch_all(&mut *db)
+    .await?;
+    let mut last = HashMap::new();
+    for (channel, group_key, due) in rows {
+        let due = value::moment(due)?;
+        let latest = last.entry((channel, group_key)).or_insert(due);
+        *latest = due.max(*latest);
+    }
+    Ok(last)
+}
+
+fn a_day_after(time: Timestamp) -> Result<Timestamp, Fail> {
+    time.checked_add(Delivery::DIGEST_AFTER)
+        .map_err(|_| Fail::corrupt(format!("the time {time} is out of range")))
 }
 
 /// Hands out what is due, closed to what comes later.

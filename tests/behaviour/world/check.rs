@@ -215,7 +215,7 @@ impl World {
             channels.sort_unstable();
             match finding.telling() {
                 // A configuration may have changed the channels since: those of the first telling stay.
-                Telling::AtOnce | Telling::Daily => {
+                Telling::AtOnce | Telling::OncePerWatch | Telling::Daily => {
                     let reopened = record
                         .history
                         .iter()

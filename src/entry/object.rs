@@ -1,0 +1,199 @@
+//! JSON objects that say whether they hold more than what is read of them.
+//!
+//! Readers disagree about the names of members. Go's `encoding/json` takes a name in any case, `ſ` for `s` and `K`
+//! (the Kelvin sign) for `k` besides, and the last of several; Protobuf's takes `raw_bytes` for `rawBytes`. A reader
+//! that passes over what it does not know would pass over a signer that others see. So each object knows every member
+//! that a server writes, read here or not, and notes that there was another one: in the same pass, at no cost for an
+//! entry that has none.
+
+use serde::Deserialize;
+
+use super::Text;
+
+/// Whether an object, or one inside of it, has a member that no server writes.
+pub(super) trait Object {
+    fn has_more(&self) -> bool;
+}
+
+impl Object for Text<'_> {
+    fn has_more(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Object> Object for Option<T> {
+    fn has_more(&self) -> bool {
+        self.as_ref().is_some_and(T::has_more)
+    }
+}
+
+impl<T: Object> Object for Vec<T> {
+    fn has_more(&self) -> bool {
+        self.iter().any(T::has_more)
+    }
+}
+
+/// A member that has to be there and is read elsewhere.
+#[derive(Deserialize)]
+pub(super) struct Known(serde::de::IgnoredAny);
+
+impl Object for Known {
+    fn has_more(&self) -> bool {
+        false
+    }
+}
+
+/// Declares an object: the members that are read, by `required` or `optional` and under each of their names, then those
+/// that are known and passed over. A name that is there twice is an error, since two readers could each see another
+/// value. A passed-over member may be there twice.
+macro_rules! object {
+    (
+        $(#[$meta:meta])*
+        $name:ident $([$inner:ident])? {
+            $($presence:ident $field:ident: $type:ty = $($key:literal)|+,)*
+            $(.. $($skipped:literal),+)?
+        }
+    ) => {
+        $(#[$meta])*
+        struct $name<'a $(, $inner)?> {
+            $($field: object!(@type $presence $type),)*
+            has_more: bool,
+            borrowed: std::marker::PhantomData<&'a ()>,
+        }
+
+        impl<$($inner: $crate::entry::object::Object)?> $crate::entry::object::Object for $name<'_ $(, $inner)?> {
+            fn has_more(&self) -> bool {
+                self.has_more $(|| self.$field.has_more())*
+            }
+        }
+
+        impl<'de: 'a, 'a $(, $inner: serde::Deserialize<'de>)?> serde::Deserialize<'de> for $name<'a $(, $inner)?> {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor<'a $(, $inner)?>(std::marker::PhantomData<$name<'a $(, $inner)?>>);
+
+                impl<'de: 'a, 'a $(, $inner: serde::Deserialize<'de>)?> serde::de::Visitor<'de> for Visitor<'a $(, $inner)?> {
+                    type Value = $name<'a $(, $inner)?>;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("struct ", stringify!($name)))
+                    }
+
+                    fn visit_map<M: serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: M,
+                    ) -> Result<Self::Value, M::Error> {
+                        use serde::de::Error as _;
+                        $(let mut $field = None;)*
+                        let mut has_more = false;
+                        while let Some($crate::entry::Text(name)) = map.next_key()? {
+                            match &*name {
+                                $($($key)|+ => {
+                                    if $field.is_some() {
+                                        return Err(M::Error::duplicate_field(object!(@first $($key)|+)));
+                                    }
+                                    $field = Some(map.next_value::<object!(@type $presence $type)>()?);
+                                })*
+                                $($($skipped)|+ => {
+                                    map.next_value::<serde::de::IgnoredAny>()?;
+                                })?
+                                _ => {
+                                    has_more = true;
+                                    map.next_value::<serde::de::IgnoredAny>()?;
+                                }
+                            }
+                        }
+                        Ok($name {
+                            $($field: object!(@absent $presence $field M $($key)|+),)*
+                            has_more,
+                            borrowed: std::marker::PhantomData,
+                        })
+                    }
+                }
+
+                deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+            }
+        }
+    };
+    (@type required $type:ty) => { $type };
+    (@type optional $type:ty) => { Option<$type> };
+    (@first $first:literal $(| $other:literal)*) => { $first };
+    (@absent required $field:ident $map:ident $first:literal $(| $other:literal)*) => {
+        match $field {
+            Some(value) => value,
+            None => return Err($map::Error::missing_field($first)),
+        }
+    };
+    (@absent optional $field:ident $map:ident $($key:literal)|+) => { $field.flatten() };
+}
+
+pub(super) use object;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    object! {
+        Inner {
+            optional text: Text<'a> = "text" | "old",
+            .. "unread"
+        }
+    }
+
+    object! {
+        Outer {
+            required inner: Inner<'a> = "inner",
+            optional list: Vec<Inner<'a>> = "list",
+        }
+    }
+
+    fn read(json: &str) -> Result<(bool, Option<String>), String> {
+        let outer: Outer<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let text = outer.inner.text.as_ref().map(|text| text.0.to_string());
+        Ok((outer.has_more(), text))
+    }
+
+    #[test]
+    fn an_object_says_whether_it_holds_more_than_it_should() {
+        for (json, has_more) in [
+            (r#"{"inner":{"text":"x"}}"#, false),
+            (r#"{"inner":{"old":"x","unread":[{"a":1}]}}"#, false),
+            (r#"{"list":[{},{"text":null}],"inner":{"text":"x"}}"#, false),
+            (r#"{"inner":{"t\u0065xt":"x"}}"#, false),
+            (r#"{"inner":{"text":"x"},"Inner":{}}"#, true),
+            (r#"{"inner":{"text":"x","new":1}}"#, true),
+            (r#"{"inner":{"text":"x","Unread":1}}"#, true),
+            (r#"{"inner":{"text":"x"},"list":[{},{"lost":1}]}"#, true),
+            (r#"{"liſt":0,"inner":{"text":"x"}}"#, true),
+        ] {
+            assert_eq!(read(json), Ok((has_more, Some("x".to_owned()))), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_there_twice_or_of_another_type_is_an_error() {
+        for (json, said) in [
+            ("{}", "missing field `inner`"),
+            (r#"{"inner":{},"inner":{}}"#, "duplicate field `inner`"),
+            (
+                r#"{"inner":{"text":"a","old":"b"}}"#,
+                "duplicate field `text`",
+            ),
+            (
+                r#"{"inner":{"text":null,"text":"b"}}"#,
+                "duplicate field `text`",
+            ),
+            (
+                r#"{"inner":null}"#,
+                "invalid type: null, expected struct Inner",
+            ),
+            (
+                r#"{"inner":[]}"#,
+                "invalid type: sequence, expected struct Inner",
+            ),
+            (r#"[{}]"#, "invalid type: sequence, expected struct Outer"),
+        ] {
+            let error = read(json).expect_err("not in its shape");
+            assert!(error.starts_with(said), "{json}: {error}");
+        }
+    }
+}
