@@ -190,7 +190,7 @@ mod tests {
                 r#"{"inner":[]}"#,
                 "invalid type: sequence, expected struct Inner",
             ),
-            (r#"[{}]"#, "invalid type: sequence, expected struct Outer"),
+            (r"[{}]", "invalid type: sequence, expected struct Outer"),
         ] {
             let error = read(json).expect_err("not in its shape");
             assert!(error.starts_with(said), "{json}: {error}");

@@ -750,11 +750,8 @@ fn a_block_that_readers_disagree_about_is_nobodys_signing_and_hides_nobody() {
             if line.starts_with('-') {
                 format!("{line}\n")
             } else {
-                line.as_bytes()
-                    .chunks(2)
-                    .map(|c| format!("{} ", String::from_utf8_lossy(c)))
-                    .collect::<String>()
-                    + "\n"
+                let pairs = line.as_bytes().chunks(2).map(String::from_utf8_lossy);
+                pairs.collect::<Vec<_>>().join(" ") + "\n"
             }
         })
         .collect();

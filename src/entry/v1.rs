@@ -26,6 +26,7 @@ object! {
 }
 
 object! {
+    #[expect(clippy::struct_field_names, reason = "the names are those of the entry")]
     Content {
         required content: Text<'a> = "content",
     }
@@ -70,6 +71,7 @@ object! {
 }
 
 object! {
+    #[expect(clippy::struct_field_names, reason = "the names are those of the entry")]
     PayloadHash {
         optional payload_hash: Hash<'a> = "payloadHash",
         .. "hash", "envelopeHash", "aad"
@@ -106,6 +108,7 @@ object! {
 }
 
 object! {
+    #[expect(clippy::struct_field_names, reason = "the names are those of the entry")]
     Package {
         required package: Hashed<'a> = "package",
         required public_key: Content<'a> = "publicKey",

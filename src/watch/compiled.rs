@@ -183,7 +183,7 @@ impl Watches {
         let mut give = |watches: &[usize]| found.extend_from_slice(watches);
         traces.occurring(&folded, &mut give);
         // BMPString and UniversalString are UTF-16 and UTF-32 (X.690 §8.23.7): ASCII with zeros between.
-        if folded.contains(&0) {
+        if has_wide_text(&folded) {
             folded.retain(|byte| *byte != 0);
             traces.occurring(&folded, &mut give);
         }
@@ -362,6 +362,12 @@ fn folded(text: &str, then: impl FnOnce(&[u8])) {
     } else {
         then(&bytes.to_ascii_lowercase());
     }
+}
+
+/// Whether there may be ASCII text in UTF-16 or UTF-32: every other byte is zero, three times in a row.
+fn has_wide_text(bytes: &[u8]) -> bool {
+    let is_zero = |at: usize| bytes.get(at) == Some(&0);
+    memchr::memchr_iter(0, bytes).any(|at| is_zero(at + 2) && is_zero(at + 4))
 }
 
 /// A text as the strings of a certificate may hold it, in ASCII lower case and without zeros: UTF-8, the first 256

@@ -36,31 +36,24 @@ const UNLIKELY_FACTOR: usize = 48;
 /// if it holds more layers of base64 than are followed: then some of them, all that known readers would see aside, were
 /// not.
 ///
-/// The work is bounded: about ten times the leaf for one that is as usual, two hundred times at most.
+/// The work is bounded: about ten times the leaf for one that is as usual, a hundred times at most.
 pub fn search(leaf: &[u8], found: &mut dyn FnMut(Found<'_>)) -> bool {
     let mut search = Search {
         found,
         effort: Effort::of(leaf.len()),
-        from: 0..1,
-        depths: 1..=2,
-        escaped: 0..=1,
-        left: usize::MAX,
+        is_likely: true,
+        left: leaf
+            .len()
+            .saturating_mul(UNLIKELY_FACTOR)
+            .saturating_add(4096),
+        is_cut: false,
     };
     search.emit(leaf);
     // What a string holds from its first character, and what text in that holds: the way that all readers go.
     search.look(leaf, 0);
-    search.left = leaf
-        .len()
-        .saturating_mul(UNLIKELY_FACTOR)
-        .saturating_add(4096);
-    search.from = 1..4;
-    search.escaped = 1..=1;
+    search.is_likely = false;
     search.look(leaf, 0);
-    search.from = 0..4;
-    search.depths = MAX_DEPTH..=MAX_DEPTH;
-    search.escaped = 2..=2;
-    search.look(leaf, 0);
-    search.left > 0 && !search.effort.is_spent()
+    !search.is_cut && !search.effort.is_spent()
 }
 
 /// Hands over the leaf, then everything that text in it decodes to; see [`search`].
@@ -75,14 +68,12 @@ pub fn visit_strings(leaf: &[u8], visitor: &mut dyn FnMut(&[u8])) {
 struct Search<'a> {
     found: &'a mut dyn FnMut(Found<'_>),
     effort: Effort,
-    /// From which characters of a string of the leaf it is decoded.
-    from: std::ops::Range<usize>,
-    /// The levels that are handed over now.
-    depths: std::ops::RangeInclusive<u8>,
-    /// The levels whose strings are handed over without their escapes now.
-    escaped: std::ops::RangeInclusive<u8>,
-    /// Bytes that may still be decoded.
+    /// Whether the strings of the leaf are decoded from their first character now, or from the three after it.
+    is_likely: bool,
+    /// Bytes that may still be decoded of what no known reader would see.
     left: usize,
+    /// Whether they did not suffice.
+    is_cut: bool,
 }
 
 impl Search<'_> {
@@ -91,47 +82,54 @@ impl Search<'_> {
         signers::find(bytes, &mut self.effort, self.found);
     }
 
-    /// Looks into the text of what was decoded `depth` times; false if it has to end.
-    fn look(&mut self, bytes: &[u8], depth: u8) -> bool {
+    /// Looks into the text of what was decoded `depth` times.
+    fn look(&mut self, bytes: &[u8], depth: u8) {
         let whole = [bytes];
+        let some;
         let parts = if depth == 0 {
-            whole.to_vec()
+            &whole[..]
         } else {
-            texts(bytes)
+            some = texts(bytes);
+            &some
         };
-        for part in parts {
-            for string in strings(part) {
-                let plain;
-                let mut string = string;
-                if string.contains(&b'\\') {
-                    plain = unescape(string);
-                    string = &plain;
-                    if self.escaped.contains(&depth) {
-                        self.emit(string);
-                    }
-                }
-                let from = if depth == 0 { self.from.clone() } else { 0..4 };
-                if !decodings(string, from, &mut |decoded| {
-                    self.decoded(decoded, depth + 1)
-                }) {
-                    return false;
+        let from = match (depth, self.is_likely) {
+            (0, true) => 0..1,
+            (0, false) => 1..4,
+            _ => 0..4,
+        };
+        for string in parts.iter().flat_map(|part| strings(part)) {
+            let plain;
+            let mut string = string;
+            if string.contains(&b'\\') {
+                plain = unescape(string);
+                string = &plain;
+                if depth > 0 || self.is_likely {
+                    self.emit(string);
                 }
             }
+            let goes_on = decodings(string, from.clone(), &mut |decoded| {
+                self.decoded(decoded, depth + 1)
+            });
+            if !goes_on {
+                return;
+            }
         }
-        true
     }
 
+    /// Takes what was decoded; false if no more may be on this level.
     fn decoded(&mut self, bytes: &[u8], depth: u8) -> bool {
-        match self.left.checked_sub(bytes.len()) {
-            Some(left) => self.left = left,
-            None => {
+        if depth == MAX_DEPTH || !self.is_likely {
+            let Some(left) = self.left.checked_sub(bytes.len()) else {
                 self.left = 0;
+                self.is_cut = true;
                 return false;
-            }
+            };
+            self.left = left;
         }
-        if self.depths.contains(&depth) {
-            self.emit(bytes);
+        self.emit(bytes);
+        if depth < MAX_DEPTH {
+            self.look(bytes, depth);
         }
-        depth >= *self.depths.end() || self.look(bytes, depth)
+        true
     }
 }

@@ -41,9 +41,13 @@ pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Foun
     {
         pgp(bytes, at, effort, found);
     }
-    for name in ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"] {
+    for name in ["ssh-", "ecdsa-sha2-"] {
         for at in memchr::memmem::find_iter(bytes, name) {
             ssh(bytes, at, effort, found);
+            // Types of security keys begin with `sk-`.
+            if let Some(at) = at.checked_sub(3) {
+                ssh(bytes, at, effort, found);
+            }
         }
     }
 }
@@ -156,9 +160,8 @@ fn pgp(
 ) -> Option<()> {
     let octet = |at: usize| bytes.get(at).copied().map(usize::from);
     let (start, length) = match (bytes.get(at)?, octet(at + 1)?) {
-        (0x98 | 0xb8, length) => (at + 2, length),
         (0x99 | 0xb9, high) => (at + 3, high << 8 | octet(at + 2)?),
-        (_, length @ 0..=191) => (at + 2, length),
+        (0x98 | 0xb8, length) | (_, length @ 0..=191) => (at + 2, length),
         (_, high @ 192..=223) => (at + 3, ((high - 192) << 8) + octet(at + 2)? + 192),
         _ => return None,
     };

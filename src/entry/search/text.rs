@@ -7,6 +7,13 @@
 //! its first, second, third and fourth character: wherever the base64 begins in it, and whatever stands between its
 //! characters, one of the four holds what it says.
 
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
 /// How deep base64 is followed: PEM in a JSON string in an envelope's payload is the deepest that signers produce.
 pub(super) const MAX_DEPTH: u8 = 3;
 
@@ -16,113 +23,133 @@ pub(super) const MIN_SYMBOLS: usize = 8;
 /// In binary data, shorter printable runs than this are no text.
 const MIN_TEXT_BYTES: usize = 16;
 
-/// Every way that the base64 in a text is decoded; the first of them from its first character.
+/// As lenient as its decoder can be; what it would refuse is dropped before.
+const ANY: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Every way that the base64 in a text is decoded, from the characters at these places; false if `each` says so.
 pub(super) fn decodings(
     text: &[u8],
-    from: std::ops::Range<usize>,
+    from: Range<usize>,
     each: &mut dyn FnMut(&[u8]) -> bool,
 ) -> bool {
     let symbols = Symbols::of(text);
-    if symbols.count < MIN_SYMBOLS {
+    if symbols.standard.len() < MIN_SYMBOLS {
         return true;
     }
-    let mut decoded = Vec::new();
-    for without_dashes in [false, true] {
-        if without_dashes && !symbols.has_dashes {
-            break;
-        }
-        for begin_anew in [false, true] {
-            if begin_anew && !symbols.has_inner_padding {
-                break;
+    let mut decoded = Vec::with_capacity(symbols.standard.len());
+    let mut pieces = [&symbols.standard, &symbols.without_dashes];
+    let pieces = pieces.iter_mut().filter(|symbols| !symbols.is_empty());
+    for symbols in pieces {
+        for start in from.clone() {
+            decoded.clear();
+            decode(symbols.get(start..).unwrap_or_default(), &mut decoded);
+            if !decoded.is_empty() && !each(&decoded) {
+                return false;
             }
-            for start in from.clone() {
-                symbols.decode(start, without_dashes, begin_anew, &mut decoded);
-                if !decoded.is_empty() && !each(&decoded) {
-                    return false;
-                }
+        }
+    }
+    if symbols.has_inner_padding {
+        for start in from {
+            decoded.clear();
+            let mut skip = start;
+            for piece in symbols.padded.split(|symbol| *symbol == b'=') {
+                let rest = piece.get(skip..).unwrap_or_default();
+                skip = skip.saturating_sub(piece.len());
+                decode(rest, &mut decoded);
+            }
+            if !decoded.is_empty() && !each(&decoded) {
+                return false;
             }
         }
     }
     true
 }
 
-/// A padding character.
-const PADDING: u8 = 64;
+/// Decodes characters of the standard alphabet, of any number.
+fn decode(symbols: &[u8], decoded: &mut Vec<u8>) {
+    // One character alone carries no byte; with it the decoder would refuse all of it.
+    let whole = symbols.len() - usize::from(symbols.len() % 4 == 1);
+    let symbols = symbols.get(..whole).unwrap_or_default();
+    ANY.decode_vec(symbols, decoded)
+        .expect("characters of the alphabet, and as many as bytes have");
+}
 
-/// Added to the value of a character that only the URL-safe alphabet has.
-const DASH: u8 = 128;
-
-/// The characters of a text that count in base64, by their value.
+/// The characters of a text that count in base64.
+#[derive(Default)]
 struct Symbols {
-    values: Vec<u8>,
-    /// How many are no padding.
-    count: usize,
-    /// Whether there are characters that only the URL-safe alphabet has. Readers of the other one pass over them.
-    has_dashes: bool,
+    /// All of them in the standard alphabet, without padding.
+    standard: Vec<u8>,
+    /// The same without those that only the URL-safe alphabet has: readers of the other one pass over them. Empty if
+    /// there is none.
+    without_dashes: Vec<u8>,
+    /// All of them with padding; empty if nothing follows the padding.
+    padded: Vec<u8>,
     /// Whether something follows the padding.
     has_inner_padding: bool,
 }
 
 impl Symbols {
     fn of(text: &[u8]) -> Self {
-        let mut symbols = Self {
-            values: Vec::with_capacity(text.len()),
-            count: 0,
-            has_dashes: false,
-            has_inner_padding: false,
-        };
-        let mut padded = false;
+        let mut symbols = Self::default();
+        symbols.standard.reserve(text.len());
+        let (mut has_dashes, mut has_padding) = (false, false);
         for byte in text {
-            let value = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                b'-' => DASH | 62,
-                b'_' => DASH | 63,
-                b'=' => PADDING,
-                _ => continue,
-            };
-            symbols.values.push(value);
-            if value == PADDING {
-                padded = true;
-                continue;
+            let symbol = SYMBOLS[usize::from(*byte)];
+            match *byte {
+                b'=' => has_padding = true,
+                _ if symbol == 0 => {}
+                _ => {
+                    symbols.has_inner_padding |= has_padding;
+                    has_dashes |= symbol != *byte;
+                    symbols.standard.push(symbol);
+                }
             }
-            symbols.has_inner_padding |= padded;
-            symbols.has_dashes |= value & DASH != 0;
-            symbols.count += 1;
+        }
+        let is_symbol = |byte: &&u8| SYMBOLS[usize::from(**byte)] != 0;
+        if has_dashes {
+            let plain = text
+                .iter()
+                .filter(is_symbol)
+                .filter(|byte| !matches!(byte, b'-' | b'_'));
+            symbols.without_dashes = plain.copied().collect();
+        }
+        if symbols.has_inner_padding {
+            let padded = text.iter().filter(|byte| **byte == b'=' || is_symbol(byte));
+            symbols.padded = padded
+                .map(|byte| {
+                    if *byte == b'=' {
+                        *byte
+                    } else {
+                        SYMBOLS[usize::from(*byte)]
+                    }
+                })
+                .collect();
         }
         symbols
     }
+}
 
-    /// Decodes from the character at `start`; after padding from a new beginning if `begin_anew`.
-    fn decode(&self, start: usize, without_dashes: bool, begin_anew: bool, decoded: &mut Vec<u8>) {
-        decoded.clear();
-        let (mut bits, mut held) = (0u32, 0u32);
-        let mut skip = start;
-        for value in &self.values {
-            if *value == PADDING {
-                if begin_anew {
-                    (bits, held) = (0, 0);
-                }
-                continue;
-            }
-            if without_dashes && value & DASH != 0 {
-                continue;
-            }
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            bits = bits << 6 | u32::from(value & 63);
-            held += 6;
-            if held >= 8 {
-                held -= 8;
-                decoded.push((bits >> held).to_le_bytes()[0]);
-            }
-        }
+/// For each byte the character of the standard alphabet that it is in either of the two; 0 for no character.
+static SYMBOLS: [u8; 256] = symbols();
+
+const fn symbols() -> [u8; 256] {
+    let mut symbols = [0; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        symbols[byte as usize] = match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => byte,
+            _ => 0,
+        };
+        byte += 1;
     }
+    symbols
 }
 
 /// Where there may be text in bytes: all of them if they are text, or what is printable between binary data.

@@ -70,20 +70,19 @@ pub(super) async fn tell(
         };
         for channel in routes.channels(telling.finding, telling.except) {
             let key = (channel, envelope.group_key.clone());
-            let place = match places.get(&key) {
-                Some(place) => *place,
-                None => {
-                    let mut envelope = envelope.clone();
-                    if is_limited(telling)
-                        && let Some(last) = earlier.get(&(channel.to_owned(), key.1.clone()))
-                    {
-                        // A moment ahead of the clock counts as now.
+            let place = if let Some(place) = places.get(&key) {
+                *place
+            } else {
+                let mut envelope = envelope.clone();
+                if is_limited(telling)
+                    && let Some(last) = earlier.get(&(channel.to_owned(), key.1.clone()))
+                {
+                    // A moment ahead of the clock counts as now.
                     envelope.due = a_day_after(now.min(*last))?.max(now);
-                    }
-                    groups.push(Group { channel, envelope });
-                    places.insert(key, groups.len() - 1);
-                    groups.len() - 1
                 }
+                groups.push(Group { channel, envelope });
+                places.insert(key, groups.len() - 1);
+                groups.len() - 1
             };
             members.push((place, telling.number));
         }
