@@ -26,7 +26,7 @@ impl Effort {
 }
 
 /// Hands over every certificate and key in `bytes`: X.509, SubjectPublicKeyInfo and PKCS#1 by their DER, OpenPGP by its
-/// packets, SSH by its blobs.
+/// packets, SSH by its blobs, and what is written in a form of its own.
 pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
     let mut past = 0;
     for at in memchr::memchr_iter(SEQUENCE, bytes) {
@@ -50,7 +50,34 @@ pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Foun
             }
         }
     }
+    texts(bytes, effort, found);
 }
+
+/// Keys in a text that has a form of its own: OpenPGP's armour with the names in it, lines and certificates of OpenSSH,
+/// minisign, TUF.
+fn texts(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
+    let has = |mark: &[u8]| memchr::memmem::find(bytes, mark).is_some();
+    let mut keys = Vec::new();
+    if has(b"-----BEGIN PGP PUBLIC KEY") && effort.takes(bytes.len()) {
+        keys.extend(Key::found_in_pgp(bytes).0);
+    }
+    // What the base64 of every blob begins with, whose first field is shorter than 64 KiB.
+    if has(b" AAAA") && effort.takes(bytes.len()) {
+        keys.extend(Key::from_ssh(bytes).unwrap_or_default());
+    }
+    if has(b"\"keyval\"") && effort.takes(bytes.len()) {
+        keys.extend(Key::from_tuf(bytes));
+    }
+    if bytes.len() == MINISIGN_BYTES && matches!(bytes, [b'E', b'd' | b'D', ..]) {
+        keys.extend(Key::from_minisign(STANDARD.encode(bytes).as_bytes()));
+    }
+    for key in keys {
+        found(Found::Signer(Signer::Key(key)));
+    }
+}
+
+/// A key of minisign: two octets of algorithm, eight of its id, 32 of Ed25519.
+const MINISIGN_BYTES: usize = 42;
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
@@ -178,7 +205,7 @@ fn pgp(
     }
     let high = u16::try_from(body.len()).ok()?.to_be_bytes();
     let packet = [&[0x99], &high[..], body].concat();
-    for key in Key::from_pgp(&packet).ok()? {
+    for key in Key::found_in_pgp(&packet).0 {
         found(Found::Signer(Signer::Key(key)));
     }
     Some(())
@@ -216,7 +243,9 @@ fn ssh(
         return None;
     }
     let line = [kind, b" ", STANDARD.encode(blob).as_bytes()].concat();
-    found(Found::Signer(Signer::Key(Key::from_ssh(&line).ok()?)));
+    for key in Key::from_ssh(&line).ok()? {
+        found(Found::Signer(Signer::Key(key)));
+    }
     Some(())
 }
 
@@ -249,15 +278,20 @@ mod tests {
         assert_eq!(keys(&amid_junk(pkcs1)), [rsa.key_sha256()]);
 
         let packets = include_bytes!("../../../tests/data/keys/one.pgp");
-        let primary = Key::from_pgp(packets).expect("a key").remove(0);
-        assert!(keys(&amid_junk(packets)).contains(&primary.key_sha256()));
+        for key in Key::from_pgp(packets).expect("keys") {
+            assert!(
+                keys(&amid_junk(packets)).contains(&key.key_sha256()),
+                "{key:?}"
+            );
+        }
 
         for line in [
             &include_bytes!("../../../tests/data/keys/ed25519.pub")[..],
             include_bytes!("../../../tests/data/keys/rsa.pub"),
         ] {
-            let key = Key::from_ssh(line).expect("a key");
+            let key = Key::from_ssh(line).expect("a key").remove(0);
             assert_eq!(keys(&amid_junk(key.bytes())), [key.key_sha256()]);
+            assert!(keys(&amid_junk(line)).contains(&key.key_sha256()));
         }
     }
 
