@@ -21,7 +21,7 @@
 //! # What is borrowed and what is not
 //!
 //! The cryptography is borrowed: SHA-256 from `sha2` (which detects SHA-NI at run time), Ed25519 from
-//! `ed25519-dalek`, ECDSA from `p256`, base64 and hex from the crates of that name. The log's own rules are
+//! `ed25519-dalek`, ECDSA P-256 from `p256` (with other keys the caller verifies: [`ForeignKey`]), base64 and hex from the crates of that name. The log's own rules are
 //! written here, because no published crate has them without a catch that matters to a monitor:
 //!
 //! * `signed_note` knows Ed25519 only, and `tlog_tiles` names tiles as Go's checksum database does (`tile/8/L/N`);
@@ -49,7 +49,8 @@ pub use follower::{AbsorbError, Follower, FollowerState, Head, Offer, Progress, 
 pub use frontier::{CompactRange, FrontierError};
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
 pub use note::{
-    Cosignature, Cosigned, KeyError, KeyId, KeyName, Note, NoteError, Verified, Verifier,
+    Cosignature, Cosigned, ForeignAlgorithm, ForeignKey, KeyError, KeyId, KeyName, Note, NoteError,
+    Unsigned, Verified, Verifier, Vkey,
 };
 pub use proof::{ProofError, consistency_ranges, verify_consistency, verify_inclusion};
 pub use split::{LeafPath, Node, Split, SplitError};

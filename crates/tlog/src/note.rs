@@ -13,10 +13,12 @@
 //!
 //! Nothing of a note may be used before [`Note::verify`]; [`Verified`] is what it gives back.
 
+mod foreign;
 mod key;
 pub mod tree_head;
 
-pub use key::{KeyError, KeyId, KeyName, Verifier};
+pub use foreign::{ForeignAlgorithm, ForeignKey};
+pub use key::{KeyError, KeyId, KeyName, Verifier, Vkey};
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -82,8 +84,53 @@ pub enum NoteError {
         id: KeyId,
     },
     /// No signature of any of the log's keys.
-    #[error("no signature of a known key of the log among the {0} of the note")]
-    NotSigned(usize),
+    #[error("{0}")]
+    NotSigned(Unsigned),
+}
+
+/// Who signed a note that none of the log's keys has signed, and whose signature was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    /// Under which names and key ids there are signatures; the first few.
+    pub found: Vec<(String, KeyId)>,
+    /// How many signatures there are.
+    pub count: usize,
+    /// The keys that were looked for, with what keeps them from being used; the first few. Witnesses' keys are not
+    /// among them.
+    pub wanted: Vec<(KeyName, KeyId, Option<String>)>,
+}
+
+/// How many keys are named in one sentence.
+const NAMED_KEYS: usize = 5;
+
+/// From this length on, in bytes, a signature is of none of the algorithms that are verified: RSA with 8,192 bits has
+/// 1,024, and a tree head 12 more; ML-DSA-44 has 2,420 (FIPS 204, table 2).
+const FUTURE_SIGNATURE_BYTES: usize = 1_100;
+
+impl core::fmt::Display for Unsigned {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("no signature of a known key of the log: the note is signed by ")?;
+        for (at, (name, id)) in self.found.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{name} ({id})")?;
+        }
+        let more = self.count.saturating_sub(self.found.len());
+        if more > 0 {
+            write!(f, " and {more} more")?;
+        }
+        if self.wanted.is_empty() {
+            return f.write_str(", and no key of the log is known");
+        }
+        f.write_str(", the known keys are ")?;
+        for (at, (name, id, unusable)) in self.wanted.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{name} ({id})")?;
+            if let Some(why) = unusable {
+                write!(f, ", which cannot be used: {why}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A note's text, and who is known to have signed it.
@@ -161,10 +208,31 @@ impl<'a> Note<'a> {
     }
 
     /// Signatures in the name of one of these log keys by a key that is none of them: the log signs in a way that we cannot
-    /// check. Each once. Keys of witnesses do not count, nor do signatures under other names: anyone may add those.
+    /// check. Each once. Keys of witnesses do not count, nor do signatures under other names: anyone may add those. Nor do
+    /// those that are too long for any algorithm that is verified: see [`unsupported`](Self::unsupported).
     pub fn unknown(&self, verifiers: &[Verifier]) -> Vec<(KeyName, KeyId)> {
+        self.of_other_keys(verifiers, |line| !line.is_of_the_future())
+    }
+
+    /// As [`unknown`](Self::unknown), but those that are too long for any algorithm that is verified here: a log that
+    /// begins to sign with ML-DSA besides.
+    pub fn unsupported(&self, verifiers: &[Verifier]) -> Vec<(KeyName, KeyId)> {
+        self.of_other_keys(verifiers, SignatureLine::is_of_the_future)
+    }
+
+    /// Whether a signature bears the name and id of this key.
+    pub fn has_signature_of(&self, key: &Verifier) -> bool {
+        let mut lines = self.signatures.iter();
+        lines.any(|line| line.name == key.name().as_str() && line.id == key.id())
+    }
+
+    fn of_other_keys(
+        &self,
+        verifiers: &[Verifier],
+        is_meant: impl Fn(&SignatureLine<'a>) -> bool,
+    ) -> Vec<(KeyName, KeyId)> {
         let mut unknown: Vec<(KeyName, KeyId)> = Vec::new();
-        for line in &self.signatures {
+        for line in self.signatures.iter().filter(|line| is_meant(line)) {
             let mut of_name = verifiers
                 .iter()
                 .filter(|key| key.name().as_str() == line.name && !key.is_witness())
@@ -214,7 +282,8 @@ impl<'a> Note<'a> {
     /// Verifies the signatures of the keys that we know, and ignores all others.
     ///
     /// At least one of the log's own keys must have signed; witnesses alone do not speak for a log. A signature that bears
-    /// the name and id of a known key and is not valid condemns the note (C2SP signed-note, "Signatures").
+    /// the name and id of a known key and is not valid condemns the note (C2SP signed-note, "Signatures"); one by a key that
+    /// cannot be used does not.
     ///
     /// # Errors
     /// [`NoteError::BadSignature`], [`NoteError::NotSigned`].
@@ -230,6 +299,7 @@ impl<'a> Note<'a> {
             let mut known = verifiers
                 .iter()
                 .filter(|key| key.name().as_str() == line.name && key.id() == line.id)
+                .filter(|key| key.why_unusable().is_none())
                 .peekable();
             let Some(&first) = known.peek() else { continue };
             let name = first.name().clone();
@@ -244,14 +314,36 @@ impl<'a> Note<'a> {
             }
         }
         if verified.signers.is_empty() {
-            Err(NoteError::NotSigned(self.signatures.len()))
+            Err(NoteError::NotSigned(self.unsigned(verifiers)))
         } else {
             Ok(verified)
         }
     }
 }
 
+impl Note<'_> {
+    fn unsigned(&self, verifiers: &[Verifier]) -> Unsigned {
+        let found = self.signatures.iter().take(NAMED_KEYS);
+        let wanted = verifiers.iter().filter(|key| !key.is_witness());
+        Unsigned {
+            found: found.map(|line| (excerpt(line.name), line.id)).collect(),
+            count: self.signatures.len(),
+            wanted: wanted
+                .take(NAMED_KEYS)
+                .map(|key| {
+                    let why = key.why_unusable().map(String::from);
+                    (key.name().clone(), key.id(), why)
+                })
+                .collect(),
+        }
+    }
+}
+
 impl<'a> SignatureLine<'a> {
+    fn is_of_the_future(&self) -> bool {
+        self.signature.len() >= FUTURE_SIGNATURE_BYTES
+    }
+
     fn parse(line: &'a str) -> Option<Self> {
         let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
         if !KeyName::is_valid(name) {

@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned as _;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
 use p256::pkcs8::{DecodePublicKey as _, ObjectIdentifier, SubjectPublicKeyInfoRef};
 use sha2::{Digest as _, Sha256};
 
+use super::foreign::{ForeignAlgorithm, ForeignKey};
 use super::tree_head;
 
 /// Name of a key: not empty, without Unicode spaces, plus signs and control characters (C2SP signed-note, "Format").
@@ -30,7 +32,8 @@ pub struct KeyId([u8; 4]);
 #[derive(Clone, Debug)]
 pub struct Verifier {
     name: KeyName,
-    id: KeyId,
+    /// What the id is the beginning of.
+    id_hash: [u8; 32],
     key: Key,
 }
 
@@ -40,6 +43,11 @@ enum Key {
     EcdsaP256(P256Key),
     CosignerEd25519(Ed25519Key),
     TreeHeadP256(P256Key),
+    TreeHeadEd25519(Ed25519Key),
+    Foreign(ForeignKey),
+    TreeHeadForeign(ForeignKey),
+    /// Nothing can be verified with it; why.
+    Unusable(String),
 }
 
 /// A valid signature, by what it says.
@@ -84,8 +92,8 @@ pub enum KeyError {
         /// By name, algorithm and key.
         computed: KeyId,
     },
-    /// A public key of another algorithm; its object identifier.
-    #[error("keys of algorithm {0} are not supported, only Ed25519 and ECDSA P-256")]
+    /// A public key of another algorithm; its object identifier, or the type byte of a verifier key.
+    #[error("keys of algorithm {0} are not supported here")]
     Unsupported(String),
 }
 
@@ -142,14 +150,10 @@ impl KeyId {
 
     /// `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)[:4]`, C2SP signed-note, "Signatures".
     pub(super) fn of(name: &KeyName, algorithm: u8, key: &[u8]) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update(name.0.as_bytes());
-        hasher.update([b'\n', algorithm]);
-        hasher.update(key);
-        Self::truncated(hasher.finalize().into())
+        Self::truncated(id_hash(name, &[algorithm], key))
     }
 
-    fn truncated([a, b, c, d, ..]: [u8; 32]) -> Self {
+    const fn truncated([a, b, c, d, ..]: [u8; 32]) -> Self {
         Self([a, b, c, d])
     }
 }
@@ -166,16 +170,25 @@ impl fmt::Debug for KeyId {
     }
 }
 
+/// What a key id is the beginning of: `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)`.
+fn id_hash(name: &KeyName, algorithm: &[u8], key: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(name.0.as_bytes());
+    hasher.update(b"\n");
+    hasher.update(algorithm);
+    hasher.update(key);
+    hasher.finalize().into()
+}
+
 impl Verifier {
     /// A log's Ed25519 key (signature type 0x01).
     ///
     /// # Errors
     /// [`KeyError::Ed25519`].
     pub fn ed25519(name: KeyName, key: &[u8; 32]) -> Result<Self, KeyError> {
-        let id = KeyId::of(&name, 0x01, key);
         Ok(Self {
+            id_hash: id_hash(&name, &[0x01], key),
             name,
-            id,
             key: Key::Ed25519(ed25519(key)?),
         })
     }
@@ -188,10 +201,9 @@ impl Verifier {
     /// [`KeyError::EcdsaP256`].
     pub fn ecdsa_p256(name: KeyName, spki_der: &[u8]) -> Result<Self, KeyError> {
         let key = P256Key::from_public_key_der(spki_der).map_err(|_| KeyError::EcdsaP256)?;
-        let id = KeyId::truncated(Sha256::digest(spki_der).into());
         Ok(Self {
             name,
-            id,
+            id_hash: Sha256::digest(spki_der).into(),
             key: Key::EcdsaP256(key),
         })
     }
@@ -201,10 +213,9 @@ impl Verifier {
     /// # Errors
     /// [`KeyError::Ed25519`].
     pub fn cosigner_ed25519(name: KeyName, key: &[u8; 32]) -> Result<Self, KeyError> {
-        let id = KeyId::of(&name, 0x04, key);
         Ok(Self {
+            id_hash: id_hash(&name, &[0x04], key),
             name,
-            id,
             key: Key::CosignerEd25519(ed25519(key)?),
         })
     }
@@ -214,31 +225,76 @@ impl Verifier {
     /// # Errors
     /// [`KeyError::Ed25519`] for any other key.
     pub fn cosigner_from_spki_der(name: KeyName, der: &[u8]) -> Result<Self, KeyError> {
-        let key = der
-            .strip_prefix(&ED25519_SPKI_PREFIX)
-            .and_then(|key| key.try_into().ok())
-            .ok_or(KeyError::Ed25519)?;
+        let key = ed25519_of_spki(der).ok_or(KeyError::Ed25519)?;
         Self::cosigner_ed25519(name, key)
     }
 
-    /// A certificate transparency log's ECDSA P-256 key (signature type 0x05), from its SubjectPublicKeyInfo in DER. What it
-    /// signs is not the note's text but a tree head of RFC 6962, which is in it: see [`super::tree_head`].
+    /// A certificate transparency log's key, ECDSA P-256 or Ed25519 (signature type 0x05), from its SubjectPublicKeyInfo in
+    /// DER. What it signs is not the note's text but a tree head of RFC 6962, which is in it: see [`super::tree_head`].
     ///
     /// # Errors
-    /// [`KeyError::NotSpki`]; [`KeyError::Unsupported`] and [`KeyError::EcdsaP256`] for other keys: RFC 6962 allows RSA besides,
-    /// which no log of Sigstore uses.
+    /// [`KeyError::NotSpki`]; [`KeyError::Unsupported`], [`KeyError::EcdsaP256`] and [`KeyError::Ed25519`] for other keys: see
+    /// [`foreign_tree_head`](Self::foreign_tree_head).
     pub fn tree_head(name: KeyName, spki_der: &[u8]) -> Result<Self, KeyError> {
-        let spki = SubjectPublicKeyInfoRef::try_from(spki_der).map_err(|_| KeyError::NotSpki)?;
-        if spki.algorithm.oid != EC_PUBLIC_KEY {
-            return Err(KeyError::Unsupported(format!("{}", spki.algorithm.oid)));
-        }
-        let key = P256Key::from_public_key_der(spki_der).map_err(|_| KeyError::EcdsaP256)?;
-        let id = tree_head::key_id(&name, &Sha256::digest(spki_der).into());
+        let key = if let Some(key) = ed25519_of_spki(spki_der) {
+            Key::TreeHeadEd25519(ed25519(key)?)
+        } else {
+            let spki =
+                SubjectPublicKeyInfoRef::try_from(spki_der).map_err(|_| KeyError::NotSpki)?;
+            if spki.algorithm.oid != EC_PUBLIC_KEY {
+                return Err(KeyError::Unsupported(format!("{}", spki.algorithm.oid)));
+            }
+            let key = P256Key::from_public_key_der(spki_der).map_err(|_| KeyError::EcdsaP256)?;
+            Key::TreeHeadP256(key)
+        };
         Ok(Self {
+            id_hash: tree_head_id_hash(&name, spki_der),
             name,
-            id,
-            key: Key::TreeHeadP256(key),
+            key,
         })
+    }
+
+    /// A log's key of an algorithm that this crate does not know; the caller verifies with it.
+    ///
+    /// Its id is `SHA-256(SPKI)[:4]` for ECDSA, and for RSA that of signature type 0xff (rekor-tiles `pkg/note/note.go`).
+    pub fn foreign(name: KeyName, spki_der: &[u8], key: ForeignKey) -> Self {
+        let id_hash = match key.algorithm() {
+            ForeignAlgorithm::Ecdsa => Sha256::digest(spki_der).into(),
+            ForeignAlgorithm::Rsa => id_hash(&name, b"\xffPKIX-RSA-PKCS#1v1.5", spki_der),
+        };
+        Self {
+            name,
+            id_hash,
+            key: Key::Foreign(key),
+        }
+    }
+
+    /// As [`foreign`](Self::foreign), of a certificate transparency log (signature type 0x05).
+    pub fn foreign_tree_head(name: KeyName, spki_der: &[u8], key: ForeignKey) -> Self {
+        Self {
+            id_hash: tree_head_id_hash(&name, spki_der),
+            name,
+            key: Key::TreeHeadForeign(key),
+        }
+    }
+
+    /// A key that is known and cannot be used. Signatures under its name and id are neither verified nor unknown.
+    ///
+    /// `id_hash` is what its id is the beginning of; `why` says in words why it is not used.
+    pub const fn unusable(name: KeyName, id_hash: [u8; 32], why: String) -> Self {
+        Self {
+            name,
+            id_hash,
+            key: Key::Unusable(why),
+        }
+    }
+
+    /// The same key, identified by `SHA-256(SPKI)[:4]` whatever the algorithm, as a Rekor v1 log identifies its keys.
+    // Off-spec: C2SP signed-note hashes name, type and key of an Ed25519 key; rekor's `pkg/util/signed_note.go` does not.
+    #[must_use]
+    pub fn identified_by_spki(mut self, spki_der: &[u8]) -> Self {
+        self.id_hash = Sha256::digest(spki_der).into();
+        self
     }
 
     /// A log's key from its SubjectPublicKeyInfo in DER, as trusted roots and PEM files hold it: Ed25519 or ECDSA P-256.
@@ -246,10 +302,7 @@ impl Verifier {
     /// # Errors
     /// [`KeyError::NotSpki`], [`KeyError::Unsupported`], or that of the algorithm.
     pub fn from_spki_der(name: KeyName, der: &[u8]) -> Result<Self, KeyError> {
-        if let Some(key) = der
-            .strip_prefix(&ED25519_SPKI_PREFIX)
-            .and_then(|key| key.try_into().ok())
-        {
+        if let Some(key) = ed25519_of_spki(der) {
             return Self::ed25519(name, key);
         }
         let spki = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::NotSpki)?;
@@ -261,38 +314,23 @@ impl Verifier {
     }
 
     /// A key in the text form of C2SP signed-note, "Verifier keys": a log's Ed25519 key (type 0x01) or a witness's (0x04).
+    /// [`Vkey`] reads the other types.
     ///
     /// # Errors
     /// [`KeyError::Vkey`], [`KeyError::VkeyId`], [`KeyError::Name`], [`KeyError::Ed25519`], [`KeyError::Unsupported`] for
     /// another type.
     pub fn from_vkey(text: &str) -> Result<Self, KeyError> {
-        let malformed = || KeyError::Vkey(super::excerpt(text));
-        // A name has no plus sign; base64 may.
-        let (name, rest) = text.split_once('+').ok_or_else(malformed)?;
-        let (id, key) = rest.split_once('+').ok_or_else(malformed)?;
-        let name = KeyName::new(name)?;
-        let said = (id.len() == 8)
-            .then(|| u32::from_str_radix(id, 16).ok())
-            .flatten()
-            .map(|id| KeyId(id.to_be_bytes()))
-            .ok_or_else(malformed)?;
-        let bytes = STANDARD.decode(key).map_err(|_| malformed())?;
-        let (algorithm, key) = bytes.split_first().ok_or_else(malformed)?;
-        let key = <&[u8; 32]>::try_from(key);
-        let verifier = match (algorithm, key) {
+        let vkey = Vkey::read(text)?;
+        let key = <&[u8; 32]>::try_from(vkey.key.as_slice());
+        let name = vkey.name.clone();
+        let verifier = match (vkey.algorithm, key) {
             (0x01, Ok(key)) => Self::ed25519(name, key)?,
             (0x04, Ok(key)) => Self::cosigner_ed25519(name, key)?,
-            (0x01 | 0x04, Err(_)) => return Err(malformed()),
+            (0x01 | 0x04, Err(_)) => return Err(KeyError::Vkey(super::excerpt(text))),
             (other, _) => return Err(KeyError::Unsupported(format!("0x{other:02x}"))),
         };
-        if verifier.id == said {
-            Ok(verifier)
-        } else {
-            Err(KeyError::VkeyId {
-                said,
-                computed: verifier.id,
-            })
-        }
+        vkey.expect_id(verifier.id())?;
+        Ok(verifier)
     }
 
     /// Whether it is a witness's: such a signature does not count as the log's own.
@@ -305,11 +343,8 @@ impl Verifier {
     ///
     /// # Errors
     /// As there.
-    // Off-spec: C2SP signed-note hashes name, type and key of an Ed25519 key; rekor's `pkg/util/signed_note.go` does not.
     pub fn rekor_v1(name: KeyName, der: &[u8]) -> Result<Self, KeyError> {
-        let mut verifier = Self::from_spki_der(name, der)?;
-        verifier.id = KeyId::truncated(Sha256::digest(der).into());
-        Ok(verifier)
+        Ok(Self::from_spki_der(name, der)?.identified_by_spki(der))
     }
 
     /// The key's name.
@@ -319,7 +354,20 @@ impl Verifier {
 
     /// The key's id.
     pub const fn id(&self) -> KeyId {
-        self.id
+        KeyId::truncated(self.id_hash)
+    }
+
+    /// What the id is the first four bytes of; the log id of a trusted root.
+    pub const fn id_hash(&self) -> &[u8; 32] {
+        &self.id_hash
+    }
+
+    /// Why nothing can be verified with it; `None` if something can.
+    pub const fn why_unusable(&self) -> Option<&str> {
+        match &self.key {
+            Key::Unusable(why) => Some(why.as_str()),
+            _ => None,
+        }
     }
 
     /// What a signature over `text` says, or `None` when it is not one of this key.
@@ -345,15 +393,115 @@ impl Verifier {
                 valid.then_some(Checked::Cosigned { time })
             }
             Key::TreeHeadP256(key) => {
-                let signed = tree_head::Signed::read(text, signature)?;
+                let signed = tree_head::Signed::read(text, signature, tree_head::ECDSA_SHA256)?;
                 let signature = P256Signature::from_der(signed.signature).ok()?;
                 key.verify(&signed.message, &signature).ok()?;
-                Some(Checked::Head {
-                    timestamp: signed.timestamp,
-                })
+                Some(signed.checked())
             }
+            Key::TreeHeadEd25519(key) => {
+                let signed = tree_head::Signed::read(text, signature, tree_head::ED25519)?;
+                verify_ed25519(key, &signed.message, signed.signature).then(|| signed.checked())
+            }
+            Key::Foreign(key) => key
+                .verifies(text.as_bytes(), signature)
+                .then_some(Checked::Log),
+            Key::TreeHeadForeign(key) => {
+                let algorithm = match key.algorithm() {
+                    ForeignAlgorithm::Ecdsa => tree_head::ECDSA_SHA256,
+                    ForeignAlgorithm::Rsa => tree_head::RSA_SHA256,
+                };
+                let signed = tree_head::Signed::read(text, signature, algorithm)?;
+                key.verifies(&signed.message, signed.signature)
+                    .then(|| signed.checked())
+            }
+            Key::Unusable(_) => None,
         }
     }
+}
+
+/// A key in the text form of C2SP signed-note, "Verifier keys", of any type: `name+id+base64(type ‖ key)`. Nothing is
+/// known of the key but its form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vkey {
+    /// The key's name.
+    pub name: KeyName,
+    /// As written; see [`expect_id`](Self::expect_id).
+    pub id: KeyId,
+    /// The signature type: 0x01 is Ed25519, 0x02 ECDSA, 0x04 a witness's Ed25519, 0x05 a tree head of RFC 6962.
+    pub algorithm: u8,
+    /// The key in the form of that type.
+    pub key: Vec<u8>,
+}
+
+impl Vkey {
+    /// Takes the text apart.
+    ///
+    /// # Errors
+    /// [`KeyError::Vkey`], [`KeyError::Name`].
+    pub fn read(text: &str) -> Result<Self, KeyError> {
+        let malformed = || KeyError::Vkey(super::excerpt(text));
+        // A name has no plus sign; base64 may.
+        let (name, rest) = text.split_once('+').ok_or_else(malformed)?;
+        let (id, key) = rest.split_once('+').ok_or_else(malformed)?;
+        let name = KeyName::new(name)?;
+        let is_hex = id.len() == 8 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let id = is_hex
+            .then(|| u32::from_str_radix(id, 16).ok())
+            .flatten()
+            .map(|id| KeyId(id.to_be_bytes()))
+            .ok_or_else(malformed)?;
+        let bytes = STANDARD.decode(key).map_err(|_| malformed())?;
+        let (algorithm, key) = bytes.split_first().ok_or_else(malformed)?;
+        Ok(Self {
+            name,
+            id,
+            algorithm: *algorithm,
+            key: key.to_vec(),
+        })
+    }
+
+    /// The SubjectPublicKeyInfo in DER of a log's key: of Ed25519 (type 0x01, or 0x05 with 32 bytes) or whatever types 0x02
+    /// and 0x05 and RSA's 0xff hold.
+    ///
+    /// # Errors
+    /// [`KeyError::Vkey`] if there is none; [`KeyError::Unsupported`] for another type, also a witness's.
+    pub fn spki_der(&self) -> Result<Vec<u8>, KeyError> {
+        const RSA: &[u8] = b"PKIX-RSA-PKCS#1v1.5";
+        let malformed = || KeyError::Vkey(super::excerpt(self.name.as_str()));
+        match (self.algorithm, self.key.len()) {
+            (0x01, 32) => Ok([&ED25519_SPKI_PREFIX, self.key.as_slice()].concat()),
+            (0x02 | 0x05, 1..) => Ok(self.key.clone()),
+            (0xff, _) if self.key.starts_with(RSA) => {
+                let key = self.key.get(RSA.len()..).ok_or_else(malformed)?;
+                Ok(key.to_vec())
+            }
+            (0x01 | 0x02 | 0x05, _) => Err(malformed()),
+            (other, _) => Err(KeyError::Unsupported(format!("0x{other:02x}"))),
+        }
+    }
+
+    /// That the id which is written is the key's.
+    ///
+    /// # Errors
+    /// [`KeyError::VkeyId`].
+    pub fn expect_id(&self, computed: KeyId) -> Result<(), KeyError> {
+        if self.id == computed {
+            return Ok(());
+        }
+        Err(KeyError::VkeyId {
+            said: self.id,
+            computed,
+        })
+    }
+}
+
+fn ed25519_of_spki(der: &[u8]) -> Option<&[u8; 32]> {
+    der.strip_prefix(&ED25519_SPKI_PREFIX)
+        .and_then(|key| key.try_into().ok())
+}
+
+fn tree_head_id_hash(name: &KeyName, spki_der: &[u8]) -> [u8; 32] {
+    id_hash(name, &[0x05], &Sha256::digest(spki_der))
 }
 
 fn ed25519(key: &[u8; 32]) -> Result<Ed25519Key, KeyError> {

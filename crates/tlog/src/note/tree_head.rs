@@ -10,12 +10,20 @@ use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::key::Checked;
 use super::{KeyId, KeyName};
 use crate::Hash;
 use crate::checkpoint::parse_size;
 
-/// `sha256(4)`, `ecdsa(3)`: SignatureAndHashAlgorithm of RFC 5246 §7.4.1.4.1, the one that is verified.
-const ECDSA_SHA256: [u8; 2] = [4, 3];
+/// `sha256(4)`, `ecdsa(3)`: SignatureAndHashAlgorithm of RFC 5246 §7.4.1.4.1. RFC 6962 §2.1.4 allows this hash alone,
+/// whatever the curve.
+pub(super) const ECDSA_SHA256: [u8; 2] = [4, 3];
+
+/// `sha256(4)`, `rsa(1)`.
+pub(super) const RSA_SHA256: [u8; 2] = [4, 1];
+
+/// `intrinsic(8)`, `ed25519(7)` (RFC 8422 §5.1.3).
+pub(super) const ED25519: [u8; 2] = [8, 7];
 
 /// `SHA-256(name ‖ "\n" ‖ 0x05 ‖ log id)[:4]`; the log id is SHA-256 of the key's SubjectPublicKeyInfo.
 pub fn key_id(name: &KeyName, log_id: &[u8; 32]) -> KeyId {
@@ -52,8 +60,9 @@ pub(super) struct Signed<'a> {
 }
 
 impl<'a> Signed<'a> {
-    /// Takes a note's text and a signature line's bytes apart; `None` if they are not in the form of a tree head.
-    pub(super) fn read(text: &str, bytes: &'a [u8]) -> Option<Self> {
+    /// Takes a note's text and a signature line's bytes apart; `None` if they are not in the form of a tree head that was
+    /// signed with this algorithm.
+    pub(super) fn read(text: &str, bytes: &'a [u8], algorithm: [u8; 2]) -> Option<Self> {
         let mut lines = text.strip_suffix('\n')?.split('\n');
         let (_origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
         // Whoever passes the note on could have added a line ("Log frozen …"): it is not signed.
@@ -63,7 +72,7 @@ impl<'a> Signed<'a> {
         let size = parse_size(size)?;
         let root = Hash::from_base64(root).ok()?;
         let (timestamp, bytes) = bytes.split_first_chunk()?;
-        let bytes = bytes.strip_prefix(&ECDSA_SHA256)?;
+        let bytes = bytes.strip_prefix(&algorithm)?;
         let (length, signature) = bytes.split_first_chunk()?;
         if usize::from(u16::from_be_bytes(*length)) != signature.len() {
             return None;
@@ -79,6 +88,13 @@ impl<'a> Signed<'a> {
             message,
             signature,
         })
+    }
+
+    /// What a valid one says.
+    pub(super) const fn checked(&self) -> Checked {
+        Checked::Head {
+            timestamp: self.timestamp,
+        }
     }
 }
 
