@@ -1,11 +1,15 @@
 //! One tree of one log: its name, where it is read, and which keys speak for it.
 
+mod key;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tlog::{Checkpoint, CheckpointError, Note, NoteError, Origin, Verifier};
 
 use crate::escape::few;
+
+pub use key::{LogKey, LogKeyError, rekor_v1_verifier};
 
 /// How a log is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +110,10 @@ pub enum OpenError {
 const NAMED: usize = 5;
 
 fn named(key: &Verifier) -> String {
-    format!("{} ({})", key.name(), key.id())
+    match key.why_unusable() {
+        None => format!("{} ({})", key.name(), key.id()),
+        Some(why) => format!("{} ({}), which cannot be used: {why}", key.name(), key.id()),
+    }
 }
 
 /// The keys that a note names.
@@ -157,5 +164,22 @@ impl Shard {
             }),
             opened => Ok(opened?),
         }
+    }
+
+    /// Under which names and key ids an opened checkpoint bears signatures in the log's name that are of algorithms which
+    /// are not verified here, or by keys that are known and cannot be used.
+    pub fn unsupported(&self, checkpoint: &Checkpoint) -> Vec<String> {
+        let Ok(note) = Note::parse(checkpoint.raw()) else {
+            return Vec::new();
+        };
+        let listed = self.verifiers.iter().filter_map(|key| {
+            let why = key.why_unusable()?;
+            let is_there = note.has_signature_of(key);
+            is_there.then(|| format!("{} ({}), {why}", key.name(), key.id()))
+        });
+        let others = note.unsupported(&self.verifiers).into_iter();
+        listed
+            .chain(others.map(|(name, id)| format!("{name} ({id})")))
+            .collect()
     }
 }

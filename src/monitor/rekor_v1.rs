@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tlog::{KeyName, Origin, Verifier};
+use tlog::{KeyName, Origin};
 
 use super::ending;
 use super::{Log, LogOutcome, Monitor, Rules, guided};
-use crate::shard::{GlobalIndex, Protocol, Shard, Start};
+use crate::shard::{GlobalIndex, Protocol, Shard, Start, rekor_v1_verifier};
 use crate::source::SourceError;
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
 use crate::store::{LogState, Outcome, PassError, PassReport, StoreError};
@@ -86,9 +86,8 @@ impl RekorV1Log {
         let verifiers = self
             .keys
             .iter()
-            .map(|key| Verifier::rekor_v1(name.clone(), key))
-            .collect::<Result<_, _>>()
-            .map_err(|error| error.to_string())?;
+            .map(|key| rekor_v1_verifier(&name, key))
+            .collect();
         Ok(Shard {
             name: self.name.clone(),
             origin: Origin::new(&origin).map_err(|error| error.to_string())?,
