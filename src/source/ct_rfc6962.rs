@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -19,9 +20,13 @@ use super::{Leaves, LogSource, Prefetch, ServerDate, SourceError, ct};
 /// the next multiple of its own limit (as CTFE does) finds ours to be one.
 const BATCH: u64 = ct::MAX_ENTRIES as u64;
 
-/// Longest answer that is read, in bytes. A thousand entries of Fulcio have five million; the longest certificates that are
-/// read at all would make it longer, and nobody has so many of them.
+/// Longest answer that is read, in bytes. A thousand entries of Fulcio have five million; of longer ones fewer are asked for
+/// at once.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// What the answers about one bundle may have together, in bytes: a thousand entries with the longest certificate and
+/// precertificate that are read at all (64 KiB each), in base64.
+const MAX_BUNDLE_BYTES: usize = 4 * MAX_ANSWER_BYTES;
 
 /// Longest tree head or proof, in bytes: a proof has at most 64 hashes of 44 characters.
 const MAX_PROOF_BYTES: usize = 64 * 1024;
@@ -31,13 +36,19 @@ const MAX_PROOF_BYTES: usize = 64 * 1024;
 pub struct CtRfc6962 {
     transport: Transport,
     log_id: [u8; 32],
+    /// How many entries it has not refused to be asked for at once.
+    at_once: AtomicU64,
 }
 
 impl CtRfc6962 {
     /// The log that `transport` leads to. `log_id` is SHA-256 of its key; in hex it is the origin of its checkpoints and
     /// the name of its key. Nothing is read yet.
     pub fn new(transport: Transport, log_id: [u8; 32]) -> Self {
-        Self { transport, log_id }
+        Self {
+            transport,
+            log_id,
+            at_once: AtomicU64::new(BATCH),
+        }
     }
 
     async fn get(&self, path: &str, limit_bytes: usize) -> Result<Bytes, SourceError> {
@@ -160,10 +171,12 @@ impl LogSource for CtRfc6962 {
     }
 
     async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
-        self.leaves_within(want, size, MAX_ANSWER_BYTES).await
+        self.leaves_within(want, size, MAX_BUNDLE_BYTES).await
     }
 
-    /// Asks until all are there: each answer brings at least one entry, or is refused.
+    /// Asks until all are there: each answer brings at least one entry, or is refused. What the log refuses, or answers with
+    /// more than is read, is asked for in halves, down to a single entry: one long certificate, or a server with a limit
+    /// that refuses instead of giving less, must not end the watch there.
     async fn leaves_within(
         &self,
         want: Range<u64>,
@@ -179,30 +192,47 @@ impl LogSource for CtRfc6962 {
         if want.is_empty() || want.end > bundle.end {
             return Err(out_of_range());
         }
-        let limit_bytes = limit_bytes.min(MAX_ANSWER_BYTES);
+        let limit_bytes = limit_bytes.min(MAX_BUNDLE_BYTES);
         // Joined once, at the end: a log that gives its entries one by one must not make us copy them a thousand times.
         let (mut parts, mut left_bytes) = (Vec::new(), limit_bytes);
         let mut next = want.start;
+        let mut at_once = self.at_once.load(Ordering::Relaxed);
         while next < want.end {
-            let last = want.end - 1;
-            let path = format!("ct/v1/get-entries?start={next}&end={last}");
+            let end = want.end.min(next.saturating_add(at_once));
+            let path = format!("ct/v1/get-entries?start={next}&end={}", end - 1);
             let malformed = |reason: String| SourceError::Malformed {
                 resource: self.transport.address(&path),
                 reason,
             };
-            let answer = self.transport.get(&path, left_bytes).await;
+            let several = end - next > 1;
+            let answer = self
+                .transport
+                .get(&path, left_bytes.min(MAX_ANSWER_BYTES))
+                .await;
             let answer = match answer {
                 Ok(Got::File(answer)) => answer,
                 Ok(Got::Absent(asked)) => return Err(absent(&path, asked)),
+                // A caller's lower limit is its own matter.
+                Err(TransportError::TooLarge { .. })
+                    if several && left_bytes >= MAX_ANSWER_BYTES =>
+                {
+                    at_once = (end - next) / 2;
+                    continue;
+                }
                 Err(TransportError::TooLarge { .. }) => {
                     return Err(SourceError::TooLarge {
                         resource: self.transport.address(&path),
                         limit_bytes,
                     });
                 }
+                Err(error) if several && error.is_refusal_of_many() => {
+                    at_once = (end - next) / 2;
+                    self.at_once.fetch_min(at_once, Ordering::Relaxed);
+                    continue;
+                }
                 Err(error) => return Err(error.about(&path)),
             };
-            let wanted = usize::try_from(want.end - next).unwrap_or(usize::MAX);
+            let wanted = usize::try_from(end - next).unwrap_or(usize::MAX);
             let part = ct::entries(&answer, next, wanted).map_err(|e| malformed(e.to_string()))?;
             left_bytes = left_bytes.saturating_sub(answer.len());
             next = part.end();

@@ -80,6 +80,19 @@ impl TransportError {
     }
 }
 
+impl TransportError {
+    /// Whether the server refuses this question, and may answer one for less: a bad request, or one for too much.
+    pub(super) fn is_refusal_of_many(&self) -> bool {
+        matches!(
+            self,
+            Self::Other(Cause::Http(HttpError::Status {
+                status: 400 | 413 | 414 | 416 | 422,
+                ..
+            }))
+        )
+    }
+}
+
 impl Transport {
     /// The way to the log at `location`. `client` is used if that is a server.
     pub fn new(location: Location, client: Client) -> Self {

@@ -53,6 +53,64 @@ fn asked(request: &Request, key: &str) -> u64 {
         .unwrap()
 }
 
+/// A log of `size` leaves that answers with 400 when asked for more than `most` entries at once, and whose entries 7 and 11
+/// take `long` bytes each.
+async fn refusing(size: u64, most: u64, long: usize) -> Server {
+    Server::start(move |request| {
+        let (start, end) = (asked(request, "start"), asked(request, "end") + 1);
+        if end - start > most {
+            return Answer::status(400);
+        }
+        let entries: Vec<String> = (start..end.min(size))
+            .map(|index| {
+                let leaf = STANDARD.encode(leaf(index));
+                let extra = if [7, 11].contains(&index) {
+                    "A".repeat(long)
+                } else {
+                    String::new()
+                };
+                format!(r#"{{"leaf_input":"{leaf}","extra_data":"{extra}"}}"#)
+            })
+            .collect();
+        Answer::ok(format!(r#"{{"entries":[{}]}}"#, entries.join(",")))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_batch_that_the_log_refuses_is_asked_for_in_halves() {
+    for (most, requests, again) in [(1000, 1, 1), (300, 2 + 4, 4), (1, 9 + 1000, 1000)] {
+        let server = refusing(1000, most, 0).await;
+        let log = source(&server);
+        for expected in [requests, again] {
+            let before = server.requests().len();
+            let all = log.leaves(0..1000, 1000).await.unwrap();
+            assert_eq!(all.len(), 1000, "{most}");
+            assert!(all.iter().all(|(index, bytes)| bytes == leaf(index)));
+            // Once it has refused, it is not asked for so many again.
+            assert_eq!(server.requests().len() - before, expected, "{most}");
+        }
+    }
+    // A log that refuses a single entry is unavailable, and is not asked for ever.
+    let server = refusing(1000, 0, 0).await;
+    let error = source(&server).leaves(0..1000, 1000).await.unwrap_err();
+    assert_eq!(error.kind(), "unavailable");
+    assert!(server.requests().len() < 12, "{}", server.requests().len());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_asked_for_in_halves_and_what_is_too_long_alone_is_said() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    // Both together are longer than what is read of one answer.
+    let server = refusing(16, 1000, 33 * MEBIBYTE).await;
+    let all = source(&server).leaves(0..16, 16).await.unwrap();
+    assert_eq!(all.len(), 16);
+    let server = refusing(16, 1000, 65 * MEBIBYTE).await;
+    let error = source(&server).leaves(0..16, 16).await.unwrap_err();
+    assert_eq!(error.kind(), "malformed", "{error}");
+    assert!(error.to_string().contains("start=7&end=7"), "{error}");
+}
+
 /// A log of `size` leaves that gives at most `most` entries at once; `more` than asked for, if it lies.
 async fn log(size: u64, most: u64, more: u64) -> Server {
     let hashes: Vec<Hash> = (0..size).map(|index| leaf_hash(&leaf(index))).collect();
