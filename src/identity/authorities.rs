@@ -4,9 +4,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::certificate::KeyId;
 use super::key::sha256;
 use super::sct;
-use super::signature::verify_certificate;
+use super::signature::{KeyType, verify_certificate};
 use super::{Certificate, CertificateError, CtLog, Oddity, SignatureError};
 
 /// Whether the trusted root stands behind a signer.
@@ -132,8 +133,20 @@ pub enum AuthorityError {
 #[derive(Debug, Clone)]
 pub struct Authorities {
     cas: Vec<Authority>,
+    /// Listed, and left out.
+    unusable: Vec<Unusable>,
     ct_logs: Vec<CtLog>,
+    unchecked_ct_logs: Vec<[u8; 32]>,
     fingerprint: [u8; 32],
+}
+
+/// A certificate of a CA that is listed and cannot be used, as far as it says what it is called.
+#[derive(Debug, Clone)]
+struct Unusable {
+    name_der: Vec<u8>,
+    key_id: Option<KeyId>,
+    key_sha256: [u8; 32],
+    sha256: [u8; 32],
 }
 
 #[derive(Debug, Clone)]
@@ -150,59 +163,40 @@ impl Authorities {
     /// A chain that does not hold. A trusted root is configuration: leaving a CA out in silence would turn all that
     /// it issues into impostors.
     pub fn new(chains: Vec<AuthorityChain>) -> Result<Self, AuthorityError> {
-        let mut authorities = Vec::new();
-        for (
-            chain,
-            AuthorityChain {
-                certificates,
-                valid_for,
-            },
-        ) in chains.into_iter().enumerate()
-        {
-            let mut path = Vec::with_capacity(certificates.len());
-            for (certificate, der) in certificates.into_iter().enumerate() {
-                let read = Certificate::parse_strict(der).map_err(|source| {
-                    AuthorityError::Certificate {
-                        chain,
-                        certificate,
-                        source,
-                    }
-                })?;
-                if !read.may_issue() {
-                    return Err(AuthorityError::NotAnAuthority { chain, certificate });
-                }
-                path.push(read);
-            }
-            let last = path
-                .len()
-                .checked_sub(1)
-                .ok_or(AuthorityError::Empty { chain })?;
-            for (certificate, issued) in path.iter().enumerate() {
-                let above = path.get(certificate + 1).unwrap_or(issued);
-                if issued.issuer_name_der() != above.subject_name_der() {
-                    // The top need not be self-signed: it is trusted because it is in the trusted root.
-                    if certificate == last {
-                        continue;
-                    }
-                    return Err(AuthorityError::NotIssuedByNext { chain, certificate });
-                }
-                signed_by(issued, above).map_err(|source| AuthorityError::Signature {
-                    chain,
-                    certificate,
-                    source,
-                })?;
-            }
-            authorities.extend(path.into_iter().map(|certificate| Authority {
-                certificate,
-                valid_for,
-            }));
+        let (authorities, left_out) = Self::usable_of(chains);
+        match left_out.first() {
+            Some((_, error)) => Err(*error),
+            None => Ok(authorities),
         }
-        let fingerprint = fingerprint(&authorities);
-        Ok(Self {
-            cas: authorities,
+    }
+
+    /// As [`Authorities::new`], without the chains that do not hold: those are returned by their place, with the reason. They
+    /// are not forgotten: a certificate that names one of them is neither trusted nor untrusted, for nobody can tell whether
+    /// it is an impostor's.
+    pub fn usable_of(chains: Vec<AuthorityChain>) -> (Self, Vec<(usize, AuthorityError)>) {
+        let (mut cas, mut unusable, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, chain) in chains.into_iter().enumerate() {
+            let valid_for = chain.valid_for;
+            match verified_path(place, &chain.certificates) {
+                Ok(path) => cas.extend(path.into_iter().map(|certificate| Authority {
+                    certificate,
+                    valid_for,
+                })),
+                Err(error) => {
+                    left_out.push((place, error));
+                    unusable.extend(chain.certificates.into_iter().filter_map(Unusable::of));
+                }
+            }
+        }
+        let fingerprint = fingerprint(&cas, &unusable);
+        let authorities = Self {
+            cas,
+            unusable,
             ct_logs: Vec::new(),
+            unchecked_ct_logs: Vec::new(),
             fingerprint,
-        })
+        };
+        (authorities, left_out)
     }
 
     /// With the CT logs one of which must have promised to log each certificate of these CAs. Without any, nobody
@@ -210,6 +204,14 @@ impl Authorities {
     #[must_use]
     pub fn with_ct_logs(mut self, ct_logs: Vec<CtLog>) -> Self {
         self.ct_logs = ct_logs;
+        self
+    }
+
+    /// With the ids of CT logs whose promises cannot be checked, because their keys are of an algorithm that is not verified
+    /// here: one of them is neither missing nor false.
+    #[must_use]
+    pub fn with_unchecked_ct_logs(mut self, ids: Vec<[u8; 32]>) -> Self {
+        self.unchecked_ct_logs = ids;
         self
     }
 
@@ -228,8 +230,16 @@ impl Authorities {
             })
             .peekable();
         let Some(issuer) = issuers.peek() else {
+            let is_undecided = self.names_unusable(certificate);
+            if is_undecided && !self.has_ct_logs() {
+                oddities.retain(|oddity| *oddity != Oddity::NoSct);
+            }
             return Judgement {
-                chain: Chain::Untrusted,
+                chain: if is_undecided {
+                    Chain::Unknown
+                } else {
+                    Chain::Untrusted
+                },
                 oddities,
             };
         };
@@ -238,10 +248,11 @@ impl Authorities {
             if !certificate.precertificate_holds(issuer_spki) {
                 oddities.push(Oddity::OtherPrecertificate);
             }
-        } else if self.ct_logs.is_empty() {
-            oddities.retain(|oddity| *oddity != Oddity::NoSct);
+        } else if self.has_ct_logs() {
+            let (logs, unchecked) = (&self.ct_logs, &self.unchecked_ct_logs);
+            oddities.extend(sct::oddity(certificate, issuer_spki, logs, unchecked));
         } else {
-            oddities.extend(sct::oddity(certificate, issuer_spki, &self.ct_logs));
+            oddities.retain(|oddity| *oddity != Oddity::NoSct);
         }
         // One CA may be listed several times, with another time each.
         if !issuers.any(|authority| authority.covers(certificate.not_before())) {
@@ -264,8 +275,28 @@ impl Authorities {
         };
         let known = certificate.subject_key_id() == Some(id)
             || self.has_key_id(&id)
+            || self.names_unusable(certificate)
             || self.cas.iter().any(named);
         (!known).then_some(id)
+    }
+
+    /// Whether the certificate says that it was issued by a CA that is listed and cannot be used. One that names the key of a
+    /// CA that can be used, whatever the names, was judged by that.
+    fn names_unusable(&self, certificate: &Certificate) -> bool {
+        if let Some(key) = certificate.issuer_key_sha256() {
+            return self.unusable.iter().any(|ca| ca.key_sha256 == *key);
+        }
+        let id = certificate.authority_key_id();
+        let name = certificate.issuer_name_der();
+        self.unusable.iter().any(|ca| {
+            id.is_some() && ca.key_id == id
+                || ca.name_der == name && !id.is_some_and(|id| self.has_key_id(&id))
+        })
+    }
+
+    /// Whether somebody says that each certificate was logged.
+    const fn has_ct_logs(&self) -> bool {
+        !self.ct_logs.is_empty() || !self.unchecked_ct_logs.is_empty()
     }
 
     /// Whether one of these CAs calls its key so.
@@ -310,7 +341,70 @@ fn signed_by(issued: &Certificate, authority: &Certificate) -> Result<(), Signat
     )
 }
 
-fn fingerprint(authorities: &[Authority]) -> [u8; 32] {
+/// The certificates of a chain: every one may issue certificates and was signed by the next; the last one, if it names
+/// itself as its issuer, by itself.
+fn verified_path(
+    chain: usize,
+    certificates: &[Vec<u8>],
+) -> Result<Vec<Certificate>, AuthorityError> {
+    let mut path = Vec::with_capacity(certificates.len());
+    for (certificate, der) in certificates.iter().enumerate() {
+        let read = Certificate::parse_strict(der.clone()).map_err(|source| {
+            AuthorityError::Certificate {
+                chain,
+                certificate,
+                source,
+            }
+        })?;
+        if !read.may_issue() {
+            return Err(AuthorityError::NotAnAuthority { chain, certificate });
+        }
+        path.push(read);
+    }
+    let last = path
+        .len()
+        .checked_sub(1)
+        .ok_or(AuthorityError::Empty { chain })?;
+    for (certificate, issued) in path.iter().enumerate() {
+        let above = path.get(certificate + 1).unwrap_or(issued);
+        if issued.issuer_name_der() != above.subject_name_der() {
+            // The top need not be self-signed: it is trusted because it is in the trusted root.
+            if certificate == last {
+                continue;
+            }
+            return Err(AuthorityError::NotIssuedByNext { chain, certificate });
+        }
+        signed_by(issued, above).map_err(|source| AuthorityError::Signature {
+            chain,
+            certificate,
+            source,
+        })?;
+    }
+    // A path without a signature to verify may have a key that none can be verified with.
+    for (certificate, issued) in path.iter().enumerate() {
+        KeyType::of(issued.spki_der()).map_err(|source| AuthorityError::Signature {
+            chain,
+            certificate,
+            source,
+        })?;
+    }
+    Ok(path)
+}
+
+impl Unusable {
+    /// What a CA is called, however odd its certificate is; `None` if it cannot be read at all.
+    fn of(der: Vec<u8>) -> Option<Self> {
+        let certificate = Certificate::parse(der).ok()?;
+        Some(Self {
+            name_der: certificate.subject_name_der().to_vec(),
+            key_id: certificate.subject_key_id(),
+            key_sha256: certificate.key_sha256(),
+            sha256: sha256(certificate.der()),
+        })
+    }
+}
+
+fn fingerprint(authorities: &[Authority], unusable: &[Unusable]) -> [u8; 32] {
     let mut rows: Vec<_> = authorities
         .iter()
         .map(|authority| {
@@ -331,6 +425,12 @@ fn fingerprint(authorities: &[Authority]) -> [u8; 32] {
             context.update(&[u8::from(bound.is_some())]);
             context.update(&bound.unwrap_or_default().to_be_bytes());
         }
+    }
+    let mut unusable: Vec<_> = unusable.iter().map(|ca| ca.sha256).collect();
+    unusable.sort_unstable();
+    for certificate in unusable {
+        context.update(b"unusable");
+        context.update(&certificate);
     }
     context
         .finish()

@@ -1,10 +1,15 @@
 //! Signed certificate timestamps: a log's promise, inside the certificate, that it has logged it (RFC 6962 §3.2, §3.3).
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA256_ASN1,
+    ECDSA_P521_SHA512_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+    VerificationAlgorithm,
+};
 use jiff::Timestamp;
 
 use super::der::{self, DerError, Reader};
 use super::key::sha256;
-use super::signature::verify;
+use super::signature::KeyType;
 use super::{Certificate, Oddity};
 
 /// 1.3.6.1.4.1.11129.2.4.2 (RFC 6962 §3.3).
@@ -15,8 +20,20 @@ pub(super) const PRECERTIFICATE_POISON: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x
 /// Most timestamps of one certificate that are verified. Fulcio embeds one, CAs of the web two or three.
 const MAX_SCTS: usize = 16;
 
-/// `sha256(4)`, then `ecdsa(3)` or `rsa(1)`: SignatureAndHashAlgorithm of RFC 5246 §7.4.1.4.1.
-const ALGORITHMS: [[u8; 2]; 2] = [[4, 3], [4, 1]];
+/// How a log with such a key signs: the SignatureAndHashAlgorithm (RFC 5246 §7.4.1.4.1, RFC 8422 §5.1.3) says the hash, which
+/// does not follow from the curve: RFC 6962 §2.1.4 has SHA-256 for all.
+fn algorithm(key: KeyType, said: [u8; 2]) -> Option<&'static dyn VerificationAlgorithm> {
+    Some(match (key, said) {
+        (KeyType::P256, [4, 3]) => &ECDSA_P256_SHA256_ASN1,
+        (KeyType::P384, [4, 3]) => &ECDSA_P384_SHA256_ASN1,
+        (KeyType::P384, [5, 3]) => &ECDSA_P384_SHA384_ASN1,
+        (KeyType::P521, [4, 3]) => &ECDSA_P521_SHA256_ASN1,
+        (KeyType::P521, [6, 3]) => &ECDSA_P521_SHA512_ASN1,
+        (KeyType::Rsa { .. }, [4, 1]) => &RSA_PKCS1_2048_8192_SHA256,
+        (KeyType::Ed25519, [8, 7]) => &ED25519,
+        _ => return None,
+    })
+}
 
 /// A certificate transparency log of the trusted root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +48,16 @@ impl CtLog {
     /// The id by which timestamps name it: SHA-256 of its key (RFC 6962 §3.2).
     pub fn id(&self) -> [u8; 32] {
         sha256(&self.spki_der)
+    }
+
+    fn verifies(&self, said: [u8; 2], message: &[u8], signature: &[u8]) -> bool {
+        let key = KeyType::of(&self.spki_der).ok();
+        key.and_then(|key| algorithm(key, said))
+            .is_some_and(|algorithm| {
+                UnparsedPublicKey::new(algorithm, &self.spki_der)
+                    .verify(message, signature)
+                    .is_ok()
+            })
     }
 
     fn covers(&self, moment: Timestamp) -> bool {
@@ -91,6 +118,7 @@ struct Sct<'a> {
     log_id: &'a [u8; 32],
     timestamp: u64,
     extensions: &'a [u8],
+    algorithm: [u8; 2],
     signature: &'a [u8],
 }
 
@@ -102,10 +130,11 @@ impl<'a> Sct<'a> {
         let (extensions, rest) = vector(rest)?;
         let (algorithm, rest) = rest.split_first_chunk()?;
         let (signature, rest) = vector(rest)?;
-        (ALGORITHMS.contains(algorithm) && rest.is_empty()).then_some(Self {
+        rest.is_empty().then_some(Self {
             log_id,
             timestamp: u64::from_be_bytes(*timestamp),
             extensions,
+            algorithm: *algorithm,
             signature,
         })
     }
@@ -134,13 +163,15 @@ impl<'a> Sct<'a> {
 }
 
 /// Why none of a certificate's timestamps counts; `None` if one does, or if it holds none at all (which its own
-/// [`Oddity::NoSct`] says). `issuer_spki` is the key of the CA that issued it.
+/// [`Oddity::NoSct`] says), or if the only ones are by `unchecked` logs, whose keys cannot be used here, and none is false.
+/// `issuer_spki` is the key of the CA that issued it.
 ///
 /// One that verifies is enough: Fulcio embeds the timestamp of the one log that it writes to.
 pub(super) fn oddity(
     certificate: &Certificate,
     issuer_spki: &[u8],
     logs: &[CtLog],
+    unchecked: &[[u8; 32]],
 ) -> Option<Oddity> {
     if certificate.oddities().contains(&Oddity::NoSct) {
         return None;
@@ -153,18 +184,20 @@ pub(super) fn oddity(
     };
     let issuer = sha256(issuer_spki);
     let (mut any_false, mut any_untimely, mut any_unknown) = (false, false, false);
+    let mut any_unchecked = false;
     for sct in scts {
         let Some(sct) = Sct::read(sct) else {
             any_false = true;
             continue;
         };
         let Some(log) = logs.iter().find(|log| log.id() == *sct.log_id) else {
+            any_unchecked |= unchecked.contains(sct.log_id);
             any_unknown = true;
             continue;
         };
         let verified = sct
             .message(&issuer, &logged.tbs)
-            .is_some_and(|message| verify(&log.spki_der, &message, sct.signature).is_ok());
+            .is_some_and(|message| log.verifies(sct.algorithm, &message, sct.signature));
         // A log may be listed several times, with another time each.
         let timely = sct.moment().is_some_and(|moment| {
             logs.iter()
@@ -175,6 +208,9 @@ pub(super) fn oddity(
             (true, false) => any_untimely = true,
             (false, _) => any_false = true,
         }
+    }
+    if any_unchecked && !any_false && !any_untimely {
+        return None;
     }
     Some(match (any_false, any_untimely, any_unknown) {
         (false, true, _) => Oddity::UntimelySct,

@@ -53,6 +53,9 @@ impl Judge<'_> {
         let Judgement { chain, oddities } = signing.signer.judge(self.rules.authorities());
         let mut oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
         let certificate = signing.signer.certificate();
+        if let (Chain::Untrusted, Some(certificate)) = (chain, certificate) {
+            self.rules.note_untrusted(certificate);
+        }
         if let (Some(certificate), Some(logged)) = (certificate, self.logged_about)
             && logged.duration_since(certificate.not_after()) > LONG_EXPIRED
         {

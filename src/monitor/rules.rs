@@ -1,8 +1,11 @@
 //! What a pass looks for: the watches, and the authorities that judge certificates.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use sha2::{Digest as _, Sha256};
 
-use crate::identity::Authorities;
+use crate::identity::{Authorities, Certificate};
 use crate::store::{HoldRule, WatchKey};
 use crate::watch::Watches;
 
@@ -14,7 +17,11 @@ pub struct Rules {
     hashes: Vec<[u8; 32]>,
     holds: Vec<HoldRule>,
     ineffective: Vec<(String, String)>,
+    unknown: Mutex<BTreeSet<[u8; 20]>>,
 }
+
+/// Unknown authorities that are kept until they are taken: a flood of them says no more than some.
+const MAX_UNKNOWN: usize = 64;
 
 impl Rules {
     /// Without authorities every chain is `unknown` and judged as if trusted.
@@ -47,7 +54,27 @@ impl Rules {
             hashes,
             holds,
             ineffective,
+            unknown: Mutex::default(),
         }
+    }
+
+    /// Notes that a certificate with a watched name led to no authority: newer trust may know its authority.
+    pub(super) fn note_untrusted(&self, certificate: &Certificate) {
+        let Some(authorities) = &self.authorities else {
+            return;
+        };
+        if let Some(id) = authorities.unknown_issuer(certificate) {
+            let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+            if unknown.len() < MAX_UNKNOWN {
+                unknown.insert(id);
+            }
+        }
+    }
+
+    /// Takes the key ids of the authorities that certificates with watched names name and that nobody knows, since the last
+    /// time.
+    pub fn take_unknown_authorities(&self) -> BTreeSet<[u8; 20]> {
+        std::mem::take(&mut *self.unknown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The compiled watches.
