@@ -202,6 +202,7 @@ pub fn tuf_cache(bytes: &[u8]) {
             repository: RepositorySettings::PublicGood,
             cache: cache.clone(),
         },
+        monitor_config: None,
         refresh: Duration::from_secs(1),
         ignore: Vec::new(),
     });

@@ -108,10 +108,18 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
                 String::new()
             };
             match said {
-                Ok(checkpoint) => output.line(&format!(
-                    "ok    log {name}{of_tree}: its checkpoint of {} entries verifies",
-                    checkpoint.size()
-                ))?,
+                Ok(checkpoint) => {
+                    output.line(&format!(
+                        "ok    log {name}{of_tree}: its checkpoint of {} entries verifies",
+                        checkpoint.size()
+                    ))?;
+                    for key in tree.shard.unsupported(&checkpoint) {
+                        output.line(&format!(
+                            "note  log {name}{of_tree}: its checkpoint bears a signature that is not verified here: {}",
+                            escape::terminal(&key)
+                        ))?;
+                    }
+                }
                 Err(why) => {
                     outcome = Outcome::Unanswered;
                     output.line(&format!(
@@ -207,6 +215,10 @@ fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
     let problem = known.problem.map(|problem| problem.to_string());
     for problem in problem.iter().chain(&report.stale) {
         output.line(&format!("FAIL  trust: {}", escape::terminal(problem)))?;
+    }
+    for remark in setup.trust_remarks() {
+        let remark = remark.to_string();
+        output.line(&format!("note  trust: {}", escape::terminal(&remark)))?;
     }
     for unfollowed in &report.unfollowed {
         output.line(&format!(

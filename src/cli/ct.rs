@@ -9,14 +9,14 @@ use crate::config::LogSettings;
 use crate::escape::few;
 use crate::identity::CtLog;
 use crate::monitor::Log;
-use crate::shard::{Protocol, Shard};
+use crate::shard::{LogKey, Protocol, Shard};
 use crate::source::{CtRfc6962, CtStatic, Location, LogSource, Transport};
 use crate::trust::TrustedRoot;
 
 /// How many keys are named in one sentence.
 const NAMED_KEYS: usize = 5;
 
-/// A CT log, ready to be read. Its key is the configured one (DER), or one that the trusted root has for the log's address,
+/// A CT log, ready to be read. Its key is one of the configured ones, or one that the trusted root has for the log's address,
 /// or for any: which one it is, the head of a static log shows, and of a log of RFC 6962 the origin, which is the key's id.
 ///
 /// # Errors
@@ -25,21 +25,29 @@ const NAMED_KEYS: usize = 5;
 pub(super) fn log(
     settings: &LogSettings,
     location: &Location,
-    public_key: Option<Vec<u8>>,
+    public_keys: &[LogKey],
     trusted_root: Option<&TrustedRoot>,
     transport: Transport,
 ) -> Result<Log, Mistake> {
     let mistake = |why: String| Mistake(format!("log[{}]: {why}", settings.name));
-    let is_configured = public_key.is_some();
-    let mut keys = match (public_key, trusted_root) {
-        (Some(spki_der), _) => vec![CtLog {
-            spki_der,
-            valid_for: (None, None),
-        }],
-        (None, Some(root)) => root.ct_keys(&location.to_string()),
-        (None, None) => return Err(mistake("nothing says which key signs its heads".to_owned())),
+    let is_configured = !public_keys.is_empty();
+    let unusable = trusted_root
+        .filter(|_| !is_configured)
+        .and_then(|root| root.unusable_ct_key(&location.to_string()));
+    let mut keys: Vec<CtLog> = match trusted_root {
+        _ if is_configured => public_keys
+            .iter()
+            .map(|key| CtLog {
+                spki_der: key.spki_der().to_vec(),
+                valid_for: (None, None),
+            })
+            .collect(),
+        // No other log's key stands in for the one that is listed there.
+        Some(_) if unusable.is_some() => Vec::new(),
+        Some(root) => root.ct_keys(&location.to_string()),
+        None => return Err(mistake("nothing says which key signs its heads".to_owned())),
     };
-    let ids: Vec<String> = keys
+    let mut ids: Vec<String> = keys
         .iter()
         .map(|key| {
             let (id, root) = (key.id(), trusted_root.filter(|_| !is_configured));
@@ -49,6 +57,7 @@ pub(super) fn log(
             }
         })
         .collect();
+    ids.extend(unusable.iter().map(|key| hex::encode(key.id_hash())));
     let (origin, source): (Origin, Arc<dyn LogSource>) = match &settings.origin {
         Some(origin) if settings.protocol == Protocol::CtStatic => {
             (origin.clone(), Arc::new(CtStatic::new(transport)))
@@ -57,8 +66,14 @@ pub(super) fn log(
             if let Some(origin) = origin {
                 keys.retain(|key| hex::encode(key.id()) == origin.as_str());
             }
-            let key = match (keys.as_slice(), origin) {
-                ([key], _) => key,
+            let unusable_id = unusable.as_ref().map(Verifier::id_hash);
+            let unusable_id = unusable_id.filter(|id| {
+                let origin = origin.as_ref().map(Origin::as_str);
+                origin.is_none_or(|origin| origin == hex::encode(id))
+            });
+            let id = match (keys.as_slice(), origin) {
+                ([key], _) => key.id(),
+                ([], _) if unusable_id.is_some() => *unusable_id.unwrap_or(&[0; 32]),
                 ([], Some(origin)) if is_configured => {
                     return Err(mistake(format!(
                         "its origin is the id of its key, {}, not {origin}: correct the key, or leave the origin out",
@@ -76,20 +91,22 @@ pub(super) fn log(
                     )));
                 }
             };
-            let id = key.id();
             let origin =
                 Origin::new(&hex::encode(id)).map_err(|error| mistake(error.to_string()))?;
             (origin, Arc::new(CtRfc6962::new(transport, id)))
         }
     };
     let name = KeyName::new(origin.as_str()).map_err(|error| mistake(error.to_string()))?;
-    let verifiers: Vec<Verifier> = keys
+    let mut verifiers: Vec<Verifier> = keys
         .iter()
-        .map(|key| Verifier::tree_head(name.clone(), &key.spki_der))
-        // A trusted root may list logs with other keys.
-        .filter(|verifier| is_configured || verifier.is_ok())
-        .collect::<Result<_, _>>()
-        .map_err(|error| mistake(error.to_string()))?;
+        // Those of a trusted root that cannot be used were left out when it was read.
+        .filter_map(|key| LogKey::read(&key.spki_der).ok())
+        .map(|key| key.tree_head(name.clone()))
+        .collect();
+    if let Some(why) = unusable.as_ref().and_then(Verifier::why_unusable) {
+        let id_hash = *unusable.as_ref().map_or(&[0; 32], Verifier::id_hash);
+        verifiers.push(Verifier::unusable(name.clone(), id_hash, why.to_owned()));
+    }
     if verifiers.is_empty() {
         return Err(mistake(
             "the trusted root has no key of a CT log: give public_key".to_owned(),
@@ -133,7 +150,7 @@ mod tests {
             ..LogSettings::found(any, MIRROR.parse().unwrap(), Start::End)
         };
         let transport = Transport::new(location.clone(), http::Client::default());
-        log(&settings, &location, None, Some(&root), transport).map_err(|error| error.to_string())
+        log(&settings, &location, &[], Some(&root), transport).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::output::Mistake;
 use super::setup::Setup;
 use crate::escape;
-use crate::monitor::{Followed, Rules, TrustReport};
+use crate::monitor::{Followed, LogOutcome, Rules, TrustReport};
 use crate::store::{Store, StoreError};
+use crate::trust::Ask;
 
 /// The logs of a pass, and what is looked for in them.
 pub(super) struct Following {
@@ -44,7 +45,7 @@ impl Following {
         })
     }
 
-    /// Looks for newer trust if that is due, and follows what it names from now on.
+    /// Begins to look for newer trust if that is due, and follows from now on what newer trust names that has come.
     ///
     /// # Errors
     ///
@@ -55,6 +56,35 @@ impl Following {
             self.make_anew();
         }
         Ok(())
+    }
+
+    /// Begins to look for newer trust if it may explain what a pass found: a checkpoint that does not verify, or a
+    /// certificate with a watched name that leads to no authority. Answers whether it did.
+    pub(super) fn ask_after(&mut self, outcomes: &[LogOutcome]) -> bool {
+        let unknown = self.rules.take_unknown_authorities().into_iter();
+        let mut asks: Vec<Ask> = unknown.map(Ask::Authority).collect();
+        let is_unverifiable = |outcome: &LogOutcome| {
+            let error = outcome.error.as_ref();
+            error.is_some_and(|error| error.kind == "unverifiable-checkpoint")
+        };
+        if outcomes.iter().any(is_unverifiable) {
+            asks.push(Ask::Checkpoint);
+        }
+        self.setup.ask(&asks)
+    }
+
+    /// Waits for the newer trust that is being looked for, without end if none is, and follows what it names from now on.
+    /// Answers whether it is another trust than before: then a pass may end in another way. May be dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::renew`].
+    pub(super) async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+        let has_changed = self.setup.renewed(store).await?;
+        if has_changed {
+            self.make_anew();
+        }
+        Ok(has_changed)
     }
 
     /// A log without a position that trust has found begins at its first entry once another one has a position.

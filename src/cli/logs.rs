@@ -2,19 +2,18 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::Arc;
 
-use tlog::{KeyName, Origin, Verifier};
+use tlog::{KeyName, Origin};
 use url::Url;
 
 use super::ct;
 use super::output::Mistake;
 use super::setup::{MAX_PEM_BYTES, public_key_der, read_bounded};
-use crate::config::{LogSettings, Mode};
+use crate::config::{LogKeySource, LogSettings, Mode};
 use crate::http::{self, Pace};
 use crate::monitor::{Followed, Guided, Log, RekorV1Log};
-use crate::shard::{Protocol, Shard};
+use crate::shard::{LogKey, Protocol, Shard};
 use crate::source::rekor_v1::Client;
 use crate::source::{Location, RekorV2, Transport};
 use crate::trust::TrustedRoot;
@@ -44,10 +43,10 @@ pub(super) fn followed(
             };
             match (log.protocol, location, &log.origin) {
                 (Protocol::CtRfc6962 | Protocol::CtStatic, location, _) => {
-                    let public_key = log.public_keys.first();
-                    let public_key = public_key.map(|path| key(log, path)).transpose()?;
+                    let public_keys = keys(log)?;
                     let transport = Transport::new(location.clone(), http);
-                    ct::log(log, location, public_key, trusted_root, transport).map(Followed::Tree)
+                    ct::log(log, location, &public_keys, trusted_root, transport)
+                        .map(Followed::Tree)
                 }
                 (Protocol::RekorV1, Location::Server(url), _) => {
                     rekor_v1(log, url, trusted_root, http)
@@ -55,7 +54,7 @@ pub(super) fn followed(
                 (Protocol::RekorV2, location, Some(origin)) => {
                     let transport = Transport::new(location.clone(), http);
                     Ok(Followed::Tree(Log {
-                        shard: Arc::new(shard(log, origin, trusted_root)?),
+                        shard: Arc::new(shard(log, location, origin, trusted_root)?),
                         source: Arc::new(RekorV2::new(transport)),
                     }))
                 }
@@ -104,22 +103,14 @@ fn rekor_v1(
     let keys = if log.public_keys.is_empty() {
         trusted_root.map_or_else(Vec::new, |root| root.rekor_v1_keys(url))
     } else {
-        log.public_keys
-            .iter()
-            .map(|path| key(log, path))
-            .collect::<Result<_, _>>()?
+        let keys = keys(log)?.into_iter();
+        keys.map(|key| key.spki_der().to_vec()).collect()
     };
     if keys.is_empty() {
         return Err(Mistake(format!(
             "log[{}]: the trusted root has no key of a Rekor v1 log: give public_key",
             log.name
         )));
-    }
-    // Which name a key has is said by the checkpoints; whether it is a key of a kind that we know, here and now.
-    let any_name = KeyName::new("rekor").map_err(|error| Mistake(error.to_string()))?;
-    for key in &keys {
-        Verifier::rekor_v1(any_name.clone(), key)
-            .map_err(|error| Mistake(format!("log[{}]: its key: {error}", log.name)))?;
     }
     let followed = RekorV1Log {
         name: log.name.clone(),
@@ -139,25 +130,21 @@ fn rekor_v1(
 
 fn shard(
     log: &LogSettings,
+    location: &Location,
     origin: &Origin,
     trusted_root: Option<&TrustedRoot>,
 ) -> Result<Shard, Mistake> {
     let name = &log.name;
+    let key_name = KeyName::new(origin.as_str())
+        .map_err(|error| Mistake(format!("log[{name}].origin: {error}")))?;
     let verifiers = match trusted_root {
-        Some(root) if log.public_keys.is_empty() => root
-            .log_keys(origin)
-            .map_err(|error| Mistake(format!("log[{name}]: the trusted root: {error}")))?,
-        _ => log
-            .public_keys
-            .iter()
-            .map(|path| {
-                let verifier = spki(path).and_then(|der| {
-                    let key = KeyName::new(origin.as_str())?;
-                    Ok(Verifier::from_spki_der(key, &der)?)
-                });
-                verifier.map_err(|why| wrong_key(name, path, &why))
-            })
-            .collect::<Result<_, _>>()?,
+        // One that is listed and cannot be used stays among them: its log is then read by nobody, and that is a finding,
+        // where a mistake would end the watch over all other logs.
+        Some(root) if log.public_keys.is_empty() => root.log_keys(origin, server(location)),
+        _ => {
+            let keys = keys(log)?.into_iter();
+            keys.map(|key| key.verifier(key_name.clone())).collect()
+        }
     };
     if verifiers.is_empty() {
         return Err(Mistake(format!(
@@ -177,16 +164,35 @@ fn shard(
     })
 }
 
-/// A configured key: the SubjectPublicKeyInfo in DER.
-fn key(log: &LogSettings, path: &Path) -> Result<Vec<u8>, Mistake> {
-    spki(path).map_err(|why| wrong_key(&log.name, path, &why))
+fn server(location: &Location) -> Option<&Url> {
+    match location {
+        Location::Server(url) => Some(url),
+        Location::Directory(_) => None,
+    }
 }
 
-fn wrong_key(log: &str, path: &Path, why: &anyhow::Error) -> Mistake {
-    Mistake(format!("log[{log}].public_key: {}: {why}", path.display()))
+/// The configured keys of a log.
+fn keys(log: &LogSettings) -> Result<Vec<LogKey>, Mistake> {
+    let keys = log.public_keys.iter().map(|source| match source {
+        LogKeySource::Written(spki_der) => LogKey::read(spki_der)
+            .map_err(|why| Mistake(format!("log[{}].public_key: {why}", log.name))),
+        LogKeySource::File(path) => {
+            let key = read_bounded(path, MAX_PEM_BYTES).and_then(|bytes| key(log, &bytes));
+            key.map_err(|why| {
+                let path = path.display();
+                Mistake(format!("log[{}].public_key: {path}: {why}", log.name))
+            })
+        }
+    });
+    keys.collect()
 }
 
-/// The SubjectPublicKeyInfo of a PEM file.
-fn spki(path: &Path) -> anyhow::Result<Vec<u8>> {
-    public_key_der(&read_bounded(path, MAX_PEM_BYTES)?)
+/// The key in a file: in PEM, or as a verifier key.
+fn key(log: &LogSettings, bytes: &[u8]) -> anyhow::Result<LogKey> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if !text.starts_with('-') && text.contains('+') {
+        return Ok(LogKey::of_vkey(text, log.protocol, log.origin.as_ref())?);
+    }
+    Ok(LogKey::read(&public_key_der(bytes)?)?)
 }

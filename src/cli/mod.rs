@@ -16,6 +16,7 @@ mod monitor;
 mod output;
 mod pages;
 mod reload;
+mod renewal;
 mod rescan;
 mod setup;
 mod signer_file;

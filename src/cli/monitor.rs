@@ -240,7 +240,7 @@ impl Watching {
         screen: &Screen,
     ) -> anyhow::Result<Outcome> {
         let bar = tokio::spawn(show_progress(self.progress.clone(), screen.clone()));
-        let passed = self.pass(&mut following, bootstrap).await;
+        let passed = self.pass_twice_at_most(&mut following, bootstrap).await;
         bar.abort();
         screen.show(None);
         let outcomes = match passed {
@@ -253,6 +253,19 @@ impl Watching {
         let (outcome, counts, due) = self.settle(&outcomes).await?;
         self.conclude(counts, due)?;
         Ok(outcome)
+    }
+
+    /// A pass, and another one if newer trust came of what the first one found: nobody makes the next one for us.
+    async fn pass_twice_at_most(
+        &self,
+        following: &mut Following,
+        bootstrap: bool,
+    ) -> Result<Vec<LogOutcome>, MonitorError> {
+        let outcomes = self.pass(following, bootstrap).await?;
+        if following.ask_after(&outcomes) && following.renewed(&*self.store).await? {
+            return self.pass(following, bootstrap).await;
+        }
+        Ok(outcomes)
     }
 
     /// The last lines, for people and for scripts.
@@ -326,6 +339,7 @@ impl Watching {
                 Ok(outcomes) => {
                     clean.store(outcomes.iter().all(|o| o.proven), Ordering::Release);
                     this.report(&outcomes, &mut last).await;
+                    following.ask_after(&outcomes);
                 }
                 Err(error @ MonitorError::NeedsBootstrap(_)) => {
                     return Err(Mistake(error.to_string()).into());
@@ -348,17 +362,26 @@ impl Watching {
                 break;
             };
             let pause = Duration::try_from(due.duration_since(now)).unwrap_or_default();
-            tokio::select! {
-                () = this.stop.wait() => {}
-                () = tokio::time::sleep(pause) => {}
-                () = hangup.wait() => {
-                    match reload::reload(config, &args.log, following, &*this.store).await {
-                        Ok(reloaded) => {
-                            next = Some(reloaded);
-                            break;
-                        }
-                        Err(error) => reload::refused(&error),
+            let due = tokio::time::Instant::now() + pause;
+            let is_reloading = loop {
+                tokio::select! {
+                    () = this.stop.wait() => break false,
+                    () = tokio::time::sleep_until(due) => break false,
+                    () = hangup.wait() => break true,
+                    // What failed for want of newer trust is tried again when it has come. A store that fails is for the
+                    // next pass to say.
+                    renewed = following.renewed(&*this.store) => if !matches!(renewed, Ok(false)) {
+                        break false;
+                    },
+                }
+            };
+            if is_reloading {
+                match reload::reload(config, &args.log, following, &*this.store).await {
+                    Ok(reloaded) => {
+                        next = Some(reloaded);
+                        break;
                     }
+                    Err(error) => reload::refused(&error),
                 }
             }
         }

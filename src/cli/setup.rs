@@ -12,8 +12,9 @@ use tlog::{KeyName, Verifier};
 use x509_parser::pem::parse_x509_pem;
 
 use super::logs;
-use super::output::{Mistake, time};
+use super::output::Mistake;
 use super::reload;
+use super::renewal::Renewal;
 use super::trusting::{self, NotFollowed};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config, LogSettings, WitnessKey, WitnessSettings};
@@ -26,7 +27,7 @@ use crate::notify::{ChannelKind, Heartbeat, Lacking, Outbox, SecretSource, UrlSo
 use crate::source::Location;
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
-use crate::trust::{self, Keeper, Refreshed, SourceSettings, Trust};
+use crate::trust::{self, Ask, Keeper, Refreshed, Remark, SourceSettings, Trust};
 use crate::watch::{Watch, Watches};
 
 /// A configuration of ten thousand watches takes about three megabytes.
@@ -38,7 +39,7 @@ pub(super) const MAX_PEM_BYTES: usize = 1 << 20;
 /// A valid configuration, the files that it names, and what follows from both: the logs.
 pub(super) struct Setup {
     config: Config,
-    keeper: Option<Keeper>,
+    renewal: Renewal,
     /// What the logs below were made with.
     trust: Option<Arc<Trust>>,
     /// Those of the configuration and those that trust has found.
@@ -95,16 +96,18 @@ impl Setup {
         // What is missing on this machine would otherwise look like a server that does not answer.
         let prepared = http.prepare().await;
         prepared.map_err(|error| Mistake(format!("[http]: {error}")))?;
-        if let Some(keeper) = &mut setup.keeper {
-            let known = match asking {
-                Asking::IfDue => keeper.refresh_if_due(&http, now()).await,
-                Asking::Now => keeper.refresh(&http, now()).await,
-            };
-            if let (Some(problem), Some(_)) = (&known.problem, &known.trust) {
-                say_what_serves(problem, known.update);
+        setup
+            .renewal
+            .look(&http, asking == Asking::Now, now())
+            .await;
+        if let Err(error) = setup.arrange(false) {
+            // The key of a log may have been published since trust was renewed.
+            if asking == Asking::Now || !setup.ask(&[Ask::Log]) {
+                return Err(error);
             }
+            setup.renewal.finished().await;
+            setup.arrange(false)?;
         }
-        setup.arrange(false)?;
         Ok(setup)
     }
 
@@ -144,7 +147,7 @@ impl Setup {
         let http = http::Client::new(config.http.clone());
         Ok(Self {
             config,
-            keeper,
+            renewal: Renewal::new(keeper),
             trust: None,
             settings: Vec::new(),
             logs: Vec::new(),
@@ -162,7 +165,7 @@ impl Setup {
     fn arrange(&mut self, begun: bool) -> anyhow::Result<()> {
         let trust = self.known().trust;
         let mut settings = trusting::logs(&self.config, trust.as_deref(), begun, now())?;
-        if trust.is_none() && self.keeper.is_some() {
+        if trust.is_none() && self.renewal.is_configured() {
             // Only what needs no trust can be named; nothing is read before there is one.
             settings.retain(|log| !log.public_keys.is_empty());
         }
@@ -180,23 +183,37 @@ impl Setup {
         self.arrange(begun)
     }
 
-    /// Looks for newer trust if that is due. Answers whether the logs and rules are to be made anew.
+    /// Takes over newer trust that has come, and begins to look for it if that is due. Answers whether the logs and rules are
+    /// to be made anew.
     ///
     /// # Errors
     ///
     /// The store cannot say whether any log has a position.
     pub(super) async fn renew(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
-        let http = self.http.clone();
-        let Some(keeper) = &mut self.keeper else {
-            return Ok(false);
-        };
-        let (before, problem) = (self.trust.clone(), keeper.known().problem);
-        let known = keeper.refresh_if_due(&http, now()).await;
-        if known.problem != problem
-            && let Some(problem) = &known.problem
-        {
-            say_what_serves(problem, known.update);
-        }
+        self.renewal.begin_if_due(&self.http, now()).await;
+        self.adopt(store).await
+    }
+
+    /// Begins to look for newer trust because of these. Answers whether it did: what was asked for lately is not asked for
+    /// again.
+    pub(super) fn ask(&mut self, asks: &[Ask]) -> bool {
+        self.renewal.ask(asks, &self.http, now())
+    }
+
+    /// Waits for the newer trust that is being looked for, without end if none is. Answers as [`Self::renew`]. What has come
+    /// when this is dropped is taken over by the next [`Self::renew`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(super) async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+        self.renewal.finished().await;
+        self.adopt(store).await
+    }
+
+    /// Works with what is trusted now, if it is another trust than before.
+    async fn adopt(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+        let (known, before) = (self.known(), self.trust.clone());
         let same = match (&known.trust, &before) {
             (Some(now), Some(before)) => Arc::ptr_eq(now, before),
             (now, before) => now.is_none() && before.is_none(),
@@ -204,18 +221,18 @@ impl Setup {
         if same {
             return Ok(false);
         }
-        match (self.arrange(begun(store).await?), before, &mut self.keeper) {
-            (Ok(()), _, _) => {
+        match (self.arrange(begun(store).await?), before) {
+            (Ok(()), _) => {
                 tracing::info!("trust has changed: {} logs are followed", self.logs.len());
                 Ok(true)
             }
-            (Err(error), Some(before), Some(keeper)) => {
+            (Err(error), Some(before)) => {
                 let said = format!("{error:#}");
                 tracing::warn!("trust: {}", escape::terminal(&said));
-                keeper.refuse(before, said);
+                self.renewal.refuse(before, said);
                 Ok(false)
             }
-            (Err(_), _, _) => Ok(false),
+            (Err(_), None) => Ok(false),
         }
     }
 
@@ -224,7 +241,7 @@ impl Setup {
     /// A repository is configured, and nothing of it was ever verified.
     pub(super) fn require_trust(&self) -> anyhow::Result<()> {
         let known = self.known();
-        if known.trust.is_some() || self.keeper.is_none() {
+        if known.trust.is_some() || !self.renewal.is_configured() {
             return Ok(());
         }
         let why = known.problem.map_or_else(
@@ -236,14 +253,7 @@ impl Setup {
 
     /// What is trusted now, and what came of asking for newer trust.
     pub(super) fn known(&self) -> Refreshed {
-        self.keeper.as_ref().map_or_else(
-            || Refreshed {
-                trust: None,
-                update: None,
-                problem: None,
-            },
-            Keeper::known,
-        )
+        self.renewal.known()
     }
 
     /// What to open in a firewall, and what helps without: after these logs did not answer. `None`: all did, and trust
@@ -296,17 +306,28 @@ impl Setup {
 
     /// What somebody should know about trust.
     pub(super) fn trust_report(&self) -> TrustReport {
-        trusting::report(self.trust_settings(), &self.known(), &self.settings, now())
+        trusting::report(
+            self.trust_settings(),
+            &self.known(),
+            &self.settings,
+            &self.logs,
+            now(),
+        )
     }
 
     /// The logs that trust names and that are not followed.
     pub(super) fn not_followed(&self) -> Vec<NotFollowed<'_>> {
         match (self.trust_settings(), self.trust.as_deref()) {
             (Some(settings), Some(trust)) => {
-                trusting::not_followed(settings, trust, &self.settings)
+                trusting::not_followed(settings, trust, &self.settings, &self.logs)
             }
             _ => Vec::new(),
         }
+    }
+
+    /// What is wrong with single items of what is trusted.
+    pub(super) fn trust_remarks(&self) -> &[Remark] {
+        self.trust.as_deref().map_or(&[], Trust::remarks)
     }
 
     /// The logs, ready to be read; nothing is asked of them yet.
@@ -572,17 +593,6 @@ pub(super) fn routes(config: &Config) -> Routes {
     Routes::new(channels.collect(), by_watch.collect())
 }
 
-/// That trust could not be renewed, and what it rests on meanwhile.
-fn say_what_serves(problem: &trust::Problem, update: Option<trust::Update>) {
-    let since = update.map_or_else(String::new, |update| {
-        format!(", verified {}", time(update.refreshed))
-    });
-    tracing::warn!(
-        "trust was not renewed, what was known before{since}, goes on serving: {}",
-        escape::terminal(&problem.to_string())
-    );
-}
-
 /// Whether any log was read, or its checkpoints were followed.
 async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
     let logs = store.logs().await?;
@@ -591,6 +601,8 @@ async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
 
 /// The SubjectPublicKeyInfo in a PEM file.
 pub(super) fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
+    // Editors of Windows put a byte order mark in front.
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     let (_, pem) = parse_x509_pem(pem).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
     if pem.label != "PUBLIC KEY" {
         anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
@@ -613,7 +625,8 @@ fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
 
 fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
     let bytes = read_bounded(path, MAX_PEM_BYTES)?;
-    let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let text = text.trim_start_matches('\u{feff}').trim();
     if !text.starts_with('-') && text.contains('+') {
         let key = Verifier::from_vkey(text)?;
         anyhow::ensure!(key.is_witness(), "is the key of a log, not of a witness");

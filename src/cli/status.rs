@@ -54,6 +54,8 @@ struct TrustStatus {
     refreshed: Option<Timestamp>,
     /// The logs that it names and that are not followed.
     not_followed: Vec<NotFollowedStatus>,
+    /// What is wrong with single items of it, which are left out or read all the same.
+    remarks: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -183,6 +185,11 @@ fn trust_status(setup: &Setup) -> Option<TrustStatus> {
                 ignored: not.ignored,
             })
             .collect(),
+        remarks: setup
+            .trust_remarks()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     })
 }
 
@@ -234,6 +241,9 @@ fn print_trust(trust: &TrustStatus, output: &mut Output) -> anyhow::Result<()> {
             if log.ignored { ", as configured" } else { "" },
             escape::terminal(&log.log)
         ))?;
+    }
+    for remark in &trust.remarks {
+        output.line(&format!("    {}", escape::terminal(remark)))?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! From trust to the logs that are followed, and to what is to be said about those that are not.
 
 use jiff::{SignedDuration, Timestamp};
-use tlog::Origin;
+use sha2::{Digest as _, Sha256};
+use tlog::{Origin, Verifier};
 
 use super::output::Mistake;
 use crate::config::{Config, LogSettings, Mode};
 use crate::moment;
-use crate::monitor::{TrustReport, Unfollowed};
+use crate::monitor::{Followed, TrustReport, Unfollowed};
 use crate::shard::{Protocol, Start};
 use crate::source::Location;
 use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Refreshed, Settings, Trust};
@@ -54,7 +55,7 @@ pub(super) fn logs(
             )));
         }
         let mut log = LogSettings::found(origin.clone(), url.clone(), start);
-        if listed.ends.is_some_and(|end| end <= now) {
+        if listed.idle.is_some_and(|end| end <= now) {
             // Nobody signs into it any more: standing still is what it should do.
             log.silence_after = None;
         }
@@ -69,9 +70,18 @@ fn located(log: &LogSettings, trust: Option<&Trust>) -> Result<Option<LogSetting
         return Ok(Some(log.clone()));
     }
     let Some(trust) = trust else { return Ok(None) };
-    let listed = trust.logs().iter().find(|listed| {
-        matches!(&listed.kind, ListedKind::RekorV2(origin) if Some(origin) == log.origin.as_ref())
-    });
+    let listed = trust
+        .logs()
+        .iter()
+        .find(|listed| match (&listed.kind, &log.origin) {
+            (ListedKind::RekorV2(listed), Some(origin)) => listed == origin,
+            (ListedKind::RekorV2Unnamed, Some(origin)) => {
+                let keys = trust.root().log_keys(origin, listed.url.as_ref());
+                let is_its = |key: &Verifier| listed.keys.iter().any(|own| own.id == key.id_hash());
+                keys.iter().any(is_its)
+            }
+            _ => false,
+        });
     match listed.and_then(|listed| listed.url.clone()) {
         Some(url) => Ok(Some(LogSettings {
             location: Some(Location::Server(url)),
@@ -91,21 +101,24 @@ pub(super) struct NotFollowed<'a> {
     pub(super) ignored: bool,
 }
 
-/// The logs that trust names and that are not among these.
+/// The logs that trust names and that are not among these: as they are configured or were found, and as they are read.
 pub(super) fn not_followed<'a>(
     settings: &Settings,
     trust: &'a Trust,
     logs: &[LogSettings],
+    followed: &[Followed],
 ) -> Vec<NotFollowed<'a>> {
     let followed: Vec<FollowedLog<'_>> = logs
         .iter()
-        .map(|log| FollowedLog {
+        .zip(followed)
+        .map(|(log, followed)| FollowedLog {
             protocol: log.protocol,
             origin: log.origin.as_ref().map(Origin::as_str),
             url: match &log.location {
                 Some(Location::Server(url)) => Some(url),
                 Some(Location::Directory(_)) | None => None,
             },
+            key_ids: key_ids(followed),
         })
         .collect();
     trust
@@ -119,10 +132,27 @@ pub(super) fn not_followed<'a>(
         .collect()
 }
 
+/// What the log ids of its keys are in a trusted root. A CT log at another address may have any key of the trusted root
+/// until its head is seen, so there they say nothing.
+fn key_ids(log: &Followed) -> Vec<[u8; 32]> {
+    let of_keys = |keys: &[Vec<u8>]| keys.iter().map(|key| Sha256::digest(key).into()).collect();
+    match log {
+        Followed::Tree(log) if log.shard.protocol == Protocol::RekorV2 => {
+            let keys = log.shard.verifiers.iter();
+            keys.map(Verifier::id_hash).copied().collect()
+        }
+        Followed::Tree(_) => Vec::new(),
+        Followed::RekorV1(log) => of_keys(&log.keys),
+        Followed::Guided(guided) => of_keys(&guided.log.keys),
+    }
+}
+
 /// In words: which log, and what kind of log it is or why it cannot be followed.
 pub(super) fn named(log: &ListedLog) -> String {
     let what = match &log.kind {
         ListedKind::RekorV2(_) => Protocol::RekorV2.as_str(),
+        ListedKind::RekorV2Unnamed => "rekor-v2, whose origin is not its address",
+        ListedKind::NoKey => "an address for which the trusted root has no key",
         ListedKind::RekorV1 => Protocol::RekorV1.as_str(),
         ListedKind::Ct => "certificate transparency",
         ListedKind::Unusable(why) => why,
@@ -135,13 +165,14 @@ pub(super) fn report(
     settings: Option<&Settings>,
     known: &Refreshed,
     logs: &[LogSettings],
+    followed: &[Followed],
     now: Timestamp,
 ) -> TrustReport {
     let mut report = TrustReport::default();
     let Some(settings) = settings else {
         return report;
     };
-    report.discovers = settings.source.discovers();
+    report.discovers = settings.discovers();
     match &known.problem {
         None => {}
         Some(Problem::Unreachable(_)) => report.unanswered = true,
@@ -168,14 +199,19 @@ pub(super) fn report(
         .and_then(|update| stale(settings, known, update.refreshed, now));
     let is_guided = |log: &LogSettings| matches!(log.mode, Mode::Guided { .. });
     let is_guided = logs.iter().any(is_guided);
-    report.unfollowed = not_followed(settings, trust, logs)
+    report.unfollowed = not_followed(settings, trust, logs, followed)
         .into_iter()
-        // The certificates of a CT log are found again in Rekor; a log of theirs that nobody reads hides none. But of a
-        // guided log only what they lead to is seen.
         .filter(|not| {
-            let matters = not.log.kind != ListedKind::Ct
-                || is_guided && not.log.ends.is_none_or(|end| end > now);
-            matters && !not.ignored
+            let goes_on = not.log.ends.is_none_or(|end| end > now);
+            let matters = match not.log.kind {
+                // Verifiers accept nothing from there.
+                ListedKind::NoKey => false,
+                // Its certificates are found again in Rekor; a log of theirs that nobody reads hides none. But of a guided
+                // log only what they lead to is seen.
+                ListedKind::Ct => is_guided,
+                _ => true,
+            };
+            matters && goes_on && !not.ignored
         })
         .map(|not| Unfollowed {
             log: not.log.name.clone(),
@@ -220,6 +256,12 @@ fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
     if log.kind == ListedKind::Ct {
         return format!(
             "{said}. What is signed with a certificate that only it holds is not looked up in a guided log: add a [[log]] for it, and its name to guided_by"
+        );
+    }
+    if let (ListedKind::RekorV2Unnamed, Some(url)) = (&log.kind, &log.url) {
+        return format!(
+            "{said}. A [[log]] with url = {:?} and as origin the first line of its checkpoint follows it",
+            url.as_str()
         );
     }
     let (ListedKind::RekorV1, Some(url)) = (&log.kind, &log.url) else {
@@ -273,6 +315,7 @@ mod tests {
         std::fs::write(&path, both.to_string()).unwrap();
         let keeper = Keeper::open(Settings {
             source: SourceSettings::ClientTrustConfig(path),
+            monitor_config: None,
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         });
@@ -311,6 +354,7 @@ mod tests {
     fn trust_is_stale_after_a_week_and_when_its_time_is_still_to_come() {
         let settings = Settings {
             source: SourceSettings::TrustedRoot("root.json".into()),
+            monitor_config: None,
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         };

@@ -32,10 +32,11 @@ pub(super) const TOP: [&str; 10] = [
 
 pub(super) const STORE: [&str; 1] = ["url"];
 
-pub(super) const TRUST: [&str; 6] = [
+pub(super) const TRUST: [&str; 7] = [
     "tuf",
     "trusted_root",
     "trust_config",
+    "monitor_config",
     "cache",
     "refresh",
     "ignore",

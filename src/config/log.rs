@@ -14,9 +14,9 @@ use url::Url;
 use super::mode::{self, Mode};
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::top::{files, unique};
+use super::top::{existing, unique};
 use super::{Context, keys, vigilance};
-use crate::shard::{Protocol, Start};
+use crate::shard::{LogKey, Protocol, Start};
 use crate::source::Location;
 
 /// How long a log may stand still, unless its own section says.
@@ -39,8 +39,8 @@ pub struct LogSettings {
     pub mode: Mode,
     /// Where it is read; `None` is where trust says.
     pub location: Option<Location>,
-    /// Its keys, each in a PEM file; without any, the trusted root gives them.
-    pub public_keys: Vec<PathBuf>,
+    /// Its keys; without any, the trusted root gives them.
+    pub public_keys: Vec<LogKeySource>,
     /// How many requests a minute it is asked at most; `None` is as usual for such a log.
     pub requests_per_minute: Option<NonZeroU32>,
     /// Where reading begins while there is no stored position.
@@ -49,6 +49,15 @@ pub struct LogSettings {
     pub silence_after: Option<Duration>,
     /// How many of the witnesses must have cosigned its newest checkpoint.
     pub require_witnesses: usize,
+}
+
+/// Where a key of a log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogKeySource {
+    /// Written out, as a C2SP verifier key: its SubjectPublicKeyInfo in DER.
+    Written(Vec<u8>),
+    /// A PEM file, or a file with a verifier key.
+    File(PathBuf),
 }
 
 impl LogSettings {
@@ -167,7 +176,7 @@ fn read<'t>(
         mode
     });
     let origin = origin(section, protocol, problems);
-    let public_keys = files(section, "public_key", context, problems);
+    let public_keys = public_keys(section, protocol, origin.as_ref(), context, problems);
     if !section.has("public_key") && !defaults.gives_keys {
         problems.error(
             section.place(),
@@ -205,6 +214,34 @@ fn read<'t>(
         require_witnesses,
         origin,
     })
+}
+
+/// Files and verifier keys: a file's name may have a plus sign in it as well.
+fn public_keys(
+    section: &Section<'_>,
+    protocol: Option<Protocol>,
+    origin: Option<&Origin>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Vec<LogKeySource> {
+    let mut keys = Vec::new();
+    for written in section.strings("public_key", problems) {
+        let is_file = (context.is_file)(&context.path(written.value));
+        if is_file || !written.value.contains('+') {
+            keys.extend(existing(&written, context, problems).map(LogKeySource::File));
+            continue;
+        }
+        let Some(protocol) = protocol else { continue };
+        match LogKey::of_vkey(written.value, protocol, origin) {
+            Ok(key) => keys.push(LogKeySource::Written(key.spki_der().to_vec())),
+            Err(error) => problems.error(
+                &written.place,
+                error.to_string(),
+                "a log's is NAME+ID+KEY, as its operator publishes it, or a PEM file".to_owned(),
+            ),
+        }
+    }
+    keys
 }
 
 fn protocol(

@@ -44,7 +44,10 @@ fn a_small_configuration_is_valid_without_a_warning_and_has_every_default() {
     assert_eq!(log.name, "log.example");
     assert_eq!(log.start, Start::End);
     assert_eq!(log.silence_after.map(|time| time.as_secs()), Some(86_400));
-    assert_eq!(log.public_keys, [Path::new("/etc/mw/key.pem")]);
+    assert_eq!(
+        log.public_keys,
+        [LogKeySource::File("/etc/mw/key.pem".into())]
+    );
     assert_eq!(log.requests_per_minute, None);
     let [watch] = config.watches.as_slice() else {
         panic!("one watch")

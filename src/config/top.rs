@@ -132,7 +132,12 @@ pub(super) fn files(
         .collect()
 }
 
-fn existing(written: &At<&str>, context: &Context<'_>, problems: &mut Problems) -> Option<PathBuf> {
+/// The path that is written, if a file is there.
+pub(super) fn existing(
+    written: &At<&str>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
     let path = context.path(written.value);
     if !(context.is_file)(&path) {
         problems.error(

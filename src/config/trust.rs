@@ -37,7 +37,9 @@ pub(super) fn read(
         };
     };
     section.only("trust", &keys::TRUST, problems);
-    let discovers = section.has("tuf") || section.has("trust_config");
+    let discovers = ["tuf", "trust_config", "monitor_config"]
+        .iter()
+        .any(|key| section.has(key));
     let source = source(&section, database, context, problems);
     let refresh = if section.has("refresh") {
         section.duration("refresh", problems)
@@ -53,6 +55,18 @@ pub(super) fn read(
             );
         }
     }
+    let monitor_config = if section.has("monitor_config") {
+        file(&section, "monitor_config", context, problems)
+    } else {
+        None
+    };
+    if section.has("monitor_config") && section.has("tuf") {
+        problems.error(
+            &section.place_of("monitor_config"),
+            "belongs to trusted_root or trust_config, and tuf is given",
+            "a repository has a monitor_config.json of its own, which is read by itself".to_owned(),
+        );
+    }
     if section.has("ignore") && !discovers {
         problems.error(
             &section.place_of("ignore"),
@@ -63,6 +77,7 @@ pub(super) fn read(
     let ignore = section.strings("ignore", problems);
     let settings = source.zip(refresh).map(|(source, refresh)| Settings {
         source,
+        monitor_config,
         refresh,
         ignore: ignore.into_iter().map(|at| at.value.to_owned()).collect(),
     });

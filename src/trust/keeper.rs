@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::tuf::Tuf;
 use super::{
-    MAX_BYTES, Problem, Refusal, Settings, SourceSettings, Trust, TrustError, Update, read_bounded,
+    Ask, MAX_BYTES, Problem, Refusal, Settings, SourceSettings, Trust, TrustError, Update,
+    read_bounded,
 };
 use crate::http;
 use crate::moment;
@@ -24,6 +25,8 @@ pub struct Keeper {
     update: Option<Update>,
     problem: Option<Problem>,
     tried: Option<Timestamp>,
+    /// The next refresh was asked for by a failure.
+    is_asked: bool,
 }
 
 enum Source {
@@ -51,7 +54,7 @@ impl Keeper {
     pub fn open(settings: Settings) -> Result<Self, TrustError> {
         let (source, known) = match &settings.source {
             SourceSettings::TrustedRoot(path) | SourceSettings::ClientTrustConfig(path) => {
-                let (digest, trust) = read(&settings.source, path)?;
+                let (digest, trust) = read(&settings, path)?;
                 (Source::File { digest }, Some((trust?, None)))
             }
             SourceSettings::Tuf { repository, cache } => {
@@ -68,7 +71,23 @@ impl Keeper {
             update: update.flatten(),
             problem: None,
             tried: None,
+            is_asked: false,
         })
+    }
+
+    /// Notes what newer trust may explain, and answers whether it is to be asked for now: at most once a minute, less often
+    /// while nothing comes of it, and once for each unknown authority in six hours. A file is read again anyhow.
+    pub fn asks(&mut self, asks: &[Ask], now: Timestamp) -> bool {
+        let Source::Tuf(tuf) = &mut self.source else {
+            return false;
+        };
+        self.is_asked = tuf.asks(asks, now);
+        self.is_asked
+    }
+
+    /// Whether looking again waits for somebody's answer.
+    pub const fn asks_somebody(&self) -> bool {
+        matches!(self.source, Source::Tuf(_))
     }
 
     /// What is trusted now, and what came of looking again the last time.
@@ -97,17 +116,24 @@ impl Keeper {
     /// Looks again, now.
     pub async fn refresh(&mut self, http: &http::Client, now: Timestamp) -> Refreshed {
         self.tried = Some(now);
+        let mut has_changed = false;
         match self.look(http, now).await {
             Ok(None) => self.problem = None,
             Ok(Some((trust, update))) => {
                 self.problem = None;
                 self.update = update;
                 let same = |known: &Arc<Trust>| known.says_the_same(&trust);
-                if !self.trust.as_ref().is_some_and(same) {
+                has_changed = !self.trust.as_ref().is_some_and(same);
+                if has_changed {
                     self.trust = Some(Arc::new(trust));
                 }
             }
             Err(problem) => self.problem = Some(problem),
+        }
+        if std::mem::take(&mut self.is_asked)
+            && let Source::Tuf(tuf) = &mut self.source
+        {
+            tuf.answered(has_changed);
         }
         self.known()
     }
@@ -124,7 +150,8 @@ impl Keeper {
         });
     }
 
-    fn is_due(&self, now: Timestamp) -> bool {
+    /// Whether it is time to look again.
+    pub fn is_due(&self, now: Timestamp) -> bool {
         if matches!(self.source, Source::File { .. }) {
             return true;
         }
@@ -147,17 +174,17 @@ impl Keeper {
         http: &http::Client,
         now: Timestamp,
     ) -> Result<Option<Known>, Problem> {
-        match (&mut self.source, &self.settings.source) {
+        let settings = &self.settings;
+        match (&mut self.source, &settings.source) {
             (Source::Tuf(tuf), _) => {
                 let (trust, update) = tuf.refresh(http, now).await?;
                 Ok(Some((trust, Some(update))))
             }
             (
                 Source::File { digest: known },
-                source @ (SourceSettings::TrustedRoot(path)
-                | SourceSettings::ClientTrustConfig(path)),
+                SourceSettings::TrustedRoot(path) | SourceSettings::ClientTrustConfig(path),
             ) => {
-                let (digest, trust) = read(source, path)?;
+                let (digest, trust) = read(settings, path)?;
                 let trust = trust?;
                 let changed = digest != *known;
                 *known = digest;
@@ -176,11 +203,25 @@ type Known = (Trust, Option<Update>);
 /// The digest of a file, and what it says.
 type FromFile = ([u8; 32], Result<Trust, TrustError>);
 
-fn read(source: &SourceSettings, path: &Path) -> Result<FromFile, TrustError> {
+fn read(settings: &Settings, path: &Path) -> Result<FromFile, TrustError> {
     let bytes = read_bounded(path, MAX_BYTES)?;
-    let trust = match source {
-        SourceSettings::ClientTrustConfig(_) => Trust::of_client_trust_config(&bytes),
-        _ => Trust::without_logs(&bytes),
+    let monitor = match &settings.monitor_config {
+        Some(path) => Some(read_bounded(path, MAX_BYTES)?),
+        None => None,
     };
-    Ok((Sha256::digest(&bytes).into(), trust))
+    if monitor.as_ref().is_some_and(|json| json.len() > MAX_BYTES) {
+        return Err(TrustError::TooLong { limit: MAX_BYTES });
+    }
+    let monitor = monitor.as_deref();
+    let trust = match (&settings.source, monitor) {
+        (SourceSettings::ClientTrustConfig(_), monitor) => {
+            Trust::of_client_trust_config(&bytes, monitor)
+        }
+        (_, Some(monitor)) => Trust::of_files(&bytes, monitor),
+        (_, None) => Trust::without_logs(&bytes),
+    };
+    let mut digest = Sha256::new();
+    digest.update(Sha256::digest(&bytes));
+    digest.update(monitor.unwrap_or_default());
+    Ok((digest.finalize().into(), trust))
 }

@@ -1,31 +1,50 @@
-//! Which logs trust names: those of the trusted root and of every signing configuration together.
+//! Which logs trust names: those of the trusted root, with what signing configurations and MonitorConfigs say of them.
 //!
-//! Neither list is enough. The default signing configuration of the public instance has no v2 log,
-//! the other one need not have an old one; and a log that only a signing configuration has cannot be
-//! verified.
+//! A log is one that verifiers accept if the trusted root has its key. So the trusted root is the list; the addresses of
+//! the other documents say where a log is read and which protocol it speaks. They are joined with it by origin and key
+//! id: an address may be that of a load balancer that takes signings for several logs, and of a log whose key nobody has
+//! nothing could be verified.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
-use sigstore_trust_root::{ServiceEndpoint, SigningConfig};
 use tlog::Origin;
 use url::Url;
 
 use super::TrustedRoot;
+use super::document::{Address, LogInstance};
 use crate::shard::Protocol;
+
+/// Of an address that is none, no more is repeated.
+const MAX_SAID_CHARS: usize = 100;
 
 /// A log that trust names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedLog {
     /// What is known of it.
     pub kind: ListedKind,
-    /// Its host and path, which is the origin of a Rekor v2 log; the beginning of its log id if it has no address.
+    /// Its origin if it is a Rekor v2 log whose origin is known, else its host and path, or the beginning of its log id if
+    /// it has no address.
     pub name: String,
-    /// Where it says it is read.
+    /// Where it is read.
     pub url: Option<Url>,
-    /// Since when nothing is signed into it any more, if that time is set.
+    /// Since when no key of it is valid any more, if that time is set for all of them.
     pub ends: Option<Timestamp>,
+    /// Since when nothing is to be signed into it any more, if that time is set.
+    pub idle: Option<Timestamp>,
+    /// Its keys.
+    pub keys: Vec<ListedKey>,
+    /// Its host and path, where it has another name.
+    address: Option<String>,
+}
+
+/// A key of a log that trust names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    /// The SubjectPublicKeyInfo in DER, usable or not.
+    pub spki_der: Vec<u8>,
+    /// The log id that it is listed with.
+    pub id: Vec<u8>,
 }
 
 /// What kind of log trust names.
@@ -33,16 +52,20 @@ pub struct ListedLog {
 pub enum ListedKind {
     /// Rekor v2: its origin and its key are known, so it can be followed without more.
     RekorV2(Origin),
+    /// Rekor v2 with an origin that is not that of its address, and that no document names.
+    RekorV2Unnamed,
     /// Rekor v1: too large to be followed without being asked to.
     RekorV1,
     /// A certificate transparency log.
     Ct,
     /// A log that cannot be followed, and why.
     Unusable(String),
+    /// An address for which the trusted root has no key: verifiers accept nothing from there.
+    NoKey,
 }
 
 /// A log that is configured, as far as it matters to what trust names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct FollowedLog<'a> {
     /// How it is spoken to.
     pub protocol: Protocol,
@@ -50,96 +73,214 @@ pub struct FollowedLog<'a> {
     pub origin: Option<&'a str>,
     /// The server that it is read from; `None` for a directory.
     pub url: Option<&'a Url>,
+    /// What the ids of its keys are the beginning of, as far as they are its own for certain.
+    pub key_ids: Vec<[u8; 32]>,
 }
 
-/// The logs of a trusted root and its signing configurations, each once: Rekor v2 by origin, the others by URL.
-pub(super) fn listed(root: &TrustedRoot, configs: &[SigningConfig]) -> Vec<ListedLog> {
-    let mut endpoints: BTreeMap<String, (&ServiceEndpoint, Url)> = BTreeMap::new();
-    for endpoint in configs.iter().flat_map(|config| &config.rekor_tlog_urls) {
-        if let Some(url) = directory(&endpoint.url) {
-            endpoints.entry(name_of(&url)).or_insert((endpoint, url));
+/// The logs of a trusted root, each once: Rekor v2 by origin, the others by address. And the addresses without a key.
+pub(super) fn listed(root: &TrustedRoot, rekor: &[Address], ct: &[Address]) -> Vec<ListedLog> {
+    let mut groups: BTreeMap<String, Vec<&LogInstance>> = BTreeMap::new();
+    for log in &root.tlogs {
+        let place = match directory(&log.base_url) {
+            Some(base) => place_of(&base),
+            None => format!("log {} {}", hex::encode(&log.id), log.item),
+        };
+        groups.entry(place).or_default().push(log);
+    }
+    let mut is_joined = vec![false; rekor.len()];
+    let mut logs: Vec<ListedLog> = Vec::new();
+    for group in groups.values() {
+        let log = of_rekor(group, rekor, &mut is_joined);
+        let same = |known: &&mut ListedLog| {
+            matches!(log.kind, ListedKind::RekorV2(_)) && known.kind == log.kind
+        };
+        match logs.iter_mut().find(same) {
+            Some(known) => known.add(log),
+            None => logs.push(log),
         }
     }
-    let mut logs: BTreeMap<(bool, String), ListedLog> = BTreeMap::new();
-    for tlog in &root.document.tlogs {
-        let Some(base) = directory(&tlog.base_url) else {
-            let log = without_address(&tlog.base_url, tlog.log_id.key_id.as_bytes());
-            logs.insert((false, log.name.clone()), log);
-            continue;
-        };
-        let name = name_of(&base);
-        let spki = tlog.public_key.raw_bytes.as_bytes();
-        let announced = endpoints.remove(&name);
-        let known = logs.get(&(false, name.clone()));
-        let version = match (&announced, known) {
-            (Some((endpoint, _)), _) => endpoint.major_api_version,
-            // A log with several keys is one log.
-            (None, Some(_)) => continue,
-            // The log id of a v1 log is the hash of its key, that of a v2 log the untruncated key id of
-            // C2SP signed-note; for an ECDSA key that is the same, and a v2 log would have been announced.
-            (None, None) if tlog.log_id.key_id.as_bytes() == Sha256::digest(spki).as_slice() => 1,
-            (None, None) => 2,
-        };
-        let kind = match version {
-            1 => ListedKind::RekorV1,
-            2 => rekor_v2(root, &name),
-            other => ListedKind::Unusable(format!("its API has version {other}")),
-        };
-        let announced = announced.map(|(endpoint, url)| (endpoint.valid_for.end, url));
-        let of_key = tlog.public_key.valid_for.as_ref().and_then(|time| time.end);
-        let (ends, url) = announced.map_or((of_key, base), |(end, url)| (end.or(of_key), url));
-        logs.insert((false, name.clone()), log(name, kind, url, ends));
-    }
-    for (name, (endpoint, url)) in endpoints {
-        let kind = ListedKind::Unusable("the trusted root has no key for it".to_owned());
-        let ends = endpoint.valid_for.end;
-        logs.insert((false, name.clone()), log(name, kind, url, ends));
-    }
-    for ct in &root.document.ctlogs {
-        // One without an address serves only to verify what is in certificates.
-        if let Some(url) = directory(&ct.base_url) {
-            let ends = ct.public_key.valid_for.as_ref().and_then(|time| time.end);
-            let name = name_of(&url);
-            logs.insert((true, name.clone()), log(name, ListedKind::Ct, url, ends));
+    let mut ct_logs = of_ct(root, ct);
+    let keyless = rekor.iter().zip(is_joined).filter(|(_, joined)| !joined);
+    for (address, _) in keyless {
+        let log = without_key(address);
+        if !logs.iter().any(|known| known.is_called(&log.name)) {
+            logs.push(log);
         }
     }
-    logs.into_values().collect()
-}
-
-fn log(name: String, kind: ListedKind, url: Url, ends: Option<Timestamp>) -> ListedLog {
-    ListedLog {
-        name,
-        kind,
-        url: Some(url),
-        ends,
+    for address in ct {
+        let log = without_key(address);
+        if !ct_logs.iter().any(|known| known.is_called(&log.name)) {
+            ct_logs.push(log);
+        }
     }
+    logs.sort_by(|a, b| a.name.cmp(&b.name));
+    ct_logs.sort_by(|a, b| a.name.cmp(&b.name));
+    logs.append(&mut ct_logs);
+    logs
 }
 
-fn without_address(written: &str, log_id: &[u8]) -> ListedLog {
-    let written: String = written.chars().take(100).collect();
-    ListedLog {
-        name: format!("log {}", hex::encode(log_id.get(..4).unwrap_or(log_id))),
-        kind: ListedKind::Unusable(format!("{written:?} is no http or https URL")),
-        url: None,
-        ends: None,
-    }
-}
-
-fn rekor_v2(root: &TrustedRoot, name: &str) -> ListedKind {
-    let origin = match Origin::new(name) {
-        Ok(origin) => origin,
-        Err(error) => return ListedKind::Unusable(error.to_string()),
+/// The log that these keys with one address are of.
+fn of_rekor(group: &[&LogInstance], addresses: &[Address], is_joined: &mut [bool]) -> ListedLog {
+    let base = group.iter().find_map(|log| directory(&log.base_url));
+    let name = base.as_ref().map(name_of);
+    let fits = |origin: &Origin, at: Option<&Url>| {
+        let mut keys = group.iter().filter_map(|log| log.fit(origin, at));
+        keys.any(|key| key.why_unusable().is_none())
     };
-    match root.log_keys(&origin) {
-        Ok(keys) if !keys.is_empty() => ListedKind::RekorV2(origin),
-        Ok(_) => ListedKind::Unusable("the trusted root has no key for it".to_owned()),
-        Err(error) => ListedKind::Unusable(error.to_string()),
+    let mut origin = name
+        .as_deref()
+        .and_then(|name| Origin::new(name).ok())
+        .filter(|origin| fits(origin, None));
+    let mut of_it: Vec<(&Address, Option<Url>)> = Vec::new();
+    for (address, joined) in addresses.iter().zip(is_joined) {
+        let url = directory(&address.url);
+        let called = url.as_ref().map(name_of);
+        let named = address.origin.as_deref().or(called.as_deref());
+        let named = named.and_then(|named| Origin::new(named).ok());
+        let named = named.filter(|named| fits(named, url.as_ref()));
+        if named.is_some() || called.is_some() && called == name {
+            *joined = true;
+            of_it.push((address, url));
+        }
+        // What the log itself is called by a document goes before its address.
+        if address.origin.is_some() || origin.is_none() {
+            origin = named.or(origin);
+        }
+    }
+    let version = of_it.iter().map(|(address, _)| address.version);
+    let version = match version.clone().find(|version| *version != 0) {
+        Some(version) => version,
+        // A v2 log with an ECDSA key looks the same; it would have been announced.
+        None if group.iter().any(|log| log.has_id_of_its_key()) => 1,
+        None => 2,
+    };
+    let to_read = of_it.iter().find(|(address, _)| address.is_to_read);
+    let is_its = |url: &&Url| {
+        let called = name_of(url);
+        Some(&called) == name.as_ref() || origin.as_ref().is_some_and(|o| o.as_str() == called)
+    };
+    let to_sign = || {
+        of_it
+            .iter()
+            .filter_map(|(_, url)| url.as_ref())
+            .find(is_its)
+    };
+    let url = to_read
+        .and_then(|(_, url)| url.as_ref())
+        .or_else(to_sign)
+        .cloned()
+        .or(base);
+    let ends = ends(group);
+    let retired = of_it.iter().find_map(|(address, _)| address.ends);
+    let unusable = || {
+        let mut why = group.iter().filter_map(|log| log.key.as_ref().err());
+        let first = why.next()?;
+        group
+            .iter()
+            .all(|log| log.key.is_err())
+            .then(|| format!("its key cannot be used: {first}"))
+    };
+    let kind = match (version, origin, unusable()) {
+        (_, _, Some(why)) => ListedKind::Unusable(why),
+        (1, ..) if url.is_some() => ListedKind::RekorV1,
+        (2, Some(origin), _) if url.is_some() => ListedKind::RekorV2(origin),
+        (2, None, _) if url.is_some() => ListedKind::RekorV2Unnamed,
+        (1 | 2, ..) => ListedKind::Unusable(no_address(group)),
+        (other, ..) => ListedKind::Unusable(format!("its API has version {other}")),
+    };
+    let called = match &kind {
+        ListedKind::RekorV2(origin) => Some(origin.as_str().to_owned()),
+        _ => name.clone(),
+    };
+    ListedLog {
+        name: called.unwrap_or_else(|| nameless(group)),
+        kind,
+        url,
+        ends,
+        idle: ends.or(retired),
+        keys: group.iter().map(|log| log.listed_key()).collect(),
+        address: name,
     }
 }
 
-/// The URL of a directory on a server; `None` if it is something else.
-fn directory(written: &str) -> Option<Url> {
-    let mut url = Url::parse(written).ok()?;
+fn of_ct(root: &TrustedRoot, addresses: &[Address]) -> Vec<ListedLog> {
+    let mut groups: BTreeMap<String, (Url, Vec<&LogInstance>)> = BTreeMap::new();
+    for log in &root.ctlogs {
+        // One without an address serves only to verify what is in certificates.
+        if let Some(url) = directory(&log.base_url) {
+            let group = groups.entry(name_of(&url)).or_insert((url, Vec::new()));
+            group.1.push(log);
+        }
+    }
+    let logs = groups.into_iter().map(|(name, (base, group))| {
+        let read = addresses
+            .iter()
+            .filter_map(|address| directory(&address.url));
+        let url = read.into_iter().find(|url| name_of(url) == name);
+        let ends = ends(&group);
+        ListedLog {
+            kind: ListedKind::Ct,
+            url: Some(url.unwrap_or(base)),
+            ends,
+            idle: ends,
+            keys: group.iter().map(|log| log.listed_key()).collect(),
+            address: None,
+            name,
+        }
+    });
+    logs.collect()
+}
+
+fn without_key(address: &Address) -> ListedLog {
+    let url = directory(&address.url);
+    let written = || address.url.chars().take(MAX_SAID_CHARS).collect();
+    let name = address.origin.clone().or_else(|| url.as_ref().map(name_of));
+    ListedLog {
+        kind: ListedKind::NoKey,
+        name: name.unwrap_or_else(written),
+        url,
+        ends: None,
+        idle: address.ends,
+        keys: Vec::new(),
+        address: None,
+    }
+}
+
+/// When the last of these keys ends; `None` while one has no end.
+fn ends(group: &[&LogInstance]) -> Option<Timestamp> {
+    let ends = group.iter().map(|log| log.valid_for.1);
+    ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+fn nameless(group: &[&LogInstance]) -> String {
+    let of = |log: &LogInstance| match log.id.get(..4) {
+        Some(id) => format!("log {}", hex::encode(id)),
+        None => log.item.clone(),
+    };
+    group.first().map(|log| of(log)).unwrap_or_default()
+}
+
+fn no_address(group: &[&LogInstance]) -> String {
+    let written = group.first().map_or("", |log| log.base_url.as_str());
+    if written.is_empty() {
+        return "the trusted root has no address of it".to_owned();
+    }
+    let written: String = written.chars().take(MAX_SAID_CHARS).collect();
+    format!("{written:?} is no http or https URL")
+}
+
+/// The URL of a directory on a server; `None` if it is something else. Without a scheme it is one of https: so do
+/// configurations have it that people wrote.
+pub(super) fn directory(written: &str) -> Option<Url> {
+    let written = written.trim();
+    let url = if written.contains("://") {
+        Url::parse(written)
+    } else if written.is_empty() {
+        return None;
+    } else {
+        Url::parse(&format!("https://{}", written.trim_start_matches('/')))
+    };
+    let mut url = url.ok()?;
     let is_one = matches!(url.scheme(), "https" | "http")
         && url.query().is_none()
         && url.fragment().is_none();
@@ -150,26 +291,74 @@ fn directory(written: &str) -> Option<Url> {
     is_one.then_some(url)
 }
 
-/// The name that a log has by its URL: its host and path, which is the origin of a Rekor v2 log.
-fn name_of(url: &Url) -> String {
+/// The name that a log has by its URL: its host and path, which is the origin of most Rekor v2 logs.
+pub(super) fn name_of(url: &Url) -> String {
     let path = url.path().trim_end_matches('/');
     format!("{}{path}", url.host_str().unwrap_or_default())
 }
 
+/// The same with the port: two logs of one host are two.
+fn place_of(url: &Url) -> String {
+    let port = url
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    format!("{}{port}", name_of(url))
+}
+
+impl LogInstance {
+    fn listed_key(&self) -> ListedKey {
+        ListedKey {
+            spki_der: self.spki_der.clone(),
+            id: self.id.clone(),
+        }
+    }
+}
+
 impl ListedLog {
-    /// Whether the operator said that it need not be followed, by its origin or by any form of its URL.
+    /// Takes over the keys of another address of the same log.
+    fn add(&mut self, other: Self) {
+        self.ends = self.ends.zip(other.ends).map(|(one, two)| one.max(two));
+        self.idle = self.idle.zip(other.idle).map(|(one, two)| one.max(two));
+        self.keys.extend(other.keys);
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.address.as_deref() == Some(name)
+    }
+
+    /// Whether the operator said that it need not be followed: by its origin, by any form of its URL, or by its log id in
+    /// hex.
     pub fn is_ignored(&self, ignore: &[String]) -> bool {
         ignore.iter().any(|written| {
-            *written == self.name || Url::parse(written).is_ok_and(|url| name_of(&url) == self.name)
+            self.is_called(written)
+                || directory(written).is_some_and(|url| self.is_called(&name_of(&url)))
+                || hex::decode(written)
+                    .is_ok_and(|id| !id.is_empty() && self.keys.iter().any(|key| key.id == id))
         })
     }
 
     /// Whether it is among these. `all` is everything that trust names.
     pub fn is_followed(&self, followed: &[FollowedLog<'_>], all: &[Self]) -> bool {
+        let is_its = |id: &[u8; 32]| self.keys.iter().any(|key| key.id == id);
+        let is_ct = |log: &&FollowedLog<'_>| {
+            matches!(log.protocol, Protocol::CtRfc6962 | Protocol::CtStatic)
+        };
+        // A key that a Rekor log and a CT log share is that of two logs.
+        let mut of_its_kind = followed
+            .iter()
+            .filter(|log| is_ct(log) == (self.kind == ListedKind::Ct));
+        if of_its_kind.any(|log| log.key_ids.iter().any(is_its)) {
+            return true;
+        }
         match &self.kind {
-            ListedKind::RekorV2(_) | ListedKind::Unusable(_) => {
+            ListedKind::RekorV2(_) | ListedKind::RekorV2Unnamed | ListedKind::Unusable(_) => {
                 followed.iter().any(|log| log.origin == Some(&*self.name))
             }
+            // Somebody has its key from elsewhere.
+            ListedKind::NoKey => followed.iter().any(|log| {
+                log.origin == Some(&*self.name)
+                    || log.url.is_some_and(|url| name_of(url) == self.name)
+            }),
             // It has one address, and trees that it lists itself.
             ListedKind::RekorV1 => is_read(
                 followed
@@ -180,9 +369,7 @@ impl ListedLog {
             ),
             // One server may have many.
             ListedKind::Ct => is_read(
-                followed
-                    .iter()
-                    .filter(|log| matches!(log.protocol, Protocol::CtRfc6962 | Protocol::CtStatic)),
+                followed.iter().filter(is_ct),
                 |url| name_of(url) == self.name,
                 all,
             ),
@@ -206,3 +393,6 @@ fn is_read<'a>(
         None => true,
     })
 }
+
+#[cfg(test)]
+mod tests;

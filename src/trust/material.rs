@@ -3,20 +3,31 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use sigstore_trust_root::SigningConfig;
 
+use super::document::{self, Address, Remark};
 use super::listed::{ListedLog, listed};
 use super::{MAX_BYTES, TrustError, TrustedRoot, media_type};
 
 /// What the media type of every version begins with.
 const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig";
+const SIGNING_CONFIG: &str = "application/vnd.dev.sigstore.signingconfig";
 
 /// A trusted root, and the logs that it and the signing configurations name.
 #[derive(Debug, Clone)]
 pub struct Trust {
     root: TrustedRoot,
     logs: Vec<ListedLog>,
+    remarks: Vec<Remark>,
     fingerprint: [u8; 32],
+}
+
+/// The documents that say where the logs of a trusted root are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Directories {
+    /// Signing configurations.
+    pub(super) signing: Vec<Vec<u8>>,
+    /// A MonitorConfig.
+    pub(super) monitor: Option<Vec<u8>>,
 }
 
 /// Which state of a TUF repository is trusted.
@@ -35,48 +46,109 @@ pub struct Update {
 impl Trust {
     /// A trusted root whose logs are not to be followed by themselves.
     pub(super) fn without_logs(json: &[u8]) -> Result<Self, TrustError> {
+        let root = TrustedRoot::parse(json)?;
         Ok(Self {
-            root: TrustedRoot::parse(json)?,
+            remarks: root.remarks().to_vec(),
+            root,
             logs: Vec::new(),
             fingerprint: fingerprint(&[json]),
         })
     }
 
-    /// A trusted root with signing configurations.
-    pub(super) fn of(root: &[u8], configs: &[Vec<u8>]) -> Result<Self, TrustError> {
+    /// A trusted root, and where its logs are. A document of the second kind that cannot be read is left out and named:
+    /// what counts stands in the trusted root.
+    pub(super) fn of(root: &[u8], directories: &Directories) -> Result<Self, TrustError> {
         let mut documents = vec![root];
-        documents.extend(configs.iter().map(Vec::as_slice));
+        documents.extend(directories.signing.iter().map(Vec::as_slice));
+        documents.extend(directories.monitor.as_deref());
         let root = TrustedRoot::parse(root)?;
-        let configs = configs
-            .iter()
-            .map(|json| signing_config(json))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut remarks = root.remarks().to_vec();
+        let mut left_out = |item: &str, why: TrustError| {
+            remarks.push(Remark {
+                item: item.to_owned(),
+                said: format!("left out: {why}"),
+            });
+        };
+        let (mut rekor, mut ct) = (Vec::new(), Vec::new());
+        // First, for it says where to read.
+        if let Some(json) = &directories.monitor {
+            match monitor_config(json) {
+                Ok(addresses) => (rekor, ct) = addresses,
+                Err(why) => left_out("the monitor config", why),
+            }
+        }
+        for json in &directories.signing {
+            match signing_config(json) {
+                Ok(addresses) => rekor.extend(addresses),
+                Err(why) => left_out("the signing config", why),
+            }
+        }
         Ok(Self {
-            logs: listed(&root, &configs),
+            logs: listed(&root, &rekor, &ct),
             root,
+            remarks,
             fingerprint: fingerprint(&documents),
         })
     }
 
-    /// A ClientTrustConfig, which holds one of each.
-    pub(super) fn of_client_trust_config(json: &[u8]) -> Result<Self, TrustError> {
+    /// A trusted root in a file, and a MonitorConfig in another one.
+    pub(super) fn of_files(root: &[u8], monitor: &[u8]) -> Result<Self, TrustError> {
+        monitor_config(monitor)?;
+        let directories = Directories {
+            signing: Vec::new(),
+            monitor: Some(monitor.to_vec()),
+        };
+        Self::of(root, &directories)
+    }
+
+    /// A ClientTrustConfig, which holds a trusted root and a signing configuration; and a MonitorConfig in another file, or
+    /// in the same.
+    pub(super) fn of_client_trust_config(
+        json: &[u8],
+        monitor: Option<&[u8]>,
+    ) -> Result<Self, TrustError> {
         #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
         struct ClientTrustConfig {
-            media_type: String,
-            #[serde(default)]
+            #[serde(alias = "mediaType", default)]
+            media_type: Option<String>,
+            #[serde(alias = "trustedRoot", default)]
             trusted_root: serde_json::Value,
-            #[serde(default)]
+            #[serde(alias = "signingConfig", default)]
             signing_config: serde_json::Value,
+            #[serde(alias = "monitorConfig", default)]
+            monitor_config: serde_json::Value,
         }
         if json.len() > MAX_BYTES {
             return Err(TrustError::TooLong { limit: MAX_BYTES });
         }
-        let both: ClientTrustConfig = serde_json::from_slice(json)
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+        let all: ClientTrustConfig = serde_json::from_slice(json)
             .map_err(|error| TrustError::ClientTrustConfig(error.to_string()))?;
-        media_type(&both.media_type, CLIENT_TRUST_CONFIG)?;
-        let signing_config = both.signing_config.to_string().into_bytes();
-        Self::of(both.trusted_root.to_string().as_bytes(), &[signing_config])
+        media_type(
+            all.media_type.as_deref().unwrap_or_default(),
+            CLIENT_TRUST_CONFIG,
+        )?;
+        let bytes =
+            |part: &serde_json::Value| (!part.is_null()).then(|| part.to_string().into_bytes());
+        let directories = Directories {
+            signing: bytes(&all.signing_config).into_iter().collect(),
+            monitor: monitor
+                .map(<[u8]>::to_vec)
+                .or_else(|| bytes(&all.monitor_config)),
+        };
+        // The file is its writer's, who is there to correct it.
+        for json in &directories.signing {
+            signing_config(json)?;
+        }
+        if let Some(json) = &directories.monitor {
+            monitor_config(json)?;
+        }
+        Self::of(all.trusted_root.to_string().as_bytes(), &directories)
+    }
+
+    /// What is wrong with single items of it.
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
     }
 
     /// The trusted root.
@@ -95,9 +167,18 @@ impl Trust {
     }
 }
 
-fn signing_config(json: &[u8]) -> Result<SigningConfig, TrustError> {
-    let text = std::str::from_utf8(json).map_err(|e| TrustError::SigningConfig(e.to_string()))?;
-    SigningConfig::from_json(text).map_err(|error| TrustError::SigningConfig(error.to_string()))
+fn signing_config(json: &[u8]) -> Result<Vec<Address>, TrustError> {
+    let (written, addresses) = document::signing_config(json).map_err(TrustError::SigningConfig)?;
+    // Where it stands says what it is; that it says something else is a mistake.
+    if !written.is_empty() {
+        media_type(&written, SIGNING_CONFIG)?;
+    }
+    Ok(addresses)
+}
+
+/// The addresses of Rekor logs and of CT logs.
+fn monitor_config(json: &[u8]) -> Result<(Vec<Address>, Vec<Address>), TrustError> {
+    document::monitor_config(json).map_err(TrustError::MonitorConfig)
 }
 
 fn fingerprint(documents: &[&[u8]]) -> [u8; 32] {

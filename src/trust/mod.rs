@@ -1,11 +1,15 @@
 //! The trusted root: whose certificates count, and which keys speak for a log.
 //!
-//! `sigstore-trust-root` reads the format. Its look-ups are not used: they go by log id alone, leave keys and CAs
-//! out by the machine's clock, and skip what they do not understand, whereas here a log is known by its origin, time
-//! never hides a CA (see [`Authorities::judge`]), and a trusted root that cannot be used whole is refused.
+//! The documents are read here: `sigstore-trust-root` refuses a whole trusted root for one item that it does not
+//! understand, and its look-ups go by log id alone and leave keys and CAs out by the machine's clock. Here a log is known by
+//! its origin and key id, time never hides a CA (see [`Authorities::judge`]), and an item that cannot be used is named
+//! ([`Remark`]) and left out alone.
 //!
 //! A [`Keeper`] holds what is trusted now and looks again from time to time: in a file, or in a TUF repository.
 
+mod asked;
+mod document;
+mod fit;
 mod keeper;
 mod listed;
 mod material;
@@ -16,16 +20,17 @@ mod tuf;
 use std::io::Read as _;
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use sigstore_trust_root::{CertificateTransparencyLog, TrustedRoot as Document};
+use tlog::Verifier;
 use tlog::checkpoint::Origin;
-use tlog::note::{KeyError, KeyName, Verifier};
 use url::Url;
 
-use crate::identity::{Authorities, AuthorityChain, AuthorityError, CtLog};
+use crate::identity::{Authorities, CtLog};
+use document::{LogInstance, RootDocument};
 
+pub use asked::Ask;
+pub use document::Remark;
 pub use keeper::{Keeper, Refreshed};
-pub use listed::{FollowedLog, ListedKind, ListedLog};
+pub use listed::{FollowedLog, ListedKey, ListedKind, ListedLog};
 pub use material::{Trust, Update};
 pub use problem::{Problem, Refusal};
 pub use settings::{RepositorySettings, Settings, SourceSettings};
@@ -68,36 +73,18 @@ pub enum TrustError {
     /// The root that a repository is trusted by to begin with.
     #[error("not a root that a TUF repository can be trusted by: {0}")]
     Anchor(String),
-    /// A certificate authority that cannot be used.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    /// A log whose key cannot be used.
-    #[error("the key of {origin}: {source}")]
-    LogKey {
-        /// The log's origin.
-        origin: String,
-        /// Why.
-        source: KeyError,
-    },
-    /// A log whose key is listed under another id than the one that its checkpoints' signatures have.
-    #[error(
-        "the key of {origin} is listed with log id {listed}, but its checkpoints would be signed as {computed}"
-    )]
-    LogId {
-        /// The log's origin.
-        origin: String,
-        /// The first four bytes of the id in the trusted root, hex.
-        listed: String,
-        /// The key id (C2SP signed-note), hex.
-        computed: String,
-    },
+    /// A MonitorConfig that cannot be read.
+    #[error("not a Sigstore monitor config: {0}")]
+    MonitorConfig(String),
 }
 
-/// A trusted root whose CAs hold together.
+/// A trusted root.
 #[derive(Debug, Clone)]
 pub struct TrustedRoot {
-    document: Document,
+    tlogs: Vec<LogInstance>,
+    ctlogs: Vec<LogInstance>,
     authorities: Authorities,
+    remarks: Vec<Remark>,
 }
 
 impl TrustedRoot {
@@ -117,28 +104,33 @@ impl TrustedRoot {
         if json.len() > MAX_BYTES {
             return Err(TrustError::TooLong { limit: MAX_BYTES });
         }
-        let text = std::str::from_utf8(json).map_err(|e| TrustError::Format(e.to_string()))?;
-        let document =
-            Document::from_json(text).map_err(|error| TrustError::Format(error.to_string()))?;
+        let document = RootDocument::read(json).map_err(TrustError::Format)?;
         media_type(&document.media_type, MEDIA_TYPE)?;
-        let chains = document.certificate_authorities.iter().map(|authority| {
-            let certificates = authority.cert_chain.certificates.iter();
-            let period = authority.valid_for.as_ref();
-            AuthorityChain {
-                certificates: certificates
-                    .map(|certificate| certificate.raw_bytes.as_bytes().to_vec())
-                    .collect(),
-                valid_for: (
-                    period.map(|period| period.start),
-                    period.and_then(|period| period.end),
-                ),
-            }
-        });
-        let ct_logs = document.ctlogs.iter().map(ct_log).collect();
-        let authorities = Authorities::new(chains.collect())?.with_ct_logs(ct_logs);
-        Ok(Self {
-            document,
+        let RootDocument {
+            tlogs,
+            ctlogs,
             authorities,
+            mut remarks,
+            ..
+        } = document;
+        let (items, chains): (Vec<String>, Vec<_>) = authorities.into_iter().unzip();
+        let (authorities, left_out) = Authorities::usable_of(chains);
+        remarks.extend(left_out.iter().map(|(chain, why)| Remark {
+            item: items.get(*chain).cloned().unwrap_or_default(),
+            said: format!(
+                "left out, and certificates that name it are neither trusted nor untrusted: {why}"
+            ),
+        }));
+        let usable = ctlogs.iter().filter(|log| log.key.is_ok());
+        let unusable = ctlogs.iter().filter(|log| log.key.is_err());
+        let authorities = authorities
+            .with_ct_logs(usable.map(ct_log).collect())
+            .with_unchecked_ct_logs(unusable.filter_map(LogInstance::ct_id).collect());
+        Ok(Self {
+            tlogs,
+            ctlogs,
+            authorities,
+            remarks,
         })
     }
 
@@ -147,27 +139,26 @@ impl TrustedRoot {
         &self.authorities
     }
 
-    /// The keys of the Rekor v1 log at that URL, each a SubjectPublicKeyInfo in DER: those of logs that the trusted root has
-    /// at the same host; if there are none, those of every Rekor v1 log that it lists, for a mirror is at another address.
+    /// What is wrong with single items of it.
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
+    /// The keys of the Rekor v1 log at that URL, each a SubjectPublicKeyInfo in DER, usable or not: those of logs that the
+    /// trusted root has at the same host; if there are none, those of every Rekor v1 log that it lists, for a mirror is at
+    /// another address.
     ///
     /// What tells a v1 log from others is its log id, which is SHA-256 of the key. One key speaks for all trees of a log.
     pub fn rekor_v1_keys(&self, url: &Url) -> Vec<Vec<u8>> {
-        let keys = |wanted: &dyn Fn(&str) -> bool| -> Vec<Vec<u8>> {
-            self.document
-                .tlogs
-                .iter()
-                .filter(|log| wanted(&log.base_url))
-                .map(|log| {
-                    (
-                        log.log_id.key_id.as_bytes(),
-                        log.public_key.raw_bytes.as_bytes(),
-                    )
-                })
-                .filter(|(id, key)| digest(&SHA256, key).as_ref() == *id)
-                .map(|(_, key)| key.to_vec())
+        let keys = |wanted: &dyn Fn(&LogInstance) -> bool| -> Vec<Vec<u8>> {
+            let logs = self.tlogs.iter().filter(|log| wanted(log));
+            logs.filter(|log| log.has_id_of_its_key() && !log.spki_der.is_empty())
+                .map(|log| log.spki_der.clone())
                 .collect()
         };
-        let at_host = |base: &str| Url::parse(base).is_ok_and(|base| base.host() == url.host());
+        let at_host = |log: &LogInstance| {
+            listed::directory(&log.base_url).is_some_and(|base| base.host() == url.host())
+        };
         let here = keys(&at_host);
         if here.is_empty() {
             keys(&|_| true)
@@ -177,18 +168,19 @@ impl TrustedRoot {
     }
 
     /// The certificate transparency logs at that URL: one, as long as the log kept its key; if there is none, all that the
-    /// trusted root lists, for a mirror is at another address. A log that has ended is listed as well.
+    /// trusted root lists, for a mirror is at another address. A log that has ended is listed as well. Those whose keys
+    /// cannot be used are not among them.
     pub fn ct_keys(&self, url: &str) -> Vec<CtLog> {
         let bare = |url: &str| {
             let url = url.split_once("://").map_or(url, |(_, rest)| rest);
             url.trim_end_matches('/').to_ascii_lowercase()
         };
         let wanted = bare(url);
-        let listed = &self.document.ctlogs;
-        let there = listed.iter().filter(|log| bare(&log.base_url) == wanted);
+        let listed = self.ctlogs.iter().filter(|log| log.key.is_ok());
+        let there = listed.clone().filter(|log| bare(&log.base_url) == wanted);
         let there: Vec<CtLog> = there.map(ct_log).collect();
         if there.is_empty() {
-            listed.iter().map(ct_log).collect()
+            listed.map(ct_log).collect()
         } else {
             there
         }
@@ -196,59 +188,46 @@ impl TrustedRoot {
 
     /// The address of the certificate transparency log whose key has this id; `None` if it has none.
     pub fn ct_url(&self, id: &[u8; 32]) -> Option<&str> {
-        let listed = &mut self.document.ctlogs.iter();
-        let log = listed.find(|log| ct_log(log).id() == *id)?;
+        let mut listed = self.ctlogs.iter();
+        let log = listed.find(|log| log.ct_id() == Some(*id))?;
         Some(log.base_url.as_str()).filter(|url| !url.is_empty())
+    }
+
+    /// Why the keys of the certificate transparency log at that URL cannot be used; `None` if one can, or none is listed.
+    pub fn unusable_ct_key(&self, url: &str) -> Option<Verifier> {
+        let name = listed::directory(url).map(|url| listed::name_of(&url))?;
+        let mut there = self.ctlogs.iter().filter(|log| {
+            listed::directory(&log.base_url).is_some_and(|base| listed::name_of(&base) == name)
+        });
+        let first = there.next()?;
+        let why = first.key.as_ref().err()?.clone();
+        if there.any(|log| log.key.is_ok()) {
+            return None;
+        }
+        first.unusable("ct", why)
     }
 
     /// The logs that it names, as far as they can be told apart without a signing configuration.
     pub fn logs(&self) -> Vec<ListedLog> {
-        listed::listed(self, &[])
+        listed::listed(self, &[], &[])
     }
 
-    /// The keys of the tiled log with that origin; none if the trusted root does not list the log.
+    /// The keys of the tiled log with that origin, which is read `at` a URL or in a directory; none if the trusted root does
+    /// not list the log. A key that is listed for it and cannot be used is among them as one that says why.
     ///
-    /// The log's base URL says which log it is: a Rekor v2 log is called like its host. Its log id must be the
-    /// untruncated key id of C2SP signed-note, which covers the origin, so a key cannot stand for another log. The
+    /// Its log id proves which log a key belongs to, for it covers the origin (C2SP signed-note); where it does not (ECDSA),
+    /// the log's base URL says it: a Rekor v2 log is called like its host. So a key cannot stand for another log. The
     /// period of a key is not looked at: a log that has ended is read to its end with the key it had.
-    ///
-    /// # Errors
-    /// A log that is listed with a key that cannot be used; that is another thing than not being listed.
-    pub fn log_keys(&self, origin: &Origin) -> Result<Vec<Verifier>, TrustError> {
-        let named = || origin.as_str().to_owned();
-        let mut keys = Vec::new();
-        for log in &self.document.tlogs {
-            if !is_called(&log.base_url, origin.as_str()) {
-                continue;
-            }
-            let key = KeyName::new(origin.as_str())
-                .and_then(|name| Verifier::from_spki_der(name, log.public_key.raw_bytes.as_bytes()))
-                .map_err(|source| TrustError::LogKey {
-                    origin: named(),
-                    source,
-                })?;
-            let listed = log.log_id.key_id.as_bytes();
-            if !listed.starts_with(key.id().as_bytes()) {
-                return Err(TrustError::LogId {
-                    origin: named(),
-                    listed: hex::encode(listed.get(..4).unwrap_or(listed)),
-                    computed: key.id().to_string(),
-                });
-            }
-            keys.push(key);
-        }
-        Ok(keys)
+    pub fn log_keys(&self, origin: &Origin, at: Option<&Url>) -> Vec<Verifier> {
+        let keys = self.tlogs.iter().filter_map(|log| log.fit(origin, at));
+        keys.collect()
     }
 }
 
-fn ct_log(listed: &CertificateTransparencyLog) -> CtLog {
-    let period = listed.public_key.valid_for.as_ref();
+fn ct_log(listed: &LogInstance) -> CtLog {
     CtLog {
-        spki_der: listed.public_key.raw_bytes.as_bytes().to_vec(),
-        valid_for: (
-            period.map(|period| period.start),
-            period.and_then(|period| period.end),
-        ),
+        spki_der: listed.spki_der.clone(),
+        valid_for: listed.valid_for,
     }
 }
 
@@ -271,17 +250,6 @@ fn media_type(written: &str, expected: &'static str) -> Result<(), TrustError> {
     })
 }
 
-/// Whether the log at that URL has this origin: its host, followed by the path if there is one.
-fn is_called(base_url: &str, origin: &str) -> bool {
-    let Ok(url) = Url::parse(base_url) else {
-        return false;
-    };
-    let path = url.path().trim_end_matches('/');
-    url.host_str()
-        .and_then(|host| origin.strip_prefix(host))
-        .is_some_and(|rest| rest == path)
-}
-
 #[cfg(test)]
 mod tests {
     use sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT as PUBLIC_GOOD;
@@ -293,7 +261,8 @@ mod tests {
     fn keys(root: &str, origin: &str) -> Vec<String> {
         let root = TrustedRoot::parse(root.as_bytes()).expect("a trusted root");
         let origin = Origin::new(origin).expect("an origin");
-        let keys = root.log_keys(&origin).expect("usable keys");
+        let keys = root.log_keys(&origin, None);
+        assert!(keys.iter().all(|key| key.why_unusable().is_none()));
         keys.iter().map(|key| key.id().to_string()).collect()
     }
 
@@ -340,27 +309,54 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_for_another_log_is_refused() {
+    fn a_key_that_stands_for_another_log_is_not_used_for_it() {
         let moved = HARBOR.replace("https://log2025-1.", "https://log2024-1.");
         let root = TrustedRoot::parse(moved.as_bytes()).expect("a trusted root");
-        let origin = Origin::new("log2024-1.harbor.example").expect("an origin");
-        assert!(matches!(
-            root.log_keys(&origin),
-            Err(TrustError::LogId { .. })
-        ));
+        let keys = |origin| root.log_keys(&Origin::new(origin).expect("an origin"), None);
+        let [key] = keys("log2024-1.harbor.example").try_into().expect("one");
+        let why = key.why_unusable().expect("it is not used");
+        assert!(why.contains("is listed with the log id 7b110bba"), "{why}");
+        // The id says whose it is, whatever the address.
+        let [key] = keys("log2025-1.harbor.example").try_into().expect("one");
+        assert_eq!(key.why_unusable(), None);
     }
 
     #[test]
-    fn an_unusable_key_is_another_thing_than_no_key() {
+    fn an_unusable_key_is_another_thing_than_no_key_and_the_other_logs_have_theirs() {
         let ed25519 = "MCowBQYDK2Vw";
         let ed448 = "MCowBQYDK2Vx";
-        let other = HARBOR.replace(ed25519, ed448);
+        let other = HARBOR.replacen(ed25519, ed448, 1);
         let root = TrustedRoot::parse(other.as_bytes()).expect("a trusted root");
-        let origin = Origin::new("log2025-1.harbor.example").expect("an origin");
-        assert!(matches!(
-            root.log_keys(&origin),
-            Err(TrustError::LogKey { .. })
-        ));
+        let usable = |origin| {
+            let origin = Origin::new(origin).expect("an origin");
+            let keys = root.log_keys(&origin, None);
+            let usable = keys.iter().map(|key| key.why_unusable().is_none());
+            usable.collect::<Vec<_>>()
+        };
+        let origins = ["log2025-1.harbor.example", "log2026-1.harbor.example"];
+        let mut all: Vec<_> = origins.into_iter().flat_map(usable).collect();
+        all.sort_unstable();
+        assert_eq!(all, [false, true]);
+        assert!(usable("log2027-1.harbor.example").is_empty());
+        assert_eq!(root.remarks().len(), 1);
+    }
+
+    #[test]
+    fn an_authority_that_cannot_be_used_is_named_and_the_others_judge() {
+        let broken = HARBOR.replacen("MIICITCC", "MIICITCB", 1);
+        let root = TrustedRoot::parse(broken.as_bytes()).expect("a trusted root");
+        let [remark] = root.remarks() else {
+            panic!("{:?}", root.remarks())
+        };
+        assert!(
+            remark.item.starts_with("certificateAuthorities[0]"),
+            "{remark}"
+        );
+        let whole = TrustedRoot::parse(HARBOR.as_bytes()).expect("a trusted root");
+        assert_ne!(
+            root.authorities().fingerprint(),
+            whole.authorities().fingerprint()
+        );
     }
 
     #[test]
@@ -373,10 +369,6 @@ mod tests {
             (
                 signing_config,
                 "not \"application/vnd.dev.sigstore.trustedroot\" but \"application/vnd.dev.sigstore.signing",
-            ),
-            (
-                &HARBOR.replace("MIICITCC", "MIICITCB"),
-                "certificate 0 of certificate authority 0: ",
             ),
         ] {
             let error = TrustedRoot::parse(json.as_bytes()).expect_err("no trusted root");

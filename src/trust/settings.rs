@@ -11,6 +11,9 @@ use url::Url;
 pub struct Settings {
     /// Where it comes from.
     pub source: SourceSettings,
+    /// A file with a MonitorConfig beside a trusted root or a ClientTrustConfig: the addresses to read logs at. A TUF
+    /// repository has its own.
+    pub monitor_config: Option<PathBuf>,
     /// A refresh by TUF is due when the last one is that old.
     pub refresh: Duration,
     /// Origins and URLs of logs that trust names and that nobody needs to follow.
@@ -49,10 +52,10 @@ pub enum RepositorySettings {
     },
 }
 
-impl SourceSettings {
+impl Settings {
     /// Whether it says which logs there are, so that they can be followed by themselves.
     pub const fn discovers(&self) -> bool {
-        !matches!(self, Self::TrustedRoot(_))
+        !matches!(self.source, SourceSettings::TrustedRoot(_)) || self.monitor_config.is_some()
     }
 }
 

@@ -36,6 +36,7 @@ mod reload;
 mod replays;
 mod shapes;
 mod since;
+mod trust_documents;
 mod trusted;
 mod tuf;
 mod vouched;

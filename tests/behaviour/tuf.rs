@@ -27,23 +27,42 @@ pub struct Instance {
     pub rekor_v1: Vec<Value>,
     /// CT logs, likewise.
     pub ct: Vec<Value>,
+    /// What stands in the place of a log's key and id, by the log's name.
+    pub instead: HashMap<&'static str, Value>,
+    /// More items of the trusted root's list of certificate authorities.
+    pub authorities: Vec<Value>,
+    /// The MonitorConfig.
+    pub monitor: Option<Value>,
+    /// Requests for paths below `/tuf`.
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Instance {
     pub fn new(names: &[&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        // A log is called like its host and path.
+        // A log is called like its host and path, or as it likes.
         let logs: HashMap<_, _> = names
             .iter()
-            .map(|&name| (name, Arc::new(FakeLog::new(&format!("127.0.0.1/{name}")))))
+            .map(|&name| {
+                let origin = match name.strip_prefix("at-") {
+                    Some(machine) => machine.to_owned(),
+                    None => format!("127.0.0.1/{name}"),
+                };
+                (name, Arc::new(FakeLog::new(&origin)))
+            })
             .collect();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let asking = Arc::clone(&asked);
         let files = Arc::new(Mutex::new(BTreeMap::<String, Vec<u8>>::new()));
         let (serving, published) = (logs.clone(), Arc::clone(&files));
         // Ends with the test process.
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 answer(&connection, |path| {
+                    if path.starts_with("/tuf/") {
+                        asking.lock().unwrap().push(path.to_owned());
+                    }
                     if let Some(file) = published.lock().unwrap().get(path) {
                         return Some(file.clone());
                     }
@@ -62,6 +81,10 @@ impl Instance {
             version: 0,
             rekor_v1: Vec::new(),
             ct: Vec::new(),
+            instead: HashMap::new(),
+            authorities: Vec::new(),
+            monitor: None,
+            asked,
         };
         instance.put("root.json", &instance.root());
         instance
@@ -93,6 +116,8 @@ impl Instance {
         let mut root: Value =
             serde_json::from_str(include_str!("../data/trust/harbor.json")).unwrap();
         root["ctlogs"] = self.ct.clone().into();
+        let authorities = root["certificateAuthorities"].as_array_mut().unwrap();
+        authorities.extend(self.authorities.clone());
         let v2 = with_key.iter().map(|name| self.tlog(name));
         root["tlogs"] = v2.chain(self.rekor_v1.clone()).collect();
         let announced: Vec<Value> = announced
@@ -110,10 +135,14 @@ impl Instance {
         });
         self.version += 1;
         let mut targets = serde_json::Map::new();
+        let monitor = self.monitor.clone();
         for (name, document) in [
             ("trusted_root.json", root),
             ("signing_config_rekor_v2.v0.2.json", config),
-        ] {
+        ]
+        .into_iter()
+        .chain(monitor.map(|monitor| ("monitor_config.json", monitor)))
+        {
             let bytes = document.to_string().into_bytes();
             let sha256 = hex::encode(Sha256::digest(&bytes));
             targets.insert(
@@ -150,7 +179,8 @@ impl Instance {
         self.version -= versions;
     }
 
-    fn tlog(&self, name: &str) -> Value {
+    /// A log with its key, as a trusted root lists it.
+    pub fn tlog(&self, name: &str) -> Value {
         let log = self.log(name);
         let pem = log.public_key_pem();
         let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
@@ -158,10 +188,30 @@ impl Instance {
         let key = raw.get(raw.len() - 32..).unwrap();
         // C2SP signed-note, untruncated.
         let id = Sha256::digest([log.origin.as_bytes(), b"\n\x01", key].concat());
+        if let Some(instead) = self.instead.get(name) {
+            return instead.clone();
+        }
         json!({
             "baseUrl": self.url(name), "hashAlgorithm": "SHA2_256",
             "publicKey": { "rawBytes": der, "keyDetails": "PKIX_ED25519" },
             "logId": { "keyId": STANDARD.encode(id) },
+        })
+    }
+
+    /// How often the repository was asked whether there is something new, since the last call.
+    pub fn times_asked(&self) -> usize {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked
+            .iter()
+            .filter(|path| *path == "/tuf/timestamp.json")
+            .count()
+    }
+
+    /// A certificate authority with this one certificate, as a trusted root lists it.
+    pub fn authority(der: &[u8]) -> Value {
+        json!({
+            "certChain": { "certificates": [{ "rawBytes": STANDARD.encode(der) }] },
+            "validFor": { "start": "2021-01-01T00:00:00Z" },
         })
     }
 

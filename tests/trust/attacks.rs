@@ -61,6 +61,7 @@ fn keeper(mirror: Url, root: PathBuf, cache: &Path) -> Keeper {
             repository: RepositorySettings::Mirror { mirror, root },
             cache: cache.to_owned(),
         },
+        monitor_config: None,
         refresh: Duration::from_hours(6),
         ignore: Vec::new(),
     })

@@ -81,6 +81,7 @@ impl Mirror {
                 },
                 cache: self.cache(),
             },
+            monitor_config: None,
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         })
@@ -273,6 +274,7 @@ async fn the_roots_of_sigstores_instances_are_compiled_in() {
                 repository,
                 cache: directory.path().join("cache"),
             },
+            monitor_config: None,
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         });
@@ -289,6 +291,7 @@ async fn a_file_that_becomes_unusable_is_refused_and_the_one_before_serves() {
     fs::write(&path, &harbor).unwrap();
     let settings = |source| Settings {
         source,
+        monitor_config: None,
         refresh: Duration::from_hours(6),
         ignore: Vec::new(),
     };
@@ -343,6 +346,7 @@ async fn a_client_trust_config_names_logs_and_is_told_from_a_trusted_root() {
     let open = |source| {
         Keeper::open(Settings {
             source,
+            monitor_config: None,
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         })

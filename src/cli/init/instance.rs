@@ -1,14 +1,16 @@
 //! Which Sigstore is watched, and which logs of it have to be written down.
 //!
-//! Rekor v2 logs follow from trust by TUF. Others are configured: a Rekor v1 log may be too large to be read, and of a
-//! CT log nobody says which protocol it speaks.
+//! Rekor v2 logs follow from trust by TUF. Others are configured: a Rekor v1 log may be too large to be read, of a CT log
+//! nobody says which protocol it speaks, and of a Rekor v2 log whose address is not its origin only the log itself says the
+//! origin, which its key and log id prove.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
-use tlog::Origin;
+use tlog::{Checkpoint, Origin};
 use url::Url;
 
 use super::Args;
@@ -16,7 +18,7 @@ use crate::cli::output::Mistake;
 use crate::cli::setup;
 use crate::http::{self, Retry};
 use crate::trust::{
-    Keeper, ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings,
+    Keeper, ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings, Trust,
     TrustedRoot,
 };
 
@@ -29,6 +31,9 @@ const PROBE_RETRY: Retry = Retry {
 
 /// CT logs that are asked at once.
 const PROBES_AT_ONCE: usize = 4;
+
+/// The public Rekor v1, of which everybody knows what it is.
+const PUBLIC_REKOR: &str = "rekor.sigstore.dev";
 
 /// A tree head or a checkpoint.
 const PROBE_BYTES: usize = 64 * 1024;
@@ -56,8 +61,18 @@ pub(super) struct Instance {
     pub(super) logs: Vec<Log>,
     /// CT logs that did not say what they are.
     pub(super) unknown: Vec<String>,
+    /// Logs that nothing can be written down for, each with the reason.
+    pub(super) unfollowed: Vec<String>,
     /// Whether Rekor v1 is too large to be read.
     pub(super) is_guided: bool,
+}
+
+/// What a log said when it was asked what it is.
+enum Spoken {
+    /// A CT log: which kind, and its origin where it has one.
+    Ct(&'static str, Option<String>),
+    /// A Rekor v2 log of this origin, which its key and log id prove.
+    RekorV2(Origin),
 }
 
 impl Instance {
@@ -71,11 +86,13 @@ impl Instance {
                 url: url.clone(),
                 root: written(root, config)?,
             };
-            return Self::found(source, listed(repository).await?, false).await;
+            let trust = trusted(repository).await?;
+            return Self::found(source, trust.root(), trust.logs().to_vec(), false).await;
         }
         if args.staging {
-            let listed = listed(RepositorySettings::Staging).await?;
-            return Self::found(Source::Staging, listed, true).await;
+            let trust = trusted(RepositorySettings::Staging).await?;
+            let listed = trust.logs().to_vec();
+            return Self::found(Source::Staging, trust.root(), listed, true).await;
         }
         if let Some(file) = &args.trusted_root {
             let root = TrustedRoot::from_file(file)
@@ -83,9 +100,9 @@ impl Instance {
             let listed = root.logs();
             let is_public = listed
                 .iter()
-                .any(|log| log.kind == ListedKind::RekorV1 && log.name == "rekor.sigstore.dev");
+                .any(|log| log.kind == ListedKind::RekorV1 && log.name == PUBLIC_REKOR);
             let source = Source::TrustedRoot(written(file, config)?);
-            return Self::found(source, listed, is_public).await;
+            return Self::found(source, &root, listed, is_public).await;
         }
         Ok(Self::public_good())
     }
@@ -105,12 +122,14 @@ impl Instance {
                 log("ct-2022", "ct-rfc6962", "https://ctfe.sigstore.dev/2022"),
             ],
             unknown: Vec::new(),
+            unfollowed: Vec::new(),
             is_guided: true,
         }
     }
 
     async fn found(
         source: Source,
+        root: &TrustedRoot,
         listed: Vec<ListedLog>,
         is_guided: bool,
     ) -> anyhow::Result<Self> {
@@ -121,7 +140,7 @@ impl Instance {
             retry: PROBE_RETRY,
             ..http::Settings::default()
         });
-        let (mut logs, mut unknown) = (Vec::new(), Vec::new());
+        let (mut logs, mut unknown, mut unfollowed) = (Vec::new(), Vec::new(), Vec::new());
         let mut found = futures_util::stream::iter(listed)
             // No certificate is put into one that has ended.
             .filter(|log| {
@@ -133,6 +152,12 @@ impl Instance {
                 async move {
                     let spoken = match (&log.kind, &log.url) {
                         (ListedKind::Ct, Some(url)) => spoken(http, url).await,
+                        // With an ECDSA key a v2 log is listed like a v1 log.
+                        (ListedKind::RekorV2Unnamed | ListedKind::RekorV1, Some(url))
+                            if log.name != PUBLIC_REKOR =>
+                        {
+                            tiled(http, url, root).await
+                        }
                         _ => None,
                     };
                     (log, spoken)
@@ -140,33 +165,50 @@ impl Instance {
             })
             .buffered(PROBES_AT_ONCE);
         while let Some((listed, spoken)) = found.next().await {
-            let Some(url) = listed.url else { continue };
-            let written = url.as_str().trim_end_matches('/').to_owned();
-            let log = |kind, origin| Log {
+            let written = listed.url.as_ref().map(|url| {
+                let url = url.as_str().trim_end_matches('/');
+                url.to_owned()
+            });
+            let Some(written) = written else {
+                unfollowed.extend(nothing_for(&listed));
+                continue;
+            };
+            let log = |kind, origin: Option<&Origin>| Log {
                 name: listed.name.clone(),
                 kind,
                 url: written.clone(),
-                origin,
+                origin: origin.map(|origin| origin.as_str().to_owned()),
             };
-            match (listed.kind, spoken) {
+            match (&listed.kind, spoken) {
                 (ListedKind::RekorV2(origin), _) if !by_itself => {
-                    logs.push(log("rekor-v2", Some(origin.as_str().to_owned())));
+                    logs.push(log("rekor-v2", Some(origin)));
                 }
-                (ListedKind::RekorV2(_) | ListedKind::Unusable(_), _) => {}
+                (_, Some(Spoken::RekorV2(origin))) => {
+                    logs.push(log("rekor-v2", Some(&origin)));
+                }
                 (ListedKind::RekorV1, _) => logs.push(log("rekor-v1", None)),
-                (ListedKind::Ct, Some((kind, origin))) => logs.push(Log {
+                (ListedKind::Ct, Some(Spoken::Ct(kind, origin))) => logs.push(Log {
                     name: format!("ct-{}", listed.name),
-                    ..log(kind, origin)
+                    origin,
+                    ..log(kind, None)
                 }),
                 (ListedKind::Ct, None) => unknown.push(written),
+                _ => unfollowed.extend(nothing_for(&listed)),
             }
         }
         drop(found);
+        if logs.is_empty() && !by_itself && !unfollowed.is_empty() {
+            let why = unfollowed.join("; ");
+            return Err(
+                Mistake(format!("no log of the trusted root can be followed: {why}")).into(),
+            );
+        }
         let has_ct = logs.iter().any(|log| log.kind.starts_with("ct-"));
         Ok(Self {
             source,
             logs,
             unknown,
+            unfollowed,
             is_guided: is_guided && has_ct,
         })
     }
@@ -174,6 +216,9 @@ impl Instance {
     /// What the operator should know about it, a line each.
     pub(super) fn remarks(&self, start: &str) -> Vec<String> {
         let mut remarks = Vec::new();
+        for log in &self.unfollowed {
+            remarks.push(format!("Not followed: {log}."));
+        }
         if !self.unknown.is_empty() {
             remarks.push(format!(
                 "Certificate logs that could not be asked what they are stand there as comments: {}.",
@@ -191,8 +236,8 @@ impl Instance {
     }
 }
 
-/// The logs that a repository names, verified as the monitor will.
-async fn listed(repository: RepositorySettings) -> anyhow::Result<Vec<ListedLog>> {
+/// What a repository says, verified as the monitor will.
+async fn trusted(repository: RepositorySettings) -> anyhow::Result<Arc<Trust>> {
     let root = match &repository {
         RepositorySettings::Mirror { root, .. } => root.display().to_string(),
         _ => "that is built in".to_owned(),
@@ -203,13 +248,14 @@ async fn listed(repository: RepositorySettings) -> anyhow::Result<Vec<ListedLog>
             repository,
             cache: scratch.path().join("tuf.json"),
         },
+        monitor_config: None,
         refresh: Duration::ZERO,
         ignore: Vec::new(),
     })
     .map_err(|error| Mistake(format!("the root {root}: {error}")))?;
     let refreshed = keeper.refresh(&http::Client::default(), setup::now()).await;
     match (refreshed.trust, refreshed.problem) {
-        (Some(trust), None) => Ok(trust.logs().to_vec()),
+        (Some(trust), None) => Ok(trust),
         (_, Some(Problem::Unreachable(why))) => {
             anyhow::bail!("the TUF repository cannot be asked which logs there are: {why}")
         }
@@ -221,7 +267,7 @@ async fn listed(repository: RepositorySettings) -> anyhow::Result<Vec<ListedLog>
 }
 
 /// Which protocol a CT log speaks, and what it is called where it says so; `None` if it does not answer.
-async fn spoken(http: &http::Client, url: &Url) -> Option<(&'static str, Option<String>)> {
+async fn spoken(http: &http::Client, url: &Url) -> Option<Spoken> {
     let get = async |file: &str| {
         let head = http.get(&url.join(file).ok()?, PROBE_BYTES).await;
         head.ok().flatten()
@@ -230,13 +276,50 @@ async fn spoken(http: &http::Client, url: &Url) -> Option<(&'static str, Option<
         && let Ok(head) = serde_json::from_slice::<serde_json::Value>(&head)
         && head.get("tree_head_signature").is_some()
     {
-        return Some(("ct-rfc6962", None));
+        return Some(Spoken::Ct("ct-rfc6962", None));
     }
     // That it is the log's own word, its key will have to prove at each pass.
     let checkpoint = get("checkpoint").await?;
-    let first = checkpoint.split(|byte| *byte == b'\n').next()?;
-    let origin = Origin::new(std::str::from_utf8(first).ok()?).ok()?;
-    Some(("ct-static", Some(origin.as_str().to_owned())))
+    let origin = first_line(&checkpoint)?;
+    Some(Spoken::Ct("ct-static", Some(origin.as_str().to_owned())))
+}
+
+/// The origin of the Rekor v2 log at that address, by its own word, if a key of the trusted root proves it; `None` if it does
+/// not answer, or nothing proves it.
+async fn tiled(http: &http::Client, url: &Url, root: &TrustedRoot) -> Option<Spoken> {
+    for path in ["api/v2/checkpoint", "checkpoint"] {
+        let note = http.get(&url.join(path).ok()?, PROBE_BYTES).await;
+        let Ok(Some(note)) = note else { continue };
+        let Some(origin) = first_line(&note) else {
+            continue;
+        };
+        let keys = root.log_keys(&origin, Some(url));
+        if Checkpoint::open(&note, &origin, &keys).is_ok() {
+            return Some(Spoken::RekorV2(origin));
+        }
+    }
+    None
+}
+
+fn first_line(note: &[u8]) -> Option<Origin> {
+    let first = note.split(|byte| *byte == b'\n').next()?;
+    Origin::new(std::str::from_utf8(first).ok()?).ok()
+}
+
+/// Why nothing is written down for a log that is listed; `None` if nothing has to be.
+fn nothing_for(log: &ListedLog) -> Option<String> {
+    let why = match &log.kind {
+        ListedKind::Unusable(why) => why.clone(),
+        ListedKind::RekorV2Unnamed => format!(
+            "its origin is not its address, and its checkpoint could not be had or is not signed by its key: add a [[log]] with type = \"rekor-v2\", url = \"{}\" and as origin the first line of the checkpoint",
+            log.url.as_ref().map_or("…", Url::as_str)
+        ),
+        // It is followed by itself, or nobody could verify it.
+        ListedKind::RekorV2(_) | ListedKind::NoKey | ListedKind::RekorV1 | ListedKind::Ct => {
+            return None;
+        }
+    };
+    Some(format!("{}: {why}", log.name))
 }
 
 /// The path of a file as the configuration has to name it: its name if it lies beside it, else in full.
@@ -274,7 +357,7 @@ mod tests {
         let listed = root.logs().into_iter().filter(|log| match log.kind {
             ListedKind::RekorV1 => true,
             ListedKind::Ct => log.ends.is_none_or(|end| end > now),
-            ListedKind::RekorV2(_) | ListedKind::Unusable(_) => false,
+            _ => false,
         });
         let mut listed: Vec<_> = listed
             .map(|log| log.url.unwrap().as_str().trim_end_matches('/').to_owned())

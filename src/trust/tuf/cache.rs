@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::{Error, MetadataStore};
 
+use crate::trust::asked::Asked;
+
 /// Longest cache that is read, kept in memory or written, in bytes: 32 roots and one of every other file at their
 /// limits. That of the public instance has 200 KiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -61,6 +63,8 @@ pub(super) struct Cache {
     pub(super) kept: Arc<Kept>,
     /// Roots that were verified since, in refreshes that were then refused or cut off.
     roots: BTreeMap<String, String>,
+    /// Refreshes that were asked for by failures.
+    pub(super) asked: Asked,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,15 +73,18 @@ struct Written {
     files: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     roots: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Asked::is_nothing")]
+    asked: Asked,
 }
 
 impl Cache {
     /// All of it as it is verified now.
-    pub(super) const fn new(refreshed: Timestamp, kept: Arc<Kept>) -> Self {
+    pub(super) const fn new(refreshed: Timestamp, kept: Arc<Kept>, asked: Asked) -> Self {
         Self {
             refreshed,
             kept,
             roots: BTreeMap::new(),
+            asked,
         }
     }
 
@@ -127,6 +134,7 @@ impl Cache {
             refreshed: written.refreshed,
             kept: Arc::new(Kept(Mutex::new(written.files))),
             roots: written.roots,
+            asked: written.asked,
         }))
     }
 
@@ -137,6 +145,7 @@ impl Cache {
             refreshed: self.refreshed,
             files,
             roots: self.roots.clone(),
+            asked: self.asked.clone(),
         })?;
         if bytes.len() > MAX_BYTES {
             return Err(too_long());

@@ -19,8 +19,9 @@ use sigstore_tuf::{Error, Repository, TrustedMetadataSet, Updater, UpdaterConfig
 use tokio::time::timeout;
 use url::Url;
 
+use super::material::Directories;
 use super::settings::RepositorySettings;
-use super::{MAX_BYTES, Problem, Refusal, Trust, TrustError, Update, read_bounded};
+use super::{Ask, MAX_BYTES, Problem, Refusal, Trust, TrustError, Update, read_bounded};
 use crate::http;
 use cache::{Cache, Kept};
 use mirror::Mirror;
@@ -28,6 +29,9 @@ use mirror::Mirror;
 /// The signing configuration of those who sign into Rekor v2. The default one of the public instance
 /// lists Rekor v1 alone, so whoever reads only that never hears of a v2 shard.
 const REKOR_V2_SIGNING_CONFIG_TARGET: &str = "signing_config_rekor_v2.v0.2.json";
+
+/// The official list of the logs to monitor (sigstore/protobuf-specs, `dev.sigstore.monitor.v1`). Not every instance has it.
+const MONITOR_CONFIG_TARGET: &str = "monitor_config.json";
 
 /// A whole refresh takes no longer. It is a dozen small files, most of the time two.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -124,7 +128,7 @@ impl Tuf {
             http: http.clone(),
             base: self.mirror.clone(),
         };
-        let update = update(mirror, &self.anchor, Arc::clone(&kept), now);
+        let update = update(mirror, &self.anchor, Arc::clone(&kept), now, false);
         let trust = match timeout(TIME_LIMIT, update).await {
             Err(_) => Err(Problem::Unreachable(format!(
                 "no end within {TIME_LIMIT:?}"
@@ -134,7 +138,8 @@ impl Tuf {
         };
         match trust {
             Ok(trust) => {
-                self.cache = Some(Cache::new(now, kept));
+                let asked = self.cache.take().map(|cache| cache.asked);
+                self.cache = Some(Cache::new(now, kept, asked.unwrap_or_default()));
                 self.write();
                 Ok(trust)
             }
@@ -151,6 +156,29 @@ impl Tuf {
         }
     }
 
+    /// See [`super::Keeper::asks`].
+    pub(super) fn asks(&mut self, asks: &[Ask], now: Timestamp) -> bool {
+        self.catch_up();
+        let Some(cache) = &mut self.cache else {
+            // Nothing is known: the next start asks anyhow.
+            return false;
+        };
+        let before = cache.asked.clone();
+        let is_granted = cache.asked.grants(asks, cache.refreshed, now);
+        if cache.asked != before {
+            self.write();
+        }
+        is_granted
+    }
+
+    /// What came of a refresh that was granted: whether it brought another trust.
+    pub(super) fn answered(&mut self, has_changed: bool) {
+        if let Some(cache) = &mut self.cache {
+            cache.asked.answered(has_changed);
+            self.write();
+        }
+    }
+
     /// Takes over what another process has verified and kept since: it must not be forgotten that something newer was seen.
     fn catch_up(&mut self) {
         // A file that cannot be read was said when it was opened.
@@ -163,6 +191,8 @@ impl Tuf {
             .is_none_or(|ours| theirs.refreshed > ours.refreshed);
         if is_newer && self.verified(&theirs).is_ok() {
             self.cache = Some(theirs);
+        } else if let Some(ours) = &mut self.cache {
+            ours.asked.catch_up(theirs.asked);
         }
     }
 
@@ -199,6 +229,7 @@ impl Tuf {
             &self.anchor,
             kept,
             cache.refreshed,
+            true,
         );
         let documents = update
             .now_or_never()
@@ -210,7 +241,7 @@ impl Tuf {
 /// What a repository holds that concerns us, verified.
 struct Documents {
     trusted_root: Vec<u8>,
-    signing_configs: Vec<Vec<u8>>,
+    directories: Directories,
     root_version: u64,
     version: u64,
     expires: Timestamp,
@@ -224,7 +255,7 @@ impl Documents {
             expires: self.expires,
             refreshed,
         };
-        let trust = Trust::of(&self.trusted_root, &self.signing_configs)?;
+        let trust = Trust::of(&self.trusted_root, &self.directories)?;
         Ok((trust, update))
     }
 }
@@ -234,6 +265,7 @@ async fn update(
     anchor: &[u8],
     kept: Arc<Kept>,
     now: Timestamp,
+    is_offline: bool,
 ) -> Result<Documents, Error> {
     let mut limits = UpdaterConfig::default();
     limits.target_max_length = MAX_BYTES as u64;
@@ -243,14 +275,27 @@ async fn update(
         .with_store(kept);
     updater.refresh(now).await?;
     let trusted_root = updater.get_target(TRUSTED_ROOT_TARGET, now).await?;
-    let mut signing_configs = Vec::new();
-    for name in [SIGNING_CONFIG_TARGET, REKOR_V2_SIGNING_CONFIG_TARGET] {
+    let mut directories = Directories::default();
+    for name in [
+        SIGNING_CONFIG_TARGET,
+        REKOR_V2_SIGNING_CONFIG_TARGET,
+        MONITOR_CONFIG_TARGET,
+    ] {
         // Not every instance has them.
-        if let Some(target) = updater.get_target_info(name, now).await? {
-            signing_configs.push(match updater.find_cached_target(&target, name) {
-                Some(cached) => cached,
-                None => updater.download_target(&target, name).await?,
-            });
+        let Some(target) = updater.get_target_info(name, now).await? else {
+            continue;
+        };
+        let is_monitor_config = name == MONITOR_CONFIG_TARGET;
+        let file = match updater.find_cached_target(&target, name) {
+            Some(cached) => cached,
+            // A cache of a version that did not read it is a cache all the same.
+            None if is_offline && is_monitor_config => continue,
+            None => updater.download_target(&target, name).await?,
+        };
+        if is_monitor_config {
+            directories.monitor = Some(file);
+        } else {
+            directories.signing.push(file);
         }
     }
     let trusted = updater.trusted();
@@ -269,7 +314,7 @@ async fn update(
         .min(targets.expires);
     Ok(Documents {
         trusted_root,
-        signing_configs,
+        directories,
         root_version: trusted.root().version,
         version: targets.version,
         expires,

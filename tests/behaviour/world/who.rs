@@ -201,6 +201,11 @@ pub fn authorities() -> Authorities {
     Authorities::new(chains).expect("these are CAs")
 }
 
+/// The certificate of the CA that issues to everybody but the impostor, in DER.
+pub fn authority() -> Vec<u8> {
+    ca().0.clone()
+}
+
 /// The CA of this test run: its certificate, and what issues with it.
 fn ca() -> &'static (Vec<u8>, Issuer<'static, KeyPair>) {
     static CA: OnceLock<(Vec<u8>, Issuer<'static, KeyPair>)> = OnceLock::new();

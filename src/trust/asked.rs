@@ -1,0 +1,182 @@
+//! Refreshes that a failure asks for, before the next one is due.
+//!
+//! What cannot be verified or judged may be explained by trust that was published an hour ago. But whoever writes the
+//! failures (a log that is broken, a stranger who logs certificates of invented authorities) must not make every monitor
+//! ask the repository all the time.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The shortest time between two refreshes that are asked for, and the wait after the first one that brought nothing.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
+
+/// The longest, after many that brought nothing.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
+
+/// One authority that nobody knows is asked about once in that time: as often as trust is renewed anyhow.
+const AUTHORITY_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+
+/// Authorities that are remembered; the oldest are forgotten. With a refresh a minute it takes hours to fill.
+const MAX_AUTHORITIES: usize = 512;
+
+/// What newer trust may explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// A checkpoint that is signed by no known key.
+    Checkpoint,
+    /// A log that the trusted root does not have.
+    Log,
+    /// A certificate with a watched name under an authority that the trusted root does not have; the id of its key.
+    Authority([u8; 20]),
+}
+
+/// What was asked for, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Asked {
+    /// When a refresh was last granted.
+    last: Option<Timestamp>,
+    /// How long it is waited after that.
+    wait_seconds: i64,
+    /// Authorities that were asked about, by key id in hex, and when; or that wait for the next refresh.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    authorities: BTreeMap<String, Option<Timestamp>>,
+}
+
+impl Asked {
+    pub(super) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Notes these, and answers whether a refresh is to be made now, for them and for what waits. `refreshed` is when trust
+    /// was renewed last.
+    pub(super) fn grants(&mut self, asks: &[Ask], refreshed: Timestamp, now: Timestamp) -> bool {
+        // A moment to come is one of another clock.
+        self.authorities.retain(|_, asked| {
+            asked.is_none_or(|asked| asked <= now && now.duration_since(asked) < AUTHORITY_PAUSE)
+        });
+        let mut others = false;
+        for ask in asks {
+            match ask {
+                Ask::Checkpoint | Ask::Log => others = true,
+                Ask::Authority(id) => {
+                    self.authorities.entry(hex::encode(id)).or_insert(None);
+                }
+            }
+        }
+        while self.authorities.len() > MAX_AUTHORITIES {
+            let oldest = self.authorities.iter().min_by_key(|(_, asked)| **asked);
+            let oldest = oldest.map(|(id, _)| id.clone());
+            oldest.map(|id| self.authorities.remove(&id));
+        }
+        if !others && self.authorities.values().all(Option::is_some) {
+            return false;
+        }
+        let is_over = |since: Timestamp, wait: SignedDuration| {
+            since > now || now.duration_since(since) >= wait
+        };
+        let wait = SignedDuration::from_secs(self.wait_seconds).clamp(FIRST_WAIT, LONGEST_WAIT);
+        if !self.last.is_none_or(|last| is_over(last, wait)) || !is_over(refreshed, FIRST_WAIT) {
+            return false;
+        }
+        if self
+            .last
+            .is_some_and(|last| is_over(last, LONGEST_WAIT + wait))
+        {
+            // Long ago: another failure.
+            self.wait_seconds = 0;
+        }
+        self.last = Some(now);
+        self.authorities.values_mut().for_each(|asked| {
+            asked.get_or_insert(now);
+        });
+        true
+    }
+
+    /// What came of the refresh: whether it brought another trust.
+    pub(super) fn answered(&mut self, has_changed: bool) {
+        let wait = SignedDuration::from_secs(self.wait_seconds);
+        let wait = match (has_changed, wait.is_zero()) {
+            (true, _) => SignedDuration::ZERO,
+            (false, true) => FIRST_WAIT,
+            (false, false) => wait.saturating_mul(2).min(LONGEST_WAIT),
+        };
+        self.wait_seconds = wait.as_secs();
+    }
+
+    /// Takes over what another process has asked since.
+    pub(super) fn catch_up(&mut self, theirs: Self) {
+        if theirs.last > self.last {
+            *self = theirs;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + 60 * minutes).unwrap_or_default()
+    }
+
+    const LONG_AGO: i64 = -10_000;
+
+    #[test]
+    fn a_failure_that_lasts_asks_after_a_minute_and_then_less_and_less_up_to_once_an_hour() {
+        let mut asked = Asked::default();
+        let mut granted = Vec::new();
+        for minute in 0..300 {
+            if asked.grants(&[Ask::Checkpoint], at(LONG_AGO), at(minute)) {
+                granted.push(minute);
+                asked.answered(false);
+            }
+        }
+        assert_eq!(granted, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]);
+        // Something came of it: the next failure is another one.
+        assert!(asked.grants(&[Ask::Log], at(LONG_AGO), at(303)));
+        asked.answered(true);
+        assert!(!asked.grants(&[Ask::Log], at(LONG_AGO), at(303)));
+        assert!(asked.grants(&[Ask::Log], at(LONG_AGO), at(304)));
+    }
+
+    #[test]
+    fn an_unknown_authority_is_asked_about_once_in_six_hours_and_waits_for_its_turn() {
+        let (one, two) = (Ask::Authority([1; 20]), Ask::Authority([2; 20]));
+        let mut asked = Asked::default();
+        assert!(asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(0)));
+        asked.answered(false);
+        for minute in [1, 10, 359] {
+            assert!(!asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(minute)));
+        }
+        assert!(asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(360)));
+        asked.answered(false);
+        // It comes too soon, and is asked about although it does not come again.
+        assert!(!asked.grants(&[two], at(LONG_AGO), at(360)));
+        assert!(asked.grants(&[], at(LONG_AGO), at(361)));
+        assert!(!asked.grants(&[], at(LONG_AGO), at(700)));
+    }
+
+    #[test]
+    fn what_was_just_renewed_is_not_asked_for_again_and_a_clock_that_was_wrong_blocks_nothing() {
+        let mut asked = Asked::default();
+        assert!(!asked.grants(&[Ask::Checkpoint], at(0), at(0)));
+        assert!(asked.grants(&[Ask::Checkpoint, Ask::Authority([1; 20])], at(0), at(1)));
+        // Its clock was a year ahead.
+        let year = -365 * 24 * 60;
+        assert!(asked.grants(&[Ask::Checkpoint], at(0), at(year)));
+        assert!(asked.grants(&[Ask::Authority([1; 20])], at(0), at(year + 1)));
+    }
+
+    #[test]
+    fn a_flood_of_authorities_is_bounded() {
+        let mut asked = Asked::default();
+        for number in 0..2_000_u32 {
+            let mut id = [0; 20];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            asked.grants(&[Ask::Authority(id)], at(0), at(0));
+        }
+        assert_eq!(asked.authorities.len(), MAX_AUTHORITIES);
+    }
+}
