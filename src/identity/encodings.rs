@@ -5,9 +5,10 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
 
 use super::key::sha256;
-use super::{Certificate, Key, KeyFormat, ber, der};
+use super::{Certificate, Key, KeyFormat, ber, der, found_in_pkcs7};
 
 const CURVES: [&str; 8] = [
     "prime256v1",
@@ -249,6 +250,10 @@ fn a_number_is_the_same_with_and_without_zeros_before_it() {
             .key_sha256(),
         owned("rsa")
     );
+    // It may stand where a SubjectPublicKeyInfo should; a signature may not.
+    is_found(data("rsa.pkcs1.der"), &owned("rsa"), "PKCS#1 in its place");
+    let certificate = Certificate::parse(data("certificate.secp384r1.der")).unwrap();
+    assert!(Key::from_spki(certificate.signature().into_owned()).is_err());
 }
 
 #[test]
@@ -592,5 +597,46 @@ fn the_key_in_a_certificate_is_found_whatever_its_form() {
             certificate.key_hashes().contains(&owned("secp384r1")),
             "{form}"
         );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_change_of_a_key_makes_a_reader_panic(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..3), 1..6),
+    ) {
+        let files = [
+            "prime256v1.der", "secp224r1.compressed.explicit.der", "rsa.der", "rsa.pkcs1.der", "dsa.der", "ed448.der",
+            "owner.asc", "thief.asc", "owner.pgp", "rsa-cert.pub", "dsa-cert.pub", "ed25519.rfc4716", "minisign.pub",
+            "certificate.secp521r1.twin.der",
+        ];
+        let file: &&str = which.get(&files);
+        let mut bytes = data(file);
+        for (at, byte, how) in changes {
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        let mut keys = Key::found_in_pgp(&bytes).0;
+        keys.extend(Key::from_ssh(&bytes).unwrap_or_default());
+        keys.extend(Key::from_tuf(&bytes));
+        keys.extend(Key::from_spki(bytes.clone()));
+        keys.extend(Key::from_pkcs1(&bytes));
+        keys.extend(Key::from_minisign(&bytes));
+        for key in keys {
+            prop_assert_eq!(key.hashes()[0], key.key_sha256());
+            if let Some(canonical) = key.canonical_sha256() {
+                prop_assert!(key.hashes().contains(&canonical));
+            }
+        }
+        let _ = found_in_pkcs7(&bytes);
+        if let Ok(certificate) = Certificate::parse(bytes) {
+            prop_assert_eq!(certificate.hashes().first().copied(), certificate.sha256());
+            prop_assert_eq!(certificate.key_hashes()[0], certificate.key_sha256());
+        }
     }
 }

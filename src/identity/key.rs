@@ -293,7 +293,7 @@ impl Key {
         if self.format == KeyFormat::Ssh {
             hashes.extend(ssh::without_certificate(&self.bytes).map(|key| sha256(&key)));
         }
-        add_hashes(&self.materials(), &mut hashes);
+        add_hashes(&self.materials(), &self.bytes, &mut hashes);
         hashes
     }
 
@@ -309,21 +309,26 @@ impl Key {
     }
 }
 
-/// Adds the hashes of keys in each usual form.
-fn add_hashes(keys: &[Material], hashes: &mut Vec<[u8; 32]>) {
-    for form in keys.iter().flat_map(Material::forms) {
-        let hash = sha256(&form);
-        if !hashes.contains(&hash) {
-            hashes.push(hash);
-        }
-    }
+/// Adds the hashes of keys in each usual form, but for the form whose hash is there already.
+fn add_hashes(keys: &[Material], logged: &[u8], hashes: &mut Vec<[u8; 32]>) {
+    let forms = keys.iter().flat_map(Material::forms);
+    hashes.extend(
+        forms
+            .filter(|form| form != logged)
+            .map(|form| sha256(&form)),
+    );
 }
 
 /// Every hash by which the owner of a key may know it, of which this is the SubjectPublicKeyInfo: see [`Key::hashes`].
 pub(super) fn hashes_of_spki(spki: &[u8]) -> Vec<[u8; 32]> {
     let mut hashes = vec![sha256(spki)];
-    add_hashes(&Material::of_spki(spki), &mut hashes);
+    add_hashes(&Material::of_spki(spki), spki, &mut hashes);
     hashes
+}
+
+/// SHA-256 of the canonical form of the key of which this is the SubjectPublicKeyInfo.
+pub(super) fn canonical_of_spki(spki: &[u8]) -> Option<[u8; 32]> {
+    Some(sha256(&Material::of_spki(spki).first()?.spki()))
 }
 
 /// Whether it is exactly one SubjectPublicKeyInfo in DER, of whatever algorithm.

@@ -51,6 +51,9 @@ const X448: &[u8] = b"\x2b\x65\x6f";
 const ED448: &[u8] = b"\x2b\x65\x71";
 const NULL: u8 = 0x05;
 
+/// Longest number of a key, in bytes: no program makes or verifies with RSA keys of so many bits.
+const MAX_NUMBER_BYTES: usize = 64 * 1024;
+
 /// Base64 of a key on a line of its own.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -60,7 +63,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Material {
-    /// The key in a SubjectPublicKeyInfo; empty if there is none. Two if programs differ in which one it is: of a BIT STRING
+    /// The key in a SubjectPublicKeyInfo, or in a PKCS#1 key in its place; empty if there is none. Two if programs differ in which one it is: of a BIT STRING
     /// with unused bits, Go takes the octets shifted to the right, others as they are.
     pub fn of_spki(spki: &[u8]) -> Vec<Self> {
         let read = || {
@@ -72,7 +75,7 @@ impl Material {
             Some((oid.content, parameters, unused, octets))
         };
         let Some((oid, parameters, unused, octets)) = read() else {
-            return Vec::new();
+            return Self::of_plausible_pkcs1(spki).into_iter().collect();
         };
         let mut keys: Vec<Self> = Self::of_algorithm(oid, parameters, &octets)
             .into_iter()
@@ -153,9 +156,19 @@ impl Material {
         Self::rsa(modulus.content, exponent.content)
     }
 
+    /// The same where anything else may stand: an ECDSA signature is two numbers too, and its second is not that short.
+    fn of_plausible_pkcs1(key: &[u8]) -> Option<Self> {
+        let is_plausible = |key: &Self| match key {
+            Self::Rsa(modulus, exponent) => modulus.len() >= 64 && exponent.len() <= 8,
+            _ => false,
+        };
+        Self::of_pkcs1(key).filter(is_plausible)
+    }
+
     fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
         let (modulus, exponent) = (ber::unsigned(modulus), ber::unsigned(exponent));
-        let is_one = !modulus.is_empty() && !exponent.is_empty();
+        let lengths = 1..=MAX_NUMBER_BYTES;
+        let is_one = lengths.contains(&modulus.len()) && lengths.contains(&exponent.len());
         is_one.then(|| Self::Rsa(modulus.to_vec(), exponent.to_vec()))
     }
 

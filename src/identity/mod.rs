@@ -91,6 +91,14 @@ impl Signer {
         }
     }
 
+    /// SHA-256 of the key in its canonical form: see [`Key::canonical_sha256`].
+    pub fn canonical_key_sha256(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Certificate(certificate) => key::canonical_of_spki(certificate.spki_der()),
+            Self::Key(key) => key.canonical_sha256(),
+        }
+    }
+
     /// What the trusted root says about it; without one the chain is [`Chain::Unknown`].
     pub fn judge(&self, authorities: Option<&Authorities>) -> Judgement {
         match (self, authorities) {

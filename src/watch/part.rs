@@ -88,16 +88,13 @@ impl<'a> Part<'a> {
                 .extension(extension)
                 .map(ToOwned::to_owned)
                 .collect(),
-            Self::Key(_) => subject
-                .key_hashes()
-                .iter()
-                .take(2)
-                .map(hex::encode)
-                .collect(),
+            Self::Key(_) => subject.shown_key_hashes().iter().map(hex::encode).collect(),
+            // Its twins have no place in what a person compares.
             Self::Certificate(_) => subject
                 .certificate_hashes()
-                .iter()
+                .first()
                 .map(hex::encode)
+                .into_iter()
                 .collect(),
         }
     }

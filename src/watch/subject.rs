@@ -70,6 +70,14 @@ impl<'a> Subject<'a> {
         self.key_hashes.get_or_init(|| self.signer.key_hashes())
     }
 
+    /// The key as it was logged, and in its canonical form where that is another one.
+    pub(super) fn shown_key_hashes(&self) -> Vec<[u8; 32]> {
+        let logged = self.signer.key_sha256();
+        let canonical = self.signer.canonical_key_sha256();
+        let canonical = canonical.filter(|canonical| *canonical != logged);
+        [logged].into_iter().chain(canonical).collect()
+    }
+
     /// Every hash by which the certificate's owner may know it; as it was logged comes first.
     pub(super) fn certificate_hashes(&self) -> &[[u8; 32]] {
         self.certificate_hashes.get_or_init(|| {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::testing::{GITHUB, certificate, conditions, signer, watch};
 use super::*;
-use crate::identity::{Certificate, Extension, Signer};
+use crate::identity::{Certificate, Extension, Key, Signer};
 
 /// What the contract says, written down once more without anything of the room's own: globs by recursion, hashes
 /// computed each time, every watch looked at.
@@ -683,5 +683,42 @@ fn the_names_that_a_watch_selects_by_come_first() {
             names.len(),
             "none is lost"
         );
+    }
+}
+
+#[test]
+fn a_key_is_selected_by_each_of_its_hashes_and_shown_by_two() {
+    let file = include_bytes!("../../tests/data/keys/encodings/ed25519-cert.pub");
+    let key = Key::from_ssh(file).unwrap().remove(0);
+    let canonical = key.canonical_sha256().unwrap();
+    let hashes = key.hashes();
+    let signer = Signer::Key(key);
+    for hash in &hashes {
+        let watches = Watches::compile(vec![watch("w", conditions().key(*hash))]).unwrap();
+        let mut found = Vec::new();
+        watches.matches(&signer, &mut found);
+        assert!(matches!(found.as_slice(), [one] if one.by_key), "{found:?}");
+    }
+    let explanation = explain(&watch("w", conditions().key([0; 32])), &signer);
+    let shown = [signer.key_sha256(), canonical].map(hex::encode);
+    assert_eq!(explanation.conditions[0].actual, shown);
+    assert!(!explanation.selected);
+}
+
+#[test]
+fn a_certificate_is_selected_by_the_hash_of_its_twin() {
+    let read = |bytes: &[u8]| Certificate::parse(bytes.to_vec()).unwrap();
+    let one = read(include_bytes!(
+        "../../tests/data/keys/encodings/certificate.secp384r1.der"
+    ));
+    let two = read(include_bytes!(
+        "../../tests/data/keys/encodings/certificate.secp384r1.twin.der"
+    ));
+    for (owned, logged) in [(&one, &two), (&two, &one)] {
+        let hash = owned.sha256().unwrap();
+        let watches = Watches::compile(vec![watch("w", conditions().certificate(hash))]).unwrap();
+        let mut found = Vec::new();
+        watches.matches(&Signer::Certificate(Box::new(logged.clone())), &mut found);
+        assert!(matches!(found.as_slice(), [one] if one.by_key), "{found:?}");
     }
 }

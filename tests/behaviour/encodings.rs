@@ -1,6 +1,7 @@
 //! A stolen key or certificate in another encoding than its owner knows, through a pass.
 
 use std::path::Path;
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -200,4 +201,58 @@ async fn a_strangers_key_and_certificate_are_not_the_owners() {
     v1.rules = Rules::new(watches.unwrap(), Some(authorities())).into();
     v1.good().await;
     assert_eq!(v1.findings().await, []);
+}
+
+/// What `watch suggest` prints, and its exit code.
+fn suggested(name: &str) -> (String, Option<i32>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keys/encodings");
+    let done = Command::new(env!("CARGO_BIN_EXE_modelwatch"))
+        .args(["watch", "suggest"])
+        .arg(folder.join(name))
+        .output()
+        .unwrap();
+    (String::from_utf8(done.stdout).unwrap(), done.status.code())
+}
+
+#[test]
+fn a_watch_is_suggested_for_a_key_in_every_encoding_by_its_one_hash() {
+    for (file, owner) in [
+        ("prime256v1.der", "prime256v1"),
+        ("secp521r1.compressed.der", "secp521r1"),
+        ("secp384r1.hybrid.explicit.der", "secp384r1"),
+        ("rsa.pkcs1.der", "rsa"),
+        ("rsa.pub", "rsa"),
+        ("rsa-cert.pub", "rsa"),
+        ("ed25519.pub", "ed25519"),
+        ("ed25519-cert.pub", "ed25519"),
+        ("ed25519.rfc4716", "ed25519"),
+        ("minisign.pub", "ed25519"),
+    ] {
+        let (block, code) = suggested(file);
+        let hash = hex::encode(sha256(&data(&format!("{owner}.der"))));
+        assert!(
+            block.contains(&format!("key_sha256 = \"{hash}\"")),
+            "{file}: {block}"
+        );
+        assert_eq!(code, Some(0), "{file}");
+    }
+}
+
+#[test]
+fn a_file_with_several_keys_is_said_and_each_is_watched() {
+    for (file, count) in [
+        ("owner.asc", 10),
+        ("owner.pgp", 10),
+        ("thief.asc", 3),
+        ("both.asc", 13),
+    ] {
+        let (block, code) = suggested(file);
+        let said = format!("# The file holds {count} public keys.\n");
+        assert!(block.starts_with(&said), "{file}: {block}");
+        assert_eq!(code, Some(0), "{file}");
+        for key in Key::from_pgp(&data(file)).unwrap() {
+            let hash = hex::encode(key.canonical_sha256().unwrap());
+            assert!(block.contains(&hash), "{file}: {block}");
+        }
+    }
 }
