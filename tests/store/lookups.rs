@@ -209,7 +209,7 @@ async fn entries_are_known_until_the_watches_change() {
     // A repeat is harmless.
     assert_eq!(hall.store.found_entries(&found).await.unwrap(), 0);
     hall.store
-        .answered(&answered("a@b", 2, Some(at(3600))))
+        .answered(&answered("a@b", 2, Some(at(1000))))
         .await
         .unwrap();
     let hall = hall.after_a_crash().await;
