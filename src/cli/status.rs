@@ -149,12 +149,8 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     }
     let stale = args.max_age.is_some_and(|max_age| {
         let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
-        status.logs.iter().any(|log| {
-            // Of one that lies ahead nobody knows how old it is.
-            log.last_success.is_none_or(|last| {
-                moment::is_ahead(last, now) || now.duration_since(last) > max_age
-            })
-        })
+        let mut logs = status.logs.iter();
+        logs.any(|log| is_older(log.last_success, max_age, now))
     });
     if stale && !args.json {
         output.line("a log was not proven for longer than --max-age allows")?;
@@ -165,6 +161,12 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     } else {
         Outcome::Clean
     })
+}
+
+/// Whether the last proven pass is older than that, or was never. Of one that lies ahead nobody knows how old it is: a
+/// clock that was wrong has dated it.
+fn is_older(last: Option<Timestamp>, max_age: SignedDuration, now: Timestamp) -> bool {
+    last.is_none_or(|last| moment::is_ahead(last, now) || now.duration_since(last) > max_age)
 }
 
 fn trust_status(setup: &Setup) -> Option<TrustStatus> {
@@ -330,4 +332,27 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
         output.line(&format!("    {}", escape::terminal(error)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proven_pass_that_lies_ahead_is_older_than_any_age() {
+        let hours = SignedDuration::from_hours;
+        let now = Timestamp::UNIX_EPOCH + hours(1_000_000);
+        for (ago, older) in [
+            (Some(hours(0)), false),
+            (Some(hours(2)), false),
+            (Some(hours(2) + SignedDuration::from_secs(1)), true),
+            (Some(-SignedDuration::from_mins(5)), false),
+            (Some(-SignedDuration::from_mins(6)), true),
+            (Some(-hours(365 * 24)), true),
+            (None, true),
+        ] {
+            let last = ago.map(|ago| now - ago);
+            assert_eq!(is_older(last, hours(2), now), older, "{ago:?}");
+        }
+    }
 }

@@ -141,7 +141,7 @@ pub(super) async fn seen_since(
     }
     // Two watches of one entry are two findings. What an earlier version recorded is compared by its digest.
     let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT f.watch, max(CASE f.chain WHEN 'trusted' THEN min(s.not_before, f.first_seen)
+        "SELECT f.watch, max(CASE f.chain WHEN 'trusted' THEN min(ifnull(s.not_before, 0), f.first_seen)
                                           WHEN 'unknown' THEN min(ifnull(s.not_before, f.first_seen), f.first_seen)
                                           ELSE f.first_seen END)
          FROM finding f JOIN signer s ON s.key = f.signer
