@@ -47,7 +47,7 @@ impl Daemon {
                     return said;
                 }
                 Ok(line) => said.push(line),
-                Err(_) => panic!("no {part:?} in {said:#?}"),
+                Err(error) => panic!("no {part:?} ({error}) in {said:#?}"),
             }
         }
     }
