@@ -127,9 +127,10 @@ fn email(
         _ => {}
     }
     let ca_file = file(section, "ca_file", context, problems);
-    let ehlo = match section.has("ehlo") {
-        true => parsed(section, "ehlo", problems),
-        false => None,
+    let ehlo = if section.has("ehlo") {
+        parsed(section, "ehlo", problems)
+    } else {
+        None
     };
     Some(EmailSettings {
         from: from?,

@@ -163,8 +163,8 @@ fn credential(
     }
     Some(CredentialSettings {
         host: host?.0,
-        port: port?,
-        scheme: scheme?,
+        port,
+        scheme,
         user,
         secret,
     })
@@ -186,29 +186,27 @@ fn host_and_port(written: &At<&str>, problems: &mut Problems) -> Option<(String,
         Host::Domain(name) => name.trim_end_matches('.').to_owned(),
         address => address.to_string(),
     });
-    match (host, found) {
-        (Some(host), Some(url)) => Some((host, url.port().or(default_port))),
-        _ => {
-            problems.error(
-                &written.place,
-                "is not a host",
-                "write its name or address, without scheme, user and path".to_owned(),
-            );
-            None
-        }
+    if let (Some(host), Some(url)) = (host, found) {
+        return Some((host, url.port().or(default_port)));
     }
+    problems.error(
+        &written.place,
+        "is not a host",
+        "write its name or address, without scheme, user and path".to_owned(),
+    );
+    None
 }
 
 /// The port that is written, in `port` or behind the host.
-fn port(table: &Section<'_>, behind: Option<u16>, problems: &mut Problems) -> Option<Option<u16>> {
+fn port(table: &Section<'_>, behind: Option<u16>, problems: &mut Problems) -> Option<u16> {
     if !table.has("port") {
-        return Some(behind);
+        return behind;
     }
     let number = table
         .integer("port")
         .and_then(|port| u16::try_from(port).ok());
     match number.filter(|port| *port > 0) {
-        Some(port) if behind.is_none_or(|behind| behind == port) => Some(Some(port)),
+        Some(port) if behind.is_none_or(|behind| behind == port) => Some(port),
         Some(_) => {
             problems.error(
                 &table.place_of("port"),
@@ -228,20 +226,17 @@ fn port(table: &Section<'_>, behind: Option<u16>, problems: &mut Problems) -> Op
     }
 }
 
-fn scheme(table: &Section<'_>, problems: &mut Problems) -> Option<Option<CredentialScheme>> {
-    if !table.has("scheme") {
-        return Some(None);
-    }
+fn scheme(table: &Section<'_>, problems: &mut Problems) -> Option<CredentialScheme> {
     let written = table.string("scheme", problems)?;
     match written.value {
-        "https" => Some(Some(CredentialScheme::Https)),
+        "https" => Some(CredentialScheme::Https),
         "http" => {
             problems.warning(
                 &written.place,
                 "these credentials are sent in the clear: who is on the way can read them",
                 "use https".to_owned(),
             );
-            Some(Some(CredentialScheme::Http))
+            Some(CredentialScheme::Http)
         }
         _ => {
             problems.error(

@@ -128,7 +128,7 @@ impl Problems {
         message: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.add(Level::Error, place, message.into(), hint.into());
+        self.add(Level::Error, place, &message.into(), hint.into());
     }
 
     pub(super) fn warning(
@@ -137,16 +137,16 @@ impl Problems {
         message: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.add(Level::Warning, place, message.into(), hint.into());
+        self.add(Level::Warning, place, &message.into(), hint.into());
     }
 
-    fn add(&mut self, level: Level, place: &Place, message: String, hint: Option<String>) {
+    fn add(&mut self, level: Level, place: &Place, message: &str, hint: Option<String>) {
         self.found.push(Problem {
             level,
             line: self.line(place),
             // What is repeated of the file may be a URL with a password.
             key: escape::without_userinfo(&place.path).into_owned(),
-            message: escape::without_userinfo(&message).into_owned(),
+            message: escape::without_userinfo(message).into_owned(),
             hint: hint.map(|hint| escape::without_userinfo(&hint).into_owned()),
         });
     }

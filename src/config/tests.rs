@@ -621,12 +621,13 @@ fn a_url_with_a_user_or_a_password_is_refused_in_every_section_and_never_shown()
             "password_env",
         ),
         (
-            format!("[http]\nproxy = \"http://bob:s3cret@proxy.example\"\n"),
+            "[http]\nproxy = \"http://bob:s3cret@proxy.example\"\n".to_owned(),
             "http.proxy",
             "proxy_env",
         ),
         (
-            format!("[[http.credentials]]\nhost = \"bob:s3cret@log.example\"\ntoken_env = \"T\"\n"),
+            "[[http.credentials]]\nhost = \"bob:s3cret@log.example\"\ntoken_env = \"T\"\n"
+                .to_owned(),
             "host",
             "without scheme",
         ),

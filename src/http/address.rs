@@ -185,19 +185,18 @@ fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V4(v4) => return is_link_local_v4(v4),
         IpAddr::V6(v6) => v6,
     };
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    // fe80::/10; the services of AWS and of Google Cloud.
-    (a & 0xffc0 == 0xfe80)
-        || v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
-        || v6.segments() == [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match v6.segments() {
+        // fe80::/10; the services of AWS and of Google Cloud.
+        [0xfe80..=0xfebf, ..]
+        | [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+        | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => true,
         // IPv4-mapped and -compatible, NAT64 (RFC 6052), 6to4 (RFC 3056).
-        || matches!((a, b, c, d, e, f), (0, 0, 0, 0, 0, 0 | 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0))
-            && is_link_local_v4(v4(g, h))
-        || a == 0x2002 && is_link_local_v4(v4(b, c))
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => is_link_local_v4(v4(high, low)),
+        _ => false,
+    }
 }
 
 fn is_link_local_v4(address: Ipv4Addr) -> bool {

@@ -291,9 +291,8 @@ pub(super) fn sending_failed(error: reqwest::Error, url: &Url, name: &str) -> Ht
     }
     // reqwest's own sentence says only that sending failed, and hyper's only at which step.
     let cause = std::error::Error::source(&error);
-    let reason = match cause.map(|cause| (cause, cause.source())) {
-        Some((_, Some(cause))) => causes(cause),
-        Some((cause, None)) => causes(cause),
+    let reason = match cause.map(|cause| cause.source().unwrap_or(cause)) {
+        Some(cause) => causes(cause),
         None => error.to_string(),
     };
     let url = name.to_owned();

@@ -67,9 +67,10 @@ impl std::str::FromStr for ProxyUrl {
     /// Without a scheme it is an `http://` one, as for curl.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let text = match text.contains("://") {
-            true => Cow::Borrowed(text),
-            false => Cow::Owned(format!("http://{text}")),
+        let text = if text.contains("://") {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(format!("http://{text}"))
         };
         let url = Url::parse(&text).map_err(|_| ProxyUrlError::NotAUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -207,9 +208,10 @@ impl Proxies {
     /// What is used, a line for each proxy; empty if none is.
     pub(super) fn described(&self) -> Vec<String> {
         let listed: Vec<String> = self.without.iter().map(ToString::to_string).collect();
-        let except = match listed.is_empty() {
-            true => String::new(),
-            false => format!(", but not to {}", listed.join(", ")),
+        let except = if listed.is_empty() {
+            String::new()
+        } else {
+            format!(", but not to {}", listed.join(", "))
         };
         match (&self.http, &self.https) {
             (None, None) => Vec::new(),

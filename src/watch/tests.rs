@@ -667,7 +667,7 @@ fn the_names_that_a_watch_selects_by_come_first() {
     let by_glob = set(&|set| set.san_glob.push(Glob::new("https://w/*")));
     let by_regex = set(&|set| {
         set.san_regex
-            .push(SanRegex::new("https://w/.*").expect("an expression"))
+            .push(SanRegex::new("https://w/.*").expect("an expression"));
     });
     let by_issuer = set(&|set| set.issuer.push("https://issuer.example".to_owned()));
     for (watch, expected) in [

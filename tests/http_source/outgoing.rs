@@ -202,9 +202,12 @@ fn names_bob(request: &crate::server::Request) -> bool {
 
 #[tokio::test]
 async fn credentials_are_sent_to_their_host_and_a_rotated_one_is_read_again() {
-    let server = Server::start(|request| match names_bob(request) {
-        true => Answer::ok("welcome"),
-        false => Answer::status(401),
+    let server = Server::start(|request| {
+        if names_bob(request) {
+            Answer::ok("welcome")
+        } else {
+            Answer::status(401)
+        }
     })
     .await;
     let dir = tempfile::tempdir().unwrap();

@@ -243,9 +243,10 @@ impl Notifier for Email {
         let sending = session::send(&way, sender, left, &mail, reached);
         let Ok(outcome) = timeout(TIME_LIMIT, sending).await else {
             // Who has it is in the receipt.
-            return match self.left(receipt).is_empty() {
-                true => Ok(()),
-                false => Err(self.silent()),
+            return if self.left(receipt).is_empty() {
+                Ok(())
+            } else {
+                Err(self.silent())
             };
         };
         if let Some(why) = &outcome.ended {

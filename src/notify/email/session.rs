@@ -213,7 +213,7 @@ impl Sending {
             match transact(connection, sender, &group, mail, is_last_name).await {
                 Transaction::Sent(refused) => self.sent(&group, refused, reached),
                 Transaction::NoRecipient(refused) => self.refused.extend(refused),
-                Transaction::NoMail(refused, error) => self.no_mail(group, refused, error),
+                Transaction::NoMail(refused, error) => self.no_mail(group, refused, &error),
                 Transaction::Name(error) => {
                     self.groups.push_front(group);
                     return Some(End::Name(error));
@@ -243,13 +243,13 @@ impl Sending {
         self.refused.extend(refused);
     }
 
-    fn no_mail(&mut self, group: Vec<Address>, refused: Vec<Refused>, error: Arc<SmtpError>) {
+    fn no_mail(&mut self, group: Vec<Address>, refused: Vec<Refused>, error: &Arc<SmtpError>) {
         let accepted: Vec<Address> = group
             .into_iter()
             .filter(|a| !refused.iter().any(|r| r.recipient == *a))
             .collect();
         self.refused.extend(refused);
-        if accepted.len() > 1 && matches!(code(&error), Some(500..=599)) {
+        if accepted.len() > 1 && matches!(code(error), Some(500..=599)) {
             // Some servers look at recipients only now, and answer for all at once.
             self.groups.extend(accepted.into_iter().map(|a| vec![a]));
             return;
@@ -257,7 +257,7 @@ impl Sending {
         self.refused
             .extend(accepted.into_iter().map(|recipient| Refused {
                 recipient,
-                why: Failure::Smtp(Arc::clone(&error)),
+                why: Failure::Smtp(Arc::clone(error)),
                 at_data: true,
             }));
     }
