@@ -293,6 +293,7 @@ async fn measure(name: &str, size: u64, latency: Duration, limit: Option<NonZero
         keys: vec![server.spki.clone()],
         start: Start::Beginning,
         silence_after: None,
+        rollback_after: Duration::ZERO,
     });
     let rules = Arc::new(Rules::new(watches(), None));
     let (began, cpu_before) = (Instant::now(), cpu_seconds());

@@ -148,6 +148,8 @@ pub struct Shard {
     pub start: Start,
     /// How long its size may stay the same before that is a finding; `None` is never.
     pub silence_after: Option<Duration>,
+    /// How long it has to show smaller checkpoints than before, in passes in a row, before that is a rollback.
+    pub rollback_after: Duration,
 }
 
 impl Shard {

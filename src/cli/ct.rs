@@ -121,6 +121,7 @@ pub(super) fn log(
         verifiers,
         start: settings.start,
         silence_after: settings.silence_after,
+        rollback_after: settings.rollback_after,
     };
     Ok(Log {
         shard: Arc::new(shard),

@@ -118,6 +118,7 @@ fn rekor_v1(
         keys,
         start: log.start,
         silence_after: log.silence_after,
+        rollback_after: log.rollback_after,
     };
     Ok(match &log.mode {
         Mode::Tail => Followed::RekorV1(followed),
@@ -161,6 +162,7 @@ fn shard(
         verifiers,
         start: log.start,
         silence_after: log.silence_after,
+        rollback_after: log.rollback_after,
     })
 }
 

@@ -73,7 +73,7 @@ pub(super) const CANARY: [&str; 2] = ["watch", "every"];
 
 pub(super) const WITNESS: [&str; 2] = ["name", "public_key"];
 
-pub(super) const LOG: [&str; 11] = [
+pub(super) const LOG: [&str; 12] = [
     "name",
     "type",
     "url",
@@ -83,6 +83,7 @@ pub(super) const LOG: [&str; 11] = [
     "public_key",
     "start",
     "silence_after",
+    "rollback_after",
     "require_witnesses",
     "requests_per_minute",
 ];

@@ -25,6 +25,9 @@ const DEFAULT_SILENCE: Duration = Duration::from_hours(24);
 /// The public-good logs are republished every few minutes and grow all the time.
 const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 
+/// Replicas behind a load balancer or a cache lag by minutes; checkpoints of a log that was rolled back stay small.
+const DEFAULT_ROLLBACK: Duration = Duration::from_mins(10);
+
 /// One `[[log]]`.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
@@ -47,6 +50,8 @@ pub struct LogSettings {
     pub start: Start,
     /// How long it may stand still; `None` is for ever.
     pub silence_after: Option<Duration>,
+    /// How long it has to show smaller checkpoints than before, in passes in a row, before that is a rollback.
+    pub rollback_after: Duration,
     /// How many of the witnesses must have cosigned its newest checkpoint.
     pub require_witnesses: usize,
 }
@@ -68,6 +73,7 @@ impl LogSettings {
             protocol: Protocol::RekorV2,
             start,
             silence_after: Some(usual_silence(Some(&origin), None)),
+            rollback_after: DEFAULT_ROLLBACK,
             location: Some(Location::Server(url)),
             mode: Mode::Tail,
             public_keys: Vec::new(),
@@ -199,6 +205,7 @@ fn read<'t>(
         None => None,
     };
     let silence_after = silence_after(section, origin.as_ref(), location.as_ref(), problems);
+    let rollback_after = rollback_after(section, problems);
     Some(LogSettings {
         name: name?.to_owned(),
         protocol: protocol?,
@@ -211,6 +218,7 @@ fn read<'t>(
             Silence::Never => None,
             Silence::After(time) => Some(time),
         },
+        rollback_after: rollback_after?,
         require_witnesses,
         origin,
     })
@@ -424,4 +432,13 @@ fn silence_after(
     section
         .duration("silence_after", problems)
         .map(Silence::After)
+}
+
+/// `0s` is allowed here: then only passes count.
+fn rollback_after(section: &Section<'_>, problems: &mut Problems) -> Option<Duration> {
+    const KEY: &str = "rollback_after";
+    if !section.has(KEY) {
+        return Some(DEFAULT_ROLLBACK);
+    }
+    section.duration_or_none(KEY, problems)
 }

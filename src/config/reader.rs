@@ -258,6 +258,14 @@ impl<'t> Section<'t> {
         duration
     }
 
+    /// As [`Self::duration`]; `0s` is no time at all.
+    pub(super) fn duration_or_none(&self, key: &str, problems: &mut Problems) -> Option<Duration> {
+        match self.string(key, problems)?.value {
+            "0s" => Some(Duration::ZERO),
+            _ => self.duration(key, problems),
+        }
+    }
+
     pub(super) fn severity(&self, key: &str, problems: &mut Problems) -> Option<Severity> {
         let written = self.string(key, problems)?;
         match written.value.parse() {

@@ -2,17 +2,29 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tlog::{Checkpoint, Follower, FollowerState, Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass, position};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, Verdict};
 use crate::shard::Shard;
-use crate::store::{Dispute, PassError, StoreError};
+use crate::store::{Dispute, LogState, PassError, StoreError};
 
 /// A smaller checkpoint than the largest one may be a lagging replica; when it persists for this
-/// many passes, the log was rolled back.
-pub(super) const ROLLBACK_PASSES: u32 = 3;
+/// many passes, and for the log's `rollback_after`, the log was rolled back.
+const ROLLBACK_PASSES: u32 = 3;
+
+/// Whether a pass that was shown a smaller checkpoint at this time makes the row of such passes a rollback.
+/// `known` is what was recorded before it.
+pub(super) fn is_rollback(known: Option<&LogState>, shard: &Shard, now: Timestamp) -> bool {
+    let Some(known) = known else { return false };
+    // A row that an older version counted has no beginning yet: it begins with this pass. So does one that began in the
+    // future, by a clock that was wrong.
+    let since = known.behind_since.unwrap_or(now).min(now);
+    // A duration beyond what the calendar holds never passes.
+    let lasts = SignedDuration::try_from(shard.rollback_after).unwrap_or(SignedDuration::MAX);
+    known.behind_passes.saturating_add(1) >= ROLLBACK_PASSES && now.duration_since(since) >= lasts
+}
 
 /// What a log did that grew to this after it had ended, as it had said under the checkpoint of that size.
 pub(super) fn growth_after_end(frozen: Option<&(u64, Vec<u8>)>, head: &Head) -> Option<LogFault> {
@@ -123,12 +135,13 @@ impl Pass<'_> {
             };
             return self.contradicted(follower, fault).await;
         }
-        let passes = self.state.as_ref().map_or(0, |state| state.behind_passes) + 1;
         let message = format!(
             "its newest checkpoint has {size} entries, but it showed {} before",
             head.size
         );
-        if passes >= ROLLBACK_PASSES {
+        // By the present moment, as passes are recorded: this one may have lasted long.
+        let now = self.monitor.clock.now();
+        if is_rollback(self.state.as_ref(), &self.log.shard, now) {
             let fault = LogFault::Rollback {
                 size,
                 head_size: head.size,

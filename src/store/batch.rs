@@ -30,6 +30,8 @@ pub struct LogState {
     pub frozen: Option<(u64, Vec<u8>)>,
     /// Passes in a row that were shown a smaller checkpoint than the largest one.
     pub behind_passes: u32,
+    /// When the first of those ended.
+    pub behind_since: Option<Timestamp>,
     /// Passes in a row that ended below the newest checkpoint.
     pub backlog_passes: u32,
     /// Passes in a row that could not be finished.

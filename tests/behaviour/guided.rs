@@ -42,6 +42,7 @@ struct World {
     v1: FakeV1,
     keys: Vec<Vec<u8>>,
     start: Start,
+    rollback_after: Duration,
     ct: Arc<FakeLog>,
     ct_name: &'static str,
     /// More logs of the configuration, before the guided one.
@@ -82,6 +83,7 @@ fn log(log: &Arc<FakeLog>, name: &str, protocol: Protocol) -> Log {
             verifiers: vec![log.verifier()],
             start: Start::Beginning,
             silence_after: None,
+            rollback_after: Duration::ZERO,
         }),
         source: Arc::clone(log) as Arc<dyn LogSource>,
     }
@@ -100,6 +102,7 @@ impl World {
             v1,
             keys,
             start: Start::Beginning,
+            rollback_after: Duration::ZERO,
             more: Vec::new(),
             guides: vec!["ct".to_owned()],
             name: "v1".to_owned(),
@@ -156,6 +159,7 @@ impl World {
             keys: self.keys.clone(),
             start: self.start,
             silence_after: None,
+            rollback_after: self.rollback_after,
         }
     }
 

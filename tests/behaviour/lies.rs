@@ -1,5 +1,8 @@
 //! Logs that break promises, and logs that only look as if they did.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use modelwatch::finding::State;
 
 use crate::world::{MAIL, Question, Signer, World, crowd};
@@ -181,6 +184,83 @@ async fn a_lagging_replica_is_no_rollback_until_the_third_pass() {
     world.bad_step().await;
     assert_eq!(fault(&world).await, "rollback");
     assert_eq!(world.position().await, (400, 400));
+    world.bad_step().await;
+    assert_eq!(fault(&world).await, "rollback");
+}
+
+/// [`proven_300`], read to its end, with the usual time before a smaller checkpoint is a rollback.
+async fn patient() -> World {
+    let mut world = proven_300().await;
+    world.good_step().await;
+    Arc::make_mut(&mut world.logs[0].shard).rollback_after = Duration::from_mins(10);
+    world
+}
+
+#[tokio::test]
+async fn passes_within_a_second_are_no_rollback_before_its_time_is_over() {
+    let mut world = patient().await;
+    world.log().show(300);
+    for _ in 0..5 {
+        assert_eq!(world.bad_step().await, "behind");
+        assert!(world.of("log-fault").await.is_empty());
+        world.restart().await;
+    }
+    world.clock.advance(10 * 60 - 1);
+    world.bad_step().await;
+    assert!(world.of("log-fault").await.is_empty(), "a second too early");
+    world.clock.advance(1);
+    assert_eq!(world.bad_step().await, "behind");
+    assert_eq!(fault(&world).await, "rollback");
+}
+
+#[tokio::test]
+async fn the_time_of_a_rollback_without_its_three_passes_is_none() {
+    let mut world = patient().await;
+    world.log().show(300);
+    for _ in 0..2 {
+        assert_eq!(world.bad_step().await, "behind");
+        world.clock.advance(60 * 60);
+        assert!(world.of("log-fault").await.is_empty());
+    }
+    world.bad_step().await;
+    assert_eq!(fault(&world).await, "rollback");
+}
+
+#[tokio::test]
+async fn a_replica_that_catches_up_begins_the_time_of_a_rollback_anew_and_an_outage_does_not() {
+    let mut world = patient().await;
+    world.log().show(300);
+    world.bad_step().await;
+    world.bad_step().await;
+    world.clock.advance(11 * 60);
+    world.log().show(400);
+    world.good_step().await;
+    world.log().show(300);
+    for _ in 0..3 {
+        world.bad_step().await;
+    }
+    assert!(world.of("log-fault").await.is_empty());
+    world.log().refuse(Question::Checkpoint, 0, 1);
+    world.clock.advance(10 * 60);
+    assert_eq!(world.bad_step().await, "unavailable");
+    assert_eq!(world.bad_step().await, "behind");
+    assert_eq!(fault(&world).await, "rollback");
+}
+
+#[tokio::test]
+async fn a_row_of_smaller_checkpoints_that_began_by_a_clock_far_ahead_begins_when_it_is_right_again()
+ {
+    let mut world = patient().await;
+    world.log().show(300);
+    let year = 365 * 24 * 60 * 60;
+    world.clock.advance(year);
+    world.bad_step().await;
+    world.clock.advance(-year);
+    for _ in 0..2 {
+        world.bad_step().await;
+    }
+    assert!(world.of("log-fault").await.is_empty());
+    world.clock.advance(10 * 60);
     world.bad_step().await;
     assert_eq!(fault(&world).await, "rollback");
 }

@@ -1,6 +1,7 @@
 //! `start = DATE`: the first position of a certificate log, of a log of several trees, and of a guided one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use modelwatch::http;
@@ -108,6 +109,7 @@ async fn two_trees(start: Start) -> (FakeV1, RekorV1Log) {
         keys,
         start,
         silence_after: None,
+        rollback_after: Duration::ZERO,
     };
     (log, followed)
 }
@@ -196,6 +198,7 @@ async fn a_date_to_come_is_refused_and_a_log_without_dates_is_read_in_full() {
         keys,
         start: Start::Time(time("2026-11-10T00:00:00Z")),
         silence_after: None,
+        rollback_after: Duration::ZERO,
     };
     let outcome = site.pass(Followed::RekorV1(followed)).await;
     assert!(outcome.proven, "{outcome:?}");

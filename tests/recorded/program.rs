@@ -115,6 +115,7 @@ impl Program {
                 "origin": recording::origin(&log.name),
                 "public_key": recording().join(format!("rekor-{}/key.pub.pem", log.name)),
                 "start": log.start,
+                "rollback_after": "0s",
             });
             text += &section("[[log]]", &settings);
         }

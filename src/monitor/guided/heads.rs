@@ -317,8 +317,7 @@ impl Pass<'_> {
             };
             return self.contradicted(shard, &fault, head).await;
         }
-        let passes = known.map_or(0, |known| known.behind_passes) + 1;
-        if passes >= fault::ROLLBACK_PASSES {
+        if fault::is_rollback(known, shard, self.now) {
             let fault = LogFault::Rollback {
                 size: head.size,
                 head_size: before.size,

@@ -117,6 +117,7 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
         verified: None,
         frozen,
         behind_passes: value::small(row.try_get("behind_passes")?)?,
+        behind_since: value::moment_if(row.try_get("behind_since")?)?,
         backlog_passes: value::small(row.try_get("backlog_passes")?)?,
         failed_passes: value::small(row.try_get("failed_passes")?)?,
         last_success: value::moment_if(row.try_get("last_success")?)?,
@@ -438,12 +439,14 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
         Outcome::Failed(error) => ("failed", Some(error)),
     };
     // A failed pass was shown nothing: it neither continues nor ends a row of smaller checkpoints,
-    // or a log could hide a rollback behind outages. What was read up to the largest checkpoint is
+    // or a log could hide a rollback behind outages. A row that began in the future, by a clock that was wrong, begins now:
+    // else no time would ever have passed since. What was read up to the largest checkpoint is
     // no backlog, however the pass ended.
     sqlx::query(
         "UPDATE log SET
            last_success   = CASE $2 WHEN 'proven' THEN $3 ELSE last_success END,
            behind_passes  = CASE $2 WHEN 'behind' THEN behind_passes + 1 WHEN 'failed' THEN behind_passes ELSE 0 END,
+           behind_since   = CASE $2 WHEN 'behind' THEN min(ifnull(behind_since, $3), $3) WHEN 'failed' THEN behind_since END,
            failed_passes  = CASE $2 WHEN 'failed' THEN failed_passes + 1 WHEN 'interrupted' THEN failed_passes ELSE 0 END,
            backlog_passes = CASE WHEN $2 <> 'proven' AND proven < (SELECT h.size FROM head h WHERE h.origin = $1 AND h.role = 'largest')
                                  THEN backlog_passes + 1 ELSE 0 END,

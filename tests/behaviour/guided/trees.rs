@@ -1,5 +1,7 @@
 //! The trees of a guided log: forks, rollbacks, rotations.
 
+use std::time::Duration;
+
 use super::{RELEASE, World, nothing};
 use crate::world::{Oddity, Signer, crowd};
 
@@ -55,6 +57,22 @@ async fn a_smaller_checkpoint_is_a_lagging_replica_until_it_is_a_rollback() {
     world.clock.advance(60);
     world.bad().await;
     assert_eq!(world.entries().await, [(index, "release".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_smaller_checkpoint_of_a_guided_log_is_a_rollback_only_after_its_time_too() {
+    let mut world = World::new().await;
+    world.rollback_after = Duration::from_mins(10);
+    world.issue(RELEASE);
+    world.good().await;
+    world.v1.show(0, 20);
+    for _ in 0..4 {
+        assert_eq!(world.bad().await, "behind");
+        assert_eq!(world.open().await, nothing());
+    }
+    world.clock.advance(10 * 60);
+    assert_eq!(world.bad().await, "behind");
+    assert_eq!(world.open().await, ["rollback"]);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ impl Watched {
             verifiers: vec![log.verifier()],
             start,
             silence_after: Some(Duration::from_hours(24)),
+            rollback_after: Duration::ZERO,
         };
         Self {
             log,
