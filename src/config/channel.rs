@@ -1,6 +1,7 @@
 //! `[[channel]]`: where findings are told.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::problems::Problems;
@@ -89,7 +90,7 @@ fn kind(
     match written.value {
         "email" => email(section, context, problems).map(ChannelKind::Email),
         "webhook" => webhook(section, context, problems).map(ChannelKind::Webhook),
-        "exec" => exec(section, problems).map(ChannelKind::Exec),
+        "exec" => exec(section, context, problems).map(ChannelKind::Exec),
         _ => Some(ChannelKind::Stdout(stdout(section, problems))),
     }
 }
@@ -199,7 +200,11 @@ fn stdout(section: &Section<'_>, problems: &mut Problems) -> StdoutSettings {
     StdoutSettings { as_json }
 }
 
-fn exec(section: &Section<'_>, problems: &mut Problems) -> Option<ExecSettings> {
+fn exec(
+    section: &Section<'_>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<ExecSettings> {
     if !section.has("command") {
         problems.error(
             section.place(),
@@ -218,9 +223,21 @@ fn exec(section: &Section<'_>, problems: &mut Problems) -> Option<ExecSettings> 
         );
     }
     let timeout = section.duration("timeout", problems);
-    let command: Vec<String> = written.iter().map(|word| word.value.to_owned()).collect();
-    (!command.is_empty()).then(|| ExecSettings {
-        command,
+    let (program, arguments) = written.split_first()?;
+    Some(ExecSettings {
+        program: program_path(program.value, context),
+        arguments: arguments.iter().map(|word| word.value.to_owned()).collect(),
         timeout: timeout.unwrap_or(ExecSettings::DEFAULT_TIMEOUT),
     })
+}
+
+/// The program as it is run: with a `/`, counted from the configuration's directory; without, looked for in the PATH.
+///
+/// Where the program is started from must not matter: cron starts it in the home directory, systemd in `/`.
+fn program_path(written: &str, context: &Context<'_>) -> PathBuf {
+    if written.contains('/') {
+        context.path(written)
+    } else {
+        PathBuf::from(written)
+    }
 }

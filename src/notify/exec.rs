@@ -36,16 +36,10 @@ impl Exec {
 #[async_trait]
 impl Notifier for Exec {
     async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotifyError> {
-        let (program, arguments) =
-            self.settings
-                .command
-                .split_first()
-                .ok_or_else(|| NotifyError::Setup {
-                    what: "the command is empty".to_owned(),
-                })?;
-        let mut command = Command::new(program);
+        let program = self.settings.program.display().to_string();
+        let mut command = Command::new(&self.settings.program);
         command
-            .args(arguments)
+            .args(&self.settings.arguments)
             .stdin(Stdio::piped())
             // Our own standard output belongs to the channel of that name.
             .stdout(Stdio::null())
@@ -185,7 +179,8 @@ mod tests {
 
     fn shell(script: &str, timeout: Duration) -> Exec {
         Exec::new(ExecSettings {
-            command: ["sh", "-c", script].map(ToOwned::to_owned).to_vec(),
+            program: "sh".into(),
+            arguments: vec!["-c".to_owned(), script.to_owned()],
             timeout,
         })
     }
@@ -277,7 +272,8 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_is_not_there_is_for_the_operator() {
         let exec = Exec::new(ExecSettings {
-            command: vec!["/nonexistent/program".to_owned()],
+            program: "/nonexistent/program".into(),
+            arguments: Vec::new(),
             timeout: LONG,
         });
         let error = send(&exec, &testing::alert(vec![])).await.unwrap_err();

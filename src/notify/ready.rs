@@ -51,8 +51,7 @@ impl Channel {
                 }
             }
             ChannelKind::Exec(settings) => {
-                let program = settings.command.first().map_or("", String::as_str);
-                if let Err(what) = runnable(program) {
+                if let Err(what) = runnable(&settings.program) {
                     lacking.push(Lacking::new("command", NotifyError::Setup { what }));
                 }
             }
@@ -93,9 +92,12 @@ fn key(name: &str, source: &SecretSource) -> String {
 
 /// Whether a program can be started, looked for as the system does: by its path if that has a `/`, else in the
 /// directories of `PATH`. It is not started.
-fn runnable(program: &str) -> Result<(), String> {
-    if program.contains('/') {
-        return executable(Path::new(program)).map_err(|why| format!("{program} {why}"));
+fn runnable(program: &Path) -> Result<(), String> {
+    if program
+        .parent()
+        .is_none_or(|parent| !parent.as_os_str().is_empty())
+    {
+        return executable(program).map_err(|why| format!("{} {why}", program.display()));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut near = None;
@@ -151,7 +153,8 @@ mod tests {
 
     fn exec(program: &str) -> Channel {
         channel(ChannelKind::Exec(ExecSettings {
-            command: vec![program.to_owned()],
+            program: program.into(),
+            arguments: Vec::new(),
             timeout: ExecSettings::DEFAULT_TIMEOUT,
         }))
     }

@@ -77,8 +77,10 @@ pub struct WebhookSettings {
 /// A program.
 #[derive(Debug, Clone)]
 pub struct ExecSettings {
-    /// Program and arguments; no shell is involved. Never empty.
-    pub command: Vec<String>,
+    /// The program: a path, or a name without a `/` that is looked for in the PATH.
+    pub program: PathBuf,
+    /// Its arguments; no shell is involved.
+    pub arguments: Vec<String>,
     /// How long it may take for one message, [`Self::DEFAULT_TIMEOUT`] unless given.
     pub timeout: Duration,
 }
