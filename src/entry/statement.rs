@@ -83,6 +83,21 @@ impl Statement {
         })
     }
 
+    /// The SHA-256 of `payload`, which the log serves beside the entry of `signing` as what was signed, if it is not that.
+    ///
+    /// `None` also if the entry does not hold a SHA-256 of what was signed: then nothing contradicts it.
+    pub fn contradicting(signing: &Signing, payload: &[u8]) -> Option<[u8; 32]> {
+        let signed = signing.digest.as_ref()?;
+        if signed.algorithm() != HashAlgorithm::Sha256 {
+            return None;
+        }
+        let served = digest(&SHA256, payload);
+        if signed.bytes() == served.as_ref() {
+            return None;
+        }
+        served.as_ref().try_into().ok()
+    }
+
     /// Whether it is the signature of a model.
     pub fn is_of_a_model(&self) -> bool {
         MODEL_PREDICATES.contains(&self.predicate_type.as_str())
@@ -145,6 +160,15 @@ mod tests {
     #[test]
     fn what_was_not_signed_or_can_be_read_in_two_ways_is_no_statement() {
         assert_eq!(Statement::signed(&signing(b"other"), OMS.as_bytes()), None);
+        let other = Statement::contradicting(&signing(b"other"), b"payload");
+        assert_eq!(
+            other.as_ref().map(<[u8; 32]>::as_slice),
+            Some(digest(&SHA256, b"payload").as_ref())
+        );
+        assert_eq!(
+            Statement::contradicting(&signing(b"payload"), b"payload"),
+            None
+        );
         for (wrong, payload) in [
             ("no JSON", "hello".to_owned()),
             ("two statements", format!("{OMS}{OMS}")),

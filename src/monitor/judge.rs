@@ -30,6 +30,15 @@ pub(super) struct Place<'a> {
     pub(super) beside: Option<&'a [u8]>,
 }
 
+/// What a log served beside an entry as what was signed there.
+#[derive(Debug, Default)]
+pub(super) struct Payload {
+    /// What it says, if it is what was signed.
+    pub(super) statement: Option<Statement>,
+    /// Its SHA-256, if it is not.
+    pub(super) contradicting: Option<[u8; 32]>,
+}
+
 /// Judges what was found in one bundle.
 pub(super) struct Judge<'a> {
     pub(super) shard: &'a Shard,
@@ -47,7 +56,7 @@ impl Judge<'_> {
         kind: &Kind,
         signing: &Signing,
         found: Match,
-        payload: Option<Statement>,
+        payload: Payload,
     ) -> NewFinding {
         let watch = self.rules.watches().get(found.watch);
         let Judgement { chain, oddities } = signing.signer.judge(self.rules.authorities());
@@ -65,7 +74,7 @@ impl Judge<'_> {
         let verdict = if matches!(chain, Chain::Untrusted | Chain::None) && !found.by_key {
             Verdict::UntrustedChain
         } else {
-            match &payload {
+            match &payload.statement {
                 None => Verdict::IdentityUnexpected,
                 Some(statement) if statement.is_of_a_model() => Verdict::ModelUnexpected,
                 Some(_) => Verdict::OtherPredicate,
@@ -85,13 +94,14 @@ impl Judge<'_> {
             _ => who(&signing.signer, &names),
         };
         let stated = payload
+            .statement
             .map(|statement| format!("{statement} ({})", digest.as_deref().unwrap_or("something")));
         let done = match &stated {
             Some(stated) => Done::Signed(stated),
             None => done(kind, digest.as_deref()),
         };
         let logged = matches!(done, Done::Issued);
-        let summary = summary(
+        let mut summary = summary(
             verdict,
             &who,
             &done,
@@ -99,6 +109,11 @@ impl Judge<'_> {
             found.in_shape,
             &oddities,
         );
+        // The log's doing, or that of somebody between: nothing that whoever signed it did, so the severity stays.
+        if let Some(served) = payload.contradicting {
+            summary.push_str("; the attestation that the log serves with it is not what was signed: its SHA-256 is ");
+            summary.push_str(&hex::encode(served));
+        }
         let id = FindingId::of_signing(
             &watch.name,
             origin,

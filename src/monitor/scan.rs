@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
-use super::judge::{Judge, Place};
+use super::judge::{Judge, Payload, Place};
 use super::strangers::Stranger;
 use super::unreadable::{self, Hidden};
 use super::{Log, Rules};
@@ -142,7 +142,7 @@ pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Time
                 let mut alarmed = Vec::new();
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
-                        let payload = statement(&entry, signing, place.beside);
+                        let payload = Payload::of(&entry, signing, place.beside);
                         let new = judge.signing(place, &entry.kind, signing, found, payload);
                         if new.finding.verdict != Verdict::UntrustedChain {
                             alarmed.push(found.watch);
@@ -161,13 +161,16 @@ pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Time
     scanned
 }
 
-/// What was signed, where the log serves it beside the entry and the entry vouches for it.
-fn statement(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Option<Statement> {
-    // Of these kinds alone the digest is that of a payload, and only for these does rekor store one.
-    if !matches!(entry.kind.name(), "intoto" | "cose") {
-        return None;
+impl Payload {
+    /// What the log serves beside the entry, and whether the entry vouches for it.
+    fn of(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Self {
+        // Of these kinds alone the digest is that of a payload, and only for these does rekor store one.
+        let beside = beside.filter(|_| matches!(entry.kind.name(), "intoto" | "cose"));
+        Self {
+            statement: beside.and_then(|beside| Statement::signed(signing, beside)),
+            contradicting: beside.and_then(|beside| Statement::contradicting(signing, beside)),
+        }
     }
-    Statement::signed(signing, beside?)
 }
 
 /// One of each entry is looked at: an entry of a hundred signatures is no crowd.
