@@ -10,7 +10,7 @@ use modelwatch::shard::Start;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{
-    Condition, Fault, MAIL, Mode, Signer, Spec, Watched, Witness, World, crowd, issue, line, usual,
+    Condition, Fault, MAIL, Mode, Question, Signer, Spec, Watched, Witness, World, crowd, issue, line, usual,
 };
 
 const HOUR: i64 = 3600;
@@ -66,18 +66,16 @@ async fn a_watch_that_cannot_select_anything_is_said_until_it_is_changed() {
 }
 
 #[tokio::test]
-async fn a_log_that_limits_requests_is_said_after_an_hour_and_is_not_called_unavailable() {
+async fn a_log_that_limits_requests_is_said_after_three_passes_and_is_not_called_unavailable() {
     let mut world = World::new().await;
     world.log().grow(crowd(300));
     world.good_step().await;
     world.log().limit(true);
-    for _ in 0..6 {
+    for _ in 0..2 {
         assert_eq!(world.bad_step().await, "unavailable");
-        world.clock.advance(600);
+        none(&world, "rate-limited").await;
+        world.restart().await;
     }
-    none(&world, "rate-limited").await;
-    world.restart().await;
-    world.clock.advance(1);
     world.bad_step().await;
     let finding = raised(&world, "rate-limited").await;
     none(&world, "unavailable").await;
@@ -85,6 +83,38 @@ async fn a_log_that_limits_requests_is_said_after_an_hour_and_is_not_called_unav
     world.log().grow(crowd(1));
     world.good_step().await;
     resolved(&mut world, &finding).await;
+}
+
+#[tokio::test]
+async fn a_log_that_limits_requests_is_said_after_an_hour_of_fewer_passes() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(300));
+    world.good_step().await;
+    world.log().limit(true);
+    world.bad_step().await;
+    none(&world, "rate-limited").await;
+    world.clock.advance(60 * 60 + 1);
+    world.bad_step().await;
+    raised(&world, "rate-limited").await;
+}
+
+#[tokio::test]
+async fn a_log_that_limits_requests_now_and_then_and_is_never_read_is_unavailable() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(300));
+    world.good_step().await;
+    for limits in [true, false, true] {
+        none(&world, "unavailable").await;
+        world.log().heal();
+        if limits {
+            world.log().limit(true);
+        } else {
+            world.log().refuse(Question::Checkpoint, 0, 1);
+        }
+        world.bad_step().await;
+    }
+    raised(&world, "unavailable").await;
+    none(&world, "rate-limited").await;
 }
 
 #[tokio::test]

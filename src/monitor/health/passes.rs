@@ -17,8 +17,8 @@ const MISSING_PASSES: u32 = 2;
 /// Passes in a row that end below the newest checkpoint.
 const BACKLOG_PASSES: u32 = 3;
 
-/// How long a log may refuse requests because there are too many. Its limits are counted by the
-/// minute: what does not pass in that time does not pass by itself.
+/// How long a log may refuse requests because there are too many, in fewer passes than those: passes may be hours apart.
+/// Its limits are counted by the minute: what does not pass in that time does not pass by itself.
 const LIMITED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// Below this length of a pass nobody is woken: alerts are not late enough.
@@ -34,7 +34,7 @@ pub(super) fn assess(
     let name = log.name;
     let mut found = Vec::new();
     if let Some(error) = &state.error {
-        // A row of refusals alone is another matter: the log answers, and says when to come back.
+        // A row of refusals alone is reported as such: the log answers, and says when to come back.
         let only_limited = pace.limited_passes >= state.failed_passes;
         match error.kind.as_str() {
             "unverifiable-checkpoint" => found.push((
@@ -63,7 +63,8 @@ pub(super) fn assess(
         }
     }
     if let Some(since) = pace.limited_since
-        && now.duration_since(moment::past(since, now)) > LIMITED_AFTER
+        && (pace.limited_passes >= UNAVAILABLE_PASSES
+            || now.duration_since(moment::past(since, now)) > LIMITED_AFTER)
     {
         found.push((
             Verdict::RateLimited,
