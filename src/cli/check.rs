@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, time};
 use super::setup::{self, Asking, Setup};
-use super::trusting;
+use super::{starts, trusting, unrecorded};
 use crate::escape;
 use crate::monitor::Followed;
 use crate::notify::Lacking;
@@ -58,6 +58,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
 
 /// The configuration was valid, or we would not be here.
 async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
+    starts::refuse_future(setup.config(), setup::now())?;
     let mut output = Output::new();
     let mut outcome = Outcome::Clean;
     let mut unreached = Vec::new();
@@ -84,6 +85,9 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
                 escape::terminal(&format!("{error:#}"))
             ))?;
         }
+    }
+    for exposed in unrecorded::exposed(setup) {
+        output.line(&format!("warn  {}", escape::terminal(&exposed)))?;
     }
     for log in setup.logs() {
         let (trees, error) = match log {

@@ -15,15 +15,18 @@ mod logs;
 mod monitor;
 mod output;
 mod pages;
+mod passed;
 mod reload;
 mod renewal;
 mod rescan;
 mod setup;
 mod signer_file;
 mod signing;
+mod starts;
 mod status;
 mod systemd;
 mod trusting;
+mod unrecorded;
 mod watch;
 
 use std::path::{Path, PathBuf};

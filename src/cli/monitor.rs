@@ -1,24 +1,25 @@
 //! `modelwatch monitor`: passes over the logs, once or on the schedule, and the alerts they give.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 
 use super::following::Following;
 use super::logging::Screen;
 use super::output::{Mistake, Outcome};
+use super::passed::{PassResult, show_progress, unread};
 use super::reload::{self, Hangup, Reloaded};
 use super::setup::{self, Asking, Setup};
-use super::systemd;
+use super::{starts, systemd, unrecorded};
 use crate::clock::SystemClock;
 use crate::escape;
-use crate::finding::{Finding, FindingId, Severity, Verdict};
+use crate::finding::Severity;
 use crate::http;
 use crate::moment;
 use crate::monitor::{self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Stop};
@@ -70,23 +71,32 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     let stop = Stop::default();
     let hangup = args.is_daemon().then(|| Hangup::listen(stop.clone()));
     let setup = Setup::load_and_ask(config, Asking::IfDue).await?;
+    starts::refuse_future(setup.config(), setup::now())?;
+    for exposed in unrecorded::exposed(&setup) {
+        tracing::warn!("{}", escape::terminal(&exposed));
+    }
     if let Err(error) = setup.require_trust() {
         return without_trust(&setup, error).await;
     }
     let mut following = Following::new(setup, args.log.clone())?;
     let setup = following.setup();
-    let _lock = setup.lock()?;
+    let _lock = unrecorded::lock(setup).await?;
     let mut store = setup.writer().await?;
     let settings = |setup: &Setup| monitor::Settings {
         // A single pass goes to the end of every log.
         turn: (!args.once).then_some(TURN),
         ..setup.monitor(args.log.is_empty())
     };
-    let mut watch = Watching::new(setup, &store, settings(setup), stop.clone());
+    let watching = |setup: &Setup, store: &Arc<dyn Store>| {
+        Arc::new(Watching::new(setup, store, settings(setup), stop.clone()))
+    };
+    let mut watch = watching(setup, &store);
     stop_on_signals(stop.clone());
-    following.begin(&*store).await?;
+    let begun = following.begin(&*store).await;
+    watch.told(begun).await?;
     let Some(hangup) = hangup else {
-        return watch.once(following, args.bootstrap, screen).await;
+        let ended = watch.once(following, args.bootstrap, screen).await;
+        return watch.told(ended).await;
     };
     let mut begins = format!("modelwatch {} starts", env!("CARGO_PKG_VERSION"));
     loop {
@@ -95,13 +105,14 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
             tracing::warn!("{}", escape::terminal(&format!("{error:#}")));
         }
         tracing::info!(target: "modelwatch::daemon", "{begins}: {}", setup.summary());
-        match watch.daemon(&mut following, args, config, &hangup).await? {
+        let ended = Arc::clone(&watch).daemon(&mut following, args, config, &hangup);
+        let ended = ended.await;
+        match watch.told(ended).await? {
             None => return Ok(Outcome::Clean),
             Some(next) => {
                 "the configuration is taken up anew".clone_into(&mut begins);
                 Reloaded { following, store } = next;
-                let setup = following.setup();
-                watch = Watching::new(setup, &store, settings(setup), stop.clone());
+                watch = watching(following.setup(), &store);
             }
         }
     }
@@ -114,7 +125,7 @@ async fn without_trust(setup: &Setup, error: anyhow::Error) -> anyhow::Result<Ou
     if report.refused.is_none() {
         return Err(error);
     }
-    let _lock = setup.lock()?;
+    let _lock = unrecorded::lock(setup).await?;
     let store = setup.writer().await?;
     let watch = Watching::new(setup, &store, setup.monitor(true), Stop::default());
     watch
@@ -122,9 +133,11 @@ async fn without_trust(setup: &Setup, error: anyhow::Error) -> anyhow::Result<Ou
         .assess_trust(&report, &[], setup::now())
         .await?;
     super::output::fail(&error);
-    let (outcome, counts, due) = watch.settle(&[]).await?;
-    watch.conclude(counts, due)?;
-    Ok(outcome)
+    // None of them was read.
+    let unread = setup.config().logs.len().max(1);
+    let result = watch.settle(unread).await?;
+    watch.conclude(result)?;
+    Ok(result.outcome())
 }
 
 /// What `--once` would answer for these logs, without channels and without a word.
@@ -153,8 +166,8 @@ pub(super) async fn rehearse(
         progress,
     };
     let outcomes = watching.monitor.pass(logs, rules, false).await?;
-    let (outcome, ..) = watching.settle(&outcomes).await?;
-    Ok(outcome)
+    let result = watching.settle(unread(&outcomes)).await?;
+    Ok(result.outcome())
 }
 
 /// Asks for an end at the first signal; ends at once at the second.
@@ -248,11 +261,11 @@ impl Watching {
             Err(error @ MonitorError::NeedsBootstrap(_)) => {
                 return Err(Mistake(error.to_string()).into());
             }
-            Err(error) => return Err(error.into()),
+            Err(MonitorError::Store(error)) => return Err(error.into()),
         };
-        let (outcome, counts, due) = self.settle(&outcomes).await?;
-        self.conclude(counts, due)?;
-        Ok(outcome)
+        let result = self.settle(unread(&outcomes)).await?;
+        self.conclude(result)?;
+        Ok(result.outcome())
     }
 
     /// A pass, and another one if newer trust came of what the first one found: nobody makes the next one for us.
@@ -269,51 +282,54 @@ impl Watching {
     }
 
     /// The last lines, for people and for scripts.
-    fn conclude(&self, counts: Counts, due: u64) -> anyhow::Result<()> {
+    fn conclude(&self, result: PassResult) -> anyhow::Result<()> {
         let mut stderr = std::io::stderr().lock();
-        if due > 0 {
+        let PassResult {
+            security,
+            health,
+            unread,
+            undelivered,
+        } = result;
+        if unread > 0 {
             writeln!(
                 stderr,
-                "{due} alerts are due and could not be delivered: `modelwatch status` says why"
+                "{unread} logs were not read and proven to their newest checkpoint: `modelwatch status` says why"
             )?;
         }
-        if counts.security + counts.health > 0 {
+        if undelivered > 0 {
             writeln!(
                 stderr,
-                "open findings: {} security (of at least {}), {} health: `modelwatch findings list`",
-                counts.security,
+                "{undelivered} alerts are due and could not be delivered: `modelwatch status` says why"
+            )?;
+        }
+        if security + health > 0 {
+            writeln!(
+                stderr,
+                "open findings: {security} security (of at least {}), {health} health: `modelwatch findings list`",
                 self.fail_on.as_str(),
-                counts.health
             )?;
         }
-        writeln!(
-            stderr,
-            "RESULT={{\"security\":{},\"health\":{}}}",
-            counts.security, counts.health
-        )?;
+        writeln!(stderr, "RESULT={}", serde_json::to_string(&result)?)?;
         Ok(())
     }
 
     /// What comes after the only pass: alerts, heartbeat, and what all of it means.
-    async fn settle(&self, outcomes: &[LogOutcome]) -> anyhow::Result<(Outcome, Counts, u64)> {
+    async fn settle(&self, unread: usize) -> anyhow::Result<PassResult> {
         self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
-        let clean = outcomes.iter().all(|outcome| outcome.proven);
-        self.beat(clean).await?;
-        let (counts, due) = self.counts().await?;
+        self.beat(unread == 0).await?;
+        let (counts, undelivered) = self.counts().await?;
         self.store.close().await;
-        let outcome = if counts.security > 0 {
-            Outcome::No
-        } else if clean && counts.health == 0 && due == 0 {
-            Outcome::Clean
-        } else {
-            Outcome::Unanswered
-        };
-        Ok((outcome, counts, due))
+        Ok(PassResult {
+            security: counts.security,
+            health: counts.health,
+            unread: unread as u64,
+            undelivered,
+        })
     }
 
     /// Passes on the schedule until it is asked to end (`None`), or has taken up its configuration anew.
     async fn daemon(
-        self,
+        self: Arc<Self>,
         following: &mut Following,
         args: &Args,
         config: &Path,
@@ -322,11 +338,10 @@ impl Watching {
         let schedule = following.setup().schedule().clone();
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
-        let this = Arc::new(self);
         let clean = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(Notify::new());
         let quit = Arc::new(Notify::new());
-        let delivery = tokio::spawn(Arc::clone(&this).deliver(
+        let mut delivery = tokio::spawn(Arc::clone(&self).deliver(
             Arc::clone(&clean),
             Arc::clone(&wake),
             Arc::clone(&quit),
@@ -334,11 +349,17 @@ impl Watching {
         let mut said = None;
         let mut last = String::new();
         let mut next = None;
-        while !this.stop.requested() {
-            match this.pass(following, args.bootstrap).await {
+        while !self.stop.requested() {
+            let passed = tokio::select! {
+                biased;
+                // What the pass has read since its last commit could not be recorded any more.
+                ended = &mut delivery => return Err(lost(ended)),
+                passed = self.pass(following, args.bootstrap) => passed,
+            };
+            match passed {
                 Ok(outcomes) => {
-                    clean.store(outcomes.iter().all(|o| o.proven), Ordering::Release);
-                    this.report(&outcomes, &mut last).await;
+                    clean.store(unread(&outcomes) == 0, Ordering::Release);
+                    self.report(&outcomes, &mut last).await;
                     following.ask_after(&outcomes);
                 }
                 Err(error @ MonitorError::NeedsBootstrap(_)) => {
@@ -349,11 +370,14 @@ impl Watching {
                     // come back.
                     clean.store(false, Ordering::Release);
                     systemd::status(&format!("nothing can be recorded: {error}"));
-                    tracing::error!("the store cannot be used, nothing is recorded: {error}");
-                    this.say_without_the_store(&error, &mut said).await;
-                    if matches!(error, StoreError::Moved { .. } | StoreError::Corrupt { .. }) {
+                    tracing::error!(
+                        "the store cannot be used, nothing is recorded: {}",
+                        escape::terminal(&error.to_string())
+                    );
+                    if unrecorded::is_final(&error) {
                         return Err(error.into());
                     }
+                    self.say_without_the_store(&error, &mut said).await;
                 }
             }
             wake.notify_one();
@@ -365,18 +389,19 @@ impl Watching {
             let due = tokio::time::Instant::now() + pause;
             let is_reloading = loop {
                 tokio::select! {
-                    () = this.stop.wait() => break false,
+                    () = self.stop.wait() => break false,
                     () = tokio::time::sleep_until(due) => break false,
                     () = hangup.wait() => break true,
+                    ended = &mut delivery => return Err(lost(ended)),
                     // What failed for want of newer trust is tried again when it has come. A store that fails is for the
                     // next pass to say.
-                    renewed = following.renewed(&*this.store) => if !matches!(renewed, Ok(false)) {
+                    renewed = following.renewed(&*self.store) => if !matches!(renewed, Ok(false)) {
                         break false;
                     },
                 }
             };
             if is_reloading {
-                match reload::reload(config, &args.log, following, &*this.store).await {
+                match reload::reload(config, &args.log, following, &*self.store).await {
                     Ok(reloaded) => {
                         next = Some(reloaded);
                         break;
@@ -390,16 +415,16 @@ impl Watching {
             // What is being delivered is delivered: aborted, it would be sent again.
             quit.notify_one();
             let _ = delivery.await;
-            this.store.close().await;
+            self.store.close().await;
             return Ok(next);
         }
         systemd::stopping();
         delivery.abort();
         // The task may have been aborted in the middle of a delivery: it is repeated under its id.
         let _ = delivery.await;
-        this.outbox.drain(setup::now(), DELIVERY_TIME).await?;
-        reload::forget(&*this.store).await?;
-        this.store.close().await;
+        self.outbox.drain(setup::now(), DELIVERY_TIME).await?;
+        reload::forget(&*self.store).await?;
+        self.store.close().await;
         Ok(None)
     }
 
@@ -424,20 +449,33 @@ impl Watching {
             "nothing can be recorded since {}: {error}",
             super::output::time(since)
         );
-        let finding = Finding::new(
-            FindingId::of_episode(Verdict::StoreFailing, "store", since),
-            Verdict::StoreFailing,
-            Severity::High,
-            summary,
-            since,
-        );
-        for (channel, error) in self
-            .outbox
-            .send_past_the_store(&self.loud, finding, now)
-            .await
+        self.tell_past_the_store(since, summary).await;
+    }
+
+    /// Hands on how it ended. If that is because it could record nothing any more, it was told past the store.
+    async fn told<T>(&self, ended: anyhow::Result<T>) -> anyhow::Result<T> {
+        if let Err(error) = &ended
+            && let Some(error) = unrecorded::final_error(error)
         {
-            tracing::error!("{channel}: {}", escape::terminal(&error.without_names()));
+            self.say_the_end(error).await;
         }
+        ended
+    }
+
+    /// Tells the channels past the store that this monitor ends, because it could record nothing any more.
+    async fn say_the_end(&self, error: &StoreError) {
+        let summary =
+            format!("this monitor has ended, and sees nothing until it is started again: {error}");
+        self.tell_past_the_store(setup::now(), summary).await;
+    }
+
+    async fn tell_past_the_store(&self, since: Timestamp, summary: String) {
+        let finding = unrecorded::finding("store", since, summary);
+        let untold = self
+            .outbox
+            .send_past_the_store(&self.loud, finding, setup::now())
+            .await;
+        unrecorded::say_untold(&untold);
     }
 
     /// Newer trust if it is time, one pass, then the rescans that were asked for: what is new is told first.
@@ -456,17 +494,17 @@ impl Watching {
         Ok(outcomes)
     }
 
-    /// Delivers what is due until it is aborted: its own task, so that a dead mail server never
-    /// holds up a log.
+    /// Delivers what is due until it is aborted or is to quit (`None`), or until nothing can be recorded any more: its own
+    /// task, so that a dead mail server never holds up a log.
     async fn deliver(
         self: Arc<Self>,
         clean: Arc<AtomicBool>,
         wake: Arc<Notify>,
         quit: Arc<Notify>,
-    ) {
+    ) -> Option<anyhow::Error> {
         loop {
             tokio::select! {
-                () = quit.notified() => return,
+                () = quit.notified() => return None,
                 () = wake.notified() => {}
                 () = tokio::time::sleep(DELIVERY_PAUSE) => {}
             }
@@ -477,6 +515,9 @@ impl Watching {
             };
             if let Err(error) = beaten {
                 tracing::error!("alerts: {}", escape::terminal(&format!("{error:#}")));
+                if let Some(StoreError::Displaced { .. }) = unrecorded::final_error(&error) {
+                    return Some(error);
+                }
             }
         }
     }
@@ -535,33 +576,15 @@ impl Watching {
     }
 }
 
-/// Shows a bar on a terminal while a pass has work.
-async fn show_progress(progress: Progress, screen: Screen) {
-    if !std::io::stderr().is_terminal() {
-        return;
-    }
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
-        .with_finish(indicatif::ProgressFinish::AndClear);
-    let style = ProgressStyle::with_template(
-        "{bar:30} {human_pos}/{human_len} entries  {rate}/s  {eta} left",
-    )
-    .expect("the template is fixed and well-formed")
-    .with_key(
-        "rate",
-        |state: &ProgressState, shown: &mut dyn std::fmt::Write| {
-            // A bar that cannot be written has nobody to tell it to.
-            let _ = write!(shown, "{:.0}", state.per_sec());
+/// Why the deliveries have ended by themselves.
+fn lost(ended: Result<Option<anyhow::Error>, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Some(error)) => error,
+        Ok(None) => anyhow::anyhow!("the deliveries have ended without being asked to"),
+        Err(error) => match error.try_into_panic() {
+            // Only a bug gets here: let it be seen as one.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => cancelled.into(),
         },
-    );
-    bar.set_style(style);
-    screen.show(Some(bar.clone()));
-    let mut tick = tokio::time::interval(Duration::from_millis(200));
-    loop {
-        tick.tick().await;
-        let (read, goal) = progress.entries();
-        if goal > 0 {
-            bar.set_length(goal);
-            bar.set_position(read);
-        }
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::following::Following;
 use super::output::{self, Mistake, time};
 use super::setup::{self, Asking, Setup};
+use super::starts;
 use crate::config::ConfigError;
 use crate::escape;
 use crate::monitor::{Followed, Stop};
@@ -91,6 +92,7 @@ pub(super) async fn reload(
 ) -> anyhow::Result<Reloaded> {
     let setup = Setup::load_and_ask(path, Asking::IfDue).await?;
     setup.require_trust()?;
+    starts::refuse_future(setup.config(), setup::now())?;
     let (before, after) = (running.setup().database(), setup.database());
     if before != after {
         return Err(Mistake(format!(

@@ -511,6 +511,15 @@ impl Setup {
         )
     }
 
+    /// What was written, with every default.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn http(&self) -> &http::Client {
+        &self.http
+    }
+
     pub(super) fn fail_on(&self) -> Severity {
         self.config.fail_on
     }

@@ -4,6 +4,7 @@ mod log;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -14,7 +15,12 @@ use super::setup::{self, Setup};
 use super::trusting;
 use crate::escape;
 use crate::moment;
+use crate::monitor::{Followed, listed_trees};
+use crate::store::{LogState, Store};
 use log::{GUIDED, LogStatus, LookupStatus};
+
+/// How many logs are named in one sentence.
+const NAMED_LOGS: usize = 20;
 
 /// The version of the machine-readable forms that scripts rely on.
 const CONTRACT: u32 = 1;
@@ -25,9 +31,9 @@ pub(super) struct Args {
     /// One JSON object
     #[arg(long)]
     json: bool,
-    /// Exit 3 if the last pass that proved everything is older than this, for any log
+    /// Exit 3 unless a pass over each log has proven everything within this time
     #[arg(long, value_name = "DURATION", value_parser = setup::duration)]
-    max_age: Option<std::time::Duration>,
+    max_age: Option<Duration>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,11 +105,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let store = setup.reader().await?;
     let now = setup::now();
     let known = store.logs().await?;
-    let mut logs: Vec<LogStatus> = setup
-        .logs()
-        .iter()
-        .map(|log| LogStatus::of(log, &known))
-        .collect();
+    let mut logs = logs(&setup, &*store, &known).await?;
     for log in &mut logs {
         if let Some(guide) = &log.guide {
             let tally = store.lookup_tally(guide, now).await?;
@@ -147,19 +149,22 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     } else {
         print(&status, &mut output)?;
     }
-    let stale = args.max_age.is_some_and(|max_age| {
-        let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
-        let mut logs = status.logs.iter();
-        logs.any(|log| is_older(log.last_success, max_age, now))
-    });
-    if stale && !args.json {
-        output.line("a log was not proven for longer than --max-age allows")?;
+    let stale = match args.max_age {
+        Some(max_age) => stale(&status, max_age, now),
+        None => Vec::new(),
+    };
+    if !stale.is_empty() && !args.json {
+        let names = stale.iter().map(|name| escape::terminal(name));
+        output.line(&format!(
+            "not proven for longer than --max-age allows, or never: {}",
+            escape::few(names, NAMED_LOGS)
+        ))?;
     }
     output.end()?;
-    Ok(if stale {
-        Outcome::Unanswered
-    } else {
+    Ok(if stale.is_empty() {
         Outcome::Clean
+    } else {
+        Outcome::Unanswered
     })
 }
 
@@ -167,6 +172,48 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
 /// clock that was wrong has dated it.
 fn is_older(last: Option<Timestamp>, max_age: SignedDuration, now: Timestamp) -> bool {
     last.is_none_or(|last| moment::is_ahead(last, now) || now.duration_since(last) > max_age)
+}
+
+/// The logs that are followed, and those of the configuration that wait for trust.
+async fn logs(
+    setup: &Setup,
+    store: &dyn Store,
+    known: &[LogState],
+) -> anyhow::Result<Vec<LogStatus>> {
+    let mut logs = Vec::with_capacity(setup.logs().len());
+    for log in setup.logs() {
+        let listed = match log {
+            Followed::RekorV1(log) => listed_trees(store, log).await?,
+            Followed::Tree(_) | Followed::Guided(_) => Vec::new(),
+        };
+        logs.push(LogStatus::of(log, known, &listed));
+    }
+    let waiting = setup
+        .config()
+        .logs
+        .iter()
+        .filter(|settings| !setup.logs().iter().any(|log| log.name() == settings.name));
+    logs.extend(waiting.map(|settings| LogStatus::waiting(settings, known)));
+    Ok(logs)
+}
+
+/// What was not proven in that time. Nothing that could be proven at all is no proof either: trust that was to name the
+/// logs never came.
+fn stale(status: &Status, max_age: Duration, now: Timestamp) -> Vec<String> {
+    let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+    let is_stale = |log: &&LogStatus| is_older(log.last_success, max_age, now);
+    let mut stale: Vec<String> = status
+        .logs
+        .iter()
+        .filter(is_stale)
+        .map(|log| log.name.clone())
+        .collect();
+    match &status.trust {
+        Some(trust) if !trust.known => stale.push(format!("trust from {}", trust.source)),
+        _ if status.logs.is_empty() => stale.push("no log is followed".to_owned()),
+        _ => {}
+    }
+    stale
 }
 
 fn trust_status(setup: &Setup) -> Option<TrustStatus> {
@@ -195,10 +242,7 @@ fn trust_status(setup: &Setup) -> Option<TrustStatus> {
     })
 }
 
-async fn watches(
-    setup: &Setup,
-    store: &dyn crate::store::Store,
-) -> anyhow::Result<Vec<WatchStatus>> {
+async fn watches(setup: &Setup, store: &dyn Store) -> anyhow::Result<Vec<WatchStatus>> {
     let keys = setup.watch_keys();
     let mut by_name: HashMap<String, Vec<WatchOnLog>> = HashMap::new();
     for covered in store.coverage(&keys, None).await? {
@@ -270,6 +314,12 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
                 ""
             },
         ))?;
+        for tree in log.unverified_trees() {
+            output.line(&format!(
+                "    its tree {} was never verified: what is logged there is not seen, nor how far the log goes",
+                escape::terminal(tree)
+            ))?;
+        }
         if log.is_guided() {
             output.line(GUIDED)?;
         }
@@ -283,6 +333,9 @@ fn print(status: &Status, output: &mut Output) -> anyhow::Result<()> {
                 escape::terminal(&error.message)
             ))?;
         }
+    }
+    if status.logs.is_empty() {
+        output.line("no log is followed: nothing is read")?;
     }
     if let Some(trust) = &status.trust {
         print_trust(trust, output)?;

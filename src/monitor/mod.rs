@@ -22,6 +22,7 @@ mod mutations;
 mod outage;
 mod pass;
 pub mod progress;
+mod reached;
 mod read;
 mod rekor_v1;
 mod rescan;
@@ -45,6 +46,7 @@ use tokio::sync::watch;
 
 use self::clues::Clues;
 use self::outage::Outage;
+use self::reached::Reached;
 use crate::clock::Clock;
 use crate::shard::Start;
 use crate::store::{PassError, Store, StoreError};
@@ -52,7 +54,7 @@ use crate::store::{PassError, Store, StoreError};
 pub use followed::{Followed, Log};
 pub use guided::Guided;
 pub use progress::Progress;
-pub use rekor_v1::RekorV1Log;
+pub use rekor_v1::{RekorV1Log, listed_trees};
 pub use rescan::RescanError;
 pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
@@ -73,6 +75,7 @@ pub struct Monitor {
     settings: Arc<Settings>,
     clues: Clues,
     outage: Outage,
+    reached: Reached,
 }
 
 /// How a pass over one log ended.
@@ -120,6 +123,7 @@ impl Monitor {
             settings: Arc::default(),
             clues: Clues::default(),
             outage: Outage::default(),
+            reached: Reached::default(),
         }
     }
 

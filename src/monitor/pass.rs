@@ -87,6 +87,7 @@ impl Monitor {
     ) -> Result<LogOutcome, StoreError> {
         let origin = log.shard.origin.as_str().to_owned();
         let state = self.store.log(&origin).await?;
+        self.reached.expect(&origin, state.as_ref())?;
         let mut pass = Pass {
             monitor: self,
             log,

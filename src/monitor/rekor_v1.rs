@@ -14,7 +14,7 @@ use super::{Log, LogOutcome, Monitor, Rules, guided};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start, rekor_v1_verifier};
 use crate::source::SourceError;
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
-use crate::store::{LogState, Outcome, PassError, PassReport, StoreError};
+use crate::store::{LogState, Outcome, PassError, PassReport, Store, StoreError};
 
 /// A Rekor v1 log.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct RekorV1Log {
     pub start: Start,
     /// How long the tree that grows may stand still; `None` is for ever.
     pub silence_after: Option<Duration>,
+    /// How long a tree has to show smaller checkpoints than before, in passes in a row, before that is a rollback.
+    pub rollback_after: Duration,
 }
 
 /// The trees of a log, as it listed them.
@@ -97,6 +99,7 @@ impl RekorV1Log {
             verifiers,
             start: self.start,
             silence_after: self.silence_after,
+            rollback_after: self.rollback_after,
         })
     }
 
@@ -195,8 +198,9 @@ impl Monitor {
             rate_limited: listing.rate_limited,
             ..PassReport::new(&log.origin(), &log.name, outcome, now)
         };
-        if let Some(error) = report.outcome.error() {
-            ending::say(&report.name, &report.origin, error);
+        match report.outcome.error() {
+            Some(error) => ending::say(&report.name, &report.origin, error),
+            None => self.remember_trees(log, &listing.trees).await?,
         }
         let mut whole = self.end_without_reading(report, rules).await?;
         if whole.proven {
@@ -230,6 +234,21 @@ impl Monitor {
         Ok(whole)
     }
 
+    /// Keeps which trees the log lists, oldest first, before any of them is read: one whose checkpoint never verified has
+    /// no place among them otherwise.
+    async fn remember_trees(&self, log: &RekorV1Log, trees: &[Log]) -> Result<(), StoreError> {
+        let origins: Vec<&str> = trees
+            .iter()
+            .map(|tree| tree.shard.origin.as_str())
+            .collect();
+        let listed = serde_json::to_string(&origins).expect("strings are JSON");
+        let key = trees_key(log);
+        if self.store.recall(&key).await?.as_deref() == Some(&listed) {
+            return Ok(());
+        }
+        self.store.remember(&key, &listed).await
+    }
+
     /// Trees of this log that were read before, and that it does not list now.
     async fn vanished(&self, log: &RekorV1Log, trees: &[Log]) -> Result<Vec<String>, StoreError> {
         let listed = |state: &LogState| {
@@ -244,6 +263,22 @@ impl Monitor {
             .map(|state| state.origin)
             .collect())
     }
+}
+
+fn trees_key(log: &RekorV1Log) -> String {
+    format!("trees {}", log.origin())
+}
+
+/// The origins of the trees that a log listed when it was last asked with success, oldest first; none before its first pass.
+///
+/// # Errors
+/// The store cannot say.
+pub async fn listed_trees(store: &dyn Store, log: &RekorV1Log) -> Result<Vec<String>, StoreError> {
+    let listed = store.recall(&trees_key(log)).await?;
+    // What a later version wrote is not known to this one.
+    Ok(listed
+        .and_then(|listed| serde_json::from_str(&listed).ok())
+        .unwrap_or_default())
 }
 
 fn unanswered(error: &SourceError) -> PassError {

@@ -4,15 +4,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use tlog::{Hash, Head, LogFault};
+use tlog::{CompactRange, Hash, Head, LogFault};
 
 use super::ending::Ended;
 use super::health::{self, Noticed, Subject};
 use super::pass::{Halt, Pass};
+use super::read::Unrecorded;
 use super::scan::{Scanned, scanned};
 use super::strangers::Strangers;
 use super::turn::Turn;
 use super::{Followed, Log, Monitor, Rules};
+use crate::finding::NewFinding;
 use crate::store::{Coverage, Outcome, PassError, Rescanned, StoreError, WatchKey};
 
 /// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
@@ -179,28 +181,16 @@ impl Monitor {
         self.progress.begin();
         let mut done = (0, 0);
         let mut ended = pass.expect_base();
-        'gaps: for gap in union(&gapped) {
-            let mut from = gap.start;
-            // What is seen but not proven yet is covered by the pass that proves it.
-            let end = gap.end.min(head.size);
-            self.progress
-                .goal(&log.shard.name, end.saturating_sub(from));
-            while ended.is_ok() && from < end {
-                let step = from..end.min(from + STEP_ENTRIES);
-                if pass.turn.is_over() {
-                    ended = Err(Halt::Stopped);
-                    break 'gaps;
-                }
-                let scanned = pass.rescan_step(step.clone(), &head, &watches);
-                match pass.turn.bound(scanned).await {
-                    Ok(new) => done = (done.0 + step.end - step.start, done.1 + new),
-                    Err(halt) => {
-                        ended = Err(halt);
-                        break 'gaps;
-                    }
-                }
-                from = step.end;
+        for gap in union(&gapped) {
+            if ended.is_err() {
+                break;
             }
+            // What is seen but not proven yet is covered by the pass that proves it.
+            let gap = gap.start..gap.end.min(head.size);
+            self.progress
+                .goal(&log.shard.name, gap.end.saturating_sub(gap.start));
+            let rescan = pass.rescan_gap(gap, &head, &watches, &mut done);
+            ended = pass.turn.bound(rescan).await;
         }
         self.progress.end();
         let subject = Subject::of(&log.shard);
@@ -223,59 +213,117 @@ impl Monitor {
     }
 }
 
+/// What was read again and is not recorded yet.
+struct Step {
+    from: u64,
+    findings: Vec<NewFinding>,
+    read: Unrecorded,
+}
+
 impl Pass<'_> {
-    /// The frontier before the step and the one after it both belong to the proven tree; pushing
-    /// the step's leaves onto the first must give the second.
-    async fn rescan_step(
+    /// Reads a proven range again, in steps that are recorded one by one: `done` counts the entries and the new findings
+    /// of those that were.
+    ///
+    /// The frontier before the range and the one after each step belong to the proven tree; pushing the step's leaves
+    /// onto the one before must give the one after it.
+    async fn rescan_gap(
         &self,
-        step: Range<u64>,
+        gap: Range<u64>,
         head: &Head,
         watches: &[WatchKey],
-    ) -> Result<u64, Halt> {
-        let source = &self.log.source;
-        let before = source.split(step.start, head.size).await?;
-        let after = source.split(step.end, head.size).await?;
-        for split in [&before, &after] {
-            if split.root() != head.root {
-                return Err(self.false_leaves(head, split.root()).await?);
-            }
+        done: &mut (u64, u64),
+    ) -> Result<(), Halt> {
+        if gap.is_empty() {
+            return Ok(());
         }
-        let mut range = before.frontier();
-        let mut findings = Vec::new();
-        let scanned = scanned(self.log, step.clone(), head.size, self.rules, self.now);
+        let clock = &self.monitor.clock;
+        let mut frontier = self.frontier(gap.start, head).await?;
+        let mut step = Step {
+            from: gap.start,
+            findings: Vec::new(),
+            read: Unrecorded::since(clock.now()),
+        };
+        let scanned = scanned(self.log, gap.clone(), head.size, self.rules, self.now);
         let mut scanned = std::pin::pin!(scanned);
-        while let Some(next) = scanned.next().await {
-            if self.monitor.stop.requested() {
-                return Err(Halt::Stopped);
-            }
+        while frontier.size() < gap.end {
+            let next = tokio::select! {
+                biased;
+                () = self.monitor.stop.wait() => return Err(Halt::Stopped),
+                next = scanned.next() => next,
+                () = tokio::time::sleep(step.read.patience(clock.now())), if step.from < frontier.size() => {
+                    self.record_step(&frontier, head, watches, &mut step, done).await?;
+                    continue;
+                }
+            };
+            let Some(next) = next else {
+                // Only a source that breaks its own law ends before the range does.
+                return Err(Halt::failed(
+                    "malformed",
+                    format!("its leaves end at {}, before {}", frontier.size(), gap.end),
+                ));
+            };
             let Scanned {
-                hashes,
-                findings: found,
-                ..
+                hashes, findings, ..
             } = next?;
             self.monitor.progress.read(hashes.len() as u64);
             for hash in hashes {
-                range.push(hash);
+                frontier.push(hash);
             }
-            findings.extend(found);
+            step.findings.extend(findings);
+            let length = frontier.size() - step.from;
+            if length >= STEP_ENTRIES || frontier.size() >= gap.end || step.read.is_due(clock.now())
+            {
+                self.record_step(&frontier, head, watches, &mut step, done)
+                    .await?;
+            }
+            if self.turn.is_over() && frontier.size() < gap.end {
+                return Err(Halt::Stopped);
+            }
         }
-        if range != after.frontier() {
-            return Err(self.false_leaves(head, range.root()).await?);
+        Ok(())
+    }
+
+    /// Records what was found from the beginning of the step on, if its leaves are those of the proven tree.
+    async fn record_step(
+        &self,
+        frontier: &CompactRange,
+        head: &Head,
+        watches: &[WatchKey],
+        step: &mut Step,
+        done: &mut (u64, u64),
+    ) -> Result<(), Halt> {
+        let reached = frontier.size();
+        if *frontier != self.frontier(reached, head).await? {
+            return Err(self.false_leaves(head, frontier.root()).await?);
         }
+        let mut findings = std::mem::take(&mut step.findings);
         for found in &mut findings {
             found.finding.proven = Some(true);
         }
-        Ok(self
+        let new = self
             .monitor
             .store
             .rescanned(&Rescanned {
                 origin: self.log.shard.origin.as_str().to_owned(),
-                range: step,
+                range: step.from..reached,
                 watches: watches.to_vec(),
                 findings,
                 now: self.now,
             })
-            .await?)
+            .await?;
+        *done = (done.0 + reached - step.from, done.1 + new);
+        step.from = reached;
+        step.read = Unrecorded::since(self.monitor.clock.now());
+        Ok(())
+    }
+
+    /// The frontier of the first `at` leaves of the proven tree, by the log's own hashes.
+    async fn frontier(&self, at: u64, head: &Head) -> Result<CompactRange, Halt> {
+        let split = self.log.source.split(at, head.size).await?;
+        if split.root() != head.root {
+            return Err(self.false_leaves(head, split.root()).await?);
+        }
+        Ok(split.frontier())
     }
 
     /// What the log shows now is not what it committed to: nothing of it is recorded as found.

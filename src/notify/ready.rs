@@ -111,8 +111,10 @@ fn runnable(program: &Path) -> Result<(), String> {
             Err(_) => {}
         }
     }
-    Err(near
-        .unwrap_or_else(|| format!("there is no program {program:?} in the directories of PATH")))
+    Err(near.unwrap_or_else(|| {
+        let program = program.display();
+        format!("there is no program `{program}` in the directories of PATH")
+    }))
 }
 
 fn executable(file: &Path) -> Result<(), String> {

@@ -1,19 +1,29 @@
 //! Why the store could not do it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Why the store could not do it. Nothing was written, except where a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another monitor holds the lock.
-    #[error("{path} is in use by another monitor ({}lock {lock})", .holder.map(|id| format!("process {id}, ")).unwrap_or_default())]
+    /// Another process holds the lock: a monitor, or anybody who may open its file.
+    #[error("{path} is in use: {lock} is locked by {holders}")]
     Locked {
         /// The database.
         path: PathBuf,
         /// The lock file.
         lock: PathBuf,
-        /// The process that wrote its number there when it took the lock.
-        holder: Option<u32>,
+        /// Who holds it.
+        holders: Holders,
+    },
+    /// The files are not those that this process opened: what it records from now on, nobody would find. It does not
+    /// pass by trying again.
+    #[error(
+        "{what} while this process works on it: nothing that it does now would be found there. Stop modelwatch before a database is removed, moved or restored, and start it again afterwards"
+    )]
+    Displaced {
+        /// What became of which file.
+        what: String,
     },
     /// Written by a newer version.
     #[error(
@@ -104,4 +114,51 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// Who holds the lock of a database, as far as it can be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// The processes that the system names; those of other machines and other PID namespaces it does not.
+    pub processes: Vec<Holder>,
+    /// The number that the last monitor wrote to the lock file. It may have ended long ago.
+    pub written: Option<u32>,
+}
+
+/// A process that holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub process: u32,
+    /// The number of the user whose process it is; `None` if it has ended, and one that it started holds the lock on.
+    pub user: Option<u32>,
+    /// Its command line, cut. Text of whoever started it: to be escaped where it is shown.
+    pub command: Option<String>,
+}
+
+impl fmt::Display for Holders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, holder) in self.processes.iter().enumerate() {
+            let before = if place == 0 { "" } else { " and by " };
+            write!(f, "{before}{holder}")?;
+        }
+        if self.processes.is_empty() {
+            f.write_str("a process that this system does not name")?;
+            if let Some(written) = self.written {
+                write!(f, "; process {written} had it last")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}", self.process)?;
+        match (self.user, &self.command) {
+            (Some(user), Some(command)) => write!(f, " of user {user} ({command})"),
+            (Some(user), None) => write!(f, " of user {user}"),
+            (None, _) => f.write_str(", which has ended, through another one that it started"),
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub use batch::{
     RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span, Vouched,
     WatchKey,
 };
-pub use error::StoreError;
+pub use error::{Holder, Holders, StoreError};
 pub use lookup::{
     Answered, Contradiction, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, LookupTally,
     OpenCertificate, Postponed, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,

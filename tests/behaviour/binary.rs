@@ -97,6 +97,11 @@ command = ["sh", "alert.sh"]
         )
     }
 
+    /// Does this when so many answers were given, before the next one is.
+    pub fn before_answer(&self, number: u32, deed: impl FnOnce() + Send + 'static) {
+        self.server.state.lock().unwrap().deed = Some((number, Box::new(deed)));
+    }
+
     /// How many answers were given since the last call.
     pub fn answers(&self) -> u32 {
         std::mem::take(&mut self.server.state.lock().unwrap().answered)
@@ -146,11 +151,15 @@ struct Server {
     state: Arc<Mutex<Serving>>,
 }
 
+type Deed = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 struct Serving {
     answered: u32,
     /// Dies when this many more answers were given.
     victim: Option<(u32, Child)>,
+    /// Done when this many more answers were given.
+    deed: Option<(u32, Deed)>,
 }
 
 impl Server {
@@ -216,6 +225,12 @@ fn answer(
         .strip_prefix("/api/v2/")
         .and_then(|path| resource(log, path));
     let mut serving = serving.lock().unwrap();
+    if let Some((left, _)) = &mut serving.deed {
+        *left = left.saturating_sub(1);
+    }
+    if let Some((0, deed)) = serving.deed.take_if(|(left, _)| *left == 0) {
+        deed();
+    }
     let (status, body) = match body {
         Some(body) => ("200 OK", body),
         None => ("404 Not Found", Vec::new()),

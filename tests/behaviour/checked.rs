@@ -3,6 +3,8 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
+use modelwatch::monitor::MonitorError;
+use modelwatch::store::StoreError;
 
 use crate::world::{Signer, World, crowd};
 
@@ -74,4 +76,28 @@ async fn every_sabotage_of_the_store_is_noticed() {
         let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         assert!(said.contains(noticed), "{what}: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_is_overwritten_with_an_older_one_ends_the_process_that_knows_more() {
+    let mut world = World::new().await;
+    world.keep_running();
+    world.log().grow(crowd(3));
+    world.good_step().await;
+    // As the backup of a second ago: the same file, and less in it.
+    let older = "UPDATE log SET seen = 0, seen_frontier = x'', proven = 0, proven_frontier = x''; DELETE FROM head";
+    world.sabotage(older).await;
+    let ended = world.pass().await;
+    let Err(MonitorError::Store(error @ StoreError::Displaced { .. })) = ended else {
+        panic!("{ended:?}")
+    };
+    assert!(
+        error
+            .to_string()
+            .contains("main.example is proven up to 0 and not up to 3"),
+        "{error}"
+    );
+    // The next process knows nothing better, and reads on from there.
+    world.restart().await;
+    assert!(world.pass().await.unwrap()[0].proven);
 }

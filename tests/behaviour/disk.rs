@@ -133,7 +133,7 @@ fn a_second_monitor_on_one_database_ends_with_3_and_says_who_has_it() {
     let second = site.run(&["monitor", "--once"]);
     let stderr = text(&second.stderr);
     assert_eq!(second.status.code(), Some(3), "{stderr}");
-    let who = format!("in use by another monitor (process {}", std::process::id());
+    let who = format!("is locked by process {} of user", std::process::id());
     assert!(stderr.contains(&who), "{stderr}");
     assert!(
         !site.path().join("watch/modelwatch.db").exists(),

@@ -10,7 +10,8 @@ use modelwatch::shard::Start;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{
-    Condition, Fault, MAIL, Mode, Question, Signer, Spec, Watched, Witness, World, crowd, issue, line, usual,
+    Condition, Fault, MAIL, Mode, Question, Signer, Spec, Watched, Witness, World, crowd, issue,
+    line, usual,
 };
 
 const HOUR: i64 = 3600;

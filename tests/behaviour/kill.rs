@@ -45,7 +45,9 @@ fn finish(site: &Site, expected: &[Value], what: &str) {
     );
     let result = text(&last.stderr);
     assert!(
-        result.trim_end().ends_with(r#","health":0}"#),
+        result
+            .trim_end()
+            .ends_with(r#","health":0,"unread":0,"undelivered":0}"#),
         "{what}: {result}"
     );
     assert_eq!(essence(&site.findings()), expected, "{what}");

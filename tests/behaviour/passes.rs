@@ -179,6 +179,73 @@ async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
     assert_eq!(world.of("backlog").await[0].state, State::Resolved);
 }
 
+/// Waits until this is so, while something goes on that never ends by itself.
+async fn until(is_so: impl AsyncFn() -> bool) {
+    while !is_so().await {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_slow_log_has_shown_is_recorded_before_its_batch_is_full() {
+    let mut world = World::new().await;
+    world.log().grow(crowd(1000));
+    world.log().stall_from(800);
+    // A process that is killed again and again gets on each time: what it has read is there for the next one.
+    for seconds in [2, 5] {
+        world.log().slow(&world.clock, seconds);
+        let seen = world.truly().log(&world.log().origin).await.unwrap();
+        let seen = seen.map_or(0, |state| state.follower.unwrap().seen.size());
+        let gets_on = async || {
+            let state = world.truly().log(&world.log().origin).await.unwrap();
+            let follower = state.and_then(|state| state.follower);
+            follower
+                .is_some_and(|follower| follower.seen.size() > seen || follower.seen.size() == 768)
+        };
+        tokio::select! {
+            _ = world.pass() => panic!("the log never answers for its last bundle"),
+            () = until(gets_on) => {}
+        }
+        world.restart().await;
+    }
+    world.log().heal();
+    world.good_step().await;
+    assert_eq!(world.position().await, (1000, 1000));
+}
+
+#[tokio::test]
+async fn what_a_rescan_of_a_slow_log_has_matched_is_recorded_before_its_step_is_full() {
+    let mut world = World::new().await;
+    world.log().grow([Signer::Mail.signs(0)]);
+    world.log().grow(crowd(999));
+    world.good_step().await;
+    let mut specs = usual();
+    specs.push(Spec::new("late", [Condition::San(MAIL)]));
+    world.watch(specs).await;
+    world.log().stall_from(800);
+    world.log().slow(&world.clock, 3);
+    let gap = async || {
+        let coverage = world
+            .truly()
+            .coverage(world.rules_keys(), None)
+            .await
+            .unwrap();
+        let late = coverage.into_iter().find(|c| c.watch.name == "late");
+        late.and_then(|late| late.gaps.first().cloned())
+    };
+    let closes = async || gap().await.is_some_and(|gap| gap.start >= 256);
+    tokio::select! {
+        _ = world.rescan_only() => panic!("the log never answers for its last bundle"),
+        () = until(closes) => {}
+    }
+    world.restart().await;
+    let found = world.findings().await;
+    assert!(found.iter().any(|f| f.watch.as_deref() == Some("late")));
+    world.log().heal();
+    world.rescan().await.unwrap();
+    world.good_step().await;
+}
+
 #[tokio::test]
 async fn of_two_logs_a_dead_one_never_stops_the_other() {
     let mut world = World::with(&["main.example", "other.example"], usual(), &["oncall"]).await;

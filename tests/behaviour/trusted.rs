@@ -250,6 +250,34 @@ fn without_trust_nothing_is_read_and_reports_still_work() {
     let status = site.status();
     assert_eq!(status["trust"]["known"], false);
     assert!(status["logs"].as_array().unwrap().is_empty());
+    let max_age = site.run(&["status", "--max-age", "2h"]);
+    assert_eq!(max_age.status.code(), Some(3), "{}", text(&max_age.stdout));
+}
+
+#[test]
+fn logs_that_wait_for_trust_are_shown_and_are_not_proven() {
+    let mut instance = Instance::new(&["one"]);
+    instance.publish(&["one"], &["one"]);
+    let site = Site::new(instance);
+    site.configure(
+        "[[log]]\nname = \"mine\"\norigin = \"127.0.0.1/one\"\n[[log]]\nname = \"v1\"\ntype = \"rekor-v1\"\nurl = \"http://127.0.0.1:9\"\n",
+    );
+    // It makes a database without any log.
+    site.run(&["findings", "ack", "--all", "--reason", "none"]);
+    assert!(site.directory.path().join("modelwatch.db").exists());
+    let status = site.run(&["status", "--max-age", "2h"]);
+    assert_eq!(status.status.code(), Some(3));
+    let said = text(&status.stdout);
+    for log in ["mine", "v1"] {
+        let row = said.lines().find(|line| line.starts_with(log)).unwrap();
+        assert!(row.ends_with("never"), "{said}");
+    }
+    assert!(said.contains("nothing is trusted yet"), "{said}");
+    assert!(said.contains("or never: mine, v1, trust from"), "{said}");
+    let logs = site.status()["logs"].as_array().unwrap().clone();
+    assert_eq!(logs.len(), 2);
+    assert_eq!(logs[0]["origin"], "127.0.0.1/one");
+    assert_eq!(logs[1]["last_success"], Value::Null);
 }
 
 #[test]
@@ -364,7 +392,7 @@ fn a_repository_that_is_refused_at_first_contact_is_said_where_people_look() {
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.contains("there is no trusted root yet"), "{stderr}");
     assert!(
-        stderr.ends_with("RESULT={\"security\":0,\"health\":1}\n"),
+        stderr.ends_with("RESULT={\"security\":0,\"health\":1,\"unread\":1,\"undelivered\":0}\n"),
         "{stderr}"
     );
     assert_eq!(site.health(), [said("trust-root-refused", "open")]);

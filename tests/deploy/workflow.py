@@ -26,7 +26,7 @@ case $1 in
     if [ -e "$FAKE/database" ]; then echo pass >> "$(cat "$FAKE/database")"; fi
     if [ -e "$FAKE/meanwhile" ]; then bash "$FAKE/meanwhile"; fi
     echo '::set-output name=code::0'
-    echo 'RESULT={"security":0,"health":0} said a certificate' >&2
+    echo 'RESULT={"security":0,"health":0,"unread":0,"undelivered":0} said a certificate' >&2
     cat "$FAKE/stderr" >&2
     exit "$(cat "$FAKE/code")"
     ;;
@@ -98,9 +98,11 @@ class Runner:
             ["git", *arguments], check=True, capture_output=True, text=True, env=self.environment
         ).stdout.strip()
 
-    def answers(self, code, health=0, findings=()):
+    def answers(self, code, health=0, unread=0, undelivered=0, findings=()):
         (self.fake / "code").write_text(str(code))
-        result = json.dumps({"security": len(findings), "health": health})
+        result = json.dumps(
+            {"security": len(findings), "health": health, "unread": unread, "undelivered": undelivered}
+        )
         (self.fake / "stderr").write_text(f"some trouble\nRESULT={result}\n")
         (self.fake / "findings").write_text("".join(json.dumps(finding) + "\n" for finding in findings))
 
@@ -341,6 +343,14 @@ class Workflow(unittest.TestCase):
         self.red("the watch is not healthy", bootstrap=True)
         self.assertTrue((self.runner.fake / "issue").exists())
         self.assertEqual(self.runner.kept(), 1)
+
+    def test_a_finding_does_not_hide_a_log_that_was_not_read(self):
+        self.runner.answers(1, unread=1, findings=[FINDING])
+        self.red("the watch is not healthy", bootstrap=True)
+
+    def test_a_finding_does_not_hide_an_alert_that_reached_nobody(self):
+        self.runner.answers(1, undelivered=1, findings=[FINDING])
+        self.red("the watch is not healthy", bootstrap=True)
 
     def test_an_unanswered_question_is_red_and_keeps_what_was_read(self):
         self.runner.answers(3, health=1)

@@ -131,7 +131,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "rate-limited",
         "behaviour/health",
-        "a_log_that_limits_requests_is_said_after_an_hour_and_is_not_called_unavailable",
+        "a_log_that_limits_requests_is_said_after_three_passes_and_is_not_called_unavailable",
     ),
     (
         "rate-limited",

@@ -11,6 +11,8 @@ use crate::recording::{self, Hit, San};
 pub struct Counts {
     pub security: u64,
     pub health: u64,
+    pub unread: u64,
+    pub undelivered: u64,
 }
 
 /// A line of `findings list --json`, as far as it is judged here.

@@ -168,6 +168,8 @@ fn a_pass_without_findings_is_clean() {
     let program = Program::watching_nobody(&[Log::recorded("v2b")]);
     let ended = program.pass();
     ended.assert_code(0);
-    assert_eq!((ended.result().security, ended.result().health), (0, 0));
+    let result = ended.result();
+    assert_eq!((result.security, result.health), (0, 0));
+    assert_eq!((result.unread, result.undelivered), (0, 0));
     assert!(program.findings().is_empty(), "{:#?}", program.findings());
 }

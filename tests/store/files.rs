@@ -124,7 +124,7 @@ async fn one_monitor_has_the_lock_and_readers_need_none() {
     let lock = SqliteStore::lock(&settings).unwrap();
     assert!(matches!(
         SqliteStore::lock(&settings),
-        Err(StoreError::Locked { holder: Some(holder), .. }) if holder == std::process::id()
+        Err(StoreError::Locked { holders, .. }) if holders.written == Some(std::process::id())
     ));
     let reader = SqliteStore::open_read_only(settings.clone()).await.unwrap();
     assert!(reader.log(ORIGIN).await.unwrap().is_some());
@@ -186,4 +186,118 @@ async fn a_refused_write_at_the_last_step_of_a_batch_undoes_all_of_it() {
         999,
         "one of them was known"
     );
+}
+
+/// What the next question and the next change are answered, if the files are not those that were opened.
+async fn displaced(store: &SqliteStore) -> String {
+    let read = store.log(ORIGIN).await;
+    assert!(
+        matches!(read, Err(StoreError::Displaced { .. })),
+        "{read:?}"
+    );
+    let written = store.remember("a", "b").await;
+    assert!(
+        matches!(written, Err(StoreError::Displaced { .. })),
+        "{written:?}"
+    );
+    written.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_any_more() {
+    type Deed = fn(&Path);
+    let table: [(Deed, &str); 6] = [
+        (
+            |path| std::fs::remove_file(path).unwrap(),
+            "removed or renamed",
+        ),
+        (
+            |path| std::fs::rename(path, path.with_extension("old")).unwrap(),
+            "removed or renamed",
+        ),
+        (
+            |path| {
+                let copy = path.with_extension("copy");
+                std::fs::copy(path, &copy).unwrap();
+                std::fs::rename(copy, path).unwrap();
+            },
+            "another file was put in the place of",
+        ),
+        (|path| std::fs::write(path, "").unwrap(), "was emptied"),
+        (
+            |path| std::fs::remove_file(path.with_extension("db-wal")).unwrap(),
+            "hall.db-wal was removed",
+        ),
+        (
+            |path| {
+                let wal = path.with_extension("db-wal");
+                std::fs::write(wal.with_extension("new"), "").unwrap();
+                std::fs::rename(wal.with_extension("new"), wal).unwrap();
+            },
+            "another file was put in the place of",
+        ),
+    ];
+    for (deed, said) in table {
+        let dir = tempfile::tempdir().unwrap();
+        let store = begun(&dir).await;
+        let path = dir.path().join("hall.db");
+        assert!(store.log(ORIGIN).await.unwrap().is_some());
+        deed(&path);
+        let error = displaced(&store).await;
+        assert!(error.contains(said), "{error}");
+        // Nor does it come back, and nothing new is made in its place.
+        assert!(displaced(&store).await.contains(said));
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_ahead_log_that_is_made_anew_after_an_error_is_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = begun(&dir).await;
+    raw(&dir.path().join("hall.db"), FULL).await;
+    for first in [0, 10] {
+        let flood = batch((0, 0), (6, 6), (first..first + 5).map(signing).collect());
+        assert!(matches!(
+            store.commit(&flood).await,
+            Err(StoreError::Database { .. })
+        ));
+        store.log(ORIGIN).await.unwrap();
+        store.remember("a", "b").await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn every_file_of_a_new_database_is_its_owners_alone_and_one_that_is_there_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path().join("hall.db"));
+    let lock = SqliteStore::lock(&settings).unwrap();
+    let store = begun(&dir).await;
+    store.log(ORIGIN).await.unwrap();
+    let there: Vec<_> = SqliteStore::files(&settings.path)
+        .into_iter()
+        .filter(|file| file.exists())
+        .collect();
+    assert_eq!(
+        there.len(),
+        4,
+        "the database, -wal, -shm and the lock: {there:?}"
+    );
+    for file in &there {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+    }
+    store.close().await;
+    drop(lock);
+    for file in [&settings.path, &dir.path().join("hall.db.lock")] {
+        std::fs::set_permissions(file, PermissionsExt::from_mode(0o640)).unwrap();
+        let _lock = SqliteStore::lock(&settings).unwrap();
+        SqliteStore::open(settings.clone()).await.unwrap();
+        assert_eq!(mode(file), 0o640);
+    }
+    let copy = dir.path().join("copy.db");
+    SqliteStore::copy(&settings, &copy).await.unwrap();
+    assert_eq!(mode(&copy), 0o600);
 }

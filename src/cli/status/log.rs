@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::output::time;
+use crate::config::{LogSettings, Mode};
 use crate::monitor::{Followed, Guided, Log, RekorV1Log};
 use crate::shard::Protocol;
 use crate::store::{LogState, LookupTally, PassError};
@@ -11,12 +12,14 @@ use crate::store::{LogState, LookupTally, PassError};
 #[derive(Debug, Serialize)]
 pub(super) struct LogStatus {
     pub(super) name: String,
-    origin: String,
+    /// `None`: nobody says it before something is trusted.
+    origin: Option<String>,
     #[serde(rename = "type")]
     protocol: &'static str,
     mode: &'static str,
     pub(super) seen: Option<u64>,
     pub(super) proven: Option<u64>,
+    /// `None` too while the checkpoint of some tree was never verified: nobody knows where the log ends.
     pub(super) head: Option<u64>,
     first: Option<u64>,
     pub(super) frozen: bool,
@@ -38,26 +41,64 @@ pub(super) struct LookupStatus {
     unread: u64,
 }
 
-/// One tree of a Rekor v1 log. Its positions count within it; `base` is what leads to those of the log.
+/// One tree of a Rekor v1 log. Its positions count within it; `base` is what leads to those of the log. There are none while
+/// its checkpoint was never verified.
 #[derive(Debug, Serialize)]
 struct TreeStatus {
     origin: String,
-    base: u64,
-    seen: u64,
-    proven: u64,
-    head: u64,
-    first: u64,
+    base: Option<u64>,
+    seen: Option<u64>,
+    proven: Option<u64>,
+    head: Option<u64>,
+    first: Option<u64>,
     frozen: bool,
     last_success: Option<Timestamp>,
     error: Option<PassError>,
 }
 
 impl LogStatus {
-    pub(super) fn of(log: &Followed, known: &[LogState]) -> Self {
+    /// `listed`: the trees of a Rekor v1 log, as it listed them last.
+    pub(super) fn of(log: &Followed, known: &[LogState], listed: &[String]) -> Self {
         match log {
             Followed::Tree(log) => Self::of_tree(log, known),
-            Followed::RekorV1(log) => Self::of_trees(log, known),
+            Followed::RekorV1(log) => Self::of_trees(log, known, listed),
             Followed::Guided(guided) => Self::of_guided(guided, known),
+        }
+    }
+
+    /// A log of the configuration that cannot be made ready: nothing is trusted yet, so nothing is read.
+    pub(super) fn waiting(settings: &LogSettings, known: &[LogState]) -> Self {
+        let is_rekor_v1 = settings.protocol == Protocol::RekorV1;
+        let origin = match (&settings.origin, &settings.location) {
+            (Some(origin), _) => Some(origin.to_string()),
+            (None, Some(location)) if is_rekor_v1 => Some(location.to_string()),
+            (None, _) => None,
+        };
+        let is_it = |state: &&LogState| match &origin {
+            Some(origin) if !is_rekor_v1 => state.origin == *origin,
+            _ => state.name == settings.name,
+        };
+        let rows: Vec<&LogState> = known.iter().filter(is_it).collect();
+        let why = "nothing is trusted yet, so it is not read: `modelwatch check` asks for trust";
+        Self {
+            name: settings.name.clone(),
+            origin,
+            protocol: settings.protocol.as_str(),
+            mode: match settings.mode {
+                Mode::Tail => "tail",
+                Mode::Guided { .. } => "guided",
+            },
+            // Where it stands is known again with its keys.
+            seen: None,
+            proven: None,
+            head: None,
+            first: None,
+            frozen: false,
+            last_success: rows.iter().map(|state| state.last_success).min().flatten(),
+            error: Some(PassError::new("unavailable", why)),
+            trees: Vec::new(),
+            lookups: None,
+            guide: None,
         }
     }
 
@@ -66,16 +107,16 @@ impl LogStatus {
         let state = known
             .iter()
             .find(|state| state.origin == shard.origin.as_str());
-        let tree = state.and_then(TreeStatus::of);
+        let tree = state.map(TreeStatus::of);
         Self {
             name: shard.name.clone(),
-            origin: shard.origin.as_str().to_owned(),
+            origin: Some(shard.origin.as_str().to_owned()),
             protocol: shard.protocol.as_str(),
             mode: "tail",
-            seen: tree.as_ref().map(|tree| tree.seen),
-            proven: tree.as_ref().map(|tree| tree.proven),
-            head: tree.as_ref().map(|tree| tree.head),
-            first: tree.as_ref().map(|tree| tree.first),
+            seen: tree.as_ref().and_then(|tree| tree.seen),
+            proven: tree.as_ref().and_then(|tree| tree.proven),
+            head: tree.as_ref().and_then(|tree| tree.head),
+            first: tree.as_ref().and_then(|tree| tree.first),
             frozen: state.is_some_and(|state| state.frozen.is_some()),
             last_success: state.and_then(|state| state.last_success),
             error: state.and_then(|state| state.error.clone()),
@@ -85,42 +126,71 @@ impl LogStatus {
         }
     }
 
-    fn of_trees(log: &RekorV1Log, known: &[LogState]) -> Self {
+    /// A log is as healthy as its newest tree, whether or not that was ever verified: that the older ones are proven to
+    /// their end says nothing about what is logged now.
+    fn of_trees(log: &RekorV1Log, known: &[LogState], listed: &[String]) -> Self {
         let origin = log.origin();
         let whole = known.iter().find(|state| state.origin == origin);
         let of_log = |state: &&LogState| {
-            state.name == log.name && state.protocol == Protocol::RekorV1.as_str()
+            state.name == log.name
+                && state.origin != origin
+                && (state.follower.is_none() || state.protocol == Protocol::RekorV1.as_str())
         };
+        // Before the log has listed its trees to this version, whatever was tried is one of them.
+        let is_listed = |state: &LogState| listed.is_empty() || listed.contains(&state.origin);
         let mut trees: Vec<TreeStatus> = known
             .iter()
             .filter(of_log)
-            .filter_map(TreeStatus::of)
+            .filter(|state| state.follower.is_some() || is_listed(state))
+            .map(TreeStatus::of)
             .collect();
-        trees.sort_unstable_by_key(|tree| tree.base);
-        let unread = known
+        let unknown = listed
             .iter()
-            .filter(|state| state.name == log.name && state.follower.is_none())
-            .find_map(|state| state.error.clone());
+            .filter(|listed| !known.iter().any(|state| state.origin == **listed));
+        trees.extend(unknown.map(|origin| TreeStatus::unknown(origin)));
+        trees.sort_by_key(|tree| {
+            let place = listed.iter().position(|listed| *listed == tree.origin);
+            (place.is_none(), place, tree.base.is_none(), tree.base)
+        });
+        let every_head = trees.iter().all(|tree| tree.head.is_some());
+        let ends = trees.iter().filter_map(TreeStatus::end);
+        // What lies behind trees that are proven: that the log lists no more of them was proven to nobody when it did
+        // not answer, or not in a way that can be believed.
+        let successes = trees.iter().map(|tree| tree.last_success);
+        let listings = whole.map(|state| state.last_success);
         Self {
             name: log.name.clone(),
-            origin,
             protocol: Protocol::RekorV1.as_str(),
             mode: "tail",
             seen: contiguous(&trees, |tree| tree.seen),
             proven: contiguous(&trees, |tree| tree.proven),
-            head: trees.iter().map(|tree| tree.base + tree.head).max(),
-            first: trees.first().map(|tree| tree.base + tree.first),
+            head: ends.max().filter(|_| every_head),
+            first: trees
+                .iter()
+                .find_map(|tree| tree.base?.checked_add(tree.first?)),
             frozen: !trees.is_empty() && trees.iter().all(|tree| tree.frozen),
             // The tree that is behind says how old the proof of all is.
-            last_success: trees.iter().map(|tree| tree.last_success).min().flatten(),
+            last_success: if trees.is_empty() {
+                None
+            } else {
+                successes.chain(listings).min().flatten()
+            },
             error: whole
                 .and_then(|state| state.error.clone())
-                .or_else(|| trees.iter().find_map(|tree| tree.error.clone()))
-                .or(unread),
+                .or_else(|| trees.iter().find_map(|tree| tree.error.clone())),
             trees,
             lookups: None,
             guide: None,
+            origin: Some(origin),
         }
+    }
+
+    /// Its trees whose checkpoint was never verified, for people.
+    pub(super) fn unverified_trees(&self) -> impl Iterator<Item = &str> {
+        self.trees
+            .iter()
+            .filter(|tree| tree.head.is_none())
+            .map(|tree| tree.origin.as_str())
     }
 }
 
@@ -137,15 +207,17 @@ impl LogStatus {
             .iter()
             .filter(|state| state.name == log.name || state.origin == origin)
             .collect();
-        let end = |state: &&LogState| Some(state.base + state.verified.as_ref()?.size);
+        let end = |state: &&LogState| state.base.checked_add(state.verified.as_ref()?.size);
+        // One that only ever failed: where the log ends, nobody knows.
+        let is_unverified = |state: &&LogState| !state.is_begun() && state.origin != origin;
+        let every_head = !rows.iter().any(is_unverified);
         Self {
             name: log.name.clone(),
-            origin,
             protocol: Protocol::RekorV1.as_str(),
             mode: "guided",
             seen: None,
             proven: None,
-            head: rows.iter().filter_map(end).max(),
+            head: rows.iter().filter_map(end).max().filter(|_| every_head),
             first: None,
             frozen: false,
             last_success: rows.iter().map(|state| state.last_success).min().flatten(),
@@ -157,6 +229,7 @@ impl LogStatus {
                 .iter()
                 .filter(|state| state.verified.is_some())
                 .find_map(|state| Some(state.origin.rsplit_once(" - ")?.0.to_owned())),
+            origin: Some(origin),
         }
     }
 
@@ -195,31 +268,56 @@ impl LookupStatus {
 }
 
 impl TreeStatus {
-    fn of(state: &LogState) -> Option<Self> {
-        let follower = state.follower.as_ref()?;
-        let proven = follower.proven.size();
-        Some(Self {
+    fn of(state: &LogState) -> Self {
+        let follower = state.follower.as_ref();
+        let is_begun = |value: u64| follower.map(|_| value);
+        let proven = follower.map(|follower| follower.proven.size());
+        let head = follower.and_then(|follower| follower.head.as_ref());
+        Self {
             origin: state.origin.clone(),
-            base: state.base,
-            seen: follower.seen.size(),
+            base: is_begun(state.base),
+            seen: follower.map(|follower| follower.seen.size()),
             proven,
-            head: follower.head.as_ref().map_or(proven, |head| head.size),
-            first: state.first,
+            head: head.map(|head| head.size).or(proven),
+            first: is_begun(state.first),
             frozen: state.frozen.is_some(),
             last_success: state.last_success,
             error: state.error.clone(),
-        })
+        }
+    }
+
+    /// One that the log lists, and that no pass has ended over.
+    fn unknown(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            base: None,
+            seen: None,
+            proven: None,
+            head: None,
+            first: None,
+            frozen: false,
+            last_success: None,
+            error: None,
+        }
+    }
+
+    /// Where it ends, counted over all trees.
+    fn end(&self) -> Option<u64> {
+        self.base?.checked_add(self.head?)
     }
 }
 
 /// The end of the stretch without a hole, counted over all trees: through each that is done, into the first that is not.
-fn contiguous(trees: &[TreeStatus], reached: impl Fn(&TreeStatus) -> u64) -> Option<u64> {
+fn contiguous(trees: &[TreeStatus], reached: impl Fn(&TreeStatus) -> Option<u64>) -> Option<u64> {
     let mut end = None;
     for tree in trees {
-        if end.is_some_and(|end| end != tree.base) {
+        let (Some(base), Some(reached)) = (tree.base, reached(tree)) else {
+            break;
+        };
+        if end.is_some_and(|end| end != base) {
             break;
         }
-        end = Some(tree.base + reached(tree));
+        end = base.checked_add(reached);
     }
     end
 }
@@ -230,15 +328,12 @@ mod tests {
 
     fn tree(base: u64, proven: u64) -> TreeStatus {
         TreeStatus {
-            origin: String::new(),
-            base,
-            seen: proven,
-            proven,
-            head: proven,
-            first: 0,
-            frozen: false,
-            last_success: None,
-            error: None,
+            base: Some(base),
+            seen: Some(proven),
+            proven: Some(proven),
+            head: Some(proven),
+            first: Some(0),
+            ..TreeStatus::unknown("")
         }
     }
 
@@ -251,6 +346,8 @@ mod tests {
             (vec![tree(0, 9), tree(10, 5)], Some(9)),
             (vec![tree(0, 10), tree(10, 0), tree(10, 3)], Some(13)),
             (vec![tree(10, 5)], Some(15)),
+            (vec![tree(0, 10), TreeStatus::unknown("")], Some(10)),
+            (vec![TreeStatus::unknown(""), tree(0, 10)], None),
         ] {
             assert_eq!(
                 contiguous(&trees, |tree| tree.proven),

@@ -94,6 +94,7 @@ fn shard() -> Shard {
         verifiers: vec![Verifier::rekor_v1(name, spki).unwrap()],
         start: Start::Beginning,
         silence_after: None,
+        rollback_after: std::time::Duration::ZERO,
     }
 }
 

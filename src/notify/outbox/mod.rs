@@ -164,19 +164,30 @@ impl Outbox {
         finding: Finding,
         now: Timestamp,
     ) -> Vec<(String, NotifyError)> {
-        let message = Message::unrecorded(finding, now);
         let state = self.state.lock().await;
         let told = state
             .queues
             .iter()
-            .filter(|q| channels.iter().any(|c| c == q.name()));
-        let sent = join_all(told.map(async |queue| {
-            let sent = timeout(PAST_THE_STORE, queue.notifier().send(&message, now)).await;
-            sent.unwrap_or_else(|_| Err(NotifyError::unavailable("no answer".to_owned())))
-                .map_err(|error| (queue.name().to_owned(), error))
-        }));
-        let sent = sent.await;
-        sent.into_iter().filter_map(Result::err).collect()
+            .filter(|queue| channels.iter().any(|channel| channel == queue.name()))
+            .map(|queue| (queue.name(), queue.notifier()));
+        past_the_store(told, finding, now).await
+    }
+
+    /// As [`Self::send_past_the_store`], where there is no store to make an outbox with.
+    pub async fn send_without_a_store(
+        channels: impl IntoIterator<Item = &Channel>,
+        http: &http::Client,
+        finding: Finding,
+        now: Timestamp,
+    ) -> Vec<(String, NotifyError)> {
+        let notifiers: Vec<(&str, Box<dyn Notifier>)> = channels
+            .into_iter()
+            .map(|channel| (channel.name.as_str(), notifier(&channel.kind, http)))
+            .collect();
+        let told = notifiers
+            .iter()
+            .map(|(name, notifier)| (*name, &**notifier));
+        past_the_store(told, finding, now).await
     }
 
     /// Sends a message over one channel that says that it is a test. If it is taken, what the store
@@ -197,6 +208,22 @@ impl Outbox {
         }
         Ok(())
     }
+}
+
+/// Sends one message over all of these at once. Answers which did not take it.
+async fn past_the_store(
+    told: impl Iterator<Item = (&str, &dyn Notifier)>,
+    finding: Finding,
+    now: Timestamp,
+) -> Vec<(String, NotifyError)> {
+    let message = Message::unrecorded(finding, now);
+    let sent = join_all(told.map(async |(name, notifier)| {
+        let sent = timeout(PAST_THE_STORE, notifier.send(&message, now)).await;
+        sent.unwrap_or_else(|_| Err(NotifyError::unavailable("no answer".to_owned())))
+            .map_err(|error| (name.to_owned(), error))
+    }));
+    let sent = sent.await;
+    sent.into_iter().filter_map(Result::err).collect()
 }
 
 #[cfg(test)]

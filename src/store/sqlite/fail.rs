@@ -17,6 +17,8 @@ pub(super) enum Fail {
     Ambiguous(String),
     #[error("opened for reading only")]
     ReadOnly,
+    #[error("{0}")]
+    Displaced(String),
 }
 
 impl Fail {
@@ -33,6 +35,7 @@ impl Fail {
             Self::Ambiguous(prefix) => StoreError::Ambiguous(prefix),
             Self::Corrupt(what) => StoreError::Corrupt { path, what },
             Self::ReadOnly => StoreError::ReadOnly { path },
+            Self::Displaced(what) => StoreError::Displaced { what },
             Self::Sql(error) => match primary_code(&error) {
                 Some(SQLITE_FULL) => StoreError::Full { path },
                 Some(SQLITE_READONLY) => StoreError::ReadOnly { path },

@@ -11,9 +11,12 @@ mod coverage;
 mod dispute;
 mod expectations;
 mod fail;
+mod files;
 mod findings;
 mod health;
+mod holder;
 mod insert;
+mod lock;
 mod lookups;
 mod memory;
 mod moments;
@@ -28,24 +31,24 @@ mod turns;
 mod value;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use jiff::Timestamp;
-use sqlx::pool::PoolConnection;
+use sqlx::Connection as _;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Connection as _, Sqlite};
 use tlog::Head;
 
 use self::fail::Fail;
-pub use self::open::StoreLock;
+use self::files::Place;
+pub use self::lock::StoreLock;
 use super::{
     AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
     Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
     Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
-    Registration, RescanRequest, Rescanned, Scope, Settings, Settled, Sighting, Span, Store,
-    StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Span, Store, StoreError,
+    Tally, Toll, VerifiedHead, Vouched, WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
@@ -58,69 +61,8 @@ pub struct SqliteStore {
     /// One connection: SQLite has one writer. `None`: opened for reading only.
     writer: Option<SqlitePool>,
     reader: SqlitePool,
-}
-
-impl SqliteStore {
-    /// Opens a database for reading and writing; creates it, and brings it to this version's schema.
-    ///
-    /// # Errors
-    /// [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`],
-    /// [`StoreError::Corrupt`] for a file that is no database, [`StoreError::NotADatabase`] for what is no file, or a
-    /// database of another program.
-    pub async fn open(settings: Settings) -> Result<Self, StoreError> {
-        let (writer, reader) = open::writable(&settings).await?;
-        let Settings { path, routes } = settings;
-        Ok(Self {
-            path,
-            routes,
-            writer: Some(writer),
-            reader,
-        })
-    }
-
-    /// Opens a database for reading only: creates, migrates and changes nothing, and works where
-    /// nothing can be written. Its writing methods answer [`StoreError::ReadOnly`].
-    ///
-    /// # Errors
-    /// [`StoreError::Absent`] if there is none yet; [`StoreError::Older`], [`StoreError::Newer`];
-    /// [`StoreError::Open`], [`StoreError::Corrupt`].
-    pub async fn open_read_only(settings: Settings) -> Result<Self, StoreError> {
-        let reader = open::readable(&settings).await?;
-        let Settings { path, routes } = settings;
-        Ok(Self {
-            path,
-            routes,
-            writer: None,
-            reader,
-        })
-    }
-
-    /// Writes the database, as it stands at this moment, into the new file `to`. It is only read itself, and a
-    /// monitor that works on it is not disturbed.
-    ///
-    /// # Errors
-    /// As [`Self::open_read_only`]; or the file cannot be written.
-    pub async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
-        open::copy(settings, to).await
-    }
-
-    /// Takes the right to be the one monitor of a database, until the lock is dropped or the process
-    /// dies. Readers and `expect` need none.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] if another process has it.
-    pub fn lock(settings: &Settings) -> Result<StoreLock, StoreError> {
-        open::lock(&settings.path)
-    }
-
-    async fn read(&self) -> Result<PoolConnection<Sqlite>, Fail> {
-        Ok(self.reader.acquire().await?)
-    }
-
-    async fn writer(&self) -> Result<PoolConnection<Sqlite>, Fail> {
-        let writer = self.writer.as_ref().ok_or(Fail::ReadOnly)?;
-        Ok(writer.acquire().await?)
-    }
+    /// The files that were opened; `None` of a store that is only read, which does not live long.
+    place: Option<Place>,
 }
 
 #[async_trait]
@@ -594,6 +536,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::*;
+    use crate::store::Settings;
 
     #[tokio::test]
     async fn a_full_disk_is_said_and_loses_nothing() {

@@ -1,14 +1,17 @@
 //! Opening the database: created and migrated by its owner, only read by others.
 
-use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::Sqlite;
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::fail::{self, Fail};
+use super::files::{self, Place};
+use super::{SqliteStore, StoreLock, lock};
 use crate::store::{Settings, StoreError};
 
 /// Every schema that this version knows, built into the program.
@@ -34,76 +37,93 @@ const READERS: u32 = 4;
 const SCRATCH: &str = "CREATE TEMP TABLE touched (finding INTEGER NOT NULL PRIMARY KEY);
 CREATE TEMP TABLE vacated (alert INTEGER NOT NULL PRIMARY KEY);";
 
-/// The right to be the one monitor of a database.
-///
-/// The kernel releases it when the process dies, however it dies: no stale lock is ever left. The
-/// file itself stays, because removing it would let two processes lock two files of one name.
-#[derive(Debug)]
-pub struct StoreLock {
-    _file: File,
-}
+impl SqliteStore {
+    /// Opens a database for reading and writing; creates it, and brings it to this version's schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`],
+    /// [`StoreError::Corrupt`] for a file that is no database, [`StoreError::NotADatabase`] for what is no file, or a
+    /// database of another program.
+    pub async fn open(settings: Settings) -> Result<Self, StoreError> {
+        let (writer, reader, place) = writable(&settings).await?;
+        let Settings { path, routes } = settings;
+        Ok(Self {
+            path,
+            routes,
+            writer: Some(writer),
+            reader,
+            place: Some(place),
+        })
+    }
 
-/// Takes the lock `<database>.lock`.
-pub(super) fn lock(path: &Path) -> Result<StoreLock, StoreError> {
-    require_directory(path)?;
-    let mut lock = path.to_owned().into_os_string();
-    lock.push(".lock");
-    let lock = PathBuf::from(lock);
-    let mut file = File::options()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&lock)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                StoreError::ReadOnly {
-                    path: path.to_owned(),
-                }
-            }
-            io::ErrorKind::StorageFull => StoreError::Full {
-                path: path.to_owned(),
-            },
-            _ => StoreError::Open {
-                path: lock.clone(),
-                source: error.into(),
-            },
-        })?;
-    match file.try_lock() {
-        Ok(()) => {
-            // For people only: the lock is what keeps others out, and holds on a full disk too.
-            let _ = file
-                .set_len(0)
-                .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
-            Ok(StoreLock { _file: file })
-        }
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
-            path: path.to_owned(),
-            holder: holder(&file),
-            lock,
-        }),
-        Err(TryLockError::Error(error)) => Err(StoreError::Open {
-            path: lock,
-            source: error.into(),
-        }),
+    /// Opens a database for reading only: creates, migrates and changes nothing, and works where
+    /// nothing can be written. Its writing methods answer [`StoreError::ReadOnly`].
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] if there is none yet; [`StoreError::Older`], [`StoreError::Newer`];
+    /// [`StoreError::Open`], [`StoreError::Corrupt`].
+    pub async fn open_read_only(settings: Settings) -> Result<Self, StoreError> {
+        let reader = readable(&settings).await?;
+        let Settings { path, routes } = settings;
+        Ok(Self {
+            path,
+            routes,
+            writer: None,
+            reader,
+            place: None,
+        })
+    }
+
+    /// Writes the database, as it stands at this moment, into the new file `to`. It is only read itself, and a
+    /// monitor that works on it is not disturbed.
+    ///
+    /// # Errors
+    /// As [`Self::open_read_only`]; or the file cannot be written.
+    pub async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
+        copy(settings, to).await
+    }
+
+    /// Takes the right to be the one monitor of a database, until the lock is dropped or the process
+    /// dies. Readers and `expect` need none.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it, or anybody else holds a lock on its file.
+    pub fn lock(settings: &Settings) -> Result<StoreLock, StoreError> {
+        lock::take(&settings.path)
+    }
+
+    /// Every file that belongs to a database, whether or not it is there.
+    pub fn files(database: &Path) -> Vec<PathBuf> {
+        files::all(database)
     }
 }
 
-/// The number that the process which has the lock wrote there.
-fn holder(lock: &File) -> Option<u32> {
-    /// The longest process number, and the newline.
-    const LONGEST: u64 = 11;
-    let mut text = String::new();
-    lock.take(LONGEST).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+impl SqliteStore {
+    pub(super) async fn read(&self) -> Result<PoolConnection<Sqlite>, Fail> {
+        self.in_place()?;
+        Ok(self.reader.acquire().await?)
+    }
+
+    pub(super) async fn writer(&self) -> Result<PoolConnection<Sqlite>, Fail> {
+        let writer = self.writer.as_ref().ok_or(Fail::ReadOnly)?;
+        self.in_place()?;
+        Ok(writer.acquire().await?)
+    }
+
+    /// That the files are those that were opened. Before every question: whatever a pass, a delivery or a heartbeat rests
+    /// on is what everybody else finds there too.
+    fn in_place(&self) -> Result<(), Fail> {
+        self.place.as_ref().map_or(Ok(()), Place::check)
+    }
 }
 
-/// Opens for writing: the writer's one connection, and a pool for readers that connects on demand.
-pub(super) async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool), StoreError> {
+/// Opens for writing: the writer's one connection, a pool for readers that connects on demand, and which files they are.
+async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool, Place), StoreError> {
     let path = settings.path.as_path();
-    require_directory(path)?;
+    files::require_directory(path)?;
+    files::create(path).map_err(|error| opening(sqlx::Error::Io(error), path))?;
+    // SQLite itself creates none: one that is removed later must not come back empty.
     let options = options(path)
-        .create_if_missing(true)
         // Law 4: WAL with NORMAL would lose the last commits when the machine dies.
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", (-WRITER_CACHE_KIB).to_string())
@@ -131,16 +151,17 @@ pub(super) async fn writable(settings: &Settings) -> Result<(SqlitePool, SqliteP
         .await
         .map_err(|error| opening(error, path))?;
     let reader = pool(READERS).connect_lazy_with(self::options(path).read_only(true));
-    Ok((writer, reader))
+    let place = Place::of(path).map_err(|error| opening(sqlx::Error::Io(error), path))?;
+    Ok((writer, reader, place))
 }
 
 /// Opens for reading only: changes no byte, also where nothing can be written.
-pub(super) async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
+async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
     let path = settings.path.as_path();
     let absent = || StoreError::Absent {
         path: path.to_owned(),
     };
-    require_file(path)?;
+    files::require_file(path)?;
     match path.metadata() {
         Ok(file) if file.len() == 0 && !wal_is_used(path) => return Err(absent()),
         Ok(_) => {}
@@ -177,8 +198,10 @@ pub(super) async fn readable(settings: &Settings) -> Result<SqlitePool, StoreErr
 }
 
 /// Copies the database in one reading transaction.
-pub(super) async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
+async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
     let reader = readable(settings).await?;
+    // SQLite takes an empty file for none.
+    files::create(to).map_err(|error| opening(sqlx::Error::Io(error), to))?;
     let copied = sqlx::query("VACUUM INTO ?")
         .bind(to.to_string_lossy().into_owned())
         .execute(&reader)
@@ -189,44 +212,10 @@ pub(super) async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreErro
         .map_err(|error| Fail::Sql(error).during("copying it", &settings.path))
 }
 
-/// The directory of the database has to be there: a mistyped path must not become a new database.
-fn require_directory(path: &Path) -> Result<(), StoreError> {
-    require_file(path)?;
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => return Ok(()),
-    };
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let missing = format!("{} is not a directory", directory.display());
-    Err(StoreError::Open {
-        path: path.to_owned(),
-        source: io::Error::new(io::ErrorKind::NotFound, missing).into(),
-    })
-}
-
-/// What is at the path may only be a file.
-fn require_file(path: &Path) -> Result<(), StoreError> {
-    let not = |what| {
-        Err(StoreError::NotADatabase {
-            path: path.to_owned(),
-            what,
-        })
-    };
-    match path.metadata() {
-        Ok(there) if there.is_dir() => not("a directory"),
-        Ok(there) if !there.is_file() => not("not a file"),
-        // That it is not there, or cannot be looked at, shows when it is opened.
-        _ => Ok(()),
-    }
-}
-
 /// Whether there is a write-ahead log with something in it.
 fn wal_is_used(path: &Path) -> bool {
-    let mut wal = path.to_owned().into_os_string();
-    wal.push("-wal");
-    Path::new(&wal).metadata().is_ok_and(|wal| wal.len() > 0)
+    let wal = files::wal_of(path);
+    wal.metadata().is_ok_and(|wal| wal.len() > 0)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -31,6 +31,7 @@ macro_rules! writing {
             if let Err(Fail::Sql(_)) = &answer {
                 // When the disk is full, SQLite rolls back by itself. sqlx then cannot, goes on
                 // counting a transaction, and refuses every later one on this connection.
+                let _closing = $store.place.as_ref().map(Place::closing);
                 connection.close().await.ok();
             }
             answer

@@ -155,6 +155,10 @@ impl Cache {
             _ => Path::new("."),
         };
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        // The owner's alone whatever the umask, which may take from what a new file gets.
+        #[cfg(unix)]
+        file.as_file()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use modelwatch::source::{Cause, Leaves, LogSource, ServerDate, SourceError};
 use sha2::{Digest as _, Sha256};
 use tlog::{CompactRange, Hash, KeyName, Split, Verifier, empty_root};
 
+use super::clock::TestClock;
 use super::who::Leaf;
 
 /// Leaves in a full bundle (C2SP tlog-tiles).
@@ -65,6 +66,8 @@ struct State {
     refused: u32,
     /// Wants fewer requests.
     limited: bool,
+    /// How long it takes to answer for leaves, in seconds of this clock.
+    slow: Option<(Arc<TestClock>, i64)>,
     /// More signature lines under a checkpoint's text.
     lines: Option<Lines>,
     /// The time that its server tells.
@@ -201,6 +204,11 @@ impl FakeLog {
         self.lock().limited = limited;
     }
 
+    /// Takes so many seconds of this clock for each question for leaves.
+    pub fn slow(&self, clock: &Arc<TestClock>, seconds: i64) {
+        self.lock().slow = Some((Arc::clone(clock), seconds));
+    }
+
     /// Shows more signature lines under its checkpoints.
     pub fn sign_also(&self, lines: impl Fn(&str) -> String + Send + 'static) {
         self.lock().lines = Some(Box::new(lines));
@@ -225,6 +233,7 @@ impl FakeLog {
         state.silent_from = None;
         state.failing = None;
         state.limited = false;
+        state.slow = None;
         state.lines = None;
         state.date = None;
     }
@@ -337,6 +346,9 @@ impl LogSource for FakeLog {
 
     async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
         self.asked(Question::Leaves)?;
+        if let Some((clock, seconds)) = &self.lock().slow {
+            clock.advance(*seconds);
+        }
         let silent_from = self.lock().silent_from;
         if silent_from.is_some_and(|from| want.end > from) {
             std::future::pending::<()>().await;

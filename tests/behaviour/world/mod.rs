@@ -334,6 +334,17 @@ impl World {
             .await
     }
 
+    /// What the watches of now are, as coverage knows them.
+    pub fn rules_keys(&self) -> &[modelwatch::store::WatchKey] {
+        self.rules.keys()
+    }
+
+    /// Closes the gaps over the first log, unless it is dropped before its end.
+    pub async fn rescan_only(&self) -> Result<(u64, u64), RescanError> {
+        let log = self.logs[0].log().into();
+        self.monitor().rescan(&log, &self.rules, None).await
+    }
+
     /// Closes the gaps over every log, then checks. Answers how many findings are new.
     pub async fn rescan(&mut self) -> Result<u64, RescanError> {
         let mut new = 0;

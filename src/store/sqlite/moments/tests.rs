@@ -113,7 +113,7 @@ async fn every_column_that_holds_a_moment_is_listed_with_what_becomes_of_it() {
 
 /// A row of each table, with every moment at $1.
 const ROWS: &str = "
-INSERT INTO log (origin, name, protocol, last_success, size_since) VALUES ('o', 'n', '', $1, $1);
+INSERT INTO log (origin, name, protocol, last_success, size_since, behind_since) VALUES ('o', 'n', '', $1, $1, $1);
 INSERT INTO checkpoint (origin, size, root, note, at) VALUES ('o', 1, x'00', x'00', $1);
 INSERT INTO rescan (watch, at) VALUES ('w', $1);
 INSERT INTO signer (key, san, extensions, not_before) VALUES (x'00', '[]', '{}', $1);
@@ -178,8 +178,8 @@ async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
     let (then, now) = (value::micros(at(YEAR)), value::micros(at(0)));
     for (column, values) in all(&store).await {
         let expected: Vec<Option<i64>> = match column.as_str() {
-            "log.last_success" | "log.size_since" | "pace.limited_since" | "restart.at"
-            | "lookup.asked" => vec![Some(now); values.len()],
+            "log.last_success" | "log.size_since" | "log.behind_since" | "pace.limited_since"
+            | "restart.at" | "lookup.asked" => vec![Some(now); values.len()],
             "lookup.due" | "lookup.retry" => vec![Some(now), None],
             // What is not held needs no other beginning than it has.
             "finding.held_from" => vec![Some(now), Some(now), None],

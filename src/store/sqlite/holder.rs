@@ -1,0 +1,146 @@
+//! Which processes hold a lock on a file, as the system says: Linux, `proc_locks(5)` and `proc_pid_cmdline(5)`.
+
+use std::path::Path;
+
+use crate::store::Holder;
+
+/// Holders that are named: many may hold a lock for reading.
+const MOST: usize = 3;
+
+/// The processes that hold a lock on this file; empty if the system does not say. Those of other machines and of other
+/// PID namespaces are not among them.
+#[cfg(target_os = "linux")]
+pub(super) fn of(file: &Path) -> Vec<Holder> {
+    use std::os::unix::fs::MetadataExt as _;
+    /// A busy file server has some ten thousand locks, of 60 bytes each.
+    const MAX_LOCKS_BYTES: u64 = 8 << 20;
+    let (Ok(file), Some(locks)) = (
+        file.metadata(),
+        bounded(Path::new("/proc/locks"), MAX_LOCKS_BYTES),
+    ) else {
+        return Vec::new();
+    };
+    let device = (libc::major(file.dev()), libc::minor(file.dev()));
+    let mut processes = holders(&String::from_utf8_lossy(&locks), device, file.ino());
+    processes.truncate(MOST);
+    processes.into_iter().map(described).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn of(_file: &Path) -> Vec<Holder> {
+    Vec::new()
+}
+
+/// The processes that hold a lock on this inode, by the text of `/proc/locks`:
+///
+/// ```text
+/// 1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF
+/// 1: -> FLOCK  ADVISORY  WRITE 4712 08:01:131 0 EOF     (waits for it)
+/// ```
+#[cfg(any(target_os = "linux", test))]
+fn holders(locks: &str, device: (u32, u32), inode: u64) -> Vec<u32> {
+    struct Line<'a> {
+        kind: &'a str,
+        process: u32,
+        device: Option<(u32, u32)>,
+    }
+    let on_inode: Vec<Line<'_>> = locks
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let kind = fields.next().filter(|kind| *kind != "->")?;
+            let process = fields.nth(2)?.parse().ok()?;
+            let mut file = fields.next()?.splitn(3, ':');
+            let hex = |text: Option<&str>| u32::from_str_radix(text?, 16).ok();
+            let device = hex(file.next()).zip(hex(file.next()));
+            (file.next()?.parse() == Ok(inode)).then_some(Line {
+                kind,
+                process,
+                device,
+            })
+        })
+        .collect();
+    // Some file systems (btrfs, overlayfs) show another device there than in `stat`: the inode has to do then. A lock of
+    // another kind than ours is in the way only where the file system makes one of the other (NFS).
+    let is_on_device = |line: &&Line<'_>| line.device == Some(device);
+    let any_on_device = on_inode.iter().any(|line| is_on_device(&line));
+    let of_file: Vec<&Line<'_>> = on_inode
+        .iter()
+        .filter(|line| !any_on_device || is_on_device(line))
+        .collect();
+    let any_of_kind = of_file.iter().any(|line| line.kind == "FLOCK");
+    let mut processes: Vec<u32> = of_file
+        .iter()
+        .filter(|line| !any_of_kind || line.kind == "FLOCK")
+        .map(|line| line.process)
+        .collect();
+    processes.sort_unstable();
+    processes.dedup();
+    processes
+}
+
+/// What the system says about a process.
+#[cfg(target_os = "linux")]
+fn described(process: u32) -> Holder {
+    use std::os::unix::fs::MetadataExt as _;
+    /// Longest command that is told, in characters.
+    const MAX_COMMAND_CHARS: usize = 200;
+    const MAX_COMMAND_BYTES: u64 = 4096;
+    let about = Path::new("/proc").join(process.to_string());
+    let read = |name: &str| {
+        let bytes = bounded(&about.join(name), MAX_COMMAND_BYTES)?;
+        let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
+        let text = text.trim();
+        (!text.is_empty()).then(|| crate::escape::truncate(text, MAX_COMMAND_CHARS).into_owned())
+    };
+    Holder {
+        process,
+        user: about.metadata().ok().map(|about| about.uid()),
+        // The kernel's own processes and those without memory have no arguments, but a name.
+        command: read("cmdline").or_else(|| read("comm")),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn bounded(path: &Path, limit_bytes: u64) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(limit_bytes).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCKS: &str = "\
+1: POSIX  ADVISORY  READ  10 fe:02:131 128 128
+2: FLOCK  ADVISORY  WRITE 11 fe:02:131 0 EOF
+2: -> FLOCK  ADVISORY  WRITE 12 fe:02:131 0 EOF
+3: FLOCK  ADVISORY  READ  13 fe:02:132 0 EOF
+4: FLOCK  ADVISORY  READ  14 fe:02:132 0 EOF
+5: FLOCK  ADVISORY  WRITE 15 00:2b:131 0 EOF
+6: POSIX  ADVISORY  WRITE 16 fe:02:133 0 EOF
+7: OFDLCK ADVISORY  READ  -1 fe:02:134 0 EOF
+8: LEASE  ACTIVE    READ
+nonsense
+";
+
+    #[test]
+    fn who_holds_a_lock_is_who_holds_one_on_that_inode_and_does_not_wait_for_it() {
+        let device = (0xfe, 2);
+        for (device, inode, expected) in [
+            (device, 131, &[11][..]),
+            ((0, 0x2b), 131, &[15]),
+            // Another device than `stat` gives.
+            ((0, 0x31), 132, &[13, 14]),
+            (device, 133, &[16]),
+            // A lock of a file description belongs to no process.
+            (device, 134, &[]),
+            (device, 999, &[]),
+        ] {
+            assert_eq!(holders(LOCKS, device, inode), expected, "{inode}");
+        }
+    }
+}

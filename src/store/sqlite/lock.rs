@@ -1,0 +1,93 @@
+//! The lock that keeps a second monitor off a database, and who holds it.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::store::{Holders, StoreError};
+
+/// The right to be the one monitor of a database.
+///
+/// The kernel releases it when the process dies, however it dies: no stale lock is ever left. The
+/// file itself stays, because removing it would let two processes lock two files of one name.
+///
+/// It is `flock(2)` on Linux and the BSDs. A file server that does not pass it on (NFS before Linux 2.6.12, some FUSE file systems) keeps
+/// out processes of the same machine only. Anybody who may open the file can hold it, for reading too: so it is the owner's alone.
+#[derive(Debug)]
+pub struct StoreLock {
+    _file: File,
+}
+
+/// The lock file of a database.
+pub(super) fn path_of(database: &Path) -> PathBuf {
+    files::beside(database, ".lock")
+}
+
+/// Takes the lock `<database>.lock`.
+pub(super) fn take(database: &Path) -> Result<StoreLock, StoreError> {
+    files::require_directory(database)?;
+    let lock = path_of(database);
+    let unopened = |error: io::Error| match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            StoreError::ReadOnly {
+                path: database.to_owned(),
+            }
+        }
+        io::ErrorKind::StorageFull => StoreError::Full {
+            path: database.to_owned(),
+        },
+        _ => StoreError::Open {
+            path: lock.clone(),
+            source: error.into(),
+        },
+    };
+    files::create(&lock).map_err(unopened)?;
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .open(&lock)
+        .map_err(unopened)?;
+    let mut holders = None;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {
+                let found = super::holder::of(&lock);
+                // Whoever held it may be gone meanwhile: one that nobody holds is asked for once more.
+                if holders.is_none() && found.is_empty() {
+                    holders = Some(found);
+                    continue;
+                }
+                return Err(StoreError::Locked {
+                    path: database.to_owned(),
+                    holders: Holders {
+                        processes: found,
+                        written: written(&file),
+                    },
+                    lock,
+                });
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(StoreError::Open {
+                    path: lock,
+                    source: error.into(),
+                });
+            }
+        }
+    }
+    // For people only: the lock is what keeps others out, and holds on a full disk too.
+    let _ = file
+        .set_len(0)
+        .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+    Ok(StoreLock { _file: file })
+}
+
+/// The number that the last process which had the lock wrote there.
+fn written(lock: &File) -> Option<u32> {
+    /// The longest process number, and the newline.
+    const LONGEST: u64 = 11;
+    let mut text = String::new();
+    lock.take(LONGEST).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
