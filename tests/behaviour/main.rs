@@ -42,5 +42,6 @@ mod status;
 mod trust_documents;
 mod trusted;
 mod tuf;
+mod unlike;
 mod vouched;
 mod world;

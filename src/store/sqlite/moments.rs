@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
+use super::outbox::waits_a_day;
 use super::value;
 use crate::moment;
 use crate::store::{Delivery, Lookup, Span};
@@ -83,7 +84,11 @@ const MOMENTS: [Stored; 23] = [
         "alert",
         "due",
         Planned(Delivery::LONGEST_RETRY),
-        "state = 'pending' AND NOT (kind = 'digest' AND attempts = 0) AND due > $2",
+        concat!(
+            "state = 'pending' AND NOT ",
+            waits_a_day!(),
+            " AND due > $2"
+        ),
     ),
     stored(
         "alert",

@@ -15,14 +15,23 @@ use crate::finding::{self as words, Finding, Routes};
 use crate::moment;
 use crate::store::{Delivery, QueuedAlert, QueuedKind, Tally, Toll};
 
+/// Whether an alert is first due up to a day after it began: a digest, or one that is told once a day.
+macro_rules! waits_a_day {
+    () => {
+        "((kind = 'digest' OR group_key LIKE 'unreadable %') AND attempts = 0)"
+    };
+}
+
+pub(super) use waits_a_day;
+
 /// Alerts that are handed out at once.
 const CLAIM: i64 = 100;
 
-/// What is due at $2. $3 and $4 are the latest moments that a retry and a first digest may be planned for: what lies
+/// What is due at $2. $3 and $4 are the latest moments that a retry and what waits a day may be planned for: what lies
 /// further ahead was dated by a clock that was wrong, and counts as now.
 macro_rules! due {
     () => {
-        "(due <= $2 OR due > iif(kind = 'digest' AND attempts = 0, $4, $3))"
+        concat!("(due <= $2 OR due > iif(", waits_a_day!(), ", $4, $3))")
     };
 }
 

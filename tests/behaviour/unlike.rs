@@ -1,0 +1,140 @@
+//! Entries that programs read unlike each other: they hide nobody, claim nothing, and cannot wear anybody down.
+
+use modelwatch::finding::{Finding, Severity};
+use modelwatch::store::QueuedKind;
+use serde_json::{Value, json};
+
+use crate::world::{Leaf, Signer, World, recorded, unreadable};
+
+/// Entries that a real Rekor took: each holds the certificate of a watched workflow where only some readers find it.
+fn broken_blocks() -> Vec<Leaf> {
+    let rows = include_str!("../data/entries/pem-blocks.jsonl").lines();
+    rows.map(|row| {
+        let row: Value = serde_json::from_str(row).unwrap();
+        Leaf::of_bytes(row["leaf"].as_str().unwrap().as_bytes().to_vec())
+    })
+    .collect()
+}
+
+fn is_of_harbor(finding: &Finding) -> bool {
+    finding.watch.as_deref() == Some("harbor")
+        && finding.severity == Severity::High
+        && finding.chain.is_none()
+}
+
+#[tokio::test]
+async fn what_only_some_readers_see_is_unreadable_for_its_watch_and_told_once_a_day() {
+    let mut world = World::new().await;
+    world.log().grow(broken_blocks());
+    world.good_step().await;
+    let said = world.of("unreadable").await;
+    assert_eq!(said.len(), 3);
+    assert!(said.iter().all(is_of_harbor), "{said:?}");
+    for finding in &said {
+        let name = &finding.san[0].value;
+        assert!(name.starts_with("https://github.com/harbor-ml-example/falcon/"));
+        assert!(finding.certificate_sha256.is_some() && finding.key_sha256.is_some());
+    }
+    assert_eq!(world.findings().await.len(), 3, "nothing else of them");
+    let [told] = world.told(said[0].id)[..] else {
+        panic!("once on its channel");
+    };
+    assert_eq!((told.kind, told.findings.len()), (QueuedKind::Alert, 3));
+
+    // A stranger goes on all day.
+    for _ in 0..3 {
+        world.clock.advance(3600);
+        world.log().grow(broken_blocks());
+        world.good_step().await;
+    }
+    let later = world.of("unreadable").await.split_off(3);
+    assert_eq!(later.len(), 9);
+    assert!(
+        later
+            .iter()
+            .all(|finding| world.told(finding.id).is_empty())
+    );
+    // Another watch's is another alert.
+    world.log().grow([hidden(Signer::Mail)]);
+    world.good_step().await;
+    let mail = world.of("unreadable").await.pop().unwrap();
+    assert_eq!(mail.watch.as_deref(), Some("mail"));
+    assert_eq!(world.told(mail.id)[0].findings.len(), 1);
+
+    world.clock.advance(22 * 3600);
+    world.good_step().await;
+    let told = world.told(later[0].id);
+    assert_eq!((told.len(), told[0].findings.len()), (1, 9));
+    // The next day has its own.
+    world.clock.advance(24 * 3600);
+    world.log().grow(broken_blocks());
+    world.good_step().await;
+    let next = world.of("unreadable").await;
+    assert_eq!(world.told(next.last().unwrap().id).len(), 1);
+}
+
+/// A stranger's entry with a second `spec`, in another case, that is somebody's.
+fn hidden(signer: Signer) -> Leaf {
+    let spec = |leaf: &Leaf| -> Value {
+        let mut entry: Value = serde_json::from_slice(&leaf.bytes).unwrap();
+        entry["spec"].take()
+    };
+    let stranger = Signer::Stranger.signs(0);
+    let text = String::from_utf8(stranger.bytes.to_vec()).unwrap();
+    let member = format!(r#""Spec":{},"spec":"#, spec(&signer.signs(1)));
+    Leaf::of_bytes(text.replacen(r#""spec":"#, &member, 1).into_bytes())
+}
+
+#[tokio::test]
+async fn members_in_another_case_hide_nobody() {
+    let mut world = World::new().await;
+    world
+        .log()
+        .grow([hidden(Signer::Release), hidden(Signer::Stranger)]);
+    world.good_step().await;
+    let said = world.of("unreadable").await;
+    let watches: Vec<_> = said.iter().map(|f| (f.index, f.watch.as_deref())).collect();
+    assert_eq!(
+        watches,
+        [(Some(0), Some("release")), (Some(0), Some("scope"))]
+    );
+    assert_eq!(world.findings().await.len(), 2);
+}
+
+#[tokio::test]
+async fn no_limit_hides_a_name() {
+    let [.., watched] = &broken_blocks()[..] else {
+        panic!("some")
+    };
+    let mut entry: Value = serde_json::from_slice(&watched.bytes).unwrap();
+    let signature = entry["spec"]["content"]["envelope"]["signatures"][0].take();
+    // A key that is no key takes a place as well.
+    let mut signatures = vec![json!({"publicKey": "AAAA", "sig": "QUFBQQ=="}); 1030];
+    signatures.push(signature);
+    entry["spec"]["content"]["envelope"]["signatures"] = json!(signatures);
+    let mut world = World::new().await;
+    world
+        .log()
+        .grow([Leaf::of_bytes(entry.to_string().into_bytes())]);
+    world.good_step().await;
+    let said = world.findings().await;
+    assert_eq!(said.len(), 1);
+    assert!(is_of_harbor(&said[0]), "{said:?}");
+}
+
+#[tokio::test]
+async fn what_names_nobody_stays_low_and_is_told_in_the_digest() {
+    let mut world = World::new().await;
+    let leaf = &recorded()[0].bytes;
+    world.log().grow([
+        unreadable(0),
+        Leaf::of_bytes(leaf[..leaf.len() / 3].to_vec()),
+    ]);
+    world.good_step().await;
+    let said = world.of("unreadable").await;
+    assert!(
+        said.iter()
+            .all(|f| f.severity == Severity::Low && f.watch.is_none())
+    );
+    assert!(said.iter().all(|f| world.told(f.id).is_empty()));
+}
