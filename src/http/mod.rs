@@ -29,7 +29,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use url::Url;
 
 pub use address::AddressPolicy;
@@ -320,11 +320,10 @@ impl Client {
             answer_once(request, url, &reading.name, idle, dates)
         })
         .await?;
-        let deadline = Instant::now() + settings.retry.total;
-        let name = reading.name;
+        let (name, patience) = (reading.name, settings.retry.total);
         Ok(match response {
             Answer::Found(response) => {
-                Answer::Found(Pieces::new(response, name, limit_bytes, idle, deadline))
+                Answer::Found(Pieces::new(response, name, limit_bytes, idle, patience))
             }
             Answer::Absent(absence) => Answer::Absent(absence),
         })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::error::{HttpError, causes};
 use super::exchange::timed_out;
@@ -18,8 +18,9 @@ pub struct Pieces {
     limit_bytes: usize,
     left_bytes: usize,
     idle: Duration,
-    began: Instant,
-    deadline: Instant,
+    /// How long may still be waited for pieces, in all. What is done with them takes no time of the server's.
+    patience: Duration,
+    waited: Duration,
 }
 
 impl Pieces {
@@ -28,7 +29,7 @@ impl Pieces {
         name: String,
         limit_bytes: usize,
         idle: Duration,
-        deadline: Instant,
+        patience: Duration,
     ) -> Self {
         Self {
             response,
@@ -36,8 +37,8 @@ impl Pieces {
             limit_bytes,
             left_bytes: limit_bytes,
             idle,
-            began: Instant::now(),
-            deadline,
+            patience,
+            waited: Duration::ZERO,
         }
     }
 
@@ -46,10 +47,12 @@ impl Pieces {
     /// # Errors
     /// No more of it in time, within the limit, or at all. The pieces before it are right.
     pub async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
-        let until = self.deadline.min(Instant::now() + self.idle);
-        let Ok(piece) = timeout_at(until, self.response.chunk()).await else {
-            let after = until.saturating_duration_since(self.began);
-            return Err(timed_out(&self.name, after));
+        let began = Instant::now();
+        let left = self.patience.saturating_sub(self.waited);
+        let piece = timeout(left.min(self.idle), self.response.chunk()).await;
+        self.waited += began.elapsed();
+        let Ok(piece) = piece else {
+            return Err(timed_out(&self.name, self.waited));
         };
         let Some(piece) = piece.map_err(|e| HttpError::Body {
             url: self.name.clone(),
