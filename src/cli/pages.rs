@@ -49,6 +49,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "modelwatch init --from model.sig --register",
             ),
             example(
+                "Watch what a repository signs",
+                "modelwatch init --identity https://github.com/ORG/REPO",
+            ),
+            example(
                 "Watch a mail address; alerts go by mail",
                 "modelwatch init --identity jane@example.org --issuer https://accounts.google.com --notify-email oncall@example.org --smtp smtps://mail.example.org:465",
             ),

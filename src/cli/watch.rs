@@ -155,9 +155,13 @@ mod tests {
 
     #[test]
     fn blocks_of_one_name_are_told_apart_and_the_same_one_is_written_once() {
-        let mail = watch::suggest_name("jane@example.com", None);
-        let other = watch::suggest_name("jane@example.org", None);
-        let third = watch::suggest_name("jane@example.net", None);
+        let block = |mail: &str| {
+            let meant = watch::read_meant(mail).expect("a mail address");
+            watch::suggest_meant(&meant, None, &watch::Forms::new()).expect("a name")
+        };
+        let mail = block("jane@example.com");
+        let other = block("jane@example.org");
+        let third = block("jane@example.net");
         let mut blocks = Blocks::default();
         for block in [&mail, &mail, &other, &third] {
             blocks.add(block.clone(), None);

@@ -151,6 +151,16 @@ impl Problems {
         });
     }
 
+    /// None yet, about the same file: for reading again what was read before.
+    pub(super) fn apart(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            line_starts: Vec::new(),
+            found: Vec::new(),
+            noted: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn in_order(&mut self) {
         self.found.sort_by_key(|problem| problem.line);
     }

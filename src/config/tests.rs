@@ -229,6 +229,23 @@ fn what_people_really_get_wrong_in_a_watch_is_caught() {
             "a second workflow in https://github.com/o/r escapes",
         ),
         (
+            r#"san = "https://github.com/o/r""#,
+            Level::Warning,
+            "did you mean san_glob = \\\"https://github.com/o/r/*\\\"?",
+        ),
+        (
+            r#"issuer = "https://token.actions.githubusercontent.com"
+any = [ { san_glob = "https://github.com/o/r/*" }, { san = "a@b.c" } ]"#,
+            Level::Warning,
+            "no certificate is named \"a@b.c\": GitHub Actions writes",
+        ),
+        (
+            r#"san_glob = "https://github.com/o/r/*"
+shape = { extension = { source_repository_ref = "main" } }"#,
+            Level::Warning,
+            "did you mean refs/heads/main?",
+        ),
+        (
             r#"extension = { build_trigger = "re*" }"#,
             Level::Warning,
             "use extension_glob",
@@ -318,6 +335,40 @@ severity = "warning""#,
             "{watch}: {problems}"
         );
     }
+}
+
+#[test]
+fn a_name_that_cannot_occur_is_said_where_it_stands() {
+    let text = format!(
+        "{GOOD}\n[[watch]]\nname = \"w\"\nany = [\n  {{ san = \"a@b.c\" }},\n  {{ san = \"https://github.com/o/r\" }},\n]\n\
+         [watch.shape]\nissuer = \"https://token.actions.githubusercontent.com\"\n[watch.shape.extension]\n\
+         source_repository_ref = \"main\"\n"
+    );
+    let (config, problems) = validated(&text);
+    assert!(config.is_some(), "{problems}");
+    let said: Vec<_> = problems
+        .iter()
+        .map(|p| {
+            (
+                text.lines().nth(p.line - 1).unwrap_or_default().trim(),
+                p.key.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (
+                "{ san = \"https://github.com/o/r\" },",
+                "watch[w].any[#2].san"
+            ),
+            (
+                "source_repository_ref = \"main\"",
+                "watch[w].shape.extension.source_repository_ref"
+            ),
+        ],
+        "{problems}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::problems::Problems;
 use super::reader::{At, Section};
 use super::top::unique;
 use super::{advice, conditions, keys};
-use crate::watch::{Severity, Watch};
+use crate::watch::{Forms, Set, Severity, Watch};
 
 pub(super) fn read_all(
     root: &Section<'_>,
@@ -15,6 +15,7 @@ pub(super) fn read_all(
 ) -> Vec<At<Watch>> {
     let mut names = HashMap::new();
     let mut watches = Vec::new();
+    let forms = Forms::new();
     for section in root.tables("watch", problems) {
         let name = section.required("name", problems).map(|name| name.value);
         let section = match name {
@@ -25,6 +26,7 @@ pub(super) fn read_all(
             unique(&mut names, name, "watch named", section.place(), problems);
         }
         let watch = read(&section, name.unwrap_or_default(), channels, problems);
+        doubt(&section, &watch, &forms, problems);
         watches.push(At {
             value: watch,
             place: section.place().clone(),
@@ -88,6 +90,34 @@ fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Pro
         );
     }
     watch
+}
+
+/// Names and values that the issuer never writes.
+fn doubt(section: &Section<'_>, watch: &Watch, forms: &Forms, problems: &mut Problems) {
+    let doubts = watch.doubts(forms);
+    if doubts.is_empty() {
+        return;
+    }
+    // What is wrong with the tables themselves was said when they were read.
+    let mut said = problems.apart();
+    let any = section.tables("any", &mut said);
+    let shape = section.table("shape", &mut said);
+    for doubt in doubts {
+        let set = match doubt.set {
+            Set::Own => Some(section),
+            Set::Any(place) => any.get(place),
+            Set::Shape => shape.as_ref(),
+        };
+        let set = set.unwrap_or(section);
+        let place = match doubt.extension {
+            None => set.place_of(doubt.key),
+            Some(extension) => set.table(doubt.key, &mut said).map_or_else(
+                || set.place_of(doubt.key),
+                |table| table.place_of(extension.name()),
+            ),
+        };
+        problems.warning(&place, doubt.message, doubt.hint);
+    }
 }
 
 fn notify(

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::identity::{Authorities, Certificate};
 use crate::store::{HoldRule, WatchKey};
-use crate::watch::Watches;
+use crate::watch::{Forms, Watches};
 
 /// The watches, compiled, and who is trusted to vouch for names.
 pub struct Rules {
@@ -30,6 +30,7 @@ impl Rules {
         let mut hashes = Vec::new();
         let mut holds = Vec::new();
         let mut ineffective = Vec::new();
+        let forms = Forms::new();
         for watch in &watches {
             let conditions = watch.conditions_hash();
             let rule = watch.rule_hash();
@@ -38,7 +39,11 @@ impl Rules {
                 conditions,
             });
             hashes.push(rule);
-            ineffective.extend(watch.ineffective().map(|why| (watch.name.clone(), why)));
+            ineffective.extend(
+                watch
+                    .ineffective(&forms)
+                    .map(|why| (watch.name.clone(), why)),
+            );
             if let Some(hold) = watch.hold {
                 holds.push(HoldRule {
                     watch: watch.name.clone(),

@@ -5,22 +5,25 @@
 
 use std::collections::BTreeMap;
 
+use super::forms::{Forms, Reading};
+use super::issued::{self, Nothing};
 use super::{Conditions, Watch};
 use crate::identity::Extension;
 
 impl Watch {
     /// Why no certificate that a trusted CA issues, and no key, can be selected; `None` if one may be.
-    pub fn ineffective(&self) -> Option<String> {
+    pub fn ineffective(&self, forms: &Forms) -> Option<String> {
         if let Some(why) = impossible(&self.conditions) {
             return Some(why);
         }
         if self.any.is_empty() {
-            return None;
+            return never_issued(&[&self.conditions], forms);
         }
         let mut first = None;
         for alternative in &self.any {
-            let why =
-                impossible(alternative).or_else(|| contradiction(&self.conditions, alternative))?;
+            let why = impossible(alternative)
+                .or_else(|| contradiction(&self.conditions, alternative))
+                .or_else(|| never_issued(&[&self.conditions, alternative], forms))?;
             first.get_or_insert(why);
         }
         let why = first?;
@@ -29,6 +32,21 @@ impl Watch {
         } else {
             format!("none of its alternatives can hold: {why}")
         })
+    }
+}
+
+/// Why the issuer never issues a certificate that these sets select. A key needs none.
+fn never_issued(sets: &[&Conditions], forms: &Forms) -> Option<String> {
+    if sets.iter().any(|set| set.names_key()) {
+        return None;
+    }
+    let sets: Vec<_> = sets.iter().map(|set| (*set, Reading::Select)).collect();
+    match issued::issued(&sets, forms) {
+        Err(Nothing::Never {
+            why,
+            is_certain: true,
+        }) => Some(why),
+        _ => None,
     }
 }
 
@@ -60,7 +78,25 @@ fn impossible(set: &Conditions) -> Option<String> {
             ));
         }
     }
-    names_disagree(set, set)
+    values_disagree(set, set).or_else(|| names_disagree(set, set))
+}
+
+/// Whether none of the values that one set spells out for an extension fits the globs of the other.
+fn values_disagree(values: &Conditions, globs: &Conditions) -> Option<String> {
+    values.extension.iter().find_map(|(extension, values)| {
+        let globs = globs.extension_glob.get(extension)?;
+        let fits = |value: &String| {
+            let value = value.to_ascii_lowercase();
+            globs.iter().any(|glob| glob.matches_folded(&value))
+        };
+        let name = extension.name();
+        (!values.iter().any(fits)).then(|| {
+            format!(
+                "`extension.{name}` {} does not fit `extension_glob.{name}`",
+                quoted(values)
+            )
+        })
+    })
 }
 
 /// What two sets cannot ask of one signer.
@@ -101,6 +137,8 @@ fn contradiction(own: &Conditions, alternative: &Conditions) -> Option<String> {
                 differ(&format!("extension.{}", extension.name()), one, other)
             })
         })
+        .or_else(|| values_disagree(own, alternative))
+        .or_else(|| values_disagree(alternative, own))
         .or_else(|| names_disagree(own, alternative))
         .or_else(|| names_disagree(alternative, own))
 }
@@ -250,7 +288,7 @@ mod tests {
                 vec![issuer(&["https://other.example"]), glob("*acme*")],
             ),
             watch(
-                san(&["HTTPS://github.com/ACME/owl"]),
+                san(&["HTTPS://github.com/ACME/owl/.github/workflows/r.yml@refs/tags/v1"]),
                 vec![glob("https://*/acme/*")],
             ),
             watch(
@@ -258,7 +296,7 @@ mod tests {
                 vec![extension(Extension::RunnerEnvironment, &["x"])],
             ),
         ] {
-            assert_eq!(watch.ineffective(), None, "{watch:?}");
+            assert_eq!(watch.ineffective(&Forms::new()), None, "{watch:?}");
         }
     }
 
@@ -312,7 +350,7 @@ mod tests {
                 "`extension.build_trigger`",
             ),
         ] {
-            let said = watch.ineffective().unwrap();
+            let said = watch.ineffective(&Forms::new()).unwrap();
             assert!(said.contains(why), "{said}");
         }
     }

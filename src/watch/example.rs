@@ -1,12 +1,17 @@
 //! Made-up signers for a watch: some that it must select, and some that come close and that it must not.
 //!
+//! Where the issuer is known the signer is as that one would really issue its certificate; a watch that is written so that
+//! no such certificate fits has none. Where it is not, there is nothing to go by but the watch itself.
+//!
 //! What must become of each is worked out here from the conditions as they are written, value by value, without the
 //! index that [`Watches`](super::Watches) compiles: so the two can be held against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::forms::{Forms, Reading};
+use super::issued::{self, Asked, Issued};
 use super::{Conditions, Glob, SanRegex, Watch};
 use crate::identity::Extension;
 
@@ -40,9 +45,9 @@ pub struct Examples {
     /// What can be made up.
     pub cases: Vec<Example>,
     /// Parts of the watch for which nothing can be made up, and why not.
-    pub beyond: Vec<&'static str>,
-    /// Parts of the watch that no certificate can meet.
-    pub impossible: Vec<&'static str>,
+    pub beyond: Vec<String>,
+    /// Parts of the watch that no certificate can meet, and why not.
+    pub impossible: Vec<String>,
 }
 
 const BY_DIGEST: &str = "nobody can make up a key or certificate with a given hash: `modelwatch check watch` compares a real one";
@@ -50,10 +55,10 @@ const BY_REGEX: &str =
     "no name could be made up for a san_regex: `modelwatch check watch` compares a real one";
 const CONTRADICTION: &str = "conditions that exclude each other: no certificate can meet them all";
 const OUT_OF_SHAPE: &str =
-    "no signing in shape could be made up: if none can exist, every release will alert as critical";
+    "no signing in shape could be made up; if none can exist, every release will alert as critical";
 
 /// Examples of what this watch has to select and what not.
-pub fn examples(watch: &Watch) -> Examples {
+pub fn examples(watch: &Watch, forms: &Forms) -> Examples {
     let mut made = Examples::default();
     let everything = Conditions::default();
     let alternatives: Vec<&Conditions> = if watch.any.is_empty() {
@@ -61,26 +66,26 @@ pub fn examples(watch: &Watch) -> Examples {
     } else {
         watch.any.iter().collect()
     };
+    let asked = asked(watch);
     for alternative in &alternatives {
-        let wanted = match Wanted::of(&[&watch.conditions, alternative]) {
-            Ok(wanted) => wanted,
-            Err(Nothing::Impossible) => {
-                made.impossible.push(CONTRADICTION);
+        let hits = match hits(watch, alternative, forms, &mut made) {
+            Ok(hits) => hits,
+            Err(Nothing::Impossible(why)) => {
+                made.impossible.push(why);
                 continue;
             }
             Err(Nothing::Beyond(why)) => {
-                made.beyond.push(why);
+                made.beyond.push(why.to_owned());
                 continue;
             }
         };
-        let hits = wanted.examples();
         for (place, hit) in hits.into_iter().enumerate() {
             if !selects(watch, &hit) {
-                made.impossible.push(CONTRADICTION);
+                made.impossible.push(CONTRADICTION.to_owned());
                 continue;
             }
             if place == 0 {
-                for miss in neighbours(&hit).filter(|miss| !selects(watch, miss)) {
+                for miss in neighbours(&hit, &asked).filter(|miss| !selects(watch, miss)) {
                     made.push(watch, miss);
                 }
             }
@@ -90,20 +95,118 @@ pub fn examples(watch: &Watch) -> Examples {
     if let Some(shape) = &watch.shape
         && made.cases.iter().any(|case| case.selected)
     {
-        match in_shape(watch, &alternatives, shape) {
-            Some(good) => {
-                let odd = neighbours(&good).filter(|odd| selects(watch, odd) && !fits(shape, odd));
+        match in_shape(watch, &alternatives, shape, forms) {
+            Ok(good) => {
+                let odd = neighbours(&good, &asked)
+                    .filter(|odd| selects(watch, odd) && !fits(shape, odd));
                 for odd in odd.take(MAX_VALUES) {
                     made.push(watch, odd);
                 }
                 made.push(watch, good);
             }
-            None => made.beyond.push(OUT_OF_SHAPE),
+            Err(why) => made.beyond.push(why),
         }
     }
     made.beyond.dedup();
     made.impossible.dedup();
     made
+}
+
+/// The extensions that a watch asks for, and the issuer.
+fn asked(watch: &Watch) -> BTreeSet<Extension> {
+    let sets = watch.any.iter().chain(&watch.shape);
+    sets.chain([&watch.conditions])
+        .flat_map(|set| set.extension.keys().chain(set.extension_glob.keys()))
+        .copied()
+        .chain([Extension::Issuer])
+        .collect()
+}
+
+/// What one alternative has to select. That a value beside others is impossible is said in `made`.
+fn hits(
+    watch: &Watch,
+    alternative: &Conditions,
+    forms: &Forms,
+    made: &mut Examples,
+) -> Result<Vec<Example>, Nothing> {
+    let own = &watch.conditions;
+    if own.names_key() || alternative.names_key() {
+        return Err(Nothing::Beyond(BY_DIGEST));
+    }
+    let issued = |sets: &[Asked<'_>]| issued::issued(sets, forms);
+    match issued(&[(own, Reading::Select), (alternative, Reading::Select)]) {
+        Ok(first) => {
+            let mut hits = vec![as_issued(first, "")];
+            for (own, alternative) in others(own, alternative) {
+                match issued(&[(&own, Reading::Select), (&alternative, Reading::Select)]) {
+                    Ok(other) => hits.push(as_issued(other, ", by another value that it lists")),
+                    Err(issued::Nothing::Never { why, .. }) => made.impossible.push(why),
+                    Err(_) => {}
+                }
+            }
+            Ok(hits)
+        }
+        Err(issued::Nothing::Never { why, .. }) => Err(Nothing::Impossible(why)),
+        // Nothing is known but what the watch says.
+        Err(_) => Ok(Wanted::of(&[own, alternative])?.examples()),
+    }
+}
+
+fn as_issued(issued: Issued, how: &str) -> Example {
+    Example {
+        what: format!("as {} issues it{how}", issued.provider.name()),
+        sans: vec![issued.san],
+        extensions: issued.extensions,
+        selected: true,
+        in_shape: None,
+    }
+}
+
+/// Both sets, with each list of one of them cut down to one of its further values.
+fn others(own: &Conditions, alternative: &Conditions) -> Vec<(Conditions, Conditions)> {
+    let of_own = single(own).into_iter();
+    let of_own = of_own.map(|own| (own, alternative.clone()));
+    let of_alternative = single(alternative).into_iter();
+    of_own
+        .chain(of_alternative.map(|alternative| (own.clone(), alternative)))
+        .collect()
+}
+
+/// The set with each of its lists cut down to one of the values after the first.
+fn single(set: &Conditions) -> Vec<Conditions> {
+    let mut cut = Vec::new();
+    let mut with = |change: &dyn Fn(&mut Conditions)| {
+        let mut changed = set.clone();
+        change(&mut changed);
+        cut.push(changed);
+    };
+    for san in set.san.iter().skip(1).take(MAX_VALUES) {
+        with(&|set| set.san = vec![san.clone()]);
+    }
+    for glob in set.san_glob.iter().skip(1).take(MAX_VALUES) {
+        with(&|set| set.san_glob = vec![glob.clone()]);
+    }
+    for regex in set.san_regex.iter().skip(1).take(MAX_VALUES) {
+        with(&|set| set.san_regex = vec![regex.clone()]);
+    }
+    for issuer in set.issuer.iter().skip(1).take(MAX_VALUES) {
+        with(&|set| set.issuer = vec![issuer.clone()]);
+    }
+    for (extension, values) in &set.extension {
+        for value in values.iter().skip(1).take(MAX_VALUES) {
+            with(&|set| {
+                set.extension.insert(*extension, vec![value.clone()]);
+            });
+        }
+    }
+    for (extension, globs) in &set.extension_glob {
+        for glob in globs.iter().skip(1).take(MAX_VALUES) {
+            with(&|set| {
+                set.extension_glob.insert(*extension, vec![glob.clone()]);
+            });
+        }
+    }
+    cut
 }
 
 impl Examples {
@@ -119,7 +222,7 @@ impl Examples {
 
 /// Why there is no example.
 enum Nothing {
-    Impossible,
+    Impossible(String),
     Beyond(&'static str),
 }
 
@@ -138,9 +241,6 @@ impl Wanted {
             extensions: BTreeMap::new(),
         };
         for set in sets {
-            if set.names_key() {
-                return Err(Nothing::Beyond(BY_DIGEST));
-            }
             let globs = set.san_glob.iter().map(filled).collect();
             let regexes: Vec<String> = set.san_regex.iter().filter_map(matching).collect();
             if regexes.is_empty() && !set.san_regex.is_empty() {
@@ -155,7 +255,7 @@ impl Wanted {
                     .or_insert_with(|| values.clone());
                 allowed.retain(|value| values.contains(value));
                 if allowed.is_empty() {
-                    return Err(Nothing::Impossible);
+                    return Err(Nothing::Impossible(CONTRADICTION.to_owned()));
                 }
             }
         }
@@ -170,7 +270,7 @@ impl Wanted {
                     .any(|glob| glob.matches_folded(&value.to_ascii_lowercase()))
             });
             if allowed.is_empty() {
-                return Err(Nothing::Impossible);
+                return Err(Nothing::Impossible(CONTRADICTION.to_owned()));
             }
         }
         wanted.names.retain(|names| !names.is_empty());
@@ -215,25 +315,66 @@ impl Wanted {
     }
 }
 
-/// A signing in shape that the watch selects.
-fn in_shape(watch: &Watch, alternatives: &[&Conditions], shape: &Conditions) -> Option<Example> {
-    alternatives.iter().find_map(|alternative| {
-        let wanted = Wanted::of(&[&watch.conditions, alternative, shape]).ok()?;
-        // Every name has to fit the shape, so there is only one.
-        let mut example = wanted.examples().into_iter().next()?;
-        "in shape".clone_into(&mut example.what);
-        if wanted.names.is_empty() {
-            return Some(example);
+/// A signing in shape that the watch selects, or why there is none.
+fn in_shape(
+    watch: &Watch,
+    alternatives: &[&Conditions],
+    shape: &Conditions,
+    forms: &Forms,
+) -> Result<Example, String> {
+    let mut never = None;
+    for alternative in alternatives {
+        let sets = [
+            (&watch.conditions, Reading::Select),
+            (*alternative, Reading::Select),
+            (shape, Reading::Shape),
+        ];
+        if sets.iter().any(|(set, _)| set.names_key()) {
+            continue;
         }
-        wanted.names.iter().flatten().find_map(|name| {
-            example.sans = vec![name.clone()];
-            (selects(watch, &example) && fits(shape, &example)).then(|| example.clone())
-        })
+        match issued::issued(&sets, forms) {
+            Ok(issued) => {
+                let good = as_issued(issued, ", in shape");
+                if selects(watch, &good) && fits(shape, &good) {
+                    return Ok(good);
+                }
+            }
+            Err(issued::Nothing::Never { why, .. }) => {
+                never.get_or_insert(why);
+                continue;
+            }
+            Err(_) => {}
+        }
+        if let Some(good) = made_up_in_shape(watch, alternative, shape) {
+            return Ok(good);
+        }
+    }
+    Err(match never {
+        Some(why) => format!("{OUT_OF_SHAPE}: {why}"),
+        None => OUT_OF_SHAPE.to_owned(),
+    })
+}
+
+fn made_up_in_shape(
+    watch: &Watch,
+    alternative: &Conditions,
+    shape: &Conditions,
+) -> Option<Example> {
+    let wanted = Wanted::of(&[&watch.conditions, alternative, shape]).ok()?;
+    // Every name has to fit the shape, so there is only one.
+    let mut example = wanted.examples().into_iter().next()?;
+    "in shape".clone_into(&mut example.what);
+    if wanted.names.is_empty() {
+        return Some(example);
+    }
+    wanted.names.iter().flatten().find_map(|name| {
+        example.sans = vec![name.clone()];
+        (selects(watch, &example) && fits(shape, &example)).then(|| example.clone())
     })
 }
 
 /// Signers that differ from this one in one thing.
-fn neighbours(of: &Example) -> impl Iterator<Item = Example> {
+fn neighbours(of: &Example, asked: &BTreeSet<Extension>) -> impl Iterator<Item = Example> {
     let with = |what: String, change: &dyn Fn(&mut Example)| {
         let mut changed = of.clone();
         changed.what = what;
@@ -260,7 +401,8 @@ fn neighbours(of: &Example) -> impl Iterator<Item = Example> {
             e.sans.remove(place);
         }));
     }
-    for (extension, value) in &of.extensions {
+    let extensions = of.extensions.iter();
+    for (extension, value) in extensions.filter(|(extension, _)| asked.contains(extension)) {
         for other in misspelt(value) {
             near.push(with(format!("another {extension}"), &|e| {
                 e.extensions.insert(*extension, other.clone());
@@ -459,7 +601,7 @@ mod tests {
             testing::watch(
                 "glob",
                 conditions()
-                    .glob("https://github.com/o/*/x@*")
+                    .glob("https://github.com/o/*/x.yml@*")
                     .issuer(GITHUB),
             ),
             testing::watch(
@@ -474,7 +616,7 @@ mod tests {
     #[test]
     fn the_compiled_watch_agrees_with_the_words_on_every_example() {
         for watch in usual() {
-            let made = examples(&watch);
+            let made = examples(&watch, &Forms::new());
             assert_eq!(
                 (&made.beyond, &made.impossible),
                 (&vec![], &vec![]),
@@ -507,7 +649,7 @@ mod tests {
 
     #[test]
     fn every_value_of_a_list_is_tried_and_each_condition_has_a_near_miss() {
-        let made = examples(&usual()[0]);
+        let made = examples(&usual()[0], &Forms::new());
         for san in ["Jane@example.com", "joe@example.com"] {
             assert!(
                 made.cases
@@ -532,7 +674,7 @@ mod tests {
 
     #[test]
     fn a_shape_has_an_example_in_and_one_out_of_it() {
-        let made = examples(&usual()[4]);
+        let made = examples(&usual()[4], &Forms::new());
         for in_shape in [true, false] {
             assert!(
                 made.cases
@@ -543,21 +685,21 @@ mod tests {
         }
         let mut strange = usual().remove(0);
         strange.shape = Some(conditions().san("nobody@example.com").build());
-        assert_eq!(examples(&strange).beyond, [OUT_OF_SHAPE]);
+        assert_eq!(examples(&strange, &Forms::new()).beyond, [OUT_OF_SHAPE]);
     }
 
     #[test]
     fn what_nobody_can_make_up_is_said_and_what_cannot_be_is_too() {
         let key = testing::watch("key", conditions().key([7; 32]));
-        assert_eq!(examples(&key).beyond, [BY_DIGEST]);
+        assert_eq!(examples(&key, &Forms::new()).beyond, [BY_DIGEST]);
         let mut never = testing::watch("never", conditions().issuer("https://a"));
         never.any = vec![conditions().issuer("https://b").build()];
-        let made = examples(&never);
+        let made = examples(&never, &Forms::new());
         assert_eq!((made.cases.len(), made.impossible.len()), (0, 1));
         let regex = testing::watch("regex", conditions().regex(r"a\bb"));
-        assert_eq!(examples(&regex).beyond, [BY_REGEX]);
+        assert_eq!(examples(&regex, &Forms::new()).beyond, [BY_REGEX]);
         let long = testing::watch("long", conditions().regex("(a{90}){90}"));
-        assert_eq!(examples(&long).beyond, [BY_REGEX]);
+        assert_eq!(examples(&long, &Forms::new()).beyond, [BY_REGEX]);
     }
 
     #[test]

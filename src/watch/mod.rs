@@ -7,17 +7,25 @@
 //! The room is pure: it reads no file and no clock, and what it is given was parsed before.
 
 mod anchor;
+mod certificate;
 mod compiled;
 mod conditions;
+mod doubts;
 mod effect;
 mod example;
 mod explain;
+mod forms;
 mod glob;
+mod issued;
+mod language;
+mod meant;
 mod part;
 mod pattern;
+mod provider;
 mod severity;
 mod subject;
 mod suggest;
+mod suggest_meant;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -27,14 +35,18 @@ use std::time::Duration;
 
 pub use compiled::{Match, WatchError, Watches};
 pub use conditions::Conditions;
+pub use doubts::{Doubt, Set};
 pub use example::{Example, Examples, examples};
 pub use explain::{Checked, Explanation, explain};
+pub use forms::Forms;
 pub use glob::Glob;
+pub use meant::{Meant, read as read_meant};
 pub use pattern::{PatternError, SanRegex};
 pub use severity::{Severity, UnknownSeverity};
 use sha2::{Digest, Sha256};
 pub(crate) use suggest::quoted as toml_string;
-pub use suggest::{SuggestError, several, suggest, suggest_all, suggest_name, without_authorities};
+pub use suggest::{SuggestError, several, suggest, suggest_all, without_authorities};
+pub use suggest_meant::suggest_meant;
 
 use self::subject::Subject;
 use crate::identity::San;

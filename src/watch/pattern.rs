@@ -79,9 +79,24 @@ impl SanRegex {
         &self.text
     }
 
+    /// The expression as it is compiled: anchored at both ends.
+    pub(super) fn whole(&self) -> &str {
+        self.regex.as_str()
+    }
+
     /// Whether the whole of `san` matches.
     pub fn matches(&self, san: &str) -> bool {
         self.regex.is_match(san)
+    }
+
+    /// The text that everything that matches begins with, as far as it is easily told; empty if it is not.
+    pub(super) fn beginning(&self) -> String {
+        let Ok(parsed) = parse(&self.text) else {
+            return String::new();
+        };
+        let mut text = String::new();
+        begin(&parsed, &mut text);
+        text
     }
 
     /// Whether it would match without regard to case; for explanations.
@@ -164,6 +179,37 @@ fn required(hir: &Hir) -> Vec<Vec<String>> {
     }
 }
 
+/// Adds what all texts of this part begin with; whether nothing else may stand in its place.
+fn begin(hir: &Hir, text: &mut String) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Capture(capture) => begin(&capture.sub, text),
+        HirKind::Concat(parts) => parts.iter().all(|part| begin(part, text)),
+        // A letter in every case that it has: `(?i)s` matches the long s too.
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut letters = class.iter().flat_map(|range| range.start()..=range.end());
+            let first = letters.next().filter(char::is_ascii_alphabetic);
+            let is_case = |letter: char| {
+                let lower = match letter {
+                    '\u{17f}' => 's',
+                    '\u{212a}' => 'k',
+                    other => other.to_ascii_lowercase(),
+                };
+                first.is_some_and(|first| first.to_ascii_lowercase() == lower)
+            };
+            let is_one = first.is_some() && letters.all(is_case);
+            if is_one {
+                text.extend(first.map(|first| first.to_ascii_lowercase()));
+            }
+            is_one
+        }
+        _ => fixed(hir).is_some_and(|fixed| {
+            text.push_str(&fixed);
+            true
+        }),
+    }
+}
+
 /// The one text, in ASCII lower case, that this part matches (a letter in both cases counts as one text).
 fn fixed(hir: &Hir) -> Option<String> {
     match hir.kind() {
@@ -217,6 +263,20 @@ mod tests {
             panic!("a syntax error");
         };
         assert_eq!(reason, "unclosed group");
+    }
+
+    #[test]
+    fn what_every_name_begins_with_is_told_as_far_as_it_is_one_text() {
+        for (text, expected) in [
+            (r"https://github\.com/(red|blue)/.*", "https://github.com/"),
+            (r"^https://github\.com/o/r$", "https://github.com/o/r"),
+            (r"(https://(h))/x?y", "https://h/"),
+            ("(?i)https://H/.*", "https://h/"),
+            (".*@example", ""),
+            ("a|b", ""),
+        ] {
+            assert_eq!(regex(text).beginning(), expected, "{text}");
+        }
     }
 
     #[test]

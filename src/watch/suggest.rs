@@ -108,42 +108,6 @@ fn is_leaf(certificate: &Certificate) -> bool {
     !certificate.oddities().contains(&Oddity::Authority)
 }
 
-/// A commented `[[watch]]` block for a name that the operator knows, with `*` for any characters, and the issuer that
-/// vouches for it.
-pub fn suggest_name(name: &str, issuer: Option<&str>) -> String {
-    let short = match name.split_once('@') {
-        Some((user, domain)) if !name.contains("://") => {
-            if user == "*" {
-                domain
-            } else {
-                user
-            }
-        }
-        _ => name,
-    };
-    let mut block = Block::new(short);
-    block.comment("Everything signed under this name, whichever issuer vouched for it.");
-    block.pair(
-        if name.contains('*') {
-            "san_glob"
-        } else {
-            "san"
-        },
-        name,
-    );
-    block.line("");
-    if let Some(issuer) = issuer {
-        block.comment("What is normal: this issuer. Anything else is out of shape and critical.");
-        block.line("[watch.shape]");
-        block.pair("issuer", issuer);
-    } else {
-        block.comment("What is normal; anything else would be out of shape and critical. A workflow's issuer is the one below.");
-        block.comment("[watch.shape]");
-        block.comment("issuer = \"https://token.actions.githubusercontent.com\"");
-    }
-    block.finish(issuer.is_some())
-}
-
 fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {
     let repository = certificate.extension(Extension::SourceRepositoryUri);
     let number = certificate.extension(Extension::SourceRepositoryIdentifier);
@@ -340,7 +304,7 @@ fn pin(block: &mut Block, pinned: &[(Extension, String, Pin)]) {
 }
 
 /// A workflow's SAN with its tag or pull request left open.
-fn any_tag(san: &str) -> String {
+pub(super) fn any_tag(san: &str) -> String {
     any_run(san, "@refs/")
 }
 
@@ -360,12 +324,12 @@ fn any_run(text: &str, refs: &str) -> String {
 }
 
 /// The lines of one block.
-struct Block {
+pub(super) struct Block {
     text: String,
 }
 
 impl Block {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let mut block = Self {
             text: "[[watch]]\n".to_owned(),
         };
@@ -373,20 +337,20 @@ impl Block {
         block
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 
-    fn comment(&mut self, text: &str) {
+    pub(super) fn comment(&mut self, text: &str) {
         self.line(&format!("# {text}"));
     }
 
-    fn pair(&mut self, key: &str, value: &str) {
+    pub(super) fn pair(&mut self, key: &str, value: &str) {
         self.line(&format!("{key} = {}", quoted(value)));
     }
 
-    fn list(&mut self, key: &str, values: &[&str]) {
+    pub(super) fn list(&mut self, key: &str, values: &[&str]) {
         if let [value] = values {
             self.pair(key, value);
         } else {
@@ -396,7 +360,7 @@ impl Block {
     }
 
     /// Keys of the watch itself have to stand before its tables, so the optional ones go right below the name.
-    fn finish(self, has_shape: bool) -> String {
+    pub(super) fn finish(&self, has_shape: bool) -> String {
         let mut optional = String::from("# severity = \"critical\"   # default: high\n");
         if has_shape {
             optional.push_str(
@@ -459,19 +423,6 @@ pub(crate) fn quoted(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::watch::testing::{GITHUB, signer};
-
-    #[test]
-    fn a_watch_of_a_name_is_called_by_what_tells_it_from_others() {
-        for (name, called) in [
-            ("jane@example.com", "jane"),
-            ("*@example.com", "example-com"),
-            ("user!domain", "user-domain"),
-        ] {
-            let block = suggest_name(name, None);
-            let line = block.lines().nth(1).unwrap_or_default();
-            assert_eq!(line, format!("name = \"{called}\""), "{name}");
-        }
-    }
 
     #[test]
     fn a_workflow_is_watched_by_its_repository_and_never_by_its_tag() {

@@ -516,6 +516,52 @@ fn the_hashes_of_watches_that_mean_what_they_meant_are_what_they_were() {
 }
 
 #[test]
+fn what_real_certificates_hold_is_what_their_issuers_may_write() {
+    let mut seen = BTreeMap::new();
+    let forms = Forms::new();
+    let lines = include_str!("../../tests/data/entries/rekor-v2.jsonl").lines();
+    for line in lines.chain(include_str!("../../tests/data/entries/rekor-v1.jsonl").lines()) {
+        let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        let Some(leaf) = line["leaf"].as_str() else {
+            continue;
+        };
+        let entry = crate::entry::parse(leaf.as_bytes()).expect("readable");
+        for certificate in entry.signings.iter().filter_map(|s| s.signer.certificate()) {
+            let provider = certificate.issuer().and_then(provider::Provider::of_issuer);
+            // A second name beside the first is how a certificate would pass for two.
+            let ([san], Some(provider)) = (certificate.sans(), provider) else {
+                continue;
+            };
+            if !matches!(
+                san.kind,
+                crate::identity::SanType::Uri | crate::identity::SanType::Email
+            ) {
+                continue;
+            }
+            let reading = forms::Reading::Shape;
+            assert!(
+                forms.may_write(&provider, &san.value, reading),
+                "{}",
+                san.value
+            );
+            for (extension, value) in certificate.extensions() {
+                assert!(
+                    forms.may_hold(&provider, *extension, value),
+                    "{}: {extension}: {value}",
+                    san.value
+                );
+            }
+            *seen.entry(provider.name()).or_insert(0) += 1;
+        }
+    }
+    let seen: Vec<_> = seen.keys().map(String::as_str).collect();
+    assert_eq!(
+        seen,
+        ["GitHub Actions", "GitLab", "a provider of mail addresses"]
+    );
+}
+
+#[test]
 fn mistakes_are_refused() {
     let ok = || watch("w", conditions().san("a@b"));
     assert!(matches!(

@@ -6,16 +6,17 @@ use super::leaf;
 use super::report::{Check, WatchReport};
 use crate::entry;
 use crate::monitor::Rules;
-use crate::watch::{Example, examples};
+use crate::watch::{Example, Forms, examples};
 
 /// Shows each watch made-up signings: through the real reader of entries and the real matcher, all watches at once.
 pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
+    let forms = Forms::new();
     rules
         .watches()
         .iter()
         .enumerate()
         .map(|(place, watch)| {
-            let made = examples(watch);
+            let made = examples(watch, &forms);
             let (mut selected, mut rejected, mut wrong) = (0, 0, Vec::new());
             for example in &made.cases {
                 match shown(rules, place, example, now) {
@@ -24,20 +25,18 @@ pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
                     Err(why) => wrong.push(format!("{} ({})", why, example.what)),
                 }
             }
-            let beyond = made.beyond.first().copied();
+            let beyond = made.beyond.first().map(String::as_str);
+            let impossible = made.impossible.first().map(String::as_str);
             let check = if let Some(wrong) = wrong.first() {
                 Check::failed(wrong.clone())
+            } else if let (0, Some(why)) = (selected, impossible) {
+                Check::failed(why)
             } else if let (0, Some(why)) = (selected, beyond) {
                 Check::skipped(why)
             } else if selected == 0 {
-                Check::failed(
-                    made.impossible
-                        .first()
-                        .copied()
-                        .unwrap_or("nothing could be made up"),
-                )
+                Check::failed("nothing could be made up")
             } else {
-                let unreached = made.impossible.first().copied().or(beyond);
+                let unreached = impossible.or(beyond);
                 let unreached =
                     unreached.map_or(String::new(), |why| format!("; a part of it not: {why}"));
                 Check::ok(format!(

@@ -8,7 +8,7 @@ use crate::cli::bundles::Given;
 use crate::cli::output::Mistake;
 use crate::cli::watch::Blocks;
 use crate::escape;
-use crate::watch;
+use crate::watch::{self, Forms};
 
 /// Longest answer to a question.
 const MAX_ANSWER_BYTES: u64 = 4096;
@@ -61,7 +61,8 @@ impl Answers {
             blocks.add_all(&Given::read(file)?)?;
         }
         if let Some(identity) = &args.identity {
-            let block = watch::suggest_name(identity, args.issuer.as_deref());
+            let block = watch::suggest_meant(identity, args.issuer.as_deref(), &Forms::new())
+                .map_err(|why| Mistake(format!("--identity: {why}")))?;
             blocks.add(block, None);
         }
         if blocks.is_empty() {
@@ -178,7 +179,7 @@ impl Questions {
     fn whom(&mut self, blocks: &mut Blocks) -> anyhow::Result<Option<Given>> {
         loop {
             let answer = self.ask(
-                "Whose signings? A bundle (model.sig), a public key in PEM, a mail address or a workflow's URI",
+                "Whose signings? A bundle (model.sig), a public key in PEM, a mail address or the URL of a repository",
                 "",
             )?;
             let file = PathBuf::from(&answer);
@@ -196,7 +197,8 @@ impl Questions {
             let name = match given::identity(&answer) {
                 Ok(name) => name,
                 Err(why) => {
-                    writeln!(io::stderr(), "no such file, and {why}")?;
+                    let why = format!("no such file, and {why}");
+                    writeln!(io::stderr(), "{}", escape::terminal(&why))?;
                     continue;
                 }
             };
@@ -208,7 +210,13 @@ impl Questions {
                     issuer => given::issuer(issuer).map(Some),
                 },
             )?;
-            blocks.add(watch::suggest_name(&name, issuer.as_deref()), None);
+            match watch::suggest_meant(&name, issuer.as_deref(), &Forms::new()) {
+                Ok(block) => blocks.add(block, None),
+                Err(why) => {
+                    writeln!(io::stderr(), "{}", escape::terminal(&why))?;
+                    continue;
+                }
+            }
             return Ok(None);
         }
     }

@@ -6,19 +6,11 @@ use url::Url;
 use crate::cli::setup;
 use crate::config;
 use crate::notify::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
+use crate::watch::{self, Meant};
 
-/// A name as certificates have it, with `*` for any characters.
-pub(super) fn identity(written: &str) -> Result<String, String> {
-    if written.chars().all(|character| character == '*') {
-        return Err("that is nobody, or everybody".to_owned());
-    }
-    if !written.contains(['@', ':', '!', '*']) {
-        return Err(
-            "no name as certificates have it: a mail address, a URI such as https://github.com/ORG/REPO/*, or user!domain"
-                .to_owned(),
-        );
-    }
-    Ok(written.to_owned())
+/// Whom the operator means: a name as certificates have it, with `*` for any characters, or the address of a repository.
+pub(super) fn identity(written: &str) -> Result<Box<Meant>, String> {
+    watch::read_meant(written).map(Box::new)
 }
 
 /// An OpenID provider as certificates name it.
@@ -98,17 +90,7 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused_when_it_is_given() {
         type Check = fn(&str) -> Result<String, String>;
-        let cases: [(Check, &[&str], &[&str]); 5] = [
-            (
-                identity,
-                &[
-                    "jane@example.com",
-                    "https://github.com/o/r/*",
-                    "user!domain",
-                    "*@example.com",
-                ],
-                &["", "*", "**", "jane"],
-            ),
+        let cases: [(Check, &[&str], &[&str]); 4] = [
             (
                 issuer,
                 &["https://accounts.google.com", "http://127.0.0.1:8080"],

@@ -17,6 +17,7 @@ use super::setup::Setup;
 use crate::config;
 use crate::escape;
 use crate::secret::{SecretSource, UrlSource};
+use crate::watch::Meant;
 use answers::{Answers, Channel};
 use instance::Instance;
 
@@ -33,9 +34,9 @@ pub(super) struct Args {
     /// repeated; `-` is standard input
     #[arg(help_heading = WHOSE, long, value_name = "BUNDLE", num_args = 1..)]
     from: Vec<PathBuf>,
-    /// A name to watch: a mail address, a workflow's URI, with `*` for any characters
+    /// Whom to watch: a repository's URL, a mail address, or a name as certificates have it, with `*` for any characters
     #[arg(help_heading = WHOSE, long, value_name = "SAN", value_parser = given::identity)]
-    identity: Option<String>,
+    identity: Option<Box<Meant>>,
     /// Who vouches for that name: with another issuer, a signing under it is critical
     #[arg(help_heading = WHOSE, long, value_name = "URL", requires = "identity", value_parser = given::issuer)]
     issuer: Option<String>,
