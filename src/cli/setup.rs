@@ -1,29 +1,30 @@
 //! From the configuration to the rooms: what every command opens.
 
+mod channels;
+mod files;
+
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
-use tlog::{KeyName, Verifier};
-use x509_parser::pem::parse_x509_pem;
+use tlog::Verifier;
 
+use self::files::witness;
+pub(super) use self::files::{certificate, public_key_der, read_bounded};
 use super::logs;
 use super::output::Mistake;
 use super::reload;
 use super::renewal::Renewal;
 use super::trusting::{self, NotFollowed};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, Config, LogSettings, WitnessKey, WitnessSettings};
+use crate::config::{self, Config, LogSettings};
 use crate::escape;
 use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
-use crate::identity::{Certificate, Signer};
 use crate::monitor::{self, Followed, Rules, Schedule, TrustReport};
-use crate::notify::{ChannelKind, Heartbeat, Lacking, Outbox, SecretSource, UrlSource};
+use crate::notify::{Heartbeat, Outbox};
 use crate::source::Location;
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
@@ -403,91 +404,6 @@ impl Setup {
         listed(&names)
     }
 
-    pub(super) fn channel_names(&self) -> Vec<String> {
-        self.config
-            .channels
-            .iter()
-            .map(|c| c.name.clone())
-            .collect()
-    }
-
-    /// The channels that are told of findings of this severity.
-    pub(super) fn channels_for(&self, severity: Severity) -> Vec<String> {
-        let channels = self.config.channels.iter();
-        channels
-            .filter(|channel| channel.min_severity <= severity)
-            .map(|channel| channel.name.clone())
-            .collect()
-    }
-
-    /// What a channel cannot work without and what is not there on this machine.
-    pub(super) async fn lacking(&self, channel: &str) -> Vec<Lacking> {
-        let mut channels = self.config.channels.iter();
-        match channels.find(|known| known.name == channel) {
-            Some(channel) => channel.lacking().await,
-            None => Vec::new(),
-        }
-    }
-
-    /// The same of the heartbeat.
-    pub(super) async fn heartbeat_lacks(&self) -> Option<Lacking> {
-        self.config.heartbeat.as_ref()?.lacking().await
-    }
-
-    /// What any channel or the heartbeat cannot work without, in words.
-    pub(super) async fn all_lacking(&self) -> Vec<String> {
-        let mut said = Vec::new();
-        for channel in &self.config.channels {
-            for lacking in channel.lacking().await {
-                said.push(format!(
-                    "channel[{}].{}: {}",
-                    channel.name, lacking.key, lacking.error
-                ));
-            }
-        }
-        let heartbeat = self.heartbeat_lacks().await;
-        said.extend(
-            heartbeat.map(|lacking| format!("heartbeat.{}: {}", lacking.key, lacking.error)),
-        );
-        said
-    }
-
-    /// The environment variables that `[http]`, channels and the heartbeat read, each once.
-    pub(super) fn variables(&self) -> BTreeSet<String> {
-        let mut sources = Vec::new();
-        let mut url = |url: &UrlSource| match url {
-            UrlSource::Secret(secret) => sources.push(secret.clone()),
-            UrlSource::Literal(_) => {}
-        };
-        for channel in &self.config.channels {
-            if let ChannelKind::Webhook(webhook) = &channel.kind {
-                url(&webhook.url);
-            }
-        }
-        if let Some(heartbeat) = &self.config.heartbeat {
-            url(&heartbeat.url);
-        }
-        for channel in &self.config.channels {
-            match &channel.kind {
-                ChannelKind::Email(email) => sources.extend(email.password.clone()),
-                ChannelKind::Webhook(webhook) => sources.extend(webhook.secret.clone()),
-                ChannelKind::Exec(_) | ChannelKind::Stdout(_) => {}
-            }
-        }
-        let http = &self.config.http;
-        sources.extend(http.credentials.iter().map(|one| one.secret.clone()));
-        if let http::ProxyChoice::Secret(proxy) = &http.proxy.proxy {
-            sources.push(proxy.clone());
-        }
-        sources
-            .into_iter()
-            .filter_map(|source| match source {
-                SecretSource::Env(name) => Some(name),
-                SecretSource::File(_) => None,
-            })
-            .collect()
-    }
-
     /// The database.
     pub(super) fn database(&self) -> &Path {
         &self.config.database
@@ -606,66 +522,6 @@ pub(super) fn routes(config: &Config) -> Routes {
 async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
     let logs = store.logs().await?;
     Ok(logs.iter().any(LogState::is_begun))
-}
-
-/// The SubjectPublicKeyInfo in a PEM file.
-pub(super) fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
-    // Editors of Windows put a byte order mark in front.
-    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
-    let (_, pem) = parse_x509_pem(pem).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
-    if pem.label != "PUBLIC KEY" {
-        anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
-    }
-    Ok(pem.contents)
-}
-
-fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
-    let WitnessSettings { name, key } = settings;
-    match key {
-        WitnessKey::Written(key) => Ok((**key).clone()),
-        WitnessKey::File(path) => witness_key(path, name).map_err(|why| {
-            Mistake(format!(
-                "witness[{name}].public_key: {}: {why}",
-                path.display()
-            ))
-        }),
-    }
-}
-
-fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
-    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
-    let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    let text = text.trim_start_matches('\u{feff}').trim();
-    if !text.starts_with('-') && text.contains('+') {
-        let key = Verifier::from_vkey(text)?;
-        anyhow::ensure!(key.is_witness(), "is the key of a log, not of a witness");
-        anyhow::ensure!(key.name() == name, "is the key of {}", key.name());
-        return Ok(key);
-    }
-    Ok(Verifier::cosigner_from_spki_der(
-        name.clone(),
-        &public_key_der(&bytes)?,
-    )?)
-}
-
-/// The signer that a certificate names.
-pub(super) fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
-    let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
-    Ok(Signer::Certificate(Box::new(certificate)))
-}
-
-/// Reads a file of the operator's, up to a limit.
-pub(super) fn read_bounded(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
-    let mistake = |why: String| Mistake(format!("{}: {why}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| mistake(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(limit_bytes as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| mistake(error.to_string()))?;
-    if bytes.len() > limit_bytes {
-        return Err(mistake(format!("longer than {limit_bytes} bytes")).into());
-    }
-    Ok(bytes)
 }
 
 /// How many there are, and their names.

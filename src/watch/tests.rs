@@ -735,12 +735,12 @@ fn the_names_that_a_watch_selects_by_come_first() {
 #[test]
 fn a_key_is_selected_by_each_of_its_hashes_and_shown_by_two() {
     let file = include_bytes!("../../tests/data/keys/encodings/ed25519-cert.pub");
-    let key = Key::from_ssh(file).unwrap().remove(0);
-    let canonical = key.canonical_sha256().unwrap();
+    let key = Key::from_ssh(file).expect("sound").remove(0);
+    let canonical = key.canonical_sha256().expect("sound");
     let hashes = key.hashes();
     let signer = Signer::Key(key);
     for hash in &hashes {
-        let watches = Watches::compile(vec![watch("w", conditions().key(*hash))]).unwrap();
+        let watches = Watches::compile(vec![watch("w", conditions().key(*hash))]).expect("sound");
         let mut found = Vec::new();
         watches.matches(&signer, &mut found);
         assert!(matches!(found.as_slice(), [one] if one.by_key), "{found:?}");
@@ -753,7 +753,7 @@ fn a_key_is_selected_by_each_of_its_hashes_and_shown_by_two() {
 
 #[test]
 fn a_certificate_is_selected_by_the_hash_of_its_twin() {
-    let read = |bytes: &[u8]| Certificate::parse(bytes.to_vec()).unwrap();
+    let read = |bytes: &[u8]| Certificate::parse(bytes.to_vec()).expect("sound");
     let one = read(include_bytes!(
         "../../tests/data/keys/encodings/certificate.secp384r1.der"
     ));
@@ -761,8 +761,9 @@ fn a_certificate_is_selected_by_the_hash_of_its_twin() {
         "../../tests/data/keys/encodings/certificate.secp384r1.twin.der"
     ));
     for (owned, logged) in [(&one, &two), (&two, &one)] {
-        let hash = owned.sha256().unwrap();
-        let watches = Watches::compile(vec![watch("w", conditions().certificate(hash))]).unwrap();
+        let hash = owned.sha256().expect("sound");
+        let watches =
+            Watches::compile(vec![watch("w", conditions().certificate(hash))]).expect("sound");
         let mut found = Vec::new();
         watches.matches(&Signer::Certificate(Box::new(logged.clone())), &mut found);
         assert!(matches!(found.as_slice(), [one] if one.by_key), "{found:?}");

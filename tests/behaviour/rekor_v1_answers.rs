@@ -205,16 +205,17 @@ async fn what_a_key_calls_itself_proves_nothing_and_the_key_itself_does() {
     let finding = of("mail", 25);
     assert_eq!(
         serde_json::to_value(&finding.san).unwrap(),
+        // The name that the watch selected is the first.
         json!([
-            {"type": "pgp", "value": "Harbor Release <release@harbor.example>"},
             {"type": "pgp", "value": "release@harbor.example"},
+            {"type": "pgp", "value": "Harbor Release <release@harbor.example>"},
             {"type": "pgp", "value": "build@harbor.example"},
         ])
     );
     let fingerprint = "C9AD1BC6030CEADA040EDFF1E8C5FAA47DF8BDCB";
     assert_eq!(finding.key_fingerprint.as_deref(), Some(fingerprint));
     let said = format!(
-        "the OpenPGP key {fingerprint}, for which nobody vouches, calls itself Harbor Release "
+        "the OpenPGP key {fingerprint}, for which nobody vouches, calls itself release@harbor.example and Harbor Release "
     );
     assert!(finding.summary.starts_with(&said), "{}", finding.summary);
     let finding = of("keys", 26);

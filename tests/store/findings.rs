@@ -162,7 +162,7 @@ async fn different() -> Hall {
     let hall = Hall::with_log().await;
     let named = |index, name: &str| {
         let mut new = signing(index);
-        new.finding.san[0].value = name.to_owned();
+        name.clone_into(&mut new.finding.san[0].value);
         new
     };
     let mut other_digest = signing(5);

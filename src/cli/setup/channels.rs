@@ -1,0 +1,95 @@
+//! What the configured channels are, and what they need on this machine.
+
+use std::collections::BTreeSet;
+
+use super::Setup;
+use crate::finding::Severity;
+use crate::http;
+use crate::notify::{ChannelKind, Lacking, SecretSource, UrlSource};
+
+impl Setup {
+    pub(in crate::cli) fn channel_names(&self) -> Vec<String> {
+        self.config
+            .channels
+            .iter()
+            .map(|c| c.name.clone())
+            .collect()
+    }
+
+    /// The channels that are told of findings of this severity.
+    pub(in crate::cli) fn channels_for(&self, severity: Severity) -> Vec<String> {
+        let channels = self.config.channels.iter();
+        channels
+            .filter(|channel| channel.min_severity <= severity)
+            .map(|channel| channel.name.clone())
+            .collect()
+    }
+
+    /// What a channel cannot work without and what is not there on this machine.
+    pub(in crate::cli) async fn lacking(&self, channel: &str) -> Vec<Lacking> {
+        let mut channels = self.config.channels.iter();
+        match channels.find(|known| known.name == channel) {
+            Some(channel) => channel.lacking().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// The same of the heartbeat.
+    pub(in crate::cli) async fn heartbeat_lacks(&self) -> Option<Lacking> {
+        self.config.heartbeat.as_ref()?.lacking().await
+    }
+
+    /// What any channel or the heartbeat cannot work without, in words.
+    pub(in crate::cli) async fn all_lacking(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        for channel in &self.config.channels {
+            for lacking in channel.lacking().await {
+                said.push(format!(
+                    "channel[{}].{}: {}",
+                    channel.name, lacking.key, lacking.error
+                ));
+            }
+        }
+        let heartbeat = self.heartbeat_lacks().await;
+        said.extend(
+            heartbeat.map(|lacking| format!("heartbeat.{}: {}", lacking.key, lacking.error)),
+        );
+        said
+    }
+
+    /// The environment variables that `[http]`, channels and the heartbeat read, each once.
+    pub(in crate::cli) fn variables(&self) -> BTreeSet<String> {
+        let mut sources = Vec::new();
+        let mut url = |url: &UrlSource| match url {
+            UrlSource::Secret(secret) => sources.push(secret.clone()),
+            UrlSource::Literal(_) => {}
+        };
+        for channel in &self.config.channels {
+            if let ChannelKind::Webhook(webhook) = &channel.kind {
+                url(&webhook.url);
+            }
+        }
+        if let Some(heartbeat) = &self.config.heartbeat {
+            url(&heartbeat.url);
+        }
+        for channel in &self.config.channels {
+            match &channel.kind {
+                ChannelKind::Email(email) => sources.extend(email.password.clone()),
+                ChannelKind::Webhook(webhook) => sources.extend(webhook.secret.clone()),
+                ChannelKind::Exec(_) | ChannelKind::Stdout(_) => {}
+            }
+        }
+        let http = &self.config.http;
+        sources.extend(http.credentials.iter().map(|one| one.secret.clone()));
+        if let http::ProxyChoice::Secret(proxy) = &http.proxy.proxy {
+            sources.push(proxy.clone());
+        }
+        sources
+            .into_iter()
+            .filter_map(|source| match source {
+                SecretSource::Env(name) => Some(name),
+                SecretSource::File(_) => None,
+            })
+            .collect()
+    }
+}

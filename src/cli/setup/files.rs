@@ -1,0 +1,72 @@
+//! Keys and certificates in files that the configuration or a command names.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use tlog::{KeyName, Verifier};
+use x509_parser::pem::parse_x509_pem;
+
+use super::{MAX_PEM_BYTES, Mistake};
+use crate::config::{WitnessKey, WitnessSettings};
+use crate::identity::{Certificate, Signer};
+
+/// The SubjectPublicKeyInfo in a PEM file.
+pub(in crate::cli) fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
+    // Editors of Windows put a byte order mark in front.
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
+    let (_, pem) = parse_x509_pem(pem).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
+    if pem.label != "PUBLIC KEY" {
+        anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
+    }
+    Ok(pem.contents)
+}
+
+pub(super) fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
+    let WitnessSettings { name, key } = settings;
+    match key {
+        WitnessKey::Written(key) => Ok((**key).clone()),
+        WitnessKey::File(path) => witness_key(path, name).map_err(|why| {
+            Mistake(format!(
+                "witness[{name}].public_key: {}: {why}",
+                path.display()
+            ))
+        }),
+    }
+}
+
+fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
+    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if !text.starts_with('-') && text.contains('+') {
+        let key = Verifier::from_vkey(text)?;
+        anyhow::ensure!(key.is_witness(), "is the key of a log, not of a witness");
+        anyhow::ensure!(key.name() == name, "is the key of {}", key.name());
+        return Ok(key);
+    }
+    Ok(Verifier::cosigner_from_spki_der(
+        name.clone(),
+        &public_key_der(&bytes)?,
+    )?)
+}
+
+/// The signer that a certificate names.
+pub(in crate::cli) fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
+    let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
+    Ok(Signer::Certificate(Box::new(certificate)))
+}
+
+/// Reads a file of the operator's, up to a limit.
+pub(in crate::cli) fn read_bounded(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
+    let mistake = |why: String| Mistake(format!("{}: {why}", path.display()));
+    let file = std::fs::File::open(path).map_err(|error| mistake(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(limit_bytes as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| mistake(error.to_string()))?;
+    if bytes.len() > limit_bytes {
+        return Err(mistake(format!("longer than {limit_bytes} bytes")).into());
+    }
+    Ok(bytes)
+}
