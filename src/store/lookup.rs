@@ -5,7 +5,7 @@ use tlog::Head;
 
 use super::PassError;
 use crate::finding::NewFinding;
-use crate::identity::San;
+use crate::identity::{Chain, San};
 
 /// What is known of a guided log as a whole. `log` is what stands before " - " in the origin of each of its trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Sighting {
     pub san: Vec<San>,
     /// SHA-256 of the DER SubjectPublicKeyInfo, hex.
     pub key: String,
+    /// What vouches for the signer.
+    pub chain: Option<Chain>,
     /// SHA-256 of the TBSCertificate as a CT log holds it, hex; of a trusted certificate that was found in one.
     pub logged: Option<String>,
     /// Start of the certificate's validity; `None` for a bare key.

@@ -109,11 +109,12 @@ impl Pass<'_> {
         if !self.has_room() {
             return Ok(false);
         }
-        let mut asked = self.ask(plan::question(plan::HARMLESS, false)).await;
+        let harmless = plan::harmless(fastrand::u128(..));
+        let mut asked = self.ask(plan::question(&harmless, false)).await;
         self.mail_only = None;
         if matches!(asked, Err(Asking::Refused)) {
             // Servers before Rekor 1.5.4 know mail addresses only.
-            asked = self.ask(plan::question(plan::HARMLESS, true)).await;
+            asked = self.ask(plan::question(&harmless, true)).await;
             self.mail_only = Some(self.monitor.clock.now());
         }
         self.record_spending(guide).await?;
@@ -162,9 +163,11 @@ impl Pass<'_> {
         self.allowance.has_room(self.monitor.clock.now())
     }
 
-    /// Whether the present turn of a name has no request left.
+    /// Whether the present turn of a name has no request left. One that has begun is not cut short by the allowance, or the last
+    /// name of each pass could be asked and never read: what it takes more is paid back by the next pass.
     pub(super) fn turn_is_used(&mut self) -> bool {
-        !self.has_room() || self.requests >= self.turn_ends_at
+        self.charge();
+        self.requests >= self.turn_ends_at
     }
 
     /// Counts the requests that were made since the last call, retries included.

@@ -16,10 +16,10 @@ impl Pass<'_> {
         loop {
             let store = &self.monitor.store;
             let sightings = store.sightings(guide.cursor, SIGHTINGS).await?;
-            let Some(last) = sightings.last() else {
+            let Some(last) = sightings.last().map(|last| last.number) else {
                 return Ok(());
             };
-            let cursor = last.number;
+            let mut cursor = last;
             let mut enlisting = Enlisting {
                 log: guide.log.clone(),
                 expected: guide.cursor,
@@ -39,6 +39,11 @@ impl Pass<'_> {
                 // A certificate in yet another CT log is no signing, and not one of this log's CA: its name is nobody's
                 // business there.
                 if is_certificate(&sighting) {
+                    // A guide that was renamed since, and that is not part of this pass, cannot be told from another CT log.
+                    if !is_guide && !self.knows_all_guides {
+                        cursor = sighting.number - 1;
+                        break;
+                    }
                     if is_guide {
                         enlisting.certificates.push(self.sought(&sighting));
                     }
@@ -54,8 +59,12 @@ impl Pass<'_> {
                     });
                 }
             }
+            enlisting.cursor = cursor;
             store.enlist(&enlisting).await?;
             guide.cursor = cursor;
+            if cursor < last {
+                return Ok(());
+            }
         }
     }
 
@@ -80,6 +89,7 @@ fn certificate_id(sighting: &Sighting) -> CertificateId {
     CertificateId::of(
         &sighting.key,
         sighting.not_before,
+        sighting.chain,
         sighting.logged.clone(),
         sighting.certificate.as_deref(),
     )

@@ -199,6 +199,7 @@ impl Pass<'_> {
                     Some(CertificateId::of(
                         key,
                         finding.not_before,
+                        finding.chain,
                         None,
                         certificate,
                     ))

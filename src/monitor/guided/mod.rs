@@ -87,6 +87,8 @@ struct Pass<'a> {
     guided: Guided,
     /// Origins of the CT logs that are followed by this pass too.
     guides: BTreeSet<String>,
+    /// Whether all CT logs that guide it are part of this pass.
+    knows_all_guides: bool,
     rules: &'a Arc<Rules>,
     bootstrap: bool,
     now: Timestamp,
@@ -165,6 +167,7 @@ impl Monitor {
                 .iter()
                 .filter_map(|gate| gate.origin.clone())
                 .collect(),
+            knows_all_guides: gates.iter().all(|gate| gate.origin.is_some()),
             rules,
             bootstrap,
             now,
@@ -230,7 +233,6 @@ impl Pass<'_> {
         loop {
             let last = gates.iter().all(Gate::is_open);
             // An index that is slow on purpose must not keep the other logs waiting, nor what is wrong from being reported.
-            self.turn = Turn::of_lookups(&self.monitor.settings);
             let turn = self.turn;
             let failed = match turn.bound(self.round(&mut bearings)).await {
                 Ok(()) => None,
@@ -255,6 +257,7 @@ impl Pass<'_> {
             if is_long {
                 self.trouble = None;
                 self.failed.clear();
+                self.turn = Turn::of_lookups(&self.monitor.settings);
             }
         }
         let Some(Bearings { guide, .. }) = &bearings else {

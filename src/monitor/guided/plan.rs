@@ -1,8 +1,9 @@
 //! What to ask the search index, when, and when to stop: arithmetic alone.
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 
-use crate::identity::{Certificate, San};
+use crate::identity::{Certificate, Chain, San};
 use crate::moment;
 use crate::store::{
     KnownEntry, Lookup, OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
@@ -27,8 +28,8 @@ const RETRIES: [SignedDuration; 3] = [
     SignedDuration::from_mins(30),
 ];
 
-/// And from then on: what is in the log and in the index is found within an hour, the time in the queue included.
-const LATER: SignedDuration = SignedDuration::from_mins(45);
+/// And from then on: half an hour is left of an hour for the time in the queue.
+const LATER: SignedDuration = SignedDuration::from_mins(30);
 
 /// How often names are asked for that a watch spells out.
 const HOURLY: SignedDuration = SignedDuration::from_hours(1);
@@ -105,9 +106,11 @@ pub(super) fn is_mail(subject: &str) -> bool {
     })
 }
 
-/// What is asked whether a refused name is refused for itself or because the server takes no such question: it may be any
-/// that nobody would refuse.
-pub(super) const HARMLESS: &str = "nobody@example.com";
+/// A name that the index has no reason to refuse and that has no entries: what fails for it is no matter of a name. It is
+/// another one each time, or somebody could have entries filed under it until its answer takes too long.
+pub(super) fn harmless(random: u128) -> String {
+    format!("harmless-{random:032x}@example.com")
+}
 
 /// What a certificate has in common with those that somebody could make of it: its key and the start of its validity.
 pub(super) fn alike(key: &str, not_before: Option<Timestamp>) -> String {
@@ -128,14 +131,23 @@ pub(super) struct CertificateId {
 }
 
 impl CertificateId {
-    /// Of a signer, by the hex of its key and, where it has one, its certificate.
+    /// Of a signer, by the hex of its key and, where it has one, its certificate. Of one that leads to no trusted authority
+    /// nobody knows whether a CA signed that part: anybody can copy it under a signature of his own, so it is known by its
+    /// own bytes alone.
     pub(super) fn of(
         key: &str,
         not_before: Option<Timestamp>,
+        chain: Option<Chain>,
         logged: Option<String>,
         certificate: Option<&[u8]>,
     ) -> Self {
         let alike = alike(key, not_before);
+        if chain == Some(Chain::Untrusted) {
+            let own =
+                certificate.map_or_else(|| alike.clone(), |der| hex::encode(Sha256::digest(der)));
+            let key = format!("untrusted {own}");
+            return Self { key, alike };
+        }
         let logged = logged.or_else(|| {
             let certificate = Certificate::parse(certificate?.to_vec()).ok()?;
             certificate.logged_sha256().map(hex::encode)
@@ -351,9 +363,9 @@ mod tests {
             (0, 0, Some(MINUTE)),
             (1, MINUTE, Some(6 * MINUTE)),
             (2, 6 * MINUTE, Some(36 * MINUTE)),
-            (3, 36 * MINUTE, Some(81 * MINUTE)),
+            (3, 36 * MINUTE, Some(66 * MINUTE)),
             (9, 23 * HOUR + 30 * MINUTE, Some(24 * HOUR)),
-            (u32::MAX, 10 * HOUR, Some(10 * HOUR + 45 * MINUTE)),
+            (u32::MAX, 10 * HOUR, Some(10 * HOUR + 30 * MINUTE)),
             (9, 24 * HOUR, None),
         ];
         for (tries, now, due) in table {
@@ -477,8 +489,8 @@ mod tests {
             (0, MINUTE),
             (1, 5 * MINUTE),
             (2, 30 * MINUTE),
-            (3, 45 * MINUTE),
-            (u32::MAX, 45 * MINUTE),
+            (3, 30 * MINUTE),
+            (u32::MAX, 30 * MINUTE),
         ] {
             assert_eq!(again(failures, at(0)), at(after), "{failures}");
         }
@@ -487,7 +499,7 @@ mod tests {
     #[test]
     fn a_certificate_is_known_by_what_its_ca_signed_and_a_bare_key_by_itself() {
         let of = |not_before, logged: Option<&str>| {
-            CertificateId::of("k", not_before, logged.map(str::to_owned), None)
+            CertificateId::of("k", not_before, None, logged.map(str::to_owned), None)
         };
         let one = of(Some(at(0)), Some("t"));
         assert_eq!(
@@ -498,6 +510,16 @@ mod tests {
         assert_eq!((bare.key.as_str(), bare.alike.as_str()), ("k", "k"));
         // What cannot be put into the form that CT logs hold is nobody's but its own.
         assert_ne!(of(Some(at(0)), None).key, "t");
+        // Nor is what no authority vouches for, whatever part of a true certificate it copies.
+        let impostor = CertificateId::of(
+            "k",
+            Some(at(0)),
+            Some(Chain::Untrusted),
+            Some("t".to_owned()),
+            None,
+        );
+        assert_ne!(impostor.key, one.key);
+        assert_ne!(impostor.key, impostor.alike);
     }
 
     #[test]

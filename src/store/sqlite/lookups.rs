@@ -71,7 +71,7 @@ pub(super) async fn spell_out(
             .bind(log)
             .execute(&mut *db)
             .await?;
-        sqlx::query("UPDATE lookup SET due = $2 WHERE log = $1 AND entries > 0")
+        sqlx::query("UPDATE lookup SET due = $2, position = 0 WHERE log = $1 AND entries > 0")
             .bind(log)
             .bind(value::micros(now))
             .execute(&mut *db)
@@ -197,7 +197,7 @@ pub(super) async fn sightings(
     limit: u32,
 ) -> Result<Vec<Sighting>, Fail> {
     let rows = sqlx::query(
-        "SELECT f.number, f.log, f.origin, f.entry_index, f.leaf_hash, f.kind, f.logged_sha256,
+        "SELECT f.number, f.log, f.origin, f.entry_index, f.leaf_hash, f.kind, f.chain, f.logged_sha256,
                 s.san, s.key_sha256, s.not_before, s.certificate
          FROM finding f JOIN signer s ON s.key = f.signer
          WHERE f.number > $1 AND f.watch IS NOT NULL AND f.log IS NOT NULL AND f.origin IS NOT NULL
@@ -223,6 +223,10 @@ fn sighting(row: &SqliteRow) -> Result<Sighting, Fail> {
         kind: row.try_get("kind")?,
         san,
         key: row.try_get("key_sha256")?,
+        chain: row
+            .try_get::<Option<&str>, _>("chain")?
+            .map(value::word)
+            .transpose()?,
         logged: row.try_get("logged_sha256")?,
         not_before: value::moment_if(row.try_get("not_before")?)?,
         certificate: row.try_get("certificate")?,

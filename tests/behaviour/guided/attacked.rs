@@ -265,6 +265,44 @@ async fn an_impostor_that_looks_like_a_certificate_settles_nothing() {
 }
 
 #[tokio::test]
+async fn a_copy_of_a_certificate_with_a_spoilt_signature_settles_nothing() {
+    let mut world = World::new().await;
+    let stolen = world.issue(RELEASE);
+    let spoilt = stolen.spoilt();
+    let false_one = world.sign(&spoilt, RELEASE);
+    world.good().await;
+    assert_eq!(world.entries().await.len(), 1);
+    assert_eq!(world.said().await, [""]);
+    let index = world.sign(&stolen, RELEASE);
+    for _ in 0..6 {
+        world.good_after(600).await;
+    }
+    let said = &world.said().await[0];
+    assert!(
+        said.starts_with(&format!("its signing is entry {index} of v1")),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("entry {false_one} of v1 holds another")),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_guide_that_was_renamed_loses_no_certificate_to_a_pass_without_it() {
+    let mut world = World::new().await;
+    world.good().await;
+    let certificate = world.issue(RELEASE);
+    // The CT log alone, under its old name.
+    let old = super::log(&world.ct, "old", modelwatch::shard::Protocol::CtRfc6962);
+    world.pass_over(&[old.into()], false).await.unwrap();
+    world.pass_over(&[world.guided()], false).await.unwrap();
+    let index = world.sign(&certificate, RELEASE);
+    world.good_after(60).await;
+    assert_eq!(world.entries().await, [(index, "release".to_owned())]);
+}
+
+#[tokio::test]
 async fn impostors_do_not_hide_that_the_index_is_silent() {
     let mut world = World::new().await;
     let key = rcgen::KeyPair::generate().unwrap();

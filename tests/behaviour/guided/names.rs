@@ -24,7 +24,7 @@ async fn an_old_server_is_asked_by_mail_address_and_says_what_it_cannot_be_asked
     world.v1.count_anew();
     world.clock.advance(60);
     world.bad().await;
-    let harmless = world.v1.asked("\"subject\":\"nobody@example.com\"");
+    let harmless = world.v1.asked("\"subject\":\"harmless-");
     assert_eq!(world.v1.asked("subject"), harmless);
     // It was brought up to date.
     world.v1.index(|index| index.is_old = false);
@@ -137,7 +137,7 @@ async fn a_flood_of_entries_under_one_name_keeps_no_other_name_waiting() {
     world.truly().spend(super::LOG, spent, None).await.unwrap();
     assert_eq!(world.bad().await, "unavailable");
     let found = world.entries().await;
-    assert!((2..=100).contains(&found.len()), "{found:?}");
+    assert!((2..=150).contains(&found.len()), "{}", found.len());
     assert!(found.iter().any(|(found, _)| *found == index), "{found:?}");
     // Each pass goes on where the one before ended.
     world.clock.advance(10);

@@ -308,6 +308,17 @@ impl Issued {
         Leaf::new(entry(&self.der, salt), Some(self.who.clone()))
     }
 
+    /// The same certificate with a signature of its CA that does not verify.
+    pub fn spoilt(&self) -> Self {
+        let mut der = self.der.clone();
+        *der.last_mut().expect("a certificate") ^= 1;
+        let who = Who {
+            trusted: false,
+            ..self.who.clone()
+        };
+        Self { der, who }
+    }
+
     /// The leaf of a CT log that holds it (RFC 6962 §3.4, `x509_entry`).
     pub fn logged(&self) -> Leaf {
         let length = u32::try_from(self.der.len()).expect("short").to_be_bytes();
