@@ -40,7 +40,7 @@ impl Pass<'_> {
                 // business there.
                 if is_certificate(&sighting) {
                     // A guide that was renamed since, and that is not part of this pass, cannot be told from another CT log.
-                    if !is_guide && !self.knows_all_guides {
+                    if !is_guide && self.absent_guides > 0 {
                         cursor = sighting.number - 1;
                         break;
                     }

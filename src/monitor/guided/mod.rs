@@ -87,8 +87,8 @@ struct Pass<'a> {
     guided: Guided,
     /// Origins of the CT logs that are followed by this pass too.
     guides: BTreeSet<String>,
-    /// Whether all CT logs that guide it are part of this pass.
-    knows_all_guides: bool,
+    /// How many CT logs guide it that are not followed by this pass.
+    absent_guides: usize,
     rules: &'a Arc<Rules>,
     bootstrap: bool,
     now: Timestamp,
@@ -167,7 +167,7 @@ impl Monitor {
                 .iter()
                 .filter_map(|gate| gate.origin.clone())
                 .collect(),
-            knows_all_guides: gates.iter().all(|gate| gate.origin.is_some()),
+            absent_guides: gates.iter().filter(|gate| gate.origin.is_none()).count(),
             rules,
             bootstrap,
             now,

@@ -270,7 +270,7 @@ fn a_key_that_cannot_be_used_neither_verifies_nor_condemns() {
     );
     assert_eq!(unusable.id(), log.log().id());
     let raw = note(&[log.sign("another text\n")]);
-    let said = verify(&raw, std::slice::from_ref(&unusable))
+    let said = verify(&raw, core::slice::from_ref(&unusable))
         .unwrap_err()
         .to_string();
     assert!(
