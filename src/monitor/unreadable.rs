@@ -21,10 +21,21 @@ const MOST_REASONS: usize = 3;
 /// What a search of a leaf found.
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
-    /// The watches that something in it names, by a text of theirs or by this signer.
-    watches: BTreeMap<usize, Option<Signer>>,
+    /// The watches that something in it names, or may.
+    watches: BTreeMap<usize, Trace>,
     /// Why the search does not say everything.
     limit: Option<&'static str>,
+}
+
+/// How a leaf names a watch.
+#[derive(Debug)]
+enum Trace {
+    /// By a text of the watch.
+    Text,
+    /// By this signer.
+    Signer(Signer),
+    /// Perhaps: it was not searched to its end, and the watch looks for what no text shows.
+    Unsearched,
 }
 
 impl Hidden {
@@ -44,26 +55,39 @@ impl Hidden {
         Self::search(leaf, rules, &[])
     }
 
-    /// Whether it names a watch.
+    /// Whether it names no watch, as far as a search that went to its end can say.
     pub(super) fn is_empty(&self) -> bool {
-        self.watches.is_empty()
+        self.watches.is_empty() && self.limit.is_none()
     }
 
     /// Leaves out the watches that only a text names, of those that are alarmed already: it is that of the signing.
     pub(super) fn without_texts_of(&mut self, alarmed: &[usize]) {
         self.watches
-            .retain(|watch, signer| signer.is_some() || !alarmed.contains(watch));
+            .retain(|watch, trace| !matches!(trace, Trace::Text) || !alarmed.contains(watch));
     }
 
     fn search(leaf: &[u8], rules: &Rules, known: &[Signing]) -> Self {
         // As for the parser: a way to make it panic must not blind the watch.
         let searched = catch_unwind(AssertUnwindSafe(|| Self::of(leaf, rules, known)));
-        searched.unwrap_or_else(|_| Self {
-            watches: (rules.watches().literals_in(leaf).into_iter())
-                .map(|watch| (watch, None))
-                .collect(),
-            limit: Some("searching it failed in a way that this program did not foresee"),
+        searched.unwrap_or_else(|_| {
+            let mut hidden = Self::default();
+            for watch in rules.watches().literals_in(leaf) {
+                hidden.watches.insert(watch, Trace::Text);
+            }
+            hidden.stop_at(
+                "searching it failed in a way that this program did not foresee",
+                rules,
+            );
+            hidden
         })
+    }
+
+    /// Notes why the search ended early: what it might have found is told to each watch that only it could tell.
+    fn stop_at(&mut self, limit: &'static str, rules: &Rules) {
+        self.limit = Some(limit);
+        for watch in rules.watches().without_text() {
+            self.watches.entry(watch).or_insert(Trace::Unsearched);
+        }
     }
 
     fn of(leaf: &[u8], rules: &Rules, known: &[Signing]) -> Self {
@@ -74,7 +98,7 @@ impl Hidden {
         let is_whole = entry::search(leaf, &mut |found| match found {
             Found::Bytes(bytes) => {
                 for watch in watches.literals_in(bytes) {
-                    hidden.watches.entry(watch).or_default();
+                    hidden.watches.entry(watch).or_insert(Trace::Text);
                 }
             }
             Found::Signer(signer) => {
@@ -84,19 +108,21 @@ impl Hidden {
                     return;
                 }
                 for found in &matches {
-                    let place = hidden.watches.entry(found.watch).or_default();
-                    place.get_or_insert_with(|| signer.clone());
+                    let trace = hidden.watches.entry(found.watch).or_insert(Trace::Text);
+                    if matches!(trace, Trace::Text) {
+                        *trace = Trace::Signer(signer.clone());
+                    }
                 }
             }
             Found::Certificate(der) if names_certificates => {
                 for watch in watches.naming_certificate(&Sha256::digest(der).into()) {
-                    hidden.watches.entry(watch).or_default();
+                    hidden.watches.entry(watch).or_insert(Trace::Text);
                 }
             }
             Found::Certificate(_) => {}
         });
         if !is_whole {
-            hidden.limit = Some("it holds more layers of base64 than are searched");
+            hidden.stop_at("it holds more than is searched", rules);
         }
         hidden
     }
@@ -155,14 +181,14 @@ impl Judge<'_> {
             said.push_str("; ");
             said.push_str(limit);
         }
-        let mut add = |watch, signer: Option<&Signer>| {
-            findings.push(self.one_unreadable(place, kind, ordinal, &said, watch, signer));
+        let mut add = |traced: Option<(usize, &Trace)>| {
+            findings.push(self.one_unreadable(place, kind, ordinal, &said, traced));
         };
-        if hidden.is_empty() {
-            add(None, None);
+        if hidden.watches.is_empty() {
+            add(None);
         }
-        for (watch, signer) in &hidden.watches {
-            add(Some(*watch), signer.as_ref());
+        for (watch, trace) in &hidden.watches {
+            add(Some((*watch, trace)));
         }
     }
 
@@ -172,14 +198,22 @@ impl Judge<'_> {
         kind: Option<&Kind>,
         ordinal: u32,
         said: &str,
-        watch: Option<usize>,
-        signer: Option<&Signer>,
+        traced: Option<(usize, &Trace)>,
     ) -> NewFinding {
+        let (watch, trace) = traced.unzip();
+        let signer = trace.and_then(|trace| match trace {
+            Trace::Signer(signer) => Some(signer),
+            Trace::Text | Trace::Unsearched => None,
+        });
         let watch_of = watch.map(|place| self.rules.watches().get(place));
         let origin = self.shard.origin.as_str();
         let mut summary = said.to_owned();
         match (watch_of, signer) {
             (None, _) => {}
+            (Some(watch), None) if matches!(trace, Some(Trace::Unsearched)) => {
+                summary.push_str("; what was not searched may hold what this watch looks for: ");
+                summary.push_str(&watch.name);
+            }
             (Some(watch), None) => {
                 summary.push_str("; it holds a name that this watch looks for: ");
                 summary.push_str(&watch.name);
@@ -251,5 +285,127 @@ pub(super) fn reason(error: Option<&EntryError>) -> String {
     match error {
         Some(error) => error.to_string(),
         None => "reading it failed in a way that this program did not foresee".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::monitor::mutations::shard;
+    use crate::monitor::scan::scan_here;
+    use crate::source::Leaves;
+    use crate::watch::{Conditions, Watch, Watches};
+
+    /// A key of Ed25519.
+    const STOLEN: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x33\xcf\xa4\x75\xcf\xca\x4b\x0b\x55\xca\xee\x42\x83\x28\x90\x76\x90\x51\x53\x34\xce\xff\xb0\x90\x68\x4b\x0a\x10\x80\x33\x72\xa6";
+
+    /// The watches that the leaf is a finding of: `key` by the stolen key, `certificate`, `address` and `name`.
+    fn told(leaf: &Value) -> Vec<(Option<String>, Severity)> {
+        let watch = |name: &str, conditions| Watch::new(name, conditions);
+        let digest = Sha256::digest(STOLEN).into();
+        let san = |san: &str| Conditions {
+            san: vec![san.to_owned()],
+            ..Conditions::default()
+        };
+        let key = Conditions {
+            key_sha256: vec![digest],
+            ..Conditions::default()
+        };
+        let certificate = Conditions {
+            certificate_sha256: vec![[7; 32]],
+            ..Conditions::default()
+        };
+        let watches = vec![
+            watch("key", key),
+            watch("certificate", certificate),
+            watch("address", san("192.0.2.7")),
+            watch("name", san("release@harbor.example")),
+        ];
+        let rules = Rules::new(Watches::compile(watches).expect("watches"), None);
+        let leaves = Leaves::copied(0, &[leaf.to_string().into_bytes()]).expect("leaves");
+        let scanned = scan_here(&leaves, &shard(), &rules, Timestamp::UNIX_EPOCH);
+        let findings = scanned.findings.into_iter().map(|new| new.finding);
+        let told = findings.map(|finding| {
+            assert_eq!(finding.verdict, Verdict::Unreadable);
+            (finding.watch, finding.severity)
+        });
+        told.collect()
+    }
+
+    fn of_watches(names: &[&str]) -> Vec<(Option<String>, Severity)> {
+        let told = names.iter().map(|name| Some((*name).to_owned()));
+        told.map(|watch| (watch, Severity::High)).collect()
+    }
+
+    fn intoto(public_key: &str, keyid: &str) -> Value {
+        let hash = json!({"algorithm": "sha256", "value": "00".repeat(32)});
+        let signature = json!({
+            "keyid": keyid,
+            "publicKey": STANDARD.encode(public_key),
+            "sig": "QUFBQQ==",
+        });
+        json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
+            "hash": hash,
+            "payloadHash": hash,
+            "envelope": {"payloadType": "x", "signatures": [signature]},
+        }}})
+    }
+
+    /// A TUF root with a key in PEM.
+    fn tuf(public: &str, more: &str) -> Value {
+        let key = json!({"keytype": "ed25519", "keyval": {"public": public}, "x": more});
+        let root = json!({"signed": {"_type": "root", "keys": {"a": key}}}).to_string();
+        json!({"apiVersion": "0.0.1", "kind": "tuf", "spec": {
+            "metadata": {"content": "e30="},
+            "root": {"content": STANDARD.encode(root)},
+        }})
+    }
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        let text = STANDARD.encode(der);
+        format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+    }
+
+    /// A broken block before the stolen key, of which the whole makes one key of an unknown algorithm with the block behind it.
+    fn spanning() -> String {
+        // Between the two texts are 40 characters of base64, which are 30 octets.
+        let head = b"\x30\x81\xcb\x30\x03\x06\x01\x2a\x03\x81\xc3\x00";
+        let decoy = [&head[..], &[b'A'; 0xc2 - 30 - STOLEN.len()]].concat();
+        pem("XXX", &decoy).replace("END XXX", "END XXY")
+    }
+
+    /// What begins like certificates of 32 kB, so many that not all of them are read.
+    fn certificates() -> Vec<u8> {
+        b"\x30\x82\x7f\xff\x30\x82\x7f\xf0\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x0a\x30\x04\x06\x02\x2a\x03\x03\x02\x00\x00"
+            .repeat(1500)
+    }
+
+    #[test]
+    fn a_decoy_that_takes_up_the_block_behind_it_does_not_hide_its_key() {
+        let stolen = pem("PUBLIC KEY", STOLEN);
+        let entry = intoto(&(spanning() + &stolen), "");
+        assert_eq!(told(&entry), of_watches(&["key"]));
+        // Readers of TUF pass over a blank in the base64.
+        let blank = stolen.replace("MCow", "MC ow");
+        assert_eq!(told(&tuf(&(spanning() + &blank), "")), of_watches(&["key"]));
+    }
+
+    #[test]
+    fn an_entry_that_is_not_searched_whole_is_told_to_each_watch_that_a_text_does_not_show() {
+        let header = pem("PUBLIC KEY", STOLEN).replacen("-----\n", "-----\nX: y\n\n", 1);
+        let decoys = STANDARD.encode(certificates());
+        let all = of_watches(&["key", "certificate", "address"]);
+        assert_eq!(told(&intoto(&header, &decoys)), all);
+        assert_eq!(told(&intoto("nothing", &decoys)), all);
+        // Entries of known kinds too, of which all could be read.
+        let blank = pem("PUBLIC KEY", STOLEN).replace("MCow", "MC ow");
+        assert_eq!(told(&tuf(&blank, &decoys)), all);
+        assert_eq!(told(&tuf("00", &decoys)), all);
+        assert_eq!(told(&tuf("00", "")), []);
     }
 }

@@ -1,6 +1,7 @@
 //! All watches, compiled once: which of them select a signer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};
@@ -213,6 +214,26 @@ impl Watches {
                 .chain(&watch.any)
                 .any(|conditions| !conditions.certificate_sha256.is_empty())
         })
+    }
+
+    /// The watches that look for what no text in a leaf shows, besides anything else: a key, a certificate, an IP address or
+    /// an otherName that is written as numbers.
+    pub fn without_text(&self) -> impl Iterator<Item = usize> {
+        let is_numbers = |name: &String| {
+            name.parse::<IpAddr>().is_ok()
+                || (name.split_once(':')).is_some_and(|(oid, _)| {
+                    !oid.is_empty() && oid.bytes().all(|b| b == b'.' || b.is_ascii_digit())
+                })
+        };
+        let has_no_text = move |watch: &Watch| {
+            std::iter::once(&watch.conditions)
+                .chain(&watch.any)
+                .any(|conditions| conditions.names_key() || conditions.san.iter().any(is_numbers))
+        };
+        let watches = self.list.iter().enumerate();
+        watches
+            .filter(move |(_, watch)| has_no_text(watch))
+            .map(|(index, _)| index)
     }
 
     fn traces(&self) -> &Texts {

@@ -33,8 +33,8 @@ pub enum Found<'a> {
 const UNLIKELY_FACTOR: usize = 48;
 
 /// Finds everything in a leaf that any reader could take for a name, a certificate or a key; the leaf itself first. False
-/// if it holds more layers of base64 than are followed: then some of them, all that known readers would see aside, were
-/// not.
+/// if it holds more layers of base64 than are followed, or more that looks like a certificate or a key than is read: then
+/// some of that was not.
 ///
 /// The work is bounded: about ten times the leaf for one that is as usual, a hundred times at most.
 pub fn search(leaf: &[u8], found: &mut dyn FnMut(Found<'_>)) -> bool {

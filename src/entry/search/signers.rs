@@ -1,40 +1,88 @@
 //! Certificates and keys wherever they stand in bytes.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Found;
 use crate::identity::{Certificate, Key, Signer};
 
-/// Bytes that may be copied for attempts that come to nothing: structures that are one inside the other could otherwise
-/// be read over and over.
-pub(super) struct Effort(usize);
+/// Bytes that may be copied and hashed: structures that are one inside the other could otherwise be read over and over.
+///
+/// Each kind has its own, so that no number of one kind keeps another from being read. Keys of usual lengths have so much
+/// that no leaf of a tiled log can spend it.
+pub(super) struct Effort {
+    keys: usize,
+    long_keys: usize,
+    certificates: usize,
+    texts: usize,
+    is_spent: bool,
+}
+
+/// Longest usual key: RSA of 8,192 bits with what is around it.
+const USUAL_KEY_BYTES: usize = 1200;
+
+/// What an attempt costs at least: a key has several forms, and each is hashed.
+const LEAST_COST: usize = 256;
+
+/// Most bytes of each kind, however long the leaf is.
+const MOST_EFFORT: usize = 256 << 20;
 
 impl Effort {
     pub(super) fn of(leaf_bytes: usize) -> Self {
-        Self(leaf_bytes.saturating_mul(64).saturating_add(1 << 20))
+        let times = |factor| {
+            let bytes = leaf_bytes.saturating_mul(factor).min(MOST_EFFORT);
+            bytes.saturating_add(1 << 20)
+        };
+        Self {
+            keys: times(1024),
+            long_keys: times(64),
+            certificates: times(128),
+            texts: times(512),
+            is_spent: false,
+        }
     }
 
+    /// Whether something was not read because the effort for its kind was spent.
     pub(super) fn is_spent(&self) -> bool {
-        self.0 == 0
+        self.is_spent
     }
 
-    fn takes(&mut self, bytes: usize) -> bool {
-        self.0 = self.0.saturating_sub(bytes);
-        self.0 > 0
+    fn takes_key(&mut self, bytes: usize) -> bool {
+        let left = if bytes <= USUAL_KEY_BYTES {
+            &mut self.keys
+        } else {
+            &mut self.long_keys
+        };
+        Self::takes(left, bytes, &mut self.is_spent)
+    }
+
+    fn takes_certificate(&mut self, bytes: usize) -> bool {
+        Self::takes(&mut self.certificates, bytes, &mut self.is_spent)
+    }
+
+    fn takes_text(&mut self, bytes: usize) -> bool {
+        Self::takes(&mut self.texts, bytes, &mut self.is_spent)
+    }
+
+    fn takes(left: &mut usize, bytes: usize, is_spent: &mut bool) -> bool {
+        let rest = left.checked_sub(bytes.max(LEAST_COST));
+        *is_spent |= rest.is_none();
+        *left = rest.unwrap_or(*left);
+        rest.is_some()
     }
 }
 
 /// Hands over every certificate and key in `bytes`: X.509, SubjectPublicKeyInfo and PKCS#1 by their DER, OpenPGP by its
 /// packets, SSH by its blobs, and what is written in a form of its own.
+///
+/// Nothing is passed over because it is inside of something that was read: the content of a certificate's signature or of
+/// a number of a key can be anything, another key too.
 pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
-    let mut past = 0;
+    let mut told = Told::default();
     for at in memchr::memchr_iter(SEQUENCE, bytes) {
-        if at >= past
-            && let Some(end) = der(bytes, at, effort, found)
-        {
-            past = end;
-        }
+        der(bytes, at, effort, &mut told, found);
     }
     for at in memchr::memchr3_iter(0x99, 0x98, 0xc6, bytes)
         .chain(memchr::memchr3_iter(0xb9, 0xb8, 0xce, bytes))
@@ -53,19 +101,43 @@ pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Foun
     texts(bytes, effort, found);
 }
 
+/// Keys that were handed over with what they are in, by where they begin: a certificate with its key, and a
+/// SubjectPublicKeyInfo with its PKCS#1 key, are one signer and not two.
+#[derive(Default)]
+struct Told(BTreeMap<usize, [u8; 32]>);
+
+impl Told {
+    fn add(&mut self, at: usize, signer: &Signer) {
+        self.0.insert(at, identity(signer));
+    }
+
+    fn has(&self, at: usize, signer: &Signer) -> bool {
+        self.0
+            .get(&at)
+            .is_some_and(|told| *told == identity(signer))
+    }
+}
+
+/// What the forms of one key have in common.
+fn identity(signer: &Signer) -> [u8; 32] {
+    signer
+        .canonical_key_sha256()
+        .unwrap_or_else(|| signer.key_sha256())
+}
+
 /// Keys in a text that has a form of its own: OpenPGP's armour with the names in it, lines and certificates of OpenSSH,
 /// minisign, TUF.
 fn texts(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
     let has = |mark: &[u8]| memchr::memmem::find(bytes, mark).is_some();
     let mut keys = Vec::new();
-    if has(b"-----BEGIN PGP PUBLIC KEY") && effort.takes(bytes.len()) {
+    if has(b"-----BEGIN PGP PUBLIC KEY") && effort.takes_text(bytes.len()) {
         keys.extend(Key::found_in_pgp(bytes).0);
     }
     // What the base64 of every blob begins with, whose first field is shorter than 64 KiB.
-    if has(b" AAAA") && effort.takes(bytes.len()) {
+    if has(b" AAAA") && effort.takes_text(bytes.len()) {
         keys.extend(Key::from_ssh(bytes).unwrap_or_default());
     }
-    if has(b"\"keyval\"") && effort.takes(bytes.len()) {
+    if has(b"\"keyval\"") && effort.takes_text(bytes.len()) {
         keys.extend(Key::from_tuf(bytes));
     }
     if bytes.len() == MINISIGN_BYTES && matches!(bytes, [b'E', b'd' | b'D', ..]) {
@@ -84,6 +156,7 @@ const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OID: u8 = 0x06;
 const VERSION: u8 = 0xa0;
+const CONSTRUCTED: u8 = 0x20;
 
 /// One element: its tag, its content, and where it ends.
 struct Element {
@@ -116,66 +189,90 @@ fn element_of(bytes: &[u8], at: usize, tag: u8) -> Option<Element> {
     element(bytes, at).filter(|element| element.tag == tag)
 }
 
-/// The certificate or key that begins there, and where it ends.
+/// The certificate or key that begins there.
 fn der(
     bytes: &[u8],
     at: usize,
     effort: &mut Effort,
+    told: &mut Told,
     found: &mut dyn FnMut(Found<'_>),
-) -> Option<usize> {
+) -> Option<()> {
     let whole = element_of(bytes, at, SEQUENCE)?;
     let inside = bytes.get(..whole.end)?;
     let first = element(inside, whole.start)?;
     let exact = bytes.get(at..whole.end)?;
-    let signer = match first.tag {
-        SEQUENCE if *inside.get(first.start)? == OID => {
-            element_of(inside, first.end, BIT_STRING)?;
-            let key = effort
-                .takes(exact.len())
-                .then(|| Key::from_spki(exact.to_vec()));
-            Signer::Key(key?.ok()?)
-        }
-        SEQUENCE if is_certificate(inside, &first) => {
-            let read = effort
-                .takes(exact.len())
-                .then(|| Certificate::parse(exact.to_vec()));
-            let Ok(certificate) = read? else {
-                // What is in it is looked at all the same: its key at least.
-                found(Found::Certificate(exact));
+    match first.tag {
+        SEQUENCE if is_algorithm(inside, &first) => {
+            let bits = bit_string(inside, first.end)?;
+            if !effort.takes_key(exact.len()) {
                 return None;
-            };
-            Signer::Certificate(Box::new(certificate))
+            }
+            let key = Signer::Key(Key::from_spki(exact.to_vec()).ok()?);
+            // Before the octets stands how many bits do not count.
+            let octets = bits.start.checked_add(1)?;
+            if inside.get(octets) == Some(&SEQUENCE) {
+                told.add(octets, &key);
+            }
+            if !told.has(at, &key) {
+                found(Found::Signer(key));
+            }
+        }
+        SEQUENCE if let Some(key_at) = key_of_certificate(inside, &first) => {
+            if !effort.takes_certificate(exact.len()) {
+                return None;
+            }
+            match Certificate::parse(exact.to_vec()) {
+                Ok(certificate) => {
+                    let signer = Signer::Certificate(Box::new(certificate));
+                    told.add(key_at, &signer);
+                    found(Found::Signer(signer));
+                }
+                Err(_) => found(Found::Certificate(exact)),
+            }
         }
         INTEGER => {
             let exponent = element_of(inside, first.end, INTEGER)?;
-            let is_key = exponent.end == whole.end && effort.takes(exact.len());
-            Signer::Key(is_key.then(|| Key::from_pkcs1(exact))?.ok()?)
+            if exponent.end != whole.end || !effort.takes_key(exact.len()) {
+                return None;
+            }
+            let key = Signer::Key(Key::from_pkcs1(exact).ok()?);
+            if !told.has(at, &key) {
+                found(Found::Signer(key));
+            }
         }
-        _ => return None,
-    };
-    found(Found::Signer(signer));
-    Some(whole.end)
+        _ => {}
+    }
+    Some(())
 }
 
-/// Whether the first element of a structure is a TBSCertificate as far as its key (RFC 5280 §4.1).
-fn is_certificate(bytes: &[u8], tbs: &Element) -> bool {
-    let Some(inside) = bytes.get(..tbs.end) else {
-        return false;
-    };
+/// Whether the content of a SEQUENCE begins as that of an AlgorithmIdentifier.
+fn is_algorithm(bytes: &[u8], sequence: &Element) -> bool {
+    let inside = bytes.get(..sequence.end);
+    inside.is_some_and(|inside| element_of(inside, sequence.start, OID).is_some())
+}
+
+/// The BIT STRING at a place, in one part or several.
+fn bit_string(bytes: &[u8], at: usize) -> Option<Element> {
+    element(bytes, at).filter(|element| element.tag & !CONSTRUCTED == BIT_STRING)
+}
+
+/// Where the key of a certificate begins, of which this is the first element; `None` if that is no TBSCertificate as far as
+/// its key (RFC 5280 §4.1).
+fn key_of_certificate(bytes: &[u8], tbs: &Element) -> Option<usize> {
+    let inside = bytes.get(..tbs.end)?;
     let mut at = tbs.start;
     if let Some(version) = element_of(inside, at, VERSION) {
         at = version.end;
     }
-    // Serial number, algorithm, issuer, validity, subject, key.
-    [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE]
-        .into_iter()
-        .all(|tag| match element_of(inside, at, tag) {
-            Some(element) => {
-                at = element.end;
-                true
-            }
-            None => false,
-        })
+    // Serial number, algorithm, issuer, validity, subject.
+    for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE] {
+        at = element_of(inside, at, tag)?.end;
+    }
+    let key = element_of(inside, at, SEQUENCE)?;
+    let inside = inside.get(..key.end)?;
+    let algorithm = element_of(inside, key.start, SEQUENCE)?;
+    let is_key = is_algorithm(inside, &algorithm) && bit_string(inside, algorithm.end).is_some();
+    is_key.then_some(at)
 }
 
 /// The OpenPGP key packet that begins there, a subkey as if it were a primary key (RFC 9580 §5.5).
@@ -200,7 +297,7 @@ fn pgp(
         _ => return None,
     };
     let known = matches!(algorithm, 1..=3 | 16..=19 | 22 | 25..=36);
-    if !known || !effort.takes(body.len()) {
+    if !known || !effort.takes_key(body.len()) {
         return None;
     }
     let high = u16::try_from(body.len()).ok()?.to_be_bytes();
@@ -239,7 +336,7 @@ fn ssh(
         field()?;
     }
     let blob = bytes.get(start..end)?;
-    if !effort.takes(blob.len()) {
+    if !effort.takes_key(blob.len()) {
         return None;
     }
     let line = [kind, b" ", STANDARD.encode(blob).as_bytes()].concat();
@@ -311,11 +408,77 @@ mod tests {
         // Each of them has the structure of a certificate, and holds all that follow.
         let mut bytes = Vec::new();
         for _ in 0..20_000 {
-            let certificate = b"\x30\x83\x00\xff\x00\x30\x83\x00\xf0\x00\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x00";
+            let certificate = b"\x30\x83\x00\xff\x00\x30\x83\x00\xf0\x00\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x0a\x30\x04\x06\x02\x2a\x03\x03\x02\x00\x00";
             bytes.extend_from_slice(certificate);
         }
         let mut effort = Effort::of(bytes.len());
         find(&bytes, &mut effort, &mut |_| {});
         assert!(effort.is_spent());
+    }
+
+    #[test]
+    fn a_key_is_found_inside_of_whatever_was_read_around_it() {
+        let spki = Key::from_spki(SPKI.to_vec()).expect("a key").key_sha256();
+        let encode = |tag: u8, content: &[u8]| {
+            let length = u8::try_from(content.len()).expect("short");
+            let long: &[u8] = if length < 0x80 { &[] } else { &[0x81] };
+            [&[tag], long, &[length], content].concat()
+        };
+        // A key of an unknown algorithm; RSA in its canonical form, and alone; the signature of a certificate.
+        let unknown = [
+            b"\x30\x03\x06\x01\x2a",
+            &encode(3, &[b"\0", SPKI].concat())[..],
+        ];
+        let number = [&[0x7f; 60], SPKI].concat();
+        let rsa = encode(0x30, &[&encode(2, &number)[..], b"\x02\x01\x03"].concat());
+        let algorithm = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+        let info = [&algorithm[..], &encode(3, &[b"\0", &rsa[..]].concat())].concat();
+        let tbs = b"\x30\x3b\x02\x01\x01\x30\x03\x06\x01\x2a\x30\x00\x30\x1e\x17\x0d260101000000Z\x17\x0d260101001000Z\x30\x00\x30\x0d\x30\x05\x06\x03\x2b\x65\x70\x03\x04\x00abc";
+        let signed = [
+            &tbs[..],
+            b"\x30\x03\x06\x01\x2a",
+            &encode(3, &[b"\0", SPKI].concat()),
+        ]
+        .concat();
+        let certificate = encode(0x30, &signed);
+        Certificate::parse_strict(certificate.clone()).expect("a certificate");
+        for around in [
+            encode(0x30, &unknown.concat()),
+            rsa,
+            encode(0x30, &info),
+            certificate,
+        ] {
+            let keys = keys(&around);
+            assert!(keys.contains(&spki), "{around:02x?}");
+            assert!(keys.len() <= 3, "{keys:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_rsa_and_that_of_a_certificate_are_handed_over_once() {
+        let pkcs1 = b"\x30\x06\x02\x01\x0f\x02\x01\x03";
+        let rsa = Key::from_pkcs1(pkcs1).expect("a key");
+        assert_eq!(keys(rsa.bytes()), [rsa.key_sha256()]);
+        // The same octets in a key of another algorithm are another key.
+        let other = b"\x30\x10\x30\x03\x06\x01\x2a\x03\x09\x00\x30\x06\x02\x01\x0f\x02\x01\x03";
+        assert!(keys(other).contains(&rsa.key_sha256()));
+    }
+
+    #[test]
+    fn no_decoys_spend_what_a_key_of_a_usual_length_needs() {
+        let spki = Key::from_spki(SPKI.to_vec()).expect("a key").key_sha256();
+        for decoy in [
+            // A certificate as far as its empty key, one with a key, a key of an unknown algorithm, a packet of OpenPGP.
+            &b"\x30\x82\x7f\xff\x30\x82\x7f\xf0\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x00"[..],
+            b"\x30\x82\x7f\xff\x30\x82\x7f\xf0\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x0a\x30\x04\x06\x02\x2a\x03\x03\x02\x00\x00",
+            b"\x30\x82\x7f\xff\x30\x03\x06\x01\x2a\x03\x82\x7f\xf0\x00",
+            b"\x30\x82\x04\x9f\x30\x03\x06\x01\x2a\x03\x82\x04\x90\x00",
+            b"\x99\x7f\xff\x04\x00\x00\x00\x00\x01",
+        ] {
+            let mut bytes = decoy.repeat(40_000 / decoy.len());
+            bytes.extend([0; 0x8000]);
+            bytes.extend(SPKI);
+            assert!(keys(&bytes).contains(&spki), "{decoy:02x?}");
+        }
     }
 }
