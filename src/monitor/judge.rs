@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tlog::Hash;
 
 use super::Rules;
-use crate::entry::{self, Kind, Signing, Statement};
+use crate::entry::{self, Entry, Kind, Signing, Statement};
 use crate::expect::SignedAs;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Certificate, Chain, Extension, Judgement, Key, KeyFormat, San, Signer};
@@ -49,15 +49,16 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// A signing that a watch selected.
+    /// A signing that a watch selected, of that entry.
     pub(super) fn signing(
         &self,
         place: Place<'_>,
-        kind: &Kind,
+        entry: &Entry,
         signing: &Signing,
         found: Match,
         payload: Payload,
     ) -> NewFinding {
+        let kind = &entry.kind;
         let watch = self.rules.watches().get(found.watch);
         let Judgement { chain, oddities } = signing.signer.judge(self.rules.authorities());
         let mut oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
@@ -165,7 +166,11 @@ impl Judge<'_> {
                     .and_then(Certificate::logged_sha256),
                 // Only the whole leaf says which CA it was, should the trusted root come to know it.
                 leaf: (logged && chain == Chain::Untrusted).then(|| place.leaf.to_vec()),
-                signed_as: SignedAs::of(kind, signing),
+                // Other readers may take another certificate, digest or signature from what no server writes: that these are
+                // registered says nothing about those.
+                signed_as: (!entry.has_more)
+                    .then(|| SignedAs::of(kind, signing))
+                    .flatten(),
                 ..Evidence::default()
             },
         }

@@ -143,13 +143,14 @@ pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Time
                 for (signing, found) in leaf_matches {
                     if let Some(signing) = entry.signings.get(signing) {
                         let payload = Payload::of(&entry, signing, place.beside);
-                        let new = judge.signing(place, &entry.kind, signing, found, payload);
+                        let new = judge.signing(place, &entry, signing, found, payload);
                         if new.finding.verdict != Verdict::UntrustedChain {
                             alarmed.push(found.watch);
                         }
                         scanned.findings.push(new);
                     }
                 }
+                // An entry that holds more is excused by its whole leaf alone, in which nothing is hidden then. So these alarm.
                 if entry.unreadable.is_empty() {
                     hidden.without_texts_of(&alarmed);
                 }

@@ -92,9 +92,13 @@ fn pae(payload: &[u8]) -> Vec<u8> {
 
 /// An entry of that kind, as a log would write it; `client` is what clients choose freely.
 fn entry(kind: &str, by: &Issued, payload: &[u8], signature: &[u8], client: &str) -> Leaf {
+    spelled(kind, by, payload, &STANDARD.encode(signature), client)
+}
+
+/// The same with the signature's base64 as it is given.
+fn spelled(kind: &str, by: &Issued, payload: &[u8], signature: &str, client: &str) -> Leaf {
     let sha256 = |bytes: &[u8]| -> [u8; 32] { Sha256::digest(bytes).into() };
     let (message, payload) = (sha256(&pae(payload)), sha256(payload));
-    let signature = STANDARD.encode(signature);
     let pem = STANDARD.encode(format!(
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
         STANDARD.encode(by.der())
@@ -123,7 +127,7 @@ fn entry(kind: &str, by: &Issued, payload: &[u8], signature: &[u8], client: &str
         "intoto 0.0.2" => json!({"content": {
         "hash": hash(sha256(client.as_bytes())), "payloadHash": hash(payload),
         "envelope": {"payloadType": PAYLOAD_TYPE, "signatures": [
-            {"keyid": client, "publicKey": pem, "sig": STANDARD.encode(&signature)},
+            {"keyid": client, "publicKey": pem, "sig": STANDARD.encode(signature)},
         ]}}}),
         _ => unreachable!("no such kind: {kind}"),
     };
@@ -271,6 +275,66 @@ async fn a_registered_signing_that_is_logged_again_is_expected_whatever_the_entr
         let registered = &world.truly().registrations().await.unwrap()[0];
         assert_eq!(registered.findings, count + 1);
     }
+}
+
+#[tokio::test]
+async fn a_registered_signing_excuses_nothing_that_another_reader_takes_from_its_entry() {
+    let mut world = world().await;
+    let signed = Signed::new(&world);
+    register(&world, &signed.registration()).await;
+    let original = signed.original().bytes;
+    let spec = |leaf: &Leaf| {
+        let leaf: Value = serde_json::from_slice(&leaf.bytes).unwrap();
+        leaf["spec"].to_string()
+    };
+    let kind = "hashedrekord 0.0.2";
+    let forged = signed.key.sign(b"another file").unwrap();
+    let same_signer = spec(&entry(kind, &signed.by, b"another file", &forged, ""));
+    let unreadable = r#"{"hashedRekordV002":{"signature":{"verifier":{"x509Certificate":{"rawBytes":"MAA="}}}}}"#;
+    let before = original.strip_suffix(b"}").unwrap();
+    world.log().grow([signed.original()]);
+    for (member, value) in [
+        ("Spec", same_signer.as_str()),
+        ("\u{17f}pec", &same_signer),
+        ("Spec", unreadable),
+        ("new", "{}"),
+    ] {
+        let leaf = [before, format!(",\"{member}\":{value}}}").as_bytes()].concat();
+        world.log().grow([signed.by.leaf(leaf)]);
+    }
+    world.good_step().await;
+    // The registered leaf itself is expected by its hash.
+    let expected = world.of("expected").await;
+    assert_eq!(expected.len(), 1);
+    assert_expected(&expected, Some(0));
+    let alarms = world.of("identity-unexpected").await;
+    assert_eq!(alarms.len(), 4);
+    assert!(alarms.iter().all(|finding| finding.state == State::Open));
+    // That the signing is registered later changes nothing.
+    assert_eq!(register(&world, &signed.registration()).await, 0);
+    world.good_step().await;
+    assert_eq!(world.of("identity-unexpected").await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_leaf_that_holds_more_stays_expected_if_it_is_the_registered_one() {
+    let mut world = world().await;
+    let signed = Signed::new(&world);
+    let original = signed.original().bytes;
+    let leaf = [original.strip_suffix(b"}").unwrap(), br#","new":{}}"#].concat();
+    let mut registration = signed.registration();
+    let hash = tlog::hash::leaf_hash(&leaf);
+    registration.leaf_hashes.push(*hash.as_bytes());
+    registration
+        .signing
+        .as_mut()
+        .unwrap()
+        .leaves
+        .push(hash.to_hex());
+    register(&world, &registration).await;
+    world.log().grow([signed.by.leaf(leaf)]);
+    world.good_step().await;
+    assert_expected(&world.findings().await, Some(0));
 }
 
 #[tokio::test]
