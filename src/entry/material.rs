@@ -1,7 +1,9 @@
 //! Certificates and keys as entries write them down.
 
 use base64::Engine as _;
+use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::pem::{self, Block};
 use super::{EntryError, Reading, Text};
@@ -14,13 +16,48 @@ pub(super) fn base64(text: &str, field: &'static str) -> Result<Vec<u8>, EntryEr
         .map_err(|_| EntryError::Base64 { field })
 }
 
+/// Base64 as the readers of signatures take it together: Go's `encoding/base64` passes over bits that the last character has
+/// to spare, Protobuf's JSON takes it without padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Decodes the base64 of a signature in every way of writing it that a log accepts: with line ends, with trailing bits, in
+/// the URL-safe alphabet. Anybody can write a signature that he has read in another way, and it stays the same signature:
+/// how it is written says nothing about who signed.
+fn lenient_base64(text: &[u8], field: &'static str) -> Result<Vec<u8>, EntryError> {
+    let text: Vec<u8> = text
+        .iter()
+        .filter(|byte| !matches!(byte, b'\r' | b'\n'))
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        })
+        .collect();
+    LENIENT
+        .decode(text)
+        .map_err(|_| EntryError::Base64 { field })
+}
+
 /// A signature. That there is none is a shape that some kinds have, not an error.
 pub(super) fn signature(
     text: Option<&Text<'_>>,
     field: &'static str,
 ) -> Result<Vec<u8>, EntryError> {
     let text = text.ok_or(EntryError::Missing { field })?;
-    base64(&text.0, field)
+    lenient_base64(text.0.as_bytes(), field)
+}
+
+/// A signature of an envelope whose base64 Rekor took for bytes, and encoded once more.
+pub(super) fn twice_encoded_signature(
+    text: Option<&Text<'_>>,
+    field: &'static str,
+) -> Result<Vec<u8>, EntryError> {
+    lenient_base64(&signature(text, field)?, field)
 }
 
 /// Reads base64 of whose key it was in the given format: one signer, or the several of a block of keys; and what in it

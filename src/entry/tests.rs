@@ -901,3 +901,60 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn how_the_base64_of_a_signature_is_written_says_nothing() {
+    // Its last base64 character has bits to spare; `+`, `/`.
+    let (plain, bytes) = ("+/+/AQ==", [0xfb, 0xff, 0xbf, 0x01]);
+    let spellings = [
+        plain,
+        "+/+/AR==",
+        "-_-_AQ==",
+        "-_-_AR",
+        "+/+/AQ",
+        "+/\n+/AQ\r\n==",
+        "-_+/A\nf==",
+    ];
+    let key = "MCowBQYDK2VwAyEAM8+kdc/KSwtVyu5CgyiQdpBFUzTO/7CQaEssEQMycqY=";
+    let pem = STANDARD.encode(pem("PUBLIC KEY", &STANDARD.decode(key).unwrap()));
+    let kinds = ["dsse", "intoto", "hashedrekord", "rekord"];
+    let leaf = |kind: &str, signature: &str| {
+        let hash = json!({"algorithm": "sha256", "value": "ab".repeat(32)});
+        let (version, spec) = match kind {
+            "dsse" => (
+                "0.0.1",
+                json!({"payloadHash": hash, "signatures": [{"signature": signature, "verifier": pem}]}),
+            ),
+            "intoto" => (
+                "0.0.2",
+                json!({"content": {"payloadHash": hash, "envelope": {"payloadType": "t", "signatures": [
+                    {"publicKey": pem, "sig": STANDARD.encode(signature)},
+                ]}}}),
+            ),
+            _ => (
+                "0.0.1",
+                json!({"data": {"hash": hash}, "signature": {"format": "x509", "content": signature,
+                    "publicKey": {"content": pem}}}),
+            ),
+        };
+        json!({"apiVersion": version, "kind": kind, "spec": spec}).to_string()
+    };
+    for kind in kinds {
+        for signature in spellings {
+            let leaf = leaf(kind, signature);
+            let entry = parse(leaf.as_bytes()).unwrap();
+            assert_eq!(entry.unreadable, [], "{leaf}");
+            assert!(!entry.has_more, "{leaf}");
+            let signature = entry.signings[0].signature.as_deref();
+            assert_eq!(signature, Some(&bytes[..]), "{leaf}");
+        }
+        // What is no base64 for any reader is not passed over.
+        if kind != "rekord" {
+            for signature in ["+/+/A", "+/+/ AQ==", "+/+/AQ==AA", "+/+/AQ===", "\u{e9}"] {
+                let entry = parse(leaf(kind, signature).as_bytes()).unwrap();
+                assert_eq!(entry.unreadable.len(), 1, "{kind} {signature}");
+                assert_eq!(entry.signings[0].signature, None, "{kind} {signature}");
+            }
+        }
+    }
+}

@@ -262,7 +262,8 @@ pub(super) fn intoto_002(leaf: &[u8], reading: &mut Reading) -> Result<(), Entry
         }
         let field = "content.envelope.signatures.publicKey";
         let key = signers(&one.public_key.0, KeyFormat::Pkix, field, reading);
-        let sig = twice_base64(one.sig.as_ref(), "content.envelope.signatures.sig");
+        let field = "content.envelope.signatures.sig";
+        let sig = material::twice_encoded_signature(one.sig.as_ref(), field);
         let sig = reading.part(sig);
         reading.verifiers(key, digest, sig);
     }
@@ -390,11 +391,4 @@ impl Hash<'_> {
             .and_then(|algorithm| Digest::new(algorithm, &hex::decode(self.value.0.as_ref()).ok()?))
             .ok_or(EntryError::Digest { field })
     }
-}
-
-/// Rekor takes the envelope's base64 for bytes and encodes it once more.
-fn twice_base64(text: Option<&Text<'_>>, field: &'static str) -> Result<Vec<u8>, EntryError> {
-    let once = material::signature(text, field)?;
-    let once = String::from_utf8(once).map_err(|_| EntryError::Base64 { field })?;
-    base64(&once, field)
 }

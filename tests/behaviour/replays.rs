@@ -278,6 +278,48 @@ async fn a_registered_signing_that_is_logged_again_is_expected_whatever_the_entr
 }
 
 #[tokio::test]
+async fn a_signature_that_is_written_in_another_way_is_the_same_signature() {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut world = world().await;
+    let mut signed = Signed::new(&world);
+    // One whose base64 has bits to spare.
+    while signed.signature.len() % 3 == 0 {
+        signed.signature = signed.key.sign(&pae(PAYLOAD)).unwrap();
+    }
+    register(&world, &signed.registration()).await;
+    let text = STANDARD.encode(&signed.signature);
+    let unpadded = text.trim_end_matches('=');
+    let (start, last) = unpadded.split_at(unpadded.len() - 1);
+    let place = LETTERS
+        .iter()
+        .position(|letter| *letter == last.as_bytes()[0]);
+    let other = char::from(LETTERS[place.unwrap() ^ 1]);
+    let mut spellings = vec![
+        format!("{start}{other}{}", &text[unpadded.len()..]),
+        text.replace('+', "-").replace('/', "_"),
+        unpadded.to_owned(),
+    ];
+    // Anybody can make as many of these as he likes.
+    for at in 1..6 {
+        spellings.push(format!("{}\n{}", &text[..at], &text[at..]));
+        spellings.push(format!("{}\r\n{}", &text[..at], &text[at..]));
+    }
+    world.log().grow([signed.original()]);
+    for kind in KINDS {
+        for spelling in &spellings {
+            world
+                .log()
+                .grow([spelled(kind, &signed.by, PAYLOAD, spelling, "x")]);
+        }
+    }
+    world.good_step().await;
+    let findings = world.findings().await;
+    assert_eq!(findings.len(), 1 + KINDS.len() * spellings.len());
+    assert_expected(&findings, Some(0));
+    assert!(world.inbox.is_empty());
+}
+
+#[tokio::test]
 async fn a_registered_signing_excuses_nothing_that_another_reader_takes_from_its_entry() {
     let mut world = world().await;
     let signed = Signed::new(&world);
