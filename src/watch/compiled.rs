@@ -308,8 +308,8 @@ impl Watches {
             }
         }
         if !(self.sans.is_empty() && self.literals.is_empty()) {
-            for san in subject.sans() {
-                folded(&san.value, |san| {
+            for name in subject.names() {
+                folded(name, |san| {
                     if let Some(watches) = self.sans.get(san) {
                         give(watches);
                     }

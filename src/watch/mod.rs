@@ -30,6 +30,7 @@ mod suggest_meant;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod uri;
 
 use std::time::Duration;
 
@@ -143,10 +144,11 @@ impl Watch {
     /// who reads of it has to see what the watch saw.
     pub fn selected_first(&self, names: &[San]) -> Vec<San> {
         let sets = || std::iter::once(&self.conditions).chain(&self.any);
-        let (mut first, rest): (Vec<San>, Vec<San>) = names
-            .iter()
-            .cloned()
-            .partition(|san| sets().any(|set| set.select_name(&san.value)));
+        let (mut first, rest): (Vec<San>, Vec<San>) = names.iter().cloned().partition(|san| {
+            let forms = subject::other_forms(san);
+            let mut names = std::iter::once(&san.value).chain(&forms);
+            names.any(|name| sets().any(|set| set.select_name(name)))
+        });
         first.extend(rest);
         first
     }

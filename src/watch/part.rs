@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Glob, SanRegex, Subject};
-use crate::identity::{Extension, San};
+use crate::identity::Extension;
 
 /// One condition of a set: one of its values must match.
 #[derive(Clone, Copy)]
@@ -103,19 +103,16 @@ impl<'a> Part<'a> {
     /// `san`, `san_glob` and `extension_glob`.
     pub(super) fn holds(self, subject: &Subject<'_>) -> bool {
         match self {
-            Self::San(values) => subject.sans().iter().any(|san| {
-                values
-                    .iter()
-                    .any(|value| value.eq_ignore_ascii_case(&san.value))
-            }),
+            Self::San(values) => subject
+                .names()
+                .any(|name| values.iter().any(|value| value.eq_ignore_ascii_case(name))),
             Self::SanGlob(globs) => subject
-                .folded_sans()
+                .folded_names()
                 .iter()
                 .any(|san| globs.iter().any(|glob| glob.matches_folded(san))),
             Self::SanRegex(regexes) => subject
-                .sans()
-                .iter()
-                .any(|san| regexes.iter().any(|regex| regex.matches(&san.value))),
+                .names()
+                .any(|name| regexes.iter().any(|regex| regex.matches(name))),
             Self::Issuer(values) => subject.issuers().any(|issuer| one_of(values, issuer)),
             Self::Extension(extension, values) => subject
                 .extension(extension)
@@ -130,19 +127,17 @@ impl<'a> Part<'a> {
     }
 
     /// Whether it fits as part of a shape: everything the signer has there must match, there must be something,
-    /// and case counts. A second SAN beside the expected one is how a certificate would pass for two identities.
+    /// in every form that a verifier gives it, and case counts. A second SAN beside the expected one is how a certificate would pass for two identities.
     pub(super) fn fits(self, subject: &Subject<'_>) -> bool {
-        let every_san = |fits: &dyn Fn(&San) -> bool| {
-            let sans = subject.sans();
-            !sans.is_empty() && sans.iter().all(fits)
-        };
+        let every_name =
+            |fits: &dyn Fn(&str) -> bool| !subject.sans().is_empty() && subject.names().all(fits);
         match self {
-            Self::San(values) => every_san(&|san| one_of(values, &san.value)),
+            Self::San(values) => every_name(&|name| one_of(values, name)),
             Self::SanGlob(globs) => {
-                every_san(&|san| globs.iter().any(|glob| glob.fits_shape(&san.value)))
+                every_name(&|name| globs.iter().any(|glob| glob.fits_shape(name)))
             }
             Self::SanRegex(regexes) => {
-                every_san(&|san| regexes.iter().any(|regex| regex.matches(&san.value)))
+                every_name(&|name| regexes.iter().any(|regex| regex.matches(name)))
             }
             Self::Issuer(values) => {
                 self.holds(subject) && subject.issuers().all(|issuer| one_of(values, issuer))

@@ -2,12 +2,14 @@
 
 use std::cell::OnceCell;
 
-use crate::identity::{Certificate, Extension, San, Signer};
+use super::uri;
+use crate::identity::{Certificate, Extension, San, SanType, Signer};
 
 /// One signer while it is compared with watches.
 pub(super) struct Subject<'a> {
     signer: &'a Signer,
-    folded_sans: OnceCell<Vec<String>>,
+    other_names: OnceCell<Vec<String>>,
+    folded_names: OnceCell<Vec<String>>,
     key_hashes: OnceCell<Vec<[u8; 32]>>,
     certificate_hashes: OnceCell<Vec<[u8; 32]>>,
 }
@@ -16,7 +18,8 @@ impl<'a> Subject<'a> {
     pub(super) fn new(signer: &'a Signer) -> Self {
         Self {
             signer,
-            folded_sans: OnceCell::new(),
+            other_names: OnceCell::new(),
+            folded_names: OnceCell::new(),
             key_hashes: OnceCell::new(),
             certificate_hashes: OnceCell::new(),
         }
@@ -35,14 +38,19 @@ impl<'a> Subject<'a> {
         self.signer.names()
     }
 
-    /// The SANs in ASCII lower case.
-    pub(super) fn folded_sans(&self) -> &[String] {
-        self.folded_sans.get_or_init(|| {
-            self.sans()
-                .iter()
-                .map(|san| san.value.to_ascii_lowercase())
-                .collect()
-        })
+    /// Every name that a verifier may compare: as it is written, then as others write it.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let others = self
+            .other_names
+            .get_or_init(|| self.sans().iter().flat_map(other_forms).collect());
+        let written = self.sans().iter().map(|san| &san.value);
+        written.chain(others).map(String::as_str)
+    }
+
+    /// These in ASCII lower case.
+    pub(super) fn folded_names(&self) -> &[String] {
+        self.folded_names
+            .get_or_init(|| self.names().map(str::to_ascii_lowercase).collect())
     }
 
     /// Every issuer that the certificate names: an odd one may name two.
@@ -84,5 +92,13 @@ impl<'a> Subject<'a> {
             self.certificate()
                 .map_or_else(Vec::new, Certificate::hashes)
         })
+    }
+}
+
+/// A name as verifiers write it that do not take it as it is written.
+pub(super) fn other_forms(san: &San) -> Vec<String> {
+    match san.kind {
+        SanType::Uri => uri::forms(&san.value),
+        _ => Vec::new(),
     }
 }

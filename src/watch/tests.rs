@@ -769,3 +769,44 @@ fn a_certificate_is_selected_by_the_hash_of_its_twin() {
         assert!(matches!(found.as_slice(), [one] if one.by_key), "{found:?}");
     }
 }
+
+#[test]
+fn a_uri_that_go_writes_as_a_watched_name_is_selected_and_is_in_no_shape() {
+    const NAME: &str = "https://github.com/forge/model/x@refs/heads/main";
+    let exact = watch("exact", conditions().san(NAME));
+    let glob = watch(
+        "glob",
+        conditions().glob("https://github.com/forge/model/*"),
+    );
+    let regex = watch(
+        "regex",
+        conditions().regex("https://github\\.com/forge/model/.*"),
+    );
+    let mut shaped = watch("shaped", conditions().glob("https://github.com/*"));
+    shaped.shape = Some(conditions().san(NAME).build());
+    let watches = Watches::compile(vec![exact, glob, regex, shaped]).expect("watches");
+    for (san, selected, in_shape) in [
+        (NAME.to_owned(), &[0, 1, 2, 3][..], true),
+        (format!("{NAME}#"), &[0, 1, 2, 3], false),
+        (NAME.replace("https", "HTTPS"), &[0, 1, 2, 3], false),
+        (NAME.replace("forge", "f%6frge"), &[0, 1, 2, 3], false),
+        (
+            "https://github.com/f%6frge/model/\"x@refs/heads/main".to_owned(),
+            &[1, 2, 3],
+            false,
+        ),
+        (format!("{NAME}#a"), &[1, 2, 3], false),
+        ("https://github.com/forge/modelx#".to_owned(), &[3], false),
+    ] {
+        let signer = signer(&[&san], &[]);
+        let mut found = Vec::new();
+        watches.matches(&signer, &mut found);
+        let places: Vec<_> = found.iter().map(|found| found.watch).collect();
+        assert_eq!(places, selected, "{san}");
+        let last = found.last().expect("the shaped one");
+        assert_eq!(last.in_shape, Some(in_shape), "{san}");
+        // As it is written in what is told.
+        let first = watches.get(3).selected_first(signer.names());
+        assert_eq!(first[0].value, san);
+    }
+}
