@@ -6,7 +6,7 @@
 //!
 //! There is one escape, `\u{…}` with the character's number in hex, as in Rust; a backslash is doubled. So what is
 //! shown says exactly what was there: two different strings never look alike because of the escaping. Raw
-//! strings go into JSON only, whose readers are programs; [`json`] writes each line of it.
+//! strings go into JSON only, whose readers are programs; [`json()`] writes each line of it.
 //!
 //! What escaping cannot do: letters of different scripts that look alike stay alike, and text in scripts that are
 //! written from right to left is ordered by the display.
