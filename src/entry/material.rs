@@ -77,14 +77,27 @@ pub(super) fn signers(
         KeyFormat::Pkix => x509(&bytes, field, reading),
         KeyFormat::Pgp => pgp(&bytes, field),
         KeyFormat::Ssh => match Key::from_ssh(&bytes) {
-            Ok(keys) => keys.into_iter().map(|key| Ok(Signer::Key(key))).collect(),
+            Ok(keys) => {
+                reading.has_more |= keys.len() > 1 || has_lines(&bytes);
+                keys.into_iter().map(|key| Ok(Signer::Key(key))).collect()
+            }
             Err(source) => vec![Err(unreadable(source))],
         },
-        KeyFormat::Minisign | KeyFormat::Tuf => {
+        KeyFormat::Minisign => {
+            reading.has_more |= bytes.len() != 32 && has_lines(&bytes);
+            let key = Key::from_minisign(&bytes).map(Signer::Key);
+            vec![key.map_err(unreadable)]
+        }
+        KeyFormat::Tuf => {
             let key = Key::other(format, bytes).map(Signer::Key);
             vec![key.map_err(unreadable)]
         }
     }
+}
+
+/// Whether a text is not one line: readers differ in which of them they read.
+fn has_lines(text: &[u8]) -> bool {
+    memchr::memchr2(b'\n', b'\r', text.trim_ascii()).is_some()
 }
 
 fn pgp(block: &[u8], field: &'static str) -> Vec<Result<Signer, EntryError>> {

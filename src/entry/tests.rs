@@ -403,7 +403,7 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
     let root = STANDARD.encode(root.to_string());
     let hash = json!({"algorithm": "sha256", "value": "ab".repeat(32)});
     let key = json!({"content": pem});
-    let opaque = json!({"content": STANDARD.encode("RWQ")});
+    let minisign = json!({"content": STANDARD.encode(MINISIGN)});
     let pgp = json!({"content": STANDARD.encode(PGP)});
     let ssh = json!({"content": STANDARD.encode(SSH)});
     for (kind, version, spec, format, digest) in [
@@ -438,7 +438,7 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
         (
             "rekord",
             "0.0.1",
-            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "minisign", "publicKey": opaque}}),
+            json!({"data": {"hash": hash}, "signature": {"content": "AAAA", "format": "minisign", "publicKey": minisign}}),
             Some(KeyFormat::Minisign),
             true,
         ),
@@ -532,6 +532,44 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
     let timestamp = r#"{"apiVersion":"0.0.1","kind":"rfc3161","spec":{"tsr":{"content":"AAAA"}}}"#;
     let entry = parse(timestamp.as_bytes()).unwrap();
     assert_eq!((entry.signings.len(), entry.unreadable.len()), (0, 0));
+    assert!(entry.has_more, "what its token holds is searched");
+}
+
+/// The line of a minisign key.
+const MINISIGN: &str = "RWQxMjM0NTY3ODPPpHXPyktLVcruQoMokHaQUVM0zv+wkGhLChCAM3Km";
+
+#[test]
+fn a_minisign_field_is_one_line_of_a_key_or_is_searched() {
+    let read = |key: &str| {
+        let leaf = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": {
+            "data": {"hash": {"algorithm": "sha256", "value": "00".repeat(32)}},
+            "signature": {"content": "AAAA", "format": "minisign", "publicKey": {"content": STANDARD.encode(key)}},
+        }});
+        parse(leaf.to_string().as_bytes()).unwrap()
+    };
+    let one = |entry: &Entry| match entry.signings.as_slice() {
+        [signing] => signing.signer.canonical_key_sha256(),
+        _ => None,
+    };
+    let usual = read(MINISIGN);
+    let key = one(&usual);
+    assert!(key.is_some() && !usual.has_more && usual.unreadable.is_empty());
+    let (first, second) = MINISIGN.split_at(20);
+    for file in [
+        format!("untrusted comment: x\n{MINISIGN}\n"),
+        format!("untrusted comment: x\r{MINISIGN}\r"),
+        format!("untrusted comment: x\n{first}\n{second}\n"),
+        format!("untrusted comment: x\r{first}\r{second}"),
+        format!("{MINISIGN}\n-----BEGIN CERTIFICATE-----"),
+    ] {
+        let entry = read(&file);
+        assert_eq!(one(&entry), key, "{file:?}");
+        assert!(entry.has_more, "{file:?}");
+    }
+    for file in ["x", "RWQ", "-----BEGIN PUBLIC KEY-----"] {
+        let entry = read(file);
+        assert_eq!((entry.signings.len(), entry.unreadable.len()), (0, 1));
+    }
 }
 
 #[test]

@@ -368,8 +368,10 @@ pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
     Ok(())
 }
 
-/// A timestamp: made by an authority over anybody's hash, it says nothing about who signs.
+/// A timestamp: made by an authority over anybody's hash, it says nothing about who signs. What else its token holds is
+/// searched.
 pub(super) fn rfc3161(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
+    reading.has_more = true;
     read_spec::<Rfc3161<'_>>(leaf, reading).map(|_| ())
 }
 

@@ -454,6 +454,9 @@ fn a_minisign_key_is_an_ed25519_key_in_every_form() {
         file.replace('\n', "\r\n").into_bytes(),
         line.as_bytes().to_vec(),
         format!(" {line} \n").into_bytes(),
+        file.replace('\n', "\r").into_bytes(),
+        file.replace(line, &format!("{}\n{}", &line[..20], &line[20..]))
+            .into_bytes(),
         STANDARD.decode(line).unwrap(),
         raw.clone(),
     ] {

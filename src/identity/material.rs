@@ -255,11 +255,12 @@ impl Material {
     }
 
     /// The keys in a minisign (or signify) file, or in what Rekor stores of one: the key's line alone, or the 32 octets of
-    /// the key itself, as it did before version 0.4.
+    /// the key itself, as it did before version 0.4. Go takes all that follows the first line for base64, line breaks in
+    /// it too.
     pub fn of_minisign(file: &[u8]) -> Vec<Self> {
         let mut keys: Vec<Self> = of_minisign_lines(file)
             .chain([file.to_vec()])
-            .filter_map(|bytes| match bytes.as_slice() {
+            .filter_map(|bytes: Vec<u8>| match bytes.as_slice() {
                 // Algorithm, key id, key.
                 [_, _, rest @ ..] if rest.len() == 40 => Self::of_octets(ED25519, rest.get(8..)?),
                 key if key.len() == 32 => Self::of_octets(ED25519, key),
@@ -350,12 +351,19 @@ impl Material {
     }
 }
 
-/// What each line of a file decodes to.
+/// What each line of a file decodes to, and the end of the file from each line on.
 fn of_minisign_lines(file: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     /// The longest line that a key can have, with white space in it.
     const MAX_LINE_BYTES: usize = 256;
-    file.split(|byte| *byte == b'\n')
-        .filter(|line| line.len() <= MAX_LINE_BYTES)
+    let breaks = memchr::memchr2_iter(b'\n', b'\r', file);
+    let starts = std::iter::once(0).chain(breaks.map(|at| at + 1));
+    starts
+        .flat_map(|start| {
+            let rest = file.get(start..).unwrap_or_default();
+            let line = rest.split(|byte| matches!(byte, b'\n' | b'\r')).next();
+            [line.unwrap_or_default(), rest]
+        })
+        .filter(|text| text.len() <= MAX_LINE_BYTES)
         .filter_map(|line| {
             let line: Vec<u8> = line
                 .iter()

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use super::der::{self, DerError, Reader};
-use super::{MAX_NAMES, Oddity, ber, text};
+use super::{Oddity, ber, text};
 
 /// The type of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,24 +70,12 @@ const SRV_NAME: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x08\x07";
 /// User principal name of Microsoft's directories, 1.3.6.1.4.1.311.20.2.3.
 const USER_PRINCIPAL_NAME: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03";
 
-/// Why the extension cannot be read.
-pub(super) enum SanError {
-    Der(DerError),
-    TooMany,
-}
-
-impl From<DerError> for SanError {
-    fn from(error: DerError) -> Self {
-        Self::Der(error)
-    }
-}
-
 /// Reads the extension's value, a SEQUENCE OF GeneralName (RFC 5280 §4.2.1.6).
 pub(super) fn parse(
     value: &[u8],
     sans: &mut Vec<San>,
     oddities: &mut Vec<Oddity>,
-) -> Result<(), SanError> {
+) -> Result<(), DerError> {
     let names = der::only(value, der::SEQUENCE)?;
     let mut reader = Reader::new(names);
     while !reader.is_empty() {
@@ -105,7 +93,7 @@ pub(super) fn add<'a>(
     split: impl Fn(&'a [u8]) -> Result<(&'a [u8], &'a [u8]), DerError>,
     sans: &mut Vec<San>,
     oddities: &mut Vec<Oddity>,
-) -> Result<(), SanError> {
+) -> Result<(), DerError> {
     let (kind, text) = match tag {
         OTHER_NAME => {
             let (oid, value) = split(content)?;
@@ -130,9 +118,6 @@ pub(super) fn add<'a>(
             return Ok(());
         }
     };
-    if sans.len() == MAX_NAMES {
-        return Err(SanError::TooMany);
-    }
     let value = text.unwrap_or_else(|lossy| {
         oddities.push(Oddity::NameEncoding(kind));
         lossy

@@ -13,7 +13,7 @@ use super::judge::{Judge, Place, who};
 use crate::entry::{self, Entry, EntryError, Found, Kind, Signing, Unreadable};
 use crate::escape;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, Verdict};
-use crate::identity::{Certificate, Extension, Key, Signer};
+use crate::identity::{Certificate, Extension, Key, MAX_NAMES, Signer};
 
 /// Most reasons that a summary lists: an entry has as many as it has verifiers.
 const MOST_REASONS: usize = 3;
@@ -236,7 +236,7 @@ impl Judge<'_> {
                 proven: Some(false),
                 kind: kind.map(ToString::to_string),
                 san: signer
-                    .map(|signer| signer.names().to_vec())
+                    .map(|signer| signer.names().iter().take(MAX_NAMES).cloned().collect())
                     .unwrap_or_default(),
                 issuer: certificate.and_then(Certificate::issuer).map(str::to_owned),
                 extensions: certificate.map(extensions).unwrap_or_default(),
@@ -304,7 +304,8 @@ mod tests {
     /// A key of Ed25519.
     const STOLEN: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x33\xcf\xa4\x75\xcf\xca\x4b\x0b\x55\xca\xee\x42\x83\x28\x90\x76\x90\x51\x53\x34\xce\xff\xb0\x90\x68\x4b\x0a\x10\x80\x33\x72\xa6";
 
-    /// The watches that the leaf is a finding of: `key` by the stolen key, `certificate`, `address` and `name`.
+    /// The watches that the leaf is a finding of: `key` by the stolen key, `certificate`, `address`, `name` and
+    /// `other`.
     fn told(leaf: &Value) -> Vec<(Option<String>, Severity)> {
         let watch = |name: &str, conditions| Watch::new(name, conditions);
         let digest = Sha256::digest(STOLEN).into();
@@ -325,6 +326,7 @@ mod tests {
             watch("certificate", certificate),
             watch("address", san("192.0.2.7")),
             watch("name", san("release@harbor.example")),
+            watch("other", san("1.2.3.4:0c0178")),
         ];
         let rules = Rules::new(Watches::compile(watches).expect("watches"), None);
         let leaves = Leaves::copied(0, &[leaf.to_string().into_bytes()]).expect("leaves");
@@ -399,7 +401,7 @@ mod tests {
     fn an_entry_that_is_not_searched_whole_is_told_to_each_watch_that_a_text_does_not_show() {
         let header = pem("PUBLIC KEY", STOLEN).replacen("-----\n", "-----\nX: y\n\n", 1);
         let decoys = STANDARD.encode(certificates());
-        let all = of_watches(&["key", "certificate", "address"]);
+        let all = of_watches(&["key", "certificate", "address", "other"]);
         assert_eq!(told(&intoto(&header, &decoys)), all);
         assert_eq!(told(&intoto("nothing", &decoys)), all);
         // Entries of known kinds too, of which all could be read.
@@ -407,5 +409,84 @@ mod tests {
         assert_eq!(told(&tuf(&blank, &decoys)), all);
         assert_eq!(told(&tuf("00", &decoys)), all);
         assert_eq!(told(&tuf("00", "")), []);
+    }
+
+    fn rekord(version: &str, format: &str, key: &str) -> Value {
+        json!({"apiVersion": version, "kind": "rekord", "spec": {
+            "data": {"hash": {"algorithm": "sha256", "value": "00".repeat(32)}},
+            "signature": {"content": "AAAA", "format": format, "publicKey": {"content": STANDARD.encode(key)}},
+        }})
+    }
+
+    #[test]
+    fn a_minisign_key_is_found_in_each_field_and_a_field_of_minisign_hides_no_other_key() {
+        let (_, octets) = STOLEN.split_at(STOLEN.len() - 32);
+        let line = STANDARD.encode([b"Ed12345678", octets].concat());
+        let (first, second) = line.split_at(20);
+        for (version, format, key) in [
+            ("0.0.1", "x509", format!("untrusted comment: x\n{line}\n")),
+            (
+                "0.0.1",
+                "ssh",
+                format!("untrusted comment: x\n{first}\r\n{second}\n"),
+            ),
+            (
+                "0.0.9",
+                "minisign",
+                format!("untrusted comment: x\n{line}\n"),
+            ),
+            ("0.0.9", "minisign", line.clone()),
+            ("0.0.9", "minisign", STANDARD.encode(octets)),
+            ("0.0.1", "minisign", pem("PUBLIC KEY", STOLEN)),
+            (
+                "0.0.1",
+                "minisign",
+                format!(
+                    "{}\n{}",
+                    STANDARD.encode([b'E'; 42]),
+                    pem("PUBLIC KEY", STOLEN)
+                ),
+            ),
+        ] {
+            assert_eq!(
+                told(&rekord(version, format, &key)),
+                of_watches(&["key"]),
+                "{format} {key}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_token_of_a_timestamp_holds_is_searched() {
+        let token = |holds: &[u8]| {
+            let content = STANDARD.encode([b"\x30\x82\x01\x00 a token ", holds].concat());
+            json!({"apiVersion": "0.0.1", "kind": "rfc3161", "spec": {"tsr": {"content": content}}})
+        };
+        assert_eq!(told(&token(STOLEN)), of_watches(&["key"]));
+        assert_eq!(told(&token(b"")), []);
+    }
+
+    #[test]
+    fn the_last_of_too_many_names_is_read_too() {
+        use rcgen::{CertificateParams, KeyPair, OtherNameValue, SanType};
+        let key = KeyPair::generate().expect("a key");
+        for (last, watch) in [
+            (SanType::IpAddress([192, 0, 2, 7].into()), "address"),
+            (
+                SanType::OtherName((vec![1, 2, 3, 4], OtherNameValue::Utf8String("x".to_owned()))),
+                "other",
+            ),
+            (
+                SanType::Rfc822Name("release@harbor.example".try_into().expect("ASCII")),
+                "name",
+            ),
+        ] {
+            let mut params = CertificateParams::default();
+            let uri = |number| SanType::URI(format!("u:{number}").try_into().expect("ASCII"));
+            params.subject_alt_names = (0..300).map(uri).chain([last]).collect();
+            let certificate = params.self_signed(&key).expect("a certificate");
+            let pem = pem("CERTIFICATE", certificate.der());
+            assert_eq!(told(&intoto(&pem, "")), of_watches(&[watch]));
+        }
     }
 }

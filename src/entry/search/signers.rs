@@ -98,6 +98,13 @@ pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Foun
             }
         }
     }
+    for algorithm in ["Ed", "ED"] {
+        for at in memchr::memmem::find_iter(bytes, algorithm) {
+            minisign(bytes.get(at..at + MINISIGN_BYTES), effort, found);
+        }
+    }
+    // The key alone, as Rekor stored it first.
+    minisign(Some(bytes).filter(|bytes| bytes.len() == 32), effort, found);
     texts(bytes, effort, found);
 }
 
@@ -126,7 +133,7 @@ fn identity(signer: &Signer) -> [u8; 32] {
 }
 
 /// Keys in a text that has a form of its own: OpenPGP's armour with the names in it, lines and certificates of OpenSSH,
-/// minisign, TUF.
+/// TUF.
 fn texts(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
     let has = |mark: &[u8]| memchr::memmem::find(bytes, mark).is_some();
     let mut keys = Vec::new();
@@ -139,9 +146,6 @@ fn texts(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
     }
     if has(b"\"keyval\"") && effort.takes_text(bytes.len()) {
         keys.extend(Key::from_tuf(bytes));
-    }
-    if bytes.len() == MINISIGN_BYTES && matches!(bytes, [b'E', b'd' | b'D', ..]) {
-        keys.extend(Key::from_minisign(STANDARD.encode(bytes).as_bytes()));
     }
     for key in keys {
         found(Found::Signer(Signer::Key(key)));
@@ -221,7 +225,7 @@ fn der(
             if !effort.takes_certificate(exact.len()) {
                 return None;
             }
-            match Certificate::parse(exact.to_vec()) {
+            match Certificate::parse_of_any_size(exact.to_vec()) {
                 Ok(certificate) => {
                     let signer = Signer::Certificate(Box::new(certificate));
                     told.add(key_at, &signer);
@@ -308,6 +312,23 @@ fn pgp(
     Some(())
 }
 
+/// The key of minisign that these octets are, if there are so many.
+fn minisign(octets: Option<&[u8]>, effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
+    let Some(octets) = octets.filter(|octets| effort.takes_key(octets.len())) else {
+        return;
+    };
+    let line;
+    let file = if octets.len() == MINISIGN_BYTES {
+        line = STANDARD.encode(octets);
+        line.as_bytes()
+    } else {
+        octets
+    };
+    if let Ok(key) = Key::from_minisign(file) {
+        found(Found::Signer(Signer::Key(key)));
+    }
+}
+
 /// The SSH key whose type is named there (RFC 4253 §6.6).
 fn ssh(
     bytes: &[u8],
@@ -390,6 +411,16 @@ mod tests {
             assert_eq!(keys(&amid_junk(key.bytes())), [key.key_sha256()]);
             assert!(keys(&amid_junk(line)).contains(&key.key_sha256()));
         }
+
+        let (_, octets) = SPKI.split_at(SPKI.len() - 32);
+        for algorithm in ["Ed", "ED"] {
+            let minisign = [algorithm.as_bytes(), &[7; 8], octets].concat();
+            let line = STANDARD.encode(&minisign);
+            let key = Key::from_minisign(line.as_bytes()).expect("a key");
+            assert_eq!(keys(&amid_junk(&minisign)), [key.key_sha256()]);
+        }
+        let key = Key::from_minisign(octets).expect("a key");
+        assert_eq!(keys(octets), [key.key_sha256()]);
     }
 
     #[test]

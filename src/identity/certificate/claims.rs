@@ -2,10 +2,9 @@
 
 use jiff::SignedDuration;
 
-use super::{CertificateError, Frame, MAX_NAMES, lenient};
-use crate::identity::der::{self, Reader};
+use super::{CertificateError, Frame, MAX_EXTENSIONS, MAX_NAMES, lenient};
+use crate::identity::der::{self, DerError, Reader};
 use crate::identity::extension::Encoding;
-use crate::identity::san::SanError;
 use crate::identity::sct::{PRECERTIFICATE_POISON, SCT_LIST};
 use crate::identity::{Extension, Oddity, San, SanType, text};
 
@@ -21,6 +20,8 @@ pub(super) struct Claims {
     /// The key ids that it gives to its issuer and to itself.
     pub authority_key_id: Option<KeyId>,
     pub subject_key_id: Option<KeyId>,
+    /// How many extensions there are, of whatever kind.
+    count: usize,
     uses: Uses,
 }
 
@@ -49,25 +50,38 @@ impl Claims {
         self.uses.authority && self.uses.certificate_signing
     }
 
+    /// Whether there are no more names and extensions than a certificate may have.
+    pub(super) fn check_limits(&self) -> Result<(), CertificateError> {
+        if self.count > MAX_EXTENSIONS {
+            return Err(CertificateError::TooManyExtensions {
+                limit: MAX_EXTENSIONS,
+            });
+        }
+        if self.sans.len() > MAX_NAMES {
+            return Err(CertificateError::TooManyNames { limit: MAX_NAMES });
+        }
+        Ok(())
+    }
+
     /// Takes one extension; `names` reads a list of names.
     pub(super) fn extension(
         &mut self,
         oid: &[u8],
         value: &[u8],
-        names: impl Fn(&[u8], &mut Vec<San>, &mut Vec<Oddity>) -> Result<(), SanError>,
+        names: impl Fn(&[u8], &mut Vec<San>, &mut Vec<Oddity>) -> Result<(), DerError>,
     ) -> Result<(), CertificateError> {
+        self.count += 1;
         match oid {
             SUBJECT_ALTERNATIVE_NAME => {
                 if self.uses.names {
                     self.oddities.push(Oddity::RepeatedNames);
                 }
                 self.uses.names = true;
-                names(value, &mut self.sans, &mut self.oddities).map_err(|error| match error {
-                    SanError::Der(source) => CertificateError::Der {
+                names(value, &mut self.sans, &mut self.oddities).map_err(|source| {
+                    CertificateError::Der {
                         part: "subjectAltName",
                         source,
-                    },
-                    SanError::TooMany => CertificateError::TooManyNames { limit: MAX_NAMES },
+                    }
                 })?;
             }
             KEY_USAGE => self.uses.certificate_signing |= allows_certificate_signing(value),

@@ -14,12 +14,11 @@ use x509_parser::nom::Parser as _;
 use x509_parser::time::ASN1Time;
 
 use super::claims::Claims;
-use super::{Frame, MAX_EXTENSIONS, Parsed};
-use crate::identity::san::{self, SanError};
-use crate::identity::{Oddity, San, der};
+use super::{Frame, Parsed};
+use crate::identity::der::DerError;
+use crate::identity::{Oddity, San, der, san};
 
-/// Reads a certificate of at most [`super::MAX_CERTIFICATE_BYTES`]; `None` if this reader cannot either, or if a
-/// limit is passed.
+/// Reads a certificate of at most [`super::MAX_CERTIFICATE_BYTES`]; `None` if this reader cannot either.
 pub(super) fn read(input: &[u8]) -> Option<Parsed> {
     // It does not look at the class and the form of the outermost tag, and no other reader takes another one.
     if input.first() != Some(&der::SEQUENCE) {
@@ -43,9 +42,6 @@ pub(super) fn read(input: &[u8]) -> Option<Parsed> {
         not_before: moment(read.validity().not_before)?,
         not_after: moment(read.validity().not_after)?,
     };
-    if read.extensions().len() > MAX_EXTENSIONS {
-        return None;
-    }
     let mut claims = Claims::default();
     for extension in read.extensions() {
         let oid = extension.oid.as_bytes();
@@ -73,11 +69,10 @@ fn moment(time: ASN1Time) -> Option<Timestamp> {
 }
 
 /// Reads a list of names, strictly if that is possible.
-fn names(value: &[u8], sans: &mut Vec<San>, oddities: &mut Vec<Oddity>) -> Result<(), SanError> {
+fn names(value: &[u8], sans: &mut Vec<San>, oddities: &mut Vec<Oddity>) -> Result<(), DerError> {
     let before = (sans.len(), oddities.len());
-    let error = match san::parse(value, sans, oddities) {
-        Err(SanError::Der(error)) => error,
-        done => return done,
+    let Err(error) = san::parse(value, sans, oddities) else {
+        return Ok(());
     };
     sans.truncate(before.0);
     oddities.truncate(before.1);

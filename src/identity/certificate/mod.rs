@@ -89,6 +89,17 @@ impl Certificate {
     /// # Errors
     /// Whatever is no certificate within the limits, with what keeps it from being strict DER.
     pub fn parse(der: Vec<u8>) -> Result<Self, CertificateError> {
+        let read = Self::parse_of_any_size(der)?;
+        read.parsed.claims.check_limits()?;
+        Ok(read)
+    }
+
+    /// The same with any number of names and extensions: to look for one of them where none may be overlooked. How many
+    /// there can be is bounded by [`MAX_CERTIFICATE_BYTES`].
+    ///
+    /// # Errors
+    /// As [`Certificate::parse`], but for the two numbers.
+    pub fn parse_of_any_size(der: Vec<u8>) -> Result<Self, CertificateError> {
         let error = match parse_strictly(&der) {
             Ok(parsed) => {
                 return Ok(Self {
@@ -157,6 +168,7 @@ impl Certificate {
     /// Whatever is no strict DER certificate within the limits, with the part of it that cannot be read.
     pub fn parse_strict(der: Vec<u8>) -> Result<Self, CertificateError> {
         let parsed = parse_strictly(&der)?;
+        parsed.claims.check_limits()?;
         Ok(Self {
             der,
             given: None,

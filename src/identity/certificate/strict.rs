@@ -1,7 +1,7 @@
 //! The first reader: strict DER, and the fields of RFC 5280 §4.1 with nothing between them or after them.
 
 use super::claims::Claims;
-use super::{CertificateError, Frame, MAX_EXTENSIONS, Parsed};
+use super::{CertificateError, Frame, Parsed};
 use crate::identity::der::{self, DerError, Reader};
 use crate::identity::{san, time};
 
@@ -84,14 +84,7 @@ fn read_extensions(mut explicit: Reader<'_>, claims: &mut Claims) -> Result<(), 
     let list = explicit.expect(der::SEQUENCE).map_err(in_part(PART))?;
     explicit.end().map_err(in_part(PART))?;
     let mut list = explicit.inside(&list.content);
-    let mut count = 0;
     while !list.is_empty() {
-        count += 1;
-        if count > MAX_EXTENSIONS {
-            return Err(CertificateError::TooManyExtensions {
-                limit: MAX_EXTENSIONS,
-            });
-        }
         let extension = list.expect(der::SEQUENCE).map_err(in_part(PART))?;
         let mut fields = list.inside(&extension.content);
         let oid = fields.expect(der::OID).map_err(in_part(PART))?;
