@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use modelwatch::expect::{self, Expectation};
 use modelwatch::finding::{Finding, LOGGED_AGAIN, State, Verdict};
+use modelwatch::identity::Certificate;
 use modelwatch::store::QueuedKind;
 use rcgen::{KeyPair, SigningKey as _};
 use serde_json::{Value, json};
@@ -134,6 +135,29 @@ fn spelled(kind: &str, by: &Issued, payload: &[u8], signature: &str, client: &st
     let (name, version) = kind.split_once(' ').unwrap();
     let entry: Value = json!({"apiVersion": version, "kind": name, "spec": spec});
     by.leaf(entry.to_string().into_bytes())
+}
+
+/// An entry that holds the bare key in the place of the certificate.
+fn by_bare_key(kind: &str, by: &Issued, payload: &[u8], signature: &[u8]) -> Leaf {
+    let certificate = Certificate::parse_strict(by.der().to_vec()).unwrap();
+    let pem = |label: &str, der: &[u8]| {
+        STANDARD.encode(format!(
+            "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+            STANDARD.encode(der)
+        ))
+    };
+    let raw = |name: &str, der: &[u8]| {
+        let bytes = json!({"rawBytes": STANDARD.encode(der)});
+        format!("\"{name}\":{bytes}")
+    };
+    let spki = certificate.spki_der();
+    let with = entry(kind, by, payload, signature, "a bare key");
+    let with = String::from_utf8(with.bytes.to_vec()).unwrap();
+    let without = with
+        .replace(&pem("CERTIFICATE", by.der()), &pem("PUBLIC KEY", spki))
+        .replace(&raw("x509Certificate", by.der()), &raw("publicKey", spki));
+    assert_ne!(without, with);
+    Leaf::of_bytes(without.into_bytes())
 }
 
 /// (r, n - s) of an ECDSA signature on P-256.
@@ -317,6 +341,45 @@ async fn a_signature_that_is_written_in_another_way_is_the_same_signature() {
     assert_eq!(findings.len(), 1 + KINDS.len() * spellings.len());
     assert_expected(&findings, Some(0));
     assert!(world.inbox.is_empty());
+}
+
+#[tokio::test]
+async fn a_registered_signing_under_the_bare_key_is_expected_and_another_under_it_is_not() {
+    for registered_first in [true, false] {
+        let mut world = world().await;
+        let signed = Signed::new(&world);
+        let nonce = signed.key.sign(&pae(PAYLOAD)).unwrap();
+        let certificate = Certificate::parse_strict(signed.by.der().to_vec()).unwrap();
+        world.watch_key(certificate.key_sha256());
+        if registered_first {
+            register(&world, &signed.registration()).await;
+        }
+        for kind in KINDS {
+            world.log().grow([
+                by_bare_key(kind, &signed.by, PAYLOAD, &signed.signature),
+                by_bare_key(kind, &signed.by, PAYLOAD, &mirrored(&signed.signature)),
+                by_bare_key(kind, &signed.by, PAYLOAD, &nonce),
+                by_bare_key(kind, &signed.by, b"another payload", &signed.signature),
+            ]);
+        }
+        world.pass().await.unwrap();
+        if !registered_first {
+            assert_eq!(world.of("identity-unexpected").await.len(), 4 * KINDS.len());
+            let again = register(&world, &signed.registration()).await;
+            assert_eq!(again, 2 * KINDS.len());
+        }
+        let expected = world.of("expected").await;
+        assert_eq!(expected.len(), 2 * KINDS.len());
+        assert_expected(&expected, None);
+        assert!(
+            expected
+                .iter()
+                .all(|finding| finding.index.unwrap() % 4 < 2)
+        );
+        let alarms = world.of("identity-unexpected").await;
+        assert_eq!(alarms.len(), 2 * KINDS.len());
+        assert!(alarms.iter().all(|finding| finding.state == State::Open));
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,9 @@
 //! Certificate, digest and signature decide, byte for byte. Of the certificate it is the part that the CA signed: what
 //! lies around that part anybody can change. But then the changed one must be vouched for as the registered one is, and
 //! that is known from a finding with the registered one.
+//!
+//! An entry may hold the certificate's bare key in the place of the certificate: then the key decides, as it was logged. It is the
+//! same signature of the same key over the same digest, and it proves nothing new either.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,6 +27,9 @@ macro_rules! same_signing {
          AND e.part = CASE WHEN f.kind GLOB 'hashedrekord *' OR f.kind GLOB 'rekord *' THEN 'message'
                            WHEN f.kind GLOB 'dsse *' OR f.kind GLOB 'intoto *' THEN 'payload' END
          AND (e.certificate_sha256 = s.certificate_sha256
+              OR (f.tbs_sha256 IS NULL AND s.certificate_sha256 IS NULL
+                  AND s.key_sha256 = (SELECT json_extract(k.body, '$.key_sha256') FROM expectation k
+                                      WHERE k.number = e.expectation))
               OR (e.tbs_sha256 = f.tbs_sha256 AND f.chain IN ('trusted', 'unknown')
                   AND (EXISTS (SELECT 1 FROM finding o JOIN signer t ON t.key = o.signer
                                WHERE o.signature_sha256 = e.signature_sha256 AND o.signature_sha256 IS NOT NULL
@@ -106,8 +112,15 @@ struct Candidate<'a> {
     signature: String,
     part: Part,
     digest: &'a str,
-    certificate: &'a str,
-    tbs: String,
+    signer: By<'a>,
+}
+
+/// Whose signature it is, hashes in hex.
+enum By<'a> {
+    /// A certificate's, and the hash of its TBSCertificate.
+    Certificate { sha256: &'a str, tbs: String },
+    /// A bare key's.
+    Key(&'a str),
 }
 
 impl<'a> Candidate<'a> {
@@ -121,11 +134,19 @@ impl<'a> Candidate<'a> {
             signature: hex::encode(signed_as.signature),
             part: Part::of_kind(finding.kind.as_deref()?)?,
             digest: finding.digest.as_deref()?,
-            certificate: finding.certificate_sha256.as_deref()?,
-            tbs: hex::encode(signed_as.tbs?),
+            signer: match signed_as.tbs {
+                Some(tbs) => By::Certificate {
+                    sha256: finding.certificate_sha256.as_deref()?,
+                    tbs: hex::encode(tbs),
+                },
+                None => By::Key(finding.key_sha256.as_deref()?),
+            },
         })
     }
 }
+
+/// Of a row of `expected_signing` and its registration: signature, part, digest, certificate, TBSCertificate, key, number, file.
+type Row = (String, String, String, String, String, String, i64, String);
 
 /// Which of these findings are of a registered signing, by their place; by which registration first.
 pub(super) async fn of(
@@ -143,7 +164,8 @@ pub(super) async fn of(
     learn(db, &candidates).await?;
     // At most one for each row of an insert: far below SQLite's limit of parameters.
     let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT e.signature_sha256, e.part, e.digest, e.certificate_sha256, e.tbs_sha256, x.number, x.file
+        "SELECT e.signature_sha256, e.part, e.digest, e.certificate_sha256, e.tbs_sha256,
+                ifnull(json_extract(x.body, '$.key_sha256'), ''), x.number, x.file
          FROM expected_signing e JOIN expectation x ON x.number = e.expectation WHERE e.signature_sha256 IN (",
     );
     let mut list = query.separated(", ");
@@ -151,17 +173,20 @@ pub(super) async fn of(
         list.push_bind(candidate.signature.as_str());
     }
     query.push(") ORDER BY x.number");
-    let rows: Vec<(String, String, String, String, String, i64, String)> = query
+    let rows: Vec<Row> = query
         .build_query_as()
         .persistent(false)
         .fetch_all(&mut *db)
         .await?;
     let mut known: BTreeMap<(&str, &str, &str), Vec<_>> = BTreeMap::new();
-    for (signature, part, digest, certificate, tbs, number, file) in &rows {
-        known
-            .entry((signature, part, digest))
-            .or_default()
-            .push((certificate, tbs, *number, file));
+    for (signature, part, digest, certificate, tbs, key, number, file) in &rows {
+        known.entry((signature, part, digest)).or_default().push((
+            certificate,
+            tbs,
+            key,
+            *number,
+            file,
+        ));
     }
     let mut registered = HashMap::new();
     for (place, candidate) in &candidates {
@@ -170,9 +195,14 @@ pub(super) async fn of(
             candidate.part.as_str(),
             candidate.digest,
         );
-        for (certificate, tbs, number, file) in known.get(&key).into_iter().flatten() {
-            let same = *certificate == candidate.certificate
-                || (**tbs == candidate.tbs && vouched(db, candidate, *number, certificate).await?);
+        for (certificate, tbs, key, number, file) in known.get(&key).into_iter().flatten() {
+            let same = match &candidate.signer {
+                By::Key(found) => key == found,
+                By::Certificate { sha256, tbs: found } => {
+                    certificate == sha256
+                        || (*tbs == found && vouched(db, candidate, *number, certificate).await?)
+                }
+            };
             if same {
                 let found = Registered {
                     number: *number,
@@ -243,12 +273,16 @@ async fn learn(
         .await?;
     for (leaf, number) in rows {
         for candidate in by_leaf.get(&leaf).into_iter().flatten() {
+            // A bundle's signing has a certificate, and so has each of its leaves.
+            let By::Certificate { sha256, tbs } = &candidate.signer else {
+                continue;
+            };
             let known = Known {
                 signature: &candidate.signature,
                 part: candidate.part,
                 digest: candidate.digest,
-                certificate: candidate.certificate,
-                tbs: &candidate.tbs,
+                certificate: sha256,
+                tbs,
             };
             known.insert(db, number).await?;
             if candidate.finding.leaf_hash.as_deref() == Some(leaf.as_str()) {

@@ -197,6 +197,17 @@ impl World {
         self.restart().await;
     }
 
+    /// Watches a key alone, from now on; no step knows what this finds, so passes are made one by one.
+    pub fn watch_key(&mut self, sha256: [u8; 32]) {
+        let conditions = modelwatch::watch::Conditions {
+            key_sha256: vec![sha256],
+            ..Default::default()
+        };
+        let watch = modelwatch::watch::Watch::new("key", conditions);
+        let watches = modelwatch::watch::Watches::compile(vec![watch]).expect("a watch");
+        self.rules = Rules::new(watches, Some(authorities())).into();
+    }
+
     /// Whether the CA of generated certificates is in the trusted root.
     pub fn trust(&mut self, trusted: bool) {
         self.trusted = trusted;
