@@ -54,7 +54,7 @@ pub struct Entry {
     pub unreadable: Vec<Unreadable>,
     /// Whether it holds more than what is read here, although nothing in it is unreadable: members that no server
     /// writes, which other readers may take for those that are, or an unknown kind. Whoever must not overlook a signer
-    /// [searches](search) it as well.
+    /// [searches](search()) it as well.
     pub has_more: bool,
 }
 
