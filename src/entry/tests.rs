@@ -535,6 +535,22 @@ fn every_kind_of_rekor_v1_gives_its_signer() {
     assert!(entry.has_more, "what its token holds is searched");
 }
 
+#[test]
+fn no_entry_that_a_server_wrote_is_too_much_for_the_search() {
+    for (name, leaf) in RECORDED.iter() {
+        assert!(search(leaf.as_bytes(), &mut |_| {}), "{name:?}");
+    }
+    for file in [
+        include_str!("../../tests/data/entries/rekor-v1-bodies.jsonl"),
+        include_str!("../../tests/data/entries/strange.jsonl"),
+        include_str!("../../tests/data/entries/pem-blocks.jsonl"),
+    ] {
+        for leaf in file.lines() {
+            assert!(search(leaf.as_bytes(), &mut |_| {}), "{leaf}");
+        }
+    }
+}
+
 /// The line of a minisign key.
 const MINISIGN: &str = "RWQxMjM0NTY3ODPPpHXPyktLVcruQoMokHaQUVM0zv+wkGhLChCAM3Km";
 

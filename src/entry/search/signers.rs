@@ -507,7 +507,7 @@ mod tests {
             b"\x99\x7f\xff\x04\x00\x00\x00\x00\x01",
         ] {
             let mut bytes = decoy.repeat(40_000 / decoy.len());
-            bytes.extend([0; 0x8000]);
+            bytes.resize(bytes.len() + 0x8000, 0);
             bytes.extend(SPKI);
             assert!(keys(&bytes).contains(&spki), "{decoy:02x?}");
         }
