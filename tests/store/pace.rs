@@ -289,8 +289,13 @@ async fn a_signing_that_is_logged_again_is_no_sign_of_life() {
             vec![by_key(12, Some(4), "sha256:04")],
             None,
         ),
-        ("nobody says who issued it", vec![unknown(13, 5)], Some(-7)),
-        ("nor when", vec![unknown(14, 5)], None),
+        (
+            "a known one in an entry that does not show its signature",
+            vec![by_key(13, None, "sha256:01")],
+            None,
+        ),
+        ("nobody says who issued it", vec![unknown(14, 5)], Some(-7)),
+        ("nor when", vec![unknown(15, 5)], None),
     ] {
         let to = found.last().unwrap().finding.index.unwrap() + 1;
         hall.read((position, 0), (to, 0), found).await;

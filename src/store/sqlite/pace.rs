@@ -139,7 +139,8 @@ pub(super) async fn seen_since(
     if watches.is_empty() || last <= after {
         return Ok((last, BTreeMap::new()));
     }
-    // Two watches of one entry are two findings. What an earlier version recorded is compared by its digest.
+    // Two watches of one entry are two findings. What an earlier version recorded is compared by its digest, and so is an entry
+    // from which the signature cannot be taken: anybody can log a known signing in such a one.
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT f.watch, max(CASE f.chain WHEN 'trusted' THEN min(ifnull(s.not_before, 0), f.first_seen)
                                           WHEN 'unknown' THEN min(ifnull(s.not_before, f.first_seen), f.first_seen)
@@ -155,7 +156,12 @@ pub(super) async fn seen_since(
                     AND NOT EXISTS (SELECT 1 FROM finding g JOIN signer t ON t.key = g.signer
                                     WHERE g.digest = f.digest AND g.signature_sha256 IS NULL AND g.digest IS NOT NULL
                                       AND t.key_sha256 = s.key_sha256 AND g.number < f.number
-                                      AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index))))
+                                      AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index))
+                    AND (f.signature_sha256 IS NOT NULL
+                         OR NOT EXISTS (SELECT 1 FROM finding g JOIN signer t ON t.key = g.signer
+                                        WHERE g.digest = f.digest AND g.signature_sha256 IS NOT NULL
+                                          AND t.key_sha256 = s.key_sha256 AND g.number < f.number
+                                          AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index)))))
            AND f.number > ",
     );
     query
