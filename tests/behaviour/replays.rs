@@ -307,7 +307,7 @@ async fn a_signature_that_is_written_in_another_way_is_the_same_signature() {
     let mut world = world().await;
     let mut signed = Signed::new(&world);
     // One whose base64 has bits to spare.
-    while signed.signature.len() % 3 == 0 {
+    while signed.signature.len().is_multiple_of(3) {
         signed.signature = signed.key.sign(&pae(PAYLOAD)).unwrap();
     }
     register(&world, &signed.registration()).await;
