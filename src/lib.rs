@@ -1,6 +1,6 @@
 //! modelwatch watches Sigstore's transparency logs for signings by your identities.
 //!
-//! The rooms and the doors between them are described in `docs/architecture.md`.
+//! `docs/architecture.md` describes the modules and the allowed dependencies between them.
 
 pub mod cli;
 pub mod clock;

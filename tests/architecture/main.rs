@@ -1,10 +1,10 @@
-//! The doors between the rooms of the house, held to the tables of `docs/architecture.md`.
+//! The imports of the source, checked against the tables of `docs/architecture.md`.
 //!
-//! The tables are read from the document itself, so that the plan and the check cannot drift apart.
-//! What is compiled only for tests may reach further, and is left out. That each rule can fail is
-//! shown on made-up sources in `rules` and `scan`.
+//! The tables are read from the document itself, so that document and check cannot differ. Code that
+//! is compiled only for tests may import more, and is not checked. The unit tests of `rules` and
+//! `scan` show that each rule can fail.
 
-mod doors;
+mod dependencies;
 mod rules;
 mod scan;
 
@@ -14,10 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use doors::Doors;
+use dependencies::Dependencies;
 use rules::{Place, check_file};
 
-const PLAN: &str = "docs/architecture.md";
+const DOCUMENT: &str = "docs/architecture.md";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,8 +27,9 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn plan() -> Doors {
-    Doors::parse(&read(&root().join(PLAN))).unwrap_or_else(|problem| panic!("{PLAN}: {problem}"))
+fn dependencies() -> Dependencies {
+    Dependencies::parse(&read(&root().join(DOCUMENT)))
+        .unwrap_or_else(|problem| panic!("{DOCUMENT}: {problem}"))
 }
 
 /// Every Rust file below `folder`, in a stable order.
@@ -55,14 +56,14 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The files of `folder` that are part of the program, with what they mention.
+/// The files below `folder` that are part of the program, with the paths that they mention.
 fn program(folder: &Path) -> Vec<(Place, scan::Scan)> {
     let files: Vec<_> = rust_files(folder)
         .into_iter()
         .map(|path| {
             let inside = path.strip_prefix(folder).expect("a file below its folder");
             let place = Place::of(inside);
-            let scan = scan::scan(&read(&path), &place.module)
+            let scan = scan::scan(&read(&path), &place.path)
                 .unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
             (place, scan)
         })
@@ -76,52 +77,52 @@ fn program(folder: &Path) -> Vec<(Place, scan::Scan)> {
         .filter(|(place, _)| {
             !only_tests
                 .iter()
-                .any(|module| place.module.starts_with(module))
+                .any(|module| place.path.starts_with(module))
         })
         .collect()
 }
 
-fn complain(problems: &[String]) {
+fn assert_none(problems: &[String]) {
     assert!(
         problems.is_empty(),
-        "\n{}\n\nThe plan is in {PLAN}.",
+        "\n{}\n\nThe rules are in {DOCUMENT}.",
         problems.join("\n")
     );
 }
 
 #[test]
-fn every_import_goes_through_a_door_of_the_plan() {
-    let plan = plan();
+fn every_import_is_an_allowed_dependency() {
+    let allowed = dependencies();
     let problems: Vec<_> = program(&root().join("src"))
         .iter()
-        .flat_map(|(place, scan)| check_file(&plan, place, scan))
+        .flat_map(|(place, scan)| check_file(&allowed, place, scan))
         .collect();
-    complain(&problems);
+    assert_none(&problems);
 }
 
 #[test]
-fn the_plan_and_the_source_name_the_same_rooms() {
+fn the_document_and_the_source_name_the_same_modules() {
     let built: BTreeSet<String> = fs::read_dir(root().join("src"))
         .expect("src")
         .map(|entry| entry.expect("an entry of src").path())
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .filter(|name| name != "lib")
         .collect();
-    complain(&rules::check_rooms(&plan(), &built));
+    assert_none(&rules::check_modules(&dependencies(), &built));
 }
 
 #[test]
-fn data_flows_one_way() {
-    if let Some(circle) = plan().circle() {
+fn the_modules_have_no_dependency_cycle() {
+    if let Some(cycle) = dependencies().cycle() {
         panic!(
-            "the doors of {PLAN} lead in a circle: {}",
-            circle.join(" → ")
+            "the dependencies in {DOCUMENT} form a cycle: {}",
+            cycle.join(" → ")
         );
     }
 }
 
 #[test]
-fn no_file_outgrows_a_reader() {
+fn no_file_is_longer_than_the_limit() {
     let folders = ["src", "crates/tlog/src", "crates/model-signing/src"];
     let problems: Vec<_> = folders
         .iter()
@@ -131,15 +132,15 @@ fn no_file_outgrows_a_reader() {
                 .filter_map(move |(place, scan)| rules::check_length(folder, &place, &scan))
         })
         .collect();
-    complain(&problems);
+    assert_none(&problems);
 }
 
-/// `no_std` is what makes the compiler refuse a clock, a socket or a file in this crate.
+/// Without `std` the compiler refuses a clock, a socket or a file in this crate.
 #[test]
 fn tlog_stays_without_std() {
     let problems: Vec<_> = program(&root().join("crates/tlog/src"))
         .iter()
         .flat_map(|(place, scan)| rules::check_no_std(place, scan))
         .collect();
-    complain(&problems);
+    assert_none(&problems);
 }

@@ -1,25 +1,25 @@
-//! What a file of the program may not do, each rule shown to fail on a made-up source.
+//! The rules for a file of the program. The tests show that each rule can fail.
 
 use std::{collections::BTreeSet, path::Path};
 
 use crate::{
-    doors::Doors,
+    dependencies::Dependencies,
     scan::{Scan, Target},
 };
 
-/// Longest file, in lines without tests: past that nobody reads it in one sitting (CONTRIBUTING.md, "Files").
+/// Longest file, in lines without tests (CONTRIBUTING.md, "Files").
 const MAX_FILE_LINES: usize = 600;
 
 /// Where a source file is.
 pub struct Place {
-    /// Its path below `src/`, to be shown.
+    /// Its file path below `src/`, for messages.
     pub file: String,
-    /// The room it belongs to; `main` and `lib` are their own.
-    pub room: String,
-    /// The module it holds, from the root of its crate.
-    pub module: Vec<String>,
-    /// The same with slashes, as the plan writes addresses: `notify/email`.
-    address: String,
+    /// The module of the table that it belongs to. `main` and `lib` count as modules.
+    pub module: String,
+    /// Its module path, from the root of its crate.
+    pub path: Vec<String>,
+    /// The same with slashes, as in the table of external paths: `notify/email`.
+    location: String,
 }
 
 impl Place {
@@ -33,105 +33,105 @@ impl Place {
         if parts.len() > 1 && parts.last().is_some_and(|last| last == "mod") {
             parts.pop();
         }
-        let room = parts.first().cloned().unwrap_or_default();
-        let address = parts.join("/");
-        let at_the_root = parts.len() == 1 && (room == "main" || room == "lib");
-        let module = if at_the_root { Vec::new() } else { parts };
+        let module = parts.first().cloned().unwrap_or_default();
+        let location = parts.join("/");
+        let at_the_root = parts.len() == 1 && (module == "main" || module == "lib");
+        let path = if at_the_root { Vec::new() } else { parts };
         Self {
             file: file.display().to_string(),
-            room,
             module,
-            address,
+            path,
+            location,
         }
     }
 
-    fn is_in(&self, home: &str) -> bool {
-        self.address
-            .strip_prefix(home)
+    fn is_in(&self, place: &str) -> bool {
+        self.location
+            .strip_prefix(place)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
-/// Every import of the file that has no door.
-pub fn check_file(plan: &Doors, place: &Place, scan: &Scan) -> Vec<String> {
+/// Every import of the file that the tables do not allow.
+pub fn check_file(allowed: &Dependencies, place: &Place, scan: &Scan) -> Vec<String> {
     scan.mentions
         .iter()
         .filter_map(|mention| {
             let problem = match &mention.target {
-                Target::House(path) => house(plan, place, path),
-                Target::Outside(path) => outside(plan, place, path),
+                Target::Crate(path) => internal(allowed, place, path),
+                Target::External(path) => external(allowed, place, path),
             };
             problem.map(|problem| format!("src/{}:{}: {problem}", place.file, mention.line))
         })
         .collect()
 }
 
-fn house(plan: &Doors, place: &Place, path: &[String]) -> Option<String> {
+fn internal(allowed: &Dependencies, place: &Place, path: &[String]) -> Option<String> {
     let Some(target) = path.first() else {
-        // `super` alone, from a room to the root: nothing is reached by it.
+        // `super` alone, from a module to the root: it names no other module.
         return None;
     };
     let written = path.join("::");
-    if place.room == "lib" {
+    if place.module == "lib" {
         Some(format!(
-            "lib.rs declares the rooms and opens no way around their doors (`{written}`)"
+            "lib.rs only declares modules and re-exports nothing (`{written}`)"
         ))
     } else if target == "*" {
-        Some("`crate::*` opens every room at once".to_owned())
-    } else if !plan.is_room(target) {
-        Some(format!("`{written}`: the plan has no room `{target}`"))
-    } else if !plan.may(&place.room, path) {
-        Some(format!("`{}` has no door to `{written}`", place.room))
+        Some("`crate::*` imports every module at once".to_owned())
+    } else if !allowed.is_module(target) {
+        Some(format!("`{written}`: the table has no module `{target}`"))
+    } else if !allowed.allows(&place.module, path) {
+        Some(format!("`{}` may not import `{written}`", place.module))
     } else {
         None
     }
 }
 
-fn outside(plan: &Doors, place: &Place, path: &[String]) -> Option<String> {
-    let (what, homes) = plan.homes(path)?;
-    if homes.iter().any(|home| place.is_in(home)) {
+fn external(allowed: &Dependencies, place: &Place, path: &[String]) -> Option<String> {
+    let (name, places) = allowed.places(path)?;
+    if places.iter().any(|allowed| place.is_in(allowed)) {
         return None;
     }
     Some(format!(
-        "`{what}` belongs in {}, not in `{}`",
-        homes.join(" or "),
-        place.address
+        "`{name}` belongs in {}, not in `{}`",
+        places.join(" or "),
+        place.location
     ))
 }
 
-/// A room without a row has no doors at all; a row without a room is a plan of something else.
-pub fn check_rooms(plan: &Doors, built: &BTreeSet<String>) -> Vec<String> {
-    let planned: BTreeSet<String> = plan.rooms().map(str::to_owned).collect();
-    let unplanned = built
-        .difference(&planned)
-        .map(|room| format!("src/{room} has no row in the plan"));
-    let unbuilt = planned
+/// Every module of `src` must have a row, and every row a module.
+pub fn check_modules(allowed: &Dependencies, built: &BTreeSet<String>) -> Vec<String> {
+    let listed: BTreeSet<String> = allowed.modules().map(str::to_owned).collect();
+    let unlisted = built
+        .difference(&listed)
+        .map(|module| format!("src/{module} has no row in the table"));
+    let missing = listed
         .difference(built)
-        .map(|room| format!("the plan has a row for `{room}`, src has not"));
-    unplanned.chain(unbuilt).collect()
+        .map(|module| format!("the table has a row for `{module}`, but src has no such module"));
+    unlisted.chain(missing).collect()
 }
 
-/// The file is longer than a reader's patience.
+/// A file longer than the limit.
 pub fn check_length(folder: &str, place: &Place, scan: &Scan) -> Option<String> {
     (scan.lines > MAX_FILE_LINES).then(|| {
         format!(
-            "{folder}/{}: {} lines without tests, at most {MAX_FILE_LINES}: make a room of it",
+            "{folder}/{}: {} lines without tests, at most {MAX_FILE_LINES}: split it",
             place.file, scan.lines
         )
     })
 }
 
-/// The crate's root says `no_std`, and nothing takes `std` back in.
+/// The root of the crate has `#![no_std]`, and no file uses `std`.
 pub fn check_no_std(place: &Place, scan: &Scan) -> Vec<String> {
     let mut problems = Vec::new();
-    if place.room == "lib" && !scan.attributes.iter().any(|word| word == "no_std") {
+    if place.module == "lib" && !scan.attributes.iter().any(|word| word == "no_std") {
         problems.push(format!("{}: without #![no_std]", place.file));
     }
     problems.extend(
         scan.mentions
             .iter()
             .filter_map(|mention| match &mention.target {
-                Target::Outside(path) if path.first().is_some_and(|first| first == "std") => Some(
+                Target::External(path) if path.first().is_some_and(|first| first == "std") => Some(
                     format!("{}:{}: `{}`", place.file, mention.line, path.join("::")),
                 ),
                 _ => None,
@@ -145,8 +145,8 @@ mod tests {
     use super::*;
     use crate::scan::scan;
 
-    const PLAN: &str = "\
-| room | may import |
+    const TABLES: &str = "\
+| module | may import |
 | --- | --- |
 | `*` | `escape` |
 | `escape`, `clock`, `http`, `finding` | nothing |
@@ -156,7 +156,7 @@ mod tests {
 | `config` | `*::Settings` |
 | `cli`, `main` | `*` |
 
-| from outside | only in |
+| external | only in |
 | --- | --- |
 | `reqwest` | `http` |
 | `sqlx` | `store` |
@@ -167,14 +167,14 @@ mod tests {
 ";
 
     fn problems(file: &str, text: &str) -> Vec<String> {
-        let plan = Doors::parse(PLAN).unwrap_or_else(|problem| panic!("{problem}"));
+        let allowed = Dependencies::parse(TABLES).unwrap_or_else(|problem| panic!("{problem}"));
         let place = Place::of(Path::new(file));
-        let scan = scan(text, &place.module).unwrap_or_else(|problem| panic!("{file}: {problem}"));
-        check_file(&plan, &place, &scan)
+        let scan = scan(text, &place.path).unwrap_or_else(|problem| panic!("{file}: {problem}"));
+        check_file(&allowed, &place, &scan)
     }
 
     #[test]
-    fn what_the_plan_allows_passes() {
+    fn an_allowed_import_passes() {
         let allowed = [
             (
                 "store/sqlite.rs",
@@ -214,34 +214,46 @@ mod tests {
     }
 
     #[test]
-    fn what_the_plan_forbids_fails() {
+    fn a_forbidden_import_fails() {
         let forbidden = [
-            ("monitor/mod.rs", "use crate::notify::Outbox;", "no door"),
-            ("monitor/mod.rs", "use crate::config::Config;", "no door"),
+            (
+                "monitor/mod.rs",
+                "use crate::notify::Outbox;",
+                "may not import",
+            ),
+            (
+                "monitor/mod.rs",
+                "use crate::config::Config;",
+                "may not import",
+            ),
             (
                 "monitor/pass.rs",
                 "use super::super::notify::Outbox;",
-                "no door",
+                "may not import",
             ),
             (
                 "monitor/pass.rs",
                 "fn f() { tokio::spawn(async { crate::notify::drain().await }); }",
-                "no door",
+                "may not import",
             ),
             (
                 "store/sqlite.rs",
                 "use crate::{finding::Finding, monitor};",
-                "no door",
+                "may not import",
             ),
-            ("finding.rs", "fn f(x: &super::store::Row) {}", "no door"),
-            ("config.rs", "use crate::notify::Outbox;", "no door"),
-            ("notify/mod.rs", "use crate::*;", "every room at once"),
-            ("finding.rs", "use super::*;", "every room at once"),
-            ("notify/mod.rs", "use crate::Store;", "no room"),
+            (
+                "finding.rs",
+                "fn f(x: &super::store::Row) {}",
+                "may not import",
+            ),
+            ("config.rs", "use crate::notify::Outbox;", "may not import"),
+            ("notify/mod.rs", "use crate::*;", "every module at once"),
+            ("finding.rs", "use super::*;", "every module at once"),
+            ("notify/mod.rs", "use crate::Store;", "no module"),
             (
                 "lib.rs",
                 "pub use crate::store::Store;",
-                "declares the rooms",
+                "only declares modules",
             ),
             ("source.rs", "use reqwest::Client;", "belongs in http"),
             (
@@ -295,22 +307,23 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_says_where_it_is() {
-        let text = "//! A room.\n\nuse crate::{\n    finding::Finding,\n    notify::Outbox,\n};\n";
+    fn a_problem_names_file_and_line() {
+        let text =
+            "//! A module.\n\nuse crate::{\n    finding::Finding,\n    notify::Outbox,\n};\n";
         assert_eq!(
             problems("monitor/pass.rs", text),
-            ["src/monitor/pass.rs:5: `monitor` has no door to `notify::Outbox`"]
+            ["src/monitor/pass.rs:5: `monitor` may not import `notify::Outbox`"]
         );
     }
 
     #[test]
-    fn an_unplanned_room_and_an_unbuilt_one_are_both_said() {
-        let plan = Doors::parse(PLAN).unwrap_or_else(|problem| panic!("{problem}"));
-        let mut built: BTreeSet<String> = plan.rooms().map(str::to_owned).collect();
-        assert_eq!(check_rooms(&plan, &built), Vec::<String>::new());
+    fn a_module_without_a_row_and_a_row_without_a_module_are_both_reported() {
+        let allowed = Dependencies::parse(TABLES).unwrap_or_else(|problem| panic!("{problem}"));
+        let mut built: BTreeSet<String> = allowed.modules().map(str::to_owned).collect();
+        assert_eq!(check_modules(&allowed, &built), Vec::<String>::new());
         built.remove("clock");
         built.insert("helpers".to_owned());
-        assert_eq!(check_rooms(&plan, &built).len(), 2);
+        assert_eq!(check_modules(&allowed, &built).len(), 2);
     }
 
     #[test]
@@ -318,7 +331,7 @@ mod tests {
         let place = Place::of(Path::new("store/sqlite.rs"));
         let lines = |count: usize| "fn f() {}\n".repeat(count);
         let check = |text: &str| {
-            let scan = scan(text, &place.module).unwrap_or_else(|problem| panic!("{problem}"));
+            let scan = scan(text, &place.path).unwrap_or_else(|problem| panic!("{problem}"));
             check_length("src", &place, &scan)
         };
         assert_eq!(check(&lines(MAX_FILE_LINES)), None);
@@ -332,10 +345,10 @@ mod tests {
     }
 
     #[test]
-    fn std_does_not_come_back_into_tlog() {
+    fn a_use_of_std_in_tlog_is_reported() {
         let check = |file: &str, text: &str| {
             let place = Place::of(Path::new(file));
-            let scan = scan(text, &place.module).unwrap_or_else(|problem| panic!("{problem}"));
+            let scan = scan(text, &place.path).unwrap_or_else(|problem| panic!("{problem}"));
             check_no_std(&place, &scan).len()
         };
         assert_eq!(

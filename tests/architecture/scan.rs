@@ -1,5 +1,5 @@
-//! Which paths a source file mentions, from its tokens: comments, strings and test code are not seen,
-//! the inside of macros is.
+//! Which paths a source file mentions, found in its tokens. Comments, strings and test code are left out;
+//! the arguments of macros are included.
 
 use std::str::FromStr;
 
@@ -10,28 +10,28 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 pub struct Scan {
     /// Every path of at least two segments, and every import.
     pub mentions: Vec<Mention>,
-    /// Modules, by absolute path, whose files are compiled for tests only.
+    /// Absolute paths of the modules whose files are compiled only for tests.
     pub test_modules: Vec<Vec<String>>,
-    /// Lines of the file without those of its test items.
+    /// Number of lines of the file without its test items.
     pub lines: usize,
     /// The words of the file's inner attributes, `no_std` for one.
     pub attributes: Vec<String>,
 }
 
-/// One path, where it is mentioned.
+/// A path and the line that mentions it.
 #[derive(Debug)]
 pub struct Mention {
     pub line: usize,
     pub target: Target,
 }
 
-/// What a path leads to.
+/// What a path refers to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Something of this crate, from its root.
-    House(Vec<String>),
-    /// Something else, as written: another crate, or a name in scope.
-    Outside(Vec<String>),
+    /// An item of this crate: its path from the root.
+    Crate(Vec<String>),
+    /// Another crate, or a name in scope: the path as written.
+    External(Vec<String>),
 }
 
 /// Scans the text of the file that holds `module` (its path from the crate's root).
@@ -60,7 +60,7 @@ impl Walker {
         }
     }
 
-    /// Deals with what `rest` begins with; returns how many tokens that were.
+    /// Handles the first item of `rest` and returns the number of its tokens.
     fn step(&mut self, rest: &[TokenTree]) -> usize {
         match rest {
             [hash, TokenTree::Group(attribute), ..] if is(hash, '#') && is_test(attribute) => {
@@ -68,7 +68,7 @@ impl Walker {
             }
             [hash, bang, TokenTree::Group(attribute), ..] if is(hash, '#') && is(bang, '!') => {
                 self.inner_attribute(attribute);
-                // A file that says `#![cfg(test)]` is a test as a whole.
+                // A file with `#![cfg(test)]` is compiled only for tests.
                 if is_test(attribute) {
                     self.skip_lines(rest);
                     rest.len()
@@ -87,7 +87,7 @@ impl Walker {
                 self.module.pop();
                 3
             }
-            // Not the `use<'a>` of a captured lifetime, which has no path.
+            // Not `use<'a>`, the list of captured lifetimes, which has no path.
             [TokenTree::Ident(word), next, ..] if word == "use" && !is(next, '<') => {
                 let end = rest
                     .iter()
@@ -118,11 +118,11 @@ impl Walker {
     }
 
     fn resolve(&self, segments: Vec<String>) -> Target {
-        let mut house = self.module.clone();
+        let mut absolute = self.module.clone();
         let mut rest = segments.iter();
         match segments.first().map(String::as_str) {
             Some("crate" | "modelwatch") => {
-                house.clear();
+                absolute.clear();
                 rest.next();
             }
             Some("self") => {
@@ -134,14 +134,14 @@ impl Walker {
                     .first()
                     .is_some_and(|segment| segment == "super")
                 {
-                    house.pop();
+                    absolute.pop();
                     rest.next();
                 }
             }
-            _ => return Target::Outside(segments),
+            _ => return Target::External(segments),
         }
-        house.extend(rest.cloned());
-        Target::House(house)
+        absolute.extend(rest.cloned());
+        Target::Crate(absolute)
     }
 
     fn inner_attribute(&mut self, attribute: &Group) {
@@ -155,7 +155,7 @@ impl Walker {
         self.scan.attributes.extend(words);
     }
 
-    /// The item behind `#[cfg(test)]`: skipped, but its lines counted and a file module remembered.
+    /// Skips the item after `#[cfg(test)]`, subtracts its lines, and records it if it is a module with its own file.
     fn test_item(&mut self, rest: &[TokenTree]) -> usize {
         let mut at = 0;
         while matches!(rest.get(at..), Some([hash, TokenTree::Group(_), ..]) if is(hash, '#')) {
@@ -163,7 +163,7 @@ impl Walker {
         }
         let item = rest.get(at..).unwrap_or_default();
         let word = |token: &TokenTree, text: &str| matches!(token, TokenTree::Ident(ident) if ident == text);
-        // What ends with a semicolon may hold braces before it.
+        // An item that ends with a semicolon may contain braces.
         let until_semicolon = item.iter().take(3).any(|token| {
             ["use", "const", "static", "type"]
                 .iter()
@@ -171,7 +171,7 @@ impl Walker {
         }) && !item.iter().take(5).any(|token| word(token, "fn"));
         let length = item
             .iter()
-            .position(|token| is(token, ';') || (!until_semicolon && braces(token)))
+            .position(|token| is(token, ';') || (!until_semicolon && is_braced(token)))
             .map_or(item.len(), |last| last + 1);
         let item = item.get(..length).unwrap_or_default();
         if let Some(position) = item.iter().position(|token| word(token, "mod"))
@@ -231,7 +231,7 @@ impl Walker {
     }
 }
 
-/// The path that `tokens` begin with, and how many tokens it takes.
+/// The path at the beginning of `tokens`, and the number of its tokens.
 fn path(tokens: &[TokenTree]) -> (Vec<String>, usize) {
     let mut segments = Vec::new();
     let mut taken = 0;
@@ -250,11 +250,11 @@ fn is(token: &TokenTree, character: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
 }
 
-fn braces(token: &TokenTree) -> bool {
+fn is_braced(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
 }
 
-/// `cfg(test)` or `cfg(all(…, test, …))`; not `any`, which is compiled into something else as well.
+/// `cfg(test)` or `cfg(all(…, test, …))`. Not `any`: such code is also compiled outside of tests.
 fn is_test(attribute: &Group) -> bool {
     let tokens: Vec<_> = attribute.stream().into_iter().collect();
     let [TokenTree::Ident(cfg), TokenTree::Group(condition)] = tokens.as_slice() else {
@@ -286,40 +286,40 @@ mod tests {
         scan.mentions
             .into_iter()
             .map(|mention| match mention.target {
-                Target::House(path) => format!("house {}", path.join("::")),
-                Target::Outside(path) => path.join("::"),
+                Target::Crate(path) => format!("crate {}", path.join("::")),
+                Target::External(path) => path.join("::"),
             })
             .collect()
     }
 
     #[test]
-    fn every_way_to_write_an_import_is_seen() {
+    fn every_form_of_an_import_is_found() {
         let cases: &[(&str, &[&str])] = &[
-            ("use crate::store;", &["house store"]),
-            ("use crate::store as other;", &["house store"]),
+            ("use crate::store;", &["crate store"]),
+            ("use crate::store as other;", &["crate store"]),
             (
                 "pub(crate) use crate::store::{Store, sqlite::{self, Pool as P}};",
                 &[
-                    "house store::Store",
-                    "house store::sqlite",
-                    "house store::sqlite::Pool",
+                    "crate store::Store",
+                    "crate store::sqlite",
+                    "crate store::sqlite::Pool",
                 ],
             ),
             (
                 "use crate::{finding::Finding, store};",
-                &["house finding::Finding", "house store"],
+                &["crate finding::Finding", "crate store"],
             ),
             (
                 "use {crate::finding::*, std::fmt};",
-                &["house finding::*", "std::fmt"],
+                &["crate finding::*", "std::fmt"],
             ),
-            ("use crate::*;", &["house *"]),
-            ("use super::super::store::Store;", &["house store::Store"]),
+            ("use crate::*;", &["crate *"]),
+            ("use super::super::store::Store;", &["crate store::Store"]),
             (
                 "use self::outbox::Claim;",
-                &["house notify::email::outbox::Claim"],
+                &["crate notify::email::outbox::Claim"],
             ),
-            ("use modelwatch::store::Store;", &["house store::Store"]),
+            ("use modelwatch::store::Store;", &["crate store::Store"]),
             ("use ::reqwest::Client;", &["reqwest::Client"]),
             ("use reqwest;", &["reqwest"]),
         ];
@@ -329,32 +329,32 @@ mod tests {
     }
 
     #[test]
-    fn paths_in_code_are_seen_wherever_they_stand() {
+    fn paths_in_code_are_found_everywhere() {
         let cases: &[(&str, &[&str])] = &[
-            ("fn f(x: &crate::store::Row) {}", &["house store::Row"]),
+            ("fn f(x: &crate::store::Row) {}", &["crate store::Row"]),
             (
                 "fn f() { super::send::<crate::web::Page>(x) }",
-                &["house notify::send", "house web::Page"],
+                &["crate notify::send", "crate web::Page"],
             ),
             ("fn f() { let x = ::reqwest::get(y); }", &["reqwest::get"]),
             ("fn f() { Vec::<sqlx::Row>::new() }", &["sqlx::Row"]),
             (
                 "fn f() { <T as crate::store::Store>::open() }",
-                &["house store::Store"],
+                &["crate store::Store"],
             ),
-            ("fn f() { 0..crate::store::MAX }", &["house store::MAX"]),
+            ("fn f() { 0..crate::store::MAX }", &["crate store::MAX"]),
             (
                 "fn f() { info!(\"{}\", jiff::Timestamp::now()); }",
                 &["jiff::Timestamp::now"],
             ),
             (
                 "macro_rules! m { () => { $crate::store::open() } }",
-                &["house store::open"],
+                &["crate store::open"],
             ),
             ("#[derive(sqlx::FromRow)] struct Row;", &["sqlx::FromRow"]),
             (
                 "mod inner { fn f() { super::super::g() } }",
-                &["house notify::g"],
+                &["crate notify::g"],
             ),
         ];
         for (text, expected) in cases {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compiled_only_for_tests_is_left_out() {
+    fn code_that_is_compiled_only_for_tests_is_left_out() {
         let text = "use crate::finding::A;\n\
                     #[cfg(test)]\nuse crate::web::{B, C};\n\
                     #[cfg(all(test, unix))]\n#[expect(dead_code)]\nmod helpers;\n\
@@ -387,7 +387,7 @@ mod tests {
                     use crate::entry::F;\n";
         assert_eq!(
             mentions("notify", text),
-            ["house finding::A", "house store::D", "house entry::F"]
+            ["crate finding::A", "crate store::D", "crate entry::F"]
         );
         let scan = scan(text, &["notify".to_owned()]).unwrap_or_else(|problem| panic!("{problem}"));
         assert_eq!(scan.test_modules, [["notify", "helpers"]]);
