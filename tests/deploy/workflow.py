@@ -340,17 +340,17 @@ class Workflow(unittest.TestCase):
 
     def test_a_finding_does_not_hide_a_broken_watch(self):
         self.runner.answers(1, health=2, findings=[FINDING])
-        self.red("the watch is not healthy", bootstrap=True)
+        self.red("the monitoring is not healthy", bootstrap=True)
         self.assertTrue((self.runner.fake / "issue").exists())
         self.assertEqual(self.runner.kept(), 1)
 
     def test_a_finding_does_not_hide_a_log_that_was_not_read(self):
         self.runner.answers(1, unread=1, findings=[FINDING])
-        self.red("the watch is not healthy", bootstrap=True)
+        self.red("the monitoring is not healthy", bootstrap=True)
 
     def test_a_finding_does_not_hide_an_alert_that_reached_nobody(self):
         self.runner.answers(1, undelivered=1, findings=[FINDING])
-        self.red("the watch is not healthy", bootstrap=True)
+        self.red("the monitoring is not healthy", bootstrap=True)
 
     def test_an_unanswered_question_is_red_and_keeps_what_was_read(self):
         self.runner.answers(3, health=1)
@@ -366,13 +366,13 @@ class Workflow(unittest.TestCase):
     def test_a_killed_pass_is_red_and_keeps_what_it_committed(self):
         self.runner.answers(137)
         (self.runner.fake / "stderr").write_text("")
-        self.red("ended with 137", bootstrap=True)
+        self.red("exited with 137", bootstrap=True)
         self.assertEqual(self.runner.kept(), 1)
 
     def test_a_result_that_is_not_there_is_not_health(self):
         self.runner.answers(1, findings=[FINDING])
         (self.runner.fake / "stderr").write_text("no result\n")
-        self.red("the watch is not healthy", bootstrap=True)
+        self.red("the monitoring is not healthy", bootstrap=True)
 
     def test_what_is_asked_for_is_registered_and_acknowledged_before_the_logs_are_read(self):
         self.runner.run(bootstrap=True)
