@@ -26,7 +26,7 @@ use modelwatch::clock::SystemClock;
 use modelwatch::entry;
 use modelwatch::finding::Routes;
 use modelwatch::http::{self, Pace};
-use modelwatch::monitor::{Followed, Monitor, Progress, RekorV1Log, Rules, Stop};
+use modelwatch::monitor::{Monitor, MonitoredLog, Progress, RekorV1Log, Rules, Stop};
 use modelwatch::shard::Start;
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::Settings;
@@ -287,7 +287,7 @@ async fn measure(name: &str, size: u64, latency: Duration, limit: Option<NonZero
         Some(limit) => http::Client::default().paced(Pace::per_minute(limit)),
         None => http::Client::default(),
     };
-    let log = Followed::RekorV1(RekorV1Log {
+    let log = MonitoredLog::RekorV1(RekorV1Log {
         name: "bench".to_owned(),
         server: Client::new(http, server.url.clone()),
         keys: vec![server.spki.clone()],

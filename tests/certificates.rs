@@ -14,19 +14,19 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-struct House(tempfile::TempDir);
+struct Directory(tempfile::TempDir);
 
-impl House {
+impl Directory {
     /// A configuration over a copy of the log.
     fn new(more: &str) -> Self {
-        let house = Self(tempfile::tempdir().unwrap());
+        let directory = Self(tempfile::tempdir().unwrap());
         for file in [
             "checkpoint",
             "tile/data/007.p/186",
             "tile/0/007.p/186",
             "tile/1/000.p/7",
         ] {
-            let to = house.path("log").join(file);
+            let to = directory.path("log").join(file);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(data().join("ct-small/static").join(file), to).unwrap();
         }
@@ -36,8 +36,8 @@ impl House {
              [[watch]]\nname = \"falcon\"\nsan_glob = {RELEASE:?}\n",
             data().join("trust/harbor.json").display(),
         );
-        fs::write(house.path("modelwatch.toml"), config).unwrap();
-        house
+        fs::write(directory.path("modelwatch.toml"), config).unwrap();
+        directory
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -72,10 +72,10 @@ fn keyed() -> String {
 
 #[test]
 fn certificates_issued_to_a_watched_identity_are_found_proven_and_trusted() {
-    let house = House::new(&keyed());
-    let ended = house.run(&["monitor", "--once"]);
+    let directory = Directory::new(&keyed());
+    let ended = directory.run(&["monitor", "--once"]);
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    let found = house.findings();
+    let found = directory.findings();
     assert!(!found.is_empty());
     for finding in &found {
         assert_eq!(finding["verdict"], "identity-unexpected");
@@ -91,21 +91,21 @@ fn certificates_issued_to_a_watched_identity_are_found_proven_and_trusted() {
                 .starts_with("a certificate was issued to https://github.com/harbor-ml-example/")
         );
     }
-    let again = house.run(&["monitor", "--once"]);
+    let again = directory.run(&["monitor", "--once"]);
     assert_eq!(again.status.code(), Some(1));
-    assert_eq!(house.findings(), found);
+    assert_eq!(directory.findings(), found);
 }
 
 #[test]
 fn a_log_at_another_address_is_known_by_the_keys_of_the_trusted_root() {
-    let here = House::new("origin = \"harbor-ct2.example\"\n");
+    let here = Directory::new("origin = \"harbor-ct2.example\"\n");
     let ended = here.run(&["monitor", "--once"]);
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    let found = |house: &House| -> Vec<Value> {
-        let found = house.findings();
+    let found = |directory: &Directory| -> Vec<Value> {
+        let found = directory.findings();
         found.iter().map(|finding| finding["id"].clone()).collect()
     };
-    let keyed = House::new(&keyed());
+    let keyed = Directory::new(&keyed());
     keyed.run(&["monitor", "--once"]);
     assert_eq!(found(&here), found(&keyed));
     assert!(!found(&here).is_empty());
@@ -113,15 +113,15 @@ fn a_log_at_another_address_is_known_by_the_keys_of_the_trusted_root() {
 
 #[test]
 fn a_certificate_in_the_place_of_another_is_a_fault() {
-    let house = House::new(&keyed());
-    let tile = house.path("log/tile/data/007.p/186");
+    let directory = Directory::new(&keyed());
+    let tile = directory.path("log/tile/data/007.p/186");
     let mut bytes = fs::read(&tile).unwrap();
     // In the time of the first entry.
     bytes[3] ^= 1;
     fs::write(&tile, bytes).unwrap();
-    let ended = house.run(&["monitor", "--once"]);
+    let ended = directory.run(&["monitor", "--once"]);
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    let found = house.findings();
+    let found = directory.findings();
     let faults: Vec<_> = found
         .iter()
         .filter(|f| f["verdict"] == "log-fault")
@@ -140,8 +140,8 @@ fn a_certificate_in_the_place_of_another_is_a_fault() {
 #[test]
 fn a_ct_log_without_an_origin_is_refused_with_a_hint() {
     let key = data().join("ct-small/static.pub.pem");
-    let house = House::new(&format!("public_key = \"{}\"\n", key.display()));
-    let ended = house.run(&["monitor", "--once"]);
+    let directory = Directory::new(&format!("public_key = \"{}\"\n", key.display()));
+    let ended = directory.run(&["monitor", "--once"]);
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert!(stderr.contains("origin"), "{stderr}");

@@ -74,7 +74,7 @@ fn the_entries_of_model_signatures_in_the_public_log_parse_and_prove() {
         let judged = signing.signer.judge(Some(root.authorities()));
         assert_eq!(judged.chain, Chain::Trusted, "{version}");
         // Its CT log's promise too: these are of 2023 to 2025.
-        assert_eq!(judged.oddities, [], "{version}");
+        assert_eq!(judged.anomalies, [], "{version}");
     }
 }
 

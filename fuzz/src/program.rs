@@ -7,12 +7,12 @@ use modelwatch::entry::{self, Digest, Found, HashAlgorithm, Signing, Statement};
 use modelwatch::escape;
 use modelwatch::expect;
 use modelwatch::identity::{
-    Certificate, Key, Oddity, SanType, Signer, found_in_pkcs7, signers_of_pkcs7,
+    Anomaly, Certificate, Key, SanType, Signer, found_in_pkcs7, signers_of_pkcs7,
 };
 use modelwatch::source::ct;
 use modelwatch::source::rekor_v1::answer;
 use modelwatch::source::rekor_v1::ids::IdReader;
-use modelwatch::trust::{Keeper, RepositorySettings, Settings, SourceSettings, TrustedRoot};
+use modelwatch::trust::{RepositorySettings, Settings, SourceSettings, TrustUpdater, TrustedRoot};
 use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -197,7 +197,7 @@ pub fn attestation(payload: &[u8]) {
 pub fn tuf_cache(bytes: &[u8]) {
     let cache = std::env::temp_dir().join(format!("modelwatch-{}.tuf.json", std::process::id()));
     std::fs::write(&cache, bytes).expect("a temporary file");
-    let opened = Keeper::open(Settings {
+    let opened = TrustUpdater::open(Settings {
         source: SourceSettings::Tuf {
             repository: RepositorySettings::PublicGood,
             cache: cache.clone(),
@@ -206,8 +206,8 @@ pub fn tuf_cache(bytes: &[u8]) {
         refresh: Duration::from_secs(1),
         ignore: Vec::new(),
     });
-    if let Ok(keeper) = opened {
-        let known = keeper.known();
+    if let Ok(updater) = opened {
+        let known = updater.known();
         assert_eq!(known.trust.is_some(), known.update.is_some());
     }
     std::fs::remove_file(&cache).expect("it was there");
@@ -225,7 +225,7 @@ pub fn certificate(der: &[u8]) {
         }
         (Ok(read), Err(error)) => {
             assert_eq!(read.irregularity(), Some(error));
-            assert!(read.oddities().contains(&Oddity::NotDer));
+            assert!(read.anomalies().contains(&Anomaly::NotDer));
             read
         }
         (Err(error), strict) => {
@@ -233,8 +233,8 @@ pub fn certificate(der: &[u8]) {
             return;
         }
     };
-    for oddity in certificate.oddities() {
-        assert!(!oddity.to_string().is_empty());
+    for anomaly in certificate.anomalies() {
+        assert!(!anomaly.to_string().is_empty());
     }
     assert_eq!(certificate.der(), der);
     assert_eq!(certificate.hashes().first(), certificate.sha256().as_ref());
@@ -282,7 +282,9 @@ pub fn certificate(der: &[u8]) {
                 .iter()
                 .any(|san| san.kind == *kind && san.value == *text)
         });
-        assert!(missing.count() == 0 || certificate.oddities().contains(&Oddity::UnknownNameType));
+        assert!(
+            missing.count() == 0 || certificate.anomalies().contains(&Anomaly::UnknownNameType)
+        );
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, time};
-use super::setup::{self, Asking, Setup};
+use super::setup::{self, RefreshPolicy, Setup};
 use super::{starts, trusting, unrecorded};
 use crate::escape;
-use crate::monitor::Followed;
+use crate::monitor::MonitoredLog;
 use crate::notify::Lacking;
 use crate::source::SourceError;
 use crate::watch;
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = match &args.what {
         // What a watch selects hangs on no trust: nobody is asked.
         Some(What::Notify(_) | What::Watch(_)) => Setup::load(config)?,
-        None => Setup::load_and_ask(config, Asking::Now).await?,
+        None => Setup::load_and_ask(config, RefreshPolicy::Now).await?,
     };
     match &args.what {
         None => everything(&setup).await,
@@ -91,9 +91,9 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     }
     for log in setup.logs() {
         let (trees, error) = match log {
-            Followed::Tree(log) => (vec![log.clone()], None),
-            Followed::RekorV1(log) => log.ask().await,
-            Followed::Guided(guided) => guided.log.ask().await,
+            MonitoredLog::Tree(log) => (vec![log.clone()], None),
+            MonitoredLog::RekorV1(log) => log.ask().await,
+            MonitoredLog::Guided(guided) => guided.log.ask().await,
         };
         let name = escape::terminal(log.name()).into_owned();
         for tree in &trees {
@@ -106,7 +106,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
                 }
                 Ok(raw) => tree.shard.open(&raw).map_err(|error| error.to_string()),
             };
-            let of_tree = if matches!(log, Followed::RekorV1(_) | Followed::Guided(_)) {
+            let of_tree = if matches!(log, MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_)) {
                 format!(", tree {}", escape::terminal(tree.shard.origin.as_str()))
             } else {
                 String::new()

@@ -11,8 +11,8 @@ use super::ct;
 use super::output::Mistake;
 use super::setup::{MAX_PEM_BYTES, public_key_der, read_bounded};
 use crate::config::{LogKeySource, LogSettings, Mode};
-use crate::http::{self, Pace};
-use crate::monitor::{Followed, Guided, Log, RekorV1Log};
+use crate::http::{self, RateLimit};
+use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
 use crate::shard::{LogKey, Protocol, Shard};
 use crate::source::rekor_v1::Client;
 use crate::source::{Location, RekorV2, Transport};
@@ -27,12 +27,12 @@ pub(super) fn followed(
     logs: &[LogSettings],
     trusted_root: Option<&TrustedRoot>,
     http: &http::Client,
-) -> Result<Vec<Followed>, Mistake> {
-    let paces = paces(logs);
+) -> Result<Vec<MonitoredLog>, Mistake> {
+    let rate_limits = rate_limits(logs);
     logs.iter()
         .map(|log| {
-            let http = match host(log).and_then(|host| paces.get(host)) {
-                Some(pace) => http.paced(pace.clone()),
+            let http = match host(log).and_then(|host| rate_limits.get(host)) {
+                Some(pace) => http.rate_limited(pace.clone()),
                 None => http.clone(),
             };
             let Some(location) = &log.location else {
@@ -46,14 +46,14 @@ pub(super) fn followed(
                     let public_keys = keys(log)?;
                     let transport = Transport::new(location.clone(), http);
                     ct::log(log, location, &public_keys, trusted_root, transport)
-                        .map(Followed::Tree)
+                        .map(MonitoredLog::Tree)
                 }
                 (Protocol::RekorV1, Location::Server(url), _) => {
                     rekor_v1(log, url, trusted_root, http)
                 }
                 (Protocol::RekorV2, location, Some(origin)) => {
                     let transport = Transport::new(location.clone(), http);
-                    Ok(Followed::Tree(Log {
+                    Ok(MonitoredLog::Tree(Log {
                         shard: Arc::new(shard(log, location, origin, trusted_root)?),
                         source: Arc::new(RekorV2::new(transport)),
                     }))
@@ -71,12 +71,12 @@ pub(super) fn followed(
 }
 
 /// One pace for each server that has one: logs of one server share what it allows, and the strictest counts.
-fn paces(logs: &[LogSettings]) -> HashMap<&str, Pace> {
+fn rate_limits(logs: &[LogSettings]) -> HashMap<&str, RateLimit> {
     let mut limits: HashMap<&str, NonZeroU32> = HashMap::new();
     for log in logs {
         let usual = match (&log.location, log.protocol) {
             // Tiles come from a storage bucket without a limit; what Rekor v1 answers is computed for each reader.
-            (Some(Location::Server(url)), Protocol::RekorV1) => Client::usual_pace(url),
+            (Some(Location::Server(url)), Protocol::RekorV1) => Client::usual_interval(url),
             _ => None,
         };
         if let (Some(host), Some(limit)) = (host(log), log.requests_per_minute.or(usual)) {
@@ -86,7 +86,7 @@ fn paces(logs: &[LogSettings]) -> HashMap<&str, Pace> {
     }
     limits
         .into_iter()
-        .map(|(host, limit)| (host, Pace::per_minute(limit)))
+        .map(|(host, limit)| (host, RateLimit::per_minute(limit)))
         .collect()
 }
 
@@ -99,7 +99,7 @@ fn rekor_v1(
     url: &Url,
     trusted_root: Option<&TrustedRoot>,
     http: http::Client,
-) -> Result<Followed, Mistake> {
+) -> Result<MonitoredLog, Mistake> {
     let keys = if log.public_keys.is_empty() {
         trusted_root.map_or_else(Vec::new, |root| root.rekor_v1_keys(url))
     } else {
@@ -121,8 +121,8 @@ fn rekor_v1(
         rollback_after: log.rollback_after,
     };
     Ok(match &log.mode {
-        Mode::Tail => Followed::RekorV1(followed),
-        Mode::Guided { by } => Followed::Guided(Guided {
+        Mode::Tail => MonitoredLog::RekorV1(followed),
+        Mode::Guided { by } => MonitoredLog::Guided(Guided {
             log: followed,
             guides: by.clone(),
         }),

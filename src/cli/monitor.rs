@@ -10,19 +10,21 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::task::JoinError;
 
-use super::following::Following;
 use super::logging::Screen;
+use super::monitored_logs::MonitoredLogs;
 use super::output::{Mistake, Outcome};
 use super::passed::{PassResult, show_progress, unread};
 use super::reload::{self, Hangup, Reloaded};
-use super::setup::{self, Asking, Setup};
+use super::setup::{self, RefreshPolicy, Setup};
 use super::{starts, systemd, unrecorded};
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::Severity;
 use crate::http;
 use crate::moment;
-use crate::monitor::{self, Followed, LogOutcome, Monitor, MonitorError, Progress, Rules, Stop};
+use crate::monitor::{
+    self, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, Rules, Stop,
+};
 use crate::notify::{Heartbeat, Outbox};
 use crate::store::{Counts, Store, StoreError};
 
@@ -30,7 +32,7 @@ use crate::store::{Counts, Store, StoreError};
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
 
 /// How long the daemon reads one log before it looks at the others again: first contact with a large log takes hours.
-const TURN: Duration = Duration::from_mins(10);
+const PASS_LIMIT: Duration = Duration::from_mins(10);
 
 /// How often the daemon looks for alerts that are due again.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
@@ -70,7 +72,7 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     // Before anything else: without it SIGHUP ends the program.
     let stop = Stop::default();
     let hangup = args.is_daemon().then(|| Hangup::listen(stop.clone()));
-    let setup = Setup::load_and_ask(config, Asking::IfDue).await?;
+    let setup = Setup::load_and_ask(config, RefreshPolicy::IfDue).await?;
     starts::refuse_future(setup.config(), setup::now())?;
     for exposed in unrecorded::exposed(&setup) {
         tracing::warn!("{}", escape::terminal(&exposed));
@@ -78,13 +80,13 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     if let Err(error) = setup.require_trust() {
         return without_trust(&setup, error).await;
     }
-    let mut following = Following::new(setup, args.log.clone())?;
-    let setup = following.setup();
+    let mut monitored_logs = MonitoredLogs::new(setup, args.log.clone())?;
+    let setup = monitored_logs.setup();
     let _lock = unrecorded::lock(setup).await?;
     let mut store = setup.writer().await?;
     let settings = |setup: &Setup| monitor::Settings {
         // A single pass goes to the end of every log.
-        turn: (!args.once).then_some(TURN),
+        pass_limit: (!args.once).then_some(PASS_LIMIT),
         ..setup.monitor(args.log.is_empty())
     };
     let watching = |setup: &Setup, store: &Arc<dyn Store>| {
@@ -92,27 +94,30 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     };
     let mut watch = watching(setup, &store);
     stop_on_signals(stop.clone());
-    let begun = following.begin(&*store).await;
+    let begun = monitored_logs.begin(&*store).await;
     watch.told(begun).await?;
     let Some(hangup) = hangup else {
-        let ended = watch.once(following, args.bootstrap, screen).await;
+        let ended = watch.once(monitored_logs, args.bootstrap, screen).await;
         return watch.told(ended).await;
     };
     let mut begins = format!("modelwatch {} starts", env!("CARGO_PKG_VERSION"));
     loop {
-        let setup = following.setup();
-        if let Err(error) = reload::remember(&*store, config, setup.fingerprint()).await {
+        let setup = monitored_logs.setup();
+        if let Err(error) = reload::put_value(&*store, config, setup.fingerprint()).await {
             tracing::warn!("{}", escape::terminal(&format!("{error:#}")));
         }
         tracing::info!(target: "modelwatch::daemon", "{begins}: {}", setup.summary());
-        let ended = Arc::clone(&watch).daemon(&mut following, args, config, &hangup);
+        let ended = Arc::clone(&watch).daemon(&mut monitored_logs, args, config, &hangup);
         let ended = ended.await;
         match watch.told(ended).await? {
             None => return Ok(Outcome::Clean),
             Some(next) => {
                 "the configuration is taken up anew".clone_into(&mut begins);
-                Reloaded { following, store } = next;
-                watch = watching(following.setup(), &store);
+                Reloaded {
+                    monitored_logs,
+                    store,
+                } = next;
+                watch = watching(monitored_logs.setup(), &store);
             }
         }
     }
@@ -143,7 +148,7 @@ async fn without_trust(setup: &Setup, error: anyhow::Error) -> anyhow::Result<Ou
 /// What `--once` would answer for these logs, without channels and without a word.
 pub(super) async fn rehearse(
     store: Arc<dyn Store>,
-    logs: &[Followed],
+    logs: &[MonitoredLog],
     rules: &Arc<Rules>,
     heartbeat: Heartbeat,
 ) -> anyhow::Result<Outcome> {
@@ -156,7 +161,7 @@ pub(super) async fn rehearse(
             stop.clone(),
         ),
         channels: Vec::new(),
-        loud: Vec::new(),
+        urgent_channels: Vec::new(),
         outbox: Outbox::new(Arc::clone(&store), &[], &http::Client::default()),
         heartbeat: Some(heartbeat),
         store,
@@ -212,7 +217,7 @@ struct Watching {
     monitor: Monitor,
     channels: Vec<String>,
     /// Channels that are told of findings about health.
-    loud: Vec<String>,
+    urgent_channels: Vec<String>,
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
@@ -235,7 +240,7 @@ impl Watching {
             )
             .with(settings),
             channels: setup.channel_names(),
-            loud: setup.channels_for(Severity::High),
+            urgent_channels: setup.channels_for(Severity::High),
             outbox: setup.outbox(Arc::clone(store)),
             heartbeat: setup.heartbeat(Arc::clone(store)),
             store: Arc::clone(store),
@@ -248,12 +253,14 @@ impl Watching {
 
     async fn once(
         &self,
-        mut following: Following,
+        mut monitored_logs: MonitoredLogs,
         bootstrap: bool,
         screen: &Screen,
     ) -> anyhow::Result<Outcome> {
         let bar = tokio::spawn(show_progress(self.progress.clone(), screen.clone()));
-        let passed = self.pass_twice_at_most(&mut following, bootstrap).await;
+        let passed = self
+            .pass_twice_at_most(&mut monitored_logs, bootstrap)
+            .await;
         bar.abort();
         screen.show(None);
         let outcomes = match passed {
@@ -271,12 +278,12 @@ impl Watching {
     /// A pass, and another one if newer trust came of what the first one found: nobody makes the next one for us.
     async fn pass_twice_at_most(
         &self,
-        following: &mut Following,
+        monitored_logs: &mut MonitoredLogs,
         bootstrap: bool,
     ) -> Result<Vec<LogOutcome>, MonitorError> {
-        let outcomes = self.pass(following, bootstrap).await?;
-        if following.ask_after(&outcomes) && following.renewed(&*self.store).await? {
-            return self.pass(following, bootstrap).await;
+        let outcomes = self.pass(monitored_logs, bootstrap).await?;
+        if monitored_logs.ask_after(&outcomes) && monitored_logs.renewed(&*self.store).await? {
+            return self.pass(monitored_logs, bootstrap).await;
         }
         Ok(outcomes)
     }
@@ -330,12 +337,12 @@ impl Watching {
     /// Passes on the schedule until it is asked to end (`None`), or has taken up its configuration anew.
     async fn daemon(
         self: Arc<Self>,
-        following: &mut Following,
+        monitored_logs: &mut MonitoredLogs,
         args: &Args,
         config: &Path,
         hangup: &Hangup,
     ) -> anyhow::Result<Option<Reloaded>> {
-        let schedule = following.setup().schedule().clone();
+        let schedule = monitored_logs.setup().schedule().clone();
         systemd::ready();
         let watchdog = tokio::spawn(systemd::feed_watchdog(self.progress.clone()));
         let clean = Arc::new(AtomicBool::new(false));
@@ -354,13 +361,13 @@ impl Watching {
                 biased;
                 // What the pass has read since its last commit could not be recorded any more.
                 ended = &mut delivery => return Err(lost(ended)),
-                passed = self.pass(following, args.bootstrap) => passed,
+                passed = self.pass(monitored_logs, args.bootstrap) => passed,
             };
             match passed {
                 Ok(outcomes) => {
                     clean.store(unread(&outcomes) == 0, Ordering::Release);
                     self.report(&outcomes, &mut last).await;
-                    following.ask_after(&outcomes);
+                    monitored_logs.ask_after(&outcomes);
                 }
                 Err(error @ MonitorError::NeedsBootstrap(_)) => {
                     return Err(Mistake(error.to_string()).into());
@@ -395,13 +402,13 @@ impl Watching {
                     ended = &mut delivery => return Err(lost(ended)),
                     // What failed for want of newer trust is tried again when it has come. A store that fails is for the
                     // next pass to say.
-                    renewed = following.renewed(&*self.store) => if !matches!(renewed, Ok(false)) {
+                    renewed = monitored_logs.renewed(&*self.store) => if !matches!(renewed, Ok(false)) {
                         break false;
                     },
                 }
             };
             if is_reloading {
-                match reload::reload(config, &args.log, following, &*self.store).await {
+                match reload::reload(config, &args.log, monitored_logs, &*self.store).await {
                     Ok(reloaded) => {
                         next = Some(reloaded);
                         break;
@@ -473,7 +480,7 @@ impl Watching {
         let finding = unrecorded::finding("store", since, summary);
         let untold = self
             .outbox
-            .send_past_the_store(&self.loud, finding, setup::now())
+            .send_past_the_store(&self.urgent_channels, finding, setup::now())
             .await;
         unrecorded::say_untold(&untold);
     }
@@ -481,15 +488,19 @@ impl Watching {
     /// Newer trust if it is time, one pass, then the rescans that were asked for: what is new is told first.
     async fn pass(
         &self,
-        following: &mut Following,
+        monitored_logs: &mut MonitoredLogs,
         bootstrap: bool,
     ) -> Result<Vec<LogOutcome>, MonitorError> {
-        following.renew(&*self.store).await?;
-        let (logs, rules) = (following.logs(), following.rules());
+        monitored_logs.renew(&*self.store).await?;
+        let (logs, rules) = (monitored_logs.logs(), monitored_logs.rules());
         let outcomes = self.monitor.pass(logs, rules, bootstrap).await?;
         self.monitor.rescan_as_asked(logs, rules).await?;
         self.monitor
-            .assess_trust(&following.trust_report(), following.all(), setup::now())
+            .assess_trust(
+                &monitored_logs.trust_report(),
+                monitored_logs.all(),
+                setup::now(),
+            )
             .await?;
         Ok(outcomes)
     }
@@ -538,14 +549,14 @@ impl Watching {
     }
 
     async fn counts(&self) -> Result<(Counts, u64), StoreError> {
-        let due = self.store.toll(setup::now()).await?;
+        let due = self.store.channel_queues(setup::now()).await?;
         Ok((
             self.store.counts(self.fail_on).await?,
             // What waits for a channel that is no longer configured will wait for ever: `status`
             // says it, but it is nothing that this pass owes.
             due.iter()
                 .filter(|(channel, _)| self.channels.contains(channel))
-                .map(|(_, toll)| toll.due)
+                .map(|(_, queue)| queue.due)
                 .sum(),
         ))
     }

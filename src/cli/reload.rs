@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
-use super::following::Following;
+use super::monitored_logs::MonitoredLogs;
 use super::output::{self, Mistake, time};
-use super::setup::{self, Asking, Setup};
+use super::setup::{self, RefreshPolicy, Setup};
 use super::starts;
 use crate::config::ConfigError;
 use crate::escape;
-use crate::monitor::{Followed, Stop};
+use crate::monitor::{MonitoredLog, Stop};
 use crate::shard::Start;
 use crate::store::{Store, StoreError};
 
@@ -75,7 +75,7 @@ fn has_terminal() -> bool {
 
 /// What the daemon goes on with after a reload.
 pub(super) struct Reloaded {
-    pub(super) following: Following,
+    pub(super) monitored_logs: MonitoredLogs,
     pub(super) store: Arc<dyn Store>,
 }
 
@@ -87,10 +87,10 @@ pub(super) struct Reloaded {
 pub(super) async fn reload(
     path: &Path,
     only: &[String],
-    running: &Following,
+    running: &MonitoredLogs,
     store: &dyn Store,
 ) -> anyhow::Result<Reloaded> {
-    let setup = Setup::load_and_ask(path, Asking::IfDue).await?;
+    let setup = Setup::load_and_ask(path, RefreshPolicy::IfDue).await?;
     setup.require_trust()?;
     starts::refuse_future(setup.config(), setup::now())?;
     let (before, after) = (running.setup().database(), setup.database());
@@ -111,8 +111,8 @@ pub(super) async fn reload(
         .into());
     }
     let variables = setup.variables();
-    let following = Following::new(setup, only.to_vec())?;
-    let silent = would_begin_at_the_end(running, &following, store).await?;
+    let monitored_logs = MonitoredLogs::new(setup, only.to_vec())?;
+    let silent = would_begin_at_the_end(running, &monitored_logs, store).await?;
     if !silent.is_empty() {
         return Err(Mistake(format!(
             "{} would begin at the end, and what it holds already would never be read: give `start`, or start the daemon anew with --bootstrap",
@@ -120,9 +120,9 @@ pub(super) async fn reload(
         ))
         .into());
     }
-    let mut following = following;
-    let store = following.setup().writer().await?;
-    following.begin(&*store).await?;
+    let mut monitored_logs = monitored_logs;
+    let store = monitored_logs.setup().writer().await?;
+    monitored_logs.begin(&*store).await?;
     if !variables.is_empty() {
         let names = escape::few(&variables, VARIABLES);
         tracing::info!(
@@ -131,34 +131,37 @@ pub(super) async fn reload(
             escape::terminal(&names)
         );
     }
-    Ok(Reloaded { following, store })
+    Ok(Reloaded {
+        monitored_logs,
+        store,
+    })
 }
 
 /// The logs that were not followed before, have no position, and would begin at their end.
 async fn would_begin_at_the_end(
-    running: &Following,
-    next: &Following,
+    running: &MonitoredLogs,
+    next: &MonitoredLogs,
     store: &dyn Store,
 ) -> Result<Vec<String>, StoreError> {
     let known = store.logs().await?;
     let mut silent = Vec::new();
     for log in next.logs() {
         let is_new = match log {
-            Followed::Tree(tree) if tree.shard.start == Start::End => {
+            MonitoredLog::Tree(tree) if tree.shard.start == Start::End => {
                 let origin = tree.shard.origin.as_str();
                 let is_followed = running.all().iter().any(|before| {
-                    matches!(before, Followed::Tree(before) if before.shard.origin.as_str() == origin)
+                    matches!(before, MonitoredLog::Tree(before) if before.shard.origin.as_str() == origin)
                 });
                 let has_position = known
                     .iter()
                     .any(|state| state.origin == origin && state.is_begun());
                 !is_followed && !has_position
             }
-            Followed::RekorV1(v1) if v1.start == Start::End => is_unknown(running, &v1.name),
-            Followed::Guided(guided) if guided.log.start == Start::End => {
+            MonitoredLog::RekorV1(v1) if v1.start == Start::End => is_unknown(running, &v1.name),
+            MonitoredLog::Guided(guided) if guided.log.start == Start::End => {
                 is_unknown(running, &guided.log.name)
             }
-            Followed::Tree(_) | Followed::RekorV1(_) | Followed::Guided(_) => false,
+            MonitoredLog::Tree(_) | MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => false,
         };
         let has_trees = || {
             known
@@ -173,7 +176,7 @@ async fn would_begin_at_the_end(
 }
 
 /// Which trees a log of Rekor v1 has, only its server can tell: it is known by its name.
-fn is_unknown(running: &Following, name: &str) -> bool {
+fn is_unknown(running: &MonitoredLogs, name: &str) -> bool {
     !running.all().iter().any(|before| before.name() == name)
 }
 
@@ -214,7 +217,7 @@ pub(super) fn fingerprint(path: &Path) -> anyhow::Result<String> {
 /// # Errors
 ///
 /// The store cannot be written.
-pub(super) async fn remember(
+pub(super) async fn put_value(
     store: &dyn Store,
     path: &Path,
     sha256: Option<&str>,
@@ -227,7 +230,7 @@ pub(super) async fn remember(
         process: std::process::id(),
     };
     let text = serde_json::to_string(&loaded).context("a configuration's name is no UTF-8")?;
-    store.remember(REMEMBERED, &text).await?;
+    store.put_value(REMEMBERED, &text).await?;
     Ok(())
 }
 
@@ -237,7 +240,7 @@ pub(super) async fn remember(
 ///
 /// The store cannot be written.
 pub(super) async fn forget(store: &dyn Store) -> Result<(), StoreError> {
-    store.remember(REMEMBERED, "").await
+    store.put_value(REMEMBERED, "").await
 }
 
 /// How the configuration of the running daemon compares with the file.
@@ -258,7 +261,7 @@ impl DaemonStatus {
     ///
     /// The store cannot be read.
     pub(super) async fn of(store: &dyn Store) -> anyhow::Result<Option<Self>> {
-        let Some(text) = store.recall(REMEMBERED).await? else {
+        let Some(text) = store.get_value(REMEMBERED).await? else {
             return Ok(None);
         };
         let Ok(loaded) = serde_json::from_str::<Loaded>(&text) else {

@@ -8,31 +8,31 @@ use tokio::task::JoinHandle;
 use super::output::time;
 use crate::escape;
 use crate::http;
-use crate::trust::{Ask, Keeper, Refreshed, Trust};
+use crate::trust::{Ask, Trust, TrustState, TrustUpdater};
 
 /// What keeps trust up to date, at home or on its way.
 pub(super) struct Renewal {
     /// `None` while it is asking, or if no trust is configured.
-    keeper: Option<Keeper>,
+    updater: Option<TrustUpdater>,
     /// What it knew when it left.
-    known: Refreshed,
-    away: Option<JoinHandle<Keeper>>,
+    known: TrustState,
+    away: Option<JoinHandle<TrustUpdater>>,
     is_configured: bool,
 }
 
 impl Renewal {
-    pub(super) fn new(keeper: Option<Keeper>) -> Self {
-        let known = keeper.as_ref().map_or_else(
-            || Refreshed {
+    pub(super) fn new(updater: Option<TrustUpdater>) -> Self {
+        let known = updater.as_ref().map_or_else(
+            || TrustState {
                 trust: None,
                 update: None,
                 problem: None,
             },
-            Keeper::known,
+            TrustUpdater::known,
         );
         Self {
-            is_configured: keeper.is_some(),
-            keeper,
+            is_configured: updater.is_some(),
+            updater,
             known,
             away: None,
         }
@@ -44,17 +44,17 @@ impl Renewal {
     }
 
     /// What is trusted now, and what came of asking for newer trust.
-    pub(super) fn known(&self) -> Refreshed {
+    pub(super) fn known(&self) -> TrustState {
         self.known.clone()
     }
 
     /// Looks for newer trust and waits for it: at a start, when nothing else can be done. `in_any_case`, or if it is due.
     pub(super) async fn look(&mut self, http: &http::Client, in_any_case: bool, now: Timestamp) {
-        if let Some(keeper) = &mut self.keeper {
+        if let Some(updater) = &mut self.updater {
             if in_any_case {
-                keeper.refresh(http, now).await;
+                updater.refresh(http, now).await;
             } else {
-                keeper.refresh_if_due(http, now).await;
+                updater.refresh_if_due(http, now).await;
             }
             self.come_home();
         }
@@ -65,20 +65,20 @@ impl Renewal {
         if self.away.as_ref().is_some_and(JoinHandle::is_finished) {
             self.finished().await;
         }
-        match &mut self.keeper {
-            Some(keeper) if !keeper.asks_somebody() => {
-                keeper.refresh(http, now).await;
+        match &mut self.updater {
+            Some(updater) if !updater.asks_somebody() => {
+                updater.refresh(http, now).await;
                 self.come_home();
             }
-            Some(keeper) if keeper.is_due(now) => self.begin(http, now),
+            Some(updater) if updater.is_due(now) => self.begin(http, now),
             _ => {}
         }
     }
 
     /// Begins to look for newer trust because of these, if the last time was long enough ago. Answers whether it did.
     pub(super) fn ask(&mut self, asks: &[Ask], http: &http::Client, now: Timestamp) -> bool {
-        let grants = |keeper: &mut Keeper| keeper.asks(asks, now);
-        let is_granted = self.keeper.as_mut().is_some_and(grants);
+        let grants = |updater: &mut TrustUpdater| updater.asks(asks, now);
+        let is_granted = self.updater.as_mut().is_some_and(grants);
         if is_granted {
             tracing::info!("newer trust is asked for: it may explain what was found");
             self.begin(http, now);
@@ -87,11 +87,11 @@ impl Renewal {
     }
 
     fn begin(&mut self, http: &http::Client, now: Timestamp) {
-        if let Some(mut keeper) = self.keeper.take() {
+        if let Some(mut updater) = self.updater.take() {
             let http = http.clone();
             self.away = Some(tokio::spawn(async move {
-                keeper.refresh(&http, now).await;
-                keeper
+                updater.refresh(&http, now).await;
+                updater
             }));
         }
     }
@@ -104,8 +104,8 @@ impl Renewal {
         let ended = away.await;
         self.away = None;
         match ended {
-            Ok(keeper) => {
-                self.keeper = Some(keeper);
+            Ok(updater) => {
+                self.updater = Some(updater);
                 self.come_home();
             }
             // Only a bug gets here: let it be seen as one.
@@ -116,16 +116,16 @@ impl Renewal {
 
     /// Goes back to what was trusted before, because the newest cannot be worked with. It is tried again.
     pub(super) fn refuse(&mut self, before: Arc<Trust>, said: String) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.refuse(before, said);
-            self.known = keeper.known();
+        if let Some(updater) = &mut self.updater {
+            updater.refuse(before, said);
+            self.known = updater.known();
         }
     }
 
     /// Takes over what the keeper knows now, and says a new problem, with what trust rests on meanwhile.
     fn come_home(&mut self) {
-        let Some(keeper) = &self.keeper else { return };
-        let known = keeper.known();
+        let Some(updater) = &self.updater else { return };
+        let known = updater.known();
         if known.problem != self.known.problem
             && let (Some(problem), Some(_)) = (&known.problem, &known.trust)
         {

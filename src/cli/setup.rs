@@ -23,12 +23,12 @@ use crate::config::{self, Config, LogSettings};
 use crate::escape;
 use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
-use crate::monitor::{self, Followed, Rules, Schedule, TrustReport};
+use crate::monitor::{self, MonitoredLog, Rules, Schedule, TrustReport};
 use crate::notify::{Heartbeat, Outbox};
 use crate::source::Location;
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
-use crate::trust::{self, Ask, Keeper, Refreshed, Remark, SourceSettings, Trust};
+use crate::trust::{self, Ask, Remark, SourceSettings, Trust, TrustState, TrustUpdater};
 use crate::watch::{Watch, Watches};
 
 /// A configuration of ten thousand watches takes about three megabytes.
@@ -46,7 +46,7 @@ pub(super) struct Setup {
     /// Those of the configuration and those that trust has found.
     settings: Vec<LogSettings>,
     /// The same, ready to be read.
-    logs: Vec<Followed>,
+    logs: Vec<MonitoredLog>,
     witnesses: Vec<Verifier>,
     http: http::Client,
     /// SHA-256 of the configuration file, hex, if it was taken.
@@ -55,7 +55,7 @@ pub(super) struct Setup {
 
 /// Whether newer trust is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asking {
+pub(super) enum RefreshPolicy {
     /// If what is known is older than the configuration allows.
     IfDue,
     /// In any case.
@@ -83,7 +83,7 @@ impl Setup {
     /// # Errors
     ///
     /// The operator's mistakes: exit 2.
-    pub(super) async fn load_and_ask(path: &Path, asking: Asking) -> anyhow::Result<Self> {
+    pub(super) async fn load_and_ask(path: &Path, asking: RefreshPolicy) -> anyhow::Result<Self> {
         let fingerprint = reload::fingerprint(path).ok();
         let (config, warnings) = config::load(path)?;
         // As one string: stderr has no buffer, and a warning has many parts.
@@ -99,11 +99,11 @@ impl Setup {
         prepared.map_err(|error| Mistake(format!("[http]: {error}")))?;
         setup
             .renewal
-            .look(&http, asking == Asking::Now, now())
+            .look(&http, asking == RefreshPolicy::Now, now())
             .await;
         if let Err(error) = setup.arrange(false) {
             // The key of a log may have been published since trust was renewed.
-            if asking == Asking::Now || !setup.ask(&[Ask::Log]) {
+            if asking == RefreshPolicy::Now || !setup.ask(&[Ask::Log]) {
                 return Err(error);
             }
             setup.renewal.finished().await;
@@ -125,8 +125,8 @@ impl Setup {
     }
 
     fn unarranged(config: Config) -> anyhow::Result<Self> {
-        let keeper = match &config.trust {
-            Some(settings) => Some(Keeper::open(settings.clone()).map_err(|error| {
+        let updater = match &config.trust {
+            Some(settings) => Some(TrustUpdater::open(settings.clone()).map_err(|error| {
                 let key = match settings.source {
                     SourceSettings::TrustedRoot(_) => "trusted_root",
                     SourceSettings::ClientTrustConfig(_) => "trust_config",
@@ -148,7 +148,7 @@ impl Setup {
         let http = http::Client::new(config.http.clone());
         Ok(Self {
             config,
-            renewal: Renewal::new(keeper),
+            renewal: Renewal::new(updater),
             trust: None,
             settings: Vec::new(),
             logs: Vec::new(),
@@ -253,7 +253,7 @@ impl Setup {
     }
 
     /// What is trusted now, and what came of asking for newer trust.
-    pub(super) fn known(&self) -> Refreshed {
+    pub(super) fn known(&self) -> TrustState {
         self.renewal.known()
     }
 
@@ -332,7 +332,7 @@ impl Setup {
     }
 
     /// The logs, ready to be read; nothing is asked of them yet.
-    pub(super) fn logs(&self) -> &[Followed] {
+    pub(super) fn logs(&self) -> &[MonitoredLog] {
         &self.logs
     }
 
@@ -346,7 +346,7 @@ impl Setup {
                 .collect(),
             canaries: self.config.canaries.clone(),
             every_log,
-            turn: None,
+            pass_limit: None,
         }
     }
 

@@ -15,7 +15,7 @@ use super::setup::{self, Setup};
 use super::trusting;
 use crate::escape;
 use crate::moment;
-use crate::monitor::{Followed, listed_trees};
+use crate::monitor::{MonitoredLog, listed_trees};
 use crate::store::{LogState, Store};
 use log::{GUIDED, LogStatus, LookupStatus};
 
@@ -108,15 +108,15 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let mut logs = logs(&setup, &*store, &known).await?;
     for log in &mut logs {
         if let Some(guide) = &log.guide {
-            let tally = store.lookup_tally(guide, now).await?;
-            log.lookups = Some(LookupStatus::of(&tally));
+            let counts = store.lookup_counts(guide, now).await?;
+            log.lookups = Some(LookupStatus::of(&counts));
         }
     }
     let channels = setup.channel_names();
     let mut alerts = AlertStatus::default();
-    for (channel, toll) in store.toll(now).await? {
+    for (channel, queue) in store.channel_queues(now).await? {
         if !channels.contains(&channel) {
-            let waiting = toll.pending + toll.failed;
+            let waiting = queue.pending + queue.failed;
             if waiting > 0 {
                 alerts.errors.push(format!(
                     "{waiting} alerts were never delivered to {channel}, which is no longer configured"
@@ -124,11 +124,11 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
             }
             continue;
         }
-        alerts.pending += toll.pending;
-        alerts.failed += toll.failed;
+        alerts.pending += queue.pending;
+        alerts.failed += queue.failed;
         alerts
             .errors
-            .extend(toll.last_error.map(|error| format!("{channel}: {error}")));
+            .extend(queue.last_error.map(|error| format!("{channel}: {error}")));
     }
     let counts = store.counts(setup.fail_on()).await?;
     let status = Status {
@@ -183,8 +183,8 @@ async fn logs(
     let mut logs = Vec::with_capacity(setup.logs().len());
     for log in setup.logs() {
         let listed = match log {
-            Followed::RekorV1(log) => listed_trees(store, log).await?,
-            Followed::Tree(_) | Followed::Guided(_) => Vec::new(),
+            MonitoredLog::RekorV1(log) => listed_trees(store, log).await?,
+            MonitoredLog::Tree(_) | MonitoredLog::Guided(_) => Vec::new(),
         };
         logs.push(LogStatus::of(log, known, &listed));
     }

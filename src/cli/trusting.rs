@@ -7,10 +7,10 @@ use tlog::{Origin, Verifier};
 use super::output::Mistake;
 use crate::config::{Config, LogSettings, Mode};
 use crate::moment;
-use crate::monitor::{Followed, TrustReport, Unfollowed};
+use crate::monitor::{MonitoredLog, TrustReport, Unfollowed};
 use crate::shard::{Protocol, Start};
 use crate::source::Location;
-use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Refreshed, Settings, Trust};
+use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Settings, Trust, TrustState};
 
 /// Trust that was not renewed for so long may miss a log, or an authority.
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -106,7 +106,7 @@ pub(super) fn not_followed<'a>(
     settings: &Settings,
     trust: &'a Trust,
     logs: &[LogSettings],
-    followed: &[Followed],
+    followed: &[MonitoredLog],
 ) -> Vec<NotFollowed<'a>> {
     let followed: Vec<FollowedLog<'_>> = logs
         .iter()
@@ -134,16 +134,16 @@ pub(super) fn not_followed<'a>(
 
 /// What the log ids of its keys are in a trusted root. A CT log at another address may have any key of the trusted root
 /// until its head is seen, so there they say nothing.
-fn key_ids(log: &Followed) -> Vec<[u8; 32]> {
+fn key_ids(log: &MonitoredLog) -> Vec<[u8; 32]> {
     let of_keys = |keys: &[Vec<u8>]| keys.iter().map(|key| Sha256::digest(key).into()).collect();
     match log {
-        Followed::Tree(log) if log.shard.protocol == Protocol::RekorV2 => {
+        MonitoredLog::Tree(log) if log.shard.protocol == Protocol::RekorV2 => {
             let keys = log.shard.verifiers.iter();
             keys.map(Verifier::id_hash).copied().collect()
         }
-        Followed::Tree(_) => Vec::new(),
-        Followed::RekorV1(log) => of_keys(&log.keys),
-        Followed::Guided(guided) => of_keys(&guided.log.keys),
+        MonitoredLog::Tree(_) => Vec::new(),
+        MonitoredLog::RekorV1(log) => of_keys(&log.keys),
+        MonitoredLog::Guided(guided) => of_keys(&guided.log.keys),
     }
 }
 
@@ -163,9 +163,9 @@ pub(super) fn named(log: &ListedLog) -> String {
 /// What is to be said after a pass.
 pub(super) fn report(
     settings: Option<&Settings>,
-    known: &Refreshed,
+    known: &TrustState,
     logs: &[LogSettings],
-    followed: &[Followed],
+    followed: &[MonitoredLog],
     now: Timestamp,
 ) -> TrustReport {
     let mut report = TrustReport::default();
@@ -224,7 +224,7 @@ pub(super) fn report(
 /// Why trust has to be renewed, if it has to.
 fn stale(
     settings: &Settings,
-    known: &Refreshed,
+    known: &TrustState,
     refreshed: Timestamp,
     now: Timestamp,
 ) -> Option<String> {
@@ -295,7 +295,7 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::trust::{Keeper, SourceSettings, Update};
+    use crate::trust::{SourceSettings, TrustUpdater, Update};
 
     const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
 
@@ -313,13 +313,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trust_config.json");
         std::fs::write(&path, both.to_string()).unwrap();
-        let keeper = Keeper::open(Settings {
+        let updater = TrustUpdater::open(Settings {
             source: SourceSettings::ClientTrustConfig(path),
             monitor_config: None,
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         });
-        keeper.unwrap().known().trust.unwrap()
+        updater.unwrap().known().trust.unwrap()
     }
 
     #[test]
@@ -366,7 +366,7 @@ mod tests {
             (-2, Some("at 2026-11-21T14:00:00Z, which is still to come")),
         ] {
             let refreshed = now - SignedDuration::from_hours(hours);
-            let known = Refreshed {
+            let known = TrustState {
                 trust: None,
                 update: Some(Update {
                     root_version: 1,

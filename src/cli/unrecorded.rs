@@ -94,7 +94,7 @@ pub(super) async fn lock(setup: &Setup) -> Result<StoreLock, StoreError> {
     .await;
     say_untold(&untold);
     if untold.is_empty() {
-        remember_told(setup, what, now).await;
+        put_last_alert(setup, what, now).await;
     }
     Err(error)
 }
@@ -104,7 +104,7 @@ async fn was_told(setup: &Setup, what: &str, now: Timestamp) -> bool {
     let Ok(store) = setup.reader().await else {
         return false;
     };
-    let told = store.recall(MEMORY).await.ok().flatten();
+    let told = store.get_value(MEMORY).await.ok().flatten();
     store.close().await;
     told.and_then(|told| serde_json::from_str::<Told>(&told).ok())
         .is_some_and(|told| {
@@ -116,7 +116,7 @@ async fn was_told(setup: &Setup, what: &str, now: Timestamp) -> bool {
 
 /// Keeps it for the next hour, beside whoever has the lock, as a registration is kept. Only where there is a store of this
 /// version: without the lock none is created and none is changed.
-async fn remember_told(setup: &Setup, what: String, now: Timestamp) {
+async fn put_last_alert(setup: &Setup, what: String, now: Timestamp) {
     let Ok(reader) = setup.reader().await else {
         return;
     };
@@ -127,7 +127,7 @@ async fn remember_told(setup: &Setup, what: String, now: Timestamp) {
     };
     if let Ok(store) = setup.writer().await {
         // It is told once more then.
-        let _ = store.remember(MEMORY, &told).await;
+        let _ = store.put_value(MEMORY, &told).await;
         store.close().await;
     }
 }

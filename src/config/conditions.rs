@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::{advice, keys};
+use super::{keys, lints};
 use crate::identity::Extension;
 use crate::watch::{Conditions, Glob, SanRegex};
 
@@ -18,7 +18,7 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions
     };
     let sans = section.strings("san", problems);
     for san in &sans {
-        advice::on_san(san, problems);
+        lints::on_san(san, problems);
     }
     let mut globs = Vec::new();
     for written in section.strings("san_glob", problems) {
@@ -27,14 +27,14 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions
             problems.error(&written.place, "matches every name there is", None);
             continue;
         }
-        advice::on_glob(&written, problems);
+        lints::on_glob(&written, problems);
         globs.push(glob);
     }
     let mut regexes = Vec::new();
     for written in section.strings("san_regex", problems) {
         match SanRegex::new(written.value) {
             Ok(regex) => {
-                advice::on_regex(&written, &regex, problems);
+                lints::on_regex(&written, &regex, problems);
                 regexes.push(regex);
             }
             Err(error) => {
@@ -46,7 +46,7 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions
     }
     let issuers = section.strings("issuer", problems);
     for issuer in &issuers {
-        advice::on_issuer(issuer, problems);
+        lints::on_issuer(issuer, problems);
     }
     let conditions = Conditions {
         san: owned(sans),
@@ -58,7 +58,7 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions
         key_sha256: digests(section, "key_sha256", problems),
         certificate_sha256: digests(section, "certificate_sha256", problems),
     };
-    advice::on_names_together(section, &conditions, problems);
+    lints::on_names_together(section, &conditions, problems);
     conditions
 }
 
@@ -75,9 +75,9 @@ fn extensions(section: &Section<'_>, problems: &mut Problems) -> BTreeMap<Extens
     for (extension, values) in by_extension(&table, problems) {
         for value in &values {
             if extension == Extension::Issuer {
-                advice::on_issuer(value, problems);
+                lints::on_issuer(value, problems);
             }
-            advice::on_extension(value, problems);
+            lints::on_extension(value, problems);
         }
         let values = values.into_iter().map(|value| value.value.to_owned());
         extensions.insert(extension, values.collect());
@@ -96,7 +96,7 @@ fn extension_globs(
     for (extension, values) in by_extension(&table, problems) {
         let mut globs = Vec::new();
         for value in &values {
-            advice::on_extension_glob(value, problems);
+            lints::on_extension_glob(value, problems);
             globs.push(Glob::new(value.value));
         }
         extensions.insert(extension, globs);

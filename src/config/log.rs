@@ -11,11 +11,11 @@ use jiff::tz::TimeZone;
 use tlog::checkpoint::Origin;
 use url::Url;
 
+use super::document::{existing, unique};
 use super::mode::{self, Mode};
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::top::{existing, unique};
-use super::{Context, keys, vigilance};
+use super::{Context, keys, witness};
 use crate::shard::{LogKey, Protocol, Start};
 use crate::source::Location;
 
@@ -195,7 +195,7 @@ fn read<'t>(
     } else {
         Some(defaults.start)
     };
-    let require_witnesses = vigilance::required(section, defaults.witnesses, problems);
+    let require_witnesses = witness::required(section, defaults.witnesses, problems);
     let requests_per_minute = requests_per_minute(section, problems);
     if let Some(Protocol::RekorV2 | Protocol::CtStatic) = protocol {
         origin.as_ref()?;

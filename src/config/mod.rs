@@ -6,22 +6,22 @@
 //!
 //! Errors are contradictions and things that cannot work. What is allowed but probably not meant is a warning.
 
-mod advice;
 mod channel;
 mod conditions;
+mod document;
 mod duration;
 mod http;
 mod keys;
+mod lints;
 mod log;
 mod mode;
 mod problems;
 mod reader;
 #[cfg(test)]
 mod tests;
-mod top;
 mod trust;
-mod vigilance;
 mod watch;
+mod witness;
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub use self::log::{LogKeySource, LogSettings, time as parse_time};
 pub use self::mode::Mode;
 pub use self::problems::{Level, Places, Problem, Problems};
 use self::reader::{Place, Section};
-pub use self::vigilance::{WitnessKey, WitnessSettings};
+pub use self::witness::{WitnessKey, WitnessSettings};
 use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
 use crate::shard::Start;
@@ -145,7 +145,7 @@ pub fn validate(
     };
     let context = Context { directory, is_file };
     let root = Section::root(document.as_table());
-    let config = top::read(&root, &context, &mut problems);
+    let config = document::read(&root, &context, &mut problems);
     problems.in_order();
     let config = config.filter(|_| !problems.has_errors());
     (config, problems)

@@ -152,7 +152,7 @@ impl Problems {
     }
 
     /// None yet, about the same file: for reading again what was read before.
-    pub(super) fn apart(&self) -> Self {
+    pub(super) fn separate(&self) -> Self {
         Self {
             path: self.path.clone(),
             line_starts: Vec::new(),

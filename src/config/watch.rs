@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::document::unique;
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::top::unique;
-use super::{advice, conditions, keys};
+use super::{conditions, keys, lints};
 use crate::watch::{Forms, Set, Severity, Watch};
 
 pub(super) fn read_all(
@@ -78,7 +78,7 @@ fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Pro
             );
         }
         let normal = conditions::read(&shape, problems);
-        advice::on_regexes_of_shape(&shape.place_of("san_regex"), &normal, problems);
+        lints::on_regexes_of_shape(&shape.place_of("san_regex"), &normal, problems);
         watch.shape = Some(normal);
     }
     watch.hold = section.duration("hold", problems);
@@ -99,7 +99,7 @@ fn doubt(section: &Section<'_>, watch: &Watch, forms: &Forms, problems: &mut Pro
         return;
     }
     // What is wrong with the tables themselves was said when they were read.
-    let mut said = problems.apart();
+    let mut said = problems.separate();
     let any = section.tables("any", &mut said);
     let shape = section.table("shape", &mut said);
     for doubt in doubts {

@@ -69,7 +69,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
     use super::*;
-    use crate::identity::{Chain, Oddity};
+    use crate::identity::{Anomaly, Chain};
     use crate::trust::TrustedRoot;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -86,12 +86,12 @@ mod tests {
             .collect()
     }
 
-    fn judge(leaf: &[u8], beside: Option<&[u8]>) -> (Chain, Vec<Oddity>) {
+    fn judge(leaf: &[u8], beside: Option<&[u8]>) -> (Chain, Vec<Anomaly>) {
         let root =
             TrustedRoot::parse(include_bytes!("../../tests/data/trust/harbor.json")).unwrap();
         let entry = parse_certificate(leaf, beside).unwrap();
-        let judgement = entry.signings[0].signer.judge(Some(root.authorities()));
-        (judgement.chain, judgement.oddities)
+        let assessment = entry.signings[0].signer.judge(Some(root.authorities()));
+        (assessment.chain, assessment.anomalies)
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
     fn a_precertificate_beside_the_leaf_that_is_another_one_is_said() {
         let all = recorded();
         let (leaf, beside) = &all[0];
-        let odd = (Chain::Trusted, vec![Oddity::OtherPrecertificate]);
+        let odd = (Chain::Trusted, vec![Anomaly::OtherPrecertificate]);
         assert_eq!(judge(leaf, Some(&all[1].1)), odd);
         assert_eq!(judge(leaf, Some(b"")), odd);
         assert_eq!(judge(leaf, Some(&beside[..100])), odd);

@@ -764,8 +764,8 @@ fn a_pem_chain_is_one_signing_by_its_leaf() {
 
 #[test]
 fn a_second_pem_block_is_read_too() {
-    let (stranger, watched) = (signer("crowd"), signer("stolen-identity"));
-    let (first, second) = (certificate_pem(&stranger), certificate_pem(&watched));
+    let (unknown_issuer, watched) = (signer("crowd"), signer("stolen-identity"));
+    let (first, second) = (certificate_pem(&unknown_issuer), certificate_pem(&watched));
     let chain = authorities();
     let spki = pem("PUBLIC KEY", watched.certificate().unwrap().spki_der());
     for key in [
@@ -780,7 +780,7 @@ fn a_second_pem_block_is_read_too() {
     ] {
         let entry = parse(intoto(&key).as_bytes()).unwrap();
         let signers: Vec<_> = entry.signings.iter().map(|s| &s.signer).collect();
-        assert_eq!(signers, [&stranger], "{key}");
+        assert_eq!(signers, [&unknown_issuer], "{key}");
         let said: Vec<_> = entry.unreadable.iter().map(ToString::to_string).collect();
         let expected = "content.envelope.signatures.publicKey is not just one well-formed PEM block or certificate chain";
         assert_eq!(said, [expected], "{key}");
@@ -795,8 +795,8 @@ fn a_second_pem_block_is_read_too() {
 
 #[test]
 fn a_block_that_readers_disagree_about_is_nobodys_signing_and_hides_nobody() {
-    let (stranger, watched) = (signer("crowd"), signer("stolen-identity"));
-    let (first, second) = (certificate_pem(&stranger), certificate_pem(&watched));
+    let (unknown_issuer, watched) = (signer("crowd"), signer("stolen-identity"));
+    let (first, second) = (certificate_pem(&unknown_issuer), certificate_pem(&watched));
     let der = watched.certificate().unwrap().der().to_vec();
     let blanks: String = second
         .lines()
@@ -888,9 +888,9 @@ fn blocks_that_a_real_rekor_took_and_that_others_read_otherwise_hide_nobody() {
 #[test]
 fn what_exceeds_a_limit_is_found_by_a_search() {
     let watched = signer("stolen-identity");
-    let stranger = STANDARD.encode(certificate_pem(&signer("crowd")));
+    let unknown_issuer = STANDARD.encode(certificate_pem(&signer("crowd")));
     let sign = |key: &str| json!({"publicKey": key, "sig": "QUFBQQ=="});
-    let mut signatures = vec![sign(&stranger); MAX_SIGNINGS + 7];
+    let mut signatures = vec![sign(&unknown_issuer); MAX_SIGNINGS + 7];
     signatures.push(sign(&STANDARD.encode(certificate_pem(&watched))));
     let leaf = json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
         "envelope": {"payloadType": "x", "signatures": signatures},

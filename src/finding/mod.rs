@@ -14,7 +14,7 @@ pub use crate::watch::Severity;
 pub use drill::DRILL;
 pub use id::{FindingId, FindingIdError};
 pub use routes::{ChannelRoute, Routes};
-pub use verdict::{Class, State, Telling, Verdict};
+pub use verdict::{AlertPolicy, Class, State, Verdict};
 
 use crate::expect::SignedAs;
 use crate::identity::{Chain, San};
@@ -140,8 +140,8 @@ impl Finding {
                 return format!("key {key}");
             }
         }
-        if let (Telling::OncePerWatch, Some(watch), Some(origin)) =
-            (self.telling(), &self.watch, &self.origin)
+        if let (AlertPolicy::OncePerWatch, Some(watch), Some(origin)) =
+            (self.alert_policy(), &self.watch, &self.origin)
         {
             // The length keeps watch and log apart whatever they hold.
             return format!("unreadable {} {watch} {origin}", watch.len());
@@ -155,16 +155,16 @@ impl Finding {
     /// How this finding is told. What anyone can cause in numbers comes once a day: a flood of forged certificates, or of
     /// the owner's public certificate in entries that only some readers understand, must not drown an alarm. Of the
     /// latter the first is told at once, for it may be the thief's.
-    pub fn telling(&self) -> Telling {
+    pub fn alert_policy(&self) -> AlertPolicy {
         match (self.state, self.verdict, self.severity) {
             (State::Held | State::Resolved | State::Acked, _, _) | (_, Verdict::Expected, _) => {
-                Telling::Never
+                AlertPolicy::Never
             }
             (_, Verdict::UntrustedChain | Verdict::Unreadable, Severity::Low | Severity::Info) => {
-                Telling::Daily
+                AlertPolicy::Daily
             }
-            (_, Verdict::Unreadable, _) if self.watch.is_some() => Telling::OncePerWatch,
-            _ => Telling::AtOnce,
+            (_, Verdict::Unreadable, _) if self.watch.is_some() => AlertPolicy::OncePerWatch,
+            _ => AlertPolicy::AtOnce,
         }
     }
 }

@@ -75,7 +75,7 @@ pub enum Class {
 
 /// How a finding is told on channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Telling {
+pub enum AlertPolicy {
     /// Not at all.
     Never,
     /// As soon as it is known.

@@ -2,7 +2,7 @@
 //!
 //! * [`Client::get`] reads public, immutable or idempotent resources: with retries, within a byte
 //!   limit, following redirects only within the same host. [`Client::ask`] does the same for
-//!   questions that are too long for a URL. Both keep to a [`Pace`] if there is one.
+//!   questions that are too long for a URL. Both keep to a [`RateLimit`] if there is one.
 //! * [`Client::post`] delivers once: no retries (its caller has an outbox), no redirects, and by
 //!   default only to public addresses.
 //!
@@ -14,9 +14,9 @@ mod credentials;
 mod dates;
 mod error;
 mod exchange;
-mod pace;
 mod pieces;
 mod proxy;
+mod rate_limit;
 mod retry;
 mod setup;
 
@@ -37,9 +37,9 @@ pub use credentials::{CredentialScheme, CredentialSettings};
 pub use dates::ServerDate;
 pub use error::HttpError;
 pub use exchange::{Absence, Answer};
-pub use pace::Pace;
 pub use pieces::Pieces;
 pub use proxy::{ProxyChoice, ProxySettings, ProxyUrl, ProxyUrlError};
+pub use rate_limit::RateLimit;
 pub use retry::Retry;
 
 use dates::Dates;
@@ -104,7 +104,7 @@ impl Default for Settings {
 pub struct Client {
     shared: Arc<Shared>,
     /// Of what is read; what is posted has its own rhythm.
-    pace: Option<Pace>,
+    rate_limit: Option<RateLimit>,
     /// Counts what is read.
     requests: Option<RequestCount>,
 }
@@ -194,7 +194,7 @@ impl Client {
                 posting_public: OnceLock::new(),
                 posting_anywhere: OnceLock::new(),
             }),
-            pace: None,
+            rate_limit: None,
             requests: None,
         }
     }
@@ -208,12 +208,12 @@ impl Client {
         }
     }
 
-    /// The same client, reading no faster than `pace`: every request counts, retries too. Clients that share a pace
+    /// The same client, reading no faster than `rate_limit`: every request counts, retries too. Clients that share a pace
     /// share what it allows.
     #[must_use]
-    pub fn paced(&self, pace: Pace) -> Self {
+    pub fn rate_limited(&self, rate_limit: RateLimit) -> Self {
         Self {
-            pace: Some(pace),
+            rate_limit: Some(rate_limit),
             ..self.clone()
         }
     }
@@ -314,11 +314,16 @@ impl Client {
         let (settings, dates) = (&self.shared.settings, &self.shared.dates);
         let reading = self.reading(url).await?;
         let idle = settings.idle_timeout;
-        let response = retry::run(&settings.retry, self.pace.as_ref(), &reading.name, || {
-            self.count();
-            let request = reading.known(question_to(reading.client, url, question));
-            answer_once(request, url, &reading.name, idle, dates)
-        })
+        let response = retry::run(
+            &settings.retry,
+            self.rate_limit.as_ref(),
+            &reading.name,
+            || {
+                self.count();
+                let request = reading.known(question_to(reading.client, url, question));
+                answer_once(request, url, &reading.name, idle, dates)
+            },
+        )
         .await?;
         let (name, patience) = (reading.name, settings.retry.total);
         Ok(match response {
@@ -343,17 +348,22 @@ impl Client {
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
     ) -> Result<Answer<Bytes>, HttpError> {
         let settings = &self.shared.settings;
-        retry::run(&settings.retry, self.pace.as_ref(), &reading.name, || {
-            self.count();
-            read_once(
-                reading.known(request(reading.client)),
-                url,
-                &reading.name,
-                limit_bytes,
-                settings.idle_timeout,
-                &self.shared.dates,
-            )
-        })
+        retry::run(
+            &settings.retry,
+            self.rate_limit.as_ref(),
+            &reading.name,
+            || {
+                self.count();
+                read_once(
+                    reading.known(request(reading.client)),
+                    url,
+                    &reading.name,
+                    limit_bytes,
+                    settings.idle_timeout,
+                    &self.shared.dates,
+                )
+            },
+        )
         .await
     }
 

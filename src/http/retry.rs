@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error::HttpError;
-use super::pace::Pace;
+use super::rate_limit::RateLimit;
 
 /// How stubbornly one resource is asked for.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(super) enum Again {
     After(Duration, u16, Option<String>),
 }
 
-/// Runs `attempt` until it succeeds, fails for good, or the budget of `retry` is used up. Before each try `pace` is
+/// Runs `attempt` until it succeeds, fails for good, or the budget of `retry` is used up. Before each try `rate_limit` is
 /// waited for, which costs nothing of the budget: a queue of our own making is no fault of the server's.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ pub(super) enum Again {
 /// what is left; [`HttpError::Timeout`] if the budget ended in the middle of a try.
 pub(super) async fn run<T, F>(
     retry: &Retry,
-    pace: Option<&Pace>,
+    rate_limit: Option<&RateLimit>,
     url: &str,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, HttpError>
@@ -67,9 +67,9 @@ where
     let mut tries = 0;
     loop {
         tries += 1;
-        if let Some(pace) = pace {
+        if let Some(rate_limit) = rate_limit {
             let queued = Instant::now();
-            pace.wait().await;
+            rate_limit.wait().await;
             deadline += queued.elapsed();
         }
         let failure = match timeout_at(deadline, attempt()).await {

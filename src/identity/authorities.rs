@@ -8,7 +8,7 @@ use super::certificate::KeyId;
 use super::key::sha256;
 use super::sct;
 use super::signature::{KeyType, verify_certificate};
-use super::{Certificate, CertificateError, CtLog, Oddity, SignatureError};
+use super::{Anomaly, Certificate, CertificateError, CtLog, SignatureError};
 
 /// Whether the trusted root stands behind a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,19 +44,19 @@ impl std::fmt::Display for Chain {
 
 /// What is to be thought of a signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Assessment {
     /// Whether it is what it says.
     pub chain: Chain,
     /// What is strange about its certificate.
-    pub oddities: Vec<Oddity>,
+    pub anomalies: Vec<Anomaly>,
 }
 
-impl Judgement {
+impl Assessment {
     /// A key alone claims nothing, so there is nothing to doubt.
     pub(super) fn of_key() -> Self {
         Self {
             chain: Chain::None,
-            oddities: Vec::new(),
+            anomalies: Vec::new(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Judgement {
     pub(super) fn without_authorities(certificate: &Certificate) -> Self {
         Self {
             chain: Chain::Unknown,
-            oddities: certificate.oddities().to_vec(),
+            anomalies: certificate.anomalies().to_vec(),
         }
     }
 }
@@ -219,8 +219,8 @@ impl Authorities {
     ///
     /// Time never makes a chain untrusted: a stolen or mistaken CA key that signs outside its time is what a monitor
     /// must be loud about, so it is an oddity. CAs may share a name (an impostor's always does): each is tried.
-    pub fn judge(&self, certificate: &Certificate) -> Judgement {
-        let mut oddities = certificate.oddities().to_vec();
+    pub fn judge(&self, certificate: &Certificate) -> Assessment {
+        let mut anomalies = certificate.anomalies().to_vec();
         let mut issuers = self
             .cas
             .iter()
@@ -232,35 +232,35 @@ impl Authorities {
         let Some(issuer) = issuers.peek() else {
             let is_undecided = self.names_unusable(certificate);
             if is_undecided && !self.has_ct_logs() {
-                oddities.retain(|oddity| *oddity != Oddity::NoSct);
+                anomalies.retain(|anomaly| *anomaly != Anomaly::NoSct);
             }
-            return Judgement {
+            return Assessment {
                 chain: if is_undecided {
                     Chain::Unknown
                 } else {
                     Chain::Untrusted
                 },
-                oddities,
+                anomalies,
             };
         };
         let issuer_spki = issuer.certificate.spki_der();
         if certificate.issuer_key_sha256().is_some() {
             if !certificate.precertificate_holds(issuer_spki) {
-                oddities.push(Oddity::OtherPrecertificate);
+                anomalies.push(Anomaly::OtherPrecertificate);
             }
         } else if self.has_ct_logs() {
             let (logs, unchecked) = (&self.ct_logs, &self.unchecked_ct_logs);
-            oddities.extend(sct::oddity(certificate, issuer_spki, logs, unchecked));
+            anomalies.extend(sct::anomaly(certificate, issuer_spki, logs, unchecked));
         } else {
-            oddities.retain(|oddity| *oddity != Oddity::NoSct);
+            anomalies.retain(|anomaly| *anomaly != Anomaly::NoSct);
         }
         // One CA may be listed several times, with another time each.
         if !issuers.any(|authority| authority.covers(certificate.not_before())) {
-            oddities.push(Oddity::OutsideAuthorityValidity);
+            anomalies.push(Anomaly::OutsideAuthorityValidity);
         }
-        Judgement {
+        Assessment {
             chain: Chain::Trusted,
-            oddities,
+            anomalies,
         }
     }
 

@@ -3,11 +3,12 @@
 //! Everything here is pure: bytes come in, an identity or an error comes out, no clock and no network. The bytes
 //! are foreign: anyone may log a certificate that he wrote himself, so nothing is believed before
 //! [`Authorities::judge`] has followed the signatures, and nothing that is merely strange makes an identity vanish.
-//! It is kept, and the strangeness is an [`Oddity`].
+//! It is kept, and the strangeness is an [`Anomaly`].
 //!
 //! Certificates are read by a DER reader of our own (`der`), and by `x509-parser` where that one gives up: see
 //! `certificate/mod.rs` for why there are two.
 
+mod anomaly;
 mod authorities;
 mod ber;
 mod certificate;
@@ -18,7 +19,6 @@ mod encodings;
 mod extension;
 mod key;
 mod material;
-mod oddity;
 mod openpgp;
 mod pkcs7;
 mod san;
@@ -30,11 +30,11 @@ mod tests;
 mod text;
 mod time;
 
-pub use authorities::{Authorities, AuthorityChain, AuthorityError, Chain, Judgement};
+pub use anomaly::Anomaly;
+pub use authorities::{Assessment, Authorities, AuthorityChain, AuthorityError, Chain};
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES, MAX_NAMES};
 pub use extension::Extension;
 pub use key::{Key, KeyError, KeyFormat};
-pub use oddity::Oddity;
 pub use openpgp::PgpError;
 pub use pkcs7::{Pkcs7Error, found_in_pkcs7, signers_of_pkcs7};
 pub use san::{San, SanType};
@@ -100,11 +100,11 @@ impl Signer {
     }
 
     /// What the trusted root says about it; without one the chain is [`Chain::Unknown`].
-    pub fn judge(&self, authorities: Option<&Authorities>) -> Judgement {
+    pub fn judge(&self, authorities: Option<&Authorities>) -> Assessment {
         match (self, authorities) {
-            (Self::Key(_), _) => Judgement::of_key(),
+            (Self::Key(_), _) => Assessment::of_key(),
             (Self::Certificate(certificate), Some(authorities)) => authorities.judge(certificate),
-            (Self::Certificate(certificate), None) => Judgement::without_authorities(certificate),
+            (Self::Certificate(certificate), None) => Assessment::without_authorities(certificate),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use super::der::{self, DerError, Reader};
-use super::{Oddity, ber, text};
+use super::{Anomaly, ber, text};
 
 /// The type of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,14 +74,14 @@ const USER_PRINCIPAL_NAME: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03";
 pub(super) fn parse(
     value: &[u8],
     sans: &mut Vec<San>,
-    oddities: &mut Vec<Oddity>,
+    anomalies: &mut Vec<Anomaly>,
 ) -> Result<(), DerError> {
     let names = der::only(value, der::SEQUENCE)?;
     let mut reader = Reader::new(names);
     while !reader.is_empty() {
         let name = reader.element()?;
         let content = reader.bytes(&name.content);
-        add(name.tag, content, split_other_name, sans, oddities)?;
+        add(name.tag, content, split_other_name, sans, anomalies)?;
     }
     Ok(())
 }
@@ -92,13 +92,13 @@ pub(super) fn add<'a>(
     content: &'a [u8],
     split: impl Fn(&'a [u8]) -> Result<(&'a [u8], &'a [u8]), DerError>,
     sans: &mut Vec<San>,
-    oddities: &mut Vec<Oddity>,
+    anomalies: &mut Vec<Anomaly>,
 ) -> Result<(), DerError> {
     let (kind, text) = match tag {
         OTHER_NAME => {
             let (oid, value) = split(content)?;
             let kind = if oid == SMTP_UTF8_MAILBOX {
-                oddities.push(Oddity::InternationalMailbox);
+                anomalies.push(Anomaly::InternationalMailbox);
                 SanType::Email
             } else {
                 SanType::OtherName
@@ -114,12 +114,12 @@ pub(super) fn add<'a>(
         URI_IN_PARTS => (SanType::Uri, Err(in_parts(content))),
         // A directoryName or an x400Address is nobody we could watch; that it is there is worth saying.
         _ => {
-            oddities.push(Oddity::UnknownNameType);
+            anomalies.push(Anomaly::UnknownNameType);
             return Ok(());
         }
     };
     let value = text.unwrap_or_else(|lossy| {
-        oddities.push(Oddity::NameEncoding(kind));
+        anomalies.push(Anomaly::NameEncoding(kind));
         lossy
     });
     sans.push(San { kind, value });
@@ -224,10 +224,10 @@ fn dotted(oid: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn read(value: &[u8]) -> Option<(Vec<San>, Vec<Oddity>)> {
-        let (mut sans, mut oddities) = (Vec::new(), Vec::new());
-        parse(value, &mut sans, &mut oddities).ok()?;
-        Some((sans, oddities))
+    fn read(value: &[u8]) -> Option<(Vec<San>, Vec<Anomaly>)> {
+        let (mut sans, mut anomalies) = (Vec::new(), Vec::new());
+        parse(value, &mut sans, &mut anomalies).ok()?;
+        Some((sans, anomalies))
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_name_in_the_wrong_encoding_is_kept_and_said() {
-        let (sans, oddities) = read(
+        let (sans, anomalies) = read(
             "\u{30}\u{6}\u{86}\u{4}"
                 .chars()
                 .map(|c| c as u8)
@@ -273,7 +273,7 @@ mod tests {
         )
         .expect("readable");
         assert_eq!(sans.first().map(|san| san.value.as_str()), Some("aéb"));
-        assert_eq!(oddities, [Oddity::NameEncoding(SanType::Uri)]);
+        assert_eq!(anomalies, [Anomaly::NameEncoding(SanType::Uri)]);
     }
 
     #[test]
@@ -292,10 +292,10 @@ mod tests {
             let name = der::encode(der::constructed(0), value);
             let name = [der::encode(der::OID, FULCIO_USER_NAME), name].concat();
             let list = der::encode(der::SEQUENCE, &der::encode(OTHER_NAME, &name));
-            let (sans, oddities) = read(&list).expect("readable");
+            let (sans, anomalies) = read(&list).expect("readable");
             assert_eq!(sans[0].kind, SanType::OtherName);
             assert_eq!(sans[0].value, "u!d", "{value:02x?}");
-            assert_eq!(oddities.is_empty(), value[0] == der::UTF8_STRING);
+            assert_eq!(anomalies.is_empty(), value[0] == der::UTF8_STRING);
         }
     }
 
@@ -323,27 +323,27 @@ mod tests {
             let name = der::encode(der::constructed(0), &value);
             let name = [der::encode(der::OID, oid), name].concat();
             let list = der::encode(der::SEQUENCE, &der::encode(OTHER_NAME, &name));
-            let (sans, oddities) = read(&list).expect("readable");
+            let (sans, anomalies) = read(&list).expect("readable");
             let value = expected.to_owned();
             assert_eq!(sans, [San { kind, value }]);
             let is_mail = kind == SanType::Email;
-            assert_eq!(oddities.contains(&Oddity::InternationalMailbox), is_mail);
+            assert_eq!(anomalies.contains(&Anomaly::InternationalMailbox), is_mail);
         }
     }
 
     #[test]
     fn a_name_in_parts_is_one_name() {
         let list = b"\x30\x0b\xa6\x09\x16\x03s:p\x16\x02/q";
-        let (sans, oddities) = read(list).expect("readable");
+        let (sans, anomalies) = read(list).expect("readable");
         assert_eq!(sans[0].value, "s:p/q");
-        assert_eq!(oddities, [Oddity::NameEncoding(SanType::Uri)]);
+        assert_eq!(anomalies, [Anomaly::NameEncoding(SanType::Uri)]);
     }
 
     #[test]
     fn a_directory_name_is_nobody_but_said() {
-        let (sans, oddities) = read(b"\x30\x04\xa4\x02\x30\x00").expect("readable");
+        let (sans, anomalies) = read(b"\x30\x04\xa4\x02\x30\x00").expect("readable");
         assert!(sans.is_empty());
-        assert_eq!(oddities, [Oddity::UnknownNameType]);
+        assert_eq!(anomalies, [Anomaly::UnknownNameType]);
     }
 
     #[test]

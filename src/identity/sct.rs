@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::der::{self, DerError, Reader};
 use super::key::sha256;
 use super::signature::KeyType;
-use super::{Certificate, Oddity};
+use super::{Anomaly, Certificate};
 
 /// 1.3.6.1.4.1.11129.2.4.2 (RFC 6962 §3.3).
 pub(super) const SCT_LIST: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02";
@@ -163,24 +163,24 @@ impl<'a> Sct<'a> {
 }
 
 /// Why none of a certificate's timestamps counts; `None` if one does, or if it holds none at all (which its own
-/// [`Oddity::NoSct`] says), or if the only ones are by `unchecked` logs, whose keys cannot be used here, and none is false.
+/// [`Anomaly::NoSct`] says), or if the only ones are by `unchecked` logs, whose keys cannot be used here, and none is false.
 /// `issuer_spki` is the key of the CA that issued it.
 ///
 /// One that verifies is enough: Fulcio embeds the timestamp of the one log that it writes to.
-pub(super) fn oddity(
+pub(super) fn anomaly(
     certificate: &Certificate,
     issuer_spki: &[u8],
     logs: &[CtLog],
     unchecked: &[[u8; 32]],
-) -> Option<Oddity> {
-    if certificate.oddities().contains(&Oddity::NoSct) {
+) -> Option<Anomaly> {
+    if certificate.anomalies().contains(&Anomaly::NoSct) {
         return None;
     }
     let Ok(logged) = Logged::of(certificate.tbs_der()) else {
-        return Some(Oddity::FalseSct);
+        return Some(Anomaly::FalseSct);
     };
     let Some(scts) = logged.list.and_then(scts) else {
-        return Some(Oddity::FalseSct);
+        return Some(Anomaly::FalseSct);
     };
     let issuer = sha256(issuer_spki);
     let (mut any_false, mut any_untimely, mut any_unknown) = (false, false, false);
@@ -213,9 +213,9 @@ pub(super) fn oddity(
         return None;
     }
     Some(match (any_false, any_untimely, any_unknown) {
-        (false, true, _) => Oddity::UntimelySct,
-        (false, false, true) => Oddity::UnknownSct,
-        _ => Oddity::FalseSct,
+        (false, true, _) => Anomaly::UntimelySct,
+        (false, false, true) => Anomaly::UnknownSct,
+        _ => Anomaly::FalseSct,
     })
 }
 

@@ -84,7 +84,7 @@ fn a_promise_of_a_log_counts_only_if_a_known_log_made_it_about_this_certificate_
             .map(in_time)
             .collect::<Vec<_>>()
     };
-    let stranger = CtLog {
+    let unknown_issuer = CtLog {
         spki_der: certificate.spki_der().to_vec(),
         valid_for: (None, None),
     };
@@ -93,23 +93,23 @@ fn a_promise_of_a_log_counts_only_if_a_known_log_made_it_about_this_certificate_
         (in_time(at("2026-01-01T00:00:00Z"), None), None),
         (
             in_time(at("2026-12-01T00:00:00Z"), None),
-            Some(Oddity::UntimelySct),
+            Some(Anomaly::UntimelySct),
         ),
         (
             in_time(None, at("2026-01-01T00:00:00Z")),
-            Some(Oddity::UntimelySct),
+            Some(Anomaly::UntimelySct),
         ),
-        (vec![stranger], Some(Oddity::UnknownSct)),
+        (vec![unknown_issuer], Some(Anomaly::UnknownSct)),
         (vec![], None),
     ] {
-        let judgement = judged(logs, &certificate);
-        assert_eq!(judgement.chain, Chain::Trusted);
-        assert_eq!(judgement.oddities, Vec::from_iter(expected));
+        let assessment = judged(logs, &certificate);
+        assert_eq!(assessment.chain, Chain::Trusted);
+        assert_eq!(assessment.anomalies, Vec::from_iter(expected));
     }
     // Where there is no log that could have promised anything, nothing is missing.
-    assert_eq!(judged(vec![], &labelled("no-sct")).oddities, []);
+    assert_eq!(judged(vec![], &labelled("no-sct")).anomalies, []);
     let missing = judged(harbor_ct_logs(), &labelled("no-sct"));
-    assert_eq!(missing.oddities, [Oddity::NoSct]);
+    assert_eq!(missing.anomalies, [Anomaly::NoSct]);
 }
 
 #[test]
@@ -129,11 +129,11 @@ fn a_timestamp_that_was_taken_from_another_certificate_is_false() {
     };
     let oid = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
     for (list, expected) in [
-        (list.clone(), Oddity::FalseSct),
-        (list[..list.len() - 1].to_vec(), Oddity::FalseSct),
-        (vec![], Oddity::FalseSct),
-        (vec![4, 2, 0, 0], Oddity::FalseSct),
-        (vec![4, 4, 0, 2, 0, 0], Oddity::FalseSct),
+        (list.clone(), Anomaly::FalseSct),
+        (list[..list.len() - 1].to_vec(), Anomaly::FalseSct),
+        (vec![], Anomaly::FalseSct),
+        (vec![4, 2, 0, 0], Anomaly::FalseSct),
+        (vec![4, 4, 0, 2, 0, 0], Anomaly::FalseSct),
     ] {
         let ca_key = KeyPair::generate().unwrap();
         let mut ca = CertificateParams::default();
@@ -153,19 +153,19 @@ fn a_timestamp_that_was_taken_from_another_certificate_is_false() {
         }])
         .unwrap()
         .with_ct_logs(harbor_ct_logs());
-        let judgement = authorities.judge(&Certificate::parse(leaf.der().to_vec()).unwrap());
-        assert_eq!(judgement.chain, Chain::Trusted);
-        assert!(judgement.oddities.contains(&expected), "{judgement:?}");
+        let assessment = authorities.judge(&Certificate::parse(leaf.der().to_vec()).unwrap());
+        assert_eq!(assessment.chain, Chain::Trusted);
+        assert!(assessment.anomalies.contains(&expected), "{assessment:?}");
     }
 }
 
 #[test]
 fn only_impostors_are_untrusted_and_what_is_odd_is_said() {
-    use Oddity::{Authority, NoCodeSigning, NoSct, SeveralNames, UnusualName};
+    use Anomaly::{Authority, NoCodeSigning, NoSct, SeveralNames, UnusualName};
     let all: Vec<_> = recorded();
     assert!(all.len() > 15);
     for (label, der) in all {
-        let (chain, oddities) = match label.as_str() {
+        let (chain, anomalies) = match label.as_str() {
             "impostor-self-signed" | "impostor-other-ca" => (Chain::Untrusted, vec![NoSct]),
             "no-sct" | "expired-certificate" => (Chain::Trusted, vec![NoSct]),
             "no-eku" => (Chain::Trusted, vec![NoSct, NoCodeSigning]),
@@ -176,21 +176,21 @@ fn only_impostors_are_untrusted_and_what_is_odd_is_said() {
             _ => (Chain::Trusted, vec![]),
         };
         let signer = Signer::Certificate(Box::new(Certificate::parse(der).unwrap()));
-        let judgement = signer.judge(Some(&harbor()));
+        let assessment = signer.judge(Some(&harbor()));
         assert_eq!(
-            judgement,
-            Judgement {
+            assessment,
+            Assessment {
                 chain,
-                oddities: oddities.clone()
+                anomalies: anomalies.clone()
             },
             "{label}"
         );
         let unknown = signer.judge(None);
         assert_eq!(
             unknown,
-            Judgement {
+            Assessment {
                 chain: Chain::Unknown,
-                oddities
+                anomalies
             },
             "{label}"
         );
@@ -215,15 +215,15 @@ fn time_makes_an_oddity_never_a_stranger() {
         };
         let authorities = Authorities::new(vec![chain.clone()]).unwrap();
         let certificate = labelled("stolen-identity");
-        let judgement = authorities.judge(&certificate);
-        assert_eq!(judgement.chain, Chain::Trusted);
+        let assessment = authorities.judge(&certificate);
+        assert_eq!(assessment.chain, Chain::Trusted);
         assert_eq!(
-            judgement.oddities == [Oddity::OutsideAuthorityValidity],
+            assessment.anomalies == [Anomaly::OutsideAuthorityValidity],
             odd
         );
         // The same CA listed twice covers the times of both.
         let both = Authorities::new(vec![chain, harbor_chain()]).unwrap();
-        assert_eq!(both.judge(&certificate).oddities, []);
+        assert_eq!(both.judge(&certificate).anomalies, []);
     }
 }
 
@@ -404,18 +404,18 @@ fn what_is_in_the_wrong_encoding_is_kept_and_said() {
     );
     assert_eq!(value(Extension::SourceRepositoryOwnerIdentifier), Some("a"));
     assert_eq!(value(Extension::TokenSubject), Some("s"));
-    for oddity in [
-        Oddity::NoName,
-        Oddity::TwoIssuers,
-        Oddity::ExtensionEncoding(Extension::SourceRepositoryIdentifier),
-        Oddity::ExtensionEncoding(Extension::SourceRepositoryOwnerUri),
-        Oddity::RepeatedExtension(Extension::SourceRepositoryOwnerIdentifier),
-        Oddity::NoSct,
+    for anomaly in [
+        Anomaly::NoName,
+        Anomaly::TwoIssuers,
+        Anomaly::ExtensionEncoding(Extension::SourceRepositoryIdentifier),
+        Anomaly::ExtensionEncoding(Extension::SourceRepositoryOwnerUri),
+        Anomaly::RepeatedExtension(Extension::SourceRepositoryOwnerIdentifier),
+        Anomaly::NoSct,
     ] {
-        assert!(certificate.oddities().contains(&oddity), "{oddity}");
+        assert!(certificate.anomalies().contains(&anomaly), "{anomaly}");
     }
-    let long = certificate.oddities().iter().find_map(|o| match o {
-        Oddity::LongValidity(_) => Some(o.to_string()),
+    let long = certificate.anomalies().iter().find_map(|o| match o {
+        Anomaly::LongValidity(_) => Some(o.to_string()),
         _ => None,
     });
     assert!(

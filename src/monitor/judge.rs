@@ -7,7 +7,7 @@ use super::Rules;
 use crate::entry::{self, Entry, Kind, Signing, Statement};
 use crate::expect::SignedAs;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
-use crate::identity::{Certificate, Chain, Extension, Judgement, Key, KeyFormat, San, Signer};
+use crate::identity::{Assessment, Certificate, Chain, Extension, Key, KeyFormat, San, Signer};
 use crate::shard::Shard;
 use crate::store::Judged;
 use crate::watch::Match;
@@ -60,8 +60,8 @@ impl Judge<'_> {
     ) -> NewFinding {
         let kind = &entry.kind;
         let watch = self.rules.watches().get(found.watch);
-        let Judgement { chain, oddities } = signing.signer.judge(self.rules.authorities());
-        let mut oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
+        let Assessment { chain, anomalies } = signing.signer.judge(self.rules.authorities());
+        let mut anomalies: Vec<_> = anomalies.iter().map(ToString::to_string).collect();
         let certificate = signing.signer.certificate();
         if let (Chain::Untrusted, Some(certificate)) = (chain, certificate) {
             self.rules.note_untrusted(certificate);
@@ -69,7 +69,7 @@ impl Judge<'_> {
         if let (Some(certificate), Some(logged)) = (certificate, self.logged_about)
             && logged.duration_since(certificate.not_after()) > LONG_EXPIRED
         {
-            oddities.push(LONG_EXPIRED_SAID.to_owned());
+            anomalies.push(LONG_EXPIRED_SAID.to_owned());
         }
         // A key that is not itself what is watched was selected by what it calls itself, and nobody vouches for that.
         let verdict = if matches!(chain, Chain::Untrusted | Chain::None) && !found.by_key {
@@ -81,11 +81,11 @@ impl Judge<'_> {
                 Some(_) => Verdict::OtherPredicate,
             }
         };
-        let severity = severity(verdict, watch.severity, found.in_shape, &oddities);
+        let severity = severity(verdict, watch.severity, found.in_shape, &anomalies);
         // Whatever severity the watch has: nothing that is odd passes for a release that waits for its bundle.
         let held = verdict != Verdict::UntrustedChain
             && found.in_shape == Some(true)
-            && oddities.is_empty()
+            && anomalies.is_empty()
             && watch.hold.is_some();
         let origin = self.shard.origin.as_str();
         let digest = signing.digest.as_ref().map(ToString::to_string);
@@ -108,7 +108,7 @@ impl Judge<'_> {
             &done,
             &format!("entry {} of {}", place.index, self.shard.name),
             found.in_shape,
-            &oddities,
+            &anomalies,
         );
         // The log's doing, or that of somebody between: nothing that whoever signed it did, so the severity stays.
         if let Some(served) = payload.contradicting {
@@ -152,7 +152,7 @@ impl Judge<'_> {
             chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),
             state: if held { State::Held } else { State::Open },
-            anomalies: oddities,
+            anomalies: anomalies,
             ..Finding::new(id, verdict, severity, summary, self.now)
         };
         NewFinding {
@@ -184,14 +184,14 @@ impl Rules {
             .watches()
             .get(self.watches().position(finding.watch.as_deref()?)?);
         let signer = signer_again(finding, evidence)?;
-        let Judgement { chain, oddities } = signer.judge(self.authorities());
+        let Assessment { chain, anomalies } = signer.judge(self.authorities());
         if chain == Chain::Untrusted {
             return None;
         }
-        let mut oddities: Vec<_> = oddities.iter().map(ToString::to_string).collect();
+        let mut anomalies: Vec<_> = anomalies.iter().map(ToString::to_string).collect();
         // Its neighbours are not at hand any more.
         let is_kept = |anomaly: &&String| *anomaly == LONG_EXPIRED_SAID;
-        oddities.extend(finding.anomalies.iter().find(is_kept).cloned());
+        anomalies.extend(finding.anomalies.iter().find(is_kept).cloned());
         let verdict = Verdict::IdentityUnexpected;
         let place = format!(
             "entry {} of {}",
@@ -201,7 +201,7 @@ impl Rules {
         Some(Judged {
             chain,
             verdict,
-            severity: severity(verdict, watch.severity, finding.in_shape, &oddities),
+            severity: severity(verdict, watch.severity, finding.in_shape, &anomalies),
             summary: summary(
                 verdict,
                 &who(&signer, &watch.selected_first(signer.names())),
@@ -211,9 +211,9 @@ impl Rules {
                 },
                 &place,
                 finding.in_shape,
-                &oddities,
+                &anomalies,
             ),
-            anomalies: oddities,
+            anomalies: anomalies,
         })
     }
 }
@@ -257,11 +257,11 @@ fn severity(
     verdict: Verdict,
     of_watch: Severity,
     in_shape: Option<bool>,
-    oddities: &[String],
+    anomalies: &[String],
 ) -> Severity {
     if verdict == Verdict::UntrustedChain {
         Severity::Low
-    } else if in_shape == Some(false) || !oddities.is_empty() {
+    } else if in_shape == Some(false) || !anomalies.is_empty() {
         Severity::Critical
     } else {
         of_watch
@@ -328,7 +328,7 @@ fn summary(
     done: &Done<'_>,
     place: &str,
     in_shape: Option<bool>,
-    oddities: &[String],
+    anomalies: &[String],
 ) -> String {
     let mut summary = match (verdict, done) {
         (Verdict::UntrustedChain, Done::Signed(what)) => {
@@ -345,9 +345,9 @@ fn summary(
     if in_shape == Some(false) {
         summary.push_str("; it is out of shape");
     }
-    for oddity in oddities {
+    for anomaly in anomalies {
         summary.push_str("; ");
-        summary.push_str(oddity);
+        summary.push_str(anomaly);
     }
     summary
 }
@@ -360,7 +360,7 @@ mod tests {
     fn what_is_odd_or_out_of_shape_is_critical_and_an_impostor_stays_low() {
         use Severity::{Critical, Low, Medium};
         let odd = ["the certificate holds no SCT".to_owned()];
-        for (verdict, in_shape, oddities, expected) in [
+        for (verdict, in_shape, anomalies, expected) in [
             (Verdict::IdentityUnexpected, None, &[][..], Medium),
             (Verdict::IdentityUnexpected, Some(true), &[], Medium),
             (Verdict::IdentityUnexpected, Some(false), &[], Critical),
@@ -370,9 +370,9 @@ mod tests {
             (Verdict::UntrustedChain, Some(false), &odd, Low),
         ] {
             assert_eq!(
-                severity(verdict, Medium, in_shape, oddities),
+                severity(verdict, Medium, in_shape, anomalies),
                 expected,
-                "{verdict} {in_shape:?} {oddities:?}"
+                "{verdict} {in_shape:?} {anomalies:?}"
             );
         }
     }

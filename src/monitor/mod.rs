@@ -5,22 +5,23 @@
 //! the leaves up to it; `scan` hashes and parses them on all cores and matches the watches;
 //! `judge` turns a match into a finding; batch by batch, position and findings go to the store in
 //! one transaction. What goes wrong on the way is a `fault` of the log or a matter of `health`.
-//! `since` finds where a date begins, for a log that starts there.
+//! `start_position` finds where a date begins, for a log that starts there.
 //! `rescan` reads a proven range again for watches that came later.
 //!
 //! Nothing here sends an alert or reads the configuration: alerts are rows in the store.
 
-mod clues;
-mod ending;
+mod bundle_checkpoints;
 mod fault;
-mod followed;
 mod guided;
 mod health;
 mod judge;
+mod monitored_log;
 #[cfg(test)]
 mod mutations;
 mod outage;
 mod pass;
+mod pass_deadline;
+mod pass_end;
 pub mod progress;
 mod reached;
 mod read;
@@ -30,13 +31,12 @@ mod rules;
 mod scan;
 pub mod schedule;
 mod settings;
-mod since;
+mod start_position;
 mod stop;
-mod strangers;
+mod time_reports;
 mod trusting;
-mod turn;
+mod unknown_issuers;
 mod unreadable;
-mod vouched;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,15 +44,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use self::clues::Clues;
 use self::outage::Outage;
 use self::reached::Reached;
+use self::time_reports::TimeReports;
 use crate::clock::Clock;
 use crate::shard::Start;
 use crate::store::{PassError, Store, StoreError};
 
-pub use followed::{Followed, Log};
 pub use guided::Guided;
+pub use monitored_log::{Log, MonitoredLog};
 pub use progress::Progress;
 pub use rekor_v1::{RekorV1Log, listed_trees};
 pub use rescan::RescanError;
@@ -62,7 +62,7 @@ pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;
 pub use trusting::{TrustReport, Unfollowed};
 
-use guided::Gate;
+use guided::GuideStatus;
 use rekor_v1::{Listing, is_tree_of};
 
 /// Follows logs into a store.
@@ -73,7 +73,7 @@ pub struct Monitor {
     progress: Progress,
     stop: Stop,
     settings: Arc<Settings>,
-    clues: Clues,
+    time_reports: TimeReports,
     outage: Outage,
     reached: Reached,
 }
@@ -121,7 +121,7 @@ impl Monitor {
             progress,
             stop,
             settings: Arc::default(),
-            clues: Clues::default(),
+            time_reports: TimeReports::default(),
             outage: Outage::default(),
             reached: Reached::default(),
         }
@@ -148,7 +148,7 @@ impl Monitor {
     /// position, would start at its end, and was not allowed to.
     pub async fn pass(
         &self,
-        logs: &[Followed],
+        logs: &[MonitoredLog],
         rules: &Arc<Rules>,
         bootstrap: bool,
     ) -> Result<Vec<LogOutcome>, MonitorError> {
@@ -161,7 +161,7 @@ impl Monitor {
 
     async fn pass_over_all(
         &self,
-        logs: &[Followed],
+        logs: &[MonitoredLog],
         rules: &Arc<Rules>,
         bootstrap: bool,
     ) -> Result<Vec<LogOutcome>, MonitorError> {
@@ -177,18 +177,20 @@ impl Monitor {
         self.progress.begin();
 
         let mut tasks = tokio::task::JoinSet::new();
-        let (ends, gates) = gates(logs);
+        let (ends, guides) = guides(logs);
         for ((place, log), end) in logs.iter().enumerate().zip(ends) {
             let (monitor, log, rules) = (self.clone(), log.clone(), Arc::clone(rules));
             let listing = listings.remove(&place);
-            let gates = gates.get(&place).cloned().unwrap_or_default();
+            let guides = guides.get(&place).cloned().unwrap_or_default();
             tasks.spawn(async move {
                 let outcome = match log {
-                    Followed::Tree(log) => monitor.pass_over(&log, &rules).await,
-                    Followed::RekorV1(log) => monitor.pass_over_trees(&log, listing, &rules).await,
-                    Followed::Guided(log) => {
+                    MonitoredLog::Tree(log) => monitor.pass_over(&log, &rules).await,
+                    MonitoredLog::RekorV1(log) => {
+                        monitor.pass_over_trees(&log, listing, &rules).await
+                    }
+                    MonitoredLog::Guided(log) => {
                         monitor
-                            .pass_over_guided(&log, gates, &rules, bootstrap)
+                            .pass_over_guided(&log, guides, &rules, bootstrap)
                             .await
                     }
                 };
@@ -221,17 +223,17 @@ impl Monitor {
     /// answered is returned, by the log's place, so that the pass goes by the same answer.
     async fn refuse_silent_starts(
         &self,
-        logs: &[Followed],
+        logs: &[MonitoredLog],
     ) -> Result<HashMap<usize, Listing>, MonitorError> {
         let mut silent = Vec::new();
         let mut listings = HashMap::new();
         for (place, log) in logs.iter().enumerate() {
             let is_silent = match log {
-                Followed::Tree(log) if log.shard.start == Start::End => {
+                MonitoredLog::Tree(log) if log.shard.start == Start::End => {
                     let known = self.store.log(log.shard.origin.as_str()).await?;
                     known.is_none_or(|state| state.follower.is_none())
                 }
-                Followed::RekorV1(log) if log.start == Start::End => {
+                MonitoredLog::RekorV1(log) if log.start == Start::End => {
                     let states = self.store.logs().await?;
                     if states.iter().any(|state| is_tree_of(state, &log.name)) {
                         false
@@ -243,8 +245,8 @@ impl Monitor {
                         is_silent
                     }
                 }
-                Followed::Guided(log) => self.would_begin_at_the_end(log).await?,
-                Followed::Tree(_) | Followed::RekorV1(_) => false,
+                MonitoredLog::Guided(log) => self.would_begin_at_the_end(log).await?,
+                MonitoredLog::Tree(_) | MonitoredLog::RekorV1(_) => false,
             };
             if is_silent {
                 silent.push(log.name().to_owned());
@@ -266,7 +268,7 @@ impl Monitor {
             return Ok(());
         };
         let fingerprint = hex::encode(authorities.fingerprint());
-        let known = self.store.recall(KEY).await?;
+        let known = self.store.get_value(KEY).await?;
         if known.as_deref() == Some(fingerprint.as_str()) {
             return Ok(());
         }
@@ -281,7 +283,7 @@ impl Monitor {
                 }
             }
         }
-        self.store.remember(KEY, &fingerprint).await
+        self.store.put_value(KEY, &fingerprint).await
     }
 }
 
@@ -289,25 +291,25 @@ impl Monitor {
 type End = watch::Sender<Option<bool>>;
 
 /// The end of each log's pass, and what each guided log, by its place, waits for.
-fn gates(logs: &[Followed]) -> (Vec<End>, HashMap<usize, Vec<Gate>>) {
+fn guides(logs: &[MonitoredLog]) -> (Vec<End>, HashMap<usize, Vec<GuideStatus>>) {
     let ends: Vec<End> = logs.iter().map(|_| End::new(None)).collect();
-    let mut gates = HashMap::new();
+    let mut guides = HashMap::new();
     for (place, log) in logs.iter().enumerate() {
-        let Followed::Guided(guided) = log else {
+        let MonitoredLog::Guided(guided) = log else {
             continue;
         };
         let waits_for = guided.guides.iter().map(|name| {
             let guide = logs.iter().zip(&ends).find(|(log, _)| log.name() == name);
-            Gate {
+            GuideStatus {
                 name: name.clone(),
                 origin: guide.and_then(|(log, _)| match log {
-                    Followed::Tree(log) => Some(log.shard.origin.as_str().to_owned()),
-                    Followed::RekorV1(_) | Followed::Guided(_) => None,
+                    MonitoredLog::Tree(log) => Some(log.shard.origin.as_str().to_owned()),
+                    MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => None,
                 }),
                 ended: guide.map(|(_, end)| end.subscribe()),
             }
         });
-        gates.insert(place, waits_for.collect());
+        guides.insert(place, waits_for.collect());
     }
-    (ends, gates)
+    (ends, guides)
 }

@@ -58,12 +58,12 @@ impl Outage {
         let over = if let Some(mut failing) = over {
             failing.until = now;
             let text = serde_json::to_string(&failing).expect("a struct of plain values is JSON");
-            store.remember(MEMORY, &text).await?;
+            store.put_value(MEMORY, &text).await?;
             // Only now: had this failed, the outage would go on.
             *self.lock() = None;
             failing
         } else {
-            let Some(text) = store.recall(MEMORY).await? else {
+            let Some(text) = store.get_value(MEMORY).await? else {
                 return Ok(None);
             };
             let Ok(mut failing) = serde_json::from_str::<Failing>(&text) else {
@@ -74,7 +74,7 @@ impl Outage {
                 failing.until = now;
                 let text =
                     serde_json::to_string(&failing).expect("a struct of plain values is JSON");
-                store.remember(MEMORY, &text).await?;
+                store.put_value(MEMORY, &text).await?;
             }
             failing
         };

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
-use super::clues::Teller;
-use super::ending::{self, Ended};
 use super::fault::growth_after_end;
 use super::health::{self, Noticed, Subject};
-use super::since::position_of;
-use super::strangers::Strangers;
-use super::turn::Turn;
+use super::pass_deadline::PassDeadline;
+use super::pass_end::{self, Ended};
+use super::start_position::position_of;
+use super::time_reports::TimeSource;
+use super::unknown_issuers::UnknownIssuers;
 use super::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
 use crate::source::SourceError;
@@ -74,9 +74,9 @@ pub(super) struct Pass<'a> {
     /// When the log says that it signed its newest head.
     pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
-    pub(super) strangers: Strangers,
+    pub(super) unknown_issuers: UnknownIssuers,
     /// When the others get their turn again.
-    pub(super) turn: Turn,
+    pub(super) deadline: PassDeadline,
 }
 
 impl Monitor {
@@ -99,23 +99,23 @@ impl Monitor {
             signatures: None,
             head_time: None,
             entries: 0,
-            strangers: Strangers::recall(&*self.store, &origin).await?,
-            turn: Turn::of(&self.settings),
+            unknown_issuers: UnknownIssuers::load(&*self.store, &origin).await?,
+            deadline: PassDeadline::of(&self.settings),
         };
-        let counted = pass.strangers.clone();
-        pass.strangers.bring_back(pass.now);
-        let turn = pass.turn;
-        let run = turn.bound(pass.run()).await;
+        let counted = pass.unknown_issuers.clone();
+        pass.unknown_issuers.bring_back(pass.now);
+        let deadline = pass.deadline;
+        let run = deadline.bound(pass.run()).await;
         let Ended {
             outcome,
             rate_limited,
             lost,
         } = Ended::of(run)?;
-        if pass.strangers != counted {
-            pass.strangers.remember(&*self.store, &origin).await?;
+        if pass.unknown_issuers != counted {
+            pass.unknown_issuers.save(&*self.store, &origin).await?;
         }
         let crowd = pass
-            .strangers
+            .unknown_issuers
             .said(&log.shard.name, rules.authorities(), pass.now);
         let report = PassReport {
             frozen: pass.frozen,
@@ -127,7 +127,7 @@ impl Monitor {
             ..PassReport::new(&origin, &log.shard.name, outcome, self.clock.now())
         };
         if let Some(error) = report.outcome.error() {
-            ending::say(&report.name, &report.origin, error);
+            pass_end::say(&report.name, &report.origin, error);
         } else {
             tracing::info!(
                 log.name = report.name,
@@ -145,13 +145,13 @@ impl Monitor {
         if let Some(signatures) = &pass.signatures {
             health::assess_checkpoint(self, &log.shard, signatures, report.now).await?;
             if let Some(signed) = signatures.dated() {
-                let teller = Teller::Head(report.name.clone());
-                self.clues.add(teller, signed, report.now);
+                let teller = TimeSource::Head(report.name.clone());
+                self.time_reports.add(teller, signed, report.now);
             }
         }
         if let Some(server) = log.source.date() {
-            let teller = Teller::Server(server.host);
-            self.clues.add(teller, server.now, report.now);
+            let teller = TimeSource::Server(server.host);
+            self.time_reports.add(teller, server.now, report.now);
         }
         Ok(report.into())
     }
@@ -219,7 +219,7 @@ impl Pass<'_> {
             }
             self.frozen = Some((checkpoint.size(), checkpoint.raw().to_vec()));
         }
-        self.compare_vouched(&follower).await
+        self.compare_bundle_checkpoints(&follower).await
     }
 
     /// That the tree begins where it began. Another base would give its entries other indexes than those of the findings

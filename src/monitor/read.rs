@@ -6,9 +6,9 @@ use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
 
-use super::clues::Teller;
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
+use super::time_reports::TimeSource;
 use crate::finding::NewFinding;
 use crate::store::Batch;
 
@@ -104,7 +104,7 @@ impl Pass<'_> {
                 () = self.monitor.stop.wait() => return Err(Halt::Stopped),
                 next = scanned.next() => next,
                 // Last: what is there is taken, so each turn gets on.
-                () = self.turn.wait() => return Err(Halt::Stopped),
+                () = self.deadline.wait() => return Err(Halt::Stopped),
                 // Nor does what was read wait for a log that falls silent.
                 () = tokio::time::sleep(patience), if has_read => {
                     self.commit(follower, pending).await?;
@@ -117,11 +117,11 @@ impl Pass<'_> {
                 hashes,
                 findings,
                 logged_about,
-                strangers,
+                unknown_issuers,
             } = next?;
             if let Some(logged) = logged_about {
-                let teller = Teller::Certificates(self.log.shard.name.clone());
-                self.monitor.clues.add(teller, logged, self.now);
+                let teller = TimeSource::Certificates(self.log.shard.name.clone());
+                self.monitor.time_reports.add(teller, logged, self.now);
             }
             let count = hashes.len() as u64;
             pending.findings.extend(findings);
@@ -135,8 +135,8 @@ impl Pass<'_> {
                 }
                 Err(error) => return Err(Halt::failed("malformed", error.to_string())),
             }
-            for stranger in strangers {
-                self.strangers.count(stranger, self.now);
+            for unknown_issuer in unknown_issuers {
+                self.unknown_issuers.count(unknown_issuer, self.now);
             }
             self.entries += count;
             progress.read(count);
@@ -147,7 +147,7 @@ impl Pass<'_> {
             {
                 self.commit(follower, pending).await?;
             }
-            if self.turn.is_over() && follower.seen() < range.end {
+            if self.deadline.is_over() && follower.seen() < range.end {
                 return Err(Halt::Stopped);
             }
         }

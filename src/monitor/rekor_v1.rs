@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tlog::{KeyName, Origin};
 
-use super::ending;
+use super::pass_end;
 use super::{Log, LogOutcome, Monitor, Rules, guided};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start, rekor_v1_verifier};
 use crate::source::SourceError;
@@ -199,7 +199,7 @@ impl Monitor {
             ..PassReport::new(&log.origin(), &log.name, outcome, now)
         };
         match report.outcome.error() {
-            Some(error) => ending::say(&report.name, &report.origin, error),
+            Some(error) => pass_end::say(&report.name, &report.origin, error),
             None => self.remember_trees(log, &listing.trees).await?,
         }
         let mut whole = self.end_without_reading(report, rules).await?;
@@ -207,7 +207,7 @@ impl Monitor {
             for gone in self.vanished(log, &listing.trees).await? {
                 let why = format!("the log does not list its tree {gone} any more");
                 let error = PassError::new("unavailable", why);
-                ending::say(&log.name, &gone, &error);
+                pass_end::say(&log.name, &gone, &error);
                 let report = PassReport::new(&gone, &log.name, Outcome::Failed(error), now);
                 whole.add(self.end_without_reading(report, rules).await?);
             }
@@ -243,10 +243,10 @@ impl Monitor {
             .collect();
         let listed = serde_json::to_string(&origins).expect("strings are JSON");
         let key = trees_key(log);
-        if self.store.recall(&key).await?.as_deref() == Some(&listed) {
+        if self.store.get_value(&key).await?.as_deref() == Some(&listed) {
             return Ok(());
         }
-        self.store.remember(&key, &listed).await
+        self.store.put_value(&key, &listed).await
     }
 
     /// Trees of this log that were read before, and that it does not list now.
@@ -274,7 +274,7 @@ fn trees_key(log: &RekorV1Log) -> String {
 /// # Errors
 /// The store cannot say.
 pub async fn listed_trees(store: &dyn Store, log: &RekorV1Log) -> Result<Vec<String>, StoreError> {
-    let listed = store.recall(&trees_key(log)).await?;
+    let listed = store.get_value(&trees_key(log)).await?;
     // What a later version wrote is not known to this one.
     Ok(listed
         .and_then(|listed| serde_json::from_str(&listed).ok())

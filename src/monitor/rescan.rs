@@ -6,14 +6,14 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{CompactRange, Hash, Head, LogFault};
 
-use super::ending::Ended;
 use super::health::{self, Noticed, Subject};
 use super::pass::{Halt, Pass};
+use super::pass_deadline::PassDeadline;
+use super::pass_end::Ended;
 use super::read::Unrecorded;
 use super::scan::{Scanned, scanned};
-use super::strangers::Strangers;
-use super::turn::Turn;
-use super::{Followed, Log, Monitor, Rules};
+use super::unknown_issuers::UnknownIssuers;
+use super::{Log, Monitor, MonitoredLog, Rules};
 use crate::finding::NewFinding;
 use crate::store::{Coverage, Outcome, PassError, Rescanned, StoreError, WatchKey};
 
@@ -63,7 +63,7 @@ impl Monitor {
     /// recorded like one of a pass.
     pub async fn rescan(
         &self,
-        log: &Followed,
+        log: &MonitoredLog,
         rules: &Arc<Rules>,
         only: Option<&str>,
     ) -> Result<(u64, u64), RescanError> {
@@ -73,11 +73,11 @@ impl Monitor {
             return Err(RescanError::UnknownWatch(name.to_owned()));
         }
         let log = match log {
-            Followed::Tree(log) => return self.rescan_tree(log, rules, only).await,
-            Followed::RekorV1(log) => log,
+            MonitoredLog::Tree(log) => return self.rescan_tree(log, rules, only).await,
+            MonitoredLog::RekorV1(log) => log,
             // When watches change, its next pass matches everything that its index names again. What was read while it was
             // read in full is read again here.
-            Followed::Guided(guided) => &guided.log,
+            MonitoredLog::Guided(guided) => &guided.log,
         };
         let listing = self.list(log).await?;
         let mut done = (0, 0);
@@ -102,7 +102,7 @@ impl Monitor {
     /// The store could not do it.
     pub async fn rescan_as_asked(
         &self,
-        logs: &[Followed],
+        logs: &[MonitoredLog],
         rules: &Arc<Rules>,
     ) -> Result<(), StoreError> {
         for request in self.store.rescans().await? {
@@ -174,8 +174,8 @@ impl Monitor {
             signatures: None,
             head_time: None,
             entries: 0,
-            strangers: Strangers::recall(&*self.store, origin).await?,
-            turn: Turn::of(&self.settings),
+            unknown_issuers: UnknownIssuers::load(&*self.store, origin).await?,
+            deadline: PassDeadline::of(&self.settings),
             state: Some(state),
         };
         self.progress.begin();
@@ -190,7 +190,7 @@ impl Monitor {
             self.progress
                 .goal(&log.shard.name, gap.end.saturating_sub(gap.start));
             let rescan = pass.rescan_gap(gap, &head, &watches, &mut done);
-            ended = pass.turn.bound(rescan).await;
+            ended = pass.deadline.bound(rescan).await;
         }
         self.progress.end();
         let subject = Subject::of(&log.shard);
@@ -198,7 +198,7 @@ impl Monitor {
         let noticed = Noticed {
             lost: None,
             crowd: pass
-                .strangers
+                .unknown_issuers
                 .said(&log.shard.name, rules.authorities(), now),
         };
         health::assess_log(self, subject, rules, noticed, now).await?;
@@ -276,7 +276,7 @@ impl Pass<'_> {
                 self.record_step(&frontier, head, watches, &mut step, done)
                     .await?;
             }
-            if self.turn.is_over() && frontier.size() < gap.end {
+            if self.deadline.is_over() && frontier.size() < gap.end {
                 return Err(Halt::Stopped);
             }
         }

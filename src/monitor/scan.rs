@@ -10,7 +10,7 @@ use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
 use super::judge::{Judge, Payload, Place};
-use super::strangers::Stranger;
+use super::unknown_issuers::UnknownIssuer;
 use super::unreadable::{self, Hidden};
 use super::{Log, Rules};
 use crate::entry::{self, Entry, EntryError, Signing, Statement};
@@ -28,7 +28,7 @@ pub(super) struct Scanned {
     pub(super) findings: Vec<NewFinding>,
     /// Roughly when its leaves were logged, by their certificates; `None` if these are too few to say.
     pub(super) logged_about: Option<Timestamp>,
-    pub(super) strangers: Vec<Stranger>,
+    pub(super) unknown_issuers: Vec<UnknownIssuer>,
 }
 
 /// Fewer certificates than these say nothing about the time: anybody can log one.
@@ -76,7 +76,7 @@ pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Time
         hashes: Vec::with_capacity(leaves.len()),
         findings: Vec::new(),
         logged_about: None,
-        strangers: Vec::new(),
+        unknown_issuers: Vec::new(),
     };
     let mut matches = Vec::new();
     let mut selected = Vec::new();
@@ -109,8 +109,8 @@ pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Time
                     && let Some(authorities) = rules.authorities()
                     && let Some(certificate) = first_certificate(&entry)
                 {
-                    let stranger = Stranger::of(index, certificate, authorities);
-                    scanned.strangers.extend(stranger);
+                    let unknown_issuer = UnknownIssuer::of(index, certificate, authorities);
+                    scanned.unknown_issuers.extend(unknown_issuer);
                 }
                 let hidden = Hidden::beside(&entry, leaf, rules);
                 if !leaf_matches.is_empty() || !entry.unreadable.is_empty() || !hidden.is_empty() {

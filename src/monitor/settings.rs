@@ -21,7 +21,7 @@ pub struct Settings {
     /// How long a log is read in one pass before the others get their turn again; `None`: to its end. A pass ends when
     /// that of its last log does, so without it a log that has much to tell, or tells it slowly on purpose, keeps
     /// everybody from seeing what is new in the others.
-    pub turn: Option<Duration>,
+    pub pass_limit: Option<Duration>,
 }
 
 /// An identity that is known to sign regularly: when it is not seen, the watch may be blind.

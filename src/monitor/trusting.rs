@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Followed, Monitor};
+use super::{Monitor, MonitoredLog};
 use crate::finding::Verdict;
 use crate::shard::Protocol;
 use crate::store::{Condition, Scope, StoreError};
@@ -57,7 +57,7 @@ impl Monitor {
     pub async fn assess_trust(
         &self,
         report: &TrustReport,
-        logs: &[Followed],
+        logs: &[MonitoredLog],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut conditions = Vec::new();
@@ -93,13 +93,13 @@ impl Monitor {
     }
 
     /// That every log which takes signings was ended by its operator; `None` while one goes on.
-    async fn all_ended(&self, logs: &[Followed]) -> Result<Option<String>, StoreError> {
+    async fn all_ended(&self, logs: &[MonitoredLog]) -> Result<Option<String>, StoreError> {
         let mut names = Vec::new();
         for log in logs {
             let log = match log {
-                Followed::Tree(log) => log,
+                MonitoredLog::Tree(log) => log,
                 // It ends when its last tree does, which nobody has announced.
-                Followed::RekorV1(_) | Followed::Guided(_) => return Ok(None),
+                MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => return Ok(None),
             };
             if matches!(log.shard.protocol, Protocol::CtRfc6962 | Protocol::CtStatic) {
                 continue;

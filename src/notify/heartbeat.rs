@@ -77,7 +77,7 @@ impl Heartbeat {
     /// # Errors
     /// It was not received, or its time could not be kept: the next call tries again.
     pub async fn beat_if_due(&self, now: Timestamp) -> Result<Beat, HeartbeatError> {
-        let last = self.store.recall(MEMORY).await?;
+        let last = self.store.get_value(MEMORY).await?;
         if !is_due(last.as_deref(), self.settings.every, now) {
             return Ok(Beat::NotDue);
         }
@@ -92,7 +92,7 @@ impl Heartbeat {
             })
         }))?;
         // Crash here: one more request than necessary, after the next pass.
-        self.store.remember(MEMORY, &now.to_string()).await?;
+        self.store.put_value(MEMORY, &now.to_string()).await?;
         Ok(Beat::Sent)
     }
 }

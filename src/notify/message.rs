@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::finding::{DRILL, Finding, Severity, Verdict};
-use crate::store::{QueuedAlert, QueuedKind, Tally};
+use crate::store::{FindingCounts, QueuedAlert, QueuedKind};
 
 /// Findings that one message holds in full. What a person does not read and a program can list
 /// with `modelwatch findings list` needs no place in a mail.
@@ -49,14 +49,18 @@ pub struct Message {
     /// How many findings it is about; at least those in `findings`.
     pub total: u64,
     /// How many there are by watch, verdict and severity, most severe first. For a digest.
-    pub tally: Vec<Tally>,
+    pub counts: Vec<FindingCounts>,
     /// The findings, most severe first; at most 1,000.
     pub findings: Vec<Finding>,
 }
 
 impl Message {
     /// What waits in the outbox, with what it is about.
-    pub(super) fn queued(alert: &QueuedAlert, findings: Vec<Finding>, tally: Vec<Tally>) -> Self {
+    pub(super) fn queued(
+        alert: &QueuedAlert,
+        findings: Vec<Finding>,
+        counts: Vec<FindingCounts>,
+    ) -> Self {
         Self {
             id: alert.id.clone(),
             kind: match alert.kind {
@@ -67,7 +71,7 @@ impl Message {
             key: alert.key.clone(),
             severity: alert.severity,
             total: alert.findings.max(findings.len() as u64),
-            tally,
+            counts,
             findings,
         }
     }
@@ -82,7 +86,7 @@ impl Message {
             kind: Kind::Test,
             severity: Severity::Info,
             total: 0,
-            tally: Vec::new(),
+            counts: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -96,7 +100,7 @@ impl Message {
             kind: Kind::Alert,
             severity: finding.severity,
             total: 1,
-            tally: Vec::new(),
+            counts: Vec::new(),
             findings: vec![finding],
         }
     }
@@ -125,7 +129,7 @@ impl Message {
         };
         match self.kind {
             Kind::Alert => format!("{first}{others}"),
-            Kind::Digest => format!("{}: {}", count(self.total), by_severity(&self.tally)),
+            Kind::Digest => format!("{}: {}", count(self.total), by_severity(&self.counts)),
             Kind::Resolved => format!("over: {}{others}", self.in_the_end(&first)),
             Kind::Test => {
                 "this is a test: alerts of modelwatch will arrive like this message".to_owned()
@@ -176,9 +180,9 @@ fn count(total: u64) -> String {
 }
 
 /// `2 critical, 23 high`
-fn by_severity(tally: &[Tally]) -> String {
+fn by_severity(counts: &[FindingCounts]) -> String {
     let mut severities: Vec<(Severity, u64)> = Vec::new();
-    for row in tally {
+    for row in counts {
         match severities.iter_mut().find(|(s, _)| *s == row.severity) {
             Some((_, sum)) => *sum += row.count,
             None => severities.push((row.severity, row.count)),
@@ -227,7 +231,7 @@ mod tests {
                 message.summary()
             );
         }
-        let row = |severity, count| Tally {
+        let row = |severity, count| FindingCounts {
             watch: None,
             verdict: Verdict::IdentityUnexpected,
             severity,
@@ -235,7 +239,7 @@ mod tests {
         };
         message.kind = Kind::Digest;
         message.total = 25;
-        message.tally = vec![
+        message.counts = vec![
             row(Severity::High, 20),
             row(Severity::Critical, 2),
             row(Severity::High, 3),

@@ -185,7 +185,7 @@ impl PassReport {
 
 /// How the last passes over a log went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pace {
+pub struct PassHistory {
     /// The last [`RECENT_PASSES`], oldest first.
     pub recent: Vec<RecentPass>,
     /// Passes in a row that the log ended by asking for fewer requests.
@@ -225,7 +225,7 @@ pub struct Restart {
 
 /// A checkpoint that a registered bundle carries; nothing of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vouched {
+pub struct BundleCheckpoint {
     /// Its number.
     pub number: i64,
     /// The note, as the bundle has it.

@@ -55,7 +55,7 @@ pub struct Sighting {
 
 /// What is to be looked up from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enlisting {
+pub struct NewLookups {
     /// The guided log.
     pub log: String,
     /// The cursor that this goes on from.
@@ -63,7 +63,7 @@ pub struct Enlisting {
     /// The cursor after it.
     pub cursor: i64,
     /// Certificates whose entries are to be found.
-    pub certificates: Vec<SoughtCertificate>,
+    pub certificates: Vec<PendingCertificate>,
     /// Entries of other logs that a certificate may have been used for.
     pub elsewhere: Vec<KnownEntry>,
     /// When.
@@ -72,7 +72,7 @@ pub struct Enlisting {
 
 /// A certificate whose entries are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoughtCertificate {
+pub struct PendingCertificate {
     /// What tells it from all others: the SHA-256 of its TBSCertificate as CT logs hold it, hex.
     pub key: String,
     /// Its key and the start of its validity, which another certificate may have too.
@@ -87,7 +87,7 @@ pub struct SoughtCertificate {
     pub unaskable: Option<String>,
 }
 
-impl SoughtCertificate {
+impl PendingCertificate {
     /// How long after the end of its validity it may still turn up in new entries that verifiers believe: the queues of
     /// signers, of the log and of its index. What was answered before that says nothing about the index.
     pub const LAG: SignedDuration = SignedDuration::from_mins(10);
@@ -104,9 +104,9 @@ pub struct KnownEntry {
     pub index: u64,
     /// RFC 6962 leaf hash, hex.
     pub leaf_hash: String,
-    /// The signer's certificate, as [`SoughtCertificate::key`], or bare key; empty if no watch selects one.
+    /// The signer's certificate, as [`PendingCertificate::key`], or bare key; empty if no watch selects one.
     pub key: String,
-    /// The signer, as [`SoughtCertificate::alike`].
+    /// The signer, as [`PendingCertificate::alike`].
     pub alike: String,
 }
 
@@ -136,7 +136,7 @@ impl Lookup {
 /// A certificate of a name that is still looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCertificate {
-    /// The certificate, as [`SoughtCertificate::key`].
+    /// The certificate, as [`PendingCertificate::key`].
     pub key: String,
     /// The end of its validity.
     pub not_after: Timestamp,
@@ -204,28 +204,28 @@ pub struct Postponed {
 /// A certificate that is looked for no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettledCertificate {
-    /// The certificate, as [`SoughtCertificate::key`].
+    /// The certificate, as [`PendingCertificate::key`].
     pub key: String,
     /// How it ended.
-    pub end: SoughtEnd,
+    pub end: PendingCertificateEnd,
     /// What the certificate's findings say from now on, besides what they said.
     pub said: String,
 }
 
 /// How the search for a certificate's entries ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SoughtEnd {
+pub enum PendingCertificateEnd {
     /// An entry was found in the guided log.
-    Here,
+    InThisLog,
     /// An entry was found in another log.
-    Elsewhere,
+    InOtherLog,
     /// Its time is over.
-    Nowhere,
+    NotFound,
 }
 
 /// How the queue of look-ups stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LookupTally {
+pub struct LookupCounts {
     /// How many are due.
     pub due: u64,
     /// Those of them that had no turn since their newest certificate.
@@ -248,7 +248,7 @@ pub struct LookupTally {
     pub found: u64,
 }
 
-impl LookupTally {
+impl LookupCounts {
     /// How many of the last certificates are counted in `ended` and `found`.
     pub const LAST: u64 = 5;
 }

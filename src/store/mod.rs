@@ -17,19 +17,19 @@ use jiff::Timestamp;
 use tlog::Head;
 
 pub use batch::{
-    Batch, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, Pace, PassError, PassReport,
-    RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span, Vouched,
-    WatchKey,
+    Batch, BundleCheckpoint, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, PassError,
+    PassHistory, PassReport, RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope,
+    Settled, Span, WatchKey,
 };
 pub use error::{Holder, Holders, StoreError};
 pub use lookup::{
-    Answered, Contradiction, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, LookupTally,
-    OpenCertificate, Postponed, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
-    VerifiedHead,
+    Answered, Contradiction, FoundEntries, Guide, KnownEntry, Lookup, LookupCounts, NewLookups,
+    OpenCertificate, PendingCertificate, PendingCertificateEnd, Postponed, SettledCertificate,
+    Sighting, VerifiedHead,
 };
 pub use query::{
-    AckOutcome, Counts, Coverage, Delivery, FindingQuery, FindingRecord, HistoryRow, Judged,
-    QueuedAlert, QueuedKind, Registration, Tally, Toll,
+    AckOutcome, ChannelQueue, Counts, Coverage, Delivery, FindingCounts, FindingQuery,
+    FindingRecord, HistoryRow, Judged, QueuedAlert, QueuedKind, Registration,
 };
 
 use crate::expect::Expectation;
@@ -131,7 +131,7 @@ pub trait Store: Send + Sync {
     /// Makes these the names that are asked for whatever CT logs show: new ones are due at once.
     /// Under other `rules` (a hash of the watches) than before, what was fetched is forgotten and due
     /// again, because nobody matched it against these watches.
-    async fn spell_out(
+    async fn set_exact_names(
         &self,
         log: &str,
         rules: &[u8; 32],
@@ -153,7 +153,7 @@ pub trait Store: Send + Sync {
     /// Takes up certificates and moves the cursor past them; `StoreError::Moved` if it is not where
     /// it was expected. The names of a certificate that is new become due; one that is known does not
     /// begin anew.
-    async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError>;
+    async fn enqueue(&self, new_lookups: &NewLookups) -> Result<(), StoreError>;
 
     /// The look-ups that are due, in the order of their turns, at most `limit`: of four turns in a row three are of names
     /// without a turn since their newest certificate, as long as there are such, and one is of another name; among either, the
@@ -200,7 +200,7 @@ pub trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// How the queue of look-ups stands.
-    async fn lookup_tally(&self, log: &str, now: Timestamp) -> Result<LookupTally, StoreError>;
+    async fn lookup_counts(&self, log: &str, now: Timestamp) -> Result<LookupCounts, StoreError>;
 
     // Health. ---------------------------------------------------------------------------------
 
@@ -225,7 +225,7 @@ pub trait Store: Send + Sync {
     async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError>;
 
     /// How the last passes over a log went; empty for a log that is not known.
-    async fn pace(&self, origin: &str) -> Result<Pace, StoreError>;
+    async fn pass_history(&self, origin: &str) -> Result<PassHistory, StoreError>;
 
     /// When somebody who has the key last signed under each of these watches, as far as the findings show that were
     /// recorded after number `after`, untrusted chains apart; and the number to go on from. A watch without such a finding
@@ -242,7 +242,11 @@ pub trait Store: Send + Sync {
 
     /// Checkpoints in registered bundles that say they are of this log and wait to be compared with
     /// it, at most `limit`, oldest first.
-    async fn vouched(&self, origin: &str, limit: u32) -> Result<Vec<Vouched>, StoreError>;
+    async fn bundle_checkpoints(
+        &self,
+        origin: &str,
+        limit: u32,
+    ) -> Result<Vec<BundleCheckpoint>, StoreError>;
 
     /// Records what came of a comparison: it is not handed out again.
     async fn settle(&self, number: i64, settled: Settled) -> Result<(), StoreError>;
@@ -340,7 +344,7 @@ pub trait Store: Send + Sync {
     async fn alert_findings(&self, alert: &str, limit: u32) -> Result<Vec<Finding>, StoreError>;
 
     /// How many findings of an alert there are by watch, verdict and severity, most severe first.
-    async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError>;
+    async fn alert_counts(&self, alert: &str) -> Result<Vec<FindingCounts>, StoreError>;
 
     /// Records what became of an attempt.
     async fn record_delivery(
@@ -351,15 +355,18 @@ pub trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Alerts by channel: pending, due, failed, and the last error.
-    async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError>;
+    async fn channel_queues(
+        &self,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, ChannelQueue>, StoreError>;
 
     // Odds and ends. --------------------------------------------------------------------------
 
     /// A remembered value, such as when the last heartbeat was sent.
-    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError>;
+    async fn get_value(&self, key: &str) -> Result<Option<String>, StoreError>;
 
     /// Remembers a value.
-    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError>;
+    async fn put_value(&self, key: &str, value: &str) -> Result<(), StoreError>;
 
     /// Forgets verified checkpoints that no finding cites, but for one a day per origin.
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;

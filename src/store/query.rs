@@ -199,7 +199,7 @@ impl Delivery {
 
 /// Findings of one alert that are alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub struct FindingCounts {
     /// The watch, if they have one.
     pub watch: Option<String>,
     /// Their verdict.
@@ -212,7 +212,7 @@ pub struct Tally {
 
 /// The alerts of one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Toll {
+pub struct ChannelQueue {
     /// Not delivered yet.
     pub pending: u64,
     /// Not delivered yet, and it is time.

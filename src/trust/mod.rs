@@ -5,17 +5,17 @@
 //! its origin and key id, time never hides a CA (see [`Authorities::judge`]), and an item that cannot be used is named
 //! ([`Remark`]) and left out alone.
 //!
-//! A [`Keeper`] holds what is trusted now and looks again from time to time: in a file, or in a TUF repository.
+//! A [`TrustUpdater`] holds what is trusted now and looks again from time to time: in a file, or in a TUF repository.
 
 mod asked;
 mod document;
 mod fit;
-mod keeper;
 mod listed;
 mod material;
 mod problem;
 mod settings;
 mod tuf;
+mod updater;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -29,11 +29,11 @@ use document::{LogInstance, RootDocument};
 
 pub use asked::Ask;
 pub use document::Remark;
-pub use keeper::{Keeper, Refreshed};
 pub use listed::{FollowedLog, ListedKey, ListedKind, ListedLog};
 pub use material::{Trust, Update};
 pub use problem::{Problem, Refusal};
 pub use settings::{RepositorySettings, Settings, SourceSettings};
+pub use updater::{TrustState, TrustUpdater};
 
 /// Longest trusted root that is read, in bytes. That of the public instance has 10 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};
 
-use super::anchor::{Anchor, choose, traces};
+use super::index_key::{IndexKey, choose, traces};
 use super::{Subject, Watch};
 use crate::identity::{Extension, Signer};
 
@@ -90,36 +90,36 @@ impl Watches {
         };
         let mut literals = Vec::new();
         let mut extension_literals: BTreeMap<Extension, Vec<_>> = BTreeMap::new();
-        for (index, anchors) in choose(&watches).into_iter().enumerate() {
-            let Some(anchors) = anchors else {
+        for (index, index_keys) in choose(&watches).into_iter().enumerate() {
+            let Some(index_keys) = index_keys else {
                 compiled.everything.push(index);
                 continue;
             };
-            for anchor in anchors {
-                match anchor {
-                    Anchor::Key(digest) => compiled.keys.entry(digest).or_default().push(index),
-                    Anchor::Certificate(digest) => {
+            for index_key in index_keys {
+                match index_key {
+                    IndexKey::Key(digest) => compiled.keys.entry(digest).or_default().push(index),
+                    IndexKey::Certificate(digest) => {
                         compiled.certificates.entry(digest).or_default().push(index);
                     }
-                    Anchor::San(san) => {
+                    IndexKey::San(san) => {
                         compiled
                             .sans
                             .entry(san.into_bytes())
                             .or_default()
                             .push(index);
                     }
-                    Anchor::Extension(extension, value) => {
+                    IndexKey::Extension(extension, value) => {
                         compiled
                             .values_of(extension)
                             .entry(value)
                             .or_default()
                             .push(index);
                     }
-                    Anchor::Issuer(issuer) => {
+                    IndexKey::Issuer(issuer) => {
                         compiled.issuers.entry(issuer).or_default().push(index);
                     }
-                    Anchor::Literal(literal) => literals.push((literal.into_bytes(), index)),
-                    Anchor::ExtensionLiteral(extension, literal) => {
+                    IndexKey::Literal(literal) => literals.push((literal.into_bytes(), index)),
+                    IndexKey::ExtensionLiteral(extension, literal) => {
                         let texts = extension_literals.entry(extension).or_default();
                         texts.push((literal.into_bytes(), index));
                     }

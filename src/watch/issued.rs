@@ -182,7 +182,7 @@ fn choices<'a>(sets: &[Asked<'a>], lists: &[Vec<Pattern<'a>>]) -> Vec<Choice<'a>
 pub(super) fn of_pattern(pattern: Pattern<'_>) -> Option<Provider> {
     let (beginning, whole) = pattern.beginning();
     Provider::of_beginning(&beginning, whole).or_else(|| {
-        // `*@example.com`
+        // `*@sample.com`
         let mail = pattern.as_str().split_once('@')?;
         let is_mail = !pattern.as_str().contains([':', '/', '\\']) && !mail.1.contains('*');
         is_mail

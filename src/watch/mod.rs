@@ -6,22 +6,21 @@
 //!
 //! The room is pure: it reads no file and no clock, and what it is given was parsed before.
 
-mod anchor;
 mod certificate;
 mod compiled;
 mod conditions;
 mod doubts;
-mod effect;
-mod example;
 mod explain;
 mod forms;
 mod glob;
+mod index_key;
 mod issued;
 mod language;
 mod meant;
 mod part;
 mod pattern;
 mod provider;
+mod samples;
 mod severity;
 mod subject;
 mod suggest;
@@ -30,6 +29,7 @@ mod suggest_meant;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod unsatisfiable;
 mod uri;
 
 use std::time::Duration;
@@ -37,12 +37,12 @@ use std::time::Duration;
 pub use compiled::{Match, WatchError, Watches};
 pub use conditions::Conditions;
 pub use doubts::{Doubt, Set};
-pub use example::{Example, Examples, examples};
 pub use explain::{Checked, Explanation, explain};
 pub use forms::Forms;
 pub use glob::Glob;
 pub use meant::{Meant, read as read_meant};
 pub use pattern::{PatternError, SanRegex};
+pub use samples::{Sample, Samples, samples};
 pub use severity::{Severity, UnknownSeverity};
 use sha2::{Digest, Sha256};
 pub(crate) use suggest::quoted as toml_string;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 
-use crate::identity::{Certificate, Extension, Key, Oddity, SanType, Signer};
+use crate::identity::{Anomaly, Certificate, Extension, Key, SanType, Signer};
 
 /// Why there is nothing to suggest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +105,7 @@ pub fn several(signers: &[Signer]) -> Option<String> {
 }
 
 fn is_leaf(certificate: &Certificate) -> bool {
-    !certificate.oddities().contains(&Oddity::Authority)
+    !certificate.anomalies().contains(&Anomaly::Authority)
 }
 
 fn of_certificate(certificate: &Certificate) -> Result<String, SuggestError> {

@@ -96,9 +96,11 @@ async fn an_alert_that_failed_then_is_due_at_once() {
         world.deliver().await.unwrap();
         assert!(world.inbox.iter().any(|message| message.id == alert.id));
         world.good_step().await;
-        let tolls = world.truly().toll(world.now()).await.unwrap();
+        let tolls = world.truly().channel_queues(world.now()).await.unwrap();
         assert!(
-            tolls.values().all(|toll| toll.pending + toll.failed == 0),
+            tolls
+                .values()
+                .all(|channel_queues| channel_queues.pending + channel_queues.failed == 0),
             "{tolls:?}"
         );
     }

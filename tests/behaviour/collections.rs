@@ -293,10 +293,10 @@ fn a_watch_is_suggested_for_each_signer_and_each_bundle_is_explained() {
     assert_eq!(checked.status.code(), Some(2), "{}", text(&checked.stdout));
     assert!(text(&checked.stdout).starts_with("given (line 1):\n"));
     assert!(text(&checked.stderr).contains("given (line 2): the bundle holds no certificate"));
-    let stranger = fs::read_to_string(site.path("modelwatch.toml"))
+    let unknown_issuer = fs::read_to_string(site.path("modelwatch.toml"))
         .unwrap()
         .replace("harbor-ml-example", "somebody-else");
-    fs::write(site.path("modelwatch.toml"), stranger).unwrap();
+    fs::write(site.path("modelwatch.toml"), unknown_issuer).unwrap();
     let checked = site.run(&against, format!("{}\n{}\n", v2(), keyed()));
     assert_eq!(checked.status.code(), Some(1));
 }

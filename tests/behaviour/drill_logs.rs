@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::{on_the_day_of_the_recording, text};
-use crate::world::{FakeV1, Oddity, crowd};
+use crate::world::{Anomaly, FakeV1, crowd};
 
 const CT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ct-small");
 
@@ -156,7 +156,7 @@ async fn of_a_guided_log_is_said_what_it_shows_and_what_not() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_does_not_say_which_trees_it_has_is_3() {
     let site = Site::new("").await;
-    site.v1.odd(Oddity::Down);
+    site.v1.odd(Anomaly::Down);
     let (code, report) = site.drill().await;
     assert_eq!(code, Some(3), "{report:#}");
     let v1 = report["logs"].as_array().unwrap().iter();
@@ -168,7 +168,7 @@ async fn a_log_that_does_not_say_which_trees_it_has_is_3() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tree_that_serves_another_entry_than_it_signed_is_1() {
     let site = Site::new("").await;
-    site.v1.odd(Oddity::Swaps(36));
+    site.v1.odd(Anomaly::Swaps(36));
     let (code, report) = site.drill().await;
     assert_eq!(code, Some(1), "{report:#}");
     assert_eq!(report["logs"][1]["entry"]["result"], "failed", "{report:#}");

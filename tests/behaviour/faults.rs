@@ -28,7 +28,7 @@ pub const WRITING: [&str; 18] = [
     "unregister",
     "claim_alerts",
     "record_delivery",
-    "remember",
+    "put_value",
     "prune",
 ];
 
@@ -43,7 +43,7 @@ const READING: [&str; 11] = [
     "unhealthy_logs",
     "ahead_of",
     "alert_findings",
-    "recall",
+    "get_value",
     "finding",
 ];
 
@@ -91,7 +91,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.log().grow([
         Signer::Mail.signs(1),
         Signer::Release.signs(2),
-        Signer::Stranger.signs(2),
+        Signer::UnknownIssuer.signs(2),
     ]);
     world.log().swap(17, Signer::Mail.signs(99));
     until(&mut world, async |world| world.step().await.is_ok()).await;

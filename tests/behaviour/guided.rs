@@ -20,7 +20,7 @@ use modelwatch::clock::Clock;
 use modelwatch::finding::{Finding, Routes};
 use modelwatch::http::{self, Retry};
 use modelwatch::monitor::{
-    Followed, Guided, Log, LogOutcome, Monitor, MonitorError, Progress, RekorV1Log, Rules,
+    Guided, Log, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules,
     Settings, Stop,
 };
 use modelwatch::shard::{Protocol, Shard, Start};
@@ -163,18 +163,22 @@ impl World {
         }
     }
 
-    fn guided(&self) -> Followed {
-        Followed::Guided(Guided {
+    fn guided(&self) -> MonitoredLog {
+        MonitoredLog::Guided(Guided {
             log: self.v1_log(),
             guides: self.guides.clone(),
         })
     }
 
     /// All logs; the guided one is the last.
-    fn logs(&self) -> Vec<Followed> {
+    fn logs(&self) -> Vec<MonitoredLog> {
         let ct = log(&self.ct, self.ct_name, Protocol::CtRfc6962);
         let more = self.more.iter().cloned();
-        let mut logs: Vec<Followed> = [ct].into_iter().chain(more).map(Followed::from).collect();
+        let mut logs: Vec<MonitoredLog> = [ct]
+            .into_iter()
+            .chain(more)
+            .map(MonitoredLog::from)
+            .collect();
         logs.push(self.guided());
         logs
     }
@@ -187,7 +191,7 @@ impl World {
 
     async fn pass_over(
         &self,
-        logs: &[Followed],
+        logs: &[MonitoredLog],
         bootstrap: bool,
     ) -> Result<LogOutcome, MonitorError> {
         let outcomes = self.monitor().pass(logs, &self.rules, bootstrap).await?;
@@ -426,8 +430,8 @@ async fn a_death_at_any_door_repeats_work_and_loses_none() {
     let doors = [
         "record_head",
         "begin_guide",
-        "spell_out",
-        "enlist",
+        "set_exact_names",
+        "enqueue",
         "found_entries",
         "answered",
         "spend",

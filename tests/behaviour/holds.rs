@@ -95,8 +95,8 @@ async fn a_held_finding_of_a_false_batch_is_alerted() {
     world.good_step().await;
     world
         .log()
-        .grow([Signer::Release.signs(0), Signer::Stranger.signs(0)]);
-    world.log().swap(11, Signer::Stranger.signs(1));
+        .grow([Signer::Release.signs(0), Signer::UnknownIssuer.signs(0)]);
+    world.log().swap(11, Signer::UnknownIssuer.signs(1));
     world.bad_step().await;
     let finding = only(&world).await;
     assert_eq!(finding.state, State::Disputed);

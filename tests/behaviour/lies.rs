@@ -26,7 +26,7 @@ async fn fault(world: &World) -> String {
 #[tokio::test]
 async fn a_swapped_leaf_is_a_fault_and_rewinds_to_the_proven_position() {
     let mut world = proven_300().await;
-    world.log().swap(310, Signer::Stranger.signs(1));
+    world.log().swap(310, Signer::UnknownIssuer.signs(1));
     assert_eq!(world.bad_step().await, "log-fault");
     assert_eq!(fault(&world).await, "root-mismatch");
     assert_eq!(world.position().await, (300, 300));
@@ -112,7 +112,7 @@ async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
 #[tokio::test]
 async fn a_log_that_signs_another_history_is_a_fork() {
     let mut world = proven_300().await;
-    world.log().fork(200, Signer::Stranger.signs(2));
+    world.log().fork(200, Signer::UnknownIssuer.signs(2));
     assert_eq!(world.bad_step().await, "log-fault");
     assert_eq!(fault(&world).await, "fork");
     assert_eq!(world.position().await, (300, 300));
@@ -124,7 +124,7 @@ async fn a_log_that_signs_another_history_is_a_fork() {
 #[tokio::test]
 async fn a_fork_whose_tiles_cannot_be_had_is_a_root_mismatch() {
     let mut world = proven_300().await;
-    world.log().fork(200, Signer::Stranger.signs(2));
+    world.log().fork(200, Signer::UnknownIssuer.signs(2));
     world.log().refuse(Question::Split, 0, 1);
     assert_eq!(world.bad_step().await, "log-fault");
     assert_eq!(fault(&world).await, "root-mismatch");
@@ -134,7 +134,7 @@ async fn a_fork_whose_tiles_cannot_be_had_is_a_root_mismatch() {
 async fn two_roots_for_one_size_are_a_fork_without_asking() {
     let mut world = proven_300().await;
     world.good_step().await;
-    world.log().fork(5, Signer::Stranger.signs(3));
+    world.log().fork(5, Signer::UnknownIssuer.signs(3));
     world.log().refuse(Question::Split, 0, u32::MAX);
     assert_eq!(world.bad_step().await, "log-fault");
     assert_eq!(fault(&world).await, "fork");
@@ -146,7 +146,7 @@ async fn a_smaller_checkpoint_of_another_history_is_a_fork_at_once() {
     for known in [true, false] {
         let mut world = proven_300().await;
         world.good_step().await;
-        world.log().fork(5, Signer::Stranger.signs(3));
+        world.log().fork(5, Signer::UnknownIssuer.signs(3));
         // 300 was verified before; of 350 only the tree that is proven can tell the root.
         world.log().show(if known { 300 } else { 350 });
         if known {
@@ -289,7 +289,7 @@ async fn growth_after_a_freeze_is_a_fault_and_is_read_all_the_same() {
 #[tokio::test]
 async fn a_fault_that_is_acknowledged_returns_with_another_root() {
     let mut world = proven_300().await;
-    world.log().fork(200, Signer::Stranger.signs(2));
+    world.log().fork(200, Signer::UnknownIssuer.signs(2));
     world.bad_step().await;
     let id = world.of("log-fault").await[0].id;
     world
@@ -300,7 +300,7 @@ async fn a_fault_that_is_acknowledged_returns_with_another_root() {
     // The same lie again is what was acknowledged.
     world.bad_step().await;
     assert_eq!(world.of("log-fault").await[0].state, State::Acked);
-    world.log().fork(200, Signer::Stranger.signs(3));
+    world.log().fork(200, Signer::UnknownIssuer.signs(3));
     world.bad_step().await;
     let again = world.of("log-fault").await;
     assert_eq!(
@@ -335,7 +335,7 @@ async fn a_missing_bundle_keeps_what_was_read_before_it() {
 async fn a_forged_head_that_waits_is_told_from_the_true_one_by_the_leaves() {
     let mut world = proven_300().await;
     world.log().grow(crowd(300));
-    world.log().fork(200, Signer::Stranger.signs(2));
+    world.log().fork(200, Signer::UnknownIssuer.signs(2));
     world.log().hide_from(512);
     assert_eq!(world.bad_step().await, "unavailable");
     assert_eq!(world.position().await, (512, 300));

@@ -11,6 +11,7 @@
 
 mod ahead;
 mod binary;
+mod bundle_checkpoints;
 mod checked;
 mod collections;
 mod commands;
@@ -43,5 +44,4 @@ mod trust_documents;
 mod trusted;
 mod tuf;
 mod unlike;
-mod vouched;
 mod world;

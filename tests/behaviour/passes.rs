@@ -157,7 +157,7 @@ async fn a_start_in_the_future_is_refused_and_before_all_entries_is_the_beginnin
 #[tokio::test]
 async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
     let mut world = World::with(&["slow.example", "quick.example"], usual(), &["oncall"]).await;
-    world.settings.turn = Some(Duration::from_secs(1));
+    world.settings.pass_limit = Some(Duration::from_secs(1));
     world.logs[0].log.grow(crowd(600));
     world.logs[0].log.stall_from(300);
     for salt in 0..3 {
@@ -172,7 +172,7 @@ async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
     // What it did show was read once; that it is behind is said, and ends when it has caught up.
     assert_eq!(world.position().await, (256, 0));
     assert_eq!(world.of("backlog").await[0].state, State::Open);
-    world.settings.turn = None;
+    world.settings.pass_limit = None;
     world.logs[0].log.heal();
     world.good_step().await;
     assert_eq!(world.position().await, (600, 600));

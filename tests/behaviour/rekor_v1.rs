@@ -7,7 +7,7 @@ use modelwatch::clock::Clock;
 use modelwatch::finding::Finding;
 use modelwatch::http;
 use modelwatch::monitor::{
-    Followed, LogOutcome, Monitor, MonitorError, Progress, RekorV1Log, Rules, Stop,
+    LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
 };
 use modelwatch::shard::Start;
 use modelwatch::source::rekor_v1::Client;
@@ -16,7 +16,7 @@ use modelwatch::store::{FindingQuery, LogState, Store};
 use futures_util::TryStreamExt as _;
 
 use crate::world::{
-    FakeV1, Faults, FaultyStore, Oddity, Signer, TestClock, crowd, directory, open, routes, rules,
+    Anomaly, FakeV1, Faults, FaultyStore, Signer, TestClock, crowd, directory, open, routes, rules,
     usual,
 };
 
@@ -61,8 +61,8 @@ impl V1 {
         self.log.grow(1, crowd(7));
     }
 
-    pub fn followed(&self) -> Followed {
-        Followed::RekorV1(RekorV1Log {
+    pub fn followed(&self) -> MonitoredLog {
+        MonitoredLog::RekorV1(RekorV1Log {
             name: "v1".to_owned(),
             server: Client::new(http::Client::default(), self.log.url.clone()),
             keys: self.keys.clone(),
@@ -208,7 +208,7 @@ async fn an_end_is_never_taken_silently_and_what_appears_later_is_read_from_its_
 #[tokio::test]
 async fn an_entry_that_a_reply_leaves_out_is_asked_for_again() {
     let v1 = V1::new().await;
-    v1.log.odd(Oddity::DropsOnce(23));
+    v1.log.odd(Anomaly::DropsOnce(23));
     v1.good().await;
     assert_eq!(v1.released().await, [(23, Some(true), "open")]);
 }
@@ -216,7 +216,7 @@ async fn an_entry_that_a_reply_leaves_out_is_asked_for_again() {
 #[tokio::test]
 async fn an_entry_that_is_held_back_stops_reading_before_it_and_is_said() {
     let v1 = V1::new().await;
-    v1.log.odd(Oddity::Hides(13));
+    v1.log.odd(Anomaly::Hides(13));
     assert_eq!(v1.bad().await, "entries-missing");
     assert_eq!(v1.position(0).await, (0, 10, 0));
     assert_eq!(v1.bad().await, "entries-missing");
@@ -243,7 +243,7 @@ async fn a_smaller_checkpoint_is_a_lagging_replica_until_it_is_a_rollback() {
 async fn a_tree_with_another_history_is_a_fork_and_its_log_convicts_itself() {
     let v1 = V1::new().await;
     v1.good().await;
-    v1.log.fork(0, 3, Signer::Stranger.signs(9));
+    v1.log.fork(0, 3, Signer::UnknownIssuer.signs(9));
     v1.log.grow(0, crowd(8));
     assert_eq!(v1.bad().await, "log-fault");
     assert_eq!(v1.open_verdicts().await, ["fork"]);
@@ -254,7 +254,7 @@ async fn a_tree_with_another_history_is_a_fork_and_its_log_convicts_itself() {
 async fn a_false_entry_in_a_later_tree_disputes_what_was_found_in_that_tree_only() {
     let mut v1 = V1::new().await;
     v1.rotate();
-    v1.log.odd(Oddity::Swaps(30));
+    v1.log.odd(Anomaly::Swaps(30));
     assert_eq!(v1.bad().await, "log-fault");
     assert_eq!(v1.open_verdicts().await, ["root-mismatch"]);
     let found = v1.released().await;
@@ -286,7 +286,7 @@ async fn a_tree_that_vanishes_or_moves_is_said() {
     let key = v1.log.rotate(303);
     v1.keys.push(key);
     v1.good().await;
-    v1.log.odd(Oddity::ForgetsOldest);
+    v1.log.odd(Anomaly::ForgetsOldest);
     for _ in 0..3 {
         v1.bad().await;
     }
@@ -295,7 +295,7 @@ async fn a_tree_that_vanishes_or_moves_is_said() {
     v1.log.heal();
     v1.good().await;
     assert_eq!(v1.open_verdicts().await, Vec::<String>::new());
-    v1.log.odd(Oddity::Reorders);
+    v1.log.odd(Anomaly::Reorders);
     assert_eq!(v1.bad().await, "malformed");
     v1.log.heal();
     v1.good().await;
@@ -304,7 +304,7 @@ async fn a_tree_that_vanishes_or_moves_is_said() {
 #[tokio::test]
 async fn a_log_that_does_not_answer_is_said_under_its_address() {
     let v1 = V1::new().await;
-    v1.log.odd(Oddity::Down);
+    v1.log.odd(Anomaly::Down);
     for _ in 0..3 {
         assert_eq!(v1.bad().await, "unavailable");
     }
@@ -320,7 +320,7 @@ async fn a_log_that_does_not_answer_is_said_under_its_address() {
 async fn a_log_that_is_too_busy_to_list_its_trees_is_limiting_and_not_unavailable() {
     let v1 = V1::new().await;
     v1.good().await;
-    v1.log.odd(Oddity::Limits);
+    v1.log.odd(Anomaly::Limits);
     for _ in 0..2 {
         assert_eq!(v1.bad().await, "unavailable");
         assert_eq!(v1.open_verdicts().await, Vec::<String>::new());

@@ -14,20 +14,20 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::rekor_v1::V1;
-use crate::world::{Leaf, Oddity, Signer, attested, authorities, crowd, written};
+use crate::world::{Anomaly, Leaf, Signer, attested, authorities, crowd, written};
 
 #[tokio::test]
 async fn an_answer_that_does_not_fit_its_question_is_malformed_and_nothing_of_it_is_believed() {
-    for oddity in [
-        Oddity::Doubles(23),
-        Oddity::AddsNext(19),
-        Oddity::Renames(23),
-        Oddity::Moves(23),
+    for anomaly in [
+        Anomaly::Doubles(23),
+        Anomaly::AddsNext(19),
+        Anomaly::Renames(23),
+        Anomaly::Moves(23),
     ] {
         let v1 = V1::new().await;
-        v1.log.odd(oddity.clone());
-        assert_eq!(v1.bad().await, "malformed", "{oddity:?}");
-        assert_eq!(v1.released().await, [], "{oddity:?}");
+        v1.log.odd(anomaly.clone());
+        assert_eq!(v1.bad().await, "malformed", "{anomaly:?}");
+        assert_eq!(v1.released().await, [], "{anomaly:?}");
         v1.log.heal();
         v1.good().await;
         assert_eq!(v1.released().await, [(23, Some(true), "open")]);
@@ -39,7 +39,7 @@ async fn a_rotation_in_the_middle_of_a_pass_loses_nothing() {
     let mut v1 = V1::new().await;
     v1.log.show(0, 20);
     v1.rotate();
-    v1.log.odd(Oddity::RotatesMeanwhile);
+    v1.log.odd(Anomaly::RotatesMeanwhile);
     v1.good().await;
     assert_eq!(v1.position(0).await, (0, 20, 20));
     v1.log.show(0, 25);
@@ -55,12 +55,12 @@ async fn a_log_that_wants_fewer_requests_is_waited_for_or_left_alone() {
     const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 ";
     for header in ["Retry-After: 0\r\n", &format!("{DATE}08:49:37 GMT\r\n")] {
         let v1 = V1::new().await;
-        v1.log.odd(Oddity::Refuses(header.to_owned().leak()));
+        v1.log.odd(Anomaly::Refuses(header.to_owned().leak()));
         v1.good().await;
     }
     for header in ["Retry-After: 3600\r\n", &format!("{DATE}09:49:37 GMT\r\n")] {
         let v1 = V1::new().await;
-        v1.log.odd(Oddity::RefusesAlways(header.to_owned().leak()));
+        v1.log.odd(Anomaly::RefusesAlways(header.to_owned().leak()));
         assert_eq!(v1.bad().await, "unavailable");
         // Three bundles were asked for ahead; none of them is asked for again.
         assert!(v1.log.retrieved() <= 3, "{}", v1.log.retrieved());
@@ -89,7 +89,7 @@ async fn what_a_log_serves_beside_an_entry_counts_only_if_the_entry_vouches_for_
         let v1 = V1::new().await;
         v1.log.grow(0, [attested(payload)]);
         if let Some(served) = served {
-            v1.log.odd(Oddity::Attests(25, served.clone()));
+            v1.log.odd(Anomaly::Attests(25, served.clone()));
         }
         v1.good().await;
         let findings = v1.findings().await;

@@ -652,12 +652,12 @@ async fn one_that_is_registered_between_seen_and_proven_is_expected_through_a_di
     world.good_step().await;
     let signed = Signed::new(&world);
     world.log().grow(signed.again());
-    let stranger = crowd(1).next().unwrap();
-    world.log().grow([stranger]);
+    let unknown_issuer = crowd(1).next().unwrap();
+    world.log().grow([unknown_issuer]);
     let last = 10 + signed.again().len() as u64;
     world
         .log()
-        .swap(last, crate::world::Signer::Stranger.signs(1));
+        .swap(last, crate::world::Signer::UnknownIssuer.signs(1));
     world.bad_step().await;
     assert!(
         world

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use modelwatch::http;
 use modelwatch::monitor::{
-    Followed, Guided, Log, LogOutcome, Monitor, Progress, RekorV1Log, Rules, Stop,
+    Guided, Log, LogOutcome, Monitor, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
 };
 use modelwatch::shard::{Protocol, Shard, Start};
 use modelwatch::source::rekor_v1::Client;
@@ -41,7 +41,7 @@ impl Site {
         }
     }
 
-    async fn pass(&self, log: Followed) -> LogOutcome {
+    async fn pass(&self, log: MonitoredLog) -> LogOutcome {
         let store: Arc<dyn Store> = self.store.clone();
         let clock = Arc::new(TestClock::new());
         let monitor = Monitor::new(store, clock, Progress::default(), Stop::default());
@@ -129,7 +129,7 @@ async fn each_tree_of_a_log_is_read_from_the_date_on() {
     for (since, expected) in DATES {
         let site = Site::new().await;
         let (log, followed) = two_trees(Start::Time(time(since))).await;
-        let outcome = site.pass(Followed::RekorV1(followed)).await;
+        let outcome = site.pass(MonitoredLog::RekorV1(followed)).await;
         assert!(outcome.proven, "{outcome:?}");
         for (tree, (earliest, latest)) in expected.into_iter().enumerate() {
             let first = site.first(&log.origin(tree)).await;
@@ -151,7 +151,7 @@ async fn a_guided_log_is_told_from_the_first_entry_of_the_date_over_all_trees() 
             guides: vec!["ct".to_owned()],
         };
         // Its index does not answer here, and no certificate log is read: only where it begins is asked.
-        site.pass(Followed::Guided(guided)).await;
+        site.pass(MonitoredLog::Guided(guided)).await;
         let guide = site.store.inner.guide("rekor.test").await.unwrap().unwrap();
         let earliest = if first.0 < 110 {
             first.0
@@ -175,7 +175,7 @@ async fn a_guided_log_is_told_from_the_first_entry_of_the_date_over_all_trees() 
 async fn a_date_to_come_is_refused_and_a_log_without_dates_is_read_in_full() {
     let site = Site::new().await;
     let (log, followed) = two_trees(Start::Time(time("2126-01-01T00:00:00Z"))).await;
-    let outcome = site.pass(Followed::RekorV1(followed)).await;
+    let outcome = site.pass(MonitoredLog::RekorV1(followed)).await;
     assert!(outcome.error.unwrap().message.contains("still to come"));
     assert!(
         site.store
@@ -200,7 +200,7 @@ async fn a_date_to_come_is_refused_and_a_log_without_dates_is_read_in_full() {
         silence_after: None,
         rollback_after: Duration::ZERO,
     };
-    let outcome = site.pass(Followed::RekorV1(followed)).await;
+    let outcome = site.pass(MonitoredLog::RekorV1(followed)).await;
     assert!(outcome.proven, "{outcome:?}");
     assert_eq!(site.first(&log.origin(0)).await, 0);
 }

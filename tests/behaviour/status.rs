@@ -140,7 +140,7 @@ async fn a_tree_that_was_verified_and_is_no_more_grows_old_with_its_log() {
 #[test]
 fn a_log_that_is_configured_after_the_last_pass_is_shown_and_is_not_proven() {
     let site = Site::new();
-    site.log.grow([Signer::Stranger.signs(0)]);
+    site.log.grow([Signer::UnknownIssuer.signs(0)]);
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(0));
     let max_age = ["status", "--max-age", "2h"];
     assert_eq!(site.run(&max_age).status.code(), Some(0));

@@ -79,8 +79,8 @@ fn hidden(signer: Signer) -> Leaf {
         let mut entry: Value = serde_json::from_slice(&leaf.bytes).unwrap();
         entry["spec"].take()
     };
-    let stranger = Signer::Stranger.signs(0);
-    let text = String::from_utf8(stranger.bytes.to_vec()).unwrap();
+    let unknown_issuer = Signer::UnknownIssuer.signs(0);
+    let text = String::from_utf8(unknown_issuer.bytes.to_vec()).unwrap();
     let member = format!(r#""Spec":{},"spec":"#, spec(&signer.signs(1)));
     Leaf::of_bytes(text.replacen(r#""spec":"#, &member, 1).into_bytes())
 }
@@ -90,7 +90,7 @@ async fn members_in_another_case_hide_nobody() {
     let mut world = World::new().await;
     world
         .log()
-        .grow([hidden(Signer::Release), hidden(Signer::Stranger)]);
+        .grow([hidden(Signer::Release), hidden(Signer::UnknownIssuer)]);
     world.good_step().await;
     let said = world.of("unreadable").await;
     let watches: Vec<_> = said.iter().map(|f| (f.index, f.watch.as_deref())).collect();

@@ -2,38 +2,49 @@ use jiff::SignedDuration;
 use modelwatch::finding::Severity;
 use modelwatch::store::{Delivery, QueuedKind};
 
-use crate::hall::{Hall, at, critical, held, signing, untrusted, watched};
+use crate::scratch::{ScratchStore, at, critical, held, signing, untrusted, watched};
 
 const FLOOD: u32 = 20;
 
 #[tokio::test]
 async fn what_alerts_is_told_on_its_channels_from_the_moment_it_exists() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let found = vec![
         signing(1),
         critical(signing(2)),
         critical(watched("quiet", 3)),
         held(4),
     ];
-    hall.read((0, 0), (9, 0), found).await;
-    let hall = hall.after_a_crash().await;
-    let toll = hall.store.toll(at(1)).await.unwrap();
-    assert_eq!((toll["all"].pending, toll["all"].due), (3, 3));
+    scratch.read((0, 0), (9, 0), found).await;
+    let scratch = scratch.after_a_crash().await;
+    let channel_queues = scratch.store.channel_queues(at(1)).await.unwrap();
     assert_eq!(
-        (toll["urgent"].pending, toll["urgent"].due),
+        (channel_queues["all"].pending, channel_queues["all"].due),
+        (3, 3)
+    );
+    assert_eq!(
+        (
+            channel_queues["urgent"].pending,
+            channel_queues["urgent"].due
+        ),
         (1, 1),
         "below critical, or another channel's"
     );
-    assert!(hall.told(held(4).finding.id).await.is_empty());
+    assert!(scratch.told(held(4).finding.id).await.is_empty());
 }
 
 #[tokio::test]
 async fn all_watches_of_one_run_are_one_alert_as_severe_as_its_worst() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 0), vec![watched("a", 1)]).await;
-    hall.read((5, 0), (6, 0), vec![critical(watched("b", 1))])
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 0), vec![watched("a", 1)]).await;
+    scratch
+        .read((5, 0), (6, 0), vec![critical(watched("b", 1))])
         .await;
-    let alerts = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    let alerts = scratch
+        .store
+        .claim_alerts("all", FLOOD, at(2))
+        .await
+        .unwrap();
     assert_eq!(alerts.len(), 1);
     assert_eq!(
         (alerts[0].findings, alerts[0].severity),
@@ -43,13 +54,17 @@ async fn all_watches_of_one_run_are_one_alert_as_severe_as_its_worst() {
         (alerts[0].kind, &alerts[0].key),
         (QueuedKind::Alert, &alerts[0].id)
     );
-    let findings = hall.store.alert_findings(&alerts[0].id, 1).await.unwrap();
+    let findings = scratch
+        .store
+        .alert_findings(&alerts[0].id, 1)
+        .await
+        .unwrap();
     assert_eq!(
         findings[0].severity,
         Severity::Critical,
         "most severe first"
     );
-    let tally = hall.store.alert_tally(&alerts[0].id).await.unwrap();
+    let tally = scratch.store.alert_counts(&alerts[0].id).await.unwrap();
     let watches: Vec<_> = tally
         .iter()
         .map(|t| (t.watch.as_deref(), t.count))
@@ -59,11 +74,19 @@ async fn all_watches_of_one_run_are_one_alert_as_severe_as_its_worst() {
 
 #[tokio::test]
 async fn a_claimed_alert_is_closed_to_what_comes_later() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 0), vec![watched("a", 1)]).await;
-    let first = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
-    hall.read((5, 0), (6, 0), vec![watched("b", 1)]).await;
-    let both = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 0), vec![watched("a", 1)]).await;
+    let first = scratch
+        .store
+        .claim_alerts("all", FLOOD, at(2))
+        .await
+        .unwrap();
+    scratch.read((5, 0), (6, 0), vec![watched("b", 1)]).await;
+    let both = scratch
+        .store
+        .claim_alerts("all", FLOOD, at(2))
+        .await
+        .unwrap();
     assert_eq!(both.len(), 2);
     assert_eq!(
         both[0], first[0],
@@ -74,13 +97,13 @@ async fn a_claimed_alert_is_closed_to_what_comes_later() {
 
 #[tokio::test]
 async fn who_has_an_alert_is_kept_until_all_have_it() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
-    let claim = async |hall: &Hall, now| {
-        let claimed = hall.store.claim_alerts("all", FLOOD, at(now)).await;
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let claim = async |scratch: &ScratchStore, now| {
+        let claimed = scratch.store.claim_alerts("all", FLOOD, at(now)).await;
         claimed.unwrap().remove(0)
     };
-    let alert = claim(&hall, 2).await;
+    let alert = claim(&scratch, 2).await;
     assert_eq!(alert.reached, Vec::<String>::new());
     let reached = vec!["a@corp.example".to_owned(), "c@corp.example".to_owned()];
     for due in [10, 20] {
@@ -89,22 +112,32 @@ async fn who_has_an_alert_is_kept_until_all_have_it() {
             error: "refused".into(),
             reached: reached.clone(),
         };
-        let recorded = hall.store.record_delivery(&alert.id, &retry, at(due - 1));
+        let recorded = scratch
+            .store
+            .record_delivery(&alert.id, &retry, at(due - 1));
         recorded.await.unwrap();
     }
-    let hall = hall.after_a_crash().await;
-    let again = claim(&hall, 20).await;
+    let scratch = scratch.after_a_crash().await;
+    let again = claim(&scratch, 20).await;
     assert_eq!((again.id, again.reached), (alert.id, reached));
 }
 
 #[tokio::test]
 async fn an_alert_is_handed_out_until_its_delivery_is_recorded() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
-    let first = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
-    let hall = hall.after_a_crash().await;
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let first = scratch
+        .store
+        .claim_alerts("all", FLOOD, at(2))
+        .await
+        .unwrap();
+    let scratch = scratch.after_a_crash().await;
     assert_eq!(
-        hall.store.claim_alerts("all", FLOOD, at(3)).await.unwrap(),
+        scratch
+            .store
+            .claim_alerts("all", FLOOD, at(3))
+            .await
+            .unwrap(),
         first
     );
     let retry = Delivery::Retry {
@@ -112,39 +145,57 @@ async fn an_alert_is_handed_out_until_its_delivery_is_recorded() {
         error: "refused".into(),
         reached: Vec::new(),
     };
-    hall.store
+    scratch
+        .store
         .record_delivery(&first[0].id, &retry, at(3))
         .await
         .unwrap();
     assert!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", FLOOD, at(9))
             .await
             .unwrap()
             .is_empty()
     );
-    let toll = hall.store.toll(at(9)).await.unwrap();
-    assert_eq!((toll["all"].pending, toll["all"].due), (1, 0));
-    assert_eq!(toll["all"].last_error.as_deref(), Some("refused"));
-    let again = hall.store.claim_alerts("all", FLOOD, at(10)).await.unwrap();
+    let channel_queues = scratch.store.channel_queues(at(9)).await.unwrap();
+    assert_eq!(
+        (channel_queues["all"].pending, channel_queues["all"].due),
+        (1, 0)
+    );
+    assert_eq!(channel_queues["all"].last_error.as_deref(), Some("refused"));
+    let again = scratch
+        .store
+        .claim_alerts("all", FLOOD, at(10))
+        .await
+        .unwrap();
     assert_eq!(
         (again[0].id.as_str(), again[0].attempts),
         (first[0].id.as_str(), 1)
     );
-    hall.store
+    scratch
+        .store
         .record_delivery(&first[0].id, &Delivery::Delivered, at(11))
         .await
         .unwrap();
-    let hall = hall.after_a_crash().await;
+    let scratch = scratch.after_a_crash().await;
     assert!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", FLOOD, at(99))
             .await
             .unwrap()
             .is_empty()
     );
-    assert!(hall.store.toll(at(99)).await.unwrap().is_empty());
-    let record = hall
+    assert!(
+        scratch
+            .store
+            .channel_queues(at(99))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let record = scratch
         .store
         .finding(&signing(1).finding.id.to_string())
         .await
@@ -158,20 +209,29 @@ async fn an_alert_is_handed_out_until_its_delivery_is_recorded() {
 
 #[tokio::test]
 async fn an_alert_that_was_given_up_is_counted_as_failed() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
-    let alerts = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let alerts = scratch
+        .store
+        .claim_alerts("all", FLOOD, at(2))
+        .await
+        .unwrap();
     let gone = Delivery::GaveUp {
         error: "gone".into(),
     };
-    hall.store
+    scratch
+        .store
         .record_delivery(&alerts[0].id, &gone, at(2))
         .await
         .unwrap();
-    let toll = hall.store.toll(at(3)).await.unwrap();
-    assert_eq!((toll["all"].pending, toll["all"].failed), (0, 1));
+    let channel_queues = scratch.store.channel_queues(at(3)).await.unwrap();
+    assert_eq!(
+        (channel_queues["all"].pending, channel_queues["all"].failed),
+        (0, 1)
+    );
     assert!(
-        hall.store
+        scratch
+            .store
             .record_delivery("unknown", &gone, at(2))
             .await
             .is_err()
@@ -180,26 +240,27 @@ async fn an_alert_that_was_given_up_is_counted_as_failed() {
 
 #[tokio::test]
 async fn a_flood_becomes_one_digest_but_what_was_handed_out_keeps_its_id() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 0), vec![signing(1)]).await;
-    let handed_out = hall.store.claim_alerts("all", 2, at(1)).await.unwrap();
-    hall.read((5, 0), (50, 0), (10..13).map(signing).collect())
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 0), vec![signing(1)]).await;
+    let handed_out = scratch.store.claim_alerts("all", 2, at(1)).await.unwrap();
+    scratch
+        .read((5, 0), (50, 0), (10..13).map(signing).collect())
         .await;
-    let alerts = hall.store.claim_alerts("all", 2, at(2)).await.unwrap();
+    let alerts = scratch.store.claim_alerts("all", 2, at(2)).await.unwrap();
     assert_eq!(alerts.len(), 2);
     assert_eq!(alerts[0], handed_out[0]);
     assert_eq!(
         (alerts[1].kind, alerts[1].findings),
         (QueuedKind::Digest, 3)
     );
-    let hall = hall.after_a_crash().await;
+    let scratch = scratch.after_a_crash().await;
     assert_eq!(
-        hall.store.claim_alerts("all", 2, at(3)).await.unwrap(),
+        scratch.store.claim_alerts("all", 2, at(3)).await.unwrap(),
         alerts
     );
     for index in 10..13 {
         assert_eq!(
-            hall.told(signing(index).finding.id).await["all"],
+            scratch.told(signing(index).finding.id).await["all"],
             1,
             "in exactly one alert"
         );
@@ -208,11 +269,13 @@ async fn a_flood_becomes_one_digest_but_what_was_handed_out_keeps_its_id() {
 
 #[tokio::test]
 async fn exactly_as_many_as_the_limit_are_no_flood() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (50, 0), (1..4).map(signing).collect())
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (50, 0), (1..4).map(signing).collect())
         .await;
     assert_eq!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", 3, at(2))
             .await
             .unwrap()
@@ -223,18 +286,20 @@ async fn exactly_as_many_as_the_limit_are_no_flood() {
 
 #[tokio::test]
 async fn impostors_come_in_one_digest_per_day_a_day_after_the_first() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (50, 0), (1..30).map(untrusted).collect())
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (50, 0), (1..30).map(untrusted).collect())
         .await;
     let day = SignedDuration::from_hours(24);
     assert!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", FLOOD, at(0) + day)
             .await
             .unwrap()
             .is_empty()
     );
-    let digest = hall
+    let digest = scratch
         .store
         .claim_alerts("all", FLOOD, at(1) + day)
         .await
@@ -248,29 +313,40 @@ async fn impostors_come_in_one_digest_per_day_a_day_after_the_first() {
 
 #[tokio::test]
 async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_disappears() {
-    let hall = Hall::with_log().await;
-    hall.read(
-        (0, 0),
-        (9, 0),
-        vec![watched("a", 1), critical(watched("b", 1)), signing(2)],
-    )
-    .await;
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read(
+            (0, 0),
+            (9, 0),
+            vec![watched("a", 1), critical(watched("b", 1)), signing(2)],
+        )
+        .await;
     let ids = [watched("b", 1).finding.id, signing(2).finding.id];
-    hall.store.acknowledge(&ids, "known", at(2)).await.unwrap();
-    assert!(hall.told(ids[0]).await.is_empty());
-    let alerts = hall.store.claim_alerts("all", FLOOD, at(2)).await.unwrap();
+    scratch
+        .store
+        .acknowledge(&ids, "known", at(2))
+        .await
+        .unwrap();
+    assert!(scratch.told(ids[0]).await.is_empty());
+    let alerts = scratch
+        .store
+        .claim_alerts("all", FLOOD, at(2))
+        .await
+        .unwrap();
     assert_eq!(alerts.len(), 1);
     assert_eq!(
         (alerts[0].findings, alerts[0].severity),
         (1, Severity::High)
     );
     // Claimed: it has been told, and an acknowledgement says nothing more.
-    hall.store
+    scratch
+        .store
         .acknowledge(&[watched("a", 1).finding.id], "known", at(3))
         .await
         .unwrap();
     assert_eq!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", FLOOD, at(4))
             .await
             .unwrap()

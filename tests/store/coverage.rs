@@ -8,7 +8,7 @@ use std::time::Duration;
 use modelwatch::finding::State;
 use modelwatch::store::{Coverage, Dispute, HoldRule, RescanRequest, Rescanned, WatchKey};
 
-use crate::hall::{Hall, ORIGIN, at, follower, held, signing};
+use crate::scratch::{ORIGIN, ScratchStore, at, follower, held, signing};
 
 fn watch(name: &str) -> WatchKey {
     WatchKey {
@@ -17,8 +17,9 @@ fn watch(name: &str) -> WatchKey {
     }
 }
 
-async fn covered(hall: &Hall, name: &str) -> Coverage {
-    hall.store
+async fn covered(scratch: &ScratchStore, name: &str) -> Coverage {
+    scratch
+        .store
         .coverage(&[watch(name)], None)
         .await
         .unwrap()
@@ -27,47 +28,53 @@ async fn covered(hall: &Hall, name: &str) -> Coverage {
 
 #[tokio::test]
 async fn a_watch_covers_from_seen_on_and_batches_carry_it_along() {
-    let hall = Hall::open().await;
-    hall.begin(3).await;
-    hall.store.watching(ORIGIN, &[watch("old")]).await.unwrap();
-    hall.read((3, 3), (10, 10), vec![]).await;
-    hall.store
+    let scratch = ScratchStore::open().await;
+    scratch.begin(3).await;
+    scratch
+        .store
+        .watching(ORIGIN, &[watch("old")])
+        .await
+        .unwrap();
+    scratch.read((3, 3), (10, 10), vec![]).await;
+    scratch
+        .store
         .watching(ORIGIN, &[watch("new"), watch("old")])
         .await
         .unwrap();
-    hall.read((10, 10), (20, 20), vec![]).await;
-    let hall = hall.after_a_crash().await;
-    let old = covered(&hall, "old").await;
+    scratch.read((10, 10), (20, 20), vec![]).await;
+    let scratch = scratch.after_a_crash().await;
+    let old = covered(&scratch, "old").await;
     assert_eq!((old.from, old.seen, old.gaps), (3, 20, vec![]));
-    let new = covered(&hall, "new").await;
+    let new = covered(&scratch, "new").await;
     assert_eq!(
         (new.from, new.gaps),
         (10, vec![3..10]),
         "what lies before the log's first position is no gap"
     );
-    let unknown = covered(&hall, "unknown").await;
+    let unknown = covered(&scratch, "unknown").await;
     assert_eq!((unknown.from, unknown.gaps), (20, vec![3..20]));
 }
 
 #[tokio::test]
 async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
-    let hall = Hall::with_log().await;
-    hall.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
-    hall.read((0, 0), (10, 10), vec![]).await;
+    let scratch = ScratchStore::with_log().await;
+    scratch.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
+    scratch.read((0, 0), (10, 10), vec![]).await;
     let changed = WatchKey {
         conditions: [2; 32],
         ..watch("a")
     };
-    hall.store
+    scratch
+        .store
         .watching(ORIGIN, std::slice::from_ref(&changed))
         .await
         .unwrap();
-    hall.read((10, 10), (20, 20), vec![]).await;
-    hall.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
-    hall.read((20, 20), (30, 30), vec![]).await;
-    let first = covered(&hall, "a").await;
+    scratch.read((10, 10), (20, 20), vec![]).await;
+    scratch.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
+    scratch.read((20, 20), (30, 30), vec![]).await;
+    let first = covered(&scratch, "a").await;
     assert_eq!((first.from, first.gaps), (20, vec![10..20]));
-    let changed = hall
+    let changed = scratch
         .store
         .coverage(&[changed], None)
         .await
@@ -78,13 +85,14 @@ async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
 
 #[tokio::test]
 async fn a_rescan_closes_a_gap_and_its_findings_are_told() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (10, 10), vec![]).await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (10, 10), vec![]).await;
+    scratch
+        .store
         .watching(ORIGIN, &[watch("falcon")])
         .await
         .unwrap();
-    hall.read((10, 10), (20, 20), vec![]).await;
+    scratch.read((10, 10), (20, 20), vec![]).await;
     let mut found = signing(4);
     found.finding.proven = Some(true);
     let mut rescanned = Rescanned {
@@ -94,19 +102,19 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_told() {
         findings: vec![found],
         now: at(5),
     };
-    assert_eq!(hall.store.rescanned(&rescanned).await.unwrap(), 1);
-    assert_eq!(hall.store.rescanned(&rescanned).await.unwrap(), 0);
-    assert_eq!(covered(&hall, "falcon").await.gaps, [0..2, 7..10]);
+    assert_eq!(scratch.store.rescanned(&rescanned).await.unwrap(), 1);
+    assert_eq!(scratch.store.rescanned(&rescanned).await.unwrap(), 0);
+    assert_eq!(covered(&scratch, "falcon").await.gaps, [0..2, 7..10]);
     rescanned.range = 0..10;
-    hall.store.rescanned(&rescanned).await.unwrap();
-    let hall = hall.after_a_crash().await;
-    let falcon = covered(&hall, "falcon").await;
+    scratch.store.rescanned(&rescanned).await.unwrap();
+    let scratch = scratch.after_a_crash().await;
+    let falcon = covered(&scratch, "falcon").await;
     assert_eq!((falcon.from, falcon.gaps), (0, vec![]));
-    assert_eq!(hall.told(signing(4).finding.id).await["all"], 1);
-    hall.store.watching(ORIGIN, &[]).await.unwrap();
-    hall.read((20, 20), (25, 25), vec![]).await;
+    assert_eq!(scratch.told(signing(4).finding.id).await["all"], 1);
+    scratch.store.watching(ORIGIN, &[]).await.unwrap();
+    scratch.read((20, 20), (25, 25), vec![]).await;
     assert_eq!(
-        covered(&hall, "falcon").await.gaps,
+        covered(&scratch, "falcon").await.gaps,
         [20..25],
         "the joined range ends like any other"
     );
@@ -114,14 +122,16 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_told() {
 
 #[tokio::test]
 async fn what_will_be_read_again_counts_for_the_watches_of_then() {
-    let hall = Hall::with_log().await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .store
         .watching(ORIGIN, &[watch("stays"), watch("goes")])
         .await
         .unwrap();
-    hall.read((0, 0), (10, 10), vec![]).await;
-    hall.read((10, 10), (20, 10), vec![]).await;
-    hall.store
+    scratch.read((0, 0), (10, 10), vec![]).await;
+    scratch.read((10, 10), (20, 10), vec![]).await;
+    scratch
+        .store
         .watching(ORIGIN, &[watch("stays"), watch("comes")])
         .await
         .unwrap();
@@ -137,30 +147,33 @@ async fn what_will_be_read_again_counts_for_the_watches_of_then() {
         findings: vec![],
         now: at(2),
     };
-    hall.store.dispute(&dispute).await.unwrap();
-    hall.store
+    scratch.store.dispute(&dispute).await.unwrap();
+    scratch
+        .store
         .watching(ORIGIN, &[watch("stays"), watch("comes")])
         .await
         .unwrap();
-    hall.read((10, 10), (30, 30), vec![]).await;
+    scratch.read((10, 10), (30, 30), vec![]).await;
     for (name, gaps) in [
         ("stays", vec![]),
         ("comes", vec![0..10]),
         ("goes", vec![10..30]),
     ] {
-        assert_eq!(covered(&hall, name).await.gaps, gaps, "{name}");
+        assert_eq!(covered(&scratch, name).await.gaps, gaps, "{name}");
     }
 }
 
 #[tokio::test]
 async fn a_rescan_waits_until_it_is_done_and_is_not_done_if_it_was_asked_for_meanwhile() {
-    let hall = Hall::open().await;
-    hall.store
+    let scratch = ScratchStore::open().await;
+    scratch
+        .store
         .request_rescan(Some("falcon"), at(1))
         .await
         .unwrap();
-    hall.store.request_rescan(None, at(2)).await.unwrap();
-    hall.store
+    scratch.store.request_rescan(None, at(2)).await.unwrap();
+    scratch
+        .store
         .request_rescan(Some("falcon"), at(3))
         .await
         .unwrap();
@@ -172,24 +185,25 @@ async fn a_rescan_waits_until_it_is_done_and_is_not_done_if_it_was_asked_for_mea
     // Whoever dies between reading and doing has taken nothing away.
     for _ in 0..2 {
         assert_eq!(
-            hall.store.rescans().await.unwrap(),
+            scratch.store.rescans().await.unwrap(),
             [every.clone(), falcon.clone()]
         );
     }
-    let hall = hall.after_a_crash().await;
-    hall.store.rescan_done(&every).await.unwrap();
-    hall.store
+    let scratch = scratch.after_a_crash().await;
+    scratch.store.rescan_done(&every).await.unwrap();
+    scratch
+        .store
         .request_rescan(Some("falcon"), at(4))
         .await
         .unwrap();
-    hall.store.rescan_done(&falcon).await.unwrap();
+    scratch.store.rescan_done(&falcon).await.unwrap();
     let again = asked(Some("falcon"), 4);
     assert_eq!(
-        hall.store.rescans().await.unwrap(),
+        scratch.store.rescans().await.unwrap(),
         std::slice::from_ref(&again)
     );
-    hall.store.rescan_done(&again).await.unwrap();
-    assert_eq!(hall.store.rescans().await.unwrap(), []);
+    scratch.store.rescan_done(&again).await.unwrap();
+    assert_eq!(scratch.store.rescans().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -207,16 +221,16 @@ async fn a_hold_ends_with_its_time_or_its_rule_and_alerts_in_that_moment() {
         (vec![hold(2, 45)], at(2), true),
         (vec![], at(2), true),
     ] {
-        let hall = Hall::with_log().await;
-        hall.read((0, 0), (9, 0), vec![held(1)]).await;
+        let scratch = ScratchStore::with_log().await;
+        scratch.read((0, 0), (9, 0), vec![held(1)]).await;
         assert_eq!(
-            hall.store.release_holds(&rules, now).await.unwrap(),
+            scratch.store.release_holds(&rules, now).await.unwrap(),
             u64::from(opened),
             "{rules:?}"
         );
-        let finding = hall.get(held(1).finding.id).await;
+        let finding = scratch.get(held(1).finding.id).await;
         assert_eq!(finding.state == State::Open, opened);
-        assert_eq!(hall.told(finding.id).await.len(), usize::from(opened));
-        assert_eq!(hall.store.release_holds(&rules, now).await.unwrap(), 0);
+        assert_eq!(scratch.told(finding.id).await.len(), usize::from(opened));
+        assert_eq!(scratch.store.release_holds(&rules, now).await.unwrap(), 0);
     }
 }

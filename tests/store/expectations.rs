@@ -3,7 +3,7 @@ use modelwatch::finding::{NewFinding, Severity, State, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{Delivery, QueuedKind};
 
-use crate::hall::{Hall, at, batch, critical, held, leaf, signing, watched};
+use crate::scratch::{ScratchStore, at, batch, critical, held, leaf, signing, watched};
 
 fn bundle_of(indices: &[u64]) -> Expectation {
     Expectation {
@@ -22,9 +22,10 @@ fn bundle_of(indices: &[u64]) -> Expectation {
 #[tokio::test]
 async fn neither_order_of_registering_and_finding_loses_the_other() {
     for registered_first in [true, false] {
-        let hall = Hall::with_log().await;
+        let scratch = ScratchStore::with_log().await;
         let register = async || {
-            hall.store
+            scratch
+                .store
                 .register(&bundle_of(&[3]), "a.sig", at(2))
                 .await
                 .unwrap()
@@ -33,26 +34,26 @@ async fn neither_order_of_registering_and_finding_loses_the_other() {
             assert_eq!(register().await, (true, vec![]));
         }
         let found = vec![critical(signing(3)), watched("quiet", 3), signing(4)];
-        hall.read((0, 0), (9, 0), found).await;
+        scratch.read((0, 0), (9, 0), found).await;
         if !registered_first {
             assert_eq!(register().await.1.len(), 2, "of both watches");
         }
-        let hall = hall.after_a_crash().await;
-        let finding = hall.get(signing(3).finding.id).await;
+        let scratch = scratch.after_a_crash().await;
+        let finding = scratch.get(signing(3).finding.id).await;
         assert_eq!(
             (finding.verdict, finding.severity),
             (Verdict::Expected, Severity::Info)
         );
         assert_eq!(finding.state, State::Resolved);
-        assert!(hall.told(finding.id).await.is_empty());
-        let last = hall.history(finding.id).await.pop().unwrap();
+        assert!(scratch.told(finding.id).await.is_empty());
+        let last = scratch.history(finding.id).await.pop().unwrap();
         assert_eq!(last, (State::Resolved, "registered: a.sig".into()));
         assert_eq!(
-            hall.unresolved().await.len(),
+            scratch.unresolved().await.len(),
             1,
             "another leaf stays what it was"
         );
-        assert_eq!(hall.store.registrations().await.unwrap()[0].findings, 2);
+        assert_eq!(scratch.store.registrations().await.unwrap()[0].findings, 2);
     }
 }
 
@@ -64,9 +65,10 @@ async fn a_certificate_in_a_ct_log_is_expected_by_what_was_logged_and_not_by_its
         found
     };
     for registered_first in [true, false] {
-        let hall = Hall::with_log().await;
+        let scratch = ScratchStore::with_log().await;
         let register = async || {
-            hall.store
+            scratch
+                .store
                 .register(&bundle_of(&[7]), "a.sig", at(2))
                 .await
                 .unwrap()
@@ -80,17 +82,17 @@ async fn a_certificate_in_a_ct_log_is_expected_by_what_was_logged_and_not_by_its
             certificate(4, [4; 32]),
             certificate(7, [7; 32]),
         ];
-        hall.read((0, 0), (9, 0), found).await;
+        scratch.read((0, 0), (9, 0), found).await;
         if !registered_first {
             assert_eq!(register().await.1.len(), 1);
         }
-        let verdict = async |index| hall.get(signing(index).finding.id).await.verdict;
+        let verdict = async |index| scratch.get(signing(index).finding.id).await.verdict;
         assert_eq!(verdict(3).await, Verdict::Expected);
         assert_eq!(verdict(4).await, Verdict::IdentityUnexpected);
         assert_eq!(verdict(7).await, Verdict::IdentityUnexpected);
-        let registered = &hall.store.registrations().await.unwrap()[0];
+        let registered = &scratch.store.registrations().await.unwrap()[0];
         assert_eq!(registered.findings, 1);
-        let removed = hall.store.unregister(registered.number, at(9)).await;
+        let removed = scratch.store.unregister(registered.number, at(9)).await;
         assert_eq!(removed.unwrap().unwrap().len(), 1);
         assert_eq!(verdict(3).await, Verdict::IdentityUnexpected);
     }
@@ -98,23 +100,24 @@ async fn a_certificate_in_a_ct_log_is_expected_by_what_was_logged_and_not_by_its
 
 #[tokio::test]
 async fn a_signing_is_registered_once() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     assert!(
-        hall.store
+        scratch
+            .store
             .register(&bundle_of(&[3, 4]), "a.sig", at(2))
             .await
             .unwrap()
             .0
     );
     assert!(
-        !hall
+        !scratch
             .store
             .register(&bundle_of(&[4, 3]), "b.sig", at(3))
             .await
             .unwrap()
             .0
     );
-    let registrations = hall.store.registrations().await.unwrap();
+    let registrations = scratch.store.registrations().await.unwrap();
     assert_eq!(registrations.len(), 1);
     assert_eq!(
         (registrations[0].file.as_str(), registrations[0].at),
@@ -125,18 +128,21 @@ async fn a_signing_is_registered_once() {
 
 #[tokio::test]
 async fn a_removed_registration_reopens_and_alerts_what_nobody_else_expects() {
-    let hall = Hall::with_log().await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .store
         .register(&bundle_of(&[3]), "a.sig", at(2))
         .await
         .unwrap();
-    hall.store
+    scratch
+        .store
         .register(&bundle_of(&[3, 5]), "b.sig", at(2))
         .await
         .unwrap();
-    hall.read((0, 0), (9, 0), vec![critical(signing(3)), held(5)])
+    scratch
+        .read((0, 0), (9, 0), vec![critical(signing(3)), held(5)])
         .await;
-    let numbers: Vec<i64> = hall
+    let numbers: Vec<i64> = scratch
         .store
         .registrations()
         .await
@@ -144,62 +150,66 @@ async fn a_removed_registration_reopens_and_alerts_what_nobody_else_expects() {
         .iter()
         .map(|r| r.number)
         .collect();
-    assert_eq!(hall.store.unregister(999, at(3)).await.unwrap(), None);
+    assert_eq!(scratch.store.unregister(999, at(3)).await.unwrap(), None);
     assert_eq!(
-        hall.store.unregister(numbers[1], at(3)).await.unwrap(),
+        scratch.store.unregister(numbers[1], at(3)).await.unwrap(),
         Some(vec![held(5).finding.id])
     );
     assert_eq!(
-        hall.get(held(5).finding.id).await.state,
+        scratch.get(held(5).finding.id).await.state,
         State::Open,
         "nothing is waited for any more"
     );
     assert_eq!(
-        hall.get(signing(3).finding.id).await.verdict,
+        scratch.get(signing(3).finding.id).await.verdict,
         Verdict::Expected
     );
-    hall.store.unregister(numbers[0], at(4)).await.unwrap();
-    let finding = hall.get(signing(3).finding.id).await;
+    scratch.store.unregister(numbers[0], at(4)).await.unwrap();
+    let finding = scratch.get(signing(3).finding.id).await;
     assert_eq!(
         (finding.verdict, finding.severity),
         (Verdict::IdentityUnexpected, Severity::Critical)
     );
     assert_eq!(finding.state, State::Open);
-    assert_eq!(hall.told(finding.id).await["urgent"], 1);
+    assert_eq!(scratch.told(finding.id).await["urgent"], 1);
 }
 
 #[tokio::test]
 async fn a_held_signing_that_is_registered_in_time_is_never_told() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (9, 0), vec![held(3)]).await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (9, 0), vec![held(3)]).await;
+    scratch
+        .store
         .register(&bundle_of(&[3]), "a.sig", at(2))
         .await
         .unwrap();
-    assert_eq!(hall.store.release_holds(&[], at(99)).await.unwrap(), 0);
-    assert!(hall.told(held(3).finding.id).await.is_empty());
+    assert_eq!(scratch.store.release_holds(&[], at(99)).await.unwrap(), 0);
+    assert!(scratch.told(held(3).finding.id).await.is_empty());
 }
 
 #[tokio::test]
 async fn when_the_last_of_an_alert_is_registered_its_channel_is_told_once() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (9, 0), vec![watched("a", 3), watched("b", 3)])
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (9, 0), vec![watched("a", 3), watched("b", 3)])
         .await;
-    let alert = hall
+    let alert = scratch
         .store
         .claim_alerts("all", 20, at(2))
         .await
         .unwrap()
         .remove(0);
-    hall.store
+    scratch
+        .store
         .record_delivery(&alert.id, &Delivery::Delivered, at(2))
         .await
         .unwrap();
-    hall.store
+    scratch
+        .store
         .register(&bundle_of(&[3]), "a.sig", at(3))
         .await
         .unwrap();
-    let resolved = hall.store.claim_alerts("all", 20, at(3)).await.unwrap();
+    let resolved = scratch.store.claim_alerts("all", 20, at(3)).await.unwrap();
     assert_eq!(resolved.len(), 1);
     assert_eq!(
         (resolved[0].kind, &resolved[0].key),
@@ -211,39 +221,45 @@ async fn when_the_last_of_an_alert_is_registered_its_channel_is_told_once() {
 
 #[tokio::test]
 async fn an_alert_with_something_open_in_it_is_not_over() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (9, 0), (1..5).map(signing).collect())
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (9, 0), (1..5).map(signing).collect())
         .await;
-    let digest = hall
+    let digest = scratch
         .store
         .claim_alerts("all", 1, at(2))
         .await
         .unwrap()
         .remove(0);
-    hall.store
+    scratch
+        .store
         .record_delivery(&digest.id, &Delivery::Delivered, at(2))
         .await
         .unwrap();
-    hall.store
+    scratch
+        .store
         .register(&bundle_of(&[1, 2]), "a.sig", at(3))
         .await
         .unwrap();
-    hall.store
+    scratch
+        .store
         .acknowledge(&[signing(3).finding.id], "known", at(3))
         .await
         .unwrap();
     assert!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", 1, at(3))
             .await
             .unwrap()
             .is_empty()
     );
-    hall.store
+    scratch
+        .store
         .register(&bundle_of(&[4]), "b.sig", at(4))
         .await
         .unwrap();
-    let resolved = hall.store.claim_alerts("all", 1, at(4)).await.unwrap();
+    let resolved = scratch.store.claim_alerts("all", 1, at(4)).await.unwrap();
     assert_eq!((resolved.len(), &resolved[0].key), (1, &digest.id));
 }
 
@@ -346,9 +362,10 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
     for (registered_first, original_first) in
         [(true, true), (true, false), (false, true), (false, false)]
     {
-        let hall = Hall::with_log().await;
+        let scratch = ScratchStore::with_log().await;
         let register = async || {
-            hall.store
+            scratch
+                .store
                 .register(&signed(&[3]), "a.sig", at(2))
                 .await
                 .unwrap()
@@ -360,7 +377,8 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
         found.insert(if original_first { 0 } else { found.len() }, again(3));
         for new in found {
             // Each in a transaction of its own.
-            hall.store
+            scratch
+                .store
                 .commit(&batch((0, 0), (0, 0), vec![new]))
                 .await
                 .unwrap();
@@ -368,24 +386,25 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
         if !registered_first {
             assert_eq!(register().await.1.len(), 7);
         }
-        let hall = hall.after_a_crash().await;
-        let original = hall.get(again(3).finding.id).await;
+        let scratch = scratch.after_a_crash().await;
+        let original = scratch.get(again(3).finding.id).await;
         assert!(original.verdict == Verdict::Expected && original.anomalies.is_empty());
         for (new, expected) in &table {
-            let finding = hall.get(new.finding.id).await;
+            let finding = scratch.get(new.finding.id).await;
             let index = finding.index;
             assert_eq!(finding.verdict == Verdict::Expected, *expected, "{index:?}");
             let anomalies: &[&str] = if *expected { &["logged again"] } else { &[] };
             assert_eq!(finding.anomalies, anomalies, "{index:?}");
-            let is_told = !hall.told(finding.id).await.is_empty();
+            let is_told = !scratch.told(finding.id).await.is_empty();
             assert_eq!(is_told, !*expected, "{index:?}");
         }
-        let registered = &hall.store.registrations().await.unwrap()[0];
+        let registered = &scratch.store.registrations().await.unwrap()[0];
         assert_eq!(registered.findings, 7);
-        let removed = hall.store.unregister(registered.number, at(9)).await;
+        let removed = scratch.store.unregister(registered.number, at(9)).await;
         assert_eq!(removed.unwrap().unwrap().len(), 7);
         assert!(
-            hall.list()
+            scratch
+                .list()
                 .await
                 .iter()
                 .all(|f| f.verdict != Verdict::Expected)
@@ -405,29 +424,33 @@ async fn a_registration_of_an_earlier_version_is_completed_by_an_entry_or_by_the
         })
     };
     for by_the_bundle in [false, true] {
-        let hall = Hall::with_log().await;
-        hall.store
+        let scratch = ScratchStore::with_log().await;
+        scratch
+            .store
             .register(&earlier(), "a.sig", at(2))
             .await
             .unwrap();
         // It makes no registered leaf, in whatever form.
-        hall.read((0, 0), (9, 0), vec![of_a_leaf(4, leaf(4))]).await;
-        let finding = async |index| hall.get(signing(index).finding.id).await;
+        scratch
+            .read((0, 0), (9, 0), vec![of_a_leaf(4, leaf(4))])
+            .await;
+        let finding = async |index| scratch.get(signing(index).finding.id).await;
         assert_eq!(finding(4).await.verdict, Verdict::IdentityUnexpected);
         if by_the_bundle {
-            let (new, changed) = hall
+            let (new, changed) = scratch
                 .store
                 .register(&signed(&[3]), "b.sig", at(3))
                 .await
                 .unwrap();
             assert_eq!((new, changed), (false, vec![again(4).finding.id]));
         } else {
-            hall.read((9, 0), (10, 0), vec![of_a_leaf(5, leaf(3))])
+            scratch
+                .read((9, 0), (10, 0), vec![of_a_leaf(5, leaf(3))])
                 .await;
             assert_eq!(finding(5).await.anomalies, ["logged again"]);
         }
         assert_eq!(finding(4).await.verdict, Verdict::Expected);
-        let registrations = hall.store.registrations().await.unwrap();
+        let registrations = scratch.store.registrations().await.unwrap();
         assert_eq!(
             (registrations.len(), registrations[0].file.as_str()),
             (1, "a.sig")
@@ -437,52 +460,57 @@ async fn a_registration_of_an_earlier_version_is_completed_by_an_entry_or_by_the
 
 #[tokio::test]
 async fn a_finding_of_an_earlier_version_is_completed_when_its_entry_is_read_again() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let mut earlier = again(4);
     earlier.evidence.signed_as = None;
-    hall.read((0, 0), (9, 0), vec![earlier]).await;
-    hall.store
+    scratch.read((0, 0), (9, 0), vec![earlier]).await;
+    scratch
+        .store
         .register(&signed(&[3]), "a.sig", at(2))
         .await
         .unwrap();
-    let finding = async || hall.get(again(4).finding.id).await;
+    let finding = async || scratch.get(again(4).finding.id).await;
     assert_eq!(finding().await.verdict, Verdict::IdentityUnexpected);
-    hall.store
+    scratch
+        .store
         .commit(&batch((9, 0), (9, 0), vec![again(4)]))
         .await
         .unwrap();
     assert_eq!(finding().await.verdict, Verdict::Expected);
-    assert!(hall.told(again(4).finding.id).await.is_empty());
+    assert!(scratch.told(again(4).finding.id).await.is_empty());
 }
 
 #[tokio::test]
 async fn of_two_bundles_of_one_signing_the_other_still_expects_what_the_one_left() {
-    let hall = Hall::with_log().await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .store
         .register(&signed(&[3]), "a.sig", at(2))
         .await
         .unwrap();
-    hall.store
+    scratch
+        .store
         .register(&signed(&[5]), "b.sig", at(2))
         .await
         .unwrap();
-    hall.read((0, 0), (9, 0), vec![again(3), again(5), again(7)])
+    scratch
+        .read((0, 0), (9, 0), vec![again(3), again(5), again(7)])
         .await;
-    let numbers = hall.store.registrations().await.unwrap();
-    let removed = hall
+    let numbers = scratch.store.registrations().await.unwrap();
+    let removed = scratch
         .store
         .unregister(numbers[0].number, at(3))
         .await
         .unwrap();
     assert_eq!(removed, Some(vec![]));
-    let anomalies = async |index| hall.get(again(index).finding.id).await.anomalies;
+    let anomalies = async |index| scratch.get(again(index).finding.id).await.anomalies;
     assert_eq!(
         anomalies(3).await,
         ["logged again"],
         "by its own entry no more"
     );
     assert!(anomalies(5).await.is_empty());
-    let removed = hall
+    let removed = scratch
         .store
         .unregister(numbers[1].number, at(4))
         .await

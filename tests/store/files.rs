@@ -8,7 +8,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::hall::{ORIGIN, at, batch, follower, settings, signing};
+use crate::scratch::{ORIGIN, at, batch, follower, settings, signing};
 
 async fn raw(path: &Path, sql: &'static str) {
     let options = SqliteConnectOptions::new()
@@ -20,7 +20,7 @@ async fn raw(path: &Path, sql: &'static str) {
 }
 
 async fn begun(dir: &TempDir) -> SqliteStore {
-    let store = SqliteStore::open(settings(dir.path().join("hall.db")))
+    let store = SqliteStore::open(settings(dir.path().join("store.db")))
         .await
         .unwrap();
     let log = modelwatch::store::NewLog {
@@ -39,7 +39,7 @@ async fn begun(dir: &TempDir) -> SqliteStore {
 #[tokio::test]
 async fn a_database_in_no_directory_is_not_created() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path().join("mistyped/hall.db"));
+    let settings = settings(dir.path().join("mistyped/store.db"));
     assert!(matches!(
         SqliteStore::open(settings.clone()).await,
         Err(StoreError::Open { .. })
@@ -53,7 +53,7 @@ async fn a_database_in_no_directory_is_not_created() {
 #[tokio::test]
 async fn a_reader_says_that_there_is_no_database_and_creates_none() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path().join("hall.db"));
+    let settings = settings(dir.path().join("store.db"));
     let absent = SqliteStore::open_read_only(settings.clone()).await;
     assert!(matches!(absent, Err(StoreError::Absent { .. })));
     assert!(!settings.path.exists());
@@ -65,7 +65,7 @@ async fn a_reader_says_that_there_is_no_database_and_creates_none() {
 #[tokio::test]
 async fn a_newer_database_is_refused_by_writers_and_readers() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path().join("hall.db"));
+    let settings = settings(dir.path().join("store.db"));
     begun(&dir).await.close().await;
     raw(
         &settings.path,
@@ -105,21 +105,21 @@ async fn what_is_no_database_or_another_programs_is_left_alone() {
 #[tokio::test]
 async fn a_directory_in_place_of_the_database_is_named_as_one() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path().join("hall.db"));
+    let settings = settings(dir.path().join("store.db"));
     std::fs::create_dir(&settings.path).unwrap();
     let opened = SqliteStore::open(settings.clone()).await.err();
     let read = SqliteStore::open_read_only(settings.clone()).await.err();
     let locked = SqliteStore::lock(&settings).err();
     for error in [opened, read, locked] {
         let said = error.expect("it is none").to_string();
-        assert!(said.contains("hall.db is a directory: "), "{said}");
+        assert!(said.contains("store.db is a directory: "), "{said}");
     }
 }
 
 #[tokio::test]
 async fn one_monitor_has_the_lock_and_readers_need_none() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path().join("hall.db"));
+    let settings = settings(dir.path().join("store.db"));
     let _store = begun(&dir).await;
     let lock = SqliteStore::lock(&settings).unwrap();
     assert!(matches!(
@@ -129,9 +129,9 @@ async fn one_monitor_has_the_lock_and_readers_need_none() {
     let reader = SqliteStore::open_read_only(settings.clone()).await.unwrap();
     assert!(reader.log(ORIGIN).await.unwrap().is_some());
     let registrar = SqliteStore::open(settings.clone()).await.unwrap();
-    registrar.remember("a", "b").await.unwrap();
+    registrar.put_value("a", "b").await.unwrap();
     assert_eq!(
-        reader.recall("a").await.unwrap().as_deref(),
+        reader.get_value("a").await.unwrap().as_deref(),
         Some("b"),
         "readers see what others commit"
     );
@@ -143,13 +143,13 @@ async fn one_monitor_has_the_lock_and_readers_need_none() {
 async fn a_reader_changes_nothing_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     begun(&dir).await.close().await;
-    let path = dir.path().join("hall.db");
+    let path = dir.path().join("store.db");
     let before = std::fs::read(&path).unwrap();
     let reader = SqliteStore::open_read_only(settings(path.clone()))
         .await
         .unwrap();
     assert!(matches!(
-        reader.remember("a", "b").await,
+        reader.put_value("a", "b").await,
         Err(StoreError::ReadOnly { .. })
     ));
     reader.close().await;
@@ -169,7 +169,7 @@ async fn a_refused_write_at_the_last_step_of_a_batch_undoes_all_of_it() {
         .commit(&batch((0, 0), (5, 5), vec![signing(1)]))
         .await
         .unwrap();
-    let path = dir.path().join("hall.db");
+    let path = dir.path().join("store.db");
     raw(&path, FULL).await;
     let flood = batch((5, 5), (6, 6), (0..1_000).map(signing).collect());
     assert!(matches!(
@@ -195,7 +195,7 @@ async fn displaced(store: &SqliteStore) -> String {
         matches!(read, Err(StoreError::Displaced { .. })),
         "{read:?}"
     );
-    let written = store.remember("a", "b").await;
+    let written = store.put_value("a", "b").await;
     assert!(
         matches!(written, Err(StoreError::Displaced { .. })),
         "{written:?}"
@@ -226,7 +226,7 @@ async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_a
         (|path| std::fs::write(path, "").unwrap(), "was emptied"),
         (
             |path| std::fs::remove_file(path.with_extension("db-wal")).unwrap(),
-            "hall.db-wal was removed",
+            "store.db-wal was removed",
         ),
         (
             |path| {
@@ -240,7 +240,7 @@ async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_a
     for (deed, said) in table {
         let dir = tempfile::tempdir().unwrap();
         let store = begun(&dir).await;
-        let path = dir.path().join("hall.db");
+        let path = dir.path().join("store.db");
         assert!(store.log(ORIGIN).await.unwrap().is_some());
         deed(&path);
         let error = displaced(&store).await;
@@ -255,7 +255,7 @@ async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_a
 async fn a_write_ahead_log_that_is_made_anew_after_an_error_is_ours() {
     let dir = tempfile::tempdir().unwrap();
     let store = begun(&dir).await;
-    raw(&dir.path().join("hall.db"), FULL).await;
+    raw(&dir.path().join("store.db"), FULL).await;
     for first in [0, 10] {
         let flood = batch((0, 0), (6, 6), (first..first + 5).map(signing).collect());
         assert!(matches!(
@@ -263,7 +263,7 @@ async fn a_write_ahead_log_that_is_made_anew_after_an_error_is_ours() {
             Err(StoreError::Database { .. })
         ));
         store.log(ORIGIN).await.unwrap();
-        store.remember("a", "b").await.unwrap();
+        store.put_value("a", "b").await.unwrap();
     }
 }
 
@@ -273,7 +273,7 @@ async fn every_file_of_a_new_database_is_its_owners_alone_and_one_that_is_there_
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path().join("hall.db"));
+    let settings = settings(dir.path().join("store.db"));
     let lock = SqliteStore::lock(&settings).unwrap();
     let store = begun(&dir).await;
     store.log(ORIGIN).await.unwrap();
@@ -291,7 +291,7 @@ async fn every_file_of_a_new_database_is_its_owners_alone_and_one_that_is_there_
     }
     store.close().await;
     drop(lock);
-    for file in [&settings.path, &dir.path().join("hall.db.lock")] {
+    for file in [&settings.path, &dir.path().join("store.db.lock")] {
         std::fs::set_permissions(file, PermissionsExt::from_mode(0o640)).unwrap();
         let _lock = SqliteStore::lock(&settings).unwrap();
         SqliteStore::open(settings.clone()).await.unwrap();

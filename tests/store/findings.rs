@@ -3,17 +3,17 @@ use modelwatch::finding::{FindingId, Severity, State, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{AckOutcome, Counts, FindingQuery, Judged, StoreError};
 
-use crate::hall::{Hall, at, critical, held, signing, untrusted, watched};
+use crate::scratch::{ScratchStore, at, critical, held, signing, untrusted, watched};
 
 #[tokio::test]
 async fn a_finding_comes_back_as_it_was_written_with_its_evidence() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let mut new = signing(3);
     new.evidence.notes = vec![b"one".to_vec(), b"two".to_vec()];
     new.evidence.leaf = Some(b"leaf".to_vec());
-    hall.read((0, 0), (5, 0), vec![new.clone()]).await;
-    let hall = hall.after_a_crash().await;
-    let record = hall
+    scratch.read((0, 0), (5, 0), vec![new.clone()]).await;
+    let scratch = scratch.after_a_crash().await;
+    let record = scratch
         .store
         .finding(&new.finding.id.to_string())
         .await
@@ -30,29 +30,32 @@ async fn a_finding_comes_back_as_it_was_written_with_its_evidence() {
 
 #[tokio::test]
 async fn a_repeated_finding_is_recorded_and_told_once() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     assert_eq!(
-        hall.read((0, 0), (5, 0), vec![signing(1), signing(1)])
+        scratch
+            .read((0, 0), (5, 0), vec![signing(1), signing(1)])
             .await,
         1
     );
     assert_eq!(
-        hall.read((5, 0), (5, 0), vec![signing(1), signing(2)])
+        scratch
+            .read((5, 0), (5, 0), vec![signing(1), signing(2)])
             .await,
         1
     );
-    assert_eq!(hall.list().await.len(), 2);
-    assert_eq!(hall.told(signing(1).finding.id).await["all"], 1);
+    assert_eq!(scratch.list().await.len(), 2);
+    assert_eq!(scratch.told(signing(1).finding.id).await["all"], 1);
 }
 
 #[tokio::test]
 async fn findings_are_proven_by_the_commit_that_proves_their_range() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (6, 0), vec![signing(2), signing(5)])
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (6, 0), vec![signing(2), signing(5)])
         .await;
-    assert!(hall.list().await.iter().all(|f| f.proven == Some(false)));
-    hall.read((6, 0), (9, 5), vec![signing(7)]).await;
-    let proven: Vec<_> = hall
+    assert!(scratch.list().await.iter().all(|f| f.proven == Some(false)));
+    scratch.read((6, 0), (9, 5), vec![signing(7)]).await;
+    let proven: Vec<_> = scratch
         .list()
         .await
         .iter()
@@ -66,13 +69,13 @@ async fn findings_are_proven_by_the_commit_that_proves_their_range() {
             (Some(7), Some(false))
         ]
     );
-    hall.read((9, 5), (9, 9), vec![]).await;
-    assert!(hall.list().await.iter().all(|f| f.proven == Some(true)));
+    scratch.read((9, 5), (9, 9), vec![]).await;
+    assert!(scratch.list().await.iter().all(|f| f.proven == Some(true)));
 }
 
 #[tokio::test]
 async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let mut found = Vec::new();
     for index in (0..450).rev() {
         found.extend([watched("b", index), watched("a", index)]);
@@ -81,8 +84,8 @@ async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
     elsewhere.finding.log = Some("a log before".into());
     elsewhere.finding.id = FindingId::of_fault("x", "y", 1);
     found.push(elsewhere);
-    hall.read((0, 0), (500, 0), found).await;
-    let listed = hall.list().await;
+    scratch.read((0, 0), (500, 0), found).await;
+    let listed = scratch.list().await;
     assert_eq!(listed.len(), 901);
     let order: Vec<_> = listed
         .iter()
@@ -94,7 +97,7 @@ async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
             limit: Some(limit),
             ..FindingQuery::default()
         };
-        let some: Vec<_> = hall.store.findings(&query).try_collect().await.unwrap();
+        let some: Vec<_> = scratch.store.findings(&query).try_collect().await.unwrap();
         assert_eq!(some, listed[..some.len()]);
         assert_eq!(some.len() as u64, limit.min(901));
     }
@@ -102,19 +105,20 @@ async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
 
 #[tokio::test]
 async fn a_finding_is_found_by_a_prefix_that_tells_it_apart() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let mut twin = signing(2);
     let mut id = *signing(1).finding.id.as_bytes();
     id[15] ^= 1;
     twin.finding.id = FindingId::from_bytes(id);
-    hall.read((0, 0), (5, 0), vec![signing(1), twin, signing(3)])
+    scratch
+        .read((0, 0), (5, 0), vec![signing(1), twin, signing(3)])
         .await;
     let (one, three) = (
         signing(1).finding.id.to_string(),
         signing(3).finding.id.to_string(),
     );
     for length in [4, 5, 31, 32] {
-        let found = hall.store.finding(&three[..length]).await.unwrap();
+        let found = scratch.store.finding(&three[..length]).await.unwrap();
         assert_eq!(
             found.unwrap().finding.id,
             signing(3).finding.id,
@@ -122,7 +126,7 @@ async fn a_finding_is_found_by_a_prefix_that_tells_it_apart() {
         );
     }
     for short in [&one[..31], &one[..5], &three[..3], ""] {
-        let found = hall.store.finding(short).await;
+        let found = scratch.store.finding(short).await;
         assert!(matches!(found, Err(StoreError::Ambiguous(_))), "{short}");
     }
     for absent in [
@@ -131,21 +135,25 @@ async fn a_finding_is_found_by_a_prefix_that_tells_it_apart() {
         "%%%%",
         &format!("{one}0"),
     ] {
-        assert_eq!(hall.store.finding(absent).await.unwrap(), None, "{absent}");
+        assert_eq!(
+            scratch.store.finding(absent).await.unwrap(),
+            None,
+            "{absent}"
+        );
     }
 }
 
 #[tokio::test]
 async fn open_and_disputed_findings_of_enough_severity_count() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let found = vec![signing(1), critical(signing(2)), untrusted(3), held(4)];
-    hall.read((0, 0), (9, 0), found).await;
+    scratch.read((0, 0), (9, 0), found).await;
     for (fail_on, security) in [
         (Severity::Info, 3),
         (Severity::High, 2),
         (Severity::Critical, 1),
     ] {
-        let counts = hall.store.counts(fail_on).await.unwrap();
+        let counts = scratch.store.counts(fail_on).await.unwrap();
         assert_eq!(
             counts,
             Counts {
@@ -158,8 +166,8 @@ async fn open_and_disputed_findings_of_enough_severity_count() {
 }
 
 /// Findings that differ in one thing each, by their index.
-async fn different() -> Hall {
-    let hall = Hall::with_log().await;
+async fn different() -> ScratchStore {
+    let scratch = ScratchStore::with_log().await;
     let named = |index, name: &str| {
         let mut new = signing(index);
         name.clone_into(&mut new.finding.san[0].value);
@@ -183,10 +191,14 @@ async fn different() -> Hall {
         named(9, "https://h.example/x"),
         other_key,
     ];
-    hall.read((0, 0), (20, 0), found).await;
+    scratch.read((0, 0), (20, 0), found).await;
     let acked = [signing(1).finding.id];
-    hall.store.acknowledge(&acked, "seen", at(2)).await.unwrap();
-    hall
+    scratch
+        .store
+        .acknowledge(&acked, "seen", at(2))
+        .await
+        .unwrap();
+    scratch
 }
 
 fn queries() -> Vec<(FindingQuery, &'static [u64])> {
@@ -261,9 +273,9 @@ fn queries() -> Vec<(FindingQuery, &'static [u64])> {
 
 #[tokio::test]
 async fn each_condition_of_a_query_selects_what_it_says() {
-    let hall = different().await;
+    let scratch = different().await;
     for (query, expected) in queries() {
-        let found = hall.query(&query).await;
+        let found = scratch.query(&query).await;
         let found: Vec<_> = found.iter().filter_map(|f| f.index).collect();
         assert_eq!(found, expected, "{query:?}");
     }
@@ -272,7 +284,7 @@ async fn each_condition_of_a_query_selects_what_it_says() {
 #[tokio::test]
 async fn what_is_acknowledged_is_what_a_query_selects_of_what_is_open() {
     for (query, expected) in queries() {
-        let hall = different().await;
+        let scratch = different().await;
         let by_state = !query.states.is_empty();
         let takes = |index: &u64| match index {
             1 => false,
@@ -280,9 +292,9 @@ async fn what_is_acknowledged_is_what_a_query_selects_of_what_is_open() {
             _ => true,
         };
         let expected: Vec<_> = expected.iter().copied().filter(takes).collect();
-        let acked = hall.store.acknowledge_matching(&query, "seen", at(3));
+        let acked = scratch.store.acknowledge_matching(&query, "seen", at(3));
         assert_eq!(acked.await.unwrap().len(), expected.len(), "{query:?}");
-        for finding in hall.list().await {
+        for finding in scratch.list().await {
             let index = finding.index.unwrap();
             let is_acked = expected.contains(&index) || index == 1;
             assert_eq!(finding.state == State::Acked, is_acked, "{query:?} {index}");
@@ -292,16 +304,22 @@ async fn what_is_acknowledged_is_what_a_query_selects_of_what_is_open() {
 
 #[tokio::test]
 async fn acknowledging_all_takes_the_open_ones_and_each_id_says_what_became_of_it() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (9, 0), vec![signing(1), held(2)]).await;
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (9, 0), vec![signing(1), held(2)])
+        .await;
     let every = FindingQuery::default();
-    let all = hall.store.acknowledge_matching(&every, "seen", at(5));
+    let all = scratch.store.acknowledge_matching(&every, "seen", at(5));
     assert_eq!(all.await.unwrap(), [signing(1).finding.id]);
-    let none = hall.store.acknowledge(&[], "seen", at(5)).await.unwrap();
+    let none = scratch.store.acknowledge(&[], "seen", at(5)).await.unwrap();
     assert_eq!(none, []);
     let unknown = FindingId::of_fault("a", "b", 1);
     let ids = [signing(1).finding.id, held(2).finding.id, unknown];
-    let some = hall.store.acknowledge(&ids, "seen", at(6)).await.unwrap();
+    let some = scratch
+        .store
+        .acknowledge(&ids, "seen", at(6))
+        .await
+        .unwrap();
     let outcomes: Vec<_> = some.into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(
         outcomes,
@@ -312,14 +330,14 @@ async fn acknowledging_all_takes_the_open_ones_and_each_id_says_what_became_of_i
         ]
     );
     assert_eq!(
-        hall.history(signing(1).finding.id).await,
+        scratch.history(signing(1).finding.id).await,
         [
             (State::Open, "first seen".into()),
             (State::Acked, "seen".into())
         ]
     );
     assert_eq!(
-        hall.unresolved().await.len(),
+        scratch.unresolved().await.len(),
         2,
         "acknowledged is not resolved"
     );
@@ -327,21 +345,27 @@ async fn acknowledging_all_takes_the_open_ones_and_each_id_says_what_became_of_i
 
 #[tokio::test]
 async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (9, 0), vec![untrusted(1), untrusted(2), signing(3)])
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (9, 0), vec![untrusted(1), untrusted(2), signing(3)])
         .await;
-    let page = hall.store.untrusted(None, 1).await.unwrap();
-    let rest = hall.store.untrusted(Some(page[0].0.id), 10).await.unwrap();
+    let page = scratch.store.untrusted(None, 1).await.unwrap();
+    let rest = scratch
+        .store
+        .untrusted(Some(page[0].0.id), 10)
+        .await
+        .unwrap();
     assert_eq!((page.len(), rest.len()), (1, 1));
     assert_eq!(page[0].1.certificate.as_deref(), Some(&[0x30, 0x00][..]));
 
     let id = untrusted(1).finding.id;
-    hall.store
+    scratch
+        .store
         .acknowledge(&[id], "an impostor", at(2))
         .await
         .unwrap();
     let rejudge = async |now| {
-        let store = &hall.store;
+        let store = &scratch.store;
         store
             .rejudge(
                 id,
@@ -359,7 +383,7 @@ async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged()
     };
     rejudge(3).await;
     rejudge(4).await;
-    let finding = hall.get(id).await;
+    let finding = scratch.get(id).await;
     assert_eq!(
         (finding.state, finding.verdict),
         (State::Open, Verdict::IdentityUnexpected)
@@ -369,10 +393,10 @@ async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged()
         (Some(Chain::Trusted), "real")
     );
     assert_eq!(
-        hall.history(id).await.len(),
+        scratch.history(id).await.len(),
         3,
         "judged the same again is no change"
     );
-    let alerts = hall.store.claim_alerts("all", 20, at(5)).await.unwrap();
+    let alerts = scratch.store.claim_alerts("all", 20, at(5)).await.unwrap();
     assert_eq!(alerts.len(), 2, "its own, and the other signing's");
 }

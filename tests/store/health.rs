@@ -2,7 +2,7 @@ use modelwatch::finding::Severity;
 use modelwatch::finding::{FindingId, State, Verdict};
 use modelwatch::store::{AckOutcome, Condition, Delivery, FindingQuery, QueuedKind, Scope};
 
-use crate::hall::{Hall, LOG, ORIGIN, at};
+use crate::scratch::{LOG, ORIGIN, ScratchStore, at};
 
 fn scope() -> Scope {
     Scope {
@@ -22,55 +22,60 @@ fn silence(summary: &str) -> Condition {
     }
 }
 
-async fn health(hall: &Hall) -> u64 {
-    hall.store.counts(Severity::Info).await.unwrap().health
+async fn health(scratch: &ScratchStore) -> u64 {
+    scratch.store.counts(Severity::Info).await.unwrap().health
 }
 
 #[tokio::test]
 async fn one_episode_is_one_finding_and_ends_by_itself() {
-    let hall = Hall::with_log().await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .store
         .assess(&scope(), &[silence("quiet")], at(5))
         .await
         .unwrap();
-    hall.store
+    scratch
+        .store
         .assess(&scope(), &[silence("still quiet")], at(6))
         .await
         .unwrap();
-    let hall = hall.after_a_crash().await;
-    assert_eq!(health(&hall).await, 1);
-    let finding = hall.list().await.remove(0);
+    let scratch = scratch.after_a_crash().await;
+    assert_eq!(health(&scratch).await, 1);
+    let finding = scratch.list().await.remove(0);
     assert_eq!(
         finding.id,
         FindingId::of_episode(Verdict::Silence, ORIGIN, at(5))
     );
     assert_eq!(finding.summary, "still quiet");
-    let ack = hall
+    let ack = scratch
         .store
         .acknowledge(&[finding.id], "never mind", at(7))
         .await
         .unwrap();
     assert_eq!(ack, [(finding.id, AckOutcome::Health)]);
     assert!(
-        hall.store
+        scratch
+            .store
             .acknowledge_matching(&FindingQuery::default(), "all", at(7))
             .await
             .unwrap()
             .is_empty()
     );
-    hall.store.assess(&scope(), &[], at(8)).await.unwrap();
-    assert_eq!(health(&hall).await, 0);
-    hall.store
+    scratch.store.assess(&scope(), &[], at(8)).await.unwrap();
+    assert_eq!(health(&scratch).await, 0);
+    scratch
+        .store
         .assess(&scope(), &[silence("again")], at(9))
         .await
         .unwrap();
-    assert_eq!(hall.list().await.len(), 2, "another episode");
+    assert_eq!(scratch.list().await.len(), 2, "another episode");
 }
 
 #[tokio::test]
 async fn an_assessment_leaves_what_it_is_not_about() {
-    let hall = Hall::with_log().await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .store
         .assess(&scope(), &[silence("quiet")], at(5))
         .await
         .unwrap();
@@ -78,13 +83,14 @@ async fn an_assessment_leaves_what_it_is_not_about() {
         verdicts: &[Verdict::Backlog],
         ..scope()
     };
-    hall.store.assess(&others, &[], at(6)).await.unwrap();
+    scratch.store.assess(&others, &[], at(6)).await.unwrap();
     let elsewhere = Scope {
         origin: Some("other.example".into()),
         ..scope()
     };
-    hall.store.assess(&elsewhere, &[], at(6)).await.unwrap();
-    hall.store
+    scratch.store.assess(&elsewhere, &[], at(6)).await.unwrap();
+    scratch
+        .store
         .assess(
             &Scope {
                 origin: None,
@@ -95,17 +101,18 @@ async fn an_assessment_leaves_what_it_is_not_about() {
         )
         .await
         .unwrap();
-    assert_eq!(health(&hall).await, 1);
+    assert_eq!(health(&scratch).await, 1);
 }
 
 #[tokio::test]
 async fn the_end_is_told_where_the_beginning_was() {
-    let hall = Hall::with_log().await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .store
         .assess(&scope(), &[silence("quiet")], at(5))
         .await
         .unwrap();
-    let alert = hall
+    let alert = scratch
         .store
         .claim_alerts("all", 20, at(5))
         .await
@@ -116,13 +123,15 @@ async fn the_end_is_told_where_the_beginning_was() {
         error: "refused".into(),
         reached: Vec::new(),
     };
-    hall.store
+    scratch
+        .store
         .record_delivery(&alert.id, &retry, at(5))
         .await
         .unwrap();
-    hall.store.assess(&scope(), &[], at(6)).await.unwrap();
+    scratch.store.assess(&scope(), &[], at(6)).await.unwrap();
     assert!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", 20, at(7))
             .await
             .unwrap()
@@ -130,18 +139,20 @@ async fn the_end_is_told_where_the_beginning_was() {
         "that it is over must not arrive first"
     );
     assert_eq!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", 20, at(20))
             .await
             .unwrap()
             .len(),
         1
     );
-    hall.store
+    scratch
+        .store
         .record_delivery(&alert.id, &Delivery::Delivered, at(20))
         .await
         .unwrap();
-    let resolved = hall
+    let resolved = scratch
         .store
         .claim_alerts("all", 20, at(20))
         .await
@@ -155,34 +166,38 @@ async fn the_end_is_told_where_the_beginning_was() {
 
 #[tokio::test]
 async fn what_ends_before_it_was_told_is_not_told() {
-    let hall = Hall::with_log().await;
-    hall.store
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .store
         .assess(&scope(), &[silence("quiet")], at(5))
         .await
         .unwrap();
-    hall.store.assess(&scope(), &[], at(6)).await.unwrap();
+    scratch.store.assess(&scope(), &[], at(6)).await.unwrap();
     assert!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", 20, at(7))
             .await
             .unwrap()
             .is_empty()
     );
-    assert_eq!(hall.list().await[0].state, State::Resolved);
+    assert_eq!(scratch.list().await[0].state, State::Resolved);
 }
 
 #[tokio::test]
 async fn an_episode_that_ends_and_begins_in_one_instant_is_told_again() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     for conditions in [&[silence("quiet")][..], &[], &[silence("quiet again")]] {
-        hall.store
+        scratch
+            .store
             .assess(&scope(), conditions, at(5))
             .await
             .unwrap();
     }
-    assert_eq!(health(&hall).await, 1);
+    assert_eq!(health(&scratch).await, 1);
     assert_eq!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", 20, at(5))
             .await
             .unwrap()
@@ -193,7 +208,7 @@ async fn an_episode_that_ends_and_begins_in_one_instant_is_told_again() {
 
 #[tokio::test]
 async fn the_news_that_a_channel_fails_is_not_told_on_it() {
-    let hall = Hall::open().await;
+    let scratch = ScratchStore::open().await;
     let scope = Scope {
         verdicts: &[Verdict::NotifierFailing],
         origin: None,
@@ -206,13 +221,15 @@ async fn the_news_that_a_channel_fails_is_not_told_on_it() {
         except_channel: Some("all".into()),
         summary: "all does not deliver".into(),
     };
-    hall.store
+    scratch
+        .store
         .assess(&scope, &[condition], at(5))
         .await
         .unwrap();
-    assert_eq!(health(&hall).await, 1);
+    assert_eq!(health(&scratch).await, 1);
     assert!(
-        hall.store
+        scratch
+            .store
             .claim_alerts("all", 20, at(6))
             .await
             .unwrap()

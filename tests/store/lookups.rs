@@ -1,23 +1,24 @@
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::finding::{Finding, NewFinding, State};
 use modelwatch::store::{
-    Answered, Contradiction, Enlisting, FoundEntries, Guide, KnownEntry, Lookup, OpenCertificate,
-    PassError, Postponed, SettledCertificate, SoughtCertificate, SoughtEnd, StoreError,
-    VerifiedHead,
+    Answered, Contradiction, FoundEntries, Guide, KnownEntry, Lookup, NewLookups, OpenCertificate,
+    PassError, PendingCertificate, PendingCertificateEnd, Postponed, SettledCertificate,
+    StoreError, VerifiedHead,
 };
 
-use crate::hall::{Hall, ORIGIN, at, head, leaf, signing};
+use crate::scratch::{ORIGIN, ScratchStore, at, head, leaf, signing};
 
 const LOG: &str = "rekor.example";
 const TREE: &str = "rekor.example - 17";
 
 /// A log with certificates of `keys`, found in it, and a guided log that has taken up nothing yet.
-async fn begun() -> Hall {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (20, 20), (1..=4).map(signing).collect())
+async fn begun() -> ScratchStore {
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (20, 20), (1..=4).map(signing).collect())
         .await;
-    hall.store.begin_guide(&guide()).await.unwrap();
-    hall
+    scratch.store.begin_guide(&guide()).await.unwrap();
+    scratch
 }
 
 fn guide() -> Guide {
@@ -31,8 +32,8 @@ fn guide() -> Guide {
     }
 }
 
-fn certificate(key: &str, subjects: &[&str], finding: i64) -> SoughtCertificate {
-    SoughtCertificate {
+fn certificate(key: &str, subjects: &[&str], finding: i64) -> PendingCertificate {
+    PendingCertificate {
         key: key.to_owned(),
         alike: format!("like {key}"),
         subjects: subjects.iter().map(|&s| s.to_owned()).collect(),
@@ -42,8 +43,8 @@ fn certificate(key: &str, subjects: &[&str], finding: i64) -> SoughtCertificate 
     }
 }
 
-fn enlisting(expected: i64, cursor: i64, certificates: Vec<SoughtCertificate>) -> Enlisting {
-    Enlisting {
+fn new_lookups(expected: i64, cursor: i64, certificates: Vec<PendingCertificate>) -> NewLookups {
+    NewLookups {
         log: LOG.to_owned(),
         expected,
         cursor,
@@ -75,7 +76,7 @@ fn entry(index: u64, key: &str, origin: &str) -> KnownEntry {
     }
 }
 
-impl Hall {
+impl ScratchStore {
     async fn due(&self, now: Timestamp) -> Vec<Lookup> {
         self.store.due_lookups(LOG, now, 100).await.unwrap()
     }
@@ -99,9 +100,9 @@ fn found_there(index: u64) -> NewFinding {
 
 #[tokio::test]
 async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
-    let hall = begun().await;
-    assert_eq!(hall.store.guide("other.example").await.unwrap(), None);
-    let sightings = hall.store.sightings(0, 100).await.unwrap();
+    let scratch = begun().await;
+    assert_eq!(scratch.store.guide("other.example").await.unwrap(), None);
+    let sightings = scratch.store.sightings(0, 100).await.unwrap();
     assert_eq!(sightings.len(), 4);
     assert_eq!(
         (sightings[0].index, sightings[0].origin.as_str()),
@@ -109,19 +110,22 @@ async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
     );
     assert_eq!(sightings[0].key, hex::encode([8; 32]));
     let cursor = sightings[1].number;
-    let one = enlisting(
+    let one = new_lookups(
         0,
         cursor,
         vec![certificate("k", &["a@b"], sightings[0].number)],
     );
-    hall.store.enlist(&one).await.unwrap();
+    scratch.store.enqueue(&one).await.unwrap();
     // Another monitor, or this one before it crashed, was faster.
-    let again = hall.store.enlist(&one).await;
+    let again = scratch.store.enqueue(&one).await;
     assert!(matches!(again, Err(StoreError::Moved { .. })), "{again:?}");
-    let hall = hall.after_a_crash().await;
-    assert_eq!(hall.store.guide(LOG).await.unwrap().unwrap().cursor, cursor);
+    let scratch = scratch.after_a_crash().await;
     assert_eq!(
-        hall.due(at(1)).await,
+        scratch.store.guide(LOG).await.unwrap().unwrap().cursor,
+        cursor
+    );
+    assert_eq!(
+        scratch.due(at(1)).await,
         [Lookup {
             subject: "a@b".to_owned(),
             direct: false,
@@ -130,69 +134,75 @@ async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
             position: 0,
         }]
     );
-    let left = hall.store.sightings(cursor, 100).await.unwrap();
+    let left = scratch.store.sightings(cursor, 100).await.unwrap();
     assert_eq!(left, sightings[2..]);
-    let twice = hall.store.begin_guide(&guide()).await;
+    let twice = scratch.store.begin_guide(&guide()).await;
     assert!(matches!(twice, Err(StoreError::Moved { .. })), "{twice:?}");
 }
 
 #[tokio::test]
 async fn a_name_is_queued_once_and_keeps_its_place() {
-    let hall = begun().await;
-    let first = enlisting(0, 1, vec![certificate("k", &["a@b", "c@d"], 1)]);
-    hall.store.enlist(&first).await.unwrap();
-    let later = Enlisting {
+    let scratch = begun().await;
+    let first = new_lookups(0, 1, vec![certificate("k", &["a@b", "c@d"], 1)]);
+    scratch.store.enqueue(&first).await.unwrap();
+    let later = NewLookups {
         now: at(3),
-        ..enlisting(1, 2, vec![certificate("l", &["a@b", "e@f"], 2)])
+        ..new_lookups(1, 2, vec![certificate("l", &["a@b", "e@f"], 2)])
     };
-    hall.store.enlist(&later).await.unwrap();
-    assert_eq!(hall.due_names(at(3)).await, ["a@b", "c@d", "e@f"]);
+    scratch.store.enqueue(&later).await.unwrap();
+    assert_eq!(scratch.due_names(at(3)).await, ["a@b", "c@d", "e@f"]);
     // The same certificate, seen by another watch, begins nothing anew.
-    hall.store
+    scratch
+        .store
         .answered(&answered("a@b", 0, Some(at(60))))
         .await
         .unwrap();
-    let same = enlisting(2, 3, vec![certificate("l", &["a@b"], 3)]);
-    hall.store.enlist(&same).await.unwrap();
-    assert_eq!(hall.due_names(at(5)).await, ["c@d", "e@f"]);
+    let same = new_lookups(2, 3, vec![certificate("l", &["a@b"], 3)]);
+    scratch.store.enqueue(&same).await.unwrap();
+    assert_eq!(scratch.due_names(at(5)).await, ["c@d", "e@f"]);
     // A newer one of the same name does.
-    let newer = enlisting(3, 4, vec![certificate("m", &["a@b"], 4)]);
-    hall.store.enlist(&newer).await.unwrap();
-    assert_eq!(hall.due_names(at(5)).await, ["c@d", "e@f", "a@b"]);
+    let newer = new_lookups(3, 4, vec![certificate("m", &["a@b"], 4)]);
+    scratch.store.enqueue(&newer).await.unwrap();
+    assert_eq!(scratch.due_names(at(5)).await, ["c@d", "e@f", "a@b"]);
 }
 
 #[tokio::test]
 async fn names_that_watches_spell_out_are_due_at_once_and_no_longer_when_they_are_gone() {
-    let hall = begun().await;
+    let scratch = begun().await;
     let names = ["a@b".to_owned(), "c@d".to_owned()];
-    hall.store
-        .spell_out(LOG, &[1; 32], &names, at(1))
+    scratch
+        .store
+        .set_exact_names(LOG, &[1; 32], &names, at(1))
         .await
         .unwrap();
-    assert_eq!(hall.due_names(at(1)).await, names);
-    assert!(hall.due(at(1)).await.iter().all(|lookup| lookup.direct));
-    hall.store
+    assert_eq!(scratch.due_names(at(1)).await, names);
+    assert!(scratch.due(at(1)).await.iter().all(|lookup| lookup.direct));
+    scratch
+        .store
         .answered(&answered("a@b", 3, Some(at(60))))
         .await
         .unwrap();
     // Said again, nothing changes.
-    hall.store
-        .spell_out(LOG, &[1; 32], &names, at(6))
+    scratch
+        .store
+        .set_exact_names(LOG, &[1; 32], &names, at(6))
         .await
         .unwrap();
-    assert_eq!(hall.due_names(at(7)).await, ["c@d"]);
-    hall.store
-        .spell_out(LOG, &[1; 32], &names[..1], at(8))
+    assert_eq!(scratch.due_names(at(7)).await, ["c@d"]);
+    scratch
+        .store
+        .set_exact_names(LOG, &[1; 32], &names[..1], at(8))
         .await
         .unwrap();
-    assert!(!hall.due(at(9)).await[0].direct);
+    assert!(!scratch.due(at(9)).await[0].direct);
 }
 
 #[tokio::test]
 async fn entries_are_known_until_the_watches_change() {
-    let hall = begun().await;
-    hall.store
-        .spell_out(LOG, &[1; 32], &["a@b".to_owned()], at(1))
+    let scratch = begun().await;
+    scratch
+        .store
+        .set_exact_names(LOG, &[1; 32], &["a@b".to_owned()], at(1))
         .await
         .unwrap();
     let found = FoundEntries {
@@ -205,44 +215,47 @@ async fn entries_are_known_until_the_watches_change() {
         findings: vec![found_there(30)],
         now: at(2),
     };
-    assert_eq!(hall.store.found_entries(&found).await.unwrap(), 1);
+    assert_eq!(scratch.store.found_entries(&found).await.unwrap(), 1);
     // A repeat is harmless.
-    assert_eq!(hall.store.found_entries(&found).await.unwrap(), 0);
-    hall.store
+    assert_eq!(scratch.store.found_entries(&found).await.unwrap(), 0);
+    scratch
+        .store
         .answered(&answered("a@b", 2, Some(at(1000))))
         .await
         .unwrap();
-    let hall = hall.after_a_crash().await;
-    let finding = hall.get(found.findings[0].finding.id).await;
+    let scratch = scratch.after_a_crash().await;
+    let finding = scratch.get(found.findings[0].finding.id).await;
     assert_eq!(finding.proven, Some(true));
-    assert_eq!(hall.told(finding.id).await["all"], 1);
+    assert_eq!(scratch.told(finding.id).await["all"], 1);
     let ids: Vec<(String, String)> = [30, 31, 32]
         .map(|index| (TREE.to_owned(), hex::encode(leaf(index))))
         .into();
-    let known = hall.store.known_entries(LOG, &ids).await.unwrap();
+    let known = scratch.store.known_entries(LOG, &ids).await.unwrap();
     assert_eq!(known.len(), 2);
     assert!(!known.contains(&ids[2]));
-    assert!(hall.due(at(6)).await.is_empty());
+    assert!(scratch.due(at(6)).await.is_empty());
     // Another watch has to see them too.
-    hall.store
-        .spell_out(LOG, &[2; 32], &["a@b".to_owned()], at(7))
+    scratch
+        .store
+        .set_exact_names(LOG, &[2; 32], &["a@b".to_owned()], at(7))
         .await
         .unwrap();
     assert!(
-        hall.store
+        scratch
+            .store
             .known_entries(LOG, &ids)
             .await
             .unwrap()
             .is_empty()
     );
-    assert_eq!(hall.due_names(at(7)).await, ["a@b"]);
+    assert_eq!(scratch.due_names(at(7)).await, ["a@b"]);
 }
 
 #[tokio::test]
 async fn a_certificate_is_settled_once_and_its_finding_says_how() {
-    let hall = begun().await;
-    let sightings = hall.store.sightings(0, 100).await.unwrap();
-    let mut enlisting = enlisting(
+    let scratch = begun().await;
+    let sightings = scratch.store.sightings(0, 100).await.unwrap();
+    let mut new_lookups = new_lookups(
         0,
         2,
         vec![
@@ -250,16 +263,16 @@ async fn a_certificate_is_settled_once_and_its_finding_says_how() {
             certificate("l", &["a@b"], sightings[1].number),
         ],
     );
-    enlisting.elsewhere = vec![entry(40, "l", "log2.example")];
-    hall.store.enlist(&enlisting).await.unwrap();
+    new_lookups.elsewhere = vec![entry(40, "l", "log2.example")];
+    scratch.store.enqueue(&new_lookups).await.unwrap();
     let found = FoundEntries {
         log: LOG.to_owned(),
         entries: vec![entry(30, "k", TREE)],
         findings: Vec::new(),
         now: at(2),
     };
-    hall.store.found_entries(&found).await.unwrap();
-    let open = hall.store.open_certificates(LOG, "a@b").await.unwrap();
+    scratch.store.found_entries(&found).await.unwrap();
+    let open = scratch.store.open_certificates(LOG, "a@b").await.unwrap();
     let expected = |key: &str, entry: KnownEntry, own| OpenCertificate {
         key: key.to_owned(),
         not_after: at(600),
@@ -276,20 +289,25 @@ async fn a_certificate_is_settled_once_and_its_finding_says_how() {
     let mut answer = answered("a@b", 1, None);
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
-        end: SoughtEnd::Here,
+        end: PendingCertificateEnd::InThisLog,
         said: "; its signing is entry 30".to_owned(),
     }];
     for _ in 0..2 {
-        hall.store.answered(&answer).await.unwrap();
+        scratch.store.answered(&answer).await.unwrap();
     }
-    let summaries: Vec<String> = hall.list().await.into_iter().map(|f| f.summary).collect();
+    let summaries: Vec<String> = scratch
+        .list()
+        .await
+        .into_iter()
+        .map(|f| f.summary)
+        .collect();
     assert_eq!(
         summaries[..2],
         ["entry 1; its signing is entry 30", "entry 2"]
     );
-    let open = hall.store.open_certificates(LOG, "a@b").await.unwrap();
+    let open = scratch.store.open_certificates(LOG, "a@b").await.unwrap();
     assert_eq!(open.len(), 1);
-    assert!(hall.due(at(1_000_000)).await.is_empty());
+    assert!(scratch.due(at(1_000_000)).await.is_empty());
 }
 
 fn postponed(subject: &str, retry: Timestamp, error: Option<&str>) -> Postponed {
@@ -308,69 +326,78 @@ fn postponed(subject: &str, retry: Timestamp, error: Option<&str>) -> Postponed 
 
 #[tokio::test]
 async fn what_failed_stays_due_and_comes_after_the_others() {
-    let hall = begun().await;
-    let one = enlisting(0, 1, vec![certificate("k", &["a@b", "c@d", "e@f"], 1)]);
-    hall.store.enlist(&one).await.unwrap();
+    let scratch = begun().await;
+    let one = new_lookups(0, 1, vec![certificate("k", &["a@b", "c@d", "e@f"], 1)]);
+    scratch.store.enqueue(&one).await.unwrap();
     let later = postponed("a@b", at(60), Some("malformed"));
-    hall.store.postponed(&later).await.unwrap();
+    scratch.store.postponed(&later).await.unwrap();
     let behind = postponed("c@d", at(2), None);
-    hall.store.postponed(&behind).await.unwrap();
-    let hall = hall.after_a_crash().await;
-    assert_eq!(hall.due_names(at(2)).await, ["e@f", "c@d"]);
-    let tally = hall.store.lookup_tally(LOG, at(2)).await.unwrap();
+    scratch.store.postponed(&behind).await.unwrap();
+    let scratch = scratch.after_a_crash().await;
+    assert_eq!(scratch.due_names(at(2)).await, ["e@f", "c@d"]);
+    let tally = scratch.store.lookup_counts(LOG, at(2)).await.unwrap();
     assert_eq!((tally.due, tally.oldest_due), (3, Some(at(1))));
     assert_eq!(tally.failed.unwrap().kind, "malformed");
-    assert_eq!(hall.due_names(at(60)).await, ["e@f", "a@b", "c@d"]);
-    assert_eq!(hall.due(at(60)).await[1].failures, 1);
+    assert_eq!(scratch.due_names(at(60)).await, ["e@f", "a@b", "c@d"]);
+    assert_eq!(scratch.due(at(60)).await[1].failures, 1);
     // An answer ends it.
     for name in ["a@b", "c@d", "e@f"] {
-        hall.store.answered(&answered(name, 1, None)).await.unwrap();
+        scratch
+            .store
+            .answered(&answered(name, 1, None))
+            .await
+            .unwrap();
     }
-    let tally = hall.store.lookup_tally(LOG, at(60)).await.unwrap();
+    let tally = scratch.store.lookup_counts(LOG, at(60)).await.unwrap();
     assert_eq!((tally.due, tally.failed), (0, None));
 }
 
 #[tokio::test]
 async fn names_of_new_certificates_come_before_those_that_are_looked_up_again() {
-    let hall = begun().await;
+    let scratch = begun().await;
     let names: Vec<String> = (0..9).map(|n| format!("n{n}@b")).collect();
     let old: Vec<&str> = names.iter().map(String::as_str).collect();
-    let one = enlisting(0, 1, vec![certificate("k", &old, 1)]);
-    hall.store.enlist(&one).await.unwrap();
+    let one = new_lookups(0, 1, vec![certificate("k", &old, 1)]);
+    scratch.store.enqueue(&one).await.unwrap();
     for name in &old {
-        hall.store.answered(&answered(name, 1, None)).await.unwrap();
+        scratch
+            .store
+            .answered(&answered(name, 1, None))
+            .await
+            .unwrap();
     }
-    hall.store
-        .spell_out(LOG, &[2; 32], &[], at(6))
+    scratch
+        .store
+        .set_exact_names(LOG, &[2; 32], &[], at(6))
         .await
         .unwrap();
-    let new = Enlisting {
+    let new = NewLookups {
         now: at(7),
-        ..enlisting(1, 2, vec![certificate("l", &["new@b"], 2)])
+        ..new_lookups(1, 2, vec![certificate("l", &["new@b"], 2)])
     };
-    hall.store.enlist(&new).await.unwrap();
-    assert_eq!(hall.due_names(at(7)).await[0], "new@b");
-    assert_eq!(hall.due(at(7)).await.len(), 10);
+    scratch.store.enqueue(&new).await.unwrap();
+    assert_eq!(scratch.due_names(at(7)).await[0], "new@b");
+    assert_eq!(scratch.due(at(7)).await.len(), 10);
 }
 
 #[tokio::test]
 async fn of_four_turns_one_is_of_a_name_without_news() {
-    let hall = begun().await;
+    let scratch = begun().await;
     let fresh: Vec<String> = (0..9).map(|n| format!("fresh{n}@b")).collect();
-    let old = enlisting(0, 1, vec![certificate("k", &["old1@b", "old2@b"], 1)]);
-    hall.store.enlist(&old).await.unwrap();
+    let old = new_lookups(0, 1, vec![certificate("k", &["old1@b", "old2@b"], 1)]);
+    scratch.store.enqueue(&old).await.unwrap();
     for name in ["old1@b", "old2@b"] {
         let due = answered(name, 1, Some(at(2)));
-        hall.store.answered(&due).await.unwrap();
+        scratch.store.answered(&due).await.unwrap();
     }
     let subjects: Vec<&str> = fresh.iter().map(String::as_str).collect();
-    let new = enlisting(1, 2, vec![certificate("l", &subjects, 2)]);
-    hall.store.enlist(&new).await.unwrap();
+    let new = new_lookups(1, 2, vec![certificate("l", &subjects, 2)]);
+    scratch.store.enqueue(&new).await.unwrap();
     let mut turns = Vec::new();
     for _ in 0..8 {
-        let next = hall.due_names(at(9)).await.remove(0);
+        let next = scratch.due_names(at(9)).await.remove(0);
         let due = answered(&next, 1, Some(at(2)));
-        hall.store.answered(&due).await.unwrap();
+        scratch.store.answered(&due).await.unwrap();
         turns.push(next);
     }
     // However many new certificates come, those that wait get on.
@@ -384,109 +411,122 @@ async fn of_four_turns_one_is_of_a_name_without_news() {
 
 #[tokio::test]
 async fn a_new_certificate_forgets_what_failed_before_it() {
-    let hall = begun().await;
-    let one = enlisting(0, 1, vec![certificate("k", &["a@b"], 1)]);
-    hall.store.enlist(&one).await.unwrap();
+    let scratch = begun().await;
+    let one = new_lookups(0, 1, vec![certificate("k", &["a@b"], 1)]);
+    scratch.store.enqueue(&one).await.unwrap();
     for _ in 0..5 {
         let later = postponed("a@b", at(3600), Some("entries-missing"));
-        hall.store.postponed(&later).await.unwrap();
+        scratch.store.postponed(&later).await.unwrap();
     }
-    assert!(hall.due(at(3500)).await.is_empty());
-    let new = enlisting(1, 2, vec![certificate("l", &["a@b"], 2)]);
-    hall.store.enlist(&new).await.unwrap();
-    let due = hall.due(at(3500)).await;
+    assert!(scratch.due(at(3500)).await.is_empty());
+    let new = new_lookups(1, 2, vec![certificate("l", &["a@b"], 2)]);
+    scratch.store.enqueue(&new).await.unwrap();
+    let due = scratch.due(at(3500)).await;
     assert_eq!((due.len(), due[0].failures), (1, 0));
 }
 
 #[tokio::test]
 async fn another_guide_has_everything_gone_over_again_and_nothing_told_twice() {
-    let hall = begun().await;
+    let scratch = begun().await;
     let guides = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>();
-    hall.store.set_guides(LOG, &guides(&["ct"])).await.unwrap();
-    let tally = hall.store.lookup_tally(LOG, at(1)).await.unwrap();
+    scratch
+        .store
+        .set_guides(LOG, &guides(&["ct"]))
+        .await
+        .unwrap();
+    let tally = scratch.store.lookup_counts(LOG, at(1)).await.unwrap();
     assert!(tally.pending_guides.is_empty(), "{tally:?}");
-    let one = enlisting(0, 2, vec![certificate("k", &["a@b"], 1)]);
-    hall.store.enlist(&one).await.unwrap();
+    let one = new_lookups(0, 2, vec![certificate("k", &["a@b"], 1)]);
+    scratch.store.enqueue(&one).await.unwrap();
     let mut answer = answered("a@b", 1, None);
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
-        end: SoughtEnd::Here,
+        end: PendingCertificateEnd::InThisLog,
         said: "; its signing is entry 30".to_owned(),
     }];
-    hall.store.answered(&answer).await.unwrap();
+    scratch.store.answered(&answer).await.unwrap();
     // The same again changes nothing.
-    hall.store.set_guides(LOG, &guides(&["ct"])).await.unwrap();
-    assert_eq!(hall.store.guide(LOG).await.unwrap().unwrap().cursor, 2);
+    scratch
+        .store
+        .set_guides(LOG, &guides(&["ct"]))
+        .await
+        .unwrap();
+    assert_eq!(scratch.store.guide(LOG).await.unwrap().unwrap().cursor, 2);
     let more = guides(&["ct", "ct-2025"]);
-    hall.store.set_guides(LOG, &more).await.unwrap();
-    let hall = hall.after_a_crash().await;
-    assert_eq!(hall.store.guide(LOG).await.unwrap().unwrap().cursor, 0);
-    let tally = hall.store.lookup_tally(LOG, at(1)).await.unwrap();
+    scratch.store.set_guides(LOG, &more).await.unwrap();
+    let scratch = scratch.after_a_crash().await;
+    assert_eq!(scratch.store.guide(LOG).await.unwrap().unwrap().cursor, 0);
+    let tally = scratch.store.lookup_counts(LOG, at(1)).await.unwrap();
     assert_eq!(tally.pending_guides, ["ct-2025"]);
-    let again = enlisting(
+    let again = new_lookups(
         0,
         2,
         vec![certificate("k", &["a@b"], 1), certificate("l", &["c@d"], 2)],
     );
-    hall.store.enlist(&again).await.unwrap();
-    assert_eq!(hall.due_names(at(9)).await, ["c@d"]);
+    scratch.store.enqueue(&again).await.unwrap();
+    assert_eq!(scratch.due_names(at(9)).await, ["c@d"]);
     assert_eq!(
-        hall.list().await[0].summary,
+        scratch.list().await[0].summary,
         "entry 1; its signing is entry 30"
     );
-    hall.store.guides_done(LOG).await.unwrap();
-    let tally = hall.store.lookup_tally(LOG, at(1)).await.unwrap();
+    scratch.store.guides_done(LOG).await.unwrap();
+    let tally = scratch.store.lookup_counts(LOG, at(1)).await.unwrap();
     assert!(tally.pending_guides.is_empty());
 }
 
 #[tokio::test]
 async fn a_clock_that_was_ahead_keeps_no_name_waiting() {
-    let hall = begun().await;
-    let ahead = Enlisting {
+    let scratch = begun().await;
+    let ahead = NewLookups {
         now: at(1_000_000),
-        ..enlisting(0, 1, vec![certificate("k", &["a@b", "c@d", "e@f"], 1)])
+        ..new_lookups(0, 1, vec![certificate("k", &["a@b", "c@d", "e@f"], 1)])
     };
-    hall.store.enlist(&ahead).await.unwrap();
+    scratch.store.enqueue(&ahead).await.unwrap();
     let answered_ahead = Answered {
         now: at(1_000_000),
         ..answered("a@b", 1, Some(at(1_003_600)))
     };
-    hall.store.answered(&answered_ahead).await.unwrap();
+    scratch.store.answered(&answered_ahead).await.unwrap();
     let put_off = postponed("c@d", at(1_000_060), Some("malformed"));
-    hall.store.postponed(&put_off).await.unwrap();
-    let mut due = hall.due_names(at(10)).await;
+    scratch.store.postponed(&put_off).await.unwrap();
+    let mut due = scratch.due_names(at(10)).await;
     due.sort_unstable();
     assert_eq!(due, ["a@b", "c@d", "e@f"]);
 }
 
 #[tokio::test]
 async fn a_certificate_that_cannot_be_asked_for_says_so_in_each_of_its_findings() {
-    let hall = begun().await;
-    let sightings = hall.store.sightings(0, 100).await.unwrap();
+    let scratch = begun().await;
+    let sightings = scratch.store.sightings(0, 100).await.unwrap();
     for (cursor, sighting) in [(1, &sightings[0]), (2, &sightings[1])] {
-        let unaskable = SoughtCertificate {
+        let unaskable = PendingCertificate {
             unaskable: Some("; too long".to_owned()),
             ..certificate("k", &[], sighting.number)
         };
-        let one = enlisting(cursor - 1, cursor, vec![unaskable]);
-        hall.store.enlist(&one).await.unwrap();
+        let one = new_lookups(cursor - 1, cursor, vec![unaskable]);
+        scratch.store.enqueue(&one).await.unwrap();
     }
-    let summaries: Vec<String> = hall.list().await.into_iter().map(|f| f.summary).collect();
+    let summaries: Vec<String> = scratch
+        .list()
+        .await
+        .into_iter()
+        .map(|f| f.summary)
+        .collect();
     assert_eq!(summaries[..2], ["entry 1; too long", "entry 2; too long"]);
-    assert_eq!(hall.due(at(100)).await, []);
+    assert_eq!(scratch.due(at(100)).await, []);
 }
 
 #[tokio::test]
 async fn the_tally_says_how_long_the_queue_is_and_whether_the_index_knew_anything() {
-    let hall = begun().await;
-    let store = &hall.store;
-    let enlisting = enlisting(
+    let scratch = begun().await;
+    let store = &scratch.store;
+    let new_lookups = new_lookups(
         0,
         2,
         vec![certificate("k", &["a@b"], 1), certificate("l", &["c@d"], 2)],
     );
-    store.enlist(&enlisting).await.unwrap();
-    let tally = store.lookup_tally(LOG, at(3)).await.unwrap();
+    store.enqueue(&new_lookups).await.unwrap();
+    let tally = store.lookup_counts(LOG, at(3)).await.unwrap();
     assert_eq!((tally.due, tally.oldest_due), (2, Some(at(1))));
     assert_eq!((tally.answered, tally.known), (0, 0));
     // Ten minutes after a certificate's end its entry must be there; before, silence says nothing.
@@ -500,24 +540,27 @@ async fn the_tally_says_how_long_the_queue_is_and_whether_the_index_knew_anythin
         .answered(&answer("a@b", 0, ended - SignedDuration::from_secs(1)))
         .await
         .unwrap();
-    assert_eq!(store.lookup_tally(LOG, ended).await.unwrap().answered, 0);
+    assert_eq!(store.lookup_counts(LOG, ended).await.unwrap().answered, 0);
     store.answered(&answer("a@b", 0, ended)).await.unwrap();
-    let tally = store.lookup_tally(LOG, ended).await.unwrap();
+    let tally = store.lookup_counts(LOG, ended).await.unwrap();
     assert_eq!((tally.answered, tally.known), (1, 0));
     store.answered(&answer("c@d", 4, ended)).await.unwrap();
-    let tally = store.lookup_tally(LOG, ended).await.unwrap();
+    let tally = store.lookup_counts(LOG, ended).await.unwrap();
     assert_eq!((tally.answered, tally.known), (2, 1));
     // What was answered yesterday says nothing about today.
     let tomorrow = ended + SignedDuration::from_hours(25);
-    assert_eq!(store.lookup_tally(LOG, tomorrow).await.unwrap().answered, 0);
+    assert_eq!(
+        store.lookup_counts(LOG, tomorrow).await.unwrap().answered,
+        0
+    );
 }
 
 #[tokio::test]
 async fn what_was_spent_and_refused_is_remembered() {
-    let hall = begun().await;
-    hall.store.spend(LOG, at(9), Some(at(8))).await.unwrap();
-    let hall = hall.after_a_crash().await;
-    let guide = hall.store.guide(LOG).await.unwrap().unwrap();
+    let scratch = begun().await;
+    scratch.store.spend(LOG, at(9), Some(at(8))).await.unwrap();
+    let scratch = scratch.after_a_crash().await;
+    let guide = scratch.store.guide(LOG).await.unwrap().unwrap();
     assert_eq!((guide.spent, guide.mail_only), (at(9), Some(at(8))));
 }
 
@@ -535,14 +578,19 @@ fn verified(expected: Option<u64>, size: u64) -> VerifiedHead {
 
 #[tokio::test]
 async fn a_verified_head_needs_no_position_and_never_shrinks() {
-    let hall = Hall::open().await;
-    hall.store.record_head(&verified(None, 10)).await.unwrap();
-    hall.store
+    let scratch = ScratchStore::open().await;
+    scratch
+        .store
+        .record_head(&verified(None, 10))
+        .await
+        .unwrap();
+    scratch
+        .store
         .record_head(&verified(Some(10), 12))
         .await
         .unwrap();
-    let hall = hall.after_a_crash().await;
-    let state = hall.store.log(TREE).await.unwrap().unwrap();
+    let scratch = scratch.after_a_crash().await;
+    let state = scratch.store.log(TREE).await.unwrap().unwrap();
     assert_eq!((state.follower, state.verified), (None, Some(head(12))));
     assert_eq!(state.size_since, at(12));
     for wrong in [
@@ -550,37 +598,37 @@ async fn a_verified_head_needs_no_position_and_never_shrinks() {
         verified(None, 14),
         verified(Some(12), 11),
     ] {
-        let moved = hall.store.record_head(&wrong).await;
+        let moved = scratch.store.record_head(&wrong).await;
         assert!(matches!(moved, Err(StoreError::Moved { .. })), "{moved:?}");
     }
     assert_eq!(
-        hall.store.log(TREE).await.unwrap().unwrap().verified,
+        scratch.store.log(TREE).await.unwrap().unwrap().verified,
         Some(head(12))
     );
-    assert!(hall.store.checkpoint(TREE, 10).await.unwrap().is_some());
+    assert!(scratch.store.checkpoint(TREE, 10).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn a_log_that_was_read_keeps_its_position_beside_a_verified_head() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 5), Vec::new()).await;
-    let before = hall.store.log(ORIGIN).await.unwrap().unwrap().follower;
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 5), Vec::new()).await;
+    let before = scratch.store.log(ORIGIN).await.unwrap().unwrap().follower;
     let verified = VerifiedHead {
         origin: ORIGIN.to_owned(),
         ..verified(None, 30)
     };
-    hall.store.record_head(&verified).await.unwrap();
-    let state = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    scratch.store.record_head(&verified).await.unwrap();
+    let state = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!((state.follower, state.verified), (before, Some(head(30))));
     // And is read on, which does not forget what was verified.
-    hall.read((5, 5), (20, 20), Vec::new()).await;
-    let state = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    scratch.read((5, 5), (20, 20), Vec::new()).await;
+    let state = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!(state.verified, Some(head(30)));
 }
 
 #[tokio::test]
 async fn a_contradiction_without_a_position_is_recorded_once() {
-    let hall = Hall::open().await;
+    let scratch = ScratchStore::open().await;
     let mut fault = signing(5);
     fault.finding.watch = None;
     fault.finding.verdict = modelwatch::finding::Verdict::LogFault;
@@ -592,9 +640,9 @@ async fn a_contradiction_without_a_position_is_recorded_once() {
         now: at(1),
     };
     for _ in 0..2 {
-        hall.store.contradicted(&contradiction).await.unwrap();
+        scratch.store.contradicted(&contradiction).await.unwrap();
     }
-    let found = hall.list().await;
+    let found = scratch.list().await;
     assert_eq!((found.len(), found[0].state), (1, State::Open));
-    assert_eq!(hall.told(fault.finding.id).await["all"], 1);
+    assert_eq!(scratch.told(fault.finding.id).await["all"], 1);
 }

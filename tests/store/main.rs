@@ -1,6 +1,6 @@
 //! The laws of `Store`, as claims about any of its implementations; and what SQLite adds to them.
 //!
-//! All but `files` speak to `dyn Store` only: another database runs them by another `Hall::open`.
+//! All but `files` speak to `dyn Store` only: another database runs them by another `ScratchStore::open`.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -10,8 +10,8 @@ mod disputes;
 mod expectations;
 mod files;
 mod findings;
-mod hall;
 mod health;
 mod lookups;
-mod pace;
+mod pass_history;
 mod positions;
+mod scratch;

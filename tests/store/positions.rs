@@ -1,35 +1,35 @@
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::store::{NewLog, Outcome, PassError, PassReport, StoreError};
 
-use crate::hall::{Hall, LOG, ORIGIN, at, batch, follower, head, signing};
+use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, follower, head, signing};
 
 #[tokio::test]
 async fn a_log_that_nobody_began_is_absent_and_not_an_error() {
-    let hall = Hall::open().await;
-    assert_eq!(hall.store.log(ORIGIN).await.unwrap(), None);
-    assert_eq!(hall.store.checkpoint(ORIGIN, 5).await.unwrap(), None);
-    assert!(hall.store.logs().await.unwrap().is_empty());
+    let scratch = ScratchStore::open().await;
+    assert_eq!(scratch.store.log(ORIGIN).await.unwrap(), None);
+    assert_eq!(scratch.store.checkpoint(ORIGIN, 5).await.unwrap(), None);
+    assert!(scratch.store.logs().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_follower_comes_back_exactly_as_it_was_stored() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (7, 0), vec![]).await;
-    hall.read((7, 0), (13, 11), vec![]).await;
-    let hall = hall.after_a_crash().await;
-    let log = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (7, 0), vec![]).await;
+    scratch.read((7, 0), (13, 11), vec![]).await;
+    let scratch = scratch.after_a_crash().await;
+    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!(log.follower, Some(follower(13, 11)));
     assert_eq!(
         (log.first, log.name.as_str(), log.protocol.as_str()),
         (0, LOG, "rekor-v2")
     );
-    assert_eq!(hall.store.logs().await.unwrap(), [log]);
+    assert_eq!(scratch.store.logs().await.unwrap(), [log]);
 }
 
 #[tokio::test]
 async fn a_log_has_one_first_position() {
-    let hall = Hall::open().await;
-    hall.begin(5).await;
+    let scratch = ScratchStore::open().await;
+    scratch.begin(5).await;
     let again = NewLog {
         origin: ORIGIN.into(),
         name: LOG.into(),
@@ -40,13 +40,13 @@ async fn a_log_has_one_first_position() {
         now: at(1),
     };
     assert!(matches!(
-        hall.store.begin(&again).await,
+        scratch.store.begin(&again).await,
         Err(StoreError::Moved { .. })
     ));
-    let log = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!((log.first, log.follower), (5, Some(follower(5, 5))));
     assert_eq!(
-        hall.store.checkpoint(ORIGIN, 9).await.unwrap(),
+        scratch.store.checkpoint(ORIGIN, 9).await.unwrap(),
         None,
         "nothing of it was written"
     );
@@ -54,8 +54,8 @@ async fn a_log_has_one_first_position() {
 
 #[tokio::test]
 async fn a_batch_from_another_position_writes_nothing() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 5), vec![signing(1)]).await;
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 5), vec![signing(1)]).await;
     for (from, to) in [
         ((0, 0), (5, 5)),
         ((5, 4), (6, 6)),
@@ -66,62 +66,62 @@ async fn a_batch_from_another_position_writes_nothing() {
         late.checkpoints.push(head(6));
         assert!(
             matches!(
-                hall.store.commit(&late).await,
+                scratch.store.commit(&late).await,
                 Err(StoreError::Moved { .. })
             ),
             "{from:?}"
         );
     }
-    assert_eq!(hall.list().await.len(), 1);
-    assert_eq!(hall.store.checkpoint(ORIGIN, 6).await.unwrap(), None);
+    assert_eq!(scratch.list().await.len(), 1);
+    assert_eq!(scratch.store.checkpoint(ORIGIN, 6).await.unwrap(), None);
     assert_eq!(
-        hall.store.log(ORIGIN).await.unwrap().unwrap().follower,
+        scratch.store.log(ORIGIN).await.unwrap().unwrap().follower,
         Some(follower(5, 5))
     );
 }
 
 #[tokio::test]
 async fn proven_never_goes_back() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (5, 5), vec![]).await;
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (5, 5), vec![]).await;
     let back = batch((5, 5), (6, 4), vec![]);
     assert!(matches!(
-        hall.store.commit(&back).await,
+        scratch.store.commit(&back).await,
         Err(StoreError::Moved { .. })
     ));
 }
 
 #[tokio::test]
 async fn two_that_commit_from_one_position_are_told_apart() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let (one, two) = (
         batch((0, 0), (5, 0), vec![signing(1)]),
         batch((0, 0), (5, 0), vec![signing(2)]),
     );
-    let (one, two) = tokio::join!(hall.store.commit(&one), hall.store.commit(&two));
+    let (one, two) = tokio::join!(scratch.store.commit(&one), scratch.store.commit(&two));
     assert!(one.is_ok() != two.is_ok());
-    assert_eq!(hall.list().await.len(), 1);
+    assert_eq!(scratch.list().await.len(), 1);
 }
 
 #[tokio::test]
 async fn the_first_checkpoint_of_a_size_is_the_one_that_is_kept() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let mut first = batch((0, 0), (5, 5), vec![]);
     first.checkpoints = vec![head(5)];
-    hall.store.commit(&first).await.unwrap();
+    scratch.store.commit(&first).await.unwrap();
     let mut other = batch((5, 5), (5, 5), vec![]);
     let mut same_size = head(5);
     same_size.root = head(4).root;
     other.checkpoints = vec![same_size];
     other.now = at(2);
-    hall.store.commit(&other).await.unwrap();
-    let kept = hall.store.checkpoint(ORIGIN, 5).await.unwrap().unwrap();
+    scratch.store.commit(&other).await.unwrap();
+    let kept = scratch.store.checkpoint(ORIGIN, 5).await.unwrap().unwrap();
     assert_eq!((kept.root, kept.note), (head(5).root, head(5).note));
 }
 
 #[tokio::test]
 async fn of_the_checkpoints_of_a_day_that_is_over_the_largest_stays() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let day = |days: i64| at(0) + SignedDuration::from_hours(24 * days);
     for (from, to, now) in [
         (0, 2, day(0)),
@@ -134,13 +134,14 @@ async fn of_the_checkpoints_of_a_day_that_is_over_the_largest_stays() {
         let mut step = batch((from, from), (to, to), vec![]);
         step.checkpoints = vec![head(to)];
         step.now = now;
-        hall.store.commit(&step).await.unwrap();
+        scratch.store.commit(&step).await.unwrap();
     }
-    hall.store.prune(day(2)).await.unwrap();
+    scratch.store.prune(day(2)).await.unwrap();
     let mut kept = Vec::new();
     for size in 0..10 {
         kept.extend(
-            hall.store
+            scratch
+                .store
                 .checkpoint(ORIGIN, size)
                 .await
                 .unwrap()
@@ -174,8 +175,8 @@ fn error(kind: &str) -> PassError {
 
 #[tokio::test]
 async fn passes_are_counted_in_rows() {
-    let hall = Hall::with_log().await;
-    hall.read((0, 0), (7, 0), vec![]).await;
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (7, 0), vec![]).await;
     let unavailable = || Outcome::Failed(error("unavailable"));
     let behind = || Outcome::Behind(error("behind"));
     // (behind, failed, backlog): 7 of 17 entries are read, so that all but a proven pass leave a backlog.
@@ -189,11 +190,12 @@ async fn passes_are_counted_in_rows() {
         (Outcome::Proven, (0, 0, 0)),
     ];
     for (step, (outcome, counts)) in table.into_iter().enumerate() {
-        hall.store
+        scratch
+            .store
             .end_pass(&report(outcome.clone(), at(9)))
             .await
             .unwrap();
-        let log = hall.store.log(ORIGIN).await.unwrap().unwrap();
+        let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
         assert_eq!(
             (log.behind_passes, log.failed_passes, log.backlog_passes),
             counts,
@@ -213,34 +215,35 @@ async fn passes_are_counted_in_rows() {
 
 #[tokio::test]
 async fn a_log_that_was_never_reached_is_known_by_its_errors_and_can_still_begin() {
-    let hall = Hall::open().await;
-    hall.store
+    let scratch = ScratchStore::open().await;
+    scratch
+        .store
         .end_pass(&report(Outcome::Failed(error("unavailable")), at(1)))
         .await
         .unwrap();
-    let log = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!((log.follower, log.failed_passes), (None, 1));
-    hall.begin(3).await;
-    let log = hall.store.log(ORIGIN).await.unwrap().unwrap();
+    scratch.begin(3).await;
+    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!((log.follower, log.failed_passes), (Some(follower(3, 3)), 1));
 }
 
 #[tokio::test]
 async fn a_size_is_as_old_as_its_first_sight_or_a_witness_says_but_never_of_the_future() {
-    let hall = Hall::with_log().await;
-    let since = async || hall.store.log(ORIGIN).await.unwrap().unwrap().size_since;
-    hall.read((0, 0), (5, 5), vec![]).await;
+    let scratch = ScratchStore::with_log().await;
+    let since = async || scratch.store.log(ORIGIN).await.unwrap().unwrap().size_since;
+    scratch.read((0, 0), (5, 5), vec![]).await;
     assert_eq!(since().await, at(1));
     let mut same = batch((5, 5), (5, 5), vec![]);
     same.now = at(7);
-    hall.store.commit(&same).await.unwrap();
+    scratch.store.commit(&same).await.unwrap();
     assert_eq!(since().await, at(1), "no larger size was seen");
     for (witnessed, expected) in [(at(3), at(3)), (at(2), at(3)), (at(99), at(10))] {
         let report = PassReport {
             witnessed: Some(witnessed),
             ..report(Outcome::Proven, at(10))
         };
-        hall.store.end_pass(&report).await.unwrap();
+        scratch.store.end_pass(&report).await.unwrap();
         assert_eq!(since().await, expected);
     }
     // A head that says its time is as old as that, even if it is older than the last one; but never from the future.
@@ -249,20 +252,25 @@ async fn a_size_is_as_old_as_its_first_sight_or_a_witness_says_but_never_of_the_
             head_time: Some(head_time),
             ..report(Outcome::Proven, at(10))
         };
-        hall.store.end_pass(&report).await.unwrap();
+        scratch.store.end_pass(&report).await.unwrap();
         assert_eq!(since().await, expected);
     }
 }
 
 #[tokio::test]
 async fn what_is_remembered_is_recalled() {
-    let hall = Hall::open().await;
-    assert_eq!(hall.store.recall("heartbeat").await.unwrap(), None);
-    hall.store.remember("heartbeat", "1").await.unwrap();
-    hall.store.remember("heartbeat", "2").await.unwrap();
-    let hall = hall.after_a_crash().await;
+    let scratch = ScratchStore::open().await;
+    assert_eq!(scratch.store.get_value("heartbeat").await.unwrap(), None);
+    scratch.store.put_value("heartbeat", "1").await.unwrap();
+    scratch.store.put_value("heartbeat", "2").await.unwrap();
+    let scratch = scratch.after_a_crash().await;
     assert_eq!(
-        hall.store.recall("heartbeat").await.unwrap().as_deref(),
+        scratch
+            .store
+            .get_value("heartbeat")
+            .await
+            .unwrap()
+            .as_deref(),
         Some("2")
     );
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use modelwatch::trust::{Keeper, Problem, Refusal, RepositorySettings, Settings, SourceSettings};
+use modelwatch::trust::{
+    Problem, Refusal, RepositorySettings, Settings, SourceSettings, TrustUpdater,
+};
 use tempfile::TempDir;
 use url::Url;
 
@@ -50,13 +52,13 @@ impl Site {
     }
 
     /// As after a start of the program.
-    fn keeper(&self) -> Keeper {
-        keeper(self.server.url("repository"), self.root(), &self.cache())
+    fn updater(&self) -> TrustUpdater {
+        updater(self.server.url("repository"), self.root(), &self.cache())
     }
 }
 
-fn keeper(mirror: Url, root: PathBuf, cache: &Path) -> Keeper {
-    Keeper::open(Settings {
+fn updater(mirror: Url, root: PathBuf, cache: &Path) -> TrustUpdater {
+    TrustUpdater::open(Settings {
         source: SourceSettings::Tuf {
             repository: RepositorySettings::Mirror { mirror, root },
             cache: cache.to_owned(),
@@ -86,11 +88,11 @@ async fn a_chain_of_a_thousand_roots_is_walked_and_not_again() {
     }
     repository.publish();
     let site = Site::of(&repository).await;
-    let refreshed = site.keeper().refresh(&client(), now()).await;
+    let refreshed = site.updater().refresh(&client(), now()).await;
     assert_eq!(refreshed.problem, None);
     assert_eq!(refreshed.update.unwrap().root_version, 1001);
     let asked = site.server.requests().len();
-    let refreshed = site.keeper().refresh(&client(), now()).await;
+    let refreshed = site.updater().refresh(&client(), now()).await;
     assert_eq!(refreshed.problem, None);
     assert!(site.server.requests().len() < asked + 5);
 }
@@ -99,16 +101,16 @@ async fn a_chain_of_a_thousand_roots_is_walked_and_not_again() {
 async fn a_chain_without_end_gets_on_and_what_was_known_serves() {
     let mut repository = published();
     let site = Site::of(&repository).await;
-    site.keeper().refresh(&client(), now()).await;
+    site.updater().refresh(&client(), now()).await;
     for _ in 0..1100 {
         repository.another_root();
     }
     repository.publish();
     site.shows(&repository);
-    let refreshed = site.keeper().refresh(&client(), after(1)).await;
+    let refreshed = site.updater().refresh(&client(), after(1)).await;
     assert!(matches!(refreshed.problem, Some(Problem::Unreachable(_))));
     assert_eq!(refreshed.update.unwrap().root_version, 1);
-    let refreshed = site.keeper().refresh(&client(), after(2)).await;
+    let refreshed = site.updater().refresh(&client(), after(2)).await;
     assert_eq!(refreshed.problem, None);
     assert_eq!(refreshed.update.unwrap().root_version, 1101);
 }
@@ -117,7 +119,7 @@ async fn a_chain_without_end_gets_on_and_what_was_known_serves() {
 async fn a_key_that_was_withdrawn_is_not_believed_again_though_the_rest_was_refused() {
     let mut repository = published();
     let site = Site::of(&repository).await;
-    site.keeper().refresh(&client(), now()).await;
+    site.updater().refresh(&client(), now()).await;
     // The root that withdraws the stolen key is seen, but nothing is signed with the new one yet.
     repository.withdraw_timestamp_key(9);
     let mut stolen = published();
@@ -128,25 +130,25 @@ async fn a_key_that_was_withdrawn_is_not_believed_again_though_the_rest_was_refu
         }
     }
     site.shows(&repository);
-    let refreshed = site.keeper().refresh(&client(), after(1)).await;
+    let refreshed = site.updater().refresh(&client(), after(1)).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::Forged));
     assert_eq!(refreshed.update.unwrap().version, 1, "what was good serves");
     // Now the thief hides that root, and signs with the key that it withdrew.
     site.shows(&stolen);
-    let mut keeper = site.keeper();
-    assert_eq!(keeper.known().update.unwrap().version, 1, "also anew");
-    let refreshed = keeper.refresh(&client(), after(2)).await;
+    let mut updater = site.updater();
+    assert_eq!(updater.known().update.unwrap().version, 1, "also anew");
+    let refreshed = updater.refresh(&client(), after(2)).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::Forged));
     // The repository goes on.
     repository.publish();
     repository.publish();
     site.shows(&repository);
-    let refreshed = keeper.refresh(&client(), after(3)).await;
+    let refreshed = updater.refresh(&client(), after(3)).await;
     assert_eq!(refreshed.problem, None);
     let update = refreshed.update.unwrap();
     assert_eq!((update.root_version, update.version), (2, 3));
     site.is_down();
-    assert_eq!(site.keeper().known().update, Some(update));
+    assert_eq!(site.updater().known().update, Some(update));
 }
 
 #[tokio::test]
@@ -154,7 +156,7 @@ async fn what_another_process_has_seen_is_not_forgotten() {
     let mut repository = published();
     let old = repository.files.clone();
     let site = Site::of(&repository).await;
-    let (mut daemon, mut check) = (site.keeper(), site.keeper());
+    let (mut daemon, mut check) = (site.updater(), site.updater());
     daemon.refresh(&client(), now()).await;
     repository.publish();
     site.shows(&repository);
@@ -163,7 +165,7 @@ async fn what_another_process_has_seen_is_not_forgotten() {
     let refreshed = daemon.refresh(&client(), after(2)).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::RolledBack));
     // And its cache is still the newest.
-    assert_eq!(site.keeper().known().update.unwrap().version, 2);
+    assert_eq!(site.updater().known().update.unwrap().version, 2);
 }
 
 #[tokio::test]
@@ -172,16 +174,16 @@ async fn two_processes_at_once_leave_a_cache_that_serves() {
     let site = Site::of(&repository).await;
     let processes: Vec<_> = (0..8)
         .map(|second| {
-            let mut keeper = site.keeper();
+            let mut updater = site.updater();
             let at = now() + SignedDuration::from_secs(second);
-            tokio::spawn(async move { keeper.refresh(&client(), at).await.problem })
+            tokio::spawn(async move { updater.refresh(&client(), at).await.problem })
         })
         .collect();
     for process in processes {
         assert_eq!(process.await.unwrap(), None);
     }
     site.is_down();
-    let known = site.keeper().known();
+    let known = site.updater().known();
     assert!(known.trust.is_some());
     assert_eq!(known.update.unwrap().version, 1);
     let left = fs::read_dir(site.directory.path()).unwrap().count();
@@ -196,17 +198,17 @@ async fn a_cache_of_another_repository_is_neither_believed_nor_in_the_way() {
     }
     other.publish();
     let elsewhere = Site::of(&other).await;
-    elsewhere.keeper().refresh(&client(), now()).await;
+    elsewhere.updater().refresh(&client(), now()).await;
     let repository = published();
     let site = Site::of(&repository).await;
     fs::copy(elsewhere.cache(), site.cache()).unwrap();
-    let mut keeper = site.keeper();
-    assert!(keeper.known().trust.is_none());
-    let refreshed = keeper.refresh_if_due(&client(), after(1)).await;
+    let mut updater = site.updater();
+    assert!(updater.known().trust.is_none());
+    let refreshed = updater.refresh_if_due(&client(), after(1)).await;
     assert_eq!(refreshed.problem, None);
     assert_eq!(refreshed.update.unwrap().root_version, 1);
     site.is_down();
-    assert!(site.keeper().known().trust.is_some());
+    assert!(site.updater().known().trust.is_some());
 }
 
 #[tokio::test]
@@ -220,8 +222,8 @@ async fn a_mirror_that_leads_elsewhere_is_not_followed() {
         Answer::Reply(302, vec![to], Vec::new())
     })
     .await;
-    let mut keeper = keeper(server.url("repository"), site.root(), &site.cache());
-    let refreshed = keeper.refresh(&client(), now()).await;
+    let mut updater = updater(server.url("repository"), site.root(), &site.cache());
+    let refreshed = updater.refresh(&client(), now()).await;
     assert!(matches!(refreshed.problem, Some(Problem::Unreachable(_))));
     assert!(!site.cache().exists());
 }
@@ -250,8 +252,8 @@ async fn no_file_is_read_beyond_its_limit() {
             }
         })
         .await;
-        let mut keeper = keeper(server.url("repository"), site.root(), &site.cache());
-        let refreshed = keeper.refresh(&client(), now()).await;
+        let mut updater = updater(server.url("repository"), site.root(), &site.cache());
+        let refreshed = updater.refresh(&client(), now()).await;
         let Some(Problem::Unreachable(why)) = refreshed.problem else {
             panic!("{name}: {:?}", refreshed.problem)
         };
@@ -265,16 +267,16 @@ async fn a_clock_that_is_far_off_costs_nothing_that_was_known() {
     let mut repository = Repository::new(1).expiring("2026-11-28T00:00:00Z");
     repository.publish();
     let site = Site::of(&repository).await;
-    site.keeper().refresh(&client(), now()).await;
+    site.updater().refresh(&client(), now()).await;
     let years = |years: i64| now() + SignedDuration::from_hours(24 * 365 * years);
-    let refreshed = site.keeper().refresh(&client(), years(30)).await;
+    let refreshed = site.updater().refresh(&client(), years(30)).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::Expired));
     assert!(refreshed.trust.is_some());
     // Everything is still to expire: nothing looks wrong, and the answer is old when the clock is right again.
-    let mut keeper = site.keeper();
-    let refreshed = keeper.refresh(&client(), years(-20)).await;
+    let mut updater = site.updater();
+    let refreshed = updater.refresh(&client(), years(-20)).await;
     assert_eq!(refreshed.problem, None);
-    let refreshed = keeper.refresh_if_due(&client(), now()).await;
+    let refreshed = updater.refresh_if_due(&client(), now()).await;
     assert_eq!(refreshed.update.unwrap().refreshed, now());
 }
 
@@ -283,8 +285,8 @@ async fn a_cache_that_cannot_be_written_is_no_reason_not_to_see() {
     let repository = published();
     let site = Site::of(&repository).await;
     let nowhere = site.directory.path().join("absent/cache.json");
-    let mut keeper = keeper(site.server.url("repository"), site.root(), &nowhere);
-    let refreshed = keeper.refresh(&client(), now()).await;
+    let mut updater = updater(site.server.url("repository"), site.root(), &nowhere);
+    let refreshed = updater.refresh(&client(), now()).await;
     assert_eq!(refreshed.problem, None);
     assert!(refreshed.trust.is_some());
 }
@@ -295,7 +297,7 @@ async fn what_a_mirror_says_is_repeated_only_so_far() {
     let site = Site::of(&repository).await;
     let said = "x".repeat(100_000);
     let server = Server::start(move |_| Answer::ok(format!("{{\"signed\":\"{said}\"}}"))).await;
-    let mut keeper = keeper(server.url("repository"), site.root(), &site.cache());
-    let problem = keeper.refresh(&client(), now()).await.problem.unwrap();
+    let mut updater = updater(server.url("repository"), site.root(), &site.cache());
+    let problem = updater.refresh(&client(), now()).await.problem.unwrap();
     assert!(problem.to_string().len() < 600, "{problem}");
 }

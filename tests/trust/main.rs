@@ -17,7 +17,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::http::{self, Retry};
 use modelwatch::trust::{
-    Keeper, ListedKind, Problem, Refreshed, Refusal, RepositorySettings, Settings, SourceSettings,
+    ListedKind, Problem, Refusal, RepositorySettings, Settings, SourceSettings, TrustState,
+    TrustUpdater,
 };
 use tempfile::TempDir;
 
@@ -72,8 +73,8 @@ impl Mirror {
     }
 
     /// As after a start of the program.
-    fn keeper(&self) -> Keeper {
-        Keeper::open(Settings {
+    fn updater(&self) -> TrustUpdater {
+        TrustUpdater::open(Settings {
             source: SourceSettings::Tuf {
                 repository: RepositorySettings::Mirror {
                     mirror: self.server.url("repository"),
@@ -91,7 +92,7 @@ impl Mirror {
     /// A cache as the good repository leaves it.
     async fn after_good() -> Self {
         let mirror = Self::of("good").await;
-        let refreshed = mirror.keeper().refresh(&client(), now()).await;
+        let refreshed = mirror.updater().refresh(&client(), now()).await;
         assert_eq!(refreshed.problem, None);
         mirror
     }
@@ -108,7 +109,7 @@ fn client() -> http::Client {
     })
 }
 
-fn refusal(refreshed: &Refreshed) -> Option<Refusal> {
+fn refusal(refreshed: &TrustState) -> Option<Refusal> {
     match &refreshed.problem {
         Some(Problem::Refused { why, .. }) => Some(*why),
         _ => None,
@@ -118,9 +119,9 @@ fn refusal(refreshed: &Refreshed) -> Option<Refusal> {
 #[tokio::test]
 async fn a_repository_whose_root_was_rotated_gives_its_logs_and_its_version() {
     let mirror = Mirror::of("good").await;
-    let mut keeper = mirror.keeper();
-    assert!(keeper.known().trust.is_none());
-    let refreshed = keeper.refresh_if_due(&client(), now()).await;
+    let mut updater = mirror.updater();
+    assert!(updater.known().trust.is_none());
+    let refreshed = updater.refresh_if_due(&client(), now()).await;
     assert_eq!(refreshed.problem, None);
     let update = refreshed.update.unwrap();
     assert_eq!((update.root_version, update.version), (2, 1));
@@ -157,7 +158,7 @@ async fn a_repository_whose_root_was_rotated_gives_its_logs_and_its_version() {
 async fn without_anything_known_a_bad_repository_gives_nothing_to_trust() {
     for (name, why) in [("expired", Refusal::Expired), ("forged", Refusal::Forged)] {
         let mirror = Mirror::of(name).await;
-        let refreshed = mirror.keeper().refresh(&client(), now()).await;
+        let refreshed = mirror.updater().refresh(&client(), now()).await;
         assert_eq!(refusal(&refreshed), Some(why), "{:?}", refreshed.problem);
         assert!(refreshed.trust.is_none());
         assert!(!mirror.cache().exists(), "what was refused was kept");
@@ -171,9 +172,9 @@ async fn what_was_good_goes_on_serving_and_is_never_replaced_by_what_is_refused(
         let mirror = Mirror::after_good().await;
         let kept = fs::read(mirror.cache()).unwrap();
         mirror.shows(Some(name));
-        let mut keeper = mirror.keeper();
-        let before = keeper.known();
-        let refreshed = keeper.refresh(&client(), now()).await;
+        let mut updater = mirror.updater();
+        let before = updater.known();
+        let refreshed = updater.refresh(&client(), now()).await;
         let why = refusal(&refreshed);
         assert_eq!(why, Some(Refusal::RolledBack), "{:?}", refreshed.problem);
         let (before, after) = (before.trust.unwrap(), refreshed.trust.unwrap());
@@ -189,14 +190,14 @@ async fn an_unreachable_repository_is_no_refusal_and_its_cache_serves_for_ever()
     mirror.shows(None);
     // Everything in it has expired by then: it is judged as of the day it was fetched.
     let much_later: Timestamp = "2050-01-01T00:00:00Z".parse().unwrap();
-    let refreshed = mirror.keeper().refresh_if_due(&client(), much_later).await;
+    let refreshed = mirror.updater().refresh_if_due(&client(), much_later).await;
     assert!(matches!(refreshed.problem, Some(Problem::Unreachable(_))));
     assert_eq!(refreshed.update.unwrap().refreshed, now());
     assert_eq!(refreshed.trust.unwrap().logs().len(), 5);
 
     let nobody = Mirror::of("good").await;
     nobody.shows(None);
-    let refreshed = nobody.keeper().refresh(&client(), now()).await;
+    let refreshed = nobody.updater().refresh(&client(), now()).await;
     assert!(matches!(refreshed.problem, Some(Problem::Unreachable(_))));
     assert!(refreshed.trust.is_none());
 }
@@ -206,7 +207,7 @@ async fn a_page_in_the_repositorys_place_is_no_offer() {
     let server = Server::start(|_| Answer::ok("<html>please log in</html>")).await;
     let mut mirror = Mirror::after_good().await;
     mirror.server = server;
-    let refreshed = mirror.keeper().refresh(&client(), now()).await;
+    let refreshed = mirror.updater().refresh(&client(), now()).await;
     assert!(
         matches!(refreshed.problem, Some(Problem::Unreachable(_))),
         "{:?}",
@@ -226,9 +227,9 @@ async fn a_cache_that_was_changed_is_not_believed_and_not_in_the_way() {
         String::new(),
     ] {
         fs::write(mirror.cache(), damaged).unwrap();
-        let mut keeper = mirror.keeper();
-        assert!(keeper.known().trust.is_none());
-        let refreshed = keeper.refresh_if_due(&client(), now()).await;
+        let mut updater = mirror.updater();
+        assert!(updater.known().trust.is_none());
+        let refreshed = updater.refresh_if_due(&client(), now()).await;
         assert_eq!(refreshed.problem, None);
         assert!(refreshed.trust.is_some());
     }
@@ -238,7 +239,7 @@ async fn a_cache_that_was_changed_is_not_believed_and_not_in_the_way() {
 async fn a_repository_is_asked_when_its_answer_is_old_and_not_again_at_once_after_a_failure() {
     let mirror = Mirror::after_good().await;
     let asked = || mirror.server.requests().len();
-    let mut keeper = mirror.keeper();
+    let mut updater = mirror.updater();
     for (minutes, there, due) in [
         (5, true, false),
         (359, true, false),
@@ -255,7 +256,7 @@ async fn a_repository_is_asked_when_its_answer_is_old_and_not_again_at_once_afte
         mirror.shows(there.then_some("good"));
         let before = asked();
         let at = now() + SignedDuration::from_mins(minutes);
-        let refreshed = keeper.refresh_if_due(&client(), at).await;
+        let refreshed = updater.refresh_if_due(&client(), at).await;
         assert_eq!(asked() > before, due, "after {minutes} minutes");
         assert_eq!(
             refreshed.problem.is_none(),
@@ -269,7 +270,7 @@ async fn a_repository_is_asked_when_its_answer_is_old_and_not_again_at_once_afte
 async fn the_roots_of_sigstores_instances_are_compiled_in() {
     for repository in [RepositorySettings::PublicGood, RepositorySettings::Staging] {
         let directory = tempfile::tempdir().unwrap();
-        let keeper = Keeper::open(Settings {
+        let updater = TrustUpdater::open(Settings {
             source: SourceSettings::Tuf {
                 repository,
                 cache: directory.path().join("cache"),
@@ -278,7 +279,7 @@ async fn the_roots_of_sigstores_instances_are_compiled_in() {
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         });
-        assert!(keeper.unwrap().known().trust.is_none());
+        assert!(updater.unwrap().known().trust.is_none());
     }
 }
 
@@ -295,32 +296,33 @@ async fn a_file_that_becomes_unusable_is_refused_and_the_one_before_serves() {
         refresh: Duration::from_hours(6),
         ignore: Vec::new(),
     };
-    let mut keeper = Keeper::open(settings(SourceSettings::TrustedRoot(path.clone()))).unwrap();
-    let first = keeper.known().trust.unwrap();
+    let mut updater =
+        TrustUpdater::open(settings(SourceSettings::TrustedRoot(path.clone()))).unwrap();
+    let first = updater.known().trust.unwrap();
     assert!(first.logs().is_empty(), "a plain root names no logs");
     for broken in [&b""[..], b"{}", &harbor[..harbor.len() / 2]] {
         fs::write(&path, broken).unwrap();
-        let refreshed = keeper.refresh_if_due(&client(), now()).await;
+        let refreshed = updater.refresh_if_due(&client(), now()).await;
         assert_eq!(refusal(&refreshed), Some(Refusal::Unusable));
         assert!(Arc::ptr_eq(&first, &refreshed.trust.unwrap()));
     }
     fs::remove_file(&path).unwrap();
-    let refreshed = keeper.refresh_if_due(&client(), now()).await;
+    let refreshed = updater.refresh_if_due(&client(), now()).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::Unusable));
 
     fs::write(&path, &harbor).unwrap();
-    let refreshed = keeper.refresh_if_due(&client(), now()).await;
+    let refreshed = updater.refresh_if_due(&client(), now()).await;
     assert_eq!(refreshed.problem, None);
     assert!(Arc::ptr_eq(&first, &refreshed.trust.unwrap()));
 
     fs::write(&path, sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT).unwrap();
-    let refreshed = keeper.refresh_if_due(&client(), now()).await;
+    let refreshed = updater.refresh_if_due(&client(), now()).await;
     let second = refreshed.trust.unwrap();
     assert!(!Arc::ptr_eq(&first, &second));
     // The configuration cannot work with it: it is said until it can, and tried again.
-    keeper.refuse(Arc::clone(&first), "a log has no key".to_owned());
-    assert_eq!(refusal(&keeper.known()), Some(Refusal::Unusable));
-    let refreshed = keeper.refresh_if_due(&client(), now()).await;
+    updater.refuse(Arc::clone(&first), "a log has no key".to_owned());
+    assert_eq!(refusal(&updater.known()), Some(Refusal::Unusable));
+    let refreshed = updater.refresh_if_due(&client(), now()).await;
     assert!(!Arc::ptr_eq(&first, &refreshed.trust.unwrap()));
 }
 
@@ -344,15 +346,15 @@ async fn a_client_trust_config_names_logs_and_is_told_from_a_trusted_root() {
     let path = directory.path().join("trust_config.json");
     fs::write(&path, both.to_string()).unwrap();
     let open = |source| {
-        Keeper::open(Settings {
+        TrustUpdater::open(Settings {
             source,
             monitor_config: None,
             refresh: Duration::from_hours(6),
             ignore: Vec::new(),
         })
     };
-    let keeper = open(SourceSettings::ClientTrustConfig(path.clone())).unwrap();
-    assert_eq!(keeper.known().trust.unwrap().logs().len(), 5);
+    let updater = open(SourceSettings::ClientTrustConfig(path.clone())).unwrap();
+    assert_eq!(updater.known().trust.unwrap().logs().len(), 5);
 
     let error = open(SourceSettings::TrustedRoot(path.clone()))
         .err()

@@ -14,7 +14,7 @@ use super::stage::{self, Stage};
 use crate::cli::setup::Setup;
 use crate::finding::Routes;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Settings, Store as _, Toll};
+use crate::store::{ChannelQueue, Settings, Store as _};
 
 /// Longest that a process of the drill may take besides the channels themselves.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -44,17 +44,17 @@ pub(super) async fn try_all(
     if let Err(why) = record_and_die(config, copy).await {
         return Ok(all(&names, &Check::failed(format!("{why:#}"))));
     }
-    let queued = toll(copy).await?;
+    let queued = queue(copy).await?;
     if !wanted.tell.is_empty()
         && let Err(why) = deliver(config, copy, wanted).await
     {
         return Ok(all(&names, &Check::failed(format!("{why:#}"))));
     }
-    let left = toll(copy).await?;
+    let left = queue(copy).await?;
     Ok(names
         .iter()
         .map(|name| {
-            let of = |tolls: &std::collections::BTreeMap<String, Toll>| tolls.get(name).cloned().unwrap_or_default();
+            let of = |tolls: &std::collections::BTreeMap<String, ChannelQueue>| tolls.get(name).cloned().unwrap_or_default();
             let (queued, left) = (of(&queued), of(&left));
             let check = if queued.pending != 1 {
                 Check::failed("the alarm was lost when the process that recorded it was killed")
@@ -83,15 +83,15 @@ fn all(names: &[String], check: &Check) -> Vec<ChannelReport> {
         .collect()
 }
 
-async fn toll(copy: &Path) -> anyhow::Result<std::collections::BTreeMap<String, Toll>> {
+async fn queue(copy: &Path) -> anyhow::Result<std::collections::BTreeMap<String, ChannelQueue>> {
     let store = SqliteStore::open(Settings {
         path: copy.to_owned(),
         routes: Routes::default(),
     })
     .await?;
-    let toll = store.toll(crate::cli::setup::now()).await?;
+    let queue = store.channel_queues(crate::cli::setup::now()).await?;
     store.close().await;
-    Ok(toll)
+    Ok(queue)
 }
 
 fn process(stage: Stage, config: &Path, copy: &Path) -> anyhow::Result<Command> {

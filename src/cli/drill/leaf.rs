@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::identity::der::{self, encode};
-use crate::watch::Example;
+use crate::watch::Sample;
 
 /// AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758 §3.2).
 const ECDSA_WITH_SHA256: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
@@ -25,19 +25,19 @@ const FULCIO: &[u8] = b"\x2b\x06\x01\x04\x01\x83\xbf\x30\x01";
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// The canonical JSON of a `hashedrekord 0.0.2` by this signer.
-pub(super) fn of(example: &Example, now: Timestamp) -> Vec<u8> {
+pub(super) fn of(sample: &Sample, now: Timestamp) -> Vec<u8> {
     let entry = json!({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": {
         "data": {"algorithm": "SHA2_256", "digest": STANDARD.encode([0; 32])},
         "signature": {"content": STANDARD.encode(b"drill"), "verifier": {
             "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-            "x509Certificate": {"rawBytes": STANDARD.encode(certificate(example, now))},
+            "x509Certificate": {"rawBytes": STANDARD.encode(certificate(sample, now))},
         }},
     }}});
     entry.to_string().into_bytes()
 }
 
 /// RFC 5280 §4.1; nobody has signed it.
-fn certificate(example: &Example, now: Timestamp) -> Vec<u8> {
+fn certificate(sample: &Sample, now: Timestamp) -> Vec<u8> {
     let key = hex::decode(POINT).expect("the point is written in hexadecimal digits");
     let tbs = sequence(&[
         encode(der::constructed(0), &encode(der::INTEGER, &[2])),
@@ -50,7 +50,7 @@ fn certificate(example: &Example, now: Timestamp) -> Vec<u8> {
         ]),
         sequence(&[]),
         sequence(&[encode(der::SEQUENCE, P256), bits(&key)]),
-        encode(der::constructed(3), &sequence(&extensions(example))),
+        encode(der::constructed(3), &sequence(&extensions(sample))),
     ]);
     sequence(&[tbs, ECDSA_WITH_SHA256.to_vec(), bits(b"drill")])
 }
@@ -84,18 +84,18 @@ fn time(at: Timestamp) -> Vec<u8> {
     encode(tag, at.strftime(form).to_string().as_bytes())
 }
 
-fn extensions(example: &Example) -> Vec<Vec<u8>> {
+fn extensions(sample: &Sample) -> Vec<Vec<u8>> {
     let extension = |oid: &[u8], value: &[u8]| {
         sequence(&[encode(der::OID, oid), encode(der::OCTET_STRING, value)])
     };
     // Extended key usage: code signing.
     let usage = sequence(&[encode(der::OID, b"\x2b\x06\x01\x05\x05\x07\x03\x03")]);
     let mut extensions = vec![extension(b"\x55\x1d\x25", &usage)];
-    if !example.sans.is_empty() {
-        let names: Vec<_> = example.sans.iter().map(|san| name(san)).collect();
+    if !sample.sans.is_empty() {
+        let names: Vec<_> = sample.sans.iter().map(|san| name(san)).collect();
         extensions.push(extension(b"\x55\x1d\x11", &sequence(&names)));
     }
-    for (kind, value) in &example.extensions {
+    for (kind, value) in &sample.extensions {
         let number = kind.number();
         // .1 to .6 hold the text itself, from .8 on a DER UTF8String.
         let value = match number {
@@ -146,7 +146,7 @@ mod tests {
             long.as_str(),
         ] {
             for year in ["2026", "2051"] {
-                let example = Example {
+                let sample = Sample {
                     sans: vec![san.to_owned(), "second@example.com".to_owned()],
                     extensions: BTreeMap::from(
                         Extension::ALL.map(|e| (e, format!("value of {e}"))),
@@ -156,7 +156,7 @@ mod tests {
                     in_shape: None,
                 };
                 let now: Timestamp = format!("{year}-11-21T08:00:00Z").parse().unwrap();
-                let entry = entry::parse(&of(&example, now)).unwrap();
+                let entry = entry::parse(&of(&sample, now)).unwrap();
                 assert_eq!(entry.unreadable, []);
                 let [signing] = entry.signings.as_slice() else {
                     panic!("one signing")
@@ -175,7 +175,7 @@ mod tests {
                 assert_eq!(certificate.not_before(), now);
             }
         }
-        let nameless = Example {
+        let nameless = Sample {
             sans: Vec::new(),
             extensions: BTreeMap::new(),
             what: String::new(),

@@ -13,7 +13,7 @@ use super::report::{Check, LogReport};
 use super::staged::{Staged, Twist};
 use crate::clock::SystemClock;
 use crate::finding::{Finding, Routes, Verdict};
-use crate::monitor::{Followed, Log, LogOutcome, Monitor, Progress, Rules, Stop};
+use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Rules, Stop};
 use crate::shard::{Protocol, Shard, Start};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{FindingQuery, LogState, Settings, Store};
@@ -63,15 +63,15 @@ fn mode(guided_by: Option<&Vec<String>>) -> &'static str {
 }
 
 /// The trees of a log; a report instead if it does not say which it has.
-pub(super) async fn trials(log: &Followed) -> (Vec<Trial>, Option<LogReport>) {
+pub(super) async fn trials(log: &MonitoredLog) -> (Vec<Trial>, Option<LogReport>) {
     let (log, guided_by) = match log {
-        Followed::Tree(log) => {
+        MonitoredLog::Tree(log) => {
             let log = log.clone();
             let guided_by = None;
             return (vec![Trial { log, guided_by }], None);
         }
-        Followed::RekorV1(log) => (log, None),
-        Followed::Guided(guided) => (&guided.log, Some(guided.guides.clone())),
+        MonitoredLog::RekorV1(log) => (log, None),
+        MonitoredLog::Guided(guided) => (&guided.log, Some(guided.guides.clone())),
     };
     let (trees, error) = log.ask().await;
     let trials = trees.into_iter().map(|log| Trial {

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::output::{Mistake, Outcome, Output, time};
-use super::setup::{self, Asking, Setup};
+use super::setup::{self, RefreshPolicy, Setup};
 use super::trusting;
 use crate::monitor::Rules;
 use crate::store::sqlite::SqliteStore;
@@ -53,7 +53,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     if let (Some(stage), Some(copy)) = (args.stage, &args.copy) {
         return stage::run(stage, config, copy, &args.channel).await;
     }
-    let setup = Setup::load_and_ask(config, Asking::IfDue).await?;
+    let setup = Setup::load_and_ask(config, RefreshPolicy::IfDue).await?;
     let names = setup.channel_names();
     for name in &args.channel {
         if !names.contains(name) {

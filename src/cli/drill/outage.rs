@@ -16,7 +16,7 @@ use super::staged::Twist;
 use crate::cli::monitor::rehearse;
 use crate::cli::output::Outcome;
 use crate::http;
-use crate::monitor::{Followed, Rules};
+use crate::monitor::{MonitoredLog, Rules};
 use crate::notify::{Heartbeat, HeartbeatSettings, UrlSource};
 
 /// Any period will do: each database has had none yet.
@@ -34,7 +34,7 @@ pub(super) async fn try_it(
             "no log could be read, so none can be taken away",
         ));
     }
-    let staged = |first: Twist| -> Vec<Followed> {
+    let staged = |first: Twist| -> Vec<MonitoredLog> {
         let twists = std::iter::once(first).chain(std::iter::repeat(Twist::Honest));
         let staged = rehearsals.iter().zip(twists);
         staged
@@ -111,7 +111,7 @@ impl Receiver {
     /// One `monitor --once` over these logs into a new database: its exit code, and how many heartbeats came.
     async fn watch(
         &self,
-        logs: Vec<Followed>,
+        logs: Vec<MonitoredLog>,
         rules: &Arc<Rules>,
         scratch: &Path,
     ) -> anyhow::Result<(Outcome, usize)> {

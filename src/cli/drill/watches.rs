@@ -6,7 +6,7 @@ use super::leaf;
 use super::report::{Check, WatchReport};
 use crate::entry;
 use crate::monitor::Rules;
-use crate::watch::{Example, Forms, examples};
+use crate::watch::{Forms, Sample, samples};
 
 /// Shows each watch made-up signings: through the real reader of entries and the real matcher, all watches at once.
 pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
@@ -16,13 +16,13 @@ pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
         .iter()
         .enumerate()
         .map(|(place, watch)| {
-            let made = examples(watch, &forms);
+            let made = samples(watch, &forms);
             let (mut selected, mut rejected, mut wrong) = (0, 0, Vec::new());
-            for example in &made.cases {
-                match shown(rules, place, example, now) {
-                    Ok(()) if example.selected => selected += 1,
+            for sample in &made.cases {
+                match shown(rules, place, sample, now) {
+                    Ok(()) if sample.selected => selected += 1,
                     Ok(()) => rejected += 1,
-                    Err(why) => wrong.push(format!("{} ({})", why, example.what)),
+                    Err(why) => wrong.push(format!("{} ({})", why, sample.what)),
                 }
             }
             let beyond = made.beyond.first().map(String::as_str);
@@ -55,14 +55,9 @@ pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
 }
 
 /// What the program makes of one example, held against what it must make of it.
-fn shown(
-    rules: &Rules,
-    place: usize,
-    example: &Example,
-    now: Timestamp,
-) -> Result<(), &'static str> {
+fn shown(rules: &Rules, place: usize, sample: &Sample, now: Timestamp) -> Result<(), &'static str> {
     let entry =
-        entry::parse(&leaf::of(example, now)).map_err(|_| "a made-up entry cannot be read")?;
+        entry::parse(&leaf::of(sample, now)).map_err(|_| "a made-up entry cannot be read")?;
     let [signing] = entry.signings.as_slice() else {
         return Err("a made-up entry is not read as one signing");
     };
@@ -72,10 +67,10 @@ fn shown(
     let mut found = Vec::new();
     rules.watches().matches(&signing.signer, &mut found);
     let found = found.into_iter().find(|found| found.watch == place);
-    match (found, example.selected) {
+    match (found, sample.selected) {
         (None, true) => Err("does not select a signing that it describes"),
         (Some(_), false) => Err("selects a signing that it does not describe"),
-        (Some(found), true) if found.in_shape != example.in_shape => {
+        (Some(found), true) if found.in_shape != sample.in_shape => {
             Err("judges the shape otherwise than it is written")
         }
         _ => Ok(()),

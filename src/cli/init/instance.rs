@@ -18,8 +18,8 @@ use crate::cli::output::Mistake;
 use crate::cli::setup;
 use crate::http::{self, Retry};
 use crate::trust::{
-    Keeper, ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings, Trust,
-    TrustedRoot,
+    ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings, Trust,
+    TrustUpdater, TrustedRoot,
 };
 
 /// How long a CT log may take to say what it is: somebody waits for it at a terminal.
@@ -243,7 +243,7 @@ async fn trusted(repository: RepositorySettings) -> anyhow::Result<Arc<Trust>> {
         _ => "that is built in".to_owned(),
     };
     let scratch = tempfile::tempdir().context("a temporary directory cannot be made")?;
-    let mut keeper = Keeper::open(Settings {
+    let mut updater = TrustUpdater::open(Settings {
         source: SourceSettings::Tuf {
             repository,
             cache: scratch.path().join("tuf.json"),
@@ -253,7 +253,9 @@ async fn trusted(repository: RepositorySettings) -> anyhow::Result<Arc<Trust>> {
         ignore: Vec::new(),
     })
     .map_err(|error| Mistake(format!("the root {root}: {error}")))?;
-    let refreshed = keeper.refresh(&http::Client::default(), setup::now()).await;
+    let refreshed = updater
+        .refresh(&http::Client::default(), setup::now())
+        .await;
     match (refreshed.trust, refreshed.problem) {
         (Some(trust), None) => Ok(trust),
         (_, Some(Problem::Unreachable(why))) => {

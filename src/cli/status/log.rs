@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::cli::output::time;
 use crate::config::{LogSettings, Mode};
-use crate::monitor::{Followed, Guided, Log, RekorV1Log};
+use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
 use crate::shard::Protocol;
-use crate::store::{LogState, LookupTally, PassError};
+use crate::store::{LogState, LookupCounts, PassError};
 
 #[derive(Debug, Serialize)]
 pub(super) struct LogStatus {
@@ -58,11 +58,11 @@ struct TreeStatus {
 
 impl LogStatus {
     /// `listed`: the trees of a Rekor v1 log, as it listed them last.
-    pub(super) fn of(log: &Followed, known: &[LogState], listed: &[String]) -> Self {
+    pub(super) fn of(log: &MonitoredLog, known: &[LogState], listed: &[String]) -> Self {
         match log {
-            Followed::Tree(log) => Self::of_tree(log, known),
-            Followed::RekorV1(log) => Self::of_trees(log, known, listed),
-            Followed::Guided(guided) => Self::of_guided(guided, known),
+            MonitoredLog::Tree(log) => Self::of_tree(log, known),
+            MonitoredLog::RekorV1(log) => Self::of_trees(log, known, listed),
+            MonitoredLog::Guided(guided) => Self::of_guided(guided, known),
         }
     }
 
@@ -240,11 +240,11 @@ impl LogStatus {
 }
 
 impl LookupStatus {
-    pub(super) fn of(tally: &LookupTally) -> Self {
+    pub(super) fn of(counts: &LookupCounts) -> Self {
         Self {
-            due: tally.due,
-            oldest_due: tally.oldest_due,
-            unread: tally.unread,
+            due: counts.due,
+            oldest_due: counts.oldest_due,
+            unread: counts.unread,
         }
     }
 

@@ -6,7 +6,7 @@ use super::{CertificateError, Frame, MAX_EXTENSIONS, MAX_NAMES, lenient};
 use crate::identity::der::{self, DerError, Reader};
 use crate::identity::extension::Encoding;
 use crate::identity::sct::{PRECERTIFICATE_POISON, SCT_LIST};
-use crate::identity::{Extension, Oddity, San, SanType, text};
+use crate::identity::{Anomaly, Extension, San, SanType, text};
 
 /// Fulcio's validity is ten minutes; from here on it is worth a word.
 const LONG_VALIDITY: SignedDuration = SignedDuration::from_hours(1);
@@ -16,7 +16,7 @@ const LONG_VALIDITY: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct Claims {
     pub sans: Vec<San>,
     pub extensions: Vec<(Extension, String)>,
-    pub oddities: Vec<Oddity>,
+    pub anomalies: Vec<Anomaly>,
     /// The key ids that it gives to its issuer and to itself.
     pub authority_key_id: Option<KeyId>,
     pub subject_key_id: Option<KeyId>,
@@ -68,16 +68,16 @@ impl Claims {
         &mut self,
         oid: &[u8],
         value: &[u8],
-        names: impl Fn(&[u8], &mut Vec<San>, &mut Vec<Oddity>) -> Result<(), DerError>,
+        names: impl Fn(&[u8], &mut Vec<San>, &mut Vec<Anomaly>) -> Result<(), DerError>,
     ) -> Result<(), CertificateError> {
         self.count += 1;
         match oid {
             SUBJECT_ALTERNATIVE_NAME => {
                 if self.uses.names {
-                    self.oddities.push(Oddity::RepeatedNames);
+                    self.anomalies.push(Anomaly::RepeatedNames);
                 }
                 self.uses.names = true;
-                names(value, &mut self.sans, &mut self.oddities).map_err(|source| {
+                names(value, &mut self.sans, &mut self.anomalies).map_err(|source| {
                     CertificateError::Der {
                         part: "subjectAltName",
                         source,
@@ -113,7 +113,7 @@ impl Claims {
         let text = if let Some(text) = canonical {
             text.to_owned()
         } else {
-            self.oddities.push(Oddity::ExtensionEncoding(extension));
+            self.anomalies.push(Anomaly::ExtensionEncoding(extension));
             text::lenient(value)
         };
         let earlier = self.extensions.iter().position(|(e, _)| *e == extension);
@@ -124,7 +124,7 @@ impl Claims {
                 if self.extensions.iter().any(same) {
                     return;
                 }
-                self.oddities.push(Oddity::TwoIssuers);
+                self.anomalies.push(Anomaly::TwoIssuers);
                 let at = if encoding == Encoding::Utf8String {
                     at
                 } else {
@@ -133,7 +133,7 @@ impl Claims {
                 self.extensions.insert(at, (extension, text));
             }
             Some(_) => {
-                self.oddities.push(Oddity::RepeatedExtension(extension));
+                self.anomalies.push(Anomaly::RepeatedExtension(extension));
                 self.extensions.push((extension, text));
             }
         }
@@ -142,28 +142,28 @@ impl Claims {
     /// Notes what no leaf certificate of Fulcio has or lacks, all its extensions read.
     pub(super) fn look_over(&mut self, frame: &Frame) {
         match self.sans.as_slice() {
-            [] => self.oddities.push(Oddity::NoName),
+            [] => self.anomalies.push(Anomaly::NoName),
             [_] => {}
-            names => self.oddities.push(Oddity::SeveralNames(names.len())),
+            names => self.anomalies.push(Anomaly::SeveralNames(names.len())),
         }
         let unusual = |san: &&San| matches!(san.kind, SanType::Dns | SanType::Ip);
         if let Some(san) = self.sans.iter().find(unusual) {
-            self.oddities.push(Oddity::UnusualName(san.kind));
+            self.anomalies.push(Anomaly::UnusualName(san.kind));
         }
         let validity = frame.not_before.duration_until(frame.not_after);
         if validity.is_negative() {
-            self.oddities.push(Oddity::EmptyValidity);
+            self.anomalies.push(Anomaly::EmptyValidity);
         } else if validity > LONG_VALIDITY {
-            self.oddities.push(Oddity::LongValidity(validity));
+            self.anomalies.push(Anomaly::LongValidity(validity));
         }
-        for (holds, oddity) in [
-            (!self.uses.sct, Oddity::NoSct),
-            (!self.uses.code_signing, Oddity::NoCodeSigning),
-            (self.uses.authority, Oddity::Authority),
-            (self.uses.poison, Oddity::Precertificate),
+        for (holds, anomaly) in [
+            (!self.uses.sct, Anomaly::NoSct),
+            (!self.uses.code_signing, Anomaly::NoCodeSigning),
+            (self.uses.authority, Anomaly::Authority),
+            (self.uses.poison, Anomaly::Precertificate),
         ] {
             if holds {
-                self.oddities.push(oddity);
+                self.anomalies.push(anomaly);
             }
         }
     }

@@ -16,7 +16,7 @@ use x509_parser::time::ASN1Time;
 use super::claims::Claims;
 use super::{Frame, Parsed};
 use crate::identity::der::DerError;
-use crate::identity::{Oddity, San, der, san};
+use crate::identity::{Anomaly, San, der, san};
 
 /// Reads a certificate of at most [`super::MAX_CERTIFICATE_BYTES`]; `None` if this reader cannot either.
 pub(super) fn read(input: &[u8]) -> Option<Parsed> {
@@ -69,19 +69,19 @@ fn moment(time: ASN1Time) -> Option<Timestamp> {
 }
 
 /// Reads a list of names, strictly if that is possible.
-fn names(value: &[u8], sans: &mut Vec<San>, oddities: &mut Vec<Oddity>) -> Result<(), DerError> {
-    let before = (sans.len(), oddities.len());
-    let Err(error) = san::parse(value, sans, oddities) else {
+fn names(value: &[u8], sans: &mut Vec<San>, anomalies: &mut Vec<Anomaly>) -> Result<(), DerError> {
+    let before = (sans.len(), anomalies.len());
+    let Err(error) = san::parse(value, sans, anomalies) else {
         return Ok(());
     };
     sans.truncate(before.0);
-    oddities.truncate(before.1);
+    anomalies.truncate(before.1);
     let (_, list) = Any::from_der(value).map_err(|_| error)?;
     let mut rest = list.data;
     while !rest.is_empty() {
         let (after, name) = Any::from_der(rest).map_err(|_| error)?;
         let split = |content| split_other_name(content).ok_or(error);
-        san::add(identifier(&name), name.data, split, sans, oddities)?;
+        san::add(identifier(&name), name.data, split, sans, anomalies)?;
         rest = after;
     }
     Ok(())

@@ -11,7 +11,7 @@
 //!   Rekor and cosign are written, passes over bytes after the signature. What that one refuses as well, such as lengths
 //!   that are not given in advance, which Java and OpenSSL take, is written anew in DER and read once more.
 //!
-//! Such a certificate has its names and its chain like any other, [`Oddity::NotDer`] besides, and
+//! Such a certificate has its names and its chain like any other, [`Anomaly::NotDer`] besides, and
 //! [`Certificate::irregularity`] says what is wrong: other readers may see another certificate in the same bytes, so
 //! its entry stays unreadable as well. In the tests the second reader is the oracle of the first: wherever both can
 //! read, they agree on every field.
@@ -31,7 +31,7 @@ use jiff::Timestamp;
 
 use super::sct::Logged;
 use super::signature::verify_certificate;
-use super::{Extension, Oddity, San, ber, der};
+use super::{Anomaly, Extension, San, ber, der};
 use claims::Claims;
 pub(super) use claims::KeyId;
 
@@ -131,7 +131,7 @@ impl Certificate {
             irregularity: Some(error),
             logged: None,
         };
-        read.parsed.claims.oddities.push(Oddity::NotDer);
+        read.parsed.claims.anomalies.push(Anomaly::NotDer);
         Ok(read)
     }
 
@@ -153,7 +153,10 @@ impl Certificate {
         parts.extend(UNSIGNED);
         let mut read = Self::parse(der::encode(der::SEQUENCE, &parts))?;
         // Timestamps come after it was logged.
-        read.parsed.claims.oddities.retain(|o| *o != Oddity::NoSct);
+        read.parsed
+            .claims
+            .anomalies
+            .retain(|o| *o != Anomaly::NoSct);
         read.logged = Some(Box::new(LoggedPart {
             issuer_key_sha256,
             precertificate: precertificate.map(<[u8]>::to_vec),
@@ -188,7 +191,7 @@ impl Certificate {
         self.extension(Extension::Issuer)
     }
 
-    /// Every issuer it claims. More than one is an [`Oddity::TwoIssuers`]; a watch must look at each.
+    /// Every issuer it claims. More than one is an [`Anomaly::TwoIssuers`]; a watch must look at each.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.parsed
             .claims
@@ -221,8 +224,8 @@ impl Certificate {
     }
 
     /// What is odd about it in itself, whoever issued it.
-    pub fn oddities(&self) -> &[Oddity] {
-        &self.parsed.claims.oddities
+    pub fn anomalies(&self) -> &[Anomaly] {
+        &self.parsed.claims.anomalies
     }
 
     /// The certificate itself, as it was given; of a precertificate its TBSCertificate as an unsigned one (RFC 9925).

@@ -52,7 +52,7 @@ fn x509_parser_finds_the_same_names_and_uses() {
         let ours = Certificate::parse_strict(der.clone()).unwrap();
         let (_, theirs) = X509Certificate::from_der(&der).unwrap();
         assert_eq!(ours.tbs_der(), theirs.tbs_certificate.as_ref(), "{label}");
-        let has = |oddity| ours.oddities().contains(&oddity);
+        let has = |anomaly| ours.anomalies().contains(&anomaly);
         for extension in theirs.extensions() {
             match extension.parsed_extension() {
                 ParsedExtension::SubjectAlternativeName(names) => {
@@ -71,12 +71,12 @@ fn x509_parser_finds_the_same_names_and_uses() {
                     assert!(names.eq(ours), "{label}");
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => {
-                    assert_eq!(usage.code_signing, !has(Oddity::NoCodeSigning), "{label}");
+                    assert_eq!(usage.code_signing, !has(Anomaly::NoCodeSigning), "{label}");
                 }
                 ParsedExtension::BasicConstraints(constraints) => {
-                    assert_eq!(constraints.ca, has(Oddity::Authority), "{label}");
+                    assert_eq!(constraints.ca, has(Anomaly::Authority), "{label}");
                 }
-                ParsedExtension::SCT(_) => assert!(!has(Oddity::NoSct), "{label}"),
+                ParsedExtension::SCT(_) => assert!(!has(Anomaly::NoSct), "{label}"),
                 _ => {}
             }
         }
@@ -133,9 +133,9 @@ fn a_thief_who_makes_the_outermost_structure_odd_is_seen_all_the_same() {
         assert_eq!(read.serial(), good.serial());
         assert_eq!(read.signature(), good.signature());
         assert_eq!(read.not_before(), good.not_before());
-        let judgement = Signer::Certificate(Box::new(read)).judge(Some(&harbor()));
-        assert_eq!(judgement.chain, Chain::Trusted, "{problem}");
-        assert_eq!(judgement.oddities, [Oddity::NotDer], "{problem}");
+        let assessment = Signer::Certificate(Box::new(read)).judge(Some(&harbor()));
+        assert_eq!(assessment.chain, Chain::Trusted, "{problem}");
+        assert_eq!(assessment.anomalies, [Anomaly::NotDer], "{problem}");
         let refused = Certificate::parse_strict(odd).unwrap_err();
         assert_eq!(refused.to_string(), problem);
     }
@@ -156,7 +156,7 @@ fn names_in_odd_der_are_still_names() {
         let certificate = Certificate::parse(der).unwrap();
         let names: Vec<_> = certificate.sans().iter().map(|san| &*san.value).collect();
         assert_eq!(names, [expected]);
-        assert!(certificate.oddities().contains(&Oddity::NotDer));
+        assert!(certificate.anomalies().contains(&Anomaly::NotDer));
         assert!(certificate.irregularity().is_some());
     }
     // A name before the odd one is not there twice.
@@ -213,10 +213,10 @@ fn values_of_extensions_in_odd_der_mean_what_they_say() {
     let certificate = Certificate::parse_strict(der).unwrap();
     assert_eq!(certificate.issuer(), Some("https://i"));
     assert!(certificate.may_issue());
-    let oddities = certificate.oddities();
-    assert!(oddities.contains(&Oddity::ExtensionEncoding(Extension::Issuer)));
-    assert!(oddities.contains(&Oddity::Authority));
-    assert!(!oddities.contains(&Oddity::NoCodeSigning));
+    let anomalies = certificate.anomalies();
+    assert!(anomalies.contains(&Anomaly::ExtensionEncoding(Extension::Issuer)));
+    assert!(anomalies.contains(&Anomaly::Authority));
+    assert!(!anomalies.contains(&Anomaly::NoCodeSigning));
 }
 
 /// Certificates to be changed: recorded ones, and one with what those lack.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Pass;
 use super::heads::Trees;
 use super::plan::{self, Question};
-use super::prove::Linked;
+use super::prove::ProvenRoots;
 use super::sample::{Chosen, Sample};
 use crate::monitor::pass::Halt;
 use crate::source::rekor_v1::{EntryId, IndexAnswer, IndexQuery, MAX_RETRIEVED};
@@ -37,7 +37,7 @@ impl Pass<'_> {
         guide: &mut Guide,
         trees: &mut Trees,
     ) -> Result<(), Halt> {
-        let mut linked = Linked::new();
+        let mut proven_roots = ProvenRoots::new();
         let mut under_way = BTreeMap::new();
         let mut failures = 0;
         let mut is_well = false;
@@ -57,7 +57,7 @@ impl Pass<'_> {
                     return Err(Halt::Stopped);
                 }
                 // One name at least, or a slow machine would never get on.
-                if asked_any && self.turn.is_over() {
+                if asked_any && self.deadline.is_over() {
                     return Ok(());
                 }
                 if !is_well {
@@ -70,7 +70,7 @@ impl Pass<'_> {
                 asked_any = true;
                 let answer = under_way.remove(&lookup.subject);
                 let asked = self
-                    .look_up(guide, trees, &mut linked, &lookup, answer)
+                    .look_up(guide, trees, &mut proven_roots, &lookup, answer)
                     .await;
                 self.record_spending(guide).await?;
                 let error = match asked {
@@ -112,7 +112,7 @@ impl Pass<'_> {
         let harmless = plan::harmless(fastrand::u128(..));
         let mut asked = self.ask(plan::question(&harmless, false)).await;
         self.mail_only = None;
-        if matches!(asked, Err(Asking::Refused)) {
+        if matches!(asked, Err(AskError::Refused)) {
             // Servers before Rekor 1.5.4 know mail addresses only.
             asked = self.ask(plan::question(&harmless, true)).await;
             self.mail_only = Some(self.monitor.clock.now());
@@ -120,7 +120,7 @@ impl Pass<'_> {
         self.record_spending(guide).await?;
         match asked {
             Ok(_) => Ok(true),
-            Err(Asking::Refused) => {
+            Err(AskError::Refused) => {
                 let name = &self.guided.log.name;
                 self.trouble.get_or_insert_with(|| {
                     PassError::new(
@@ -130,11 +130,11 @@ impl Pass<'_> {
                 });
                 Ok(false)
             }
-            Err(Asking::Halt(Halt::Failed(error))) => {
+            Err(AskError::Halt(Halt::Failed(error))) => {
                 self.trouble.get_or_insert(error);
                 Ok(false)
             }
-            Err(Asking::Halt(halt)) => Err(halt),
+            Err(AskError::Halt(halt)) => Err(halt),
         }
     }
 
@@ -160,12 +160,12 @@ impl Pass<'_> {
     /// Whether one more request may be made.
     pub(super) fn has_room(&mut self) -> bool {
         self.charge();
-        self.allowance.has_room(self.monitor.clock.now())
+        self.budget.has_room(self.monitor.clock.now())
     }
 
     /// Whether the present turn of a name has no request left. One that has begun is not cut short by the allowance, or the last
     /// name of each pass could be asked and never read: what it takes more is paid back by the next pass.
-    pub(super) fn turn_is_used(&mut self) -> bool {
+    pub(super) fn deadline_is_used(&mut self) -> bool {
         self.charge();
         self.requests >= self.turn_ends_at
     }
@@ -174,12 +174,12 @@ impl Pass<'_> {
     pub(super) fn charge(&mut self) {
         let made = self.made.take();
         self.requests = self.requests.saturating_add(made);
-        self.allowance.charge(made, self.monitor.clock.now());
+        self.budget.charge(made, self.monitor.clock.now());
     }
 
     pub(super) async fn record_spending(&mut self, guide: &mut Guide) -> Result<(), Halt> {
         self.charge();
-        let spent = self.allowance.spent();
+        let spent = self.budget.spent();
         if (guide.spent, guide.mail_only) != (spent, self.mail_only) {
             guide.spent = spent;
             guide.mail_only = self.mail_only;
@@ -197,7 +197,7 @@ impl Pass<'_> {
         &mut self,
         guide: &Guide,
         trees: &mut Trees,
-        linked: &mut Linked,
+        proven_roots: &mut ProvenRoots,
         lookup: &Lookup,
         answer: Option<Answer>,
     ) -> Result<Option<Answer>, Halt> {
@@ -210,10 +210,10 @@ impl Pass<'_> {
         // Smaller and smaller questions where one of the entries makes the log fail.
         let most = (MAX_RETRIEVED >> lookup.failures.min(4)).max(1);
         while !answer.chosen.is_empty() {
-            if self.turn_is_used() {
+            if self.deadline_is_used() {
                 return self.unfinished(guide, lookup, answer).await.map(Some);
             }
-            self.fetch_chosen(guide, trees, linked, &mut answer, most)
+            self.fetch_chosen(guide, trees, proven_roots, &mut answer, most)
                 .await?;
         }
         if let Some(error) = answer.trouble {
@@ -261,13 +261,13 @@ impl Pass<'_> {
         &mut self,
         guide: &Guide,
         trees: &mut Trees,
-        linked: &mut Linked,
+        proven_roots: &mut ProvenRoots,
         answer: &mut Answer,
         most: usize,
     ) -> Result<(), Halt> {
         let taken = answer.chosen.take(most);
         let ids: Vec<EntryId> = taken.iter().map(|(id, _)| *id).collect();
-        let fetched = self.fetch(guide, trees, linked, ids).await?;
+        let fetched = self.fetch(guide, trees, proven_roots, ids).await?;
         if let Some(error) = fetched.trouble {
             answer.trouble.get_or_insert(error);
         }
@@ -354,7 +354,7 @@ impl Pass<'_> {
         let mail_only = self.mail_only.is_some();
         match self.ask(plan::question(subject, mail_only)).await {
             Ok(ids) => Ok(ids),
-            Err(Asking::Refused) => {
+            Err(AskError::Refused) => {
                 let why = if mail_only {
                     "it takes mail addresses only, as servers before Rekor 1.5.4 do"
                 } else {
@@ -365,20 +365,20 @@ impl Pass<'_> {
                     format!("its index cannot be asked for {subject:?}: {why}"),
                 ))
             }
-            Err(Asking::Halt(halt)) => Err(halt),
+            Err(AskError::Halt(halt)) => Err(halt),
         }
     }
 
-    async fn ask(&mut self, question: Option<Question>) -> Result<IndexAnswer, Asking> {
+    async fn ask(&mut self, question: Option<Question>) -> Result<IndexAnswer, AskError> {
         let query = match question {
-            None => return Err(Asking::Refused),
+            None => return Err(AskError::Refused),
             Some(Question::Subject(subject)) => IndexQuery::Subject(subject),
             Some(Question::Email(email)) => IndexQuery::Email(email),
         };
         match self.guided.log.server.index(&query).await {
             Ok(ids) => Ok(ids),
-            Err(error) if error.is_refusal() => Err(Asking::Refused),
-            Err(error) => Err(Asking::Halt(error.into())),
+            Err(error) if error.is_refusal() => Err(AskError::Refused),
+            Err(error) => Err(AskError::Halt(error.into())),
         }
     }
 }
@@ -409,7 +409,7 @@ struct Answer {
 }
 
 /// Why there is no answer from the index.
-enum Asking {
+enum AskError {
     /// The server does not take this question, or there is none for this name.
     Refused,
     Halt(Halt),

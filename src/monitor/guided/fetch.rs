@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Pass;
 use super::heads::Trees;
 use super::plan::CertificateId;
-use super::prove::{self, Linked};
+use super::prove::{self, ProvenRoots};
 use crate::finding::NewFinding;
 use crate::monitor::pass::Halt;
 use crate::monitor::scan;
@@ -56,13 +56,13 @@ impl Pass<'_> {
         &mut self,
         guide: &Guide,
         trees: &mut Trees,
-        linked: &mut Linked,
+        proven_roots: &mut ProvenRoots,
         ids: Vec<EntryId>,
     ) -> Result<Fetched, Halt> {
         let mut fetched = Fetched::default();
         let mut parts = vec![ids];
         while let Some(mut ids) = parts.pop() {
-            if self.turn_is_used() {
+            if self.deadline_is_used() {
                 fetched.left.extend(ids);
                 continue;
             }
@@ -93,7 +93,7 @@ impl Pass<'_> {
                     halt => return Err(halt),
                 },
             };
-            self.record(guide, trees, linked, &ids, answer, &mut fetched)
+            self.record(guide, trees, proven_roots, &ids, answer, &mut fetched)
                 .await?;
         }
         Ok(fetched)
@@ -104,7 +104,7 @@ impl Pass<'_> {
         &mut self,
         guide: &Guide,
         trees: &mut Trees,
-        linked: &mut Linked,
+        proven_roots: &mut ProvenRoots,
         ids: &[EntryId],
         answer: Vec<Option<Entry>>,
         fetched: &mut Fetched,
@@ -126,7 +126,7 @@ impl Pass<'_> {
                 continue;
             };
             match self
-                .prove(guide, trees, linked, id, entry, &mut found)
+                .prove(guide, trees, proven_roots, id, entry, &mut found)
                 .await
             {
                 Ok(true) => recorded.push(*id),
@@ -153,7 +153,7 @@ impl Pass<'_> {
         &mut self,
         guide: &Guide,
         trees: &mut Trees,
-        linked: &mut Linked,
+        proven_roots: &mut ProvenRoots,
         id: &EntryId,
         entry: Entry,
         found: &mut FoundEntries,
@@ -163,7 +163,7 @@ impl Pass<'_> {
             self.knows_all_trees = false;
         }
         let placed = prove::place(&trees.list, id, &entry)?;
-        if !self.vouched(trees, linked, &placed).await? {
+        if !self.is_in_tree(trees, proven_roots, &placed).await? {
             return Ok(false);
         }
         let (tree, local) = (placed.tree, placed.local);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tlog::{Head, LogFault, Origin, ProofError, verify_consistency};
 
 use super::Pass;
-use crate::monitor::ending::Ended;
 use crate::monitor::fault;
 use crate::monitor::health::{self, Noticed, Signatures, Subject};
 use crate::monitor::pass::Halt;
+use crate::monitor::pass_end::Ended;
 use crate::shard::Shard;
 use crate::source::SourceError;
 use crate::source::rekor_v1::{TreeHead, TreeId};
@@ -91,12 +91,12 @@ impl Pass<'_> {
                 None => return Ok(None),
             }
         }
-        self.miss(&trees).await?;
+        self.report_missing(&trees).await?;
         Ok(Some(trees))
     }
 
     /// Says which trees were listed before and are not listed now.
-    async fn miss(&mut self, trees: &Trees) -> Result<(), StoreError> {
+    async fn report_missing(&mut self, trees: &Trees) -> Result<(), StoreError> {
         let is_listed = |origin: &str| trees.list.iter().any(|t| t.shard.origin.as_str() == origin);
         for state in self.monitor.store.logs().await? {
             let is_tree = state

@@ -10,14 +10,14 @@ use super::plan;
 use crate::escape;
 use crate::finding::Verdict;
 use crate::monitor::Monitor;
-use crate::store::{Condition, Guide, LookupTally, Scope, StoreError};
+use crate::store::{Condition, Guide, LookupCounts, Scope, StoreError};
 
 /// A queue in which something has waited for longer is no peak that passes.
 const BACKLOG: SignedDuration = SignedDuration::from_hours(1);
 
 /// So many certificates in a row of which no entry is found are no chance: an index that is no longer filled still knows the
 /// old entries of names that are used again and again.
-const UNFOUND: u64 = LookupTally::LAST;
+const UNFOUND: u64 = LookupCounts::LAST;
 
 /// How many CT logs are named in one sentence.
 const NAMED_GUIDES: usize = 5;
@@ -53,7 +53,7 @@ impl Pass<'_> {
     pub(super) async fn assess(
         &self,
         guide: &Guide,
-        tally: &LookupTally,
+        counts: &LookupCounts,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let name = &self.guided.log.name;
@@ -68,9 +68,9 @@ impl Pass<'_> {
             .map(|watch| watch.name.as_str())
             .collect();
         let said = [
-            (Verdict::Backlog, backlog(name, tally, now)),
-            (Verdict::CoverageGap, gap(name, tally)),
-            (Verdict::IndexSilent, silent(name, tally)),
+            (Verdict::Backlog, backlog(name, counts, now)),
+            (Verdict::CoverageGap, gap(name, counts)),
+            (Verdict::IndexSilent, silent(name, counts)),
             (Verdict::WatchIneffective, ineffective(name, &nameless)),
         ];
         let conditions: Vec<Condition> = said
@@ -79,7 +79,7 @@ impl Pass<'_> {
                 Some(Condition::of_log(verdict, name, &guide.log, summary?))
             })
             .collect();
-        if !tally.pending_guides.is_empty() && tally.fresh == 0 {
+        if !counts.pending_guides.is_empty() && counts.fresh == 0 {
             self.monitor.store.guides_done(&guide.log).await?;
         }
         let scope = Scope {
@@ -90,45 +90,45 @@ impl Pass<'_> {
     }
 }
 
-fn backlog(name: &str, tally: &LookupTally, now: Timestamp) -> Option<String> {
-    let waited = now.duration_since(tally.oldest_due?);
+fn backlog(name: &str, counts: &LookupCounts, now: Timestamp) -> Option<String> {
+    let waited = now.duration_since(counts.oldest_due?);
     (waited > BACKLOG).then(|| {
-        let unread = match tally.unread {
+        let unread = match counts.unread {
             0 => String::new(),
             unread => format!("; {unread} entries that it names under them are not read yet"),
         };
         format!(
             "{} names wait to be looked up in the search index of {name}, the first of them for more than an hour{unread}",
-            tally.due
+            counts.due
         )
     })
 }
 
 /// A CT log that became a guide later: until the names of all that it showed before had their turn, what was signed with
 /// those certificates may be unknown.
-fn gap(name: &str, tally: &LookupTally) -> Option<String> {
-    if tally.pending_guides.is_empty() || tally.fresh == 0 {
+fn gap(name: &str, counts: &LookupCounts) -> Option<String> {
+    if counts.pending_guides.is_empty() || counts.fresh == 0 {
         return None;
     }
-    let guides = escape::few(&tally.pending_guides, NAMED_GUIDES);
+    let guides = escape::few(&counts.pending_guides, NAMED_GUIDES);
     Some(format!(
         "{guides} guides {name} now, and {} names of certificates that it may have shown before are not looked up in {name} yet",
-        tally.fresh
+        counts.fresh
     ))
 }
 
 /// An index that knows some names and not others may be right; one that knows none, of certificates that were made to
 /// be used within minutes, is not there.
-fn silent(name: &str, tally: &LookupTally) -> Option<String> {
-    if tally.answered > 0 && tally.known == 0 {
+fn silent(name: &str, counts: &LookupCounts) -> Option<String> {
+    if counts.answered > 0 && counts.known == 0 {
         Some(format!(
             "the search index of {name} knows no entry for any of the {} names whose certificates were logged and have ended: what was signed with them cannot be found",
-            tally.answered
+            counts.answered
         ))
-    } else if tally.ended >= UNFOUND && tally.found == 0 {
+    } else if counts.ended >= UNFOUND && counts.found == 0 {
         Some(format!(
             "the search index of {name} knows other entries, but none for any of the last {} certificates that have ended: what was signed with them cannot be found",
-            tally.ended
+            counts.ended
         ))
     } else {
         None
@@ -149,13 +149,13 @@ fn ineffective(name: &str, watches: &[&str]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn tally(due: u64, oldest: Option<i64>, answered: u64, known: u64) -> LookupTally {
-        LookupTally {
+    fn counts(due: u64, oldest: Option<i64>, answered: u64, known: u64) -> LookupCounts {
+        LookupCounts {
             due,
             oldest_due: oldest.map(at),
             answered,
             known,
-            ..LookupTally::default()
+            ..LookupCounts::default()
         }
     }
 
@@ -165,28 +165,32 @@ mod tests {
 
     #[test]
     fn an_index_is_silent_if_it_knows_none_of_the_names_that_must_be_there() {
-        assert!(silent("v1", &tally(0, None, 3, 0)).is_some());
-        assert!(silent("v1", &tally(0, None, 3, 1)).is_none());
-        assert!(silent("v1", &tally(0, None, 0, 0)).is_none());
+        assert!(silent("v1", &counts(0, None, 3, 0)).is_some());
+        assert!(silent("v1", &counts(0, None, 3, 1)).is_none());
+        assert!(silent("v1", &counts(0, None, 0, 0)).is_none());
     }
 
     #[test]
     fn an_index_that_knows_old_entries_only_is_silent_too() {
         for (ended, found, is_silent) in [(4, 0, false), (5, 0, true), (1_000, 1, false)] {
-            let tally = LookupTally {
+            let counts = LookupCounts {
                 ended,
                 found,
-                ..tally(0, None, 3, 3)
+                ..counts(0, None, 3, 3)
             };
-            assert_eq!(silent("v1", &tally).is_some(), is_silent, "{ended} {found}");
+            assert_eq!(
+                silent("v1", &counts).is_some(),
+                is_silent,
+                "{ended} {found}"
+            );
         }
     }
 
     #[test]
     fn a_queue_is_a_backlog_when_its_first_name_has_waited_for_an_hour() {
-        assert!(backlog("v1", &tally(1, Some(0), 0, 0), at(61)).is_some());
-        assert!(backlog("v1", &tally(1_000, Some(0), 0, 0), at(60)).is_none());
-        assert!(backlog("v1", &tally(0, None, 0, 0), at(60)).is_none());
+        assert!(backlog("v1", &counts(1, Some(0), 0, 0), at(61)).is_some());
+        assert!(backlog("v1", &counts(1_000, Some(0), 0, 0), at(60)).is_none());
+        assert!(backlog("v1", &counts(0, None, 0, 0), at(60)).is_none());
     }
 
     #[test]

@@ -8,12 +8,12 @@
 //! This proves that a certificate exists and that an entry is in the log. It does not prove that there is no other
 //! entry: the index is filled with best effort, and answers to names only.
 //!
-//! `heads` keeps the trees' checkpoints consistent, `enlist` takes up what was found, `plan` says what is asked when, `ask`
+//! `heads` keeps the trees' checkpoints consistent, `enqueue` takes up what was found, `plan` says what is asked when, `ask`
 //! asks it, `sample` chooses among many entries, `fetch` has them, `prove` believes nothing of them, `health` says where this is
 //! blind.
 
 mod ask;
-mod enlist;
+mod enqueue;
 mod fetch;
 mod heads;
 mod health;
@@ -31,15 +31,15 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use self::heads::Trees;
-use self::plan::Allowance;
-use super::ending::{self, Ended};
+use self::plan::RequestBudget;
 use super::pass::Halt;
-use super::since::position_of;
-use super::turn::Turn;
+use super::pass_deadline::PassDeadline;
+use super::pass_end::{self, Ended};
+use super::start_position::position_of;
 use super::{LogOutcome, Monitor, RekorV1Log, Rules};
 use crate::shard::{Shard, Start};
 use crate::source::rekor_v1::{RequestCount, TreeHead};
-use crate::store::{Guide, LogState, LookupTally, PassError, PassReport, StoreError};
+use crate::store::{Guide, LogState, LookupCounts, PassError, PassReport, StoreError};
 
 /// How often the queue is gone through while the CT logs are still being read: their first pass may take days.
 const ROUND: Duration = Duration::from_mins(1);
@@ -55,7 +55,7 @@ pub struct Guided {
 
 /// A CT log as a guided pass waits for it.
 #[derive(Clone)]
-pub(super) struct Gate {
+pub(super) struct GuideStatus {
     /// Its name.
     pub(super) name: String,
     /// Its origin; `None`: it is not part of this pass.
@@ -64,7 +64,7 @@ pub(super) struct Gate {
     pub(super) ended: Option<watch::Receiver<Option<bool>>>,
 }
 
-impl Gate {
+impl GuideStatus {
     fn is_open(&self) -> bool {
         self.ended.as_ref().is_none_or(|ended| {
             // A pass that died will not end any more.
@@ -92,7 +92,7 @@ struct Pass<'a> {
     rules: &'a Arc<Rules>,
     bootstrap: bool,
     now: Timestamp,
-    allowance: Allowance,
+    budget: RequestBudget,
     /// When the server refused to be asked for other names than mail addresses.
     mail_only: Option<Timestamp>,
     /// Whether what was recorded of earlier requests is counted.
@@ -110,7 +110,7 @@ struct Pass<'a> {
     /// The number of `requests` at which the present turn of a name ends.
     turn_ends_at: u64,
     /// How long names may be looked up before the other logs of the pass have waited long enough.
-    turn: Turn,
+    deadline: PassDeadline,
     /// No entry was found to be in a tree that the log did not list yet when it was asked for its trees.
     knows_all_trees: bool,
     entries: u64,
@@ -147,7 +147,7 @@ impl Monitor {
     pub(super) async fn pass_over_guided(
         &self,
         guided: &Guided,
-        mut gates: Vec<Gate>,
+        mut guide_statuses: Vec<GuideStatus>,
         rules: &Arc<Rules>,
         bootstrap: bool,
     ) -> Result<LogOutcome, StoreError> {
@@ -163,15 +163,18 @@ impl Monitor {
         let mut pass = Pass {
             monitor: self,
             guided: counted,
-            guides: gates
+            guides: guide_statuses
                 .iter()
-                .filter_map(|gate| gate.origin.clone())
+                .filter_map(|guide_status| guide_status.origin.clone())
                 .collect(),
-            absent_guides: gates.iter().filter(|gate| gate.origin.is_none()).count(),
+            absent_guides: guide_statuses
+                .iter()
+                .filter(|guide_status| guide_status.origin.is_none())
+                .count(),
             rules,
             bootstrap,
             now,
-            allowance: Allowance::new(now),
+            budget: RequestBudget::new(now),
             mail_only: None,
             knows_its_guide: false,
             tree_trouble: None,
@@ -180,11 +183,11 @@ impl Monitor {
             made,
             requests: 0,
             turn_ends_at: 0,
-            turn: Turn::of_lookups(&self.settings),
+            deadline: PassDeadline::of_lookups(&self.settings),
             knows_all_trees: true,
             entries: 0,
         };
-        let run = match pass.run(&mut gates).await {
+        let run = match pass.run(&mut guide_statuses).await {
             // Nothing is lost: what was to be recorded is compared with what is stored. But no other log should suffer from it.
             Err(Halt::Store(error @ StoreError::Moved { .. })) => Err(Halt::failed(
                 "unavailable",
@@ -207,7 +210,7 @@ impl Monitor {
             outcome.error = Some(error);
         }
         if let Some(error) = &outcome.error {
-            ending::say(&log.name, &origin, error);
+            pass_end::say(&log.name, &origin, error);
         } else {
             tracing::info!(
                 log.name = log.name,
@@ -222,19 +225,19 @@ impl Monitor {
 }
 
 /// What a pass goes by: the log's trees as it listed them, and what is known of the log.
-struct Bearings {
+struct GuidedState {
     trees: Trees,
     guide: Guide,
 }
 
 impl Pass<'_> {
-    async fn run(&mut self, gates: &mut [Gate]) -> Result<(), Halt> {
-        let mut bearings = None;
+    async fn run(&mut self, guide_statuses: &mut [GuideStatus]) -> Result<(), Halt> {
+        let mut state = None;
         loop {
-            let last = gates.iter().all(Gate::is_open);
+            let last = guide_statuses.iter().all(GuideStatus::is_open);
             // An index that is slow on purpose must not keep the other logs waiting, nor what is wrong from being reported.
-            let turn = self.turn;
-            let failed = match turn.bound(self.round(&mut bearings)).await {
+            let deadline = self.deadline;
+            let failed = match deadline.bound(self.round(&mut state)).await {
                 Ok(()) => None,
                 Err(halt @ Halt::Failed(_)) if !last => Some(halt),
                 Err(halt) => return Err(halt),
@@ -245,7 +248,7 @@ impl Pass<'_> {
             let is_long = tokio::select! {
                 biased;
                 () = self.monitor.stop.wait() => return Err(Halt::Stopped),
-                () = all(gates) => false,
+                () = all(guide_statuses) => false,
                 () = tokio::time::sleep(ROUND) => true,
             };
             // A log that cannot be had is left to the next pass. But the CT logs may be read for days yet.
@@ -257,63 +260,63 @@ impl Pass<'_> {
             if is_long {
                 self.trouble = None;
                 self.failed.clear();
-                self.turn = Turn::of_lookups(&self.monitor.settings);
+                self.deadline = PassDeadline::of_lookups(&self.monitor.settings);
             }
         }
-        let Some(Bearings { guide, .. }) = &bearings else {
+        let Some(GuidedState { guide, .. }) = &state else {
             // What is wrong with which tree is recorded with that tree.
             return Ok(());
         };
         let now = self.monitor.clock.now();
-        let tally = self.monitor.store.lookup_tally(&guide.log, now).await?;
-        self.guides_proven(gates).await?;
-        if let Some(error) = self.trouble.take().or_else(|| tally.failed.clone()) {
+        let counts = self.monitor.store.lookup_counts(&guide.log, now).await?;
+        self.guides_proven(guide_statuses).await?;
+        if let Some(error) = self.trouble.take().or_else(|| counts.failed.clone()) {
             return Err(Halt::Failed(error));
         }
-        if tally.due > 0 {
-            return Err(Halt::failed("unavailable", self.waiting(&tally)));
+        if counts.due > 0 {
+            return Err(Halt::failed("unavailable", self.waiting(&counts)));
         }
         Ok(())
     }
 
     /// What waits at the end of a pass, and for what.
-    fn waiting(&self, tally: &LookupTally) -> String {
-        let unread = match tally.unread {
+    fn waiting(&self, counts: &LookupCounts) -> String {
+        let unread = match counts.unread {
             0 => String::new(),
             unread => format!(", and {unread} entries that the index names are not read yet"),
         };
-        let why = if self.turn.is_over() {
+        let why = if self.deadline.is_over() {
             "the index answers too slowly for one pass"
         } else {
             "more would be more requests than a shared index should be asked"
         };
         format!(
             "{} names still wait to be looked up{unread}: {why}",
-            tally.due
+            counts.due
         )
     }
 
     /// Takes up what was found meanwhile, and asks for what is due.
-    async fn round(&mut self, bearings: &mut Option<Bearings>) -> Result<(), Halt> {
-        if !self.knows_all_trees || bearings.is_none() {
-            *bearings = self.bearings().await?;
+    async fn round(&mut self, state: &mut Option<GuidedState>) -> Result<(), Halt> {
+        if !self.knows_all_trees || state.is_none() {
+            *state = self.state().await?;
             self.knows_all_trees = true;
         }
-        let Some(Bearings { trees, guide }) = bearings else {
+        let Some(GuidedState { trees, guide }) = state else {
             return Ok(());
         };
-        self.enlist(guide, trees).await?;
+        self.enqueue(guide, trees).await?;
         let worked = self.work_off(guide, trees).await;
         self.record_spending(guide).await?;
         // Now, and not at the end of the pass: the CT logs may be read for days yet.
         let now = self.monitor.clock.now();
-        let tally = self.monitor.store.lookup_tally(&guide.log, now).await?;
-        self.assess(guide, &tally, now).await?;
+        let counts = self.monitor.store.lookup_counts(&guide.log, now).await?;
+        self.assess(guide, &counts, now).await?;
         worked
     }
 
     /// Asks the log for its trees, and finds out what is known of it. `None`: the trees cannot be told.
-    async fn bearings(&mut self) -> Result<Option<Bearings>, Halt> {
+    async fn state(&mut self) -> Result<Option<GuidedState>, Halt> {
         let listed = self.guided.log.server.info().await?;
         self.tree_trouble = None;
         let Some(trees) = self.trees(&listed).await? else {
@@ -322,7 +325,7 @@ impl Pass<'_> {
         let mut guide = self.guide(&listed, &trees).await?;
         if !self.knows_its_guide {
             self.knows_its_guide = true;
-            self.allowance = Allowance::new(guide.spent);
+            self.budget = RequestBudget::new(guide.spent);
             self.mail_only = guide.mail_only;
         }
         let mut names: Vec<String> = self
@@ -337,14 +340,14 @@ impl Pass<'_> {
         let rules = self.rules.conditions_hash();
         let store = &self.monitor.store;
         store
-            .spell_out(&guide.log, &rules, &names, self.now)
+            .set_exact_names(&guide.log, &rules, &names, self.now)
             .await?;
         store.set_guides(&guide.log, &self.guided.guides).await?;
         // With one more guide, what was found is gone over again.
         if let Some(known) = store.guide(&guide.log).await? {
             guide.cursor = known.cursor;
         }
-        Ok(Some(Bearings { trees, guide }))
+        Ok(Some(GuidedState { trees, guide }))
     }
 
     /// What is known of the log, or its beginning.
@@ -411,19 +414,19 @@ impl Pass<'_> {
     }
 
     /// That every certificate was seen: without it, no entry of this log says anything.
-    async fn guides_proven(&self, gates: &[Gate]) -> Result<(), Halt> {
+    async fn guides_proven(&self, guide_statuses: &[GuideStatus]) -> Result<(), Halt> {
         let states = self.monitor.store.logs().await?;
-        for gate in gates {
-            let proven = match &gate.ended {
+        for guide_status in guide_statuses {
+            let proven = match &guide_status.ended {
                 Some(ended) => *ended.borrow() == Some(true),
                 None => states
                     .iter()
-                    .any(|state| state.name == gate.name && is_proven(state)),
+                    .any(|state| state.name == guide_status.name && is_proven(state)),
             };
             if !proven {
                 return Err(Halt::failed(
                     "unavailable",
-                    format!("{}, which guides it, is not proven", gate.name),
+                    format!("{}, which guides it, is not proven", guide_status.name),
                 ));
             }
         }
@@ -435,8 +438,8 @@ fn is_proven(state: &LogState) -> bool {
     state.last_success.is_some() && state.error.is_none()
 }
 
-async fn all(gates: &mut [Gate]) {
-    for gate in gates {
-        gate.wait().await;
+async fn all(guide_statuses: &mut [GuideStatus]) {
+    for guide_status in guide_statuses {
+        guide_status.wait().await;
     }
 }

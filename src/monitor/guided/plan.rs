@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 use crate::identity::{Certificate, Chain, San};
 use crate::moment;
 use crate::store::{
-    KnownEntry, Lookup, OpenCertificate, SettledCertificate, Sighting, SoughtCertificate, SoughtEnd,
+    KnownEntry, Lookup, OpenCertificate, PendingCertificate, PendingCertificateEnd,
+    SettledCertificate, Sighting,
 };
 
 /// Longest name that Rekor's index takes, in characters (its OpenAPI document, `SearchIndex.subject`).
@@ -44,17 +45,17 @@ const PACE: SignedDuration = SignedDuration::from_secs(2);
 /// What may be asked at once after a quiet time: the first pass of an ordinary configuration, not a flood.
 const BURST: i32 = 300;
 
-/// The virtual clock of an [`Allowance`] is never further ahead, also if the true one was set back by some minutes.
+/// The virtual clock of an [`RequestBudget`] is never further ahead, also if the true one was set back by some minutes.
 const LONGEST_AHEAD: SignedDuration = SignedDuration::from_secs(PACE.as_secs() * 2 * BURST as i64);
 
 /// What is left of the requests that a log's index grants: a virtual clock that each request moves on by [`PACE`], and that
 /// may run ahead of the true one by [`BURST`] requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Allowance {
+pub(super) struct RequestBudget {
     spent: Timestamp,
 }
 
-impl Allowance {
+impl RequestBudget {
     pub(super) const fn new(spent: Timestamp) -> Self {
         Self { spent }
     }
@@ -235,16 +236,16 @@ pub(super) fn next(
     for certificate in open {
         let given_up = later(certificate.not_after, PATIENCE);
         let end = match certificate.entries.first() {
-            Some((_, true)) => SoughtEnd::Here,
-            Some((_, false)) => SoughtEnd::Elsewhere,
-            None if now >= given_up => SoughtEnd::Nowhere,
+            Some((_, true)) => PendingCertificateEnd::InThisLog,
+            Some((_, false)) => PendingCertificateEnd::InOtherLog,
+            None if now >= given_up => PendingCertificateEnd::NotFound,
             None => {
                 due.push(later(now, retry).min(given_up));
                 continue;
             }
         };
         // While it is valid it can sign once more, a good thing first and then another: one last question after its end.
-        let end_of_use = later(certificate.not_after, SoughtCertificate::LAG);
+        let end_of_use = later(certificate.not_after, PendingCertificate::LAG);
         if now < end_of_use {
             due.push(end_of_use);
         }
@@ -402,31 +403,31 @@ mod tests {
 
     #[test]
     fn a_certificate_says_what_became_of_it() {
-        type Case<'a> = (&'a [(u64, bool)], SoughtEnd, &'a str);
+        type Case<'a> = (&'a [(u64, bool)], PendingCertificateEnd, &'a str);
         let table: [Case<'_>; 5] = [
             (
                 &[(5, true)],
-                SoughtEnd::Here,
+                PendingCertificateEnd::InThisLog,
                 "; its signing is entry 5 of v1",
             ),
             (
                 &[(5, true), (7, true), (1, false)],
-                SoughtEnd::Here,
+                PendingCertificateEnd::InThisLog,
                 "; its signings are entries 5, 7 of v1",
             ),
             (
                 &[(5, true), (6, true), (7, true), (8, true)],
-                SoughtEnd::Here,
+                PendingCertificateEnd::InThisLog,
                 "; its signings are entries 5, 6, 7, 8, perhaps more of v1",
             ),
             (
                 &[(9, false)],
-                SoughtEnd::Elsewhere,
+                PendingCertificateEnd::InOtherLog,
                 "; its signing is entry 9 of v2",
             ),
             (
                 &[],
-                SoughtEnd::Nowhere,
+                PendingCertificateEnd::NotFound,
                 "; no entry of it was found in v1 within a day after its end: it may have been used with a log that is not followed, or not at all",
             ),
         ];
@@ -445,23 +446,23 @@ mod tests {
 
     #[test]
     fn requests_average_one_in_two_seconds_with_a_burst_after_a_quiet_time() {
-        let spend = |allowance: &mut Allowance, now: i64| {
+        let spend = |budget: &mut RequestBudget, now: i64| {
             (0..1000)
                 .take_while(|_| {
-                    let has_room = allowance.has_room(at(now));
+                    let has_room = budget.has_room(at(now));
                     if has_room {
-                        allowance.charge(1, at(now));
+                        budget.charge(1, at(now));
                     }
                     has_room
                 })
                 .count()
         };
-        let mut allowance = Allowance::new(at(-HOUR));
-        assert_eq!(spend(&mut allowance, 0), 300);
+        let mut budget = RequestBudget::new(at(-HOUR));
+        assert_eq!(spend(&mut budget, 0), 300);
         // A minute later, what a minute gives.
-        assert_eq!(spend(&mut allowance, 60), 30);
+        assert_eq!(spend(&mut budget, 60), 30);
         // It survives being written down.
-        let mut restored = Allowance::new(allowance.spent());
+        let mut restored = RequestBudget::new(budget.spent());
         assert!(!restored.has_room(at(60)));
         // What a request took more than once is paid back.
         restored.charge(4, at(60));
@@ -536,7 +537,7 @@ mod tests {
         let early = next("v1", false, 0, &[certificate.clone()], at(HOUR));
         assert!(early.settled.is_empty());
         let settled = next("v1", false, 0, &[certificate], at(25 * HOUR)).settled;
-        assert_eq!(settled[0].end, SoughtEnd::Nowhere);
+        assert_eq!(settled[0].end, PendingCertificateEnd::NotFound);
         let said = &settled[0].said;
         assert!(said.starts_with("; no entry of it was found"), "{said}");
         assert!(

@@ -18,7 +18,7 @@ pub(super) struct Placed<'a> {
 }
 
 /// Roots of this pass that are known to be of our trees: (tree, size, root).
-pub(super) type Linked = HashSet<(usize, u64, Hash)>;
+pub(super) type ProvenRoots = HashSet<(usize, u64, Hash)>;
 
 /// Checks all that an entry says about itself: that it is the one that was asked for, that its body is the leaf that the
 /// name stands for, its indexes over all trees and within one, and the path from the leaf to a root.
@@ -71,10 +71,10 @@ impl Pass<'_> {
     /// That the root which an entry's proof leads to is one of our tree: signed by the log, and consistent with what it
     /// signed before; or, without a signature, the root of a beginning of what it signed. `false`: this takes a request more
     /// than the turn has.
-    pub(super) async fn vouched(
+    pub(super) async fn is_in_tree(
         &mut self,
         trees: &mut Trees,
-        linked: &mut Linked,
+        proven_roots: &mut ProvenRoots,
         placed: &Placed<'_>,
     ) -> Result<bool, Halt> {
         let (size, root) = (placed.inclusion.tree_size, placed.inclusion.root);
@@ -82,7 +82,7 @@ impl Pass<'_> {
             return Err(Halt::failed("malformed", "no such tree".to_owned()));
         };
         if (size, root) == (tree.head.size, tree.head.root)
-            || linked.contains(&(placed.tree, size, root))
+            || proven_roots.contains(&(placed.tree, size, root))
         {
             return Ok(true);
         }
@@ -93,7 +93,7 @@ impl Pass<'_> {
             .and_then(|note| tree.shard.open(note).ok())
             .map(|checkpoint| Head::from(&checkpoint))
             .filter(|head| (head.size, head.root) == (size, root));
-        if self.turn_is_used() {
+        if self.deadline_is_used() {
             return Ok(false);
         }
         match signed {
@@ -110,7 +110,7 @@ impl Pass<'_> {
                 self.record_head(&tree.shard, known.as_ref(), &head).await?;
                 // From here on it is what later entries are compared with.
                 let before = (placed.tree, tree.head.size, tree.head.root);
-                linked.insert(before);
+                proven_roots.insert(before);
                 if let Some(tree) = trees.list.get_mut(placed.tree) {
                     tree.head = head;
                 }
@@ -143,7 +143,7 @@ impl Pass<'_> {
                 ));
             }
         }
-        linked.insert((placed.tree, size, root));
+        proven_roots.insert((placed.tree, size, root));
         Ok(true)
     }
 }

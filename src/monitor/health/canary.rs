@@ -38,7 +38,7 @@ pub(super) async fn missing(
     canaries: &[CanarySettings],
     now: Timestamp,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    let remembered = store.recall(MEMORY).await?;
+    let remembered = store.get_value(MEMORY).await?;
     if canaries.is_empty() && remembered.is_none() {
         return Ok(Vec::new());
     }
@@ -51,7 +51,7 @@ pub(super) async fn missing(
     let book = before.with(canaries, after, &seen, now);
     if book != before {
         let text = serde_json::to_string(&book).expect("maps of plain values are JSON");
-        store.remember(MEMORY, &text).await?;
+        store.put_value(MEMORY, &text).await?;
     }
     Ok(book.overdue(canaries, now))
 }

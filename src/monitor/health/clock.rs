@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::escape::few;
 use crate::moment;
-use crate::monitor::clues::{Clue, Teller};
+use crate::monitor::time_reports::{TimeReport, TimeSource};
 use crate::store::{Span, Store, StoreError};
 
 /// What servers and certificates may differ by: queues, caches and the drift of a healthy clock.
@@ -41,7 +41,7 @@ pub(super) async fn bring_back(store: &dyn Store, now: Timestamp) -> Result<(), 
     };
     tracing::warn!("{}", ahead.said());
     let text = serde_json::to_string(&ahead).expect("a struct of times is JSON");
-    store.remember(MEMORY, &text).await?;
+    store.put_value(MEMORY, &text).await?;
     store.bring_back(now).await
 }
 
@@ -57,7 +57,10 @@ pub(super) enum Stored {
 
 /// What is to be said of stored moments that lay ahead.
 pub(super) async fn stored(store: &dyn Store, now: Timestamp) -> Result<Stored, StoreError> {
-    let remembered = store.recall(MEMORY).await?.filter(|text| !text.is_empty());
+    let remembered = store
+        .get_value(MEMORY)
+        .await?
+        .filter(|text| !text.is_empty());
     let Some(text) = remembered else {
         return Ok(Stored::Nothing);
     };
@@ -74,7 +77,7 @@ pub(super) async fn stored(store: &dyn Store, now: Timestamp) -> Result<Stored, 
 
 /// Forgets them, once it is recorded that nothing is to be said any more.
 pub(super) async fn forget(store: &dyn Store) -> Result<(), StoreError> {
-    store.remember(MEMORY, "").await
+    store.put_value(MEMORY, "").await
 }
 
 /// What a clock that is ahead by this much has stored: it will lie ahead when the clock is right.
@@ -128,14 +131,17 @@ const NAMED: usize = 5;
 /// Two at least, a server among them, and more than the servers that say that we are right. Certificates
 /// and signed heads only ever say that we are late: old ones are simply old. And they never suffice, from however many
 /// logs they are: anybody can log a dozen certificates of his own making, and a log may date its heads as it likes.
-pub(super) fn skew(clues: &[Clue]) -> Option<Skew> {
-    let late: Vec<&Clue> = clues.iter().filter(|c| c.ahead > TOLERANCE).collect();
+pub(super) fn skew(time_reports: &[TimeReport]) -> Option<Skew> {
+    let late: Vec<&TimeReport> = time_reports
+        .iter()
+        .filter(|c| c.ahead > TOLERANCE)
+        .collect();
     let servers = || {
-        clues
+        time_reports
             .iter()
-            .filter(|clue| matches!(clue.teller, Teller::Server(_)))
+            .filter(|report| matches!(report.source, TimeSource::Server(_)))
     };
-    let early: Vec<&Clue> = servers().filter(|c| c.ahead < -TOLERANCE).collect();
+    let early: Vec<&TimeReport> = servers().filter(|c| c.ahead < -TOLERANCE).collect();
     let right = servers().filter(|c| c.ahead.abs() <= TOLERANCE).count();
     let (agreeing, word, is_ahead) = if late.len() > early.len() {
         (late, "behind", false)
@@ -144,14 +150,17 @@ pub(super) fn skew(clues: &[Clue]) -> Option<Skew> {
     };
     let by_a_server = agreeing
         .iter()
-        .any(|clue| matches!(clue.teller, Teller::Server(_)));
+        .any(|report| matches!(report.source, TimeSource::Server(_)));
     let believed = agreeing.len() >= 2 && by_a_server;
     if !believed || agreeing.len() <= right {
         return None;
     }
     // The least of what they say is what all of them say.
-    let least = agreeing.iter().map(|clue| clue.ahead.abs()).min()?;
-    let mut who: Vec<String> = agreeing.iter().map(|clue| named(&clue.teller)).collect();
+    let least = agreeing.iter().map(|report| report.ahead.abs()).min()?;
+    let mut who: Vec<String> = agreeing
+        .iter()
+        .map(|report| named(&report.source))
+        .collect();
     who.sort_unstable();
     Some(Skew {
         said: format!(
@@ -174,11 +183,11 @@ fn length(time: SignedDuration) -> String {
     }
 }
 
-fn named(teller: &Teller) -> String {
-    match teller {
-        Teller::Server(host) => host.clone(),
-        Teller::Head(log) => format!("the newest head of {log}"),
-        Teller::Certificates(log) => format!("the newest certificates in {log}"),
+fn named(source: &TimeSource) -> String {
+    match source {
+        TimeSource::Server(host) => host.clone(),
+        TimeSource::Head(log) => format!("the newest head of {log}"),
+        TimeSource::Certificates(log) => format!("the newest certificates in {log}"),
     }
 }
 
@@ -186,34 +195,34 @@ fn named(teller: &Teller) -> String {
 mod tests {
     use super::*;
 
-    fn server(host: &str, minutes: i64) -> Clue {
-        Clue {
-            teller: Teller::Server(host.to_owned()),
+    fn server(host: &str, minutes: i64) -> TimeReport {
+        TimeReport {
+            source: TimeSource::Server(host.to_owned()),
             ahead: SignedDuration::from_mins(minutes),
         }
     }
 
-    fn head(minutes: i64) -> Clue {
-        Clue {
-            teller: Teller::Head("ct".to_owned()),
+    fn head(minutes: i64) -> TimeReport {
+        TimeReport {
+            source: TimeSource::Head("ct".to_owned()),
             ahead: SignedDuration::from_mins(minutes),
         }
     }
 
-    fn certificates(minutes: i64) -> Clue {
+    fn certificates(minutes: i64) -> TimeReport {
         certificates_in("main", minutes)
     }
 
-    fn certificates_in(log: &str, minutes: i64) -> Clue {
-        Clue {
-            teller: Teller::Certificates(log.to_owned()),
+    fn certificates_in(log: &str, minutes: i64) -> TimeReport {
+        TimeReport {
+            source: TimeSource::Certificates(log.to_owned()),
             ahead: SignedDuration::from_mins(minutes),
         }
     }
 
     #[test]
     fn two_who_agree_are_believed_and_one_never() {
-        for (clues, said) in [
+        for (time_reports, said) in [
             (vec![], None),
             (vec![server("a", 60)], None),
             (vec![certificates(60)], None),
@@ -264,10 +273,10 @@ mod tests {
                 Some("60 minutes behind"),
             ),
         ] {
-            let judged = skew(&clues).map(|skew| skew.said);
+            let judged = skew(&time_reports).map(|skew| skew.said);
             match (&judged, said) {
                 (Some(judged), Some(said)) => assert!(judged.contains(said), "{judged}"),
-                _ => assert_eq!(judged.as_deref(), said, "{clues:?}"),
+                _ => assert_eq!(judged.as_deref(), said, "{time_reports:?}"),
             }
         }
     }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 pub(super) use signatures::Signatures;
 
-use super::{Followed, Monitor, Rules};
+use super::{Monitor, MonitoredLog, Rules};
 use crate::escape::few;
 use crate::finding::Verdict;
 use crate::shard::Shard;
@@ -99,13 +99,13 @@ pub(super) async fn assess_log(
     let Some(state) = monitor.store.log(origin).await? else {
         return Ok(());
     };
-    let pace = monitor.store.pace(origin).await?;
+    let pass_history = monitor.store.pass_history(origin).await?;
     let coverage = monitor.store.coverage(rules.keys(), Some(origin)).await?;
-    let mut found = passes::assess(log, &state, &pace, now);
+    let mut found = passes::assess(log, &state, &pass_history, now);
     let lost = noticed
         .lost
         .map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
-    if let Some(summary) = lost.or_else(|| position::assess(log, &state, &pace, now)) {
+    if let Some(summary) = lost.or_else(|| position::assess(log, &state, &pass_history, now)) {
         found.push((Verdict::PositionLost, summary));
     }
     if let Some(summary) = noticed.crowd {
@@ -152,7 +152,7 @@ async fn record(
 /// Notes what can only be seen before a pass gives the logs their positions.
 pub(super) async fn before_a_pass(
     monitor: &Monitor,
-    logs: &[Followed],
+    logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     clock::bring_back(&*monitor.store, now).await?;
@@ -165,7 +165,7 @@ pub(super) async fn before_a_pass(
 /// Judges what concerns no single log, after a pass over all of them.
 pub(super) async fn assess_whole(
     monitor: &Monitor,
-    logs: &[Followed],
+    logs: &[MonitoredLog],
     rules: &Rules,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -201,13 +201,13 @@ pub(super) async fn assess_whole(
 /// Judges the clock, where somebody told the time or stored moments lay ahead.
 async fn assess_clock(monitor: &Monitor, scope: &Scope, now: Timestamp) -> Result<(), StoreError> {
     let store = &*monitor.store;
-    let clues = monitor.clues.take();
+    let time_reports = monitor.time_reports.take();
     let stored = clock::stored(store, now).await?;
-    if clues.is_empty() && matches!(stored, clock::Stored::Nothing) {
+    if time_reports.is_empty() && matches!(stored, clock::Stored::Nothing) {
         return Ok(());
     }
     let mut said = Vec::new();
-    if let Some(skew) = clock::skew(&clues) {
+    if let Some(skew) = clock::skew(&time_reports) {
         let span = match skew.ahead {
             Some(by) => clock::will_be_ahead(store, by, now).await?,
             None => None,
@@ -232,7 +232,7 @@ async fn assess_clock(monitor: &Monitor, scope: &Scope, now: Timestamp) -> Resul
 /// Ends what is open of logs that are not followed any more: no pass over them will, and nobody can acknowledge it.
 async fn forget_gone_logs(
     store: &dyn Store,
-    logs: &[Followed],
+    logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for (origin, name) in store.unhealthy_logs().await? {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Subject;
 use crate::finding::Verdict;
 use crate::moment;
-use crate::store::{LogState, Pace, RECENT_PASSES, RecentPass};
+use crate::store::{LogState, PassHistory, RECENT_PASSES, RecentPass};
 
 /// A log that cannot be read for this many passes in a row is a finding; until then the exit code
 /// and `status` say it. A single lost connection is not worth waking somebody.
@@ -28,14 +28,14 @@ const LATE: SignedDuration = SignedDuration::from_mins(5);
 pub(super) fn assess(
     log: Subject<'_>,
     state: &LogState,
-    pace: &Pace,
+    pass_history: &PassHistory,
     now: Timestamp,
 ) -> Vec<(Verdict, String)> {
     let name = log.name;
     let mut found = Vec::new();
     if let Some(error) = &state.error {
         // A row of refusals alone is reported as such: the log answers, and says when to come back.
-        let only_limited = pace.limited_passes >= state.failed_passes;
+        let only_limited = pass_history.limited_passes >= state.failed_passes;
         match error.kind.as_str() {
             "unverifiable-checkpoint" => found.push((
                 Verdict::UnverifiableCheckpoint,
@@ -62,8 +62,8 @@ pub(super) fn assess(
             _ => {}
         }
     }
-    if let Some(since) = pace.limited_since
-        && (pace.limited_passes >= UNAVAILABLE_PASSES
+    if let Some(since) = pass_history.limited_since
+        && (pass_history.limited_passes >= UNAVAILABLE_PASSES
             || now.duration_since(moment::past(since, now)) > LIMITED_AFTER)
     {
         found.push((
@@ -98,7 +98,7 @@ pub(super) fn assess(
                 state.backlog_passes
             ),
         ));
-    } else if let Some(minutes) = growing_lag(&pace.recent) {
+    } else if let Some(minutes) = growing_lag(&pass_history.recent) {
         found.push((
             Verdict::Backlog,
             format!(

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Subject;
 use crate::escape::few;
 use crate::moment;
-use crate::monitor::Followed;
+use crate::monitor::MonitoredLog;
 use crate::shard::Shard;
-use crate::store::{LogState, Pace, Store, StoreError};
+use crate::store::{LogState, PassHistory, Store, StoreError};
 
 /// For how long it is said that a log was begun anew, or a database taken over from another
 /// configuration: nothing can undo it, and whoever has not read it in a week will not.
@@ -24,13 +24,13 @@ const NAMED_LOGS: usize = 5;
 pub(super) fn assess(
     log: Subject<'_>,
     state: &LogState,
-    pace: &Pace,
+    pass_history: &PassHistory,
     now: Timestamp,
 ) -> Option<String> {
     if let Some(why) = log.tree.and_then(|shard| foreign_key(shard, state)) {
         return Some(why);
     }
-    let restart = pace.restart.as_ref()?;
+    let restart = pass_history.restart.as_ref()?;
     if now.duration_since(moment::past(restart.at, now)) > SAID_FOR {
         return None;
     }
@@ -72,7 +72,7 @@ struct Foreign {
 /// Notes, before a pass gives the configured logs their positions, that the database knows none of them but others.
 pub(super) async fn note_foreign(
     store: &dyn Store,
-    logs: &[Followed],
+    logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut known = store.logs().await?;
@@ -90,14 +90,14 @@ pub(super) async fn note_foreign(
         .collect();
     let foreign = Foreign { at: now, logs };
     let text = serde_json::to_string(&foreign).expect("a struct of plain values is JSON");
-    store.remember(MEMORY, &text).await
+    store.put_value(MEMORY, &text).await
 }
 
 /// Whether what is stored under this origin and name is of that log. The trees of a Rekor v1 log are known by its name.
-pub(super) fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
+pub(super) fn is_of(log: &MonitoredLog, origin: &str, name: &str) -> bool {
     let is_origin = match log {
-        Followed::Tree(log) => log.shard.origin.as_str() == origin,
-        Followed::RekorV1(_) | Followed::Guided(_) => false,
+        MonitoredLog::Tree(log) => log.shard.origin.as_str() == origin,
+        MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => false,
     };
     is_origin || log.name() == name
 }
@@ -105,10 +105,10 @@ pub(super) fn is_of(log: &Followed, origin: &str, name: &str) -> bool {
 /// What is to be said of it: for a week, or until one of the other logs is followed again.
 pub(super) async fn foreign(
     store: &dyn Store,
-    logs: &[Followed],
+    logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {
-    let Some(text) = store.recall(MEMORY).await? else {
+    let Some(text) = store.get_value(MEMORY).await? else {
         return Ok(None);
     };
     let Ok(mut foreign) = serde_json::from_str::<Foreign>(&text) else {
@@ -118,7 +118,7 @@ pub(super) async fn foreign(
         // Written down, or it would be said for as long as the clock was ahead.
         foreign.at = now;
         let text = serde_json::to_string(&foreign).expect("a struct of plain values is JSON");
-        store.remember(MEMORY, &text).await?;
+        store.put_value(MEMORY, &text).await?;
     }
     let is_followed = foreign
         .logs

@@ -76,11 +76,11 @@ fn members(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
             (c, _) => c,
         })
         .collect();
-    let stranger = String::from_utf8_lossy(other).into_owned();
+    let unknown_issuer = String::from_utf8_lossy(other).into_owned();
     let (before, after) = (&text[..start - 1], &text[end + 1..]);
-    let value = match stranger.find(&format!("\"{name}\":")) {
+    let value = match unknown_issuer.find(&format!("\"{name}\":")) {
         // As it is there, up to where it ends in some way.
-        Some(at) => value(&stranger[at + name.len() + 3..]).unwrap_or("{}"),
+        Some(at) => value(&unknown_issuer[at + name.len() + 3..]).unwrap_or("{}"),
         None => "{}",
     };
     match random.below(6) {

@@ -95,7 +95,7 @@ impl Queue {
         present: Present,
     ) -> Result<Drained, StoreError> {
         let mut drained = Drained::default();
-        self.recall(store).await?;
+        self.load(store).await?;
         while !present.is_over() && !self.is_paused(present.now()) {
             let due = store.claim_alerts(&self.name, FLOOD, present.now()).await?;
             if due.is_empty() {
@@ -241,7 +241,7 @@ impl Queue {
         store.record_delivery(&alert.id, &delivery, now).await?;
         let trouble = Trouble::after(self.trouble.take(), error, &attempt.fresh());
         self.trouble = Some(trouble);
-        self.remember(store).await?;
+        self.save(store).await?;
         Ok(delivery)
     }
 
@@ -255,30 +255,30 @@ impl Queue {
             return Ok(());
         };
         self.trouble = trouble.over(|name| reached.contains(name));
-        self.remember(store).await
+        self.save(store).await
     }
 
     /// After a test message that was taken by all: what was remembered of the channel is over.
     pub(super) async fn tested(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        self.recall(store).await?;
+        self.load(store).await?;
         if self.trouble.take().is_some() {
-            self.remember(store).await?;
+            self.save(store).await?;
         }
         Ok(())
     }
 
-    async fn remember(&self, store: &dyn Store) -> Result<(), StoreError> {
+    async fn save(&self, store: &dyn Store) -> Result<(), StoreError> {
         let text = self.trouble.as_ref().map(Trouble::to_text);
         store
-            .remember(&self.memory(), text.as_deref().unwrap_or_default())
+            .put_value(&self.memory(), text.as_deref().unwrap_or_default())
             .await
     }
 
     /// What an earlier process remembered, or another one: a test message that was sent by hand ends
     /// the trouble.
-    async fn recall(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    async fn load(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         if !self.is_recalled || self.trouble.is_some() {
-            let text = store.recall(&self.memory()).await?;
+            let text = store.get_value(&self.memory()).await?;
             let recalled = text.as_deref().and_then(Trouble::recalled);
             // A recipient that is no longer configured need not be reached.
             self.trouble = recalled
@@ -301,9 +301,9 @@ fn later(now: Timestamp, delay: Duration) -> Option<Timestamp> {
 /// The message of an alert, with its findings.
 async fn load(store: &dyn Store, alert: &QueuedAlert) -> Result<Message, StoreError> {
     let findings = store.alert_findings(&alert.id, FINDINGS_IN_FULL).await?;
-    let tally = match alert.kind {
-        QueuedKind::Digest => store.alert_tally(&alert.id).await?,
+    let counts = match alert.kind {
+        QueuedKind::Digest => store.alert_counts(&alert.id).await?,
         QueuedKind::Alert | QueuedKind::Resolved => Vec::new(),
     };
-    Ok(Message::queued(alert, findings, tally))
+    Ok(Message::queued(alert, findings, counts))
 }

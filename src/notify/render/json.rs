@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::escape;
 use crate::finding::Finding;
 use crate::notify::message::Message;
-use crate::store::Tally;
+use crate::store::FindingCounts;
 
 /// Room for the findings of one line, in bytes. A finding of a leaf of the largest size takes 64 kB
 /// and more; a thousand of those would be refused by every receiver. Ordinary ones take 2 kB.
@@ -32,8 +32,8 @@ struct Row<'a> {
     count: u64,
 }
 
-impl<'a> From<&'a Tally> for Row<'a> {
-    fn from(tally: &'a Tally) -> Self {
+impl<'a> From<&'a FindingCounts> for Row<'a> {
+    fn from(tally: &'a FindingCounts) -> Self {
         Self {
             watch: tally.watch.as_deref(),
             verdict: tally.verdict.as_str(),
@@ -53,7 +53,7 @@ pub(crate) fn json(message: &Message) -> String {
         severity: message.severity.as_str(),
         summary: message.summary(),
         total: message.total,
-        tally: message.tally.iter().map(Row::from).collect(),
+        tally: message.counts.iter().map(Row::from).collect(),
         findings: fitting(&message.findings),
     };
     escape::json(&line).expect("maps have string keys, and a String takes all")

@@ -41,7 +41,7 @@ impl Page {
             title: message.summary(),
             blocks: Vec::new(),
         };
-        page.tally(message);
+        page.counts(message);
         page.findings(message);
         match message.kind {
             Kind::Resolved => page.blocks.push(Block::Paragraph(
@@ -64,11 +64,11 @@ impl Page {
         page
     }
 
-    fn tally(&mut self, message: &Message) {
-        if message.tally.is_empty() {
+    fn counts(&mut self, message: &Message) {
+        if message.counts.is_empty() {
             return;
         }
-        let rows = message.tally.iter().take(SHOWN).map(|row| {
+        let rows = message.counts.iter().take(SHOWN).map(|row| {
             let watch = match &row.watch {
                 Some(watch) => format!("watch {watch}"),
                 None => "no watch".to_owned(),
@@ -76,8 +76,8 @@ impl Page {
             format!("{} {} {}, {watch}", row.count, row.severity, row.verdict)
         });
         let mut items: Vec<_> = rows.collect();
-        if message.tally.len() > SHOWN {
-            items.push(format!("and {} more watches", message.tally.len() - SHOWN));
+        if message.counts.len() > SHOWN {
+            items.push(format!("and {} more watches", message.counts.len() - SHOWN));
         }
         self.blocks.push(Block::Heading("How many of what"));
         self.blocks.push(Block::Items(items));

@@ -104,7 +104,7 @@ pub(super) fn alert(findings: Vec<Finding>) -> Message {
         key: "0123456789abcdef".to_owned(),
         severity: Severity::Critical,
         total: findings.len() as u64,
-        tally: Vec::new(),
+        counts: Vec::new(),
         findings,
     }
 }

@@ -11,11 +11,11 @@ use tlog::Head;
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Severity};
 use crate::store::{
-    AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
-    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
-    QueuedKind, Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Span, Store,
-    StoreError, Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    AckOutcome, Answered, Batch, BundleCheckpoint, ChannelQueue, Condition, Contradiction, Counts,
+    Coverage, Delivery, Dispute, FindingCounts, FindingQuery, FindingRecord, FoundEntries, Guide,
+    HoldRule, Judged, LogState, Lookup, LookupCounts, NewLog, NewLookups, OpenCertificate,
+    PassHistory, PassReport, Postponed, QueuedAlert, QueuedKind, Registration, RescanRequest,
+    Rescanned, Scope, Settled, Sighting, Span, Store, StoreError, VerifiedHead, WatchKey,
 };
 
 /// One alert of the outbox.
@@ -106,7 +106,7 @@ impl Store for MemoryStore {
         Ok(self.row(alert).findings)
     }
 
-    async fn alert_tally(&self, _: &str) -> Result<Vec<Tally>, StoreError> {
+    async fn alert_counts(&self, _: &str) -> Result<Vec<FindingCounts>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -133,11 +133,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
+    async fn get_value(&self, key: &str) -> Result<Option<String>, StoreError> {
         Ok(self.memory.lock().unwrap().get(key).cloned())
     }
 
-    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
+    async fn put_value(&self, key: &str, value: &str) -> Result<(), StoreError> {
         let mut memory = self.memory.lock().unwrap();
         memory.insert(key.to_owned(), value.to_owned());
         Ok(())
@@ -226,7 +226,7 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn pace(&self, _: &str) -> Result<Pace, StoreError> {
+    async fn pass_history(&self, _: &str) -> Result<PassHistory, StoreError> {
         not_ours()
     }
 
@@ -238,7 +238,11 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn vouched(&self, _: &str, _: u32) -> Result<Vec<Vouched>, StoreError> {
+    async fn bundle_checkpoints(
+        &self,
+        _: &str,
+        _: u32,
+    ) -> Result<Vec<BundleCheckpoint>, StoreError> {
         not_ours()
     }
 
@@ -324,7 +328,10 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn toll(&self, _: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
+    async fn channel_queues(
+        &self,
+        _: Timestamp,
+    ) -> Result<BTreeMap<String, ChannelQueue>, StoreError> {
         not_ours()
     }
 
@@ -348,7 +355,7 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn spell_out(
+    async fn set_exact_names(
         &self,
         _: &str,
         _: &[u8; 32],
@@ -370,7 +377,7 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn enlist(&self, _: &Enlisting) -> Result<(), StoreError> {
+    async fn enqueue(&self, _: &NewLookups) -> Result<(), StoreError> {
         not_ours()
     }
 
@@ -410,7 +417,7 @@ impl Store for MemoryStore {
         not_ours()
     }
 
-    async fn lookup_tally(&self, _: &str, _: Timestamp) -> Result<LookupTally, StoreError> {
+    async fn lookup_counts(&self, _: &str, _: Timestamp) -> Result<LookupCounts, StoreError> {
         not_ours()
     }
 }

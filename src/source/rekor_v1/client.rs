@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// How fast a server is read where nobody says: the public instances have a limit, others are their owners' matter.
-    pub fn usual_pace(base: &Url) -> Option<NonZeroU32> {
+    pub fn usual_interval(base: &Url) -> Option<NonZeroU32> {
         let host = base.host_str()?;
         (host == "sigstore.dev" || host.ends_with(".sigstore.dev"))
             .then_some(PUBLIC_REQUESTS_PER_MINUTE)

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::insert::{self, Incoming};
-use super::{coverage, positions, touched, value};
+use super::{coverage, finding_changes, positions, value};
 use crate::finding::{NewFinding, Routes};
 use crate::store::{Contradiction, Dispute};
 
@@ -60,9 +60,9 @@ async fn dispute_unproven(
     routes: &Routes,
     dispute: &Dispute,
 ) -> Result<(), Fail> {
-    touched::clear(db).await?;
+    finding_changes::clear(db).await?;
     sqlx::query(
-        "INSERT INTO temp.touched (finding)
+        "INSERT INTO temp.finding_changes (finding)
          SELECT number FROM finding
          WHERE origin = $1 AND proven = 0 AND prior_state IS NULL
            AND entry_index >= (SELECT base FROM log WHERE origin = $1) + $2",
@@ -71,22 +71,22 @@ async fn dispute_unproven(
     .bind(value::integer(dispute.expected.1)?)
     .execute(&mut *db)
     .await?;
-    touched::begin_history(db).await?;
+    finding_changes::begin_history(db).await?;
     // A held one stops waiting: nobody vouches any more for what made it look harmless.
     sqlx::query(
         "UPDATE finding SET prior_state = CASE state WHEN 'held' THEN 'open' ELSE state END, state = 'disputed'
-         WHERE number IN (SELECT finding FROM temp.touched)",
+         WHERE number IN (SELECT finding FROM temp.finding_changes)",
     )
     .execute(&mut *db)
     .await?;
-    touched::write_flip(
+    finding_changes::write_flip(
         db,
         "the log's entries do not hash to what it signed",
         dispute.now,
     )
     .await?;
-    touched::keep_untold(db).await?;
-    touched::tell(db, routes, None, dispute.now).await
+    finding_changes::keep_untold(db).await?;
+    finding_changes::tell(db, routes, None, dispute.now).await
 }
 
 /// The fault itself: once while it lasts; again when it comes back after it was closed.
@@ -120,7 +120,7 @@ async fn record_fault(
     if !again && !another_root {
         return Ok(());
     }
-    touched::only(db, number).await?;
+    finding_changes::only(db, number).await?;
     sqlx::query("UPDATE finding SET occurrence = $2 WHERE number = $1")
         .bind(number)
         .bind(occurrence.as_slice())
@@ -130,14 +130,14 @@ async fn record_fault(
         add_notes(db, number, &fault.evidence.notes).await?;
     }
     if again {
-        touched::begin_history(db).await?;
+        finding_changes::begin_history(db).await?;
         sqlx::query("UPDATE finding SET state = 'open', summary = $2 WHERE number = $1")
             .bind(number)
             .bind(&fault.finding.summary)
             .execute(&mut *db)
             .await?;
-        touched::write_history(db, "the log did it again", now).await?;
-        touched::tell(db, routes, None, now).await?;
+        finding_changes::write_history(db, "the log did it again", now).await?;
+        finding_changes::tell(db, routes, None, now).await?;
     }
     Ok(())
 }

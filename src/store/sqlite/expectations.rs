@@ -12,7 +12,7 @@ use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::fail::Fail;
-use super::{pace, replays, touched, value};
+use super::{finding_changes, pass_history, replays, value};
 use crate::expect::Expectation;
 use crate::finding::{FindingId, NewFinding, Routes, Verdict};
 use crate::store::Registration;
@@ -52,7 +52,7 @@ impl Registered {
 }
 
 /// Adds the findings of a registration's leaves to the scratch set: of those that its bundle names, or of the others.
-const TOUCH: &str = "INSERT INTO temp.touched (finding)
+const TOUCH: &str = "INSERT INTO temp.finding_changes (finding)
      SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
      WHERE e.expectation = $1 AND e.named = $2 AND f.registered_as IS NOT NULL
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
@@ -161,7 +161,7 @@ async fn register(
     .fetch_optional(&mut *db)
     .await?;
     // Also of one that was registered before: the bundle may hold a newer proof.
-    pace::vouch(db, expectation, file).await?;
+    pass_history::vouch(db, expectation, file).await?;
     let (number, file) = match new {
         Some(number) => (number, file.to_owned()),
         None => {
@@ -195,12 +195,12 @@ async fn register(
         .await?;
     }
     replays::register(db, expectation, number).await?;
-    touched::clear(db).await?;
+    finding_changes::clear(db).await?;
     touch(db, number, true).await?;
-    let mut changed = expect_touched(db, &reason(&file), now).await?;
-    touched::clear(db).await?;
+    let mut changed = expect_changed(db, &reason(&file), now).await?;
+    finding_changes::clear(db).await?;
     touch(db, number, false).await?;
-    changed.extend(expect_touched(db, &replays::reason(&file), now).await?);
+    changed.extend(expect_changed(db, &replays::reason(&file), now).await?);
     Ok((new.is_some(), changed))
 }
 
@@ -221,13 +221,13 @@ async fn touch(db: &mut SqliteConnection, number: i64, named: bool) -> Result<()
 }
 
 /// Makes the findings of the scratch set expected, those apart that are; answers which it changed.
-pub(super) async fn expect_touched(
+pub(super) async fn expect_changed(
     db: &mut SqliteConnection,
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<FindingId>, Fail> {
     sqlx::query(
-        "DELETE FROM temp.touched WHERE finding IN (SELECT number FROM finding WHERE verdict = 'expected')",
+        "DELETE FROM temp.finding_changes WHERE finding IN (SELECT number FROM finding WHERE verdict = 'expected')",
     )
     .execute(&mut *db)
     .await?;
@@ -235,16 +235,16 @@ pub(super) async fn expect_touched(
     if changed.is_empty() {
         return Ok(changed);
     }
-    touched::begin_history(db).await?;
+    finding_changes::begin_history(db).await?;
     sqlx::query(
         "UPDATE finding SET verdict = 'expected', severity = 0, state = 'resolved'
-         WHERE number IN (SELECT finding FROM temp.touched)",
+         WHERE number IN (SELECT finding FROM temp.finding_changes)",
     )
     .execute(&mut *db)
     .await?;
-    touched::write_history(db, reason, now).await?;
-    touched::leave_unclaimed(db).await?;
-    touched::tell_resolved(db, now).await?;
+    finding_changes::write_history(db, reason, now).await?;
+    finding_changes::leave_unclaimed(db).await?;
+    finding_changes::tell_resolved(db, now).await?;
     Ok(changed)
 }
 
@@ -292,7 +292,7 @@ pub(super) async fn unregister(
         .fetch_optional(&mut *db)
         .await?;
     let Some(file) = file else { return Ok(None) };
-    touched::clear(db).await?;
+    finding_changes::clear(db).await?;
     for named in [true, false] {
         touch(db, number, named).await?;
     }
@@ -307,8 +307,8 @@ pub(super) async fn unregister(
             .await?;
     }
     sqlx::query(concat!(
-        "DELETE FROM temp.touched WHERE finding IN (
-           SELECT f.number FROM temp.touched t JOIN finding f ON f.number = t.finding LEFT JOIN signer s ON s.key = f.signer
+        "DELETE FROM temp.finding_changes WHERE finding IN (
+           SELECT f.number FROM temp.finding_changes t JOIN finding f ON f.number = t.finding LEFT JOIN signer s ON s.key = f.signer
            WHERE f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.registered_as)
              OR EXISTS (SELECT 1 FROM expected_signing e WHERE e.signature_sha256 = f.signature_sha256 AND ",
         replays::same_signing!(),
@@ -316,24 +316,24 @@ pub(super) async fn unregister(
     ))
     .execute(&mut *db)
     .await?;
-    touched::begin_history(db).await?;
+    finding_changes::begin_history(db).await?;
     // One whose batch is false goes back to being disputed, and to open with its leaf.
     sqlx::query(
         "UPDATE finding SET verdict = judged_verdict, severity = judged_severity,
            state = iif(prior_state IS NULL, 'open', 'disputed'), prior_state = iif(prior_state IS NULL, NULL, 'open')
-         WHERE number IN (SELECT finding FROM temp.touched)",
+         WHERE number IN (SELECT finding FROM temp.finding_changes)",
     )
     .execute(&mut *db)
     .await?;
-    touched::write_history(db, &format!("no longer registered: {file}"), now).await?;
-    touched::tell(db, routes, None, now).await?;
+    finding_changes::write_history(db, &format!("no longer registered: {file}"), now).await?;
+    finding_changes::tell(db, routes, None, now).await?;
     Ok(Some(ids(db).await?))
 }
 
 /// The ids of the scratch set.
 async fn ids(db: &mut SqliteConnection) -> Result<Vec<FindingId>, Fail> {
     let ids: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT f.id FROM temp.touched t JOIN finding f ON f.number = t.finding
+        "SELECT f.id FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
          ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
     )
     .fetch_all(&mut *db)

@@ -11,7 +11,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
-use super::{replays, touched, value};
+use super::{finding_changes, replays, value};
 use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State};
 use crate::store::{AckOutcome, Counts, FindingQuery, FindingRecord, HistoryRow, Judged};
 
@@ -305,10 +305,10 @@ pub(super) async fn acknowledge_matching(
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<FindingId>, Fail> {
-    touched::clear(db).await?;
+    finding_changes::clear(db).await?;
     let limit = query.limit.map_or(Ok(-1), value::integer)?;
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO temp.touched (finding)
+        "INSERT INTO temp.finding_changes (finding)
          SELECT f.number FROM finding f LEFT JOIN signer s ON s.key = f.signer
          WHERE f.health = 0 AND f.state IN ('open', 'disputed', 'held')",
     );
@@ -321,12 +321,12 @@ pub(super) async fn acknowledge_matching(
     sql.push_bind(limit);
     sql.build().persistent(false).execute(&mut *db).await?;
     let ids: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT f.id FROM temp.touched t JOIN finding f ON f.number = t.finding
+        "SELECT f.id FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
          ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
     )
     .fetch_all(&mut *db)
     .await?;
-    close_touched(db, reason, now).await?;
+    close_changed(db, reason, now).await?;
     ids.iter().map(|id| value::finding_id(id)).collect()
 }
 
@@ -337,28 +337,28 @@ pub(super) async fn acknowledge(
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<(FindingId, AckOutcome)>, Fail> {
-    touched::clear(db).await?;
+    finding_changes::clear(db).await?;
     let mut outcomes = Vec::new();
     for id in ids {
         outcomes.push((*id, touch_to_ack(db, *id).await?));
     }
-    close_touched(db, reason, now).await?;
+    close_changed(db, reason, now).await?;
     Ok(outcomes)
 }
 
-async fn close_touched(
+async fn close_changed(
     db: &mut SqliteConnection,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    touched::begin_history(db).await?;
+    finding_changes::begin_history(db).await?;
     sqlx::query(
-        "UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.touched)",
+        "UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.finding_changes)",
     )
     .execute(&mut *db)
     .await?;
-    touched::write_history(db, reason, now).await?;
-    touched::leave_unclaimed(db).await
+    finding_changes::write_history(db, reason, now).await?;
+    finding_changes::leave_unclaimed(db).await
 }
 
 async fn touch_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOutcome, Fail> {
@@ -376,10 +376,12 @@ async fn touch_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOut
     Ok(match value::state(&state)? {
         State::Acked | State::Resolved => AckOutcome::AlreadyClosed,
         State::Open | State::Held | State::Disputed => {
-            sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1) ON CONFLICT DO NOTHING")
-                .bind(number)
-                .execute(&mut *db)
-                .await?;
+            sqlx::query(
+                "INSERT INTO temp.finding_changes (finding) VALUES ($1) ON CONFLICT DO NOTHING",
+            )
+            .bind(number)
+            .execute(&mut *db)
+            .await?;
             AckOutcome::Acked
         }
     })
@@ -428,9 +430,9 @@ pub(super) async fn rejudge(
         return Ok(());
     };
     let news = verdict != judged.verdict.as_str() || severity != value::rank(judged.severity);
-    touched::only(db, number).await?;
+    finding_changes::only(db, number).await?;
     if news {
-        touched::begin_history(db).await?;
+        finding_changes::begin_history(db).await?;
     }
     sqlx::query(
         "UPDATE finding SET chain = $2, summary = $3, judged_verdict = $4, judged_severity = $5, health = $6, anomalies = $7,
@@ -450,11 +452,11 @@ pub(super) async fn rejudge(
     .execute(&mut *db)
     .await?;
     look_for_replays(db, number, now).await?;
-    touched::only(db, number).await?;
+    finding_changes::only(db, number).await?;
     if news {
-        touched::write_history(db, "judged again by another trusted root", now).await?;
-        touched::leave_unclaimed(db).await?;
-        touched::tell(db, routes, None, now).await?;
+        finding_changes::write_history(db, "judged again by another trusted root", now).await?;
+        finding_changes::leave_unclaimed(db).await?;
+        finding_changes::tell(db, routes, None, now).await?;
     }
     Ok(())
 }

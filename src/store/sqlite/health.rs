@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::insert::{self, Incoming};
-use super::{record, touched, value};
+use super::{finding_changes, record, value};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity};
 use crate::moment;
 use crate::store::{Condition, HoldRule, Scope};
@@ -98,22 +98,22 @@ impl<'a> Change<'a> {
                 .await?;
         }
         if !self.ended.is_empty() {
-            touched::clear(db).await?;
+            finding_changes::clear(db).await?;
             for number in &self.ended {
-                sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1)")
+                sqlx::query("INSERT INTO temp.finding_changes (finding) VALUES ($1)")
                     .bind(number)
                     .execute(&mut *db)
                     .await?;
             }
-            touched::begin_history(db).await?;
+            finding_changes::begin_history(db).await?;
             sqlx::query(
-                "UPDATE finding SET state = 'resolved' WHERE number IN (SELECT finding FROM temp.touched)",
+                "UPDATE finding SET state = 'resolved' WHERE number IN (SELECT finding FROM temp.finding_changes)",
             )
             .execute(&mut *db)
             .await?;
-            touched::write_history(db, "over by itself", now).await?;
-            touched::leave_unclaimed(db).await?;
-            touched::tell_resolved(db, now).await?;
+            finding_changes::write_history(db, "over by itself", now).await?;
+            finding_changes::leave_unclaimed(db).await?;
+            finding_changes::tell_resolved(db, now).await?;
         }
         let begun: Vec<(NewFinding, &Condition)> = self
             .begun
@@ -150,15 +150,15 @@ async fn reopen(
         .bind(new.finding.id.as_bytes().as_slice())
         .fetch_one(&mut *db)
         .await?;
-    touched::only(db, number).await?;
-    touched::begin_history(db).await?;
+    finding_changes::only(db, number).await?;
+    finding_changes::begin_history(db).await?;
     sqlx::query("UPDATE finding SET state = 'open', summary = $2 WHERE number = $1")
         .bind(number)
         .bind(&new.finding.summary)
         .execute(&mut *db)
         .await?;
-    touched::write_history(db, "began again", now).await?;
-    touched::tell(db, routes, except, now).await
+    finding_changes::write_history(db, "began again", now).await?;
+    finding_changes::tell(db, routes, except, now).await
 }
 
 fn raised(condition: &Condition, now: Timestamp) -> NewFinding {
@@ -272,10 +272,10 @@ pub(super) async fn release(
     reasons.sort_unstable();
     reasons.dedup();
     for reason in reasons {
-        touched::clear(db).await?;
+        finding_changes::clear(db).await?;
         for (number, _) in released.iter().filter(|(_, why)| *why == reason) {
             count += sqlx::query(
-                "INSERT INTO temp.touched (finding)
+                "INSERT INTO temp.finding_changes (finding)
                  SELECT number FROM finding WHERE number = $1 AND state = 'held'",
             )
             .bind(number)
@@ -283,14 +283,14 @@ pub(super) async fn release(
             .await?
             .rows_affected();
         }
-        touched::begin_history(db).await?;
+        finding_changes::begin_history(db).await?;
         sqlx::query(
-            "UPDATE finding SET state = 'open' WHERE number IN (SELECT finding FROM temp.touched)",
+            "UPDATE finding SET state = 'open' WHERE number IN (SELECT finding FROM temp.finding_changes)",
         )
         .execute(&mut *db)
         .await?;
-        touched::write_history(db, reason, now).await?;
-        touched::tell(db, routes, None, now).await?;
+        finding_changes::write_history(db, reason, now).await?;
+        finding_changes::tell(db, routes, None, now).await?;
     }
     Ok(count)
 }

@@ -162,10 +162,10 @@ async fn insert_chunk(
             .await?;
         }
     }
-    let told: Vec<outbox::Telling<'_>> = new
+    let told: Vec<outbox::AlertRequest<'_>> = new
         .iter()
         .filter(|(_, standing)| standing.registered.is_none())
-        .map(|(number, standing)| outbox::Telling {
+        .map(|(number, standing)| outbox::AlertRequest {
             number: *number,
             finding: &standing.incoming.new.finding,
             except: standing.incoming.except,

@@ -12,7 +12,7 @@ use super::insert::{self, Incoming, insert_values};
 use super::{positions, value};
 use crate::finding::Routes;
 use crate::store::{
-    Enlisting, FoundEntries, Guide, KnownEntry, OpenCertificate, Sighting, SoughtCertificate,
+    FoundEntries, Guide, KnownEntry, NewLookups, OpenCertificate, PendingCertificate, Sighting,
 };
 
 /// What is known of a guided log.
@@ -53,7 +53,7 @@ pub(super) async fn begin(db: &mut SqliteConnection, guide: &Guide) -> Result<()
 
 /// Which names are asked for whatever CT logs show, and which watches their entries are matched
 /// against.
-pub(super) async fn spell_out(
+pub(super) async fn set_exact_names(
     db: &mut SqliteConnection,
     log: &str,
     rules: &[u8; 32],
@@ -111,7 +111,7 @@ async fn spelled_out(db: &mut SqliteConnection, log: &str) -> Result<Vec<String>
     )
 }
 
-/// Whether `spell_out` would change nothing.
+/// Whether `set_exact_names` would change nothing.
 pub(super) async fn is_spelled_out(
     db: &mut SqliteConnection,
     log: &str,
@@ -234,15 +234,18 @@ fn sighting(row: &SqliteRow) -> Result<Sighting, Fail> {
 }
 
 /// Takes up certificates, and moves the cursor past them.
-pub(super) async fn enlist(db: &mut SqliteConnection, enlisting: &Enlisting) -> Result<(), Fail> {
-    let Enlisting {
+pub(super) async fn enqueue(
+    db: &mut SqliteConnection,
+    new_lookups: &NewLookups,
+) -> Result<(), Fail> {
+    let NewLookups {
         log,
         expected,
         cursor,
         certificates,
         elsewhere,
         now,
-    } = enlisting;
+    } = new_lookups;
     let done = sqlx::query("UPDATE guided SET cursor = $3 WHERE log = $1 AND cursor = $2")
         .bind(log)
         .bind(expected)
@@ -259,10 +262,10 @@ pub(super) async fn enlist(db: &mut SqliteConnection, enlisting: &Enlisting) -> 
 async fn seek(
     db: &mut SqliteConnection,
     log: &str,
-    certificate: &SoughtCertificate,
+    certificate: &PendingCertificate,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    let SoughtCertificate {
+    let PendingCertificate {
         key,
         alike,
         subjects,

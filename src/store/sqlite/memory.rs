@@ -8,7 +8,10 @@ use super::value;
 use crate::store::RescanRequest;
 
 /// A remembered value.
-pub(super) async fn recall(db: &mut SqliteConnection, key: &str) -> Result<Option<String>, Fail> {
+pub(super) async fn get_value(
+    db: &mut SqliteConnection,
+    key: &str,
+) -> Result<Option<String>, Fail> {
     Ok(
         sqlx::query_scalar("SELECT value FROM memory WHERE key = $1")
             .bind(key)
@@ -18,7 +21,7 @@ pub(super) async fn recall(db: &mut SqliteConnection, key: &str) -> Result<Optio
 }
 
 /// Remembers a value.
-pub(super) async fn remember(
+pub(super) async fn put_value(
     db: &mut SqliteConnection,
     key: &str,
     value: &str,

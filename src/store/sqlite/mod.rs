@@ -12,22 +12,22 @@ mod dispute;
 mod expectations;
 mod fail;
 mod files;
+mod finding_changes;
 mod findings;
 mod health;
 mod holder;
 mod insert;
 mod lock;
+mod lookup_queue;
 mod lookups;
 mod memory;
 mod moments;
 mod open;
 mod outbox;
-mod pace;
+mod pass_history;
 mod positions;
 mod record;
 mod replays;
-mod touched;
-mod turns;
 mod value;
 
 use std::collections::{BTreeMap, HashSet};
@@ -44,11 +44,11 @@ use self::fail::Fail;
 use self::files::Place;
 pub use self::lock::StoreLock;
 use super::{
-    AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
-    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
-    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Span, Store, StoreError,
-    Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    AckOutcome, Answered, Batch, BundleCheckpoint, ChannelQueue, Condition, Contradiction, Counts,
+    Coverage, Delivery, Dispute, FindingCounts, FindingQuery, FindingRecord, FoundEntries, Guide,
+    HoldRule, Judged, LogState, Lookup, LookupCounts, NewLog, NewLookups, OpenCertificate,
+    PassHistory, PassReport, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Scope,
+    Settled, Sighting, Span, Store, StoreError, VerifiedHead, WatchKey,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
@@ -77,7 +77,7 @@ impl Store for SqliteStore {
 
     async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
         writing!(self, "recording a first position", |db| async {
-            pace::begun(db, log).await?;
+            pass_history::begun(db, log).await?;
             positions::begin(db, log).await
         })
     }
@@ -115,7 +115,7 @@ impl Store for SqliteStore {
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
         writing!(self, "recording the end of a pass", |db| async {
             positions::end_pass(db, report).await?;
-            pace::add(db, report).await
+            pass_history::add(db, report).await
         })
     }
 
@@ -196,7 +196,7 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn spell_out(
+    async fn set_exact_names(
         &self,
         log: &str,
         rules: &[u8; 32],
@@ -210,7 +210,7 @@ impl Store for SqliteStore {
         if same {
             return Ok(());
         }
-        writing!(self, "recording look-ups", |db| lookups::spell_out(
+        writing!(self, "recording look-ups", |db| lookups::set_exact_names(
             db, log, rules, subjects, now
         ))
     }
@@ -240,9 +240,10 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError> {
-        writing!(self, "recording look-ups", |db| lookups::enlist(
-            db, enlisting
+    async fn enqueue(&self, new_lookups: &NewLookups) -> Result<(), StoreError> {
+        writing!(self, "recording look-ups", |db| lookups::enqueue(
+            db,
+            new_lookups
         ))
     }
 
@@ -252,7 +253,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Lookup>, StoreError> {
-        reading!(self, "reading look-ups", |db| turns::due(
+        reading!(self, "reading look-ups", |db| lookup_queue::due(
             db, log, now, limit
         ))
     }
@@ -286,13 +287,13 @@ impl Store for SqliteStore {
     }
 
     async fn answered(&self, answered: &Answered) -> Result<(), StoreError> {
-        writing!(self, "recording an answer", |db| turns::answered(
+        writing!(self, "recording an answer", |db| lookup_queue::answered(
             db, answered
         ))
     }
 
     async fn postponed(&self, postponed: &Postponed) -> Result<(), StoreError> {
-        writing!(self, "recording a look-up", |db| turns::postponed(
+        writing!(self, "recording a look-up", |db| lookup_queue::postponed(
             db, postponed
         ))
     }
@@ -308,8 +309,10 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn lookup_tally(&self, log: &str, now: Timestamp) -> Result<LookupTally, StoreError> {
-        reading!(self, "counting look-ups", |db| turns::tally(db, log, now))
+    async fn lookup_counts(&self, log: &str, now: Timestamp) -> Result<LookupCounts, StoreError> {
+        reading!(self, "counting look-ups", |db| lookup_queue::counts(
+            db, log, now
+        ))
     }
 
     async fn assess(
@@ -347,8 +350,10 @@ impl Store for SqliteStore {
         reading!(self, "reading findings about health", |db| health::logs(db))
     }
 
-    async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
-        reading!(self, "reading how passes went", |db| pace::pace(db, origin))
+    async fn pass_history(&self, origin: &str) -> Result<PassHistory, StoreError> {
+        reading!(self, "reading how passes went", |db| {
+            pass_history::pass_history(db, origin)
+        })
     }
 
     async fn seen_since(
@@ -356,19 +361,25 @@ impl Store for SqliteStore {
         watches: &[String],
         after: i64,
     ) -> Result<(i64, BTreeMap<String, Timestamp>), StoreError> {
-        reading!(self, "reading what was seen", |db| pace::seen_since(
-            db, watches, after
-        ))
+        reading!(
+            self,
+            "reading what was seen",
+            |db| pass_history::seen_since(db, watches, after)
+        )
     }
 
-    async fn vouched(&self, origin: &str, limit: u32) -> Result<Vec<Vouched>, StoreError> {
-        reading!(self, "reading checkpoints of bundles", |db| pace::vouched(
-            db, origin, limit
-        ))
+    async fn bundle_checkpoints(
+        &self,
+        origin: &str,
+        limit: u32,
+    ) -> Result<Vec<BundleCheckpoint>, StoreError> {
+        reading!(self, "reading checkpoints of bundles", |db| {
+            pass_history::bundle_checkpoints(db, origin, limit)
+        })
     }
 
     async fn settle(&self, number: i64, settled: Settled) -> Result<(), StoreError> {
-        writing!(self, "recording a comparison", |db| pace::settle(
+        writing!(self, "recording a comparison", |db| pass_history::settle(
             db, number, settled
         ))
     }
@@ -488,8 +499,8 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError> {
-        reading!(self, "reading an alert", |db| outbox::tally(db, alert))
+    async fn alert_counts(&self, alert: &str) -> Result<Vec<FindingCounts>, StoreError> {
+        reading!(self, "reading an alert", |db| outbox::counts(db, alert))
     }
 
     async fn record_delivery(
@@ -503,16 +514,21 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
-        reading!(self, "counting alerts", |db| outbox::toll(db, now))
+    async fn channel_queues(
+        &self,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, ChannelQueue>, StoreError> {
+        reading!(self, "counting alerts", |db| outbox::channel_queues(
+            db, now
+        ))
     }
 
-    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
-        reading!(self, "recalling a value", |db| memory::recall(db, key))
+    async fn get_value(&self, key: &str) -> Result<Option<String>, StoreError> {
+        reading!(self, "recalling a value", |db| memory::get_value(db, key))
     }
 
-    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        writing!(self, "remembering a value", |db| memory::remember(
+    async fn put_value(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        writing!(self, "remembering a value", |db| memory::put_value(
             db, key, value
         ))
     }
@@ -542,11 +558,11 @@ mod tests {
     async fn a_full_disk_is_said_and_loses_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings {
-            path: dir.path().join("hall.db"),
+            path: dir.path().join("store.db"),
             routes: Routes::default(),
         };
         let store = SqliteStore::open(settings).await.unwrap();
-        store.remember("before", "kept").await.unwrap();
+        store.put_value("before", "kept").await.unwrap();
         // SQLite answers a database that may not grow as it answers a disk that is full.
         let writer = store.writer.as_ref().unwrap();
         sqlx::query("PRAGMA max_page_count = 1")
@@ -554,15 +570,15 @@ mod tests {
             .await
             .unwrap();
         let large = "x".repeat(1 << 20);
-        let full = store.remember("more", &large).await;
+        let full = store.put_value("more", &large).await;
         assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
         assert_eq!(
-            store.recall("before").await.unwrap().as_deref(),
+            store.get_value("before").await.unwrap().as_deref(),
             Some("kept")
         );
-        assert_eq!(store.recall("more").await.unwrap(), None);
+        assert_eq!(store.get_value("more").await.unwrap(), None);
         // The limit went with the connection: there is room again, and the store goes on.
-        store.remember("more", &large).await.unwrap();
+        store.put_value("more", &large).await.unwrap();
     }
 
     /// How SQLite answers a query: `SCAN` of a table, or a sort of its own, is what must not be.
@@ -578,7 +594,7 @@ mod tests {
     async fn what_is_asked_often_is_answered_from_an_index() {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings {
-            path: dir.path().join("hall.db"),
+            path: dir.path().join("store.db"),
             routes: Routes::default(),
         };
         let store = SqliteStore::open(settings).await.unwrap();

@@ -34,7 +34,7 @@ const WAL_LIMIT_BYTES: i32 = 16 * 1024 * 1024;
 const READERS: u32 = 4;
 
 /// Scratch sets of a transaction: which findings it changes, which unsent alerts those leave.
-const SCRATCH: &str = "CREATE TEMP TABLE touched (finding INTEGER NOT NULL PRIMARY KEY);
+const SCRATCH: &str = "CREATE TEMP TABLE finding_changes (finding INTEGER NOT NULL PRIMARY KEY);
 CREATE TEMP TABLE vacated (alert INTEGER NOT NULL PRIMARY KEY);";
 
 impl SqliteStore {

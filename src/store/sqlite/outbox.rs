@@ -13,7 +13,7 @@ use super::record::{finding, select_finding};
 use super::value;
 use crate::finding::{self as words, Finding, Routes};
 use crate::moment;
-use crate::store::{Delivery, QueuedAlert, QueuedKind, Tally, Toll};
+use crate::store::{ChannelQueue, Delivery, FindingCounts, QueuedAlert, QueuedKind};
 
 /// Whether an alert is first due up to a day after it began: a digest, or one that is told once a day.
 macro_rules! waits_a_day {
@@ -46,7 +46,7 @@ fn latest(now: Timestamp) -> (i64, i64) {
 
 /// A finding that is to be told.
 #[derive(Clone, Copy)]
-pub(super) struct Telling<'a> {
+pub(super) struct AlertRequest<'a> {
     /// Its row.
     pub number: i64,
     /// As it stands.
@@ -60,30 +60,31 @@ pub(super) struct Telling<'a> {
 pub(super) async fn tell(
     db: &mut SqliteConnection,
     routes: &Routes,
-    told: &[Telling<'_>],
+    told: &[AlertRequest<'_>],
     now: Timestamp,
 ) -> Result<(), Fail> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
     let mut members: Vec<(usize, i64)> = Vec::new();
-    let is_limited =
-        |telling: &Telling<'_>| telling.finding.telling() == words::Telling::OncePerWatch;
+    let is_limited = |alert_policy: &AlertRequest<'_>| {
+        alert_policy.finding.alert_policy() == words::AlertPolicy::OncePerWatch
+    };
     let earlier = if told.iter().any(is_limited) {
         told_lately(db, now).await?
     } else {
         HashMap::new()
     };
-    for telling in told {
-        let Some(envelope) = Envelope::of(telling.finding, now)? else {
+    for alert_policy in told {
+        let Some(envelope) = Envelope::of(alert_policy.finding, now)? else {
             continue;
         };
-        for channel in routes.channels(telling.finding, telling.except) {
+        for channel in routes.channels(alert_policy.finding, alert_policy.except) {
             let key = (channel, envelope.group_key.clone());
             let place = if let Some(place) = places.get(&key) {
                 *place
             } else {
                 let mut envelope = envelope.clone();
-                if is_limited(telling)
+                if is_limited(alert_policy)
                     && let Some(last) = earlier.get(&(channel.to_owned(), key.1.clone()))
                 {
                     // A moment ahead of the clock counts as now.
@@ -93,7 +94,7 @@ pub(super) async fn tell(
                 places.insert(key, groups.len() - 1);
                 groups.len() - 1
             };
-            members.push((place, telling.number));
+            members.push((place, alert_policy.number));
         }
     }
     let rows = insert_values(
@@ -158,14 +159,14 @@ struct Envelope {
 impl Envelope {
     /// `None` if it is not told.
     fn of(finding: &Finding, now: Timestamp) -> Result<Option<Self>, Fail> {
-        Ok(match finding.telling() {
-            words::Telling::Never => None,
-            words::Telling::AtOnce | words::Telling::OncePerWatch => Some(Self {
+        Ok(match finding.alert_policy() {
+            words::AlertPolicy::Never => None,
+            words::AlertPolicy::AtOnce | words::AlertPolicy::OncePerWatch => Some(Self {
                 kind: QueuedKind::Alert,
                 group_key: finding.group_key(),
                 due: now,
             }),
-            words::Telling::Daily => {
+            words::AlertPolicy::Daily => {
                 let origin = finding.origin.as_deref().unwrap_or_default();
                 let day = now.to_zoned(TimeZone::UTC).date();
                 let due = a_day_after(now)?;
@@ -380,7 +381,10 @@ pub(super) async fn findings(
 }
 
 /// The findings of an alert, counted.
-pub(super) async fn tally(db: &mut SqliteConnection, alert: &str) -> Result<Vec<Tally>, Fail> {
+pub(super) async fn counts(
+    db: &mut SqliteConnection,
+    alert: &str,
+) -> Result<Vec<FindingCounts>, Fail> {
     let rows: Vec<(Option<String>, String, i64, i64)> = sqlx::query_as(
         "SELECT f.watch, f.verdict, f.severity, count(*)
          FROM member m JOIN finding f ON f.number = m.finding
@@ -393,7 +397,7 @@ pub(super) async fn tally(db: &mut SqliteConnection, alert: &str) -> Result<Vec<
     .await?;
     rows.into_iter()
         .map(|(watch, verdict, severity, count)| {
-            Ok(Tally {
+            Ok(FindingCounts {
                 watch,
                 verdict: value::verdict(&verdict)?,
                 severity: value::severity(severity)?,
@@ -441,10 +445,10 @@ pub(super) async fn record_delivery(
 }
 
 /// Alerts by channel.
-pub(super) async fn toll(
+pub(super) async fn channel_queues(
     db: &mut SqliteConnection,
     now: Timestamp,
-) -> Result<BTreeMap<String, Toll>, Fail> {
+) -> Result<BTreeMap<String, ChannelQueue>, Fail> {
     let (retry, digest) = latest(now);
     let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(concat!(
         "SELECT channel, count(*), sum(",
@@ -459,15 +463,15 @@ pub(super) async fn toll(
     .bind(digest)
     .fetch_all(&mut *db)
     .await?;
-    let mut tolls: BTreeMap<String, Toll> = BTreeMap::new();
+    let mut tolls: BTreeMap<String, ChannelQueue> = BTreeMap::new();
     for (channel, pending, due, failed) in rows {
-        let toll = tolls.entry(channel).or_default();
-        toll.pending += value::natural(pending)?;
-        toll.due += value::natural(due)?;
-        toll.failed += value::natural(failed)?;
+        let channel_queues = tolls.entry(channel).or_default();
+        channel_queues.pending += value::natural(pending)?;
+        channel_queues.due += value::natural(due)?;
+        channel_queues.failed += value::natural(failed)?;
     }
-    for (channel, toll) in &mut tolls {
-        toll.last_error = sqlx::query_scalar(
+    for (channel, channel_queues) in &mut tolls {
+        channel_queues.last_error = sqlx::query_scalar(
             "SELECT last_error FROM alert
              WHERE channel = $1 AND last_error IS NOT NULL AND state <> 'delivered'
              ORDER BY number DESC LIMIT 1",

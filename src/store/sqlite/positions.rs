@@ -9,7 +9,7 @@ use tlog::{FollowerState, Head};
 
 use super::fail::Fail;
 use super::insert::{self, Incoming};
-use super::{touched, value};
+use super::{finding_changes, value};
 use crate::finding::{FindingId, Routes};
 use crate::store::{Batch, LogState, NewLog, Outcome, PassError, PassReport, VerifiedHead};
 
@@ -365,10 +365,10 @@ pub(super) async fn take_back_disputes(
     if known.is_empty() {
         return Ok(());
     }
-    touched::clear(db).await?;
+    finding_changes::clear(db).await?;
     for id in known {
         sqlx::query(
-            "INSERT INTO temp.touched (finding)
+            "INSERT INTO temp.finding_changes (finding)
              SELECT number FROM finding WHERE id = $1 AND prior_state IS NOT NULL ON CONFLICT DO NOTHING",
         )
         .bind(id.as_bytes().as_slice())
@@ -378,30 +378,30 @@ pub(super) async fn take_back_disputes(
     // One that was acknowledged or registered meanwhile stays as it was made.
     sqlx::query(
         "UPDATE finding SET prior_state = NULL
-         WHERE state <> 'disputed' AND number IN (SELECT finding FROM temp.touched)",
+         WHERE state <> 'disputed' AND number IN (SELECT finding FROM temp.finding_changes)",
     )
     .execute(&mut *db)
     .await?;
     sqlx::query(
-        "DELETE FROM temp.touched
+        "DELETE FROM temp.finding_changes
          WHERE finding IN (SELECT number FROM finding WHERE prior_state IS NULL)",
     )
     .execute(&mut *db)
     .await?;
     sqlx::query(
         "UPDATE finding SET state = prior_state, prior_state = NULL
-         WHERE number IN (SELECT finding FROM temp.touched)",
+         WHERE number IN (SELECT finding FROM temp.finding_changes)",
     )
     .execute(&mut *db)
     .await?;
-    touched::write_flip(db, "the log served its entry again", now).await?;
+    finding_changes::write_flip(db, "the log served its entry again", now).await?;
     // What was closed before the dispute is closed again, and no news.
     sqlx::query(
-        "DELETE FROM temp.touched WHERE finding IN (SELECT number FROM finding WHERE state = 'open')",
+        "DELETE FROM temp.finding_changes WHERE finding IN (SELECT number FROM finding WHERE state = 'open')",
     )
     .execute(&mut *db)
     .await?;
-    touched::leave_unclaimed(db).await
+    finding_changes::leave_unclaimed(db).await
 }
 
 /// Findings that were found again in proven leaves: when they were found first, their batch was not

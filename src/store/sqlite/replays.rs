@@ -15,8 +15,8 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::expectations::{self, Registered, can_be_expected};
 use super::fail::Fail;
+use super::finding_changes;
 use super::insert::Incoming;
-use super::touched;
 use crate::expect::{Expectation, Part, SignedAs};
 use crate::finding::Finding;
 
@@ -44,7 +44,7 @@ pub(super) use same_signing;
 
 /// Adds the findings of a registration's signing to the scratch set, in whatever entries they are.
 pub(super) const TOUCH: &str = concat!(
-    "INSERT INTO temp.touched (finding)
+    "INSERT INTO temp.finding_changes (finding)
      SELECT f.number FROM expected_signing e JOIN finding f ON f.signature_sha256 = e.signature_sha256
      LEFT JOIN signer s ON s.key = f.signer
      WHERE e.expectation = $1 AND f.signature_sha256 IS NOT NULL
@@ -324,9 +324,9 @@ pub(super) async fn look_again(
     now: Timestamp,
 ) -> Result<(), Fail> {
     for (number, file) in registered {
-        touched::clear(db).await?;
+        finding_changes::clear(db).await?;
         sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
-        expectations::expect_touched(db, &reason(file), now).await?;
+        expectations::expect_changed(db, &reason(file), now).await?;
     }
     Ok(())
 }
@@ -373,8 +373,8 @@ pub(super) async fn judge_one(
     .fetch_optional(&mut *db)
     .await?;
     let Some(file) = file else { return Ok(false) };
-    touched::only(db, number).await?;
-    let changed = expectations::expect_touched(db, &reason(&file), now).await?;
+    finding_changes::only(db, number).await?;
+    let changed = expectations::expect_changed(db, &reason(&file), now).await?;
     Ok(!changed.is_empty())
 }
 

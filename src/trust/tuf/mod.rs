@@ -156,7 +156,7 @@ impl Tuf {
         }
     }
 
-    /// See [`super::Keeper::asks`].
+    /// See [`super::TrustUpdater::asks`].
     pub(super) fn asks(&mut self, asks: &[Ask], now: Timestamp) -> bool {
         self.catch_up();
         let Some(cache) = &mut self.cache else {

@@ -8,7 +8,7 @@ use modelwatch::monitor::Settings;
 use serde_json::json;
 
 use super::{MAIL, RELEASE, World, nothing};
-use crate::world::{Issued, Oddity, issue, issue_for};
+use crate::world::{Anomaly, Issued, issue, issue_for};
 
 fn tag(number: usize) -> String {
     RELEASE.replace("v1", &format!("v{number}"))
@@ -101,7 +101,7 @@ async fn a_name_under_which_tens_of_thousands_of_entries_are_filed_is_read_from_
     assert!(!outcome.proven);
     let message = outcome.error.unwrap().message;
     assert!(message.contains("does not show"), "{message}");
-    let tally = world.truly().lookup_tally(super::LOG, world.now()).await;
+    let tally = world.truly().lookup_counts(super::LOG, world.now()).await;
     assert!(tally.unwrap().unread >= 29_000);
     // Other names are looked up as ever.
     let other = world.issue(&tag(2));
@@ -136,7 +136,7 @@ async fn an_index_that_hangs_ends_the_pass_in_time_and_each_name_is_asked() {
     let mut world = World::new().await;
     world.retry_within = Duration::from_millis(250);
     world.settings = Settings {
-        turn: Some(Duration::ZERO),
+        pass_limit: Some(Duration::ZERO),
         ..Settings::default()
     };
     for number in 1..=5 {
@@ -194,7 +194,7 @@ async fn an_entry_that_the_log_fails_at_hides_no_other_entry_and_no_other_name()
             expected.push(world.sign(&certificate, RELEASE));
         }
         let failing = expected.remove(2);
-        world.v1.odd(Oddity::Fails(failing, status));
+        world.v1.odd(Anomaly::Fails(failing, status));
         let other = world.issue(&tag(2));
         expected.push(world.sign(&other, &tag(2)));
         for _ in 0..120 {

@@ -1,7 +1,7 @@
 //! An index that lies, and entries that cannot be proven.
 
 use super::{RELEASE, World, nothing};
-use crate::world::Oddity;
+use crate::world::Anomaly;
 
 #[tokio::test]
 async fn other_peoples_entries_under_a_watched_name_are_no_findings() {
@@ -23,7 +23,7 @@ async fn other_peoples_entries_under_a_watched_name_are_no_findings() {
 
 #[tokio::test]
 async fn what_cannot_be_proven_is_refused_and_said_and_hides_no_other_entry() {
-    for oddity in [Oddity::Misproves, Oddity::Swaps, Oddity::Garbles] {
+    for anomaly in [Anomaly::Misproves, Anomaly::Swaps, Anomaly::Garbles] {
         let mut world = World::new().await;
         let certificate = world.issue(RELEASE);
         let mut expected = Vec::new();
@@ -31,8 +31,8 @@ async fn what_cannot_be_proven_is_refused_and_said_and_hides_no_other_entry() {
             expected.push((world.sign(&certificate, RELEASE), "release".to_owned()));
         }
         let refused = expected.remove(5);
-        world.v1.odd(oddity(refused.0));
-        assert_eq!(world.bad().await, "malformed", "{:?}", oddity(0));
+        world.v1.odd(anomaly(refused.0));
+        assert_eq!(world.bad().await, "malformed", "{:?}", anomaly(0));
         assert_eq!(world.entries().await, expected);
         // It is asked for again later and later; until then the pass is not complete.
         for (seconds, questions) in [(30, 0), (30, 1), (60, 0), (240, 1)] {
@@ -56,7 +56,7 @@ async fn an_entry_that_the_index_names_and_the_log_does_not_show_is_said() {
     let certificate = world.issue(RELEASE);
     let shown = world.sign(&certificate, RELEASE);
     let hidden = world.sign(&certificate, RELEASE);
-    world.v1.odd(Oddity::Hides(hidden));
+    world.v1.odd(Anomaly::Hides(hidden));
     assert_eq!(world.bad().await, "entries-missing");
     assert_eq!(world.entries().await, [(shown, "release".to_owned())]);
     // Between two times of asking it is missing all the same.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use modelwatch::monitor::{Followed, Guided, MonitorError, RekorV1Log};
+use modelwatch::monitor::{Guided, MonitorError, MonitoredLog, RekorV1Log};
 use modelwatch::shard::{Protocol, Start};
 use modelwatch::source::rekor_v1::Client;
 
@@ -40,7 +40,7 @@ async fn an_end_is_never_taken_silently_and_what_was_there_before_is_not_told() 
 async fn a_log_that_is_down_at_its_first_pass_is_not_begun() {
     let mut world = World::new().await;
     world.start = Start::End;
-    world.v1.odd(crate::world::Oddity::Down);
+    world.v1.odd(crate::world::Anomaly::Down);
     assert_eq!(world.bad().await, "unavailable");
     world.v1.heal();
     let refused = world.pass(false).await;
@@ -92,8 +92,8 @@ async fn read_in_full_then_guided_then_in_full_skips_nothing_in_silence() {
     let first = world.sign(&certificate, RELEASE);
     let tail = |world: &World| {
         [
-            Followed::from(ct.clone()),
-            Followed::RekorV1(world.v1_log()),
+            MonitoredLog::from(ct.clone()),
+            MonitoredLog::RekorV1(world.v1_log()),
         ]
     };
     let outcome = world.pass_over(&tail(&world), false).await.unwrap();
@@ -150,7 +150,10 @@ async fn what_was_said_of_a_guided_log_ends_when_it_is_read_in_full() {
     world.good_after(2400).await;
     assert_eq!(world.open().await, ["index-silent"]);
     let ct = log(&world.ct, "ct", Protocol::CtRfc6962);
-    let logs = [Followed::from(ct), Followed::RekorV1(world.v1_log())];
+    let logs = [
+        MonitoredLog::from(ct),
+        MonitoredLog::RekorV1(world.v1_log()),
+    ];
     let outcome = world.pass_over(&logs, false).await.unwrap();
     assert!(outcome.proven, "{outcome:?}");
     assert_eq!(world.open().await, nothing());
@@ -190,7 +193,7 @@ async fn two_guided_logs_share_a_ct_log_and_nothing_else() {
     let other = FakeV1::start_as(OTHER_HOST).await;
     let keys = vec![other.rotate(303)];
     other.grow(0, crowd(2));
-    let second = Followed::Guided(Guided {
+    let second = MonitoredLog::Guided(Guided {
         log: RekorV1Log {
             name: "other".to_owned(),
             server: Client::new(modelwatch::http::Client::default(), other.url.clone()),
@@ -203,7 +206,7 @@ async fn two_guided_logs_share_a_ct_log_and_nothing_else() {
     world.sign(&certificate, RELEASE);
     let leaf = world.signing(&certificate);
     other.log(leaf, RELEASE);
-    let logs: Vec<Followed> = world.logs().into_iter().chain([second]).collect();
+    let logs: Vec<MonitoredLog> = world.logs().into_iter().chain([second]).collect();
     let outcomes = world
         .monitor()
         .pass(&logs, &world.rules, false)
@@ -228,7 +231,7 @@ async fn a_second_log_of_the_same_name_is_said_and_stops_no_other() {
     let twin = FakeV1::start().await;
     let keys = vec![twin.rotate(303)];
     twin.grow(0, crowd(2));
-    let second = Followed::Guided(Guided {
+    let second = MonitoredLog::Guided(Guided {
         log: RekorV1Log {
             name: "twin".to_owned(),
             server: Client::new(modelwatch::http::Client::default(), twin.url.clone()),
@@ -239,7 +242,7 @@ async fn a_second_log_of_the_same_name_is_said_and_stops_no_other() {
     });
     let certificate = world.issue(RELEASE);
     world.sign(&certificate, RELEASE);
-    let logs: Vec<Followed> = world.logs().into_iter().chain([second]).collect();
+    let logs: Vec<MonitoredLog> = world.logs().into_iter().chain([second]).collect();
     let mut are_proven = true;
     for _ in 0..2 {
         let outcomes = world
@@ -258,7 +261,7 @@ async fn a_second_log_of_the_same_name_is_said_and_stops_no_other() {
 async fn a_ct_log_that_is_renamed_while_the_log_is_down_still_guides_it() {
     let mut world = World::new().await;
     let certificate = world.issue(RELEASE);
-    world.v1.odd(crate::world::Oddity::Down);
+    world.v1.odd(crate::world::Anomaly::Down);
     world.bad().await;
     assert_eq!(world.found_in("ct").await.len(), 1);
     world.v1.heal();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use modelwatch::monitor::{Followed, Log};
+use modelwatch::monitor::{Log, MonitoredLog};
 use modelwatch::shard::Protocol;
 use modelwatch::source::{Leaves, LogSource, ServerDate, SourceError};
 use tlog::Split;
@@ -63,7 +63,7 @@ async fn watch(minutes: u64, watched: impl Fn(u64, &World) -> Vec<Issued>) -> (u
         requests: AtomicU64::new(0),
     });
     let logs = [
-        Followed::from(Log {
+        MonitoredLog::from(Log {
             source: ct.clone(),
             ..log(&world.ct, "ct", Protocol::CtRfc6962)
         }),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{RELEASE, World, nothing};
-use crate::world::{Oddity, Signer, crowd};
+use crate::world::{Anomaly, Signer, crowd};
 
 impl World {
     /// A second tree under a key that is known.
@@ -113,7 +113,7 @@ async fn a_tree_that_vanishes_is_said_and_no_entry_gets_another_place() {
     world.good().await;
     let certificate = world.issue(RELEASE);
     world.sign(&certificate, RELEASE);
-    world.v1.odd(Oddity::ForgetsOldest);
+    world.v1.odd(Anomaly::ForgetsOldest);
     for _ in 0..3 {
         world.bad().await;
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use futures_util::TryStreamExt as _;
-use modelwatch::finding::{Finding, State, Telling, Verdict};
+use modelwatch::finding::{AlertPolicy, Finding, State, Verdict};
 use modelwatch::store::{FindingQuery, FindingRecord, LogState, QueuedKind, Store};
 use tlog::{Checkpoint, Follower};
 
@@ -191,8 +191,12 @@ impl World {
 
     /// Each finding that alerts is in exactly one alert for each of its channels; those that do not are in none.
     async fn check_alerts(&self, findings: &[Finding]) {
-        let tolls = self.truly().toll(self.now()).await.expect("readable");
-        if tolls.values().any(|toll| toll.due > 0) {
+        let tolls = self
+            .truly()
+            .channel_queues(self.now())
+            .await
+            .expect("readable");
+        if tolls.values().any(|channel_queues| channel_queues.due > 0) {
             // Resolutions that nobody was given yet cannot be told from alerts here.
             return;
         }
@@ -213,9 +217,9 @@ impl World {
             told.sort_unstable();
             let mut channels: Vec<&str> = self.routes.channels(finding, None).collect();
             channels.sort_unstable();
-            match finding.telling() {
+            match finding.alert_policy() {
                 // A configuration may have changed the channels since: those of the first telling stay.
-                Telling::AtOnce | Telling::OncePerWatch | Telling::Daily => {
+                AlertPolicy::AtOnce | AlertPolicy::OncePerWatch | AlertPolicy::Daily => {
                     let reopened = record
                         .history
                         .iter()
@@ -227,7 +231,7 @@ impl World {
                     }
                     assert_eq!(told, channels, "told of {finding:?}: {:?}", record.history);
                 }
-                Telling::Never => {
+                AlertPolicy::Never => {
                     let ever_open = record.history.iter().any(|row| row.state.is_open());
                     let waits = finding.state == State::Held && !ever_open;
                     assert!(!waits || told.is_empty(), "held and told: {finding:?}");

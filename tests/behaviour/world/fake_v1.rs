@@ -23,7 +23,7 @@ pub const OTHER_HOST: &str = "other.test";
 
 /// What the log does beside telling the truth.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Oddity {
+pub enum Anomaly {
     /// The first request for several entries is answered without this one.
     DropsOnce(u64),
     /// No answer ever holds this entry.
@@ -79,7 +79,7 @@ struct Key {
 #[derive(Default)]
 struct State {
     trees: Vec<Tree>,
-    odd: Vec<Oddity>,
+    odd: Vec<Anomaly>,
     dropped: bool,
     index: FakeIndex,
     /// Every request: its path, and what was asked.
@@ -161,8 +161,8 @@ impl FakeV1 {
         self.lock().trees[tree].leaves[local] = leaf;
     }
 
-    pub fn odd(&self, oddity: Oddity) {
-        self.lock().odd.push(oddity);
+    pub fn odd(&self, anomaly: Anomaly) {
+        self.lock().odd.push(anomaly);
     }
 
     /// Tells the truth again.
@@ -261,13 +261,13 @@ impl Tree {
 impl State {
     fn log(&self) -> Value {
         let mut trees: Vec<&Tree> = self.trees.iter().collect();
-        if self.odd.contains(&Oddity::RotatesMeanwhile) {
+        if self.odd.contains(&Anomaly::RotatesMeanwhile) {
             trees.truncate(1);
         }
-        if self.odd.contains(&Oddity::ForgetsOldest) {
+        if self.odd.contains(&Anomaly::ForgetsOldest) {
             trees.remove(0);
         }
-        if self.odd.contains(&Oddity::Reorders) {
+        if self.odd.contains(&Anomaly::Reorders) {
             let last = trees.len() - 1;
             trees[..last].reverse();
         }
@@ -292,23 +292,23 @@ impl State {
         let size = tree.leaves.len();
         let hashes = tree.hashes(size);
         let mut body = leaf.bytes.to_vec();
-        if self.odd.contains(&Oddity::Swaps(global)) {
+        if self.odd.contains(&Anomaly::Swaps(global)) {
             body.push(b' ');
         }
-        let proven = if self.odd.contains(&Oddity::Misproves(global)) {
+        let proven = if self.odd.contains(&Anomaly::Misproves(global)) {
             local ^ 1
         } else {
             local
         };
         let path: Vec<String> = path(proven, &hashes).iter().map(Hash::to_hex).collect();
-        let is = |oddity| self.odd.contains(&oddity);
-        let body = if is(Oddity::Garbles(global)) {
+        let is = |anomaly| self.odd.contains(&anomaly);
+        let body = if is(Anomaly::Garbles(global)) {
             "?".to_owned()
         } else {
             STANDARD.encode(body)
         };
-        let tree_id = tree.id ^ u64::from(is(Oddity::Renames(global)));
-        let place = local + usize::from(is(Oddity::Moves(global)));
+        let tree_id = tree.id ^ u64::from(is(Anomaly::Renames(global)));
+        let place = local + usize::from(is(Anomaly::Moves(global)));
         let root = root(&hashes);
         let mut entry = json!({
             "body": body, "integratedTime": 1, "logID": "00", "logIndex": global,
@@ -317,8 +317,8 @@ impl State {
                 "checkpoint": tree.note(size, root),
             }},
         });
-        for oddity in &self.odd {
-            if let Oddity::Attests(index, data) = oddity
+        for anomaly in &self.odd {
+            if let Anomaly::Attests(index, data) = anomaly
                 && *index == global
             {
                 entry["attestation"] = json!({"data": STANDARD.encode(data)});
@@ -374,11 +374,11 @@ impl State {
         self.asked.push((path.to_owned(), question));
         if path == "/api/v1/log/entries/retrieve" {
             self.retrieved += 1;
-            self.odd.retain(|odd| *odd != Oddity::RotatesMeanwhile);
-            for (place, oddity) in self.odd.iter().enumerate() {
-                match oddity {
-                    Oddity::RefusesAlways(header) => return (429, header, Value::Null),
-                    Oddity::Refuses(header) => {
+            self.odd.retain(|odd| *odd != Anomaly::RotatesMeanwhile);
+            for (place, anomaly) in self.odd.iter().enumerate() {
+                match anomaly {
+                    Anomaly::RefusesAlways(header) => return (429, header, Value::Null),
+                    Anomaly::Refuses(header) => {
                         let header = *header;
                         self.odd.remove(place);
                         return (429, header, Value::Null);
@@ -397,10 +397,10 @@ impl State {
     }
 
     fn say(&mut self, path: &str, body: &[u8]) -> (u16, Value) {
-        if self.odd.contains(&Oddity::Down) {
+        if self.odd.contains(&Anomaly::Down) {
             return (400, json!({"code": 400, "message": "down"}));
         }
-        if self.odd.contains(&Oddity::Limits) {
+        if self.odd.contains(&Anomaly::Limits) {
             return (429, json!({"code": 429, "message": "too many requests"}));
         }
         if let Some((failing, after, times, status)) = &mut self.failing
@@ -426,21 +426,21 @@ impl State {
                     assert!(ids.len() <= 10, "{question}");
                     let ids = ids.iter().map(|id| id.as_str().expect("an id"));
                     let found: Vec<u64> = ids.filter_map(|id| self.find(id)).collect();
-                    for oddity in &self.odd {
-                        if let Oddity::Fails(index, status) = oddity
+                    for anomaly in &self.odd {
+                        if let Anomaly::Fails(index, status) = anomaly
                             && found.contains(index)
                         {
                             return (*status, json!({"code": status, "message": "later"}));
                         }
                     }
                     let found = found.into_iter();
-                    let found = found.filter(|index| !self.odd.contains(&Oddity::Hides(*index)));
+                    let found = found.filter(|index| !self.odd.contains(&Anomaly::Hides(*index)));
                     return (200, found.filter_map(|index| self.entry(index)).collect());
                 }
                 let asked = question["logIndexes"].as_array().expect("a list");
                 assert!(asked.len() <= 10, "{question}");
                 let once = self.odd.iter().find_map(|odd| match odd {
-                    Oddity::DropsOnce(index) if !self.dropped => Some(*index),
+                    Anomaly::DropsOnce(index) if !self.dropped => Some(*index),
                     _ => None,
                 });
                 let asked: Vec<u64> = asked
@@ -449,14 +449,16 @@ impl State {
                     .collect();
                 self.dropped |= once.is_some_and(|index| asked.contains(&index));
                 let shown = |index: &u64| {
-                    once != Some(*index) && !self.odd.contains(&Oddity::Hides(*index))
+                    once != Some(*index) && !self.odd.contains(&Anomaly::Hides(*index))
                 };
                 // In another order than asked: none is promised.
                 let mut indexes: Vec<u64> = asked.iter().rev().copied().filter(shown).collect();
-                for oddity in &self.odd {
-                    match oddity {
-                        Oddity::Doubles(index) if asked.contains(index) => indexes.push(*index),
-                        Oddity::AddsNext(index) if asked.contains(index) => indexes.push(index + 1),
+                for anomaly in &self.odd {
+                    match anomaly {
+                        Anomaly::Doubles(index) if asked.contains(index) => indexes.push(*index),
+                        Anomaly::AddsNext(index) if asked.contains(index) => {
+                            indexes.push(index + 1)
+                        }
                         _ => {}
                     }
                 }

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use modelwatch::expect::Expectation;
 use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
 use modelwatch::store::{
-    AckOutcome, Answered, Batch, Condition, Contradiction, Counts, Coverage, Delivery, Dispute,
-    Enlisting, FindingQuery, FindingRecord, FoundEntries, Guide, HoldRule, Judged, LogState,
-    Lookup, LookupTally, NewLog, OpenCertificate, Pace, PassReport, Postponed, QueuedAlert,
-    Registration, RescanRequest, Rescanned, Scope, Settled, Sighting, Span, Store, StoreError,
-    Tally, Toll, VerifiedHead, Vouched, WatchKey,
+    AckOutcome, Answered, Batch, BundleCheckpoint, ChannelQueue, Condition, Contradiction, Counts,
+    Coverage, Delivery, Dispute, FindingCounts, FindingQuery, FindingRecord, FoundEntries, Guide,
+    HoldRule, Judged, LogState, Lookup, LookupCounts, NewLog, NewLookups, OpenCertificate,
+    PassHistory, PassReport, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Scope,
+    Settled, Sighting, Span, Store, StoreError, VerifiedHead, WatchKey,
 };
 use tlog::Head;
 
@@ -199,8 +199,8 @@ impl Store for FaultyStore {
         through!(self.unhealthy_logs())
     }
 
-    async fn pace(&self, origin: &str) -> Result<Pace, StoreError> {
-        through!(self.pace(origin))
+    async fn pass_history(&self, origin: &str) -> Result<PassHistory, StoreError> {
+        through!(self.pass_history(origin))
     }
 
     async fn seen_since(
@@ -211,8 +211,12 @@ impl Store for FaultyStore {
         through!(self.seen_since(watches, after))
     }
 
-    async fn vouched(&self, origin: &str, limit: u32) -> Result<Vec<Vouched>, StoreError> {
-        through!(self.vouched(origin, limit))
+    async fn bundle_checkpoints(
+        &self,
+        origin: &str,
+        limit: u32,
+    ) -> Result<Vec<BundleCheckpoint>, StoreError> {
+        through!(self.bundle_checkpoints(origin, limit))
     }
 
     async fn settle(&self, number: i64, settled: Settled) -> Result<(), StoreError> {
@@ -299,8 +303,8 @@ impl Store for FaultyStore {
         through!(self.alert_findings(alert, limit))
     }
 
-    async fn alert_tally(&self, alert: &str) -> Result<Vec<Tally>, StoreError> {
-        through!(self.alert_tally(alert))
+    async fn alert_counts(&self, alert: &str) -> Result<Vec<FindingCounts>, StoreError> {
+        through!(self.alert_counts(alert))
     }
 
     async fn record_delivery(
@@ -312,16 +316,19 @@ impl Store for FaultyStore {
         through!(self.record_delivery(alert, delivery, now))
     }
 
-    async fn toll(&self, now: Timestamp) -> Result<BTreeMap<String, Toll>, StoreError> {
-        through!(self.toll(now))
+    async fn channel_queues(
+        &self,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, ChannelQueue>, StoreError> {
+        through!(self.channel_queues(now))
     }
 
-    async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
-        through!(self.recall(key))
+    async fn get_value(&self, key: &str) -> Result<Option<String>, StoreError> {
+        through!(self.get_value(key))
     }
 
-    async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        through!(self.remember(key, value))
+    async fn put_value(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        through!(self.put_value(key, value))
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -344,14 +351,14 @@ impl Store for FaultyStore {
         through!(self.begin_guide(guide))
     }
 
-    async fn spell_out(
+    async fn set_exact_names(
         &self,
         log: &str,
         rules: &[u8; 32],
         subjects: &[String],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        through!(self.spell_out(log, rules, subjects, now))
+        through!(self.set_exact_names(log, rules, subjects, now))
     }
 
     async fn set_guides(&self, log: &str, guides: &[String]) -> Result<(), StoreError> {
@@ -366,8 +373,8 @@ impl Store for FaultyStore {
         through!(self.sightings(after, limit))
     }
 
-    async fn enlist(&self, enlisting: &Enlisting) -> Result<(), StoreError> {
-        through!(self.enlist(enlisting))
+    async fn enqueue(&self, new_lookups: &NewLookups) -> Result<(), StoreError> {
+        through!(self.enqueue(new_lookups))
     }
 
     async fn due_lookups(
@@ -416,7 +423,7 @@ impl Store for FaultyStore {
         through!(self.spend(log, spent, mail_only))
     }
 
-    async fn lookup_tally(&self, log: &str, now: Timestamp) -> Result<LookupTally, StoreError> {
-        through!(self.lookup_tally(log, now))
+    async fn lookup_counts(&self, log: &str, now: Timestamp) -> Result<LookupCounts, StoreError> {
+        through!(self.lookup_counts(log, now))
     }
 }

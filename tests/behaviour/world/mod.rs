@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
 use modelwatch::finding::{Finding, FindingId, Routes};
 use modelwatch::monitor::{
-    Followed, LogOutcome, Monitor, MonitorError, Progress, RescanError, Rules, Settings, Stop,
+    LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Rules, Settings, Stop,
 };
 use modelwatch::shard::Start;
 use modelwatch::store::{Delivery, LogState, QueuedKind, Store, StoreError};
@@ -31,7 +31,7 @@ use tempfile::TempDir;
 pub use clock::TestClock;
 pub use fake_index::FakeIndex;
 pub use fake_log::{BUNDLE, FakeLog, Question};
-pub use fake_v1::{FakeV1, OTHER_HOST, Oddity};
+pub use fake_v1::{Anomaly, FakeV1, OTHER_HOST};
 pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
 pub use naive::{Condition, Spec};
 pub use parts::{Watched, directory, open, routes, rules, usual};
@@ -333,7 +333,7 @@ impl World {
         self.running = Some(self.monitor());
     }
 
-    fn followed(&self) -> Vec<Followed> {
+    fn followed(&self) -> Vec<MonitoredLog> {
         let logs = self.logs.iter();
         logs.map(|watched| watched.log().into()).collect()
     }

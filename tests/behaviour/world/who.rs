@@ -69,7 +69,7 @@ pub enum Signer {
     /// The owner's workflow in a certificate that no trusted CA issued.
     Impostor,
     /// Somebody else.
-    Stranger,
+    UnknownIssuer,
 }
 
 impl Signer {
@@ -78,7 +78,7 @@ impl Signer {
         Self::Branch,
         Self::Mail,
         Self::Impostor,
-        Self::Stranger,
+        Self::UnknownIssuer,
     ];
 
     pub fn who(self) -> Who {
@@ -86,7 +86,7 @@ impl Signer {
             Self::Release | Self::Impostor => (RELEASE, GITHUB, Some(OWL)),
             Self::Branch => (BRANCH, GITHUB, Some(OWL)),
             Self::Mail => (MAIL, GOOGLE, None),
-            Self::Stranger => ("https://github.com/else/where", GITHUB, Some("9")),
+            Self::UnknownIssuer => ("https://github.com/else/where", GITHUB, Some("9")),
         };
         Who {
             san: Some(san.to_owned()),
@@ -243,7 +243,7 @@ pub fn dated(day: u8, trusted: bool, salt: u64) -> Leaf {
     static CERTIFICATES: Mutex<Vec<(u8, bool, Vec<u8>)>> = Mutex::new(Vec::new());
     let who = Who {
         trusted,
-        ..Signer::Stranger.who()
+        ..Signer::UnknownIssuer.who()
     };
     let mut known = CERTIFICATES.lock().unwrap();
     let place = known
@@ -368,12 +368,12 @@ fn certificate_for(who: &Who, from: Timestamp, key: &KeyPair) -> Vec<u8> {
                 ));
         }
     }
-    let stranger;
+    let unknown_issuer;
     let ca = if who.trusted {
         &ca().1
     } else {
-        stranger = issuer("a CA that nobody trusts").1;
-        &stranger
+        unknown_issuer = issuer("a CA that nobody trusts").1;
+        &unknown_issuer
     };
     params
         .signed_by(key, ca)

@@ -65,7 +65,7 @@ fn columns() -> Vec<(String, String)> {
 async fn open() -> (tempfile::TempDir, SqliteStore) {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings {
-        path: dir.path().join("hall.db"),
+        path: dir.path().join("store.db"),
         routes: Routes::default(),
     };
     let store = SqliteStore::open(settings).await.unwrap();

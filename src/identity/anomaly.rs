@@ -9,7 +9,7 @@ use super::{Extension, SanType};
 /// It never hides a certificate: one that a trusted CA issued and that is odd is a worse sign than one that is not.
 /// Displayed as a short phrase for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Oddity {
+pub enum Anomaly {
     /// No name of a type we know.
     NoName,
     /// More than one name; Fulcio gives exactly one.
@@ -56,7 +56,7 @@ pub enum Oddity {
     OutsideAuthorityValidity,
 }
 
-impl std::fmt::Display for Oddity {
+impl std::fmt::Display for Anomaly {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoName => f.write_str("it names nobody"),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Who says what time it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Teller {
+pub(super) enum TimeSource {
     /// A server, by its host.
     Server(String),
     /// The newest head of a log that dates its heads, by the log's name.
@@ -17,29 +17,29 @@ pub(super) enum Teller {
 
 /// One statement about the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Clue {
-    pub(super) teller: Teller,
+pub(super) struct TimeReport {
+    pub(super) source: TimeSource,
     /// By how much the teller's time is ahead of ours.
     pub(super) ahead: SignedDuration,
 }
 
 /// Clones share the statements of one pass.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Clues(Arc<Mutex<Vec<Clue>>>);
+pub(super) struct TimeReports(Arc<Mutex<Vec<TimeReport>>>);
 
-impl Clues {
+impl TimeReports {
     /// Adds a statement; that of one teller counts once, the last.
-    pub(super) fn add(&self, teller: Teller, says: Timestamp, now: Timestamp) {
-        let mut clues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        clues.retain(|clue| clue.teller != teller);
-        clues.push(Clue {
-            teller,
+    pub(super) fn add(&self, source: TimeSource, says: Timestamp, now: Timestamp) {
+        let mut time_reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        time_reports.retain(|report| report.source != source);
+        time_reports.push(TimeReport {
+            source,
             ahead: says.duration_since(now),
         });
     }
 
     /// Takes what was said.
-    pub(super) fn take(&self) -> Vec<Clue> {
+    pub(super) fn take(&self) -> Vec<TimeReport> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -14,7 +14,7 @@ use crate::identity::Extension;
 ///
 /// The order of the variants is that of preference among equally rare ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Anchor {
+pub(super) enum IndexKey {
     /// SHA-256 of the key.
     Key([u8; 32]),
     /// SHA-256 of the certificate.
@@ -31,7 +31,7 @@ pub(super) enum Anchor {
     Issuer(String),
 }
 
-impl Anchor {
+impl IndexKey {
     const fn rank(&self) -> u8 {
         match self {
             Self::Key(_) | Self::Certificate(_) => 0,
@@ -60,7 +60,7 @@ impl Anchor {
 }
 
 /// Anchors of which at least one is there if the value matches.
-type Any = Vec<Anchor>;
+type Any = Vec<IndexKey>;
 
 /// One condition as anchors: for each of its values, the sets that could stand for the value.
 struct Choice {
@@ -69,30 +69,30 @@ struct Choice {
 
 impl Choice {
     fn of(part: Part<'_>) -> Self {
-        let single = |anchor: Anchor| vec![vec![anchor]];
+        let single = |index_key: IndexKey| vec![vec![index_key]];
         let values = match part {
-            Part::Key(digests) => digests.iter().map(|d| single(Anchor::Key(*d))).collect(),
+            Part::Key(digests) => digests.iter().map(|d| single(IndexKey::Key(*d))).collect(),
             Part::Certificate(digests) => digests
                 .iter()
-                .map(|digest| single(Anchor::Certificate(*digest)))
+                .map(|digest| single(IndexKey::Certificate(*digest)))
                 .collect(),
             Part::San(values) => values
                 .iter()
-                .map(|value| single(Anchor::San(value.to_ascii_lowercase())))
+                .map(|value| single(IndexKey::San(value.to_ascii_lowercase())))
                 .collect(),
             Part::Extension(extension, values) => values
                 .iter()
-                .map(|value| single(Anchor::Extension(extension, value.clone())))
+                .map(|value| single(IndexKey::Extension(extension, value.clone())))
                 .collect(),
             Part::Issuer(values) => values
                 .iter()
-                .map(|value| single(Anchor::Issuer(value.clone())))
+                .map(|value| single(IndexKey::Issuer(value.clone())))
                 .collect(),
             Part::SanGlob(globs) => globs
                 .iter()
                 .map(|glob| {
                     glob.literals()
-                        .map(|piece| vec![Anchor::Literal(piece.to_owned())])
+                        .map(|piece| vec![IndexKey::Literal(piece.to_owned())])
                         .collect()
                 })
                 .collect(),
@@ -100,7 +100,7 @@ impl Choice {
                 .iter()
                 .map(|glob| {
                     glob.literals()
-                        .map(|piece| vec![Anchor::ExtensionLiteral(extension, piece.to_owned())])
+                        .map(|piece| vec![IndexKey::ExtensionLiteral(extension, piece.to_owned())])
                         .collect()
                 })
                 .collect(),
@@ -108,7 +108,7 @@ impl Choice {
                 .iter()
                 .map(|regex| {
                     let literals = |set: &Vec<String>| -> Any {
-                        set.iter().cloned().map(Anchor::Literal).collect()
+                        set.iter().cloned().map(IndexKey::Literal).collect()
                     };
                     regex.required().iter().map(literals).collect()
                 })
@@ -148,31 +148,31 @@ fn alternatives(watch: &Watch) -> Vec<Alternative> {
 }
 
 /// The anchors of each watch, in the order of the watches; `None` for a watch that has to be compared every time.
-pub(super) fn choose(watches: &[Watch]) -> Vec<Option<Vec<Anchor>>> {
+pub(super) fn choose(watches: &[Watch]) -> Vec<Option<Vec<IndexKey>>> {
     let all: Vec<Vec<Alternative>> = watches.iter().map(alternatives).collect();
-    let mut sharing: HashMap<&Anchor, usize> = HashMap::new();
+    let mut sharing: HashMap<&IndexKey, usize> = HashMap::new();
     for watch in &all {
-        let own: HashSet<&Anchor> = watch
+        let own: HashSet<&IndexKey> = watch
             .iter()
             .flat_map(|alternative| &alternative.choices)
             .flat_map(|choice| choice.values.iter().flatten().flatten())
             .collect();
-        for anchor in own {
-            *sharing.entry(anchor).or_default() += 1;
+        for index_key in own {
+            *sharing.entry(index_key).or_default() += 1;
         }
     }
     let cost = |set: &Any| {
         (
-            set.iter().map(|anchor| sharing[anchor]).max(),
-            set.iter().map(Anchor::rank).max(),
-            Reverse(set.iter().map(Anchor::len).min()),
+            set.iter().map(|index_key| sharing[index_key]).max(),
+            set.iter().map(IndexKey::rank).max(),
+            Reverse(set.iter().map(IndexKey::len).min()),
         )
     };
     all.iter()
         .map(|watch| {
-            let mut anchors = Vec::new();
+            let mut index_keys = Vec::new();
             for alternative in watch {
-                anchors.extend(
+                index_keys.extend(
                     alternative
                         .choices
                         .iter()
@@ -180,9 +180,9 @@ pub(super) fn choose(watches: &[Watch]) -> Vec<Option<Vec<Anchor>>> {
                         .min_by_key(|chosen| cost(chosen))?,
                 );
             }
-            anchors.sort_unstable();
-            anchors.dedup();
-            Some(anchors)
+            index_keys.sort_unstable();
+            index_keys.dedup();
+            Some(index_keys)
         })
         .collect()
 }
@@ -192,8 +192,9 @@ pub(super) fn choose(watches: &[Watch]) -> Vec<Option<Vec<Anchor>>> {
 pub(super) fn traces(watch: &Watch) -> Vec<String> {
     let cost = |set: &Any| {
         (
-            set.iter().any(|anchor| matches!(anchor, Anchor::Issuer(_))),
-            Reverse(set.iter().map(Anchor::len).min()),
+            set.iter()
+                .any(|index_key| matches!(index_key, IndexKey::Issuer(_))),
+            Reverse(set.iter().map(IndexKey::len).min()),
         )
     };
     let mut texts = Vec::new();
@@ -205,14 +206,14 @@ pub(super) fn traces(watch: &Watch) -> Vec<String> {
             .filter(|chosen| {
                 chosen
                     .iter()
-                    .all(|anchor| anchor.text().is_some_and(|t| !t.is_empty()))
+                    .all(|index_key| index_key.text().is_some_and(|t| !t.is_empty()))
             })
             .min_by_key(|chosen| cost(chosen));
         texts.extend(
             telling
                 .into_iter()
                 .flatten()
-                .filter_map(|anchor| anchor.text().map(str::to_ascii_lowercase)),
+                .filter_map(|index_key| index_key.text().map(str::to_ascii_lowercase)),
         );
     }
     texts.sort_unstable();
@@ -244,13 +245,13 @@ mod tests {
             watch("e", conditions().regex(".*")),
             watch("f", conditions().glob("*")),
         ];
-        let literal = |text: &str| Some(vec![Anchor::Literal(text.to_owned())]);
+        let literal = |text: &str| Some(vec![IndexKey::Literal(text.to_owned())]);
         let chosen = choose(&watches);
         assert_eq!(chosen[0], literal("https://h/one/"));
         // Both pieces are shared by two; the longer one occurs less often.
         assert_eq!(chosen[1], literal("https://h/two/"));
-        assert_eq!(chosen[2], Some(vec![Anchor::San("x@y".to_owned())]));
-        assert_eq!(chosen[3], Some(vec![Anchor::Issuer("i".to_owned())]));
+        assert_eq!(chosen[2], Some(vec![IndexKey::San("x@y".to_owned())]));
+        assert_eq!(chosen[3], Some(vec![IndexKey::Issuer("i".to_owned())]));
         assert_eq!(chosen[4], None);
         assert_eq!(chosen[5], None);
     }
@@ -263,7 +264,7 @@ mod tests {
             conditions().regex("(red|blue)-team").build(),
         ];
         let chosen = choose(&[either]).remove(0).expect("anchored");
-        let issuer = Anchor::Issuer("i".to_owned());
+        let issuer = IndexKey::Issuer("i".to_owned());
         assert!(!chosen.contains(&issuer), "{chosen:?}");
         assert_eq!(chosen.len(), 3, "{chosen:?}");
     }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use tlog::{KeyName, Verifier};
 
+use super::document::{file, unique};
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::top::{file, unique};
 use super::{Context, keys};
 use crate::monitor::CanarySettings;
 use crate::watch::Watch;

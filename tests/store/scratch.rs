@@ -18,19 +18,19 @@ pub(crate) const ORIGIN: &str = "log.example";
 pub(crate) const LOG: &str = "main";
 
 /// One store in a directory of its own.
-pub(crate) struct Hall {
+pub(crate) struct ScratchStore {
     dir: TempDir,
     pub store: Box<dyn Store>,
 }
 
-impl Hall {
+impl ScratchStore {
     /// Two channels: `all`, and `urgent` from critical on. The watch `quiet` is told on `all` only.
     pub(crate) async fn open() -> Self {
         Self::at(tempfile::tempdir().unwrap()).await
     }
 
     async fn at(dir: TempDir) -> Self {
-        let settings = settings(dir.path().join("hall.db"));
+        let settings = settings(dir.path().join("store.db"));
         let store = Box::new(SqliteStore::open(settings).await.unwrap());
         Self { dir, store }
     }
@@ -38,7 +38,7 @@ impl Hall {
     /// Opens it again after the process has died: nothing is closed in order.
     pub(crate) async fn after_a_crash(self) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["hall.db", "hall.db-wal"] {
+        for name in ["store.db", "hall.db-wal"] {
             // What a commit has returned for is in these two files, or it is lost.
             std::fs::copy(self.dir.path().join(name), dir.path().join(name)).unwrap();
         }
@@ -47,9 +47,9 @@ impl Hall {
 
     /// A log that was begun at its first entry.
     pub(crate) async fn with_log() -> Self {
-        let hall = Self::open().await;
-        hall.begin(0).await;
-        hall
+        let scratch = Self::open().await;
+        scratch.begin(0).await;
+        scratch
     }
 
     pub(crate) async fn begin(&self, first: u64) {

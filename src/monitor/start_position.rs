@@ -54,7 +54,7 @@ pub(super) async fn position_of(
         let range = log.source.bundle(index, size);
         let leaves = log.source.leaves(range.clone(), size).await?;
         let time = logged_about(&leaves, log.shard.protocol, authorities);
-        search.saw(&range, time);
+        search.record(&range, time);
     }
     tracing::info!(
         log.name = log.shard.name,
@@ -133,7 +133,7 @@ impl Search {
     }
 
     /// Takes what was seen in the bundle of the last [`Self::probe`].
-    fn saw(&mut self, bundle: &Range<u64>, time: Option<Timestamp>) {
+    fn record(&mut self, bundle: &Range<u64>, time: Option<Timestamp>) {
         let first = self.timeless.map_or(bundle.start, |(first, ..)| first);
         match time {
             Some(time) if time < self.goal => {
@@ -192,7 +192,7 @@ mod tests {
                 .iter()
                 .filter_map(|time| time.map(at))
                 .collect();
-            search.saw(&bundle, median(&mut held));
+            search.record(&bundle, median(&mut held));
             fetches += 1;
             assert!(fetches < 10_000, "it never ends");
         }

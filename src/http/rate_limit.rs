@@ -13,7 +13,7 @@ const BURST: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 /// At most so many requests a minute, evenly spread. Clones share the count.
 #[derive(Clone, Debug)]
-pub struct Pace(Arc<Shared>);
+pub struct RateLimit(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -23,7 +23,7 @@ struct Shared {
     limiter: DefaultDirectRateLimiter,
 }
 
-impl Pace {
+impl RateLimit {
     /// So many requests a minute.
     pub fn per_minute(requests: NonZeroU32) -> Self {
         let quota = Quota::with_period(Duration::from_mins(1) / requests.get())
@@ -50,13 +50,13 @@ mod tests {
 
     #[tokio::test]
     async fn after_the_burst_requests_are_spread_evenly() {
-        let pace = Pace::per_minute(NonZeroU32::new(6_000).expect("not 0"));
+        let rate_limit = RateLimit::per_minute(NonZeroU32::new(6_000).expect("not 0"));
         let start = Instant::now();
         for _ in 0..BURST.get() {
-            pace.wait().await;
+            rate_limit.wait().await;
         }
         for _ in 0..5 {
-            pace.wait().await;
+            rate_limit.wait().await;
         }
         // Five at a hundred a second. Only the lower bound is a promise: a machine may be slow.
         assert!(start.elapsed() >= Duration::from_millis(45));

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::problems::Problems;
 use super::reader::{At, Section};
-use super::{Config, Context, advice, channel, http, keys, log, trust, vigilance, watch};
+use super::{Config, Context, channel, http, keys, lints, log, trust, watch, witness};
 use crate::monitor::Schedule;
 use crate::notify::{HeartbeatSettings, SecretSource, UrlSource};
 use crate::watch::Severity;
@@ -33,7 +33,7 @@ pub(super) fn read(
         .table("heartbeat", problems)
         .and_then(|section| heartbeat(&section, context, problems));
 
-    let (witnesses, written_witnesses) = vigilance::witnesses(root, context, problems);
+    let (witnesses, written_witnesses) = witness::witnesses(root, context, problems);
     let defaults = log::Defaults {
         witnesses: written_witnesses,
         start: start.unwrap_or(crate::shard::Start::End),
@@ -47,9 +47,9 @@ pub(super) fn read(
         .map(|channel| channel.name.as_str())
         .collect();
     let watches = watch::read_all(root, &names, problems);
-    advice::on_the_whole(root, &watches, problems);
+    lints::on_the_whole(root, &watches, problems);
     http::doubts(root, &http, problems);
-    let canaries = vigilance::canaries(root, &watches, problems);
+    let canaries = witness::canaries(root, &watches, problems);
     Some(Config {
         database: database?,
         trust: trust.settings,

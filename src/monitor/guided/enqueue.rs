@@ -5,14 +5,14 @@ use super::plan::CertificateId;
 use super::{Pass, plan};
 use crate::entry::Kind;
 use crate::monitor::pass::Halt;
-use crate::store::{Enlisting, Guide, KnownEntry, Sighting, SoughtCertificate};
+use crate::store::{Guide, KnownEntry, NewLookups, PendingCertificate, Sighting};
 
 /// Findings that are taken up in one transaction.
 const SIGHTINGS: u32 = 1_000;
 
 impl Pass<'_> {
     /// Takes up what was found since the last time, in CT logs to be looked up, in other logs to be recognized.
-    pub(super) async fn enlist(&self, guide: &mut Guide, trees: &Trees) -> Result<(), Halt> {
+    pub(super) async fn enqueue(&self, guide: &mut Guide, trees: &Trees) -> Result<(), Halt> {
         loop {
             let store = &self.monitor.store;
             let sightings = store.sightings(guide.cursor, SIGHTINGS).await?;
@@ -20,7 +20,7 @@ impl Pass<'_> {
                 return Ok(());
             };
             let mut cursor = last;
-            let mut enlisting = Enlisting {
+            let mut new_lookups = NewLookups {
                 log: guide.log.clone(),
                 expected: guide.cursor,
                 cursor,
@@ -45,11 +45,11 @@ impl Pass<'_> {
                         break;
                     }
                     if is_guide {
-                        enlisting.certificates.push(self.sought(&sighting));
+                        new_lookups.certificates.push(self.pending(&sighting));
                     }
                 } else {
                     let CertificateId { key, alike } = certificate_id(&sighting);
-                    enlisting.elsewhere.push(KnownEntry {
+                    new_lookups.elsewhere.push(KnownEntry {
                         origin: sighting.origin,
                         name: sighting.log,
                         index: sighting.index,
@@ -59,8 +59,8 @@ impl Pass<'_> {
                     });
                 }
             }
-            enlisting.cursor = cursor;
-            store.enlist(&enlisting).await?;
+            new_lookups.cursor = cursor;
+            store.enqueue(&new_lookups).await?;
             guide.cursor = cursor;
             if cursor < last {
                 return Ok(());
@@ -69,10 +69,10 @@ impl Pass<'_> {
     }
 
     /// A certificate as it is looked up.
-    fn sought(&self, sighting: &Sighting) -> SoughtCertificate {
+    fn pending(&self, sighting: &Sighting) -> PendingCertificate {
         let subjects = plan::subjects(&sighting.san);
         let CertificateId { key, alike } = certificate_id(sighting);
-        SoughtCertificate {
+        PendingCertificate {
             unaskable: subjects
                 .is_empty()
                 .then(|| plan::unaskable(&self.guided.log.name)),

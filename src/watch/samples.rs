@@ -26,7 +26,7 @@ const MAX_TEXT_BYTES: usize = 1024;
 
 /// A signer as it would be named in a certificate, and what a watch has to make of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
+pub struct Sample {
     /// Its names.
     pub sans: Vec<String>,
     /// Fulcio's extensions, the issuer among them.
@@ -41,9 +41,9 @@ pub struct Example {
 
 /// The examples of one watch, and what there can be none of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Examples {
+pub struct Samples {
     /// What can be made up.
-    pub cases: Vec<Example>,
+    pub cases: Vec<Sample>,
     /// Parts of the watch for which nothing can be made up, and why not.
     pub beyond: Vec<String>,
     /// Parts of the watch that no certificate can meet, and why not.
@@ -58,8 +58,8 @@ const OUT_OF_SHAPE: &str =
     "no signing in shape could be made up; if none can exist, every release will alert as critical";
 
 /// Examples of what this watch has to select and what not.
-pub fn examples(watch: &Watch, forms: &Forms) -> Examples {
-    let mut made = Examples::default();
+pub fn samples(watch: &Watch, forms: &Forms) -> Samples {
+    let mut made = Samples::default();
     let everything = Conditions::default();
     let alternatives: Vec<&Conditions> = if watch.any.is_empty() {
         vec![&everything]
@@ -127,8 +127,8 @@ fn hits(
     watch: &Watch,
     alternative: &Conditions,
     forms: &Forms,
-    made: &mut Examples,
-) -> Result<Vec<Example>, Nothing> {
+    made: &mut Samples,
+) -> Result<Vec<Sample>, Nothing> {
     let own = &watch.conditions;
     if own.names_key() || alternative.names_key() {
         return Err(Nothing::Beyond(BY_DIGEST));
@@ -148,12 +148,12 @@ fn hits(
         }
         Err(issued::Nothing::Never { why, .. }) => Err(Nothing::Impossible(why)),
         // Nothing is known but what the watch says.
-        Err(_) => Ok(Wanted::of(&[own, alternative])?.examples()),
+        Err(_) => Ok(Wanted::of(&[own, alternative])?.samples()),
     }
 }
 
-fn as_issued(issued: Issued, how: &str) -> Example {
-    Example {
+fn as_issued(issued: Issued, how: &str) -> Sample {
+    Sample {
         what: format!("as {} issues it{how}", issued.provider.name()),
         sans: vec![issued.san],
         extensions: issued.extensions,
@@ -209,14 +209,14 @@ fn single(set: &Conditions) -> Vec<Conditions> {
     cut
 }
 
-impl Examples {
-    fn push(&mut self, watch: &Watch, mut example: Example) {
-        example.selected = selects(watch, &example);
-        example.in_shape = match &watch.shape {
-            Some(shape) if example.selected => Some(fits(shape, &example)),
+impl Samples {
+    fn push(&mut self, watch: &Watch, mut sample: Sample) {
+        sample.selected = selects(watch, &sample);
+        sample.in_shape = match &watch.shape {
+            Some(shape) if sample.selected => Some(fits(shape, &sample)),
             _ => None,
         };
-        self.cases.push(example);
+        self.cases.push(sample);
     }
 }
 
@@ -278,8 +278,8 @@ impl Wanted {
     }
 
     /// One example with the first value of everything, then one for each other value.
-    fn examples(&self) -> Vec<Example> {
-        let first = |what: &str| Example {
+    fn samples(&self) -> Vec<Sample> {
+        let first = |what: &str| Sample {
             sans: self
                 .names
                 .iter()
@@ -294,24 +294,24 @@ impl Wanted {
             selected: true,
             in_shape: None,
         };
-        let mut examples = vec![first("what it is written for")];
+        let mut samples = vec![first("what it is written for")];
         for (place, names) in self.names.iter().enumerate() {
             for name in names.iter().skip(1).take(MAX_VALUES) {
-                let mut example = first("another name that it lists");
-                if let Some(san) = example.sans.get_mut(place) {
+                let mut sample = first("another name that it lists");
+                if let Some(san) = sample.sans.get_mut(place) {
                     san.clone_from(name);
                 }
-                examples.push(example);
+                samples.push(sample);
             }
         }
         for (extension, values) in &self.extensions {
             for value in values.iter().skip(1).take(MAX_VALUES) {
-                let mut example = first("another value that it lists");
-                example.extensions.insert(*extension, value.clone());
-                examples.push(example);
+                let mut sample = first("another value that it lists");
+                sample.extensions.insert(*extension, value.clone());
+                samples.push(sample);
             }
         }
-        examples
+        samples
     }
 }
 
@@ -321,7 +321,7 @@ fn in_shape(
     alternatives: &[&Conditions],
     shape: &Conditions,
     forms: &Forms,
-) -> Result<Example, String> {
+) -> Result<Sample, String> {
     let mut never = None;
     for alternative in alternatives {
         let sets = [
@@ -355,27 +355,23 @@ fn in_shape(
     })
 }
 
-fn made_up_in_shape(
-    watch: &Watch,
-    alternative: &Conditions,
-    shape: &Conditions,
-) -> Option<Example> {
+fn made_up_in_shape(watch: &Watch, alternative: &Conditions, shape: &Conditions) -> Option<Sample> {
     let wanted = Wanted::of(&[&watch.conditions, alternative, shape]).ok()?;
     // Every name has to fit the shape, so there is only one.
-    let mut example = wanted.examples().into_iter().next()?;
-    "in shape".clone_into(&mut example.what);
+    let mut sample = wanted.samples().into_iter().next()?;
+    "in shape".clone_into(&mut sample.what);
     if wanted.names.is_empty() {
-        return Some(example);
+        return Some(sample);
     }
     wanted.names.iter().flatten().find_map(|name| {
-        example.sans = vec![name.clone()];
-        (selects(watch, &example) && fits(shape, &example)).then(|| example.clone())
+        sample.sans = vec![name.clone()];
+        (selects(watch, &sample) && fits(shape, &sample)).then(|| sample.clone())
     })
 }
 
 /// Signers that differ from this one in one thing.
-fn neighbours(of: &Example, asked: &BTreeSet<Extension>) -> impl Iterator<Item = Example> {
-    let with = |what: String, change: &dyn Fn(&mut Example)| {
+fn neighbours(of: &Sample, asked: &BTreeSet<Extension>) -> impl Iterator<Item = Sample> {
+    let with = |what: String, change: &dyn Fn(&mut Sample)| {
         let mut changed = of.clone();
         changed.what = what;
         change(&mut changed);
@@ -494,13 +490,13 @@ fn write(hir: &Hir, text: &mut String) -> Option<()> {
 }
 
 /// What the watch says, read word for word.
-fn selects(watch: &Watch, example: &Example) -> bool {
-    holds(&watch.conditions, example)
-        && (watch.any.is_empty() || watch.any.iter().any(|set| holds(set, example)))
+fn selects(watch: &Watch, sample: &Sample) -> bool {
+    holds(&watch.conditions, sample)
+        && (watch.any.is_empty() || watch.any.iter().any(|set| holds(set, sample)))
 }
 
-fn holds(set: &Conditions, example: &Example) -> bool {
-    let any_name = |fits: &dyn Fn(&str) -> bool| example.sans.iter().any(|san| fits(san));
+fn holds(set: &Conditions, sample: &Sample) -> bool {
+    let any_name = |fits: &dyn Fn(&str) -> bool| sample.sans.iter().any(|san| fits(san));
     let folded = |glob: &Glob| Glob::new(&glob.as_str().to_ascii_lowercase());
     !set.names_key()
         && (set.san.is_empty()
@@ -512,36 +508,36 @@ fn holds(set: &Conditions, example: &Example) -> bool {
             }))
         && (set.san_regex.is_empty()
             || any_name(&|name| set.san_regex.iter().any(|regex| regex.matches(name))))
-        && extensions_hold(set, example)
+        && extensions_hold(set, sample)
         && set.extension_glob.iter().all(|(extension, globs)| {
-            example.extensions.get(extension).is_some_and(|value| {
+            sample.extensions.get(extension).is_some_and(|value| {
                 let value = value.to_ascii_lowercase();
                 globs.iter().any(|glob| folded(glob).matches(&value))
             })
         })
 }
 
-fn fits(shape: &Conditions, example: &Example) -> bool {
+fn fits(shape: &Conditions, sample: &Sample) -> bool {
     let every_name =
-        |fits: &dyn Fn(&String) -> bool| !example.sans.is_empty() && example.sans.iter().all(fits);
+        |fits: &dyn Fn(&String) -> bool| !sample.sans.is_empty() && sample.sans.iter().all(fits);
     !shape.names_key()
         && (shape.san.is_empty() || every_name(&|name| shape.san.contains(name)))
         && (shape.san_glob.is_empty()
             || every_name(&|name| shape.san_glob.iter().any(|glob| glob.fits_shape(name))))
         && (shape.san_regex.is_empty()
             || every_name(&|name| shape.san_regex.iter().any(|regex| regex.matches(name))))
-        && extensions_hold(shape, example)
+        && extensions_hold(shape, sample)
         && shape.extension_glob.iter().all(|(extension, globs)| {
-            example
+            sample
                 .extensions
                 .get(extension)
                 .is_some_and(|value| globs.iter().any(|glob| glob.fits_shape(value)))
         })
 }
 
-fn extensions_hold(set: &Conditions, example: &Example) -> bool {
+fn extensions_hold(set: &Conditions, sample: &Sample) -> bool {
     let one_of = |extension: &Extension, values: &Vec<String>| {
-        example
+        sample
             .extensions
             .get(extension)
             .is_some_and(|value| values.contains(value))
@@ -560,9 +556,9 @@ mod tests {
     use crate::watch::{Match, Watches};
 
     /// What the compiled watch makes of an example, in a certificate as real ones are.
-    fn judged(watch: &Watch, example: &Example) -> Option<Match> {
-        let sans: Vec<&str> = example.sans.iter().map(String::as_str).collect();
-        let extensions: Vec<(u64, &str)> = example
+    fn judged(watch: &Watch, sample: &Sample) -> Option<Match> {
+        let sans: Vec<&str> = sample.sans.iter().map(String::as_str).collect();
+        let extensions: Vec<(u64, &str)> = sample
             .extensions
             .iter()
             .map(|(extension, value)| (u64::from(extension.number()), value.as_str()))
@@ -616,7 +612,7 @@ mod tests {
     #[test]
     fn the_compiled_watch_agrees_with_the_words_on_every_example() {
         for watch in usual() {
-            let made = examples(&watch, &Forms::new());
+            let made = samples(&watch, &Forms::new());
             assert_eq!(
                 (&made.beyond, &made.impossible),
                 (&vec![], &vec![]),
@@ -649,7 +645,7 @@ mod tests {
 
     #[test]
     fn every_value_of_a_list_is_tried_and_each_condition_has_a_near_miss() {
-        let made = examples(&usual()[0], &Forms::new());
+        let made = samples(&usual()[0], &Forms::new());
         for san in ["Jane@example.com", "joe@example.com"] {
             assert!(
                 made.cases
@@ -674,7 +670,7 @@ mod tests {
 
     #[test]
     fn a_shape_has_an_example_in_and_one_out_of_it() {
-        let made = examples(&usual()[4], &Forms::new());
+        let made = samples(&usual()[4], &Forms::new());
         for in_shape in [true, false] {
             assert!(
                 made.cases
@@ -685,21 +681,21 @@ mod tests {
         }
         let mut strange = usual().remove(0);
         strange.shape = Some(conditions().san("nobody@example.com").build());
-        assert_eq!(examples(&strange, &Forms::new()).beyond, [OUT_OF_SHAPE]);
+        assert_eq!(samples(&strange, &Forms::new()).beyond, [OUT_OF_SHAPE]);
     }
 
     #[test]
     fn what_nobody_can_make_up_is_said_and_what_cannot_be_is_too() {
         let key = testing::watch("key", conditions().key([7; 32]));
-        assert_eq!(examples(&key, &Forms::new()).beyond, [BY_DIGEST]);
+        assert_eq!(samples(&key, &Forms::new()).beyond, [BY_DIGEST]);
         let mut never = testing::watch("never", conditions().issuer("https://a"));
         never.any = vec![conditions().issuer("https://b").build()];
-        let made = examples(&never, &Forms::new());
+        let made = samples(&never, &Forms::new());
         assert_eq!((made.cases.len(), made.impossible.len()), (0, 1));
         let regex = testing::watch("regex", conditions().regex(r"a\bb"));
-        assert_eq!(examples(&regex, &Forms::new()).beyond, [BY_REGEX]);
+        assert_eq!(samples(&regex, &Forms::new()).beyond, [BY_REGEX]);
         let long = testing::watch("long", conditions().regex("(a{90}){90}"));
-        assert_eq!(examples(&long, &Forms::new()).beyond, [BY_REGEX]);
+        assert_eq!(samples(&long, &Forms::new()).beyond, [BY_REGEX]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tlog::{Checkpoint, Follower, Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass};
 use crate::source::SourceError;
-use crate::store::{Settled, Vouched};
+use crate::store::{BundleCheckpoint, Settled};
 
 /// How many are looked at in one pass.
 const IN_A_PASS: u32 = 1000;
@@ -27,31 +27,35 @@ enum Compared {
 impl Pass<'_> {
     /// Compares those that wait. A log that does not answer, or whose hashes do not lead to its own root, has not
     /// proven that it shows everybody the same: such a pass is not finished.
-    pub(super) async fn compare_vouched(&self, follower: &Follower) -> Result<(), Halt> {
+    pub(super) async fn compare_bundle_checkpoints(&self, follower: &Follower) -> Result<(), Halt> {
         let origin = self.log.shard.origin.as_str();
         let store = &self.monitor.store;
         let Some(head) = follower.head() else {
             return Ok(());
         };
         let mut asked = 0;
-        for vouched in store.vouched(origin, IN_A_PASS).await? {
+        for bundle_checkpoint in store.bundle_checkpoints(origin, IN_A_PASS).await? {
             let shard = &self.log.shard;
-            let Ok(checkpoint) = shard.open(&vouched.note) else {
+            let Ok(checkpoint) = shard.open(&bundle_checkpoint.note) else {
                 tracing::warn!(
                     log.name = shard.name,
                     "the checkpoint of {} in {} is not signed by a key of the log: it says nothing",
                     crate::escape::terminal(&shard.name),
-                    crate::escape::terminal(&vouched.file),
+                    crate::escape::terminal(&bundle_checkpoint.file),
                 );
-                store.settle(vouched.number, Settled::Unknown).await?;
+                store
+                    .settle(bundle_checkpoint.number, Settled::Unknown)
+                    .await?;
                 continue;
             };
             match self.compare(head, &checkpoint, &mut asked).await? {
                 Compared::Later => {}
-                Compared::Settled(settled) => store.settle(vouched.number, settled).await?,
+                Compared::Settled(settled) => {
+                    store.settle(bundle_checkpoint.number, settled).await?
+                }
                 Compared::Contradicts(first) => {
                     return Err(self
-                        .split_view(follower, *first, &checkpoint, &vouched)
+                        .split_view(follower, *first, &checkpoint, &bundle_checkpoint)
                         .await?);
                 }
             }
@@ -126,7 +130,7 @@ impl Pass<'_> {
         follower: &Follower,
         first: Head,
         checkpoint: &Checkpoint,
-        vouched: &Vouched,
+        bundle_checkpoint: &BundleCheckpoint,
     ) -> Result<Halt, Halt> {
         let fault = LogFault::Fork {
             size: checkpoint.size(),
@@ -136,7 +140,7 @@ impl Pass<'_> {
         let halt = self.contradicted(follower, fault).await?;
         self.monitor
             .store
-            .settle(vouched.number, Settled::Contradicts)
+            .settle(bundle_checkpoint.number, Settled::Contradicts)
             .await?;
         Ok(halt)
     }

@@ -4,10 +4,10 @@ use modelwatch::expect::{Expectation, NamedEntry, SignedAs};
 use modelwatch::finding::{Evidence, NewFinding};
 use modelwatch::identity::Chain;
 use modelwatch::store::{
-    NewLog, Outcome, Pace, PassError, PassReport, RECENT_PASSES, Restart, Settled,
+    NewLog, Outcome, PassError, PassHistory, PassReport, RECENT_PASSES, Restart, Settled,
 };
 
-use crate::hall::{Hall, LOG, ORIGIN, at, follower, head, leaf, signing, watched};
+use crate::scratch::{LOG, ORIGIN, ScratchStore, at, follower, head, leaf, signing, watched};
 
 fn report(outcome: Outcome, minutes: i64, rate_limited: bool) -> PassReport {
     PassReport {
@@ -33,8 +33,11 @@ fn refused() -> Outcome {
 
 #[tokio::test]
 async fn the_last_passes_are_kept_oldest_first_and_no_more() {
-    let hall = Hall::with_log().await;
-    assert_eq!(hall.store.pace(ORIGIN).await.unwrap(), Pace::default());
+    let scratch = ScratchStore::with_log().await;
+    assert_eq!(
+        scratch.store.pass_history(ORIGIN).await.unwrap(),
+        PassHistory::default()
+    );
     for minutes in 1..=9 {
         let outcome = if minutes == 8 {
             refused()
@@ -42,10 +45,10 @@ async fn the_last_passes_are_kept_oldest_first_and_no_more() {
             Outcome::Proven
         };
         let report = report(outcome, minutes, false);
-        hall.store.end_pass(&report).await.unwrap();
+        scratch.store.end_pass(&report).await.unwrap();
     }
-    let hall = hall.after_a_crash().await;
-    let recent = hall.store.pace(ORIGIN).await.unwrap().recent;
+    let scratch = scratch.after_a_crash().await;
+    let recent = scratch.store.pass_history(ORIGIN).await.unwrap().recent;
     assert_eq!(recent.len(), RECENT_PASSES);
     let ends: Vec<_> = recent
         .iter()
@@ -54,13 +57,13 @@ async fn the_last_passes_are_kept_oldest_first_and_no_more() {
     assert_eq!(ends.first(), Some(&(at(4), true)));
     assert_eq!(ends[4..], [(at(8), false), (at(9), true)]);
     assert_eq!((recent[5].began, recent[5].entries), (at(8), 9));
-    let other = hall.store.pace("other.example").await.unwrap();
-    assert_eq!(other, Pace::default());
+    let other = scratch.store.pass_history("other.example").await.unwrap();
+    assert_eq!(other, PassHistory::default());
 }
 
 #[tokio::test]
 async fn refusals_are_counted_from_the_first_and_only_another_end_ends_them() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let table = [
         (refused(), true, (1, Some(1))),
         (refused(), true, (2, Some(1))),
@@ -73,10 +76,10 @@ async fn refusals_are_counted_from_the_first_and_only_another_end_ends_them() {
     ];
     for (minutes, (outcome, limited, (passes, since))) in (1..).zip(table) {
         let report = report(outcome, minutes, limited);
-        hall.store.end_pass(&report).await.unwrap();
-        let pace = hall.store.pace(ORIGIN).await.unwrap();
+        scratch.store.end_pass(&report).await.unwrap();
+        let pass_history = scratch.store.pass_history(ORIGIN).await.unwrap();
         assert_eq!(
-            (pace.limited_passes, pace.limited_since),
+            (pass_history.limited_passes, pass_history.limited_since),
             (passes, since.map(at)),
             "after pass {minutes}"
         );
@@ -85,11 +88,11 @@ async fn refusals_are_counted_from_the_first_and_only_another_end_ends_them() {
 
 /// Takes the position of the log away and gives it another, as after a repair by hand.
 async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
-    let hall = Hall::open().await;
+    let scratch = ScratchStore::open().await;
     if found {
         // What was found there before is all that is left.
-        hall.begin(0).await;
-        hall.read((0, 0), (9, 0), vec![signing(3)]).await;
+        scratch.begin(0).await;
+        scratch.read((0, 0), (9, 0), vec![signing(3)]).await;
     }
     let log = NewLog {
         origin: "again.example".into(),
@@ -100,8 +103,13 @@ async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
         checkpoints: vec![head(first.max(1))],
         now: at(1),
     };
-    hall.store.begin(&log).await.unwrap();
-    hall.store.pace("again.example").await.unwrap().restart
+    scratch.store.begin(&log).await.unwrap();
+    scratch
+        .store
+        .pass_history("again.example")
+        .await
+        .unwrap()
+        .restart
 }
 
 #[tokio::test]
@@ -117,18 +125,19 @@ async fn a_log_without_a_past_is_not_begun_anew() {
 
 #[tokio::test]
 async fn signings_are_seen_once_and_by_the_watches_that_were_asked_for() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let watches = ["quiet".to_owned(), "absent".to_owned()];
-    let seen = async |after| hall.store.seen_since(&watches, after).await.unwrap();
+    let seen = async |after| scratch.store.seen_since(&watches, after).await.unwrap();
     assert_eq!(seen(0).await, (0, [].into()));
-    hall.read((0, 0), (9, 0), vec![watched("quiet", 3), signing(4)])
+    scratch
+        .read((0, 0), (9, 0), vec![watched("quiet", 3), signing(4)])
         .await;
     let (after, found) = seen(0).await;
     // A trusted certificate says when its owner was there.
-    let when = hall.get(watched("quiet", 3).finding.id).await.not_before;
+    let when = scratch.get(watched("quiet", 3).finding.id).await.not_before;
     assert_eq!(found, [("quiet".to_owned(), when.unwrap())].into());
     assert_eq!(seen(after).await, (after, [].into()));
-    assert_eq!(hall.store.seen_since(&[], 0).await.unwrap().0, after);
+    assert_eq!(scratch.store.seen_since(&[], 0).await.unwrap().0, after);
 }
 
 fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
@@ -153,10 +162,12 @@ fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
 
 #[tokio::test]
 async fn checkpoints_of_bundles_wait_once_until_they_are_settled() {
-    let hall = Hall::with_log().await;
-    let notes = async |hall: &Hall| -> Vec<String> {
-        let waiting = hall.store.vouched(ORIGIN, 10).await.unwrap();
-        let notes = waiting.into_iter().map(|vouched| vouched.note);
+    let scratch = ScratchStore::with_log().await;
+    let notes = async |scratch: &ScratchStore| -> Vec<String> {
+        let waiting = scratch.store.bundle_checkpoints(ORIGIN, 10).await.unwrap();
+        let notes = waiting
+            .into_iter()
+            .map(|bundle_checkpoints| bundle_checkpoints.note);
         notes.map(|note| String::from_utf8(note).unwrap()).collect()
     };
     // The same bundle again, later with a newer proof, and one without any.
@@ -167,32 +178,41 @@ async fn checkpoints_of_bundles_wait_once_until_they_are_settled() {
         (2, None),
     ] {
         let expectation = carrying(index, note);
-        hall.store
+        scratch
+            .store
             .register(&expectation, "a.sig", at(1))
             .await
             .unwrap();
     }
-    let hall = hall.after_a_crash().await;
-    assert_eq!(notes(&hall).await, ["one", "two"]);
+    let scratch = scratch.after_a_crash().await;
+    assert_eq!(notes(&scratch).await, ["one", "two"]);
     assert!(
-        hall.store
-            .vouched("other.example", 10)
+        scratch
+            .store
+            .bundle_checkpoints("other.example", 10)
             .await
             .unwrap()
             .is_empty()
     );
-    let first = hall.store.vouched(ORIGIN, 1).await.unwrap().remove(0);
+    let first = scratch
+        .store
+        .bundle_checkpoints(ORIGIN, 1)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(first.file, "a.sig");
-    hall.store
+    scratch
+        .store
         .settle(first.number, Settled::Agrees)
         .await
         .unwrap();
-    hall.store
+    scratch
+        .store
         .register(&carrying(3, Some("one")), "b.sig", at(2))
         .await
         .unwrap();
     assert_eq!(
-        notes(&hall).await,
+        notes(&scratch).await,
         ["two"],
         "what was settled is not asked again"
     );
@@ -231,7 +251,7 @@ async fn a_signing_that_is_logged_again_is_no_sign_of_life() {
         new.finding.not_before = Some(at(-7));
         new
     };
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let mut after = 0;
     let mut position = 0;
     for (what, found, seen) in [
@@ -298,9 +318,9 @@ async fn a_signing_that_is_logged_again_is_no_sign_of_life() {
         ("nor when", vec![unknown(15, 5)], None),
     ] {
         let to = found.last().unwrap().finding.index.unwrap() + 1;
-        hall.read((position, 0), (to, 0), found).await;
+        scratch.read((position, 0), (to, 0), found).await;
         position = to;
-        let (next, newest) = hall
+        let (next, newest) = scratch
             .store
             .seen_since(&["quiet".to_owned()], after)
             .await
@@ -312,13 +332,14 @@ async fn a_signing_that_is_logged_again_is_no_sign_of_life() {
 
 #[tokio::test]
 async fn one_entry_that_two_watches_select_is_seen_for_both() {
-    let hall = Hall::with_log().await;
+    let scratch = ScratchStore::with_log().await;
     let mut other = by_key(4, Some(1), "sha256:01");
     other.finding.watch = Some("falcon".to_owned());
     other.finding.id = watched("falcon", 4).finding.id;
-    hall.read((0, 0), (9, 0), vec![by_key(4, Some(1), "sha256:01"), other])
+    scratch
+        .read((0, 0), (9, 0), vec![by_key(4, Some(1), "sha256:01"), other])
         .await;
     let watches = ["quiet".to_owned(), "falcon".to_owned()];
-    let (_, seen) = hall.store.seen_since(&watches, 0).await.unwrap();
+    let (_, seen) = scratch.store.seen_since(&watches, 0).await.unwrap();
     assert_eq!(seen.len(), 2);
 }

@@ -17,7 +17,7 @@ pub struct Log {
 
 /// One log of the configuration.
 #[derive(Clone)]
-pub enum Followed {
+pub enum MonitoredLog {
     /// It is one tree.
     Tree(Log),
     /// It is several trees, and the log says which.
@@ -26,7 +26,7 @@ pub enum Followed {
     Guided(Guided),
 }
 
-impl Followed {
+impl MonitoredLog {
     /// Its name in findings and on the command line.
     pub fn name(&self) -> &str {
         match self {
@@ -37,7 +37,7 @@ impl Followed {
     }
 }
 
-impl From<Log> for Followed {
+impl From<Log> for MonitoredLog {
     fn from(log: Log) -> Self {
         Self::Tree(log)
     }

@@ -26,7 +26,7 @@ const LINGER: SignedDuration = SignedDuration::from_hours(24);
 
 /// One name under an unknown authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stranger {
+pub(super) struct UnknownIssuer {
     index: u64,
     /// The key id of the authority, as the certificate says it.
     authority: [u8; 20],
@@ -34,7 +34,7 @@ pub(super) struct Stranger {
     name: u64,
 }
 
-impl Stranger {
+impl UnknownIssuer {
     /// If no authority issued the certificate, as far as it says itself.
     pub(super) fn of(
         index: u64,
@@ -54,24 +54,25 @@ impl Stranger {
 
 /// Those of one log, among its last entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Strangers {
+pub(super) struct UnknownIssuers {
     /// In the order of their indices.
-    seen: VecDeque<Stranger>,
-    crowd: Option<Crowd>,
+    seen: VecDeque<UnknownIssuer>,
+    #[serde(rename = "crowd")]
+    burst: Option<IssuerBurst>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Crowd {
+struct IssuerBurst {
     authority: [u8; 20],
     /// The last entry that belonged to it.
     index: u64,
     at: Timestamp,
 }
 
-impl Strangers {
+impl UnknownIssuers {
     /// What was counted in earlier passes.
-    pub(super) async fn recall(store: &dyn Store, origin: &str) -> Result<Self, StoreError> {
-        let kept = store.recall(&key(origin)).await?;
+    pub(super) async fn load(store: &dyn Store, origin: &str) -> Result<Self, StoreError> {
+        let kept = store.get_value(&key(origin)).await?;
         // What a later version wrote is counted anew.
         Ok(kept
             .and_then(|kept| serde_json::from_str(&kept).ok())
@@ -80,44 +81,44 @@ impl Strangers {
 
     /// Dates a crowd that was seen by a clock that was ahead to now: it would be said for as long otherwise.
     pub(super) fn bring_back(&mut self, now: Timestamp) {
-        if let Some(crowd) = &mut self.crowd {
-            crowd.at = moment::past(crowd.at, now);
+        if let Some(burst) = &mut self.burst {
+            burst.at = moment::past(burst.at, now);
         }
     }
 
     /// Keeps it for the next pass. If we crash before, entries of this pass are not counted: the crowd is
     /// noticed ten names later.
-    pub(super) async fn remember(&self, store: &dyn Store, origin: &str) -> Result<(), StoreError> {
+    pub(super) async fn save(&self, store: &dyn Store, origin: &str) -> Result<(), StoreError> {
         let kept = serde_json::to_string(self).expect("numbers and times can be written");
-        store.remember(&key(origin), &kept).await
+        store.put_value(&key(origin), &kept).await
     }
 
     /// Counts one; those of each log come in the order of the log, but may come again.
-    pub(super) fn count(&mut self, stranger: Stranger, now: Timestamp) {
+    pub(super) fn count(&mut self, unknown_issuer: UnknownIssuer, now: Timestamp) {
         if self
             .seen
             .back()
-            .is_some_and(|last| last.index >= stranger.index)
+            .is_some_and(|last| last.index >= unknown_issuer.index)
         {
             return;
         }
         self.seen
-            .retain(|earlier| stranger.index - earlier.index < WINDOW);
+            .retain(|earlier| unknown_issuer.index - earlier.index < WINDOW);
         let names: BTreeSet<u64> = self
             .seen
             .iter()
-            .filter(|earlier| earlier.authority == stranger.authority)
+            .filter(|earlier| earlier.authority == unknown_issuer.authority)
             .map(|earlier| earlier.name)
-            .chain([stranger.name])
+            .chain([unknown_issuer.name])
             .collect();
         if names.len() >= CROWD {
-            self.crowd = Some(Crowd {
-                authority: stranger.authority,
-                index: stranger.index,
+            self.burst = Some(IssuerBurst {
+                authority: unknown_issuer.authority,
+                index: unknown_issuer.index,
                 at: now,
             });
         }
-        self.seen.push_back(stranger);
+        self.seen.push_back(unknown_issuer);
     }
 
     /// Why the trusted root may be out of date, in a sentence about the log of this name.
@@ -127,14 +128,14 @@ impl Strangers {
         authorities: Option<&Authorities>,
         now: Timestamp,
     ) -> Option<String> {
-        let crowd = self.crowd.as_ref()?;
-        if now.duration_since(crowd.at) > LINGER || authorities?.has_key_id(&crowd.authority) {
+        let burst = self.burst.as_ref()?;
+        if now.duration_since(burst.at) > LINGER || authorities?.has_key_id(&burst.authority) {
             return None;
         }
         Some(format!(
             "{CROWD} different names and more within {WINDOW} entries of {log}, before entry {}, have certificates of an authority that the trusted root does not know (key id {}): it may be a new one of Sigstore",
-            crowd.index.saturating_add(1),
-            hex::encode(crowd.authority)
+            burst.index.saturating_add(1),
+            hex::encode(burst.authority)
         ))
     }
 }
@@ -153,16 +154,16 @@ mod tests {
         Timestamp::from_second(second).unwrap_or_default()
     }
 
-    fn counted(strangers: impl IntoIterator<Item = (u64, u8, u64)>) -> Strangers {
-        let mut all = Strangers::default();
-        for (index, authority, name) in strangers {
+    fn counted(unknown_issuers: impl IntoIterator<Item = (u64, u8, u64)>) -> UnknownIssuers {
+        let mut all = UnknownIssuers::default();
+        for (index, authority, name) in unknown_issuers {
             let authority = [authority; 20];
-            let stranger = Stranger {
+            let unknown_issuer = UnknownIssuer {
                 index,
                 authority,
                 name,
             };
-            all.count(stranger, at(0));
+            all.count(unknown_issuer, at(0));
         }
         all
     }
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn ten_different_names_under_one_authority_within_a_thousand_entries_are_a_crowd() {
         let every = |step: u64, count: u64| (0..count).map(move |n| (n * step, 1, n));
-        for (strangers, crowd) in [
+        for (unknown_issuers, burst) in [
             (counted(every(1, 10)), true),
             (counted(every(111, 10)), true),
             (counted(every(1, 9)), false),
@@ -182,7 +183,11 @@ mod tests {
             // Read again after a fault, or after a restart.
             (counted((0..10).map(|n| (n % 5, 1, n))), false),
         ] {
-            assert_eq!(strangers.crowd.is_some(), crowd, "{strangers:?}");
+            assert_eq!(
+                unknown_issuers.burst.is_some(),
+                burst,
+                "{unknown_issuers:?}"
+            );
         }
     }
 
@@ -195,27 +200,27 @@ mod tests {
     #[test]
     fn a_crowd_is_said_until_a_day_after_its_last_name() {
         let authorities = Authorities::new(Vec::new()).ok();
-        let crowd = counted((0..10).map(|n| (n, 1, n)));
+        let burst = counted((0..10).map(|n| (n, 1, n)));
         for (hours, said) in [(0, true), (24, true), (25, false)] {
             let now = at(hours * HOUR);
-            let sentence = crowd.said("main", authorities.as_ref(), now);
+            let sentence = burst.said("main", authorities.as_ref(), now);
             assert_eq!(sentence.is_some(), said, "{hours}");
         }
         // By a clock that was ahead then.
-        let mut ahead = crowd.clone();
+        let mut ahead = burst.clone();
         ahead.bring_back(at(-1000 * HOUR));
         let sentence = |hours| ahead.said("main", authorities.as_ref(), at(hours * HOUR));
         assert!(sentence(-1000 + 24).is_some() && sentence(-1000 + 25).is_none());
-        assert_eq!(crowd.said("main", None, at(0)), None);
+        assert_eq!(burst.said("main", None, at(0)), None);
     }
 
     #[test]
     fn what_is_counted_is_kept_between_passes() {
-        let crowd = counted((0..12).map(|n| (n, 1, n)));
-        let kept = serde_json::to_string(&crowd).ok();
+        let burst = counted((0..12).map(|n| (n, 1, n)));
+        let kept = serde_json::to_string(&burst).ok();
         assert_eq!(
             kept.and_then(|kept| serde_json::from_str(&kept).ok()),
-            Some(crowd)
+            Some(burst)
         );
     }
 }

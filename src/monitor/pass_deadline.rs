@@ -19,7 +19,7 @@ const LOOKUPS: Duration = Duration::from_mins(10);
 ///
 /// By the machine's monotonic clock: it is about waiting, not about what time it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turn(Option<Limits>);
+pub(super) struct PassDeadline(Option<Limits>);
 
 #[derive(Debug, Clone, Copy)]
 struct Limits {
@@ -39,25 +39,26 @@ impl Limits {
     }
 }
 
-impl Turn {
+impl PassDeadline {
     /// A turn that begins now.
     pub(super) fn of(settings: &Settings) -> Self {
-        Self(settings.turn.map(Limits::after))
+        Self(settings.pass_limit.map(Limits::after))
     }
 
     /// A turn to look names up that begins now.
     pub(super) fn of_lookups(settings: &Settings) -> Self {
-        Self(Some(Limits::after(settings.turn.unwrap_or(LOOKUPS))))
+        Self(Some(Limits::after(settings.pass_limit.unwrap_or(LOOKUPS))))
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.0.is_some_and(|turn| turn.ends <= Instant::now())
+        self.0
+            .is_some_and(|deadline| deadline.ends <= Instant::now())
     }
 
     /// Returns when it is over.
     pub(super) async fn wait(&self) {
         match self.0 {
-            Some(turn) => tokio::time::sleep_until(turn.ends).await,
+            Some(deadline) => tokio::time::sleep_until(deadline.ends).await,
             None => std::future::pending().await,
         }
     }
@@ -68,10 +69,10 @@ impl Turn {
         self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Halt> {
-        let Some(turn) = self.0 else {
+        let Some(deadline) = self.0 else {
             return work.await.map_err(Into::into);
         };
-        match tokio::time::timeout_at(turn.given_up, work).await {
+        match tokio::time::timeout_at(deadline.given_up, work).await {
             Ok(ended) => ended.map_err(Into::into),
             Err(_) => Err(Halt::failed(
                 "unavailable",

@@ -12,15 +12,19 @@ use super::value;
 use crate::expect::Expectation;
 use crate::moment;
 use crate::store::{
-    NewLog, Outcome, Pace, PassReport, RECENT_PASSES, RecentPass, Restart, Settled, Vouched,
+    BundleCheckpoint, NewLog, Outcome, PassHistory, PassReport, RECENT_PASSES, RecentPass, Restart,
+    Settled,
 };
 
 /// Checkpoints that are kept of one registration: a bundle names one or two entries.
 const MAX_VOUCHED: usize = 16;
 
 /// How the last passes over a log went.
-pub(super) async fn pace(db: &mut SqliteConnection, origin: &str) -> Result<Pace, Fail> {
-    let mut pace = Pace::default();
+pub(super) async fn pass_history(
+    db: &mut SqliteConnection,
+    origin: &str,
+) -> Result<PassHistory, Fail> {
+    let mut pass_history = PassHistory::default();
     let row =
         sqlx::query("SELECT recent, limited_passes, limited_since FROM pace WHERE origin = $1")
             .bind(origin)
@@ -28,10 +32,10 @@ pub(super) async fn pace(db: &mut SqliteConnection, origin: &str) -> Result<Pace
             .await?;
     if let Some(row) = row {
         let recent: &str = row.try_get("recent")?;
-        pace.recent =
+        pass_history.recent =
             serde_json::from_str(recent).map_err(|error| Fail::corrupt(error.to_string()))?;
-        pace.limited_passes = value::small(row.try_get("limited_passes")?)?;
-        pace.limited_since = value::moment_if(row.try_get("limited_since")?)?;
+        pass_history.limited_passes = value::small(row.try_get("limited_passes")?)?;
+        pass_history.limited_since = value::moment_if(row.try_get("limited_since")?)?;
     }
     let row: Option<(i64, i64, i64)> =
         sqlx::query_as("SELECT at, first, reached FROM restart WHERE origin = $1")
@@ -39,18 +43,18 @@ pub(super) async fn pace(db: &mut SqliteConnection, origin: &str) -> Result<Pace
             .fetch_optional(&mut *db)
             .await?;
     if let Some((at, first, reached)) = row {
-        pace.restart = Some(Restart {
+        pass_history.restart = Some(Restart {
             at: value::moment(at)?,
             first: value::natural(first)?,
             reached: value::natural(reached)?,
         });
     }
-    Ok(pace)
+    Ok(pass_history)
 }
 
 /// Adds the pass that ended.
 pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
-    let Pace { mut recent, .. } = pace(db, &report.origin).await?;
+    let PassHistory { mut recent, .. } = pass_history(db, &report.origin).await?;
     // Nothing can be told from passes of which it is not known when they were.
     recent.retain(|pass| !moment::is_ahead(pass.ended, report.now));
     if recent.len() >= RECENT_PASSES {
@@ -208,11 +212,11 @@ pub(super) async fn vouch(
 }
 
 /// Those that wait to be compared with their log.
-pub(super) async fn vouched(
+pub(super) async fn bundle_checkpoints(
     db: &mut SqliteConnection,
     origin: &str,
     limit: u32,
-) -> Result<Vec<Vouched>, Fail> {
+) -> Result<Vec<BundleCheckpoint>, Fail> {
     let rows: Vec<(i64, Vec<u8>, String)> = sqlx::query_as(
         "SELECT number, note, file FROM vouched WHERE origin = $1 AND state = 'waiting' ORDER BY number LIMIT $2",
     )
@@ -222,7 +226,7 @@ pub(super) async fn vouched(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(number, note, file)| Vouched { number, note, file })
+        .map(|(number, note, file)| BundleCheckpoint { number, note, file })
         .collect())
 }
 

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use super::output::Mistake;
 use super::setup::Setup;
 use crate::escape;
-use crate::monitor::{Followed, LogOutcome, Rules, TrustReport};
+use crate::monitor::{LogOutcome, MonitoredLog, Rules, TrustReport};
 use crate::store::{Store, StoreError};
 use crate::trust::Ask;
 
 /// The logs of a pass, and what is looked for in them.
-pub(super) struct Following {
+pub(super) struct MonitoredLogs {
     setup: Setup,
     only: Vec<String>,
-    all: Vec<Followed>,
-    logs: Vec<Followed>,
+    all: Vec<MonitoredLog>,
+    logs: Vec<MonitoredLog>,
     rules: Arc<Rules>,
 }
 
-impl Following {
+impl MonitoredLogs {
     /// Every log, or only those of these names.
     ///
     /// # Errors
@@ -111,12 +111,12 @@ impl Following {
     }
 
     /// The logs to read.
-    pub(super) fn logs(&self) -> &[Followed] {
+    pub(super) fn logs(&self) -> &[MonitoredLog] {
         &self.logs
     }
 
     /// The logs of the configuration and of trust, also those that are not to be read now.
-    pub(super) fn all(&self) -> &[Followed] {
+    pub(super) fn all(&self) -> &[MonitoredLog] {
         &self.all
     }
 
@@ -136,7 +136,7 @@ impl Following {
     }
 }
 
-fn named(all: &[Followed], only: &[String]) -> Vec<Followed> {
+fn named(all: &[MonitoredLog], only: &[String]) -> Vec<MonitoredLog> {
     all.iter()
         .filter(|log| only.is_empty() || only.iter().any(|name| name == log.name()))
         .cloned()

@@ -18,7 +18,7 @@ use crate::moment;
 const RETRY: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps trust up to date.
-pub struct Keeper {
+pub struct TrustUpdater {
     settings: Settings,
     source: Source,
     trust: Option<Arc<Trust>>,
@@ -36,7 +36,7 @@ enum Source {
 
 /// What came of looking again.
 #[derive(Debug, Clone)]
-pub struct Refreshed {
+pub struct TrustState {
     /// What is trusted now: the same allocation as before while it says the same. `None` only if a
     /// repository has never been read.
     pub trust: Option<Arc<Trust>>,
@@ -46,7 +46,7 @@ pub struct Refreshed {
     pub problem: Option<Problem>,
 }
 
-impl Keeper {
+impl TrustUpdater {
     /// What can be known without asking anybody: the file, or what the cache holds.
     ///
     /// # Errors
@@ -91,8 +91,8 @@ impl Keeper {
     }
 
     /// What is trusted now, and what came of looking again the last time.
-    pub fn known(&self) -> Refreshed {
-        Refreshed {
+    pub fn known(&self) -> TrustState {
+        TrustState {
             trust: self.trust.clone(),
             update: self.update,
             problem: self.problem.clone(),
@@ -106,7 +106,7 @@ impl Keeper {
 
     /// Looks again, if it is time: a file is always read again, a repository is asked when the last answer
     /// is old.
-    pub async fn refresh_if_due(&mut self, http: &http::Client, now: Timestamp) -> Refreshed {
+    pub async fn refresh_if_due(&mut self, http: &http::Client, now: Timestamp) -> TrustState {
         if self.is_due(now) {
             self.refresh(http, now).await;
         }
@@ -114,7 +114,7 @@ impl Keeper {
     }
 
     /// Looks again, now.
-    pub async fn refresh(&mut self, http: &http::Client, now: Timestamp) -> Refreshed {
+    pub async fn refresh(&mut self, http: &http::Client, now: Timestamp) -> TrustState {
         self.tried = Some(now);
         let mut has_changed = false;
         match self.look(http, now).await {

@@ -32,13 +32,18 @@ async fn register(world: &World, salt: u64, note: &[u8]) {
 
 async fn waiting(world: &World) -> usize {
     let origin = &world.log().origin;
-    world.truly().vouched(origin, 100).await.unwrap().len()
+    world
+        .truly()
+        .bundle_checkpoints(origin, 100)
+        .await
+        .unwrap()
+        .len()
 }
 
 /// The checkpoint of another history of this size that the log signed for somebody else.
 fn other_history(world: &World, size: u64) -> Vec<u8> {
     let log = world.log();
-    log.fork(size - 1, Signer::Stranger.signs(99));
+    log.fork(size - 1, Signer::UnknownIssuer.signs(99));
     log.show(size);
     let note = log.note();
     log.heal();

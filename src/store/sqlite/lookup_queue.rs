@@ -8,8 +8,8 @@ use super::fail::Fail;
 use super::value;
 use crate::moment;
 use crate::store::{
-    Answered, Lookup, LookupTally, PassError, Postponed, SettledCertificate, SoughtCertificate,
-    SoughtEnd,
+    Answered, Lookup, LookupCounts, PassError, PendingCertificate, PendingCertificateEnd,
+    Postponed, SettledCertificate,
 };
 
 /// Answers older than this say nothing about how the index does today.
@@ -187,9 +187,9 @@ async fn settle(
     settled: &SettledCertificate,
 ) -> Result<(), Fail> {
     let state = match settled.end {
-        SoughtEnd::Here => "here",
-        SoughtEnd::Elsewhere => "elsewhere",
-        SoughtEnd::Nowhere => "nowhere",
+        PendingCertificateEnd::InThisLog => "here",
+        PendingCertificateEnd::InOtherLog => "elsewhere",
+        PendingCertificateEnd::NotFound => "nowhere",
     };
     let done = sqlx::query(
         "UPDATE sought SET state = $3, said = $4 WHERE log = $1 AND key = $2 AND state = 'open'",
@@ -216,11 +216,11 @@ async fn settle(
 }
 
 /// How the queue stands.
-pub(super) async fn tally(
+pub(super) async fn counts(
     db: &mut SqliteConnection,
     log: &str,
     now: Timestamp,
-) -> Result<LookupTally, Fail> {
+) -> Result<LookupCounts, Fail> {
     let [now_micros, past, planned] = moments(now);
     let (due, oldest, fresh, unread): (i64, Option<i64>, i64, i64) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "SELECT count(*), min(min(due, $2)), ifnull(sum({FRESH}), 0), ifnull(sum(unread), 0) FROM lookup WHERE {DUE}"
@@ -241,7 +241,7 @@ pub(super) async fn tally(
     .bind(planned)
     .fetch_optional(&mut *db)
     .await?;
-    let lag = i64::try_from(SoughtCertificate::LAG.as_micros()).unwrap_or(i64::MAX);
+    let lag = i64::try_from(PendingCertificate::LAG.as_micros()).unwrap_or(i64::MAX);
     let lately = value::micros(now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN));
     // A certificate that was used with another log says nothing about this one's index.
     let (answered, known): (i64, i64) = sqlx::query_as(
@@ -267,7 +267,7 @@ pub(super) async fn tally(
     )
     .bind(log)
     .bind(lag)
-    .bind(value::integer(LookupTally::LAST)?)
+    .bind(value::integer(LookupCounts::LAST)?)
     .bind(value::micros(now))
     .fetch_one(&mut *db)
     .await?;
@@ -277,7 +277,7 @@ pub(super) async fn tally(
     .bind(log)
     .fetch_all(&mut *db)
     .await?;
-    Ok(LookupTally {
+    Ok(LookupCounts {
         fresh: value::natural(fresh)?,
         unread: value::natural(unread)?,
         pending_guides,

@@ -1,14 +1,14 @@
-//! Changes of findings, always in the same steps: which ones (the scratch set `touched`), their
+//! Changes of findings, always in the same steps: which ones (the scratch set `finding_changes`), their
 //! history begun, the change itself, the change in the history, and what it means for alerts.
 //!
-//! `touched` and `vacated` are temporary tables of the writer's connection: a change of one finding
+//! `finding_changes` and `vacated` are temporary tables of the writer's connection: a change of one finding
 //! and one of 100,000 are the same statements, and none of them passes through this process's memory.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
-use super::outbox::{self, Telling};
+use super::outbox::{self, AlertRequest};
 use super::record::{numbered, select_finding};
 use super::value;
 use crate::finding::Routes;
@@ -22,7 +22,7 @@ const MAX_FLIPS: i64 = 64;
 
 /// Empties the set.
 pub(super) async fn clear(db: &mut SqliteConnection) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM temp.touched")
+    sqlx::query("DELETE FROM temp.finding_changes")
         .execute(&mut *db)
         .await?;
     Ok(())
@@ -31,7 +31,7 @@ pub(super) async fn clear(db: &mut SqliteConnection) -> Result<(), Fail> {
 /// Makes the set one finding.
 pub(super) async fn only(db: &mut SqliteConnection, number: i64) -> Result<(), Fail> {
     clear(db).await?;
-    sqlx::query("INSERT INTO temp.touched (finding) VALUES ($1)")
+    sqlx::query("INSERT INTO temp.finding_changes (finding) VALUES ($1)")
         .bind(number)
         .execute(&mut *db)
         .await?;
@@ -43,7 +43,7 @@ pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail>
     sqlx::query(
         "INSERT INTO history (finding, at, verdict, severity, state, reason)
          SELECT f.number, f.first_seen, f.verdict, f.severity, f.state, 'first seen'
-         FROM temp.touched t JOIN finding f ON f.number = t.finding
+         FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
          WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.finding = f.number)",
     )
     .execute(&mut *db)
@@ -78,7 +78,7 @@ async fn write(
     sqlx::query(
         "INSERT INTO history (finding, at, verdict, severity, state, reason)
          SELECT f.number, $1, f.verdict, f.severity, f.state, $2
-         FROM temp.touched t JOIN finding f ON f.number = t.finding
+         FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
          WHERE (SELECT count(*) FROM history h WHERE h.finding = f.number) < $3",
     )
     .bind(value::micros(now))
@@ -97,14 +97,14 @@ pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fai
     sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
-         FROM temp.touched t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
+         FROM temp.finding_changes t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
          WHERE a.closed = 0 AND a.kind <> 'resolved'",
     )
     .execute(&mut *db)
     .await?;
     sqlx::query(
         "DELETE FROM member WHERE alert IN (SELECT alert FROM temp.vacated)
-         AND finding IN (SELECT finding FROM temp.touched)",
+         AND finding IN (SELECT finding FROM temp.finding_changes)",
     )
     .execute(&mut *db)
     .await?;
@@ -127,7 +127,7 @@ pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> 
     sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
-         FROM temp.touched t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
+         FROM temp.finding_changes t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
          WHERE a.closed = 1 AND a.kind <> 'resolved' AND a.state <> 'failed'
            AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = 'resolved' AND r.key = a.id)
            AND NOT EXISTS (
@@ -159,7 +159,7 @@ pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> 
 /// Leaves in the set those that no alert tells of yet.
 pub(super) async fn keep_untold(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
-        "DELETE FROM temp.touched WHERE EXISTS (
+        "DELETE FROM temp.finding_changes WHERE EXISTS (
            SELECT 1 FROM member m JOIN alert a ON a.number = m.alert
            WHERE m.finding = touched.finding AND a.kind <> 'resolved')",
     )
@@ -178,7 +178,7 @@ pub(super) async fn tell(
     let mut after = i64::MIN;
     loop {
         let rows = sqlx::query(select_finding!(
-            "JOIN temp.touched t ON t.finding = f.number
+            "JOIN temp.finding_changes t ON t.finding = f.number
              WHERE t.finding > $1 ORDER BY t.finding LIMIT $2"
         ))
         .bind(after)
@@ -193,9 +193,9 @@ pub(super) async fn tell(
             return Ok(());
         };
         after = *last;
-        let told: Vec<Telling<'_>> = page
+        let told: Vec<AlertRequest<'_>> = page
             .iter()
-            .map(|(number, finding)| Telling {
+            .map(|(number, finding)| AlertRequest {
                 number: *number,
                 finding,
                 except,
