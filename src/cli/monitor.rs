@@ -161,7 +161,7 @@ pub(super) async fn rehearse(
             stop.clone(),
         ),
         channels: Vec::new(),
-        urgent_channels: Vec::new(),
+        urgent: Vec::new(),
         outbox: Outbox::new(Arc::clone(&store), &[], &http::Client::default()),
         heartbeat: Some(heartbeat),
         store,
@@ -217,7 +217,7 @@ struct Watching {
     monitor: Monitor,
     channels: Vec<String>,
     /// Channels that are told of findings about health.
-    urgent_channels: Vec<String>,
+    urgent: Vec<String>,
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     store: Arc<dyn Store>,
@@ -240,7 +240,7 @@ impl Watching {
             )
             .with(settings),
             channels: setup.channel_names(),
-            urgent_channels: setup.channels_for(Severity::High),
+            urgent: setup.channels_for(Severity::High),
             outbox: setup.outbox(Arc::clone(store)),
             heartbeat: setup.heartbeat(Arc::clone(store)),
             store: Arc::clone(store),
@@ -480,7 +480,7 @@ impl Watching {
         let finding = unrecorded::finding("store", since, summary);
         let untold = self
             .outbox
-            .send_past_the_store(&self.urgent_channels, finding, setup::now())
+            .send_past_the_store(&self.urgent, finding, setup::now())
             .await;
         unrecorded::say_untold(&untold);
     }
