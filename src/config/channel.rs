@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::document::{file, secret, unique, url};
 use super::problems::Problems;
 use super::reader::Section;
+use super::values::{file, secret, unique, url};
 use super::{Context, keys};
 use crate::notify::{
     Channel, ChannelKind, EmailSettings, ExecSettings, MailAddress, StdoutSettings, WebhookSettings,

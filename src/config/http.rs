@@ -4,9 +4,9 @@ use std::path::Path;
 
 use url::{Host, Url};
 
-use super::document::{files, secret};
 use super::problems::Problems;
 use super::reader::{At, Section};
+use super::values::{files, secret};
 use super::{Context, keys};
 use crate::http::{
     CredentialScheme, CredentialSettings, ProxyChoice, ProxySettings, ProxyUrl, Settings,

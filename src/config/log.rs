@@ -11,10 +11,10 @@ use jiff::tz::TimeZone;
 use tlog::checkpoint::Origin;
 use url::Url;
 
-use super::document::{existing, unique};
 use super::mode::{self, Mode};
 use super::problems::Problems;
 use super::reader::{At, Section};
+use super::values::{existing, unique};
 use super::{Context, keys, witness};
 use crate::shard::{LogKey, Protocol, Start};
 use crate::source::Location;

@@ -6,6 +6,7 @@
 //!
 //! Errors are contradictions and things that cannot work. What is allowed but probably not meant is a warning.
 
+mod canary;
 mod channel;
 mod conditions;
 mod document;
@@ -20,6 +21,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod values;
 mod watch;
 mod witness;
 

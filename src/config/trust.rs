@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::document::{file, has_userinfo};
 use super::problems::Problems;
 use super::reader::Section;
+use super::values::{file, has_userinfo};
 use super::{Context, keys};
 use crate::trust::{RepositorySettings, Settings, SourceSettings};
 

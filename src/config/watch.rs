@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::document::unique;
 use super::problems::Problems;
 use super::reader::{At, Section};
+use super::values::unique;
 use super::{conditions, keys, lints};
 use crate::watch::{Forms, Set, Severity, Watch};
 

@@ -1,19 +1,14 @@
-//! `[[canary]]` and `[[witness]]`: who tells us when we are being kept in the dark.
+//! `[[witness]]`: who cosigns the checkpoints of a log.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use tlog::{KeyName, Verifier};
 
-use super::document::{file, unique};
 use super::problems::Problems;
 use super::reader::{At, Section};
+use super::values::{file, unique};
 use super::{Context, keys};
-use crate::monitor::CanarySettings;
-use crate::watch::Watch;
-
-/// More canaries than that are a list of everybody.
-const MAX_CANARIES: usize = 100;
 
 /// As many as a note may bear signatures.
 const MAX_WITNESSES: usize = 100;
@@ -34,54 +29,6 @@ pub enum WitnessKey {
     Written(Box<Verifier>),
     /// A PEM file with an Ed25519 key, or a file with a verifier key.
     File(PathBuf),
-}
-
-pub(super) fn canaries(
-    root: &Section<'_>,
-    watches: &[At<Watch>],
-    problems: &mut Problems,
-) -> Vec<CanarySettings> {
-    let mut names = HashMap::new();
-    let mut canaries = Vec::new();
-    let sections = root.tables("canary", problems);
-    if sections.len() > MAX_CANARIES {
-        let message = format!("more than {MAX_CANARIES} canaries");
-        problems.error(&root.place_of("canary"), message, None);
-    }
-    for section in sections {
-        section.only("canary", &keys::CANARY, problems);
-        let watch = section.required("watch", problems);
-        if !section.has("every") {
-            problems.error(
-                section.place(),
-                "every is missing: how often it signs",
-                "write every = \"26h\" for one that signs each night".to_owned(),
-            );
-        }
-        let every = section.duration("every", problems);
-        let Some(watch) = watch else { continue };
-        unique(
-            &mut names,
-            watch.value,
-            "canary of the watch",
-            &watch.place,
-            problems,
-        );
-        let known = watches.iter().map(|watch| watch.value.name.as_str());
-        if !known.clone().any(|name| name == watch.value) {
-            let near = keys::nearest(watch.value, known);
-            problems.error(
-                &watch.place,
-                format!("there is no watch named {:?}", watch.value),
-                near.map(|near| format!("did you mean {near}?")),
-            );
-        }
-        canaries.extend(every.map(|every| CanarySettings {
-            watch: watch.value.to_owned(),
-            every,
-        }));
-    }
-    canaries
 }
 
 /// The witnesses, and how many are written: a log may require one whose key is wrong, which is a mistake of its own.
