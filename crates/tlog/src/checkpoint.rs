@@ -1,4 +1,4 @@
-//! Checkpoints: what a log signed about its tree (C2SP tlog-checkpoint).
+//! Checkpoints: the size and root of a log's tree, signed by the log (C2SP tlog-checkpoint).
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
@@ -9,22 +9,22 @@ use core::fmt;
 use crate::note::{self, Cosignature, Note, NoteError, Verifier};
 use crate::{Hash, HashError, MAX_TREE_SIZE, empty_root};
 
-/// Longest checkpoint that is read, in bytes: that of a [note](note::MAX_NOTE_BYTES) with room for many witnesses.
+/// Longest accepted checkpoint, in bytes: that of a [note](note::MAX_NOTE_BYTES), which allows for many witnesses.
 pub const MAX_CHECKPOINT_BYTES: usize = note::MAX_NOTE_BYTES;
 
-/// The first line of a log's checkpoints: which log, and which tree of it, they are about.
+/// The first line of a log's checkpoints. It identifies the log, and for logs with several trees the tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(String);
 
-/// A text that no checkpoint can begin with, escaped and cut for display.
+/// A text that cannot be the first line of a checkpoint, escaped and cut for display.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an origin is one line, not empty and without control characters: \"{0}\"")]
 pub struct OriginError(String);
 
-/// A tree head that the log has signed: it exists only after the signature of one of the log's keys verified.
+/// A tree head that the log has signed. A value exists only after the signature of one of the log's keys was verified.
 ///
-/// It keeps the signed bytes. They are the evidence when two checkpoints contradict each other, which nobody but the holder of the
-/// log's key can bring about.
+/// It keeps the signed bytes. They are the evidence if two checkpoints contradict each other, which only the holder of
+/// the log's key can cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     origin: Origin,
@@ -36,31 +36,31 @@ pub struct Checkpoint {
     raw: Arc<[u8]>,
 }
 
-/// Why a checkpoint cannot be read or is not believed.
+/// Why a checkpoint was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// Not a note, or not signed by the log.
     #[error(transparent)]
     Note(#[from] NoteError),
-    /// Signed, but with less than an origin, a size and a root.
+    /// Signed, but without an origin, a size or a root.
     #[error("a checkpoint has an origin, a size and a root, each on a line; it has {0} lines")]
     MissingLine(usize),
     /// A checkpoint about another log, or another tree of the same log.
     #[error("the checkpoint is of \"{found}\", not of \"{expected}\"")]
     WrongOrigin {
-        /// The log that was asked.
+        /// The expected origin.
         expected: Origin,
         /// The checkpoint's first line, escaped and cut for display.
         found: String,
     },
-    /// A size that is not written in the one way that a number has.
+    /// A size that is not in canonical decimal form.
     #[error("\"{0}\" is not a size in decimal without sign and leading zeros, of at most 2^63 - 1")]
     Size(String),
     /// A root that is not 32 bytes in canonical base64.
     #[error("the root is no hash: {0}")]
     Root(HashError),
-    /// A tree without leaves, with a root that is not that of the empty tree.
+    /// A tree without leaves whose root is not that of the empty tree.
     #[error("the tree is empty, but its root is {0}")]
     EmptyTreeRoot(Hash),
     /// An extension line without text.
@@ -69,7 +69,7 @@ pub enum CheckpointError {
 }
 
 impl Origin {
-    /// Takes a text as an origin.
+    /// Checks that a text can be an origin.
     ///
     /// # Errors
     /// [`OriginError`].
@@ -95,10 +95,10 @@ impl fmt::Display for Origin {
 impl Checkpoint {
     /// Reads a checkpoint of the log `origin`, signed by at least one of the log's keys among `verifiers`.
     ///
-    /// The signatures are verified before the text is looked at. The names of the keys may differ from the origin.
+    /// The signatures are verified before the text is parsed. The names of the keys may differ from the origin.
     ///
     /// # Errors
-    /// [`CheckpointError`], which says the rule that was broken.
+    /// [`CheckpointError`], which names the broken rule.
     pub fn open(
         raw: &[u8],
         origin: &Origin,
@@ -143,7 +143,7 @@ impl Checkpoint {
         })
     }
 
-    /// The log.
+    /// The log's origin.
     pub const fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -153,12 +153,12 @@ impl Checkpoint {
         self.size
     }
 
-    /// Root of the tree.
+    /// Root hash of the tree.
     pub const fn root(&self) -> Hash {
         self.root
     }
 
-    /// Lines after the root, signed but without a meaning of their own here; none is empty.
+    /// The lines after the root. They are signed, and this crate does not interpret them; none is empty.
     pub fn extensions(&self) -> &[String] {
         &self.extensions
     }
@@ -168,7 +168,8 @@ impl Checkpoint {
         &self.cosignatures
     }
 
-    /// When the log signed, by its own clock, in milliseconds since the Unix epoch: only certificate transparency logs say it.
+    /// When the log signed, by its own clock, in milliseconds since the Unix epoch. `None` except for certificate
+    /// transparency logs.
     pub const fn timestamp(&self) -> Option<u64> {
         self.timestamp
     }
@@ -179,7 +180,7 @@ impl Checkpoint {
     }
 }
 
-/// Reads a decimal number in its one canonical form, so that nobody can sign two texts that say the same.
+/// Parses a decimal number in canonical form, so that each size has exactly one signed text.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let canonical =
         text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));

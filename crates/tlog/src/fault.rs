@@ -1,4 +1,4 @@
-//! What a log did wrong, with the signed notes that show it.
+//! The faults of a log, with the signed notes that prove them.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -8,42 +8,42 @@ use crate::{Hash, Head};
 
 /// A promise that a log broke.
 ///
-/// Every variant carries the raw signed notes: whoever holds the log's public key can check them without trusting us.
+/// Every variant contains the raw signed notes, so that anyone can verify them with the log's public key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogFault {
-    /// The leaves that were served do not hash to the root that was signed.
+    /// The leaves that the log served do not hash to the root that it signed.
     #[error(
         "leaves {since}..{size} hash to root {computed}, but the log signed {signed} for {size} leaves"
     )]
     RootMismatch {
-        /// Every leaf below this one was proven before.
+        /// Every leaf below this index was proven before.
         since: u64,
-        /// Leaves that the signed root is of.
+        /// Number of leaves under the signed root.
         size: u64,
-        /// Root of what was served.
+        /// Root of the served leaves.
         computed: Hash,
-        /// Root that was signed.
+        /// The signed root.
         signed: Hash,
         /// The signed note.
         note: Arc<[u8]>,
-        /// The note that vouches for everything before `since`, if there is one.
+        /// The note that proves every leaf below `since`, if there is one.
         proven_note: Option<Arc<[u8]>>,
     },
-    /// Two signed roots that cannot be of one append-only tree.
+    /// Two signed roots that cannot belong to one append-only tree.
     #[error(
         "the log signed two histories that differ within their first {size} leaves: root {} for {} leaves, and root {} for {}",
         first.root, first.size, second.root, second.size
     )]
     Fork {
-        /// The two trees disagree about these first leaves.
+        /// The two trees differ within these first leaves.
         size: u64,
-        /// What was accepted first.
+        /// The head that was accepted first.
         first: Box<Head>,
-        /// What contradicts it. Its size differs when the contradiction took the log's own hashes to show.
+        /// The head that contradicts it. It has another size if the contradiction was proven with the log's own hashes.
         second: Box<Head>,
     },
-    /// The log goes back to a smaller tree than it signed before.
+    /// The log signed a smaller tree than one that it signed before.
     #[error("the log signs {size} leaves after it had signed {head_size}")]
     Rollback {
         /// Leaves in the smaller tree.
@@ -53,10 +53,10 @@ pub enum LogFault {
         /// The signed notes, the larger tree's first.
         notes: Vec<Arc<[u8]>>,
     },
-    /// The log grew after it had signed that it would not.
+    /// The log grew after it had declared its end.
     #[error("the log signs {size} leaves after it was frozen at {frozen_size}")]
     GrewAfterFreeze {
-        /// Leaves in the tree that was declared the last.
+        /// Leaves in the tree that was declared the last one.
         frozen_size: u64,
         /// Leaves in the tree after it.
         size: u64,
@@ -66,7 +66,7 @@ pub enum LogFault {
 }
 
 impl LogFault {
-    /// The fault's name for machines: `root-mismatch`, `fork`, `rollback`, `grew-after-freeze`.
+    /// The fault's name in JSON: `root-mismatch`, `fork`, `rollback`, `grew-after-freeze`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::RootMismatch { .. } => "root-mismatch",
@@ -76,7 +76,7 @@ impl LogFault {
         }
     }
 
-    /// The raw signed notes, in the order in which the log signed them as far as it is known.
+    /// The raw signed notes, in the order in which the log signed them, as far as it is known.
     pub fn notes(&self) -> impl Iterator<Item = &Arc<[u8]>> {
         let (one, other, more): (_, _, &[_]) = match self {
             Self::RootMismatch {

@@ -1,13 +1,12 @@
-//! Following a log: which leaves to read next, and how far what was read is proven.
+//! Following a log: which leaves to read next, and how far the leaves are proven.
 //!
-//! A [`Follower`] has two positions. *seen*: every leaf below it was read. *proven*: a signed root vouches for
-//! every leaf below it. Between the two lie leaves that were read on the way to a checkpoint that is still ahead.
-//! Hashing every leaf onto the frontier and comparing the root at each checkpoint's size proves two things in one
-//! computation: that the log only appended, and that it served exactly the leaves it committed to. No inclusion or
-//! consistency proof is needed on this path.
+//! A [`Follower`] has two positions. *seen*: every leaf below it was read. *proven*: a signed root covers every leaf
+//! below it. The leaves between the two were read on the way to a larger checkpoint. The follower adds the hash of each
+//! leaf to the frontier and compares the root at the size of each checkpoint. This one computation proves that the log
+//! only appended, and that it served exactly the leaves that it signed. It needs no inclusion or consistency proof.
 //!
-//! What a follower knows is in its [`FollowerState`], to be stored together with whatever was made of the leaves.
-//! Everything that fails leaves the follower in a valid state.
+//! [`FollowerState`] is the whole state of a follower, to be stored in one transaction with the results from the
+//! leaves. Every error leaves the follower in a valid state.
 
 mod state;
 
@@ -21,13 +20,13 @@ use core::ops::Range;
 
 use crate::{Checkpoint, CompactRange, Hash, LogFault};
 
-/// Most accepted checkpoints that wait for their leaves.
+/// Most accepted checkpoints that are not reached yet.
 ///
-/// One would be enough to read a log. Keeping the sizes in between proves progress during a long catch-up, and makes a
-/// contradiction between them visible. Each holds a note, so the number bounds what an eager log makes us store.
+/// One would be enough to read a log. The sizes in between prove progress during a long catch-up, and reveal a
+/// contradiction between them. Each contains a note, so this number bounds the storage that a log can cause.
 pub const MAX_PENDING: usize = 16;
 
-/// What one verified checkpoint committed to.
+/// The content of one verified checkpoint.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Head {
     /// Leaves in the tree.
@@ -38,7 +37,7 @@ pub struct Head {
     pub note: Arc<[u8]>,
 }
 
-/// Follows one log. See the [module](self).
+/// Follows one log. See the [module](self) documentation.
 ///
 /// ```
 /// use tlog::{CompactRange, Follower, leaf_hash};
@@ -49,37 +48,37 @@ pub struct Head {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follower {
-    /// Frontier up to the position that a signed root vouches for.
+    /// Frontier of the leaves that a signed root covers.
     proven: CompactRange,
-    /// The checkpoint that vouches for it. `None` until the first one, when the caller verified the base.
+    /// The checkpoint with that root. `None` until the first one, if the caller verified the base.
     proven_head: Option<Head>,
-    /// Frontier of all that was read. Equal to `proven` whenever nothing is pending.
+    /// Frontier of all leaves that were read. Equal to `proven` if nothing is pending.
     seen: CompactRange,
-    /// Accepted and not yet reached, by strictly increasing size, all larger than `seen`.
+    /// Accepted checkpoints that are not reached yet, by strictly increasing size, all larger than `seen`.
     pending: VecDeque<Head>,
 }
 
-/// What became of an offered checkpoint that contradicts nothing we know.
+/// The result of an offered checkpoint that contradicts no earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Offer {
-    /// Accepted; the state changed. Read what the follower [wants](Follower::want). (For a checkpoint of exactly what was
-    /// read already there is nothing left to read: it is settled at once.)
+    /// Accepted; the state changed. Next, read the range that [`want`](Follower::want) returns. (If the checkpoint
+    /// covers exactly the leaves that were read, it is settled at once.)
     Ahead,
-    /// We had this size with this root already; nothing changed.
+    /// This size and root were accepted before; nothing changed.
     Known,
-    /// Smaller than the largest head, but not than what was read: accepted, the state changed. Replicas lag, so one such
-    /// answer is no fault, and what a smaller root vouches for is proven all the same: a log that once signed a size that
-    /// it never reaches must not keep us from proving what is there.
+    /// Smaller than the largest head, but not smaller than the leaves that were read: accepted, the state changed.
+    /// Replicas lag, so one such answer is no fault, and the leaves under a smaller root are proven too. Otherwise a
+    /// log that once signed a size that it never reaches could prevent every proof.
     Between,
-    /// Smaller than what was read, or than where the follower began; nothing changed. Whether it is of our history cannot be
-    /// told from the checkpoint alone.
+    /// Smaller than the leaves that were read, or than the base; nothing changed. The checkpoint alone does not show
+    /// whether it belongs to the same history.
     Behind,
     /// Too many heads are pending: absorb leaves, then offer it again. Nothing changed.
     Full,
 }
 
-/// Where the follower stands after it absorbed leaves.
+/// The state of the follower after it absorbed leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Progress {
@@ -93,7 +92,7 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AbsorbError {
-    /// The leaves do not begin where reading stopped. Nothing changed.
+    /// The leaves do not begin at the next index. Nothing changed.
     #[error("the next leaf to absorb is {expected}, the leaves begin at {found}")]
     Gap {
         /// Index of the next leaf.
@@ -101,21 +100,21 @@ pub enum AbsorbError {
         /// Index of the first leaf given.
         found: u64,
     },
-    /// There are more leaves than any accepted checkpoint commits to. Nothing changed.
+    /// There are more leaves than any accepted checkpoint covers. Nothing changed.
     #[error("leaves beyond the largest accepted checkpoint, which has {head}")]
     TooMany {
-        /// Leaves in the largest accepted checkpoint, or read so far when none is pending.
+        /// Leaves in the largest accepted checkpoint, or the number of leaves read if none is pending.
         head: u64,
     },
-    /// The log broke a promise. The follower went back to what is proven.
+    /// The log broke a promise. The follower went back to its proven state.
     #[error(transparent)]
     Fault(#[from] LogFault),
 }
 
 impl Follower {
-    /// Begins to follow a log behind `base`: an empty range, or one that the caller verified against a signed root.
+    /// Begins to follow a log after `base`: an empty range, or one that the caller verified against a signed root.
     ///
-    /// Offer the checkpoint that `base` was verified against first: it becomes the evidence of what is proven.
+    /// Offer the checkpoint against which `base` was verified first: it becomes the evidence for the proven leaves.
     pub fn new(base: CompactRange) -> Self {
         Self {
             proven: base.clone(),
@@ -125,12 +124,12 @@ impl Follower {
         }
     }
 
-    /// Number of leaves that were read: the index of the next one.
+    /// Number of leaves that were read, and index of the next one.
     pub const fn seen(&self) -> u64 {
         self.seen.size()
     }
 
-    /// Number of leaves that a signed root vouches for; never more than [`seen`](Self::seen).
+    /// Number of leaves that a signed root covers; never more than [`seen`](Self::seen).
     pub const fn proven(&self) -> u64 {
         self.proven.size()
     }
@@ -140,11 +139,11 @@ impl Follower {
         self.pending.back().or(self.proven_head.as_ref())
     }
 
-    /// Takes note of a checkpoint. The caller made sure that it is of the log being followed.
+    /// Records a checkpoint. The caller has checked that it belongs to the followed log.
     ///
     /// # Errors
-    /// [`LogFault::Fork`] when we know another root for the same size; nothing changed. [`LogFault::RootMismatch`] when
-    /// what was read to exactly this size has another root; the follower went back to what is proven.
+    /// [`LogFault::Fork`] if another root is known for the same size; nothing changed. [`LogFault::RootMismatch`] if
+    /// exactly this number of leaves was read and has another root; the follower went back to its proven state.
     pub fn offer(&mut self, checkpoint: &Checkpoint) -> Result<Offer, LogFault> {
         let offered = Head::from(checkpoint);
         if let Some(known) = self
@@ -169,11 +168,11 @@ impl Follower {
                 return Err(self.rewind(&offered, computed));
             }
             if self.head().is_none() {
-                // Nothing is pending, so what was seen is the base: this is its evidence.
+                // Nothing is pending, so the leaves read are the base, and this is its evidence.
                 self.proven_head = Some(offered);
                 return Ok(Offer::Ahead);
             }
-            // Read on the way to a larger head, and vouched for already.
+            // These leaves were read on the way to a larger head, and are covered now.
             self.proven = self.seen.clone();
             self.proven_head = Some(offered);
             return Ok(Offer::Between);
@@ -207,8 +206,8 @@ impl Follower {
     /// pending checkpoint on the way.
     ///
     /// # Errors
-    /// [`AbsorbError`]. After any of them, none of these leaves counts as read: whoever reports on leaves batch by batch would
-    /// otherwise lose the leaves of the batch that failed.
+    /// [`AbsorbError`]. After any of them, none of these leaves counts as read. Otherwise a caller that reports batch
+    /// by batch would lose the leaves of the failed batch.
     pub fn absorb(
         &mut self,
         start: u64,
@@ -220,7 +219,7 @@ impl Follower {
                 found: start,
             });
         }
-        // The work is done on a copy, a frontier of at most 63 hashes.
+        // Works on a copy, a frontier of at most 63 hashes.
         let mut seen = self.seen.clone();
         let mut reached = 0;
         let mut proven = None;
@@ -256,10 +255,10 @@ impl Follower {
         })
     }
 
-    /// Goes back to what is proven, and says why.
+    /// Goes back to the proven state, and returns the fault.
     ///
-    /// Which of the accepted checkpoints lie is unknown, so none of them stays: a log that tells the truth again later can
-    /// then be proven from here on. The signed note that did not fit goes out with the fault.
+    /// It is unknown which of the accepted checkpoints are wrong, so all of them are dropped. If the log later serves
+    /// correct data again, it can be proven from here. The fault contains the contradicting note.
     fn rewind(&mut self, signed: &Head, computed: Hash) -> LogFault {
         self.seen = self.proven.clone();
         self.pending.clear();

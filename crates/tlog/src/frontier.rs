@@ -1,4 +1,4 @@
-//! The frontier of a growing tree: enough to add leaves and to compute the root at every size, in at most 63 hashes.
+//! The frontier of a growing tree: at most 63 hashes, from which the root at every later size can be computed.
 
 use alloc::vec::Vec;
 
@@ -55,8 +55,8 @@ impl CompactRange {
 
     /// Rebuilds a frontier from its size and its hashes, largest subtree first.
     ///
-    /// The hashes are taken at their word: whoever calls this verified [`root`](Self::root) against a signed one, or stored
-    /// them after such a check.
+    /// The hashes are not verified: the caller has compared [`root`](Self::root) with a signed one, or stored the
+    /// hashes after such a check.
     ///
     /// # Errors
     /// [`FrontierError::TooLarge`], [`FrontierError::Count`].
@@ -77,11 +77,11 @@ impl CompactRange {
 
     /// The frontier of `[0, index]` from an inclusion proof of leaf `index` in any tree that holds it.
     ///
-    /// The hashes to the left of a leaf's path are the frontier of everything before that leaf, whatever the size of the tree
-    /// the proof is for. So a reader can start in the middle of a log with a single proof.
+    /// The hashes to the left of a leaf's path are the frontier of all leaves before it, in a tree of any size. So a
+    /// reader can start in the middle of a log with a single proof.
     ///
-    /// The proof is taken at its word: call [`verify_inclusion`](crate::verify_inclusion) on the same arguments and a signed
-    /// root first. That vouches for every hash used here.
+    /// The proof is not verified: call [`verify_inclusion`](crate::verify_inclusion) with the same arguments and a
+    /// signed root first. That verifies every hash used here.
     ///
     /// # Errors
     /// [`FrontierError::Proof`] when the proof cannot be one of this leaf in a tree of this size.
@@ -126,7 +126,7 @@ impl CompactRange {
             }
         }
         self.hashes.push(hash);
-        // Cannot overflow: `from_parts` admits 2^63 - 1, and nobody hashes 2^63 leaves more.
+        // Cannot overflow: `from_parts` allows at most 2^63 - 1, and it is impossible to hash 2^63 more leaves.
         self.size += 1;
     }
 
@@ -135,8 +135,8 @@ impl CompactRange {
         split::fold(&self.hashes).unwrap_or_else(empty_root)
     }
 
-    /// Whether `self` can be grown to `later` as far as the two frontiers tell: the subtrees that both still hold are
-    /// the same. (A subtree that has been merged into a larger one since cannot be compared.)
+    /// Whether `self` can grow to `later`, as far as the two frontiers show: the subtrees in both are equal. (A subtree
+    /// that was merged into a larger one since cannot be compared.)
     pub(crate) fn agrees_with(&self, later: &Self) -> bool {
         if self.size > later.size {
             return false;

@@ -30,7 +30,7 @@ impl Hash {
     /// Length of a hash in bytes.
     pub const BYTES: usize = 32;
 
-    /// Takes 32 bytes as a hash.
+    /// Creates a hash from 32 bytes.
     pub const fn new(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
@@ -40,7 +40,7 @@ impl Hash {
         &self.0
     }
 
-    /// Takes a slice of exactly 32 bytes.
+    /// Creates a hash from a slice of exactly 32 bytes.
     ///
     /// # Errors
     /// [`HashError::Length`].
@@ -119,7 +119,7 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Hash(Sha256::digest(bytes).into())
 }
 
-/// Root of the tree without leaves: SHA-256 of nothing, RFC 6962 §2.1.
+/// Root of the tree without leaves: SHA-256 of the empty string, RFC 6962 §2.1.
 pub fn empty_root() -> Hash {
     Hash(Sha256::digest([]).into())
 }

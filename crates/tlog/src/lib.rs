@@ -1,10 +1,9 @@
-//! Transparency logs as a reader sees them: what a log promised, and whether it kept it.
+//! Transparency logs for readers: what a log promised, and whether it kept the promise.
 //!
-//! A log signs *checkpoints*: "my first `size` leaves hash to `root`". This crate reads checkpoints, hashes
-//! the leaves that the log serves, and says whether the two agree. It never asks anything of anybody: it is `no_std`
-//! with `alloc`, so the compiler keeps it free of a clock, a socket and a file, and every function is a
-//! function of its arguments. Everything it reads is presumed to be written by an attacker: every length is
-//! bounded, and no input panics.
+//! A log signs *checkpoints*: "my first `size` leaves hash to `root`". This crate parses checkpoints, hashes the leaves
+//! that the log serves, and reports whether the two agree. It does no input or output: it is `no_std` with `alloc`, so
+//! the compiler refuses a clock, a socket and a file, and the result of every function depends only on its arguments.
+//! All input may come from an attacker: every length has a limit, and no input causes a panic.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -18,13 +17,14 @@
 //! | [`follower`] | [`Follower`]: what to read next, and what is proven |
 //! | [`fault`] | [`LogFault`]: what a log did wrong, with the signed evidence |
 //!
-//! # What is borrowed and what is not
+//! # Dependencies
 //!
-//! The cryptography is borrowed: SHA-256 from `sha2` (which detects SHA-NI at run time), Ed25519 from
-//! `ed25519-dalek`, ECDSA P-256 from `p256` (with other keys the caller verifies: [`ForeignKey`]), base64 and hex from the crates of that name. The log's own rules are
-//! written here, because no published crate has them without a catch that matters to a monitor:
+//! The cryptography comes from other crates: SHA-256 from `sha2` (which detects SHA-NI at run time), Ed25519 from
+//! `ed25519-dalek`, ECDSA P-256 from `p256` (with other keys the caller verifies: [`ForeignKey`]), base64 and hex from
+//! the crates of that name. The rules of logs are implemented here, because each published crate lacks something that a
+//! monitor needs:
 //!
-//! * `signed_note` knows Ed25519 only, and `tlog_tiles` names tiles as Go's checksum database does (`tile/8/L/N`);
+//! * `signed_note` supports Ed25519 only, and `tlog_tiles` names tiles as Go's checksum database does (`tile/8/L/N`);
 //! * `sigstore-merkle` and `sigstore-types` check proofs well, but have no compact range, split a note at its
 //!   *first* blank line, and leave the origin to the caller;
 //! * `ct-merkle` holds whole trees in memory.
@@ -63,6 +63,6 @@ struct Readme;
 
 /// Largest tree that this crate accepts, in leaves: 2^63 - 1.
 ///
-/// Sizes live in signed 64-bit integers elsewhere (Go's checksum database, an SQL `BIGINT`), so a log that signs more is
-/// broken or hostile. The limit also keeps sums of positions from overflowing.
+/// Other programs store sizes in signed 64-bit integers (Go's checksum database, an SQL `BIGINT`), so a log that signs
+/// a larger size is broken or hostile. The limit also prevents overflow in sums of positions.
 pub const MAX_TREE_SIZE: u64 = i64::MAX as u64;

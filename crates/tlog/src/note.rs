@@ -11,7 +11,7 @@
 //! — witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==
 //! ```
 //!
-//! Nothing of a note may be used before [`Note::verify`]; [`Verified`] is what it gives back.
+//! Use nothing of a note before [`Note::verify`], which returns [`Verified`].
 
 mod foreign;
 mod key;
@@ -27,13 +27,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use key::Checked;
 
-/// Longest note that is read, in bytes.
+/// Longest accepted note, in bytes.
 ///
-/// A verifier must accept 16 signatures, and a post-quantum one has nearly 5 kB (C2SP signed-note, "Format"): 16 of them take
-/// 107 kB in base64, key names and text the rest.
+/// A verifier must accept 16 signatures, and a post-quantum one has nearly 5 kB (C2SP signed-note, "Format"): 16 of
+/// them take 107 kB in base64; the rest is for key names and text.
 pub const MAX_NOTE_BYTES: usize = 128 * 1024;
 
-/// Most signatures that a note may carry, as in Go's `sumdb/note`; well above the 16 that a verifier must accept.
+/// Most signatures in a note, as in Go's `sumdb/note`; well above the 16 that a verifier must accept.
 pub const MAX_SIGNATURES: usize = 100;
 
 /// A note that was split into text and signatures, and not verified.
@@ -50,7 +50,7 @@ struct SignatureLine<'a> {
     signature: Vec<u8>,
 }
 
-/// Why a note cannot be read or is not believed.
+/// Why a note was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoteError {
@@ -63,7 +63,7 @@ pub enum NoteError {
     /// A control character other than newline.
     #[error("the note holds the control character U+{:04X}", u32::from(*.0))]
     ControlCharacter(char),
-    /// No blank line between a text and signatures, or nothing before it.
+    /// No blank line between text and signatures, or nothing before it.
     #[error("not a signed note: there is no text followed by a blank line")]
     NoSeparator,
     /// No signature line, or the last one does not end.
@@ -72,10 +72,10 @@ pub enum NoteError {
     /// More than [`MAX_SIGNATURES`].
     #[error("a note has at most {MAX_SIGNATURES} signatures, found {0}")]
     TooManySignatures(usize),
-    /// A line that is no signature: em dash, key name, base64 of a key id and a signature.
+    /// A line that is not a signature: em dash, key name, base64 of a key id and a signature.
     #[error("signature line {0} is malformed")]
     MalformedSignature(usize),
-    /// A signature of a key that we know, and it is not over this text.
+    /// A signature with the name and id of a known key that does not verify over this text.
     #[error("the signature of {name} ({id}) does not verify")]
     BadSignature {
         /// The key's name.
@@ -95,7 +95,7 @@ pub struct Unsigned {
     pub found: Vec<(String, KeyId)>,
     /// How many signatures there are.
     pub count: usize,
-    /// The keys that were looked for, with what keeps them from being used; the first few. Witnesses' keys are not
+    /// The expected keys, each with the reason why it cannot be used, if any; the first few. Keys of witnesses are not
     /// among them.
     pub wanted: Vec<(KeyName, KeyId, Option<String>)>,
 }
@@ -103,8 +103,8 @@ pub struct Unsigned {
 /// How many keys are named in one sentence.
 const NAMED_KEYS: usize = 5;
 
-/// From this length on, in bytes, a signature is of none of the algorithms that are verified: RSA with 8,192 bits has
-/// 1,024, and a tree head 12 more; ML-DSA-44 has 2,420 (FIPS 204, table 2).
+/// A signature of at least this length, in bytes, is of no supported algorithm: RSA with 8,192 bits has 1,024, and a
+/// tree head 12 more; ML-DSA-44 has 2,420 (FIPS 204, table 2).
 const FUTURE_SIGNATURE_BYTES: usize = 1_100;
 
 impl core::fmt::Display for Unsigned {
@@ -133,7 +133,7 @@ impl core::fmt::Display for Unsigned {
     }
 }
 
-/// A note's text, and who is known to have signed it.
+/// A note's text, and the known keys that signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified<'a> {
     text: &'a str,
@@ -147,24 +147,23 @@ pub struct Verified<'a> {
 pub struct Cosignature {
     /// Name of the witness's key.
     pub name: KeyName,
-    /// When it signed by its own clock, in seconds since the Unix epoch; at most 2^63 - 1.
+    /// When it signed, by its own clock, in seconds since the Unix epoch; at most 2^63 - 1.
     pub time: u64,
 }
 
-/// What witnesses say about a note.
+/// The cosignatures of witnesses under a note.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cosigned {
     /// Those whose cosignature is valid, one for each, with the latest time it signed.
     pub valid: Vec<Cosignature>,
-    /// Those under whose name and key id there are only signatures that do not verify: they are of another text, or were
-    /// changed on the way.
+    /// Witnesses with signatures of which none verifies: they are over another text, or were changed on the way.
     pub contradicting: Vec<KeyName>,
 }
 
 impl<'a> Note<'a> {
-    /// Splits a note into its text and its signatures, and verifies nothing.
+    /// Splits a note into its text and its signatures, without any verification.
     ///
-    /// Signatures by any algorithm are kept; which ones count is for [`verify`](Self::verify) to say.
+    /// Signatures by any algorithm are kept; [`verify`](Self::verify) decides which ones count.
     ///
     /// # Errors
     /// Every [`NoteError`] but the last two.
@@ -177,8 +176,8 @@ impl<'a> Note<'a> {
         if let Some(control) = note.chars().find(|&c| c < ' ' && c != '\n') {
             return Err(NoteError::ControlCharacter(control));
         }
-        // At the last blank line, not the first: a text may hold blank lines, so that splitting at the first would let
-        // an attacker move a part of what was signed out of sight.
+        // At the last blank line, not the first: a text may contain blank lines. With the first one, an attacker could
+        // hide a part of the signed text.
         let blank = note.rfind("\n\n").ok_or(NoteError::NoSeparator)?;
         let (text, rest) = note
             .split_at_checked(blank + 1)
@@ -201,26 +200,27 @@ impl<'a> Note<'a> {
         Ok(Self { text, signatures })
     }
 
-    /// The keys that its signatures name, as they stand there: nothing of it is verified. Each name is cut for display.
+    /// The keys named in its signature lines, unverified. Each name is cut for display.
     pub fn keys(&self) -> Vec<(String, KeyId)> {
         let lines = self.signatures.iter();
         lines.map(|line| (excerpt(line.name), line.id)).collect()
     }
 
-    /// Signatures in the name of one of these log keys by a key that is none of them: the log signs in a way that we cannot
-    /// check. Each once. Keys of witnesses do not count, nor do signatures under other names: anyone may add those. Nor do
-    /// those that are too long for any algorithm that is verified: see [`unsupported`](Self::unsupported).
+    /// Signatures in the name of one of these log keys by a key that is not among them: the log signs with a key that
+    /// cannot be checked here. Each is listed once. Keys of witnesses do not count, nor do signatures under other
+    /// names, because anyone may add those. Nor do signatures that are too long for any supported algorithm: see
+    /// [`unsupported`](Self::unsupported).
     pub fn unknown(&self, verifiers: &[Verifier]) -> Vec<(KeyName, KeyId)> {
         self.of_other_keys(verifiers, |line| !line.is_of_the_future())
     }
 
-    /// As [`unknown`](Self::unknown), but those that are too long for any algorithm that is verified here: a log that
-    /// begins to sign with ML-DSA besides.
+    /// Like [`unknown`](Self::unknown), but only signatures that are too long for any supported algorithm: the log also
+    /// signs with ML-DSA, for example.
     pub fn unsupported(&self, verifiers: &[Verifier]) -> Vec<(KeyName, KeyId)> {
         self.of_other_keys(verifiers, SignatureLine::is_of_the_future)
     }
 
-    /// Whether a signature bears the name and id of this key.
+    /// Whether a signature line has the name and id of this key.
     pub fn has_signature_of(&self, key: &Verifier) -> bool {
         let mut lines = self.signatures.iter();
         lines.any(|line| line.name == key.name().as_str() && line.id == key.id())
@@ -248,8 +248,9 @@ impl<'a> Note<'a> {
         unknown
     }
 
-    /// What these witnesses say, whoever else signed. Unlike in [`verify`](Self::verify), a cosignature that does not verify
-    /// condemns nothing: it is not the log that vouches for it, and anybody on the way could have written it.
+    /// The cosignatures of these witnesses, whatever the other signatures are. Unlike in [`verify`](Self::verify), a
+    /// cosignature that does not verify does not invalidate the note: it does not come from the log, and anyone between
+    /// the log and the reader could have written it.
     pub fn cosigned(&self, witnesses: &[Verifier]) -> Cosigned {
         let mut cosigned = Cosigned::default();
         for witness in witnesses.iter().filter(|key| key.is_witness()) {
@@ -279,11 +280,11 @@ impl<'a> Note<'a> {
         cosigned
     }
 
-    /// Verifies the signatures of the keys that we know, and ignores all others.
+    /// Verifies the signatures of the known keys, and ignores all others.
     ///
-    /// At least one of the log's own keys must have signed; witnesses alone do not speak for a log. A signature that bears
-    /// the name and id of a known key and is not valid condemns the note (C2SP signed-note, "Signatures"); one by a key that
-    /// cannot be used does not.
+    /// At least one of the log's own keys must have signed; cosignatures of witnesses are not enough. A signature with
+    /// the name and id of a known key that is not valid invalidates the note (C2SP signed-note, "Signatures"); one by a
+    /// key that cannot be used does not.
     ///
     /// # Errors
     /// [`NoteError::BadSignature`], [`NoteError::NotSigned`].
@@ -295,7 +296,7 @@ impl<'a> Note<'a> {
             timestamp: None,
         };
         for line in &self.signatures {
-            // Two known keys with one name and one id are possible in theory; the signature may be of either.
+            // Two known keys with the same name and id are possible in theory; the signature may be by either.
             let mut known = verifiers
                 .iter()
                 .filter(|key| key.name().as_str() == line.name && key.id() == line.id)
@@ -373,7 +374,7 @@ impl<'a> Verified<'a> {
         &self.signers
     }
 
-    /// Valid cosignatures of known witnesses, one for each, with the latest time it signed.
+    /// Valid cosignatures of known witnesses, one for each, with the latest time of its signatures.
     pub fn cosignatures(&self) -> &[Cosignature] {
         &self.cosignatures
     }
@@ -384,7 +385,7 @@ impl<'a> Verified<'a> {
         }
     }
 
-    /// One cosignature for each witness, so that nobody counts a repeated line as a second witness.
+    /// One cosignature for each witness, so that a repeated line does not count as a second witness.
     fn add_cosignature(&mut self, name: KeyName, time: u64) {
         match self
             .cosignatures
@@ -396,8 +397,8 @@ impl<'a> Verified<'a> {
         }
     }
 
-    /// When a certificate transparency log signed, by its own clock, in milliseconds since the Unix epoch; other logs do not
-    /// say it.
+    /// When a certificate transparency log signed, by its own clock, in milliseconds since the Unix epoch; `None` for
+    /// other logs.
     pub const fn timestamp(&self) -> Option<u64> {
         self.timestamp
     }
@@ -407,7 +408,7 @@ impl<'a> Verified<'a> {
     }
 }
 
-/// Escapes what a note says for use in an error message: one line, nothing invisible, not too long.
+/// Escapes text from a note for an error message: one line, nothing invisible, not too long.
 pub(crate) fn excerpt(text: &str) -> String {
     const LONGEST: usize = 80;
     let mut shown: String = text

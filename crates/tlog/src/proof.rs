@@ -1,4 +1,5 @@
-//! Inclusion and consistency proofs, RFC 9162 §2.1 (the same trees as RFC 6962, with the verification spelled out).
+//! Inclusion and consistency proofs, RFC 9162 §2.1 (the same trees as RFC 6962, with an explicit verification
+//! algorithm).
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -6,7 +7,7 @@ use core::ops::Range;
 use crate::MAX_TREE_SIZE;
 use crate::hash::{Hash, empty_root, node_hash};
 
-/// A proof that does not prove what it was said to.
+/// A proof that is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
@@ -95,7 +96,7 @@ impl Shape {
 /// Verifies that the leaf with hash `leaf` is number `index` of the tree of `size` leaves with that `root`.
 ///
 /// # Errors
-/// [`ProofError`], which says what differed.
+/// [`ProofError`], which names the difference.
 pub fn verify_inclusion(
     leaf: &Hash,
     index: u64,
@@ -118,11 +119,11 @@ pub fn verify_inclusion(
     expect_root(size, computed, root)
 }
 
-/// The leaves that each hash of a consistency proof is the root of, in the proof's order (RFC 6962 §2.1.2): for a reader that
-/// wants the nodes themselves, as a log without hash tiles gives them in no other way.
+/// The ranges of leaves whose roots are the hashes of a consistency proof, in the proof's order (RFC 6962 §2.1.2). A
+/// reader uses them to get the nodes from a log without hash tiles.
 ///
-/// None for the empty tree and for a tree and itself. At most one length is no power of two: that of
-/// the range that ends with the newer tree.
+/// None for the empty tree and for a tree and itself. The length of at most one range is no power of two: the range at
+/// the end of the newer tree.
 ///
 /// # Errors
 /// [`ProofError::Shrunk`], [`ProofError::TooLarge`].
@@ -150,7 +151,7 @@ pub fn consistency_ranges(old_size: u64, new_size: u64) -> Result<Vec<Range<u64>
             start = middle;
         }
     }
-    // The older tree itself is what whoever asks knows already.
+    // The reader has the root of the older tree already.
     if start > 0 {
         ranges.push(start..end);
     }
@@ -160,11 +161,11 @@ pub fn consistency_ranges(old_size: u64, new_size: u64) -> Result<Vec<Range<u64>
 
 /// Verifies that the tree of `new_size` leaves and root `new_root` begins with the tree of `old_size` leaves and root `old_root`.
 ///
-/// The empty tree is a prefix of every tree, and a tree is a prefix of itself: for both, the proof is empty and the known root
-/// is checked.
+/// The empty tree is the beginning of every tree, and a tree is the beginning of itself: for both, the proof is empty
+/// and the known root is checked.
 ///
 /// # Errors
-/// [`ProofError`], which says what differed.
+/// [`ProofError`], which names the difference.
 pub fn verify_consistency(
     old_size: u64,
     old_root: &Hash,

@@ -1,4 +1,5 @@
-//! A tree cut in two: one set of nodes that gives the frontier at a position, the root there, and the root of the whole.
+//! A tree split at a position: one set of nodes that gives the frontier at the position, the root there, and the root
+//! of the whole tree.
 
 use alloc::vec::Vec;
 
@@ -28,9 +29,10 @@ impl Node {
 
 /// The hashes of the maximal complete subtrees of `[0, at)` and of `[at, size)`.
 ///
-/// A reader that starts at `at` fetches the [`nodes`](Self::nodes) (from hash tiles, say), compares [`root`](Self::root) with
-/// a signed root at `size`, and has then a [`frontier`](Self::frontier) at `at` that the log has signed for. Comparing
-/// [`root_at`](Self::root_at) with a root signed at `at` shows, from the same hashes, that the log only appended in between.
+/// A reader that starts at `at` fetches the [`nodes`](Self::nodes) (for example from hash tiles) and compares
+/// [`root`](Self::root) with a signed root at `size`. Then it has a [`frontier`](Self::frontier) at `at` that the log
+/// has signed. A comparison of [`root_at`](Self::root_at) with a root signed at `at` shows, from the same hashes, that
+/// the log only appended in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     at: u64,
@@ -54,8 +56,8 @@ pub struct LeafPath<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SplitError {
-    /// The cut lies beyond the tree, or the tree is larger than [`MAX_TREE_SIZE`].
-    #[error("a tree of {size} leaves cannot be cut at {at}")]
+    /// The position is beyond the tree, or the tree is larger than [`MAX_TREE_SIZE`].
+    #[error("a tree of {size} leaves cannot be split at {at}")]
     OutOfRange {
         /// Where to cut.
         at: u64,
@@ -64,7 +66,7 @@ pub enum SplitError {
     },
     /// Not one hash for each node.
     #[error(
-        "a tree of {size} leaves cut at {at} has {expected_left} and {expected_right} subtrees, found hashes of {left} and {right}"
+        "a tree of {size} leaves split at {at} has {expected_left} and {expected_right} subtrees, found hashes of {left} and {right}"
     )]
     Count {
         /// Where to cut.
@@ -80,7 +82,7 @@ pub enum SplitError {
         /// Hashes given for after the cut.
         right: usize,
     },
-    /// A path in a tree that is smaller than the one to cut.
+    /// A path in a tree that is smaller than the one to split.
     #[error("a path in a tree of {tree_size} leaves does not show one of {size}")]
     Behind {
         /// Leaves in the tree that the path is for.
@@ -100,8 +102,8 @@ impl From<ProofError> for SplitError {
 }
 
 impl Split {
-    /// The nodes whose hashes [`new`](Self::new) takes: the maximal complete subtrees of `[0, at)`, and those of `[at, size)`,
-    /// both from left to right. At most 63 and 125.
+    /// The nodes whose hashes [`new`](Self::new) needs: the maximal complete subtrees of `[0, at)`, and those of
+    /// `[at, size)`, both from left to right. At most 63 and 125.
     ///
     /// # Errors
     /// [`SplitError::OutOfRange`] unless `at <= size <= MAX_TREE_SIZE`.
@@ -137,15 +139,15 @@ impl Split {
         })
     }
 
-    /// Cuts a tree with the paths of two leaves, for logs that serve inclusion proofs instead of hash tiles: of leaf `at - 1`
-    /// (not looked at if `at` is 0), and of leaf `size - 1` (not looked at if `size` is 0).
+    /// Splits a tree with the paths of two leaves, for logs that serve inclusion proofs instead of hash tiles: of leaf
+    /// `at - 1` (unused if `at` is 0), and of leaf `size - 1` (unused if `size` is 0).
     ///
-    /// The paths may be for any trees of at least `size` leaves, and for different ones: what lies to the left of a leaf does
-    /// not change, and of what lies to the right only subtrees are used that are complete at `size`.
+    /// The paths may belong to any trees of at least `size` leaves, and to different ones: the nodes to the left of a
+    /// leaf do not change, and from those to the right only subtrees are used that are complete at `size`.
     ///
     /// # Errors
-    /// [`SplitError::OutOfRange`]; [`SplitError::Behind`] and [`SplitError::Path`] for paths that are missing or cannot be those
-    /// of these leaves.
+    /// [`SplitError::OutOfRange`]; [`SplitError::Behind`] and [`SplitError::Path`] for paths that are missing or do not
+    /// belong to these leaves.
     pub fn from_paths(
         at: u64,
         size: u64,
@@ -176,7 +178,7 @@ impl Split {
         Self::new(at, size, left, right)
     }
 
-    /// Frontier of the first `at` leaves. Vouched for once [`root`](Self::root) equals a signed root.
+    /// Frontier of the first `at` leaves. It is proven once [`root`](Self::root) equals a signed root.
     pub fn frontier(&self) -> CompactRange {
         // `new` counted the hashes, so this never falls back.
         CompactRange::from_parts(self.at, self.left.clone()).unwrap_or_default()
@@ -224,8 +226,9 @@ fn after(
 
 /// The siblings on the right of a leaf's path that are complete in the tree of the first `size` leaves.
 ///
-/// Every subtree of `[index + 1, size)` that is maximal is one of these, or of the frontier at `size`: going to the right
-/// from the cut, subtrees grow while they are right siblings of the path, and shrink once they are part of the frontier.
+/// Every maximal subtree of `[index + 1, size)` is one of these, or part of the frontier at `size`: from the position
+/// to the right, subtrees grow while they are right siblings of the path, and shrink once they are part of the
+/// frontier.
 fn complete_right_siblings(
     index: u64,
     size: u64,

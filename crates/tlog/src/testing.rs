@@ -1,4 +1,5 @@
-//! The definitions of RFC 6962 §2.1, written as they stand there: slow, recursive, and the yardstick of the tests. And a signer.
+//! The definitions of RFC 6962 §2.1, implemented literally: slow and recursive, as the reference for the tests. And a
+//! signer.
 
 use alloc::format;
 use alloc::string::String;
@@ -109,7 +110,7 @@ impl Tree {
         range
     }
 
-    /// The frontier at every size up to the tree's own.
+    /// The frontier at every size up to that of the tree.
     pub(crate) fn frontiers(&self) -> Vec<CompactRange> {
         let mut range = CompactRange::new();
         let mut all = [range.clone()].to_vec();

@@ -1,4 +1,4 @@
-//! Tiles and entry bundles: where a log publishes its hashes and its leaves, and how to read them (C2SP tlog-tiles).
+//! Tiles and entry bundles: where a log publishes its hashes and its leaves, and how to parse them (C2SP tlog-tiles).
 
 mod bundle;
 mod index;
@@ -22,7 +22,7 @@ pub const MAX_BUNDLE_BYTES: usize = FULL_WIDTH as usize * (2 + MAX_LEAF_BYTES);
 /// Longest hash tile, in bytes.
 pub const MAX_TILE_BYTES: usize = FULL_WIDTH as usize * Hash::BYTES;
 
-/// A tile or bundle that is not the one asked for, or cannot exist.
+/// A tile or bundle that is not the requested one, or cannot exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TileError {
@@ -36,7 +36,7 @@ pub enum TileError {
         /// Hashes or leaves in it.
         width: u16,
     },
-    /// A text that is no tile path.
+    /// A text that is not a tile path.
     #[error("not the path of a tile or an entry bundle")]
     Path,
     /// A node or leaf that the tree does not hold.
@@ -69,12 +69,12 @@ pub enum TileError {
     /// A bundle that ends within an entry, or before the last one.
     #[error("the entry bundle ends within entry {entry} of {width}")]
     Truncated {
-        /// The entry that is not whole, counted from 0 within the bundle.
+        /// The incomplete entry, counted from 0 within the bundle.
         entry: u16,
         /// Entries expected.
         width: u16,
     },
-    /// A bundle that goes on after its last entry.
+    /// A bundle with bytes after its last entry.
     #[error("{bytes} bytes follow entry {}, the last of the bundle", width.saturating_sub(1))]
     Trailing {
         /// Entries expected.

@@ -1,4 +1,4 @@
-//! Replays the corpus of the fuzz targets, so that what a fuzzer once found stays found without one.
+//! Replays the corpus of the fuzz targets, so that the ordinary tests cover what a fuzzer has found.
 
 #[path = "../../../fuzz/src/tlog.rs"]
 mod targets;

@@ -49,7 +49,7 @@ fn proofs_of_transparency_dev_are_judged_as_published() {
         let [kind, verdict, first, size, one, two, proof] = fields[..] else {
             panic!("{line}")
         };
-        // Some of the wrong ones are no hashes at all; those cannot even be said in this crate's types.
+        // Some of the wrong ones are not hashes; the types of this crate cannot express them.
         let holds = || {
             let hashes = proof
                 .split(',')
@@ -183,7 +183,7 @@ fn ids_of_real_keys_are_those_in_their_signatures() {
 }
 
 #[test]
-fn checkpoints_that_are_not_to_be_believed_say_which_rule_they_break() {
+fn the_error_for_a_refused_checkpoint_names_the_broken_rule() {
     use CheckpointError as E;
     type Rule = fn(&E) -> bool;
     let rules: [(&str, Rule); 10] = [
@@ -210,7 +210,7 @@ fn checkpoints_that_are_not_to_be_believed_say_which_rule_they_break() {
         let error = open_harbor(note).unwrap_err();
         assert!(rule(&error), "{note}: {error}");
     }
-    // The same key under the other origin: the signature is good, the log is not the one that was asked.
+    // The same key with the other origin: the signature is valid, but the log is not the expected one.
     let other = key("other.log2026-1.harbor.example", HARBOR_2026);
     let error = open("origin-of-another-log", "log2026-1.harbor.example", other).unwrap_err();
     assert!(matches!(error, E::WrongOrigin { .. }), "{error}");

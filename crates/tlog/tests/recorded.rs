@@ -12,7 +12,7 @@ use tlog::{
 const NAME: &str = "log2026-1.harbor.example";
 const SPKI: &str = "MCowBQYDK2VwAyEAM8+kdc/KSwtVyu5CgyiQdpBFUzTO/7CQaEssEQMycqY=";
 
-/// What is published below the log's prefix.
+/// A published file below the log's prefix.
 fn fetch(path: &str) -> Vec<u8> {
     std::fs::read(format!(
         "{}/tests/data/log2026-1/{path}",
@@ -111,7 +111,7 @@ fn a_reader_can_start_anywhere_with_the_hashes_of_the_tiles() {
 }
 
 #[test]
-fn a_second_history_is_a_fork_for_whoever_read_the_first() {
+fn a_second_history_is_a_fork_for_a_reader_of_the_first() {
     let key = Verifier::from_spki_der(KeyName::new(NAME).unwrap(), &STANDARD.decode(SPKI).unwrap())
         .unwrap();
     let raw = fetch("../notes/size-2400-with-another-root");
@@ -130,7 +130,7 @@ fn a_second_history_is_a_fork_for_whoever_read_the_first() {
 
 #[test]
 fn consistency_of_recorded_roots_follows_from_the_tiles() {
-    // 2048 leaves are one complete subtree, so the whole proof is the root of what lies to its right.
+    // 2048 leaves are one complete subtree, so the whole proof is the root of the leaves to its right.
     let mut rest = CompactRange::new();
     leaves()
         .into_iter()

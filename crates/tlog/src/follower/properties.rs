@@ -1,4 +1,5 @@
-//! Whatever the order of offers, reads, saves and lies: what is proven is true, and honesty ends proven at the largest head.
+//! For every order of offers, reads, saves and false leaves: what the follower calls proven is true, and with an honest
+//! log it ends proven at the largest head.
 
 use super::*;
 use crate::testing::{Signer, Tree, leaf};
@@ -8,9 +9,9 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Step {
     Offer(u64),
-    /// Reads at most so many leaves.
+    /// Reads at most this many leaves.
     Read(u64),
-    /// Reads, and one of the leaves served is false.
+    /// Reads, and one of the served leaves is false.
     ReadFalse(u64),
     SaveAndResume,
 }
@@ -24,7 +25,7 @@ fn step(largest: u64) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Every invariant of a follower of the honest log.
+/// Every invariant of a follower of an honest log.
 fn check(follower: &Follower, honest: &[CompactRange], served_false: bool) {
     let state = follower.state();
     let at = |size| &honest[usize::try_from(size).expect("a test's tree fits memory")];
@@ -83,7 +84,7 @@ proptest! {
             let proven = follower.proven();
             match step {
                 Step::Offer(size) => {
-                    // An honest checkpoint contradicts at most what a lying read made of the leaves.
+                    // An honest checkpoint can contradict only leaves that were read falsely.
                     let offer = follower.offer(&checkpoint(size));
                     prop_assert!(offer.is_ok() || served_false);
                     served_false &= offer.is_ok();

@@ -1,4 +1,4 @@
-//! What a follower knows, as plain values to be stored, and the way back that believes none of them.
+//! The state of a follower as plain values to store, and the checks when it is loaded.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use super::{Follower, Head, MAX_PENDING};
 use crate::{CompactRange, MAX_TREE_SIZE};
 
-/// Everything that a [`Follower`] knows.
+/// The complete state of a [`Follower`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowerState {
-    /// Frontier of the leaves that a signed root vouches for.
+    /// Frontier of the leaves that a signed root covers.
     pub proven: CompactRange,
-    /// The checkpoint that vouches for them; `None` before the first one.
+    /// The checkpoint with that root; `None` before the first one.
     pub proven_head: Option<Head>,
     /// Frontier of the leaves that were read.
     pub seen: CompactRange,
@@ -21,11 +21,11 @@ pub struct FollowerState {
     pub pending: Vec<Head>,
 }
 
-/// A stored state that no follower was ever in: the storage was damaged, or mixes two states.
+/// A stored state in which no follower can be: the storage was damaged, or mixes two states.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResumeError {
-    /// Fewer leaves read than proven, or other ones.
+    /// Fewer leaves are read than proven, or different ones.
     #[error("the frontier of {seen} leaves read does not extend that of {proven} proven ones")]
     SeenDoesNotExtendProven {
         /// Leaves read.
@@ -33,9 +33,9 @@ pub enum ResumeError {
         /// Leaves proven.
         proven: u64,
     },
-    /// The proven checkpoint is not of the proven frontier.
+    /// The proven checkpoint does not match the proven frontier.
     #[error(
-        "the proven checkpoint is of {size} leaves and does not vouch for the frontier of {proven}"
+        "the proven checkpoint is of {size} leaves and does not match the frontier of {proven}"
     )]
     ProvenHead {
         /// Leaves in the checkpoint.
@@ -43,7 +43,7 @@ pub enum ResumeError {
         /// Leaves in the frontier.
         proven: u64,
     },
-    /// Leaves read beyond what is proven, on the way to no checkpoint.
+    /// Leaves were read beyond the proven ones, but no checkpoint is pending.
     #[error("{seen} leaves are read and {proven} proven, but no checkpoint is pending")]
     SeenWithoutPending {
         /// Leaves read.
@@ -51,24 +51,24 @@ pub enum ResumeError {
         /// Leaves proven.
         proven: u64,
     },
-    /// A pending checkpoint that is not larger than what comes before it, or than any tree.
+    /// A pending checkpoint that is not larger than the one before it, or is larger than any tree may be.
     #[error("the pending checkpoint of {size} leaves comes after {after}")]
     PendingOrder {
         /// Leaves in the checkpoint.
         size: u64,
-        /// Leaves in the one before it, or leaves read.
+        /// Leaves in the checkpoint before it, or leaves read.
         after: u64,
     },
     /// More than [`MAX_PENDING`] checkpoints.
     #[error("at most {MAX_PENDING} checkpoints are pending, found {0}")]
     TooManyPending(usize),
-    /// The largest checkpoint is neither the last one pending nor the proven one.
+    /// The largest checkpoint is neither the last pending one nor the proven one.
     #[error("the largest checkpoint is not the last one that was accepted")]
     Head,
 }
 
 impl Follower {
-    /// Everything that this follower knows.
+    /// The complete state of this follower.
     pub fn state(&self) -> FollowerState {
         FollowerState {
             proven: self.proven.clone(),
@@ -79,9 +79,9 @@ impl Follower {
         }
     }
 
-    /// Goes on from a stored state.
+    /// Continues from a stored state.
     ///
-    /// All that can be checked without the log is checked, so that damaged storage is an error here and not an accusation
+    /// Checks everything that can be checked without the log, so that damaged storage is an error here and not a fault
     /// of the log later. The signatures of the stored notes are not verified again.
     ///
     /// # Errors

@@ -171,7 +171,7 @@ fn a_checkpoint_for_exactly_what_we_read_is_settled_at_once() {
 
 #[test]
 fn a_checkpoint_that_contradicts_exactly_what_we_read_is_a_mismatch() {
-    // Against a base that somebody verified, but without the note that vouched for it.
+    // With a base that was verified, but without the note with its root.
     let mut follower = Follower::new(Tree::of(5).frontier());
     let before = follower.clone();
     let fault = follower.offer(&lying(5)).unwrap_err();
@@ -186,7 +186,7 @@ fn a_checkpoint_that_contradicts_exactly_what_we_read_is_a_mismatch() {
     assert_eq!(fault, expected);
     assert_eq!(follower, before);
 
-    // Against leaves that are read and not proven.
+    // With leaves that are read and not proven.
     let mut follower = proven_at(3);
     assert_eq!(follower.offer(&checkpoint(9)), Ok(Offer::Ahead));
     let _ = follower.absorb(3, leaves(3..5)).unwrap();
@@ -249,7 +249,8 @@ fn a_swapped_leaf_is_a_fault_and_rewinds_to_the_proven_head() {
 
 #[test]
 fn a_batch_that_fails_proves_none_of_its_leaves() {
-    // The first of two heads fits, the second does not: nothing was reported of this batch yet, so nothing of it may count.
+    // The first of two heads matches, the second does not: nothing of this batch was reported yet, so none of it may
+    // count.
     let mut follower = proven_at(3);
     assert_eq!(follower.offer(&checkpoint(5)), Ok(Offer::Ahead));
     assert_eq!(follower.offer(&lying(9)), Ok(Offer::Ahead));
@@ -404,7 +405,7 @@ fn a_stored_state_is_believed_only_if_a_follower_could_be_in_it() {
     vast.pending[1].size = u64::MAX;
     vast.head = vast.pending.last().cloned();
     assert!(Follower::resume(vast).is_err());
-    // A base without a note is a state of its own.
+    // A base without a note is a separate state.
     let base = Follower::new(Tree::of(6).frontier());
     assert_eq!(Follower::resume(base.state()), Ok(base));
 }

@@ -1,12 +1,12 @@
-//! Keys of algorithms that this crate does not know, with which its caller verifies.
+//! Keys of algorithms that this crate does not implement; the caller verifies with them.
 //!
-//! Logs sign with Ed25519 or ECDSA P-256, nearly always. For the rest (other curves, RSA) the cryptography would be large,
-//! and the program that reads logs has it anyhow: it hands a function over.
+//! Nearly all logs sign with Ed25519 or ECDSA P-256. The code for the other algorithms (other curves, RSA) would be
+//! large, and a program that reads logs usually contains it already: the program passes a function.
 
 use alloc::sync::Arc;
 use core::fmt;
 
-/// What kind of key it is: how its id is computed depends on it.
+/// The kind of key: the computation of its id depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForeignAlgorithm {
     /// ECDSA on any curve.
@@ -15,10 +15,10 @@ pub enum ForeignAlgorithm {
     Rsa,
 }
 
-/// Given a message and a signature, says whether the one is by the key over the other.
+/// Returns whether the second argument is a signature by the key over the first.
 type Verify = dyn Fn(&[u8], &[u8]) -> bool + Send + Sync;
 
-/// A public key that only its owner can verify with. Clones share it.
+/// A public key whose signatures the caller verifies. Clones share it.
 #[derive(Clone)]
 pub struct ForeignKey {
     algorithm: ForeignAlgorithm,
@@ -26,8 +26,8 @@ pub struct ForeignKey {
 }
 
 impl ForeignKey {
-    /// `verify` is given a message and a signature, both written by anybody, and says whether the one is by this key over
-    /// the other; it must not panic.
+    /// `verify` takes a message and a signature, both from untrusted input, and returns whether the signature is by
+    /// this key over the message; it must not panic.
     pub fn new(
         algorithm: ForeignAlgorithm,
         verify: impl Fn(&[u8], &[u8]) -> bool + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! The keys that notes are signed with: names, ids, and how each algorithm is verified.
+//! The keys that sign notes: names, ids, and how each algorithm is verified.
 
 use alloc::borrow::ToOwned as _;
 use alloc::format;
@@ -24,15 +24,15 @@ use super::tree_head;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyName(String);
 
-/// The four bytes that tell one key of a name from another; a hint, not a proof.
+/// The four bytes that distinguish the keys of a name; a hint, not a proof.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; 4]);
 
-/// A public key with its name: what one signature line of a note is checked with.
+/// A public key with its name, which verifies signature lines of a note.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     name: KeyName,
-    /// What the id is the beginning of.
+    /// The hash whose first four bytes are the id.
     id_hash: [u8; 32],
     key: Key,
 }
@@ -46,11 +46,11 @@ enum Key {
     TreeHeadEd25519(Ed25519Key),
     Foreign(ForeignKey),
     TreeHeadForeign(ForeignKey),
-    /// Nothing can be verified with it; why.
+    /// A key that cannot verify anything, and the reason.
     Unusable(String),
 }
 
-/// A valid signature, by what it says.
+/// A valid signature, and what it contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Log,
@@ -67,7 +67,7 @@ pub(super) enum Checked {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// A name that no signature line can bear.
+    /// A name that no signature line can have.
     #[error("a key name is not empty and has no spaces, plus signs or control characters: \"{0}\"")]
     Name(String),
     /// Not a usable Ed25519 public key.
@@ -85,11 +85,11 @@ pub enum KeyError {
     )]
     Vkey(String),
     /// A text form whose key id is not that of its name and key.
-    #[error("the verifier key says that its id is {said}, but it is {computed}")]
+    #[error("the verifier key contains the id {claimed}, but its id is {computed}")]
     VkeyId {
-        /// As written.
-        said: KeyId,
-        /// By name, algorithm and key.
+        /// The id in the text.
+        claimed: KeyId,
+        /// The id computed from name, algorithm and key.
         computed: KeyId,
     },
     /// A public key of another algorithm; its object identifier, or the type byte of a verifier key.
@@ -106,7 +106,7 @@ const ED25519_SPKI_PREFIX: [u8; 12] = [
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 impl KeyName {
-    /// Takes a text as a key name.
+    /// Checks that a text can be a key name.
     ///
     /// # Errors
     /// [`KeyError::Name`].
@@ -170,7 +170,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// What a key id is the beginning of: `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)`.
+/// The hash whose first four bytes are the key id: `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)`.
 fn id_hash(name: &KeyName, algorithm: &[u8], key: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(name.0.as_bytes());
@@ -195,7 +195,7 @@ impl Verifier {
 
     /// A log's ECDSA P-256 key (signature type 0x02), from its SubjectPublicKeyInfo in DER.
     ///
-    /// Its id is `SHA-256(SPKI)[:4]` and does not depend on the name, as Rekor v1 and transparency-dev's witness have it.
+    /// Its id is `SHA-256(SPKI)[:4]` and does not depend on the name, as in Rekor v1 and transparency-dev's witness.
     ///
     /// # Errors
     /// [`KeyError::EcdsaP256`].
@@ -229,8 +229,9 @@ impl Verifier {
         Self::cosigner_ed25519(name, key)
     }
 
-    /// A certificate transparency log's key, ECDSA P-256 or Ed25519 (signature type 0x05), from its SubjectPublicKeyInfo in
-    /// DER. What it signs is not the note's text but a tree head of RFC 6962, which is in it: see [`super::tree_head`].
+    /// A certificate transparency log's key, ECDSA P-256 or Ed25519 (signature type 0x05), from its
+    /// SubjectPublicKeyInfo in DER. It does not sign the note's text but a tree head of RFC 6962 with the same content:
+    /// see [`super::tree_head`].
     ///
     /// # Errors
     /// [`KeyError::NotSpki`]; [`KeyError::Unsupported`], [`KeyError::EcdsaP256`] and [`KeyError::Ed25519`] for other keys: see
@@ -254,7 +255,7 @@ impl Verifier {
         })
     }
 
-    /// A log's key of an algorithm that this crate does not know; the caller verifies with it.
+    /// A log's key of an algorithm that this crate does not implement; the caller verifies with it.
     ///
     /// Its id is `SHA-256(SPKI)[:4]` for ECDSA, and for RSA that of signature type 0xff (rekor-tiles `pkg/note/note.go`).
     pub fn foreign(name: KeyName, spki_der: &[u8], key: ForeignKey) -> Self {
@@ -278,9 +279,9 @@ impl Verifier {
         }
     }
 
-    /// A key that is known and cannot be used. Signatures under its name and id are neither verified nor unknown.
+    /// A known key that cannot be used. Signatures under its name and id are neither verified nor unknown.
     ///
-    /// `id_hash` is what its id is the beginning of; `why` says in words why it is not used.
+    /// `id_hash` is the hash whose first four bytes are its id; `why` is the reason for people.
     pub const fn unusable(name: KeyName, id_hash: [u8; 32], why: String) -> Self {
         Self {
             name,
@@ -297,7 +298,8 @@ impl Verifier {
         self
     }
 
-    /// A log's key from its SubjectPublicKeyInfo in DER, as trusted roots and PEM files hold it: Ed25519 or ECDSA P-256.
+    /// A log's key from its SubjectPublicKeyInfo in DER, the form in trusted roots and PEM files: Ed25519 or ECDSA
+    /// P-256.
     ///
     /// # Errors
     /// [`KeyError::NotSpki`], [`KeyError::Unsupported`], or that of the algorithm.
@@ -333,7 +335,7 @@ impl Verifier {
         Ok(verifier)
     }
 
-    /// Whether it is a witness's: such a signature does not count as the log's own.
+    /// Whether it is a witness's key: its signatures do not count as the log's own.
     pub const fn is_witness(&self) -> bool {
         matches!(self.key, Key::CosignerEd25519(_))
     }
@@ -357,12 +359,12 @@ impl Verifier {
         KeyId::truncated(self.id_hash)
     }
 
-    /// What the id is the first four bytes of; the log id of a trusted root.
+    /// The hash whose first four bytes are the id; the log id in a trusted root.
     pub const fn id_hash(&self) -> &[u8; 32] {
         &self.id_hash
     }
 
-    /// Why nothing can be verified with it; `None` if something can.
+    /// Why it cannot verify anything; `None` if it can.
     pub const fn why_unusable(&self) -> Option<&str> {
         match &self.key {
             Key::Unusable(why) => Some(why.as_str()),
@@ -370,13 +372,14 @@ impl Verifier {
         }
     }
 
-    /// What a signature over `text` says, or `None` when it is not one of this key.
+    /// The content of a valid signature over `text`, or `None` if it is not valid for this key.
     pub(super) fn check(&self, text: &str, signature: &[u8]) -> Option<Checked> {
         match &self.key {
             Key::Ed25519(key) => {
                 verify_ed25519(key, text.as_bytes(), signature).then_some(Checked::Log)
             }
-            // Either sign of s is taken: Go's signers do not choose the lower one, and a note is not identified by its signature.
+            // Both signs of s are accepted: Go's signers do not choose the lower one, and a note is not identified by
+            // its signature.
             Key::EcdsaP256(key) => {
                 let signature = P256Signature::from_der(signature).ok()?;
                 key.verify(text.as_bytes(), &signature)
@@ -419,8 +422,8 @@ impl Verifier {
     }
 }
 
-/// A key in the text form of C2SP signed-note, "Verifier keys", of any type: `name+id+base64(type ‖ key)`. Nothing is
-/// known of the key but its form.
+/// A key in the text form of C2SP signed-note, "Verifier keys", of any type: `name+id+base64(type ‖ key)`. Only the
+/// form of the key is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vkey {
     /// The key's name.
@@ -434,13 +437,13 @@ pub struct Vkey {
 }
 
 impl Vkey {
-    /// Takes the text apart.
+    /// Parses the text.
     ///
     /// # Errors
     /// [`KeyError::Vkey`], [`KeyError::Name`].
     pub fn read(text: &str) -> Result<Self, KeyError> {
         let malformed = || KeyError::Vkey(super::excerpt(text));
-        // A name has no plus sign; base64 may.
+        // A name contains no plus sign; base64 may.
         let (name, rest) = text.split_once('+').ok_or_else(malformed)?;
         let (id, key) = rest.split_once('+').ok_or_else(malformed)?;
         let name = KeyName::new(name)?;
@@ -460,8 +463,8 @@ impl Vkey {
         })
     }
 
-    /// The SubjectPublicKeyInfo in DER of a log's key: of Ed25519 (type 0x01, or 0x05 with 32 bytes) or whatever types 0x02
-    /// and 0x05 and RSA's 0xff hold.
+    /// The SubjectPublicKeyInfo in DER of a log's key: of Ed25519 (type 0x01, or 0x05 with 32 bytes), or the content of
+    /// types 0x02 and 0x05 and RSA's 0xff.
     ///
     /// # Errors
     /// [`KeyError::Vkey`] if there is none; [`KeyError::Unsupported`] for another type, also a witness's.
@@ -480,7 +483,7 @@ impl Vkey {
         }
     }
 
-    /// That the id which is written is the key's.
+    /// Checks that the id in the text is the id of the key.
     ///
     /// # Errors
     /// [`KeyError::VkeyId`].
@@ -489,7 +492,7 @@ impl Vkey {
             return Ok(());
         }
         Err(KeyError::VkeyId {
-            said: self.id,
+            claimed: self.id,
             computed,
         })
     }

@@ -39,7 +39,7 @@ fn the_example_of_go_s_checksum_database_verifies() {
 }
 
 #[test]
-fn a_note_that_breaks_the_format_says_how() {
+fn the_error_for_a_malformed_note_names_the_broken_rule() {
     let line = Signer::new("log.example", 1).sign(TEXT);
     for (raw, error) in [
         (String::new(), NoteError::NoSeparator),
@@ -114,7 +114,7 @@ fn the_text_ends_at_the_last_blank_line() {
 }
 
 #[test]
-fn signatures_of_strangers_are_ignored_and_a_bad_one_of_a_known_key_condemns_the_note() {
+fn signatures_of_unknown_keys_are_ignored_and_an_invalid_one_of_a_known_key_invalidates_the_note() {
     let (log, other) = (
         Signer::new("log.example", 1),
         Signer::new("other.example", 2),
@@ -128,14 +128,14 @@ fn signatures_of_strangers_are_ignored_and_a_bad_one_of_a_known_key_condemns_the
         log.sign(TEXT),
     ]);
     assert_eq!(verify(&good, &[log.log()]), Ok(vec![]));
-    let nobody = verify(&good, &[]).unwrap_err().to_string();
+    let no_keys = verify(&good, &[]).unwrap_err().to_string();
     assert!(
-        nobody.ends_with(", and no key of the log is known"),
-        "{nobody}"
+        no_keys.ends_with(", and no key of the log is known"),
+        "{no_keys}"
     );
-    let said = verify(&note(&[strange]), &[log.log()]).unwrap_err();
+    let message = verify(&note(&[strange]), &[log.log()]).unwrap_err();
     assert_eq!(
-        said.to_string(),
+        message.to_string(),
         format!(
             "no signature of a known key of the log: the note is signed by future.example (00000000), the known keys are log.example ({})",
             log.log().id()
@@ -158,7 +158,7 @@ fn signatures_of_strangers_are_ignored_and_a_bad_one_of_a_known_key_condemns_the
             Err(bad.clone())
         );
     }
-    // The same signature twice says nothing new.
+    // A repeated signature counts once.
     let twice = note(&[log.sign(TEXT), log.sign(TEXT)]);
     assert_eq!(
         Note::parse(twice.as_bytes())
@@ -195,7 +195,7 @@ fn a_witness_adds_its_time_and_does_not_speak_for_the_log() {
         Err(NoteError::NotSigned(Unsigned { wanted, .. })) if wanted.len() == 1
     ));
 
-    // A log's key with the same bytes has another id, so its signature is not a cosignature, nor the other way round.
+    // A log's key with the same bytes has another id, so its signature is not a cosignature, and vice versa.
     assert_ne!(witness.log().id(), witness.witness().id());
     for forged in [
         witness.cosign(1, "another text\n"),
@@ -210,7 +210,7 @@ fn a_witness_adds_its_time_and_does_not_speak_for_the_log() {
 }
 
 #[test]
-fn a_signature_in_the_log_s_name_by_another_key_is_unknown_and_a_stranger_s_is_nothing() {
+fn an_unlisted_key_in_the_log_s_name_is_unknown_and_keys_of_other_names_are_ignored() {
     let (log, coming, witness) = (
         Signer::new("log.example", 1),
         Signer::new("log.example", 3),
@@ -223,15 +223,15 @@ fn a_signature_in_the_log_s_name_by_another_key_is_unknown_and_a_stranger_s_is_n
     };
     let quiet = [
         log.sign(TEXT),
-        // Of a known key and false: `verify` condemns the note for it.
+        // By a known key, and invalid: `verify` refuses the note.
         log.sign("another text\n"),
         witness.cosign(1, TEXT),
-        // A witness may change its key: it is not the log that signs in a new way.
+        // A witness may change its key: that does not mean that the log has a new key.
         witness.sign(TEXT),
         "— future.example AAAAAAAAAAAA\n".into(),
     ];
     assert_eq!(unknown(&quiet), []);
-    // By its own name: a coming key. One of an algorithm that nobody verifies here yet is another matter.
+    // In the log's own name: a new key. A signature of an unsupported algorithm is a different case.
     let post_quantum = format!(
         "— log.example {}\n",
         STANDARD.encode([&[9; 4][..], &[7; 2420]].concat())
@@ -250,7 +250,7 @@ fn a_signature_in_the_log_s_name_by_another_key_is_unknown_and_a_stranger_s_is_n
     let raw = note(&lines);
     let parsed = Note::parse(raw.as_bytes()).unwrap();
     assert_eq!(ids(parsed.unsupported(&keys)), [KeyId::new([9; 4])]);
-    // It is named once its key is listed, and then neither unknown nor unsupported.
+    // Once its key is listed, it is listed by name, and is neither unknown nor unsupported.
     let mut hash = [0; 32];
     hash[..4].copy_from_slice(&[9; 4]);
     let listed = Verifier::unusable(log.log().name().clone(), hash, "ML-DSA".into());
@@ -270,20 +270,20 @@ fn a_key_that_cannot_be_used_neither_verifies_nor_condemns() {
     );
     assert_eq!(unusable.id(), log.log().id());
     let raw = note(&[log.sign("another text\n")]);
-    let said = verify(&raw, core::slice::from_ref(&unusable))
+    let message = verify(&raw, core::slice::from_ref(&unusable))
         .unwrap_err()
         .to_string();
     assert!(
-        said.contains("which cannot be used: of a kind that is not verified"),
-        "{said}"
+        message.contains("which cannot be used: of a kind that is not verified"),
+        "{message}"
     );
-    // The usable one of the two decides.
+    // The usable key of the two counts.
     let raw = note(&[log.sign(TEXT)]);
     assert_eq!(verify(&raw, &[unusable, log.log()]), Ok(vec![]));
 }
 
 #[test]
-fn a_foreign_key_is_verified_by_its_owner_and_known_by_the_id_of_its_kind() {
+fn a_foreign_key_verifies_with_the_caller_s_function_and_has_the_id_of_its_kind() {
     let name = || KeyName::new("log.example").unwrap();
     let key =
         |algorithm| ForeignKey::new(algorithm, |text, sig| sig == b"good" && !text.is_empty());
@@ -305,7 +305,7 @@ fn a_foreign_key_is_verified_by_its_owner_and_known_by_the_id_of_its_kind() {
         assert_eq!(verify(&note(&[line(key, b"good")]), &keys), Ok(vec![]));
         assert!(verify(&note(&[line(key, b"bad")]), &keys).is_err());
     }
-    // A tree head is signed with its size, root and time in front.
+    // A tree head is signed together with its size, root and time.
     let text = format!("log.example\n0\n{}\n", crate::empty_root().to_base64());
     for (bytes, is_good) in [
         (&b"\0\0\0\0\0\0\0\x07\x04\x03\0\x04good"[..], true),
@@ -361,22 +361,24 @@ fn a_witness_contradicts_only_by_a_cosignature_of_its_own_that_does_not_verify()
         Signer::new("two.example", 3),
     );
     let witnesses = [one.witness(), two.witness()];
-    let said = |lines: &[String]| {
+    let cosigned = |lines: &[String]| {
         let raw = note(lines);
         let note = Note::parse(raw.as_bytes()).unwrap();
         assert!(
             note.verify(&[log.log()]).is_ok(),
-            "the log's own word stands"
+            "the log's own signature stays valid"
         );
         note.cosigned(&witnesses)
     };
-    let names = |said: &Cosigned| -> (Vec<_>, Vec<_>) {
+    let names = |cosigned: &Cosigned| -> (Vec<_>, Vec<_>) {
         (
-            said.valid
+            cosigned
+                .valid
                 .iter()
                 .map(|c| (c.name.to_string(), c.time))
                 .collect(),
-            said.contradicting
+            cosigned
+                .contradicting
                 .iter()
                 .map(|name| name.as_str().into())
                 .collect(),
@@ -391,7 +393,7 @@ fn a_witness_contradicts_only_by_a_cosignature_of_its_own_that_does_not_verify()
             vec![],
         ),
         (vec![one.cosign(5, false_text)], vec![], vec!["one.example"]),
-        // Whoever adds a false line beside a true one proves nothing against the witness.
+        // A person who adds a false line beside a true one proves nothing against the witness.
         (
             vec![
                 one.cosign(5, false_text),
@@ -401,15 +403,15 @@ fn a_witness_contradicts_only_by_a_cosignature_of_its_own_that_does_not_verify()
             vec![("one.example", 6)],
             vec!["two.example"],
         ),
-        // Another key of the same name: no statement of the witness that we know.
+        // Another key of the same name: not a known statement of the witness.
         (vec![one.sign(TEXT)], vec![], vec![]),
     ] {
-        let said = said(&[vec![own.clone()], lines].concat());
+        let cosigned = cosigned(&[vec![own.clone()], lines].concat());
         let valid: Vec<_> = valid.into_iter().map(|(n, t)| (n.to_string(), t)).collect();
         let contradicting: Vec<_> = contradicting.into_iter().map(String::from).collect();
-        assert_eq!(names(&said), (valid, contradicting));
+        assert_eq!(names(&cosigned), (valid, contradicting));
     }
-    // A log's key is no witness.
+    // A log's key is not a witness's.
     let raw = note(&[log.sign(TEXT)]);
     let note = Note::parse(raw.as_bytes()).unwrap();
     assert_eq!(note.cosigned(&[log.log()]), Cosigned::default());
@@ -436,9 +438,9 @@ fn a_verifier_key_is_read_in_its_text_form_only() {
     for (wrong, error) in [
         (
             text.replace(&witness.id().to_string(), "00000000"),
-            "its id is 00000000",
+            "contains the id 00000000",
         ),
-        (text.replace("witness.", "another."), "says that its id is"),
+        (text.replace("witness.", "another."), "contains the id"),
         (text.replace('+', " "), "not a verifier key"),
         (format!("+{text}"), "a key name is not empty"),
         ("witness.example+1+AA==".into(), "not a verifier key"),
@@ -452,8 +454,8 @@ fn a_verifier_key_is_read_in_its_text_form_only() {
         ),
         (format!("witness.example+{}+BgAA", witness.id()), "0x06"),
     ] {
-        let said = Verifier::from_vkey(&wrong).unwrap_err().to_string();
-        assert!(said.contains(error), "{wrong}: {said}");
+        let message = Verifier::from_vkey(&wrong).unwrap_err().to_string();
+        assert!(message.contains(error), "{wrong}: {message}");
     }
 }
 

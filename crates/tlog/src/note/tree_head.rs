@@ -1,7 +1,8 @@
 //! Tree heads of certificate transparency logs (RFC 6962 §3.5) as signatures of notes (C2SP static-ct-api, "Checkpoints").
 //!
-//! A CT log signs size, root and time, and nothing else: neither the origin nor a line after the root. So a text of
-//! exactly three lines is all that such a signature can vouch for, and the origin counts only because the key's id covers it.
+//! A CT log signs size, root and time, and nothing else: neither the origin nor a line after the root. So such a
+//! signature covers only a text of exactly three lines, and the origin is covered only because the key's id depends on
+//! it.
 
 use alloc::format;
 use alloc::string::String;
@@ -30,10 +31,10 @@ pub fn key_id(name: &KeyName, log_id: &[u8; 32]) -> KeyId {
     KeyId::of(name, 0x05, log_id)
 }
 
-/// Writes the tree head that a log of RFC 6962 answered as the note that a static-ct log would publish, so that one verifier
-/// serves both. Nothing is verified here.
+/// Converts the tree head in an answer of RFC 6962 to the note that a static-ct log would publish, so that one verifier
+/// works for both. Nothing is verified here.
 ///
-/// `timestamp` is in milliseconds since the Unix epoch; `digitally_signed` is the `tree_head_signature` of the answer.
+/// `timestamp` is in milliseconds since the Unix epoch; `digitally_signed` is the `tree_head_signature` in the answer.
 pub fn to_note(
     name: &KeyName,
     log_id: &[u8; 32],
@@ -52,7 +53,7 @@ pub fn to_note(
     )
 }
 
-/// What a signature of type 0x05 is over, and the signature proper.
+/// The signed bytes of a signature of type 0x05, and the signature itself.
 pub(super) struct Signed<'a> {
     pub(super) timestamp: u64,
     pub(super) message: [u8; 50],
@@ -60,12 +61,12 @@ pub(super) struct Signed<'a> {
 }
 
 impl<'a> Signed<'a> {
-    /// Takes a note's text and a signature line's bytes apart; `None` if they are not in the form of a tree head that was
-    /// signed with this algorithm.
+    /// Parses a note's text and the bytes of a signature line; `None` if they are not a tree head that was signed with
+    /// this algorithm.
     pub(super) fn read(text: &str, bytes: &'a [u8], algorithm: [u8; 2]) -> Option<Self> {
         let mut lines = text.strip_suffix('\n')?.split('\n');
         let (_origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
-        // Whoever passes the note on could have added a line ("Log frozen …"): it is not signed.
+        // Anyone who passes the note on could have added a line ("Log frozen …"): it is not signed.
         if lines.next().is_some() {
             return None;
         }
@@ -90,7 +91,7 @@ impl<'a> Signed<'a> {
         })
     }
 
-    /// What a valid one says.
+    /// The content of a valid one.
     pub(super) const fn checked(&self) -> Checked {
         Checked::Head {
             timestamp: self.timestamp,
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_tree_head_verifies_and_says_its_time() {
+    fn a_recorded_tree_head_verifies_and_contains_its_time() {
         let checkpoint = open(CHECKPOINT, "harbor-ct2.example").unwrap();
         assert_eq!(checkpoint.size(), 1978);
         assert_eq!(checkpoint.timestamp(), Some(1_795_247_406_044));
@@ -132,11 +133,11 @@ mod tests {
         for note in [
             CHECKPOINT.replace("\n1978\n", "\n1979\n"),
             CHECKPOINT.replace("ZXX7", "ZXX8"),
-            // A later time, and a signature that says another length.
+            // A later time, and a signature with another length.
             CHECKPOINT.replace("oYMxpQAAAaH9", "oYMxpQAAAaH8"),
             CHECKPOINT.replace("BAMARzBF", "BAMASDBF"),
             CHECKPOINT.replace("BAMARzBF", "BAEARzBF"),
-            // Nobody signed these lines.
+            // These lines are not signed.
             format!("{text}\nLog frozen — now\n\n{line}"),
             CHECKPOINT.replace("harbor-ct2", "harbor-ct3"),
         ] {

@@ -11,10 +11,10 @@ pub struct Bundle<'a> {
 }
 
 impl<'a> Bundle<'a> {
-    /// Reads a bundle of exactly `width` leaves, with nothing after them.
+    /// Parses a bundle of exactly `width` leaves, with nothing after them.
     ///
     /// # Errors
-    /// [`TileError`], which names the entry that is not whole, or the bytes too many.
+    /// [`TileError`], which names the incomplete entry, or the number of extra bytes.
     pub fn decode(bytes: &'a [u8], width: u16) -> Result<Self, TileError> {
         check_width(width)?;
         let rest = scan(bytes, 0, width)?;
@@ -28,9 +28,10 @@ impl<'a> Bundle<'a> {
         }
     }
 
-    /// Reads the first `width` leaves of a full bundle: a log may replace a partial bundle by the full one at any time.
+    /// Parses the first `width` leaves of a full bundle: a log may replace a partial bundle by the full one at any
+    /// time.
     ///
-    /// The whole bundle must be well formed, so that a page of something else is not read as leaves.
+    /// The whole bundle must be well formed, so that another document is not parsed as leaves.
     ///
     /// # Errors
     /// [`TileError`], as for [`decode`](Self::decode) of a full bundle.
@@ -75,7 +76,7 @@ impl<'a> Iterator for Leaves<'a> {
     }
 }
 
-/// Walks over entries `first..width` and returns what follows them.
+/// Skips entries `first..width` and returns the bytes after them.
 fn scan(bytes: &[u8], first: u16, width: u16) -> Result<&[u8], TileError> {
     if bytes.len() > MAX_BUNDLE_BYTES {
         return Err(TileError::BundleLength(bytes.len()));

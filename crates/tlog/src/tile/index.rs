@@ -54,7 +54,8 @@ impl TileIndex {
         }
     }
 
-    /// The tile that holds `node` (or what it is computed from) in a tree of `size` leaves, as wide as that tree makes it.
+    /// The tile that contains `node` (or the hashes from which it is computed) in a tree of `size` leaves, with its
+    /// width in that tree.
     ///
     /// # Errors
     /// [`TileError::NotInTree`] when the node is not a complete subtree of that tree.
@@ -91,7 +92,7 @@ impl TileIndex {
         self.width == FULL_WIDTH
     }
 
-    /// The same tile once it is full: what a log may serve in its place from then on.
+    /// The same tile once it is full: a log may serve it instead from then on.
     #[must_use]
     pub const fn full(&self) -> Self {
         Self {
@@ -105,7 +106,7 @@ impl TileIndex {
         format!("{self}")
     }
 
-    /// Reads a [`path`](Self::path); only the canonical form is taken.
+    /// Parses a [`path`](Self::path); only the canonical form is accepted.
     ///
     /// # Errors
     /// [`TileError::Path`].
@@ -180,7 +181,7 @@ impl BundleIndex {
 
     /// Index of the first leaf in it.
     pub const fn start(&self) -> u64 {
-        // `new` saw to it that this does not overflow.
+        // `new` has checked that this does not overflow.
         self.0.index * FULL_WIDTH as u64
     }
 
@@ -194,7 +195,7 @@ impl BundleIndex {
         self.0.is_full()
     }
 
-    /// The same bundle once it is full: what a log may serve in its place from then on.
+    /// The same bundle once it is full: a log may serve it instead from then on.
     #[must_use]
     pub const fn full(&self) -> Self {
         Self(self.0.full())
@@ -205,7 +206,7 @@ impl BundleIndex {
         format!("{self}")
     }
 
-    /// Reads a [`path`](Self::path); only the canonical form is taken.
+    /// Parses a [`path`](Self::path); only the canonical form is accepted.
     ///
     /// # Errors
     /// [`TileError::Path`].
