@@ -10,32 +10,20 @@
 //!
 //! Nothing here sends an alert or reads the configuration: alerts are rows in the store.
 
-mod bundle_checkpoints;
-mod fault;
 mod guided;
 mod health;
 mod judge;
 mod monitored_log;
-#[cfg(test)]
-mod mutations;
-mod outage;
-mod pass;
 mod pass_deadline;
 mod pass_end;
 pub mod progress;
 mod reached;
-mod read;
 mod rekor_v1;
-mod rescan;
 mod rules;
-mod scan;
 pub mod schedule;
 mod settings;
-mod start_position;
 mod stop;
-mod time_reports;
-mod trusting;
-mod unknown_issuers;
+mod tail;
 mod unreadable;
 
 use std::collections::HashMap;
@@ -44,23 +32,23 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use self::outage::Outage;
+use self::health::outage::Outage;
+use self::health::time_reports::TimeReports;
 use self::reached::Reached;
-use self::time_reports::TimeReports;
 use crate::clock::Clock;
 use crate::shard::Start;
 use crate::store::{PassError, Store, StoreError};
 
 pub use guided::Guided;
+pub use health::trust::{TrustReport, Unfollowed};
 pub use monitored_log::{Log, MonitoredLog};
 pub use progress::Progress;
 pub use rekor_v1::{RekorV1Log, listed_trees};
-pub use rescan::RescanError;
 pub use rules::Rules;
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;
-pub use trusting::{TrustReport, Unfollowed};
+pub use tail::rescan::RescanError;
 
 use guided::GuideStatus;
 use rekor_v1::{Listing, is_tree_of};

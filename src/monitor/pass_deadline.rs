@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Settings;
-use super::pass::Halt;
+use super::tail::pass::Halt;
 
 /// How long what is not the reading of leaves may take in a pass, in all: to ask for a checkpoint and for hashes, and to
 /// record. Each question is given up after half a minute by itself; a log may make us ask many of them.

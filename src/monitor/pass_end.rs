@@ -1,7 +1,7 @@
 //! The end of a pass over a log: said and recorded in the same way, whatever kind of log it is.
 
 use super::health::{self, Noticed, Subject};
-use super::pass::Halt;
+use super::tail::pass::Halt;
 use super::{LogOutcome, Monitor, Rules};
 use crate::escape;
 use crate::store::{Outcome, PassError, PassReport, StoreError};

@@ -296,8 +296,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::monitor::mutations::shard;
-    use crate::monitor::scan::scan_here;
+    use crate::monitor::tail::mutations::shard;
+    use crate::monitor::tail::scan::scan_here;
     use crate::source::Leaves;
     use crate::watch::{Conditions, Watch, Watches};
 

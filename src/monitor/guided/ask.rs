@@ -9,7 +9,7 @@ use super::heads::Trees;
 use super::plan::{self, Question};
 use super::prove::ProvenRoots;
 use super::sample::{Chosen, Sample};
-use crate::monitor::pass::Halt;
+use crate::monitor::tail::pass::Halt;
 use crate::source::rekor_v1::{EntryId, IndexAnswer, IndexQuery, MAX_RETRIEVED};
 use crate::store::{Answered, Guide, Lookup, PassError, Postponed};
 

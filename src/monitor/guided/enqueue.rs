@@ -4,7 +4,7 @@ use super::heads::Trees;
 use super::plan::CertificateId;
 use super::{Pass, plan};
 use crate::entry::Kind;
-use crate::monitor::pass::Halt;
+use crate::monitor::tail::pass::Halt;
 use crate::store::{Guide, KnownEntry, NewLookups, PendingCertificate, Sighting};
 
 /// Findings that are taken up in one transaction.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tlog::{Head, LogFault, Origin, ProofError, verify_consistency};
 
 use super::Pass;
-use crate::monitor::fault;
 use crate::monitor::health::{self, Noticed, Signatures, Subject};
-use crate::monitor::pass::Halt;
 use crate::monitor::pass_end::Ended;
+use crate::monitor::tail::fault;
+use crate::monitor::tail::pass::Halt;
 use crate::shard::Shard;
 use crate::source::SourceError;
 use crate::source::rekor_v1::{TreeHead, TreeId};

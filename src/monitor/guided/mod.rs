@@ -32,10 +32,10 @@ use tokio::sync::watch;
 
 use self::heads::Trees;
 use self::plan::RequestBudget;
-use super::pass::Halt;
 use super::pass_deadline::PassDeadline;
 use super::pass_end::{self, Ended};
-use super::start_position::position_of;
+use super::tail::pass::Halt;
+use super::tail::start_position::position_of;
 use super::{LogOutcome, Monitor, RekorV1Log, Rules};
 use crate::shard::{Shard, Start};
 use crate::source::rekor_v1::{RequestCount, TreeHead};

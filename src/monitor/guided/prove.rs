@@ -7,7 +7,7 @@ use tlog::{Hash, Head, leaf_hash, verify_inclusion};
 
 use super::Pass;
 use super::heads::{Tree, Trees, extends};
-use crate::monitor::pass::Halt;
+use crate::monitor::tail::pass::Halt;
 use crate::source::rekor_v1::{Entry, EntryId, Inclusion};
 
 /// An entry whose place in a tree is proven, but for the root that the proof leads to.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::escape::few;
 use crate::moment;
-use crate::monitor::time_reports::{TimeReport, TimeSource};
+use crate::monitor::health::time_reports::{TimeReport, TimeSource};
 use crate::store::{Span, Store, StoreError};
 
 /// What servers and certificates may differ by: queues, caches and the drift of a healthy clock.

@@ -4,11 +4,15 @@
 //! that it is about, so that the findings of others are left alone; what could not be judged in this pass is left as
 //! it stands.
 
+mod availability;
 mod canary;
 mod clock;
-mod passes;
+pub(super) mod outage;
 mod position;
 mod signatures;
+pub(super) mod time_reports;
+pub(super) mod trust;
+pub(super) mod unknown_issuers;
 
 use std::time::Duration;
 
@@ -101,7 +105,7 @@ pub(super) async fn assess_log(
     };
     let pass_history = monitor.store.pass_history(origin).await?;
     let coverage = monitor.store.coverage(rules.keys(), Some(origin)).await?;
-    let mut found = passes::assess(log, &state, &pass_history, now);
+    let mut found = availability::assess(log, &state, &pass_history, now);
     let lost = noticed
         .lost
         .map(|why| format!("the stored position of {} cannot be used: {why}", log.name));

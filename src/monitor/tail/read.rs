@@ -8,8 +8,8 @@ use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
 
 use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
-use super::time_reports::TimeSource;
 use crate::finding::NewFinding;
+use crate::monitor::health::time_reports::TimeSource;
 use crate::store::Batch;
 
 /// A batch is committed when it holds this many entries: a transaction for each bundle would spend
@@ -28,22 +28,22 @@ const BATCH_TIME: SignedDuration = SignedDuration::from_secs(2);
 ///
 /// A clock that was set back says nothing about it: then it is too long, which costs one early commit.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Unrecorded {
+pub(in crate::monitor) struct Unrecorded {
     since: Timestamp,
 }
 
 impl Unrecorded {
-    pub(super) const fn since(since: Timestamp) -> Self {
+    pub(in crate::monitor) const fn since(since: Timestamp) -> Self {
         Self { since }
     }
 
     /// Whether they have to be recorded now.
-    pub(super) fn is_due(self, now: Timestamp) -> bool {
+    pub(in crate::monitor) fn is_due(self, now: Timestamp) -> bool {
         !(SignedDuration::ZERO..BATCH_TIME).contains(&now.duration_since(self.since))
     }
 
     /// How long they may wait for more.
-    pub(super) fn patience(self, now: Timestamp) -> Duration {
+    pub(in crate::monitor) fn patience(self, now: Timestamp) -> Duration {
         let left = BATCH_TIME - now.duration_since(self.since);
         // Nothing is left if it is due, and no more than all of it.
         Duration::try_from(left.min(BATCH_TIME)).unwrap_or_default()
@@ -61,7 +61,7 @@ struct Pending {
 impl Pass<'_> {
     /// Reads up to the checkpoint, or to the largest head without one. `before` is the recorded
     /// state, from before `checkpoint` was offered.
-    pub(super) async fn read(
+    pub(in crate::monitor) async fn read(
         &mut self,
         follower: &mut Follower,
         before: &FollowerState,

@@ -15,17 +15,17 @@ use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Log;
 use super::pass::Halt;
 use super::scan::median;
 use crate::entry;
 use crate::identity::{Authorities, Chain};
+use crate::monitor::Log;
 use crate::shard::Protocol;
 use crate::source::Leaves;
 
 /// How far the times of entries may be out of order. Fulcio's certificates live ten minutes, and clocks and queues of
 /// a public log are off by less than that: an hour is several times both.
-pub(super) const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+pub(in crate::monitor) const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Bundles without any time that are passed over, towards newer ones, before the search turns to the older side: each
 /// is a fetch.
@@ -36,7 +36,7 @@ const MAX_TIMELESS: u32 = 8;
 ///
 /// # Errors
 /// A time that is still to come: whoever wrote it meant another one.
-pub(super) async fn position_of(
+pub(in crate::monitor) async fn position_of(
     since: Timestamp,
     log: &Log,
     size: u64,

@@ -26,11 +26,11 @@ struct Failing {
 ///
 /// In memory, because there is nowhere else: if the process dies while the store fails, the next one finds out anew.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outage(Arc<Mutex<Option<Failing>>>);
+pub(in crate::monitor) struct Outage(Arc<Mutex<Option<Failing>>>);
 
 impl Outage {
     /// A pass could not be recorded.
-    pub(super) fn goes_on(&self, error: &StoreError, now: Timestamp) {
+    pub(in crate::monitor) fn goes_on(&self, error: &StoreError, now: Timestamp) {
         let mut failing = self.lock();
         let from = failing
             .as_ref()
@@ -43,13 +43,13 @@ impl Outage {
     }
 
     /// Since when the store fails.
-    pub(super) fn since(&self) -> Option<Timestamp> {
+    pub(in crate::monitor) fn since(&self) -> Option<Timestamp> {
         self.lock().as_ref().map(|failing| failing.from)
     }
 
     /// What is to be said of an outage that is over. Called when the store is being used again: what was kept in memory
     /// is written down first.
-    pub(super) async fn said(
+    pub(in crate::monitor) async fn said(
         &self,
         store: &dyn Store,
         now: Timestamp,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{CompactRange, Hash, Head, LogFault};
 
-use super::health::{self, Noticed, Subject};
 use super::pass::{Halt, Pass};
-use super::pass_deadline::PassDeadline;
-use super::pass_end::Ended;
 use super::read::Unrecorded;
 use super::scan::{Scanned, scanned};
-use super::unknown_issuers::UnknownIssuers;
-use super::{Log, Monitor, MonitoredLog, Rules};
 use crate::finding::NewFinding;
+use crate::monitor::health::unknown_issuers::UnknownIssuers;
+use crate::monitor::health::{self, Noticed, Subject};
+use crate::monitor::pass_deadline::PassDeadline;
+use crate::monitor::pass_end::Ended;
+use crate::monitor::{Log, Monitor, MonitoredLog, Rules};
 use crate::store::{Coverage, Outcome, PassError, Rescanned, StoreError, WatchKey};
 
 /// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one

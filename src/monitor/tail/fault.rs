@@ -16,7 +16,11 @@ const ROLLBACK_PASSES: u32 = 3;
 
 /// Whether a pass that was shown a smaller checkpoint at this time makes the row of such passes a rollback.
 /// `known` is what was recorded before it.
-pub(super) fn is_rollback(known: Option<&LogState>, shard: &Shard, now: Timestamp) -> bool {
+pub(in crate::monitor) fn is_rollback(
+    known: Option<&LogState>,
+    shard: &Shard,
+    now: Timestamp,
+) -> bool {
     let Some(known) = known else { return false };
     // A row that an older version counted has no beginning yet: it begins with this pass. So does one that began in the
     // future, by a clock that was wrong.
@@ -27,7 +31,10 @@ pub(super) fn is_rollback(known: Option<&LogState>, shard: &Shard, now: Timestam
 }
 
 /// What a log did that grew to this after it had ended, as it had said under the checkpoint of that size.
-pub(super) fn growth_after_end(frozen: Option<&(u64, Vec<u8>)>, head: &Head) -> Option<LogFault> {
+pub(in crate::monitor) fn growth_after_end(
+    frozen: Option<&(u64, Vec<u8>)>,
+    head: &Head,
+) -> Option<LogFault> {
     let (frozen_size, note) = frozen?;
     (head.size > *frozen_size).then(|| LogFault::GrewAfterFreeze {
         frozen_size: *frozen_size,
@@ -40,7 +47,7 @@ impl Pass<'_> {
     /// The leaves did not hash to the signed root. The log itself is asked which it is: if its
     /// tiles reproduce the new root but not the one that it signed before, it signed two histories.
     /// `from` is the recorded state; `findings` are those of the false batch.
-    pub(super) async fn mismatch(
+    pub(in crate::monitor) async fn mismatch(
         &self,
         follower: &Follower,
         from: &FollowerState,
@@ -86,7 +93,7 @@ impl Pass<'_> {
     }
 
     /// A signed root contradicts one that was signed before.
-    pub(super) async fn contradicted(
+    pub(in crate::monitor) async fn contradicted(
         &self,
         follower: &Follower,
         fault: LogFault,
@@ -102,7 +109,7 @@ impl Pass<'_> {
 
     /// A validly signed checkpoint that is smaller than the largest one: a fork if its root is not
     /// the one that we know for its size, a rollback if it persists, a lagging replica until then.
-    pub(super) async fn behind(
+    pub(in crate::monitor) async fn behind(
         &self,
         follower: &Follower,
         checkpoint: &Checkpoint,
@@ -153,7 +160,7 @@ impl Pass<'_> {
     }
 
     /// Records a fault that leaves the position where it is.
-    pub(super) async fn record_fault(
+    pub(in crate::monitor) async fn record_fault(
         &self,
         fault: &LogFault,
         occurrence: Hash,
@@ -180,7 +187,7 @@ impl Pass<'_> {
 }
 
 /// Says on the log of this program what a log did.
-pub(super) fn say(shard: &Shard, fault: &LogFault) {
+pub(in crate::monitor) fn say(shard: &Shard, fault: &LogFault) {
     tracing::error!(
         log.name = shard.name,
         log.origin = shard.origin.as_str(),
@@ -191,7 +198,7 @@ pub(super) fn say(shard: &Shard, fault: &LogFault) {
 }
 
 /// The finding of a fault, with the signed notes as evidence.
-pub(super) fn finding(shard: &Shard, fault: &LogFault, now: Timestamp) -> NewFinding {
+pub(in crate::monitor) fn finding(shard: &Shard, fault: &LogFault, now: Timestamp) -> NewFinding {
     let origin = shard.origin.as_str();
     NewFinding {
         finding: Finding {

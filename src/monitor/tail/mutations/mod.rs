@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use tlog::{KeyName, Origin, Verifier};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::Rules;
 use super::scan::scan_here;
+use crate::monitor::Rules;
 use crate::shard::{Protocol, Shard, Start};
 use crate::source::Leaves;
 use crate::watch::{Conditions, Severity, Watch, Watches};
@@ -24,9 +24,9 @@ const SEED: u64 = 0x6d6f_6465_6c77_6174;
 
 /// Bodies of Rekor v1 and leaves of Rekor v2.
 fn recorded() -> Vec<Vec<u8>> {
-    let v1 = include_str!("../../../tests/data/entries/rekor-v1-bodies.jsonl");
+    let v1 = include_str!("../../../../tests/data/entries/rekor-v1-bodies.jsonl");
     let mut leaves: Vec<Vec<u8>> = v1.lines().map(|line| line.as_bytes().to_vec()).collect();
-    let mut bundle = &include_bytes!("../../../tests/data/v2-small/tile/entries/000")[..];
+    let mut bundle = &include_bytes!("../../../../tests/data/v2-small/tile/entries/000")[..];
     while leaves.len() < 200 {
         let (length, rest) = bundle.split_first_chunk::<2>().unwrap();
         let (leaf, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)));
@@ -82,7 +82,7 @@ fn watches(names: &BTreeSet<String>) -> Vec<Watch> {
     names.iter().map(watch).collect()
 }
 
-pub(super) fn shard() -> Shard {
+pub(crate) fn shard() -> Shard {
     let name = KeyName::new("log.example").unwrap();
     let spki = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x19\xbf\x44\x09\x69\x84\xcd\xfe\x85\x41\xba\xc1\x67\xdc\x3b\x96\xc8\x50\x86\xaa\x30\xb6\xb6\xcb\x0c\x5c\x38\xad\x70\x31\x66\xe1";
     Shard {
@@ -176,7 +176,7 @@ fn no_change_to_an_entry_hides_whom_go_takes_for_its_signer() {
 
 #[test]
 fn the_reader_follows_the_table_of_rules() {
-    let table = include_str!("../../../tests/data/go-reading.md");
+    let table = include_str!("../../../../tests/data/go-reading.md");
     let reader = include_str!("go.rs");
     let mut rules = HashMap::new();
     for row in table.lines().filter(|line| line.starts_with("| ")).skip(2) {

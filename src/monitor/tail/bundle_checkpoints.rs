@@ -27,7 +27,10 @@ enum Compared {
 impl Pass<'_> {
     /// Compares those that wait. A log that does not answer, or whose hashes do not lead to its own root, has not
     /// proven that it shows everybody the same: such a pass is not finished.
-    pub(super) async fn compare_bundle_checkpoints(&self, follower: &Follower) -> Result<(), Halt> {
+    pub(in crate::monitor) async fn compare_bundle_checkpoints(
+        &self,
+        follower: &Follower,
+    ) -> Result<(), Halt> {
         let origin = self.log.shard.origin.as_str();
         let store = &self.monitor.store;
         let Some(head) = follower.head() else {

@@ -6,19 +6,19 @@ use jiff::Timestamp;
 use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Offer};
 
 use super::fault::growth_after_end;
-use super::health::{self, Noticed, Subject};
-use super::pass_deadline::PassDeadline;
-use super::pass_end::{self, Ended};
 use super::start_position::position_of;
-use super::time_reports::TimeSource;
-use super::unknown_issuers::UnknownIssuers;
-use super::{Log, LogOutcome, Monitor, Rules};
+use crate::monitor::health::time_reports::TimeSource;
+use crate::monitor::health::unknown_issuers::UnknownIssuers;
+use crate::monitor::health::{self, Noticed, Subject};
+use crate::monitor::pass_deadline::PassDeadline;
+use crate::monitor::pass_end::{self, Ended};
+use crate::monitor::{Log, LogOutcome, Monitor, Rules};
 use crate::shard::Start;
 use crate::source::SourceError;
 use crate::store::{LogState, NewLog, PassError, PassReport, StoreError};
 
 /// Why a pass over a log ends before everything is proven.
-pub(super) enum Halt {
+pub(in crate::monitor) enum Halt {
     /// Nothing can be recorded: this ends every log's pass.
     Store(StoreError),
     /// The log showed a smaller checkpoint than before.
@@ -51,7 +51,7 @@ impl From<SourceError> for Halt {
 }
 
 impl Halt {
-    pub(super) fn failed(kind: &str, message: String) -> Self {
+    pub(in crate::monitor) fn failed(kind: &str, message: String) -> Self {
         Self::Failed(PassError::new(kind, message))
     }
 }
@@ -61,26 +61,26 @@ impl Halt {
 const FROZEN: &str = "Log frozen";
 
 /// What a pass carries along.
-pub(super) struct Pass<'a> {
-    pub(super) monitor: &'a Monitor,
-    pub(super) log: &'a Log,
-    pub(super) rules: &'a Arc<Rules>,
-    pub(super) now: Timestamp,
-    pub(super) state: Option<LogState>,
-    pub(super) frozen: Option<(u64, Vec<u8>)>,
-    pub(super) witnessed: Option<Timestamp>,
+pub(in crate::monitor) struct Pass<'a> {
+    pub(in crate::monitor) monitor: &'a Monitor,
+    pub(in crate::monitor) log: &'a Log,
+    pub(in crate::monitor) rules: &'a Arc<Rules>,
+    pub(in crate::monitor) now: Timestamp,
+    pub(in crate::monitor) state: Option<LogState>,
+    pub(in crate::monitor) frozen: Option<(u64, Vec<u8>)>,
+    pub(in crate::monitor) witnessed: Option<Timestamp>,
     /// What stands under the newest checkpoint, once it was opened.
-    pub(super) signatures: Option<health::Signatures>,
+    pub(in crate::monitor) signatures: Option<health::Signatures>,
     /// When the log says that it signed its newest head.
-    pub(super) head_time: Option<Timestamp>,
-    pub(super) entries: u64,
-    pub(super) unknown_issuers: UnknownIssuers,
+    pub(in crate::monitor) head_time: Option<Timestamp>,
+    pub(in crate::monitor) entries: u64,
+    pub(in crate::monitor) unknown_issuers: UnknownIssuers,
     /// When the others get their turn again.
-    pub(super) deadline: PassDeadline,
+    pub(in crate::monitor) deadline: PassDeadline,
 }
 
 impl Monitor {
-    pub(super) async fn pass_over(
+    pub(in crate::monitor) async fn pass_over(
         &self,
         log: &Log,
         rules: &Arc<Rules>,
@@ -224,7 +224,7 @@ impl Pass<'_> {
 
     /// That the tree begins where it began. Another base would give its entries other indexes than those of the findings
     /// that are told already, and means that the log's trees changed their sizes or their order.
-    pub(super) fn expect_base(&self) -> Result<(), Halt> {
+    pub(in crate::monitor) fn expect_base(&self) -> Result<(), Halt> {
         let now = self.log.shard.base;
         match &self.state {
             Some(state) if state.follower.is_some() && state.base != now => Err(Halt::failed(
@@ -324,6 +324,6 @@ impl Pass<'_> {
 }
 
 /// `(seen, proven)`: what an update expects to find.
-pub(super) fn position(state: &FollowerState) -> (u64, u64) {
+pub(in crate::monitor) fn position(state: &FollowerState) -> (u64, u64) {
     (state.seen.size(), state.proven.size())
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Monitor, MonitoredLog};
 use crate::finding::Verdict;
+use crate::monitor::{Monitor, MonitoredLog};
 use crate::shard::Protocol;
 use crate::store::{Condition, Scope, StoreError};
 

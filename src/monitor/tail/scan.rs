@@ -9,26 +9,26 @@ use jiff::Timestamp;
 use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
-use super::judge::{Judge, Payload, Place};
-use super::unknown_issuers::UnknownIssuer;
-use super::unreadable::{self, Hidden};
-use super::{Log, Rules};
 use crate::entry::{self, Entry, EntryError, Signing, Statement};
 use crate::finding::{NewFinding, Verdict};
 use crate::identity::Certificate;
+use crate::monitor::health::unknown_issuers::UnknownIssuer;
+use crate::monitor::judge::{Judge, Payload, Place};
+use crate::monitor::unreadable::{self, Hidden};
+use crate::monitor::{Log, Rules};
 use crate::shard::{Protocol, Shard};
 use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
 /// What one bundle of leaves gave.
 #[derive(Debug, Default)]
-pub(super) struct Scanned {
-    pub(super) start: u64,
-    pub(super) hashes: Vec<Hash>,
-    pub(super) findings: Vec<NewFinding>,
+pub(in crate::monitor) struct Scanned {
+    pub(in crate::monitor) start: u64,
+    pub(in crate::monitor) hashes: Vec<Hash>,
+    pub(in crate::monitor) findings: Vec<NewFinding>,
     /// Roughly when its leaves were logged, by their certificates; `None` if these are too few to say.
-    pub(super) logged_about: Option<Timestamp>,
-    pub(super) unknown_issuers: Vec<UnknownIssuer>,
+    pub(in crate::monitor) logged_about: Option<Timestamp>,
+    pub(in crate::monitor) unknown_issuers: Vec<UnknownIssuer>,
 }
 
 /// Fewer certificates than these say nothing about the time: anybody can log one.
@@ -38,7 +38,7 @@ const TELLING_CERTIFICATES: usize = 8;
 const SCANS_PER_CORE: usize = 2;
 
 /// Reads these leaves of a tree of `size` leaves and scans them, in order, many at once.
-pub(super) fn scanned<'a>(
+pub(in crate::monitor) fn scanned<'a>(
     log: &'a Log,
     range: Range<u64>,
     size: u64,
@@ -53,7 +53,7 @@ pub(super) fn scanned<'a>(
 }
 
 /// Scans a bundle on the pool of all cores.
-pub(super) async fn scan(
+pub(in crate::monitor) async fn scan(
     leaves: Leaves,
     shard: Arc<Shard>,
     rules: Arc<Rules>,
@@ -70,7 +70,12 @@ pub(super) async fn scan(
 }
 
 /// Scans a bundle on this thread.
-pub(super) fn scan_here(leaves: &Leaves, shard: &Shard, rules: &Rules, now: Timestamp) -> Scanned {
+pub(in crate::monitor) fn scan_here(
+    leaves: &Leaves,
+    shard: &Shard,
+    rules: &Rules,
+    now: Timestamp,
+) -> Scanned {
     let mut scanned = Scanned {
         start: leaves.start(),
         hashes: Vec::with_capacity(leaves.len()),
@@ -198,7 +203,7 @@ fn select(entry: Entry, rules: &Rules, matches: &mut Vec<Match>) -> Selected {
 
 /// Roughly when these leaves were logged: certificates are used within minutes of being issued,
 /// and half of a bundle would have to be forged to move the middle.
-pub(super) fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
+pub(in crate::monitor) fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
     if times.is_empty() {
         return None;
     }

@@ -26,7 +26,7 @@ const LINGER: SignedDuration = SignedDuration::from_hours(24);
 
 /// One name under an unknown authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct UnknownIssuer {
+pub(in crate::monitor) struct UnknownIssuer {
     index: u64,
     /// The key id of the authority, as the certificate says it.
     authority: [u8; 20],
@@ -36,7 +36,7 @@ pub(super) struct UnknownIssuer {
 
 impl UnknownIssuer {
     /// If no authority issued the certificate, as far as it says itself.
-    pub(super) fn of(
+    pub(in crate::monitor) fn of(
         index: u64,
         certificate: &Certificate,
         authorities: &Authorities,
@@ -54,7 +54,7 @@ impl UnknownIssuer {
 
 /// Those of one log, among its last entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct UnknownIssuers {
+pub(in crate::monitor) struct UnknownIssuers {
     /// In the order of their indices.
     seen: VecDeque<UnknownIssuer>,
     #[serde(rename = "crowd")]
@@ -71,7 +71,10 @@ struct IssuerBurst {
 
 impl UnknownIssuers {
     /// What was counted in earlier passes.
-    pub(super) async fn load(store: &dyn Store, origin: &str) -> Result<Self, StoreError> {
+    pub(in crate::monitor) async fn load(
+        store: &dyn Store,
+        origin: &str,
+    ) -> Result<Self, StoreError> {
         let kept = store.get_value(&key(origin)).await?;
         // What a later version wrote is counted anew.
         Ok(kept
@@ -80,7 +83,7 @@ impl UnknownIssuers {
     }
 
     /// Dates a crowd that was seen by a clock that was ahead to now: it would be said for as long otherwise.
-    pub(super) fn bring_back(&mut self, now: Timestamp) {
+    pub(in crate::monitor) fn bring_back(&mut self, now: Timestamp) {
         if let Some(burst) = &mut self.burst {
             burst.at = moment::past(burst.at, now);
         }
@@ -88,13 +91,17 @@ impl UnknownIssuers {
 
     /// Keeps it for the next pass. If we crash before, entries of this pass are not counted: the crowd is
     /// noticed ten names later.
-    pub(super) async fn save(&self, store: &dyn Store, origin: &str) -> Result<(), StoreError> {
+    pub(in crate::monitor) async fn save(
+        &self,
+        store: &dyn Store,
+        origin: &str,
+    ) -> Result<(), StoreError> {
         let kept = serde_json::to_string(self).expect("numbers and times can be written");
         store.put_value(&key(origin), &kept).await
     }
 
     /// Counts one; those of each log come in the order of the log, but may come again.
-    pub(super) fn count(&mut self, unknown_issuer: UnknownIssuer, now: Timestamp) {
+    pub(in crate::monitor) fn count(&mut self, unknown_issuer: UnknownIssuer, now: Timestamp) {
         if self
             .seen
             .back()
@@ -122,7 +129,7 @@ impl UnknownIssuers {
     }
 
     /// Why the trusted root may be out of date, in a sentence about the log of this name.
-    pub(super) fn said(
+    pub(in crate::monitor) fn said(
         &self,
         log: &str,
         authorities: Option<&Authorities>,

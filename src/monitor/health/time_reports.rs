@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Who says what time it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum TimeSource {
+pub(in crate::monitor) enum TimeSource {
     /// A server, by its host.
     Server(String),
     /// The newest head of a log that dates its heads, by the log's name.
@@ -17,19 +17,19 @@ pub(super) enum TimeSource {
 
 /// One statement about the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TimeReport {
-    pub(super) source: TimeSource,
+pub(in crate::monitor) struct TimeReport {
+    pub(in crate::monitor) source: TimeSource,
     /// By how much the teller's time is ahead of ours.
-    pub(super) ahead: SignedDuration,
+    pub(in crate::monitor) ahead: SignedDuration,
 }
 
 /// Clones share the statements of one pass.
 #[derive(Debug, Clone, Default)]
-pub(super) struct TimeReports(Arc<Mutex<Vec<TimeReport>>>);
+pub(in crate::monitor) struct TimeReports(Arc<Mutex<Vec<TimeReport>>>);
 
 impl TimeReports {
     /// Adds a statement; that of one teller counts once, the last.
-    pub(super) fn add(&self, source: TimeSource, says: Timestamp, now: Timestamp) {
+    pub(in crate::monitor) fn add(&self, source: TimeSource, says: Timestamp, now: Timestamp) {
         let mut time_reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         time_reports.retain(|report| report.source != source);
         time_reports.push(TimeReport {
@@ -39,7 +39,7 @@ impl TimeReports {
     }
 
     /// Takes what was said.
-    pub(super) fn take(&self) -> Vec<TimeReport> {
+    pub(in crate::monitor) fn take(&self) -> Vec<TimeReport> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
