@@ -5,8 +5,8 @@
 //!
 //! * It reads media types v0.1, v0.2 and v0.3 (both spellings) by the same rules. `model_signing` writes a certificate
 //!   chain into v0.3 bundles, which the Sigstore specification forbids; it is read all the same.
-//! * Fields that it does not know are ignored, and so is their content; timestamps are not read. (The reference
-//!   implementation of model signing refuses unknown fields: whoever wants its verdict must do so too.)
+//! * Fields that it does not know are ignored, and so is their content. (The reference implementation of model signing
+//!   refuses unknown fields, and so does the reader of model signatures.)
 //! * Null means absent, and integers may be strings or numbers, as in protobuf's JSON mapping. A zero may be
 //!   left out there, so an absent `logIndex` is zero.
 //! * What it reads must be unambiguous: base64 is canonical, integers are plain decimals from 0 to 2^63 - 1, hashes
@@ -18,6 +18,7 @@
 
 use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE, MAX_JSON_BYTES, Signature};
 use crate::json::{Document, Field, JsonError, Object};
+use crate::timestamp::MAX_TIMESTAMPS;
 
 mod collection;
 mod names;
@@ -78,6 +79,7 @@ pub struct Bundle {
     media_type: &'static str,
     signer: Signer,
     tlog_entries: Vec<TlogEntry>,
+    timestamps: Vec<Vec<u8>>,
     signed: Signed,
 }
 
@@ -133,17 +135,21 @@ impl Bundle {
     }
 
     /// Reads a model signature of at most `limit` bytes, as strictly as its own verifiers do: on top of the rules of
-    /// this module, no field that is not the format's, none twice, and nothing but the newest media type.
+    /// this module, no field that is not the format's, none twice, and nothing but the newest media type unless the
+    /// signature is keyless.
     pub(crate) fn parse_model_signature(json: &[u8], limit: usize) -> Result<Self, BundleError> {
         let read = || {
             let document = Document::parse(json, limit)?;
             let object = document.object()?;
-            one_of_texts(
-                &object.required("mediaType")?,
-                &[MODEL_SIGNATURE_MEDIA_TYPE],
-            )?;
+            let media_type = object.required("mediaType")?;
+            one_of_texts(&media_type, MEDIA_TYPES)?;
             document.check_names(&names::BUNDLE)?;
-            Self::read(&object)
+            let bundle = Self::read(&object)?;
+            // Sigstore's clients have written several; with keys and chains there was never another one.
+            if !bundle.is_keyless() {
+                one_of_texts(&media_type, &[MODEL_SIGNATURE_MEDIA_TYPE])?;
+            }
+            Ok(bundle)
         };
         read().map_err(BundleError)
     }
@@ -199,9 +205,35 @@ impl Bundle {
         &self.tlog_entries
     }
 
-    /// Whether it has the single certificate of a keyless signing, and no chain.
+    /// The RFC 3161 timestamps over the signature, in DER, none to [`MAX_TIMESTAMPS`]. Not verified.
+    pub fn timestamps(&self) -> &[Vec<u8>] {
+        &self.timestamps
+    }
+
+    /// Whether it is by a certificate that Sigstore issued for the occasion: it has a single certificate, as v0.3 wants it;
+    /// or it is of an older version, which had a chain there, and has an entry of a log.
     pub(crate) fn is_keyless(&self) -> bool {
-        matches!(self.signer, Signer::Certificates { keyless: true, .. })
+        match self.signer {
+            Signer::Certificates {
+                is_single: true, ..
+            } => true,
+            Signer::Certificates { .. } => {
+                self.media_type != MODEL_SIGNATURE_MEDIA_TYPE && !self.tlog_entries.is_empty()
+            }
+            Signer::PublicKey { .. } => false,
+        }
+    }
+
+    /// Whether the certificate is in the field for a single one.
+    #[cfg(feature = "sigstore")]
+    pub(crate) fn has_single_certificate(&self) -> bool {
+        matches!(
+            self.signer,
+            Signer::Certificates {
+                is_single: true,
+                ..
+            }
+        )
     }
 
     /// The payload, if there is one: it may be large.
@@ -224,6 +256,7 @@ impl Bundle {
                 Some(entries) => tlog_entries(entries, 0)?,
                 None => Vec::new(),
             },
+            timestamps: timestamps(&material)?,
             signed: Signed::read(document)?,
         })
     }
@@ -242,9 +275,10 @@ impl Bundle {
             media_type: MODEL_SIGNATURE_MEDIA_TYPE,
             signer: Signer::Certificates {
                 certificates: vec![material.required("certificate")?.bytes(1..=usize::MAX)?],
-                keyless: true,
+                is_single: true,
             },
             tlog_entries: tlog_entries(material.required("transparencyEntries")?, 1)?,
+            timestamps: Vec::new(),
             signed: Signed::Dsse(Envelope {
                 payload_type: IN_TOTO_PAYLOAD_TYPE.to_owned(),
                 payload: envelope.required("statement")?.bytes(0..=usize::MAX)?,
@@ -261,6 +295,22 @@ fn tlog_entries(field: Field<'_>, least: usize) -> Result<Vec<TlogEntry>, JsonEr
     field
         .items(least..=MAX_TLOG_ENTRIES)?
         .map(|item| TlogEntry::read(&item.object()?))
+        .collect()
+}
+
+fn timestamps(material: &Object<'_>) -> Result<Vec<Vec<u8>>, JsonError> {
+    let Some(data) = material.optional("timestampVerificationData")? else {
+        return Ok(Vec::new());
+    };
+    let Some(list) = data.object()?.optional("rfc3161Timestamps")? else {
+        return Ok(Vec::new());
+    };
+    list.items(0..=MAX_TIMESTAMPS)?
+        .map(|item| {
+            item.object()?
+                .required("signedTimestamp")?
+                .bytes(1..=usize::MAX)
+        })
         .collect()
 }
 
@@ -302,10 +352,10 @@ impl DigestAlgorithm {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Signer {
-    /// At least one; `keyless` if it is the one of a v0.3 bundle, which Sigstore issued for the occasion.
+    /// At least one; `is_single` if it is in the field for a single one.
     Certificates {
         certificates: Vec<Vec<u8>>,
-        keyless: bool,
+        is_single: bool,
     },
     PublicKey {
         hint: Option<String>,
@@ -321,7 +371,7 @@ impl Signer {
         match name {
             "certificate" => Ok(Self::Certificates {
                 certificates: vec![certificate(&object)?],
-                keyless: true,
+                is_single: true,
             }),
             "x509CertificateChain" => {
                 let certificates = object
@@ -332,7 +382,7 @@ impl Signer {
                     .collect::<Result<_, _>>()
                     .map(|certificates| Self::Certificates {
                         certificates,
-                        keyless: false,
+                        is_single: false,
                     })
             }
             // Older `model_signing` wrote the key itself (`rawBytes`, `keyDetails`). A key that comes

@@ -261,12 +261,17 @@ pub(crate) fn leaf_key(der: &[u8]) -> Result<PublicKey, ChainError> {
     PublicKey::from_spki_der(certificate.public_key().raw).map_err(ChainError::LeafKey)
 }
 
+/// The subject of a certificate for a message, shortened and escaped.
+pub(crate) fn shown_subject(certificate: &X509Certificate<'_>) -> String {
+    name::shown(certificate.subject())
+}
+
 fn is_certificate(label: &[u8]) -> bool {
     label == b"CERTIFICATE" || label == b"X509 CERTIFICATE"
 }
 
 /// Reads the structure of a certificate; what its extensions hold is for [`parsed`].
-fn read(der: &[u8]) -> Result<X509Certificate<'_>, ChainError> {
+pub(crate) fn read(der: &[u8]) -> Result<X509Certificate<'_>, ChainError> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
         Ok(_) => Err(malformed(der, "something follows it")),

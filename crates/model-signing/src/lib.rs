@@ -15,7 +15,10 @@ pub mod pkcs11;
 #[cfg(unix)]
 mod replace;
 pub mod sign;
+#[cfg(feature = "sigstore")]
+pub mod sigstore;
 pub mod statement;
+pub mod timestamp;
 pub mod verify;
 #[cfg(unix)]
 pub mod walk;

@@ -126,6 +126,10 @@ pub enum VerifyError {
         /// Whose signature it should have been.
         by: &'static str,
     },
+    /// It is keyless, and one of the checks that this needs failed.
+    #[cfg(feature = "sigstore")]
+    #[error(transparent)]
+    Keyless(crate::sigstore::KeylessError),
     /// Strict: the signature is over the encoding of version 0.2.
     #[error("the signature is over the encoding of version 0.2, which is not that of DSSE")]
     OldEncoding,
@@ -252,7 +256,12 @@ impl SignatureFile {
         }
     }
 
-    fn method(&self) -> &'static str {
+    #[cfg(feature = "sigstore")]
+    pub(crate) fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    pub(crate) fn method(&self) -> &'static str {
         match (self.certificates(), self.bundle.is_keyless()) {
             ([], _) => "a key",
             (_, true) => "an identity of Sigstore",

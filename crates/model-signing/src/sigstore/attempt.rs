@@ -1,0 +1,417 @@
+//! Verifying a bundle, in the order of the Sigstore client specification.
+
+use std::collections::HashSet;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use sigstore_verify::types::{DerPublicKey, Sha256Hash};
+use sigstore_verify::{
+    PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier,
+};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::body::check_envelope_hash;
+use super::convert;
+use super::error::{Check, KeylessError};
+use super::identity::Identity;
+use super::policy::Policy;
+use super::trust::Trust;
+use crate::bundle::{Bundle, Content, TlogEntry};
+use crate::timestamp::{TimestampError, Token};
+
+/// How far a verified time may lie ahead of the verifier's clock, in seconds: authorities and verifiers are synchronised
+/// to within minutes. A log's own time may not lie ahead at all: `sigstore-verify` refuses it.
+const CLOCK_SKEW_SECONDS: i64 = 300;
+
+/// What was signed.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Artifact<'a> {
+    /// A file.
+    Bytes(&'a [u8]),
+    /// A file with this digest.
+    Sha256([u8; 32]),
+    /// Whatever the in-toto statement in the bundle is about: the caller compares its subjects with what it has.
+    Statement,
+}
+
+/// By whom it must be signed.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Signer<'a> {
+    /// By an identity.
+    Identity(&'a Policy),
+    /// By a key, SubjectPublicKeyInfo in DER, with an entry in a log.
+    Key(&'a [u8]),
+}
+
+/// What was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The certificate in DER, and whom it names; `None` for a key.
+    pub certificate: Option<(Vec<u8>, Identity)>,
+    /// When it was signed, by those who prove it; at least one for an identity.
+    pub times: Vec<VerifiedTime>,
+    /// Where it is logged; at least one.
+    pub entries: Vec<LogEntry>,
+    /// Timestamps by authorities that are not trusted: they counted for nothing.
+    pub ignored_timestamps: usize,
+}
+
+/// A time that somebody trusted vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifiedTime {
+    /// In seconds of Unix time.
+    pub seconds: i64,
+    /// Who vouches for it.
+    pub source: TimeSource,
+}
+
+/// Who vouches for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeSource {
+    /// A timestamp authority.
+    Authority,
+    /// A log, in its inclusion promise.
+    Log,
+}
+
+/// An entry whose inclusion was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogEntry {
+    /// The log's address in the trusted root; `None` if the trusted root has no log of that id.
+    pub log: Option<String>,
+    /// The origin in the log's checkpoint: which tree.
+    pub origin: String,
+    /// Index in the tree.
+    pub tree_index: u64,
+    /// Index over all trees of the log, where the log signed it: by a promise of Rekor v1. It is the index in the tree for
+    /// Rekor v2.
+    pub log_index: Option<u64>,
+    /// Kind and version of the entry.
+    pub kind: (String, String),
+}
+
+/// Reads a bundle of any signer and verifies it. `now` is the present, in seconds of Unix time.
+///
+/// # Errors
+///
+/// [`KeylessError`], which names the check that failed.
+pub fn verify(
+    bundle: &[u8],
+    artifact: &Artifact<'_>,
+    signer: &Signer<'_>,
+    trust: &Trust,
+    now: i64,
+) -> Result<Verified, KeylessError> {
+    let bundle = Bundle::parse(bundle)
+        .map_err(|error| KeylessError::new(Check::Bundle, error.to_string()))?;
+    verify_bundle(&bundle, artifact, signer, trust, now)
+}
+
+pub(super) fn verify_bundle(
+    bundle: &Bundle,
+    artifact: &Artifact<'_>,
+    signer: &Signer<'_>,
+    trust: &Trust,
+    now: i64,
+) -> Result<Verified, KeylessError> {
+    let signature = check_shape(bundle)?;
+    let (timestamps, ignored_timestamps) = countable_timestamps(bundle, signature, trust)?;
+    let converted = convert::bundle(bundle, &timestamps)?;
+    let artifact = Wanted::of(artifact, bundle)?;
+    let mut trust_of_entries = trust.clone();
+    trust_of_entries.root.tlogs = logs_of(bundle, trust);
+    let run = |trust: &Trust| {
+        let verifier =
+            Verifier::new(&trust.root).map_err(|error| KeylessError::of_library(&error))?;
+        let outcome = match (signer, artifact) {
+            (Signer::Identity(_), Wanted::Bytes(bytes)) => {
+                verifier.verify(bytes, &converted, &VerificationPolicy::any_identity())
+            }
+            (Signer::Identity(_), Wanted::Digest(digest)) => {
+                verifier.verify(digest, &converted, &VerificationPolicy::any_identity())
+            }
+            (Signer::Key(spki), Wanted::Bytes(bytes)) => {
+                let key = DerPublicKey::from_bytes(spki);
+                verifier.verify(bytes, &converted, &PublicKeyVerificationPolicy::new(key))
+            }
+            (Signer::Key(spki), Wanted::Digest(digest)) => {
+                let key = DerPublicKey::from_bytes(spki);
+                verifier.verify(digest, &converted, &PublicKeyVerificationPolicy::new(key))
+            }
+        };
+        outcome.map_err(|error| KeylessError::of_library(&error))
+    };
+    let mut result = run(&trust_of_entries)?;
+    let certificate = match (signer, bundle.leaf_certificate()) {
+        (Signer::Identity(policy), Some(der)) => {
+            if restrict_authorities(&mut trust_of_entries, &result) {
+                result = run(&trust_of_entries)?;
+            }
+            require_everything(&result)?;
+            check_usage(der)?;
+            let identity = Identity::read(der)?;
+            policy.check(&identity)?;
+            Some((der.to_vec(), identity))
+        }
+        _ => None,
+    };
+    let times = times(&result);
+    if let Some(late) = times
+        .iter()
+        .find(|time| time.seconds > now.saturating_add(CLOCK_SKEW_SECONDS))
+    {
+        return Err(KeylessError::new(
+            Check::Time,
+            format!(
+                "the verified time {} lies after the present, {now} (seconds of Unix time)",
+                late.seconds
+            ),
+        ));
+    }
+    for entry in bundle.tlog_entries() {
+        if let (Content::Dsse(envelope), "dsse") = (bundle.content(), entry.kind.as_str()) {
+            check_envelope_hash(entry, envelope)?;
+        }
+    }
+    let entries = bundle.tlog_entries().iter();
+    Ok(Verified {
+        certificate,
+        times,
+        entries: entries.map(|entry| described(entry, trust)).collect(),
+        ignored_timestamps,
+    })
+}
+
+/// What is asked of every bundle before any cryptography. Answers the signature.
+fn check_shape(bundle: &Bundle) -> Result<&[u8], KeylessError> {
+    let bad = |check, reason: &str| Err(KeylessError::new(check, reason));
+    if bundle.tlog_entries().is_empty() {
+        return bad(Check::LogEntry, "the bundle has no entry of a log");
+    }
+    let mut seen = HashSet::new();
+    for entry in bundle.tlog_entries() {
+        if !seen.insert((&entry.log_id, entry.log_index, &entry.canonicalized_body)) {
+            return bad(Check::LogEntry, "the bundle has an entry of a log twice");
+        }
+        match &entry.inclusion_proof {
+            None => return bad(Check::Inclusion, "the log entry has no inclusion proof"),
+            Some(proof) if proof.checkpoint.as_deref().unwrap_or_default().is_empty() => {
+                return bad(Check::Checkpoint, "the inclusion proof has no checkpoint");
+            }
+            Some(_) => {}
+        }
+    }
+    match bundle.content() {
+        Content::Message { signature, .. } => Ok(signature),
+        Content::Dsse(envelope) => match envelope.signatures.as_slice() {
+            [signature] => Ok(&signature.sig),
+            others => bad(
+                Check::Bundle,
+                &format!("the envelope has {} signatures, not one", others.len()),
+            ),
+        },
+    }
+}
+
+/// The timestamps that must verify, and how many there are by others. Who wants can add one by an authority of his own to a
+/// bundle; it neither proves anything nor takes anything from the others.
+fn countable_timestamps<'b>(
+    bundle: &'b Bundle,
+    signature: &[u8],
+    trust: &Trust,
+) -> Result<(Vec<&'b [u8]>, usize), KeylessError> {
+    let bad = |reason: String| KeylessError::new(Check::Time, reason);
+    let mut seen = HashSet::new();
+    let mut counted = Vec::new();
+    let authorities = trust.timestamp_authorities();
+    for der in bundle.timestamps() {
+        if !seen.insert(der) {
+            return Err(bad("the bundle has a timestamp twice".to_owned()));
+        }
+        let token = Token::parse(der).map_err(|error| bad(error.to_string()))?;
+        if authorities.may_have_made(&token) {
+            // Ours looks at more than the library: whether the authority's certificate is for nothing but timestamps, and
+            // which certificate its signature covers.
+            authorities
+                .verify(der, signature)
+                .map_err(|error| match error {
+                    TimestampError::OutsidePeriod { .. } => bad(error.to_string()),
+                    other => bad(format!("invalid timestamp: {other}")),
+                })?;
+            counted.push(der.as_slice());
+        }
+    }
+    let ignored = bundle.timestamps().len() - counted.len();
+    Ok((counted, ignored))
+}
+
+/// What the library is asked about.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Bytes(&'a [u8]),
+    Digest(Sha256Hash),
+}
+
+impl<'a> Wanted<'a> {
+    fn of(artifact: &Artifact<'a>, bundle: &Bundle) -> Result<Self, KeylessError> {
+        Ok(match artifact {
+            Artifact::Bytes(bytes) => Self::Bytes(bytes),
+            Artifact::Sha256(digest) => Self::Digest(Sha256Hash::new(*digest)),
+            Artifact::Statement => Self::Digest(Sha256Hash::new(first_subject(bundle)?)),
+        })
+    }
+}
+
+/// The SHA-256 digest of the first subject that has one. The library wants a digest of some subject; which subjects count is
+/// for the caller, who gets the payload that was verified.
+fn first_subject(bundle: &Bundle) -> Result<[u8; 32], KeylessError> {
+    #[derive(serde::Deserialize)]
+    struct Statement {
+        subject: Vec<Subject>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Subject {
+        digest: std::collections::BTreeMap<String, String>,
+    }
+    let bad = |reason: &str| KeylessError::new(Check::Bundle, reason);
+    let Content::Dsse(envelope) = bundle.content() else {
+        return Err(bad(
+            "the signature is over the digest of a file, not over a statement",
+        ));
+    };
+    let statement: Statement = serde_json::from_slice(&envelope.payload)
+        .map_err(|_| bad("the payload is no in-toto statement with subjects"))?;
+    let digests = statement.subject.iter();
+    let mut digests = digests.filter_map(|subject| subject.digest.get("sha256"));
+    let digest = digests
+        .next()
+        .ok_or_else(|| bad("no subject has a SHA-256 digest"))?;
+    Sha256Hash::from_hex(digest)
+        .map(|digest| *digest.as_bytes())
+        .map_err(|_| bad("the SHA-256 digest of a subject is not 64 hexadecimal digits"))
+}
+
+/// The logs that the entries of the bundle name: an entry that names one log is not proven by another one's checkpoint.
+/// Where no log has such an id, any of them may prove it, as sigstore-python does it.
+fn logs_of(bundle: &Bundle, trust: &Trust) -> Vec<sigstore_verify::trust_root::TransparencyLog> {
+    let all = &trust.root.tlogs;
+    let entries = bundle.tlog_entries();
+    let is_named = |entry: &TlogEntry| {
+        all.iter()
+            .any(|log| log.log_id.key_id.as_bytes().starts_with(&entry.log_id))
+    };
+    if !entries.iter().all(is_named) {
+        return all.clone();
+    }
+    let named = all.iter().filter(|log| {
+        entries
+            .iter()
+            .any(|entry| log.log_id.key_id.as_bytes().starts_with(&entry.log_id))
+    });
+    named.cloned().collect()
+}
+
+/// Leaves out the authorities of which a certificate was not valid at a verified time: the library takes every certificate
+/// of an authority's chain as trusted, and looks at the validity of none. Answers whether there are any.
+fn restrict_authorities(trust: &mut Trust, result: &VerificationResult) -> bool {
+    let authorities = &mut trust.root.certificate_authorities;
+    let before = authorities.len();
+    let times: Vec<i64> = result
+        .verified_timestamps()
+        .iter()
+        .map(|time| time.as_second())
+        .collect();
+    authorities.retain(|authority| {
+        authority.cert_chain.certificates.iter().all(|certificate| {
+            X509Certificate::from_der(certificate.raw_bytes.as_bytes()).is_ok_and(|(_, parsed)| {
+                let validity = parsed.validity();
+                let period = validity.not_before.timestamp()..=validity.not_after.timestamp();
+                times.iter().all(|time| period.contains(time))
+            })
+        })
+    });
+    authorities.len() != before
+}
+
+/// What the library says that it did. It did all of it, or did not return: this is for the day on which that changes.
+fn require_everything(result: &VerificationResult) -> Result<(), KeylessError> {
+    for (done, check) in [
+        (result.certificate_verified(), Check::CertificatePath),
+        (result.sct_verified(), Check::CertificateTransparency),
+        (result.tlog_verified(), Check::Inclusion),
+        (!result.verified_timestamps().is_empty(), Check::Time),
+    ] {
+        if !done {
+            return Err(KeylessError::new(check, "it was not checked"));
+        }
+    }
+    Ok(())
+}
+
+/// The key usage of the signer's certificate; the library checks the extended one.
+fn check_usage(der: &[u8]) -> Result<(), KeylessError> {
+    let bad = |reason: &str| Err(KeylessError::new(Check::KeyUsage, reason));
+    let Ok(([], certificate)) = X509Certificate::from_der(der) else {
+        return bad("the certificate is no X.509 certificate in DER");
+    };
+    match certificate.key_usage() {
+        Ok(Some(usage)) if usage.value.digital_signature() => {}
+        _ => return bad("the certificate does not have the key usage digitalSignature"),
+    }
+    match certificate.extended_key_usage() {
+        Ok(Some(usage)) if usage.value.code_signing => Ok(()),
+        _ => bad("the certificate does not have the extended key usage codeSigning"),
+    }
+}
+
+fn times(result: &VerificationResult) -> Vec<VerifiedTime> {
+    let integrated = result.integrated_time();
+    result
+        .verified_timestamps()
+        .iter()
+        .map(|time| VerifiedTime {
+            seconds: time.as_second(),
+            source: if Some(*time) == integrated {
+                TimeSource::Log
+            } else {
+                TimeSource::Authority
+            },
+        })
+        .collect()
+}
+
+fn described(entry: &TlogEntry, trust: &Trust) -> LogEntry {
+    let logs = &trust.root.tlogs;
+    let mut named = logs
+        .iter()
+        .filter(|log| log.log_id.key_id.as_bytes().starts_with(&entry.log_id));
+    let is_v2 = entry.kind == "hashedrekord" && entry.version == "0.0.2";
+    let proof = entry.inclusion_proof.as_ref();
+    let checkpoint = proof.and_then(|proof| proof.checkpoint.as_deref());
+    let origin = checkpoint.and_then(|note| note.lines().next());
+    LogEntry {
+        log: named.next().map(|log| log.base_url.clone()),
+        origin: origin.unwrap_or_default().to_owned(),
+        tree_index: match proof {
+            Some(proof) if !is_v2 => proof.log_index,
+            _ => entry.log_index,
+        },
+        log_index: (is_v2 || entry.inclusion_promise.is_some()).then_some(entry.log_index),
+        kind: (entry.kind.clone(), entry.version.clone()),
+    }
+}
+
+impl Verified {
+    /// SHA-256 of the signer's certificate in DER, lower-case hex; `None` for a key.
+    pub fn certificate_sha256(&self) -> Option<String> {
+        let (der, _) = self.certificate.as_ref()?;
+        let sha256 = digest(&SHA256, der);
+        let hex = sha256.as_ref().iter();
+        Some(hex.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+    }
+}

@@ -1,0 +1,108 @@
+//! What the library does not check of a log entry's body: the hash of the whole envelope in a `dsse` entry.
+//!
+//! The log hashes the JSON text that the signer sent. That text is not kept, but every known client writes it in one of a few
+//! ways; an entry whose hash none of them gives is about another envelope.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::error::{Check, KeylessError};
+use crate::bundle::TlogEntry;
+use crate::dsse::Envelope;
+
+#[derive(Deserialize)]
+struct Body {
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    #[serde(rename = "envelopeHash")]
+    envelope_hash: Hash,
+}
+
+#[derive(Deserialize)]
+struct Hash {
+    algorithm: String,
+    value: String,
+}
+
+/// That a `dsse` 0.0.1 entry has the hash of this envelope.
+pub(super) fn check_envelope_hash(
+    entry: &TlogEntry,
+    envelope: &Envelope,
+) -> Result<(), KeylessError> {
+    let bad = |reason: String| KeylessError::new(Check::LogEntry, reason);
+    let body = entry.canonicalized_body.as_deref().unwrap_or_default();
+    let body: Body = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("the body of the dsse entry: {error}")))?;
+    let hash = body.spec.envelope_hash;
+    if hash.algorithm != "sha256" {
+        return Err(bad(format!(
+            "the entry hashes the envelope with {:?}, not with sha256",
+            hash.algorithm
+        )));
+    }
+    let payload = STANDARD.encode(&envelope.payload);
+    for form in forms(envelope) {
+        let mut context = Context::new(&SHA256);
+        context.update(form.before.as_bytes());
+        context.update(payload.as_bytes());
+        context.update(form.after.as_bytes());
+        let digest = context.finish();
+        let hex = digest
+            .as_ref()
+            .iter()
+            .fold(String::with_capacity(64), |hex, byte| {
+                hex + &format!("{byte:02x}")
+            });
+        if hex == hash.value {
+            return Ok(());
+        }
+    }
+    Err(bad(format!(
+        "the entry has the envelope hash {:?}, which is not this envelope's in any form that clients send",
+        hash.value
+    )))
+}
+
+/// A way to write the envelope, around its payload in base64.
+struct Form {
+    before: String,
+    after: String,
+}
+
+/// The likeliest forms first: those of sigstore-python, sigstore-go and sigstore-js.
+fn forms(envelope: &Envelope) -> Vec<Form> {
+    let Some(signature) = envelope.signatures.first() else {
+        return Vec::new();
+    };
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let kind = quoted(&envelope.payload_type);
+    let sig = quoted(&STANDARD.encode(&signature.sig));
+    let keyid = quoted(signature.keyid.as_deref().unwrap_or_default());
+    let mut forms = Vec::new();
+    for (colon, comma) in [(":", ","), (": ", ", "), (":", ", "), (": ", ",")] {
+        let signatures = [
+            format!("[{{\"sig\"{colon}{sig}}}]"),
+            format!("[{{\"sig\"{colon}{sig}{comma}\"keyid\"{colon}{keyid}}}]"),
+            format!("[{{\"keyid\"{colon}{keyid}{comma}\"sig\"{colon}{sig}}}]"),
+        ];
+        for signatures in signatures {
+            let kind = format!("\"payloadType\"{colon}{kind}");
+            let signatures = format!("\"signatures\"{colon}{signatures}");
+            let payload = format!("\"payload\"{colon}\"");
+            forms.push(Form {
+                before: format!("{{{payload}"),
+                after: format!("\"{comma}{kind}{comma}{signatures}}}"),
+            });
+            forms.push(Form {
+                before: format!("{{{kind}{comma}{payload}"),
+                after: format!("\"{comma}{signatures}}}"),
+            });
+        }
+    }
+    forms
+}

@@ -1,0 +1,309 @@
+//! What is trusted: the authorities, logs and timestamp authorities of a Sigstore instance.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+use sigstore_verify::Verifier;
+use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot};
+
+use crate::timestamp::{Authorities, Authority};
+
+/// Longest trusted root or trust configuration that is read: 4 MiB. That of the public instance has 10 KiB.
+pub const MAX_TRUST_BYTES: usize = 4 << 20;
+
+/// Most items of each list of a trusted root.
+const MAX_ITEMS: usize = 256;
+
+/// The lists of a trusted root.
+const LISTS: [&str; 4] = [
+    "tlogs",
+    "certificateAuthorities",
+    "ctlogs",
+    "timestampAuthorities",
+];
+
+/// What every version's media type begins with.
+const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot";
+const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig";
+
+/// Why trust cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// Longer than [`MAX_TRUST_BYTES`].
+    #[error("longer than {MAX_TRUST_BYTES} bytes, which no trusted root is")]
+    TooLong,
+    /// Not JSON of that kind.
+    #[error("{0}")]
+    Format(String),
+    /// Another document.
+    #[error("its mediaType is {found:?}, and should begin with {needed:?}")]
+    MediaType {
+        /// What it is.
+        found: String,
+        /// What it should begin with.
+        needed: &'static str,
+    },
+    /// Nothing in it can be used together.
+    #[error("cannot be used: {0}")]
+    Unusable(String),
+}
+
+/// A Sigstore instance whose trusted root is part of this library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instance {
+    /// The public-good instance.
+    PublicGood,
+    /// Its staging instance.
+    Staging,
+}
+
+/// What is trusted. An item that cannot be used is left out and named ([`Self::remarks`]); it condemns no other.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    pub(super) root: TrustedRoot,
+    timestamp_authorities: Authorities,
+    remarks: Vec<String>,
+}
+
+impl Trust {
+    /// The trusted root of an instance as it was when this library was released.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError`], if this library was built with an unusable one.
+    pub fn embedded(instance: Instance) -> Result<Self, TrustError> {
+        let instance = match instance {
+            Instance::PublicGood => SigstoreInstance::PublicGood,
+            Instance::Staging => SigstoreInstance::Staging,
+        };
+        Self::from_trusted_root(instance.embedded_trusted_root_json().as_bytes())
+    }
+
+    /// Reads a trusted root (`application/vnd.dev.sigstore.trustedroot+json;version=0.1` and later minors).
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError`].
+    pub fn from_trusted_root(json: &[u8]) -> Result<Self, TrustError> {
+        Self::of_document(document(json)?)
+    }
+
+    /// Reads a client trust configuration, of which the trusted root counts.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError`].
+    pub fn from_client_trust_config(json: &[u8]) -> Result<Self, TrustError> {
+        let mut document = document(json)?;
+        media_type(&document, CLIENT_TRUST_CONFIG)?;
+        let root = document.remove("trustedRoot");
+        match root {
+            Some(Value::Object(root)) => Self::of_document(root),
+            _ => Err(TrustError::Format("it has no trustedRoot".to_owned())),
+        }
+    }
+
+    /// The timestamp authorities that are trusted.
+    pub fn timestamp_authorities(&self) -> &Authorities {
+        &self.timestamp_authorities
+    }
+
+    /// Which items were left out, and why.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    fn of_document(mut document: Map<String, Value>) -> Result<Self, TrustError> {
+        media_type(&document, TRUSTED_ROOT)?;
+        let mut remarks = Vec::new();
+        for list in LISTS {
+            let items = match document.remove(list) {
+                None | Some(Value::Null) => Vec::new(),
+                Some(Value::Array(items)) if items.len() <= MAX_ITEMS => items,
+                Some(Value::Array(_)) => {
+                    return Err(TrustError::Format(format!(
+                        "{list} has more than {MAX_ITEMS} items"
+                    )));
+                }
+                Some(_) => return Err(TrustError::Format(format!("{list} is no list"))),
+            };
+            let mut kept = Vec::new();
+            for (index, mut item) in items.into_iter().enumerate() {
+                lengthen_log_id(&mut item);
+                match usable(list, &item) {
+                    Ok(()) => kept.push(item),
+                    Err(why) => remarks.push(format!("{list}[{index}] is left out: {why}")),
+                }
+            }
+            document.insert(list.to_owned(), Value::Array(kept));
+        }
+        let root: TrustedRoot = serde_json::from_value(Value::Object(document))
+            .map_err(|error| TrustError::Format(error.to_string()))?;
+        Verifier::new(&root).map_err(|error| TrustError::Unusable(error.to_string()))?;
+        let mut timestamp_authorities = Authorities::default();
+        for authority in &root.timestamp_authorities {
+            let chain = authority.cert_chain.certificates.iter();
+            let chain: Vec<Vec<u8>> = chain
+                .map(|certificate| certificate.raw_bytes.as_bytes().to_vec())
+                .collect();
+            let period = authority.valid_for.as_ref().map_or((None, None), |period| {
+                let until = period.end.map(jiff::Timestamp::as_second);
+                (Some(period.start.as_second()), until)
+            });
+            match Authority::from_chain(&chain, period) {
+                Ok(authority) => timestamp_authorities.push(authority),
+                Err(error) => remarks.push(format!("a timestamp authority is left out: {error}")),
+            }
+        }
+        Ok(Self {
+            root,
+            timestamp_authorities,
+            remarks,
+        })
+    }
+}
+
+/// Reads a JSON object, its names in camelCase: protobuf's JSON mapping allows snake_case as well.
+fn document(json: &[u8]) -> Result<Map<String, Value>, TrustError> {
+    if json.len() > MAX_TRUST_BYTES {
+        return Err(TrustError::TooLong);
+    }
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    let value = serde_json::from_slice(json)
+        .map_err(|error| TrustError::Format(format!("not JSON: {error}")))?;
+    match camel(value)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(TrustError::Format("not a JSON object".to_owned())),
+    }
+}
+
+fn camel(value: Value) -> Result<Value, TrustError> {
+    Ok(match value {
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(camel).collect::<Result<_, _>>()?)
+        }
+        Value::Object(members) => {
+            let mut renamed = Map::new();
+            for (name, value) in members {
+                let mut words = name.split('_');
+                let mut camel_name = words.next().unwrap_or_default().to_owned();
+                for word in words {
+                    let mut letters = word.chars();
+                    camel_name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+                    camel_name.push_str(letters.as_str());
+                }
+                // Off-spec: protobuf's mapping takes the last of two. Here no reader shall see another one.
+                if renamed.contains_key(&camel_name) {
+                    return Err(TrustError::Format(format!("{camel_name} is there twice")));
+                }
+                renamed.insert(camel_name, camel(value)?);
+            }
+            Value::Object(renamed)
+        }
+        other => other,
+    })
+}
+
+fn media_type(document: &Map<String, Value>, needed: &'static str) -> Result<(), TrustError> {
+    let found = document.get("mediaType").and_then(Value::as_str);
+    let found = found.unwrap_or_default();
+    if found.starts_with(needed) {
+        return Ok(());
+    }
+    Err(TrustError::MediaType {
+        found: found.chars().take(80).collect(),
+        needed,
+    })
+}
+
+/// Rekor v2 may be listed by the first four bytes of its key id, which is all of it that a checkpoint has.
+fn lengthen_log_id(item: &mut Value) {
+    let Some(id) = item.pointer_mut("/logId/keyId") else {
+        return;
+    };
+    let bytes = id.as_str().and_then(|text| STANDARD.decode(text).ok());
+    if let Some(mut bytes) = bytes.filter(|bytes| (4..32).contains(&bytes.len())) {
+        bytes.resize(32, 0);
+        *id = Value::String(STANDARD.encode(bytes));
+    }
+}
+
+/// Whether one item can be used by itself.
+fn usable(list: &str, item: &Value) -> Result<(), String> {
+    let mut alone = Map::new();
+    alone.insert("mediaType".to_owned(), Value::from(TRUSTED_ROOT));
+    alone.insert(list.to_owned(), Value::Array(vec![item.clone()]));
+    let root: TrustedRoot =
+        serde_json::from_value(Value::Object(alone)).map_err(|error| error.to_string())?;
+    Verifier::new(&root).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_roots_are_usable_as_a_whole() {
+        for instance in [Instance::PublicGood, Instance::Staging] {
+            let trust = Trust::embedded(instance).expect("a trusted root");
+            assert_eq!(trust.remarks(), [""; 0], "{instance:?}");
+            assert!(!trust.timestamp_authorities().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_used_is_named_and_condemns_no_other() {
+        let json = SigstoreInstance::PublicGood.embedded_trusted_root_json();
+        let mut root: Value = serde_json::from_str(json).expect("JSON");
+        let whole = Trust::from_trusted_root(json.as_bytes()).expect("a trusted root");
+        root["tlogs"][0]["publicKey"]["rawBytes"] = Value::from("AAAA");
+        root["ctlogs"][0]["logId"]["keyId"] = Value::from("AA==");
+        let text = root.to_string();
+        let trust = Trust::from_trusted_root(text.as_bytes()).expect("a trusted root");
+        assert_eq!(trust.remarks().len(), 2, "{:?}", trust.remarks());
+        assert!(trust.remarks()[0].starts_with("tlogs[0] is left out: "));
+        assert!(trust.remarks()[1].starts_with("ctlogs[0] is left out: "));
+        assert_eq!(trust.root.tlogs.len() + 1, whole.root.tlogs.len());
+        // The same in snake_case.
+        let snake = json.replace("certificateAuthorities", "certificate_authorities");
+        let snake = snake
+            .replace("baseUrl", "base_url")
+            .replace("keyId", "key_id");
+        let trust = Trust::from_trusted_root(snake.as_bytes()).expect("a trusted root");
+        assert_eq!(
+            trust.root.certificate_authorities.len(),
+            whole.root.certificate_authorities.len()
+        );
+        assert_eq!(trust.remarks(), [""; 0]);
+    }
+
+    #[test]
+    fn another_document_is_refused_by_what_it_is() {
+        for (json, said) in [
+            ("", "not JSON"),
+            ("[]", "not a JSON object"),
+            (
+                r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}"#,
+                "its mediaType is \"application/vnd.dev.sigstore.signingconfig",
+            ),
+            (
+                r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":7}"#,
+                "tlogs is no list",
+            ),
+            (
+                r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","media_type":""}"#,
+                "mediaType is there twice",
+            ),
+        ] {
+            let error = Trust::from_trusted_root(json.as_bytes()).expect_err(json);
+            assert!(error.to_string().starts_with(said), "{error}");
+        }
+        let long = vec![b' '; MAX_TRUST_BYTES + 1];
+        assert_eq!(
+            Trust::from_trusted_root(&long).err(),
+            Some(TrustError::TooLong)
+        );
+    }
+}

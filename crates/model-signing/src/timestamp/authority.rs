@@ -1,0 +1,257 @@
+//! The authorities whose timestamps count.
+
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_parser::prelude::X509Certificate;
+
+use super::signer::{self, Hash};
+use super::token::Token;
+use super::{TimestampError, signer::SignerCertificate};
+use crate::certificate::{self, ChainError};
+
+/// 1.3.6.1.5.5.7.3.8, the content of the object identifier.
+const TIME_STAMPING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08];
+
+/// Authorities whose timestamps count; none of others do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Authorities {
+    authorities: Vec<Authority>,
+}
+
+/// A timestamp authority that is trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// The only certificate that may sign, in DER; `None`: any that leads to a root.
+    signer: Option<Vec<u8>>,
+    intermediates: Vec<Vec<u8>>,
+    roots: Vec<Vec<u8>>,
+    /// First and last second of Unix time at which it is trusted.
+    period: (Option<i64>, Option<i64>),
+}
+
+/// A timestamp that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stamped {
+    /// When the signature existed, in seconds of Unix time.
+    pub time: i64,
+    /// The subject of the certificate that signed the timestamp, escaped and shortened.
+    pub authority: String,
+}
+
+impl Authority {
+    /// The authority of a chain that begins with the certificate that signs and ends with the root, as a trusted root of
+    /// Sigstore has it, and the seconds of Unix time between which it is trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`TimestampError::NoRoot`] for an empty chain, [`TimestampError::Chain`] for what is no certificate.
+    pub fn from_chain(
+        chain: &[Vec<u8>],
+        period: (Option<i64>, Option<i64>),
+    ) -> Result<Self, TimestampError> {
+        for der in chain {
+            parse(der)?;
+        }
+        let (signer, intermediates, root) = match chain {
+            [] => return Err(TimestampError::NoRoot),
+            [only] => (only, &[][..], only),
+            [signer, intermediates @ .., root] => (signer, intermediates, root),
+        };
+        Ok(Self {
+            signer: Some(signer.clone()),
+            intermediates: intermediates.to_vec(),
+            roots: vec![root.clone()],
+            period,
+        })
+    }
+}
+
+impl Authorities {
+    /// Trusts every authority that has a certificate by one of the roots in these PEM files. Other certificates in them help
+    /// to find the way.
+    ///
+    /// # Errors
+    ///
+    /// [`TimestampError::Chain`] and [`TimestampError::NoRoot`].
+    pub fn from_pem<F: AsRef<[u8]>>(files: &[F]) -> Result<Self, TimestampError> {
+        let mut authority = Authority {
+            signer: None,
+            intermediates: Vec::new(),
+            roots: Vec::new(),
+            period: (None, None),
+        };
+        for file in files {
+            for der in certificate::all_of_pem(file.as_ref())? {
+                let parsed = parse(&der)?;
+                if parsed.subject().as_raw() == parsed.issuer().as_raw() {
+                    authority.roots.push(der);
+                } else {
+                    authority.intermediates.push(der);
+                }
+            }
+        }
+        if authority.roots.is_empty() {
+            return Err(TimestampError::NoRoot);
+        }
+        Ok(Self {
+            authorities: vec![authority],
+        })
+    }
+
+    /// Trusts one more.
+    pub fn push(&mut self, authority: Authority) {
+        self.authorities.push(authority);
+    }
+
+    /// Trusts these as well.
+    pub fn extend(&mut self, others: Self) {
+        self.authorities.extend(others.authorities);
+    }
+
+    /// Whether no authority is trusted.
+    pub const fn is_empty(&self) -> bool {
+        self.authorities.is_empty()
+    }
+
+    /// Whether the signer of a token calls itself as one of the authorities does, or as a certificate in the token whose
+    /// issuer could be one. Nothing is verified.
+    #[cfg(feature = "sigstore")]
+    pub(crate) fn may_have_made(&self, token: &Token<'_>) -> bool {
+        self.authorities
+            .iter()
+            .any(|authority| !authority.signers(token).is_empty())
+    }
+
+    /// Verifies that one of the authorities has made `token` (a TimeStampResp or the token in it) over `message`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimestampError`], which tells the check that failed.
+    pub fn verify(&self, token: &[u8], message: &[u8]) -> Result<Stamped, TimestampError> {
+        let token = Token::parse(token)?;
+        check_imprint(&token, message)?;
+        // Of several authorities, the one that came furthest tells what is wrong.
+        let mut error = TimestampError::UnknownAuthority;
+        for authority in &self.authorities {
+            for signer in authority.signers(&token) {
+                match authority.judge(&token, &signer) {
+                    Ok(()) => {
+                        return Ok(Stamped {
+                            time: token.info.time,
+                            authority: signer.shown(),
+                        });
+                    }
+                    Err(why) => error = why,
+                }
+            }
+        }
+        Err(error)
+    }
+}
+
+impl Authority {
+    /// The certificates that may be the signer's.
+    fn signers<'a>(&'a self, token: &Token<'a>) -> Vec<SignerCertificate<'a>> {
+        let own = self.signer.iter().map(Vec::as_slice);
+        let others = self.intermediates.iter().chain(&self.roots);
+        let others = others
+            .map(Vec::as_slice)
+            .chain(token.embedded.iter().copied());
+        let others = others.take(if self.signer.is_some() { 0 } else { usize::MAX });
+        let mut found: Vec<SignerCertificate<'a>> = Vec::new();
+        for der in own.chain(others) {
+            let Some(certificate) = SignerCertificate::parse(der) else {
+                continue;
+            };
+            let is_new = found.iter().all(|known| known.der != der);
+            if is_new && certificate.is_named_by(&token.signer.id) {
+                found.push(certificate);
+            }
+        }
+        found
+    }
+
+    fn judge(
+        &self,
+        token: &Token<'_>,
+        signer: &SignerCertificate<'_>,
+    ) -> Result<(), TimestampError> {
+        signer::check_attributes(token, signer.der)?;
+        signer.verify(token)?;
+        signer.check_usage()?;
+        self.check_path(token, signer)?;
+        let time = token.info.time;
+        let (from, until) = self.period;
+        if from.is_some_and(|from| time < from) || until.is_some_and(|until| time > until) {
+            return Err(TimestampError::OutsidePeriod { time });
+        }
+        Ok(())
+    }
+
+    /// The way from the signer to a root, each valid at the time of the token.
+    fn check_path(
+        &self,
+        token: &Token<'_>,
+        signer: &SignerCertificate<'_>,
+    ) -> Result<(), TimestampError> {
+        let path = |why: webpki::Error| TimestampError::Path(why.to_string());
+        let time = token.info.time;
+        let at = u64::try_from(time).unwrap_or_default();
+        let at = rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(at));
+        let helpers = self.intermediates.iter().map(Vec::as_slice);
+        // A token's own certificates are for those whose trusted file has roots alone.
+        let carried = token.embedded.iter().copied();
+        let carried = carried.take(if self.signer.is_some() { 0 } else { usize::MAX });
+        let helpers: Vec<_> = helpers
+            .chain(carried)
+            .map(rustls_pki_types::CertificateDer::from)
+            .collect();
+        let roots: Vec<_> = self
+            .roots
+            .iter()
+            // The library does not look at the validity of a root.
+            .filter(|root| parse(root).is_ok_and(|root| is_valid_at(&root, time)))
+            .map(|root| rustls_pki_types::CertificateDer::from(root.as_slice()))
+            .collect();
+        if roots.is_empty() {
+            return Err(TimestampError::Path(
+                "no root is valid at the time of the timestamp".to_owned(),
+            ));
+        }
+        let anchors = roots.iter().map(anchor_from_trusted_cert);
+        let anchors: Vec<_> = anchors.collect::<Result<_, _>>().map_err(path)?;
+        let leaf = rustls_pki_types::CertificateDer::from(signer.der);
+        let leaf = EndEntityCert::try_from(&leaf).map_err(path)?;
+        leaf.verify_for_usage(
+            ALL_VERIFICATION_ALGS,
+            &anchors,
+            &helpers,
+            at,
+            KeyUsage::required_if_present(TIME_STAMPING),
+            None,
+            None,
+        )
+        .map_err(path)?;
+        Ok(())
+    }
+}
+
+fn parse(der: &[u8]) -> Result<X509Certificate<'_>, ChainError> {
+    certificate::read(der)
+}
+
+fn is_valid_at(certificate: &X509Certificate<'_>, time: i64) -> bool {
+    let validity = certificate.validity();
+    (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&time)
+}
+
+pub(super) fn check_imprint(token: &Token<'_>, message: &[u8]) -> Result<(), TimestampError> {
+    let hash = Hash::of_oid(token.info.hash).ok_or(TimestampError::Unsupported(
+        "another hash function than SHA-256, SHA-384 or SHA-512",
+    ))?;
+    verify_slices_are_equal(hash.of(message).as_ref(), token.info.imprint)
+        .map_err(|_| TimestampError::Imprint)
+}

@@ -1,0 +1,92 @@
+//! Asking an authority for a timestamp (RFC 3161 §2.4.1): bytes to be sent, and what must hold of the answer.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+
+use super::signer::{self, Hash, SignerCertificate};
+use super::token::Token;
+use super::{Authorities, Stamped, TimestampError, authority};
+
+/// TimeStampReq without the imprint's digest and the nonce: version 1, SHA-256, and the authority's certificate wanted.
+const SHA256_IDENTIFIER: &[u8] = &[
+    0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
+];
+const NONCE_BYTES: usize = 16;
+
+/// A request for a timestamp over a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    message: Vec<u8>,
+    nonce: [u8; NONCE_BYTES],
+}
+
+impl Request {
+    /// The media type of a request.
+    pub const MEDIA_TYPE: &'static str = "application/timestamp-query";
+
+    /// A request for a timestamp over these bytes, with a nonce of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`TimestampError::Random`].
+    pub fn new(message: &[u8]) -> Result<Self, TimestampError> {
+        let mut nonce = [0; NONCE_BYTES];
+        aws_lc_rs::rand::fill(&mut nonce).map_err(|_| TimestampError::Random)?;
+        // A positive INTEGER in its shortest form: no sign bit, no leading zero.
+        nonce[0] = (nonce[0] & 0x3f) | 0x40;
+        Ok(Self {
+            message: message.to_vec(),
+            nonce,
+        })
+    }
+
+    /// The request in DER.
+    pub fn der(&self) -> Vec<u8> {
+        let digest = Hash::Sha256.of(&self.message);
+        let imprint = [SHA256_IDENTIFIER, &element(0x04, digest.as_ref())].concat();
+        let fields = [
+            element(0x02, &[1]),
+            element(0x30, &imprint),
+            element(0x02, &self.nonce),
+            element(0x01, &[0xff]),
+        ];
+        element(0x30, &fields.concat())
+    }
+
+    /// That `response` answers this request: it was granted, is over the message, has the nonce, and is signed by a trusted
+    /// authority; with no authorities, by the certificate that it carries, since who trusts whom is the verifier's affair.
+    ///
+    /// # Errors
+    ///
+    /// [`TimestampError`], which tells the check that failed.
+    pub fn check(&self, response: &[u8], trusted: &Authorities) -> Result<Stamped, TimestampError> {
+        let token = Token::parse(response)?;
+        authority::check_imprint(&token, &self.message)?;
+        let nonce = token.info.nonce.unwrap_or_default();
+        verify_slices_are_equal(nonce, &self.nonce).map_err(|_| TimestampError::Nonce)?;
+        if !trusted.is_empty() {
+            return trusted.verify(response, &self.message);
+        }
+        let mut carried = token.embedded.iter();
+        let signer = carried
+            .find_map(|der| {
+                SignerCertificate::parse(der).filter(|found| found.is_named_by(&token.signer.id))
+            })
+            .ok_or(TimestampError::Attributes(
+                "the signer's certificate was asked for and is not there",
+            ))?;
+        signer::check_attributes(&token, signer.der)?;
+        signer.verify(&token)?;
+        signer.check_usage()?;
+        Ok(Stamped {
+            time: token.info.time,
+            authority: signer.shown(),
+        })
+    }
+}
+
+/// An element whose content is shorter than 128 bytes.
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).expect("a request has less than 128 bytes");
+    debug_assert!(length < 0x80);
+    [&[tag, length], content].concat()
+}
