@@ -116,6 +116,14 @@ impl fmt::Display for SecretSource {
 }
 
 impl UrlSource {
+    /// Where it comes from, if it is not written in the configuration.
+    pub const fn secret(&self) -> Option<&SecretSource> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Secret(source) => Some(source),
+        }
+    }
+
     /// The URL as it is now.
     ///
     /// # Errors

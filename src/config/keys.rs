@@ -1,9 +1,10 @@
 //! Every key there is.
 
-/// The sections of the configuration, each with its keys. `docs/configuration.md` describes exactly these, which a
-/// test holds it to.
-pub const SECTIONS: [(&str, &[&str]); 12] = [
-    ("", &TOP),
+use crate::notify::{CHANNEL_TYPES, ChannelType};
+
+/// The sections of the configuration, each with its keys, except `[[channel]]`, whose keys are [`of_channels`].
+#[cfg(test)]
+pub(super) const SECTIONS: [(&str, &[&str]); 10] = [
     ("store", &STORE),
     ("trust", &TRUST),
     ("monitor", &MONITOR),
@@ -12,7 +13,6 @@ pub const SECTIONS: [(&str, &[&str]); 12] = [
     ("http.credentials", &HTTP_CREDENTIALS),
     ("log", &LOG),
     ("watch", &WATCH),
-    ("channel", &CHANNEL),
     ("canary", &CANARY),
     ("witness", &WITNESS),
 ];
@@ -117,54 +117,18 @@ pub(super) const WATCH: [&str; 14] = [
     "certificate_sha256",
 ];
 
-pub(super) const CHANNEL: [&str; 20] = [
-    "name",
-    "type",
-    "min_severity",
-    "from",
-    "to",
-    "smtp",
-    "user",
-    "password_env",
-    "password_file",
-    "ca_file",
-    "ehlo",
-    "url",
-    "url_env",
-    "url_file",
-    "secret_env",
-    "secret_file",
-    "allow_private",
-    "command",
-    "timeout",
-    "format",
-];
+/// The keys that a channel of every type has.
+pub(super) const EVERY_CHANNEL: [&str; 3] = ["name", "type", "min_severity"];
 
-/// What each type of channel takes besides `name`, `type` and `min_severity`.
-pub(super) fn of_channel(kind: &str) -> &'static [&'static str] {
-    match kind {
-        "email" => &[
-            "from",
-            "to",
-            "smtp",
-            "user",
-            "password_env",
-            "password_file",
-            "ca_file",
-            "ehlo",
-        ],
-        "webhook" => &[
-            "url",
-            "url_env",
-            "url_file",
-            "secret_env",
-            "secret_file",
-            "allow_private",
-        ],
-        "exec" => &["command", "timeout"],
-        "stdout" => &["format"],
-        _ => &[],
+/// The keys of channels of any type, each once.
+pub(super) fn of_channels() -> Vec<String> {
+    let mut keys: Vec<String> = EVERY_CHANNEL.map(ToOwned::to_owned).to_vec();
+    for key in CHANNEL_TYPES.iter().flat_map(ChannelType::written_keys) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
     }
+    keys
 }
 
 /// The word of a list that a mistyped one was most likely meant to be.
@@ -202,9 +166,6 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         }
         ("channel", "secret") => {
             Some("secrets stay out of this file: use secret_env or secret_file")
-        }
-        ("log", "mode" | "guided_by") => {
-            Some("Rekor v1 comes with a later version; a v2 log is always read whole")
         }
         ("http.credentials", "password" | "token") => Some(
             "secrets stay out of this file: use password_env, password_file, token_env or token_file",

@@ -30,7 +30,6 @@ use std::path::{Path, PathBuf};
 use toml_edit::Document;
 
 pub use self::duration::parse as parse_duration;
-pub use self::keys::SECTIONS;
 pub use self::log::{LogKeySource, LogSettings, time as parse_time};
 pub use self::mode::Mode;
 pub use self::problems::{Level, Places, Problem, Problems};

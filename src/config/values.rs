@@ -8,7 +8,7 @@ use url::Url;
 use super::Context;
 use super::problems::Problems;
 use super::reader::{At, Section};
-use crate::notify::{SecretSource, UrlSource};
+use crate::secret::{SecretSource, UrlSource};
 
 /// The path of a file that has to be there.
 pub(super) fn file(

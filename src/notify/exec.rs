@@ -2,6 +2,7 @@
 //!
 //! The line is not an argument and not in the environment: nothing of a log reaches a shell.
 
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,10 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::error::remote_text;
-use super::{ExecSettings, Message, Notifier, NotifyError, render};
+use super::channel_types::{ChannelSettings, ChannelType, KeyType, Place, Written};
+use super::{Lacking, Message, Notifier, NotifyError, render};
+use crate::http;
+use crate::secret::SecretSource;
 
 /// Of what a program writes to its standard error the end is kept, in bytes.
 const STDERR_TAIL_BYTES: usize = 1024;
@@ -21,6 +25,80 @@ const STDERR_TAIL_BYTES: usize = 1024;
 /// How long after a program's end the rest of its standard error is waited for. A process that it
 /// left behind may keep the pipe open for ever.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
+
+/// A program that is given one JSON line on its standard input.
+pub(super) const TYPE: ChannelType = ChannelType {
+    name: "exec",
+    keys: &[("command", KeyType::Texts), ("timeout", KeyType::Duration)],
+    read,
+};
+
+/// A program.
+#[derive(Debug, Clone)]
+pub(super) struct ExecSettings {
+    /// The program: a path, or a name without a `/` that is looked for in the PATH.
+    pub(super) program: PathBuf,
+    /// Its arguments; no shell is involved.
+    pub(super) arguments: Vec<String>,
+    /// How long it may take for one message, [`Self::DEFAULT_TIMEOUT`] unless given.
+    pub(super) timeout: Duration,
+}
+
+impl ExecSettings {
+    /// How long a program may take for one message if the configuration gives no timeout.
+    pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+}
+
+fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
+    if !written.has("command") {
+        written.error(
+            Place::Channel,
+            "command is missing",
+            Some("write command = [\"program\", \"argument\"]"),
+        );
+    }
+    let command = written.texts("command");
+    if let [only] = command.as_slice()
+        && only.contains(' ')
+    {
+        written.warning(
+            Place::Element("command", 0),
+            "no shell is involved: this is the name of one program, spaces included",
+            Some("write [\"program\", \"argument\"], or [\"sh\", \"-c\", \"…\"]"),
+        );
+    }
+    let (program, arguments) = command.split_first()?;
+    Some(Arc::new(ExecSettings {
+        // With a `/` it is a path, counted from the directory of the configuration: cron starts this program in the home
+        // directory, systemd in `/`. Without, it is looked for in the PATH.
+        program: if program.contains('/') {
+            written.path(program)
+        } else {
+            PathBuf::from(program)
+        },
+        arguments: arguments.to_vec(),
+        timeout: written
+            .duration("timeout")
+            .unwrap_or(ExecSettings::DEFAULT_TIMEOUT),
+    }))
+}
+
+#[async_trait]
+impl ChannelSettings for ExecSettings {
+    fn notifier(&self, _http: &http::Client) -> Box<dyn Notifier> {
+        Box::new(Exec::new(self.clone()))
+    }
+
+    fn secrets(&self) -> Vec<SecretSource> {
+        Vec::new()
+    }
+
+    async fn lacking(&self) -> Vec<Lacking> {
+        let error = runnable(&self.program).err();
+        let lacking = error.map(|what| Lacking::new("command", NotifyError::Setup { what }));
+        lacking.into_iter().collect()
+    }
+}
 
 /// Runs a program per message.
 pub(super) struct Exec {
@@ -168,6 +246,51 @@ impl Tail {
             .saturating_sub(super::error::REMOTE_TEXT_CHARS);
         remote_text(&text.chars().skip(cut).collect::<String>())
     }
+}
+
+/// Whether a program can be started, looked for as the system does: by its path if that has a `/`, else in the
+/// directories of `PATH`. It is not started.
+fn runnable(program: &Path) -> Result<(), String> {
+    if program
+        .parent()
+        .is_none_or(|parent| !parent.as_os_str().is_empty())
+    {
+        return executable(program).map_err(|why| format!("{} {why}", program.display()));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut near = None;
+    for directory in std::env::split_paths(&path) {
+        let file: PathBuf = directory.join(program);
+        match executable(&file) {
+            Ok(()) => return Ok(()),
+            Err(why) if file.exists() => {
+                near.get_or_insert(format!("{} {why}", file.display()));
+            }
+            Err(_) => {}
+        }
+    }
+    Err(near.unwrap_or_else(|| {
+        let program = program.display();
+        format!("there is no program `{program}` in the directories of PATH")
+    }))
+}
+
+fn executable(file: &Path) -> Result<(), String> {
+    let metadata = file.metadata().map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            "is not there".to_owned()
+        } else {
+            format!("cannot be looked at: {error}")
+        }
+    })?;
+    if !metadata.is_file() {
+        return Err("is no file".to_owned());
+    }
+    #[cfg(unix)]
+    if rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_err() {
+        return Err("is not executable by this user".to_owned());
+    }
+    Ok(())
 }
 
 #[cfg(all(test, unix))]

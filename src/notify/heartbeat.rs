@@ -129,7 +129,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
     use super::*;
-    use crate::notify::UrlSource;
+    use crate::secret::UrlSource;
     use crate::notify::testing::{self, HttpSink, MemoryStore};
 
     const HOUR: Duration = Duration::from_hours(1);

@@ -9,6 +9,7 @@
 //! What is owed is durable in the store; this room only pays. An alert may be told twice, with the
 //! same id, if we crash between telling and recording; it is never told zero times.
 
+mod channel_types;
 mod email;
 mod error;
 mod exec;
@@ -28,19 +29,15 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use crate::secret::{SecretError, SecretSource, UrlSource};
-pub use email::{
-    HelloName, HelloNameError, MailAddress, MailAddressError, SmtpSecurity, SmtpUrl, SmtpUrlError,
+pub use channel_types::{
+    CHANNEL_TYPES, ChannelSettings, ChannelType, KeyType, Place, Remark, Value, Written,
 };
 pub use error::{NotifyError, Unreached};
 pub use heartbeat::{Beat, Heartbeat, HeartbeatError};
 pub use message::{Kind, Message};
 pub use outbox::{Drained, Outbox};
 pub use ready::Lacking;
-pub use settings::{
-    Channel, ChannelKind, EmailSettings, ExecSettings, HeartbeatSettings, StdoutSettings,
-    WebhookSettings,
-};
+pub use settings::{Channel, HeartbeatSettings};
 
 /// A way to tell people.
 ///
@@ -85,20 +82,4 @@ pub trait Notifier: Send + Sync {
 pub struct Receipt {
     /// The recipients that the other side took it for.
     pub reached: BTreeSet<String>,
-}
-
-/// The notifier that settings describe.
-fn notifier(kind: &ChannelKind, http: &crate::http::Client) -> Box<dyn Notifier> {
-    match kind {
-        ChannelKind::Email(settings) => Box::new(email::Email::new(settings.clone())),
-        ChannelKind::Webhook(settings) => {
-            Box::new(webhook::Webhook::new(settings.clone(), http.clone()))
-        }
-        ChannelKind::Exec(settings) => Box::new(exec::Exec::new(settings.clone())),
-        ChannelKind::Stdout(settings) => {
-            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-            let form = stdout::Form::of(*settings, is_terminal);
-            Box::new(stdout::Stream::new(std::io::stdout(), form))
-        }
-    }
 }

@@ -6,10 +6,63 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Message, Notifier, NotifyError, StdoutSettings, render};
+use super::channel_types::{ChannelSettings, ChannelType, KeyType, Place, Written};
+use super::{Lacking, Message, Notifier, NotifyError, render};
+use crate::http;
+use crate::secret::SecretSource;
 
 /// Between two messages in text.
 const RULE: &str = "========================================================================";
+
+/// Standard output of this program.
+pub(super) const TYPE: ChannelType = ChannelType {
+    name: "stdout",
+    keys: &[("format", KeyType::Text)],
+    read,
+};
+
+/// Standard output of this program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct StdoutSettings {
+    /// One JSON line for each message (`true`), or text as in a mail (`false`). `None`: text on a terminal, JSON where it is
+    /// read by a program.
+    pub(super) as_json: Option<bool>,
+}
+
+fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
+    let as_json = match written.text("format") {
+        Some("text") => Some(false),
+        Some("json") => Some(true),
+        Some(other) => {
+            let message = format!("{other:?} is no form of a message");
+            written.error(
+                Place::Key("format"),
+                message,
+                Some("write text or json; without it, a terminal gets text and a program JSON"),
+            );
+            None
+        }
+        None => None,
+    };
+    Some(Arc::new(StdoutSettings { as_json }))
+}
+
+#[async_trait]
+impl ChannelSettings for StdoutSettings {
+    fn notifier(&self, _http: &http::Client) -> Box<dyn Notifier> {
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+        let form = Form::of(*self, is_terminal);
+        Box::new(Stream::new(std::io::stdout(), form))
+    }
+
+    fn secrets(&self) -> Vec<SecretSource> {
+        Vec::new()
+    }
+
+    async fn lacking(&self) -> Vec<Lacking> {
+        Vec::new()
+    }
+}
 
 /// In which form messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! A POST of one JSON object with the headers of Standard Webhooks
 //! (<https://github.com/standard-webhooks/standard-webhooks>, spec §"Webhook headers").
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,14 +14,76 @@ use secrecy::ExposeSecret;
 use crate::http::{AddressPolicy, Client, HttpError, PostReply};
 
 use super::error::remote_text;
-use super::{Message, Notifier, NotifyError, WebhookSettings, render};
-use crate::secret::{SecretError, SecretSource};
+use super::channel_types::{ChannelSettings, ChannelType, KeyType, Place, Written};
+use super::{Lacking, Message, Notifier, NotifyError, render};
+use crate::secret::{SecretError, SecretSource, UrlSource};
 
 /// Standard Webhooks recommends 15 to 30 s.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// What marks a secret whose bytes are written in base64.
 const BASE64_SECRET: &str = "whsec_";
+
+/// A POST of one JSON object.
+pub(super) const TYPE: ChannelType = ChannelType {
+    name: "webhook",
+    keys: &[
+        ("url", KeyType::Url),
+        ("secret", KeyType::Secret),
+        ("allow_private", KeyType::Texts),
+    ],
+    read,
+};
+
+/// A POST of one JSON object, signed as Standard Webhooks requires.
+#[derive(Debug, Clone)]
+pub(super) struct WebhookSettings {
+    /// Where to.
+    pub(super) url: UrlSource,
+    /// The key of the signature: `whsec_<base64>`, or the key's bytes as they are. Without it,
+    /// messages are not signed.
+    pub(super) secret: Option<SecretSource>,
+    /// Host names, or literal addresses, that may lead into a private network.
+    pub(super) allow_private: Vec<String>,
+}
+
+fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
+    if !written.has("secret") {
+        written.warning(
+            Place::Channel,
+            "the receiver cannot tell these requests from anybody else's: they are not signed",
+            Some("give secret_env or secret_file"),
+        );
+    }
+    Some(Arc::new(WebhookSettings {
+        url: written.url("url")?,
+        secret: written.secret("secret"),
+        allow_private: written.texts("allow_private"),
+    }))
+}
+
+#[async_trait]
+impl ChannelSettings for WebhookSettings {
+    fn notifier(&self, http: &Client) -> Box<dyn Notifier> {
+        Box::new(Webhook::new(self.clone(), http.clone()))
+    }
+
+    fn secrets(&self) -> Vec<SecretSource> {
+        let mut sources: Vec<SecretSource> = self.url.secret().into_iter().cloned().collect();
+        sources.extend(self.secret.clone());
+        sources
+    }
+
+    async fn lacking(&self) -> Vec<Lacking> {
+        let mut lacking: Vec<Lacking> = Lacking::url(&self.url).await.into_iter().collect();
+        if let Some(source) = &self.secret
+            && let Err(error) = signing_key(source).await
+        {
+            lacking.push(Lacking::of_secret("secret", source, error));
+        }
+        lacking
+    }
+}
 
 /// Posts messages to one URL.
 pub(super) struct Webhook {
@@ -110,7 +173,7 @@ fn not_sent(error: &HttpError) -> NotifyError {
 }
 
 /// The key that messages are signed with, as it is now.
-pub(super) async fn signing_key(source: &SecretSource) -> Result<Vec<u8>, SecretError> {
+async fn signing_key(source: &SecretSource) -> Result<Vec<u8>, SecretError> {
     let secret = source.read().await?;
     key(secret.expose_secret()).ok_or_else(|| SecretError::NotBase64 {
         source_name: source.to_string(),
@@ -141,7 +204,6 @@ mod tests {
 
     use super::*;
     use crate::notify::testing::{self, HttpSink};
-    use crate::notify::{SecretSource, UrlSource};
 
     async fn webhook(sink: &HttpSink, allow: &[&str]) -> (tempfile::TempDir, Webhook) {
         let dir = tempfile::tempdir().unwrap();

@@ -17,7 +17,8 @@ use crate::cli::monitor::rehearse;
 use crate::cli::output::Outcome;
 use crate::http;
 use crate::monitor::{MonitoredLog, Rules};
-use crate::notify::{Heartbeat, HeartbeatSettings, UrlSource};
+use crate::notify::{Heartbeat, HeartbeatSettings};
+use crate::secret::UrlSource;
 
 /// Any period will do: each database has had none yet.
 const EVERY: Duration = Duration::from_hours(1);

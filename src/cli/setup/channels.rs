@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::Setup;
 use crate::finding::Severity;
 use crate::http;
-use crate::notify::{ChannelKind, Lacking, SecretSource, UrlSource};
+use crate::notify::Lacking;
+use crate::secret::SecretSource;
 
 impl Setup {
     pub(in crate::cli) fn channel_names(&self) -> Vec<String> {
@@ -29,7 +30,7 @@ impl Setup {
     pub(in crate::cli) async fn lacking(&self, channel: &str) -> Vec<Lacking> {
         let mut channels = self.config.channels.iter();
         match channels.find(|known| known.name == channel) {
-            Some(channel) => channel.lacking().await,
+            Some(channel) => channel.settings.lacking().await,
             None => Vec::new(),
         }
     }
@@ -43,7 +44,7 @@ impl Setup {
     pub(in crate::cli) async fn all_lacking(&self) -> Vec<String> {
         let mut said = Vec::new();
         for channel in &self.config.channels {
-            for lacking in channel.lacking().await {
+            for lacking in channel.settings.lacking().await {
                 said.push(format!(
                     "channel[{}].{}: {}",
                     channel.name, lacking.key, lacking.error
@@ -59,25 +60,12 @@ impl Setup {
 
     /// The environment variables that `[http]`, channels and the heartbeat read, each once.
     pub(in crate::cli) fn variables(&self) -> BTreeSet<String> {
-        let mut sources = Vec::new();
-        let mut url = |url: &UrlSource| match url {
-            UrlSource::Secret(secret) => sources.push(secret.clone()),
-            UrlSource::Literal(_) => {}
-        };
-        for channel in &self.config.channels {
-            if let ChannelKind::Webhook(webhook) = &channel.kind {
-                url(&webhook.url);
-            }
-        }
+        let channels = self.config.channels.iter();
+        let mut sources: Vec<SecretSource> = channels
+            .flat_map(|channel| channel.settings.secrets())
+            .collect();
         if let Some(heartbeat) = &self.config.heartbeat {
-            url(&heartbeat.url);
-        }
-        for channel in &self.config.channels {
-            match &channel.kind {
-                ChannelKind::Email(email) => sources.extend(email.password.clone()),
-                ChannelKind::Webhook(webhook) => sources.extend(webhook.secret.clone()),
-                ChannelKind::Exec(_) | ChannelKind::Stdout(_) => {}
-            }
+            sources.extend(heartbeat.url.secret().cloned());
         }
         let http = &self.config.http;
         sources.extend(http.credentials.iter().map(|one| one.secret.clone()));

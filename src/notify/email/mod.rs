@@ -4,7 +4,8 @@ mod address;
 mod greeting;
 mod hello;
 mod session;
-pub(super) mod tls;
+mod settings;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,11 +21,11 @@ use secrecy::ExposeSecret;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-pub use address::{MailAddress, MailAddressError, SmtpSecurity, SmtpUrl, SmtpUrlError};
-pub use hello::{HelloName, HelloNameError};
+pub(super) use settings::{EmailSettings, TYPE};
 
+use self::address::SmtpSecurity;
 use super::error::{Unreached, remote_text};
-use super::{EmailSettings, Kind, Message, Notifier, NotifyError, Receipt, render};
+use super::{Message, Kind, Notifier, NotifyError, Receipt, render};
 use session::{Failure, Refused, Tls, Way};
 
 /// For the whole conversation. Servers delay their greeting to annoy spammers, some by 30 s.

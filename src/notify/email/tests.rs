@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::notify::SecretSource;
+use crate::secret::SecretSource;
 use crate::notify::testing::{self, HANG_UP, HOSTILE, SmtpSink};
 
 fn settings(port: u16) -> EmailSettings {

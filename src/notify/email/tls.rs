@@ -14,7 +14,7 @@ use crate::notify::NotifyError;
 const CA_FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// TLS to `host`, which its certificate must name.
-pub(in crate::notify) async fn parameters(
+pub(super) async fn parameters(
     host: &str,
     ca_file: Option<&Path>,
 ) -> Result<TlsParameters, NotifyError> {

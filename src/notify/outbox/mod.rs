@@ -16,7 +16,7 @@ use crate::finding::{Finding, Verdict};
 use crate::http;
 use crate::store::{Condition, Scope, Store, StoreError};
 
-use super::{Channel, Message, Notifier, NotifyError, notifier};
+use super::{Channel, Message, Notifier, NotifyError};
 use queue::Queue;
 
 /// The channels' health is what we judge, nothing else.
@@ -84,7 +84,7 @@ impl Outbox {
     pub fn new(store: Arc<dyn Store>, channels: &[Channel], http: &http::Client) -> Self {
         let queues = channels
             .iter()
-            .map(|channel| (channel.name.clone(), notifier(&channel.kind, http)));
+            .map(|channel| (channel.name.clone(), channel.settings.notifier(http)));
         Self::over(store, queues)
     }
 
@@ -182,7 +182,7 @@ impl Outbox {
     ) -> Vec<(String, NotifyError)> {
         let notifiers: Vec<(&str, Box<dyn Notifier>)> = channels
             .into_iter()
-            .map(|channel| (channel.name.as_str(), notifier(&channel.kind, http)))
+            .map(|channel| (channel.name.as_str(), channel.settings.notifier(http)))
             .collect();
         let told = notifiers
             .iter()
