@@ -8,6 +8,7 @@ pub mod config;
 pub mod entry;
 pub mod escape;
 pub mod expect;
+pub mod file;
 pub mod finding;
 pub mod http;
 pub mod identity;

@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::io::AsyncReadExt;
 use url::Url;
 
+use crate::file::{self, FileError};
+
 /// A secret in a file is a password, a token or a URL, not a book.
-const SECRET_LIMIT_BYTES: u64 = 64 * 1024;
+const SECRET_LIMIT_BYTES: usize = 64 * 1024;
 
 /// Where a secret comes from; read whenever it is used, so that a rotated one needs no restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,28 +81,30 @@ impl SecretSource {
         let text = match self {
             Self::Env(name) => std::env::var(name).map_err(|_| SecretError::Env(name.clone()))?,
             Self::File(path) => {
-                let failed = |source| SecretError::File {
-                    path: path.clone(),
-                    source,
-                };
-                let file = tokio::fs::File::open(path).await.map_err(failed)?;
-                let mut text = String::new();
-                file.take(SECRET_LIMIT_BYTES + 1)
-                    .read_to_string(&mut text)
-                    .await
-                    .map_err(failed)?;
-                text
+                let bytes = file::read_async(path, SECRET_LIMIT_BYTES).await;
+                let text = bytes.and_then(file::text);
+                text.map_err(|error| match error {
+                    FileError::TooLong { .. } => self.too_long(),
+                    error => SecretError::File {
+                        path: path.clone(),
+                        source: error.into(),
+                    },
+                })?
             }
         };
-        if text.len() as u64 > SECRET_LIMIT_BYTES {
-            return Err(SecretError::TooLong {
-                source_name: self.to_string(),
-            });
+        if text.len() > SECRET_LIMIT_BYTES {
+            return Err(self.too_long());
         }
         // Editors and `echo` end files with a newline that nobody means.
         match text.trim_end() {
             "" => Err(SecretError::Empty(self.to_string())),
             secret => Ok(SecretString::from(secret)),
+        }
+    }
+
+    fn too_long(&self) -> SecretError {
+        SecretError::TooLong {
+            source_name: self.to_string(),
         }
     }
 }

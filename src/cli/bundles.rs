@@ -1,6 +1,6 @@
 //! What commands are given as files or on standard input: bundles in every form, certificates and keys.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use model_signing::bundle::{Bundle, Collected, MAX_BUNDLE_BYTES, is_json, read_c
 use super::output::Mistake;
 use super::{setup, signer_file};
 use crate::escape;
+use crate::file::{self, FileError};
 use crate::identity::Signer;
 use crate::watch;
 
@@ -38,12 +39,13 @@ impl Given {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         if path == Path::new(STANDARD_INPUT) {
             let name = "standard input".to_owned();
-            let mut bytes = Vec::new();
-            io::stdin()
-                .lock()
-                .take(MAX_BUNDLE_BYTES as u64 + 1)
-                .read_to_end(&mut bytes)
-                .context("standard input cannot be read")?;
+            let bytes = match file::read_from(io::stdin().lock(), MAX_BUNDLE_BYTES) {
+                Ok(bytes) => bytes,
+                Err(error @ FileError::TooLong { .. }) => {
+                    return Err(Mistake(format!("{name}: {error}")).into());
+                }
+                Err(error) => return Err(error).context("standard input cannot be read"),
+            };
             return Ok(Self {
                 file: name.clone(),
                 name,

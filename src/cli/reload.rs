@@ -13,7 +13,7 @@ use super::monitored_logs::MonitoredLogs;
 use super::output::{self, Mistake, time};
 use super::setup::{self, RefreshPolicy, Setup};
 use super::starts;
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError};
 use crate::escape;
 use crate::monitor::{MonitoredLog, Stop};
 use crate::shard::Start;
@@ -208,7 +208,7 @@ pub(super) struct Loaded {
 
 /// SHA-256 of a configuration file, hex. Taken before the file is read: if it changes in between, it counts as changed.
 pub(super) fn fingerprint(path: &Path) -> anyhow::Result<String> {
-    let bytes = setup::read_bounded(path, setup::MAX_CONFIG_BYTES)?;
+    let bytes = setup::read_bounded(path, config::MAX_CONFIG_BYTES)?;
     Ok(hex::encode(Sha256::digest(bytes)))
 }
 

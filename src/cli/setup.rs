@@ -31,9 +31,6 @@ use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
 use crate::trust::{self, Ask, Remark, SourceSettings, Trust, TrustState, TrustUpdater};
 use crate::watch::{Watch, Watches};
 
-/// A configuration of ten thousand watches takes about three megabytes.
-pub(super) const MAX_CONFIG_BYTES: usize = 16 << 20;
-
 /// A public key or certificate in PEM is a few kilobytes; a chain of them some tens.
 pub(super) const MAX_PEM_BYTES: usize = 1 << 20;
 

@@ -35,13 +35,14 @@ pub use self::mode::Mode;
 pub use self::problems::{Level, Places, Problem, Problems};
 use self::reader::{Place, Section};
 pub use self::witness::{WitnessKey, WitnessSettings};
+use crate::file;
 use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
 use crate::shard::Start;
 use crate::watch::{Severity, Watch};
 
 /// A configuration of ten thousand watches takes about three megabytes.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
+pub const MAX_CONFIG_BYTES: usize = 16 << 20;
 
 /// A valid configuration: every default applied, every path counted from the configuration's directory.
 #[derive(Debug, Clone)]
@@ -96,30 +97,15 @@ pub enum ConfigError {
 ///
 /// If it cannot be read, or anything in it is an error.
 pub fn load(path: &Path) -> Result<(Config, Problems), ConfigError> {
-    let text = read(path).map_err(|source| ConfigError::Unreadable {
+    let text = file::read_text(path, MAX_CONFIG_BYTES).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
-        source,
+        source: error.into(),
     })?;
     let (config, problems) = validate(&text, path, &|file| file.is_file());
     match config {
         Some(config) => Ok((config, problems)),
         None => Err(ConfigError::Wrong(problems)),
     }
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    std::fs::File::open(path)?
-        .take(MAX_CONFIG_BYTES + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_CONFIG_BYTES {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::FileTooLarge,
-            format!("longer than {MAX_CONFIG_BYTES} bytes"),
-        ));
-    }
-    Ok(text)
 }
 
 /// Judges the text of a configuration. `path` is where it stands: paths in it are counted from there.

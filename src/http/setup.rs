@@ -1,7 +1,5 @@
 //! Setting up reqwest: whom to trust, where redirects may lead.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,12 +12,13 @@ use super::address::Guard;
 use super::credentials;
 use super::error::{HttpError, causes, shown};
 use super::proxy::{Proxies, Via};
+use crate::file;
 
 /// A mirror that moves a file once or twice is plausible, more is a loop.
 const REDIRECTS: usize = 5;
 
 /// The file of certificate authorities is read whole. Debian's complete bundle has 220 kB.
-const CA_FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
+const CA_FILE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// What all clients of one process share.
 #[derive(Debug)]
@@ -145,13 +144,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, HttpError> {
         path: path.to_owned(),
         reason,
     };
-    let mut pem = Vec::new();
-    let length = File::open(path)
-        .and_then(|file| file.take(CA_FILE_LIMIT_BYTES + 1).read_to_end(&mut pem))
-        .map_err(|e| unusable(e.to_string()))?;
-    if length as u64 > CA_FILE_LIMIT_BYTES {
-        return Err(unusable(format!("longer than {CA_FILE_LIMIT_BYTES} bytes")));
-    }
+    let pem = file::read(path, CA_FILE_LIMIT_BYTES).map_err(|e| unusable(e.to_string()))?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| unusable(causes(&e)))?;
     if certificates.is_empty() {
         return Err(unusable("holds no PEM certificate".to_owned()));

@@ -1,13 +1,12 @@
 //! Reading files of a directory that someone else may write to.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
 use std::path::{Component, Path};
 
 use bytes::Bytes;
 
 use super::error::Cause;
 use super::transport::TransportError;
+use crate::file::{self, FileError};
 
 /// Reads the file `path` below `root`, at most `limit_bytes` of it. `Ok(None)`: there is none.
 ///
@@ -25,49 +24,12 @@ pub(super) fn read(
             .all(|c| matches!(c, Component::Normal(_))),
         "paths within a log are made by us, from numbers"
     );
-    let file = match open(&root.join(relative)) {
-        Ok(file) => file,
-        Err(e) if is_absent(&e) => return Ok(None),
-        Err(e) => return Err(Cause::Io(e).into()),
-    };
-    // Asked of the open file: what lies at the path may have been replaced since.
-    let metadata = file.metadata().map_err(Cause::Io)?;
-    if !metadata.is_file() {
-        return Err(Cause::NotAFile.into());
+    match file::read_regular(&root.join(relative), limit_bytes) {
+        Ok(bytes) => Ok(bytes.map(Bytes::from)),
+        Err(FileError::TooLong { limit_bytes }) => Err(TransportError::TooLarge { limit_bytes }),
+        Err(FileError::NotRegular) => Err(Cause::NotAFile.into()),
+        Err(FileError::Io(error)) => Err(Cause::Io(error).into()),
     }
-    let limit = limit_bytes as u64;
-    if metadata.len() > limit {
-        return Err(TransportError::TooLarge { limit_bytes });
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    // It may grow while it is read.
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(Cause::Io)?;
-    if bytes.len() > limit_bytes {
-        return Err(TransportError::TooLarge { limit_bytes });
-    }
-    Ok(Some(bytes.into()))
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    // `a/b` does not exist either if `a` is a file.
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // Opening a pipe waits for a writer otherwise, before we can see that it is one.
-        options.custom_flags(libc::O_NONBLOCK);
-    }
-    options.open(path)
 }
 
 #[cfg(test)]

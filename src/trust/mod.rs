@@ -17,13 +17,13 @@ mod settings;
 mod tuf;
 mod updater;
 
-use std::io::Read as _;
 use std::path::Path;
 
 use tlog::Verifier;
 use tlog::checkpoint::Origin;
 use url::Url;
 
+use crate::file::{self, FileError};
 use crate::identity::{Authorities, CtLog};
 use document::{LogInstance, RootDocument};
 
@@ -40,6 +40,15 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What every version's media type begins with.
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot";
+
+impl From<FileError> for TrustError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::TooLong { limit_bytes } => Self::TooLong { limit: limit_bytes },
+            error => Self::Read(error.into()),
+        }
+    }
+}
 
 /// Why a trusted root cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +102,7 @@ impl TrustedRoot {
     /// # Errors
     /// See [`TrustError`].
     pub fn from_file(path: &Path) -> Result<Self, TrustError> {
-        Self::parse(&read_bounded(path, MAX_BYTES)?)
+        Self::parse(&file::read(path, MAX_BYTES)?)
     }
 
     /// Reads a trusted root, and verifies the path of each CA in it.
@@ -229,15 +238,6 @@ fn ct_log(listed: &LogInstance) -> CtLog {
         spki_der: listed.spki_der.clone(),
         valid_for: listed.valid_for,
     }
-}
-
-/// Reads a file up to a limit, and one byte more to know that there is more.
-fn read_bounded(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(limit as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn media_type(written: &str, expected: &'static str) -> Result<(), TrustError> {

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::tuf::Tuf;
 use super::{
     Ask, MAX_BYTES, Problem, Refusal, Settings, SourceSettings, Trust, TrustError, Update,
-    read_bounded,
 };
+use crate::file;
 use crate::http;
 use crate::moment;
 
@@ -204,14 +204,11 @@ type Known = (Trust, Option<Update>);
 type FromFile = ([u8; 32], Result<Trust, TrustError>);
 
 fn read(settings: &Settings, path: &Path) -> Result<FromFile, TrustError> {
-    let bytes = read_bounded(path, MAX_BYTES)?;
+    let bytes = file::read(path, MAX_BYTES)?;
     let monitor = match &settings.monitor_config {
-        Some(path) => Some(read_bounded(path, MAX_BYTES)?),
+        Some(path) => Some(file::read(path, MAX_BYTES)?),
         None => None,
     };
-    if monitor.as_ref().is_some_and(|json| json.len() > MAX_BYTES) {
-        return Err(TrustError::TooLong { limit: MAX_BYTES });
-    }
     let monitor = monitor.as_deref();
     let trust = match (&settings.source, monitor) {
         (SourceSettings::ClientTrustConfig(_), monitor) => {

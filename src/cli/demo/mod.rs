@@ -27,6 +27,8 @@ pub(super) struct Args {
 /// The bundle of the one release that the fictional owner really made.
 const BUNDLE: &str = "falcon-7b.model.sig";
 
+const BUNDLE_BYTES: &[u8] = include_bytes!("falcon-7b.model.sig");
+
 /// A log of 161 entries, recorded from a real Rekor v2 server: real certificates of a real Fulcio
 /// under fictional names.
 const FILES: [(&str, &[u8]); 5] = [
@@ -37,7 +39,7 @@ const FILES: [(&str, &[u8]); 5] = [
     ),
     ("key.pub.pem", include_bytes!("key.pub.pem")),
     ("trusted_root.json", include_bytes!("trusted_root.json")),
-    (BUNDLE, include_bytes!("falcon-7b.model.sig")),
+    (BUNDLE, BUNDLE_BYTES),
 ];
 
 const CONFIG: &str = include_str!("modelwatch.toml");
@@ -59,8 +61,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
     let config = unpack(directory)?;
     let setup = Setup::load_ours(&config)?;
     let store = setup.writer().await?;
-    let bundle = std::fs::read(directory.join(BUNDLE)).context(BUNDLE)?;
-    let expectation = expect::from_bundle(&bundle).context(BUNDLE)?;
+    let expectation = expect::from_bundle(BUNDLE_BYTES).context(BUNDLE)?;
     store.register(&expectation, BUNDLE, setup::now()).await?;
 
     let monitor = Monitor::new(

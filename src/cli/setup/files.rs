@@ -1,6 +1,5 @@
 //! Keys and certificates in files that the configuration or a command names.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,6 +8,7 @@ use x509_parser::pem::parse_x509_pem;
 
 use super::{MAX_PEM_BYTES, Mistake};
 use crate::config::{WitnessKey, WitnessSettings};
+use crate::file;
 use crate::identity::{Certificate, Signer};
 
 /// The SubjectPublicKeyInfo in a PEM file.
@@ -59,14 +59,6 @@ pub(in crate::cli) fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
 
 /// Reads a file of the operator's, up to a limit.
 pub(in crate::cli) fn read_bounded(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
-    let mistake = |why: String| Mistake(format!("{}: {why}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| mistake(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(limit_bytes as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| mistake(error.to_string()))?;
-    if bytes.len() > limit_bytes {
-        return Err(mistake(format!("longer than {limit_bytes} bytes")).into());
-    }
-    Ok(bytes)
+    let bytes = file::read(path, limit_bytes);
+    Ok(bytes.map_err(|error| Mistake(format!("{}: {error}", path.display())))?)
 }

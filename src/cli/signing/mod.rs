@@ -18,6 +18,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 
 use super::logging::Level;
 use super::output::{self, Mistake, Outcome, Output};
+use crate::file::{self, FileError};
 use crate::escape;
 
 pub(super) use digest::Args as DigestArgs;
@@ -97,19 +98,10 @@ fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
 
 /// Reads a file that must be small enough to be what it should be.
 fn read(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let reading = || format!("{} cannot be read", path.display());
-    let file = std::fs::File::open(path).with_context(reading)?;
-    let mut bytes = Vec::new();
-    file.take(limit_bytes as u64 + 1)
-        .read_to_end(&mut bytes)
-        .with_context(reading)?;
-    anyhow::ensure!(
-        bytes.len() <= limit_bytes,
-        "{} is longer than {limit_bytes} bytes",
-        path.display()
-    );
-    Ok(bytes)
+    file::read(path, limit_bytes).map_err(|error| match error {
+        FileError::TooLong { .. } => anyhow::anyhow!("{} is {error}", path.display()),
+        error => anyhow::Error::new(error).context(format!("{} cannot be read", path.display())),
+    })
 }
 
 /// Warnings go to stderr as they arise, and into a report at the end. In strict mode each is the end.

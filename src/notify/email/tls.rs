@@ -6,12 +6,12 @@ use std::path::Path;
 use lettre::transport::smtp::client::{
     Certificate, CertificateStore, TlsParameters, TlsParametersBuilder,
 };
-use tokio::io::AsyncReadExt;
 
+use crate::file;
 use crate::notify::NotifyError;
 
 /// The file of certificate authorities is read whole. Debian's complete bundle has 220 kB.
-const CA_FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
+const CA_FILE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// TLS to `host`, which its certificate must name.
 pub(super) async fn parameters(
@@ -65,19 +65,8 @@ async fn certificates(path: &Path) -> Result<Certificate, NotifyError> {
     let unusable = |why: &dyn std::fmt::Display| NotifyError::Setup {
         what: format!("{}: {why}", path.display()),
     };
-    let file = tokio::fs::File::open(path)
-        .await
-        .map_err(|e| unusable(&e))?;
-    let mut pem = Vec::new();
-    file.take(CA_FILE_LIMIT_BYTES + 1)
-        .read_to_end(&mut pem)
-        .await
-        .map_err(|e| unusable(&e))?;
-    if pem.len() as u64 > CA_FILE_LIMIT_BYTES {
-        return Err(unusable(&format!(
-            "longer than {CA_FILE_LIMIT_BYTES} bytes"
-        )));
-    }
+    let read = file::read_async(path, CA_FILE_LIMIT_BYTES).await;
+    let pem = read.map_err(|e| unusable(&e))?;
     // An empty list would silently trust nobody more than before.
     if !pem
         .windows(b"-----BEGIN CERTIFICATE".len())

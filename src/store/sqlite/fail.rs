@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::file;
 use crate::store::StoreError;
 
 /// What went wrong, before anybody knows in which database and while doing what.
@@ -75,11 +76,8 @@ const SQLITE_NOTADB: u32 = 26;
 /// Whether the file begins as every SQLite database does (<https://www.sqlite.org/fileformat.html> §1.3.1).
 /// One that does not was overwritten, or never was one.
 fn begins_as_a_database(path: &Path) -> bool {
-    use std::io::Read as _;
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-    let mut head = [0; MAGIC.len()];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && head == *MAGIC
+    file::read_head(path, MAGIC.len()).is_ok_and(|head| head == MAGIC)
 }
 
 /// The low byte of SQLite's extended result code is the primary one.

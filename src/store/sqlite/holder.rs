@@ -13,10 +13,10 @@ const MOST: usize = 3;
 pub(super) fn of(file: &Path) -> Vec<Holder> {
     use std::os::unix::fs::MetadataExt as _;
     /// A busy file server has some ten thousand locks, of 60 bytes each.
-    const MAX_LOCKS_BYTES: u64 = 8 << 20;
+    const MAX_LOCKS_BYTES: usize = 8 << 20;
     let (Ok(file), Some(locks)) = (
         file.metadata(),
-        bounded(Path::new("/proc/locks"), MAX_LOCKS_BYTES),
+        crate::file::read_head(Path::new("/proc/locks"), MAX_LOCKS_BYTES).ok(),
     ) else {
         return Vec::new();
     };
@@ -85,10 +85,10 @@ fn described(process: u32) -> Holder {
     use std::os::unix::fs::MetadataExt as _;
     /// Longest command that is told, in characters.
     const MAX_COMMAND_CHARS: usize = 200;
-    const MAX_COMMAND_BYTES: u64 = 4096;
+    const MAX_COMMAND_BYTES: usize = 4096;
     let about = Path::new("/proc").join(process.to_string());
     let read = |name: &str| {
-        let bytes = bounded(&about.join(name), MAX_COMMAND_BYTES)?;
+        let bytes = crate::file::read_head(&about.join(name), MAX_COMMAND_BYTES).ok()?;
         let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
         let text = text.trim();
         (!text.is_empty()).then(|| crate::escape::truncate(text, MAX_COMMAND_CHARS).into_owned())
@@ -99,15 +99,6 @@ fn described(process: u32) -> Holder {
         // The kernel's own processes and those without memory have no arguments, but a name.
         command: read("cmdline").or_else(|| read("comm")),
     }
-}
-
-#[cfg(target_os = "linux")]
-fn bounded(path: &Path, limit_bytes: u64) -> Option<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).ok()?;
-    file.take(limit_bytes).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]

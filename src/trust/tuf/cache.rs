@@ -1,8 +1,7 @@
 //! What was verified last, in one file: whatever happens to the process, it is whole.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::{Error, MetadataStore};
 
+use crate::file::{self, FileError};
 use crate::trust::asked::Asked;
 
 /// Longest cache that is read, kept in memory or written, in bytes: 32 roots and one of every other file at their
@@ -119,16 +119,11 @@ impl Cache {
     /// # Errors
     /// A file that cannot be read, or is none of ours.
     pub(super) fn read(path: &Path) -> std::io::Result<Option<Self>> {
-        let file = match File::open(path) {
-            Ok(file) => file,
+        let bytes = match file::read(path, MAX_BYTES).map_err(std::io::Error::from) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() > MAX_BYTES {
-            return Err(too_long());
-        }
         let written: Written = serde_json::from_slice(&bytes)?;
         Ok(Some(Self {
             refreshed: written.refreshed,
@@ -148,7 +143,7 @@ impl Cache {
             asked: self.asked.clone(),
         })?;
         if bytes.len() > MAX_BYTES {
-            return Err(too_long());
+            return Err(FileError::TooLong { limit_bytes: MAX_BYTES }.into());
         }
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -178,11 +173,4 @@ impl Kept {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
-}
-
-fn too_long() -> std::io::Error {
-    std::io::Error::new(
-        std::io::ErrorKind::FileTooLarge,
-        format!("longer than {MAX_BYTES} bytes"),
-    )
 }

@@ -21,7 +21,8 @@ use url::Url;
 
 use super::material::Directories;
 use super::settings::RepositorySettings;
-use super::{Ask, MAX_BYTES, Problem, Refusal, Trust, TrustError, Update, read_bounded};
+use super::{Ask, MAX_BYTES, Problem, Refusal, Trust, TrustError, Update};
+use crate::file;
 use crate::http;
 use cache::{Cache, Kept};
 use mirror::Mirror;
@@ -63,10 +64,7 @@ impl Tuf {
     ) -> Result<(Self, Option<(Trust, Update)>), TrustError> {
         let (mirror, anchor) = match repository {
             RepositorySettings::Mirror { mirror, root } => {
-                let anchor = read_bounded(root, MAX_BYTES)?;
-                if anchor.len() > MAX_BYTES {
-                    return Err(TrustError::TooLong { limit: MAX_BYTES });
-                }
+                let anchor = file::read(root, MAX_BYTES)?;
                 (mirror.clone(), anchor)
             }
             known => {
