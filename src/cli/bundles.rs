@@ -7,10 +7,11 @@ use anyhow::Context as _;
 use model_signing::bundle::{Bundle, Collected, MAX_BUNDLE_BYTES, is_json, read_collection};
 
 use super::output::Mistake;
-use super::{setup, signer_file};
+use super::signer_file;
 use crate::escape;
 use crate::file::{self, FileError};
 use crate::identity::Signer;
+use crate::service;
 use crate::watch;
 
 /// What stands for standard input on the command line. A file of that name is `./-`.
@@ -52,7 +53,7 @@ impl Given {
                 bytes,
             });
         }
-        let bytes = setup::read_bounded(path, MAX_BUNDLE_BYTES)?;
+        let bytes = service::read_bounded(path, MAX_BUNDLE_BYTES)?;
         let file = std::path::absolute(path)
             .with_context(|| format!("{} has no absolute path", path.display()))?;
         Ok(Self {
@@ -153,7 +154,7 @@ fn signer(bundle: &Bundle) -> anyhow::Result<Signer> {
     let leaf = bundle.leaf_certificate().context(
         "the bundle holds no certificate, only a hint of a key: give the public key's PEM file instead",
     )?;
-    setup::certificate(leaf.to_vec())
+    service::certificate(leaf.to_vec())
 }
 
 fn placed(file: &str, place: Option<&str>) -> String {

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, time};
-use super::setup::{self, RefreshPolicy, Setup};
-use super::{starts, trusting, unrecorded};
+use crate::service::setup::{self, RefreshPolicy, Setup};
 use crate::escape;
 use crate::monitor::MonitoredLog;
 use crate::notify::Lacking;
+use crate::service::{discovery, start, unrecorded};
 use crate::source::SourceError;
 use crate::watch;
 
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
 
 /// The configuration was valid, or we would not be here.
 async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
-    starts::refuse_future(setup.config(), setup::now())?;
+    start::refuse_future(setup.config(), setup::now())?;
     let mut output = Output::new();
     let mut outcome = Outcome::Clean;
     let mut unreached = Vec::new();
@@ -236,7 +236,7 @@ fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
             .iter()
             .any(|said| said.log == not.log.name)
         {
-            let log = trusting::named(not.log);
+            let log = discovery::named(not.log);
             output.line(&format!("note  not followed: {}", escape::terminal(&log)))?;
         }
     }

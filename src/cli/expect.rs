@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, Refused, time};
-use super::setup;
+use crate::service::setup;
 use crate::escape;
 use crate::expect::{self, ExpectError, Expectation};
 use crate::store::Store;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::output::{Mistake, Outcome, Output, cell, time};
-use super::setup;
+use crate::service::setup;
 use crate::config;
 use crate::escape;
 use crate::finding::{Finding, FindingId, Severity, State, Verdict};

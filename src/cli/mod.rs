@@ -2,7 +2,6 @@
 
 mod bundles;
 mod check;
-mod ct;
 mod demo;
 mod drill;
 mod expect;
@@ -10,23 +9,14 @@ mod findings;
 mod generate;
 mod init;
 mod logging;
-mod logs;
 mod monitor;
-mod monitored_logs;
 mod output;
 mod pages;
 mod passed;
-mod reload;
-mod renewal;
 mod rescan;
-mod setup;
 mod signer_file;
 mod signing;
-mod starts;
 mod status;
-mod systemd;
-mod trusting;
-mod unrecorded;
 mod watch;
 
 use std::path::{Path, PathBuf};

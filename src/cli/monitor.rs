@@ -11,12 +11,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinError;
 
 use super::logging::Screen;
-use super::monitored_logs::MonitoredLogs;
 use super::output::{Mistake, Outcome};
 use super::passed::{PassResult, show_progress, unread};
-use super::reload::{self, Hangup, Reloaded};
-use super::setup::{self, RefreshPolicy, Setup};
-use super::{starts, systemd, unrecorded};
+use crate::service::setup::{self, RefreshPolicy, Setup};
+use crate::service::monitored_logs::MonitoredLogs;
+use crate::service::reload::{self, Hangup, Reloaded};
+use crate::service::{start, systemd, unrecorded};
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::finding::Severity;
@@ -73,7 +73,7 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
     let stop = Stop::default();
     let hangup = args.is_daemon().then(|| Hangup::listen(stop.clone()));
     let setup = Setup::load_and_ask(config, RefreshPolicy::IfDue).await?;
-    starts::refuse_future(setup.config(), setup::now())?;
+    start::refuse_future(setup.config(), setup::now())?;
     for exposed in unrecorded::exposed(&setup) {
         tracing::warn!("{}", escape::terminal(&exposed));
     }

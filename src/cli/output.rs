@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 use crate::escape;
+pub(super) use crate::report::{cell, time};
+pub(super) use crate::service::Mistake;
+use crate::service::causes;
 
 /// What a command answers; the contract's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +32,6 @@ impl From<Outcome> for ExitCode {
         })
     }
 }
-
-/// The operator's mistake: exit 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Mistake(pub(super) String);
 
 /// The answer is no: exit 1.
 #[derive(Debug, thiserror::Error)]
@@ -71,23 +69,6 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
     } else {
         Outcome::Unanswered
     }
-}
-
-/// An error with all its causes, not escaped yet.
-pub(super) fn causes(error: &anyhow::Error) -> String {
-    let mut said = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        // Many errors repeat their cause in their own message.
-        if said.ends_with(&cause) {
-            continue;
-        }
-        if !said.is_empty() {
-            said.push_str(": ");
-        }
-        said.push_str(&cause);
-    }
-    said
 }
 
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -130,15 +111,4 @@ impl Output {
         self.0.flush().map_err(StdoutError)?;
         Ok(())
     }
-}
-
-/// A time to the second, for people.
-pub(super) fn time(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
-
-/// A text of a log in a column of this width: escaped, cut, padded.
-pub(super) fn cell(text: &str, width: usize) -> String {
-    let shown = escape::terminal(&escape::truncate(text, width)).into_owned();
-    format!("{shown:<width$}")
 }

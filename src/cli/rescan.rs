@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::output::{Mistake, Outcome, Output};
-use super::setup::{self, Setup};
+use crate::service::setup::{self, Setup};
 use crate::escape;
 use crate::monitor::{Monitor, Progress, RescanError, Stop};
 use crate::store::StoreError;

@@ -2,7 +2,7 @@
 
 use x509_parser::pem::Pem;
 
-use super::setup::certificate;
+use crate::service::certificate;
 use crate::identity::{Key, Signer, signers_of_pkcs7};
 
 /// Most PEM blocks in one file. A chain of certificates has a few.

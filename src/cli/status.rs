@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::output::{Outcome, Output, cell, time};
-use super::reload::DaemonStatus;
-use super::setup::{self, Setup};
-use super::trusting;
+use crate::service::reload::DaemonStatus;
+use crate::service::setup::{self, Setup};
+use crate::service::discovery;
 use crate::escape;
 use crate::moment;
 use crate::monitor::{MonitoredLog, listed_trees};
@@ -230,7 +230,7 @@ fn trust_status(setup: &Setup) -> Option<TrustStatus> {
             .not_followed()
             .iter()
             .map(|not| NotFollowedStatus {
-                log: trusting::named(not.log),
+                log: discovery::named(not.log),
                 ignored: not.ignored,
             })
             .collect(),

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 
 use super::output::{Mistake, Outcome, Output};
-use super::setup::{self, Setup};
+use crate::service::setup::{self, Setup};
 use crate::clock::SystemClock;
 use crate::escape;
 use crate::expect;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::report::{ChannelReport, Check};
 use super::stage::{self, Stage};
-use crate::cli::setup::Setup;
+use crate::service::setup::Setup;
 use crate::finding::Routes;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{ChannelQueue, Settings, Store as _};
@@ -89,7 +89,7 @@ async fn queue(copy: &Path) -> anyhow::Result<std::collections::BTreeMap<String,
         routes: Routes::default(),
     })
     .await?;
-    let queue = store.channel_queues(crate::cli::setup::now()).await?;
+    let queue = store.channel_queues(crate::service::setup::now()).await?;
     store.close().await;
     Ok(queue)
 }

@@ -18,8 +18,8 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::output::{Mistake, Outcome, Output, time};
-use super::setup::{self, RefreshPolicy, Setup};
-use super::trusting;
+use crate::service::setup::{self, RefreshPolicy, Setup};
+use crate::service::discovery;
 use crate::monitor::Rules;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Coverage, Store};
@@ -226,7 +226,7 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
     list.extend(ignored.map(|not| {
         format!(
             "signings in {}, which [trust] ignores",
-            trusting::named(not.log)
+            discovery::named(not.log)
         )
     }));
     if report.trust.is_none() {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tlog::{CompactRange, Follower};
 
 use crate::cli::output::Outcome;
-use crate::cli::setup;
+use crate::service::setup;
 use crate::config::{self, Config};
 use crate::finding::{Evidence, Finding, NewFinding, Routes};
 use crate::http;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use url::Url;
 
-use crate::cli::setup;
+use crate::service::setup;
 use crate::config;
 use crate::notify::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
 use crate::watch::{self, Meant};

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::Args;
 use crate::cli::output::Mistake;
-use crate::cli::setup;
+use crate::service::setup;
 use crate::http::{self, Retry};
 use crate::trust::{
     ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings, Trust,

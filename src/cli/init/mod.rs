@@ -13,7 +13,7 @@ use url::Url;
 
 use super::expect::{self, Own};
 use super::output::{Mistake, Outcome, Output};
-use super::setup::Setup;
+use crate::service::setup::Setup;
 use crate::config;
 use crate::escape;
 use crate::secret::{SecretSource, UrlSource};

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Sigstore, Warnings, path, print, read, tree};
 use crate::cli::logging::Level;
 use crate::cli::output::{Outcome, causes};
-use crate::cli::setup;
+use crate::service::setup;
 
 /// Whom the signature must be by.
 #[derive(Debug, clap::Subcommand)]

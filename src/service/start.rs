@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::output::{Mistake, time};
+use super::Mistake;
 use crate::config::Config;
+use crate::report::time;
 use crate::shard::Start;
 
 /// Refuses to begin a log at a time after `now`: every entry until then would be passed over.
@@ -11,7 +12,7 @@ use crate::shard::Start;
 /// # Errors
 ///
 /// Some log would.
-pub(super) fn refuse_future(config: &Config, now: Timestamp) -> Result<(), Mistake> {
+pub fn refuse_future(config: &Config, now: Timestamp) -> Result<(), Mistake> {
     let of_logs = config.logs.iter().map(|log| (Some(&log.name), log.start));
     // First where it is written: logs that say nothing of their own have it from there.
     for (log, start) in [(None, config.start)].into_iter().chain(of_logs) {

@@ -1,8 +1,5 @@
 //! From the configuration to the rooms: what every command opens.
 
-mod channels;
-mod files;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,13 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tlog::Verifier;
 
-use self::files::witness;
-pub(super) use self::files::{certificate, public_key_der, read_bounded};
+use super::key_files::witness;
 use super::logs;
-use super::output::Mistake;
+use super::Mistake;
 use super::reload;
 use super::renewal::Renewal;
-use super::trusting::{self, NotFollowed};
+use super::discovery::{self, NotFollowed};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config, LogSettings};
 use crate::escape;
@@ -31,12 +27,9 @@ use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
 use crate::trust::{self, Ask, Remark, SourceSettings, Trust, TrustState, TrustUpdater};
 use crate::watch::{Watch, Watches};
 
-/// A public key or certificate in PEM is a few kilobytes; a chain of them some tens.
-pub(super) const MAX_PEM_BYTES: usize = 1 << 20;
-
 /// A valid configuration, the files that it names, and what follows from both: the logs.
-pub(super) struct Setup {
-    config: Config,
+pub struct Setup {
+    pub(super) config: Config,
     renewal: Renewal,
     /// What the logs below were made with.
     trust: Option<Arc<Trust>>,
@@ -52,7 +45,7 @@ pub(super) struct Setup {
 
 /// Whether newer trust is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RefreshPolicy {
+pub enum RefreshPolicy {
     /// If what is known is older than the configuration allows.
     IfDue,
     /// In any case.
@@ -66,7 +59,7 @@ impl Setup {
     /// # Errors
     ///
     /// The operator's mistakes: exit 2.
-    pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
         let (config, warnings) = config::load(path)?;
         // As one string: stderr has no buffer, and a warning has many parts.
         let warnings = warnings.to_string();
@@ -80,7 +73,7 @@ impl Setup {
     /// # Errors
     ///
     /// The operator's mistakes: exit 2.
-    pub(super) async fn load_and_ask(path: &Path, asking: RefreshPolicy) -> anyhow::Result<Self> {
+    pub async fn load_and_ask(path: &Path, asking: RefreshPolicy) -> anyhow::Result<Self> {
         let fingerprint = reload::fingerprint(path).ok();
         let (config, warnings) = config::load(path)?;
         // As one string: stderr has no buffer, and a warning has many parts.
@@ -110,7 +103,7 @@ impl Setup {
     }
 
     /// As [`Self::load`], of a configuration of our own, whose warnings are known.
-    pub(super) fn load_ours(path: &Path) -> anyhow::Result<Self> {
+    pub fn load_ours(path: &Path) -> anyhow::Result<Self> {
         let (config, _) = config::load(path)?;
         Self::of(config)
     }
@@ -162,7 +155,7 @@ impl Setup {
     /// Configuration and trust do not fit; then everything is as it was.
     fn arrange(&mut self, begun: bool) -> anyhow::Result<()> {
         let trust = self.known().trust;
-        let mut settings = trusting::logs(&self.config, trust.as_deref(), begun, now())?;
+        let mut settings = discovery::logs(&self.config, trust.as_deref(), begun, now())?;
         if trust.is_none() && self.renewal.is_configured() {
             // Only what needs no trust can be named; nothing is read before there is one.
             settings.retain(|log| !log.public_keys.is_empty());
@@ -176,7 +169,7 @@ impl Setup {
     }
 
     /// As [`Self::arrange`]; the store says whether some log has a position.
-    pub(super) async fn arrange_after(&mut self, store: &dyn Store) -> anyhow::Result<()> {
+    pub async fn arrange_after(&mut self, store: &dyn Store) -> anyhow::Result<()> {
         let begun = begun(store).await?;
         self.arrange(begun)
     }
@@ -187,14 +180,14 @@ impl Setup {
     /// # Errors
     ///
     /// The store cannot say whether any log has a position.
-    pub(super) async fn renew(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+    pub async fn renew(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
         self.renewal.begin_if_due(&self.http, now()).await;
         self.adopt(store).await
     }
 
     /// Begins to look for newer trust because of these. Answers whether it did: what was asked for lately is not asked for
     /// again.
-    pub(super) fn ask(&mut self, asks: &[Ask]) -> bool {
+    pub fn ask(&mut self, asks: &[Ask]) -> bool {
         self.renewal.ask(asks, &self.http, now())
     }
 
@@ -204,7 +197,7 @@ impl Setup {
     /// # Errors
     ///
     /// As there.
-    pub(super) async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+    pub async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
         self.renewal.finished().await;
         self.adopt(store).await
     }
@@ -237,7 +230,7 @@ impl Setup {
     /// # Errors
     ///
     /// A repository is configured, and nothing of it was ever verified.
-    pub(super) fn require_trust(&self) -> anyhow::Result<()> {
+    pub fn require_trust(&self) -> anyhow::Result<()> {
         let known = self.known();
         if known.trust.is_some() || !self.renewal.is_configured() {
             return Ok(());
@@ -250,13 +243,13 @@ impl Setup {
     }
 
     /// What is trusted now, and what came of asking for newer trust.
-    pub(super) fn known(&self) -> TrustState {
+    pub fn known(&self) -> TrustState {
         self.renewal.known()
     }
 
     /// What to open in a firewall, and what helps without: after these logs did not answer. `None`: all did, and trust
     /// too.
-    pub(super) fn network_advice(&self, unreached: &[String]) -> Option<String> {
+    pub fn network_advice(&self, unreached: &[String]) -> Option<String> {
         let mut servers = BTreeSet::new();
         let known = self.known();
         let is_lost = matches!(known.problem, Some(trust::Problem::Unreachable(_)));
@@ -290,7 +283,7 @@ impl Setup {
     }
 
     /// The logs of the configuration that cannot be asked before something is trusted, by name.
-    pub(super) fn waiting_for_trust(&self) -> Vec<String> {
+    pub fn waiting_for_trust(&self) -> Vec<String> {
         let logs = self.config.logs.iter();
         logs.map(|log| log.name.clone())
             .filter(|name| !self.settings.iter().any(|log| log.name == *name))
@@ -298,13 +291,13 @@ impl Setup {
     }
 
     /// What was set about trust.
-    pub(super) fn trust_settings(&self) -> Option<&trust::Settings> {
+    pub fn trust_settings(&self) -> Option<&trust::Settings> {
         self.config.trust.as_ref()
     }
 
     /// What somebody should know about trust.
-    pub(super) fn trust_report(&self) -> TrustReport {
-        trusting::report(
+    pub fn trust_report(&self) -> TrustReport {
+        discovery::report(
             self.trust_settings(),
             &self.known(),
             &self.settings,
@@ -314,27 +307,27 @@ impl Setup {
     }
 
     /// The logs that trust names and that are not followed.
-    pub(super) fn not_followed(&self) -> Vec<NotFollowed<'_>> {
+    pub fn not_followed(&self) -> Vec<NotFollowed<'_>> {
         match (self.trust_settings(), self.trust.as_deref()) {
             (Some(settings), Some(trust)) => {
-                trusting::not_followed(settings, trust, &self.settings, &self.logs)
+                discovery::not_followed(settings, trust, &self.settings, &self.logs)
             }
             _ => Vec::new(),
         }
     }
 
     /// What is wrong with single items of what is trusted.
-    pub(super) fn trust_remarks(&self) -> &[Remark] {
+    pub fn trust_remarks(&self) -> &[Remark] {
         self.trust.as_deref().map_or(&[], Trust::remarks)
     }
 
     /// The logs, ready to be read; nothing is asked of them yet.
-    pub(super) fn logs(&self) -> &[MonitoredLog] {
+    pub fn logs(&self) -> &[MonitoredLog] {
         &self.logs
     }
 
     /// What the monitor looks at besides watches. `every_log`: no log was left out on the command line.
-    pub(super) fn monitor(&self, every_log: bool) -> monitor::Settings {
+    pub fn monitor(&self, every_log: bool) -> monitor::Settings {
         let required = self.settings.iter().filter(|log| log.require_witnesses > 0);
         monitor::Settings {
             witnesses: self.witnesses.clone(),
@@ -353,7 +346,7 @@ impl Setup {
     ///
     /// Watches that cannot be compiled, and trust that is not there yet: without it an impostor and the owner
     /// would look alike.
-    pub(super) fn rules(&self) -> anyhow::Result<Arc<Rules>> {
+    pub fn rules(&self) -> anyhow::Result<Arc<Rules>> {
         self.require_trust()?;
         self.rules_so_far()
     }
@@ -363,7 +356,7 @@ impl Setup {
     /// # Errors
     ///
     /// Watches that cannot be compiled.
-    pub(super) fn rules_so_far(&self) -> anyhow::Result<Arc<Rules>> {
+    pub fn rules_so_far(&self) -> anyhow::Result<Arc<Rules>> {
         let watches = Watches::compile(self.config.watches.clone())
             .map_err(|error| Mistake(error.to_string()))?;
         let authorities = self
@@ -373,7 +366,7 @@ impl Setup {
         Ok(Arc::new(Rules::new(watches, authorities)))
     }
 
-    pub(super) fn watch_keys(&self) -> Vec<WatchKey> {
+    pub fn watch_keys(&self) -> Vec<WatchKey> {
         self.config
             .watches
             .iter()
@@ -385,34 +378,34 @@ impl Setup {
     }
 
     /// The watch of this name.
-    pub(super) fn watch(&self, name: &str) -> Option<&Watch> {
+    pub fn watch(&self, name: &str) -> Option<&Watch> {
         self.config.watches.iter().find(|watch| watch.name == name)
     }
 
     /// The names of the watches, to help after a slip.
-    pub(super) fn watch_names(&self) -> String {
+    pub fn watch_names(&self) -> String {
         let names: Vec<_> = self.config.watches.iter().map(|w| w.name.clone()).collect();
         listed(&names)
     }
 
     /// The names of the logs, to help after a slip.
-    pub(super) fn log_names(&self) -> String {
+    pub fn log_names(&self) -> String {
         let names: Vec<_> = self.logs.iter().map(|log| log.name().to_owned()).collect();
         listed(&names)
     }
 
     /// The database.
-    pub(super) fn database(&self) -> &Path {
+    pub fn database(&self) -> &Path {
         &self.config.database
     }
 
     /// SHA-256 of the configuration file, hex, if it was taken.
-    pub(super) fn fingerprint(&self) -> Option<&str> {
+    pub fn fingerprint(&self) -> Option<&str> {
         self.fingerprint.as_deref()
     }
 
     /// Everything that is followed, looked for and told, in one line.
-    pub(super) fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let logs = self.logs.iter().map(|log| log.name().to_owned());
         let watches = self.config.watches.iter().map(|watch| watch.name.clone());
         format!(
@@ -425,41 +418,41 @@ impl Setup {
     }
 
     /// What was written, with every default.
-    pub(super) fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
-    pub(super) fn http(&self) -> &http::Client {
+    pub fn http(&self) -> &http::Client {
         &self.http
     }
 
-    pub(super) fn fail_on(&self) -> Severity {
+    pub fn fail_on(&self) -> Severity {
         self.config.fail_on
     }
 
-    pub(super) fn schedule(&self) -> &Schedule {
+    pub fn schedule(&self) -> &Schedule {
         &self.config.schedule
     }
 
     /// Takes the lock that keeps a second monitor off the store.
-    pub(super) fn lock(&self) -> Result<StoreLock, StoreError> {
+    pub fn lock(&self) -> Result<StoreLock, StoreError> {
         SqliteStore::lock(&self.settings())
     }
 
     /// Opens the store, creating it if it is not there.
-    pub(super) async fn writer(&self) -> anyhow::Result<Arc<dyn Store>> {
+    pub async fn writer(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(Arc::new(SqliteStore::open(self.settings()).await?))
     }
 
     /// Opens an existing store for reading.
-    pub(super) async fn reader(&self) -> anyhow::Result<Arc<dyn Store>> {
+    pub async fn reader(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(Arc::new(
             SqliteStore::open_read_only(self.settings()).await?,
         ))
     }
 
     /// A copy of the store as it stands, in the new file `to`; an empty one if there is no store yet.
-    pub(super) async fn copied(&self, to: &Path) -> anyhow::Result<SqliteStore> {
+    pub async fn copied(&self, to: &Path) -> anyhow::Result<SqliteStore> {
         match SqliteStore::copy(&self.settings(), to).await {
             Ok(()) | Err(StoreError::Absent { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -472,19 +465,19 @@ impl Setup {
     }
 
     /// What is unusual about how others are reached, a line each.
-    pub(super) async fn described_http(&self) -> anyhow::Result<Vec<String>> {
+    pub async fn described_http(&self) -> anyhow::Result<Vec<String>> {
         Ok(self.http.described().await?)
     }
 
-    pub(super) fn has_heartbeat(&self) -> bool {
+    pub fn has_heartbeat(&self) -> bool {
         self.config.heartbeat.is_some()
     }
 
-    pub(super) fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
+    pub fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
         Outbox::new(store, &self.config.channels, &self.http)
     }
 
-    pub(super) fn heartbeat(&self, store: Arc<dyn Store>) -> Option<Heartbeat> {
+    pub fn heartbeat(&self, store: Arc<dyn Store>) -> Option<Heartbeat> {
         let settings = self.config.heartbeat.clone()?;
         Some(Heartbeat::new(settings, self.http.clone(), store))
     }
@@ -503,7 +496,7 @@ fn located(config: &Config, Mistake(said): Mistake) -> Mistake {
 }
 
 /// Which channels are told of what.
-pub(super) fn routes(config: &Config) -> Routes {
+pub fn routes(config: &Config) -> Routes {
     let channels = config.channels.iter().map(|channel| ChannelRoute {
         name: channel.name.clone(),
         min_severity: channel.min_severity,
@@ -539,7 +532,7 @@ fn counted(what: &str, names: Vec<String>) -> String {
 }
 
 /// Names in a sentence that helps after a slip.
-pub(super) fn listed(names: &[String]) -> String {
+pub fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "it has none".to_owned();
     }
@@ -548,18 +541,18 @@ pub(super) fn listed(names: &[String]) -> String {
 }
 
 /// The present moment.
-pub(super) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     SystemClock.now()
 }
 
 /// A duration on the command line, written as in the configuration.
-pub(super) fn duration(written: &str) -> Result<Duration, String> {
+pub fn duration(written: &str) -> Result<Duration, String> {
     config::parse_duration(written)
         .ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
 }
 
 /// A whole number on the command line.
-pub(super) fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
+pub fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
     written.parse().map_err(|_| {
         let is_number = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit());
         if is_number {
@@ -571,11 +564,11 @@ pub(super) fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
 }
 
 /// Opens the configured store for reading.
-pub(super) async fn reader(config: &Path) -> anyhow::Result<Arc<dyn Store>> {
+pub async fn reader(config: &Path) -> anyhow::Result<Arc<dyn Store>> {
     Setup::load(config)?.reader().await
 }
 
 /// Opens the configured store for writing.
-pub(super) async fn writer(config: &Path) -> anyhow::Result<Arc<dyn Store>> {
+pub async fn writer(config: &Path) -> anyhow::Result<Arc<dyn Store>> {
     Setup::load(config)?.writer().await
 }

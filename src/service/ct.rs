@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tlog::{KeyName, Origin, Verifier};
 
-use super::output::Mistake;
+use super::Mistake;
 use crate::config::LogSettings;
 use crate::escape::few;
 use crate::identity::CtLog;
@@ -22,7 +22,7 @@ const NAMED_KEYS: usize = 5;
 /// # Errors
 ///
 /// No such key, or more than one of a log of RFC 6962; a key that cannot be used; an origin that is not the key's.
-pub(super) fn log(
+pub fn log(
     settings: &LogSettings,
     location: &Location,
     public_keys: &[LogKey],

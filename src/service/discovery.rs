@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tlog::{Origin, Verifier};
 
-use super::output::Mistake;
+use super::Mistake;
 use crate::config::{Config, LogSettings, Mode};
 use crate::moment;
 use crate::monitor::{MonitoredLog, TrustReport, Unfollowed};
@@ -20,7 +20,7 @@ const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// `begun`: some log has a position already. What is found then is new, so it is read from its first entry: a
 /// start at its end would skip what was signed before anybody noticed. The same holds if only a configured log is read
 /// from somewhere before its end: whoever wants the past of one log wants that of all.
-pub(super) fn logs(
+pub fn logs(
     config: &Config,
     trust: Option<&Trust>,
     begun: bool,
@@ -95,14 +95,14 @@ fn located(log: &LogSettings, trust: Option<&Trust>) -> Result<Option<LogSetting
 }
 
 /// What trust names and nobody reads.
-pub(super) struct NotFollowed<'a> {
-    pub(super) log: &'a ListedLog,
+pub struct NotFollowed<'a> {
+    pub log: &'a ListedLog,
     /// The operator said so.
-    pub(super) ignored: bool,
+    pub ignored: bool,
 }
 
 /// The logs that trust names and that are not among these: as they are configured or were found, and as they are read.
-pub(super) fn not_followed<'a>(
+pub fn not_followed<'a>(
     settings: &Settings,
     trust: &'a Trust,
     logs: &[LogSettings],
@@ -148,7 +148,7 @@ fn key_ids(log: &MonitoredLog) -> Vec<[u8; 32]> {
 }
 
 /// In words: which log, and what kind of log it is or why it cannot be followed.
-pub(super) fn named(log: &ListedLog) -> String {
+pub fn named(log: &ListedLog) -> String {
     let what = match &log.kind {
         ListedKind::RekorV2(_) => Protocol::RekorV2.as_str(),
         ListedKind::RekorV2Unnamed => "rekor-v2, whose origin is not its address",
@@ -161,7 +161,7 @@ pub(super) fn named(log: &ListedLog) -> String {
 }
 
 /// What is to be said after a pass.
-pub(super) fn report(
+pub fn report(
     settings: Option<&Settings>,
     known: &TrustState,
     logs: &[LogSettings],

@@ -6,13 +6,16 @@ use anyhow::Context as _;
 use tlog::{KeyName, Verifier};
 use x509_parser::pem::parse_x509_pem;
 
-use super::{MAX_PEM_BYTES, Mistake};
+use super::Mistake;
 use crate::config::{WitnessKey, WitnessSettings};
 use crate::file;
 use crate::identity::{Certificate, Signer};
 
+/// A public key or certificate in PEM is a few kilobytes; a chain of them some tens.
+pub const MAX_PEM_BYTES: usize = 1 << 20;
+
 /// The SubjectPublicKeyInfo in a PEM file.
-pub(in crate::cli) fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
     // Editors of Windows put a byte order mark in front.
     let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     let (_, pem) = parse_x509_pem(pem).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
@@ -22,7 +25,7 @@ pub(in crate::cli) fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(pem.contents)
 }
 
-pub(super) fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
+pub fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
     let WitnessSettings { name, key } = settings;
     match key {
         WitnessKey::Written(key) => Ok((**key).clone()),
@@ -52,13 +55,13 @@ fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
 }
 
 /// The signer that a certificate names.
-pub(in crate::cli) fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
+pub fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
     let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
     Ok(Signer::Certificate(Box::new(certificate)))
 }
 
 /// Reads a file of the operator's, up to a limit.
-pub(in crate::cli) fn read_bounded(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
+pub fn read_bounded(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
     let bytes = file::read(path, limit_bytes);
     Ok(bytes.map_err(|error| Mistake(format!("{}: {error}", path.display())))?)
 }

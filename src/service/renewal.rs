@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
-use super::output::time;
 use crate::escape;
 use crate::http;
+use crate::report::time;
 use crate::trust::{Ask, Trust, TrustState, TrustUpdater};
 
 /// What keeps trust up to date, at home or on its way.
-pub(super) struct Renewal {
+pub struct Renewal {
     /// `None` while it is asking, or if no trust is configured.
     updater: Option<TrustUpdater>,
     /// What it knew when it left.
@@ -21,7 +21,7 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    pub(super) fn new(updater: Option<TrustUpdater>) -> Self {
+    pub fn new(updater: Option<TrustUpdater>) -> Self {
         let known = updater.as_ref().map_or_else(
             || TrustState {
                 trust: None,
@@ -39,17 +39,17 @@ impl Renewal {
     }
 
     /// Whether trust is configured.
-    pub(super) const fn is_configured(&self) -> bool {
+    pub const fn is_configured(&self) -> bool {
         self.is_configured
     }
 
     /// What is trusted now, and what came of asking for newer trust.
-    pub(super) fn known(&self) -> TrustState {
+    pub fn known(&self) -> TrustState {
         self.known.clone()
     }
 
     /// Looks for newer trust and waits for it: at a start, when nothing else can be done. `in_any_case`, or if it is due.
-    pub(super) async fn look(&mut self, http: &http::Client, in_any_case: bool, now: Timestamp) {
+    pub async fn look(&mut self, http: &http::Client, in_any_case: bool, now: Timestamp) {
         if let Some(updater) = &mut self.updater {
             if in_any_case {
                 updater.refresh(http, now).await;
@@ -61,7 +61,7 @@ impl Renewal {
     }
 
     /// Begins to look for newer trust if that is due. A file is read at once, a repository asked beside what goes on.
-    pub(super) async fn begin_if_due(&mut self, http: &http::Client, now: Timestamp) {
+    pub async fn begin_if_due(&mut self, http: &http::Client, now: Timestamp) {
         if self.away.as_ref().is_some_and(JoinHandle::is_finished) {
             self.finished().await;
         }
@@ -76,7 +76,7 @@ impl Renewal {
     }
 
     /// Begins to look for newer trust because of these, if the last time was long enough ago. Answers whether it did.
-    pub(super) fn ask(&mut self, asks: &[Ask], http: &http::Client, now: Timestamp) -> bool {
+    pub fn ask(&mut self, asks: &[Ask], http: &http::Client, now: Timestamp) -> bool {
         let grants = |updater: &mut TrustUpdater| updater.asks(asks, now);
         let is_granted = self.updater.as_mut().is_some_and(grants);
         if is_granted {
@@ -97,7 +97,7 @@ impl Renewal {
     }
 
     /// Waits until what was begun is over; without end if nothing was. May be dropped and called again.
-    pub(super) async fn finished(&mut self) {
+    pub async fn finished(&mut self) {
         let Some(away) = &mut self.away else {
             return std::future::pending().await;
         };
@@ -115,7 +115,7 @@ impl Renewal {
     }
 
     /// Goes back to what was trusted before, because the newest cannot be worked with. It is tried again.
-    pub(super) fn refuse(&mut self, before: Arc<Trust>, said: String) {
+    pub fn refuse(&mut self, before: Arc<Trust>, said: String) {
         if let Some(updater) = &mut self.updater {
             updater.refuse(before, said);
             self.known = updater.known();

@@ -8,8 +8,8 @@ use tlog::{KeyName, Origin};
 use url::Url;
 
 use super::ct;
-use super::output::Mistake;
-use super::setup::{MAX_PEM_BYTES, public_key_der, read_bounded};
+use super::Mistake;
+use super::key_files::{MAX_PEM_BYTES, public_key_der, read_bounded};
 use crate::config::{LogKeySource, LogSettings, Mode};
 use crate::http::{self, RateLimit};
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
@@ -23,7 +23,7 @@ use crate::trust::TrustedRoot;
 /// # Errors
 ///
 /// A key that cannot be used, or that nobody gives.
-pub(super) fn followed(
+pub fn followed(
     logs: &[LogSettings],
     trusted_root: Option<&TrustedRoot>,
     http: &http::Client,

@@ -10,12 +10,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 use super::monitored_logs::MonitoredLogs;
-use super::output::{self, Mistake, time};
+use super::key_files::read_bounded;
 use super::setup::{self, RefreshPolicy, Setup};
-use super::starts;
+use super::{Mistake, causes, start};
 use crate::config::{self, ConfigError};
 use crate::escape;
 use crate::monitor::{MonitoredLog, Stop};
+use crate::report::time;
 use crate::shard::Start;
 use crate::store::{Store, StoreError};
 
@@ -27,13 +28,13 @@ const VARIABLES: usize = 10;
 
 /// Whether a reload was asked for. The signal is not lost while a pass runs.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hangup(Arc<Notify>);
+pub struct Hangup(Arc<Notify>);
 
 impl Hangup {
     /// Listens for SIGHUP from now on. Without this the signal ends the program.
     ///
     /// A daemon whose terminal is closed is asked to end, as programs are: it would go on unseen, and keep the store locked.
-    pub(super) fn listen(stop: Stop) -> Self {
+    pub fn listen(stop: Stop) -> Self {
         let hangup = Self::default();
         #[cfg(unix)]
         {
@@ -61,7 +62,7 @@ impl Hangup {
     }
 
     /// Waits until a reload is asked for.
-    pub(super) async fn wait(&self) {
+    pub async fn wait(&self) {
         self.0.notified().await;
     }
 }
@@ -74,9 +75,9 @@ fn has_terminal() -> bool {
 }
 
 /// What the daemon goes on with after a reload.
-pub(super) struct Reloaded {
-    pub(super) monitored_logs: MonitoredLogs,
-    pub(super) store: Arc<dyn Store>,
+pub struct Reloaded {
+    pub monitored_logs: MonitoredLogs,
+    pub store: Arc<dyn Store>,
 }
 
 /// Takes up the configuration at `path` in the place of the one that `running` was made from.
@@ -84,7 +85,7 @@ pub(super) struct Reloaded {
 /// # Errors
 ///
 /// Whatever is wrong with the new configuration, or could not be taken up without a restart: then nothing has changed.
-pub(super) async fn reload(
+pub async fn reload(
     path: &Path,
     only: &[String],
     running: &MonitoredLogs,
@@ -92,7 +93,7 @@ pub(super) async fn reload(
 ) -> anyhow::Result<Reloaded> {
     let setup = Setup::load_and_ask(path, RefreshPolicy::IfDue).await?;
     setup.require_trust()?;
-    starts::refuse_future(setup.config(), setup::now())?;
+    start::refuse_future(setup.config(), setup::now())?;
     let (before, after) = (running.setup().database(), setup.database());
     if before != after {
         return Err(Mistake(format!(
@@ -181,7 +182,7 @@ fn is_unknown(running: &MonitoredLogs, name: &str) -> bool {
 }
 
 /// Logs why a reload was refused, one line for each problem.
-pub(super) fn refused(error: &anyhow::Error) {
+pub fn refused(error: &anyhow::Error) {
     tracing::error!("the configuration was not taken up, everything goes on as before:");
     if let Some(ConfigError::Wrong(problems)) = error.downcast_ref() {
         // Already escaped, one line for each.
@@ -190,12 +191,12 @@ pub(super) fn refused(error: &anyhow::Error) {
         }
         return;
     }
-    tracing::error!("{}", escape::terminal(&output::causes(error)));
+    tracing::error!("{}", escape::terminal(&causes(error)));
 }
 
 /// Which configuration a daemon works with.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Loaded {
+pub struct Loaded {
     /// The file, as an absolute path.
     file: PathBuf,
     /// SHA-256 of its bytes, hex.
@@ -207,8 +208,8 @@ pub(super) struct Loaded {
 }
 
 /// SHA-256 of a configuration file, hex. Taken before the file is read: if it changes in between, it counts as changed.
-pub(super) fn fingerprint(path: &Path) -> anyhow::Result<String> {
-    let bytes = setup::read_bounded(path, config::MAX_CONFIG_BYTES)?;
+pub fn fingerprint(path: &Path) -> anyhow::Result<String> {
+    let bytes = read_bounded(path, config::MAX_CONFIG_BYTES)?;
     Ok(hex::encode(Sha256::digest(bytes)))
 }
 
@@ -217,7 +218,7 @@ pub(super) fn fingerprint(path: &Path) -> anyhow::Result<String> {
 /// # Errors
 ///
 /// The store cannot be written.
-pub(super) async fn put_value(
+pub async fn put_value(
     store: &dyn Store,
     path: &Path,
     sha256: Option<&str>,
@@ -239,13 +240,13 @@ pub(super) async fn put_value(
 /// # Errors
 ///
 /// The store cannot be written.
-pub(super) async fn forget(store: &dyn Store) -> Result<(), StoreError> {
+pub async fn forget(store: &dyn Store) -> Result<(), StoreError> {
     store.put_value(REMEMBERED, "").await
 }
 
 /// How the configuration of the running daemon compares with the file.
 #[derive(Debug, Serialize)]
-pub(super) struct DaemonStatus {
+pub struct DaemonStatus {
     process: u32,
     file: PathBuf,
     /// When the daemon took it up.
@@ -260,7 +261,7 @@ impl DaemonStatus {
     /// # Errors
     ///
     /// The store cannot be read.
-    pub(super) async fn of(store: &dyn Store) -> anyhow::Result<Option<Self>> {
+    pub async fn of(store: &dyn Store) -> anyhow::Result<Option<Self>> {
         let Some(text) = store.get_value(REMEMBERED).await? else {
             return Ok(None);
         };
@@ -281,7 +282,7 @@ impl DaemonStatus {
     }
 
     /// What a person should know.
-    pub(super) fn line(&self) -> Option<String> {
+    pub fn line(&self) -> Option<String> {
         self.changed.then(|| {
             format!(
                 "the daemon (process {}) works with {} as it was at {}, and the file has changed: `systemctl reload modelwatch`, or SIGHUP, takes it up",

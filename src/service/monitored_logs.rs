@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::output::Mistake;
+use super::Mistake;
 use super::setup::Setup;
 use crate::escape;
 use crate::monitor::{LogOutcome, MonitoredLog, Rules, TrustReport};
@@ -10,7 +10,7 @@ use crate::store::{Store, StoreError};
 use crate::trust::Ask;
 
 /// The logs of a pass, and what is looked for in them.
-pub(super) struct MonitoredLogs {
+pub struct MonitoredLogs {
     setup: Setup,
     only: Vec<String>,
     all: Vec<MonitoredLog>,
@@ -24,7 +24,7 @@ impl MonitoredLogs {
     /// # Errors
     ///
     /// A name that no log has; watches that cannot be compiled; no trust.
-    pub(super) fn new(setup: Setup, only: Vec<String>) -> anyhow::Result<Self> {
+    pub fn new(setup: Setup, only: Vec<String>) -> anyhow::Result<Self> {
         let all = setup.logs().to_vec();
         if let Some(name) = only
             .iter()
@@ -51,7 +51,7 @@ impl MonitoredLogs {
     ///
     /// The store cannot say what is known of the logs. Trust that cannot be had or worked with is no error: what
     /// was followed before goes on, and [`Self::trust_report`] says why.
-    pub(super) async fn renew(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    pub async fn renew(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         if self.setup.renew(store).await? {
             self.make_anew();
         }
@@ -60,7 +60,7 @@ impl MonitoredLogs {
 
     /// Begins to look for newer trust if it may explain what a pass found: a checkpoint that does not verify, or a
     /// certificate with a watched name that leads to no authority. Answers whether it did.
-    pub(super) fn ask_after(&mut self, outcomes: &[LogOutcome]) -> bool {
+    pub fn ask_after(&mut self, outcomes: &[LogOutcome]) -> bool {
         let unknown = self.rules.take_unknown_authorities().into_iter();
         let mut asks: Vec<Ask> = unknown.map(Ask::Authority).collect();
         let is_unverifiable = |outcome: &LogOutcome| {
@@ -79,7 +79,7 @@ impl MonitoredLogs {
     /// # Errors
     ///
     /// As [`Self::renew`].
-    pub(super) async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+    pub async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
         let has_changed = self.setup.renewed(store).await?;
         if has_changed {
             self.make_anew();
@@ -92,7 +92,7 @@ impl MonitoredLogs {
     /// # Errors
     ///
     /// The store cannot say what is known of the logs; configuration and trust do not fit.
-    pub(super) async fn begin(&mut self, store: &dyn Store) -> anyhow::Result<()> {
+    pub async fn begin(&mut self, store: &dyn Store) -> anyhow::Result<()> {
         self.setup.arrange_after(store).await?;
         self.make_anew();
         Ok(())
@@ -111,27 +111,27 @@ impl MonitoredLogs {
     }
 
     /// The logs to read.
-    pub(super) fn logs(&self) -> &[MonitoredLog] {
+    pub fn logs(&self) -> &[MonitoredLog] {
         &self.logs
     }
 
     /// The logs of the configuration and of trust, also those that are not to be read now.
-    pub(super) fn all(&self) -> &[MonitoredLog] {
+    pub fn all(&self) -> &[MonitoredLog] {
         &self.all
     }
 
     /// What is looked for.
-    pub(super) fn rules(&self) -> &Arc<Rules> {
+    pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
     }
 
     /// What it was made from.
-    pub(super) fn setup(&self) -> &Setup {
+    pub fn setup(&self) -> &Setup {
         &self.setup
     }
 
     /// What somebody should know about trust.
-    pub(super) fn trust_report(&self) -> TrustReport {
+    pub fn trust_report(&self) -> TrustReport {
         self.setup.trust_report()
     }
 }

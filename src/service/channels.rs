@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Setup;
+use super::setup::Setup;
 use crate::finding::Severity;
 use crate::http;
 use crate::notify::Lacking;
 use crate::secret::SecretSource;
 
 impl Setup {
-    pub(in crate::cli) fn channel_names(&self) -> Vec<String> {
+    pub fn channel_names(&self) -> Vec<String> {
         self.config
             .channels
             .iter()
@@ -18,7 +18,7 @@ impl Setup {
     }
 
     /// The channels that are told of findings of this severity.
-    pub(in crate::cli) fn channels_for(&self, severity: Severity) -> Vec<String> {
+    pub fn channels_for(&self, severity: Severity) -> Vec<String> {
         let channels = self.config.channels.iter();
         channels
             .filter(|channel| channel.min_severity <= severity)
@@ -27,7 +27,7 @@ impl Setup {
     }
 
     /// What a channel cannot work without and what is not there on this machine.
-    pub(in crate::cli) async fn lacking(&self, channel: &str) -> Vec<Lacking> {
+    pub async fn lacking(&self, channel: &str) -> Vec<Lacking> {
         let mut channels = self.config.channels.iter();
         match channels.find(|known| known.name == channel) {
             Some(channel) => channel.settings.lacking().await,
@@ -36,12 +36,12 @@ impl Setup {
     }
 
     /// The same of the heartbeat.
-    pub(in crate::cli) async fn heartbeat_lacks(&self) -> Option<Lacking> {
+    pub async fn heartbeat_lacks(&self) -> Option<Lacking> {
         self.config.heartbeat.as_ref()?.lacking().await
     }
 
     /// What any channel or the heartbeat cannot work without, in words.
-    pub(in crate::cli) async fn all_lacking(&self) -> Vec<String> {
+    pub async fn all_lacking(&self) -> Vec<String> {
         let mut said = Vec::new();
         for channel in &self.config.channels {
             for lacking in channel.settings.lacking().await {
@@ -59,7 +59,7 @@ impl Setup {
     }
 
     /// The environment variables that `[http]`, channels and the heartbeat read, each once.
-    pub(in crate::cli) fn variables(&self) -> BTreeSet<String> {
+    pub fn variables(&self) -> BTreeSet<String> {
         let channels = self.config.channels.iter();
         let mut sources: Vec<SecretSource> = channels
             .flat_map(|channel| channel.settings.secrets())

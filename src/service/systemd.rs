@@ -10,19 +10,19 @@ use crate::monitor::Progress;
 const LIFELESS: Duration = Duration::from_mins(10);
 
 /// Says that the daemon is ready.
-pub(super) fn ready() {
+pub fn ready() {
     #[cfg(target_os = "linux")]
     tell(&[sd_notify::NotifyState::Ready]);
 }
 
 /// Says that the daemon ends.
-pub(super) fn stopping() {
+pub fn stopping() {
     #[cfg(target_os = "linux")]
     tell(&[sd_notify::NotifyState::Stopping]);
 }
 
 /// Shows this line in `systemctl status`.
-pub(super) fn status(line: &str) {
+pub fn status(line: &str) {
     #[cfg(target_os = "linux")]
     tell(&[sd_notify::NotifyState::Status(line)]);
     #[cfg(not(target_os = "linux"))]
@@ -37,7 +37,7 @@ fn tell(states: &[sd_notify::NotifyState<'_>]) {
 }
 
 /// Feeds the watchdog while passes move or none is running.
-pub(super) async fn feed_watchdog(progress: Progress) {
+pub async fn feed_watchdog(progress: Progress) {
     #[cfg(target_os = "linux")]
     {
         let Some(limit) = sd_notify::watchdog_enabled() else {

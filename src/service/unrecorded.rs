@@ -30,7 +30,7 @@ struct Told {
 }
 
 /// The finding that the store cannot be used, and why.
-pub(super) fn finding(subject: &str, since: Timestamp, summary: String) -> Finding {
+pub fn finding(subject: &str, since: Timestamp, summary: String) -> Finding {
     Finding::new(
         FindingId::of_episode(Verdict::StoreFailing, subject, since),
         Verdict::StoreFailing,
@@ -41,7 +41,7 @@ pub(super) fn finding(subject: &str, since: Timestamp, summary: String) -> Findi
 }
 
 /// Says on the log of this program which channels did not take a message.
-pub(super) fn say_untold(untold: &[(String, NotifyError)]) {
+pub fn say_untold(untold: &[(String, NotifyError)]) {
     for (channel, error) in untold {
         tracing::error!(
             "{}: {}",
@@ -52,7 +52,7 @@ pub(super) fn say_untold(untold: &[(String, NotifyError)]) {
 }
 
 /// Whether it does not pass by trying again: what this process knows and what is stored are no longer the same.
-pub(super) fn is_final(error: &StoreError) -> bool {
+pub fn is_final(error: &StoreError) -> bool {
     matches!(
         error,
         StoreError::Moved { .. } | StoreError::Corrupt { .. } | StoreError::Displaced { .. }
@@ -60,7 +60,7 @@ pub(super) fn is_final(error: &StoreError) -> bool {
 }
 
 /// The error of the store that is behind this one, if it is final.
-pub(super) fn final_error(error: &anyhow::Error) -> Option<&StoreError> {
+pub fn final_error(error: &anyhow::Error) -> Option<&StoreError> {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<StoreError>())
@@ -69,7 +69,7 @@ pub(super) fn final_error(error: &anyhow::Error) -> Option<&StoreError> {
 
 /// Takes the lock that keeps a second monitor off the store. That it cannot be had is told to the channels: a process that
 /// holds it, whoever started it, keeps this one from seeing anything.
-pub(super) async fn lock(setup: &Setup) -> Result<StoreLock, StoreError> {
+pub async fn lock(setup: &Setup) -> Result<StoreLock, StoreError> {
     let error = match setup.lock() {
         Err(error @ StoreError::Locked { .. }) => error,
         taken => return taken,
@@ -134,7 +134,7 @@ async fn put_last_alert(setup: &Setup, what: String, now: Timestamp) {
 
 /// Files of this configuration that others than their owner may read or write, as sentences. They stay as they are: their
 /// owner may have meant it.
-pub(super) fn exposed(setup: &Setup) -> Vec<String> {
+pub fn exposed(setup: &Setup) -> Vec<String> {
     let mut files = SqliteStore::files(&setup.config().database);
     if let Some(settings) = setup.trust_settings()
         && let SourceSettings::Tuf { cache, .. } = &settings.source
