@@ -1,4 +1,4 @@
-//! The one place that knows what time it is.
+//! The one place that asks for the time.
 
 use jiff::Timestamp;
 
@@ -10,6 +10,11 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// The present moment, UTC, for a command that hands it on as `now`.
+pub fn now() -> Timestamp {
+    SystemClock.now()
+}
+
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -17,7 +22,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the one door to the machine's clock"
+        reason = "this is the one place that asks for the time"
     )]
     fn now(&self) -> Timestamp {
         Timestamp::now()

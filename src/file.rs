@@ -166,10 +166,7 @@ mod tests {
             read_regular(&path, 9).unwrap_err(),
         ] {
             assert_eq!(error.to_string(), "longer than 9 bytes");
-            assert_eq!(
-                io::Error::from(error).kind(),
-                io::ErrorKind::FileTooLarge
-            );
+            assert_eq!(io::Error::from(error).kind(), io::ErrorKind::FileTooLarge);
         }
         assert_eq!(read_head(&path, 3).unwrap(), b"xxx");
         assert_eq!(read_head(&path, 30).unwrap(), [b'x'; 10]);
@@ -185,7 +182,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         std::fs::write(&file, b"\xff").unwrap();
-        assert!(read_regular(&directory.path().join("none"), 1).unwrap().is_none());
+        assert!(
+            read_regular(&directory.path().join("none"), 1)
+                .unwrap()
+                .is_none()
+        );
         assert!(read_regular(&file.join("below"), 1).unwrap().is_none());
         assert!(matches!(
             read_regular(directory.path(), 1),

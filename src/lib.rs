@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod notify;
 mod report;
 pub mod secret;
+mod selftest;
 mod service;
 pub mod shard;
 pub mod source;

@@ -11,7 +11,6 @@ use super::signer_file;
 use crate::escape;
 use crate::file::{self, FileError};
 use crate::identity::Signer;
-use crate::service;
 use crate::watch;
 
 /// What stands for standard input on the command line. A file of that name is `./-`.
@@ -53,7 +52,8 @@ impl Given {
                 bytes,
             });
         }
-        let bytes = service::read_bounded(path, MAX_BUNDLE_BYTES)?;
+        let bytes = file::read(path, MAX_BUNDLE_BYTES)
+            .map_err(|error| Mistake(format!("{}: {error}", path.display())))?;
         let file = std::path::absolute(path)
             .with_context(|| format!("{} has no absolute path", path.display()))?;
         Ok(Self {
@@ -154,7 +154,7 @@ fn signer(bundle: &Bundle) -> anyhow::Result<Signer> {
     let leaf = bundle.leaf_certificate().context(
         "the bundle holds no certificate, only a hint of a key: give the public key's PEM file instead",
     )?;
-    service::certificate(leaf.to_vec())
+    signer_file::certificate(leaf.to_vec())
 }
 
 fn placed(file: &str, place: Option<&str>) -> String {

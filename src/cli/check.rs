@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::bundles::{self, Given};
-use super::output::{Mistake, Outcome, Output, time};
-use crate::service::setup::{self, RefreshPolicy, Setup};
+use super::output::{self, Mistake, Outcome, Output, time};
+use crate::clock;
 use crate::escape;
 use crate::monitor::MonitoredLog;
 use crate::notify::Lacking;
-use crate::service::{discovery, start, unrecorded};
+use crate::service::{self, RefreshPolicy, Setup, discovery, start};
 use crate::source::SourceError;
 use crate::watch;
 
@@ -46,8 +46,8 @@ struct NotifyArgs {
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = match &args.what {
         // What a watch selects hangs on no trust: nobody is asked.
-        Some(What::Notify(_) | What::Watch(_)) => Setup::load(config)?,
-        None => Setup::load_and_ask(config, RefreshPolicy::Now).await?,
+        Some(What::Notify(_) | What::Watch(_)) => super::load(config)?,
+        None => Setup::load_and_ask(config, RefreshPolicy::Now, output::warn).await?,
     };
     match &args.what {
         None => everything(&setup).await,
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
 
 /// The configuration was valid, or we would not be here.
 async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
-    start::refuse_future(setup.config(), setup::now())?;
+    start::refuse_future(setup.config(), clock::now())?;
     let mut output = Output::new();
     let mut outcome = Outcome::Clean;
     let mut unreached = Vec::new();
@@ -86,7 +86,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
             ))?;
         }
     }
-    for exposed in unrecorded::exposed(setup) {
+    for exposed in service::exposed(setup) {
         output.line(&format!("warn  {}", escape::terminal(&exposed)))?;
     }
     for log in setup.logs() {
@@ -290,7 +290,7 @@ async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> 
     {
         return Err(Mistake(format!(
             "the configuration has no channel named {name}: {}",
-            setup::listed(&names)
+            service::listed(&names)
         ))
         .into());
     }
@@ -316,7 +316,7 @@ async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> 
         if !lacking.is_empty() {
             continue;
         }
-        match outbox.send_test(name, setup::now()).await {
+        match outbox.send_test(name, clock::now()).await {
             Ok(()) => output.line(&format!("ok    {}", escape::terminal(name)))?,
             Err(error) => {
                 outcome = Outcome::Unanswered;

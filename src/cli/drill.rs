@@ -1,33 +1,14 @@
-//! `modelwatch drill`: shows that the watch is not blind, on the operator's own configuration and a copy of the store.
+//! `modelwatch drill`: shows that nothing is overlooked, with the operator's own configuration and a copy of the store.
 
-mod channels;
-mod leaf;
-mod logs;
-mod outage;
-mod report;
-mod stage;
-mod staged;
-mod watches;
-
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use tokio::process::Command;
 
-use super::output::{Mistake, Outcome, Output, time};
-use crate::service::setup::{self, RefreshPolicy, Setup};
-use crate::service::discovery;
-use crate::monitor::Rules;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Coverage, Store};
-use logs::Known;
-use report::{Answer, Check, LogReport, Report, WatchReport};
-
-/// Logs that are tried at once.
-const LOGS_AT_ONCE: usize = 4;
+use super::output::{self, Mistake, Outcome, Output};
+use crate::selftest::{self, Plan, Stage};
+use crate::service::{self, RefreshPolicy, Setup};
 
 /// Arguments of `drill`.
 #[derive(Debug, clap::Args)]
@@ -42,8 +23,8 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     /// One of the processes that the drill itself starts
-    #[arg(long, hide = true, requires = "copy")]
-    stage: Option<stage::Stage>,
+    #[arg(long, hide = true, requires = "copy", value_parser = stage())]
+    stage: Option<Stage>,
     /// The copy of the store that it works on
     #[arg(long, hide = true, requires = "stage", value_name = "FILE")]
     copy: Option<PathBuf>,
@@ -51,256 +32,53 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     if let (Some(stage), Some(copy)) = (args.stage, &args.copy) {
-        return stage::run(stage, config, copy, &args.channel).await;
+        selftest::run_stage(stage, config, copy, &args.channel).await?;
+        return Ok(Outcome::Clean);
     }
-    let setup = Setup::load_and_ask(config, RefreshPolicy::IfDue).await?;
+    let setup = Setup::load_and_ask(config, RefreshPolicy::IfDue, output::warn).await?;
     let names = setup.channel_names();
     for name in &args.channel {
         if !names.contains(name) {
             return Err(Mistake(format!(
                 "the configuration has no channel named {name}: {}",
-                setup::listed(&names)
+                service::listed(&names)
             ))
             .into());
         }
     }
-    let tell = match (args.no_channels, args.channel.is_empty()) {
-        (true, _) => Vec::new(),
-        (false, true) => names,
-        (false, false) => args.channel.clone(),
+    let program = std::env::current_exe().context("the path of this program is not known")?;
+    let plan = Plan {
+        channels: match (args.no_channels, args.channel.is_empty()) {
+            (true, _) => Vec::new(),
+            (false, true) => names,
+            (false, false) => args.channel.clone(),
+        },
+        // Standard output is for a script then: a channel of that type writes elsewhere.
+        keeps_stdout: args.json,
+        process: &|stage, copy, channels| {
+            let mut command = Command::new(&program);
+            command.arg("--config").arg(config);
+            command.args(["drill", "--stage", stage.as_str(), "--copy"]);
+            command.arg(copy);
+            for channel in channels {
+                command.arg("--channel").arg(channel);
+            }
+            command
+        },
     };
-    // Without trust no log is read; what does not depend on it is shown all the same.
-    let rules = setup.rules_so_far()?;
-    let scratch = tempfile::tempdir().context("a temporary directory cannot be made")?;
-    let copy = scratch.path().join("copy.db");
-    let store = setup.copied(&copy).await?;
-    let known = known(&store).await?;
-    let coverage = store.coverage(rules.keys(), None).await?;
-    // The processes that come need it for themselves.
-    store.close().await;
-
-    let (logs, rehearsals) = try_logs(&setup, &known, &rules, scratch.path()).await?;
-    let mut watches = watches::try_all(&rules, setup::now());
-    name_gaps(&mut watches, &coverage);
-    let wanted = channels::Wanted {
-        tell: &tell,
-        json: args.json,
-    };
-    let channels = channels::try_all(&setup, config, &copy, &wanted).await?;
-    let outage = outage::try_it(&rehearsals, &rules, scratch.path()).await?;
-    let mut report = Report {
-        trust: trusted(&setup),
-        heartbeat: setup.has_heartbeat(),
-        cannot_see: Vec::new(),
-        network: None,
-        logs,
-        watches,
-        channels,
-        outage,
-    };
-    report.cannot_see = cannot_see(&setup, &report);
-    let unreached = report
-        .logs
-        .iter()
-        .filter(|log| log.entry.result == Answer::Unanswered);
-    let unreached: Vec<String> = unreached.map(|log| log.name.clone()).collect();
-    report.network = setup.network_advice(&unreached);
+    let report = selftest::run(&setup, &plan).await?;
     let mut output = Output::new();
     if args.json {
-        report.json(&mut output)?;
+        output.json(&report.json())?;
     } else {
-        report.text(&mut output)?;
+        output.lines(&report.lines())?;
     }
     output.end()?;
     Ok(report.outcome())
 }
 
-async fn known(store: &SqliteStore) -> anyhow::Result<Known> {
-    let logs = store.logs().await?;
-    let mut told_from = BTreeMap::new();
-    for state in &logs {
-        // A guide is kept under what stands before the number of each tree.
-        if let Some((log, _)) = state.origin.rsplit_once(" - ")
-            && let Some(guide) = store.guide(log).await?
-        {
-            told_from.insert(state.name.clone(), guide.start);
-        }
-    }
-    let logs = logs.into_iter();
-    Ok(Known {
-        logs: logs.map(|state| (state.origin.clone(), state)).collect(),
-        told_from,
-    })
-}
-
-/// Whether what the logs are judged by can be relied on, and names no log that nobody reads.
-fn trusted(setup: &Setup) -> Option<Check> {
-    let settings = setup.trust_settings()?;
-    let (known, report) = (setup.known(), setup.trust_report());
-    let unfollowed: Vec<_> = report
-        .unfollowed
-        .iter()
-        .map(|log| log.summary.as_str())
-        .collect();
-    if !unfollowed.is_empty() {
-        return Some(Check::failed(unfollowed.join("; ")));
-    }
-    if let Some(wrong) = report.refused.or(report.stale) {
-        return Some(Check::unanswered(wrong));
-    }
-    if known.trust.is_none() {
-        let why = known
-            .problem
-            .map_or_else(String::new, |problem| format!(": it {problem}"));
-        return Some(Check::unanswered(format!(
-            "{}: nothing is trusted yet, so no log that it has the keys of was read{why}",
-            settings.source
-        )));
-    }
-    let mut said = settings.source.to_string();
-    if let Some(update) = known.update {
-        // Writing to a String cannot fail.
-        let _ = write!(
-            said,
-            ", version {}, verified {}",
-            update.version,
-            time(update.refreshed)
-        );
-    }
-    if let Some(problem) = known.problem {
-        let _ = write!(said, " and serving since: it {problem}");
-    }
-    Some(Check::ok(said))
-}
-
-async fn try_logs(
-    setup: &Setup,
-    known: &Known,
-    rules: &Arc<Rules>,
-    scratch: &Path,
-) -> anyhow::Result<(Vec<LogReport>, Vec<logs::Rehearsal>)> {
-    let listed: Vec<_> = futures_util::stream::iter(setup.logs())
-        .map(logs::trials)
-        .buffered(LOGS_AT_ONCE)
-        .collect()
-        .await;
-    let (trials, unlisted): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
-    let trials: Vec<logs::Trial> = trials.into_iter().flatten().collect();
-    let tried: Vec<_> = futures_util::stream::iter(&trials)
-        .map(|trial| logs::try_one(trial, known, rules, scratch))
-        .buffered(LOGS_AT_ONCE)
-        .try_collect()
-        .await?;
-    let (mut reports, rehearsals): (Vec<_>, Vec<_>) = tried.into_iter().unzip();
-    reports.extend(unlisted.into_iter().flatten());
-    Ok((reports, rehearsals.into_iter().flatten().collect()))
-}
-
-fn name_gaps(watches: &mut [WatchReport], coverage: &[Coverage]) {
-    for watch in watches {
-        let of_watch = coverage
-            .iter()
-            .filter(|covered| covered.watch.name == watch.name);
-        watch.gaps = of_watch
-            .flat_map(|covered| {
-                let gaps = covered.gaps.iter();
-                gaps.map(|gap| {
-                    format!(
-                        "{}: entries {} to {}",
-                        covered.log,
-                        covered.base + gap.start,
-                        (covered.base + gap.end).saturating_sub(1)
-                    )
-                })
-            })
-            .collect();
-    }
-}
-
-fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
-    let mut list = vec![
-        "signings in a log that is not listed above, or in none".to_owned(),
-        "what was signed: a log holds a hash of it".to_owned(),
-    ];
-    let ignored = setup.not_followed().into_iter().filter(|not| not.ignored);
-    list.extend(ignored.map(|not| {
-        format!(
-            "signings in {}, which [trust] ignores",
-            discovery::named(not.log)
-        )
-    }));
-    if report.trust.is_none() {
-        list.push(
-            "whether a certificate is Sigstore's or made by anybody: there is no [trust]"
-                .to_owned(),
-        );
-    }
-    list.extend(
-        setup
-            .waiting_for_trust()
-            .into_iter()
-            .map(|log| format!("signings in {log}, as long as nothing is trusted")),
-    );
-    for log in &report.logs {
-        if log.mode == "guided" {
-            let unseen = format!(
-                "in {}, which is guided: signings that its search index does not name, and those by keys or by certificates of other CAs, unless a watch spells their name out",
-                log.name
-            );
-            // Once for all of its trees.
-            if !list.contains(&unseen) {
-                list.push(unseen);
-            }
-        }
-        // Of several trees, the last one that was begun late says it for all before it.
-        let is_later = |other: &&LogReport| {
-            other.name == log.name && other.begun_late && other.from > log.from
-        };
-        if let Some(from) = log.from.filter(|_| log.begun_late)
-            && report.logs.iter().find(is_later).is_none()
-        {
-            let before = format!(
-                "what was logged in {} before entry {from}, where reading began",
-                log.name
-            );
-            // Of a guided log all trees say the same.
-            if !list.contains(&before) {
-                list.push(before);
-            }
-        }
-        if log.entry.result != Answer::Ok && log.entry.result != Answer::Skipped {
-            list.push(format!("{}, as long as what is said above is so", log.name));
-        }
-    }
-    for watch in &report.watches {
-        for gap in &watch.gaps {
-            list.push(format!(
-                "for the watch {}, {gap}: `modelwatch rescan` matches them",
-                watch.name
-            ));
-        }
-        match watch.check.result {
-            Answer::Ok => {}
-            Answer::Skipped => list.push(format!(
-                "whether the watch {} would select its signing",
-                watch.name
-            )),
-            Answer::Failed | Answer::Unanswered => {
-                list.push(format!("anything by the watch {}", watch.name));
-            }
-        }
-    }
-    if report.watches.is_empty() {
-        list.push("anybody's signing: there is no [[watch]]".to_owned());
-    }
-    if report.channels.is_empty() {
-        list.push("a person: there is no [[channel]], and nobody is told".to_owned());
-    }
-    if !report.heartbeat {
-        list.push(
-            "its own end: there is no [heartbeat], and nobody notices when the watch stops"
-                .to_owned(),
-        );
-    }
-    list
+/// One of the words for stages.
+fn stage() -> impl TypedValueParser<Value = Stage> {
+    PossibleValuesParser::new(Stage::ALL.map(Stage::as_str))
+        .map(|word| Stage::from_word(&word).expect("each of these words has its stage"))
 }

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, Refused, time};
-use crate::service::setup;
+use super::values;
+use crate::clock;
 use crate::escape;
 use crate::expect::{self, ExpectError, Expectation};
 use crate::store::Store;
@@ -49,7 +50,7 @@ pub(super) struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct RemoveArgs {
     /// Numbers from `expect list`
-    #[arg(required = true, value_name = "NUMBER", value_parser = setup::number::<i64>)]
+    #[arg(required = true, value_name = "NUMBER", value_parser = values::number::<i64>)]
     numbers: Vec<i64>,
 }
 
@@ -65,7 +66,7 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Result<Outcome> {
     let own = read(&Given::read_all(bundles)?)?;
     if !own.signings.is_empty() {
-        record(&own.signings, &*setup::writer(config).await?).await?;
+        record(&own.signings, &*super::load(config)?.writer().await?).await?;
     }
     Ok(own.outcome())
 }
@@ -152,7 +153,7 @@ pub(super) async fn record(
     store: &dyn Store,
 ) -> anyhow::Result<()> {
     let mut output = Output::new();
-    let registered = store.register_all(signings, setup::now()).await?;
+    let registered = store.register_all(signings, clock::now()).await?;
     for ((file, _), (new, changed)) in signings.iter().zip(registered) {
         output.line(&format!(
             "{}: {}{}",
@@ -174,7 +175,7 @@ pub(super) async fn record(
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = setup::reader(config).await?;
+    let store = super::load(config)?.reader().await?;
     let mut output = Output::new();
     let registrations = store.registrations().await?;
     for registration in &registrations {
@@ -212,11 +213,11 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
 }
 
 async fn remove(args: &RemoveArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = setup::writer(config).await?;
+    let store = super::load(config)?.writer().await?;
     let mut output = Output::new();
     let mut unknown = Vec::new();
     for number in &args.numbers {
-        match store.unregister(*number, setup::now()).await? {
+        match store.unregister(*number, clock::now()).await? {
             Some(reopened) => output.line(&format!(
                 "{number} removed; {} findings are open again",
                 reopened.len()

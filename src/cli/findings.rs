@@ -5,13 +5,13 @@ use std::path::Path;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use serde_json::json;
 
-use super::output::{Mistake, Outcome, Output, cell, time};
-use crate::service::setup;
+use super::output::{Mistake, Outcome, Output};
+use super::values;
+use crate::clock;
 use crate::config;
-use crate::escape;
-use crate::finding::{Finding, FindingId, Severity, State, Verdict};
+use crate::finding::{FindingId, Severity, State, Verdict};
+use crate::report::finding;
 use crate::store::{AckOutcome, FindingQuery, FindingRecord, Store};
 
 /// What to do with findings.
@@ -35,7 +35,7 @@ pub(super) struct ListArgs {
     #[arg(long, conflicts_with = "state")]
     all: bool,
     /// At most this many
-    #[arg(long, value_name = "N", value_parser = setup::number::<u64>)]
+    #[arg(long, value_name = "N", value_parser = values::number::<u64>)]
     limit: Option<u64>,
     // The last one: its heading is that of all that follows.
     #[command(flatten)]
@@ -119,7 +119,7 @@ fn since(written: &str) -> Result<Timestamp, String> {
         return Ok(time);
     }
     config::parse_duration(written)
-        .and_then(|age| setup::now().checked_sub(age).ok())
+        .and_then(|age| clock::now().checked_sub(age).ok())
         .ok_or_else(|| {
             "write a date such as 2026-01-01, a time such as 2026-01-01T08:00:00Z, or a duration such as 24h"
                 .to_owned()
@@ -170,7 +170,7 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = setup::reader(config).await?;
+    let store = super::load(config)?.reader().await?;
     let states = if args.all {
         Vec::new()
     } else {
@@ -183,14 +183,14 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
     let mut output = Output::new();
     let mut findings = store.findings(&query);
     let mut listed = 0_u64;
-    while let Some(finding) = findings.try_next().await? {
+    while let Some(found) = findings.try_next().await? {
         if args.json {
-            output.json(&finding)?;
+            output.json(&found)?;
         } else {
             if listed == 0 {
-                output.line(&heading())?;
+                output.line(&finding::heading_row())?;
             }
-            output.line(&row(&finding))?;
+            output.line(&finding::row(&found))?;
         }
         listed += 1;
     }
@@ -233,139 +233,19 @@ async fn count(store: &dyn Store, query: &FindingQuery) -> anyhow::Result<u64> {
     Ok(count)
 }
 
-fn heading() -> String {
-    format!(
-        "{:<8}  {:<8}  {:<8}  {:<19}  {:<18}  {:<12}  {:>9}  WHO",
-        "ID", "SEVERITY", "STATE", "VERDICT", "WATCH", "LOG", "INDEX"
-    )
-}
-
-fn row(finding: &Finding) -> String {
-    let id = finding.id.to_string();
-    let who = finding
-        .san
-        .first()
-        .map_or(finding.summary.as_str(), |san| san.value.as_str());
-    format!(
-        "{}  {:<8}  {:<8}  {:<19}  {}  {}  {:>9}  {}",
-        &id[..8],
-        finding.severity.as_str(),
-        finding.state.as_str(),
-        finding.verdict.as_str(),
-        cell(finding.watch.as_deref().unwrap_or("-"), 18),
-        cell(finding.log.as_deref().unwrap_or("-"), 12),
-        finding
-            .index
-            .map_or("-".to_owned(), |index| index.to_string()),
-        escape::terminal(who),
-    )
-}
-
 async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = setup::reader(config).await?;
+    let store = super::load(config)?.reader().await?;
     let record = find(&*store, &args.id).await?;
     let mut output = Output::new();
     if args.json {
-        output.json(&as_json(&record))?;
+        output.json(&finding::record_json(&record))?;
     } else {
-        for (name, value) in facts(&record.finding) {
-            output.line(&format!("{name:<14}{}", escape::terminal(&value)))?;
-        }
-        for row in &record.history {
-            output.line(&format!(
-                "{:<14}{}  {}, {}, {}  {}",
-                "history",
-                time(row.at),
-                row.state,
-                row.verdict,
-                row.severity.as_str(),
-                escape::terminal(&row.reason)
-            ))?;
-        }
-        for (channel, alert, delivered) in &record.told {
-            let when = delivered.map_or("not delivered yet".to_owned(), time);
-            output.line(&format!(
-                "{:<14}{} ({alert}): {when}",
-                "told on",
-                escape::terminal(channel)
-            ))?;
-        }
-        for note in &record.evidence.notes {
-            output.line("signed note of the log:")?;
-            for line in String::from_utf8_lossy(note).lines() {
-                output.line(&format!("    {}", escape::terminal(line)))?;
-            }
-        }
-        if record.evidence.certificate.is_some() {
-            output.line("(--json holds the certificate)")?;
+        for line in finding::record_lines(&record) {
+            output.line(&line)?;
         }
     }
     output.end()?;
     Ok(Outcome::Clean)
-}
-
-fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("id", finding.id.to_string()),
-        ("summary", finding.summary.clone()),
-        ("verdict", finding.verdict.to_string()),
-        ("severity", finding.severity.as_str().to_owned()),
-        ("state", finding.state.to_string()),
-    ];
-    let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
-    add("watch", finding.watch.clone());
-    add("in shape", finding.in_shape.map(yes_no));
-    add("log", finding.log.clone());
-    add("origin", finding.origin.clone());
-    add("index", finding.index.map(|index| index.to_string()));
-    add("leaf hash", finding.leaf_hash.clone());
-    add("proven", finding.proven.map(yes_no));
-    add("kind", finding.kind.clone());
-    add("digest", finding.digest.clone());
-    for san in &finding.san {
-        add(
-            "name",
-            Some(format!("{} ({})", san.value, san.kind.as_str())),
-        );
-    }
-    add("issuer", finding.issuer.clone());
-    for (name, value) in &finding.extensions {
-        add("extension", Some(format!("{name} = {value}")));
-    }
-    add("certificate", finding.certificate_sha256.clone());
-    add("key", finding.key_sha256.clone());
-    add("fingerprint", finding.key_fingerprint.clone());
-    add(
-        "chain",
-        finding.chain.map(|chain| chain.as_str().to_owned()),
-    );
-    add("not before", finding.not_before.map(time));
-    add("first seen", Some(time(finding.first_seen)));
-    add("fault", finding.fault.clone());
-    facts
-}
-
-fn yes_no(yes: bool) -> String {
-    if yes { "yes" } else { "no" }.to_owned()
-}
-
-fn as_json(record: &FindingRecord) -> serde_json::Value {
-    use base64::Engine as _;
-    let encode = |bytes: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
-    json!({
-        "finding": record.finding,
-        "history": record.history,
-        "alerts": record.told.iter().map(|(channel, alert, delivered)| json!({
-            "channel": channel, "id": alert, "delivered": delivered,
-        })).collect::<Vec<_>>(),
-        "evidence": {
-            "certificate": record.evidence.certificate.as_ref().map(encode),
-            "leaf": record.evidence.leaf.as_ref().map(encode),
-            "notes": record.evidence.notes.iter()
-                .map(|note| String::from_utf8_lossy(note).into_owned())
-                .collect::<Vec<_>>(),
-        },
-    })
 }
 
 async fn find(store: &dyn Store, id: &str) -> anyhow::Result<FindingRecord> {
@@ -385,8 +265,8 @@ async fn ack(args: &AckArgs, config: &Path) -> anyhow::Result<Outcome> {
     if args.reason.trim().is_empty() {
         return Err(Mistake("--reason is empty: say why this is accepted".to_owned()).into());
     }
-    let store = setup::writer(config).await?;
-    let now = setup::now();
+    let store = super::load(config)?.writer().await?;
+    let now = clock::now();
     if args.ids.is_empty() {
         let query = args.filter.query(Vec::new());
         let acked = store

@@ -1,4 +1,4 @@
-//! The command line: one file per command, each `Args` and `run`, wired to the rooms here only.
+//! The command line: one file for each command, with its `Args` and its `run`.
 
 mod bundles;
 mod check;
@@ -12,11 +12,12 @@ mod logging;
 mod monitor;
 mod output;
 mod pages;
-mod passed;
+mod progress;
 mod rescan;
 mod signer_file;
 mod signing;
 mod status;
+mod values;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
+use crate::service::{ServiceError, Setup};
 use output::Outcome;
 
 /// Watches Sigstore's transparency logs for signings by your identities.
@@ -143,6 +145,11 @@ pub fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) => output::fail(&error).into(),
     }
+}
+
+/// The setup of a configuration, without a request. Its warnings are printed.
+fn load(config: &Path) -> Result<Setup, ServiceError> {
+    Setup::load(config, output::warn)
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

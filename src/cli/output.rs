@@ -1,26 +1,13 @@
-//! What commands say, and what they mean by their exit codes.
+//! What commands print, and their exit codes.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Problems};
 use crate::escape;
-pub(super) use crate::report::{cell, time};
+pub(super) use crate::report::{Outcome, time};
 pub(super) use crate::service::Mistake;
-use crate::service::causes;
-
-/// What a command answers; the contract's exit codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Yes, clean, done.
-    Clean,
-    /// No: a security finding is open, or the answer to the question is no.
-    No,
-    /// The command or its configuration is wrong.
-    Wrong,
-    /// The question could not be answered, or the watch is not healthy.
-    Unanswered,
-}
+use crate::service::{self, ServiceError};
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
@@ -38,13 +25,26 @@ impl From<Outcome> for ExitCode {
 #[error("{0}")]
 pub(super) struct Refused(pub(super) String);
 
-/// Says why a command could not do it, and finds the exit code by whose fault it was.
+/// Prints the warnings about a configuration.
+pub(super) fn warn(warnings: &Problems) {
+    // As one string: stderr has no buffer, and a warning has many parts.
+    let warnings = warnings.to_string();
+    // There is no other place to print them.
+    let _ = write!(io::stderr(), "{warnings}");
+}
+
+/// Prints why a command could not do what it was asked for, and finds the exit code.
 pub(super) fn fail(error: &anyhow::Error) -> Outcome {
     if is_broken_pipe(error) {
-        // Whoever read the output has seen enough.
+        // The reader of the output has seen enough.
         return Outcome::Clean;
     }
-    if let Some(problems) = error.downcast_ref::<ConfigError>() {
+    let of_service: Option<&ServiceError> = error.downcast_ref();
+    let of_config = match of_service {
+        Some(ServiceError::Config(problems)) => Some(problems),
+        _ => error.downcast_ref(),
+    };
+    if let Some(problems) = of_config {
         let _ = match problems {
             // One line for each problem, already escaped.
             ConfigError::Wrong(problems) => write!(io::stderr(), "{problems}"),
@@ -60,15 +60,20 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
     if error.is::<StdoutError>() {
         causes.insert_str(0, "standard output cannot be written: ");
     }
-    let said = escape::without_userinfo(&causes);
-    let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&said));
+    let causes = escape::without_userinfo(&causes);
+    let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&causes));
     if error.is::<Refused>() {
         Outcome::No
-    } else if error.is::<Mistake>() {
+    } else if error.is::<Mistake>() || matches!(of_service, Some(ServiceError::Mistake(_))) {
         Outcome::Wrong
     } else {
         Outcome::Unanswered
     }
+}
+
+/// An error with all its causes, not escaped.
+pub(super) fn causes(error: &anyhow::Error) -> String {
+    service::causes(error.as_ref())
 }
 
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -105,6 +110,11 @@ impl Output {
     pub(super) fn line(&mut self, line: &str) -> anyhow::Result<()> {
         writeln!(self.0, "{line}").map_err(StdoutError)?;
         Ok(())
+    }
+
+    /// Several of them.
+    pub(super) fn lines(&mut self, lines: &[String]) -> anyhow::Result<()> {
+        lines.iter().try_for_each(|line| self.line(line))
     }
 
     pub(super) fn end(mut self) -> anyhow::Result<()> {

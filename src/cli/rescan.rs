@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::output::{Mistake, Outcome, Output};
-use crate::service::setup::{self, Setup};
+use crate::clock::{self, SystemClock};
 use crate::escape;
 use crate::monitor::{Monitor, Progress, RescanError, Stop};
+use crate::service::stop_on_signals;
 use crate::store::StoreError;
 
 /// Arguments of `rescan`.
@@ -17,7 +18,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
-    let setup = Setup::load(config)?;
+    let setup = super::load(config)?;
     let rules = setup.rules()?;
     if let Some(name) = &args.watch
         && !rules.keys().iter().any(|key| key.name == *name)
@@ -35,7 +36,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
             // The daemon owns the positions: it is asked, and does it before its next pass.
             let store = setup.writer().await?;
             store
-                .request_rescan(args.watch.as_deref(), setup::now())
+                .request_rescan(args.watch.as_deref(), clock::now())
                 .await?;
             output.line(
                 "a monitor is running on this store: it will rescan after its next pass (a watch that is newer than it, after it is started again)",
@@ -47,10 +48,10 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     };
     let store = setup.writer().await?;
     let stop = Stop::default();
-    super::monitor::stop_on_signals(stop.clone());
+    stop_on_signals(stop.clone());
     let monitor = Monitor::new(
         store,
-        std::sync::Arc::new(crate::clock::SystemClock),
+        std::sync::Arc::new(SystemClock),
         Progress::default(),
         stop,
     );

@@ -1,9 +1,9 @@
 //! The signers in a file of the operator's that is no bundle: certificates, or public keys in any usual form.
 
+use anyhow::Context as _;
 use x509_parser::pem::Pem;
 
-use crate::service::certificate;
-use crate::identity::{Key, Signer, signers_of_pkcs7};
+use crate::identity::{Certificate, Key, Signer, signers_of_pkcs7};
 
 /// Most PEM blocks in one file. A chain of certificates has a few.
 const MAX_PEM_BLOCKS: usize = 1000;
@@ -74,6 +74,12 @@ fn pem(text: &[u8]) -> anyhow::Result<Option<Vec<Signer>>> {
         }
     }
     Ok(any.then_some(signers))
+}
+
+/// The signer that a certificate names.
+pub(super) fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
+    let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
+    Ok(Signer::Certificate(Box::new(certificate)))
 }
 
 fn keys(keys: Vec<Key>) -> Vec<Signer> {

@@ -97,10 +97,11 @@ pub enum ConfigError {
 ///
 /// If it cannot be read, or anything in it is an error.
 pub fn load(path: &Path) -> Result<(Config, Problems), ConfigError> {
-    let text = file::read_text(path, MAX_CONFIG_BYTES).map_err(|error| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source: error.into(),
-    })?;
+    let text =
+        file::read_text(path, MAX_CONFIG_BYTES).map_err(|error| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source: error.into(),
+        })?;
     let (config, problems) = validate(&text, path, &|file| file.is_file());
     match config {
         Some(config) => Ok((config, problems)),

@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::error::remote_text;
 use super::channel_types::{ChannelSettings, ChannelType, KeyType, Place, Written};
+use super::error::remote_text;
 use super::{Lacking, Message, Notifier, NotifyError, render};
 use crate::http;
 use crate::secret::SecretSource;

@@ -129,8 +129,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
     use super::*;
-    use crate::secret::UrlSource;
     use crate::notify::testing::{self, HttpSink, MemoryStore};
+    use crate::secret::UrlSource;
 
     const HOUR: Duration = Duration::from_hours(1);
 

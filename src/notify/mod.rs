@@ -32,6 +32,7 @@ use jiff::Timestamp;
 pub use channel_types::{
     CHANNEL_TYPES, ChannelSettings, ChannelType, KeyType, Place, Remark, Value, Written,
 };
+pub use email::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
 pub use error::{NotifyError, Unreached};
 pub use heartbeat::{Beat, Heartbeat, HeartbeatError};
 pub use message::{Kind, Message};

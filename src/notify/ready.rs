@@ -79,10 +79,7 @@ mod tests {
         }
     }
 
-    fn mail(
-        password: Option<SecretSource>,
-        ca_file: Option<PathBuf>,
-    ) -> Box<dyn ChannelSettings> {
+    fn mail(password: Option<SecretSource>, ca_file: Option<PathBuf>) -> Box<dyn ChannelSettings> {
         Box::new(EmailSettings {
             from: "a@b.example".parse().unwrap(),
             to: vec!["c@d.example".parse().unwrap()],

@@ -7,48 +7,16 @@ mod health;
 
 use crate::finding::{Class, Finding, State, Verdict};
 
-/// Two paragraphs for a person who was just woken.
-pub(super) struct Advice {
-    pub(super) meaning: &'static str,
-    pub(super) action: &'static str,
+/// Two paragraphs for the person who gets an alert.
+pub struct Advice {
+    /// What the finding means.
+    pub meaning: &'static str,
+    /// What to do now.
+    pub action: &'static str,
 }
 
-/// A heading over the facts of a finding.
-pub(super) fn heading(finding: &Finding) -> &'static str {
-    match finding.verdict {
-        Verdict::Expected => "A registered signing",
-        Verdict::ModelUnexpected => "A model signing that nobody registered",
-        Verdict::IdentityUnexpected => "A signing under a watched identity",
-        Verdict::OtherPredicate => "A signing under a watched identity, not of a model",
-        Verdict::UntrustedChain => "A watched name that nobody vouches for",
-        Verdict::Missing => "A registered signing that the log does not hold",
-        Verdict::LogFault => "A log broke its promise",
-        Verdict::Unreadable => "An entry that cannot be read",
-        Verdict::UnverifiableCheckpoint => "A checkpoint that cannot be verified",
-        Verdict::Unavailable => "A log that cannot be read",
-        Verdict::Silence => "A log that does not move",
-        Verdict::Backlog => "A log that is read too slowly",
-        Verdict::PositionLost => "A lost position",
-        Verdict::CoverageGap => "A part of a log that was not searched",
-        Verdict::TrustRootStale => "A trusted root that may be out of date",
-        Verdict::WatchIneffective => "A watch that selects nothing",
-        Verdict::LogUnfollowed => "A log that nobody reads",
-        Verdict::LogEnded => "A log that has ended",
-        Verdict::EntriesMissing => "Entries that the log leaves out",
-        Verdict::UnknownSignature => "A signature that cannot be checked",
-        Verdict::WitnessContradiction => "A witness that contradicts the log",
-        Verdict::IndexSilent => "A search index that does not answer",
-        Verdict::RateLimited => "A log that grants too few requests",
-        Verdict::CanaryMissing => "A canary that was not seen",
-        Verdict::ClockSkew => "A clock that is off",
-        Verdict::TrustRootRefused => "A trusted root that was refused",
-        Verdict::StoreFailing => "A database that cannot be written",
-        Verdict::NotifierFailing => "A channel that does not deliver",
-    }
-}
-
-/// Commands to copy. Ids are hexadecimal, all else are our words: nothing of a log gets into a shell.
-pub(super) fn commands(finding: &Finding) -> Vec<String> {
+/// Commands to copy. Ids are hexadecimal and the rest is fixed: no text of a log gets into a shell.
+pub fn commands(finding: &Finding) -> Vec<String> {
     let id = finding.id;
     let show = format!("modelwatch findings show {id}");
     let ack = format!("modelwatch findings ack {id} --reason \"…\"");
@@ -91,7 +59,7 @@ pub(super) fn commands(finding: &Finding) -> Vec<String> {
 }
 
 /// What it means and what to do.
-pub(super) fn of(finding: &Finding) -> Advice {
+pub fn of(finding: &Finding) -> Advice {
     if finding.state == State::Disputed {
         return Advice {
             meaning: "The log served this entry, but what it served does not hash to the \

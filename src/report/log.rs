@@ -1,41 +1,57 @@
-//! One log in `status`: what is stored of it, put together from its trees.
+//! One log: what is stored of it, put together from its trees.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::output::time;
-use crate::config::{LogSettings, Mode};
+use super::{cell, time};
+use crate::escape;
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
 use crate::shard::Protocol;
 use crate::store::{LogState, LookupCounts, PassError};
 
+/// A log of the configuration that has no keys before something is trusted.
+#[derive(Debug)]
+pub struct WaitingLog {
+    /// Its name.
+    pub name: String,
+    /// Its origin, if the configuration has it.
+    pub origin: Option<String>,
+    /// Its URL or directory, if the configuration has it.
+    pub location: Option<String>,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// It is not read in full.
+    pub is_guided: bool,
+}
+
+/// One log, as `status --json` writes it.
 #[derive(Debug, Serialize)]
-pub(super) struct LogStatus {
-    pub(super) name: String,
+pub struct LogStatus {
+    pub name: String,
     /// `None`: nobody says it before something is trusted.
     origin: Option<String>,
     #[serde(rename = "type")]
     protocol: &'static str,
     mode: &'static str,
-    pub(super) seen: Option<u64>,
-    pub(super) proven: Option<u64>,
+    pub seen: Option<u64>,
+    pub proven: Option<u64>,
     /// `None` too while the checkpoint of some tree was never verified: nobody knows where the log ends.
-    pub(super) head: Option<u64>,
+    pub head: Option<u64>,
     first: Option<u64>,
-    pub(super) frozen: bool,
-    pub(super) last_success: Option<Timestamp>,
-    pub(super) error: Option<PassError>,
+    pub frozen: bool,
+    pub last_success: Option<Timestamp>,
+    pub error: Option<PassError>,
     trees: Vec<TreeStatus>,
     /// Of a guided log that was begun.
-    pub(super) lookups: Option<LookupStatus>,
+    pub lookups: Option<LookupStatus>,
     /// By what name its look-ups are kept.
     #[serde(skip)]
-    pub(super) guide: Option<String>,
+    pub guide: Option<String>,
 }
 
 /// How the queue of look-ups of a guided log stands.
 #[derive(Debug, Serialize)]
-pub(super) struct LookupStatus {
+pub struct LookupStatus {
     due: u64,
     oldest_due: Option<Timestamp>,
     unread: u64,
@@ -58,7 +74,7 @@ struct TreeStatus {
 
 impl LogStatus {
     /// `listed`: the trees of a Rekor v1 log, as it listed them last.
-    pub(super) fn of(log: &MonitoredLog, known: &[LogState], listed: &[String]) -> Self {
+    pub fn of(log: &MonitoredLog, known: &[LogState], listed: &[String]) -> Self {
         match log {
             MonitoredLog::Tree(log) => Self::of_tree(log, known),
             MonitoredLog::RekorV1(log) => Self::of_trees(log, known, listed),
@@ -66,29 +82,26 @@ impl LogStatus {
         }
     }
 
-    /// A log of the configuration that cannot be made ready: nothing is trusted yet, so nothing is read.
-    pub(super) fn waiting(settings: &LogSettings, known: &[LogState]) -> Self {
-        let is_rekor_v1 = settings.protocol == Protocol::RekorV1;
-        let origin = match (&settings.origin, &settings.location) {
-            (Some(origin), _) => Some(origin.to_string()),
-            (None, Some(location)) if is_rekor_v1 => Some(location.to_string()),
+    /// A log of the configuration without keys yet: nothing is trusted, so nothing is read.
+    pub fn waiting(log: &WaitingLog, known: &[LogState]) -> Self {
+        let is_rekor_v1 = log.protocol == Protocol::RekorV1;
+        let origin = match (&log.origin, &log.location) {
+            (Some(origin), _) => Some(origin.clone()),
+            (None, Some(location)) if is_rekor_v1 => Some(location.clone()),
             (None, _) => None,
         };
         let is_it = |state: &&LogState| match &origin {
             Some(origin) if !is_rekor_v1 => state.origin == *origin,
-            _ => state.name == settings.name,
+            _ => state.name == log.name,
         };
         let rows: Vec<&LogState> = known.iter().filter(is_it).collect();
         let why = "nothing is trusted yet, so it is not read: `modelwatch check` asks for trust";
         Self {
-            name: settings.name.clone(),
+            name: log.name.clone(),
             origin,
-            protocol: settings.protocol.as_str(),
-            mode: match settings.mode {
-                Mode::Tail => "tail",
-                Mode::Guided { .. } => "guided",
-            },
-            // Where it stands is known again with its keys.
+            protocol: log.protocol.as_str(),
+            mode: if log.is_guided { "guided" } else { "tail" },
+            // Its positions are known again with its keys.
             seen: None,
             proven: None,
             head: None,
@@ -100,6 +113,48 @@ impl LogStatus {
             lookups: None,
             guide: None,
         }
+    }
+
+    /// The headings over the first of the [`lines`](Self::lines) of each log.
+    pub fn heading_row() -> String {
+        format!(
+            "{:<20}  {:>12}  {:>12}  {:>12}  LAST PROVEN",
+            "LOG", "PROVEN", "SEEN", "HEAD"
+        )
+    }
+
+    /// The log for a terminal: escaped lines.
+    pub fn lines(&self) -> Vec<String> {
+        let number = |n: Option<u64>| n.map_or("-".to_owned(), |n| n.to_string());
+        let mut lines = vec![format!(
+            "{}  {:>12}  {:>12}  {:>12}  {}{}",
+            cell(&self.name, 20),
+            number(self.proven),
+            number(self.seen),
+            number(self.head),
+            self.last_success.map_or("never".to_owned(), time),
+            if self.frozen {
+                "  (ended by its operator)"
+            } else {
+                ""
+            },
+        )];
+        lines.extend(self.unverified_trees().map(|tree| {
+            format!(
+                "    its tree {} was never verified: what is logged there is not seen, nor how far the log goes",
+                escape::terminal(tree)
+            )
+        }));
+        if self.is_guided() {
+            lines.push(GUIDED.to_owned());
+        }
+        lines.extend(self.lookups.as_ref().map(LookupStatus::line));
+        lines.extend(
+            self.error
+                .as_ref()
+                .map(|error| format!("    {}: {}", error.kind, escape::terminal(&error.message))),
+        );
+        lines
     }
 
     fn of_tree(log: &Log, known: &[LogState]) -> Self {
@@ -185,8 +240,8 @@ impl LogStatus {
         }
     }
 
-    /// Its trees whose checkpoint was never verified, for people.
-    pub(super) fn unverified_trees(&self) -> impl Iterator<Item = &str> {
+    /// Its trees whose checkpoint was never verified.
+    fn unverified_trees(&self) -> impl Iterator<Item = &str> {
         self.trees
             .iter()
             .filter(|tree| tree.head.is_none())
@@ -195,7 +250,7 @@ impl LogStatus {
 }
 
 /// What is true of a log that is not read in full, for people.
-pub(super) const GUIDED: &str = "    guided: certificates of its CT logs are seen completely; entries as far as its search index names them, under the names in those certificates and those that watches spell out";
+const GUIDED: &str = "    guided: certificates of its CT logs are seen completely; entries as far as its search index names them, under the names in those certificates and those that watches spell out";
 
 impl LogStatus {
     /// A log that is not read has no positions: only its trees' checkpoints are followed.
@@ -234,13 +289,13 @@ impl LogStatus {
     }
 
     /// Whether it is not read in full.
-    pub(super) fn is_guided(&self) -> bool {
+    fn is_guided(&self) -> bool {
         self.mode == "guided"
     }
 }
 
 impl LookupStatus {
-    pub(super) fn of(counts: &LookupCounts) -> Self {
+    pub fn of(counts: &LookupCounts) -> Self {
         Self {
             due: counts.due,
             oldest_due: counts.oldest_due,
@@ -248,8 +303,7 @@ impl LookupStatus {
         }
     }
 
-    /// For people.
-    pub(super) fn said(&self) -> String {
+    fn line(&self) -> String {
         match self.oldest_due {
             Some(since) if self.due > 0 => {
                 let unread = match self.unread {

@@ -1,6 +1,28 @@
-//! What people and programs are shown.
+//! What people and programs are shown of logs, watches, findings and passes: one description of each.
+//!
+//! The strings of a description are raw. What writes them for a medium escapes them: `text` for a terminal and the plain
+//! part of a mail, `html` for its other part, JSON by itself.
+
+pub mod advice;
+pub mod finding;
+pub mod html;
+pub mod log;
+mod outcome;
+pub mod page;
+mod pass;
+mod status;
+pub mod text;
+
+pub use outcome::Outcome;
+pub use pass::{PassResult, PassSummary, unread};
+pub use status::{
+    AlertStatus, DaemonStatus, FindingStatus, NotFollowedStatus, Status, TrustStatus, WatchStatus,
+};
 
 use crate::escape;
+
+/// The version of the machine-readable forms that scripts rely on.
+pub const CONTRACT: u32 = 1;
 
 /// A time to the second, for people.
 pub fn time(at: jiff::Timestamp) -> String {

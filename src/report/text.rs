@@ -10,7 +10,8 @@ pub(super) const VALUE_CHARS: usize = 300;
 /// Width of the labels of facts; the longest has 7 letters.
 const LABEL_WIDTH: usize = 9;
 
-pub(super) fn dress(page: &Page) -> String {
+/// The page in this form; all of it is escaped.
+pub fn write(page: &Page) -> String {
     let mut out = String::new();
     line(&mut out, &shown(&page.title));
     for block in &page.blocks {
@@ -45,7 +46,7 @@ fn shown(text: &str) -> String {
     terminal(&truncate(text, VALUE_CHARS)).into_owned()
 }
 
-/// Our own sentences are as long as they need to be.
+/// This program's own sentences are never cut.
 fn shown_whole(text: &str) -> String {
     terminal(text).into_owned()
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tlog::Checkpoint;
@@ -14,6 +13,7 @@ use super::staged::{Staged, Twist};
 use crate::clock::SystemClock;
 use crate::finding::{Finding, Routes, Verdict};
 use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Rules, Stop};
+use crate::service::ServiceError;
 use crate::shard::{Protocol, Shard, Start};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{FindingQuery, LogState, Settings, Store};
@@ -102,7 +102,7 @@ pub(super) async fn try_one(
     known: &Known,
     rules: &Arc<Rules>,
     scratch: &Path,
-) -> anyhow::Result<(LogReport, Option<Rehearsal>)> {
+) -> Result<(LogReport, Option<Rehearsal>), ServiceError> {
     let Trial { log, guided_by } = trial;
     let told_from = known.told_from.get(&log.shard.name);
     let known = known.logs.get(log.shard.origin.as_str());
@@ -252,7 +252,7 @@ async fn pass(
     log: &Log,
     rules: &Arc<Rules>,
     scratch: &Path,
-) -> anyhow::Result<(LogOutcome, Vec<Finding>)> {
+) -> Result<(LogOutcome, Vec<Finding>), ServiceError> {
     let store = fresh(scratch).await?;
     let monitor = Monitor::new(
         Arc::clone(&store),
@@ -266,17 +266,17 @@ async fn pass(
     let outcome = outcomes
         .into_iter()
         .next()
-        .context("a pass says how it ended")?;
+        .expect("a pass over one log has one outcome");
     store.close().await;
     Ok((outcome, findings))
 }
 
 /// A new database in the scratch directory, without channels.
-pub(super) async fn fresh(scratch: &Path) -> anyhow::Result<Arc<dyn Store>> {
+pub(super) async fn fresh(scratch: &Path) -> Result<Arc<dyn Store>, ServiceError> {
     let path = tempfile::Builder::new()
         .prefix("pass-")
         .tempdir_in(scratch)
-        .context("a temporary directory cannot be made")?
+        .map_err(ServiceError::system("a temporary directory cannot be made"))?
         .keep()
         .join("modelwatch.db");
     let settings = Settings {

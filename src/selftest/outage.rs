@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -13,12 +12,12 @@ use tokio::task::JoinHandle;
 use super::logs::{self, Rehearsal};
 use super::report::Check;
 use super::staged::Twist;
-use crate::cli::monitor::rehearse;
-use crate::cli::output::Outcome;
 use crate::http;
 use crate::monitor::{MonitoredLog, Rules};
 use crate::notify::{Heartbeat, HeartbeatSettings};
+use crate::report::Outcome;
 use crate::secret::UrlSource;
+use crate::service::{ServiceError, rehearse};
 
 /// Any period will do: each database has had none yet.
 const EVERY: Duration = Duration::from_hours(1);
@@ -29,7 +28,7 @@ pub(super) async fn try_it(
     rehearsals: &[Rehearsal],
     rules: &Arc<Rules>,
     scratch: &Path,
-) -> anyhow::Result<Check> {
+) -> Result<Check, ServiceError> {
     if rehearsals.is_empty() {
         return Ok(Check::skipped(
             "no log could be read, so none can be taken away",
@@ -81,10 +80,11 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    async fn start() -> anyhow::Result<Self> {
+    async fn start() -> Result<Self, ServiceError> {
         const WHERE: &str = "a port of this machine cannot be listened on";
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context(WHERE)?;
-        let port = listener.local_addr().context(WHERE)?.port();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.map_err(ServiceError::system(WHERE))?;
+        let address = listener.local_addr().map_err(ServiceError::system(WHERE))?;
         let beats = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&beats);
         let task = tokio::spawn(async move {
@@ -103,7 +103,8 @@ impl Receiver {
             }
         });
         Ok(Self {
-            url: url::Url::parse(&format!("http://127.0.0.1:{port}/"))?,
+            url: url::Url::parse(&format!("http://{address}/"))
+                .expect("an address is a valid host"),
             beats,
             task,
         })
@@ -115,7 +116,7 @@ impl Receiver {
         logs: Vec<MonitoredLog>,
         rules: &Arc<Rules>,
         scratch: &Path,
-    ) -> anyhow::Result<(Outcome, usize)> {
+    ) -> Result<(Outcome, usize), ServiceError> {
         let store = logs::fresh(scratch).await?;
         let settings = HeartbeatSettings {
             url: UrlSource::Literal(self.url.clone()),
@@ -123,7 +124,7 @@ impl Receiver {
         };
         let heartbeat = Heartbeat::new(settings, http::Client::default(), Arc::clone(&store));
         let before = self.beats.load(Ordering::SeqCst);
-        let outcome = rehearse(store, &logs, rules, heartbeat).await?;
-        Ok((outcome, self.beats.load(Ordering::SeqCst) - before))
+        let result = rehearse(store, &logs, rules, heartbeat).await?;
+        Ok((result.outcome(), self.beats.load(Ordering::SeqCst) - before))
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::cli::output::{Outcome, Output};
 use crate::escape;
+use crate::report::Outcome;
 use crate::shard::Protocol;
 
 /// What a check came to.
@@ -106,7 +106,7 @@ pub(super) struct ChannelReport {
 
 /// All of it.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Report {
+pub struct Report {
     /// Whose certificates count and which logs there are; null without `[trust]`.
     pub(super) trust: Option<Check>,
     pub(super) logs: Vec<LogReport>,
@@ -124,7 +124,7 @@ pub(super) struct Report {
 
 impl Report {
     /// 1 if anything is blind; else 3 if anything could not be asked. That there is no channel is allowed, and no pass.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> Outcome {
         if self.has(Answer::Failed) {
             Outcome::No
         } else if self.has(Answer::Unanswered) {
@@ -146,47 +146,50 @@ impl Report {
             .any(|check| check.result == answer)
     }
 
-    pub(super) fn json(&self, output: &mut Output) -> anyhow::Result<()> {
-        let mut value = serde_json::to_value(self)?;
+    /// The report for programs.
+    pub fn json(&self) -> serde_json::Value {
+        let mut value = serde_json::to_value(self).expect("its maps have string keys");
         if let Some(object) = value.as_object_mut() {
             let passed = self.outcome() == Outcome::Clean;
             object.insert("passed".to_owned(), passed.into());
         }
-        output.json(&value)
+        value
     }
 
-    pub(super) fn text(&self, output: &mut Output) -> anyhow::Result<()> {
+    /// The report for a terminal: escaped lines.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
         if let Some(trust) = &self.trust {
-            line(output, "trust", trust)?;
+            lines.push(line("trust", trust));
         }
         for log in &self.logs {
-            log.text(output)?;
+            log.add_lines(&mut lines);
         }
         for watch in &self.watches {
-            line(output, &format!("watch {}", watch.name), &watch.check)?;
+            lines.push(line(&format!("watch {}", watch.name), &watch.check));
         }
         for channel in &self.channels {
-            line(output, &format!("channel {}", channel.name), &channel.check)?;
+            lines.push(line(&format!("channel {}", channel.name), &channel.check));
         }
-        line(output, "outage", &self.outage)?;
-        output.line("\nThis configuration sees")?;
+        lines.push(line("outage", &self.outage));
+        lines.push("\nThis configuration sees".to_owned());
         for log in &self.logs {
             // What is said of a guided log holds for all of its trees.
             let is_said = |other: &LogReport| other.mode == "guided" && other.name == log.name;
             let first = self.logs.iter().find(|other| is_said(other));
             if first.is_none_or(|first| std::ptr::eq(first, log)) {
-                bullet(output, &log.sees())?;
+                lines.push(bullet(&log.sees()));
             }
         }
-        output.line("\nIt does not see")?;
+        lines.push("\nIt does not see".to_owned());
         for item in &self.cannot_see {
-            bullet(output, item)?;
+            lines.push(bullet(item));
         }
         if let Some(network) = &self.network {
             // Escaped where it was made.
-            output.line(&format!("\nNo answer. {network}"))?;
+            lines.push(format!("\nNo answer. {network}"));
         }
-        output.line(if self.has(Answer::Failed) {
+        let verdict = if self.has(Answer::Failed) {
             "\nFailed: the watch is blind where it says FAIL."
         } else if self.has(Answer::Unanswered) {
             "\nNot passed: what says ? could not be asked."
@@ -194,13 +197,15 @@ impl Report {
             "\nWhat was tried was seen, but nobody is told."
         } else {
             "\nPassed."
-        })?;
+        };
+        lines.push(verdict.to_owned());
         if self.channels.is_empty() {
-            output.line(
-                "There is no [[channel]]: whatever is found is recorded, and reaches nobody.",
-            )?;
+            lines.push(
+                "There is no [[channel]]: whatever is found is recorded, and reaches nobody."
+                    .to_owned(),
+            );
         }
-        Ok(())
+        lines
     }
 }
 
@@ -216,13 +221,13 @@ impl LogReport {
     }
 
     /// What went well in one line, everything else in one of its own.
-    fn text(&self, output: &mut Output) -> anyhow::Result<()> {
+    fn add_lines(&self, lines: &mut Vec<String>) {
         let name = format!("log {}", self.label());
         let checks = [&self.entry, &self.history, &self.swapped_leaf];
         let well = checks.iter().filter(|check| check.result == Answer::Ok);
         let well: Vec<_> = well.map(|check| check.detail.as_str()).collect();
         if !well.is_empty() {
-            line(output, &name, &Check::ok(well.join("; ")))?;
+            lines.push(line(&name, &Check::ok(well.join("; "))));
         }
         for (place, check) in checks.into_iter().enumerate() {
             let is_said = match check.result {
@@ -232,10 +237,9 @@ impl LogReport {
                 Answer::Skipped => place == 0,
             };
             if is_said {
-                line(output, &name, check)?;
+                lines.push(line(&name, check));
             }
         }
-        Ok(())
     }
 
     fn sees(&self) -> String {
@@ -270,22 +274,22 @@ impl LogReport {
     }
 }
 
-fn line(output: &mut Output, name: &str, check: &Check) -> anyhow::Result<()> {
+fn line(name: &str, check: &Check) -> String {
     let mark = match check.result {
         Answer::Ok => "ok  ",
         Answer::Failed => "FAIL",
         Answer::Unanswered => "?   ",
         Answer::Skipped => "-   ",
     };
-    output.line(&format!(
+    format!(
         "{mark}  {}: {}",
         escape::terminal(name),
         escape::terminal(&check.detail)
-    ))
+    )
 }
 
-fn bullet(output: &mut Output, item: &str) -> anyhow::Result<()> {
-    output.line(&format!("  - {}", escape::terminal(item)))
+fn bullet(item: &str) -> String {
+    format!("  - {}", escape::terminal(item))
 }
 
 #[cfg(test)]

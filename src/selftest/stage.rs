@@ -5,15 +5,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tlog::{CompactRange, Follower};
 
-use crate::cli::output::Outcome;
-use crate::service::setup;
+use crate::clock;
 use crate::config::{self, Config};
 use crate::finding::{Evidence, Finding, NewFinding, Routes};
 use crate::http;
 use crate::notify::Outbox;
+use crate::service::{ServiceError, routes};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Batch, Delivery, NewLog, Settings, Store, StoreError};
 
@@ -24,44 +23,68 @@ pub(super) const RECORDED: &str = "recorded";
 pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(30);
 
 /// One of the two processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Stage {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
     /// Records an alarm in the copy, says so, and waits to be killed.
     Record,
     /// Delivers what the copy's outbox holds.
     Deliver,
 }
 
-pub(super) async fn run(
+impl Stage {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Record, Self::Deliver];
+
+    /// Its word on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Deliver => "deliver",
+        }
+    }
+
+    /// The one with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == word)
+    }
+}
+
+/// Works as one of the two processes, on this copy of the store. `only`: the channels on which the alert is sent.
+///
+/// # Errors
+///
+/// The configuration or the copy cannot be used, or standard output not be written.
+pub async fn run(
     stage: Stage,
     config: &Path,
     copy: &Path,
     only: &[String],
-) -> anyhow::Result<Outcome> {
+) -> Result<(), ServiceError> {
     // Its warnings were said by the process that started this one.
     let (config, _) = config::load(config)?;
     match stage {
         Stage::Record => {
             record(&config, copy).await?;
             let mut stdout = std::io::stdout();
-            writeln!(stdout, "{RECORDED}")?;
-            stdout.flush()?;
+            writeln!(stdout, "{RECORDED}")
+                .and_then(|()| stdout.flush())
+                .map_err(ServiceError::system("standard output cannot be written"))?;
             std::future::pending().await
         }
         Stage::Deliver => deliver(config, copy, only).await,
     }
 }
 
-async fn record(config: &Config, copy: &Path) -> anyhow::Result<()> {
+async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
     let store = SqliteStore::open(Settings {
         path: copy.to_owned(),
-        routes: setup::routes(config),
+        routes: routes(config),
     })
     .await?;
     discharge(&store, config).await?;
-    let now = setup::now();
+    let now = clock::now();
     let finding = Finding::drill(now);
-    let origin = finding.origin.clone().context("a drill has an origin")?;
+    let origin = finding.origin.clone().expect("a drill has an origin");
     let nowhere = Follower::new(CompactRange::new()).state();
     store
         .begin(&NewLog {
@@ -93,7 +116,7 @@ async fn record(config: &Config, copy: &Path) -> anyhow::Result<()> {
 
 /// What waits in the outbox of the real database is in the copy too, and is not ours to tell.
 async fn discharge(store: &SqliteStore, config: &Config) -> Result<(), StoreError> {
-    let now = setup::now();
+    let now = clock::now();
     // Also what waits for a later attempt.
     let later = now
         .checked_add(Duration::from_hours(24 * 365))
@@ -114,7 +137,7 @@ async fn discharge(store: &SqliteStore, config: &Config) -> Result<(), StoreErro
     Ok(())
 }
 
-async fn deliver(mut config: Config, copy: &Path, only: &[String]) -> anyhow::Result<Outcome> {
+async fn deliver(mut config: Config, copy: &Path, only: &[String]) -> Result<(), ServiceError> {
     config
         .channels
         .retain(|channel| only.contains(&channel.name));
@@ -130,7 +153,7 @@ async fn deliver(mut config: Config, copy: &Path, only: &[String]) -> anyhow::Re
         &config.channels,
         &http::Client::new(config.http.clone()),
     );
-    outbox.drain(setup::now(), DELIVERY_TIME).await?;
+    outbox.drain(clock::now(), DELIVERY_TIME).await?;
     store.close().await;
-    Ok(Outcome::Clean)
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tlog::{KeyName, Origin, Verifier};
 
-use super::Mistake;
+use super::error::Mistake;
 use crate::config::LogSettings;
 use crate::escape::few;
 use crate::identity::CtLog;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tlog::{Origin, Verifier};
 
-use super::Mistake;
+use super::error::Mistake;
 use crate::config::{Config, LogSettings, Mode};
 use crate::moment;
 use crate::monitor::{MonitoredLog, TrustReport, Unfollowed};

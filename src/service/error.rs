@@ -1,24 +1,136 @@
-//! What goes wrong before a monitor runs.
+//! Why a command cannot do what it is asked for, by whose fault.
 
-/// The operator's mistake: exit 2.
+use std::error::Error;
+use std::io;
+
+use tokio::task::JoinError;
+
+use crate::config::ConfigError;
+use crate::http::HttpError;
+use crate::monitor::MonitorError;
+use crate::notify::HeartbeatError;
+use crate::store::StoreError;
+
+/// The operator's mistake: in a file that the configuration names, in a key that does not fit trust, on the command line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Mistake(pub String);
 
+/// Why a command cannot do what it is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The configuration cannot be read, or is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The operator's mistake elsewhere.
+    #[error(transparent)]
+    Mistake(#[from] Mistake),
+    /// Trust is configured, and nothing of it was ever verified.
+    #[error("there is no trusted root yet, so nothing is read: {why}")]
+    NoTrust {
+        /// Why not.
+        why: String,
+    },
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What HTTP needs on this machine is missing.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The heartbeat was not sent.
+    #[error(transparent)]
+    Heartbeat(#[from] HeartbeatError),
+    /// The system refuses something else.
+    #[error("{what}: {source}")]
+    System {
+        /// What cannot be done.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The task that delivers alerts has ended.
+    #[error("the deliveries have ended without being asked to")]
+    DeliveriesEnded,
+    /// The task that delivers alerts was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] JoinError),
+}
 
-/// An error with all its causes, not escaped yet.
-pub fn causes(error: &anyhow::Error) -> String {
-    let mut said = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
+impl From<MonitorError> for ServiceError {
+    fn from(error: MonitorError) -> Self {
+        match error {
+            MonitorError::NeedsBootstrap(_) => Self::Mistake(Mistake(error.to_string())),
+            MonitorError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl ServiceError {
+    /// For `map_err` on what the system refuses.
+    pub fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { what, source }
+    }
+
+    /// The error of the store behind it, if trying again does not help: what this process knows and what is stored are no
+    /// longer the same.
+    pub fn final_store_error(&self) -> Option<&StoreError> {
+        let error = match self {
+            Self::Store(error) | Self::Heartbeat(HeartbeatError::Store(error)) => error,
+            _ => return None,
+        };
+        is_final(error).then_some(error)
+    }
+}
+
+/// Whether trying again does not help.
+pub fn is_final(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Moved { .. } | StoreError::Corrupt { .. } | StoreError::Displaced { .. }
+    )
+}
+
+/// An error with all its causes, not escaped.
+pub fn causes(error: &dyn Error) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        next = error.source();
+        let cause = error.to_string();
         // Many errors repeat their cause in their own message.
-        if said.ends_with(&cause) {
+        if text.ends_with(&cause) {
             continue;
         }
-        if !said.is_empty() {
-            said.push_str(": ");
+        if !text.is_empty() {
+            text.push_str(": ");
         }
-        said.push_str(&cause);
+        text.push_str(&cause);
     }
-    said
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_store_is_final_also_behind_the_heartbeat() {
+        let displaced = || StoreError::Displaced {
+            what: "the database was moved".to_owned(),
+        };
+        let full = StoreError::Full {
+            path: "modelwatch.db".into(),
+        };
+        for (error, is_final) in [
+            (ServiceError::Store(displaced()), true),
+            (
+                ServiceError::Heartbeat(HeartbeatError::Store(displaced())),
+                true,
+            ),
+            (ServiceError::Store(full), false),
+            (ServiceError::DeliveriesEnded, false),
+        ] {
+            assert_eq!(error.final_store_error().is_some(), is_final, "{error}");
+        }
+    }
 }

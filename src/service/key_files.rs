@@ -1,31 +1,78 @@
-//! Keys and certificates in files that the configuration or a command names.
+//! Public keys in files that the configuration names.
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use tlog::{KeyName, Verifier};
+use tlog::{KeyError, KeyName, Verifier};
 use x509_parser::pem::parse_x509_pem;
 
-use super::Mistake;
-use crate::config::{WitnessKey, WitnessSettings};
-use crate::file;
-use crate::identity::{Certificate, Signer};
+use super::error::Mistake;
+use crate::config::{LogKeySource, LogSettings, WitnessKey, WitnessSettings};
+use crate::file::{self, FileError};
+use crate::shard::{LogKey, LogKeyError};
 
-/// A public key or certificate in PEM is a few kilobytes; a chain of them some tens.
-pub const MAX_PEM_BYTES: usize = 1 << 20;
+/// A public key in PEM is a few kilobytes; a chain of certificates some tens.
+const MAX_PEM_BYTES: usize = 1 << 20;
 
-/// The SubjectPublicKeyInfo in a PEM file.
-pub fn public_key_der(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
-    // Editors of Windows put a byte order mark in front.
-    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
-    let (_, pem) = parse_x509_pem(pem).map_err(|_| anyhow::anyhow!("not a PEM file"))?;
-    if pem.label != "PUBLIC KEY" {
-        anyhow::bail!("holds a `{}`, not a `PUBLIC KEY`", pem.label);
-    }
-    Ok(pem.contents)
+/// Why a file holds no key that can be used.
+#[derive(Debug, thiserror::Error)]
+enum KeyFileError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Neither PEM nor a verifier key.
+    #[error("not a PEM file")]
+    NotPem,
+    /// PEM of something else.
+    #[error("holds a `{label}`, not a `PUBLIC KEY`")]
+    Label {
+        /// What the file holds, as its first line has it.
+        label: String,
+    },
+    /// A key that logs are not verified with.
+    #[error(transparent)]
+    Log(#[from] LogKeyError),
+    /// A key that cosignatures are not verified with.
+    #[error(transparent)]
+    Witness(#[from] KeyError),
+    /// A verifier key of a log, where one of a witness is needed.
+    #[error("is the key of a log, not of a witness")]
+    NotOfWitness,
+    /// A verifier key of another witness.
+    #[error("is the key of {0}")]
+    OfOther(KeyName),
 }
 
-pub fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
+/// The configured keys of a log.
+///
+/// # Errors
+///
+/// A file that cannot be read, or a key that cannot be used.
+pub(super) fn of_log(log: &LogSettings) -> Result<Vec<LogKey>, Mistake> {
+    let keys = log.public_keys.iter().map(|source| match source {
+        LogKeySource::Written(spki_der) => LogKey::read(spki_der)
+            .map_err(|why| Mistake(format!("log[{}].public_key: {why}", log.name))),
+        LogKeySource::File(path) => log_key(path, log).map_err(|why| {
+            let path = path.display();
+            Mistake(format!("log[{}].public_key: {path}: {why}", log.name))
+        }),
+    });
+    keys.collect()
+}
+
+fn log_key(path: &Path, log: &LogSettings) -> Result<LogKey, KeyFileError> {
+    let bytes = file::read(path, MAX_PEM_BYTES)?;
+    match verifier_key(&bytes) {
+        Some(text) => Ok(LogKey::of_vkey(text, log.protocol, log.origin.as_ref())?),
+        None => Ok(LogKey::read(&spki_der(&bytes)?)?),
+    }
+}
+
+/// The key of a witness.
+///
+/// # Errors
+///
+/// A file that cannot be read, or a key that cannot be used.
+pub(super) fn of_witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
     let WitnessSettings { name, key } = settings;
     match key {
         WitnessKey::Written(key) => Ok((**key).clone()),
@@ -38,30 +85,36 @@ pub fn witness(settings: &WitnessSettings) -> Result<Verifier, Mistake> {
     }
 }
 
-fn witness_key(path: &Path, name: &KeyName) -> anyhow::Result<Verifier> {
-    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
-    let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    let text = text.trim_start_matches('\u{feff}').trim();
-    if !text.starts_with('-') && text.contains('+') {
-        let key = Verifier::from_vkey(text)?;
-        anyhow::ensure!(key.is_witness(), "is the key of a log, not of a witness");
-        anyhow::ensure!(key.name() == name, "is the key of {}", key.name());
-        return Ok(key);
+fn witness_key(path: &Path, name: &KeyName) -> Result<Verifier, KeyFileError> {
+    let bytes = file::read(path, MAX_PEM_BYTES)?;
+    let Some(text) = verifier_key(&bytes) else {
+        let der = spki_der(&bytes)?;
+        return Ok(Verifier::cosigner_from_spki_der(name.clone(), &der)?);
+    };
+    let key = Verifier::from_vkey(text)?;
+    if !key.is_witness() {
+        return Err(KeyFileError::NotOfWitness);
     }
-    Ok(Verifier::cosigner_from_spki_der(
-        name.clone(),
-        &public_key_der(&bytes)?,
-    )?)
+    if key.name() != name {
+        return Err(KeyFileError::OfOther(key.name().clone()));
+    }
+    Ok(key)
 }
 
-/// The signer that a certificate names.
-pub fn certificate(der: Vec<u8>) -> anyhow::Result<Signer> {
-    let certificate = Certificate::parse(der).context("a certificate that cannot be read")?;
-    Ok(Signer::Certificate(Box::new(certificate)))
+/// The text of a file that holds a verifier key of C2SP signed-note rather than PEM.
+fn verifier_key(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    (!text.starts_with('-') && text.contains('+')).then_some(text)
 }
 
-/// Reads a file of the operator's, up to a limit.
-pub fn read_bounded(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
-    let bytes = file::read(path, limit_bytes);
-    Ok(bytes.map_err(|error| Mistake(format!("{}: {error}", path.display())))?)
+/// The SubjectPublicKeyInfo in a PEM file.
+fn spki_der(pem: &[u8]) -> Result<Vec<u8>, KeyFileError> {
+    // Editors of Windows put a byte order mark in front.
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
+    let (_, pem) = parse_x509_pem(pem).map_err(|_| KeyFileError::NotPem)?;
+    if pem.label != "PUBLIC KEY" {
+        return Err(KeyFileError::Label { label: pem.label });
+    }
+    Ok(pem.contents)
 }

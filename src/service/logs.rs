@@ -8,12 +8,12 @@ use tlog::{KeyName, Origin};
 use url::Url;
 
 use super::ct;
-use super::Mistake;
-use super::key_files::{MAX_PEM_BYTES, public_key_der, read_bounded};
-use crate::config::{LogKeySource, LogSettings, Mode};
+use super::error::Mistake;
+use super::key_files;
+use crate::config::{LogSettings, Mode};
 use crate::http::{self, RateLimit};
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
-use crate::shard::{LogKey, Protocol, Shard};
+use crate::shard::{Protocol, Shard};
 use crate::source::rekor_v1::Client;
 use crate::source::{Location, RekorV2, Transport};
 use crate::trust::TrustedRoot;
@@ -43,7 +43,7 @@ pub fn followed(
             };
             match (log.protocol, location, &log.origin) {
                 (Protocol::CtRfc6962 | Protocol::CtStatic, location, _) => {
-                    let public_keys = keys(log)?;
+                    let public_keys = key_files::of_log(log)?;
                     let transport = Transport::new(location.clone(), http);
                     ct::log(log, location, &public_keys, trusted_root, transport)
                         .map(MonitoredLog::Tree)
@@ -103,7 +103,7 @@ fn rekor_v1(
     let keys = if log.public_keys.is_empty() {
         trusted_root.map_or_else(Vec::new, |root| root.rekor_v1_keys(url))
     } else {
-        let keys = keys(log)?.into_iter();
+        let keys = key_files::of_log(log)?.into_iter();
         keys.map(|key| key.spki_der().to_vec()).collect()
     };
     if keys.is_empty() {
@@ -143,7 +143,7 @@ fn shard(
         // where a mistake would end the watch over all other logs.
         Some(root) if log.public_keys.is_empty() => root.log_keys(origin, server(location)),
         _ => {
-            let keys = keys(log)?.into_iter();
+            let keys = key_files::of_log(log)?.into_iter();
             keys.map(|key| key.verifier(key_name.clone())).collect()
         }
     };
@@ -171,30 +171,4 @@ fn server(location: &Location) -> Option<&Url> {
         Location::Server(url) => Some(url),
         Location::Directory(_) => None,
     }
-}
-
-/// The configured keys of a log.
-fn keys(log: &LogSettings) -> Result<Vec<LogKey>, Mistake> {
-    let keys = log.public_keys.iter().map(|source| match source {
-        LogKeySource::Written(spki_der) => LogKey::read(spki_der)
-            .map_err(|why| Mistake(format!("log[{}].public_key: {why}", log.name))),
-        LogKeySource::File(path) => {
-            let key = read_bounded(path, MAX_PEM_BYTES).and_then(|bytes| key(log, &bytes));
-            key.map_err(|why| {
-                let path = path.display();
-                Mistake(format!("log[{}].public_key: {path}: {why}", log.name))
-            })
-        }
-    });
-    keys.collect()
-}
-
-/// The key in a file: in PEM, or as a verifier key.
-fn key(log: &LogSettings, bytes: &[u8]) -> anyhow::Result<LogKey> {
-    let text = std::str::from_utf8(bytes).unwrap_or_default();
-    let text = text.trim_start_matches('\u{feff}').trim();
-    if !text.starts_with('-') && text.contains('+') {
-        return Ok(LogKey::of_vkey(text, log.protocol, log.origin.as_ref())?);
-    }
-    Ok(LogKey::read(&public_key_der(bytes)?)?)
 }

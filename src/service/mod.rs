@@ -1,20 +1,36 @@
-//! Configuration and trust become the logs and rules that a monitor works with.
+//! Configuration and trust become the logs and rules of a monitor, and the monitor runs.
 //!
-//! Which logs are followed, when trust is renewed and when it is stale is decided here.
+//! Which logs are followed, when trust is renewed and when it is stale is decided here. `Setup` holds what every command
+//! needs; `Run` adds the open store and all that works with it; `Daemon` repeats passes on the schedule.
 
 mod channels;
 mod ct;
+mod daemon;
+mod delivery;
+mod described;
 pub mod discovery;
 mod error;
+mod exposed;
 mod key_files;
+mod loaded;
 mod logs;
-pub mod monitored_logs;
-pub mod reload;
+mod reload;
 mod renewal;
-pub mod setup;
+mod run;
+mod setup;
+mod signals;
 pub mod start;
-pub mod systemd;
-pub mod unrecorded;
+mod status;
+mod stores;
+mod systemd;
+mod unrecorded;
 
-pub use error::{Mistake, causes};
-pub use key_files::{certificate, read_bounded};
+pub use daemon::Daemon;
+pub use described::listed;
+pub use error::{Mistake, ServiceError, causes};
+pub use exposed::exposed;
+pub use run::{Run, RunOptions, rehearse, without_trust};
+pub use setup::{RefreshPolicy, Setup};
+pub use signals::{Hangup, stop_on_signals};
+pub use stores::routes;
+pub use unrecorded::lock;

@@ -1,100 +1,91 @@
-//! From the configuration to the rooms: what every command opens.
+//! From the configuration and trust to the logs and rules of a monitor.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
-use jiff::Timestamp;
 use tlog::Verifier;
 
-use super::key_files::witness;
-use super::logs;
-use super::Mistake;
-use super::reload;
-use super::renewal::Renewal;
 use super::discovery::{self, NotFollowed};
-use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, Config, LogSettings};
+use super::error::{Mistake, ServiceError};
+use super::key_files;
+use super::loaded;
+use super::logs;
+use super::renewal::Renewal;
+use crate::clock;
+use crate::config::{self, Config, LogSettings, Problems};
 use crate::escape;
-use crate::finding::{ChannelRoute, Routes, Severity};
 use crate::http;
-use crate::monitor::{self, MonitoredLog, Rules, Schedule, TrustReport};
-use crate::notify::{Heartbeat, Outbox};
-use crate::source::Location;
-use crate::store::sqlite::{SqliteStore, StoreLock};
-use crate::store::{LogState, Settings, Store, StoreError, WatchKey};
-use crate::trust::{self, Ask, Remark, SourceSettings, Trust, TrustState, TrustUpdater};
-use crate::watch::{Watch, Watches};
+use crate::monitor::{self, LogOutcome, MonitoredLog, Rules, TrustReport};
+use crate::store::{LogState, Store, StoreError, WatchKey};
+use crate::trust::{Ask, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater};
+use crate::watch::Watches;
 
-/// A valid configuration, the files that it names, and what follows from both: the logs.
+/// A valid configuration, what is trusted, and what follows from both: the logs to follow and what is looked for in them.
+/// Both are made anew when trust changes.
 pub struct Setup {
     pub(super) config: Config,
+    pub(super) http: http::Client,
+    /// SHA-256 of the configuration file, hex, if it could be computed.
+    pub(super) fingerprint: Option<String>,
+    witnesses: Vec<Verifier>,
     renewal: Renewal,
-    /// What the logs below were made with.
+    /// What the logs and rules below were made with.
     trust: Option<Arc<Trust>>,
-    /// Those of the configuration and those that trust has found.
-    settings: Vec<LogSettings>,
+    /// The logs of the configuration and those that trust names.
+    pub(super) settings: Vec<LogSettings>,
     /// The same, ready to be read.
     logs: Vec<MonitoredLog>,
-    witnesses: Vec<Verifier>,
-    http: http::Client,
-    /// SHA-256 of the configuration file, hex, if it was taken.
-    fingerprint: Option<String>,
+    /// The names of the logs to read; all of them if there is none.
+    only: Vec<String>,
+    /// Compiled when they are asked for: most commands need none.
+    rules: OnceLock<Arc<Rules>>,
 }
 
 /// Whether newer trust is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshPolicy {
-    /// If what is known is older than the configuration allows.
+    /// If the known trust is older than the configuration allows.
     IfDue,
     /// In any case.
     Now,
 }
 
 impl Setup {
-    /// Loads the configuration and the trust it names, as far as that is known without asking anybody; warnings
-    /// go to stderr.
+    /// Loads the configuration and the trust that it names, as far as that is known without a request. `warn` gets the
+    /// warnings about the configuration.
     ///
     /// # Errors
     ///
-    /// The operator's mistakes: exit 2.
-    pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let (config, warnings) = config::load(path)?;
-        // As one string: stderr has no buffer, and a warning has many parts.
-        let warnings = warnings.to_string();
-        eprint!("{warnings}");
-        Self::of(config)
+    /// The operator's mistakes.
+    pub fn load(path: &Path, warn: fn(&Problems)) -> Result<Self, ServiceError> {
+        let mut setup = Self::read(path, warn)?;
+        setup.arrange(false)?;
+        Ok(setup)
     }
 
-    /// As [`Self::load`], and asks for newer trust if that is due, or in any case. Nothing may be trusted after it: then
-    /// nothing may be read.
+    /// As [`Self::load`], and asks for newer trust. Afterwards there may be no trust at all; then no log may be read.
     ///
     /// # Errors
     ///
-    /// The operator's mistakes: exit 2.
-    pub async fn load_and_ask(path: &Path, asking: RefreshPolicy) -> anyhow::Result<Self> {
-        let fingerprint = reload::fingerprint(path).ok();
-        let (config, warnings) = config::load(path)?;
-        // As one string: stderr has no buffer, and a warning has many parts.
-        let warnings = warnings.to_string();
-        eprint!("{warnings}");
-        let mut setup = Self {
-            fingerprint,
-            ..Self::unarranged(config)?
-        };
+    /// The operator's mistakes.
+    pub async fn load_and_ask(
+        path: &Path,
+        policy: RefreshPolicy,
+        warn: fn(&Problems),
+    ) -> Result<Self, ServiceError> {
+        let mut setup = Self::read(path, warn)?;
         let http = setup.http.clone();
         // What is missing on this machine would otherwise look like a server that does not answer.
         let prepared = http.prepare().await;
         prepared.map_err(|error| Mistake(format!("[http]: {error}")))?;
         setup
             .renewal
-            .look(&http, asking == RefreshPolicy::Now, now())
+            .look(&http, policy == RefreshPolicy::Now, clock::now())
             .await;
         if let Err(error) = setup.arrange(false) {
             // The key of a log may have been published since trust was renewed.
-            if asking == RefreshPolicy::Now || !setup.ask(&[Ask::Log]) {
-                return Err(error);
+            if policy == RefreshPolicy::Now || !setup.ask(&[Ask::Log]) {
+                return Err(error.into());
             }
             setup.renewal.finished().await;
             setup.arrange(false)?;
@@ -102,19 +93,12 @@ impl Setup {
         Ok(setup)
     }
 
-    /// As [`Self::load`], of a configuration of our own, whose warnings are known.
-    pub fn load_ours(path: &Path) -> anyhow::Result<Self> {
-        let (config, _) = config::load(path)?;
-        Self::of(config)
-    }
-
-    fn of(config: Config) -> anyhow::Result<Self> {
-        let mut setup = Self::unarranged(config)?;
-        setup.arrange(false)?;
-        Ok(setup)
-    }
-
-    fn unarranged(config: Config) -> anyhow::Result<Self> {
+    /// Without logs.
+    fn read(path: &Path, warn: fn(&Problems)) -> Result<Self, ServiceError> {
+        // Before the file is read: if it changes in between, it counts as changed.
+        let fingerprint = loaded::fingerprint(path);
+        let (config, warnings) = config::load(path)?;
+        warn(&warnings);
         let updater = match &config.trust {
             Some(settings) => Some(TrustUpdater::open(settings.clone()).map_err(|error| {
                 let key = match settings.source {
@@ -132,30 +116,58 @@ impl Setup {
         let witnesses = config
             .witnesses
             .iter()
-            .map(witness)
+            .map(key_files::of_witness)
             .collect::<Result<_, _>>()
             .map_err(|mistake| located(&config, mistake))?;
-        let http = http::Client::new(config.http.clone());
         Ok(Self {
+            http: http::Client::new(config.http.clone()),
             config,
+            fingerprint,
+            witnesses,
             renewal: Renewal::new(updater),
             trust: None,
             settings: Vec::new(),
             logs: Vec::new(),
-            witnesses,
-            http,
-            fingerprint: None,
+            only: Vec::new(),
+            rules: OnceLock::new(),
         })
+    }
+
+    /// Reads only the logs of these names from now on; every log if there is no name.
+    ///
+    /// # Errors
+    ///
+    /// No log has the name.
+    pub fn select(&mut self, only: Vec<String>) -> Result<(), Mistake> {
+        let is_unknown = |name: &&String| !self.logs.iter().any(|log| log.name() == name.as_str());
+        if let Some(name) = only.iter().find(is_unknown) {
+            return Err(Mistake(format!(
+                "the configuration has no log named {name}: {}",
+                self.log_names()
+            )));
+        }
+        self.only = only;
+        Ok(())
+    }
+
+    /// Whether no log was left out by [`Self::select`].
+    pub(super) fn reads_every_log(&self) -> bool {
+        self.only.is_empty()
+    }
+
+    /// The names that were selected.
+    pub(super) fn only(&self) -> &[String] {
+        &self.only
     }
 
     /// Makes the logs anew, from the configuration and what is trusted now. `begun`: some log has a position.
     ///
     /// # Errors
     ///
-    /// Configuration and trust do not fit; then everything is as it was.
-    fn arrange(&mut self, begun: bool) -> anyhow::Result<()> {
+    /// Configuration and trust do not fit; then nothing has changed.
+    fn arrange(&mut self, begun: bool) -> Result<(), Mistake> {
         let trust = self.known().trust;
-        let mut settings = discovery::logs(&self.config, trust.as_deref(), begun, now())?;
+        let mut settings = discovery::logs(&self.config, trust.as_deref(), begun, clock::now())?;
         if trust.is_none() && self.renewal.is_configured() {
             // Only what needs no trust can be named; nothing is read before there is one.
             settings.retain(|log| !log.public_keys.is_empty());
@@ -165,39 +177,64 @@ impl Setup {
             .map_err(|mistake| located(&self.config, mistake))?;
         self.settings = settings;
         self.trust = trust;
+        self.rules = OnceLock::new();
         Ok(())
     }
 
-    /// As [`Self::arrange`]; the store says whether some log has a position.
-    pub async fn arrange_after(&mut self, store: &dyn Store) -> anyhow::Result<()> {
-        let begun = begun(store).await?;
-        self.arrange(begun)
-    }
-
-    /// Takes over newer trust that has come, and begins to look for it if that is due. Answers whether the logs and rules are
-    /// to be made anew.
+    /// Makes the logs anew. A log without a position that trust has found begins at its first entry once another one has a
+    /// position.
     ///
     /// # Errors
     ///
-    /// The store cannot say whether any log has a position.
-    pub async fn renew(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
-        self.renewal.begin_if_due(&self.http, now()).await;
+    /// The store cannot be read; configuration and trust do not fit.
+    pub(super) async fn arrange_after(&mut self, store: &dyn Store) -> Result<(), ServiceError> {
+        let begun = begun(store).await?;
+        Ok(self.arrange(begun)?)
+    }
+
+    /// Takes over newer trust that has come, and begins to look for it if that is due. Answers whether logs and rules have
+    /// changed. Trust that cannot be had or worked with is no error: what was followed before is still followed, and
+    /// [`Self::trust_report`] has the reason.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub(super) async fn renew(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+        self.renewal.begin_if_due(&self.http, clock::now()).await;
         self.adopt(store).await
     }
 
-    /// Begins to look for newer trust because of these. Answers whether it did: what was asked for lately is not asked for
-    /// again.
-    pub fn ask(&mut self, asks: &[Ask]) -> bool {
-        self.renewal.ask(asks, &self.http, now())
+    /// Begins to look for newer trust if it may explain what a pass found: a checkpoint that does not verify, or a
+    /// certificate with a watched name that leads to no authority. Answers whether it did.
+    pub(super) fn ask_after(&mut self, outcomes: &[LogOutcome]) -> bool {
+        let unknown = self
+            .rules
+            .get()
+            .map(|rules| rules.take_unknown_authorities());
+        let mut asks: Vec<Ask> = unknown.into_iter().flatten().map(Ask::Authority).collect();
+        let is_unverifiable = |outcome: &LogOutcome| {
+            let error = outcome.error.as_ref();
+            error.is_some_and(|error| error.kind == "unverifiable-checkpoint")
+        };
+        if outcomes.iter().any(is_unverifiable) {
+            asks.push(Ask::Checkpoint);
+        }
+        self.ask(&asks)
     }
 
-    /// Waits for the newer trust that is being looked for, without end if none is. Answers as [`Self::renew`]. What has come
-    /// when this is dropped is taken over by the next [`Self::renew`].
+    /// Begins to look for newer trust for these reasons. Answers whether it did: the same is not asked for again shortly
+    /// after.
+    fn ask(&mut self, asks: &[Ask]) -> bool {
+        self.renewal.ask(asks, &self.http, clock::now())
+    }
+
+    /// Waits for the newer trust that is being looked for, without end if none is. Answers as [`Self::renew`]. May be
+    /// dropped: the next [`Self::renew`] takes over what has come.
     ///
     /// # Errors
     ///
     /// As there.
-    pub async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+    pub(super) async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
         self.renewal.finished().await;
         self.adopt(store).await
     }
@@ -217,10 +254,10 @@ impl Setup {
                 tracing::info!("trust has changed: {} logs are followed", self.logs.len());
                 Ok(true)
             }
-            (Err(error), Some(before)) => {
-                let said = format!("{error:#}");
-                tracing::warn!("trust: {}", escape::terminal(&said));
-                self.renewal.refuse(before, said);
+            (Err(mistake), Some(before)) => {
+                let why = mistake.to_string();
+                tracing::warn!("trust: {}", escape::terminal(&why));
+                self.renewal.refuse(before, why);
                 Ok(false)
             }
             (Err(_), None) => Ok(false),
@@ -229,8 +266,8 @@ impl Setup {
 
     /// # Errors
     ///
-    /// A repository is configured, and nothing of it was ever verified.
-    pub fn require_trust(&self) -> anyhow::Result<()> {
+    /// Trust is configured, and nothing of it was ever verified.
+    pub fn require_trust(&self) -> Result<(), ServiceError> {
         let known = self.known();
         if known.trust.is_some() || !self.renewal.is_configured() {
             return Ok(());
@@ -239,70 +276,38 @@ impl Setup {
             || "`modelwatch check` asks for one".to_owned(),
             |problem| problem.to_string(),
         );
-        anyhow::bail!("there is no trusted root yet, so nothing is read: {why}")
+        Err(ServiceError::NoTrust { why })
     }
 
-    /// What is trusted now, and what came of asking for newer trust.
+    /// What is trusted now, and the result of the last request for newer trust.
     pub fn known(&self) -> TrustState {
         self.renewal.known()
     }
 
-    /// What to open in a firewall, and what helps without: after these logs did not answer. `None`: all did, and trust
-    /// too.
-    pub fn network_advice(&self, unreached: &[String]) -> Option<String> {
-        let mut servers = BTreeSet::new();
-        let known = self.known();
-        let is_lost = matches!(known.problem, Some(trust::Problem::Unreachable(_)));
-        if let Some(SourceSettings::Tuf { repository, .. }) =
-            self.trust_settings().map(|settings| &settings.source)
-            && is_lost
-        {
-            servers.insert(repository.server());
-        }
-        let logs = self.config.logs.iter().chain(&self.settings);
-        for log in logs {
-            // Without trust none of those that it has the keys of could be asked.
-            let is_unreached = unreached.contains(&log.name) || is_lost && known.trust.is_none();
-            if let Some(Location::Server(url)) = log.location.as_ref().filter(|_| is_unreached) {
-                servers.insert(http::server_of(url));
-            }
-        }
-        if servers.is_empty() {
-            return None;
-        }
-        let servers: Vec<String> = servers.into_iter().collect();
-        let instead = if known.trust.is_none() && is_lost {
-            ". Where no network is to be had, `modelwatch init --trusted-root FILE` writes a configuration that takes trust from a file"
-        } else {
-            ""
-        };
-        Some(format!(
-            "to be opened in the firewall, or to be reached through a proxy: {}{instead}",
-            escape::terminal(&servers.join(", "))
-        ))
-    }
-
-    /// The logs of the configuration that cannot be asked before something is trusted, by name.
-    pub fn waiting_for_trust(&self) -> Vec<String> {
+    /// The logs of the configuration that cannot be asked before something is trusted.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &LogSettings> {
         let logs = self.config.logs.iter();
-        logs.map(|log| log.name.clone())
-            .filter(|name| !self.settings.iter().any(|log| log.name == *name))
-            .collect()
+        logs.filter(|log| !self.settings.iter().any(|known| known.name == log.name))
     }
 
-    /// What was set about trust.
-    pub fn trust_settings(&self) -> Option<&trust::Settings> {
+    /// Their names.
+    pub fn waiting_for_trust(&self) -> Vec<String> {
+        self.waiting().map(|log| log.name.clone()).collect()
+    }
+
+    /// The settings of trust.
+    pub fn trust_settings(&self) -> Option<&Settings> {
         self.config.trust.as_ref()
     }
 
-    /// What somebody should know about trust.
+    /// What is wrong with trust, for findings.
     pub fn trust_report(&self) -> TrustReport {
         discovery::report(
             self.trust_settings(),
             &self.known(),
             &self.settings,
             &self.logs,
-            now(),
+            clock::now(),
         )
     }
 
@@ -321,13 +326,21 @@ impl Setup {
         self.trust.as_deref().map_or(&[], Trust::remarks)
     }
 
-    /// The logs, ready to be read; nothing is asked of them yet.
+    /// The logs of the configuration and of trust, ready to be read; nothing was asked of them yet.
     pub fn logs(&self) -> &[MonitoredLog] {
         &self.logs
     }
 
-    /// What the monitor looks at besides watches. `every_log`: no log was left out on the command line.
-    pub fn monitor(&self, every_log: bool) -> monitor::Settings {
+    /// Those of them that are read.
+    pub(super) fn selected(&self) -> Vec<MonitoredLog> {
+        let is_selected = |log: &&MonitoredLog| {
+            self.only.is_empty() || self.only.iter().any(|name| name == log.name())
+        };
+        self.logs.iter().filter(is_selected).cloned().collect()
+    }
+
+    /// What the monitor looks at besides watches.
+    pub(super) fn monitor(&self) -> monitor::Settings {
         let required = self.settings.iter().filter(|log| log.require_witnesses > 0);
         monitor::Settings {
             witnesses: self.witnesses.clone(),
@@ -335,7 +348,7 @@ impl Setup {
                 .map(|log| (log.name.clone(), log.require_witnesses))
                 .collect(),
             canaries: self.config.canaries.clone(),
-            every_log,
+            every_log: self.reads_every_log(),
             pass_limit: None,
         }
     }
@@ -344,9 +357,9 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// Watches that cannot be compiled, and trust that is not there yet: without it an impostor and the owner
-    /// would look alike.
-    pub fn rules(&self) -> anyhow::Result<Arc<Rules>> {
+    /// Watches that cannot be compiled, and trust that does not exist yet: without it an impostor and the owner would
+    /// look alike.
+    pub fn rules(&self) -> Result<Arc<Rules>, ServiceError> {
         self.require_trust()?;
         self.rules_so_far()
     }
@@ -356,20 +369,24 @@ impl Setup {
     /// # Errors
     ///
     /// Watches that cannot be compiled.
-    pub fn rules_so_far(&self) -> anyhow::Result<Arc<Rules>> {
+    pub fn rules_so_far(&self) -> Result<Arc<Rules>, ServiceError> {
+        if let Some(rules) = self.rules.get() {
+            return Ok(Arc::clone(rules));
+        }
         let watches = Watches::compile(self.config.watches.clone())
             .map_err(|error| Mistake(error.to_string()))?;
         let authorities = self
             .trust
             .as_ref()
             .map(|trust| trust.root().authorities().clone());
-        Ok(Arc::new(Rules::new(watches, authorities)))
+        let rules = Arc::new(Rules::new(watches, authorities));
+        Ok(Arc::clone(self.rules.get_or_init(|| rules)))
     }
 
-    pub fn watch_keys(&self) -> Vec<WatchKey> {
-        self.config
-            .watches
-            .iter()
+    /// The watches as the store knows them.
+    pub(super) fn watch_keys(&self) -> Vec<WatchKey> {
+        let watches = self.config.watches.iter();
+        watches
             .map(|watch| WatchKey {
                 name: watch.name.clone(),
                 conditions: watch.conditions_hash(),
@@ -377,198 +394,19 @@ impl Setup {
             .collect()
     }
 
-    /// The watch of this name.
-    pub fn watch(&self, name: &str) -> Option<&Watch> {
-        self.config.watches.iter().find(|watch| watch.name == name)
-    }
-
-    /// The names of the watches, to help after a slip.
-    pub fn watch_names(&self) -> String {
-        let names: Vec<_> = self.config.watches.iter().map(|w| w.name.clone()).collect();
-        listed(&names)
-    }
-
-    /// The names of the logs, to help after a slip.
-    pub fn log_names(&self) -> String {
-        let names: Vec<_> = self.logs.iter().map(|log| log.name().to_owned()).collect();
-        listed(&names)
-    }
-
-    /// The database.
-    pub fn database(&self) -> &Path {
-        &self.config.database
-    }
-
-    /// SHA-256 of the configuration file, hex, if it was taken.
-    pub fn fingerprint(&self) -> Option<&str> {
-        self.fingerprint.as_deref()
-    }
-
-    /// Everything that is followed, looked for and told, in one line.
-    pub fn summary(&self) -> String {
-        let logs = self.logs.iter().map(|log| log.name().to_owned());
-        let watches = self.config.watches.iter().map(|watch| watch.name.clone());
-        format!(
-            "{}, {}, {}, schedule {}",
-            counted("log", logs.collect()),
-            counted("watch", watches.collect()),
-            counted("channel", self.channel_names()),
-            self.config.schedule.as_str()
-        )
-    }
-
     /// What was written, with every default.
     pub fn config(&self) -> &Config {
         &self.config
     }
-
-    pub fn http(&self) -> &http::Client {
-        &self.http
-    }
-
-    pub fn fail_on(&self) -> Severity {
-        self.config.fail_on
-    }
-
-    pub fn schedule(&self) -> &Schedule {
-        &self.config.schedule
-    }
-
-    /// Takes the lock that keeps a second monitor off the store.
-    pub fn lock(&self) -> Result<StoreLock, StoreError> {
-        SqliteStore::lock(&self.settings())
-    }
-
-    /// Opens the store, creating it if it is not there.
-    pub async fn writer(&self) -> anyhow::Result<Arc<dyn Store>> {
-        Ok(Arc::new(SqliteStore::open(self.settings()).await?))
-    }
-
-    /// Opens an existing store for reading.
-    pub async fn reader(&self) -> anyhow::Result<Arc<dyn Store>> {
-        Ok(Arc::new(
-            SqliteStore::open_read_only(self.settings()).await?,
-        ))
-    }
-
-    /// A copy of the store as it stands, in the new file `to`; an empty one if there is no store yet.
-    pub async fn copied(&self, to: &Path) -> anyhow::Result<SqliteStore> {
-        match SqliteStore::copy(&self.settings(), to).await {
-            Ok(()) | Err(StoreError::Absent { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let settings = Settings {
-            path: to.to_owned(),
-            ..self.settings()
-        };
-        Ok(SqliteStore::open(settings).await?)
-    }
-
-    /// What is unusual about how others are reached, a line each.
-    pub async fn described_http(&self) -> anyhow::Result<Vec<String>> {
-        Ok(self.http.described().await?)
-    }
-
-    pub fn has_heartbeat(&self) -> bool {
-        self.config.heartbeat.is_some()
-    }
-
-    pub fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
-        Outbox::new(store, &self.config.channels, &self.http)
-    }
-
-    pub fn heartbeat(&self, store: Arc<dyn Store>) -> Option<Heartbeat> {
-        let settings = self.config.heartbeat.clone()?;
-        Some(Heartbeat::new(settings, self.http.clone(), store))
-    }
-
-    fn settings(&self) -> Settings {
-        Settings {
-            path: self.config.database.clone(),
-            routes: routes(&self.config),
-        }
-    }
 }
 
 /// A mistake about a key of the configuration, with its file and line.
-fn located(config: &Config, Mistake(said): Mistake) -> Mistake {
-    Mistake(config.places.locate(&said))
-}
-
-/// Which channels are told of what.
-pub fn routes(config: &Config) -> Routes {
-    let channels = config.channels.iter().map(|channel| ChannelRoute {
-        name: channel.name.clone(),
-        min_severity: channel.min_severity,
-    });
-    let by_watch = config
-        .watches
-        .iter()
-        .filter_map(|watch| Some((watch.name.clone(), watch.notify.clone()?)));
-    Routes::new(channels.collect(), by_watch.collect())
+fn located(config: &Config, Mistake(message): Mistake) -> Mistake {
+    Mistake(config.places.locate(&message))
 }
 
 /// Whether any log was read, or its checkpoints were followed.
 async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
     let logs = store.logs().await?;
     Ok(logs.iter().any(LogState::is_begun))
-}
-
-/// How many there are, and their names.
-fn counted(what: &str, names: Vec<String>) -> String {
-    /// Names that a line of the log shows.
-    const SHOWN: usize = 10;
-    let ending = match (names.len(), what) {
-        (1, _) => "",
-        (_, "watch") => "es",
-        _ => "s",
-    };
-    if names.is_empty() {
-        return format!("no {what}{ending}");
-    }
-    let count = names.len();
-    let names = escape::few(names, SHOWN);
-    format!("{count} {what}{ending} ({})", escape::terminal(&names))
-}
-
-/// Names in a sentence that helps after a slip.
-pub fn listed(names: &[String]) -> String {
-    if names.is_empty() {
-        return "it has none".to_owned();
-    }
-    let names: Vec<_> = names.iter().map(|name| escape::terminal(name)).collect();
-    format!("it has {}", names.join(", "))
-}
-
-/// The present moment.
-pub fn now() -> Timestamp {
-    SystemClock.now()
-}
-
-/// A duration on the command line, written as in the configuration.
-pub fn duration(written: &str) -> Result<Duration, String> {
-    config::parse_duration(written)
-        .ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
-}
-
-/// A whole number on the command line.
-pub fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
-    written.parse().map_err(|_| {
-        let is_number = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number {
-            "the number is too large".to_owned()
-        } else {
-            "a whole number in digits is wanted, such as 10".to_owned()
-        }
-    })
-}
-
-/// Opens the configured store for reading.
-pub async fn reader(config: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    Setup::load(config)?.reader().await
-}
-
-/// Opens the configured store for writing.
-pub async fn writer(config: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    Setup::load(config)?.writer().await
 }

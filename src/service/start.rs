@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Mistake;
+use super::error::Mistake;
 use crate::config::Config;
 use crate::report::time;
 use crate::shard::Start;

@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 
 use super::output::{Mistake, Outcome, Output};
-use crate::service::setup::{self, Setup};
-use crate::clock::SystemClock;
+use crate::clock::{self, SystemClock};
 use crate::escape;
 use crate::expect;
 use crate::finding::{Finding, Verdict};
 use crate::monitor::{Monitor, Progress, Stop};
+use crate::service::Setup;
 use crate::store::FindingQuery;
 
 /// Arguments of `demo`.
@@ -59,10 +59,10 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
         temporary.path()
     };
     let config = unpack(directory)?;
-    let setup = Setup::load_ours(&config)?;
+    let setup = Setup::load(&config, |_| ())?;
     let store = setup.writer().await?;
     let expectation = expect::from_bundle(BUNDLE_BYTES).context(BUNDLE)?;
-    store.register(&expectation, BUNDLE, setup::now()).await?;
+    store.register(&expectation, BUNDLE, clock::now()).await?;
 
     let monitor = Monitor::new(
         Arc::clone(&store),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use url::Url;
 
-use crate::service::setup;
+use crate::clock;
 use crate::config;
 use crate::notify::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
 use crate::watch::{self, Meant};
@@ -68,7 +68,7 @@ pub(super) fn mirror(written: &str) -> Result<Url, String> {
 
 /// Where reading begins.
 pub(super) fn start(written: &str) -> Result<String, String> {
-    start_before(written, setup::now())
+    start_before(written, clock::now())
 }
 
 fn start_before(written: &str, now: Timestamp) -> Result<String, String> {

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::Args;
 use crate::cli::output::Mistake;
-use crate::service::setup;
+use crate::clock;
 use crate::http::{self, Retry};
 use crate::trust::{
     ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings, Trust,
@@ -133,7 +133,7 @@ impl Instance {
         listed: Vec<ListedLog>,
         is_guided: bool,
     ) -> anyhow::Result<Self> {
-        let now = setup::now();
+        let now = clock::now();
         // A file names no logs to be followed by themselves.
         let by_itself = !matches!(source, Source::TrustedRoot(_));
         let http = http::Client::new(http::Settings {
@@ -254,7 +254,7 @@ async fn trusted(repository: RepositorySettings) -> anyhow::Result<Arc<Trust>> {
     })
     .map_err(|error| Mistake(format!("the root {root}: {error}")))?;
     let refreshed = updater
-        .refresh(&http::Client::default(), setup::now())
+        .refresh(&http::Client::default(), clock::now())
         .await;
     match (refreshed.trust, refreshed.problem) {
         (Some(trust), None) => Ok(trust),

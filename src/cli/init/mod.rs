@@ -13,10 +13,10 @@ use url::Url;
 
 use super::expect::{self, Own};
 use super::output::{Mistake, Outcome, Output};
-use crate::service::setup::Setup;
 use crate::config;
 use crate::escape;
 use crate::secret::{SecretSource, UrlSource};
+use crate::service::Setup;
 use crate::watch::Meant;
 use answers::{Answers, Channel};
 use instance::Instance;
@@ -141,7 +141,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     // What is said of each bundle comes after that.
     output.end()?;
     if answers.register {
-        let store = Setup::load_ours(path)?.writer().await;
+        let store = Setup::load(path, |_| ())?.writer().await;
         let store = store.context("the configuration is written, but nothing is registered")?;
         expect::record(&own.signings, &*store).await?;
     }

@@ -18,8 +18,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 
 use super::logging::Level;
 use super::output::{self, Mistake, Outcome, Output};
-use crate::file::{self, FileError};
 use crate::escape;
+use crate::file::{self, FileError};
 
 pub(super) use digest::Args as DigestArgs;
 pub(super) use sign::Method as SignMethod;

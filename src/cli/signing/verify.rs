@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Sigstore, Warnings, path, print, read, tree};
 use crate::cli::logging::Level;
 use crate::cli::output::{Outcome, causes};
-use crate::service::setup;
+use crate::clock;
 
 /// Whom the signature must be by.
 #[derive(Debug, clap::Subcommand)]
@@ -165,7 +165,7 @@ impl Common {
             log_fingerprints(store, file.certificates());
         }
         let options = Options {
-            now: setup::now().as_second(),
+            now: clock::now().as_second(),
             strict: self.strict,
         };
         let opened = file.verify(verifier, &options).with_context(reading)?;

@@ -21,11 +21,12 @@ use secrecy::ExposeSecret;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
+pub use address::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
 pub(super) use settings::{EmailSettings, TYPE};
 
 use self::address::SmtpSecurity;
 use super::error::{Unreached, remote_text};
-use super::{Message, Kind, Notifier, NotifyError, Receipt, render};
+use super::{Kind, Message, Notifier, NotifyError, Receipt, render};
 use session::{Failure, Refused, Tls, Way};
 
 /// For the whole conversation. Servers delay their greeting to annoy spammers, some by 30 s.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::secret::SecretSource;
 use crate::notify::testing::{self, HANG_UP, HOSTILE, SmtpSink};
+use crate::secret::SecretSource;
 
 fn settings(port: u16) -> EmailSettings {
     EmailSettings {

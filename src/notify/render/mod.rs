@@ -1,30 +1,26 @@
-//! From a message to what is sent: one page for people, in two dresses, and one line for programs.
+//! From a message to what is sent: one page for people, as text or HTML, and one line for programs.
 //!
-//! A [`Page`] holds raw strings. Each dress escapes everything that it prints, in one place: so no
-//! field of a finding can be forgotten.
+//! A page holds raw strings. Text and HTML each escape everything in one place, so that no field of a finding can be
+//! forgotten.
 
-mod advice;
-mod html;
 mod json;
 mod page;
-mod text;
 
 pub(super) use json::json;
 
+use super::message::{Kind, Message};
 use crate::escape;
 use crate::finding::DRILL;
-
-use super::message::{Kind, Message};
-use page::Page;
+use crate::report;
 
 /// The message as plain text.
 pub(super) fn text(message: &Message) -> String {
-    text::dress(&Page::of(message))
+    report::text::write(&page::of(message))
 }
 
 /// The message as an HTML document that loads nothing and links nowhere.
 pub(super) fn html(message: &Message) -> String {
-    html::dress(&Page::of(message))
+    report::html::write(&page::of(message))
 }
 
 /// One line that tells a pile of mails apart; bounded, fit for a mail header.
@@ -68,7 +64,7 @@ mod tests {
             for forbidden in ["<script", "<img", "onmouseover='", "</td><"] {
                 assert!(!html.contains(forbidden), "{hostile:?}: {html}");
             }
-            let innocent = text::dress(&Page::of(&testing::alert(vec![testing::hostile("x")])));
+            let innocent = super::text(&testing::alert(vec![testing::hostile("x")]));
             assert_eq!(
                 text.lines().count(),
                 innocent.lines().count(),

@@ -143,7 +143,10 @@ impl Cache {
             asked: self.asked.clone(),
         })?;
         if bytes.len() > MAX_BYTES {
-            return Err(FileError::TooLong { limit_bytes: MAX_BYTES }.into());
+            return Err(FileError::TooLong {
+                limit_bytes: MAX_BYTES,
+            }
+            .into());
         }
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -1,45 +1,12 @@
-//! What a pass is doing, for people, and what it came to, for scripts.
+//! The progress bar of a pass.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use serde::Serialize;
 
 use super::logging::Screen;
-use super::output::Outcome;
-use crate::monitor::{LogOutcome, Progress};
-
-/// How many logs were not read and proven. None at all is no answer either.
-pub(super) fn unread(outcomes: &[LogOutcome]) -> usize {
-    let unread = outcomes.iter().filter(|outcome| !outcome.proven).count();
-    unread.max(usize::from(outcomes.is_empty()))
-}
-
-/// What the only pass came to; the last line says it for scripts.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct PassResult {
-    /// Open security findings of at least `fail_on`.
-    pub(super) security: u64,
-    /// Open findings about health.
-    pub(super) health: u64,
-    /// Logs that were not read and proven in this pass.
-    pub(super) unread: u64,
-    /// Alerts that are due and were not delivered.
-    pub(super) undelivered: u64,
-}
-
-impl PassResult {
-    pub(super) const fn outcome(self) -> Outcome {
-        if self.security > 0 {
-            Outcome::No
-        } else if self.health == 0 && self.unread == 0 && self.undelivered == 0 {
-            Outcome::Clean
-        } else {
-            Outcome::Unanswered
-        }
-    }
-}
+use crate::monitor::Progress;
 
 /// Shows a bar on a terminal while a pass has work.
 pub(super) async fn show_progress(progress: Progress, screen: Screen) {

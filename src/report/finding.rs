@@ -1,0 +1,317 @@
+//! One finding: in a message, in a table, with everything that is recorded, and for programs.
+
+use base64::Engine as _;
+use serde_json::json;
+
+use super::{cell, time};
+use crate::escape;
+use crate::finding::{Class, Finding, State, Verdict};
+use crate::identity::Chain;
+use crate::store::FindingRecord;
+
+/// Names in one certificate that are shown; real ones have one.
+const SANS_SHOWN: usize = 5;
+
+/// A heading over the facts of a finding.
+pub fn heading(finding: &Finding) -> &'static str {
+    match finding.verdict {
+        Verdict::Expected => "A registered signing",
+        Verdict::ModelUnexpected => "A model signing that nobody registered",
+        Verdict::IdentityUnexpected => "A signing under a watched identity",
+        Verdict::OtherPredicate => "A signing under a watched identity, not of a model",
+        Verdict::UntrustedChain => "A watched name that nobody vouches for",
+        Verdict::Missing => "A registered signing that the log does not hold",
+        Verdict::LogFault => "A log broke its promise",
+        Verdict::Unreadable => "An entry that cannot be read",
+        Verdict::UnverifiableCheckpoint => "A checkpoint that cannot be verified",
+        Verdict::Unavailable => "A log that cannot be read",
+        Verdict::Silence => "A log that does not move",
+        Verdict::Backlog => "A log that is read too slowly",
+        Verdict::PositionLost => "A lost position",
+        Verdict::CoverageGap => "A part of a log that was not searched",
+        Verdict::TrustRootStale => "A trusted root that may be out of date",
+        Verdict::WatchIneffective => "A watch that selects nothing",
+        Verdict::LogUnfollowed => "A log that nobody reads",
+        Verdict::LogEnded => "A log that has ended",
+        Verdict::EntriesMissing => "Entries that the log leaves out",
+        Verdict::UnknownSignature => "A signature that cannot be checked",
+        Verdict::WitnessContradiction => "A witness that contradicts the log",
+        Verdict::IndexSilent => "A search index that does not answer",
+        Verdict::RateLimited => "A log that grants too few requests",
+        Verdict::CanaryMissing => "A canary that was not seen",
+        Verdict::ClockSkew => "A clock that is off",
+        Verdict::TrustRootRefused => "A trusted root that was refused",
+        Verdict::StoreFailing => "A database that cannot be written",
+        Verdict::NotifierFailing => "A channel that does not deliver",
+    }
+}
+
+/// What a message shows of a finding: label and raw value. `is_over`: the message is its resolution.
+pub fn brief(finding: &Finding, is_over: bool) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("Summary", finding.summary.clone())];
+    let mut fact = |label, value: Option<String>| {
+        if let Some(value) = value {
+            facts.push((label, value));
+        }
+    };
+    fact("Who", who(finding));
+    fact("Issuer", finding.issuer.clone());
+    fact("Trust", trust(finding));
+    for (label, name) in [
+        ("Run", "run_invocation_uri"),
+        ("Ref", "source_repository_ref"),
+        ("Trigger", "build_trigger"),
+    ] {
+        fact(label, finding.extensions.get(name).cloned());
+    }
+    fact("What", finding.digest.clone());
+    fact("When", Some(when(finding)));
+    fact("Where", place(finding));
+    fact("Proven", proven(finding).map(ToOwned::to_owned));
+    fact("Watch", finding.watch.clone());
+    fact("Shape", finding.in_shape.map(shape));
+    let verdict = match &finding.fault {
+        Some(fault) => format!("{} ({fault})", finding.verdict),
+        None => finding.verdict.to_string(),
+    };
+    fact("Verdict", Some(format!("{verdict}, {}", finding.severity)));
+    fact("Over", is_over.then(|| over(finding).to_owned()));
+    fact("Finding", Some(finding.id.to_string()));
+    facts
+}
+
+fn who(finding: &Finding) -> Option<String> {
+    let fingerprint = finding.key_fingerprint.as_ref();
+    if finding.san.is_empty() {
+        let sha256 = finding.key_sha256.as_ref();
+        return fingerprint
+            .map(|key| format!("the key with the fingerprint {key}"))
+            .or_else(|| sha256.map(|key| format!("the key with the SHA-256 {key}")));
+    }
+    let names = finding.san.iter().take(SANS_SHOWN);
+    let mut who: Vec<_> = names
+        .map(|san| format!("{} ({})", san.value, san.kind.as_str()))
+        .collect();
+    if finding.san.len() > SANS_SHOWN {
+        who.push(format!("and {} more names", finding.san.len() - SANS_SHOWN));
+    }
+    who.extend(fingerprint.map(|key| format!("as the key {key} calls itself")));
+    Some(who.join(", "))
+}
+
+fn trust(finding: &Finding) -> Option<String> {
+    let text = match finding.chain? {
+        Chain::Trusted => "a CA of the trusted root issued the certificate",
+        Chain::Untrusted => {
+            "NO CA of the trusted root issued the certificate: anyone can make one with any name"
+        }
+        Chain::Unknown => "unknown: no trusted root is configured",
+        Chain::None if finding.san.is_empty() => return None,
+        Chain::None => {
+            "NOBODY vouches for what a key calls itself: anyone can make one with any name"
+        }
+    };
+    Some(text.to_owned())
+}
+
+fn when(finding: &Finding) -> String {
+    match finding.not_before {
+        Some(issued) => format!(
+            "certificate issued {issued}, first seen here {}",
+            finding.first_seen
+        ),
+        None => format!("first seen here {}", finding.first_seen),
+    }
+}
+
+/// `entry 138 of main (log.example), hashedrekord 0.0.2, leaf hash …`
+fn place(finding: &Finding) -> Option<String> {
+    let origin = finding.origin.as_deref()?;
+    let log = match finding.log.as_deref() {
+        Some(name) if name != origin => format!("{name} ({origin})"),
+        _ => origin.to_owned(),
+    };
+    let Some(index) = finding.index else {
+        return Some(format!("the log {log}"));
+    };
+    let mut place = format!("entry {index} of {log}");
+    for (label, value) in [("", &finding.kind), ("leaf hash ", &finding.leaf_hash)] {
+        if let Some(value) = value {
+            place.push_str(", ");
+            place.push_str(label);
+            place.push_str(value);
+        }
+    }
+    Some(place)
+}
+
+fn proven(finding: &Finding) -> Option<&'static str> {
+    Some(match (finding.state, finding.proven?) {
+        (State::Disputed, _) => {
+            "no: what the log served does not hash to what it signed; kept as evidence"
+        }
+        (_, true) => "yes: a checkpoint that the log signed vouches for this entry",
+        (_, false) => "not yet: the log served this entry, its proof is pending",
+    })
+}
+
+fn shape(in_shape: bool) -> String {
+    if in_shape {
+        "inside the shape that the watch expects"
+    } else {
+        "outside the shape that the watch expects"
+    }
+    .to_owned()
+}
+
+fn over(finding: &Finding) -> &'static str {
+    match (finding.verdict, finding.verdict.class()) {
+        (Verdict::Expected, _) => "it was registered as the owner's own signing",
+        (_, Class::Health) => "it ended by itself",
+        (_, Class::Security) => "it was closed",
+    }
+}
+
+/// A finding in one raw line.
+pub fn line(finding: &Finding) -> String {
+    let place = match (&finding.log, finding.index) {
+        (Some(log), Some(index)) => format!(" entry {index} of {log}:"),
+        _ => ":".to_owned(),
+    };
+    let Finding { severity, id, .. } = finding;
+    format!("{severity}{place} {} [{id}]", finding.summary)
+}
+
+/// The headings over [`row`]s.
+pub fn heading_row() -> String {
+    format!(
+        "{:<8}  {:<8}  {:<8}  {:<19}  {:<18}  {:<12}  {:>9}  WHO",
+        "ID", "SEVERITY", "STATE", "VERDICT", "WATCH", "LOG", "INDEX"
+    )
+}
+
+/// A finding in a table on a terminal.
+pub fn row(finding: &Finding) -> String {
+    let id = finding.id.to_string();
+    let who = finding
+        .san
+        .first()
+        .map_or(finding.summary.as_str(), |san| san.value.as_str());
+    format!(
+        "{}  {:<8}  {:<8}  {:<19}  {}  {}  {:>9}  {}",
+        &id[..8],
+        finding.severity.as_str(),
+        finding.state.as_str(),
+        finding.verdict.as_str(),
+        cell(finding.watch.as_deref().unwrap_or("-"), 18),
+        cell(finding.log.as_deref().unwrap_or("-"), 12),
+        finding
+            .index
+            .map_or("-".to_owned(), |index| index.to_string()),
+        escape::terminal(who),
+    )
+}
+
+/// Everything that is recorded of a finding: label and raw value.
+pub fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("id", finding.id.to_string()),
+        ("summary", finding.summary.clone()),
+        ("verdict", finding.verdict.to_string()),
+        ("severity", finding.severity.as_str().to_owned()),
+        ("state", finding.state.to_string()),
+    ];
+    let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
+    add("watch", finding.watch.clone());
+    add("in shape", finding.in_shape.map(yes_no));
+    add("log", finding.log.clone());
+    add("origin", finding.origin.clone());
+    add("index", finding.index.map(|index| index.to_string()));
+    add("leaf hash", finding.leaf_hash.clone());
+    add("proven", finding.proven.map(yes_no));
+    add("kind", finding.kind.clone());
+    add("digest", finding.digest.clone());
+    for san in &finding.san {
+        add(
+            "name",
+            Some(format!("{} ({})", san.value, san.kind.as_str())),
+        );
+    }
+    add("issuer", finding.issuer.clone());
+    for (name, value) in &finding.extensions {
+        add("extension", Some(format!("{name} = {value}")));
+    }
+    add("certificate", finding.certificate_sha256.clone());
+    add("key", finding.key_sha256.clone());
+    add("fingerprint", finding.key_fingerprint.clone());
+    add(
+        "chain",
+        finding.chain.map(|chain| chain.as_str().to_owned()),
+    );
+    add("not before", finding.not_before.map(time));
+    add("first seen", Some(time(finding.first_seen)));
+    add("fault", finding.fault.clone());
+    facts
+}
+
+fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+/// The same for a terminal: escaped lines.
+pub fn record_lines(record: &FindingRecord) -> Vec<String> {
+    let mut lines: Vec<String> = facts(&record.finding)
+        .into_iter()
+        .map(|(name, value)| format!("{name:<14}{}", escape::terminal(&value)))
+        .collect();
+    lines.extend(record.history.iter().map(|row| {
+        format!(
+            "{:<14}{}  {}, {}, {}  {}",
+            "history",
+            time(row.at),
+            row.state,
+            row.verdict,
+            row.severity.as_str(),
+            escape::terminal(&row.reason)
+        )
+    }));
+    lines.extend(record.told.iter().map(|(channel, alert, delivered)| {
+        let when = delivered.map_or("not delivered yet".to_owned(), time);
+        format!(
+            "{:<14}{} ({alert}): {when}",
+            "told on",
+            escape::terminal(channel)
+        )
+    }));
+    for note in &record.evidence.notes {
+        lines.push("signed note of the log:".to_owned());
+        let text = String::from_utf8_lossy(note);
+        lines.extend(
+            text.lines()
+                .map(|line| format!("    {}", escape::terminal(line))),
+        );
+    }
+    if record.evidence.certificate.is_some() {
+        lines.push("(--json holds the certificate)".to_owned());
+    }
+    lines
+}
+
+/// A finding with its evidence, history and alerts, for programs.
+pub fn record_json(record: &FindingRecord) -> serde_json::Value {
+    let encode = |bytes: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
+    json!({
+        "finding": record.finding,
+        "history": record.history,
+        "alerts": record.told.iter().map(|(channel, alert, delivered)| json!({
+            "channel": channel, "id": alert, "delivered": delivered,
+        })).collect::<Vec<_>>(),
+        "evidence": {
+            "certificate": record.evidence.certificate.as_ref().map(encode),
+            "leaf": record.evidence.leaf.as_ref().map(encode),
+            "notes": record.evidence.notes.iter()
+                .map(|note| String::from_utf8_lossy(note).into_owned())
+                .collect::<Vec<_>>(),
+        },
+    })
+}

@@ -1,0 +1,333 @@
+//! The state of a monitor as its store holds it: logs, trust, watches, alerts, open findings.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::log::LogStatus;
+use super::{CONTRACT, cell, time};
+use crate::escape;
+use crate::moment;
+use crate::store::{ChannelQueue, Counts, Coverage, WatchKey};
+
+/// Watches that are listed one by one for people; beyond, only those with gaps are.
+const LISTED_WATCHES: usize = 20;
+
+/// All of it, as `status --json` writes it.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    contract: u32,
+    /// The running daemon.
+    pub daemon: Option<DaemonStatus>,
+    /// What is trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<TrustStatus>,
+    /// The logs.
+    pub logs: Vec<LogStatus>,
+    /// The watches.
+    pub watches: Vec<WatchStatus>,
+    /// The alerts.
+    pub alerts: AlertStatus,
+    /// The open findings.
+    pub findings: FindingStatus,
+}
+
+/// The running daemon, and how its configuration compares with the file.
+#[derive(Debug, Serialize)]
+pub struct DaemonStatus {
+    /// Its process id.
+    pub process: u32,
+    /// Its configuration, as an absolute path.
+    pub file: PathBuf,
+    /// When the daemon read it.
+    pub loaded: Timestamp,
+    /// The file has other bytes than the daemon read.
+    pub changed: bool,
+}
+
+/// What is trusted, as far as it is known without asking.
+#[derive(Debug, Serialize)]
+pub struct TrustStatus {
+    /// The repository or file.
+    pub source: String,
+    /// Something is trusted.
+    pub known: bool,
+    /// The version of the repository's timestamp.
+    pub version: Option<u64>,
+    /// When that expires.
+    pub expires: Option<Timestamp>,
+    /// When it was verified last.
+    pub refreshed: Option<Timestamp>,
+    /// The logs that it names and that are not followed.
+    pub not_followed: Vec<NotFollowedStatus>,
+    /// What is wrong with single items of it, which are left out or read all the same.
+    pub remarks: Vec<String>,
+}
+
+/// A log that trust names and that is not followed.
+#[derive(Debug, Serialize)]
+pub struct NotFollowedStatus {
+    /// Its name and what kind of log it is.
+    pub log: String,
+    /// The configuration says so.
+    pub ignored: bool,
+}
+
+/// One watch.
+#[derive(Debug, Serialize)]
+pub struct WatchStatus {
+    name: String,
+    logs: Vec<WatchOnLog>,
+}
+
+#[derive(Debug, Serialize)]
+struct WatchOnLog {
+    log: String,
+    origin: String,
+    /// From here on everything up to `seen` was matched.
+    from: u64,
+    /// What was read and never matched: `[first, end)`.
+    gaps: Vec<(u64, u64)>,
+}
+
+/// The alerts of all channels.
+#[derive(Debug, Default, Serialize)]
+pub struct AlertStatus {
+    pending: u64,
+    failed: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+}
+
+/// How many findings are open.
+#[derive(Debug, Serialize)]
+pub struct FindingStatus {
+    security: u64,
+    health: u64,
+}
+
+impl Status {
+    /// Of these parts.
+    pub fn new(
+        daemon: Option<DaemonStatus>,
+        trust: Option<TrustStatus>,
+        logs: Vec<LogStatus>,
+        watches: Vec<WatchStatus>,
+        alerts: AlertStatus,
+        findings: FindingStatus,
+    ) -> Self {
+        Self {
+            contract: CONTRACT,
+            daemon,
+            trust,
+            logs,
+            watches,
+            alerts,
+            findings,
+        }
+    }
+
+    /// What no pass has proven within this time: raw names. A monitor that has no log to prove is stale too: the trust
+    /// that was to name the logs never came.
+    pub fn stale(&self, max_age: Duration, now: Timestamp) -> Vec<String> {
+        let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+        let is_stale = |log: &&LogStatus| is_older(log.last_success, max_age, now);
+        let mut stale: Vec<String> = self
+            .logs
+            .iter()
+            .filter(is_stale)
+            .map(|log| log.name.clone())
+            .collect();
+        match &self.trust {
+            Some(trust) if !trust.known => stale.push(format!("trust from {}", trust.source)),
+            _ if self.logs.is_empty() => stale.push("no log is followed".to_owned()),
+            _ => {}
+        }
+        stale
+    }
+
+    /// All of it for a terminal: escaped lines.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![LogStatus::heading_row()];
+        for log in &self.logs {
+            lines.extend(log.lines());
+        }
+        if self.logs.is_empty() {
+            lines.push("no log is followed: nothing is read".to_owned());
+        }
+        if let Some(trust) = &self.trust {
+            trust.add_lines(&mut lines);
+        }
+        lines.extend(self.daemon.as_ref().and_then(DaemonStatus::line));
+        lines.push(String::new());
+        let is_short = self.watches.len() <= LISTED_WATCHES;
+        let watches = self.watches.iter();
+        lines.extend(
+            watches
+                .filter(|watch| is_short || watch.has_gaps())
+                .map(WatchStatus::line),
+        );
+        lines.push(String::new());
+        lines.push(format!(
+            "open findings: {} security, {} health; alerts: {} pending, {} given up",
+            self.findings.security, self.findings.health, self.alerts.pending, self.alerts.failed
+        ));
+        let errors = self.alerts.errors.iter();
+        lines.extend(errors.map(|error| format!("    {}", escape::terminal(error))));
+        lines
+    }
+}
+
+/// Whether the last proven pass is older than that, or never was. The age of one that lies in the future is not known: a
+/// wrong clock has dated it.
+fn is_older(last: Option<Timestamp>, max_age: SignedDuration, now: Timestamp) -> bool {
+    last.is_none_or(|last| moment::is_ahead(last, now) || now.duration_since(last) > max_age)
+}
+
+impl DaemonStatus {
+    /// That the daemon has not read the file as it is now.
+    fn line(&self) -> Option<String> {
+        self.changed.then(|| {
+            format!(
+                "the daemon (process {}) works with {} as it was at {}, and the file has changed: `systemctl reload modelwatch`, or SIGHUP, takes it up",
+                self.process,
+                escape::terminal(&self.file.display().to_string()),
+                time(self.loaded)
+            )
+        })
+    }
+}
+
+impl TrustStatus {
+    fn add_lines(&self, lines: &mut Vec<String>) {
+        let refreshed = match (self.refreshed, self.version) {
+            (Some(at), Some(version)) => format!(", version {version} of {}", time(at)),
+            _ if !self.known => ": never verified, so nothing is read".to_owned(),
+            _ => String::new(),
+        };
+        lines.push(String::new());
+        let source = escape::terminal(&self.source);
+        lines.push(format!("trust from {source}{refreshed}"));
+        lines.extend(self.not_followed.iter().map(|log| {
+            let why = if log.ignored { ", as configured" } else { "" };
+            format!("    not followed{why}: {}", escape::terminal(&log.log))
+        }));
+        let remarks = self.remarks.iter();
+        lines.extend(remarks.map(|remark| format!("    {}", escape::terminal(remark))));
+    }
+}
+
+impl WatchStatus {
+    /// The watches, in this order, with what they were matched against.
+    pub fn of_all(watches: Vec<WatchKey>, coverage: Vec<Coverage>) -> Vec<Self> {
+        let mut by_name: HashMap<String, Vec<WatchOnLog>> = HashMap::new();
+        for covered in coverage {
+            let gaps = covered.gaps.iter();
+            let on_log = WatchOnLog {
+                log: covered.log,
+                origin: covered.origin,
+                from: covered.base + covered.from,
+                gaps: gaps
+                    .map(|gap| (covered.base + gap.start, covered.base + gap.end))
+                    .collect(),
+            };
+            by_name.entry(covered.watch.name).or_default().push(on_log);
+        }
+        watches
+            .into_iter()
+            .map(|key| Self {
+                logs: by_name.remove(&key.name).unwrap_or_default(),
+                name: key.name,
+            })
+            .collect()
+    }
+
+    fn has_gaps(&self) -> bool {
+        self.logs.iter().any(|on| !on.gaps.is_empty())
+    }
+
+    fn line(&self) -> String {
+        let gaps: Vec<String> = self
+            .logs
+            .iter()
+            .flat_map(|on| {
+                let gaps = on.gaps.iter();
+                gaps.map(move |(from, to)| format!("{} {from}..{to}", on.log))
+            })
+            .collect();
+        let covers = if self.logs.is_empty() {
+            "has covered nothing yet: no log was read".to_owned()
+        } else if gaps.is_empty() {
+            "covers everything that was read".to_owned()
+        } else {
+            format!(
+                "never matched against {}: run `modelwatch rescan`",
+                gaps.join(", ")
+            )
+        };
+        format!(
+            "watch {}  {}",
+            cell(&self.name, 24),
+            escape::terminal(&covers)
+        )
+    }
+}
+
+impl AlertStatus {
+    /// Of the queues, by channel. `channels`: the names of the configured ones.
+    pub fn of(queues: BTreeMap<String, ChannelQueue>, channels: &[String]) -> Self {
+        let mut alerts = Self::default();
+        for (channel, queue) in queues {
+            if !channels.contains(&channel) {
+                let waiting = queue.pending + queue.failed;
+                if waiting > 0 {
+                    alerts.errors.push(format!(
+                        "{waiting} alerts were never delivered to {channel}, which is no longer configured"
+                    ));
+                }
+                continue;
+            }
+            alerts.pending += queue.pending;
+            alerts.failed += queue.failed;
+            alerts
+                .errors
+                .extend(queue.last_error.map(|error| format!("{channel}: {error}")));
+        }
+        alerts
+    }
+}
+
+impl From<Counts> for FindingStatus {
+    fn from(counts: Counts) -> Self {
+        Self {
+            security: counts.security,
+            health: counts.health,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proven_pass_that_lies_ahead_is_older_than_any_age() {
+        let hours = SignedDuration::from_hours;
+        let now = Timestamp::UNIX_EPOCH + hours(1_000_000);
+        for (ago, older) in [
+            (Some(hours(0)), false),
+            (Some(hours(2)), false),
+            (Some(hours(2) + SignedDuration::from_secs(1)), true),
+            (Some(-SignedDuration::from_mins(5)), false),
+            (Some(-SignedDuration::from_mins(6)), true),
+            (Some(-hours(365 * 24)), true),
+            (None, true),
+        ] {
+            let last = ago.map(|ago| now - ago);
+            assert_eq!(is_older(last, hours(2), now), older, "{ago:?}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One monitor over one store: its passes, and what is sent about them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::delivery::Delivery;
+use super::error::ServiceError;
+use super::setup::Setup;
+use crate::clock::{self, SystemClock};
+use crate::monitor::{self, LogOutcome, Monitor, MonitoredLog, Progress, Rules, Stop};
+use crate::notify::Heartbeat;
+use crate::report::{PassResult, unread};
+use crate::store::Store;
+
+/// How long the daemon reads one log before it looks at the others again: first contact with a large log takes hours.
+const PASS_LIMIT: Duration = Duration::from_mins(10);
+
+/// How a monitor runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunOptions {
+    /// One pass to the end of every log, instead of passes on the schedule.
+    pub once: bool,
+    /// Logs without a stored position may begin at their end.
+    pub bootstrap: bool,
+}
+
+/// A running monitor: the one holder of the setup, the open store and all that works with both.
+pub struct Run {
+    pub(super) setup: Setup,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) monitor: Monitor,
+    pub(super) delivery: Arc<Delivery>,
+    pub(super) options: RunOptions,
+    pub(super) progress: Progress,
+    pub(super) stop: Stop,
+}
+
+impl Run {
+    /// Opens the store and makes the logs ready. The caller has the lock of the store and keeps it while this lives.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be used; configuration and trust do not fit.
+    pub async fn begin(
+        setup: Setup,
+        options: RunOptions,
+        stop: Stop,
+    ) -> Result<Self, ServiceError> {
+        let store = setup.writer().await?;
+        let mut run = Self::over(setup, store, options, stop);
+        let arranged = run.setup.arrange_after(&*run.store).await;
+        run.reported(arranged).await?;
+        // Watches that cannot be compiled end the program before it reads anything.
+        run.setup.rules()?;
+        Ok(run)
+    }
+
+    /// Over a store that is open.
+    pub(super) fn over(
+        setup: Setup,
+        store: Arc<dyn Store>,
+        options: RunOptions,
+        stop: Stop,
+    ) -> Self {
+        let progress = Progress::default();
+        let clock = Arc::new(SystemClock);
+        let monitor = Monitor::new(Arc::clone(&store), clock, progress.clone(), stop.clone());
+        let settings = monitor::Settings {
+            // A single pass goes to the end of every log.
+            pass_limit: (!options.once).then_some(PASS_LIMIT),
+            ..setup.monitor()
+        };
+        Self {
+            monitor: monitor.with(settings),
+            delivery: Arc::new(Delivery::new(&setup, &store)),
+            setup,
+            store,
+            options,
+            progress,
+            stop,
+        }
+    }
+
+    /// What a pass is doing.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// One pass, or two if newer trust came because of what the first one found: no later pass would use it. Then alerts
+    /// and the heartbeat.
+    ///
+    /// # Errors
+    ///
+    /// A log may not begin at its end; the store cannot be used.
+    pub async fn once(mut self) -> Result<PassResult, ServiceError> {
+        let result = self.pass_twice_at_most().await;
+        self.reported(result).await
+    }
+
+    async fn pass_twice_at_most(&mut self) -> Result<PassResult, ServiceError> {
+        let mut outcomes = self.pass().await?;
+        if self.setup.ask_after(&outcomes) && self.setup.renewed(&*self.store).await? {
+            outcomes = self.pass().await?;
+        }
+        self.delivery.settle(unread(&outcomes)).await
+    }
+
+    /// Newer trust if it is due, one pass, then the rescans that were requested: new entries come first.
+    pub(super) async fn pass(&mut self) -> Result<Vec<LogOutcome>, ServiceError> {
+        self.setup.renew(&*self.store).await?;
+        let rules = self.setup.rules()?;
+        let logs = self.setup.selected();
+        let bootstrap = self.options.bootstrap;
+        let outcomes = self.monitor.pass(&logs, &rules, bootstrap).await?;
+        self.monitor.rescan_as_asked(&logs, &rules).await?;
+        self.monitor
+            .assess_trust(&self.setup.trust_report(), self.setup.logs(), clock::now())
+            .await?;
+        Ok(outcomes)
+    }
+
+    /// Hands on how something ended. If it ends the monitor because nothing can be recorded any more, the channels get a
+    /// message without the store.
+    pub(super) async fn reported<T>(
+        &self,
+        ended: Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        if let Err(error) = &ended {
+            self.delivery.report_end(error).await;
+        }
+        ended
+    }
+}
+
+/// Records and sends what is wrong with trust where nothing is trusted, so that no log may be read.
+///
+/// # Errors
+///
+/// The store cannot be used.
+pub async fn without_trust(setup: Setup, stop: Stop) -> Result<PassResult, ServiceError> {
+    let report = setup.trust_report();
+    // None of them was read.
+    let unread = setup.config.logs.len().max(1);
+    let store = setup.writer().await?;
+    let options = RunOptions {
+        once: true,
+        bootstrap: false,
+    };
+    let run = Run::over(setup, store, options, stop);
+    run.monitor.assess_trust(&report, &[], clock::now()).await?;
+    run.delivery.settle(unread).await
+}
+
+/// What `monitor --once` would answer for these logs, without channels.
+///
+/// # Errors
+///
+/// The store cannot be used.
+pub async fn rehearse(
+    store: Arc<dyn Store>,
+    logs: &[MonitoredLog],
+    rules: &Arc<Rules>,
+    heartbeat: Heartbeat,
+) -> Result<PassResult, ServiceError> {
+    let monitor = Monitor::new(
+        Arc::clone(&store),
+        Arc::new(SystemClock),
+        Progress::default(),
+        Stop::default(),
+    );
+    let outcomes = monitor.pass(logs, rules, false).await?;
+    let delivery = Delivery::silent(&store, heartbeat);
+    delivery.settle(unread(&outcomes)).await
+}
