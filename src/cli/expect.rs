@@ -147,7 +147,7 @@ fn contradicts_itself(error: &ExpectError) -> bool {
     !matches!(error, ExpectError::Bundle(_) | ExpectError::NoCertificate)
 }
 
-/// Registers them, all or none.
+/// Registers them, in groups. If the store fails, the groups before are registered; the same command registers the rest.
 pub(super) async fn record(
     signings: &[(String, Expectation)],
     store: &dyn Store,

@@ -39,7 +39,7 @@ use crate::finding::{Evidence, Finding, FindingId, Routes, Severity};
 ///
 /// Laws:
 /// 1. `Ok(None)` means absent, never could-not-read.
-/// 2. Every writing method is one transaction: all or nothing. Those that move a position compare
+/// 2. Every writing method is one transaction, all or nothing, except those that say so. Those that move a position compare
 ///    it with the expected one in the UPDATE itself and answer `StoreError::Moved` otherwise.
 /// 3. `proven` of an origin never decreases.
 /// 4. What a method returned `Ok` for survives the death of the process and of the machine.
@@ -261,7 +261,8 @@ pub trait Store: Send + Sync {
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError>;
 
     /// Acknowledges the security findings of a query, but no more than its limit; without states in it, those that are
-    /// `open`. What was acknowledged or resolved before, and what is about health, is left alone.
+    /// `open`. What was acknowledged or resolved before, and what is about health, is left alone. Many are acknowledged in
+    /// groups, each a transaction: after an error the same call acknowledges the rest.
     async fn acknowledge_matching(
         &self,
         query: &FindingQuery,
@@ -297,9 +298,9 @@ pub trait Store: Send + Sync {
 
     // Registered signings. --------------------------------------------------------------------
 
-    /// Registers signings, each with the file that it is from, all of them or none; their findings become expected and
-    /// resolved, with history. Answers of each whether it was new, and the findings that changed. Checkpoints that they
-    /// carry wait to be compared with their logs.
+    /// Registers signings, each with the file that it is from; their findings become expected and resolved, with history.
+    /// Answers of each whether it was new, and the findings that changed. Checkpoints that they carry wait to be compared
+    /// with their logs. Many are registered in groups, each a transaction: after an error the same call registers the rest.
     async fn register_all(
         &self,
         signings: &[(String, Expectation)],

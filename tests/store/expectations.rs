@@ -517,3 +517,22 @@ async fn of_two_bundles_of_one_signing_the_other_still_expects_what_the_one_left
         .unwrap();
     assert_eq!(removed.unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn more_bundles_than_one_transaction_takes_are_all_registered_in_order() {
+    let scratch = ScratchStore::with_log().await;
+    scratch
+        .read((0, 0), (250, 0), (0..250).map(signing).collect())
+        .await;
+    let signings: Vec<_> = (0..250)
+        .map(|index| (format!("{index}.sig"), bundle_of(&[index])))
+        .collect();
+    for expected in [true, false] {
+        let registered = scratch.store.register_all(&signings, at(5)).await.unwrap();
+        let (new, changed): (Vec<_>, Vec<_>) = registered.into_iter().unzip();
+        assert_eq!(new, vec![expected; 250]);
+        let ids = (0..250).map(|index| signing(index).finding.id);
+        let changes: Vec<_> = ids.filter(|_| expected).collect();
+        assert_eq!(changed.concat(), changes);
+    }
+}

@@ -400,3 +400,28 @@ async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged()
     let alerts = scratch.store.claim_alerts("all", 20, at(5)).await.unwrap();
     assert_eq!(alerts.len(), 2, "its own, and the other signing's");
 }
+
+#[tokio::test]
+async fn more_findings_than_one_transaction_takes_are_all_acknowledged_in_order() {
+    let scratch = ScratchStore::with_log().await;
+    let count = 5_003;
+    scratch
+        .read((0, 0), (count, 0), (0..count).map(signing).collect())
+        .await;
+    let limited = FindingQuery {
+        limit: Some(5_001),
+        ..FindingQuery::default()
+    };
+    let ids: Vec<_> = (0..count).map(|index| signing(index).finding.id).collect();
+    let mut acked = Vec::new();
+    for expected in [5_001, 2, 0] {
+        let group = scratch
+            .store
+            .acknowledge_matching(&limited, "seen", at(5))
+            .await
+            .unwrap();
+        assert_eq!(group.len(), expected);
+        acked.extend(group);
+    }
+    assert_eq!(acked, ids);
+}

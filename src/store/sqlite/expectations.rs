@@ -123,6 +123,9 @@ pub(super) async fn of(
     Ok(registered.collect())
 }
 
+/// Registrations of one transaction: a thousand in one would keep the monitor from writing for as long as they take.
+pub(super) const GROUP: usize = 100;
+
 /// Registers signings; their findings become expected.
 pub(super) async fn register_all(
     db: &mut SqliteConnection,
@@ -227,7 +230,8 @@ pub(super) async fn expect_changed(
     now: Timestamp,
 ) -> Result<Vec<FindingId>, Fail> {
     sqlx::query(
-        "DELETE FROM temp.finding_changes WHERE finding IN (SELECT number FROM finding WHERE verdict = 'expected')",
+        "DELETE FROM temp.finding_changes WHERE EXISTS (
+           SELECT 1 FROM finding f WHERE f.number = finding_changes.finding AND f.verdict = 'expected')",
     )
     .execute(&mut *db)
     .await?;
@@ -307,12 +311,12 @@ pub(super) async fn unregister(
             .await?;
     }
     sqlx::query(concat!(
-        "DELETE FROM temp.finding_changes WHERE finding IN (
-           SELECT f.number FROM temp.finding_changes t JOIN finding f ON f.number = t.finding LEFT JOIN signer s ON s.key = f.signer
-           WHERE f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.registered_as)
+        "DELETE FROM temp.finding_changes WHERE EXISTS (
+           SELECT 1 FROM finding f LEFT JOIN signer s ON s.key = f.signer
+           WHERE f.number = finding_changes.finding AND (f.verdict <> 'expected' OR EXISTS (SELECT 1 FROM expected_leaf e WHERE e.leaf_hash = f.registered_as)
              OR EXISTS (SELECT 1 FROM expected_signing e WHERE e.signature_sha256 = f.signature_sha256 AND ",
         replays::same_signing!(),
-        "))"
+        ")))"
     ))
     .execute(&mut *db)
     .await?;
@@ -333,7 +337,7 @@ pub(super) async fn unregister(
 /// The ids of the scratch set.
 async fn ids(db: &mut SqliteConnection) -> Result<Vec<FindingId>, Fail> {
     let ids: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT f.id FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
+        "SELECT f.id FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
          ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
     )
     .fetch_all(&mut *db)

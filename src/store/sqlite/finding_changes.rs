@@ -2,7 +2,11 @@
 //! history begun, the change itself, the change in the history, and what it means for alerts.
 //!
 //! `finding_changes` and `vacated` are temporary tables of the writer's connection: a change of one finding
-//! and one of 100,000 are the same statements, and none of them passes through this process's memory.
+//! and one of a thousand are the same statements. Both tables are kept in memory, and until a statement ends SQLite keeps
+//! a second copy of each page that it changes: a caller that may change very many findings does so in groups.
+//!
+//! `CROSS JOIN` makes SQLite read the scratch set first and look the rest up by it. With `JOIN` it may read every finding
+//! and look for it in the set, because nothing tells it how small the set is.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -43,7 +47,7 @@ pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail>
     sqlx::query(
         "INSERT INTO history (finding, at, verdict, severity, state, reason)
          SELECT f.number, f.first_seen, f.verdict, f.severity, f.state, 'first seen'
-         FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
+         FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
          WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.finding = f.number)",
     )
     .execute(&mut *db)
@@ -78,7 +82,7 @@ async fn write(
     sqlx::query(
         "INSERT INTO history (finding, at, verdict, severity, state, reason)
          SELECT f.number, $1, f.verdict, f.severity, f.state, $2
-         FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
+         FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
          WHERE (SELECT count(*) FROM history h WHERE h.finding = f.number) < $3",
     )
     .bind(value::micros(now))
@@ -97,14 +101,15 @@ pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fai
     sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
-         FROM temp.finding_changes t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
+         FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
          WHERE a.closed = 0 AND a.kind <> 'resolved'",
     )
     .execute(&mut *db)
     .await?;
     sqlx::query(
-        "DELETE FROM member WHERE alert IN (SELECT alert FROM temp.vacated)
-         AND finding IN (SELECT finding FROM temp.finding_changes)",
+        "DELETE FROM member WHERE (alert, finding) IN (
+           SELECT m.alert, m.finding FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding
+           WHERE m.alert IN (SELECT alert FROM temp.vacated))",
     )
     .execute(&mut *db)
     .await?;
@@ -127,11 +132,11 @@ pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> 
     sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
-         FROM temp.finding_changes t JOIN member m ON m.finding = t.finding JOIN alert a ON a.number = m.alert
+         FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
          WHERE a.closed = 1 AND a.kind <> 'resolved' AND a.state <> 'failed'
            AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = 'resolved' AND r.key = a.id)
            AND NOT EXISTS (
-             SELECT 1 FROM member o JOIN finding f ON f.number = o.finding
+             SELECT 1 FROM member o CROSS JOIN finding f ON f.number = o.finding
              WHERE o.alert = a.number AND f.state IN ('open', 'held', 'disputed'))",
     )
     .execute(&mut *db)
@@ -139,7 +144,7 @@ pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> 
     sqlx::query(
         "INSERT INTO alert (channel, kind, key, group_key, created, due)
          SELECT a.channel, 'resolved', a.id, 'resolved ' || a.id, $1, $1
-         FROM temp.vacated v JOIN alert a ON a.number = v.alert ORDER BY a.number",
+         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert ORDER BY v.alert",
     )
     .bind(value::micros(now))
     .execute(&mut *db)
@@ -147,9 +152,9 @@ pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> 
     sqlx::query(
         "INSERT INTO member (alert, finding)
          SELECT r.number, m.finding
-         FROM temp.vacated v JOIN alert a ON a.number = v.alert
-         JOIN alert r ON r.kind = 'resolved' AND r.key = a.id
-         JOIN member m ON m.alert = a.number",
+         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert
+         CROSS JOIN alert r ON r.kind = 'resolved' AND r.key = a.id
+         CROSS JOIN member m ON m.alert = a.number",
     )
     .execute(&mut *db)
     .await?;
@@ -160,8 +165,8 @@ pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> 
 pub(super) async fn keep_untold(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
         "DELETE FROM temp.finding_changes WHERE EXISTS (
-           SELECT 1 FROM member m JOIN alert a ON a.number = m.alert
-           WHERE m.finding = touched.finding AND a.kind <> 'resolved')",
+           SELECT 1 FROM member m CROSS JOIN alert a ON a.number = m.alert
+           WHERE m.finding = finding_changes.finding AND a.kind <> 'resolved')",
     )
     .execute(&mut *db)
     .await?;

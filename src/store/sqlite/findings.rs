@@ -31,13 +31,7 @@ pub(super) fn list(
         reader: reader.clone(),
         query: query.clone(),
         left: query.limit.unwrap_or(u64::MAX),
-        // Before everything: stored indices begin at 0, -1 stands for none.
-        last: Place {
-            log: String::new(),
-            index: -2,
-            watch: String::new(),
-            id: Vec::new(),
-        },
+        last: Place::before_all(),
     };
     stream::try_unfold(paging, |mut paging| async move {
         let page = paging.next().await?;
@@ -62,6 +56,28 @@ struct Place {
     id: Vec<u8>,
 }
 
+impl Place {
+    /// Before everything: stored indices begin at 0, -1 stands for none.
+    const fn before_all() -> Self {
+        Self {
+            log: String::new(),
+            index: -2,
+            watch: String::new(),
+            id: Vec::new(),
+        }
+    }
+
+    /// Its four values, between commas.
+    fn bind(&self, sql: &mut QueryBuilder<Sqlite>) {
+        let mut place = sql.separated(", ");
+        place
+            .push_bind(self.log.clone())
+            .push_bind(self.index)
+            .push_bind(self.watch.clone())
+            .push_bind(self.id.clone());
+    }
+}
+
 impl Paging {
     async fn next(&mut self) -> Result<VecDeque<Finding>, Fail> {
         let limit = self.left.min(PAGE);
@@ -71,12 +87,7 @@ impl Paging {
         let mut query = QueryBuilder::<Sqlite>::new(select_finding!(
             "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ("
         ));
-        let mut place = query.separated(", ");
-        place
-            .push_bind(&self.last.log)
-            .push_bind(self.last.index)
-            .push_bind(&self.last.watch)
-            .push_bind(self.last.id.as_slice());
+        self.last.bind(&mut query);
         query.push(")");
         conditions(&mut query, &self.query);
         query.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
@@ -298,36 +309,75 @@ pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Resu
     })
 }
 
-/// Acknowledges the security findings of a query; without states in it, those that are open.
-pub(super) async fn acknowledge_matching(
-    db: &mut SqliteConnection,
-    query: &FindingQuery,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Vec<FindingId>, Fail> {
-    finding_changes::clear(db).await?;
-    let limit = query.limit.map_or(Ok(-1), value::integer)?;
-    let mut sql = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO temp.finding_changes (finding)
-         SELECT f.number FROM finding f LEFT JOIN signer s ON s.key = f.signer
-         WHERE f.health = 0 AND f.state IN ('open', 'disputed', 'held')",
-    );
-    if query.states.is_empty() {
-        // Both conditions on the state: the first is that of an index.
-        sql.push(" AND f.state IN ('open', 'disputed') AND f.state = 'open'");
+/// How far the findings of a query are acknowledged. They are acknowledged in groups, each a transaction: a million in one
+/// would keep a second copy of every changed page in memory, and a long command could not be interrupted.
+pub(super) struct Acknowledging<'a> {
+    query: &'a FindingQuery,
+    left: u64,
+    last: Place,
+}
+
+impl<'a> Acknowledging<'a> {
+    /// Findings of one transaction.
+    pub(super) const GROUP: u64 = 5_000;
+
+    /// Before the first group.
+    pub(super) fn of(query: &'a FindingQuery) -> Self {
+        Self {
+            query,
+            left: query.limit.unwrap_or(u64::MAX),
+            last: Place::before_all(),
+        }
     }
-    conditions(&mut sql, query);
-    sql.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
-    sql.push_bind(limit);
-    sql.build().persistent(false).execute(&mut *db).await?;
-    let ids: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT f.id FROM temp.finding_changes t JOIN finding f ON f.number = t.finding
-         ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    close_changed(db, reason, now).await?;
-    ids.iter().map(|id| value::finding_id(id)).collect()
+
+    /// Acknowledges the next security findings of the query; without states in it, those that are open. None are left if
+    /// the answer is empty.
+    pub(super) async fn next_group(
+        &mut self,
+        db: &mut SqliteConnection,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<FindingId>, Fail> {
+        let limit = self.left.min(Self::GROUP);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        finding_changes::clear(db).await?;
+        // In the order of lists, from where the last group ended: with another index SQLite would sort all that are left
+        // for each group.
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO temp.finding_changes (finding)
+             SELECT f.number FROM finding f INDEXED BY finding_list_unresolved LEFT JOIN signer s ON s.key = f.signer
+             WHERE (f.list_log, f.list_index, f.list_watch, f.id) > (",
+        );
+        self.last.bind(&mut sql);
+        sql.push(") AND f.state <> 'resolved' AND f.health = 0 AND f.state IN ('open', 'disputed', 'held')");
+        if self.query.states.is_empty() {
+            sql.push(" AND f.state = 'open'");
+        }
+        conditions(&mut sql, self.query);
+        sql.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
+        sql.push_bind(value::integer(limit)?);
+        sql.build().persistent(false).execute(&mut *db).await?;
+        let rows: Vec<(Vec<u8>, String, i64, String)> = sqlx::query_as(
+            "SELECT f.id, f.list_log, f.list_index, f.list_watch
+             FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
+             ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
+        )
+        .fetch_all(&mut *db)
+        .await?;
+        close_changed(db, reason, now).await?;
+        if let Some((id, log, index, watch)) = rows.last() {
+            self.last = Place {
+                log: log.clone(),
+                index: *index,
+                watch: watch.clone(),
+                id: id.clone(),
+            };
+        }
+        self.left -= rows.len() as u64;
+        rows.iter().map(|(id, ..)| value::finding_id(id)).collect()
+    }
 }
 
 /// Acknowledges findings by their ids.

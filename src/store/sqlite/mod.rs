@@ -402,9 +402,16 @@ impl Store for SqliteStore {
         reason: &str,
         now: Timestamp,
     ) -> Result<Vec<FindingId>, StoreError> {
-        writing!(self, "acknowledging findings", |db| {
-            findings::acknowledge_matching(db, query, reason, now)
-        })
+        let mut acknowledging = findings::Acknowledging::of(query);
+        let mut acknowledged = Vec::new();
+        loop {
+            let group = writing!(self, "acknowledging findings", |db| acknowledging
+                .next_group(db, reason, now))?;
+            if group.is_empty() {
+                return Ok(acknowledged);
+            }
+            acknowledged.extend(group);
+        }
     }
 
     async fn acknowledge(
@@ -456,9 +463,13 @@ impl Store for SqliteStore {
         signings: &[(String, Expectation)],
         now: Timestamp,
     ) -> Result<Vec<(bool, Vec<FindingId>)>, StoreError> {
-        writing!(self, "registering signings", |db| {
-            expectations::register_all(db, signings, now)
-        })
+        let mut registered = Vec::with_capacity(signings.len());
+        for group in signings.chunks(expectations::GROUP) {
+            registered.extend(writing!(self, "registering signings", |db| {
+                expectations::register_all(db, group, now)
+            })?);
+        }
+        Ok(registered)
     }
 
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {

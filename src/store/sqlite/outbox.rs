@@ -254,9 +254,9 @@ pub(super) async fn claim(
     let rows = sqlx::query(
         "SELECT a.id, a.kind, ifnull(a.key, a.id) AS key, a.created, a.attempts, a.reached,
                 count(*) AS findings, max(f.severity) AS severity
-         FROM temp.vacated v JOIN alert a ON a.number = v.alert
-         JOIN member m ON m.alert = a.number JOIN finding f ON f.number = m.finding
-         GROUP BY a.number ORDER BY a.number",
+         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert
+         CROSS JOIN member m ON m.alert = a.number CROSS JOIN finding f ON f.number = m.finding
+         GROUP BY v.alert ORDER BY v.alert",
     )
     .fetch_all(&mut *db)
     .await?;
@@ -453,7 +453,7 @@ pub(super) async fn channel_queues(
     let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(concat!(
         "SELECT channel, count(*), sum(",
         due!(),
-        "), 0 FROM alert WHERE state = $1 GROUP BY channel
+        "), 0 FROM alert WHERE state = $1 AND state = 'pending' GROUP BY channel
          UNION ALL
          SELECT channel, 0, 0, count(*) FROM alert WHERE state = 'failed' GROUP BY channel"
     ))

@@ -383,8 +383,8 @@ pub(super) async fn take_back_disputes(
     .execute(&mut *db)
     .await?;
     sqlx::query(
-        "DELETE FROM temp.finding_changes
-         WHERE finding IN (SELECT number FROM finding WHERE prior_state IS NULL)",
+        "DELETE FROM temp.finding_changes WHERE EXISTS (
+           SELECT 1 FROM finding f WHERE f.number = finding_changes.finding AND f.prior_state IS NULL)",
     )
     .execute(&mut *db)
     .await?;
@@ -397,7 +397,8 @@ pub(super) async fn take_back_disputes(
     finding_changes::write_flip(db, "the log served its entry again", now).await?;
     // What was closed before the dispute is closed again, and no news.
     sqlx::query(
-        "DELETE FROM temp.finding_changes WHERE finding IN (SELECT number FROM finding WHERE state = 'open')",
+        "DELETE FROM temp.finding_changes WHERE EXISTS (
+           SELECT 1 FROM finding f WHERE f.number = finding_changes.finding AND f.state = 'open')",
     )
     .execute(&mut *db)
     .await?;
