@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use modelwatch::finding::Severity;
+use modelwatch::finding::{Finding, Severity, Verdict};
 use modelwatch::store::{Delivery, QueuedKind};
 
 use crate::scratch::{ScratchStore, at, critical, held, signing, untrusted, watched};
@@ -353,4 +353,30 @@ async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_dis
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn unreadable_entries_that_name_a_watch_are_told_once_a_day_and_watch() {
+    let scratch = ScratchStore::with_log().await;
+    let unreadable = |index| {
+        let mut new = signing(index);
+        new.finding = Finding {
+            verdict: Verdict::Unreadable,
+            chain: None,
+            ..new.finding
+        };
+        new
+    };
+    scratch.read((0, 0), (5, 0), vec![unreadable(1)]).await;
+    let claim = async |now| scratch.store.claim_alerts("all", 20, now).await.unwrap();
+    let first = claim(at(2)).await;
+    assert_eq!(first.len(), 1);
+    let id = first[0].id.as_str();
+    let delivered = scratch
+        .store
+        .record_delivery(id, &Delivery::Delivered, at(2));
+    delivered.await.unwrap();
+    scratch.read((5, 0), (9, 0), vec![unreadable(6)]).await;
+    assert_eq!(claim(at(3)).await, []);
+    assert_eq!(claim(at(24 * 60 + 3)).await.len(), 1);
 }

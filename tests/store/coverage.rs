@@ -20,7 +20,7 @@ fn watch(name: &str) -> WatchKey {
 async fn covered(scratch: &ScratchStore, name: &str) -> Coverage {
     scratch
         .store
-        .coverage(&[watch(name)], None)
+        .coverage(&[watch(name)], Some(ORIGIN))
         .await
         .unwrap()
         .remove(0)

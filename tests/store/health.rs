@@ -2,7 +2,7 @@ use modelwatch::finding::Severity;
 use modelwatch::finding::{FindingId, State, Verdict};
 use modelwatch::store::{AckOutcome, Condition, Delivery, FindingQuery, QueuedKind, Scope};
 
-use crate::scratch::{LOG, ORIGIN, ScratchStore, at};
+use crate::scratch::{LOG, ORIGIN, ScratchStore, at, held};
 
 fn scope() -> Scope {
     Scope {
@@ -235,4 +235,29 @@ async fn the_news_that_a_channel_fails_is_not_told_on_it() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn each_log_with_an_open_finding_about_health_is_named_once() {
+    let scratch = ScratchStore::with_log().await;
+    let backlog = Condition {
+        verdict: Verdict::Backlog,
+        ..silence("behind")
+    };
+    let both = [silence("quiet"), backlog];
+    scratch.store.assess(&scope(), &both, at(5)).await.unwrap();
+    let unhealthy = scratch.store.unhealthy_logs().await.unwrap();
+    assert_eq!(unhealthy, [(ORIGIN.to_owned(), LOG.to_owned())]);
+    scratch.store.assess(&scope(), &[], at(6)).await.unwrap();
+    assert_eq!(scratch.store.unhealthy_logs().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn moments_ahead_of_now_are_found_and_set_to_now() {
+    let scratch = ScratchStore::with_log().await;
+    scratch.read((0, 0), (9, 0), vec![held(2)]).await;
+    let span = scratch.store.ahead_of(at(-600)).await.unwrap().unwrap();
+    assert_eq!((span.from, span.until), (at(1), at(1)));
+    scratch.store.bring_back(at(-600)).await.unwrap();
+    assert_eq!(scratch.store.ahead_of(at(-600)).await.unwrap(), None);
 }

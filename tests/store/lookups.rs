@@ -472,6 +472,13 @@ async fn another_guide_has_everything_gone_over_again_and_nothing_told_twice() {
     scratch.store.guides_done(LOG).await.unwrap();
     let tally = scratch.store.lookup_counts(LOG, at(1)).await.unwrap();
     assert!(tally.pending_guides.is_empty());
+    // One that is a guide no longer has nothing gone over again.
+    scratch
+        .store
+        .set_guides(LOG, &guides(&["ct-2025"]))
+        .await
+        .unwrap();
+    assert_eq!(scratch.store.guide(LOG).await.unwrap().unwrap().cursor, 2);
 }
 
 #[tokio::test]

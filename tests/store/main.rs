@@ -13,5 +13,6 @@ mod findings;
 mod health;
 mod lookups;
 mod pass_history;
+mod plans;
 mod positions;
 mod scratch;

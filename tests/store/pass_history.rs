@@ -5,6 +5,7 @@ use modelwatch::finding::{Evidence, NewFinding};
 use modelwatch::identity::Chain;
 use modelwatch::store::{
     NewLog, Outcome, PassError, PassHistory, PassReport, RECENT_PASSES, Restart, Settled,
+    VerifiedHead,
 };
 
 use crate::scratch::{LOG, ORIGIN, ScratchStore, at, follower, head, leaf, signing, watched};
@@ -121,6 +122,25 @@ async fn a_log_without_a_past_is_not_begun_anew() {
             "another log's past is no past"
         );
     }
+}
+
+#[tokio::test]
+async fn a_log_that_begins_behind_what_was_shown_of_it_is_begun_anew() {
+    let scratch = ScratchStore::open().await;
+    let shown = VerifiedHead {
+        origin: ORIGIN.into(),
+        name: LOG.into(),
+        protocol: "rekor-v2".into(),
+        base: 0,
+        expected: None,
+        head: head(7),
+        now: at(0),
+    };
+    scratch.store.record_head(&shown).await.unwrap();
+    scratch.begin(9).await;
+    let restart = scratch.store.pass_history(ORIGIN).await.unwrap().restart;
+    let restart = restart.map(|restart| (restart.first, restart.reached));
+    assert_eq!(restart, Some((9, 7)));
 }
 
 #[tokio::test]

@@ -30,15 +30,21 @@ impl ScratchStore {
     }
 
     async fn at(dir: TempDir) -> Self {
+        crate::plans::log_statements();
         let settings = settings(dir.path().join("store.db"));
         let store = Box::new(SqliteStore::open(settings).await.unwrap());
         Self { dir, store }
     }
 
+    /// The database.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("store.db")
+    }
+
     /// Opens it again after the process has died: nothing is closed in order.
     pub(crate) async fn after_a_crash(self) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["store.db", "hall.db-wal"] {
+        for name in ["store.db", "store.db-wal"] {
             // What a commit has returned for is in these two files, or it is lost.
             std::fs::copy(self.dir.path().join(name), dir.path().join(name)).unwrap();
         }
