@@ -76,11 +76,7 @@ pub fn write(directory: &Path, leaves: &[Vec<u8>], size: u64) -> io::Result<Log>
     for hash in hashes.iter().cycle().zip(0..size) {
         range.push(*hash.0);
     }
-    let text = format!("{ORIGIN}\n{size}\n{}\n", range.root().to_base64());
-    let mut id = Sha256::digest([ORIGIN.as_bytes(), b"\n\x01", public].concat()).to_vec();
-    id.truncate(4);
-    let signature = STANDARD.encode([&id, key.sign(text.as_bytes()).as_ref()].concat());
-    let note = format!("{text}\n— {ORIGIN} {signature}\n");
+    let note = signed(ORIGIN, size, &range.root().to_base64())?;
     let checkpoint = log.directory.join("checkpoint");
     // Written last, so that a log with this checkpoint is whole.
     if fs::read(&checkpoint).is_ok_and(|there| there == note.as_bytes()) {
@@ -93,6 +89,17 @@ pub fn write(directory: &Path, leaves: &[Vec<u8>], size: u64) -> io::Result<Log>
     write_tiles(&log.directory, &hashes, size)?;
     fs::write(checkpoint, note)?;
     Ok(log)
+}
+
+/// The signed checkpoint of a tree of `size` leaves, under the key of all made-up logs.
+pub fn signed(origin: &str, size: u64, root: &str) -> io::Result<String> {
+    let key = Ed25519KeyPair::from_seed_unchecked(&SEED).map_err(io::Error::other)?;
+    let public = key.public_key().as_ref();
+    let text = format!("{origin}\n{size}\n{root}\n");
+    let mut id = Sha256::digest([origin.as_bytes(), b"\n\x01", public].concat()).to_vec();
+    id.truncate(4);
+    let signature = STANDARD.encode([&id, key.sign(text.as_bytes()).as_ref()].concat());
+    Ok(format!("{text}\n— {origin} {signature}\n"))
 }
 
 fn write_bundles(directory: &Path, leaves: &[Vec<u8>], size: u64) -> io::Result<()> {
