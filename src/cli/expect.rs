@@ -10,7 +10,7 @@ use super::values;
 use crate::clock;
 use crate::escape;
 use crate::expect::{self, ExpectError, Expectation};
-use crate::store::Store;
+use crate::store::Expectations;
 
 /// What to do with registrations.
 #[derive(Debug, clap::Subcommand)]
@@ -150,7 +150,7 @@ fn contradicts_itself(error: &ExpectError) -> bool {
 /// Registers them, in groups. If the store fails, the groups before are registered; the same command registers the rest.
 pub(super) async fn record(
     signings: &[(String, Expectation)],
-    store: &dyn Store,
+    store: &dyn Expectations,
 ) -> anyhow::Result<()> {
     let mut output = Output::new();
     let registered = store.register_all(signings, clock::now()).await?;

@@ -224,7 +224,7 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
 }
 
 /// How many findings a query has, in flat memory.
-async fn count(store: &dyn Store, query: &FindingQuery) -> anyhow::Result<u64> {
+async fn count(store: &dyn Findings, query: &FindingQuery) -> anyhow::Result<u64> {
     let mut findings = store.findings(query);
     let mut count = 0;
     while findings.try_next().await?.is_some() {

@@ -14,7 +14,7 @@ use super::{Log, LogOutcome, Monitor, Rules, guided};
 use crate::shard::{GlobalIndex, Protocol, Shard, Start, rekor_v1_verifier};
 use crate::source::SourceError;
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
-use crate::store::{LogState, Outcome, PassError, PassReport, Store, StoreError};
+use crate::store::{LogState, Outcome, PassError, PassReport, StoreError, Values};
 
 /// A Rekor v1 log.
 #[derive(Debug, Clone)]
@@ -273,7 +273,7 @@ fn trees_key(log: &RekorV1Log) -> String {
 ///
 /// # Errors
 /// The store cannot say.
-pub async fn listed_trees(store: &dyn Store, log: &RekorV1Log) -> Result<Vec<String>, StoreError> {
+pub async fn listed_trees(store: &dyn Values, log: &RekorV1Log) -> Result<Vec<String>, StoreError> {
     let listed = store.get_value(&trees_key(log)).await?;
     // What a later version wrote is not known to this one.
     Ok(listed

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::http::{Absence, AddressPolicy, Answer, Client, HttpError};
 use crate::moment;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, Values};
 
 use super::HeartbeatSettings;
 use crate::secret::SecretError;
@@ -58,16 +58,16 @@ pub enum HeartbeatError {
 pub struct Heartbeat {
     settings: HeartbeatSettings,
     http: Client,
-    store: Arc<dyn Store>,
+    values: Arc<dyn Values>,
 }
 
 impl Heartbeat {
-    /// Heartbeats as `settings` say; their time is kept in `store`.
-    pub fn new(settings: HeartbeatSettings, http: Client, store: Arc<dyn Store>) -> Self {
+    /// Heartbeats as `settings` say; their time is kept in `values`.
+    pub fn new(settings: HeartbeatSettings, http: Client, values: Arc<dyn Values>) -> Self {
         Self {
             settings,
             http,
-            store,
+            values,
         }
     }
 
@@ -77,7 +77,7 @@ impl Heartbeat {
     /// # Errors
     /// It was not received, or its time could not be kept: the next call tries again.
     pub async fn beat_if_due(&self, now: Timestamp) -> Result<Beat, HeartbeatError> {
-        let last = self.store.get_value(MEMORY).await?;
+        let last = self.values.get_value(MEMORY).await?;
         if !is_due(last.as_deref(), self.settings.every, now) {
             return Ok(Beat::NotDue);
         }
@@ -92,7 +92,7 @@ impl Heartbeat {
             })
         }))?;
         // Crash here: one more request than necessary, after the next pass.
-        self.store.put_value(MEMORY, &now.to_string()).await?;
+        self.values.put_value(MEMORY, &now.to_string()).await?;
         Ok(Beat::Sent)
     }
 }

@@ -14,7 +14,9 @@ use crate::http;
 use crate::notify::Outbox;
 use crate::service::{ServiceError, routes};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Batch, Delivery, NewLog, Settings, Store, StoreError};
+use crate::store::{
+    Alerts as _, Batch, Delivery, NewLog, Positions as _, Settings, Store, StoreError,
+};
 
 /// What the first process says when the alarm is safe.
 pub(super) const RECORDED: &str = "recorded";

@@ -4,7 +4,7 @@ use modelwatch::expect::{Expectation, NamedEntry};
 use modelwatch::finding::State;
 
 use crate::registered::expectation;
-use crate::world::{Question, Signer, World, crowd};
+use crate::world::{Question, RegisterOne as _, Signer, World, crowd};
 
 /// A registration that carries this checkpoint.
 fn carrying(salt: u64, note: &[u8]) -> Expectation {

@@ -4,7 +4,7 @@ use modelwatch::expect::Expectation;
 use modelwatch::finding::{State, Verdict};
 use modelwatch::store::QueuedKind;
 
-use crate::world::{Leaf, Signer, World, crowd};
+use crate::world::{Leaf, RegisterOne as _, Signer, World, crowd};
 
 /// What registering this leaf's bundle gives.
 pub fn expectation(leaf: &Leaf) -> Expectation {

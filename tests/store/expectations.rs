@@ -3,7 +3,9 @@ use modelwatch::finding::{NewFinding, Severity, State, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{Delivery, QueuedKind};
 
-use crate::scratch::{ScratchStore, at, batch, critical, held, leaf, signing, watched};
+use crate::scratch::{
+    RegisterOne as _, ScratchStore, at, batch, critical, held, leaf, signing, watched,
+};
 
 fn bundle_of(indices: &[u64]) -> Expectation {
     Expectation {

@@ -1,18 +1,25 @@
-//! The laws of `Store`, as claims about any of its implementations; and what SQLite adds to them.
+//! The laws of the store's traits, as claims about any of their implementations; and what SQLite adds to them.
 //!
-//! All but `files` speak to `dyn Store` only: another database runs them by another `ScratchStore::open`.
+//! There is a file for each trait; `holds`, `seen_since` and `findings` are about `Findings`, `alerts` also about
+//! `ChannelQueues`. All but `files` use the traits only: another database runs them by another `ScratchStore::open`.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod alerts;
-mod coverage;
-mod disputes;
+mod bundle_checkpoints;
+mod conditions;
+mod covered;
 mod expectations;
+mod faults;
 mod files;
 mod findings;
-mod health;
+mod holds;
 mod lookups;
-mod pass_history;
+mod passes;
 mod plans;
 mod positions;
+mod rescans;
 mod scratch;
+mod seen_since;
+mod times;
+mod values;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
+use modelwatch::expect::Expectation;
 use modelwatch::finding::{
     ChannelRoute, Evidence, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict,
 };
 use modelwatch::identity::Chain;
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Batch, FindingQuery, NewLog, Settings, Store};
+use modelwatch::store::{Batch, Expectations, FindingQuery, NewLog, Settings, Store, StoreError};
 use tempfile::TempDir;
 use tlog::{CompactRange, FollowerState, Head, leaf_hash};
 
@@ -265,3 +266,21 @@ pub(crate) fn critical(mut new: NewFinding) -> NewFinding {
     new.finding.severity = Severity::Critical;
     new
 }
+
+/// Registers one signing.
+#[async_trait::async_trait]
+pub(crate) trait RegisterOne: Expectations {
+    /// Whether it was new, and the findings that changed.
+    async fn register(
+        &self,
+        expectation: &Expectation,
+        file: &str,
+        now: Timestamp,
+    ) -> Result<(bool, Vec<FindingId>), StoreError> {
+        let signing = (file.to_owned(), expectation.clone());
+        let mut registered = self.register_all(&[signing], now).await?;
+        Ok(registered.pop().expect("one answer for one signing"))
+    }
+}
+
+impl<S: Expectations + ?Sized> RegisterOne for S {}

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment;
 use crate::monitor::settings::CanarySettings;
-use crate::store::{Store, StoreError};
+use crate::store::{Findings, StoreError, Values};
 
 /// Where it is remembered what was seen.
 const MEMORY: &str = "canaries";
@@ -34,7 +34,7 @@ struct Known {
 
 /// The canaries that are overdue: their watches, each with a sentence.
 pub(super) async fn missing(
-    store: &dyn Store,
+    store: &(impl Findings + Values + ?Sized),
     canaries: &[CanarySettings],
     now: Timestamp,
 ) -> Result<Vec<(String, String)>, StoreError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::escape::few;
 use crate::moment;
 use crate::monitor::health::time_reports::{TimeReport, TimeSource};
-use crate::store::{Span, Store, StoreError};
+use crate::store::{Span, StoreError, StoredTimes, Values};
 
 /// What servers and certificates may differ by: queues, caches and the drift of a healthy clock.
 const TOLERANCE: SignedDuration = moment::TOLERANCE;
@@ -30,7 +30,10 @@ struct Ahead {
 /// Sets stored moments that lie ahead to now, so that nothing waits for as long as a clock was off.
 ///
 /// What lay ahead is remembered first: if we crash between the two, the next pass finds it still ahead.
-pub(super) async fn bring_back(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn bring_back(
+    store: &(impl StoredTimes + Values + ?Sized),
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let Some(Span { from, until }) = store.ahead_of(now).await? else {
         return Ok(());
     };
@@ -56,7 +59,7 @@ pub(super) enum Stored {
 }
 
 /// What is to be said of stored moments that lay ahead.
-pub(super) async fn stored(store: &dyn Store, now: Timestamp) -> Result<Stored, StoreError> {
+pub(super) async fn stored(store: &dyn Values, now: Timestamp) -> Result<Stored, StoreError> {
     let remembered = store
         .get_value(MEMORY)
         .await?
@@ -76,13 +79,13 @@ pub(super) async fn stored(store: &dyn Store, now: Timestamp) -> Result<Stored, 
 }
 
 /// Forgets them, once it is recorded that nothing is to be said any more.
-pub(super) async fn forget(store: &dyn Store) -> Result<(), StoreError> {
+pub(super) async fn forget(store: &dyn Values) -> Result<(), StoreError> {
     store.put_value(MEMORY, "").await
 }
 
 /// What a clock that is ahead by this much has stored: it will lie ahead when the clock is right.
 pub(super) async fn will_be_ahead(
-    store: &dyn Store,
+    store: &dyn StoredTimes,
     by: SignedDuration,
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {

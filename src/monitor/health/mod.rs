@@ -24,7 +24,7 @@ use super::{Monitor, MonitoredLog, Rules};
 use crate::escape::few;
 use crate::finding::Verdict;
 use crate::shard::Shard;
-use crate::store::{Condition, Coverage, Scope, Store, StoreError};
+use crate::store::{Condition, Conditions, Coverage, Positions, Scope, StoreError};
 
 /// How many watches with a gap are named in one sentence.
 const NAMED_WATCHES: usize = 20;
@@ -235,7 +235,7 @@ async fn assess_clock(monitor: &Monitor, scope: &Scope, now: Timestamp) -> Resul
 
 /// Ends what is open of logs that are not followed any more: no pass over them will, and nobody can acknowledge it.
 async fn forget_gone_logs(
-    store: &dyn Store,
+    store: &(impl Conditions + Positions + ?Sized),
     logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {

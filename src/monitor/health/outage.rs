@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::moment;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, Values};
 
 /// Where it is remembered when the last outage was.
 const MEMORY: &str = "store.outage";
@@ -51,7 +51,7 @@ impl Outage {
     /// is written down first.
     pub(in crate::monitor) async fn said(
         &self,
-        store: &dyn Store,
+        store: &dyn Values,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
         let over = self.lock().clone();

@@ -8,7 +8,7 @@ use crate::escape::few;
 use crate::moment;
 use crate::monitor::MonitoredLog;
 use crate::shard::Shard;
-use crate::store::{LogState, PassHistory, Store, StoreError};
+use crate::store::{LogState, PassHistory, Positions, StoreError, Values};
 
 /// For how long it is said that a log was begun anew, or a database taken over from another
 /// configuration: nothing can undo it, and whoever has not read it in a week will not.
@@ -71,7 +71,7 @@ struct Foreign {
 
 /// Notes, before a pass gives the configured logs their positions, that the database knows none of them but others.
 pub(super) async fn note_foreign(
-    store: &dyn Store,
+    store: &(impl Positions + Values + ?Sized),
     logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -104,7 +104,7 @@ pub(super) fn is_of(log: &MonitoredLog, origin: &str, name: &str) -> bool {
 
 /// What is to be said of it: for a week, or until one of the other logs is followed again.
 pub(super) async fn foreign(
-    store: &dyn Store,
+    store: &dyn Values,
     logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {

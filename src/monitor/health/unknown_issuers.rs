@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::identity::{Authorities, Certificate};
 use crate::moment;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, Values};
 
 /// Different names under one unknown authority that are a crowd.
 const CROWD: usize = 10;
@@ -72,7 +72,7 @@ struct IssuerBurst {
 impl UnknownIssuers {
     /// What was counted in earlier passes.
     pub(in crate::monitor) async fn load(
-        store: &dyn Store,
+        store: &dyn Values,
         origin: &str,
     ) -> Result<Self, StoreError> {
         let kept = store.get_value(&key(origin)).await?;
@@ -93,7 +93,7 @@ impl UnknownIssuers {
     /// noticed ten names later.
     pub(in crate::monitor) async fn save(
         &self,
-        store: &dyn Store,
+        store: &dyn Values,
         origin: &str,
     ) -> Result<(), StoreError> {
         let kept = serde_json::to_string(self).expect("numbers and times can be written");

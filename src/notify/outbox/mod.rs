@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::finding::{Finding, Verdict};
 use crate::http;
-use crate::store::{Condition, Scope, Store, StoreError};
+use crate::store::{Alerts, Condition, Conditions, Scope, Store, StoreError, Values};
 
 use super::{Channel, Message, Notifier, NotifyError};
 use queue::Queue;
@@ -47,8 +47,8 @@ pub struct Drained {
 ///
 /// One per store and process. It keeps nothing that matters: dropped at any point, it leaves the
 /// alerts in the store, and the next one delivers them with the same ids.
-pub struct Outbox {
-    store: Arc<dyn Store>,
+pub struct Outbox<S: ?Sized = dyn Store> {
+    store: Arc<S>,
     state: Mutex<State>,
 }
 
@@ -79,6 +79,11 @@ impl Present {
     }
 }
 
+/// What an outbox asks of the store.
+trait OutboxStore: Alerts + Conditions + Values {}
+
+impl<S: Alerts + Conditions + Values + ?Sized> OutboxStore for S {}
+
 impl Outbox {
     /// The outbox of these channels; nothing is opened, resolved or read before it is needed.
     pub fn new(store: Arc<dyn Store>, channels: &[Channel], http: &http::Client) -> Self {
@@ -88,8 +93,27 @@ impl Outbox {
         Self::over(store, queues)
     }
 
+    /// As [`Self::send_past_the_store`], where there is no store to make an outbox with.
+    pub async fn send_without_a_store(
+        channels: impl IntoIterator<Item = &Channel>,
+        http: &http::Client,
+        finding: Finding,
+        now: Timestamp,
+    ) -> Vec<(String, NotifyError)> {
+        let notifiers: Vec<(&str, Box<dyn Notifier>)> = channels
+            .into_iter()
+            .map(|channel| (channel.name.as_str(), notifier(&channel.kind, http)))
+            .collect();
+        let told = notifiers
+            .iter()
+            .map(|(name, notifier)| (*name, &**notifier));
+        past_the_store(told, finding, now).await
+    }
+}
+
+impl<S: OutboxStore + ?Sized> Outbox<S> {
     fn over(
-        store: Arc<dyn Store>,
+        store: Arc<S>,
         notifiers: impl IntoIterator<Item = (String, Box<dyn Notifier>)>,
     ) -> Self {
         let queues = notifiers

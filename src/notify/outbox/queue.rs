@@ -11,7 +11,7 @@ use crate::escape;
 use crate::moment;
 use crate::notify::message::FINDINGS_IN_FULL;
 use crate::notify::{Message, Notifier, NotifyError, Receipt};
-use crate::store::{Condition, Delivery, QueuedAlert, QueuedKind, Store, StoreError};
+use crate::store::{Alerts, Condition, Delivery, QueuedAlert, QueuedKind, StoreError, Values};
 
 use super::trouble::Trouble;
 use super::{Drained, Present, backoff};
@@ -91,7 +91,7 @@ impl Queue {
     /// Delivers what is due until nothing is, the channel fails, or the time is over.
     pub(super) async fn drain(
         &mut self,
-        store: &dyn Store,
+        store: &(impl Alerts + Values + ?Sized),
         present: Present,
     ) -> Result<Drained, StoreError> {
         let mut drained = Drained::default();
@@ -122,7 +122,7 @@ impl Queue {
 
     async fn deliver(
         &mut self,
-        store: &dyn Store,
+        store: &(impl Alerts + Values + ?Sized),
         alert: &QueuedAlert,
         present: Present,
         drained: &mut Drained,
@@ -190,7 +190,7 @@ impl Queue {
 
     async fn record_delivered(
         &mut self,
-        store: &dyn Store,
+        store: &dyn Alerts,
         alert: &QueuedAlert,
         present: Present,
     ) -> Result<(), StoreError> {
@@ -204,7 +204,7 @@ impl Queue {
     /// Records a failed attempt, and that the channel fails.
     async fn failed(
         &mut self,
-        store: &dyn Store,
+        store: &(impl Alerts + Values + ?Sized),
         attempt: &Attempt<'_>,
         error: &NotifyError,
     ) -> Result<Delivery, StoreError> {
@@ -248,7 +248,7 @@ impl Queue {
     /// Forgets earlier failures of the channel, and to reach these recipients.
     async fn works(
         &mut self,
-        store: &dyn Store,
+        store: &dyn Values,
         reached: &BTreeSet<&str>,
     ) -> Result<(), StoreError> {
         let Some(trouble) = self.trouble.take() else {
@@ -259,7 +259,7 @@ impl Queue {
     }
 
     /// After a test message that was taken by all: what was remembered of the channel is over.
-    pub(super) async fn tested(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(super) async fn tested(&mut self, store: &dyn Values) -> Result<(), StoreError> {
         self.load(store).await?;
         if self.trouble.take().is_some() {
             self.save(store).await?;
@@ -267,7 +267,7 @@ impl Queue {
         Ok(())
     }
 
-    async fn save(&self, store: &dyn Store) -> Result<(), StoreError> {
+    async fn save(&self, store: &dyn Values) -> Result<(), StoreError> {
         let text = self.trouble.as_ref().map(Trouble::to_text);
         store
             .put_value(&self.memory(), text.as_deref().unwrap_or_default())
@@ -276,7 +276,7 @@ impl Queue {
 
     /// What an earlier process remembered, or another one: a test message that was sent by hand ends
     /// the trouble.
-    async fn load(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    async fn load(&mut self, store: &dyn Values) -> Result<(), StoreError> {
         if !self.is_recalled || self.trouble.is_some() {
             let text = store.get_value(&self.memory()).await?;
             let recalled = text.as_deref().and_then(Trouble::recalled);
@@ -299,7 +299,7 @@ fn later(now: Timestamp, delay: Duration) -> Option<Timestamp> {
 }
 
 /// The message of an alert, with its findings.
-async fn load(store: &dyn Store, alert: &QueuedAlert) -> Result<Message, StoreError> {
+async fn load(store: &dyn Alerts, alert: &QueuedAlert) -> Result<Message, StoreError> {
     let findings = store.alert_findings(&alert.id, FINDINGS_IN_FULL).await?;
     let counts = match alert.kind {
         QueuedKind::Digest => store.alert_counts(&alert.id).await?,

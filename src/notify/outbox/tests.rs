@@ -59,7 +59,7 @@ impl Notifier for Told {
     }
 }
 
-fn outbox(store: &Arc<MemoryStore>, channels: &[(&str, &Told)]) -> Outbox {
+fn outbox(store: &Arc<MemoryStore>, channels: &[(&str, &Told)]) -> Outbox<MemoryStore> {
     let notifiers = channels.iter().map(|(name, told)| {
         let notifier: Box<dyn Notifier> = Box::new((*told).clone());
         ((*name).to_owned(), notifier)
@@ -391,7 +391,7 @@ impl Notifier for Several {
     }
 }
 
-fn mail(store: &Arc<MemoryStore>, several: &Several) -> Outbox {
+fn mail(store: &Arc<MemoryStore>, several: &Several) -> Outbox<MemoryStore> {
     let notifier: Box<dyn Notifier> = Box::new(several.clone());
     Outbox::over(store.clone(), [("mail".to_owned(), notifier)])
 }

@@ -35,7 +35,7 @@ fn moments(now: Timestamp) -> [i64; 3] {
 /// one waiting for ever.
 const OTHERS: i64 = 4;
 
-/// What is due, in the order of the turns: see [`Store::due_lookups`](crate::store::Store::due_lookups).
+/// What is due, in the order of the turns: see [`Lookups::due_lookups`](crate::store::Lookups::due_lookups).
 pub(super) async fn due(
     db: &mut SqliteConnection,
     log: &str,

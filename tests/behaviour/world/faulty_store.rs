@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use modelwatch::expect::Expectation;
 use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
 use modelwatch::store::{
-    AckOutcome, Answered, Batch, BundleCheckpoint, ChannelQueue, Condition, Contradiction, Counts,
-    Coverage, Delivery, Dispute, FindingCounts, FindingQuery, FindingRecord, FoundEntries, Guide,
-    HoldRule, Judged, LogState, Lookup, LookupCounts, NewLog, NewLookups, OpenCertificate,
-    PassHistory, PassReport, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Scope,
-    Settled, Sighting, Span, Store, StoreError, VerifiedHead, WatchKey,
+    AckOutcome, Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue,
+    ChannelQueues, Condition, Conditions, Contradiction, Counts, Coverage, CoveredRanges, Delivery,
+    Dispute, Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries,
+    Guide, HoldRule, Judged, LogFaults, LogState, Lookup, LookupCounts, Lookups, NewLog,
+    NewLookups, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
+    QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span,
+    Store, StoreError, StoredTimes, Values, VerifiedHead, WatchKey,
 };
 use tlog::Head;
 
@@ -101,329 +103,150 @@ fn failed(door: &'static str) -> StoreError {
     }
 }
 
+/// Implements a trait by asking the store behind the plan, unless the plan has the method fail.
 macro_rules! through {
-    ($self:ident.$door:ident($($argument:expr),*)) => {{
-        let door = stringify!($door);
-        let strikes = $self.faults.strike(door);
-        if strikes == Some(Mode::NotDone) {
-            return Err(failed(door));
+    (
+        $name:ident {
+            $(fn $door:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+
+        } $(and { $($other:item)* })?
+    ) => {
+        #[async_trait]
+        impl $name for FaultyStore {
+            $(async fn $door(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                let door = stringify!($door);
+                let strikes = self.faults.strike(door);
+                if strikes == Some(Mode::NotDone) {
+                    return Err(failed(door));
+                }
+                let answer = self.inner.$door($($argument),*).await?;
+                if strikes == Some(Mode::DoneButReportedFailed) {
+                    return Err(failed(door));
+                }
+                Ok(answer)
+            })+
+            $($($other)*)?
         }
-        let answer = $self.inner.$door($($argument),*).await?;
-        if strikes == Some(Mode::DoneButReportedFailed) {
-            return Err(failed(door));
-        }
-        Ok(answer)
-    }};
+    };
 }
 
-#[async_trait]
-impl Store for FaultyStore {
-    async fn log(&self, origin: &str) -> Result<Option<LogState>, StoreError> {
-        through!(self.log(origin))
-    }
+through!(Positions {
+    fn log(origin: &str) -> Option<LogState>;
+    fn logs() -> Vec<LogState>;
+    fn begin(log: &NewLog) -> ();
+    fn commit(batch: &Batch) -> u64;
+    fn record_head(head: &VerifiedHead) -> ();
+    fn checkpoint(origin: &str, size: u64) -> Option<Head>;
+    fn prune(now: Timestamp) -> ();
+    fn unhealthy_logs() -> Vec<(String, String)>;
+});
 
-    async fn logs(&self) -> Result<Vec<LogState>, StoreError> {
-        through!(self.logs())
-    }
+through!(Passes {
+    fn end_pass(report: &PassReport) -> ();
+    fn pass_history(origin: &str) -> PassHistory;
+});
 
-    async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
-        through!(self.begin(log))
-    }
+through!(LogFaults {
+    fn dispute(dispute: &Dispute) -> ();
+    fn contradicted(contradiction: &Contradiction) -> ();
+});
 
-    async fn commit(&self, batch: &Batch) -> Result<u64, StoreError> {
-        through!(self.commit(batch))
-    }
+through!(CoveredRanges {
+    fn watching(origin: &str, watches: &[WatchKey]) -> ();
+    fn coverage(watches: &[WatchKey], origin: Option<&str>) -> Vec<Coverage>;
+    fn rescanned(rescanned: &Rescanned) -> u64;
+});
 
-    async fn dispute(&self, dispute: &Dispute) -> Result<(), StoreError> {
-        through!(self.dispute(dispute))
-    }
+through!(Rescans {
+    fn request_rescan(watch: Option<&str>, now: Timestamp) -> ();
+    fn rescans() -> Vec<RescanRequest>;
+    fn rescan_done(request: &RescanRequest) -> ();
+});
 
-    async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError> {
-        through!(self.end_pass(report))
-    }
+through!(Lookups {
+    fn guide(log: &str) -> Option<Guide>;
+    fn begin_guide(guide: &Guide) -> ();
+    fn set_exact_names(log: &str, rules: &[u8; 32], subjects: &[String], now: Timestamp) -> ();
+    fn set_guides(log: &str, guides: &[String]) -> ();
+    fn guides_done(log: &str) -> ();
+    fn sightings(after: i64, limit: u32) -> Vec<Sighting>;
+    fn enqueue(new_lookups: &NewLookups) -> ();
+    fn due_lookups(log: &str, now: Timestamp, limit: u32) -> Vec<Lookup>;
+    fn open_certificates(log: &str, subject: &str) -> Vec<OpenCertificate>;
+    fn known_entries(log: &str, leaves: &[(String, String)]) -> HashSet<(String, String)>;
+    fn found_entries(found: &FoundEntries) -> u64;
+    fn answered(answered: &Answered) -> ();
+    fn postponed(postponed: &Postponed) -> ();
+    fn spend(log: &str, spent: Timestamp, mail_only: Option<Timestamp>) -> ();
+    fn lookup_counts(log: &str, now: Timestamp) -> LookupCounts;
+});
 
-    async fn checkpoint(&self, origin: &str, size: u64) -> Result<Option<Head>, StoreError> {
-        through!(self.checkpoint(origin, size))
-    }
+through!(Conditions {
+    fn assess(scope: &Scope, conditions: &[Condition], now: Timestamp) -> ();
+});
 
-    async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError> {
-        through!(self.watching(origin, watches))
-    }
+through!(StoredTimes {
+    fn ahead_of(now: Timestamp) -> Option<Span>;
+    fn bring_back(now: Timestamp) -> ();
+});
 
-    async fn coverage(
-        &self,
-        watches: &[WatchKey],
-        origin: Option<&str>,
-    ) -> Result<Vec<Coverage>, StoreError> {
-        through!(self.coverage(watches, origin))
-    }
+through!(BundleCheckpoints {
+    fn bundle_checkpoints(origin: &str, limit: u32) -> Vec<BundleCheckpoint>;
+    fn settle(number: i64, settled: Settled) -> ();
+});
 
-    async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError> {
-        through!(self.rescanned(rescanned))
-    }
-
-    async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError> {
-        through!(self.release_holds(rules, now))
-    }
-
-    async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
-        through!(self.request_rescan(watch, now))
-    }
-
-    async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError> {
-        through!(self.rescans())
-    }
-
-    async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError> {
-        through!(self.rescan_done(request))
-    }
-
-    async fn assess(
-        &self,
-        scope: &Scope,
-        conditions: &[Condition],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        through!(self.assess(scope, conditions, now))
-    }
-
-    async fn ahead_of(&self, now: Timestamp) -> Result<Option<Span>, StoreError> {
-        through!(self.ahead_of(now))
-    }
-
-    async fn bring_back(&self, now: Timestamp) -> Result<(), StoreError> {
-        through!(self.bring_back(now))
-    }
-
-    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
-        through!(self.unhealthy_logs())
-    }
-
-    async fn pass_history(&self, origin: &str) -> Result<PassHistory, StoreError> {
-        through!(self.pass_history(origin))
-    }
-
-    async fn seen_since(
-        &self,
-        watches: &[String],
-        after: i64,
-    ) -> Result<(i64, BTreeMap<String, Timestamp>), StoreError> {
-        through!(self.seen_since(watches, after))
-    }
-
-    async fn bundle_checkpoints(
-        &self,
-        origin: &str,
-        limit: u32,
-    ) -> Result<Vec<BundleCheckpoint>, StoreError> {
-        through!(self.bundle_checkpoints(origin, limit))
-    }
-
-    async fn settle(&self, number: i64, settled: Settled) -> Result<(), StoreError> {
-        through!(self.settle(number, settled))
-    }
-
+through!(Findings {
+    fn finding(id_prefix: &str) -> Option<FindingRecord>;
+    fn acknowledge_matching(query: &FindingQuery, reason: &str, now: Timestamp) -> Vec<FindingId>;
+    fn acknowledge(ids: &[FindingId], reason: &str, now: Timestamp) -> Vec<(FindingId, AckOutcome)>;
+    fn counts(fail_on: Severity) -> Counts;
+    fn untrusted(after: Option<FindingId>, limit: u32) -> Vec<(Finding, Evidence)>;
+    fn rejudge(id: FindingId, judged: &Judged, now: Timestamp) -> ();
+    fn release_holds(rules: &[HoldRule], now: Timestamp) -> u64;
+    fn seen_since(watches: &[String], after: i64) -> (i64, BTreeMap<String, Timestamp>);
+} and {
     fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {
         self.inner.findings(query)
     }
+});
 
-    async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError> {
-        through!(self.finding(id_prefix))
-    }
+through!(Expectations {
+    fn register_all(signings: &[(String, Expectation)], now: Timestamp) -> Vec<(bool, Vec<FindingId>)>;
+    fn registrations() -> Vec<Registration>;
+    fn unregister(number: i64, now: Timestamp) -> Option<Vec<FindingId>>;
+});
 
-    async fn acknowledge_matching(
+through!(Alerts {
+    fn claim_alerts(channel: &str, flood: u32, now: Timestamp) -> Vec<QueuedAlert>;
+    fn alert_findings(alert: &str, limit: u32) -> Vec<Finding>;
+    fn alert_counts(alert: &str) -> Vec<FindingCounts>;
+    fn record_delivery(alert: &str, delivery: &Delivery, now: Timestamp) -> ();
+});
+
+through!(ChannelQueues {
+    fn channel_queues(now: Timestamp) -> BTreeMap<String, ChannelQueue>;
+});
+
+through!(Values {
+    fn get_value(key: &str) -> Option<String>;
+    fn put_value(key: &str, value: &str) -> ();
+});
+
+impl Store for FaultyStore {}
+
+/// Registers one signing.
+#[async_trait::async_trait]
+pub trait RegisterOne: Expectations {
+    /// Whether it was new, and the findings that changed.
+    async fn register(
         &self,
-        query: &FindingQuery,
-        reason: &str,
+        expectation: &Expectation,
+        file: &str,
         now: Timestamp,
-    ) -> Result<Vec<FindingId>, StoreError> {
-        through!(self.acknowledge_matching(query, reason, now))
-    }
-
-    async fn acknowledge(
-        &self,
-        ids: &[FindingId],
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError> {
-        through!(self.acknowledge(ids, reason, now))
-    }
-
-    async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError> {
-        through!(self.counts(fail_on))
-    }
-
-    async fn untrusted(
-        &self,
-        after: Option<FindingId>,
-        limit: u32,
-    ) -> Result<Vec<(Finding, Evidence)>, StoreError> {
-        through!(self.untrusted(after, limit))
-    }
-
-    async fn rejudge(
-        &self,
-        id: FindingId,
-        judged: &Judged,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        through!(self.rejudge(id, judged, now))
-    }
-
-    async fn register_all(
-        &self,
-        signings: &[(String, Expectation)],
-        now: Timestamp,
-    ) -> Result<Vec<(bool, Vec<FindingId>)>, StoreError> {
-        through!(self.register_all(signings, now))
-    }
-
-    async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
-        through!(self.registrations())
-    }
-
-    async fn unregister(
-        &self,
-        number: i64,
-        now: Timestamp,
-    ) -> Result<Option<Vec<FindingId>>, StoreError> {
-        through!(self.unregister(number, now))
-    }
-
-    async fn claim_alerts(
-        &self,
-        channel: &str,
-        flood: u32,
-        now: Timestamp,
-    ) -> Result<Vec<QueuedAlert>, StoreError> {
-        through!(self.claim_alerts(channel, flood, now))
-    }
-
-    async fn alert_findings(&self, alert: &str, limit: u32) -> Result<Vec<Finding>, StoreError> {
-        through!(self.alert_findings(alert, limit))
-    }
-
-    async fn alert_counts(&self, alert: &str) -> Result<Vec<FindingCounts>, StoreError> {
-        through!(self.alert_counts(alert))
-    }
-
-    async fn record_delivery(
-        &self,
-        alert: &str,
-        delivery: &Delivery,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        through!(self.record_delivery(alert, delivery, now))
-    }
-
-    async fn channel_queues(
-        &self,
-        now: Timestamp,
-    ) -> Result<BTreeMap<String, ChannelQueue>, StoreError> {
-        through!(self.channel_queues(now))
-    }
-
-    async fn get_value(&self, key: &str) -> Result<Option<String>, StoreError> {
-        through!(self.get_value(key))
-    }
-
-    async fn put_value(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        through!(self.put_value(key, value))
-    }
-
-    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
-        through!(self.prune(now))
-    }
-
-    async fn contradicted(&self, contradiction: &Contradiction) -> Result<(), StoreError> {
-        through!(self.contradicted(contradiction))
-    }
-
-    async fn record_head(&self, head: &VerifiedHead) -> Result<(), StoreError> {
-        through!(self.record_head(head))
-    }
-
-    async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError> {
-        through!(self.guide(log))
-    }
-
-    async fn begin_guide(&self, guide: &Guide) -> Result<(), StoreError> {
-        through!(self.begin_guide(guide))
-    }
-
-    async fn set_exact_names(
-        &self,
-        log: &str,
-        rules: &[u8; 32],
-        subjects: &[String],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        through!(self.set_exact_names(log, rules, subjects, now))
-    }
-
-    async fn set_guides(&self, log: &str, guides: &[String]) -> Result<(), StoreError> {
-        through!(self.set_guides(log, guides))
-    }
-
-    async fn guides_done(&self, log: &str) -> Result<(), StoreError> {
-        through!(self.guides_done(log))
-    }
-
-    async fn sightings(&self, after: i64, limit: u32) -> Result<Vec<Sighting>, StoreError> {
-        through!(self.sightings(after, limit))
-    }
-
-    async fn enqueue(&self, new_lookups: &NewLookups) -> Result<(), StoreError> {
-        through!(self.enqueue(new_lookups))
-    }
-
-    async fn due_lookups(
-        &self,
-        log: &str,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Lookup>, StoreError> {
-        through!(self.due_lookups(log, now, limit))
-    }
-
-    async fn open_certificates(
-        &self,
-        log: &str,
-        subject: &str,
-    ) -> Result<Vec<OpenCertificate>, StoreError> {
-        through!(self.open_certificates(log, subject))
-    }
-
-    async fn known_entries(
-        &self,
-        log: &str,
-        leaves: &[(String, String)],
-    ) -> Result<HashSet<(String, String)>, StoreError> {
-        through!(self.known_entries(log, leaves))
-    }
-
-    async fn found_entries(&self, found: &FoundEntries) -> Result<u64, StoreError> {
-        through!(self.found_entries(found))
-    }
-
-    async fn answered(&self, answered: &Answered) -> Result<(), StoreError> {
-        through!(self.answered(answered))
-    }
-
-    async fn postponed(&self, postponed: &Postponed) -> Result<(), StoreError> {
-        through!(self.postponed(postponed))
-    }
-
-    async fn spend(
-        &self,
-        log: &str,
-        spent: Timestamp,
-        mail_only: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        through!(self.spend(log, spent, mail_only))
-    }
-
-    async fn lookup_counts(&self, log: &str, now: Timestamp) -> Result<LookupCounts, StoreError> {
-        through!(self.lookup_counts(log, now))
+    ) -> Result<(bool, Vec<FindingId>), StoreError> {
+        let signing = (file.to_owned(), expectation.clone());
+        let mut registered = self.register_all(&[signing], now).await?;
+        Ok(registered.pop().expect("one answer for one signing"))
     }
 }
+
+impl<S: Expectations + ?Sized> RegisterOne for S {}

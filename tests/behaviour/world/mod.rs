@@ -32,7 +32,7 @@ pub use clock::TestClock;
 pub use fake_index::FakeIndex;
 pub use fake_log::{BUNDLE, FakeLog, Question};
 pub use fake_v1::{Anomaly, FakeV1, OTHER_HOST};
-pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
+pub use faulty_store::{Fault, Faults, FaultyStore, Mode, RegisterOne};
 pub use naive::{Condition, Spec};
 pub use parts::{Watched, directory, open, routes, rules, usual};
 

@@ -165,7 +165,7 @@ async fn with_moments_at(time: Timestamp) -> (tempfile::TempDir, SqliteStore) {
 
 #[tokio::test]
 async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
-    use crate::store::Store as _;
+    use crate::store::StoredTimes as _;
     const YEAR: i64 = 365 * 24;
     let (_dir, store) = with_moments_at(at(YEAR)).await;
     let span = store.ahead_of(at(0)).await.unwrap();
@@ -196,7 +196,7 @@ async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
 
 #[tokio::test]
 async fn what_may_be_planned_and_what_two_clocks_differ_by_stays() {
-    use crate::store::Store as _;
+    use crate::store::StoredTimes as _;
     let (_dir, store) = with_moments_at(at(0)).await;
     let before = all(&store).await;
     for now in [at(0), at(9), at(0) - moment::TOLERANCE] {

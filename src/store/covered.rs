@@ -1,0 +1,29 @@
+//! Which ranges of a tree were matched against which watch.
+
+use async_trait::async_trait;
+
+use super::{Coverage, Rescanned, StoreError, WatchKey};
+
+/// The ranges of each tree that were matched against each watch.
+///
+/// Laws:
+/// 1. A watch that covers a tree now covers it up to `seen`, wherever that is.
+/// 2. A watch under another name or with other conditions is another watch.
+/// 3. A range is covered from the transaction on that records what was found in it.
+#[async_trait]
+pub trait CoveredRanges: Send + Sync {
+    /// Declares the watches that the next batches of this log are matched against: new or changed
+    /// ones cover from `seen` on, gone ones stop covering there.
+    async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError>;
+
+    /// What each of these watches covers of every log, or of this one, and the gaps between a log's
+    /// first position and `seen`.
+    async fn coverage(
+        &self,
+        watches: &[WatchKey],
+        origin: Option<&str>,
+    ) -> Result<Vec<Coverage>, StoreError>;
+
+    /// Records what a rescan found in a proven range, and that the range is covered now.
+    async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError>;
+}
