@@ -27,7 +27,7 @@ use modelwatch::entry;
 use modelwatch::finding::Routes;
 use modelwatch::http::{self, Pace};
 use modelwatch::monitor::{Monitor, MonitoredLog, Progress, RekorV1Log, Rules, Stop};
-use modelwatch::shard::Start;
+use modelwatch::log::Start;
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::Settings;
 use modelwatch::store::sqlite::SqliteStore;

@@ -35,7 +35,7 @@ pub(super) fn read(
     let (witnesses, written_witnesses) = witness::witnesses(root, context, problems);
     let defaults = log::Defaults {
         witnesses: written_witnesses,
-        start: start.unwrap_or(crate::shard::Start::End),
+        start: start.unwrap_or(crate::log::Start::End),
         gives_keys: trust.gives_keys,
         discovers: trust.discovers,
     };

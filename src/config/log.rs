@@ -16,7 +16,7 @@ use super::problems::Problems;
 use super::reader::{At, Section};
 use super::values::{existing, unique};
 use super::{Context, keys, witness};
-use crate::shard::{LogKey, Protocol, Start};
+use crate::log::{LogKey, Protocol, Start};
 use crate::source::Location;
 
 /// How long a log may stand still, unless its own section says.

@@ -38,7 +38,7 @@ pub use self::witness::{WitnessKey, WitnessSettings};
 use crate::file;
 use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
-use crate::shard::Start;
+use crate::log::Start;
 use crate::watch::{Severity, Watch};
 
 /// A configuration of ten thousand watches takes about three megabytes.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::log::LogSettings;
 use super::problems::Problems;
 use super::reader::{At, Section};
-use crate::shard::Protocol;
+use crate::log::Protocol;
 
 /// How a log is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::shard::Start;
+use crate::log::Start;
 
 const GOOD: &str = r#"
 [[log]]

@@ -8,7 +8,7 @@ use crate::entry::{self, Entry, Kind, Signing, Statement};
 use crate::expect::SignedAs;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Assessment, Certificate, Chain, Extension, Key, KeyFormat, San, Signer};
-use crate::shard::Shard;
+use crate::log::Shard;
 use crate::store::Judged;
 use crate::watch::Match;
 

@@ -36,7 +36,7 @@ use self::health::outage::Outage;
 use self::health::time_reports::TimeReports;
 use self::reached::Reached;
 use crate::clock::Clock;
-use crate::shard::Start;
+use crate::log::Start;
 use crate::store::{PassError, Store, StoreError};
 
 pub use guided::Guided;

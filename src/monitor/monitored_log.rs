@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Guided, RekorV1Log};
-use crate::shard::Shard;
+use crate::log::Shard;
 use crate::source::LogSource;
 
 /// One tree that is followed: what it is, and where its bytes come from.

@@ -11,7 +11,7 @@ use tlog::{KeyName, Origin};
 
 use super::pass_end;
 use super::{Log, LogOutcome, Monitor, Rules, guided};
-use crate::shard::{GlobalIndex, Protocol, Shard, Start, rekor_v1_verifier};
+use crate::log::{GlobalIndex, Protocol, Shard, Start, rekor_v1_verifier};
 use crate::source::SourceError;
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
 use crate::store::{LogState, Outcome, PassError, PassReport, StoreError, Values};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{cell, time};
 use crate::escape;
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
-use crate::shard::Protocol;
+use crate::log::Protocol;
 use crate::store::{LogState, LookupCounts, PassError};
 
 /// A log of the configuration that has no keys before something is trusted.

@@ -14,7 +14,7 @@ use crate::clock::SystemClock;
 use crate::finding::{Finding, Routes, Verdict};
 use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Rules, Stop};
 use crate::service::ServiceError;
-use crate::shard::{Protocol, Shard, Start};
+use crate::log::{Protocol, Shard, Start};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{FindingQuery, LogState, Settings, Store};
 

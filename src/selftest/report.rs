@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::escape;
 use crate::report::Outcome;
-use crate::shard::Protocol;
+use crate::log::Protocol;
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

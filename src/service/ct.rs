@@ -9,7 +9,7 @@ use crate::config::LogSettings;
 use crate::escape::few;
 use crate::identity::CtLog;
 use crate::monitor::Log;
-use crate::shard::{LogKey, Protocol, Shard};
+use crate::log::{LogKey, Protocol, Shard};
 use crate::source::{CtRfc6962, CtStatic, Location, LogSource, Transport};
 use crate::trust::TrustedRoot;
 
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::http;
-    use crate::shard::Start;
+    use crate::log::Start;
 
     const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
     const AT_HOME: &str = "https://ctfe.harbor.example";

@@ -8,7 +8,7 @@ use super::error::Mistake;
 use crate::config::{Config, LogSettings, Mode};
 use crate::moment;
 use crate::monitor::{MonitoredLog, TrustReport, Unfollowed};
-use crate::shard::{Protocol, Start};
+use crate::log::{Protocol, Start};
 use crate::source::Location;
 use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Settings, Trust, TrustState};
 

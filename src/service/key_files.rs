@@ -8,7 +8,7 @@ use x509_parser::pem::parse_x509_pem;
 use super::error::Mistake;
 use crate::config::{LogKeySource, LogSettings, WitnessKey, WitnessSettings};
 use crate::file::{self, FileError};
-use crate::shard::{LogKey, LogKeyError};
+use crate::log::{LogKey, LogKeyError};
 
 /// A public key in PEM is a few kilobytes; a chain of certificates some tens.
 const MAX_PEM_BYTES: usize = 1 << 20;

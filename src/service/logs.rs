@@ -13,7 +13,7 @@ use super::key_files;
 use crate::config::{LogSettings, Mode};
 use crate::http::{self, RateLimit};
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
-use crate::shard::{Protocol, Shard};
+use crate::log::{Protocol, Shard};
 use crate::source::rekor_v1::Client;
 use crate::source::{Location, RekorV2, Transport};
 use crate::trust::TrustedRoot;

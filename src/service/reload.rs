@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::{ConfigError, Problems};
 use crate::escape;
 use crate::monitor::MonitoredLog;
-use crate::shard::Start;
+use crate::log::Start;
 use crate::store::{Store, StoreError};
 
 /// Environment variables that a line names.

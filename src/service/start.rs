@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::error::Mistake;
 use crate::config::Config;
 use crate::report::time;
-use crate::shard::Start;
+use crate::log::Start;
 
 /// Refuses to begin a log at a time after `now`: every entry until then would be passed over.
 ///

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::http::HttpError;
-use crate::shard::GlobalIndex;
+use crate::log::GlobalIndex;
 
 /// Why a log could not be read. It says nothing about whether the log is honest: that is judged
 /// only on what could be read.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::identity::{AuthorityChain, Key};
-use crate::shard::LogKey;
+use crate::log::LogKey;
 
 /// Of what a document says, no more is repeated.
 const MAX_SAID_CHARS: usize = 100;

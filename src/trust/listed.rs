@@ -13,7 +13,7 @@ use url::Url;
 
 use super::TrustedRoot;
 use super::document::{Address, LogInstance};
-use crate::shard::Protocol;
+use crate::log::Protocol;
 
 /// Of an address that is none, no more is repeated.
 const MAX_SAID_CHARS: usize = 100;

@@ -234,7 +234,7 @@ async fn every_question_to_a_log_may_fail_at_any_use() {
         for after in 0..6 {
             let mut world = World::new().await;
             world.logs[0] =
-                crate::world::Watched::new("main.example", modelwatch::shard::Start::Index(3));
+                crate::world::Watched::new("main.example", modelwatch::log::Start::Index(3));
             world.log().grow((0..1300).map(|at| {
                 if at % 50 == 0 {
                     Signer::ALL[at / 50 % 5].signs(at as u64)

@@ -23,7 +23,7 @@ use modelwatch::monitor::{
     Guided, Log, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules,
     Settings, Stop,
 };
-use modelwatch::shard::{Protocol, Shard, Start};
+use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::source::LogSource;
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::{FindingQuery, Guide, LogState, Store};

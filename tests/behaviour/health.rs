@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use modelwatch::finding::{Finding, State};
 use modelwatch::monitor::CanarySettings;
-use modelwatch::shard::Start;
+use modelwatch::log::Start;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use modelwatch::finding::State;
 use modelwatch::monitor::{MonitorError, RescanError};
-use modelwatch::shard::Start;
+use modelwatch::log::Start;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{

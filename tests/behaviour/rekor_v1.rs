@@ -9,7 +9,7 @@ use modelwatch::http;
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
 };
-use modelwatch::shard::Start;
+use modelwatch::log::Start;
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::{FindingQuery, LogState, Store};
 

@@ -6,7 +6,7 @@ use modelwatch::finding::Finding;
 use modelwatch::http;
 use modelwatch::identity::{Chain, Key};
 use modelwatch::monitor::Rules;
-use modelwatch::shard::Start;
+use modelwatch::log::Start;
 use modelwatch::source::LogSource as _;
 use modelwatch::source::rekor_v1::{Client, Tree};
 use modelwatch::watch::{Conditions, Watch, Watches};

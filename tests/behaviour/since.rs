@@ -8,7 +8,7 @@ use modelwatch::http;
 use modelwatch::monitor::{
     Guided, Log, LogOutcome, Monitor, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
 };
-use modelwatch::shard::{Protocol, Shard, Start};
+use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::Store;
 use tempfile::TempDir;

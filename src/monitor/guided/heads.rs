@@ -9,7 +9,7 @@ use crate::monitor::health::{self, Noticed, Signatures, Subject};
 use crate::monitor::pass_end::Ended;
 use crate::monitor::tail::fault;
 use crate::monitor::tail::pass::Halt;
-use crate::shard::Shard;
+use crate::log::Shard;
 use crate::source::SourceError;
 use crate::source::rekor_v1::{TreeHead, TreeId};
 use crate::store::{

@@ -37,7 +37,7 @@ use super::pass_end::{self, Ended};
 use super::tail::pass::Halt;
 use super::tail::start_position::position_of;
 use super::{LogOutcome, Monitor, RekorV1Log, Rules};
-use crate::shard::{Shard, Start};
+use crate::log::{Shard, Start};
 use crate::source::rekor_v1::{RequestCount, TreeHead};
 use crate::store::{Guide, LogState, LookupCounts, PassError, PassReport, StoreError};
 

@@ -23,7 +23,7 @@ pub(super) use signatures::Signatures;
 use super::{Monitor, MonitoredLog, Rules};
 use crate::escape::few;
 use crate::finding::Verdict;
-use crate::shard::Shard;
+use crate::log::Shard;
 use crate::store::{Condition, Conditions, Coverage, Positions, Scope, StoreError};
 
 /// How many watches with a gap are named in one sentence.

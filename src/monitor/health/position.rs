@@ -7,7 +7,7 @@ use super::Subject;
 use crate::escape::few;
 use crate::moment;
 use crate::monitor::MonitoredLog;
-use crate::shard::Shard;
+use crate::log::Shard;
 use crate::store::{LogState, PassHistory, Positions, StoreError, Values};
 
 /// For how long it is said that a log was begun anew, or a database taken over from another

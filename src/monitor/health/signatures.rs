@@ -5,7 +5,7 @@ use tlog::{Checkpoint, Cosigned, KeyId, KeyName, Note, Verifier};
 
 use crate::escape::few;
 use crate::finding::Verdict;
-use crate::shard::Shard;
+use crate::log::Shard;
 
 /// How many names are said in one sentence.
 const NAMED: usize = 5;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::finding::Verdict;
 use crate::monitor::{Monitor, MonitoredLog};
-use crate::shard::Protocol;
+use crate::log::Protocol;
 use crate::store::{Condition, Scope, StoreError};
 
 /// Trust as it was for a pass, as far as somebody should know.

@@ -7,7 +7,7 @@ use tlog::{Checkpoint, Follower, FollowerState, Hash, Head, LogFault};
 
 use super::pass::{Halt, Pass, position};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, Verdict};
-use crate::shard::Shard;
+use crate::log::Shard;
 use crate::store::{Dispute, LogState, PassError, StoreError};
 
 /// A smaller checkpoint than the largest one may be a lagging replica; when it persists for this

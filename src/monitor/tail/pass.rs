@@ -13,7 +13,7 @@ use crate::monitor::health::{self, Noticed, Subject};
 use crate::monitor::pass_deadline::PassDeadline;
 use crate::monitor::pass_end::{self, Ended};
 use crate::monitor::{Log, LogOutcome, Monitor, Rules};
-use crate::shard::Start;
+use crate::log::Start;
 use crate::source::SourceError;
 use crate::store::{LogState, NewLog, PassError, PassReport, StoreError};
 

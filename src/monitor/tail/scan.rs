@@ -16,7 +16,7 @@ use crate::monitor::health::unknown_issuers::UnknownIssuer;
 use crate::monitor::judge::{Judge, Payload, Place};
 use crate::monitor::unreadable::{self, Hidden};
 use crate::monitor::{Log, Rules};
-use crate::shard::{Protocol, Shard};
+use crate::log::{Protocol, Shard};
 use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 

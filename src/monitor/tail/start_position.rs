@@ -20,7 +20,7 @@ use super::scan::median;
 use crate::entry;
 use crate::identity::{Authorities, Chain};
 use crate::monitor::Log;
-use crate::shard::Protocol;
+use crate::log::Protocol;
 use crate::source::Leaves;
 
 /// How far the times of entries may be out of order. Fulcio's certificates live ten minutes, and clocks and queues of

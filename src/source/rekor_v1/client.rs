@@ -10,7 +10,7 @@ use url::Url;
 use super::answer::{self, Entry, EntryId, IdError, NotAnAnswer, TreeHead, TreeId};
 use super::ids::IdReader;
 use crate::http::{self, Answer, HttpError, Pieces, RequestCount, ServerDate};
-use crate::shard::GlobalIndex;
+use crate::log::GlobalIndex;
 use crate::source::transport::TransportError;
 use crate::source::{Cause, SourceError};
 

@@ -1,6 +1,6 @@
 //! Rekor v1: a REST interface before several Trillian trees that follow each other.
 //!
-//! Its entries are counted twice: over all trees ([`GlobalIndex`](crate::shard::GlobalIndex), what the interface is asked
+//! Its entries are counted twice: over all trees ([`GlobalIndex`](crate::log::GlobalIndex), what the interface is asked
 //! by and what people see), and within a tree (a bare `u64`, what checkpoints and proofs are about).
 
 pub mod answer;

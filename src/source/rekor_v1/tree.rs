@@ -11,7 +11,7 @@ use tlog::{Split, leaf_hash};
 
 use super::answer::{Entry, TreeHead, TreeId};
 use super::client::{Client, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
-use crate::shard::GlobalIndex;
+use crate::log::GlobalIndex;
 use crate::source::{Leaves, LogSource, Prefetch, ServerDate, SourceError};
 
 /// Pauses before each time of asking: for all, then for what is missing. Replicas catch up within seconds; what is missing

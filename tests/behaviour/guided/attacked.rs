@@ -294,7 +294,7 @@ async fn a_guide_that_was_renamed_loses_no_certificate_to_a_pass_without_it() {
     world.good().await;
     let certificate = world.issue(RELEASE);
     // The CT log alone, under its old name.
-    let old = super::log(&world.ct, "old", modelwatch::shard::Protocol::CtRfc6962);
+    let old = super::log(&world.ct, "old", modelwatch::log::Protocol::CtRfc6962);
     world.pass_over(&[old.into()], false).await.unwrap();
     world.pass_over(&[world.guided()], false).await.unwrap();
     let index = world.sign(&certificate, RELEASE);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use modelwatch::monitor::Rules;
-use modelwatch::shard::Protocol;
+use modelwatch::log::Protocol;
 use modelwatch::watch::{Conditions, Watch, Watches};
 
 use super::{MAIL, RELEASE, World, log, nothing};

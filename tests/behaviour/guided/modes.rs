@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use modelwatch::monitor::{Guided, MonitorError, MonitoredLog, RekorV1Log};
-use modelwatch::shard::{Protocol, Start};
+use modelwatch::log::{Protocol, Start};
 use modelwatch::source::rekor_v1::Client;
 
 use super::{MAIL, RELEASE, World, log, nothing, specs};

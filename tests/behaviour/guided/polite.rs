@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use modelwatch::monitor::{Log, MonitoredLog};
-use modelwatch::shard::Protocol;
+use modelwatch::log::Protocol;
 use modelwatch::source::{Leaves, LogSource, ServerDate, SourceError};
 use tlog::Split;
 

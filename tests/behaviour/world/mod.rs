@@ -22,7 +22,7 @@ use modelwatch::finding::{Finding, FindingId, Routes};
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Rules, Settings, Stop,
 };
-use modelwatch::shard::Start;
+use modelwatch::log::Start;
 use modelwatch::store::{Delivery, LogState, QueuedKind, Store, StoreError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};

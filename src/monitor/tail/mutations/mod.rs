@@ -14,7 +14,7 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::scan::scan_here;
 use crate::monitor::Rules;
-use crate::shard::{Protocol, Shard, Start};
+use crate::log::{Protocol, Shard, Start};
 use crate::source::Leaves;
 use crate::watch::{Conditions, Severity, Watch, Watches};
 use change::{Random, change};
