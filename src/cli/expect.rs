@@ -66,7 +66,9 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Result<Outcome> {
     let own = read(&Given::read_all(bundles)?)?;
     if !own.signings.is_empty() {
-        record(&own.signings, &*super::load(config)?.writer().await?).await?;
+        let store = super::load(config)?.writer().await?;
+        record(&own.signings, &*store).await?;
+        store.close().await;
     }
     Ok(own.outcome())
 }
@@ -170,7 +172,6 @@ pub(super) async fn record(
             }
         ))?;
     }
-    store.close().await;
     output.end()
 }
 

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config;
 use crate::finding::{FindingId, Severity, State, Verdict};
 use crate::report::finding;
-use crate::store::{AckOutcome, FindingQuery, FindingRecord, Store};
+use crate::store::{AckOutcome, FindingQuery, FindingRecord, Findings};
 
 /// What to do with findings.
 #[derive(Debug, clap::Subcommand)]
@@ -248,7 +248,7 @@ async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-async fn find(store: &dyn Store, id: &str) -> anyhow::Result<FindingRecord> {
+async fn find(store: &dyn Findings, id: &str) -> anyhow::Result<FindingRecord> {
     if id.len() < 4 || id.len() > 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(Mistake(format!(
             "`{id}` is not the id of a finding: 32 hexadecimal digits, or at least the first 4 of them"

@@ -197,7 +197,7 @@ fn read<'t>(
     };
     let require_witnesses = witness::required(section, defaults.witnesses, problems);
     let requests_per_minute = requests_per_minute(section, problems);
-    if let Some(Protocol::RekorV2 | Protocol::CtStatic) = protocol {
+    if protocol.is_some_and(Protocol::needs_origin) {
         origin.as_ref()?;
     }
     let location = match location {
@@ -262,18 +262,15 @@ fn protocol(
         return Some(Protocol::RekorV2);
     }
     let written = section.required("type", problems)?;
-    match written.value {
-        "rekor-v2" => return Some(Protocol::RekorV2),
-        "rekor-v1" => return Some(Protocol::RekorV1),
-        "ct-rfc6962" => return Some(Protocol::CtRfc6962),
-        "ct-static" => return Some(Protocol::CtStatic),
-        other => problems.error(
+    let protocol = Protocol::from_word(written.value);
+    if protocol.is_none() {
+        problems.error(
             &written.place,
-            format!("{other:?} is no type of log"),
+            format!("{:?} is no type of log", written.value),
             "write rekor-v1, rekor-v2, ct-rfc6962 or ct-static".to_owned(),
-        ),
+        );
     }
-    None
+    protocol
 }
 
 /// The host of a URL, which names a log that has no origin of its own.

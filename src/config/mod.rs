@@ -36,9 +36,9 @@ pub use self::problems::{Level, Places, Problem, Problems};
 use self::reader::{Place, Section};
 pub use self::witness::{WitnessKey, WitnessSettings};
 use crate::file;
+use crate::log::Start;
 use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
-use crate::log::Start;
 use crate::watch::{Severity, Watch};
 
 /// A configuration of ten thousand watches takes about three megabytes.

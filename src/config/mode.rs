@@ -82,8 +82,7 @@ pub(super) fn check<V>(
     named: &HashMap<String, V>,
     problems: &mut Problems,
 ) {
-    let is_ct =
-        |log: &&LogSettings| matches!(log.protocol, Protocol::CtRfc6962 | Protocol::CtStatic);
+    let is_ct = |log: &&LogSettings| log.protocol.is_ct();
     for guide in guides {
         match logs.iter().find(|log| log.name == guide.value) {
             Some(log) if !is_ct(&log) => problems.error(

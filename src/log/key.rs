@@ -95,8 +95,7 @@ impl LogKey {
         origin: Option<&Origin>,
     ) -> Result<Self, LogKeyError> {
         let vkey = Vkey::read(text).map_err(LogKeyError::Malformed)?;
-        let has_its_name = matches!(protocol, Protocol::RekorV2 | Protocol::CtStatic);
-        if let Some(origin) = origin.filter(|_| has_its_name)
+        if let Some(origin) = origin.filter(|_| protocol.needs_origin())
             && origin.as_str() != vkey.name.as_str()
         {
             return Err(LogKeyError::OtherLog {

@@ -1,40 +1,19 @@
-//! One tree of one log: its name, where it is read, and which keys speak for it.
+//! Logs and their trees: what identifies them, what type they are of, which keys sign their checkpoints.
 
+mod checkpoint;
+mod id;
 mod key;
+mod protocol;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tlog::{Checkpoint, CheckpointError, Note, NoteError, Origin, Verifier};
+use tlog::{Checkpoint, Note, Origin, Verifier};
 
-use crate::escape::few;
-
+pub use checkpoint::{OpenError, open_checkpoint};
+pub use id::{LogId, Part, TreeId};
 pub use key::{LogKey, LogKeyError, rekor_v1_verifier};
-
-/// How a log is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// Rekor v2: checkpoints, tiles and entry bundles as static files (C2SP tlog-tiles).
-    RekorV2,
-    /// Rekor v1: a Trillian tree behind a REST interface, one of several that follow each other.
-    RekorV1,
-    /// A certificate transparency log of RFC 6962.
-    CtRfc6962,
-    /// A certificate transparency log of static files (C2SP static-ct-api).
-    CtStatic,
-}
-
-impl Protocol {
-    /// The word in the configuration and in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RekorV2 => "rekor-v2",
-            Self::RekorV1 => "rekor-v1",
-            Self::CtRfc6962 => "ct-rfc6962",
-            Self::CtStatic => "ct-static",
-        }
-    }
-}
+pub use protocol::{LeafFormat, Protocol};
 
 /// An entry's place as Rekor v1 counts: over all trees of a log, from the first entry of the oldest one.
 ///
@@ -85,49 +64,6 @@ pub enum Start {
     Time(Timestamp),
 }
 
-/// Why a note is no checkpoint of a tree.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// None of the tree's keys has signed it. Which keys are named by its signatures, and which were expected: by name and
-    /// key id, as on a signature line.
-    #[error(
-        "the checkpoint of {origin} is not signed by a key of the log: it is signed by {signers}, and a signature by {keys} is expected"
-    )]
-    NotSigned {
-        /// The tree that was asked for.
-        origin: String,
-        /// The keys that the note names, escaped.
-        signers: String,
-        /// The keys of the tree.
-        keys: String,
-    },
-    /// Anything else.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-}
-
-/// How many keys are named in one sentence.
-const NAMED: usize = 5;
-
-fn named(key: &Verifier) -> String {
-    match key.why_unusable() {
-        None => format!("{} ({})", key.name(), key.id()),
-        Some(why) => format!("{} ({}), which cannot be used: {why}", key.name(), key.id()),
-    }
-}
-
-/// The keys that a note names.
-fn signers(note: &[u8]) -> String {
-    let named = Note::parse(note).map(|note| {
-        let keys = note.keys();
-        few(
-            keys.iter().map(|(name, id)| format!("{name} ({id})")),
-            NAMED,
-        )
-    });
-    named.unwrap_or_default()
-}
-
 /// One tree that is followed.
 #[derive(Debug, Clone)]
 pub struct Shard {
@@ -158,14 +94,7 @@ impl Shard {
     /// # Errors
     /// It is none, of another tree, or not signed by any of the keys.
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, OpenError> {
-        match Checkpoint::open(note, &self.origin, &self.verifiers) {
-            Err(CheckpointError::Note(NoteError::NotSigned(_))) => Err(OpenError::NotSigned {
-                origin: self.origin.to_string(),
-                signers: signers(note),
-                keys: few(self.verifiers.iter().map(named), NAMED),
-            }),
-            opened => Ok(opened?),
-        }
+        open_checkpoint(note, &self.origin, &self.verifiers)
     }
 
     /// Under which names and key ids an opened checkpoint bears signatures in the log's name that are of algorithms which

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::{cell, time};
 use crate::escape;
-use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
 use crate::log::Protocol;
+use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
 use crate::store::{LogState, LookupCounts, PassError};
 
 /// A log of the configuration that has no keys before something is trusted.

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::finding::Routes;
 use crate::service::Setup;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{ChannelQueue, Settings, Store as _, StoreError};
+use crate::store::{ChannelQueue, ChannelQueues as _, Settings, Store as _, StoreError};
 
 /// Longest that a process of the drill may take besides the channels themselves.
 const TIME_LIMIT: Duration = Duration::from_mins(1);

@@ -12,9 +12,9 @@ use super::report::{Check, LogReport};
 use super::staged::{Staged, Twist};
 use crate::clock::SystemClock;
 use crate::finding::{Finding, Routes, Verdict};
+use crate::log::{Protocol, Shard, Start};
 use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Rules, Stop};
 use crate::service::ServiceError;
-use crate::log::{Protocol, Shard, Start};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{FindingQuery, LogState, Settings, Store};
 
@@ -194,7 +194,8 @@ async fn newest(log: &Log) -> Result<(Bytes, Checkpoint), Check> {
     let raw = log.source.checkpoint().await;
     let raw = raw.map_err(|error| Check::unanswered(error.to_string()))?;
     // Not a checkpoint that verifies: whatever it is, what the log holds is not seen.
-    let checkpoint = Checkpoint::open(&raw, &shard.origin, &shard.verifiers)
+    let checkpoint = shard
+        .open(&raw)
         .map_err(|error| Check::failed(format!("its checkpoint does not verify: {error}")))?;
     Ok((raw, checkpoint))
 }

@@ -23,7 +23,9 @@ use crate::monitor::Rules;
 use crate::report::time;
 use crate::service::{ServiceError, Setup, discovery};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Coverage, Store, StoreError};
+use crate::store::{
+    Coverage, CoveredRanges as _, Lookups as _, Positions as _, Store as _, StoreError,
+};
 use logs::Known;
 use report::{Answer, Check, LogReport, WatchReport};
 

@@ -18,6 +18,7 @@ use crate::notify::{Heartbeat, HeartbeatSettings};
 use crate::report::Outcome;
 use crate::secret::UrlSource;
 use crate::service::{ServiceError, rehearse};
+use crate::store::Store;
 
 /// Any period will do: each database has had none yet.
 const EVERY: Duration = Duration::from_hours(1);
@@ -122,7 +123,8 @@ impl Receiver {
             url: UrlSource::Literal(self.url.clone()),
             every: EVERY,
         };
-        let heartbeat = Heartbeat::new(settings, http::Client::default(), Arc::clone(&store));
+        let values = Arc::<dyn Store>::clone(&store);
+        let heartbeat = Heartbeat::new(settings, http::Client::default(), values);
         let before = self.beats.load(Ordering::SeqCst);
         let result = rehearse(store, &logs, rules, heartbeat).await?;
         Ok((result.outcome(), self.beats.load(Ordering::SeqCst) - before))

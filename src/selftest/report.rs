@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::escape;
-use crate::report::Outcome;
 use crate::log::Protocol;
+use crate::report::Outcome;
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

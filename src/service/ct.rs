@@ -8,8 +8,8 @@ use super::error::Mistake;
 use crate::config::LogSettings;
 use crate::escape::few;
 use crate::identity::CtLog;
-use crate::monitor::Log;
 use crate::log::{LogKey, Protocol, Shard};
+use crate::monitor::Log;
 use crate::source::{CtRfc6962, CtStatic, Location, LogSource, Transport};
 use crate::trust::TrustedRoot;
 

@@ -6,9 +6,9 @@ use tlog::{Origin, Verifier};
 
 use super::error::Mistake;
 use crate::config::{Config, LogSettings, Mode};
+use crate::log::{Protocol, Start};
 use crate::moment;
 use crate::monitor::{MonitoredLog, TrustReport, Unfollowed};
-use crate::log::{Protocol, Start};
 use crate::source::Location;
 use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Settings, Trust, TrustState};
 

@@ -10,7 +10,7 @@ use super::error::ServiceError;
 use crate::config::MAX_CONFIG_BYTES;
 use crate::file;
 use crate::report::DaemonStatus;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, Values};
 
 /// The key of the value; it is empty while no daemon runs.
 const KEY: &str = "daemon-configuration";
@@ -39,7 +39,7 @@ pub(super) fn fingerprint(path: &Path) -> Option<String> {
 ///
 /// The store cannot be written, or the path of the file be made absolute.
 pub(super) async fn record(
-    store: &dyn Store,
+    store: &dyn Values,
     path: &Path,
     sha256: Option<&str>,
     now: Timestamp,
@@ -64,7 +64,7 @@ pub(super) async fn record(
 /// # Errors
 ///
 /// The store cannot be written.
-pub(super) async fn clear(store: &dyn Store) -> Result<(), StoreError> {
+pub(super) async fn clear(store: &dyn Values) -> Result<(), StoreError> {
     store.put_value(KEY, "").await
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn clear(store: &dyn Store) -> Result<(), StoreError> {
 /// # Errors
 ///
 /// The store cannot be read.
-pub(super) async fn daemon(store: &dyn Store) -> Result<Option<DaemonStatus>, StoreError> {
+pub(super) async fn daemon(store: &dyn Values) -> Result<Option<DaemonStatus>, StoreError> {
     let Some(text) = store.get_value(KEY).await? else {
         return Ok(None);
     };

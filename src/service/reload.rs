@@ -9,9 +9,9 @@ use super::start;
 use crate::clock;
 use crate::config::{ConfigError, Problems};
 use crate::escape;
-use crate::monitor::MonitoredLog;
 use crate::log::Start;
-use crate::store::{Store, StoreError};
+use crate::monitor::MonitoredLog;
+use crate::store::{Positions, StoreError};
 
 /// Environment variables that a line names.
 const VARIABLES: usize = 10;
@@ -73,7 +73,7 @@ pub(super) async fn reload(
 async fn would_begin_at_the_end(
     running: &Setup,
     next: &Setup,
-    store: &dyn Store,
+    store: &dyn Positions,
 ) -> Result<Vec<String>, StoreError> {
     let known = store.logs().await?;
     let mut silent = Vec::new();

@@ -16,7 +16,7 @@ use crate::config::{self, Config, LogSettings, Problems};
 use crate::escape;
 use crate::http;
 use crate::monitor::{self, LogOutcome, MonitoredLog, Rules, TrustReport};
-use crate::store::{LogState, Store, StoreError, WatchKey};
+use crate::store::{LogState, Positions, StoreError, WatchKey};
 use crate::trust::{Ask, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater};
 use crate::watch::Watches;
 
@@ -187,7 +187,10 @@ impl Setup {
     /// # Errors
     ///
     /// The store cannot be read; configuration and trust do not fit.
-    pub(super) async fn arrange_after(&mut self, store: &dyn Store) -> Result<(), ServiceError> {
+    pub(super) async fn arrange_after(
+        &mut self,
+        store: &dyn Positions,
+    ) -> Result<(), ServiceError> {
         let begun = begun(store).await?;
         Ok(self.arrange(begun)?)
     }
@@ -199,7 +202,7 @@ impl Setup {
     /// # Errors
     ///
     /// The store cannot be read.
-    pub(super) async fn renew(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+    pub(super) async fn renew(&mut self, store: &dyn Positions) -> Result<bool, StoreError> {
         self.renewal.begin_if_due(&self.http, clock::now()).await;
         self.adopt(store).await
     }
@@ -234,13 +237,13 @@ impl Setup {
     /// # Errors
     ///
     /// As there.
-    pub(super) async fn renewed(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+    pub(super) async fn renewed(&mut self, store: &dyn Positions) -> Result<bool, StoreError> {
         self.renewal.finished().await;
         self.adopt(store).await
     }
 
     /// Works with what is trusted now, if it is another trust than before.
-    async fn adopt(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
+    async fn adopt(&mut self, store: &dyn Positions) -> Result<bool, StoreError> {
         let (known, before) = (self.known(), self.trust.clone());
         let same = match (&known.trust, &before) {
             (Some(now), Some(before)) => Arc::ptr_eq(now, before),
@@ -406,7 +409,7 @@ fn located(config: &Config, Mistake(message): Mistake) -> Mistake {
 }
 
 /// Whether any log was read, or its checkpoints were followed.
-async fn begun(store: &dyn Store) -> Result<bool, StoreError> {
+async fn begun(store: &dyn Positions) -> Result<bool, StoreError> {
     let logs = store.logs().await?;
     Ok(logs.iter().any(LogState::is_begun))
 }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::error::Mistake;
 use crate::config::Config;
-use crate::report::time;
 use crate::log::Start;
+use crate::report::time;
 
 /// Refuses to begin a log at a time after `now`: every entry until then would be passed over.
 ///

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Finding, Severity, WatchKey};
+use super::WatchKey;
 use crate::expect::Expectation;
-use crate::finding::{Evidence, State, Verdict};
+use crate::finding::{Evidence, Finding, Severity, State, Verdict};
 use crate::identity::Chain;
 
 /// Which findings are listed or acknowledged: those that meet every condition. The default is every finding.

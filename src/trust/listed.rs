@@ -340,9 +340,7 @@ impl ListedLog {
     /// Whether it is among these. `all` is everything that trust names.
     pub fn is_followed(&self, followed: &[FollowedLog<'_>], all: &[Self]) -> bool {
         let is_its = |id: &[u8; 32]| self.keys.iter().any(|key| key.id == id);
-        let is_ct = |log: &&FollowedLog<'_>| {
-            matches!(log.protocol, Protocol::CtRfc6962 | Protocol::CtStatic)
-        };
+        let is_ct = |log: &&FollowedLog<'_>| log.protocol.is_ct();
         // A key that a Rekor log and a CT log share is that of two logs.
         let mut of_its_kind = followed
             .iter()

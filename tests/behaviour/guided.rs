@@ -19,11 +19,11 @@ use jiff::Timestamp;
 use modelwatch::clock::Clock;
 use modelwatch::finding::{Finding, Routes};
 use modelwatch::http::{self, Retry};
+use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::monitor::{
     Guided, Log, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules,
     Settings, Stop,
 };
-use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::source::LogSource;
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::{FindingQuery, Guide, LogState, Store};

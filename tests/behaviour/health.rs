@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use modelwatch::finding::{Finding, State};
-use modelwatch::monitor::CanarySettings;
 use modelwatch::log::Start;
+use modelwatch::monitor::CanarySettings;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use modelwatch::finding::State;
-use modelwatch::monitor::{MonitorError, RescanError};
 use modelwatch::log::Start;
+use modelwatch::monitor::{MonitorError, RescanError};
 use modelwatch::store::QueuedKind;
 
 use crate::world::{

@@ -6,10 +6,10 @@ use std::time::Duration;
 use modelwatch::clock::Clock;
 use modelwatch::finding::Finding;
 use modelwatch::http;
+use modelwatch::log::Start;
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
 };
-use modelwatch::log::Start;
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::{FindingQuery, LogState, Store};
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use modelwatch::http;
+use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::monitor::{
     Guided, Log, LogOutcome, Monitor, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
 };
-use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::Store;
 use tempfile::TempDir;

@@ -1,3 +1,5 @@
+//! The laws of `Alerts` and `ChannelQueues`.
+
 use jiff::SignedDuration;
 use modelwatch::finding::{Finding, Severity, Verdict};
 use modelwatch::store::{Delivery, QueuedKind};

@@ -1,15 +1,9 @@
 //! The laws of `BundleCheckpoints`.
 
-use modelwatch::expect::{Expectation, NamedEntry, SignedAs};
-use modelwatch::finding::{Evidence, NewFinding};
-use modelwatch::identity::Chain;
-use modelwatch::store::{
-    NewLog, Outcome, PassError, PassHistory, PassReport, RECENT_PASSES, Restart, Settled,
-};
+use modelwatch::expect::{Expectation, NamedEntry};
+use modelwatch::store::Settled;
 
-use crate::scratch::{
-    LOG, ORIGIN, RegisterOne as _, ScratchStore, at, follower, head, leaf, signing, watched,
-};
+use crate::scratch::{ORIGIN, RegisterOne as _, ScratchStore, at, leaf};
 
 fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
     Expectation {

@@ -1,3 +1,5 @@
+//! The laws of `Conditions`.
+
 use modelwatch::finding::Severity;
 use modelwatch::finding::{FindingId, State, Verdict};
 use modelwatch::store::{AckOutcome, Condition, Delivery, FindingQuery, QueuedKind, Scope};

@@ -1,14 +1,13 @@
+//! The laws of `CoveredRanges`.
+
 #![expect(
     clippy::single_range_in_vec_init,
     reason = "one gap is a list of one range"
 )]
 
-use std::time::Duration;
+use modelwatch::store::{Coverage, Dispute, Rescanned, WatchKey};
 
-use modelwatch::finding::State;
-use modelwatch::store::{Coverage, Dispute, HoldRule, RescanRequest, Rescanned, WatchKey};
-
-use crate::scratch::{ORIGIN, ScratchStore, at, follower, held, signing};
+use crate::scratch::{ORIGIN, ScratchStore, at, follower, signing};
 
 fn watch(name: &str) -> WatchKey {
     WatchKey {

@@ -1,3 +1,5 @@
+//! The laws of `Expectations`.
+
 use modelwatch::expect::{Expectation, RegisteredSigning, SignedAs};
 use modelwatch::finding::{NewFinding, Severity, State, Verdict};
 use modelwatch::identity::Chain;

@@ -1,3 +1,5 @@
+//! The laws of `LogFaults`.
+
 use modelwatch::finding::{Finding, FindingId, NewFinding, Severity, State, Verdict};
 use modelwatch::store::{Dispute, StoreError};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Expectations as _, Findings as _, Positions as _, Store as _, StoreError, Values as _};
+use modelwatch::store::{Positions as _, Store as _, StoreError, Values as _};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;

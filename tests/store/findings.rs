@@ -1,3 +1,5 @@
+//! The laws of `Findings`.
+
 use futures_util::TryStreamExt as _;
 use modelwatch::finding::{FindingId, Severity, State, Verdict};
 use modelwatch::identity::Chain;

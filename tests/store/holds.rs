@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use modelwatch::finding::State;
-use modelwatch::store::{Coverage, Dispute, HoldRule, RescanRequest, Rescanned, WatchKey};
+use modelwatch::store::HoldRule;
 
-use crate::scratch::{ORIGIN, ScratchStore, at, follower, held, signing};
+use crate::scratch::{ScratchStore, at, held};
 
 #[tokio::test]
 async fn a_hold_ends_with_its_time_or_its_rule_and_alerts_in_that_moment() {

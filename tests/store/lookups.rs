@@ -1,3 +1,5 @@
+//! The laws of `Lookups`.
+
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::finding::{Finding, NewFinding, State};
 use modelwatch::store::{

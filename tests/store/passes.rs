@@ -1,7 +1,9 @@
 //! The laws of `Passes`.
 
-use jiff::{SignedDuration, Timestamp};
-use modelwatch::store::{NewLog, Outcome, PassError, PassReport, RECENT_PASSES, RecentPass, Restart};
+use jiff::Timestamp;
+use modelwatch::store::{
+    NewLog, Outcome, PassError, PassHistory, PassReport, RECENT_PASSES, Restart, VerifiedHead,
+};
 
 use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, follower, head, signing};
 

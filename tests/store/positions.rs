@@ -1,7 +1,7 @@
 //! The laws of `Positions`.
 
-use jiff::{SignedDuration, Timestamp};
-use modelwatch::store::{NewLog, Outcome, PassError, PassReport, StoreError};
+use jiff::SignedDuration;
+use modelwatch::store::{NewLog, StoreError};
 
 use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, follower, head, signing};
 

@@ -1,15 +1,10 @@
 //! What the findings show of when an owner signed last: `Findings::seen_since`.
 
-use modelwatch::expect::{Expectation, NamedEntry, SignedAs};
+use modelwatch::expect::SignedAs;
 use modelwatch::finding::{Evidence, NewFinding};
 use modelwatch::identity::Chain;
-use modelwatch::store::{
-    NewLog, Outcome, PassError, PassHistory, PassReport, RECENT_PASSES, Restart, Settled,
-};
 
-use crate::scratch::{
-    LOG, ORIGIN, RegisterOne as _, ScratchStore, at, follower, head, leaf, signing, watched,
-};
+use crate::scratch::{ScratchStore, at, signing, watched};
 
 #[tokio::test]
 async fn signings_are_seen_once_and_by_the_watches_that_were_asked_for() {

@@ -29,12 +29,5 @@ async fn what_a_clock_dated_ahead_counts_as_now_and_evidence_keeps_its_time() {
     assert_eq!((log.last_success, log.size_since), (Some(at(1)), at(1)));
     // The time of the checkpoint is evidence: alone it is nothing that anything waits for.
     assert_eq!(scratch.store.ahead_of(at(1)).await.unwrap(), None);
-    assert!(
-        scratch
-            .store
-            .checkpoint(ORIGIN, 5)
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(scratch.store.checkpoint(ORIGIN, 5).await.unwrap().is_some());
 }

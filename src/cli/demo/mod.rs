@@ -62,7 +62,8 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
     let setup = Setup::load(&config, |_| ())?;
     let store = setup.writer().await?;
     let expectation = expect::from_bundle(BUNDLE_BYTES).context(BUNDLE)?;
-    store.register(&expectation, BUNDLE, clock::now()).await?;
+    let signing = (BUNDLE.to_owned(), expectation);
+    store.register_all(&[signing], clock::now()).await?;
 
     let monitor = Monitor::new(
         Arc::clone(&store),

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
-use tlog::{Checkpoint, Origin};
+use tlog::Origin;
 use url::Url;
 
 use super::Args;
 use crate::cli::output::Mistake;
 use crate::clock;
 use crate::http::{self, Retry};
+use crate::log::open_checkpoint;
 use crate::trust::{
     ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings, Trust,
     TrustUpdater, TrustedRoot,
@@ -296,7 +297,7 @@ async fn tiled(http: &http::Client, url: &Url, root: &TrustedRoot) -> Option<Spo
             continue;
         };
         let keys = root.log_keys(&origin, Some(url));
-        if Checkpoint::open(&note, &origin, &keys).is_ok() {
+        if open_checkpoint(&note, &origin, &keys).is_ok() {
             return Some(Spoken::RekorV2(origin));
         }
     }

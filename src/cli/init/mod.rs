@@ -144,6 +144,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         let store = Setup::load(path, |_| ())?.writer().await;
         let store = store.context("the configuration is written, but nothing is registered")?;
         expect::record(&own.signings, &*store).await?;
+        store.close().await;
     }
     next(path, &answers.start)?;
     Ok(own.outcome())

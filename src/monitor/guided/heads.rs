@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tlog::{Head, LogFault, Origin, ProofError, verify_consistency};
 
 use super::Pass;
+use crate::log::Shard;
 use crate::monitor::health::{self, Noticed, Signatures, Subject};
 use crate::monitor::pass_end::Ended;
 use crate::monitor::tail::fault;
 use crate::monitor::tail::pass::Halt;
-use crate::log::Shard;
 use crate::source::SourceError;
 use crate::source::rekor_v1::{TreeHead, TreeId};
 use crate::store::{

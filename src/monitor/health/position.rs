@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use crate::escape::few;
+use crate::log::Shard;
 use crate::moment;
 use crate::monitor::MonitoredLog;
-use crate::log::Shard;
 use crate::store::{LogState, PassHistory, Positions, StoreError, Values};
 
 /// For how long it is said that a log was begun anew, or a database taken over from another

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use crate::finding::Verdict;
 use crate::monitor::{Monitor, MonitoredLog};
-use crate::log::Protocol;
 use crate::store::{Condition, Scope, StoreError};
 
 /// Trust as it was for a pass, as far as somebody should know.
@@ -101,7 +100,7 @@ impl Monitor {
                 // It ends when its last tree does, which nobody has announced.
                 MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => return Ok(None),
             };
-            if matches!(log.shard.protocol, Protocol::CtRfc6962 | Protocol::CtStatic) {
+            if log.shard.protocol.is_ct() {
                 continue;
             }
             let state = self.store.log(log.shard.origin.as_str()).await?;

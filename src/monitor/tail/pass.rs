@@ -7,13 +7,13 @@ use tlog::{Checkpoint, CompactRange, Follower, FollowerState, Head, LogFault, Of
 
 use super::fault::growth_after_end;
 use super::start_position::position_of;
+use crate::log::Start;
 use crate::monitor::health::time_reports::TimeSource;
 use crate::monitor::health::unknown_issuers::UnknownIssuers;
 use crate::monitor::health::{self, Noticed, Subject};
 use crate::monitor::pass_deadline::PassDeadline;
 use crate::monitor::pass_end::{self, Ended};
 use crate::monitor::{Log, LogOutcome, Monitor, Rules};
-use crate::log::Start;
 use crate::source::SourceError;
 use crate::store::{LogState, NewLog, PassError, PassReport, StoreError};
 

@@ -12,11 +12,11 @@ use tokio::sync::oneshot;
 use crate::entry::{self, Entry, EntryError, Signing, Statement};
 use crate::finding::{NewFinding, Verdict};
 use crate::identity::Certificate;
+use crate::log::{LeafFormat, Shard};
 use crate::monitor::health::unknown_issuers::UnknownIssuer;
 use crate::monitor::judge::{Judge, Payload, Place};
 use crate::monitor::unreadable::{self, Hidden};
 use crate::monitor::{Log, Rules};
-use crate::log::{Protocol, Shard};
 use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
@@ -99,11 +99,9 @@ pub(in crate::monitor) fn scan_here(
         // An unknown way to make the parser panic must not blind the watch: every later pass would
         // die at the same leaf. It becomes one more leaf that cannot be understood.
         let read = catch_unwind(AssertUnwindSafe(|| {
-            let entry = match shard.protocol {
-                Protocol::RekorV1 | Protocol::RekorV2 => entry::parse(leaf)?,
-                Protocol::CtRfc6962 | Protocol::CtStatic => {
-                    entry::parse_certificate(leaf, place.beside)?
-                }
+            let entry = match shard.protocol.leaf_format() {
+                LeafFormat::RekorEntry => entry::parse(leaf)?,
+                LeafFormat::Certificate => entry::parse_certificate(leaf, place.beside)?,
             };
             Ok::<_, EntryError>(select(entry, rules, &mut matches))
         }));

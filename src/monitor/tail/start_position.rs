@@ -19,8 +19,8 @@ use super::pass::Halt;
 use super::scan::median;
 use crate::entry;
 use crate::identity::{Authorities, Chain};
+use crate::log::LeafFormat;
 use crate::monitor::Log;
-use crate::log::Protocol;
 use crate::source::Leaves;
 
 /// How far the times of entries may be out of order. Fulcio's certificates live ten minutes, and clocks and queues of
@@ -53,7 +53,7 @@ pub(in crate::monitor) async fn position_of(
     while let Some(index) = search.probe() {
         let range = log.source.bundle(index, size);
         let leaves = log.source.leaves(range.clone(), size).await?;
-        let time = logged_about(&leaves, log.shard.protocol, authorities);
+        let time = logged_about(&leaves, log.shard.protocol.leaf_format(), authorities);
         search.record(&range, time);
     }
     tracing::info!(
@@ -68,14 +68,14 @@ pub(in crate::monitor) async fn position_of(
 /// Roughly when these leaves were logged; `None` if nothing in them says it.
 fn logged_about(
     leaves: &Leaves,
-    protocol: Protocol,
+    format: LeafFormat,
     authorities: Option<&Authorities>,
 ) -> Option<Timestamp> {
     let mut times = Vec::new();
     for (_, leaf) in leaves.iter() {
-        match protocol {
-            Protocol::CtRfc6962 | Protocol::CtStatic => times.extend(timestamp(leaf)),
-            Protocol::RekorV1 | Protocol::RekorV2 => {
+        match format {
+            LeafFormat::Certificate => times.extend(timestamp(leaf)),
+            LeafFormat::RekorEntry => {
                 let Ok(entry) = entry::parse(leaf) else {
                     continue;
                 };

@@ -80,7 +80,7 @@ impl Present {
 }
 
 /// What an outbox asks of the store.
-trait OutboxStore: Alerts + Conditions + Values {}
+pub trait OutboxStore: Alerts + Conditions + Values {}
 
 impl<S: Alerts + Conditions + Values + ?Sized> OutboxStore for S {}
 
@@ -102,7 +102,7 @@ impl Outbox {
     ) -> Vec<(String, NotifyError)> {
         let notifiers: Vec<(&str, Box<dyn Notifier>)> = channels
             .into_iter()
-            .map(|channel| (channel.name.as_str(), notifier(&channel.kind, http)))
+            .map(|channel| (channel.name.as_str(), channel.settings.notifier(http)))
             .collect();
         let told = notifiers
             .iter()
@@ -194,23 +194,6 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
             .iter()
             .filter(|queue| channels.iter().any(|channel| channel == queue.name()))
             .map(|queue| (queue.name(), queue.notifier()));
-        past_the_store(told, finding, now).await
-    }
-
-    /// As [`Self::send_past_the_store`], where there is no store to make an outbox with.
-    pub async fn send_without_a_store(
-        channels: impl IntoIterator<Item = &Channel>,
-        http: &http::Client,
-        finding: Finding,
-        now: Timestamp,
-    ) -> Vec<(String, NotifyError)> {
-        let notifiers: Vec<(&str, Box<dyn Notifier>)> = channels
-            .into_iter()
-            .map(|channel| (channel.name.as_str(), channel.settings.notifier(http)))
-            .collect();
-        let told = notifiers
-            .iter()
-            .map(|(name, notifier)| (*name, &**notifier));
         past_the_store(told, finding, now).await
     }
 

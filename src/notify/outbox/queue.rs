@@ -190,7 +190,7 @@ impl Queue {
 
     async fn record_delivered(
         &mut self,
-        store: &dyn Alerts,
+        store: &(impl Alerts + ?Sized),
         alert: &QueuedAlert,
         present: Present,
     ) -> Result<(), StoreError> {
@@ -248,7 +248,7 @@ impl Queue {
     /// Forgets earlier failures of the channel, and to reach these recipients.
     async fn works(
         &mut self,
-        store: &dyn Values,
+        store: &(impl Values + ?Sized),
         reached: &BTreeSet<&str>,
     ) -> Result<(), StoreError> {
         let Some(trouble) = self.trouble.take() else {
@@ -259,7 +259,10 @@ impl Queue {
     }
 
     /// After a test message that was taken by all: what was remembered of the channel is over.
-    pub(super) async fn tested(&mut self, store: &dyn Values) -> Result<(), StoreError> {
+    pub(super) async fn tested(
+        &mut self,
+        store: &(impl Values + ?Sized),
+    ) -> Result<(), StoreError> {
         self.load(store).await?;
         if self.trouble.take().is_some() {
             self.save(store).await?;
@@ -267,7 +270,7 @@ impl Queue {
         Ok(())
     }
 
-    async fn save(&self, store: &dyn Values) -> Result<(), StoreError> {
+    async fn save(&self, store: &(impl Values + ?Sized)) -> Result<(), StoreError> {
         let text = self.trouble.as_ref().map(Trouble::to_text);
         store
             .put_value(&self.memory(), text.as_deref().unwrap_or_default())
@@ -276,7 +279,7 @@ impl Queue {
 
     /// What an earlier process remembered, or another one: a test message that was sent by hand ends
     /// the trouble.
-    async fn load(&mut self, store: &dyn Values) -> Result<(), StoreError> {
+    async fn load(&mut self, store: &(impl Values + ?Sized)) -> Result<(), StoreError> {
         if !self.is_recalled || self.trouble.is_some() {
             let text = store.get_value(&self.memory()).await?;
             let recalled = text.as_deref().and_then(Trouble::recalled);
@@ -299,7 +302,7 @@ fn later(now: Timestamp, delay: Duration) -> Option<Timestamp> {
 }
 
 /// The message of an alert, with its findings.
-async fn load(store: &dyn Alerts, alert: &QueuedAlert) -> Result<Message, StoreError> {
+async fn load(store: &(impl Alerts + ?Sized), alert: &QueuedAlert) -> Result<Message, StoreError> {
     let findings = store.alert_findings(&alert.id, FINDINGS_IN_FULL).await?;
     let counts = match alert.kind {
         QueuedKind::Digest => store.alert_counts(&alert.id).await?,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use modelwatch::monitor::{Guided, MonitorError, MonitoredLog, RekorV1Log};
 use modelwatch::log::{Protocol, Start};
+use modelwatch::monitor::{Guided, MonitorError, MonitoredLog, RekorV1Log};
 use modelwatch::source::rekor_v1::Client;
 
 use super::{MAIL, RELEASE, World, log, nothing, specs};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use modelwatch::monitor::{Log, MonitoredLog};
 use modelwatch::log::Protocol;
+use modelwatch::monitor::{Log, MonitoredLog};
 use modelwatch::source::{Leaves, LogSource, ServerDate, SourceError};
 use tlog::Split;
 

@@ -19,11 +19,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
 use modelwatch::finding::{Finding, FindingId, Routes};
+use modelwatch::log::Start;
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Rules, Settings, Stop,
 };
-use modelwatch::log::Start;
-use modelwatch::store::{Delivery, LogState, QueuedKind, Store, StoreError};
+use modelwatch::store::{Alerts as _, Delivery, LogState, QueuedKind, Store, StoreError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use modelwatch::finding::{ChannelRoute, Routes, Severity};
 use modelwatch::identity::Authorities;
-use modelwatch::monitor::{Log, Rules};
 use modelwatch::log::{Protocol, Shard, Start};
+use modelwatch::monitor::{Log, Rules};
 use modelwatch::store::Settings;
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::watch::Watches;

@@ -1,0 +1,81 @@
+//! What tells logs and trees apart.
+//!
+//! A log has trees. Most logs have one; a Rekor v1 log has several, one after the other. Positions, checkpoints and coverage
+//! belong to a tree, look-ups and the list of its trees to a log.
+
+use std::fmt;
+
+use tlog::Origin;
+use url::Url;
+
+/// Identifies a tree: the origin of its checkpoints, which their signatures cover (C2SP tlog-checkpoint).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TreeId(String);
+
+impl TreeId {
+    /// The tree whose checkpoints have this origin, as it is stored.
+    pub fn new(origin: impl Into<String>) -> Self {
+        Self(origin.into())
+    }
+
+    /// The origin.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&Origin> for TreeId {
+    fn from(origin: &Origin) -> Self {
+        Self(origin.as_str().to_owned())
+    }
+}
+
+impl fmt::Display for TreeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Identifies a log: of one tree by the origin of that tree, of several by the URL of its server, for which trees it has is not
+/// known before the server was asked.
+///
+/// Its name in the configuration is not part of it: a log may be renamed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogId(String);
+
+impl LogId {
+    /// As it is stored.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// A log of one tree.
+    pub fn of_tree(origin: &Origin) -> Self {
+        Self(origin.as_str().to_owned())
+    }
+
+    /// A log of several trees.
+    pub fn of_server(url: &Url) -> Self {
+        Self(url.to_string())
+    }
+
+    /// The origin, or the URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a pass went over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// One tree of a log.
+    Tree(TreeId),
+    /// A log of several trees as a whole: the list of its trees, or its search index.
+    Whole,
+}
