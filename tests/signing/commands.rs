@@ -10,6 +10,11 @@ use crate::site::{Said, Site};
 const SIGN: &str = "sign key model --private-key keys/p256.key --signature model.sig";
 const VERIFY: &str = "verify key model --public-key keys/p256.pub --signature model.sig";
 
+const CERTIFIED: &str = "sign certificate model --private-key keys/leaf256.key --signing-certificate keys/leaf256.pem \
+     --certificate-chain keys/int.pem --signature model.sig";
+const VERIFY_CERTIFIED: &str =
+    "verify certificate model --certificate-chain keys/root.pem --signature model.sig";
+
 /// A site with a model that has two files.
 fn site() -> Site {
     let site = Site::new();
@@ -54,6 +59,7 @@ fn every_recorded_method_is_followed() {
         "--hash blake3",
         "--shard-size 3",
         "--hash blake2b --shard-size 1000000000",
+        "--hash blake3 --shard-size 3",
     ] {
         site.expect(&format!("{SIGN} {options}"), 0);
         site.expect(VERIFY, 0);
@@ -61,11 +67,7 @@ fn every_recorded_method_is_followed() {
         site.expect(VERIFY, 1);
         site.write("model/weights/part-1.bin", "0.1 0.2");
     }
-    for options in [
-        "--hash md5",
-        "--hash blake3 --shard-size 3",
-        "--shard-size 0",
-    ] {
+    for options in ["--hash md5", "--shard-size 0"] {
         site.expect(&format!("{SIGN} {options}"), 2);
     }
 }
@@ -286,18 +288,248 @@ fn no_configuration_is_needed_and_a_wrong_one_does_no_harm() {
 }
 
 #[test]
-fn a_model_without_files_is_said_to_be_one() {
+fn a_model_without_files_is_refused() {
     let site = Site::new();
     fs::create_dir(site.at("model")).unwrap();
-    for line in [SIGN, VERIFY] {
-        let said = site.expect(line, 0);
-        assert!(said.stderr.contains("no file in the model"), "{said:?}");
-        site.expect(&format!("{line} --strict"), 1);
+    let refused = |line: &str| {
+        let said = site.expect(line, 1);
+        assert!(said.stderr.contains("there is nothing to sign"), "{said:?}");
+        assert!(!site.at("model.sig").exists());
+    };
+    refused(SIGN);
+    // Files that leave no trace in a signature count no more than none.
+    site.write("model/empty", "");
+    refused(&format!("{SIGN} --shard-size 10"));
+    refused(&format!("{SIGN} --ignore-paths model/empty"));
+    site.expect(SIGN, 0);
+    site.expect(VERIFY, 0);
+    // It still has a digest.
+    fs::remove_file(site.at("model/empty")).unwrap();
+    let said = site.expect("digest model", 0);
+    assert!(said.stderr.contains("no file in the model"), "{said:?}");
+}
+
+#[test]
+fn a_path_to_leave_out_is_no_pattern_and_no_list_and_is_there() {
+    let site = site();
+    site.write("model/x.tmp", "");
+    site.write("model/a,b", "");
+    for (path, says) in [
+        ("model/*.tmp", "is no pattern"),
+        ("model/?.tmp", "is no pattern"),
+        ("model/[x].tmp", "is no pattern"),
+        ("*.tmp", "is no pattern"),
+        (
+            "model/x.tmp,model/config.json",
+            "a comma does not separate paths",
+        ),
+        ("x,y", "a comma does not separate paths"),
+    ] {
+        for line in [SIGN, "digest model"] {
+            let said = site.expect(&format!("{line} --ignore-paths {path}"), 1);
+            assert!(said.stderr.contains(says), "{path}: {said:?}");
+        }
     }
-    site.write("model/more", "");
-    site.expect(VERIFY, 1);
-    let said = site.expect(&format!("{VERIFY} --ignore-unsigned-files"), 1);
-    assert!(said.stderr.contains("nothing to verify"), "{said:?}");
+    let line = format!("{SIGN} --ignore-paths model/tpyo");
+    let said = site.expect(&line, 0);
+    assert!(
+        said.stderr
+            .contains("warning: --ignore-paths model/tpyo does not exist"),
+        "{said:?}"
+    );
+    site.expect(&format!("{line} --strict"), 1);
+    // A name may have a comma, and so may the directory of the model have any character.
+    site.expect(&format!("{SIGN} --ignore-paths model/a,b --strict"), 0);
+    fs::rename(site.at("model"), site.at("mo*el")).unwrap();
+    site.expect(
+        "sign key mo*el --private-key keys/p256.key --signature model.sig --ignore-paths mo*el/x.tmp --strict",
+        0,
+    );
+    let said = site.expect(
+        "sign key mo*el --private-key keys/p256.key --signature mo*el/[1].sig",
+        1,
+    );
+    assert!(said.stderr.contains("is recorded in it"), "{said:?}");
+    let said = site.expect(
+        "verify certificate mo*el --certificate-chain keys/root.pem,keys/int.pem --signature model.sig",
+        1,
+    );
+    assert!(
+        said.stderr.contains("a comma does not separate files"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_hardly_anyone_means_to_sign_is_warned_of() {
+    let site = site();
+    site.write("outside", "x");
+    site.write(
+        "model/weights/part-2.bin",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+    );
+    site.write("model/.cache/huggingface/x.metadata", "x");
+    symlink("../outside", site.at("model/out")).unwrap();
+    let warnings = [
+        "symlinks lead out of the model: \"out\"",
+        "(`git lfs pull` downloads them): \"weights/part-2.bin\"",
+        "`--ignore-paths model/.cache/huggingface` leaves it out",
+    ];
+    let sign = format!("{SIGN} --allow-symlinks");
+    let said = site.expect(&sign, 0);
+    for warning in warnings {
+        assert!(said.stderr.contains(warning), "{warning}: {said:?}");
+    }
+    let said = site.expect(&format!("{sign} --strict"), 1);
+    assert!(said.stderr.contains(warnings[0]), "{said:?}");
+    let said = site.expect(VERIFY, 0);
+    assert!(said.stderr.contains(warnings[0]), "{said:?}");
+    fs::remove_file(site.at("model/out")).unwrap();
+    fs::remove_file(site.at("model/weights/part-2.bin")).unwrap();
+    let strict = format!("{SIGN} --strict --ignore-paths model/.cache/huggingface");
+    site.expect(&strict, 0);
+}
+
+#[test]
+fn the_signed_policy_on_symlinks_is_followed() {
+    let site = site();
+    symlink("config.json", site.at("model/link")).unwrap();
+    let said = site.expect(SIGN, 1);
+    assert!(said.stderr.contains("--allow-symlinks"), "{said:?}");
+    site.expect(&format!("{SIGN} --allow-symlinks --strict"), 0);
+    site.expect(&format!("{VERIFY} --strict"), 0);
+    // What the signer did not allow is refused, unless whoever verifies allows it.
+    fs::remove_file(site.at("model/link")).unwrap();
+    site.expect(SIGN, 0);
+    fs::rename(site.at("model/config.json"), site.at("moved")).unwrap();
+    symlink("../moved", site.at("model/config.json")).unwrap();
+    let said = site.expect(VERIFY, 1);
+    assert!(said.stderr.contains("--allow-symlinks"), "{said:?}");
+    let said = site.expect(&format!("{VERIFY} --allow-symlinks"), 0);
+    assert!(
+        said.stderr.contains("the signer did not allow symlinks"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_single_file_has_its_own_name() {
+    let site = site();
+    let line = SIGN.replacen("model ", "model/weights/part-1.bin ", 1);
+    site.expect(&line, 0);
+    let file = fs::read(site.at("model.sig")).unwrap();
+    let bundle: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let payload = bundle["dsseEnvelope"]["payload"].as_str().unwrap();
+    let payload = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, payload);
+    let statement: serde_json::Value = serde_json::from_slice(&payload.unwrap()).unwrap();
+    assert_eq!(statement["predicate"]["resources"][0]["name"], "part-1.bin");
+    assert_eq!(statement["subject"][0]["name"], "part-1.bin");
+    let verify = VERIFY.replacen("model ", "model/weights/part-1.bin ", 1);
+    site.expect(&verify, 0);
+}
+
+#[test]
+fn a_digest_is_that_of_the_specification_and_json_has_both() {
+    let site = Site::new();
+    for name in ["sub/a", "sub-x", "sub.json"] {
+        site.write(&format!("model/{name}"), name);
+    }
+    use sha2::{Digest as _, Sha256};
+    let root = |names: [&str; 3]| {
+        let digests = names.map(|name| Sha256::digest(name).to_vec());
+        hex::encode(Sha256::digest(digests.concat()))
+    };
+    let specified = root(["sub-x", "sub.json", "sub/a"]);
+    let said = site.expect("digest model", 0);
+    assert_eq!(said.stdout, format!("sha256:{specified}\n"));
+    let json = site.expect("digest model --json", 0).json();
+    assert_eq!(json["root"], specified);
+    assert_eq!(
+        json["root_path_order"],
+        root(["sub/a", "sub-x", "sub.json"])
+    );
+    let names: Vec<_> = json["resources"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = names.iter().map(|one| one[0].as_str().unwrap()).collect();
+    assert_eq!(names, ["sub-x", "sub.json", "sub/a"]);
+    assert_eq!(json["resources"][0][1], "sha256");
+}
+
+#[test]
+fn a_report_of_a_verification_names_the_signer() {
+    let site = site();
+    site.expect(SIGN, 0);
+    let report = site.expect(&format!("{VERIFY} --json"), 0).json();
+    assert_eq!(report["method"], "key");
+    assert_eq!(report["key"]["algorithm"], "P-256");
+    assert_eq!(report["key"]["hint"].as_str().unwrap().len(), 64);
+    assert_eq!(report["certificate"], json!(null));
+    site.expect(CERTIFIED, 0);
+    let report = site.expect(&format!("{VERIFY_CERTIFIED} --json"), 0).json();
+    assert_eq!(report["method"], "certificate");
+    assert!(report["certificate"]["subject"].is_string(), "{report}");
+    assert_eq!(report["certificate"]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(
+        (
+            &report["identity"],
+            &report["log_index"],
+            &report["timestamps"]
+        ),
+        (&json!(null), &json!(null), &json!([]))
+    );
+    // Of a signature by another key nothing is named.
+    let other = VERIFY.replace("p256.pub", "other.pub");
+    let report = site.expect(&format!("{other} --json"), 1).json();
+    assert_eq!(
+        (&report["method"], &report["key"]),
+        (&json!(null), &json!(null))
+    );
+}
+
+#[test]
+fn certificates_are_judged_today_or_at_a_time_that_is_given() {
+    let site = site();
+    let line = "verify certificate models/basic --signature sigs/cert-expired.sig --certificate-chain keys/root.pem";
+    for (options, code, says) in [
+        ("", 1, "not at "),
+        (
+            " --at 2025-01-15",
+            0,
+            "nothing proves that the signature was made before",
+        ),
+        (" --at 2025-01-15T08:00:00Z", 0, "nothing proves"),
+        (" --at 2024-12-31", 1, "not at Dec 31"),
+        (" --allow-expired", 0, "nothing proves"),
+        // A warning is an error then.
+        (" --allow-expired --strict", 1, "nothing proves"),
+        (" --at 2025-01-15 --strict", 1, "nothing proves"),
+        (" --at 2025-01-15 --allow-expired", 2, "cannot be used with"),
+        (" --at yesterday", 2, "write a date"),
+    ] {
+        let said = site.expect(&format!("{line}{options}"), code);
+        assert!(said.stderr.contains(says), "{options}: {said:?}");
+    }
+    let line = "verify certificate models/basic --signature sigs/cert-expired.sig";
+    let said = site.expect(line, 1);
+    assert!(said.stderr.contains("the roots that you trust"), "{said:?}");
+}
+
+#[test]
+fn a_method_with_a_slip_in_it_is_named() {
+    let site = site();
+    for line in [
+        "sign kye model --private-key keys/p256.key",
+        "verify certificat model",
+        "sign pkcs11_key model",
+    ] {
+        let said = site.expect(line, 2);
+        let word = line.split(' ').nth(1).unwrap();
+        assert!(said.stderr.contains(word), "{said:?}");
+        assert!(!said.stderr.contains("igstore"), "{said:?}");
+    }
+    let line =
+        "verify sigstore --signature s.sig --identity a@b.c --identity_provider https://p model";
+    let said = site.expect(line, 2);
+    assert!(!said.stderr.contains("--signature"), "{said:?}");
 }
 
 #[test]

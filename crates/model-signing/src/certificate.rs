@@ -1,8 +1,9 @@
-//! Certificates: reading them from PEM, and finding the way from a signer's certificate to one that is trusted.
+//! Certificates: reading them from PEM, and finding the path from a signer's certificate to one that is trusted.
 //!
-//! The rules are those of OpenSSL's `X509_verify_cert` without a purpose, which the reference implementation uses, at
-//! the instant at which the signer's certificate became valid. They are looser than those of the web's PKI: a signer's
-//! certificate may be a CA, and names mean nothing. Whoever wants the present instead asks for it ([`Strictness`]).
+//! The path is built by the rules of OpenSSL's `X509_verify_cert` without a purpose, which the reference implementation
+//! uses. They are looser than those of the web's PKI: a signer's certificate may be a CA, and names mean nothing. On top
+//! of them every certificate must be valid at an instant that the verifier chooses ([`ValidAt`]; the reference takes the
+//! beginning of the signer's certificate), and the signer's certificate must be for signing.
 
 use std::fmt::Write as _;
 
@@ -17,8 +18,8 @@ mod parsed;
 mod path;
 mod signature;
 
-pub use path::Strictness;
-pub(crate) use path::{Path, walk};
+pub(crate) use path::{Path, check_for_signing, walk};
+pub use path::{Rules, ValidAt};
 
 /// Most certificates of a trust store or of a chain file. Operating systems trust some 150.
 pub const MAX_STORE_CERTIFICATES: usize = 4096;
@@ -141,16 +142,31 @@ pub enum ChainError {
         /// The CA.
         issuer: String,
     },
-    /// The signer's certificate is not for signing.
+    /// The certificates that are to go into a signature do not lead on from one of them.
     #[error(
-        "the signing certificate cannot be used for signing: it has neither the key usage digitalSignature nor the extended key usage codeSigning"
+        "{subject} is issued by {issuer}, whose certificate is not among those that were given: verifiers would miss it"
     )]
-    Usage,
-    /// Strict: the signer's certificate is for signing something else than code.
+    MissingIssuer {
+        /// The certificate.
+        subject: String,
+        /// Who issued it.
+        issuer: String,
+    },
+    /// The key of the signer's certificate is not for signing.
     #[error(
-        "the signing certificate is for other purposes: its extended key usage does not have codeSigning"
+        "the signing certificate cannot be used for signing: its key usage has neither digitalSignature nor contentCommitment"
+    )]
+    KeyUsage,
+    /// The signer's certificate is for signing something else than code.
+    #[error(
+        "the signing certificate is for other purposes: its extended key usage has neither codeSigning nor anyExtendedKeyUsage"
     )]
     Purpose,
+    /// Nothing in the signer's certificate allows it to sign.
+    #[error(
+        "the signing certificate cannot be used for signing: it has neither a key usage nor an extended key usage"
+    )]
+    NoUsage,
     /// Strict: a signature on the way that can be forged, or soon can be.
     #[error("{subject} is signed with {algorithm}, which is too weak")]
     Weak {
@@ -207,6 +223,40 @@ impl TrustStore {
     }
 }
 
+/// What people are shown of a certificate. Names are as the certificate has them, not escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Its subject, as in `CN=Falcon releases, O=Falcon`.
+    pub subject: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// SHA-256 of its DER, lower-case hex.
+    pub sha256: String,
+    /// When it begins, in seconds of Unix time.
+    pub not_before: i64,
+    /// When it ends, in seconds of Unix time.
+    pub not_after: i64,
+}
+
+impl Summary {
+    /// Of a certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Malformed`].
+    pub fn of(der: &[u8]) -> Result<Self, ChainError> {
+        let certificate = read(der)?;
+        let validity = certificate.validity();
+        Ok(Self {
+            subject: certificate.subject().to_string(),
+            issuer: certificate.issuer().to_string(),
+            sha256: crate::key::sha256_hex(der),
+            not_before: validity.not_before.timestamp(),
+            not_after: validity.not_after.timestamp(),
+        })
+    }
+}
+
 /// SHA-256 of a certificate in DER as tools show it: `AA:BB:…`, 32 bytes.
 ///
 /// ```
@@ -222,18 +272,6 @@ pub fn fingerprint(der: &[u8]) -> String {
         write!(text, "{separator}{byte:02X}").expect("a String takes everything");
     }
     text
-}
-
-/// The first certificate of a PEM file.
-pub(crate) fn first_of_pem(text: &[u8]) -> Result<Vec<u8>, ChainError> {
-    for block in pem::blocks(text)? {
-        let block = block?;
-        if is_certificate(block.label) {
-            read(&block.contents)?;
-            return Ok(block.contents.to_vec());
-        }
-    }
-    Err(ChainError::NoCertificate)
 }
 
 /// Every certificate of a PEM file, at least one.
@@ -264,6 +302,13 @@ pub(crate) fn leaf_key(der: &[u8]) -> Result<PublicKey, ChainError> {
 /// The subject of a certificate for a message, shortened and escaped.
 pub(crate) fn shown_subject(certificate: &X509Certificate<'_>) -> String {
     name::shown(certificate.subject())
+}
+
+/// Whether the RSA-PSS parameters of a key are those of SHA-256 with a salt of 32 bytes; `None` if they are not read here.
+pub(crate) fn is_pss_with_sha256(
+    algorithm: &x509_parser::x509::AlgorithmIdentifier<'_>,
+) -> Option<bool> {
+    signature::is_pss_with_sha256(algorithm)
 }
 
 fn is_certificate(label: &[u8]) -> bool {

@@ -1,11 +1,13 @@
-//! Keys: ECDSA on the curves P-256, P-384 and P-521, in PEM.
+//! Keys, in PEM.
 //!
-//! Model signatures know no other keys. The hash goes with the curve: SHA-256, SHA-384, SHA-512.
+//! Models are signed with ECDSA on the curves P-256, P-384 and P-521; the hash goes with the curve: SHA-256, SHA-384,
+//! SHA-512. Signatures by others with Ed25519 and RSA are verified as well.
 
 use std::fmt;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, UnparsedPublicKey};
+use others::OtherKey;
 use pkcs8::ObjectIdentifier;
 use pkcs8::der::{Decode as _, Encode as _};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
@@ -14,6 +16,7 @@ use crate::pem::{self, PemError};
 
 mod domain;
 mod legacy;
+mod others;
 mod private;
 
 pub use private::{PrivateKey, SigningFailed};
@@ -52,11 +55,20 @@ pub enum KeyError {
         /// The label of the first block, if there is one.
         found: Option<String>,
     },
-    /// A key of a kind that model signatures do not have: RSA, Ed25519.
+    /// A private key of a kind that does not sign models.
     #[error(
         "a key of the kind {algorithm}: only keys on the elliptic curves P-256, P-384 and P-521 can sign models"
     )]
     NotElliptic {
+        /// Its name, or its object identifier.
+        algorithm: String,
+    },
+    /// A public key of a kind that no model is verified with: ML-DSA, X25519, an RSA key of 1024 bits.
+    #[error(
+        "a key of the kind {algorithm}, with which models are not verified: there are keys on the elliptic curves \
+         P-256, P-384 and P-521, Ed25519, and RSA from 2048 to 4096 bits"
+    )]
+    NotVerified {
         /// Its name, or its object identifier.
         algorithm: String,
     },
@@ -186,12 +198,18 @@ impl Curve {
     }
 }
 
-/// A public key on a curve that model signatures may use; its point is on the curve.
+/// A public key that models are verified with. A point is on its curve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    curve: Curve,
-    /// SubjectPublicKeyInfo in the one form that everybody writes: named curve, uncompressed point.
+    kind: Kind,
+    /// SubjectPublicKeyInfo; of an elliptic curve in the one form that everybody writes: named curve, uncompressed point.
     spki_der: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Elliptic(Curve),
+    Other(OtherKey),
 }
 
 impl PublicKey {
@@ -207,7 +225,7 @@ impl PublicKey {
     /// 6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==
     /// -----END PUBLIC KEY-----";
     /// let key = PublicKey::from_pem(pem.as_bytes())?;
-    /// assert_eq!(key.curve(), Curve::P256);
+    /// assert_eq!(key.curve(), Some(Curve::P256));
     ///
     /// let error = PublicKey::from_pem(b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----").unwrap_err();
     /// assert_eq!(error.to_string(), "a PEM block \"CERTIFICATE\", where a PEM block `PUBLIC KEY` is needed");
@@ -237,14 +255,21 @@ impl PublicKey {
         let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed {
             reason: "it is no SubjectPublicKeyInfo in DER",
         })?;
-        let curve = curve_of(&spki.algorithm)?;
-        let point = spki.subject_public_key.as_bytes();
-        Self::from_point(
-            curve,
-            point.ok_or(KeyError::Malformed {
-                reason: "its point is not a whole number of bytes",
-            })?,
-        )
+        let key = spki.subject_public_key.as_bytes();
+        let key = key.ok_or(KeyError::Malformed {
+            reason: "it is not a whole number of bytes",
+        })?;
+        if let Some(other) = OtherKey::read(&spki.algorithm, key)? {
+            return Ok(Self {
+                kind: Kind::Other(other),
+                spki_der: der.to_vec(),
+            });
+        }
+        match curve_of(&spki.algorithm) {
+            Ok(curve) => Self::from_point(curve, key),
+            Err(KeyError::NotElliptic { algorithm }) => Err(KeyError::NotVerified { algorithm }),
+            Err(error) => Err(error),
+        }
     }
 
     /// From a point as X9.62 encodes it, compressed or not.
@@ -255,15 +280,29 @@ impl PublicKey {
         let parsed = ParsedPublicKey::new(curve.verification(curve.hash()), point)
             .map_err(|_| malformed.clone())?;
         let spki_der = parsed.as_der().map_err(|_| malformed)?.as_ref().to_vec();
-        Ok(Self { curve, spki_der })
+        Ok(Self {
+            kind: Kind::Elliptic(curve),
+            spki_der,
+        })
     }
 
-    /// The curve it is on.
-    pub fn curve(&self) -> Curve {
-        self.curve
+    /// The curve it is on; `None` for Ed25519 and RSA.
+    pub fn curve(&self) -> Option<Curve> {
+        match self.kind {
+            Kind::Elliptic(curve) => Some(curve),
+            Kind::Other(_) => None,
+        }
     }
 
-    /// SubjectPublicKeyInfo in DER: named curve, uncompressed point, whatever it was read from.
+    /// What kind of key it is: `P-256`, `Ed25519`, `RSA`.
+    pub fn algorithm(&self) -> &'static str {
+        match &self.kind {
+            Kind::Elliptic(curve) => curve.name(),
+            Kind::Other(other) => other.name(),
+        }
+    }
+
+    /// SubjectPublicKeyInfo in DER. A point on a curve is uncompressed, and its curve named, whatever it was read from.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
     }
@@ -278,14 +317,20 @@ impl PublicKey {
         sha256_hex(self.to_pem().as_bytes())
     }
 
-    /// Whether `signature`, ECDSA in DER, is by this key over `message`, hashed as the curve demands.
+    /// Whether `signature` is by this key over `message`: ECDSA in DER, hashed as the curve demands; Ed25519; or RSA with
+    /// SHA-256, PKCS #1 v1.5 or PSS with a salt of 32 bytes.
     ///
     /// # Errors
     ///
     /// [`BadSignature`], also if there is anything after the DER, or r and s are just side by side.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
-        self.verify_with(self.curve.hash(), message, signature)
+        match &self.kind {
+            Kind::Elliptic(curve) => self.verify_with(curve.hash(), message, signature),
+            Kind::Other(other) => other.verify(message, signature),
+        }
     }
+
+    /// With ECDSA after another hash than the one that goes with the curve.
 
     pub(crate) fn verify_with(
         &self,
@@ -293,7 +338,8 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), BadSignature> {
-        UnparsedPublicKey::new(self.curve.verification(hash), &self.spki_der)
+        let curve = self.curve().ok_or(BadSignature)?;
+        UnparsedPublicKey::new(curve.verification(hash), &self.spki_der)
             .verify(message, signature)
             .map_err(|_| BadSignature)
     }
@@ -333,6 +379,9 @@ fn algorithm_name(oid: ObjectIdentifier) -> String {
         "1.3.101.112" => "Ed25519".to_owned(),
         "1.3.101.113" => "Ed448".to_owned(),
         "1.3.101.110" => "X25519".to_owned(),
+        "2.16.840.1.101.3.4.3.17" => "ML-DSA-44".to_owned(),
+        "2.16.840.1.101.3.4.3.18" => "ML-DSA-65".to_owned(),
+        "2.16.840.1.101.3.4.3.19" => "ML-DSA-87".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -26,4 +26,4 @@ pub mod walk;
 pub use json::{JsonError, Kind, Problem};
 pub use pem::{MAX_PEM_BYTES, PemError};
 #[cfg(unix)]
-pub use replace::{ReplaceError, replace, replaceable};
+pub use replace::{Destination, ReplaceError};

@@ -22,7 +22,8 @@ pub(crate) use name::check as check_name;
 /// with ease, 1 GiB, and four times the largest model seen in the wild.
 pub const MAX_RESOURCES: usize = 1 << 22;
 
-/// The name of the file in a model that is a single file: its path relative to itself.
+/// What the reference implementation calls the file of a model that is a single file: its path relative to itself. The
+/// specification has the name of the file instead (section 6.1.2).
 pub const SINGLE_FILE: &str = ".";
 
 /// Shard size of the reference implementation, in bytes.
@@ -42,9 +43,6 @@ pub struct Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MethodError {
-    /// BLAKE3 is parallel within a file, so the format has no shards for it.
-    #[error("the format has no shards for blake3, which hashes one file on all cores without them")]
-    Blake3Shards,
     /// A shard size that JSON numbers cannot say exactly.
     #[error("a shard of {bytes} bytes is larger than the {MAX_SHARD_BYTES} that can be recorded")]
     ShardSize {
@@ -67,11 +65,8 @@ impl Method {
     ///
     /// # Errors
     ///
-    /// [`MethodError`]: BLAKE3, or a size that cannot be recorded.
+    /// [`MethodError`]: a size that cannot be recorded.
     pub fn shards(algorithm: Algorithm, shard_bytes: NonZeroU64) -> Result<Self, MethodError> {
-        if algorithm == Algorithm::Blake3 {
-            return Err(MethodError::Blake3Shards);
-        }
         if shard_bytes.get() > MAX_SHARD_BYTES {
             return Err(MethodError::ShardSize { bytes: shard_bytes });
         }
@@ -92,7 +87,8 @@ impl Method {
     }
 }
 
-/// As signatures record it for each resource: `sha256`, `sha256-sharded-1000000000`.
+/// For messages: `sha256`, `sha256-sharded-1000000000`. The second form is also what the reference implementation records
+/// for each shard; the specification has the name of the hash function alone.
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.algorithm)?;
@@ -115,8 +111,8 @@ pub struct Shard {
 /// A file or a shard of one, with its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// Relative to the model, components joined by `/`; [`SINGLE_FILE`] if the model is this file. Shared by all shards
-    /// of the file.
+    /// Relative to the model, components joined by `/`; the name of the file if the model is this file, or
+    /// [`SINGLE_FILE`] in older signatures. Shared by all shards of the file.
     pub path: Arc<str>,
     /// Which part of the file; `None`: all of it.
     pub shard: Option<Shard>,
@@ -130,9 +126,65 @@ impl Resource {
         ResourceName(self)
     }
 
-    /// The order of the format: paths component by component, each by code points; then by position, as numbers.
+    /// The order of the specification: the names by their code points (section 6.4). UTF-8 sorts as its code points do.
     fn order(&self, other: &Self) -> Ordering {
-        name::order(&self.path, &other.path).then_with(|| self.shard.cmp(&other.shard))
+        match (self.shard, other.shard) {
+            (None, None) => self.path.as_bytes().cmp(other.path.as_bytes()),
+            (one, another) => {
+                let (one, another) = (Suffix::of(one), Suffix::of(another));
+                let one = self.path.bytes().chain(one.bytes());
+                one.cmp(other.path.bytes().chain(another.bytes()))
+            }
+        }
+    }
+
+    /// The order of the reference implementation: paths component by component, each by code points; then by position,
+    /// as numbers.
+    fn path_order(&self, other: &Self) -> Ordering {
+        name::path_order(&self.path, &other.path).then_with(|| self.shard.cmp(&other.shard))
+    }
+}
+
+/// What the name of a shard has after the path, on the stack: names are compared millions of times.
+struct Suffix {
+    /// Two colons and two numbers of at most 20 digits.
+    text: [u8; 42],
+    len: usize,
+}
+
+impl Suffix {
+    fn of(shard: Option<Shard>) -> Self {
+        let mut suffix = Self {
+            text: [0; 42],
+            len: 0,
+        };
+        if let Some(Shard { start, end }) = shard {
+            suffix.push(start);
+            suffix.push(end);
+        }
+        suffix
+    }
+
+    fn push(&mut self, mut number: u64) {
+        let mut digits = [0; 20];
+        let mut first = digits.len();
+        while first == digits.len() || number > 0 {
+            first -= 1;
+            if let Some(digit) = digits.get_mut(first) {
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+            }
+            number /= 10;
+        }
+        for byte in std::iter::once(&b':').chain(digits.iter().skip(first)) {
+            if let Some(place) = self.text.get_mut(self.len) {
+                *place = *byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        self.text.iter().take(self.len).copied()
     }
 }
 
@@ -158,7 +210,7 @@ pub struct DuplicateName {
     pub name: String,
 }
 
-/// Every resource of a model, in the order of the format, each name once.
+/// Every resource of a model, in the order of the specification, each name once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     method: Method,
@@ -191,12 +243,13 @@ impl Manifest {
         self.method
     }
 
-    /// In the order of the format.
+    /// In the order of the specification: by the code points of their names.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
     }
 
-    /// The one digest that stands for the model: SHA-256 over the resources' digests in their order.
+    /// The one digest that stands for the model: SHA-256 over the resources' digests in the order of the specification
+    /// (section 6.5.1).
     ///
     /// It covers neither names nor where one digest ends, and does not say which algorithm made them: two models with
     /// the same contents under other names have the same root. Compare manifests, not roots.
@@ -204,13 +257,24 @@ impl Manifest {
         root(self.resources.iter().map(|resource| &resource.digest))
     }
 
+    /// The root digest in the order of the reference implementation. Where a directory and a file beside it begin
+    /// alike (`sub/a`, `sub-x`), or a file has more than ten shards, it differs from [`root`](Self::root): such a model is
+    /// known by two digests.
+    pub fn root_path_order(&self) -> Digest {
+        let mut sorted: Vec<_> = self.resources.iter().collect();
+        sorted.sort_unstable_by(|one, other| one.path_order(other));
+        root(sorted.iter().map(|resource| &resource.digest))
+    }
+
     /// The path of each file that has a resource, once, in order.
     pub fn paths(&self) -> impl Iterator<Item = &Arc<str>> {
-        let mut last: Option<&Arc<str>> = None;
-        self.resources
-            .iter()
-            .map(|resource| &resource.path)
-            .filter(move |path| last.replace(path) != Some(*path))
+        let mut paths: Vec<_> = self.resources.iter().map(|it| &it.path).collect();
+        // The shards of `a` and those of a file `a:10` stand among each other.
+        if self.method.shard_bytes.is_some() {
+            paths.sort_unstable();
+            paths.dedup();
+        }
+        paths.into_iter()
     }
 }
 
@@ -244,19 +308,96 @@ mod tests {
         }
     }
 
+    fn names(manifest: &Manifest) -> Vec<String> {
+        let names = manifest.resources().iter();
+        names.map(|resource| resource.name().to_string()).collect()
+    }
+
     #[test]
-    fn shards_stand_in_the_order_of_their_positions_and_not_of_their_digits() {
+    fn names_stand_in_the_order_of_their_code_points() {
+        let sorted = [
+            "-",
+            "a",
+            "a b",
+            "a!b",
+            "a-b",
+            "a.b",
+            "a/b",
+            "a/b c",
+            "a/b/c",
+            "a0",
+            "ab",
+            "\u{e9}",
+            "\u{ffee}",
+            "\u{10000}",
+        ];
+        let resources = sorted.iter().rev().map(|path| resource(path, path));
+        let manifest =
+            Manifest::new(Method::files(Algorithm::Sha256), resources.collect()).unwrap();
+        assert_eq!(names(&manifest), sorted);
+    }
+
+    #[test]
+    fn shards_stand_in_the_order_of_their_names_too() {
         let method = Method::shards(Algorithm::Sha256, NonZeroU64::new(2).unwrap()).unwrap();
-        let manifest = Manifest::new(method, vec![shard(10, 12), shard(2, 4), shard(0, 2)]);
-        let manifest = manifest.unwrap();
-        let names: Vec<_> = manifest
-            .resources()
-            .iter()
-            .map(|r| r.name().to_string())
-            .collect();
-        assert_eq!(names, ["a:0:2", "a:2:4", "a:10:12"]);
-        assert_eq!(manifest.paths().count(), 1);
+        let other = |path: &str, start, end| Resource {
+            path: path.into(),
+            ..shard(start, end)
+        };
+        let resources = vec![
+            shard(10, 12),
+            shard(2, 4),
+            shard(0, 2),
+            other("a:0", 0, 2),
+            other("a-", 0, 2),
+            other("b", 0, u64::MAX),
+        ];
+        let manifest = Manifest::new(method, resources).unwrap();
+        let mut sorted = names(&manifest);
+        sorted.sort_unstable();
+        assert_eq!(names(&manifest), sorted);
+        assert_eq!(
+            sorted,
+            [
+                "a-:0:2",
+                "a:0:0:2",
+                "a:0:2",
+                "a:10:12",
+                "a:2:4",
+                "b:0:18446744073709551615"
+            ]
+        );
+        let paths: Vec<_> = manifest.paths().map(|path| &**path).collect();
+        assert_eq!(paths, ["a", "a-", "a:0", "b"]);
         assert_eq!(method.to_string(), "sha256-sharded-2");
+    }
+
+    #[test]
+    fn a_model_has_two_root_digests_where_the_orders_differ() {
+        let manifest = |paths: &[&str]| {
+            let resources = paths.iter().map(|path| resource(path, path));
+            Manifest::new(Method::files(Algorithm::Sha256), resources.collect()).unwrap()
+        };
+        let root_of = |paths: &[&str]| {
+            let digests: Vec<_> = paths
+                .iter()
+                .map(|path| Algorithm::Sha256.digest(path.as_bytes()))
+                .collect();
+            root(digests.iter())
+        };
+        let both = manifest(&["sub/a", "sub-x", "sub.json"]);
+        assert_eq!(both.root(), root_of(&["sub-x", "sub.json", "sub/a"]));
+        assert_eq!(
+            both.root_path_order(),
+            root_of(&["sub/a", "sub-x", "sub.json"])
+        );
+        let one = manifest(&["sub/a", "sub/b", "tub"]);
+        assert_eq!(one.root(), one.root_path_order());
+
+        let method = Method::shards(Algorithm::Sha256, NonZeroU64::new(2).unwrap()).unwrap();
+        let shards = Manifest::new(method, vec![shard(2, 4), shard(10, 12)]).unwrap();
+        let digest = |_| Algorithm::Sha256.digest(b"");
+        assert_eq!(shards.root(), root([0, 1].map(digest).iter()));
     }
 
     #[test]
@@ -278,12 +419,11 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_the_format_does_not_have_is_refused() {
-        let size = NonZeroU64::new(1000).unwrap();
-        assert_eq!(
-            Method::shards(Algorithm::Blake3, size),
-            Err(MethodError::Blake3Shards)
-        );
+    fn a_shard_size_that_cannot_be_recorded_is_refused() {
+        let size = NonZeroU64::new(MAX_SHARD_BYTES).unwrap();
+        for algorithm in Algorithm::ALL {
+            assert!(Method::shards(algorithm, size).is_ok());
+        }
         let bytes = NonZeroU64::new(MAX_SHARD_BYTES + 1).unwrap();
         assert_eq!(
             Method::shards(Algorithm::Sha256, bytes),

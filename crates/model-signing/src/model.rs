@@ -17,7 +17,7 @@
 //! # Ok::<(), model_signing::walk::WalkError>(())
 //! ```
 
-use crate::manifest::Differences;
+use crate::manifest::{Differences, SINGLE_FILE};
 use crate::statement::Statement;
 use crate::walk::{Ignored, Listing, Model, WalkError};
 
@@ -47,9 +47,6 @@ pub enum MismatchError {
     /// The signature leaves out the whole model: it would fit any.
     #[error("the signature leaves out everything: its ignore_paths name the model itself")]
     HidesEverything,
-    /// The signature names no file, unsigned files are to be ignored, and there are some: it would fit any model.
-    #[error("no file was signed, so there is nothing to verify when unsigned files are ignored")]
-    NothingSigned,
 }
 
 /// Compares the model on disk with a statement, whose signature was verified before.
@@ -107,11 +104,21 @@ pub fn list(
     if ignored.hides_everything() {
         return Err(MismatchError::HidesEverything);
     }
+    // Before the specification, the file of a single-file model had no name of its own.
+    if model.is_file()
+        && statement
+            .manifest
+            .paths()
+            .all(|path| &**path == SINGLE_FILE)
+    {
+        let mut listing = model.walk(&ignored)?;
+        for file in &mut listing.files {
+            file.name = SINGLE_FILE.into();
+        }
+        return Ok(listing);
+    }
     if !options.ignore_unsigned {
         return Ok(model.walk(&ignored)?);
-    }
-    if statement.manifest.resources().is_empty() && !model.walk(&ignored)?.files.is_empty() {
-        return Err(MismatchError::NothingSigned);
     }
     let names = statement.manifest.paths();
     Ok(model.find(names.filter(|name| !ignored.covers(name)))?)

@@ -21,6 +21,11 @@ pub enum PemError {
         /// How many there are.
         bytes: usize,
     },
+    /// Text in another encoding than PEM has: editors and PowerShell on Windows write it.
+    #[error(
+        "the file is UTF-16 text; convert it to UTF-8, for example with `iconv -f UTF-16 -t UTF-8`"
+    )]
+    Utf16,
     /// A block that begins and does not end, or ends as another one.
     #[error("the PEM block that begins in line {line} has no END line of the same name")]
     NoEnd {
@@ -61,10 +66,23 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Blocks<'_>, PemError> {
     if text.len() > MAX_PEM_BYTES {
         return Err(PemError::TooLong { bytes: text.len() });
     }
+    if is_utf16(text) {
+        return Err(PemError::Utf16);
+    }
     Ok(Blocks {
-        rest: text,
+        // The byte order mark of UTF-8.
+        rest: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text),
         line: 0,
     })
+}
+
+/// With a byte order mark, or without one: then every second byte of ASCII text is zero.
+fn is_utf16(text: &[u8]) -> bool {
+    match text {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [one, 0, other, 0, ..] | [0, one, 0, other, ..] => one.is_ascii() && other.is_ascii(),
+        _ => false,
+    }
 }
 
 impl<'t> Iterator for Blocks<'t> {
@@ -176,12 +194,28 @@ mod tests {
             block.replace('\n', " \n"),
             format!("Subject: somebody\n\n{block}that was it"),
             format!("\u{feff}\n  {block}"),
+            format!("\u{feff}{block}"),
             block.trim_end().to_owned(),
         ] {
             assert_eq!(read(&text).unwrap(), expected, "{text:?}");
         }
         assert_eq!(read(&format!("{block}{block}")).unwrap().len(), 2);
         assert_eq!(read("no block").unwrap(), []);
+    }
+
+    #[test]
+    fn utf_16_is_named_with_and_without_a_byte_order_mark() {
+        let block = "-----BEGIN A KEY-----\nAAEC\n-----END A KEY-----\n";
+        for text in [block.to_owned(), format!("\u{feff}{block}")] {
+            let units = || text.encode_utf16();
+            let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+            let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+            for bytes in [little, big] {
+                assert_eq!(blocks(&bytes).err(), Some(PemError::Utf16));
+            }
+        }
+        // DER is no text in any encoding.
+        assert!(blocks(&[0x30, 0x82, 0x01, 0x00, 0x02, 0x00]).is_ok());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use pkcs8::der::asn1::{OctetStringRef, UintRef};
 use pkcs8::der::{self, Decode as _, Encode as _};
 use zeroize::Zeroizing;
 
+use crate::certificate::{self, ChainError};
 use crate::key::{Curve, KeyError, PublicKey};
 use crate::sign::{Material, SignError, Signer};
 
@@ -29,6 +30,9 @@ mod uri;
 pub use module::ModuleError;
 use uri::PinSource;
 pub use uri::{Uri, UriError};
+
+/// Most private keys that a message lists.
+pub const MAX_SHOWN_KEYS: usize = 20;
 
 /// Most bytes of a file with a PIN. Tokens take some 256.
 const MAX_PIN_BYTES: u64 = 4096;
@@ -70,10 +74,12 @@ pub enum Pkcs11Error {
     #[error("the token refuses the PIN")]
     WrongPin,
     /// No private key fits the URI.
-    #[error("no private key in the token fits the URI{}", if *.logged_in { "" } else { "; without a PIN, private keys are invisible" })]
+    #[error("no private key in the token fits the URI{}", Keys(.present, *.logged_in))]
     NoKey {
         /// A PIN was given, and accepted.
         logged_in: bool,
+        /// Labels and identifiers of those that are there, at most [`MAX_SHOWN_KEYS`].
+        present: Vec<String>,
     },
     /// Several private keys fit, and the first may not be the right one.
     #[error("{found} private keys in the token fit the URI; add `id` to it, or `object`")]
@@ -81,9 +87,14 @@ pub enum Pkcs11Error {
         /// How many.
         found: usize,
     },
-    /// The token has the private key and nothing that says what its public half is.
-    #[error("the token has no public key for the private key")]
+    /// The token has the private key and nothing from which its public half could be known.
+    #[error(
+        "the token has no public key for the private key; with its certificate, `pkcs11-certificate` needs none"
+    )]
     NoPublicKey,
+    /// What the private key signs does not verify with the public key, be it of the token or of the certificate.
+    #[error("the private key in the token is not that of the public key or the certificate")]
+    OtherKey,
     /// The key cannot sign models.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -123,6 +134,22 @@ impl fmt::Display for List<'_> {
     }
 }
 
+/// The private keys of a token, where none of them fits.
+struct Keys<'a>(&'a [String], bool);
+
+impl fmt::Display for Keys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(present, logged_in) = *self;
+        if logged_in || !present.is_empty() {
+            write!(f, "; there are: {}", List(present))?;
+        }
+        if !logged_in {
+            f.write_str("; without a PIN, private keys are invisible")?;
+        }
+        Ok(())
+    }
+}
+
 /// The name of the function and of the return value, which people look up, and not the paragraph about it.
 struct Brief<'a>(&'a CryptokiError);
 
@@ -140,6 +167,7 @@ impl fmt::Display for Brief<'_> {
 pub struct TokenSigner {
     session: Session,
     private: ObjectHandle,
+    curve: Curve,
     material: Material,
 }
 
@@ -153,6 +181,23 @@ impl TokenSigner {
     ///
     /// [`Pkcs11Error`], which says what was not found, or which call the token refused.
     pub fn open(uri: &Uri) -> Result<Self, Pkcs11Error> {
+        Self::find(uri, None)
+    }
+
+    /// As [`open`](Self::open), for the key of a certificate: the token need not have its public half.
+    ///
+    /// `certificate` is a PEM file; the key is that of its first certificate.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open); the certificate cannot be read, or is another key's.
+    pub fn open_for_certificate(uri: &Uri, certificate: &[u8]) -> Result<Self, SignError> {
+        let certificates = certificate::all_of_pem(certificate)?;
+        let leaf = certificates.first().ok_or(ChainError::NoCertificate)?;
+        Ok(Self::find(uri, Some(certificate::leaf_key(leaf)?))?)
+    }
+
+    fn find(uri: &Uri, certified: Option<PublicKey>) -> Result<Self, Pkcs11Error> {
         let pin = uri.pin.as_ref().map(read_pin).transpose()?;
         let path = module::find(uri)?;
         let module = Pkcs11::new(&path)?;
@@ -166,12 +211,42 @@ impl TokenSigner {
         let session = module.open_ro_session(slot)?;
         let logged_in = log_in(&session, &token, pin)?;
         let private = find_private_key(&session, uri, logged_in)?;
-        let key = public_key(&session, uri, private)?;
-        Ok(Self {
+        let key = match (public_key(&session, uri, private), certified) {
+            (Err(Pkcs11Error::NoPublicKey), Some(certified)) => certified,
+            (Ok(key), Some(certified)) if key != certified => return Err(Pkcs11Error::OtherKey),
+            (found, _) => found?,
+        };
+        let curve = key.curve().ok_or_else(|| KeyError::NotElliptic {
+            algorithm: key.algorithm().to_owned(),
+        })?;
+        let signer = Self {
             session,
             private,
+            curve,
             material: Material::Key(key),
-        })
+        };
+        // Before hours of hashing, and not after them.
+        signer.try_out()?;
+        Ok(signer)
+    }
+
+    /// Signs something that is no statement: does the token sign, and with this key?
+    fn try_out(&self) -> Result<(), Pkcs11Error> {
+        const MESSAGE: &[u8] = b"model-signing: does this key sign?";
+        let signature = self.sign_raw(MESSAGE)?;
+        let key = self.material.key();
+        key.verify(MESSAGE, &signature)
+            .map_err(|_| Pkcs11Error::OtherKey)
+    }
+
+    fn sign_raw(&self, message: &[u8]) -> Result<Vec<u8>, Pkcs11Error> {
+        // Hashed here: few tokens hash, and a message may be large.
+        let digest = self.curve.digest(message);
+        let mechanism = Mechanism::Ecdsa;
+        let sides = self
+            .session
+            .sign(&mechanism, self.private, digest.as_ref())?;
+        to_der(self.curve, &sides)
     }
 }
 
@@ -181,14 +256,7 @@ impl Signer for TokenSigner {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let curve = self.material.key().curve();
-        // Hashed here: few tokens hash, and a message may be large.
-        let digest = curve.digest(message);
-        let sides = self
-            .session
-            .sign(&Mechanism::Ecdsa, self.private, digest.as_ref())
-            .map_err(Pkcs11Error::from)?;
-        Ok(to_der(curve, &sides)?)
+        Ok(self.sign_raw(message)?)
     }
 }
 
@@ -329,11 +397,38 @@ fn find_private_key(
         .as_slice()
     {
         [key] => Ok(*key),
-        [] => Err(Pkcs11Error::NoKey { logged_in }),
+        [] => Err(Pkcs11Error::NoKey {
+            logged_in,
+            present: private_keys(session)?,
+        }),
         several => Err(Pkcs11Error::SeveralKeys {
             found: several.len(),
         }),
     }
+}
+
+/// What the private keys that are there are called, as a URI would have it.
+fn private_keys(session: &Session) -> Result<Vec<String>, Pkcs11Error> {
+    let wanted = [AttributeType::Label, AttributeType::Id];
+    let keys = session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
+    let mut names = Vec::new();
+    for key in keys.into_iter().take(MAX_SHOWN_KEYS) {
+        let mut name = Vec::new();
+        for attribute in session.get_attributes(key, &wanted)? {
+            match attribute {
+                Attribute::Label(label) if !label.is_empty() => {
+                    name.push(format!("object={}", String::from_utf8_lossy(&label)));
+                }
+                Attribute::Id(id) if !id.is_empty() => {
+                    let hex: String = id.iter().map(|byte| format!("%{byte:02X}")).collect();
+                    name.push(format!("id={hex}"));
+                }
+                _ => {}
+            }
+        }
+        names.push(name.join(";"));
+    }
+    Ok(names)
 }
 
 /// The public half: an object of the same names, or what some tokens keep with the private one.

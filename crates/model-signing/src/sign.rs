@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::bundle::MAX_CERTIFICATES;
-use crate::certificate::{self, ChainError};
+use crate::certificate::{self, ChainError, Rules, ValidAt};
 use crate::dsse::{self, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{BadSignature, PrivateKey, PublicKey};
 use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE};
@@ -176,19 +176,19 @@ pub struct CertificateSigner<S> {
 impl<S: Signer> CertificateSigner<S> {
     /// Signs with the key of `signer`, for which the first certificate of the PEM file `certificate` must be.
     ///
-    /// Every certificate of the PEM files `chain` goes into the signature file after it, in order. That they lead
-    /// anywhere is not checked, nor whether the certificate is valid: that is for whoever verifies.
+    /// The other certificates of that file, and then every certificate of the PEM files `chain`, go into the signature
+    /// file after it, in order. Whether anyone could verify with them is the question of [`check`](Self::check).
     ///
     /// # Errors
     ///
     /// [`SignError::Chain`] and [`SignError::KeyMismatch`].
     pub fn new(signer: S, certificate: &[u8], chain: &[Vec<u8>]) -> Result<Self, SignError> {
-        let leaf = certificate::first_of_pem(certificate)?;
-        let key = certificate::leaf_key(&leaf)?;
+        let mut certificates = certificate::all_of_pem(certificate)?;
+        let leaf = certificates.first().ok_or(ChainError::NoCertificate)?;
+        let key = certificate::leaf_key(leaf)?;
         if key != *signer.material().key() {
             return Err(SignError::KeyMismatch);
         }
-        let mut certificates = vec![leaf];
         for file in chain {
             certificates.extend(certificate::all_of_pem(file)?);
         }
@@ -204,6 +204,25 @@ impl<S: Signer> CertificateSigner<S> {
                 chain: certificates,
             },
         })
+    }
+
+    /// Checks all that can be checked without the roots of those who verify: that the certificates are valid at `now`
+    /// (in seconds of Unix time) and for signing, that each is issued by the next, and that none is missing in between.
+    /// `strict` as in [`Rules`]. Answers whether the signing certificate lacks a key usage.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`], with which a verifier would refuse the signature.
+    pub fn check(&self, now: i64, strict: bool) -> Result<bool, ChainError> {
+        let Material::Certificates { chain, .. } = &self.material else {
+            return Err(ChainError::NoCertificate);
+        };
+        let rules = Rules {
+            now,
+            valid_at: ValidAt::Present,
+            strict,
+        };
+        Ok(certificate::check_for_signing(chain, &rules)?.lacks_key_usage)
     }
 }
 

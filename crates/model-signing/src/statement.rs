@@ -33,7 +33,8 @@ pub use error::StatementError;
 /// The type of every statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// What version 1.0 of the format calls itself: since release 0.3 of the reference.
+/// What version 1.0 of the format calls itself: since release 0.3 of the reference. Later minor versions end in `v1.1` and
+/// so on: they only add fields, and a verifier of version 1 reads them.
 pub const PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
 
 /// What release 0.2 of the reference wrote: the files are the subjects of the statement.
@@ -57,6 +58,8 @@ pub struct Statement {
     /// What the signer left out, relative to the model, sorted.
     pub ignored_paths: Vec<String>,
     version: Version,
+    /// As it was signed: over the order of the statement, which may be that of the reference.
+    root: Digest,
 }
 
 /// The version of the format that a statement has.
@@ -64,38 +67,54 @@ pub struct Statement {
 pub enum Version {
     /// [`PREDICATE_TYPE_V0_2`].
     V0_2,
-    /// [`PREDICATE_TYPE`].
-    V1_0,
+    /// [`PREDICATE_TYPE`], or a later minor version of it.
+    V1 {
+        /// The number after the point.
+        minor: u32,
+    },
 }
 
-/// A model without a name: the root directory of the machine.
+/// Why there is no statement about a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the model has no name to be signed under")]
-pub struct NoName;
+#[non_exhaustive]
+pub enum NotSignable {
+    /// A model without a name: the root directory of the machine.
+    #[error("the model has no name to be signed under")]
+    NoName,
+    /// A model without any file, or with shards of empty files only: its signature would protect nothing.
+    #[error(
+        "there is nothing to sign: no file in the model, all of them left out, or, with shards, all of them empty"
+    )]
+    NoResources,
+}
 
 impl Statement {
     /// A statement in the current version of the format.
     ///
     /// # Errors
     ///
-    /// The name is empty: protobuf's JSON omits what is empty, and no verifier accepts a subject without a name.
+    /// The name or the manifest is empty: no verifier accepts either.
     pub fn new(
         name: &str,
         manifest: Manifest,
         allow_symlinks: bool,
         mut ignored_paths: Vec<String>,
-    ) -> Result<Self, NoName> {
+    ) -> Result<Self, NotSignable> {
         if name.is_empty() {
-            return Err(NoName);
+            return Err(NotSignable::NoName);
+        }
+        if manifest.resources().is_empty() {
+            return Err(NotSignable::NoResources);
         }
         ignored_paths.sort_unstable();
         ignored_paths.dedup();
         Ok(Self {
             name: Some(name.to_owned()),
+            root: manifest.root(),
             manifest,
             allow_symlinks,
             ignored_paths,
-            version: Version::V1_0,
+            version: Version::V1 { minor: 0 },
         })
     }
 
@@ -104,8 +123,9 @@ impl Statement {
         self.version
     }
 
-    /// The root digest of the manifest.
+    /// The root digest that was signed: over the order of the statement. [`Manifest::root`] and
+    /// [`Manifest::root_path_order`] are those of the two orders that are in use.
     pub fn root(&self) -> Digest {
-        self.manifest.root()
+        self.root
     }
 }

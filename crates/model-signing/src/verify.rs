@@ -10,9 +10,9 @@ use std::str;
 use serde::Deserialize;
 
 use crate::bundle::{Bundle, BundleError, Content, MODEL_SIGNATURE_MEDIA_TYPE};
-use crate::certificate::{self, ChainError, Strictness, TrustStore};
+use crate::certificate::{self, ChainError, Rules, TrustStore, ValidAt};
 use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE};
-use crate::key::{Hash, PublicKey};
+use crate::key::{Curve, Hash, PublicKey};
 
 /// Most bytes of a signature file: 512 MiB, which is enough for two million files.
 pub const MAX_SIGNATURE_BYTES: usize = 512 << 20;
@@ -33,13 +33,26 @@ pub enum Verifier {
 }
 
 /// How to verify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The present, in seconds of Unix time.
     pub now: i64,
-    /// Refuse what is accepted only because the reference implementation does: see [`Strictness::StrictAt`]; and a
-    /// signature of version 0.2 over the wrong encoding.
+    /// When the certificates of the chain must be valid.
+    pub valid_at: ValidAt,
+    /// Refuse what is accepted only because the reference implementation accepts it: SHA-1 and RSA keys below 2048 bits
+    /// in the chain, and a signature of version 0.2 over the wrong encoding.
     pub strict: bool,
+}
+
+impl Options {
+    /// Certificates must be valid at `now`, in seconds of Unix time.
+    pub fn at_present(now: i64, strict: bool) -> Self {
+        Self {
+            now,
+            valid_at: ValidAt::Present,
+            strict,
+        }
+    }
 }
 
 /// Something about a good signature that its reader should know.
@@ -203,7 +216,8 @@ impl SignatureFile {
         let (key, old_hash, by) = match verifier {
             Verifier::Key(key) => {
                 warnings.extend(self.check_hint(key)?);
-                (key.clone(), key.curve().hash(), "the public key")
+                let old_hash = key.curve().map_or(Hash::Sha256, Curve::hash);
+                (key.clone(), old_hash, "the public key")
             }
             Verifier::Certificates(store) => {
                 let path = self.check_chain(store, options)?;
@@ -211,7 +225,9 @@ impl SignatureFile {
                     warnings.push(Warning::NoKeyUsage);
                 }
                 let (from, until) = path.validity;
-                if options.now < from || options.now > until {
+                // A timestamp that proves when the signature was made leaves nothing to warn of.
+                let is_proven = matches!(options.valid_at, ValidAt::Proven(_));
+                if !is_proven && (options.now < from || options.now > until) {
                     let expired = options.now > until;
                     warnings.push(Warning::NotValidNow { expired });
                 }
@@ -264,6 +280,9 @@ impl SignatureFile {
     pub(crate) fn method(&self) -> &'static str {
         match (self.certificates(), self.bundle.is_keyless()) {
             ([], _) => "a key",
+            (_, true) if self.bundle.tlog_entries().is_empty() => {
+                "a single certificate without a log entry, which is neither a certificate chain nor an identity of Sigstore"
+            }
             (_, true) => "an identity of Sigstore",
             (_, false) => "a certificate",
         }
@@ -298,12 +317,12 @@ impl SignatureFile {
         };
         match self.certificates() {
             [leaf, others @ ..] if !self.bundle.is_keyless() => {
-                let strictness = if options.strict {
-                    Strictness::StrictAt(options.now)
-                } else {
-                    Strictness::Reference
+                let rules = Rules {
+                    now: options.now,
+                    valid_at: options.valid_at.clone(),
+                    strict: options.strict,
                 };
-                Ok(certificate::walk(leaf, others, store, strictness)?)
+                Ok(certificate::walk(leaf, others, store, &rules)?)
             }
             _ => Err(method),
         }

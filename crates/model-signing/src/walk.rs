@@ -1,8 +1,8 @@
 //! Which files a model consists of, and opening them safely.
 //!
-//! The rules are those of the reference implementation (Python `model_signing`), so that the same tree yields the same
-//! manifest. What it passes over in silence is an error or a [`Listing::linked_directories`] here: a signature must not
-//! look complete when it is not.
+//! The rules are those of the specification (OpenSSF Model Signing 1.0, section 6) and of its reference implementation,
+//! so that the same tree yields the same manifest. What the latter passes over in silence is an error or part of the
+//! [`Listing`] here: a signature must not look complete when it is not.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,12 +18,15 @@ use rustix::io::Errno;
 mod beneath;
 mod error;
 mod ignored;
+mod listing;
 
-use crate::manifest::{MAX_RESOURCES, SINGLE_FILE};
+use crate::manifest::MAX_RESOURCES;
 use beneath::{LIST, READ, READ_LINKED, SEARCH, anywhere, beneath};
 pub use error::WalkError;
 use error::{failure, special};
-pub use ignored::{GIT_PATHS, Ignored};
+pub(crate) use ignored::resolve;
+pub use ignored::{GIT_PATHS, Ignored, Inside, has_pattern};
+pub use listing::{Listed, Listing};
 
 /// A model on disk: a directory, or a single file. It stays open, so what is read belongs to what was checked.
 #[derive(Debug)]
@@ -33,24 +36,6 @@ pub struct Model {
     root: OwnedFd,
     is_file: bool,
     allows_symlinks: bool,
-}
-
-/// What a model consists of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
-    /// In no order.
-    pub files: Vec<Listed>,
-    /// Names of symlinks to directories. Their content is not in the listing: the format has no place for it.
-    pub linked_directories: Vec<String>,
-}
-
-/// One file of a [`Listing`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Relative to the model, components joined by `/`; `.` if the model is this file.
-    pub name: Arc<str>,
-    /// How long it was when it was listed.
-    pub size: u64,
 }
 
 impl Model {
@@ -124,6 +109,16 @@ impl Model {
         &self.path
     }
 
+    /// Whether the model is a single file.
+    pub fn is_file(&self) -> bool {
+        self.is_file
+    }
+
+    /// What the file of a single-file model is called in a manifest.
+    fn file_name(&self) -> Result<Arc<str>, WalkError> {
+        self.name().map(Into::into)
+    }
+
     /// The path of a file of the model, for messages.
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.at(name.as_bytes())
@@ -146,7 +141,7 @@ impl Model {
         if self.is_file {
             let stat = fstat(&self.root).map_err(|error| failure(self.path.clone(), error))?;
             listing.files.push(Listed {
-                name: SINGLE_FILE.into(),
+                name: self.file_name()?,
                 size: size(&stat),
             });
             return Ok(listing);
@@ -174,7 +169,7 @@ impl Model {
         let mut listing = Listing::default();
         for name in names {
             let stat = if self.is_file {
-                if &**name != SINGLE_FILE {
+                if **name != *self.file_name()? {
                     continue;
                 }
                 fstat(&self.root)
@@ -202,6 +197,12 @@ impl Model {
                 FileType::Directory => continue,
                 other => return Err(special(self.path_of(name), other)),
             }
+            if self.allows_symlinks
+                && self.path_of(name).is_symlink()
+                && self.leads_outside(name.as_bytes())
+            {
+                listing.leading_outside.push(name.to_string());
+            }
             listing.files.push(Listed {
                 name: Arc::clone(name),
                 size: size(&stat),
@@ -214,9 +215,7 @@ impl Model {
     pub(crate) fn open_file(&self, name: &str) -> Result<Opened, WalkError> {
         let path = || self.path_of(name);
         let file = if self.is_file {
-            if name != SINGLE_FILE {
-                return Err(failure(path(), Errno::NOENT));
-            }
+            // Whatever it is called in the manifest.
             self.root
                 .try_clone()
                 .map_err(|source| WalkError::Unreadable {
@@ -294,6 +293,10 @@ impl Model {
                     }
                     let target = statat(&opened, entry.file_name(), AtFlags::empty())
                         .map_err(|_| special(self.at(&name), FileType::Symlink))?;
+                    if self.leads_outside(&name) {
+                        let name = String::from_utf8_lossy(&name).into_owned();
+                        listing.leading_outside.push(name);
+                    }
                     match kind(&target) {
                         FileType::RegularFile => listing.files.push(self.listed(name, &target)?),
                         FileType::Directory => listing
@@ -316,6 +319,14 @@ impl Model {
             name: name.into(),
             size: size(stat),
         })
+    }
+
+    /// Whether what is at `name` is, in the end, not in the model.
+    fn leads_outside(&self, name: &[u8]) -> bool {
+        let (Ok(target), Ok(root)) = (resolve(&self.at(name)), resolve(&self.path)) else {
+            return true;
+        };
+        !target.starts_with(root)
     }
 
     /// What is at `name`, through a symlink only if it is the last component and they are allowed.
@@ -341,7 +352,7 @@ impl Model {
     }
 
     fn at(&self, name: &[u8]) -> PathBuf {
-        if name.is_empty() || name == SINGLE_FILE.as_bytes() {
+        if name.is_empty() || self.is_file {
             return self.path.clone();
         }
         self.path.join(OsStr::from_bytes(name))
@@ -359,16 +370,42 @@ impl Opened {
         size(&self.before)
     }
 
-    /// Whether it is still what it was. The time of its last change (ctime) cannot be set back by its owner, as that of
-    /// its last modification can; and it changes when another file is renamed over this one.
-    pub(crate) fn is_unchanged(&self) -> rustix::io::Result<bool> {
+    /// What became of it since it was opened.
+    pub(crate) fn change(&self) -> rustix::io::Result<Change> {
         let (before, after) = (&self.before, fstat(&self.file)?);
-        Ok(before.st_size == after.st_size
-            && before.st_mtime == after.st_mtime
-            && before.st_mtime_nsec == after.st_mtime_nsec
-            && before.st_ctime == after.st_ctime
-            && before.st_ctime_nsec == after.st_ctime_nsec)
+        if before.st_size != after.st_size
+            || before.st_mtime != after.st_mtime
+            || before.st_mtime_nsec != after.st_mtime_nsec
+        {
+            return Ok(Change::Content);
+        }
+        Ok(
+            if before.st_ctime == after.st_ctime && before.st_ctime_nsec == after.st_ctime_nsec {
+                Change::None
+            } else {
+                Change::Attributes
+            },
+        )
     }
+
+    /// Whether both are the same file.
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        let id = |stat: &Stat| (stat.st_dev, stat.st_ino);
+        id(&self.before) == id(&other.before)
+    }
+}
+
+/// What became of a file while it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// The time of its last change (ctime) is another one, and nothing else. It becomes so with the permissions, the owner
+    /// or another link, and when another file is renamed over this one; also when the content was changed and the time of
+    /// the last modification set back, for which its owner has the right.
+    Attributes,
+    /// Its length or the time of its last modification.
+    Content,
 }
 
 /// The last component of a path, and of what it leads to where it has none.
@@ -376,7 +413,7 @@ fn name_of(path: &Path) -> io::Result<OsString> {
     if let Some(name) = path.file_name() {
         return Ok(name.to_owned());
     }
-    let resolved = ignored::resolve(path)?;
+    let resolved = resolve(path)?;
     Ok(resolved.file_name().unwrap_or_default().to_owned())
 }
 

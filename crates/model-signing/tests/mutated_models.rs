@@ -35,7 +35,7 @@ fn tree() -> impl Strategy<Value = Tree> {
 
 fn method() -> impl Strategy<Value = Method> {
     let files = (0..3_usize).prop_map(|one| Method::files(Algorithm::ALL[one]));
-    let shards = (0..2_usize, 1..60_u64).prop_map(|(one, bytes)| {
+    let shards = (0..3_usize, 1..60_u64).prop_map(|(one, bytes)| {
         Method::shards(Algorithm::ALL[one], NonZeroU64::new(bytes).unwrap()).unwrap()
     });
     prop_oneof![files, shards]

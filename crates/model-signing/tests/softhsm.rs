@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model_signing::key::PublicKey;
 use model_signing::pkcs11::{TokenSigner, Uri};
-use model_signing::sign::{self, CertificateSigner, Signer};
+use model_signing::sign::{self, CertificateSigner, SignError, Signer};
 use model_signing::verify::{self, Options, Verifier};
 use tempfile::TempDir;
 
@@ -143,8 +143,52 @@ impl Hsm {
         }
     }
 
+    /// Removes the public half of every key from the first token.
+    fn remove_public_keys(&self) {
+        let status = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "remover", "--ignored", "--test-threads=1"])
+            .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     fn pin_file(&self) -> String {
         format!("&pin-source=file://{}", self.path("pin").display())
+    }
+}
+
+/// The process that removes public keys.
+#[test]
+#[ignore = "started by another test, with the environment that it needs"]
+fn remover() {
+    use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+    use cryptoki::object::{Attribute, ObjectClass};
+    use cryptoki::session::UserType;
+    use cryptoki::types::RawAuthPin;
+
+    let directories = [
+        "/usr/lib/softhsm",
+        "/usr/lib64/pkcs11",
+        "/usr/lib64/softhsm",
+        "/usr/lib/x86_64-linux-gnu/softhsm",
+        "/usr/lib/aarch64-linux-gnu/softhsm",
+        "/usr/local/lib/softhsm",
+    ];
+    let modules = directories.map(|directory| Path::new(directory).join("libsofthsm2.so"));
+    let module = modules.iter().find(|path| path.exists()).unwrap();
+    let module = Pkcs11::new(module).unwrap();
+    module
+        .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+        .unwrap();
+    let slot = module.get_slots_with_initialized_token().unwrap()[0];
+    let session = module.open_rw_session(slot).unwrap();
+    let pin = RawAuthPin::new(Box::new(PIN.as_bytes().to_vec()));
+    session.login_with_raw(UserType::User, &pin).unwrap();
+    let public = [Attribute::Class(ObjectClass::PUBLIC_KEY)];
+    let keys = session.find_objects(&public).unwrap();
+    assert!(!keys.is_empty());
+    for key in keys {
+        session.destroy_object(key).unwrap();
     }
 }
 
@@ -153,7 +197,11 @@ impl Hsm {
 #[ignore = "started by the other tests, with the environment that it needs"]
 fn child() {
     let uri: Uri = env::var(CHILD_URI).unwrap().parse().unwrap();
-    let signed = TokenSigner::open(&uri)
+    let opened = match env::var_os(CHILD_CERTIFICATE) {
+        Some(file) => TokenSigner::open_for_certificate(&uri, &fs::read(file).unwrap()),
+        None => TokenSigner::open(&uri).map_err(SignError::from),
+    };
+    let signed = opened
         .map_err(|error| error.to_string())
         .and_then(|signer| {
             let signer: Box<dyn Signer> = match env::var_os(CHILD_CERTIFICATE) {
@@ -172,10 +220,7 @@ fn child() {
 }
 
 fn verified(file: &[u8], key: PublicKey) -> bool {
-    let options = Options {
-        now: 0,
-        strict: true,
-    };
+    let options = Options::at_present(0, true);
     verify::open(file, &Verifier::Key(key), &options).is_ok_and(|opened| opened.payload == PAYLOAD)
 }
 
@@ -248,7 +293,7 @@ fn what_a_token_does_not_have_is_said() {
         (
             "token=one;object=no",
             &pin,
-            "no private key in the token fits the URI",
+            "no private key in the token fits the URI; there are: \"object=key;id=%01\"",
         ),
         (
             "token=one;object=key;id=%02",
@@ -305,8 +350,16 @@ fn a_certificate_must_be_for_the_key_in_the_token() {
     let error = hsm
         .sign("token=one;object=other", &pin, Some(&file))
         .unwrap_err();
-    assert_eq!(
-        error,
-        "the public key of the signing certificate is not that of the private key"
-    );
+    let other_key = "the private key in the token is not that of the public key or the certificate";
+    assert_eq!(error, other_key);
+
+    // The certificate has the public key: the token need not have it.
+    hsm.remove_public_keys();
+    let error = hsm.sign("token=one;object=key", &pin, None).unwrap_err();
+    assert!(error.starts_with("the token has no public key"), "{error}");
+    let signed = hsm.sign("token=one;object=key", &pin, Some(&file)).unwrap();
+    let signed = verify::SignatureFile::parse(&signed).unwrap();
+    assert_eq!(signed.certificates(), [certificate.der().to_vec()]);
+    let error = hsm.sign("token=one;object=other", &pin, Some(&file));
+    assert_eq!(error.unwrap_err(), other_key);
 }

@@ -75,16 +75,13 @@ fn print(write: impl FnOnce(&mut Output) -> anyhow::Result<()>) -> anyhow::Resul
 #[derive(Debug, clap::Args)]
 pub(super) struct Sigstore {
     #[arg(hide = true, allow_hyphen_values = true, trailing_var_arg = true)]
-    rest: Vec<std::ffi::OsString>,
+    _rest: Vec<std::ffi::OsString>,
 }
 
 impl Sigstore {
-    fn refusal(&self, command: &str, methods: &str) -> anyhow::Error {
-        let model = self.rest.first().map_or_else(String::new, |word| {
-            format!(" (with the model {:?})", word.to_string_lossy())
-        });
+    fn refusal(command: &str, methods: &str) -> anyhow::Error {
         Mistake(format!(
-            "`{command} sigstore`{model}, which is also what `{command}` is without a method, is not in this version; \
+            "`{command} sigstore`, which is also what `{command}` is without a method, is not in this version; \
              there are {methods}"
         ))
         .into()
@@ -96,11 +93,26 @@ fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
+/// Whether a path stands for standard output (`-`), or standard input where something is read.
+fn is_standard(path: &Path) -> bool {
+    let names = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    names.iter().any(|name| path == Path::new(name))
+}
+
 /// Reads a file that must be small enough to be what it should be.
 fn read(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
     file::read(path, limit_bytes).map_err(|error| match error {
         FileError::TooLong { .. } => anyhow::anyhow!("{} is {error}", path.display()),
-        error => anyhow::Error::new(error).context(format!("{} cannot be read", path.display())),
+        error => {
+            let is_list = path.as_os_str().as_encoded_bytes().contains(&b',') && !path.exists();
+            let hint = if is_list {
+                " (a comma does not separate files: give the option once for each)"
+            } else {
+                ""
+            };
+            let context = format!("{} cannot be read{hint}", path.display());
+            anyhow::Error::new(error).context(context)
+        }
     })
 }
 

@@ -1,20 +1,24 @@
 //! `modelwatch sign`: hash a model, sign its manifest, write the signature.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use model_signing::MAX_PEM_BYTES;
 use model_signing::key::PrivateKey;
 use model_signing::pkcs11::{TokenSigner, Uri};
 use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
-use model_signing::statement::Statement;
+use model_signing::statement::{NotSignable, Statement};
+use model_signing::verify::Warning;
+use model_signing::walk::{Listed, Listing, Model};
+use model_signing::{Destination, MAX_PEM_BYTES};
 use serde_json::{Value, json};
 
-use super::{Sigstore, Warnings, path, print, read, tree};
+use super::{Sigstore, Warnings, is_standard, path, print, read, tree};
 use crate::cli::output::{Mistake, Outcome};
+use crate::clock;
 
 /// What signs.
 #[derive(Debug, clap::Subcommand)]
@@ -42,7 +46,7 @@ pub(in crate::cli) struct Common {
     #[command(flatten)]
     tree: tree::TreeArgs,
 
-    /// Where the signature is written; a file that is there is replaced
+    /// Where the signature is written; a file that is there is replaced. `-`: to standard output
     #[arg(long, value_name = "PATH", default_value = "model.sig", value_parser = path())]
     signature: PathBuf,
 
@@ -131,7 +135,8 @@ struct PrivateKeyArgs {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 struct ChainArgs {
-    /// The certificate of the key: PEM, the first one of the file
+    /// The certificate of the key: PEM, the first one of the file; others in it become part of the
+    /// signature
     #[arg(long, value_name = "FILE", value_parser = path())]
     signing_certificate: PathBuf,
 
@@ -154,8 +159,8 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
         Method::Certificate(args) => &args.common,
         Method::Pkcs11Key(args) => &args.common,
         Method::Pkcs11Certificate(args) => &args.common,
-        Method::Sigstore(args) => {
-            return Err(args.refusal(
+        Method::Sigstore(_) => {
+            return Err(Sigstore::refusal(
                 "sign",
                 "`key`, `certificate`, `pkcs11-key` and `pkcs11-certificate`",
             ));
@@ -163,26 +168,38 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
     };
     let mut warnings = Warnings::new(common.strict);
     // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
-    let signed = signer(method).and_then(|signer| {
+    let signed = signer(method, &mut warnings).and_then(|signer| {
         method.spare_inputs(&common.signature)?;
         common.sign(&*signer, &mut warnings)
     });
+    let to_standard_output = is_standard(&common.signature);
     let reported = print(|output| match (&signed, common.json) {
         (_, true) => output.json(&report(common, &signed, &warnings)),
-        (Ok(_), false) => output.line("Signing succeeded"),
-        (Err(_), false) => Ok(()),
+        // The words of the reference, which scripts may look for.
+        (Ok(_), false) if !to_standard_output => output.line("Signing succeeded"),
+        _ => Ok(()),
     });
     signed?;
+    if to_standard_output {
+        let _ = writeln!(io::stderr(), "Signing succeeded");
+        return Ok(Outcome::Clean);
+    }
     reported.with_context(|| format!("{} was written", common.signature.display()))?;
+    let written = super::shown(&common.signature.display().to_string());
+    let _ = writeln!(io::stderr(), "The signature is in {written}");
     Ok(Outcome::Clean)
 }
 
-fn signer(method: &Method) -> anyhow::Result<Box<dyn Signer>> {
+fn signer(method: &Method, warnings: &mut Warnings) -> anyhow::Result<Box<dyn Signer>> {
     Ok(match method {
         Method::Key(args) => Box::new(args.key.signer()?),
-        Method::Certificate(args) => Box::new(args.chain.vouch_for(args.key.signer()?)?),
+        Method::Certificate(args) => Box::new(args.chain.signer(args.key.signer()?, warnings)?),
         Method::Pkcs11Key(args) => Box::new(args.token.signer()?),
-        Method::Pkcs11Certificate(args) => Box::new(args.chain.vouch_for(args.token.signer()?)?),
+        Method::Pkcs11Certificate(args) => {
+            let leaf = read(&args.chain.signing_certificate, MAX_PEM_BYTES)?;
+            let signer = args.token.signer_for(&leaf)?;
+            Box::new(args.chain.signer(signer, warnings)?)
+        }
         Method::Sigstore(_) => unreachable!("was refused before"),
     })
 }
@@ -222,27 +239,78 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 impl Common {
     /// Answers what the signature says.
     fn sign(&self, signer: &dyn Signer, warnings: &mut Warnings) -> anyhow::Result<Value> {
+        if self.json && is_standard(&self.signature) {
+            return Err(Mistake(
+                "--json and --signature - both write to standard output: choose one".to_owned(),
+            )
+            .into());
+        }
         let method = self.hashing.method()?;
-        let ignored = self.tree.ignored_beside(&self.signature, warnings)?;
+        let ignored = self.tree.ignored_beside(self.place(), warnings)?;
         let recorded = ignored.recorded().map_err(|path| {
             anyhow::anyhow!(
                 "the path {path:?} to leave out is not UTF-8, so no signature can hold it"
             )
         })?;
-        let model = self.tree.open()?;
+        let model = self.tree.open(false)?;
         let name = model.name()?;
         // Before the model is hashed, which may take an hour.
-        model_signing::replaceable(&self.signature)?;
-        let manifest = tree::hash(&model, &ignored, method, warnings)?;
+        let destination = self.destination(&model)?;
+        let listing = model.walk(&ignored)?;
+        let is_signed = |file: &Listed| method.shard_bytes().is_none() || file.size > 0;
+        if !listing.files.iter().any(is_signed) {
+            return Err(NotSignable::NoResources.into());
+        }
+        tree::refuse_left_over(&model, &listing, &self.signature, |_| false)?;
+        tree::warn_of_gaps(&model, &listing, method, warnings)?;
+        if let Some(destination) = &destination {
+            destination.reserve(expected_bytes(&listing))?;
+        }
+        let manifest = tree::hash(&model, &listing, method)?;
         let statement = Statement::new(name, manifest, model.allows_symlinks(), recorded)?;
         let payload = statement.to_json();
         let said = super::verify::signed(&statement);
         // The list of a million files takes as much memory as its JSON does, and that in base64 comes next.
         drop(statement);
         let bundle = sign::bundle(payload.as_bytes(), signer)?;
-        model_signing::replace(&self.signature, &bundle)?;
+        match destination {
+            Some(destination) => destination.write(&bundle)?,
+            None => io::stdout()
+                .write_all(&bundle)
+                .and_then(|()| io::stdout().flush())
+                .context("standard output cannot be written")?,
+        }
         Ok(said)
     }
+
+    /// Where the signature is a file, if it is one: the shell may have opened one in the model.
+    fn place(&self) -> &Path {
+        if is_standard(&self.signature) {
+            Path::new("/dev/stdout")
+        } else {
+            &self.signature
+        }
+    }
+
+    /// `None`: standard output.
+    fn destination(&self, model: &Model) -> anyhow::Result<Option<Destination>> {
+        if is_standard(&self.signature) {
+            return Ok(None);
+        }
+        Ok(Some(Destination::prepare(&self.signature, model.path())?))
+    }
+}
+
+/// About how long the signature of these files will be, at least.
+fn expected_bytes(listing: &Listing) -> u64 {
+    /// What one resource takes in JSON, without its name.
+    const RESOURCE_BYTES: usize = 150;
+    let names = listing.files.iter().map(|file| file.name.len());
+    let json = names.fold(4096, |sum: usize, name| {
+        sum.saturating_add(name + RESOURCE_BYTES)
+    });
+    // In base64.
+    (json / 3 * 4) as u64
 }
 
 impl PrivateKeyArgs {
@@ -285,15 +353,28 @@ impl PrivateKeyArgs {
 const MAX_PASSWORD_BYTES: usize = 4096;
 
 impl ChainArgs {
-    fn vouch_for<S: Signer>(&self, signer: S) -> anyhow::Result<CertificateSigner<S>> {
+    fn signer<S: Signer>(
+        &self,
+        signer: S,
+        warnings: &mut Warnings,
+    ) -> anyhow::Result<CertificateSigner<S>> {
+        let strict = warnings.strict;
         let leaf = read(&self.signing_certificate, MAX_PEM_BYTES)?;
         let chain: Vec<_> = self
             .certificate_chain
             .iter()
             .map(|path| read(path, MAX_PEM_BYTES))
             .collect::<Result<_, _>>()?;
-        CertificateSigner::new(signer, &leaf, &chain)
-            .with_context(|| format!("the certificate {}", self.signing_certificate.display()))
+        let reading = || format!("the certificate {}", self.signing_certificate.display());
+        let signer = CertificateSigner::new(signer, &leaf, &chain).with_context(reading)?;
+        // What its own verifier would refuse is not signed.
+        if signer
+            .check(clock::now().as_second(), strict)
+            .with_context(reading)?
+        {
+            warnings.warn(Warning::NoKeyUsage.to_string())?;
+        }
+        Ok(signer)
     }
 }
 
@@ -301,6 +382,11 @@ impl TokenArgs {
     fn signer(&self) -> anyhow::Result<TokenSigner> {
         let uri: Uri = self.pkcs11_uri.parse().context("--pkcs11-uri")?;
         Ok(TokenSigner::open(&uri)?)
+    }
+
+    fn signer_for(&self, certificate: &[u8]) -> anyhow::Result<TokenSigner> {
+        let uri: Uri = self.pkcs11_uri.parse().context("--pkcs11-uri")?;
+        Ok(TokenSigner::open_for_certificate(&uri, certificate)?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line of the reference: both spellings of its options, and the method that it assumes.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 /// The options of the program that take a value and may stand before the command.
 const WITH_VALUE: [&str; 3] = ["--config", "--log-format", "--log-level"];
@@ -39,10 +40,43 @@ pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -
         && let Some(word) = arguments.get(command + 1).and_then(|word| word.to_str())
         && !word.starts_with('-')
         && !METHODS.contains(&word)
+        && !is_slip(word)
     {
         arguments.insert(command + 1, "sigstore".into());
     }
     arguments
+}
+
+/// Whether a word is more likely a method with a slip in it (`kye`) than a model: nothing is there by that name.
+fn is_slip(word: &str) -> bool {
+    let sorted = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let is_near = |method: &str| {
+        let edits = if method.len() <= 4 { 1 } else { 2 };
+        distance(word, method) <= edits || sorted(word) == sorted(method)
+    };
+    METHODS.into_iter().any(is_near) && Path::new(word).symlink_metadata().is_err()
+}
+
+/// How many letters have to be changed, put in or taken out to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.chars().enumerate() {
+        let mut next = vec![at + 1];
+        for (column, wanted) in other.iter().enumerate() {
+            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
+            let changed = cell(&row, column) + usize::from(letter != *wanted);
+            let put_in = cell(&next, column) + 1;
+            let taken_out = cell(&row, column + 1) + 1;
+            next.push(changed.min(put_in).min(taken_out));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 /// Where the command is, if it is one of these.
@@ -126,10 +160,25 @@ mod tests {
                 "modelwatch verify ./key --x",
                 "modelwatch verify sigstore ./key --x",
             ),
+            // A slip: the answer names the method that was meant.
+            ("modelwatch sign kye m", "modelwatch sign kye m"),
             (
                 "modelwatch sign pkcs11_key m",
-                "modelwatch sign sigstore pkcs11_key m",
+                "modelwatch sign pkcs11_key m",
             ),
+            (
+                "modelwatch verify certifcate m",
+                "modelwatch verify certifcate m",
+            ),
+            ("modelwatch sign sigstor m", "modelwatch sign sigstor m"),
+            // A model may be called nearly so, if it is there.
+            ("modelwatch sign src", "modelwatch sign sigstore src"),
+            ("modelwatch sign ./kye", "modelwatch sign sigstore ./kye"),
+            (
+                "modelwatch sign falcon-7b",
+                "modelwatch sign sigstore falcon-7b",
+            ),
+            ("modelwatch sign ab", "modelwatch sign sigstore ab"),
             (
                 "modelwatch sign pkcs11-key m",
                 "modelwatch sign pkcs11-key m",

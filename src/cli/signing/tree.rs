@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use model_signing::hash::Algorithm;
 use model_signing::manifest::{Manifest, Method};
 use model_signing::model;
-use model_signing::walk::{Ignored, Listing, Model};
+use model_signing::walk::{Ignored, Inside, Listing, Model, has_pattern};
 
 use super::progress::Meter;
 use super::{Warnings, few, path};
@@ -46,7 +46,7 @@ pub(super) struct HashingArgs {
     #[arg(long, value_name = "NAME", default_value = "sha256", value_parser = algorithm)]
     hash: Algorithm,
 
-    /// Hash files in shards of so many bytes, several at a time. Python's command line verifies
+    /// Hash files in shards of so many bytes, several at a time. Python's model_signing verifies
     /// whole files only
     #[arg(long, value_name = "BYTES", value_parser = shard_size)]
     shard_size: Option<NonZeroU64>,
@@ -77,8 +77,13 @@ fn algorithm(name: &str) -> Result<Algorithm, String> {
 }
 
 impl TreeArgs {
-    pub(super) fn open(&self) -> anyhow::Result<Model> {
-        Ok(Model::open(&self.model, self.allow_symlinks)?)
+    /// Opens the model; symlinks are followed if the option or `recorded`, the policy of the signature, allows them.
+    pub(super) fn open(&self, recorded: bool) -> anyhow::Result<Model> {
+        Ok(Model::open(&self.model, self.allow_symlinks || recorded)?)
+    }
+
+    pub(super) fn allows_symlinks(&self) -> bool {
+        self.allow_symlinks
     }
 
     pub(super) fn ignores_git_paths(&self) -> bool {
@@ -92,11 +97,30 @@ impl TreeArgs {
             ignored.add_git_paths();
         }
         for path in &self.ignore_paths {
-            if !self.ignore(&mut ignored, path)? {
-                warnings.warn(format!(
-                    "--ignore-paths {} is not in the model: nothing is left out by it",
-                    path.display()
-                ))?;
+            let inside = self.ignore(&mut ignored, path)?;
+            let shown = format!("--ignore-paths {}", path.display());
+            let exists = inside.map_or_else(|| path.exists(), |inside| inside.exists);
+            let is_pattern = inside.map_or_else(
+                || has_pattern(path.as_os_str().as_encoded_bytes()) && !exists,
+                |inside| inside.has_pattern,
+            );
+            anyhow::ensure!(
+                !is_pattern,
+                "{shown}: a path to leave out is no pattern, and has none of the characters `*`, `?` and `[`; \
+                 give the option once for each file or directory"
+            );
+            anyhow::ensure!(
+                exists || !shown.contains(','),
+                "{shown} does not exist; a comma does not separate paths: give the option once for each"
+            );
+            match inside {
+                Some(Inside { exists: true, .. }) => {}
+                Some(_) => {
+                    warnings.warn(format!("{shown} does not exist: nothing is left out by it"))?
+                }
+                None => warnings.warn(format!(
+                    "{shown} is not in the model: nothing is left out by it"
+                ))?,
             }
         }
         Ok(ignored)
@@ -113,7 +137,13 @@ impl TreeArgs {
             !ignored.hides_everything(),
             "--ignore-paths leaves out the whole model: a signature without it would fit any other"
         );
-        self.ignore(&mut ignored, signature)?;
+        let inside = self.ignore(&mut ignored, signature)?;
+        anyhow::ensure!(
+            !inside.is_some_and(|inside| inside.has_pattern),
+            "--signature {}: the path of a signature in the model is recorded in it, and must have none of the \
+             characters `*`, `?` and `[`",
+            signature.display()
+        );
         anyhow::ensure!(
             !ignored.hides_everything(),
             "--signature {} is the model itself",
@@ -122,21 +152,47 @@ impl TreeArgs {
         Ok(ignored)
     }
 
-    fn ignore(&self, ignored: &mut Ignored, path: &Path) -> anyhow::Result<bool> {
+    fn ignore(&self, ignored: &mut Ignored, path: &Path) -> anyhow::Result<Option<Inside>> {
         ignored
             .add(&self.model, path)
             .with_context(|| format!("{} cannot be resolved", path.display()))
     }
 }
 
-/// Says what a manifest of these files does not cover.
+/// Where the client of Hugging Face keeps what it needs to resume a download.
+const DOWNLOAD_CACHE: &str = ".cache/huggingface/";
+
+/// Warns of what a manifest of these files does not cover, and of what hardly anyone means to sign.
 pub(super) fn warn_of_gaps(
+    model: &Model,
     listing: &Listing,
     method: Method,
     warnings: &mut Warnings,
 ) -> anyhow::Result<()> {
     if listing.files.is_empty() {
         warnings.warn("there is no file in the model, or all of them are left out".to_owned())?;
+    }
+    if !listing.leading_outside.is_empty() {
+        warnings.warn(format!(
+            "symlinks lead out of the model: {}",
+            few(&listing.leading_outside)
+        ))?;
+    }
+    let pointers = listing.lfs_pointers(model)?;
+    if !pointers.is_empty() {
+        warnings.warn(format!(
+            "pointer files of Git LFS are in the model, and not the files that they stand for (`git lfs pull` downloads \
+             them): {}",
+            few(&pointers)
+        ))?;
+    }
+    let is_of_download = |name: &str| name.starts_with(DOWNLOAD_CACHE);
+    if listing.files.iter().any(|file| is_of_download(&file.name)) {
+        warnings.warn(format!(
+            ".cache/huggingface is in the model: a download has left it there, and it differs in each copy; \
+             `--ignore-paths {}` leaves it out",
+            model.path().join(".cache/huggingface").display()
+        ))?;
     }
     let linked = &listing.linked_directories;
     if !linked.is_empty() {
@@ -158,26 +214,41 @@ pub(super) fn warn_of_gaps(
     Ok(())
 }
 
-/// A meter for hashing these files.
-pub(super) fn meter(listing: &Listing) -> Meter {
-    let total = listing
-        .files
-        .iter()
-        .fold(0_u64, |sum, file| sum.saturating_add(file.size));
-    Meter::new(total)
+/// Refuses a model with a file in it that an earlier version left there when it was killed.
+pub(super) fn refuse_left_over(
+    model: &Model,
+    listing: &Listing,
+    signature: &Path,
+    is_signed: impl Fn(&str) -> bool,
+) -> anyhow::Result<()> {
+    let signature = signature.file_name().and_then(|name| name.to_str());
+    let mut left_over = listing.left_over(signature);
+    left_over.retain(|name| !is_signed(name));
+    let Some(first) = left_over.first() else {
+        return Ok(());
+    };
+    let quoted = |name: &str| {
+        let path = model.path().join(name).display().to_string();
+        format!("'{}'", path.replace('\'', r"'\''"))
+    };
+    let paths: Vec<_> = left_over.iter().map(|name| quoted(name)).collect();
+    anyhow::bail!(
+        "{:?} was left in the model by an earlier version of modelwatch that was interrupted while it wrote a \
+         signature; remove it: rm -- {}",
+        model.path().join(&***first),
+        paths.join(" ")
+    )
 }
 
-/// Hashes a model that nothing was said about yet.
-pub(super) fn hash(
-    model: &Model,
-    ignored: &Ignored,
-    method: Method,
-    warnings: &mut Warnings,
-) -> anyhow::Result<Manifest> {
-    let listing = model.walk(ignored)?;
-    warn_of_gaps(&listing, method, warnings)?;
-    let meter = meter(&listing);
-    Ok(model::hash(model, &listing, method, &|bytes| {
+/// A meter for hashing these files.
+pub(super) fn meter(listing: &Listing) -> Meter {
+    Meter::new(listing.bytes())
+}
+
+/// Hashes a model of which no signature is given.
+pub(super) fn hash(model: &Model, listing: &Listing, method: Method) -> anyhow::Result<Manifest> {
+    let meter = meter(listing);
+    Ok(model::hash(model, listing, method, &|bytes| {
         meter.add(bytes);
     })?)
 }

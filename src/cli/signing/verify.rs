@@ -1,23 +1,23 @@
 //! `modelwatch verify`: is the signature by whom it must be, and is the model the one that was signed?
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use model_signing::MAX_PEM_BYTES;
-use model_signing::certificate::{TrustStore, fingerprint};
+use model_signing::certificate::{Summary, TrustStore, ValidAt, fingerprint};
 use model_signing::key::PublicKey;
 use model_signing::manifest::{Changed, Differences};
 use model_signing::model::{self, MismatchError};
 use model_signing::statement::{Statement, Version};
 use model_signing::verify::{MAX_SIGNATURE_BYTES, Options, SignatureFile, Verifier, Warning};
-use model_signing::walk::WalkError;
 use serde_json::{Value, json};
 
 use super::{Sigstore, Warnings, path, print, read, tree};
 use crate::cli::logging::Level;
 use crate::cli::output::{Outcome, causes};
-use crate::clock;
+use crate::{clock, config};
 
 /// Whom the signature must be by.
 #[derive(Debug, clap::Subcommand)]
@@ -43,7 +43,7 @@ pub(in crate::cli) struct Common {
     #[command(flatten)]
     tree: tree::TreeArgs,
 
-    /// The signature
+    /// The signature. `-`: from standard input
     #[arg(long, value_name = "PATH", value_parser = path())]
     signature: PathBuf,
 
@@ -56,7 +56,7 @@ pub(in crate::cli) struct Common {
     no_ignore_unsigned_files: bool,
 
     /// Refuse what is accepted only because the reference implementation accepts it, such as
-    /// expired certificates, and whatever there is to warn of
+    /// SHA-1 in a chain, and whatever there is to warn of
     #[arg(long)]
     strict: bool,
 
@@ -84,34 +84,72 @@ pub(in crate::cli) struct CertificateArgs {
     #[command(flatten)]
     common: Common,
 
-    /// Trusted roots, and certificates that lead to them: PEM (repeatable). Without it, those of
-    /// Mozilla
+    /// Trusted roots, and certificates that lead to them: PEM (repeatable, required)
     #[arg(long, value_name = "FILE", value_parser = path())]
     certificate_chain: Vec<PathBuf>,
+
+    /// Judge the certificates at this time instead of today: 2026-01-01, 2026-01-01T08:00:00Z.
+    /// Nothing proves that the signature was made then
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+
+    /// Accept certificates that have expired. Nothing proves that the signature was made before
+    #[arg(long, conflicts_with = "at")]
+    allow_expired: bool,
 
     /// Print the SHA-256 fingerprints of all certificates to stderr
     #[arg(long)]
     log_fingerprints: bool,
 }
 
+fn time(written: &str) -> Result<Timestamp, &'static str> {
+    config::parse_time(written)
+        .ok_or("write a date such as 2026-01-01, or a time such as 2026-01-01T08:00:00Z")
+}
+
+impl Method {
+    /// When the certificates must be valid.
+    fn valid_at(&self) -> ValidAt {
+        match self {
+            Self::Certificate(CertificateArgs { at: Some(at), .. }) => {
+                ValidAt::Given(at.as_second())
+            }
+            Self::Certificate(args) if args.allow_expired => ValidAt::AllowExpired,
+            _ => ValidAt::Present,
+        }
+    }
+}
+
 pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outcome> {
     let common = match method {
         Method::Key(args) => &args.common,
         Method::Certificate(args) => &args.common,
-        Method::Sigstore(args) => {
-            return Err(args.refusal("verify", "`key` and `certificate`"));
+        Method::Sigstore(_) => {
+            return Err(Sigstore::refusal("verify", "`key` and `certificate`"));
         }
     };
     let mut warnings = Warnings::new(common.strict);
     let mut statement = None;
+    let mut signer = SignerReport::default();
     let verified = verifier(method).and_then(|verifier| {
         let fingerprints = matches!(method, Method::Certificate(args) if args.log_fingerprints)
             && level.is_none_or(Level::shows_information);
-        let opened = common.open(&verifier, fingerprints, &mut warnings)?;
+        let options = Options {
+            now: clock::now().as_second(),
+            valid_at: method.valid_at(),
+            strict: common.strict,
+        };
+        let opened = common.open(
+            &verifier,
+            &options,
+            fingerprints,
+            &mut signer,
+            &mut warnings,
+        )?;
         common.compare(statement.insert(opened), &mut warnings)
     });
     let reported = print(|output| match (&verified, common.json) {
-        (_, true) => output.json(&report(statement.as_ref(), &verified, &warnings)),
+        (_, true) => output.json(&report(statement.as_ref(), &signer, &verified, &warnings)),
         (Ok(()), false) => output.line("Verification succeeded"),
         (Err(_), false) => Ok(()),
     });
@@ -129,23 +167,29 @@ fn verifier(method: &Method) -> anyhow::Result<Verifier> {
                 .with_context(|| format!("the public key {}", args.public_key.display()))?;
             Verifier::Key(key)
         }
-        Method::Certificate(args) if args.certificate_chain.is_empty() => {
-            let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
-            Verifier::Certificates(TrustStore::from_der(
-                roots.iter().map(|root| root.to_vec()).collect(),
-            )?)
-        }
-        Method::Certificate(args) => {
-            let files: Vec<_> = args
-                .certificate_chain
-                .iter()
-                .map(|path| read(path, MAX_PEM_BYTES))
-                .collect::<Result<_, _>>()?;
-            let store = TrustStore::from_pem(&files).context("--certificate-chain")?;
-            Verifier::Certificates(store)
-        }
+        Method::Certificate(args) => Verifier::Certificates(args.trusted()?),
         Method::Sigstore(_) => unreachable!("was refused before"),
     })
+}
+
+impl CertificateArgs {
+    fn trusted(&self) -> anyhow::Result<TrustStore> {
+        if self.certificate_chain.is_empty() {
+            anyhow::bail!(
+                "verify certificate needs --certificate-chain: the roots that you trust. There is no default: \
+                 with the certificate authorities of the web, anyone who has the certificate of any web site \
+                 could sign as anyone"
+            );
+        }
+        let mut certificates = Vec::new();
+        for path in &self.certificate_chain {
+            let pem = read(path, MAX_PEM_BYTES)?;
+            let store = TrustStore::from_pem(&[pem])
+                .with_context(|| format!("--certificate-chain {}", path.display()))?;
+            certificates.extend_from_slice(store.certificates());
+        }
+        TrustStore::from_der(certificates).context("--certificate-chain")
+    }
 }
 
 impl Common {
@@ -153,22 +197,22 @@ impl Common {
     fn open(
         &self,
         verifier: &Verifier,
+        options: &Options,
         fingerprints: bool,
+        signer: &mut SignerReport,
         warnings: &mut Warnings,
     ) -> anyhow::Result<Statement> {
         let reading = || format!("the signature {}", self.signature.display());
-        let bytes = read(&self.signature, MAX_SIGNATURE_BYTES)?;
+        let bytes = read(self.place(), MAX_SIGNATURE_BYTES)?;
         let file = SignatureFile::parse(&bytes).with_context(reading)?;
         // It may be as large as all that was decoded from it.
         drop(bytes);
         if fingerprints && let Verifier::Certificates(store) = verifier {
             log_fingerprints(store, file.certificates());
         }
-        let options = Options {
-            now: clock::now().as_second(),
-            strict: self.strict,
-        };
-        let opened = file.verify(verifier, &options).with_context(reading)?;
+        let leaf = file.certificates().first().cloned();
+        let opened = file.verify(verifier, options).with_context(reading)?;
+        *signer = SignerReport::new(&opened.key, leaf.as_deref());
         for warning in &opened.warnings {
             if *warning == Warning::NoHint && !self.json && !self.strict {
                 // Where the reference says it, and with its words.
@@ -180,33 +224,43 @@ impl Common {
         Statement::parse(&opened.payload).with_context(reading)
     }
 
+    /// Where the signature is a file, if it is one: the shell may have opened one in the model.
+    fn place(&self) -> &Path {
+        if self.signature == Path::new("-") {
+            Path::new("/dev/stdin")
+        } else {
+            &self.signature
+        }
+    }
+
     /// Is the model the one that was signed?
     fn compare(&self, statement: &Statement, warnings: &mut Warnings) -> anyhow::Result<()> {
         let options = model::Options {
-            ignored: self.tree.ignored_beside(&self.signature, warnings)?,
+            ignored: self.tree.ignored_beside(self.place(), warnings)?,
             ignore_unsigned: self.ignore_unsigned_files,
         };
-        let model = self.tree.open()?;
-        if model.allows_symlinks() && !statement.allow_symlinks {
+        let model = self.tree.open(statement.allow_symlinks)?;
+        if self.tree.allows_symlinks() && !statement.allow_symlinks {
             warnings
                 .warn("the signer did not allow symlinks, and --allow-symlinks does".to_owned())?;
         }
         let listed = model::list(&model, statement, &options);
-        let listing = listed.inspect_err(|error| give_hint(statement, &options, error))?;
-        tree::warn_of_gaps(&listing, statement.manifest.method(), warnings)?;
+        let listing = listed.inspect_err(|error| give_hint(&options, error))?;
+        tree::refuse_left_over(&model, &listing, &self.signature, |name| {
+            let mut signed = statement.manifest.resources().iter();
+            signed.any(|resource| &*resource.path == name)
+        })?;
+        tree::warn_of_gaps(&model, &listing, statement.manifest.method(), warnings)?;
         let meter = tree::meter(&listing);
         let compared = model::compare(&model, &listing, statement, &|bytes| meter.add(bytes));
         drop(meter);
-        Ok(compared.inspect_err(|error| give_hint(statement, &options, error))?)
+        Ok(compared.inspect_err(|error| give_hint(&options, error))?)
     }
 }
 
 /// Says what the verifier may have meant.
-fn give_hint(statement: &Statement, options: &model::Options, error: &MismatchError) {
+fn give_hint(options: &model::Options, error: &MismatchError) {
     let hint = match error {
-        MismatchError::Walk(WalkError::Symlink { .. }) if statement.allow_symlinks => {
-            "the signer allowed symlinks; --allow-symlinks does so here"
-        }
         MismatchError::Differs(differences)
             if differences
                 .missing
@@ -238,15 +292,54 @@ fn log_fingerprints(store: &TrustStore, chain: &[Vec<u8>]) {
     }
 }
 
-/// What a signature says.
+/// Who signed, of a signature that was verified; all empty otherwise.
+#[derive(Debug, Default)]
+pub(super) struct SignerReport {
+    /// `key`, `certificate` or `sigstore`.
+    pub(super) method: Option<&'static str>,
+    /// Whom Sigstore certified.
+    pub(super) identity: Option<String>,
+    pub(super) key: Option<Value>,
+    pub(super) certificate: Option<Value>,
+    /// When trusted authorities saw the signature, RFC 3339.
+    pub(super) timestamps: Vec<String>,
+    /// Of the entry in the transparency log.
+    pub(super) log_index: Option<u64>,
+}
+
+impl SignerReport {
+    fn new(key: &PublicKey, certificate: Option<&[u8]>) -> Self {
+        let time = |second| Timestamp::from_second(second).map(|time| time.to_string());
+        let certificate = certificate.and_then(|der| Summary::of(der).ok());
+        Self {
+            method: Some(match certificate {
+                Some(_) => "certificate",
+                None => "key",
+            }),
+            key: Some(json!({"algorithm": key.algorithm(), "hint": key.hint()})),
+            certificate: certificate.map(|certificate| {
+                json!({
+                    "subject": certificate.subject,
+                    "issuer": certificate.issuer,
+                    "sha256": certificate.sha256,
+                    "not_before": time(certificate.not_before).ok(),
+                    "not_after": time(certificate.not_after).ok(),
+                })
+            }),
+            ..Self::default()
+        }
+    }
+}
+
+/// What was signed, as a report has it.
 pub(super) fn signed(statement: &Statement) -> Value {
     let method = statement.manifest.method();
     json!({
         "name": statement.name,
         "root": statement.root().to_string(),
         "version": match statement.version() {
-            Version::V0_2 => "0.2",
-            Version::V1_0 => "1.0",
+            Version::V0_2 => "0.2".to_owned(),
+            Version::V1 { minor } => format!("1.{minor}"),
         },
         "hash": method.algorithm().as_str(),
         "shard_size": method.shard_bytes(),
@@ -258,6 +351,7 @@ pub(super) fn signed(statement: &Statement) -> Value {
 
 fn report(
     statement: Option<&Statement>,
+    signer: &SignerReport,
     verified: &anyhow::Result<()>,
     warnings: &Warnings,
 ) -> Value {
@@ -278,6 +372,12 @@ fn report(
         "ok": verified.is_ok(),
         "error": error.map(causes),
         "warnings": warnings.said,
+        "method": signer.method,
+        "identity": signer.identity,
+        "key": signer.key,
+        "certificate": signer.certificate,
+        "timestamps": signer.timestamps,
+        "log_index": signer.log_index,
         "signed": statement.map(signed),
         "missing": differences.missing,
         "extra": differences.extra,

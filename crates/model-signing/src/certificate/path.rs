@@ -1,5 +1,5 @@
-//! The walk from a signer's certificate to a trusted one, step by step as OpenSSL does it: the first issuer that
-//! matches is taken, trusted ones before those of the bundle, and no step is taken back.
+//! The path from a signer's certificate to a trusted one, built as OpenSSL does it: the first issuer that matches is
+//! taken, trusted ones before those of the bundle, and no step is taken back.
 
 use x509_parser::time::ASN1Time;
 
@@ -10,51 +10,132 @@ use crate::key::PublicKey;
 /// Most certificates between the signer's and the last: OpenSSL's default.
 const MAX_DEPTH: usize = 100;
 
-/// At which instant certificates must be valid, and what else is asked of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strictness {
-    /// As the reference implementation: every certificate of the chain must have been valid when the signer's became
-    /// valid. Nothing says when the signature was made, so whoever has the key of an expired certificate can still sign.
-    Reference,
-    /// Every certificate must be valid at this instant (seconds of Unix time), SHA-1 and RSA keys below 2048 bits are
-    /// refused, and a signer's certificate with an extended key usage must have codeSigning among them.
-    StrictAt(i64),
+/// The instant at which every certificate of a chain must be valid. Instants are in seconds of Unix time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValidAt {
+    /// The present: [`Rules::now`].
+    Present,
+    /// An instant that the verifier names. Nothing proves that the signature was made then.
+    Given(i64),
+    /// Instants at which trusted timestamp authorities saw the signature. The chain must be valid at the present, or at
+    /// one of them.
+    Proven(Vec<i64>),
+    /// Certificates may have expired before the present, but none may begin after it. Nothing proves that the signature
+    /// was made before they expired.
+    AllowExpired,
 }
 
-/// A way that was found, and whose every step has been verified.
+/// What is asked of the certificates of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The present, in seconds of Unix time.
+    pub now: i64,
+    /// When they must be valid.
+    pub valid_at: ValidAt,
+    /// Refuse SHA-1 and RSA keys below 2048 bits in the chain.
+    pub strict: bool,
+}
+
+/// A path that was found, and whose every step has been verified.
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) key: PublicKey,
-    /// The signer's certificate does not have a key usage: only its extended key usage says what it is for.
+    /// The signer's certificate does not have a key usage: only its extended key usage tells what it is for.
     pub(crate) lacks_key_usage: bool,
     /// First and last instant at which all of its certificates are valid, in seconds of Unix time.
     pub(crate) validity: (i64, i64),
 }
 
-/// Finds and verifies the way from `leaf` to a certificate of `store`, with the help of `untrusted` ones.
+/// When certificates are compared with their validity.
+#[derive(Debug, Clone, Copy)]
+struct Instant {
+    at: i64,
+    /// The end of a validity does not count.
+    allow_expired: bool,
+}
+
+impl Instant {
+    fn is_within(self, certificate: &Certificate<'_>) -> bool {
+        certificate.is_valid_at(self.at)
+            || (self.allow_expired && certificate.not_before() <= self.at)
+    }
+}
+
+impl Rules {
+    /// The instants to try, in this order; one of them has to do.
+    fn instants(&self) -> Vec<Instant> {
+        let exactly = |at| Instant {
+            at,
+            allow_expired: false,
+        };
+        match &self.valid_at {
+            ValidAt::Present => vec![exactly(self.now)],
+            ValidAt::Given(at) => vec![exactly(*at)],
+            ValidAt::Proven(times) => std::iter::once(self.now)
+                .chain(times.iter().copied())
+                .map(exactly)
+                .collect(),
+            ValidAt::AllowExpired => vec![Instant {
+                at: self.now,
+                allow_expired: true,
+            }],
+        }
+    }
+
+    /// The first path that holds at one of the instants; if none does, what was wrong at the last of them.
+    fn judge<'c, 'd>(
+        &self,
+        find: impl Fn(i64) -> Result<Vec<&'c Certificate<'d>>, ChainError>,
+    ) -> Result<Path, ChainError>
+    where
+        'd: 'c,
+    {
+        let mut outcome = Err(ChainError::NoCertificate);
+        for instant in self.instants() {
+            outcome = find(instant.at).and_then(|path| {
+                check_path(&path, instant, self.strict)?;
+                found(&path)
+            });
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+/// Finds and verifies the path from `leaf` to a certificate of `store`, with the help of `untrusted` ones.
 pub(crate) fn walk(
     leaf: &[u8],
     untrusted: &[Vec<u8>],
     store: &TrustStore,
-    strictness: Strictness,
+    rules: &Rules,
 ) -> Result<Path, ChainError> {
     // Every one of them must be readable, needed or not.
     let untrusted = parsed(untrusted)?;
     let trusted = parsed(store.certificates())?;
     let leaf = Certificate::parse(leaf)?;
-    let key = PublicKey::from_spki_der(leaf.x509.public_key().raw).map_err(ChainError::LeafKey)?;
-    let at = match strictness {
-        Strictness::Reference => leaf.not_before(),
-        Strictness::StrictAt(now) => now,
+    rules.judge(|at| build(&leaf, &untrusted, &trusted, at))
+}
+
+/// Whether a signature with these certificates could be verified by anyone, as far as that can be known without the
+/// roots that its verifiers trust: `chain` has the signer's certificate first.
+///
+/// If a self-signed certificate is among them, the path has to reach it; otherwise the path may end at any issuer.
+pub(crate) fn check_for_signing(chain: &[Vec<u8>], rules: &Rules) -> Result<Path, ChainError> {
+    let parsed = parsed(chain)?;
+    let Some((leaf, others)) = parsed.split_first() else {
+        return Err(ChainError::NoCertificate);
     };
-    let path = build(&leaf, &untrusted, &trusted, at)?;
-    check_extensions(&path)?;
-    check_signatures(&path, at)?;
-    constraints::check(&path)?;
-    check_usage(&leaf)?;
-    if strictness != Strictness::Reference {
-        check_strictly(&path)?;
-    }
+    rules.judge(|at| build_to_sign(leaf, others, at))
+}
+
+/// What holds of a path that was checked.
+fn found(path: &[&Certificate<'_>]) -> Result<Path, ChainError> {
+    let Some(leaf) = path.first() else {
+        return Err(ChainError::NoCertificate);
+    };
+    let key = PublicKey::from_spki_der(leaf.x509.public_key().raw).map_err(ChainError::LeafKey)?;
     let validities = || path.iter().map(|certificate| certificate.x509.validity());
     let from = validities().map(|validity| validity.not_before.timestamp());
     let until = validities().map(|validity| validity.not_after.timestamp());
@@ -66,6 +147,20 @@ pub(crate) fn walk(
             until.min().unwrap_or_default(),
         ),
     })
+}
+
+/// All rules but how the path was found.
+fn check_path(path: &[&Certificate<'_>], instant: Instant, strict: bool) -> Result<(), ChainError> {
+    check_extensions(path)?;
+    check_signatures(path, instant)?;
+    constraints::check(path)?;
+    if let Some(leaf) = path.first() {
+        check_usage(leaf)?;
+    }
+    if strict {
+        check_strictly(path)?;
+    }
+    Ok(())
 }
 
 fn parsed(certificates: &[Vec<u8>]) -> Result<Vec<Certificate<'_>>, ChainError> {
@@ -121,6 +216,35 @@ fn build<'c, 'd>(
     }
 }
 
+/// The certificates from `leaf` as far up as `others` lead.
+fn build_to_sign<'c, 'd>(
+    leaf: &'c Certificate<'d>,
+    others: &'c [Certificate<'d>],
+    at: i64,
+) -> Result<Vec<&'c Certificate<'d>>, ChainError> {
+    let mut path = vec![leaf];
+    let mut last = leaf;
+    while !last.is_self_signed() {
+        if path.len() > MAX_DEPTH {
+            return Err(ChainError::TooLong { limit: MAX_DEPTH });
+        }
+        let Some(issuer) = best_issuer(last, others, &path, at) else {
+            let is_cut_short = path.len() == 1 && !others.is_empty()
+                || others.iter().any(Certificate::is_self_signed);
+            if is_cut_short {
+                return Err(ChainError::MissingIssuer {
+                    subject: last.shown(),
+                    issuer: last.shown_issuer(),
+                });
+            }
+            break;
+        };
+        path.push(issuer);
+        last = issuer;
+    }
+    Ok(path)
+}
+
 /// The first possible issuer that is valid at that instant; failing that, the one that expires last.
 fn best_issuer<'c, 'd>(
     subject: &Certificate<'d>,
@@ -162,8 +286,8 @@ fn check_extensions(path: &[&Certificate<'_>]) -> Result<(), ChainError> {
         if depth == 0 {
             continue;
         }
-        let is_last = depth + 1 == path.len();
-        check_ca(certificate, is_last).map_err(|reason| ChainError::NotCa {
+        let is_root = depth + 1 == path.len() && certificate.is_self_signed();
+        check_ca(certificate, is_root).map_err(|reason| ChainError::NotCa {
             subject: subject(),
             reason,
         })?;
@@ -204,13 +328,14 @@ fn check_ca(certificate: &Certificate<'_>, is_root: bool) -> Result<(), &'static
 }
 
 /// Times and signatures, from the root down.
-fn check_signatures(path: &[&Certificate<'_>], at: i64) -> Result<(), ChainError> {
+fn check_signatures(path: &[&Certificate<'_>], instant: Instant) -> Result<(), ChainError> {
     for (depth, certificate) in path.iter().enumerate().rev() {
         // A root's signature on itself proves nothing: that it is trusted is why the walk ends here.
         if let Some(issuer) = path.get(depth + 1) {
             signature::verify(certificate, issuer)?;
         }
-        if !certificate.is_valid_at(at) {
+        if !instant.is_within(certificate) {
+            let at = instant.at;
             let validity = certificate.x509.validity();
             return Err(ChainError::NotValid {
                 subject: certificate.shown(),
@@ -224,20 +349,18 @@ fn check_signatures(path: &[&Certificate<'_>], at: i64) -> Result<(), ChainError
     Ok(())
 }
 
-/// A key usage with digitalSignature, or an extended one with codeSigning: the rule of the reference.
+/// A key usage and an extended key usage that are there must allow it to sign, and one of the two must be there.
 fn check_usage(leaf: &Certificate<'_>) -> Result<(), ChainError> {
-    let signs = leaf
-        .key_usage
-        .as_ref()
-        .is_some_and(x509_parser::extensions::KeyUsage::digital_signature);
-    let signs_code = leaf
-        .extended_key_usage
-        .as_ref()
-        .is_some_and(|usage| usage.code_signing);
-    if signs || signs_code {
-        Ok(())
-    } else {
-        Err(ChainError::Usage)
+    if let Some(usage) = &leaf.key_usage
+        && !usage.digital_signature()
+        && !usage.non_repudiation()
+    {
+        return Err(ChainError::KeyUsage);
+    }
+    match &leaf.extended_key_usage {
+        Some(usage) if !usage.code_signing && !usage.any => Err(ChainError::Purpose),
+        None if leaf.key_usage.is_none() => Err(ChainError::NoUsage),
+        _ => Ok(()),
     }
 }
 
@@ -252,11 +375,5 @@ fn check_strictly(path: &[&Certificate<'_>]) -> Result<(), ChainError> {
             });
         }
     }
-    match path
-        .first()
-        .and_then(|leaf| leaf.extended_key_usage.as_ref())
-    {
-        Some(usage) if !usage.code_signing => Err(ChainError::Purpose),
-        _ => Ok(()),
-    }
+    Ok(())
 }

@@ -117,6 +117,11 @@ fn scheme(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
     })
 }
 
+/// Whether RSA-PSS parameters are those of SHA-256 with a salt of 32 bytes.
+pub(super) fn is_pss_with_sha256(algorithm: &AlgorithmIdentifier<'_>) -> Option<bool> {
+    Some(pss_digest(algorithm)? == Digest::Sha256)
+}
+
 /// The digest of RSA-PSS, if it is the same inside of the mask and the salt is as long as it: what everybody writes.
 fn pss_digest(algorithm: &AlgorithmIdentifier<'_>) -> Option<Digest> {
     let parameters = RsaSsaPssParams::try_from(algorithm.parameters.as_ref()?).ok()?;

@@ -1,4 +1,4 @@
-//! Names of files in a model: which there can be, and their order.
+//! Names of files in a model: which there can be, and the order of the reference implementation.
 
 use std::cmp::Ordering;
 
@@ -55,9 +55,9 @@ pub(crate) fn check(name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// By components, each by code points. UTF-8 sorts as its code points do, and a slash, which ends a component, sorts
-/// before whatever else could follow.
-pub(super) fn order(one: &str, other: &str) -> Ordering {
+/// The order of the reference implementation: by components, each by code points. UTF-8 sorts as its code points do, and
+/// a slash, which ends a component, sorts before whatever else could follow.
+pub(super) fn path_order(one: &str, other: &str) -> Ordering {
     let key = |byte: u8| if byte == b'/' { 0 } else { byte };
     one.bytes().map(key).cmp(other.bytes().map(key))
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_sort_by_component_and_code_point() {
+    fn the_reference_sorts_by_component_and_code_point() {
         let sorted = [
             "1/0",
             "10",
@@ -90,7 +90,7 @@ mod tests {
             "\u{10000}",
         ];
         for pair in sorted.windows(2) {
-            assert_eq!(order(pair[0], pair[1]), Ordering::Less, "{pair:?}");
+            assert_eq!(path_order(pair[0], pair[1]), Ordering::Less, "{pair:?}");
         }
     }
 

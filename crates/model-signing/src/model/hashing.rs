@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::hash::{Digest, file};
 use crate::manifest::{MAX_RESOURCES, Manifest, Method, Resource, Shard};
-use crate::walk::{Listed, Listing, Model, Opened, WalkError};
+use crate::walk::{Change, Listed, Listing, Model, Opened, WalkError};
 
 /// From here on a file whose hash allows it is hashed by all threads together. Below, files are spread over them: to
 /// wait for the last part of each file would cost more than it gains.
@@ -123,47 +123,46 @@ impl Hashing<'_> {
 
     /// One file by all threads.
     fn wide(&self, file: &Listed, resources: &mut Vec<Resource>) -> Result<(), WalkError> {
-        let opened = self.open(file)?;
-        let failed = |source| self.unreadable(file, source);
-        match self.method.shard_bytes() {
+        let hashed = self.stable(file, |opened| match self.method.shard_bytes() {
             None => {
-                let digest = file::tree(&opened.file, opened.size(), &self.work).map_err(failed)?;
-                resources.push(resource(file, None, digest));
+                let digest = file::tree(&opened.file, opened.size(), &self.work)
+                    .map_err(|source| self.unreadable(file, source))?;
+                Ok(Hashed::File(resource(file, None, digest)))
             }
             Some(bytes) => {
                 let shards: Vec<_> = shards(opened.size(), bytes).collect();
                 self.busy.store(shards.len(), Ordering::Relaxed);
-                let hashed: Vec<_> = shards
+                let hashed = shards
                     .into_par_iter()
                     .with_max_len(1)
                     .map(|shard| {
-                        let hashed = self.part(file, &opened, shard);
+                        let hashed = self.part(file, opened, shard);
                         self.busy.fetch_sub(1, Ordering::Relaxed);
                         hashed
                     })
                     .collect::<Result<_, _>>()?;
-                resources.extend(hashed);
+                Ok(Hashed::Shards(hashed))
             }
-        }
-        self.check(file, &opened)
+        })?;
+        resources.extend(hashed);
+        Ok(())
     }
 
     /// One file by this thread, perhaps with another one that reads ahead.
     fn narrow(&self, file: &Listed) -> Result<Hashed, WalkError> {
-        let opened = self.open(file)?;
-        let hashed = match self.method.shard_bytes() {
-            None => {
-                let digest = self.digest(file, &opened, (0, opened.size()))?;
-                Hashed::File(resource(file, None, digest))
-            }
-            Some(bytes) => Hashed::Shards(
-                shards(opened.size(), bytes)
-                    .map(|shard| self.part(file, &opened, shard))
-                    .collect::<Result<_, _>>()?,
-            ),
-        };
-        self.check(file, &opened)?;
-        Ok(hashed)
+        self.stable(file, |opened| {
+            Ok(match self.method.shard_bytes() {
+                None => {
+                    let digest = self.digest(file, opened, (0, opened.size()))?;
+                    Hashed::File(resource(file, None, digest))
+                }
+                Some(bytes) => Hashed::Shards(
+                    shards(opened.size(), bytes)
+                        .map(|shard| self.part(file, opened, shard))
+                        .collect::<Result<_, _>>()?,
+                ),
+            })
+        })
     }
 
     fn open(&self, file: &Listed) -> Result<Opened, WalkError> {
@@ -193,13 +192,31 @@ impl Hashing<'_> {
         .map_err(|source| self.unreadable(file, source))
     }
 
-    /// After its last byte was read: was it one file, with one content, all the while?
-    fn check(&self, file: &Listed, opened: &Opened) -> Result<(), WalkError> {
-        match opened.is_unchanged() {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.changed(file)),
-            Err(error) => Err(self.unreadable(file, error.into())),
+    /// Hashes a file that was one file, with one content, from its first byte to its last.
+    ///
+    /// Whether only its permissions have changed meanwhile, nothing but its content can tell: it is hashed again.
+    fn stable(
+        &self,
+        file: &Listed,
+        hash: impl Fn(&Opened) -> Result<Hashed, WalkError>,
+    ) -> Result<Hashed, WalkError> {
+        let mut last: Option<(Opened, Hashed)> = None;
+        for _ in 0..MAX_READS {
+            let opened = self.open(file)?;
+            let hashed = hash(&opened)?;
+            if let Some((earlier, before)) = &last
+                && (!opened.is_same_file(earlier) || hashed != *before)
+            {
+                return Err(self.changed(file));
+            }
+            match opened.change() {
+                Ok(Change::None) => return Ok(hashed),
+                Ok(Change::Attributes) => last = Some((opened, hashed)),
+                Ok(Change::Content) => return Err(self.changed(file)),
+                Err(error) => return Err(self.unreadable(file, error.into())),
+            }
         }
+        Err(self.changed(file))
     }
 
     fn unreadable(&self, file: &Listed, source: std::io::Error) -> WalkError {
@@ -220,7 +237,11 @@ impl Hashing<'_> {
     }
 }
 
+/// How often a file is read whose permissions change each time, before it is given up.
+const MAX_READS: usize = 4;
+
 /// What one file gives. Most give one resource, and a list of one would cost as much again.
+#[derive(PartialEq)]
 enum Hashed {
     File(Resource),
     Shards(Vec<Resource>),

@@ -13,7 +13,8 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::hash::Algorithm;
-use crate::manifest::{Manifest, Method};
+use crate::manifest::{Manifest, Method, Resource};
+use crate::statement::NotSignable;
 
 const SHA256: Method = Method::files(Algorithm::Sha256);
 
@@ -167,7 +168,7 @@ fn a_special_file_is_refused_and_not_waited_for() {
     assert_eq!(world.walked(false, &ignoring(&["pipe"])).unwrap(), "a");
     let opened = world.open(false).open_file("pipe");
     assert!(matches!(
-        opened,
+        opened.map(drop),
         Err(WalkError::Special { what: "a FIFO", .. })
     ));
     assert!(matches!(
@@ -211,7 +212,7 @@ fn a_single_file_is_a_model_with_one_file() {
     let model = Model::open(&world.at("weights"), false).unwrap();
     let listing = model.walk(&Ignored::none()).unwrap();
     let manifest = hash(&model, &listing, SHA256, &|_| ()).unwrap();
-    assert_eq!(names(&listing), ".");
+    assert_eq!(names(&listing), "weights");
     assert_eq!(
         manifest.resources()[0].digest,
         SHA256.algorithm().digest(b"x")
@@ -291,6 +292,128 @@ fn a_file_that_changes_while_it_is_hashed_is_refused() {
     }
 }
 
+/// A file whose clock has moved on since it was written, so that a change now is seen.
+fn aged(world: &World, name: &str) {
+    let changed = |name: &str| {
+        let metadata = fs::metadata(world.at(name)).unwrap();
+        (metadata.ctime(), metadata.ctime_nsec())
+    };
+    while changed("clock") <= changed(name) {
+        world.write("clock", "");
+    }
+}
+
+#[test]
+fn a_change_of_permissions_while_it_is_hashed_is_no_change_of_content() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    for (what, times, is_accepted) in [("once", 1, true), ("twice", 2, true), ("always", 99, false)]
+    {
+        for method in [
+            SHA256,
+            Method::files(Algorithm::Blake3),
+            Method::shards(Algorithm::Sha256, NonZeroU64::new(1 << 20).unwrap()).unwrap(),
+        ] {
+            let content = "a".repeat(3 << 20);
+            let world = World::new(&[("f", &content), ("clock", "")]);
+            aged(&world, "f");
+            let model = world.open(false);
+            let listing = model.walk(&ignoring(&["clock"])).unwrap();
+            // Once in each pass over the file.
+            let left = Mutex::new((times, 0_u64));
+            let progress = |bytes| {
+                let mut left = left.lock().unwrap();
+                left.1 += bytes;
+                if left.1 >= 3 << 20 {
+                    left.1 = 0;
+                    if left.0 > 0 {
+                        left.0 -= 1;
+                        let mode = if left.0 % 2 == 0 { 0o600 } else { 0o640 };
+                        let permissions = fs::Permissions::from_mode(mode);
+                        fs::set_permissions(world.at("f"), permissions).unwrap();
+                        // So that the next pass begins with a time of its own.
+                        aged(&world, "f");
+                    }
+                }
+            };
+            let hashed = hash(&model, &listing, method, &progress);
+            assert_eq!(hashed.is_ok(), is_accepted, "{what}: {hashed:?}");
+            if let Ok(manifest) = hashed
+                && method == SHA256
+            {
+                let digest = Algorithm::Sha256.digest(content.as_bytes());
+                assert_eq!(manifest.resources()[0].digest, digest);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_its_equal_while_it_is_hashed_is_refused() {
+    let content = "a".repeat(3 << 20);
+    let world = World::new(&[("f", &content), ("g", &content), ("clock", "")]);
+    aged(&world, "f");
+    let model = world.open(false);
+    let listing = model.walk(&ignoring(&["clock", "g"])).unwrap();
+    let once = Mutex::new(Some(()));
+    let progress = |_| {
+        if once.lock().unwrap().take().is_some() {
+            fs::rename(world.at("g"), world.at("f")).unwrap();
+        }
+    };
+    let hashed = hash(&model, &listing, SHA256, &progress);
+    assert!(
+        matches!(&hashed, Err(WalkError::Changed { .. })),
+        "{hashed:?}"
+    );
+}
+
+#[test]
+fn symlinks_that_lead_out_of_the_model_are_listed() {
+    let world = World::new(&[("d/a", "x")]);
+    fs::write(world.0.path().join("outside"), "y").unwrap();
+    fs::create_dir(world.0.path().join("falcon-2")).unwrap();
+    world.link("inside", "d/a");
+    world.link("around", "../falcon/d/a");
+    world.link("absolute", world.at("d/a").to_str().unwrap());
+    world.link("out", "../outside");
+    world.link("d/up", "../../outside");
+    world.link("twice", "out");
+    world.link("directory", "../falcon-2");
+    let model = world.open(true);
+    let listing = model.walk(&Ignored::none()).unwrap();
+    let mut outside = listing.leading_outside.clone();
+    outside.sort_unstable();
+    assert_eq!(outside, ["d/up", "directory", "out", "twice"]);
+    let found = model.find(listing.files.iter().map(|file| &file.name));
+    let mut outside = found.unwrap().leading_outside;
+    outside.sort_unstable();
+    assert_eq!(outside, ["d/up", "out", "twice"]);
+}
+
+#[test]
+fn pointer_files_of_git_lfs_are_found_by_their_content() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n";
+    let long = format!("{pointer}{}", "x".repeat(1024));
+    let world = World::new(&[
+        ("model.bin", pointer),
+        ("sub/other", pointer),
+        (
+            "README.md",
+            "version https://git-lfs.github.com/spec/v2\noid",
+        ),
+        ("about.txt", long.as_str()),
+        ("empty", ""),
+    ]);
+    let model = world.open(false);
+    let listing = model.walk(&Ignored::none()).unwrap();
+    let pointers = listing.lfs_pointers(&model).unwrap();
+    assert_eq!(pointers, ["model.bin", "sub/other"]);
+    let file = Model::open(&world.at("model.bin"), false).unwrap();
+    let listing = file.walk(&Ignored::none()).unwrap();
+    assert_eq!(listing.lfs_pointers(&file).unwrap(), ["model.bin"]);
+}
+
 #[test]
 fn a_directory_that_becomes_a_symlink_after_the_walk_is_not_followed() {
     for links in [false, true] {
@@ -320,9 +443,7 @@ fn every_method_gives_the_digests_of_the_same_bytes() {
             assert_eq!(resource.digest, algorithm.digest(&bytes));
         }
         assert_eq!(manifest.resources().len(), 3);
-        let Ok(method) = Method::shards(algorithm, NonZeroU64::new(1_000_003).unwrap()) else {
-            continue;
-        };
+        let method = Method::shards(algorithm, NonZeroU64::new(1_000_003).unwrap()).unwrap();
         let manifest = hash(&model, &listing, method, &|_| ()).unwrap();
         let names: Vec<_> = manifest
             .resources()
@@ -375,28 +496,50 @@ fn what_was_signed_verifies_and_nothing_else_does() {
 
 #[test]
 fn a_signature_that_fits_every_model_is_refused() {
-    let world = World::new(&[]);
-    let nothing = world.signed(&[]);
+    let world = World::new(&[("a", "1")]);
     let everything = world.signed(&["."]);
-    assert_eq!(world.verify(&nothing, false), Ok(()));
-    assert_eq!(world.verify(&nothing, true), Ok(()));
-    world.write("evil", "");
-    assert!(
-        world
-            .verify(&nothing, false)
-            .unwrap_err()
-            .contains("not signed: \"evil\"")
-    );
-    assert!(
-        world
-            .verify(&nothing, true)
-            .unwrap_err()
-            .contains("no file was signed")
-    );
     for ignore_unsigned in [false, true] {
         let said = world.verify(&everything, ignore_unsigned).unwrap_err();
         assert!(said.contains("leaves out everything"), "{said}");
     }
+    // One of no file at all there is not.
+    let empty = Manifest::new(SHA256, Vec::new()).unwrap();
+    let unsigned = Statement::new("falcon", empty, false, Vec::new());
+    assert_eq!(unsigned, Err(NotSignable::NoResources));
+}
+
+#[test]
+fn a_single_file_is_verified_by_either_of_its_names() {
+    let world = World::new(&[("weights", "x"), ("other", "x")]);
+    let open = |name: &str| Model::open(&world.at(name), false).unwrap();
+    let signed_as = |name: &str| {
+        let resource = Resource {
+            path: name.into(),
+            shard: None,
+            digest: Algorithm::Sha256.digest(b"x"),
+        };
+        let manifest = Manifest::new(SHA256, vec![resource]).unwrap();
+        Statement::new("weights", manifest, false, Vec::new()).unwrap()
+    };
+    for (name, file, is) in [
+        ("weights", "weights", true),
+        // The reference has no name for it.
+        (".", "weights", true),
+        (".", "other", true),
+        ("weights", "other", false),
+        ("other", "weights", false),
+    ] {
+        for ignore_unsigned in [false, true] {
+            let options = Options {
+                ignored: Ignored::none(),
+                ignore_unsigned,
+            };
+            let verified = verify(&open(file), &signed_as(name), &options, &|_| ());
+            assert_eq!(verified.is_ok(), is, "{name} {file}: {verified:?}");
+        }
+    }
+    assert!(world.verify(&signed_as("."), false).is_err());
+    assert!(world.verify(&signed_as("."), true).is_err());
 }
 
 #[test]

@@ -47,6 +47,25 @@ pub enum StatementError {
         /// How many there may be.
         limit: usize,
     },
+    /// A field that has to have something in it.
+    #[error("{field} is empty")]
+    Empty {
+        /// Where it is.
+        field: &'static str,
+    },
+    /// A field that version 1.0 of the format does not have.
+    #[error("{within} has the field {name:?}, which version 1.0 of the format does not have")]
+    UnknownField {
+        /// Where it is.
+        within: &'static str,
+        /// Its name, shortened.
+        name: String,
+    },
+    /// A shard size without shards.
+    #[error(
+        "predicate.serialization has a shard_size, and its method is \"files\", which has no shards"
+    )]
+    ShardSizeOfFiles,
     /// A required field is absent.
     #[error("{field} is missing")]
     Missing {
@@ -79,7 +98,7 @@ pub enum StatementError {
         name: String,
     },
     /// A resource with another algorithm than the statement's method.
-    #[error("the resource {name:?} has the algorithm {found:?}, not {needed}")]
+    #[error("the resource {name:?} has the algorithm {found:?}, not {}", needed.algorithm())]
     Algorithm {
         /// The name.
         name: String,

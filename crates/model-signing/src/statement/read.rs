@@ -1,8 +1,9 @@
 //! Reading statements that somebody else wrote.
 //!
 //! Whoever holds a key decides what is signed with it, and a signature says nothing about whether its statement makes
-//! sense. So this is strict wherever the reference's writer can only have written one thing, and two readers could
-//! understand another differently: names given twice, other spellings of a name, digits in upper case.
+//! sense. So this is strict where the specification is (its JSON schemas), and wherever two readers could understand one
+//! statement differently: names given twice, other spellings of a name, digits in upper case. Older forms are read:
+//! those of the reference, which differ in the order of resources, in the algorithm of shards and in `shard_size`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +13,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer as _, MapAccess, Visitor,
+};
 
 use super::{
     MAX_IGNORED_PATHS, MAX_STATEMENT_BYTES, PREDICATE_TYPE, PREDICATE_TYPE_V0_2, STATEMENT_TYPE,
@@ -23,7 +26,10 @@ use crate::json::excerpt;
 use crate::manifest::{MAX_RESOURCES, Manifest, Method, Resource, Shard, check_name, root};
 
 impl Statement {
-    /// Reads what was signed. Both versions of the format are understood; fields that they do not have are ignored.
+    /// Reads what was signed: version 1.0 of the format, later minor versions, and 0.2.
+    ///
+    /// Fields that the format does not have are ignored in the statement and in resources, and refused in the predicate
+    /// of version 1.0. Later minor versions may have more of them.
     ///
     /// # Errors
     ///
@@ -42,8 +48,8 @@ impl Statement {
                 found: excerpt(&raw.of_type),
             });
         }
-        if raw.predicate_type == PREDICATE_TYPE {
-            v1_0(raw)
+        if let Some(minor) = minor_version(&raw.predicate_type) {
+            v1(raw, minor)
         } else if raw.predicate_type == PREDICATE_TYPE_V0_2 {
             v0_2(raw)
         } else {
@@ -54,20 +60,56 @@ impl Statement {
     }
 }
 
-fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
+/// The number after `v1.`, written in one way only.
+fn minor_version(predicate_type: &str) -> Option<u32> {
+    let prefix = PREDICATE_TYPE.strip_suffix('0')?;
+    let number = decimal(predicate_type.strip_prefix(prefix)?)?;
+    u32::try_from(number).ok()
+}
+
+fn v1(raw: RawStatement<'_>, minor: u32) -> Result<Statement, StatementError> {
     let [Object(subject)] = raw.subject.as_slice() else {
         return Err(StatementError::Subjects {
             found: raw.subject.len(),
         });
     };
     let missing = |field| StatementError::Missing { field };
-    let Object(predicate) = raw.predicate.ok_or(missing("predicate"))?;
-    let Object(serialization) = predicate
+    if subject.name.is_empty() {
+        return Err(StatementError::Empty {
+            field: "subject[0].name",
+        });
+    }
+    let predicate = raw.predicate.ok_or(missing("predicate"))?;
+    let known = |within, unknown: Option<String>| match unknown {
+        Some(name) if minor == 0 => Err(StatementError::UnknownField {
+            within,
+            name: excerpt(&name),
+        }),
+        _ => Ok(()),
+    };
+    known("predicate", predicate.unknown)?;
+    let serialization = predicate
+        .fields
         .serialization
         .ok_or(missing("predicate.serialization"))?;
-    let resources = predicate.resources.ok_or(missing("predicate.resources"))?;
+    known("predicate.serialization", serialization.unknown)?;
+    let serialization = serialization.fields;
+    let resources = predicate
+        .fields
+        .resources
+        .ok_or(missing("predicate.resources"))?;
     let method = method(&serialization)?;
     let ignored_paths = serialization.ignore_paths.unwrap_or_default();
+    if resources.is_empty() {
+        return Err(StatementError::Empty {
+            field: "predicate.resources",
+        });
+    }
+    if ignored_paths.iter().any(String::is_empty) {
+        return Err(StatementError::Empty {
+            field: "an entry of predicate.serialization.ignore_paths",
+        });
+    }
     limit("predicate.resources", resources.len(), MAX_RESOURCES)?;
     limit("ignored paths", ignored_paths.len(), MAX_IGNORED_PATHS)?;
 
@@ -76,7 +118,7 @@ fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
         .into_iter()
         .map(|Object(raw)| reader.read(&raw))
         .collect::<Result<Vec<_>, _>>()?;
-    // In the order of the statement: that is what the reference computes, whatever order it is.
+    // In the order of the statement, which may be that of the reference.
     let computed = root(resources.iter().map(|resource| &resource.digest));
     if Digest::from_hex(Algorithm::Sha256, &subject.digest.0.sha256) != Some(computed) {
         return Err(StatementError::Root {
@@ -89,13 +131,17 @@ fn v1_0(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
         manifest: Manifest::new(method, resources)?,
         allow_symlinks: serialization.allow_symlinks,
         ignored_paths,
-        version: Version::V1_0,
+        version: Version::V1 { minor },
+        root: computed,
     })
 }
 
 /// Each subject is a file. There is no root digest, and nothing says how the files were found.
 fn v0_2(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
     limit("subjects", raw.subject.len(), MAX_RESOURCES)?;
+    if raw.subject.is_empty() {
+        return Err(StatementError::Empty { field: "subject" });
+    }
     let method = Method::files(Algorithm::Sha256);
     let mut reader = ResourceReader::new(method);
     let resources = raw
@@ -109,9 +155,11 @@ fn v0_2(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
+    let manifest = Manifest::new(method, resources)?;
     Ok(Statement {
         name: None,
-        manifest: Manifest::new(method, resources)?,
+        root: manifest.root(),
+        manifest,
         allow_symlinks: false,
         ignored_paths: Vec::new(),
         version: Version::V0_2,
@@ -125,10 +173,11 @@ fn method(raw: &RawSerialization<'_>) -> Result<Method, StatementError> {
     };
     let algorithm = Algorithm::from_name(&raw.hash_type)
         .ok_or_else(|| unknown("predicate.serialization.hash_type", &raw.hash_type))?;
-    match &*raw.method {
-        "files" => Ok(Method::files(algorithm)),
-        "shards" => {
-            const FIELD: &str = "predicate.serialization.shard_size";
+    const FIELD: &str = "predicate.serialization.shard_size";
+    match (&*raw.method, &raw.shard_size) {
+        ("files", None) => Ok(Method::files(algorithm)),
+        ("files", Some(_)) => Err(StatementError::ShardSizeOfFiles),
+        ("shards", _) => {
             let size = raw
                 .shard_size
                 .as_ref()
@@ -138,7 +187,7 @@ fn method(raw: &RawSerialization<'_>) -> Result<Method, StatementError> {
                 .ok_or_else(|| unknown(FIELD, &size.to_string()))?;
             Ok(Method::shards(algorithm, bytes)?)
         }
-        other => Err(unknown("predicate.serialization.method", other)),
+        (other, _) => Err(unknown("predicate.serialization.method", other)),
     }
 }
 
@@ -167,8 +216,8 @@ fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), Statement
 /// Reads the resources of one statement, in their order.
 struct ResourceReader {
     method: Method,
-    /// What each has to give as its algorithm.
-    recorded: String,
+    /// What the reference implementation gives as the algorithm of a shard.
+    sharded: String,
     /// The shards of a file stand together: they share one copy of its path.
     last_path: Option<Arc<str>>,
 }
@@ -177,14 +226,14 @@ impl ResourceReader {
     fn new(method: Method) -> Self {
         Self {
             method,
-            recorded: method.to_string(),
+            sharded: method.to_string(),
             last_path: None,
         }
     }
 
     fn read(&mut self, raw: &RawResource<'_>) -> Result<Resource, StatementError> {
         let name = || excerpt(&raw.name);
-        if raw.algorithm != self.recorded {
+        if raw.algorithm != self.method.algorithm().as_str() && raw.algorithm != self.sharded {
             return Err(StatementError::Algorithm {
                 name: name(),
                 found: excerpt(&raw.algorithm),
@@ -222,7 +271,7 @@ impl ResourceReader {
     }
 }
 
-/// Path and place of a shard: from the end, since the path may have colons of its own.
+/// Path and place of a shard: from the end, since the path may have colons of its own (section 6.3.2).
 fn place(name: &str, size: NonZeroU64) -> Option<(&str, Shard)> {
     let (rest, end) = name.rsplit_once(':')?;
     let (path, start) = rest.rsplit_once(':')?;
@@ -248,7 +297,7 @@ struct RawStatement<'a> {
     #[serde(borrow)]
     subject: Vec<Object<RawSubject<'a>>>,
     #[serde(borrow)]
-    predicate: Option<Object<RawPredicate<'a>>>,
+    predicate: Option<Fields<RawPredicate<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -269,7 +318,7 @@ struct RawDigest<'a> {
 #[derive(Deserialize)]
 struct RawPredicate<'a> {
     #[serde(borrow)]
-    serialization: Option<Object<RawSerialization<'a>>>,
+    serialization: Option<Fields<RawSerialization<'a>>>,
     #[serde(borrow)]
     resources: Option<Vec<Object<RawResource<'a>>>>,
 }
@@ -281,8 +330,17 @@ struct RawSerialization<'a> {
     #[serde(borrow)]
     hash_type: Cow<'a, str>,
     allow_symlinks: bool,
+    #[serde(default, deserialize_with = "not_null")]
     shard_size: Option<serde_json::Number>,
+    #[serde(default, deserialize_with = "not_null")]
     ignore_paths: Option<Vec<String>>,
+}
+
+/// A field that may be absent, but not null.
+fn not_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -293,6 +351,87 @@ struct RawResource<'a> {
     algorithm: Cow<'a, str>,
     #[serde(borrow)]
     digest: Cow<'a, str>,
+}
+
+/// A type that names its fields.
+trait Named {
+    const FIELDS: &'static [&'static str];
+}
+
+impl Named for RawPredicate<'_> {
+    const FIELDS: &'static [&'static str] = &["serialization", "resources"];
+}
+
+impl Named for RawSerialization<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "method",
+        "hash_type",
+        "allow_symlinks",
+        "shard_size",
+        "ignore_paths",
+    ];
+}
+
+/// A JSON object, and the first of its fields that the type does not have.
+struct Fields<T> {
+    fields: T,
+    unknown: Option<String>,
+}
+
+impl<'de, T: Deserialize<'de> + Named> Deserialize<'de> for Fields<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de> + Named> Visitor<'de> for Map<T> {
+            type Value = Fields<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fields<T>, A::Error> {
+                let mut unknown = None;
+                let known = Known {
+                    map,
+                    names: T::FIELDS,
+                    unknown: &mut unknown,
+                };
+                let fields = T::deserialize(MapAccessDeserializer::new(known))?;
+                Ok(Fields { fields, unknown })
+            }
+        }
+
+        deserializer.deserialize_map(Map(PhantomData))
+    }
+}
+
+/// The fields of an object that have one of these names; the first other one is remembered.
+struct Known<'u, A> {
+    map: A,
+    names: &'static [&'static str],
+    unknown: &'u mut Option<String>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Known<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        while let Some(name) = self.map.next_key::<String>()? {
+            if let Some(known) = self.names.iter().find(|known| **known == name) {
+                return seed.deserialize(known.into_deserializer()).map(Some);
+            }
+            self.map.next_value::<IgnoredAny>()?;
+            self.unknown.get_or_insert(name);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
 }
 
 /// A JSON object, and nothing else: serde's derive would take an array of the fields' values as well.

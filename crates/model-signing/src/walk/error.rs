@@ -11,7 +11,7 @@ use rustix::io::Errno;
 #[non_exhaustive]
 pub enum WalkError {
     /// A symlink, and they were not allowed.
-    #[error("{path:?} is a symlink, and symlinks are not allowed")]
+    #[error("{path:?} is a symlink, and symlinks are not allowed; --allow-symlinks allows them")]
     Symlink {
         /// Of the symlink.
         path: PathBuf,

@@ -21,6 +21,20 @@ pub struct Ignored {
     paths: BTreeSet<Vec<u8>>,
 }
 
+/// A path in the model that is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inside {
+    /// Something is there now.
+    pub exists: bool,
+    /// It has a character of patterns in it, which the specification does not allow in a signature (section 6.2.1).
+    pub has_pattern: bool,
+}
+
+/// Whether a path has one of the characters `*`, `?` and `[`, which mean something in patterns.
+pub fn has_pattern(path: &[u8]) -> bool {
+    path.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
 impl Ignored {
     /// Nothing is left out.
     pub fn none() -> Self {
@@ -32,19 +46,19 @@ impl Ignored {
         self.paths.extend(GIT_PATHS.map(Into::into));
     }
 
-    /// Leaves out what `path` is: a path as the user gives it, relative to the working directory. Answers whether it is
-    /// in the model; if not, nothing is left out.
+    /// Leaves out what `path` is: a path as the user gives it, relative to the working directory. Answers what it is in
+    /// the model; if it is not in it, nothing is left out.
     ///
     /// Symlinks in the path are followed, as far as it exists, so what is left out is what the path leads to.
     ///
     /// # Errors
     ///
     /// There is no working directory, or a symlink on the way cannot be read.
-    pub fn add(&mut self, model: &Path, path: &Path) -> io::Result<bool> {
+    pub fn add(&mut self, model: &Path, path: &Path) -> io::Result<Option<Inside>> {
         let model = resolve(model)?;
         let path = resolve(path)?;
         let Ok(inside) = path.strip_prefix(&model) else {
-            return Ok(false);
+            return Ok(None);
         };
         let inside = inside.as_os_str().as_bytes();
         self.paths.insert(if inside.is_empty() {
@@ -52,7 +66,10 @@ impl Ignored {
         } else {
             inside.to_vec()
         });
-        Ok(true)
+        Ok(Some(Inside {
+            exists: path.symlink_metadata().is_ok(),
+            has_pattern: has_pattern(inside),
+        }))
     }
 
     /// Leaves out what a signature says that its signer left out: names relative to the model.
@@ -250,9 +267,27 @@ mod tests {
         ] {
             let mut ignored = Ignored::none();
             let inside = ignored.add(&at(model), &at(path)).unwrap();
-            assert_eq!(inside, recorded.is_some(), "{path}");
+            assert_eq!(inside.is_some(), recorded.is_some(), "{path}");
+            let exists = at(path).exists();
+            assert_eq!(
+                inside.is_some_and(|inside| inside.exists),
+                exists && recorded.is_some()
+            );
             let expected: Vec<_> = recorded.into_iter().collect();
             assert_eq!(ignored.recorded().unwrap(), expected, "{path}");
+        }
+        for (path, pattern) in [
+            ("m/*.tmp", true),
+            ("m/a?", true),
+            ("m/[ab]", true),
+            ("m/a]", false),
+        ] {
+            let inside = Ignored::none().add(&at("m"), &at(path)).unwrap().unwrap();
+            assert_eq!(
+                (inside.exists, inside.has_pattern),
+                (false, pattern),
+                "{path}"
+            );
         }
         symlink("loop", at("loop")).unwrap();
         assert!(Ignored::none().add(&at("m"), &at("loop")).is_err());

@@ -42,7 +42,7 @@ fn said(json: &str) -> String {
 fn what_the_reference_writes_is_read() {
     let read = Statement::parse(good().as_bytes()).unwrap();
     assert_eq!(read.name.as_deref(), Some("m"));
-    assert_eq!(read.version(), Version::V1_0);
+    assert_eq!(read.version(), Version::V1 { minor: 0 });
     assert_eq!(read.manifest.resources().len(), 1);
     assert_eq!(&*read.manifest.resources()[0].path, "a");
 }
@@ -73,7 +73,8 @@ fn a_shard_size_is_read_in_every_form_that_numbers_have() {
         let serialization = format!(
             r#""method":"shards","hash_type":"sha256","allow_symlinks":false,"shard_size":{written}"#
         );
-        let json = statement(&serialization, "", &root_of(&[]));
+        let shard = resource("a:0:1", "sha256");
+        let json = statement(&serialization, &shard, &root_of(&[A]));
         let read = Statement::parse(json.as_bytes()).ok();
         let read = read.map(|read| read.manifest.method().shard_bytes().unwrap().get());
         assert_eq!(read, bytes, "{written}");
@@ -104,12 +105,12 @@ fn a_shard_of_a_file_with_colons_in_its_name_is_read_and_no_other_spelling_is() 
         ("a:0:18446744073709551616", None),
         ("../a:0:10", None),
     ] {
-        let json = statement(
-            serialization,
-            &resource(name, "sha256-sharded-10"),
-            &root_of(&[A]),
-        );
+        // As the specification has it, and as the reference writes it.
+        let [json, older] = ["sha256", "sha256-sharded-10"]
+            .map(|algorithm| statement(serialization, &resource(name, algorithm), &root_of(&[A])));
         let read = Statement::parse(json.as_bytes());
+        let older = Statement::parse(older.as_bytes());
+        assert_eq!(older.ok(), read.as_ref().ok().cloned(), "{name}");
         let read = read.as_ref().ok().map(|read| {
             let only = &read.manifest.resources()[0];
             let shard = only.shard.unwrap();
@@ -210,7 +211,7 @@ fn everything_that_two_readers_could_take_differently_is_refused() {
         (
             "\"resources\"",
             "\"resource\"",
-            "predicate.resources is missing",
+            "predicate has the field \"resource\"",
         ),
     ] {
         let json = good.replacen(from, to, 1);
@@ -218,6 +219,105 @@ fn everything_that_two_readers_could_take_differently_is_refused() {
         let said = said(&json);
         assert!(said.contains(says), "{from} -> {to}: {said}");
     }
+}
+
+#[test]
+fn the_rules_of_the_schema_hold() {
+    let with = |from: &str, to: &str| {
+        let json = good().replacen(from, to, 1);
+        assert_ne!(json, good(), "{from}");
+        json
+    };
+    for (from, to, says) in [
+        ("false", "false,\"ignore_paths\":null", "invalid type: null"),
+        ("false", "false,\"ignore_paths\":\"a\"", "a sequence"),
+        ("false", "false,\"ignore_paths\":[null]", "a string"),
+        (
+            "false",
+            "false,\"ignore_paths\":[\"\"]",
+            "an entry of predicate.serialization.ignore_paths is empty",
+        ),
+        ("false", "null", "expected a boolean"),
+        ("false", "false,\"shard_size\":10", "which has no shards"),
+        ("false", "false,\"shard_size\":null", "invalid type: null"),
+        (
+            "false",
+            "false,\"extra\":1",
+            "predicate.serialization has the field \"extra\"",
+        ),
+        (
+            "\"resources\"",
+            "\"extra\":[],\"resources\"",
+            "predicate has the field \"extra\"",
+        ),
+        (
+            "\"name\":\"m\"",
+            "\"name\":\"\"",
+            "subject[0].name is empty",
+        ),
+        ("\"name\":\"a\"", "\"name\":\"\"", "has `.` or nothing"),
+        ("\"algorithm\":\"sha256\"", "\"algorithm\":null", "a string"),
+    ] {
+        let said = said(&with(from, to));
+        assert!(said.contains(says), "{to}: {said}");
+    }
+    let nothing = statement(FILES, "", &root_of(&[]));
+    assert_eq!(said(&nothing), "predicate.resources is empty");
+    let old = format!(
+        r#"{{"_type":"{STATEMENT_TYPE}","predicateType":"{PREDICATE_TYPE_V0_2}","subject":[]}}"#
+    );
+    assert_eq!(said(&old), "subject is empty");
+}
+
+#[test]
+fn later_minor_versions_are_read_with_whatever_they_add() {
+    let of = |version: &str| good().replacen("v1.0", version, 1);
+    let extended = |version: &str| {
+        of(version)
+            .replacen("false", "false,\"new\":{\"a\":[1]}", 1)
+            .replacen("\"resources\"", "\"new\":null,\"resources\"", 1)
+    };
+    for (version, minor) in [("v1.1", 1), ("v1.10", 10), ("v1.4294967295", u32::MAX)] {
+        for json in [of(version), extended(version)] {
+            let read = Statement::parse(json.as_bytes()).unwrap();
+            assert_eq!(read.version(), Version::V1 { minor });
+            assert_eq!(read.manifest.resources().len(), 1);
+        }
+    }
+    assert!(said(&extended("v1.0")).contains("version 1.0 of the format does not have"));
+    for version in [
+        "v1",
+        "v1.",
+        "v1.01",
+        "v1.-1",
+        "v1.+1",
+        "v1.1.1",
+        "v1.1a",
+        "v1.4294967296",
+        "v2.0",
+        "v11.0",
+        "V1.1",
+    ] {
+        assert!(said(&of(version)).contains("predicateType is"), "{version}");
+    }
+    // What the version adds must not hide what it has.
+    let twice = extended("v1.1").replacen("\"new\":null", "\"resources\":[]", 1);
+    assert!(said(&twice).contains("duplicate field `resources`"));
+}
+
+#[test]
+fn the_root_is_over_the_order_of_the_statement() {
+    let b = "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d";
+    let python = [
+        resource("a/x", "sha256"),
+        resource("a-x", "sha256").replace(A, b),
+    ]
+    .join(",");
+    let json = statement(FILES, &python, &root_of(&[A, b]));
+    let read = Statement::parse(json.as_bytes()).unwrap();
+    assert_eq!(read.root().to_string(), root_of(&[A, b]));
+    assert_eq!(read.manifest.root().to_string(), root_of(&[b, A]));
+    assert_eq!(read.manifest.root_path_order(), read.root());
 }
 
 #[test]
