@@ -1,10 +1,10 @@
-//! The one place that asks for the time.
+//! The only code that reads the time.
 
 use jiff::Timestamp;
 
-/// Tells the time to loops that wait; everything else is handed `now`.
+/// Gives the time to loops that wait; all other code takes `now` as an argument.
 ///
-/// Law: `now` never fails, and callers tolerate that it goes backwards.
+/// Law: `now` never fails, and callers must work when it goes backwards.
 pub trait Clock: Send + Sync {
     /// The present moment, UTC.
     fn now(&self) -> Timestamp;
@@ -22,7 +22,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the one place that asks for the time"
+        reason = "this is the only place that reads the machine's clock"
     )]
     fn now(&self) -> Timestamp {
         Timestamp::now()

@@ -1,15 +1,15 @@
-//! Strings that come from a log, made harmless for the place where they are shown.
+//! Escapes text from a log for the medium in which it is shown.
 //!
-//! Whoever can sign can choose his certificate's names, and anyone can put a certificate of his own making into a
-//! log. Such a name may try to rewrite the terminal, to start a second header in a mail, to look like another name by
-//! turning the direction of text around, to ring everybody in a chat, or to be clicked on.
+//! Signers choose the names in their certificates, and anyone can log a certificate of their own. Such a name may
+//! contain sequences that control a terminal, start a second header in a mail, change the direction of text to look
+//! like another name, mention all members of a chat, or form a link.
 //!
-//! There is one escape, `\u{…}` with the character's number in hex, as in Rust; a backslash is doubled. So what is
-//! shown says exactly what was there: two different strings never look alike because of the escaping. Raw
-//! strings go into JSON only, whose readers are programs; [`json()`] writes each line of it.
+//! There is one form of escape, `\u{…}` with the character's number in hex, as in Rust; a backslash is doubled.
+//! Escaping is injective: two different strings never look alike because of it. Unescaped strings are written only to
+//! JSON, which programs read; [`json()`] writes each line of it.
 //!
-//! What escaping cannot do: letters of different scripts that look alike stay alike, and text in scripts that are
-//! written from right to left is ordered by the display.
+//! Limits: letters of different scripts that look alike still look alike, and the display decides the order of text in
+//! right-to-left scripts.
 
 mod json;
 
@@ -24,7 +24,7 @@ pub use json::{ascii_json, json};
 /// be folded. Some mail programs cut a subject at 255.
 pub const MAX_HEADER_CHARS: usize = 200;
 
-/// For a terminal, a log line, or any plain text: nothing but visible characters and ordinary spaces.
+/// For a terminal, a log line, or any plain text: only visible characters and ordinary spaces.
 ///
 /// ```
 /// use modelwatch::escape::terminal;
@@ -37,11 +37,12 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     shown(text, plain)
 }
 
-/// For the value of a mail header: as [`terminal`], no more than [`MAX_HEADER_CHARS`], and nothing that a mail program decodes.
+/// For the value of a mail header: like [`terminal`], at most [`MAX_HEADER_CHARS`] characters, and nothing that a mail
+/// program decodes.
 ///
-/// There is no line break in it. Letters outside ASCII stay, for the mail library to encode (RFC 2047); what already
-/// looks so encoded (`=?utf-8?b?…?=`) would be decoded by the reader's program into anything whatever, so its
-/// beginning is escaped. A value that is too long ends in `…`, and never in the middle of an escape.
+/// It contains no line break. Letters outside ASCII stay, for the mail library to encode (RFC 2047). Text that looks
+/// already encoded (`=?utf-8?b?…?=`) would be decoded by the reader's program, so its beginning is escaped. A value
+/// that is too long ends in `…`, never within an escape.
 pub fn header(text: &str) -> Cow<'_, str> {
     let whole = shown(text, encodable);
     if whole.chars().nth(MAX_HEADER_CHARS).is_none() {
@@ -60,7 +61,7 @@ pub fn header(text: &str) -> Cow<'_, str> {
 
 /// The first of many, and how many more there are: a sentence stays short, and does not claim to be complete.
 ///
-/// Nothing is escaped here.
+/// This function does not escape.
 ///
 /// ```
 /// use modelwatch::escape::few;
@@ -70,16 +71,16 @@ pub fn header(text: &str) -> Cow<'_, str> {
 /// ```
 pub fn few<T: AsRef<str>>(all: impl IntoIterator<Item = T>, most: usize) -> String {
     let mut all = all.into_iter();
-    let mut said = String::new();
+    let mut text = String::new();
     for shown in all.by_ref().take(most) {
-        if !said.is_empty() {
-            said.push_str(", ");
+        if !text.is_empty() {
+            text.push_str(", ");
         }
-        said.push_str(shown.as_ref());
+        text.push_str(shown.as_ref());
     }
     match all.count() {
-        0 => said,
-        more => format!("{said} and {more} more"),
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
 }
 
@@ -96,9 +97,9 @@ pub fn html(text: &str) -> Cow<'_, str> {
 
 /// For a chat that reads Markdown or Slack's mrkdwn: a code span, backticks included, that text cannot leave.
 ///
-/// In a code span there is no emphasis, link, image or HTML. Because chat programs differ in what they still
-/// recognise there, whatever starts a mention, a link with a scheme, a control sequence of Slack (`<!channel>`), an
-/// entity or the next cell of a table is escaped as well. Surround it with spaces.
+/// In a code span there is no emphasis, link, image or HTML. Chat programs differ in what they still interpret there,
+/// so the beginnings of mentions, links with a scheme, control sequences of Slack (`<!channel>`), entities and table
+/// cells are escaped as well. Put spaces around it.
 ///
 /// ```
 /// use modelwatch::escape::chat;
@@ -114,7 +115,7 @@ pub fn chat(text: &str) -> String {
 
 /// The beginning of `text`, at most `max_chars` characters, of which the last is `…` if anything is missing.
 ///
-/// Truncate first and escape then: an escape that is cut in two no longer says what was there.
+/// Truncate first and escape afterwards: a truncated escape is ambiguous.
 ///
 /// ```
 /// use modelwatch::escape::truncate;
@@ -134,7 +135,7 @@ pub fn truncate(text: &str, max_chars: usize) -> Cow<'_, str> {
 
 /// `text` without the users and passwords of URLs in it.
 ///
-/// Errors repeat what they are about, which may be a URL that somebody has put a password into.
+/// Errors repeat their input, which may be a URL with a password.
 ///
 /// ```
 /// use modelwatch::escape::without_userinfo;
@@ -217,10 +218,10 @@ fn inert(c: char, next: Option<char>) -> Piece {
     }
 }
 
-/// Whether a character is not seen where it is, is seen as another one, or acts on what is around it.
+/// Whether a character is invisible, looks like another one, or changes the text around it.
 fn misleads(c: char) -> bool {
     c.is_control()
-        // Spaces other than the usual one, line and paragraph separators, and a letter that looks like a space.
+        // Spaces other than the ordinary one, line and paragraph separators, and a letter that looks like a space.
         || (c.is_whitespace() && c != ' ')
         || c == '\u{2800}'
         || matches!(
@@ -244,9 +245,9 @@ fn misleads(c: char) -> bool {
                 | '\u{1bca0}'..='\u{1bca3}'
                 | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
-                // Interlinear annotations and the mark of an object that is not there.
+                // Interlinear annotations, and the object replacement character.
                 | '\u{fff9}'..='\u{fffc}'
-                // Private use: whatever the reader's font makes of it.
+                // Private use: its look depends on the font.
                 | '\u{e000}'..='\u{f8ff}'
                 | '\u{f0000}'..='\u{10ffff}'
         )
@@ -335,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_does_not_smuggle_in_an_encoded_word() {
+    fn a_header_contains_no_encoded_word_from_a_log() {
         assert_eq!(
             header("=?utf-8?q?=E2=80=AE?="),
             r"\u{3d}?utf-8?q?=E2=80=AE?="
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_rings_nobody_and_links_nowhere() {
+    fn a_chat_message_contains_no_mention_and_no_link() {
         for (name, shown) in [
             (
                 WORKFLOW,
@@ -381,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_text_says_so() {
+    fn a_truncated_text_ends_with_an_ellipsis() {
         for (text, max_chars, cut) in [
             ("", 0, ""),
             ("ab", 0, ""),
@@ -435,12 +436,12 @@ mod tests {
         }
 
         #[test]
-        fn what_a_terminal_shows_tells_exactly_what_was_there(text in hostile()) {
+        fn escaping_for_a_terminal_can_be_reversed(text in hostile()) {
             prop_assert_eq!(original(&terminal(&text)), Some(text));
         }
 
         #[test]
-        fn a_header_is_short_and_holds_no_encoded_word(text in hostile()) {
+        fn a_header_is_short_and_contains_no_encoded_word(text in hostile()) {
             let shown = header(&text);
             prop_assert!(shown.chars().count() <= MAX_HEADER_CHARS);
             prop_assert!(!shown.contains("=?") && !shown.contains(['\r', '\n']));

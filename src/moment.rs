@@ -1,21 +1,21 @@
-//! Stored moments that lie ahead of now.
+//! Stored times that are later than now.
 //!
-//! A clock that is wrong for one pass dates everything that this pass stores. Once the clock is right again, a past
-//! moment that lies ahead would never grow old, and a planned one would never come: what waits for it would wait for
-//! as long as the clock was off. So both count as now. Evidence keeps the date that it was written with.
+//! If the clock is wrong during one pass, everything that this pass stores has a wrong time. When the clock is right
+//! again, a past event with a later time would never become old, and a plan with a later time would be delayed by the
+//! error of the clock. So both count as now. Evidence keeps its original date.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How far ahead of now a past moment may lie, written by a clock that is right: two machines, or one before and after
-/// its clock was corrected, differ by less.
+/// How much later than now the time of a past event may be with correct clocks: two machines, or one machine before and
+/// after its clock is corrected, differ by less.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// A stored moment that has passed: one that lies more than [`TOLERANCE`] ahead of `now` counts as now.
+/// The stored time of a past event: one that is more than [`TOLERANCE`] later than `now` counts as now.
 pub fn past(stored: Timestamp, now: Timestamp) -> Timestamp {
     planned(stored, TOLERANCE, now)
 }
 
-/// A stored moment that is planned: one that lies further ahead of `now` than `longest`, the longest delay that is ever
+/// The stored time of a plan: one that is further ahead of `now` than `longest`, the longest delay that is ever
 /// planned, counts as now.
 pub fn planned(stored: Timestamp, longest: SignedDuration, now: Timestamp) -> Timestamp {
     if stored > latest(longest, now) {
@@ -25,12 +25,12 @@ pub fn planned(stored: Timestamp, longest: SignedDuration, now: Timestamp) -> Ti
     }
 }
 
-/// Whether a moment that should have passed lies ahead, so that it counts as now.
+/// Whether the time of a past event is later than now, so that it counts as now.
 pub fn is_ahead(stored: Timestamp, now: Timestamp) -> bool {
     stored > latest(TOLERANCE, now)
 }
 
-/// The latest moment that [`planned`] leaves as it is: what a query compares with.
+/// The latest time that [`planned`] does not change: the bound for a query.
 pub fn latest(longest: SignedDuration, now: Timestamp) -> Timestamp {
     now.checked_add(longest).unwrap_or(Timestamp::MAX)
 }
@@ -58,7 +58,7 @@ mod tests {
             assert_eq!(is_ahead(stored, now), ahead > 300, "{ahead}");
         }
         assert_eq!(past(Timestamp::MAX, now), now);
-        // At the end of the calendar nothing lies ahead.
+        // At the end of the calendar no time is later.
         assert_eq!(past(Timestamp::MAX, Timestamp::MAX), Timestamp::MAX);
     }
 

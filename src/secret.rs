@@ -1,4 +1,4 @@
-//! Where secrets come from, and how they stay out of messages.
+//! Where secrets are read from, and how they are kept out of messages.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::file::{self, FileError};
 /// A secret in a file is a password, a token or a URL, not a book.
 const SECRET_LIMIT_BYTES: usize = 64 * 1024;
 
-/// Where a secret comes from; read whenever it is used, so that a rotated one needs no restart.
+/// Where a secret is read from. It is read at each use, so that a rotated secret needs no restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// An environment variable of this process.
@@ -25,11 +25,11 @@ pub enum SecretSource {
 pub enum UrlSource {
     /// Written in the configuration.
     Literal(Url),
-    /// Read from elsewhere.
+    /// Read from a secret source.
     Secret(SecretSource),
 }
 
-/// Why a secret cannot be had: says where it was to come from, never what is there.
+/// Why a secret cannot be read: names the source, never the content.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set, or not UTF-8.
@@ -49,7 +49,7 @@ pub enum SecretError {
         /// The variable or file.
         source_name: String,
     },
-    /// Nothing is there.
+    /// The source is empty.
     #[error("{0} is empty")]
     Empty(String),
     /// It was to be a URL.
@@ -65,7 +65,7 @@ pub enum SecretError {
         source_name: String,
     },
     /// It was to be a Standard Webhooks secret.
-    #[error("{source_name} begins with whsec_ but goes on with something else than base64")]
+    #[error("{source_name} begins with whsec_, which must be followed by base64")]
     NotBase64 {
         /// The variable or file.
         source_name: String,
@@ -95,7 +95,7 @@ impl SecretSource {
         if text.len() > SECRET_LIMIT_BYTES {
             return Err(self.too_long());
         }
-        // Editors and `echo` end files with a newline that nobody means.
+        // Editors and `echo` end files with a newline that is not part of the secret.
         match text.trim_end() {
             "" => Err(SecretError::Empty(self.to_string())),
             secret => Ok(SecretString::from(secret)),
@@ -155,7 +155,7 @@ impl UrlSource {
 impl fmt::Debug for UrlSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Path, query and user name may be the secret: the host is enough to know it again.
+            // Path, query and user name may be secret: only the host is shown.
             Self::Literal(url) => {
                 let host = url.host_str().unwrap_or_default();
                 write!(f, "Literal({}://{host}/…)", url.scheme())
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn errors_say_where_and_never_what() {
+    async fn errors_name_the_source_and_never_the_content() {
         let long = vec![b'x'; 65 * 1024];
         for content in [b"\n".as_slice(), b"s3cret \xff", &long] {
             let (_dir, source) = file(content).await;

@@ -1,17 +1,18 @@
 //! JSON for other programs: one line, in ASCII.
 //!
-//! JSON allows every character in a string but quotes, backslashes and those below U+0020 (RFC 8259 §7). Programs that
-//! read line by line end a line at other characters too: Python's `str.splitlines` at U+0085, U+2028 and U+2029, and a
-//! terminal acts on U+007F to U+009F. Whoever signs chooses names, so a name could break the reader of a line. Written
-//! in ASCII, a line has none of them, and a program that parses it sees exactly what was there.
+//! JSON allows every character in a string except quotes, backslashes and those below U+0020 (RFC 8259 §7). Programs
+//! that read line by line end a line at other characters too: Python's `str.splitlines` at U+0085, U+2028 and U+2029,
+//! and a terminal interprets U+007F to U+009F. Signers choose names, so a name could break the reader of a line. A line
+//! in ASCII contains none of these characters, and a program that parses it gets the original string.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// A value as one line of JSON without its end; printable ASCII only. Whatever writes JSON lines writes this.
+/// A value as one line of JSON without its line end; printable ASCII only. All code that writes JSON lines uses this
+/// function.
 ///
 /// # Errors
-/// A value that is no JSON: a map whose keys are no text, or what its own `Serialize` refuses.
+/// A value that cannot be JSON: a map with keys that are not text, or an error of its own `Serialize`.
 ///
 /// ```
 /// use modelwatch::escape::json;
@@ -26,8 +27,8 @@ pub fn json(value: &impl serde::Serialize) -> serde_json::Result<String> {
     })
 }
 
-/// JSON that was written already, in ASCII: outside of its strings it is ASCII, and inside every character may be
-/// written by its UTF-16 numbers.
+/// Converts JSON text to ASCII: outside of strings it is ASCII already, and inside a string every character may be
+/// written as its UTF-16 numbers.
 pub fn ascii_json(json: &str) -> Cow<'_, str> {
     if json.bytes().all(is_printable) {
         return Cow::Borrowed(json);
@@ -45,7 +46,7 @@ pub fn ascii_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(ascii)
 }
 
-/// Whether an ASCII byte stays as it is; what is below U+0020 the serializer has escaped in strings already.
+/// Whether an ASCII byte is written unchanged; the serializer has already escaped those below U+0020 in strings.
 fn is_printable(byte: u8) -> bool {
     byte.is_ascii() && byte != 0x7f
 }
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_json_is_one_line_for_every_reader_and_says_what_was_there() {
+    fn a_line_of_json_is_one_line_for_every_reader_and_keeps_its_content() {
         // What Python's str.splitlines ends a line at, and what acts on a terminal.
         let breaks = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}\u{7f}\u{9b}\u{202e}";
         for text in [

@@ -1,5 +1,5 @@
-//! The leaves that Rekor v2 makes of a signing (`rekor-tiles` pkg/types): canonical JSON (RFC 8785) of everything that
-//! the client sent, and of nothing else. So they can be recomputed.
+//! The leaves of a signing in Rekor v2 (`rekor-tiles` pkg/types): canonical JSON (RFC 8785) of everything that the
+//! client sent, and of nothing else. So they can be computed.
 
 use aws_lc_rs::digest as hash;
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use super::Signed;
 use crate::entry::{Digest, HashAlgorithm};
 use crate::identity::{Certificate, KeyType};
 
-/// The hash that Sigstore pairs with a key, which is also the one in the entry; pure Ed25519 has none.
+/// The hash algorithm that Sigstore uses with a key, which is also the one in the entry; pure Ed25519 has none.
 pub(super) fn hash_of(key: KeyType) -> Option<HashAlgorithm> {
     match key {
         KeyType::P256 | KeyType::Rsa { .. } => Some(HashAlgorithm::Sha256),
@@ -30,8 +30,8 @@ pub(super) fn digest(algorithm: HashAlgorithm, message: &[u8]) -> Option<Digest>
     Digest::new(algorithm, hash::digest(hash, message).as_ref())
 }
 
-/// The entries of Rekor v2 that hold this signing: `hashedrekord 0.0.2`, and for envelopes `dsse 0.0.2`, which logs
-/// took until 2026.
+/// The entries of Rekor v2 with this signing: `hashedrekord 0.0.2`, and for envelopes `dsse 0.0.2`, which logs accepted
+/// until 2026.
 pub(super) fn of_rekor_v2(signed: &Signed<'_>, certificate: &Certificate) -> Vec<Vec<u8>> {
     let Some(key_details) = key_details(signed.key) else {
         return Vec::new();

@@ -1,8 +1,8 @@
-//! From a bundle that its owner registers to the exact leaves that it must have left in a log.
+//! From a registered bundle to the exact leaves that its signing left in a log.
 //!
-//! A registration silences an alarm, so it matches a signing by nothing less than certificate, signature and digest: by
-//! the hash of its whole leaf, or, where somebody has logged it again, by these three in another leaf. No name, tag or
-//! date in a bundle ever excuses anything else.
+//! A registration suppresses an alert, so it matches a signing by no less than certificate, signature and digest: by
+//! the hash of its whole leaf, or, if somebody has logged the signing again, by these three in another leaf. A name,
+//! tag or date in a bundle never makes another signing expected.
 
 mod leaf;
 mod replay;
@@ -19,31 +19,32 @@ use crate::identity::{self, Certificate, CertificateError, KeyType, SignatureErr
 
 pub use replay::{Part, RegisteredSigning, SignedAs};
 
-/// A signing that its owner declares.
+/// A signing that its owner has registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// RFC 6962 leaf hashes of the entries that it may have become, without repetition: one for each form in which a
-    /// log of any version may hold this very signature by this very certificate.
+    /// RFC 6962 leaf hashes of the possible entries, without repetition: one for each form in which a log of any
+    /// version may store exactly this signature with this certificate.
     #[serde(with = "hex_list")]
     pub leaf_hashes: Vec<[u8; 32]>,
-    /// What was signed: the payload's digest of an envelope, the file's of a plain signature; as `sha256:hex`.
+    /// The digest of the signed content: of an envelope's payload, or of the file; as `sha256:hex`.
     pub digest: String,
     /// Who signed, for people: names and issuer as the certificate has them, not escaped.
     pub who: String,
     /// SHA-256 of the DER certificate, hex.
     pub certificate_sha256: String,
-    /// SHA-256 of the TBSCertificate that a certificate transparency log holds of it: see
-    /// [`Certificate::logged_sha256`]. `None` in registrations of an earlier version.
+    /// SHA-256 of the TBSCertificate in a certificate transparency log: see [`Certificate::logged_sha256`]. `None` in
+    /// registrations of an earlier version.
     #[serde(with = "hex_option", default)]
     pub logged_sha256: Option<[u8; 32]>,
-    /// What every entry of this signing holds, whoever logs it. `None` in registrations of an earlier version.
+    /// The values in every entry of this signing, no matter who logs it. `None` in registrations of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<RegisteredSigning>,
     /// SHA-256 of the certificate's DER SubjectPublicKeyInfo, hex.
     pub key_sha256: String,
     /// When the certificate was issued.
     pub not_before: Timestamp,
-    /// Where the bundle says that its entries are. Claims of the bundle, for looking them up; nothing is matched by them.
+    /// The entries that the bundle names. They are unverified, and used only for look-ups; nothing is matched with
+    /// them.
     pub entries: Vec<NamedEntry>,
 }
 
@@ -58,8 +59,8 @@ pub struct NamedEntry {
     pub kind: String,
     /// The first line of the checkpoint in its inclusion proof: the tree.
     pub origin: Option<String>,
-    /// That checkpoint, as the bundle has it: what the log told whoever signed, to be compared with
-    /// what it tells us.
+    /// The checkpoint in the bundle: the one that the log gave to the signer, for comparison with the one that it
+    /// serves to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
 }
@@ -79,18 +80,18 @@ pub enum ExpectError {
     /// Its certificate cannot be read.
     #[error("its certificate: {0}")]
     Certificate(#[from] CertificateError),
-    /// More than one signature: each would be another signing, and the certificate says only who made one of them.
+    /// More than one signature: each would be a separate signing, and the certificate belongs to only one of them.
     #[error("it holds {0} signatures, a bundle with a certificate has one")]
     Signatures(usize),
     /// Its signature is not by its certificate's key.
     #[error("its signature: {0}")]
     Signature(#[from] SignatureError),
     /// The digest in it is by a hash that its key does not go with.
-    #[error("its digest is not by the hash that its key signs")]
+    #[error("its digest is not of the hash algorithm that belongs to its key")]
     Digest,
     /// A log entry that cannot be compared because it is not there.
     #[error(
-        "its log entry {log_index} ({kind}) has no canonicalizedBody, from which alone it could be recomputed"
+        "its log entry {log_index} ({kind}) has no canonicalizedBody, which is needed to compute its leaf"
     )]
     NoBody {
         /// Which.
@@ -107,35 +108,35 @@ pub enum ExpectError {
         source: EntryError,
     },
     /// A log entry of a kind that no bundle of this content has.
-    #[error("its log entry {log_index} is of kind {kind}, which does not go with its content")]
+    #[error("its log entry {log_index} is of kind {kind}, which does not match its content")]
     Kind {
         /// Which.
         log_index: u64,
-        /// What it says it is.
+        /// The kind in the bundle.
         kind: String,
     },
     /// A log entry that records another signing than the bundle holds.
-    #[error("its log entry {log_index} is of something else: another {part}")]
+    #[error("its log entry {log_index} is of another signing: another {part}")]
     OtherEntry {
         /// Which.
         log_index: u64,
         /// What differs.
         part: &'static str,
     },
-    /// Nothing that a log could hold can be made of it.
+    /// No leaf of any log can be computed from it.
     #[error(
-        "no log would hold it: Rekor v2 does not take its type of key, and it names no entry of Rekor v1"
+        "no log can contain it: Rekor v2 does not accept its type of key, and it names no entry of Rekor v1"
     )]
     NoLeaf,
 }
 
-/// Reads a bundle, verifies its signature with the key of its own certificate, and recomputes its leaves.
+/// Parses a bundle, verifies its signature with the key of its own certificate, and computes its leaves.
 ///
-/// Whether a trusted CA issued the certificate, and whether a log holds it, is not asked here: a leaf that nobody
-/// logged excuses nothing.
+/// Does not check whether a trusted CA issued the certificate, nor whether a log contains it: a leaf that was never
+/// logged makes nothing expected.
 ///
 /// # Errors
-/// A bundle that is not one, does not verify, or names a log entry of something else: see [`ExpectError`].
+/// Not a bundle, an invalid signature, or a log entry of another signing: see [`ExpectError`].
 pub fn from_bundle(bytes: &[u8]) -> Result<Expectation, ExpectError> {
     of_bundle(&Bundle::parse(bytes)?)
 }
@@ -179,7 +180,7 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
             let part = "form";
             return Err(ExpectError::OtherEntry { log_index, part });
         }
-        // What else a v1 entry holds (`envelopeHash`) is known only from the server, and so only from the bundle.
+        // Only the server knows the rest of a v1 entry (`envelopeHash`), so it is taken from the bundle.
         leaves.push(body.clone());
     }
     if leaves.is_empty() {
@@ -204,10 +205,10 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
     })
 }
 
-/// What a bundle holds, its signature verified.
+/// The content of a bundle, with verified signature.
 struct Signed<'b> {
-    /// Of a plain signature the file's digest, of an envelope that of its pre-authentication encoding: by the hash of
-    /// the signature, so absent with Ed25519.
+    /// The signed digest: of a plain signature that of the file, of an envelope that of its pre-authentication
+    /// encoding, with the hash algorithm of the signature; absent with Ed25519.
     message: Option<Digest>,
     /// SHA-256 of an envelope's payload.
     payload: Option<Digest>,
@@ -261,8 +262,8 @@ impl<'b> Signed<'b> {
             .expect("an envelope has a payload, a plain signature its message")
     }
 
-    /// Compares the entry that the bundle carries with what the bundle holds: digest, certificate and signature must
-    /// be the very same, or a registration would excuse somebody else's signing.
+    /// Compares the entry in the bundle with the bundle's content: digest, certificate and signature must be equal, or
+    /// a registration would make a signing of somebody else expected.
     fn compare(
         &self,
         named: &TlogEntry,
@@ -309,13 +310,12 @@ impl<'b> Signed<'b> {
     }
 }
 
-/// Whether it is an entry of Rekor v2, which is canonical to the byte. `intoto 0.0.2` is the one of v1 that has its
-/// version.
+/// Whether it is an entry of Rekor v2, whose bytes are canonical. `intoto 0.0.2` is a kind of v1 with the same version.
 fn is_tiled(named: &TlogEntry) -> bool {
     named.version == "0.0.2" && named.kind != "intoto"
 }
 
-/// Whether a leaf that was recomputed is of the kind that the bundle says its entry is.
+/// Whether a computed leaf is of the kind that the bundle names.
 fn is_of_kind(leaf: &[u8], named: &TlogEntry) -> bool {
     entry::parse(leaf).is_ok_and(|entry| entry.kind.to_string() == kind(named))
 }

@@ -1,9 +1,9 @@
 //! What stays the same about a signing when it is logged again.
 //!
-//! A bundle is public, and whoever has it can log what is in it once more: as another kind of entry, in another log,
-//! around another `keyid`, with the second form of its ECDSA signature. All of these are other leaves, and none of them
-//! shows more than the first one did: the same certificate, the same digest, the same signature. These are compared,
-//! and nothing else: another signature takes the key.
+//! A bundle is public, and anyone who has it can log its signing again: as another kind of entry, in another log,
+//! around another `keyid`, with the second form of its ECDSA signature. These are other leaves, and none of them proves
+//! more than the first: the same certificate, digest and signature. Only these are compared: to make another signature,
+//! one needs the key.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -20,18 +20,18 @@ pub struct RegisteredSigning {
     pub signature_sha256: String,
     /// SHA-256 of the certificate's TBSCertificate, hex.
     pub tbs_sha256: String,
-    /// The digest in entries that hold that of the signed bytes, as `algorithm:hex`: of a file, or of an envelope's
+    /// The digest in entries that contain that of the signed bytes, as `algorithm:hex`: of a file, or of an envelope's
     /// pre-authentication encoding. `None` with Ed25519, which signs no digest.
     pub message: Option<String>,
     /// The digest in entries that hold that of an envelope's payload.
     pub payload: Option<String>,
-    /// RFC 6962 leaf hashes of the entries that the bundle names, hex: every other entry of the signing was logged again.
-    /// Empty if it names none, so that nobody knows which was the first.
+    /// RFC 6962 leaf hashes of the entries that the bundle names, hex: every other entry of the signing was logged
+    /// again. Empty if it names none: then the first entry is unknown.
     pub leaves: Vec<String>,
 }
 
 impl RegisteredSigning {
-    /// What was verified of a bundle that names entries with these leaves.
+    /// From a verified bundle that names entries with these leaves.
     pub(super) fn of(signed: &Signed<'_>, certificate: &Certificate, leaves: &[Vec<u8>]) -> Self {
         let digest = |digest: Option<Digest>| digest.map(|digest| digest.to_string());
         Self {
@@ -43,7 +43,7 @@ impl RegisteredSigning {
         }
     }
 
-    /// Whether a leaf with this hash, hex, is one that the bundle names, as far as it names any.
+    /// Whether the bundle names a leaf with this hash, hex; true if it names none at all.
     pub fn names(&self, leaf_hash: &str) -> bool {
         self.leaves.is_empty() || self.leaves.iter().any(|leaf| leaf == leaf_hash)
     }
@@ -57,7 +57,7 @@ impl RegisteredSigning {
     }
 }
 
-/// What the digest in an entry is of.
+/// The content whose digest is in an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
     /// The bytes that the signature is over: a file, or an envelope's pre-authentication encoding.
@@ -78,8 +78,8 @@ impl Part {
         }
     }
 
-    /// Which one entries of this kind hold, in whatever version; the kind may be followed by its version. `None`: they
-    /// do not hold both a digest and the signature that is over it.
+    /// The digest in entries of this kind, in any version; the kind may be followed by its version. `None` if they do
+    /// not contain both a digest and the signature over it.
     pub fn of_kind(kind: &str) -> Option<Self> {
         match kind.split(' ').next() {
             Some("hashedrekord" | "rekord") => Some(Self::Message),
@@ -89,21 +89,21 @@ impl Part {
     }
 }
 
-/// What a signing in an entry has in common with every other entry of the same signing.
+/// The values that an entry shares with every other entry of the same signing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedAs {
-    /// SHA-256 of the signature. Of an ECDSA signature, which is as valid as (r, s) and as (r, n - s), of that one of
-    /// the two which comes first.
+    /// SHA-256 of the signature. An ECDSA signature is valid as (r, s) and as (r, n - s); of these two it is the one
+    /// that sorts first.
     pub signature: [u8; 32],
     /// SHA-256 of the TBSCertificate: the part of the certificate that the CA signed. `None` for a bare key.
     pub tbs: Option<[u8; 32]>,
-    /// The leaf hashes that the same certificate, digest and signature have in Rekor v2, whatever entry they were found
-    /// in. All that a registration of an earlier version holds of the signing is such hashes.
+    /// The leaf hashes of the same certificate, digest and signature in Rekor v2, whatever the entry. A registration of
+    /// an earlier version contains only such hashes.
     pub leaves: Vec<[u8; 32]>,
 }
 
 impl SignedAs {
-    /// What is known of it; `None` where the entry does not hold the signature in a form that is read.
+    /// From a signing in an entry; `None` if the entry does not contain the signature in a supported form.
     pub fn of(kind: &Kind, signing: &Signing) -> Option<Self> {
         let signature = signing.signature.as_deref()?;
         let certificate = signing.signer.certificate();
@@ -159,8 +159,8 @@ pub(super) fn signature_sha256(signature: &[u8]) -> [u8; 32] {
 
 /// The other form of an ECDSA signature in DER: (r, n - s) of (r, s). `None` for any other signature.
 ///
-/// Nothing but its length tells the curve of a signature. That of a longer curve has numbers as short as the next
-/// shorter one's with a probability of 2^-64 at most, and never by anybody's choice who has not got the key.
+/// Only its length shows the curve of a signature. With a longer curve, numbers as short as those of the next shorter
+/// one have a probability of at most 2^-64, and nobody without the key can choose them.
 pub(super) fn other_form(signature: &[u8]) -> Option<Vec<u8>> {
     let mut numbers = der::Reader::new(der::only(signature, der::SEQUENCE).ok()?);
     let (r, s) = (
@@ -185,7 +185,7 @@ const ORDERS: [&[u8]; 4] = [
     b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfa\x51\x86\x87\x83\xbf\x2f\x96\x6b\x7f\xcc\x01\x48\xf7\x09\xa5\xd0\x3b\xb5\xc9\xb8\x89\x9c\x47\xae\xbb\x6f\xb7\x1e\x91\x38\x64\x09",
 ];
 
-/// The bytes of a positive INTEGER in its only DER form, without the zero that keeps it positive.
+/// The bytes of a positive INTEGER in DER, without the leading zero.
 fn positive(content: &[u8]) -> Option<&[u8]> {
     match content {
         [0, rest @ ..] if rest.first() >= Some(&0x80) => Some(rest),

@@ -90,7 +90,7 @@ fn a_v2_leaf_is_recomputed_without_the_entry() {
 }
 
 #[test]
-fn a_registration_says_who_signed_what_and_where() {
+fn a_registration_names_signer_digest_and_entries() {
     let expectation = from_bundle(DSSE_001.as_bytes()).unwrap();
     assert_eq!(
         expectation.who,
@@ -150,27 +150,27 @@ fn a_bundle_that_names_the_entry_of_something_else_is_refused() {
     for (bundle, said) in [
         (
             change(MESSAGE, entries_path, entries),
-            "its log entry 157 is of something else: another digest",
+            "its log entry 157 is of another signing: another digest",
         ),
         (
             change_body(DSSE_001, &format!("{digest}8"), &format!("{digest}9")),
-            "its log entry 309 is of something else: another digest",
+            "its log entry 309 is of another signing: another digest",
         ),
         (
             change_body(DSSE_001, r#""signature":"MEU"#, r#""signature":"MEQ"#),
-            "its log entry 309 is of something else: another signature",
+            "its log entry 309 is of another signing: another signature",
         ),
         (
             change_body(HASHEDREKORD_002, "P256_SHA_256", "P384_SHA_256"),
-            "its log entry 157 is of something else: another form",
+            "its log entry 157 is of another signing: another form",
         ),
         (
             change_body(HASHEDREKORD_002, "{\"apiVersion\"", "{ \"apiVersion\""),
-            "its log entry 157 is of something else: another form",
+            "its log entry 157 is of another signing: another form",
         ),
         (
             change(DSSE_001, kind, json!({"kind": "dsse", "version": "0.0.2"})),
-            "its log entry 309 is of something else: another kind",
+            "its log entry 309 is of another signing: another kind",
         ),
         (
             change(DSSE_001, BODY, json!(STANDARD.encode("{}"))),
@@ -190,7 +190,7 @@ fn a_v1_entry_that_is_not_there_cannot_be_recomputed() {
     entry.as_object_mut().unwrap().remove("canonicalizedBody");
     assert_eq!(
         refused(&bundle.to_string()),
-        "its log entry 309 (dsse 0.0.1) has no canonicalizedBody, from which alone it could be recomputed"
+        "its log entry 309 (dsse 0.0.1) has no canonicalizedBody, which is needed to compute its leaf"
     );
 }
 
@@ -231,7 +231,7 @@ fn every_usual_type_of_key_gives_the_leaves_that_rekor_takes() {
         (&rcgen::PKCS_ECDSA_P384_SHA384, 2),
         (&rcgen::PKCS_ECDSA_P521_SHA512, 2),
         (&rcgen::PKCS_RSA_SHA256, 2),
-        // Its envelopes can be no `hashedrekord`: the server would need what was signed.
+        // Its envelopes cannot be a `hashedrekord`: the server would need the signed file.
         (&rcgen::PKCS_ED25519, 1),
     ] {
         let key = KeyPair::generate_for(algorithm).unwrap();
@@ -263,7 +263,7 @@ fn both_forms_of_an_ecdsa_signature_verify_and_are_one_signature() {
         let certificate = Certificate::parse_strict(certificate.der().to_vec()).unwrap();
         let verify =
             |signature: &[u8]| identity::verify(certificate.spki_der(), b"hello", signature);
-        let mut known = Vec::new();
+        let mut leaves_so_far = Vec::new();
         // Numbers of every usual length.
         for _ in 0..64 {
             let signature = key.sign(b"hello").unwrap();
@@ -274,8 +274,11 @@ fn both_forms_of_an_ecdsa_signature_verify_and_are_one_signature() {
             assert_eq!(replay::other_form(&other).as_ref(), Some(&signature));
             let name = replay::signature_sha256(&signature);
             assert_eq!(replay::signature_sha256(&other), name);
-            assert!(!known.contains(&name), "another nonce, another signature");
-            known.push(name);
+            assert!(
+                !leaves_so_far.contains(&name),
+                "another nonce, another signature"
+            );
+            leaves_so_far.push(name);
         }
     }
 }
@@ -329,9 +332,9 @@ fn every_entry_of_a_bundle_shows_the_signing_that_it_registers() {
             Some(signing.tbs_sha256.clone()),
             signed_as.tbs.map(hex::encode)
         );
-        // By one of these, registrations of earlier versions know it.
-        let known = |leaf: &[u8; 32]| registered.leaf_hashes.contains(leaf);
-        assert!(signed_as.leaves.iter().any(known));
+        // Registrations of earlier versions have one of these.
+        let has_leaf = |leaf: &[u8; 32]| registered.leaf_hashes.contains(leaf);
+        assert!(signed_as.leaves.iter().any(has_leaf));
         // The entry that it names, and no other form.
         let named = registered
             .leaf_hashes

@@ -1,17 +1,17 @@
-//! A finding about nothing, to try the way that findings take.
+//! A finding for a drill.
 
 use jiff::Timestamp;
 
 use super::{Finding, FindingId, Severity, Verdict};
 
-/// What the summary of a drill begins with, and that of no finding about something.
+/// The beginning of the summary of a drill, and of no other finding.
 pub const DRILL: &str = "[DRILL]";
 
-/// Of no log: names below `.invalid` are never given to anybody (RFC 2606), and no text of an entry gets here.
+/// Not the origin of a log: names below `.invalid` are never assigned (RFC 2606), and no text of an entry is used here.
 const ORIGIN: &str = "drill.modelwatch.invalid";
 
 impl Finding {
-    /// An alarm as loud as any, told on every channel, that says that it is a drill.
+    /// A critical finding, sent on every channel, whose summary begins with [`DRILL`].
     pub fn drill(now: Timestamp) -> Self {
         let index = u64::try_from(now.as_microsecond()).unwrap_or_default();
         Self {
@@ -24,7 +24,7 @@ impl Finding {
                 Verdict::IdentityUnexpected,
                 Severity::Critical,
                 format!(
-                    "{DRILL} nobody signed anything: this is what an alarm of modelwatch looks like"
+                    "{DRILL} this is a test: there was no signing, and an alert of modelwatch looks like this"
                 ),
                 now,
             )

@@ -1,4 +1,4 @@
-//! Names for findings that survive repeats, restarts and changes of mind.
+//! Ids of findings, which stay the same over repeated passes, restarts and changes of verdict.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Verdict;
 
-/// The first 16 bytes of SHA-256 over what the finding is about, never over evidence, verdict of a
-/// signing or severity: those may change later, the id does not.
+/// The first 16 bytes of SHA-256 over the subject of the finding. Evidence, severity and the verdict of a signing are
+/// not included: they may change later, the id does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FindingId([u8; 16]);
 
@@ -49,7 +49,7 @@ impl FindingId {
         )
     }
 
-    /// A fault of a log; `position` is the size that is contradicted.
+    /// A fault of a log; `position` is the contradicted size.
     pub fn of_fault(fault: &str, origin: &str, position: u64) -> Self {
         Self::digest(&[
             Verdict::LogFault.as_str().as_bytes(),
@@ -59,7 +59,7 @@ impl FindingId {
         ])
     }
 
-    /// An episode of ill health of `subject` that began at `since`.
+    /// A health problem of `subject` that began at `since`.
     pub fn of_episode(verdict: Verdict, subject: &str, since: Timestamp) -> Self {
         Self::digest(&[
             verdict.as_str().as_bytes(),

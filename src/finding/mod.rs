@@ -1,4 +1,4 @@
-//! What was found: a signing under a watched identity, a broken promise of a log, or a way of going blind.
+//! Findings: a signing under a watched identity, a broken promise of a log, or a failure of the monitoring.
 
 mod drill;
 mod id;
@@ -21,13 +21,13 @@ use crate::identity::{Chain, San};
 
 /// One finding, as scripts see it: its JSON form is part of the contract.
 ///
-/// `watch` is null for findings about a log, `index` where there is no entry, `in_shape` without a
-/// `shape`, `proven` for findings about a log; `log` and `origin` where no log is concerned.
+/// `watch` is null for findings about a log, `index` if there is no entry, `in_shape` without a `shape`, `proven` for
+/// findings about a log; `log` and `origin` if there is no log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Stable over repeats, restarts and changes of the verdict.
     pub id: FindingId,
-    /// What it is.
+    /// Its kind.
     pub verdict: Verdict,
     /// How urgent it is.
     pub severity: Severity,
@@ -43,7 +43,7 @@ pub struct Finding {
     pub index: Option<u64>,
     /// RFC 6962 leaf hash of the entry, lower-case hex.
     pub leaf_hash: Option<String>,
-    /// Whether a signed checkpoint vouches for the entry.
+    /// Whether a signed checkpoint covers the entry.
     pub proven: Option<bool>,
     /// Kind and version of the entry, such as `hashedrekord 0.0.2`.
     pub kind: Option<String>,
@@ -57,34 +57,33 @@ pub struct Finding {
     pub extensions: BTreeMap<String, String>,
     /// SHA-256 of the DER certificate, lower-case hex.
     pub certificate_sha256: Option<String>,
-    /// SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex; of an OpenPGP or SSH key as
-    /// [`Key::key_sha256`](crate::identity::Key::key_sha256) says.
+    /// SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex; for an OpenPGP or SSH key see
+    /// [`Key::key_sha256`](crate::identity::Key::key_sha256).
     pub key_sha256: Option<String>,
-    /// What the owner of an OpenPGP or SSH key knows it by, as `gpg` and `ssh-keygen` print it.
+    /// The fingerprint of an OpenPGP or SSH key, as `gpg` and `ssh-keygen` print it.
     pub key_fingerprint: Option<String>,
     /// Whether its signatures lead to a CA of the trusted root; null without a signer.
     pub chain: Option<Chain>,
     /// Start of the certificate's validity.
     pub not_before: Option<Timestamp>,
-    /// When this program first saw it.
+    /// When modelwatch first saw it.
     pub first_seen: Timestamp,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// For `log-fault`: which promise was broken, in the contract's word.
+    /// For `log-fault`: the broken promise, as in JSON.
     pub fault: Option<String>,
     /// One sentence for a person. May hold text from the log: escape it where it is shown.
     pub summary: String,
-    /// What is odd about the signing, each a phrase that the summary says too; empty for other findings.
+    /// Anomalies of the signing, each a phrase that the summary contains too; empty for other findings.
     #[serde(default)]
     pub anomalies: Vec<String>,
 }
 
-/// The anomaly of a signing that is registered, in an entry that is not the registered one.
+/// The anomaly of a registered signing in an entry that is not the registered one.
 pub const LOGGED_AGAIN: &str = "logged again";
 
 impl Finding {
-    /// A finding about nobody's signing: open, with everything that belongs to an entry or a signer
-    /// left empty.
+    /// A finding without a signing: open, with all fields of an entry or a signer empty.
     pub fn new(
         id: FindingId,
         verdict: Verdict,
@@ -121,21 +120,21 @@ impl Finding {
         }
     }
 
-    /// What belongs to one alert: signings and certificates of one run or one certificate that a
-    /// trusted CA vouches for; unreadable entries of one log that name one watch; otherwise all watches of one entry;
-    /// otherwise the finding alone.
+    /// Groups findings in one alert: signings and certificates of one run or one certificate of a trusted CA;
+    /// unreadable entries of one log that name one watch; otherwise all watches of one entry; otherwise the finding
+    /// alone.
     ///
-    /// `run_invocation_uri` and the certificate's key join entries only where a CA vouches for them:
-    /// in an untrusted certificate they are free text that could drag an alarm into a group.
+    /// `run_invocation_uri` and the certificate's key group entries only if a trusted CA issued the certificate: in an
+    /// untrusted certificate they are free text with which an attacker could add an alert to a group.
     pub fn group_key(&self) -> String {
         if self.chain == Some(Chain::Trusted) {
             if let (Some(issuer), Some(run)) =
                 (&self.issuer, self.extensions.get("run_invocation_uri"))
             {
-                // The length keeps issuer and run apart whatever they hold.
+                // The length separates issuer and run, whatever they contain.
                 return format!("run {} {issuer} {run}", issuer.len());
             }
-            // Fulcio's keys are used for one certificate; what a CT log holds of it has no other name yet.
+            // Fulcio's keys are used for one certificate; a CT log's entry has no other common value.
             if let Some(key) = &self.key_sha256 {
                 return format!("key {key}");
             }
@@ -143,7 +142,7 @@ impl Finding {
         if let (AlertPolicy::OncePerWatch, Some(watch), Some(origin)) =
             (self.alert_policy(), &self.watch, &self.origin)
         {
-            // The length keeps watch and log apart whatever they hold.
+            // The length separates watch and log, whatever they contain.
             return format!("unreadable {} {watch} {origin}", watch.len());
         }
         match (&self.origin, self.index, self.verdict.class()) {
@@ -152,9 +151,9 @@ impl Finding {
         }
     }
 
-    /// How this finding is told. What anyone can cause in numbers comes once a day: a flood of forged certificates, or of
-    /// the owner's public certificate in entries that only some readers understand, must not drown an alarm. Of the
-    /// latter the first is told at once, for it may be the thief's.
+    /// When this finding is alerted. Findings that anyone can cause in large numbers are alerted once a day: a flood of
+    /// forged certificates, or of the owner's public certificate in entries that only some parsers understand, must not
+    /// hide an alert. The first of the latter is alerted at once, because it may be the thief's.
     pub fn alert_policy(&self) -> AlertPolicy {
         match (self.state, self.verdict, self.severity) {
             (State::Held | State::Resolved | State::Acked, _, _) | (_, Verdict::Expected, _) => {
@@ -169,7 +168,7 @@ impl Finding {
     }
 }
 
-/// What is kept beside a finding so that it can be judged again or shown to others.
+/// Stored beside a finding, so that the finding can be judged again or shown to others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The DER certificate.
@@ -178,10 +177,10 @@ pub struct Evidence {
     pub notes: Vec<Vec<u8>>,
     /// The leaf itself where it could not be understood, and that of a CT log with a certificate by an unknown CA.
     pub leaf: Option<Vec<u8>>,
-    /// Of a certificate in a CT log: what it is registered by, see
-    /// [`logged_sha256`](crate::identity::Certificate::logged_sha256). Written with the finding, not read back.
+    /// For a certificate in a CT log: the hash by which it is registered, see
+    /// [`logged_sha256`](crate::identity::Certificate::logged_sha256). Written with the finding, never read.
     pub logged_sha256: Option<[u8; 32]>,
-    /// Of a signing: what every other entry of it has in common with this one. Written with the finding, not read back.
+    /// For a signing: the values that it shares with its other entries. Written with the finding, never read.
     pub signed_as: Option<SignedAs>,
 }
 
@@ -192,6 +191,6 @@ pub struct NewFinding {
     pub finding: Finding,
     /// The watch's selecting part and shape at the time: a held finding is released when it changes.
     pub rule: Option<[u8; 32]>,
-    /// What is kept with it.
+    /// Its evidence.
     pub evidence: Evidence,
 }

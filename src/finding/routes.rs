@@ -1,4 +1,4 @@
-//! Which channels a finding is told on.
+//! The channels of a finding.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::{Finding, Severity};
 pub struct ChannelRoute {
     /// Its name.
     pub name: String,
-    /// Findings below are not told on it.
+    /// Findings below this severity are not sent on it.
     pub min_severity: Severity,
 }
 
@@ -21,15 +21,15 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// `by_watch` holds the watches that name their channels; all others, and findings without a
-    /// watch, are told on every channel.
+    /// `by_watch` contains the watches that name their channels; all others, and findings without a watch, are sent on
+    /// every channel.
     pub fn new(channels: Vec<ChannelRoute>, by_watch: HashMap<String, Vec<String>>) -> Self {
         Self { channels, by_watch }
     }
 
-    /// The channels on which this finding is told, in the configuration's order.
+    /// The channels on which this finding is sent, in the configuration's order.
     ///
-    /// The news that a channel does not deliver is not told on that channel: `except`.
+    /// `except`: the channel whose failure is reported, which therefore does not get the report.
     pub fn channels<'a>(
         &'a self,
         finding: &Finding,
@@ -38,10 +38,10 @@ impl Routes {
         let named = finding.watch.as_ref().and_then(|w| self.by_watch.get(w));
         let severity = finding.severity;
         self.channels.iter().filter_map(move |channel| {
-            let told = channel.min_severity <= severity
+            let listed = channel.min_severity <= severity
                 && named.is_none_or(|names| names.contains(&channel.name))
                 && except != Some(channel.name.as_str());
-            told.then_some(channel.name.as_str())
+            listed.then_some(channel.name.as_str())
         })
     }
 }

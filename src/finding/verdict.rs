@@ -1,18 +1,18 @@
-//! The words of the contract: verdicts, states, and how each is told.
+//! Verdicts and states, with their names in JSON, and how each is alerted.
 
 use serde::{Deserialize, Serialize};
 
-/// What a finding is.
+/// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Exactly a signing that the owner registered.
     Expected,
-    /// A model signing that nobody registered: its payload is known and has the predicate.
+    /// A model signing that is not registered: its payload is known and has the predicate.
     ModelUnexpected,
-    /// A watched identity signed something that nobody registered; what, the log does not say.
+    /// A watched identity signed something that is not registered; the log does not contain what.
     IdentityUnexpected,
-    /// As `IdentityUnexpected`, and the payload is known to be something else than a model signing.
+    /// Like `IdentityUnexpected`, and the payload is known to be something else than a model signing.
     OtherPredicate,
     /// The watched name in a certificate that leads to no CA of the trusted root, or in a key that calls itself so.
     UntrustedChain,
@@ -28,7 +28,7 @@ pub enum Verdict {
     Unavailable,
     /// The log has not moved for too long.
     Silence,
-    /// Reading does not keep up with the log.
+    /// The log grows faster than it is read.
     Backlog,
     /// The stored position is unusable.
     PositionLost,
@@ -36,11 +36,11 @@ pub enum Verdict {
     CoverageGap,
     /// The trusted root may be out of date.
     TrustRootStale,
-    /// A watch that cannot select anything, or nothing in the way a log is followed.
+    /// A watch that cannot select anything, or not in the way in which a log is followed.
     WatchIneffective,
-    /// A log of the trusted root that nobody reads.
+    /// A log of the trusted root that is not followed.
     LogUnfollowed,
-    /// A log ended, and no log that goes on is followed.
+    /// A log ended, and no other log is followed that has not.
     LogEnded,
     /// The log leaves entries out of its replies.
     EntriesMissing,
@@ -48,15 +48,15 @@ pub enum Verdict {
     UnknownSignature,
     /// A witness has signed something else than the log showed.
     WitnessContradiction,
-    /// The search index does not know of entries that must exist.
+    /// The search index does not return entries that must exist.
     IndexSilent,
-    /// The log grants fewer requests than following it takes.
+    /// The log allows fewer requests than are needed to follow it.
     RateLimited,
     /// An identity that signs regularly was not seen.
     CanaryMissing,
-    /// The clock of this machine differs from what servers and certificates say.
+    /// The clock of this machine differs from the times of servers and certificates.
     ClockSkew,
-    /// A newer trusted root was offered that cannot be believed.
+    /// A newer trusted root was served that must not be trusted.
     TrustRootRefused,
     /// The database could not be written.
     StoreFailing,
@@ -67,21 +67,21 @@ pub enum Verdict {
 /// Which exit code an open finding makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Somebody signed, or a log lied: exit 1 from `fail_on` on; closed by people.
+    /// Somebody signed, or a log contradicted itself: exit 1 from `fail_on` on; closed by people.
     Security,
-    /// The watch may be blind: exit 3; resolves itself, cannot be acknowledged.
+    /// The monitoring may not work: exit 3; resolves when its cause is gone, cannot be acknowledged.
     Health,
 }
 
-/// How a finding is told on channels.
+/// When a finding is alerted on channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AlertPolicy {
-    /// Not at all.
+    /// Never.
     Never,
-    /// As soon as it is known.
+    /// At once.
     AtOnce,
-    /// In one alert per watch, log and day: the first as soon as it is known, what follows within a day of that together
-    /// at its end.
+    /// In one alert for each watch, log and day: the first at once, those of the following 24 hours together
+    /// afterwards.
     OncePerWatch,
     /// In one digest per log and day.
     Daily,
@@ -200,17 +200,17 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// Where a finding stands.
+/// The state of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Somebody should look.
+    /// A person should examine it.
     Open,
     /// In shape, waiting unalerted for its bundle to be registered.
     Held,
     /// A person has accepted it.
     Acked,
-    /// Its batch turned out false: kept as evidence; counts as open.
+    /// The leaves of its batch were false: kept as evidence; counts as open.
     Disputed,
     /// Registered, or over by itself.
     Resolved,
