@@ -82,7 +82,7 @@ fn proxy(section: &Section<'_>, context: &Context<'_>, problems: &mut Problems) 
                 Ok(url) if url.has_user() => {
                     problems.error(
                         &text.place,
-                        "a URL holds no user and no password",
+                        "a URL may not contain a user or a password",
                         "put the whole URL into a variable or a file, and write proxy_env or proxy_file"
                             .to_owned(),
                     );

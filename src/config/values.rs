@@ -104,7 +104,7 @@ pub(super) fn has_userinfo(url: &Url, place: &super::Place, problems: &mut Probl
     if has {
         problems.error(
             place,
-            "a URL holds no user and no password",
+            "a URL may not contain a user or a password",
             format!(
                 "use [[http.credentials]] with host = {:?}",
                 url.host_str().unwrap_or_default()

@@ -1,9 +1,8 @@
-//! The guard against requests into private networks (server-side request forgery).
+//! Checks against requests into private networks (server-side request forgery).
 //!
-//! A webhook's URL is configuration, but often not written by whoever runs the monitor, and its
-//! host's addresses are the choice of whoever owns that name. The addresses are judged where they
-//! are resolved for connecting, so that a name that answers differently the second time (DNS
-//! rebinding) gains nothing.
+//! A webhook's URL is configuration, but often not written by the operator of the monitor, and the owner of its host
+//! name chooses the addresses. The addresses are checked where they are resolved for the connection, so that a name
+//! that resolves differently the second time (DNS rebinding) has no advantage.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -22,13 +21,13 @@ pub struct AddressPolicy {
 }
 
 impl AddressPolicy {
-    /// Only hosts that have nothing but public addresses.
+    /// Only hosts with no other than public addresses.
     pub fn public_only() -> Self {
         Self::default()
     }
 
-    /// As [`public_only`](Self::public_only), but the hosts with these names, or literal addresses,
-    /// may be anywhere. Compared without regard to case; no wildcards.
+    /// Like [`public_only`](Self::public_only), but the hosts with these names, or literal addresses, may have any
+    /// address. Case does not count; no wildcards.
     pub fn allowing<I>(hosts: I) -> Self
     where
         I: IntoIterator,
@@ -40,8 +39,8 @@ impl AddressPolicy {
         }
     }
 
-    /// Hosts anywhere, but for link-local addresses and the metadata services of clouds: what these
-    /// answer to anybody on the machine are its credentials.
+    /// Hosts with any address, except link-local addresses and the metadata services of clouds: these give credentials
+    /// to every process of the machine.
     pub fn not_link_local() -> Self {
         Self {
             private_hosts: BTreeSet::new(),
@@ -49,8 +48,8 @@ impl AddressPolicy {
         }
     }
 
-    /// What `url` itself shows: whether it names a host that this forbids. A name that has to be resolved
-    /// is judged when it is, by [`Guard`], unless a proxy does that.
+    /// Checks `url` itself: whether it names a forbidden host. A name that must be resolved is checked by [`Guard`]
+    /// when it is resolved, unless a proxy resolves it.
     pub(super) fn forbids(&self, url: &Url) -> Option<HttpError> {
         if self.allows_by_name(url) {
             return None;
@@ -84,7 +83,7 @@ impl AddressPolicy {
     }
 }
 
-/// A host name without what does not tell hosts apart: case, the root's dot, an address's brackets.
+/// A host name in normal form: without case, the root's dot, and the brackets of an address.
 pub(super) fn plain(host: &str) -> String {
     let host = host.trim_end_matches('.');
     host.trim_start_matches('[')
@@ -92,7 +91,7 @@ pub(super) fn plain(host: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// Whether a URL leads to this very machine: a proxy elsewhere would lead to itself.
+/// Whether a URL leads to the same machine: a proxy on another machine would connect to itself.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         None => false,
@@ -145,9 +144,9 @@ impl Guard {
     }
 }
 
-/// Says inside of reqwest's error what the guard saw.
+/// Transports the guard's reason inside of reqwest's error.
 #[derive(Debug, thiserror::Error)]
-#[error("{1} is not an address that may be asked")]
+#[error("{1} is not an allowed address")]
 pub(super) struct Refused(pub(super) Guard, pub(super) IpAddr);
 
 impl Resolve for Guard {
@@ -156,7 +155,7 @@ impl Resolve for Guard {
         Box::pin(async move {
             // Port 0 is replaced by the URL's or the scheme's.
             let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            // One forbidden address among others is no accident to be worked around.
+            // If one address among others is forbidden, the host is refused: this is no accident.
             match addresses.iter().find(|a| !guard.admits(a.ip())) {
                 Some(refused) => {
                     let refused = Refused(guard, refused.ip());

@@ -1,7 +1,7 @@
-//! Who we are to servers that want to know.
+//! Credentials for servers that require them.
 //!
-//! Credentials are bound to a host, and to https unless the configuration says otherwise. They are
-//! never sent after a redirect: where it leads is the server's choice.
+//! Credentials are bound to a host, and to https unless the configuration says otherwise. They are never sent after a
+//! redirect, because the server chooses its target.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::secret::SecretSource;
 /// Credentials for one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialSettings {
-    /// The host's name or address, whatever its case.
+    /// The host's name or address, in any case.
     pub host: String,
     /// Its port; without one, any.
     pub port: Option<u16>,
@@ -30,17 +30,17 @@ pub struct CredentialSettings {
     pub secret: SecretSource,
 }
 
-/// What requests with credentials may be sent by.
+/// The schemes of requests that may carry credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialScheme {
     /// Under TLS.
     Https,
-    /// In the clear: whoever is on the way reads them.
+    /// Unencrypted: everybody between here and the server can read them.
     Http,
 }
 
 impl CredentialSettings {
-    /// Whether they are meant for this URL.
+    /// Whether they belong to this URL.
     pub fn are_for(&self, url: &Url) -> bool {
         self.is_host_of(url)
             && match self.scheme {
@@ -50,7 +50,7 @@ impl CredentialSettings {
             }
     }
 
-    /// Whether this URL leads to their host and port, by whatever scheme.
+    /// Whether this URL leads to their host and port, with any scheme.
     pub fn is_host_of(&self, url: &Url) -> bool {
         let is_host = url
             .host_str()
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_header_is_sensitive_and_errors_say_where_the_secret_was_to_come_from() {
+    async fn the_header_is_sensitive_and_errors_name_the_source_of_the_secret() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         std::fs::write(&path, "s3cret\n").unwrap();

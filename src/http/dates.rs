@@ -1,4 +1,4 @@
-//! What time servers say it is: the `Date` of their newest answers.
+//! The clocks of servers: the `Date` of their newest responses.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,15 +10,15 @@ use url::Url;
 
 use super::exchange::http_date;
 
-/// Hosts whose time is kept. A configuration names a few; beyond, new ones are not noted.
+/// Number of hosts whose time is stored. A configuration names a few; further ones are ignored.
 const MAX_HOSTS: usize = 64;
 
-/// A host's own time.
+/// The time of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerDate {
-    /// The host, with its port if that is unusual.
+    /// The host, with its port if that is not the default.
     pub host: String,
-    /// What time it is there now: as it said, and what has passed since by a clock that nobody sets.
+    /// The present time there: its `Date`, and the time since then by the monotonic clock.
     pub now: Timestamp,
 }
 
@@ -27,9 +27,9 @@ pub struct ServerDate {
 pub(super) struct Dates(Mutex<BTreeMap<String, (Timestamp, Instant)>>);
 
 impl Dates {
-    /// Notes what an answer says.
+    /// Records the `Date` of a response.
     pub(super) fn record(&self, url: &Url, headers: &HeaderMap) {
-        let (Some(host), Some(date)) = (host(url), said(headers)) else {
+        let (Some(host), Some(date)) = (host(url), sent_at(headers)) else {
             return;
         };
         let mut dates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,9 +56,9 @@ fn host(url: &Url) -> Option<String> {
     })
 }
 
-/// When the answer was sent. A cache passes on the `Date` of the origin and says in `Age` for how
-/// long it has kept it (RFC 9111 §5.1).
-fn said(headers: &HeaderMap) -> Option<Timestamp> {
+/// When the response was sent. A cache passes on the `Date` of the origin, and the time since then in `Age` (RFC 9111
+/// §5.1).
+fn sent_at(headers: &HeaderMap) -> Option<Timestamp> {
     let date = http_date(headers.get(DATE)?.to_str().ok()?)?;
     let age = match headers.get(AGE) {
         None => 0,
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(now(&log), "1994-11-06T08:49:47Z");
         dates.record(&other, &headers(date, Some("120")));
         assert_eq!(now(&other), "1994-11-06T08:51:37Z");
-        // What cannot be understood says nothing, and takes nothing back.
+        // A value that cannot be parsed changes nothing.
         dates.record(&log, &headers("yesterday", None));
         dates.record(&log, &headers(date, Some("-1")));
         assert_eq!(now(&log), "1994-11-06T08:49:47Z");

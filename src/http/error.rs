@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use url::Url;
 
-/// Why a request gave no answer. URLs in it are shown without credentials and query; those of
-/// webhooks without their path too, which is where their secrets live.
+/// Why a request failed. URLs are shown without credentials and query, and those of webhooks also without their path,
+/// which may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The file with additional certificate authorities cannot be used.
@@ -16,13 +16,13 @@ pub enum HttpError {
     CaFile {
         /// The file that was given.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// What names the proxy cannot be used.
     #[error("{reason}")]
     Proxy {
-        /// What names it, and what is wrong; the value is not in here.
+        /// The setting that names the proxy, and the reason; not its value.
         reason: String,
     },
     /// The credentials for a host cannot be had.
@@ -30,13 +30,13 @@ pub enum HttpError {
     Credentials {
         /// The host.
         host: String,
-        /// Where they were to come from, and what is wrong there.
+        /// The source of the credentials, and the reason.
         reason: String,
     },
     /// No client can be set up on this machine.
-    #[error("no HTTP client can be set up: {reason}")]
+    #[error("the HTTP client cannot be created: {reason}")]
     Setup {
-        /// What the TLS stack said.
+        /// The reason given by the TLS library.
         reason: String,
     },
     /// The request cannot be expressed: not an http(s) URL, or an illegal header.
@@ -44,35 +44,35 @@ pub enum HttpError {
     InvalidRequest {
         /// Where the request was to go.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// The server asks us to come back later than we may wait for one resource.
-    #[error("{url}: answered {status}{}, to be asked again in {} s", reason(said.as_deref()), retry_after.as_secs())]
+    /// The server asks for a longer pause than is allowed for one resource.
+    #[error("{url}: answered {status}{}, retry after {} s", reason(message.as_deref()), retry_after.as_secs())]
     RateLimited {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The answer's status, usually 429 or 503.
         status: u16,
-        /// How long the server wants to be left alone, counted from its answer.
+        /// How long the server asks us to wait, counted from its response.
         retry_after: Duration,
-        /// What the server said about it: one line, cut and escaped.
-        said: Option<String>,
+        /// The server's reason: one line, cut and escaped.
+        message: Option<String>,
     },
-    /// An answer that is neither the resource nor its absence.
-    #[error("{url}: answered {status}{}", reason(said.as_deref()))]
+    /// A response that is neither the resource nor its absence.
+    #[error("{url}: answered {status}{}", reason(message.as_deref()))]
     Status {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The answer's status.
         status: u16,
-        /// What the server said about it: one line, cut and escaped.
-        said: Option<String>,
+        /// The server's reason: one line, cut and escaped.
+        message: Option<String>,
     },
-    /// No answer, or no more of it, in time.
+    /// No response, or not the whole response, in time.
     #[error("{url}: no answer within {} ms", after.as_millis())]
     Timeout {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The time limit that was reached.
         after: Duration,
@@ -80,15 +80,15 @@ pub enum HttpError {
     /// No connection: name resolution, TCP, TLS or the exchange itself failed.
     #[error("{url}: {reason}")]
     Connection {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The chain of causes.
         reason: String,
     },
-    /// A redirect that leads elsewhere: another host, from https to http, or in circles.
+    /// A redirect that is not followed: to another host, from https to http, or in a loop.
     #[error("{url}: redirects to {to}, which is not followed")]
     Redirect {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// Where the server sent us.
         to: String,
@@ -96,7 +96,7 @@ pub enum HttpError {
     /// The body ended early or does not decompress.
     #[error("{url}: the body cannot be read: {reason}")]
     Body {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The chain of causes.
         reason: String,
@@ -104,7 +104,7 @@ pub enum HttpError {
     /// The body, decompressed, exceeds the limit that the caller set.
     #[error("{url}: longer than {limit_bytes} bytes")]
     TooLarge {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The limit.
         limit_bytes: usize,
@@ -121,7 +121,7 @@ pub enum HttpError {
     },
     /// The host leads to a link-local address or to the metadata service of a cloud.
     #[error(
-        "{host} is {address}, which is link-local or a metadata service: nothing is asked there"
+        "{host} is {address}, which is link-local or a metadata service: no request is sent there"
     )]
     LinkLocalAddress {
         /// The host as the URL names it.
@@ -132,7 +132,7 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Whether what is configured cannot be used on this machine: no server was asked.
+    /// Whether the configuration cannot be used on this machine: no request was sent.
     pub const fn is_setup(&self) -> bool {
         matches!(
             self,
@@ -145,12 +145,12 @@ impl HttpError {
     }
 }
 
-fn reason(said: Option<&str>) -> String {
-    said.map_or_else(String::new, |said| format!(": {said}"))
+fn reason(message: Option<&str>) -> String {
+    message.map_or_else(String::new, |message| format!(": {message}"))
 }
 
-/// `url` as it may be shown: without credentials and fragment, and of its query only numbers, such as the
-/// range of entries that was asked for. Anything else there may be a secret.
+/// `url` in the form for messages: without credentials and fragment, and with only the numbers of its query, such as
+/// the range of requested entries. Other parts may be secret.
 pub(super) fn shown(url: &Url) -> String {
     let mut without = url.clone();
     // These fail only for URLs that cannot have credentials in the first place.
@@ -174,13 +174,13 @@ pub(super) fn shown(url: &Url) -> String {
     shown
 }
 
-/// `url` as it may be shown if its path is a secret, as with chat webhooks.
+/// `url` in the form for messages if its path is secret, as with chat webhooks.
 pub(super) fn shown_host(url: &Url) -> String {
     format!("{}/…", url.origin().ascii_serialization())
 }
 
-/// `error` and its causes in one line. reqwest's own message ends with the URL, query included,
-/// which is why it has to be taken off first (`reqwest::Error::without_url`).
+/// `error` and its causes in one line. reqwest's own message ends with the URL and its query, so the URL must be
+/// removed first (`reqwest::Error::without_url`).
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

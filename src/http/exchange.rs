@@ -16,11 +16,11 @@ use super::retry::{Again, Failure};
 use super::{REPLY_LIMIT_BYTES, address, setup};
 use crate::escape;
 
-/// What is set aside for a body whose length the server announces. It may lie.
+/// The size that is reserved at first for a body whose length the server announces. The announced length may be false.
 const ANNOUNCED_BYTES_TRUSTED: u64 = 1024 * 1024;
 
-/// Sends `request` to `url` once, and reads the whole answer. `name` is how that is shown in errors; nothing may take
-/// longer than `idle` without any progress.
+/// Sends `request` to `url` once, and reads the whole response. `name` is the form of the URL for errors. `idle` is the
+/// longest time without any progress.
 pub(super) async fn read_once(
     request: RequestBuilder,
     url: &Url,
@@ -69,32 +69,30 @@ pub(super) async fn answer_once(
         status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => Ok(Answer::Absent(Absence {
             url: name.to_owned(),
             status: status.as_u16(),
-            said: reason(response, idle).await,
+            message: reason(response, idle).await,
         })),
         status => {
             let mut failure = refused(status, response.headers(), name);
-            // What a server finds wrong with a question, or with itself, it says in the body, and its asker may
-            // know the sentence.
+            // Servers describe errors in the body, and the caller may recognise the sentence.
             let why = reason(response, idle).await;
-            if let HttpError::Status { said, .. } = &mut failure.error {
-                said.clone_from(&why);
+            if let HttpError::Status { message, .. } = &mut failure.error {
+                message.clone_from(&why);
             }
-            if let Again::After(_, _, said) = &mut failure.again {
-                *said = why;
+            if let Again::After(_, _, message) = &mut failure.again {
+                *message = why;
             }
             Err(failure)
         }
     }
 }
 
-/// What a server says about its refusal, on one line; `None` if that is nothing.
+/// The server's reason for an error, on one line; `None` if it gives none.
 async fn reason(mut response: Response, idle: Duration) -> Option<String> {
     let body = timeout(idle, beginning(&mut response)).await.ok()?;
     reason_in(&String::from_utf8_lossy(&body))
 }
 
-/// The sentence in the body of a refusal: the message of a JSON object, the title of a page, or else the
-/// first line.
+/// The sentence in the body of an error: the message of a JSON object, the title of a page, or else the first line.
 pub(super) fn reason_in(body: &str) -> Option<String> {
     /// Where servers of logs, buckets and webhooks put the sentence (RFC 9457: `detail`, `title`).
     const MEMBERS: [&str; 6] = [
@@ -119,52 +117,55 @@ pub(super) fn reason_in(body: &str) -> Option<String> {
         let start = lower.find("<title>")? + "<title>".len();
         body.get(start..start + lower.get(start..)?.find("</title>")?)
     };
-    let said = match in_json {
-        Some(said) => said,
+    let message = match in_json {
+        Some(message) => message,
         None if body.starts_with('<') => in_page()?,
         None => body,
     };
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let line = message
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())?;
     let words: Vec<&str> = line.split_whitespace().collect();
     let cut = escape::truncate(&words.join(" "), REASON_CHARS).into_owned();
     Some(escape::terminal(&cut).into_owned())
 }
 
-/// Of a refusal's reason no more is kept: a sentence, not a page.
+/// At most this many characters of an error's reason are kept: a sentence, not a page.
 const REASON_CHARS: usize = 300;
 
-/// That a server does not have what was asked for.
+/// The server's statement that a resource does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absence {
-    /// What was asked for.
+    /// The requested URL.
     pub url: String,
     /// 404 or 410.
     pub status: u16,
-    /// What the server said about it: one line, cut and escaped.
-    pub said: Option<String>,
+    /// The server's reason: one line, cut and escaped.
+    pub message: Option<String>,
 }
 
 impl fmt::Display for Absence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: answered {}", self.url, self.status)?;
-        match &self.said {
-            Some(said) => write!(f, ": {said}"),
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
             None => Ok(()),
         }
     }
 }
 
-/// What a server answers to a question that it understands.
+/// The response to a valid request.
 #[derive(Debug)]
 pub enum Answer<T> {
-    /// What was asked for.
+    /// The resource.
     Found(T),
-    /// It says that it does not have it.
+    /// The server does not have it.
     Absent(Absence),
 }
 
 impl<T> Answer<T> {
-    /// What was asked for, if it is there.
+    /// The resource, if it exists.
     pub fn found(self) -> Option<T> {
         match self {
             Self::Found(found) => Some(found),
@@ -173,7 +174,7 @@ impl<T> Answer<T> {
     }
 }
 
-/// An answer that is not the resource: whether it may become it.
+/// A response that is not the resource: the error, and whether to try again.
 fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
     let again = match status {
         StatusCode::TOO_MANY_REQUESTS
@@ -188,13 +189,13 @@ fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
     let error = HttpError::Status {
         url: name.to_owned(),
         status: status.as_u16(),
-        said: None,
+        message: None,
     };
     Failure { error, again }
 }
 
-/// The body, counted after decompression while it streams in: a few kilobytes that unpack to
-/// gigabytes are cut off at the limit.
+/// The body. Its size is counted after decompression while it arrives, so a few kilobytes that unpack to gigabytes are
+/// cut off at the limit.
 async fn whole_body(
     mut response: Response,
     name: &str,
@@ -242,7 +243,7 @@ async fn whole_body(
     }
 }
 
-/// What can be had of the body of a reply. It only serves to explain: its loss is no error.
+/// The beginning of the body of a response. It serves only for the error message, so a failure to read it is no error.
 pub(super) async fn beginning(response: &mut Response) -> Bytes {
     let mut body = BytesMut::new();
     while body.len() < REPLY_LIMIT_BYTES
@@ -257,7 +258,7 @@ pub(super) async fn beginning(response: &mut Response) -> Bytes {
 pub(super) fn header_map(headers: &[(&str, &str)], name: &str) -> Result<HeaderMap, HttpError> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for (key, value) in headers {
-        // The value may be a secret: only its header is named.
+        // The value may be a secret: the error names only its header.
         let illegal = || HttpError::InvalidRequest {
             url: name.to_owned(),
             reason: format!("illegal header {key:?}"),
@@ -277,7 +278,7 @@ pub(super) fn timed_out(name: &str, after: Duration) -> HttpError {
     }
 }
 
-/// Sorts reqwest's error by cause. It says most of it only in its chain of sources.
+/// Sorts reqwest's errors by cause. The details are in its chain of sources.
 pub(super) fn sending_failed(error: reqwest::Error, url: &Url, name: &str) -> HttpError {
     let error = error.without_url();
     if let Some(address::Refused(guard, address)) = find::<address::Refused>(&error) {
@@ -289,7 +290,7 @@ pub(super) fn sending_failed(error: reqwest::Error, url: &Url, name: &str) -> Ht
             to: redirect.to.clone(),
         };
     }
-    // reqwest's own sentence says only that sending failed, and hyper's only at which step.
+    // reqwest's own message states only that sending failed, and hyper's only the step.
     let cause = std::error::Error::source(&error);
     let reason = match cause.map(|cause| cause.source().unwrap_or(cause)) {
         Some(cause) => causes(cause),
@@ -314,9 +315,9 @@ fn find<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     None
 }
 
-/// The time of a Retry-After header: seconds, or a date (RFC 9110 §10.2.3). A date counts from the
-/// answer's own `Date`, so that neither a wrong clock here nor there matters; without that, it says
-/// nothing. What cannot be understood is as if it were not there.
+/// The time of a Retry-After header: seconds, or a date (RFC 9110 §10.2.3). A date counts from the response's own
+/// `Date`, so that a wrong clock on either side has no effect; without `Date` it is ignored. A value that cannot be
+/// parsed counts as absent.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {

@@ -1,13 +1,13 @@
-//! The one place that speaks HTTP, as a guest: bounded, patient, identifiable.
+//! The only HTTP client, with limits, retries and a user agent.
 //!
-//! * [`Client::get`] reads public, immutable or idempotent resources: with retries, within a byte
-//!   limit, following redirects only within the same host. [`Client::ask`] does the same for
-//!   questions that are too long for a URL. Both keep to a [`RateLimit`] if there is one.
-//! * [`Client::post`] delivers once: no retries (its caller has an outbox), no redirects, and by
-//!   default only to public addresses.
+//! * [`Client::get`] reads public, immutable or idempotent resources: with retries, within a byte limit, following
+//!   redirects only within the same host. [`Client::query`] does the same for queries that are too long for a URL. Both
+//!   obey a [`RateLimit`] if there is one.
+//! * [`Client::post`] delivers once: no retries (its caller has an outbox), no redirects, and by default only to public
+//!   addresses.
 //!
-//! A server that we read from may be hostile: no answer of it makes us hold more than the limit,
-//! wait longer than the budget, or talk to another host.
+//! A server may be hostile: no response can make the client store more than the limit, wait longer than the budget, or
+//! connect to another host.
 
 mod address;
 mod credentials;
@@ -61,7 +61,7 @@ pub const USER_AGENT: &str = concat!(
     ")"
 );
 
-/// Of the reply to a [`Client::post`] no more than this is kept: enough to say what went wrong.
+/// At most this much of the response to a [`Client::post`] is kept: enough to describe an error.
 pub const REPLY_LIMIT_BYTES: usize = 16 * 1024;
 
 /// How the client behaves. The defaults are right for public logs.
@@ -71,7 +71,7 @@ pub struct Settings {
     pub ca_files: Vec<PathBuf>,
     /// Which proxy is used.
     pub proxy: ProxySettings,
-    /// Who we are to servers that want to know; no two for the same requests.
+    /// Credentials for servers; no two for the same requests.
     pub credentials: Vec<CredentialSettings>,
     /// Sent with every request.
     pub user_agent: Cow<'static, str>,
@@ -79,7 +79,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Time without any progress: until the answer begins, and between two pieces of its body.
     pub idle_timeout: Duration,
-    /// How stubbornly [`Client::get`] asks.
+    /// When [`Client::get`] tries again.
     pub retry: Retry,
 }
 
@@ -90,7 +90,7 @@ impl Default for Settings {
             proxy: ProxySettings::default(),
             credentials: Vec::new(),
             user_agent: Cow::Borrowed(USER_AGENT),
-            // Both leave room for a second and third try in the budget of `Retry`.
+            // Both leave time for a second and third try in the budget of `Retry`.
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(10),
             retry: Retry::default(),
@@ -98,14 +98,14 @@ impl Default for Settings {
     }
 }
 
-/// An HTTP client. Clones share connections. Nothing is set up before the first request: whoever
-/// reads only files needs no certificate authorities on the machine.
+/// An HTTP client. Clones share connections. Nothing is set up before the first request, so a program that reads only
+/// files needs no certificate authorities on the machine.
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
-    /// Of what is read; what is posted has its own rhythm.
+    /// For reading; [`Client::post`] is not limited.
     rate_limit: Option<RateLimit>,
-    /// Counts what is read.
+    /// Counts requests that read.
     requests: Option<RequestCount>,
 }
 
@@ -131,17 +131,17 @@ struct Shared {
     posting_anywhere: OnceLock<reqwest::Client>,
 }
 
-/// What a server said to a [`Client::post`]. That it is a success is for the caller to judge.
+/// The response to a [`Client::post`]. The caller decides whether it is a success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostReply {
-    /// The server, and the proxy on the way to it, as they may be shown.
+    /// The server, and the proxy to it, in the form for messages.
     pub name: String,
     /// The status code.
     pub status: u16,
-    /// How long the server wants to be left alone.
+    /// How long the server asks us to wait.
     pub retry_after: Option<Duration>,
-    /// What the server said: one line, cut and escaped.
-    pub said: Option<String>,
+    /// The server's reason: one line, cut and escaped.
+    pub message: Option<String>,
     /// The beginning of the body, at most [`REPLY_LIMIT_BYTES`].
     pub body: Bytes,
 }
@@ -149,14 +149,14 @@ pub struct PostReply {
 /// How one resource is read.
 struct Reading<'a> {
     client: &'a reqwest::Client,
-    /// The URL as it may be shown, and the proxy on the way to it.
+    /// The URL in the form for messages, and the proxy to it.
     name: String,
     authorization: Option<HeaderValue>,
 }
 
 impl Reading<'_> {
-    /// The request, with who we are if the server wants to know.
-    fn known(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    /// Adds the credentials for the server, if there are any.
+    fn with_credentials(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         match &self.authorization {
             Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
             None => request,
@@ -164,7 +164,7 @@ impl Reading<'_> {
     }
 }
 
-/// A URL as it is `shown`, with the proxy on the way to it: what goes wrong may be its fault.
+/// A URL as it is `shown`, with the proxy to it: an error may be the proxy's fault.
 fn named(shown: String, ground: &Ground, url: &Url) -> String {
     match ground.proxies.via(url) {
         Some(via) => format!("{shown} through the proxy {via}"),
@@ -182,7 +182,7 @@ pub fn server_of(url: &Url) -> String {
 }
 
 impl Client {
-    /// A client that behaves as `settings` say.
+    /// Creates a client with these settings.
     pub fn new(settings: Settings) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -208,8 +208,8 @@ impl Client {
         }
     }
 
-    /// The same client, reading no faster than `rate_limit`: every request counts, retries too. Clients that share a pace
-    /// share what it allows.
+    /// The same client, at most as fast as `rate_limit`: every request counts, retries too. Clients with the same rate
+    /// limit share it.
     #[must_use]
     pub fn rate_limited(&self, rate_limit: RateLimit) -> Self {
         Self {
@@ -218,8 +218,7 @@ impl Client {
         }
     }
 
-    /// Reads `url`. `Ok(None)` means that the server says it does not exist (404 or 410), and
-    /// nothing else does.
+    /// Reads `url`. `Ok(None)` means that the server reports it as absent (404 or 410), and nothing else.
     ///
     /// # Errors
     /// Any other outcome than the whole body within `limit_bytes`, after the retries of
@@ -228,7 +227,7 @@ impl Client {
         Ok(self.find(url, limit_bytes).await?.found())
     }
 
-    /// As [`get`](Self::get), with what the server says where it does not have it.
+    /// Like [`get`](Self::get), with the server's reason if the resource is absent.
     ///
     /// # Errors
     /// As there.
@@ -238,8 +237,8 @@ impl Client {
             .await
     }
 
-    /// As [`get`](Self::get), of a URL that is a secret and leads to no host that `policy` forbids: errors name its
-    /// host alone.
+    /// Like [`get`](Self::get), for a URL that is secret and must not lead to a host that `policy` forbids: errors name
+    /// only its host.
     ///
     /// # Errors
     /// As there, or a forbidden address.
@@ -264,12 +263,12 @@ impl Client {
             .await
     }
 
-    /// As [`get`](Self::get), for a question that is asked with a body of JSON. It must change nothing at the server:
-    /// it may be asked several times.
+    /// Like [`get`](Self::get), for a query with a body of JSON. It must not change anything at the server, because it
+    /// may be sent several times.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn ask(
+    pub async fn query(
         &self,
         url: &Url,
         question: &Bytes,
@@ -282,11 +281,11 @@ impl Client {
         Ok(answer.await?.found())
     }
 
-    /// As [`ask`](Self::ask), with what the server says where it does not have it.
+    /// Like [`query`](Self::query), with the server's reason if the resource is absent.
     ///
     /// # Errors
     /// As there.
-    pub async fn ask_for(
+    pub async fn query_for(
         &self,
         url: &Url,
         question: &Bytes,
@@ -299,13 +298,13 @@ impl Client {
         .await
     }
 
-    /// As [`ask`](Self::ask), for an answer that is used as it comes: it may be long, and what came before it broke off
-    /// is of use. It is asked for again only until its body begins. The whole answer is given as much time as the retries
-    /// of another.
+    /// Like [`query`](Self::query), for a response that is used while it arrives: it may be long, and its beginning is
+    /// useful even if it breaks off. It is requested again only until its body begins. The whole response has as much
+    /// time as all tries of another request.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn ask_in_pieces(
+    pub async fn query_in_pieces(
         &self,
         url: &Url,
         question: &Bytes,
@@ -320,7 +319,7 @@ impl Client {
             &reading.name,
             || {
                 self.count();
-                let request = reading.known(question_to(reading.client, url, question));
+                let request = reading.with_credentials(question_to(reading.client, url, question));
                 answer_once(request, url, &reading.name, idle, dates)
             },
         )
@@ -355,7 +354,7 @@ impl Client {
             || {
                 self.count();
                 read_once(
-                    reading.known(request(reading.client)),
+                    reading.with_credentials(request(reading.client)),
                     url,
                     &reading.name,
                     limit_bytes,
@@ -395,7 +394,8 @@ impl Client {
         if proxy::has_userinfo(url) {
             return Err(HttpError::InvalidRequest {
                 url: shown_host(url),
-                reason: "a URL holds no user and no password: use [[http.credentials]]".to_owned(),
+                reason: "a URL may not contain a user or a password: use [[http.credentials]]"
+                    .to_owned(),
             });
         }
         match credentials::of(&self.shared.settings.credentials, url) {
@@ -404,11 +404,11 @@ impl Client {
         }
     }
 
-    /// Looks whether everything is there that requests need on this machine: files of authorities, the proxy's URL,
-    /// credentials. Nobody is asked.
+    /// Checks that everything exists that requests need on this machine: files of authorities, the proxy's URL,
+    /// credentials. No request is sent.
     ///
     /// # Errors
-    /// The first that is not.
+    /// The first missing item.
     pub async fn prepare(&self) -> Result<(), HttpError> {
         let ground = self.ground().await?;
         built(&self.shared.reading, || setup::reading(ground, None))?;
@@ -418,7 +418,7 @@ impl Client {
         Ok(())
     }
 
-    /// What is unusual about how requests are made, a line each: proxies, authorities, credentials. No secrets.
+    /// The unusual settings for requests, a line each: proxies, authorities, credentials. No secrets.
     ///
     /// # Errors
     /// The proxy cannot be found out.
@@ -437,16 +437,15 @@ impl Client {
         Ok(lines)
     }
 
-    /// What time it is by the newest answer of the host of `url` to a [`Client::get`]; `None` if it
-    /// has not said. A hint: anybody on the way may have written it.
+    /// The time in the newest response of the host of `url` to a [`Client::get`]; `None` if it contained none. It is
+    /// unauthenticated.
     pub fn date(&self, url: &Url) -> Option<ServerDate> {
         self.shared.dates.of(url)
     }
 
-    /// Sends `body` to `url`, once, and returns whatever the server answers within `time_limit`.
-    /// Redirects are answers too. Unless `policy` allows the host by name, it must have public
-    /// addresses only. Behind a proxy, which resolves names where we cannot see it, that is judged of
-    /// addresses that the URL spells out, and of names of this machine.
+    /// Sends `body` to `url`, once, and returns the server's response within `time_limit`. Redirects are responses too.
+    /// Unless `policy` allows the host by name, it must have public addresses only. A proxy resolves names itself, so
+    /// with a proxy only literal addresses in the URL and names of the same machine are checked.
     ///
     /// # Errors
     /// No answer, or a forbidden address. The message shows neither path nor query of `url`.
@@ -490,7 +489,7 @@ impl Client {
                 name: name.clone(),
                 status,
                 retry_after,
-                said: reason_in(&String::from_utf8_lossy(&body)),
+                message: reason_in(&String::from_utf8_lossy(&body)),
                 body,
             })
         };
@@ -514,8 +513,8 @@ fn question_to(client: &reqwest::Client, url: &Url, question: &Bytes) -> reqwest
         .body(question.clone())
 }
 
-/// The client in `slot`, set up now if it is not there yet. Two tasks may do that at once; one of
-/// the results is kept.
+/// The client in `slot`, created now if it does not exist yet. Two tasks may do that at the same time; one of the
+/// results is kept.
 fn built(
     slot: &OnceLock<reqwest::Client>,
     build: impl FnOnce() -> Result<reqwest::Client, HttpError>,

@@ -1,4 +1,4 @@
-//! An answer that is used as it comes.
+//! A response that is used while it arrives.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct Pieces {
     limit_bytes: usize,
     left_bytes: usize,
     idle: Duration,
-    /// How long may still be waited for pieces, in all. What is done with them takes no time of the server's.
+    /// How long to wait for pieces, in total. The time in which the caller processes them does not count.
     patience: Duration,
     waited: Duration,
 }
@@ -45,7 +45,7 @@ impl Pieces {
     /// The next piece; `None` at the end of the answer.
     ///
     /// # Errors
-    /// No more of it in time, within the limit, or at all. The pieces before it are right.
+    /// The rest did not arrive in time, exceeds the limit, or the connection failed. The earlier pieces are valid.
     pub async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
         let began = Instant::now();
         let left = self.patience.saturating_sub(self.waited);

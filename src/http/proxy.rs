@@ -1,4 +1,4 @@
-//! Which proxy a request goes through, by the rules of curl.
+//! The proxy of a request, by the rules of curl.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,7 +26,7 @@ pub enum ProxyChoice {
     /// In the environment: `https_proxy`, `http_proxy` or `all_proxy`, in lower or upper case.
     #[default]
     Environment,
-    /// Nowhere: none is used, whatever the environment says.
+    /// No proxy, whatever the environment contains.
     Direct,
     /// In the configuration, without a password.
     Written(ProxyUrl),
@@ -38,7 +38,7 @@ pub enum ProxyChoice {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl(Url);
 
-/// Not the URL of an HTTP proxy. It does not say what is written there: it may be a password.
+/// Not the URL of an HTTP proxy. The error does not contain the value, which may be a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyUrlError {
     /// No URL with a host.
@@ -114,7 +114,7 @@ impl fmt::Display for Via {
     }
 }
 
-/// The proxies of this process, as they were when it began to ask.
+/// The proxies of this process, read when it makes its first request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proxies {
     http: Option<Via>,
@@ -123,11 +123,11 @@ pub(super) struct Proxies {
 }
 
 impl Proxies {
-    /// As `settings` say; `variable` reads the environment.
+    /// From `settings`; `variable` reads the environment.
     ///
     /// # Errors
-    /// What names a proxy cannot be read or is no URL of one. To go on without it would tell whom we ask to
-    /// those whom the proxy was to keep out.
+    /// The source of a proxy's URL cannot be read, or contains no such URL. To continue without a proxy would reveal
+    /// the requests to others.
     pub(super) async fn of(
         settings: &ProxySettings,
         variable: impl Fn(&str) -> Option<String>,
@@ -205,7 +205,7 @@ impl Proxies {
         (!direct).then_some(via)
     }
 
-    /// What is used, a line for each proxy; empty if none is.
+    /// The proxies, one line each; empty if there is none.
     pub(super) fn described(&self) -> Vec<String> {
         let listed: Vec<String> = self.without.iter().map(ToString::to_string).collect();
         let except = if listed.is_empty() {
@@ -235,14 +235,14 @@ impl Proxies {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Without {
     Everything,
-    /// This host and what is below it, at this port or any.
+    /// This host and all names below it, at this port or any.
     Domain(String, Option<u16>),
     /// Addresses that begin with these bits.
     Network(IpAddr, u32, Option<u16>),
 }
 
 impl Without {
-    /// An entry of `no_proxy`; `None` if it names nothing.
+    /// An entry of `no_proxy`; `None` if it names no host.
     fn of(entry: &str) -> Option<Self> {
         let entry = entry.trim();
         if entry == "*" {
@@ -253,7 +253,7 @@ impl Without {
             let bits = bits.parse().ok().filter(|bits| *bits <= width(address))?;
             return Some(Self::Network(address, bits, None));
         }
-        // An IPv6 address has colons of its own.
+        // An IPv6 address contains colons.
         let (host, port) = match entry.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 (host, port.parse().ok())
@@ -426,7 +426,7 @@ mod tests {
             ("port.example:8443", true),
             ("port.example", false),
             ("bad", false),
-            // This machine, whatever is listed.
+            // The same machine, whatever the list contains.
             ("localhost", true),
             ("a.localhost:8080", true),
             ("127.8.8.8", true),

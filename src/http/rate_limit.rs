@@ -1,4 +1,4 @@
-//! How fast a server is read: a guest keeps to what the house allows before it is told to.
+//! Client-side rate limit for each server.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -7,37 +7,37 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Mutex;
 
-/// Requests that may follow each other without a pause after a rest: a few, so that a server's own count over any minute
-/// is not exceeded by more than these.
-const BURST: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+/// Requests that may follow each other without a pause after an idle time: a few, so that a server's own count for any
+/// minute is exceeded by at most this number.
+const BURST: NonZeroU32 = NonZeroU32::new(10).expect("10 is positive");
 
-/// At most so many requests a minute, evenly spread. Clones share the count.
+/// At most this many requests a minute, evenly spread. Clones share the count.
 #[derive(Clone, Debug)]
 pub struct RateLimit(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// Held by the one who is next. It is handed on in order, so that of 64 waiting requests none is overtaken for ever
-    /// (leaves are delivered in order: one that starves would hold up all).
-    turn: Mutex<()>,
+    /// Held by the next request. It is passed on in order, so that none of 64 waiting requests waits for ever: leaves
+    /// are delivered in order, and one missing request would delay all.
+    queue: Mutex<()>,
     limiter: DefaultDirectRateLimiter,
 }
 
 impl RateLimit {
-    /// So many requests a minute.
+    /// At most this many requests a minute.
     pub fn per_minute(requests: NonZeroU32) -> Self {
         let quota = Quota::with_period(Duration::from_mins(1) / requests.get())
             .unwrap_or(Quota::per_minute(requests))
             .allow_burst(BURST);
         Self(Arc::new(Shared {
-            turn: Mutex::new(()),
+            queue: Mutex::new(()),
             limiter: RateLimiter::direct(quota),
         }))
     }
 
     /// Waits until another request may be sent.
     pub(super) async fn wait(&self) {
-        let _turn = self.0.turn.lock().await;
+        let _place = self.0.queue.lock().await;
         self.0.limiter.until_ready().await;
     }
 }
@@ -58,7 +58,7 @@ mod tests {
         for _ in 0..5 {
             rate_limit.wait().await;
         }
-        // Five at a hundred a second. Only the lower bound is a promise: a machine may be slow.
+        // Five at a hundred a second. Only the lower bound is checked: the machine may be slow.
         assert!(start.elapsed() >= Duration::from_millis(45));
     }
 }

@@ -1,4 +1,4 @@
-//! When to ask again: exponential backoff with full jitter, within one budget per resource.
+//! Retries: exponential backoff with full jitter, within one budget for each resource.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::error::HttpError;
 use super::rate_limit::RateLimit;
 
-/// How stubbornly one resource is asked for.
+/// How often and how long to try for one resource.
 #[derive(Clone, Debug)]
 pub struct Retry {
     /// Requests at most, the first included.
@@ -29,14 +29,14 @@ impl Default for Retry {
     }
 }
 
-/// What one try that failed means for the next.
+/// The effect of a failed try on the next one.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: HttpError,
     pub(super) again: Again,
 }
 
-/// Whether and when asking again makes sense.
+/// Whether and when to try again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Again {
     /// The same question would get the same answer.
@@ -47,12 +47,12 @@ pub(super) enum Again {
     After(Duration, u16, Option<String>),
 }
 
-/// Runs `attempt` until it succeeds, fails for good, or the budget of `retry` is used up. Before each try `rate_limit` is
-/// waited for, which costs nothing of the budget: a queue of our own making is no fault of the server's.
+/// Runs `attempt` until it succeeds, fails permanently, or the budget of `retry` is used up. Each try first waits for
+/// `rate_limit`, which does not count against the budget: the client's own queue is not the server's fault.
 ///
 /// # Errors
-/// The last failure; [`HttpError::RateLimited`] if the server named a time that does not fit into
-/// what is left; [`HttpError::Timeout`] if the budget ended in the middle of a try.
+/// The last failure; [`HttpError::RateLimited`] if the server named a time beyond the rest of the budget;
+/// [`HttpError::Timeout`] if the budget ended during a try.
 pub(super) async fn run<T, F>(
     retry: &Retry,
     rate_limit: Option<&RateLimit>,
@@ -83,18 +83,18 @@ where
             }
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        // Full jitter: thirty prefetches that were refused together must not come back together.
+        // Full jitter: thirty prefetches that were refused together must not be repeated together.
         let jitter = ceiling.mul_f64(fastrand::f64());
         let wait = match failure.again {
             Again::Never => return Err(failure.error),
             Again::Backoff => jitter,
-            Again::After(named, status, said) => {
+            Again::After(named, status, message) => {
                 if tries >= retry.tries || named >= left {
                     return Err(HttpError::RateLimited {
                         url: url.to_owned(),
                         status,
                         retry_after: named,
-                        said,
+                        message,
                     });
                 }
                 // Never before the named time, and spread out behind it.
@@ -107,7 +107,7 @@ where
         tracing::debug!(
             http.tries = tries,
             http.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            "{}; asking again",
+            "{}; trying again",
             failure.error
         );
         sleep(wait).await;
@@ -125,7 +125,7 @@ mod tests {
         let error = HttpError::Status {
             url: "u".to_owned(),
             status: 503,
-            said: None,
+            message: None,
         };
         Failure { error, again }
     }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_passes_by_itself_is_asked_again_until_it_does() {
+    async fn a_temporary_failure_is_tried_again_until_it_passes() {
         let (outcome, tries, seconds) =
             play(&[Some(Again::Backoff), Some(Again::Backoff), None]).await;
         assert!(outcome.is_ok());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_final_answer_is_not_asked_for_again() {
+    async fn a_permanent_failure_is_not_tried_again() {
         let (outcome, tries, _) = play(&[Some(Again::Never)]).await;
         assert!(outcome.is_err());
         assert_eq!(tries, 1);

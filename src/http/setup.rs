@@ -27,8 +27,7 @@ pub(super) struct Ground {
     pub(super) proxies: Arc<Proxies>,
 }
 
-/// For reading: redirects within the host. Resolved addresses are judged by `guard`, if there is one; the
-/// proxy's as well.
+/// For reading: redirects within the host. If there is a `guard`, it checks resolved addresses, also the proxy's.
 pub(super) fn reading(ground: &Ground, guard: Option<Guard>) -> Result<reqwest::Client, HttpError> {
     build(ground, |builder| {
         let credentials = ground.settings.credentials.clone();
@@ -72,22 +71,21 @@ pub(super) fn posting_anywhere(ground: &Ground) -> Result<reqwest::Client, HttpE
     })
 }
 
-/// The proxies as reqwest asks for them. That there is such a rule also keeps reqwest from reading the
-/// environment by rules of its own.
+/// The proxies in the form for reqwest. This rule also keeps reqwest from reading the environment by its own rules.
 fn through(proxies: &Arc<Proxies>) -> Proxy {
     let proxies = Arc::clone(proxies);
     Proxy::custom(move |url| proxies.via(url).map(Via::url))
 }
 
-/// Says inside of reqwest's error which redirect was not followed.
+/// Transports the refused redirect inside of reqwest's error.
 #[derive(Debug, thiserror::Error)]
 #[error("redirect to {to} refused")]
 pub(super) struct RefusedRedirect {
     pub(super) to: String,
 }
 
-/// A log may move a file on its own host. Anywhere else would let it choose whom we talk to, and
-/// from https to http who can listen and change the answer.
+/// A log may move a file on its own host. With other targets it could choose the hosts of our requests, and with a
+/// target of http somebody could read and change the response.
 fn may_follow(previous: &[Url], to: &Url) -> bool {
     previous.last().is_some_and(|from| {
         previous.len() <= REDIRECTS
@@ -96,11 +94,11 @@ fn may_follow(previous: &[Url], to: &Url) -> bool {
     })
 }
 
-/// Builds a client with the machine's certificate authorities; with Mozilla's, which are compiled
-/// in, on a machine that has none (a container from scratch). `Settings::ca_files` adds to either.
+/// Builds a client with the machine's certificate authorities; with Mozilla's, which are compiled in, on a machine
+/// without any (a container from scratch). `Settings::ca_files` are added in both cases.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the one place that builds clients"
+    reason = "this is the only place that builds clients"
 )]
 fn build(
     ground: &Ground,
@@ -116,7 +114,7 @@ fn build(
                 .retry(reqwest::retry::never()),
         )
     };
-    // Without own additions first: with them, an empty machine would go unnoticed.
+    // First without the configured authorities: with them, a machine without any would go unnoticed.
     let machine = builder().build();
     let mut additional = Vec::new();
     for path in &settings.ca_files {

@@ -144,7 +144,7 @@ impl Notifier for Webhook {
 /// findings there.
 fn judge(reply: &PostReply) -> Result<(), NotifyError> {
     let PostReply { name, status, .. } = reply;
-    let reason = match &reply.said {
+    let reason = match &reply.message {
         Some(said) => format!("{name} answered {status}: {}", remote_text(said)),
         None => format!("{name} answered {status}"),
     };
@@ -307,7 +307,7 @@ mod tests {
             name: "https://hooks.example/…".to_owned(),
             status,
             retry_after: None,
-            said: Some("no_service".to_owned()),
+            message: Some("no_service".to_owned()),
             body: "no_service".into(),
         }
     }

@@ -31,7 +31,9 @@ pub enum LocationError {
         reason: url::ParseError,
     },
     /// A user or a password: URLs are shown, compared and stored.
-    #[error("a URL holds no user and no password: use [[http.credentials]] with host = {host:?}")]
+    #[error(
+        "a URL may not contain a user or a password: use [[http.credentials]] with host = {host:?}"
+    )]
     UserInfo {
         /// The host.
         host: String,

@@ -345,6 +345,6 @@ async fn errors_name_the_url_and_the_first_line_of_the_reason() {
     })
     .await;
     let error = Client::new(settings()).get(&server.url("a"), 100).await;
-    let expected = "answered 429: slow down, to be asked again in 3600 s";
+    let expected = "answered 429: slow down, retry after 3600 s";
     assert!(error.unwrap_err().to_string().ends_with(expected));
 }

@@ -67,7 +67,9 @@ pub enum SmtpUrlError {
     #[error("not of the form smtps://host:465 or smtp://host:587")]
     Form,
     /// The configuration is no place for a password.
-    #[error("a URL holds no user and no password: use user, and password_env or password_file")]
+    #[error(
+        "a URL may not contain a user or a password: use user, and password_env or password_file"
+    )]
     Credentials,
 }
 

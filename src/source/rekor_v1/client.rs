@@ -193,7 +193,7 @@ impl Client {
         let url = self.url(INDEX)?;
         let answer = self
             .http
-            .ask_in_pieces(&url, &question, MAX_INDEX_ANSWER_BYTES)
+            .query_in_pieces(&url, &question, MAX_INDEX_ANSWER_BYTES)
             .await;
         Ok(IndexAnswer {
             pieces: found(INDEX, answer)?,
@@ -234,7 +234,7 @@ impl Client {
     ) -> Result<Bytes, SourceError> {
         let url = self.url(path)?;
         let question = Bytes::from(question.to_string());
-        let answer = self.http.ask_for(&url, &question, limit_bytes).await;
+        let answer = self.http.query_for(&url, &question, limit_bytes).await;
         found(path, answer)
     }
 
