@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
-/// At most `N` of them. The one beyond is refused before it is read: an answer within its limit of bytes can hold
-/// millions of empty ones, which take ten times as much memory as they took in the answer.
+/// At most `N` elements. The next one is refused before it is parsed: a response within its byte limit can contain
+/// millions of empty elements, which need ten times as much memory as in the response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AtMost<T, const N: usize>(pub(super) Vec<T>);
 
@@ -46,15 +46,15 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<AtMost<u8, 3>>(json);
         assert_eq!(read("[]").ok(), Some(AtMost(vec![])));
         assert_eq!(read("[1,2,3]").ok(), Some(AtMost(vec![1, 2, 3])));
-        for (json, said) in [
+        for (json, message) in [
             ("[1,2,3,4]", "more than 3 in a list"),
-            // Nobody looks at what follows.
+            // The rest is not parsed.
             ("[1,2,3,4, and so on", "more than 3 in a list"),
             ("7", "expected a list of at most 3"),
             ("[1,2", "EOF"),
         ] {
             let error = read(json).expect_err("it is none").to_string();
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 }

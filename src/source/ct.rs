@@ -1,5 +1,5 @@
-//! How certificate transparency logs write their entries down, turned into leaves: the `MerkleTreeLeaf` of RFC 6962 §3.4
-//! is the leaf, and what is served with it stands beside it.
+//! The entries of certificate transparency logs, converted to leaves: the leaf is the `MerkleTreeLeaf` of RFC 6962
+//! §3.4, and the other data of an entry is kept beside it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use serde::Deserialize;
 use super::at_most::AtMost;
 use super::{Leaves, LeavesError};
 
-/// Most entries that are asked for, and read, in one answer to `get-entries`: what Sigstore's servers give at most.
+/// Most entries in one request to `get-entries`, and in its response: the limit of Sigstore's servers.
 pub(super) const MAX_ENTRIES: usize = 1000;
 
-/// Why bytes are no entries of a certificate transparency log.
+/// Why bytes are not entries of a certificate transparency log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CtError {
     /// A part of an entry that ends beyond the tile.
@@ -26,7 +26,7 @@ pub enum CtError {
         /// Which part.
         part: &'static str,
     },
-    /// An entry that is neither a certificate nor a precertificate: how long it is cannot be known.
+    /// An entry that is neither a certificate nor a precertificate: its length is unknown.
     #[error("entry {index}: of the unknown type {kind}")]
     Type {
         /// The entry's index.
@@ -48,8 +48,8 @@ pub enum CtError {
         /// Which field.
         field: &'static str,
     },
-    /// No entries, or more than were asked for.
-    #[error("{found} entries, asked for 1 to {wanted}")]
+    /// No entries, or more than requested.
+    #[error("{found} entries, requested were 1 to {wanted}")]
     Count {
         /// How many came.
         found: usize,
@@ -61,8 +61,8 @@ pub enum CtError {
     Leaves(#[from] LeavesError),
 }
 
-/// Reads a data tile of a static-ct log (C2SP static-ct-api, "Log entries"): `width` entries from index `start` on, and
-/// nothing else.
+/// Parses a data tile of a static-ct log (C2SP static-ct-api, "Log entries"): `width` entries from index `start` on,
+/// and nothing else.
 ///
 /// # Errors
 /// See [`CtError`].
@@ -91,8 +91,8 @@ pub fn data_tile(tile: &Bytes, start: u64, width: u16) -> Result<Leaves, CtError
     }
 }
 
-/// Reads the answer to `get-entries` (RFC 6962 §4.6): at least one entry and at most `wanted`, from index `start` on;
-/// never more than a thousand.
+/// Parses the response of `get-entries` (RFC 6962 §4.6): at least one entry and at most `wanted`, from index `start`
+/// on; never more than a thousand.
 ///
 /// # Errors
 /// See [`CtError`].
@@ -162,13 +162,13 @@ fn with_beside(leaves: Leaves, beside: Vec<(u64, Bytes)>) -> Leaves {
 struct Cursor<'a> {
     tile: &'a [u8],
     at: usize,
-    /// The entry that is being read, for errors.
+    /// The index of the current entry, for errors.
     start: u64,
 }
 
 impl Cursor<'_> {
-    /// Where the next entry's TimestampedEntry lies, and what comes after it: a precertificate, if it is one, then the
-    /// fingerprints of the chain.
+    /// The position of the next entry's TimestampedEntry, and the data after it: a precertificate, if it is one, then
+    /// the fingerprints of the chain.
     fn entry(&mut self) -> Result<(Range<usize>, Range<usize>), CtError> {
         const X509_ENTRY: u16 = 0;
         const PRECERT_ENTRY: u16 = 1;
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_leaves_of_a_data_tile_hash_to_what_the_log_s_hash_tile_says() {
+    fn the_leaves_of_a_data_tile_hash_to_the_log_s_hash_tile() {
         let hashes: &[u8] = include_bytes!("../../tests/data/ct-small/static/tile/0/007.p/186");
         let leaves = data_tile(&Bytes::from_static(TILE), 1792, 186).unwrap();
         assert_eq!((leaves.start(), leaves.end()), (1792, 1978));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_may_hold_fewer_entries_than_asked_for_but_neither_none_nor_more() {
+    fn an_answer_may_contain_fewer_entries_than_requested_but_neither_none_nor_more() {
         let leaves = entries(answer(5).as_bytes(), 100, 12).unwrap();
         assert_eq!((leaves.start(), leaves.end()), (100, 105));
         for (index, leaf) in leaves.iter() {
@@ -306,8 +306,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_says_why() {
-        for (json, said) in [
+    fn the_error_for_a_malformed_answer_names_the_reason() {
+        for (json, message) in [
             ("", "not a list of entries: "),
             ("[]", "not a list of entries: "),
             (r#"{"entries":[{}]}"#, "not a list of entries: "),
@@ -321,7 +321,7 @@ mod tests {
             ),
         ] {
             let error = entries(json.as_bytes(), 7, 1).unwrap_err();
-            assert!(error.to_string().starts_with(said), "{error}");
+            assert!(error.to_string().starts_with(message), "{error}");
         }
         let many = format!(
             r#"{{"entries":[{}]}}"#,

@@ -16,16 +16,16 @@ use super::tiles::absent;
 use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, Prefetch, ServerDate, SourceError, ct};
 
-/// Entries that are asked for at once. A server that gives fewer is asked again, for the rest; one that gives only up to
-/// the next multiple of its own limit (as CTFE does) finds ours to be one.
+/// Entries in one request. If a server returns fewer, the rest is requested again. If a server returns entries only up
+/// to the next multiple of its own limit (as CTFE does), this number is such a multiple.
 const BATCH: u64 = ct::MAX_ENTRIES as u64;
 
-/// Longest answer that is read, in bytes. A thousand entries of Fulcio have five million; of longer ones fewer are asked for
-/// at once.
+/// Longest accepted response, in bytes. A thousand entries of Fulcio have five million; of longer entries fewer are
+/// requested at once.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-/// What the answers about one bundle may have together, in bytes: a thousand entries with the longest certificate and
-/// precertificate that are read at all (64 KiB each), in base64.
+/// The responses for one bundle together, in bytes: a thousand entries with the longest accepted certificate and
+/// precertificate (64 KiB each), in base64.
 const MAX_BUNDLE_BYTES: usize = 4 * MAX_ANSWER_BYTES;
 
 /// Longest tree head or proof, in bytes: a proof has at most 64 hashes of 44 characters.
@@ -36,13 +36,13 @@ const MAX_PROOF_BYTES: usize = 64 * 1024;
 pub struct CtRfc6962 {
     transport: Transport,
     log_id: [u8; 32],
-    /// How many entries it has not refused to be asked for at once.
+    /// The largest number of entries in a request that the server has not refused.
     at_once: AtomicU64,
 }
 
 impl CtRfc6962 {
-    /// The log that `transport` leads to. `log_id` is SHA-256 of its key; in hex it is the origin of its checkpoints and
-    /// the name of its key. Nothing is read yet.
+    /// The log at `transport`. `log_id` is SHA-256 of its key; in hex it is the origin of its checkpoints and the name
+    /// of its key. No request is sent yet.
     pub fn new(transport: Transport, log_id: [u8; 32]) -> Self {
         Self {
             transport,
@@ -103,9 +103,9 @@ impl CtRfc6962 {
 
     /// The frontier of the first `at` leaves of a tree of `size` leaves.
     ///
-    /// A log of RFC 6962 has no way to ask for it. But a consistency proof begins with the subtrees of the older tree:
-    /// all of them, unless it is a single one or the whole tree. Then the proof is taken one or two leaves earlier, and
-    /// these leaves are in it as well.
+    /// A log of RFC 6962 does not serve the frontier. But a consistency proof begins with the subtrees of the older
+    /// tree: all of them, unless there is only one or it is the whole tree. In these cases the proof for one or two
+    /// leaves fewer is used, which contains these leaves as well.
     async fn frontier(
         &self,
         at: u64,
@@ -150,7 +150,7 @@ impl LogSource for CtRfc6962 {
     /// Its tree head, written as a note.
     async fn checkpoint(&self) -> Result<Bytes, SourceError> {
         let answer = self.get("ct/v1/get-sth", MAX_PROOF_BYTES).await?;
-        // Whatever else it is, is handed on: that it is no tree head is judged where signatures are.
+        // Other bytes are passed on: the code that verifies signatures reports that they are no tree head.
         Ok(self.note(&answer).map_or(answer, Bytes::from))
     }
 
@@ -174,9 +174,9 @@ impl LogSource for CtRfc6962 {
         self.leaves_within(want, size, MAX_BUNDLE_BYTES).await
     }
 
-    /// Asks until all are there: each answer brings at least one entry, or is refused. What the log refuses, or answers with
-    /// more than is read, is asked for in halves, down to a single entry: one long certificate, or a server with a limit
-    /// that refuses instead of giving less, must not end the watch there.
+    /// Sends requests until all entries are there: each response contains at least one entry, or is refused. If the log
+    /// refuses a range, or its response is too long, the range is halved, down to a single entry. A long certificate,
+    /// or a server that refuses instead of returning fewer entries, must not end the monitoring there.
     async fn leaves_within(
         &self,
         want: Range<u64>,
@@ -212,7 +212,7 @@ impl LogSource for CtRfc6962 {
             let answer = match answer {
                 Ok(Got::File(answer)) => answer,
                 Ok(Got::Absent(asked)) => return Err(absent(&path, asked)),
-                // A caller's lower limit is its own matter.
+                // The caller may set a lower limit.
                 Err(TransportError::TooLarge { .. })
                     if several && left_bytes >= MAX_ANSWER_BYTES =>
                 {
@@ -315,11 +315,11 @@ fn range(node: &Node) -> Option<(u64, u64)> {
     Some((end - (1_u64.checked_shl(node.level.into())?), end))
 }
 
-/// The proofs have the right number of hashes, so this is a hole in our own reckoning; the caller sees a log that cannot be
-/// read rather than a wrong tree.
+/// The proofs have the right number of hashes, so this is an error in this code. The caller gets an unreadable log and
+/// not a wrong tree.
 fn missing(at: u64, size: u64) -> SourceError {
     SourceError::Malformed {
-        resource: format!("the tree of {size} leaves, cut at {at}"),
-        reason: "its proofs do not hold every node".to_owned(),
+        resource: format!("the tree of {size} leaves, split at {at}"),
+        reason: "its proofs do not contain every node".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! A certificate transparency log of static files (C2SP static-ct-api): tiles as in Rekor v2, but for the entries.
+//! A certificate transparency log of static files (C2SP static-ct-api): tiles as in Rekor v2, except for the entries.
 
 use std::ops::Range;
 
@@ -12,8 +12,8 @@ use super::tiles::{Tiles, absent};
 use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, ServerDate, SourceError, ct};
 
-/// Longest data tile that is read, in bytes: 256 certificates and precertificates, each as long as any that is read at
-/// all (64 KiB). Fulcio's tiles have half a megabyte.
+/// Longest accepted data tile, in bytes: 256 certificates and precertificates, each of the largest accepted size (64
+/// KiB). Fulcio's tiles have half a megabyte.
 const MAX_DATA_TILE_BYTES: usize = 32 * 1024 * 1024;
 
 /// A static-ct log, on a server or in a directory.
@@ -23,7 +23,7 @@ pub struct CtStatic {
 }
 
 impl CtStatic {
-    /// The log that `transport` leads to. Nothing is read yet.
+    /// The log at `transport`. No request is sent yet.
     pub fn new(transport: Transport) -> Self {
         Self { transport }
     }
@@ -97,7 +97,7 @@ impl LogSource for CtStatic {
     }
 }
 
-/// Entries lie where other tiled logs have their bundles, under another name.
+/// Entries are where other tiled logs have their bundles, under another name.
 fn data_path(tile: &BundleIndex) -> String {
     tile.path().replacen("tile/entries/", "tile/data/", 1)
 }

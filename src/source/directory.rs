@@ -10,8 +10,8 @@ use crate::file::{self, FileError};
 
 /// Reads the file `path` below `root`, at most `limit_bytes` of it. `Ok(None)`: there is none.
 ///
-/// Only regular files are read: a pipe would make us wait for whoever writes it, a device has no
-/// end. Symbolic links are followed; whoever can place them decides about the content anyway.
+/// Only regular files are read: a pipe would block until data is written to it, and a device has no end. Symbolic links
+/// are followed, because a person who can create them controls the content anyway.
 pub(super) fn read(
     root: &Path,
     path: &str,
@@ -22,7 +22,7 @@ pub(super) fn read(
         relative
             .components()
             .all(|c| matches!(c, Component::Normal(_))),
-        "paths within a log are made by us, from numbers"
+        "paths within a log are built here, from numbers"
     );
     match file::read_regular(&root.join(relative), limit_bytes) {
         Ok(bytes) => Ok(bytes.map(Bytes::from)),

@@ -6,41 +6,40 @@ use std::time::Duration;
 use crate::http::HttpError;
 use crate::log::GlobalIndex;
 
-/// Why a log could not be read. It says nothing about whether the log is honest: that is judged
-/// only on what could be read.
+/// Why a log could not be read. This is no evidence about the log's honesty: only what could be read is verified.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The log does not have it: HTTP 404 or 410, no such file.
-    #[error("not found: {asked}")]
+    #[error("not found: {tried}")]
     Absent {
-        /// What was asked for, relative to the log.
+        /// The requested resource, relative to the log.
         resource: String,
-        /// Each address that was asked, and what came of it.
-        asked: String,
+        /// Each requested address, with its response.
+        tried: String,
     },
     /// It could not be had.
     #[error("{resource} cannot be read: {cause}")]
     Unavailable {
-        /// What was asked for, relative to the log.
+        /// The requested resource, relative to the log.
         resource: String,
-        /// What went wrong.
+        /// The cause.
         cause: Cause,
     },
-    /// The log wants to be left alone for longer than one resource may take: nothing else should be
-    /// asked of it before that time is over.
+    /// The log asks for a longer pause than is allowed for one resource: no other request should be sent before the
+    /// pause is over.
     #[error("{resource} cannot be read: {cause}")]
     RateLimited {
-        /// What was asked for, relative to the log.
+        /// The requested resource, relative to the log.
         resource: String,
         /// How long, from now.
         retry_after: Duration,
         /// The log's answer.
         cause: Cause,
     },
-    /// Longer than any such resource can be, or than the caller wants to hold.
+    /// Longer than any such resource can be, or than the caller's limit.
     #[error("{resource} is longer than {limit_bytes} bytes")]
     TooLarge {
-        /// What was asked for, with its address.
+        /// The requested resource, with its address.
         resource: String,
         /// The limit.
         limit_bytes: usize,
@@ -51,34 +50,36 @@ pub enum SourceError {
         /// The limit.
         limit_bytes: usize,
     },
-    /// It was read, and is not what a log would serve there.
+    /// It was read, and is not what a log serves there.
     #[error("{resource} is malformed: {reason}")]
     Malformed {
-        /// What was asked for, with its address.
+        /// The requested resource, with its address.
         resource: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// The log answered, and left entries out, also when it was asked for them again.
-    #[error("the log leaves entry {first} out of its replies (in all {count} of those asked for)")]
+    /// The log answered, and left entries out, also when they were requested again.
+    #[error(
+        "the log leaves entry {first} out of its replies ({count} of the requested entries in total)"
+    )]
     EntriesMissing {
-        /// The first that is missing, as people would ask for it.
+        /// The first missing entry, with its index over all trees.
         first: GlobalIndex,
         /// How many are, of one request.
         count: usize,
     },
-    /// A replica answered that has not grown that far yet. It may have, when it is asked again.
-    #[error("{resource} cannot be had yet: {said}")]
+    /// A replica answered that is behind. It may have caught up at the next request.
+    #[error("{resource} is not available yet: {message}")]
     Skew {
-        /// What was asked for, relative to the log.
+        /// The requested resource, relative to the log.
         resource: String,
-        /// How the log said so.
-        said: String,
+        /// The log's message.
+        message: String,
     },
     /// Not a question that a log can answer: leaves of several bundles, or beyond the tree.
     #[error("leaves {start}..{end} do not lie within one bundle of a tree of {size} leaves")]
     OutOfRange {
-        /// The first leaf asked for.
+        /// The first requested leaf.
         start: u64,
         /// One past the last.
         end: u64,
@@ -87,7 +88,7 @@ pub enum SourceError {
     },
 }
 
-/// What kept us from reading.
+/// The cause of a failed read.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// Over HTTP.
@@ -102,7 +103,7 @@ pub enum Cause {
 }
 
 impl SourceError {
-    /// Whether the log wants fewer requests: 429, with or without a time to wait.
+    /// Whether the log asks for fewer requests: 429, with or without a time to wait.
     pub fn is_rate_limit(&self) -> bool {
         const TOO_MANY_REQUESTS: u16 = 429;
         matches!(
@@ -123,8 +124,8 @@ impl SourceError {
         )
     }
 
-    /// Whether the log understood the question and does not answer it (HTTP 400 or 422): as one does that is older than the
-    /// kind of question. To ask again would change nothing.
+    /// Whether the log refuses a valid request (HTTP 400 or 422), as an older server does for a newer kind of request.
+    /// Another try would not help.
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -138,8 +139,8 @@ impl SourceError {
         )
     }
 
-    /// The kind of error as `status` names it: `unavailable` (cannot be fetched), `malformed`
-    /// (fetched, but not what it should be), `entries-missing` or `unverifiable-checkpoint`.
+    /// The kind of error as in `status`: `unavailable` (cannot be fetched), `malformed` (fetched, but not valid),
+    /// `entries-missing` or `unverifiable-checkpoint`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Absent { .. }

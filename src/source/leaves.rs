@@ -10,16 +10,16 @@ use bytes::Bytes;
 pub struct Leaves {
     start: u64,
     bytes: Bytes,
-    /// Where each leaf lies in `bytes`; within its bounds, checked on construction.
+    /// The position of each leaf in `bytes`; within its bounds, checked on construction.
     spans: Vec<Range<u32>>,
-    /// What the log serves with some of them, by index.
+    /// The data that the log serves with some of them, by index.
     beside: BTreeMap<u64, Bytes>,
 }
 
 /// Leaves that cannot exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeavesError {
-    /// A leaf would lie outside of the buffer.
+    /// A leaf would be outside of the buffer.
     #[error("leaf {index} lies outside of the {length} bytes that were read")]
     OutOfBounds {
         /// The leaf's index in the log.
@@ -38,7 +38,7 @@ pub enum LeavesError {
 }
 
 impl Leaves {
-    /// The leaves from index `start` on that lie in `bytes` at `spans`.
+    /// The leaves from index `start` on, at `spans` in `bytes`.
     ///
     /// # Errors
     /// If a span is not within `bytes`, or the indices overflow.
@@ -65,15 +65,15 @@ impl Leaves {
         })
     }
 
-    /// Adds what the log served beside leaf `index`, which no tree hash covers: an attestation (Rekor v1), or the
-    /// chain of a certificate (RFC 6962). Whoever uses it proves it first.
+    /// Adds the data that the log served beside leaf `index`, which no tree hash covers: an attestation (Rekor v1), or
+    /// the chain of a certificate (RFC 6962). Code that uses it must verify it first.
     #[must_use]
     pub fn with(mut self, index: u64, beside: Bytes) -> Self {
         self.beside.insert(index, beside);
         self
     }
 
-    /// What the log served beside leaf `index`.
+    /// The data that the log served beside leaf `index`.
     pub fn beside(&self, index: u64) -> Option<&[u8]> {
         self.beside.get(&index).map(Bytes::as_ref)
     }
@@ -106,8 +106,8 @@ impl Leaves {
         Self::new(start, bytes.into(), spans)
     }
 
-    /// These parts, each of which begins where the one before ends, in one buffer; what stands beside them stays. `None`
-    /// of no parts.
+    /// Joins these parts, each of which begins at the end of the one before, in one buffer, with the data beside their
+    /// leaves. `None` for no parts.
     ///
     /// # Errors
     /// If they are longer than 4 GiB together, or the indices overflow.
@@ -162,7 +162,7 @@ impl Leaves {
         })
     }
 
-    /// Only the leaves of `want` of these. The buffer stays as it is.
+    /// Only the leaves of `want`. The buffer is not changed.
     #[must_use]
     pub fn within(mut self, want: &Range<u64>) -> Self {
         let count_before = |index: u64| {

@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-/// Where a log lives: a server, or a directory that holds what a server would serve (a mirror, an
-/// air-gapped copy).
+/// The location of a log: a server, or a directory with the files of a server (a mirror, an air-gapped copy).
 ///
 /// Written as `https://…`, `http://…`, `file:///absolute/path` or a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,16 +17,16 @@ pub enum Location {
     Directory(PathBuf),
 }
 
-/// What is not a location.
+/// Why a text is not a location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
-    /// Nothing is written.
+    /// The text is empty.
     #[error("the location of a log is empty")]
     Empty,
-    /// It begins as a URL but is none. What is written is not in here: it may hold a password.
+    /// It begins like a URL and is not one. The text is not included, because it may contain a password.
     #[error("is not a URL: {reason}")]
     NotAUrl {
-        /// What is wrong with it.
+        /// The reason.
         reason: url::ParseError,
     },
     /// A user or a password: URLs are shown, compared and stored.
@@ -39,18 +38,18 @@ pub enum LocationError {
         host: String,
     },
     /// A URL of another kind.
-    #[error("{scheme}: is not a scheme that logs are read by; use https, http or file")]
+    #[error("{scheme}: is not a supported scheme for logs; use https, http or file")]
     Scheme {
-        /// The scheme that is written.
+        /// The scheme in the text.
         scheme: String,
     },
-    /// A query or a fragment: the log's files are asked for by path.
-    #[error("the URL of a log has neither query nor fragment")]
+    /// A query or a fragment: the log's files are requested by path.
+    #[error("the URL of a log may not have a query or a fragment")]
     Query,
     /// A file URL that names another machine, or no absolute path.
     #[error("{text:?} does not name an absolute path on this machine")]
     FileUrl {
-        /// What is written.
+        /// The text.
         text: String,
     },
 }
@@ -81,7 +80,7 @@ impl FromStr for Location {
         if text.is_empty() {
             return Err(LocationError::Empty);
         }
-        // A path may hold a colon; what has an authority part, or is a file URL, was meant as URL.
+        // A path may contain a colon; a text with an authority part, or with the scheme file, is meant as a URL.
         let is_url = text.contains("://") || text.to_ascii_lowercase().starts_with("file:");
         if !is_url {
             return Ok(Self::Directory(text.into()));
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_and_directories_are_told_apart() {
+    fn servers_and_directories_are_distinguished() {
         for (text, shown) in [
             ("https://log.example", "https://log.example/"),
             ("http://127.0.0.1:8080/v2b", "http://127.0.0.1:8080/v2b/"),

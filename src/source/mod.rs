@@ -1,6 +1,5 @@
-//! Where leaves come from: asks a log for its checkpoint, its leaves and its tree's hashes, and
-//! hands back bytes. Nothing here is verified and nothing is interpreted: a caller proves what it
-//! gets against a checkpoint whose signature it has checked.
+//! Reads logs: fetches a log's checkpoint, its leaves and its tree's hashes, and returns bytes. Nothing is verified or
+//! interpreted here: the caller proves the bytes with a checkpoint whose signature it has verified.
 
 mod at_most;
 pub mod ct;
@@ -34,28 +33,28 @@ pub use transport::Transport;
 
 /// A log that can be read.
 ///
-/// Laws, on which its callers rely and which every implementation keeps:
+/// Laws, on which the callers rely and which every implementation must satisfy:
 ///
-/// 1. *Nothing is verified.* Whatever the log serves, true or forged, is handed on, as long as it
-///    has the form of what was asked for.
-/// 2. *Absent is not unreadable.* [`SourceError::Absent`] means that the log says it does not have
-///    it. Everything else that goes wrong is another error; nothing is left out in silence.
-/// 3. *Bounded.* One call returns, holds and waits for no more than one resource's limits,
-///    whatever the log serves and whatever `size` it claims.
-/// 4. *`size` is a tree size that a verified checkpoint of this log gave.* A log only has to serve
-///    what such a checkpoint implies, so nothing else is asked for.
-/// 5. *No state that matters.* The same question can be asked again, concurrently, and after any
-///    error; a call that is dropped leaves nothing behind.
+/// 1. 1. *Nothing is verified.* All data of the log, true or forged, is returned, if it has the form of the requested
+///    resource.
+/// 2. 2. *Absent is not unreadable.* [`SourceError::Absent`] means that the log reports the resource as absent. Every
+///    other failure is another error; nothing is left out silently.
+/// 3. 3. *Bounded.* One call returns, stores and waits for no more than one resource's limits, whatever the log serves
+///    and whatever `size` it claims.
+/// 4. 4. *`size` is a tree size from a verified checkpoint of this log.* A log only has to serve what such a checkpoint
+///    implies, so nothing else is requested.
+/// 5. 5. *No relevant state.* The same call can be repeated, concurrently, and after any error; a dropped call has no
+///    effect.
 #[async_trait]
 pub trait LogSource: Send + Sync {
-    /// The log's newest checkpoint as it stands there: any bytes at all, also none.
+    /// The log's newest checkpoint, unverified: any bytes, possibly none.
     ///
     /// # Errors
     /// [`SourceError::CheckpointTooLong`] if it cannot be a checkpoint for its length alone.
     async fn checkpoint(&self) -> Result<Bytes, SourceError>;
 
-    /// The leaves that the log serves together with leaf `index` in a tree of `size` leaves: a
-    /// range that contains `index` and ends at or before `size`.
+    /// The range of leaves that the log serves together with leaf `index` in a tree of `size` leaves: it contains
+    /// `index` and ends at or before `size`.
     ///
     /// Pure arithmetic. `index` must be smaller than `size`.
     fn bundle(&self, index: u64, size: u64) -> Range<u64>;
@@ -65,24 +64,23 @@ pub trait LogSource: Send + Sync {
         Prefetch::default()
     }
 
-    /// What the leaves of one bundle are expected to take in memory, before one was seen: how many are read
-    /// ahead at first depends on it. 1 MiB unless a source knows better; Rekor v2's have 0.5 to 0.6 MB.
+    /// The expected size of a bundle's leaves in memory, before the first was read: it determines how many are
+    /// prefetched at first. 1 MiB unless the source overrides it; those of Rekor v2 have 0.5 to 0.6 MB.
     fn usual_bundle_bytes(&self) -> usize {
         1024 * 1024
     }
 
-    /// The leaves `want`, all of them, which must lie within one [`bundle`](Self::bundle).
+    /// All leaves of `want`, which must lie within one [`bundle`](Self::bundle).
     ///
     /// # Errors
-    /// [`SourceError::Malformed`] if the log serves anything but exactly that bundle.
+    /// [`SourceError::Malformed`] if the log serves anything else than exactly that bundle.
     async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError>;
 
-    /// As [`leaves`](Self::leaves), but gives up with [`SourceError::TooLarge`] once what is read
-    /// for it exceeds `limit_bytes`. A source that holds its leaves in memory anyway need not
-    /// implement it.
+    /// Like [`leaves`](Self::leaves), but fails with [`SourceError::TooLarge`] when the data read exceeds
+    /// `limit_bytes`. A source with its leaves in memory need not implement it.
     ///
     /// # Errors
-    /// As said.
+    /// As above.
     async fn leaves_within(
         &self,
         want: Range<u64>,
@@ -100,15 +98,15 @@ pub trait LogSource: Send + Sync {
         Ok(leaves)
     }
 
-    /// The tree of `size` leaves, cut before leaf `at`: enough to compute the frontier and the root
-    /// of the first `at` leaves and the root of all. `at` is at most `size`.
+    /// The tree of `size` leaves, split before leaf `at`: enough to compute the frontier and the root of the first `at`
+    /// leaves and the root of the whole tree. `at` is at most `size`.
     ///
     /// # Errors
-    /// As any other resource. Whether the hashes are true shows only when the roots are compared.
+    /// As for any other resource. Only the comparison of the roots shows whether the hashes are right.
     async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError>;
 
-    /// What time it is by the newest answer of the log's server; `None` if it has none or did not
-    /// say. Asks nothing. A source without a server need not implement it.
+    /// The time of the log's server in its newest response; `None` if it has none. Sends no request. A source without a
+    /// server need not implement it.
     fn date(&self) -> Option<ServerDate> {
         None
     }

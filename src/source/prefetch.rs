@@ -1,5 +1,4 @@
-//! Reading ahead: many bundles at once, delivered in order, within a memory budget that holds
-//! whatever the log serves.
+//! Prefetching: several bundles at once, delivered in order, within a memory limit that holds whatever the log serves.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,12 +12,12 @@ use super::{Cause, Leaves, LogSource, SourceError};
 /// How far to read ahead.
 #[derive(Clone, Debug)]
 pub struct Prefetch {
-    /// Requests at most at once. More brings nothing at the latencies of real logs, and is impolite.
+    /// Most concurrent requests. More give no gain at the latencies of real logs, and burden the server.
     pub max_in_flight: usize,
-    /// What the bundles that are being read, or wait for their turn, may take together. One bundle
-    /// is always read, however large.
+    /// The memory for bundles that are being read, or wait for delivery, in total. One bundle is always read, whatever
+    /// its size.
     pub budget_bytes: usize,
-    /// What a bundle is expected to take before one was seen.
+    /// The expected size of a bundle before the first was read.
     pub first_guess_bytes: usize,
 }
 
@@ -34,18 +33,18 @@ impl Default for Prefetch {
     }
 }
 
-/// So many of the last bundles say how large the next ones may be.
+/// This many of the last bundles determine the expected size of the next ones.
 const RECENT: usize = 32;
 
-/// The leaves `range` of a tree of `size` leaves, bundle by bundle, in order and without gaps. The
-/// first error comes in its place and ends the stream.
+/// The leaves `range` of a tree of `size` leaves, bundle by bundle, in order and without gaps. The first error is
+/// delivered at its position and ends the stream.
 ///
-/// Bundles are read by tasks of the current Tokio runtime, so reading goes on while the caller works
-/// on what it has; dropping the stream ends them.
+/// Bundles are read by tasks of the current Tokio runtime, so reading continues while the caller works; dropping the
+/// stream ends the tasks.
 ///
-/// Each bundle that is read ahead gets a share of the budget, half as much again as the largest seen
-/// lately, and is given up when it turns out longer: it is read again, alone, when its turn comes.
-/// So a log that suddenly serves bundles of 16 MB costs time, not memory.
+/// Each prefetched bundle gets a share of the memory limit: 1.5 times the largest recent bundle. If it turns out
+/// longer, it is dropped and read again, alone, when it is the next one to deliver. So a log that suddenly serves
+/// bundles of 16 MB costs time, not memory.
 pub fn leaves(
     source: Arc<dyn LogSource>,
     range: Range<u64>,
@@ -71,7 +70,7 @@ struct Ahead {
     source: Arc<dyn LogSource>,
     size: u64,
     settings: Prefetch,
-    /// The first leaf that nobody reads yet.
+    /// The first leaf that is not being read yet.
     next: u64,
     end: u64,
     queue: VecDeque<Fetch>,
@@ -81,7 +80,7 @@ struct Ahead {
 
 struct Fetch {
     want: Range<u64>,
-    /// Its share of the budget; `None` if it may take what it needs.
+    /// Its share of the memory limit; `None` for no limit.
     share: Option<usize>,
     task: JoinHandle<Result<Leaves, SourceError>>,
 }
@@ -152,7 +151,7 @@ impl Ahead {
         Fetch { want, share, task }
     }
 
-    /// What to set aside for a bundle that is read ahead.
+    /// The share of the next prefetched bundle.
     fn share(&self) -> usize {
         let floor = self.settings.budget_bytes / self.settings.max_in_flight.max(1);
         match self.recent.iter().max() {
@@ -161,7 +160,7 @@ impl Ahead {
         }
     }
 
-    /// Nothing is being read: because all was, or because the rest is not in the tree.
+    /// No bundle is being read: all were read, or the rest is not in the tree.
     fn stuck(&mut self) -> Option<SourceError> {
         let error = (self.next < self.end).then_some(SourceError::OutOfRange {
             start: self.next,

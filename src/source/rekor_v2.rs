@@ -13,8 +13,8 @@ use super::tiles::{Tiles, absent, malformed};
 use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, ServerDate, SourceError};
 
-/// Where a log's files may lie below its URL: as the specification of Rekor v2 has it, or bare, as
-/// in a storage bucket or a mirror. Asked in this order.
+/// Where a log's files may be below its URL: as in the specification of Rekor v2, or directly, as in a storage bucket
+/// or a mirror. Tried in this order.
 const PREFIXES: [&str; 2] = ["api/v2/", ""];
 
 /// The prefix is not known yet.
@@ -24,13 +24,13 @@ const UNKNOWN: usize = usize::MAX;
 #[derive(Debug)]
 pub struct RekorV2 {
     transport: Transport,
-    /// Which of [`PREFIXES`] the last checkpoint was found under. Only ever a hint: two tasks may
-    /// find it at once, and a log may move.
+    /// The element of [`PREFIXES`] under which the last checkpoint was found. Only a hint: two tasks may find it at the
+    /// same time, and a log may move.
     prefix: AtomicUsize,
 }
 
 impl RekorV2 {
-    /// The log that `transport` leads to. Nothing is read yet.
+    /// The log at `transport`. No request is sent yet.
     pub fn new(transport: Transport) -> Self {
         Self {
             transport,
@@ -70,8 +70,8 @@ impl RekorV2 {
                 Err(TransportError::TooLarge { limit_bytes }) => {
                     return Err(SourceError::CheckpointTooLong { limit_bytes });
                 }
-                // Off-spec: a storage bucket may forbid what it does not have. It is no answer
-                // to the question whether the log is there, but the other prefix may have one.
+                // Off-spec: a storage bucket may forbid access to absent files. That does not show whether the log
+                // exists, and the other prefix may have it.
                 Err(error) if error.is_refusal() => {
                     refusal.get_or_insert(error);
                 }
@@ -145,7 +145,7 @@ impl LogSource for RekorV2 {
     }
 }
 
-/// Where the leaves of `bundle` lie in the bytes that it was decoded from.
+/// The positions of the leaves of `bundle` in the bytes from which it was decoded.
 fn spans(bundle: &Bundle<'_>) -> Vec<Range<u32>> {
     let mut end = 0;
     bundle

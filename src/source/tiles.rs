@@ -17,8 +17,8 @@ pub(super) struct Tiles<'a> {
 }
 
 impl Tiles<'_> {
-    /// The file at `path`, or at `full` if the log has replaced a partial file by the full one
-    /// (which it may do at any time). The second value says that it is the full one.
+    /// The file at `path`, or at `full` if the log has replaced a partial file by the full one (which it may do at any
+    /// time). The second value is true for the full one.
     pub(super) async fn file(
         &self,
         path: &str,
@@ -30,20 +30,20 @@ impl Tiles<'_> {
             let file = self.transport.get(&below, limit_bytes).await;
             file.map_err(|e| e.about(&self.address(path)))
         };
-        let mut asked = match get(path).await? {
+        let mut tried = match get(path).await? {
             Got::File(bytes) => return Ok((bytes, false)),
-            Got::Absent(asked) => asked,
+            Got::Absent(tried) => tried,
         };
         if let Some(full) = full {
             match get(&full).await? {
                 Got::File(bytes) => return Ok((bytes, true)),
-                Got::Absent(also) => asked = format!("{asked}; {also}"),
+                Got::Absent(also) => tried = format!("{tried}; {also}"),
             }
         }
-        Err(absent(path, asked))
+        Err(absent(path, tried))
     }
 
-    /// Where the file at `path` is asked for.
+    /// The address of the file at `path`.
     pub(super) fn address(&self, path: &str) -> String {
         self.transport.address(&format!("{}{path}", self.prefix))
     }
@@ -92,10 +92,10 @@ impl Tiles<'_> {
     }
 }
 
-pub(super) fn absent(resource: &str, asked: String) -> SourceError {
+pub(super) fn absent(resource: &str, tried: String) -> SourceError {
     SourceError::Absent {
         resource: resource.to_owned(),
-        asked,
+        tried,
     }
 }
 

@@ -22,18 +22,18 @@ enum Way {
     Directory(Arc<Path>),
 }
 
-/// Why a file could not be had; which one, its asker knows.
+/// Why a file could not be read; the caller adds its name.
 #[derive(Debug)]
 pub(super) enum TransportError {
     TooLarge { limit_bytes: usize },
     Other(Cause),
 }
 
-/// What became of a question for a file.
+/// The result of a request for a file.
 #[derive(Debug)]
 pub(super) enum Got {
     File(Bytes),
-    /// There is none: the address that was asked, and what came of it.
+    /// The file is absent: the requested address, and the response.
     Absent(String),
 }
 
@@ -67,8 +67,8 @@ impl TransportError {
         }
     }
 
-    /// Whether the server forbids this very path (400 to 499). Storage buckets whose content may
-    /// not be listed answer so for what does not exist.
+    /// Whether the server forbids this path (400 to 499). Storage buckets without permission to list their content
+    /// answer so for absent files.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -81,7 +81,7 @@ impl TransportError {
 }
 
 impl TransportError {
-    /// Whether the server refuses this question, and may answer one for less: a bad request, or one for too much.
+    /// Whether the server refuses this request, and may accept one for less: a bad request, or one for too much.
     pub(super) fn is_refusal_of_many(&self) -> bool {
         matches!(
             self,
@@ -94,7 +94,7 @@ impl TransportError {
 }
 
 impl Transport {
-    /// The way to the log at `location`. `client` is used if that is a server.
+    /// The transport for the log at `location`. `client` is used if that is a server.
     pub fn new(location: Location, client: Client) -> Self {
         Self(match location {
             Location::Server(base) => Way::Http { client, base },
@@ -110,7 +110,7 @@ impl Transport {
         }
     }
 
-    /// Where the file at `path`, relative to the log, is asked for, as it may be shown.
+    /// The address of the file at `path`, relative to the log, in the form for messages.
     pub(super) fn address(&self, path: &str) -> String {
         match &self.0 {
             Way::Http { base, .. } => format!("{base}{path}"),

@@ -1,24 +1,24 @@
-//! Refreshes that a failure asks for, before the next one is due.
+//! Updates of the trusted root that a failure requests before the next one is due.
 //!
-//! What cannot be verified or judged may be explained by trust that was published an hour ago. But whoever writes the
-//! failures (a log that is broken, a stranger who logs certificates of invented authorities) must not make every monitor
-//! ask the repository all the time.
+//! A failed verification may be explained by a trusted root that was published an hour ago. But a person who can cause
+//! failures (a broken log, a stranger who logs certificates of invented authorities) must not make every monitor send
+//! requests to the repository all the time.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The shortest time between two refreshes that are asked for, and the wait after the first one that brought nothing.
+/// The shortest time between two requested updates, and the pause after the first one that brought nothing new.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
-/// The longest, after many that brought nothing.
+/// The longest pause, after many updates that brought nothing new.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
-/// One authority that nobody knows is asked about once in that time: as often as trust is renewed anyhow.
+/// An unknown authority requests an update once in this time: as often as the trusted root is updated anyway.
 const AUTHORITY_PAUSE: SignedDuration = SignedDuration::from_hours(6);
 
-/// Authorities that are remembered; the oldest are forgotten. With a refresh a minute it takes hours to fill.
+/// Number of stored authorities; the oldest are dropped. With one update a minute it takes hours to reach it.
 const MAX_AUTHORITIES: usize = 512;
 
 /// What newer trust may explain.
@@ -32,14 +32,14 @@ pub enum Ask {
     Authority([u8; 20]),
 }
 
-/// What was asked for, and when.
+/// The requested updates, and their times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Asked {
     /// When a refresh was last granted.
     last: Option<Timestamp>,
     /// How long it is waited after that.
     wait_seconds: i64,
-    /// Authorities that were asked about, by key id in hex, and when; or that wait for the next refresh.
+    /// Authorities by key id in hex, with the time of their request; `None` if they wait for the next update.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     authorities: BTreeMap<String, Option<Timestamp>>,
 }
@@ -49,10 +49,10 @@ impl Asked {
         *self == Self::default()
     }
 
-    /// Notes these, and answers whether a refresh is to be made now, for them and for what waits. `refreshed` is when trust
-    /// was renewed last.
+    /// Records these failures, and returns whether to update now, for them and for those that wait. `refreshed` is the
+    /// time of the last update.
     pub(super) fn grants(&mut self, asks: &[Ask], refreshed: Timestamp, now: Timestamp) -> bool {
-        // A moment to come is one of another clock.
+        // A time in the future comes from a wrong clock.
         self.authorities.retain(|_, asked| {
             asked.is_none_or(|asked| asked <= now && now.duration_since(asked) < AUTHORITY_PAUSE)
         });
@@ -105,7 +105,7 @@ impl Asked {
         self.wait_seconds = wait.as_secs();
     }
 
-    /// Takes over what another process has asked since.
+    /// Merges the requests of another process.
     pub(super) fn catch_up(&mut self, theirs: Self) {
         if theirs.last > self.last {
             *self = theirs;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_authority_is_asked_about_once_in_six_hours_and_waits_for_its_turn() {
+    fn an_unknown_authority_requests_an_update_once_in_six_hours_and_waits_for_the_next() {
         let (one, two) = (Ask::Authority([1; 20]), Ask::Authority([2; 20]));
         let mut asked = Asked::default();
         assert!(asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(0)));
@@ -152,14 +152,14 @@ mod tests {
         }
         assert!(asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(360)));
         asked.answered(false);
-        // It comes too soon, and is asked about although it does not come again.
+        // It comes too soon; it causes an update later although it does not come again.
         assert!(!asked.grants(&[two], at(LONG_AGO), at(360)));
         assert!(asked.grants(&[], at(LONG_AGO), at(361)));
         assert!(!asked.grants(&[], at(LONG_AGO), at(700)));
     }
 
     #[test]
-    fn what_was_just_renewed_is_not_asked_for_again_and_a_clock_that_was_wrong_blocks_nothing() {
+    fn no_update_follows_a_recent_one_and_a_clock_that_was_wrong_blocks_none() {
         let mut asked = Asked::default();
         assert!(!asked.grants(&[Ask::Checkpoint], at(0), at(0)));
         assert!(asked.grants(&[Ask::Checkpoint, Ask::Authority([1; 20])], at(0), at(1)));

@@ -1,8 +1,8 @@
 //! Sigstore's trust documents as they are really written: the JSON form of protobuf messages.
 //!
-//! That form leaves out what is empty, takes `null` for absent, allows names in camelCase and in snake_case, bytes in any
-//! base64, numbers as strings, and fields that the reader does not know (protobuf documentation, "ProtoJSON Format"). Each
-//! item of a list is read by itself: one that cannot be used never condemns the others.
+//! This form omits empty fields, and allows `null` for absent, names in camelCase and in snake_case, bytes in any
+//! base64, numbers as strings, and unknown fields (protobuf documentation, "ProtoJSON Format"). Each item of a list is
+//! parsed separately: one that cannot be used does not invalidate the others.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -15,23 +15,23 @@ use serde_json::Value;
 use crate::identity::{AuthorityChain, Key};
 use crate::log::LogKey;
 
-/// Of what a document says, no more is repeated.
+/// At most this much text of a document is repeated in messages.
 const MAX_SAID_CHARS: usize = 100;
 
-/// A trusted root, taken apart.
+/// A parsed trusted root.
 pub(super) struct RootDocument {
     pub(super) media_type: String,
     pub(super) tlogs: Vec<LogInstance>,
     pub(super) ctlogs: Vec<LogInstance>,
     pub(super) authorities: Vec<(String, AuthorityChain)>,
-    /// What is wrong with single items.
+    /// The problems of single items.
     pub(super) remarks: Vec<Remark>,
 }
 
 /// A log of a trusted root.
 #[derive(Debug, Clone)]
 pub(super) struct LogInstance {
-    /// Where it stands in the document.
+    /// Its place in the document.
     pub(super) item: String,
     /// As written; empty if it is not given.
     pub(super) base_url: String,
@@ -45,18 +45,18 @@ pub(super) struct LogInstance {
     pub(super) valid_for: (Option<Timestamp>, Option<Timestamp>),
 }
 
-/// What is wrong with one item of a trust document, which is left out for it or is not quite as it has to be.
+/// A problem of one item of a trust document, which is left out because of it or is not exactly as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// Which item: where it stands, and its address if it has one.
+    /// The item: its place, and its address if it has one.
     pub item: String,
-    /// What is wrong, and what comes of it.
-    pub said: String,
+    /// The problem and its effect.
+    pub problem: String,
 }
 
 impl std::fmt::Display for Remark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.item, self.said)
+        write!(f, "{}: {}", self.item, self.problem)
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Address {
     pub(super) version: u32,
     /// Since when it is not to be signed into.
     pub(super) ends: Option<Timestamp>,
-    /// It is the address to read from: a signing configuration's may serve nobody who reads.
+    /// The log is read at this address; that of a signing configuration may accept only writes.
     pub(super) is_to_read: bool,
 }
 
@@ -103,7 +103,7 @@ impl RootDocument {
                 }
                 Err(why) => remarks.push(Remark {
                     item,
-                    said: format!("left out: {why}"),
+                    problem: format!("left out: {why}"),
                 }),
             }
         }
@@ -143,7 +143,7 @@ pub(super) fn signing_config(json: &[u8]) -> Result<(String, Vec<Address>), Stri
     let config: SigningConfig = message(parsed(json)?)?;
     let services = config.rekor_tlog_urls.into_iter();
     let addresses = services.filter_map(|value| {
-        // One that cannot be read names no log that could be followed: keys are in the trusted root.
+        // An item that cannot be parsed names no log that could be followed: the keys are in the trusted root.
         let service: Service = message(value).ok()?;
         Some(Address {
             url: service.url,
@@ -202,7 +202,7 @@ struct Instance {
     public_key: PublicKey,
     #[serde(alias = "logId", deserialize_with = "or_default")]
     log_id: LogId,
-    /// What takes the place of the log id in later versions.
+    /// The replacement of the log id in later versions.
     #[serde(alias = "checkpointKeyId", deserialize_with = "or_default")]
     checkpoint_key_id: LogId,
 }
@@ -283,8 +283,8 @@ fn logs(list: &str, values: Vec<Value>, remarks: &mut Vec<Remark>) -> Vec<LogIns
         if let Some(id) = hex_of_an_id(&log.id) {
             remarks.push(Remark {
                 item: log.item.clone(),
-                said: format!(
-                    "its log id is the base64 of a hex string, where the base64 of the {} bytes that this string means is expected: it is read so here, and other programs will not find the log's key",
+                problem: format!(
+                    "its log id is the base64 of a hex string; expected is the base64 of the {} bytes. It is accepted here, and other programs will not find the log's key",
                     id.len()
                 ),
             });
@@ -293,7 +293,7 @@ fn logs(list: &str, values: Vec<Value>, remarks: &mut Vec<Remark>) -> Vec<LogIns
         if let Err(why) = &log.key {
             remarks.push(Remark {
                 item: log.item.clone(),
-                said: format!("its key cannot be used: {why}"),
+                problem: format!("its key cannot be used: {why}"),
             });
         }
         logs.push(log);
@@ -339,7 +339,7 @@ fn addressed(item: &str, address: &str) -> String {
     format!("{item} ({address})")
 }
 
-/// The bytes that a hex string means, if that is what was encoded instead of them.
+/// The bytes that a hex string stands for, if the string was encoded instead of them.
 fn hex_of_an_id(id: &[u8]) -> Option<Vec<u8>> {
     // A whole id, or the four bytes of a checkpoint's key id.
     matches!(id.len(), 8 | 64)
@@ -358,12 +358,12 @@ fn message<T: DeserializeOwned>(value: Value) -> Result<T, String> {
         return Err("not a JSON object".to_owned());
     }
     serde_json::from_value(value).map_err(|error| {
-        let said = error.to_string();
-        said.chars().take(MAX_SAID_CHARS).collect()
+        let problem = error.to_string();
+        problem.chars().take(MAX_SAID_CHARS).collect()
     })
 }
 
-/// `null` is absent, and what is absent is empty.
+/// `null` counts as absent, and absent as empty.
 fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -494,9 +494,9 @@ mod tests {
         cas.push(json!("a word"));
         let read = read(&document);
         assert_eq!(read.tlogs.len(), logs + 3);
-        let said: Vec<String> = read.remarks.iter().map(ToString::to_string).collect();
+        let problem: Vec<String> = read.remarks.iter().map(ToString::to_string).collect();
         let cas = read.authorities.len();
-        for (remark, expected) in said.iter().zip([
+        for (remark, expected) in problem.iter().zip([
             "tlogs[0]: its key cannot be used: not a JSON object".to_owned(),
             "tlogs[1]: its key cannot be used: invalid type: integer `7`".to_owned(),
             format!(
@@ -508,7 +508,7 @@ mod tests {
         ]) {
             assert!(remark.starts_with(&expected), "{remark}");
         }
-        assert_eq!(said.len(), 5, "{said:?}");
+        assert_eq!(problem.len(), 5, "{problem:?}");
     }
 
     #[test]
@@ -525,7 +525,7 @@ mod tests {
         };
         assert!(
             remark
-                .said
+                .problem
                 .starts_with("its log id is the base64 of a hex string")
         );
     }

@@ -8,8 +8,8 @@ use super::document::LogInstance;
 use super::listed::{directory, name_of};
 
 impl LogInstance {
-    /// The key, if it is one of the tiled log with that origin, which is read `at` a URL; as one that cannot be used if it is
-    /// listed for the log and does not serve.
+    /// The key, if it belongs to the tiled log with that origin, which is read `at` a URL; as one that cannot be used
+    /// if it is listed for the log and does not fit.
     pub(super) fn fit(&self, origin: &Origin, at: Option<&Url>) -> Option<Verifier> {
         let name = KeyName::new(origin.as_str()).ok()?;
         let base = directory(&self.base_url);
@@ -22,13 +22,13 @@ impl LogInstance {
             Err(_) => return None,
         };
         let is_its_id = self.id.as_slice() == key.id_hash();
-        // An ECDSA key's id is the hash of the key alone: it says which key it is, not whose.
+        // The id of an ECDSA key is the hash of the key alone: it identifies the key, not its log.
         let covers_origin = *key.id_hash() != self.id_of_key();
         if is_its_id && covers_origin {
             return Some(key);
         }
         if is_called_so {
-            // The beginning is enough: some list the four bytes that stand in notes.
+            // A prefix is enough: some list only the four bytes in notes.
             if self.id.is_empty() || self.id.starts_with(key.id().as_bytes()) {
                 return Some(key);
             }
@@ -54,7 +54,7 @@ impl LogInstance {
             || self.id.as_slice() == &self.id_of_key()[..4]
     }
 
-    /// The id of a CT log: SHA-256 of its key (RFC 6962 §3.2), or what is listed where there is no key.
+    /// The id of a CT log: SHA-256 of its key (RFC 6962 §3.2), or the listed id if there is no key.
     pub(super) fn ct_id(&self) -> Option<[u8; 32]> {
         if self.spki_der.is_empty() {
             return self.id.as_slice().try_into().ok();

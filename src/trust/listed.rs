@@ -1,9 +1,8 @@
-//! Which logs trust names: those of the trusted root, with what signing configurations and MonitorConfigs say of them.
+//! The logs of a trusted root, with their descriptions in signing configurations and MonitorConfigs.
 //!
-//! A log is one that verifiers accept if the trusted root has its key. So the trusted root is the list; the addresses of
-//! the other documents say where a log is read and which protocol it speaks. They are joined with it by origin and key
-//! id: an address may be that of a load balancer that takes signings for several logs, and of a log whose key nobody has
-//! nothing could be verified.
+//! Verifiers accept a log if the trusted root contains its key. So the trusted root is the list of logs, and the other
+//! documents contain their addresses and protocols. Origin and key id connect them: an address may belong to a load
+//! balancer that accepts signings for several logs, and a log without a known key could not be verified.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +14,22 @@ use super::TrustedRoot;
 use super::document::{Address, LogInstance};
 use crate::log::Protocol;
 
-/// Of an address that is none, no more is repeated.
+/// At most this much of an invalid address is repeated in messages.
 const MAX_SAID_CHARS: usize = 100;
 
 /// A log that trust names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedLog {
-    /// What is known of it.
+    /// Its kind.
     pub kind: ListedKind,
-    /// Its origin if it is a Rekor v2 log whose origin is known, else its host and path, or the beginning of its log id if
-    /// it has no address.
+    /// Its origin if it is a Rekor v2 log with a known origin, else its host and path, or the beginning of its log id
+    /// if it has no address.
     pub name: String,
     /// Where it is read.
     pub url: Option<Url>,
     /// Since when no key of it is valid any more, if that time is set for all of them.
     pub ends: Option<Timestamp>,
-    /// Since when nothing is to be signed into it any more, if that time is set.
+    /// The time from which nothing is signed into it any more, if that is set.
     pub idle: Option<Timestamp>,
     /// Its keys.
     pub keys: Vec<ListedKey>,
@@ -50,11 +49,11 @@ pub struct ListedKey {
 /// What kind of log trust names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListedKind {
-    /// Rekor v2: its origin and its key are known, so it can be followed without more.
+    /// Rekor v2 with known origin and key, so it can be followed automatically.
     RekorV2(Origin),
-    /// Rekor v2 with an origin that is not that of its address, and that no document names.
+    /// Rekor v2 with an origin that is not its address, and that no document contains.
     RekorV2Unnamed,
-    /// Rekor v1: too large to be followed without being asked to.
+    /// Rekor v1: too large to be followed without a configuration.
     RekorV1,
     /// A certificate transparency log.
     Ct,
@@ -64,16 +63,16 @@ pub enum ListedKind {
     NoKey,
 }
 
-/// A log that is configured, as far as it matters to what trust names.
+/// The properties of a configured log that matter for the comparison.
 #[derive(Debug, Clone)]
 pub struct FollowedLog<'a> {
-    /// How it is spoken to.
+    /// Its protocol.
     pub protocol: Protocol,
     /// Its origin, where the protocol has one.
     pub origin: Option<&'a str>,
     /// The server that it is read from; `None` for a directory.
     pub url: Option<&'a Url>,
-    /// What the ids of its keys are the beginning of, as far as they are its own for certain.
+    /// The hashes whose first bytes are the ids of its keys, as far as they certainly belong to it.
     pub key_ids: Vec<[u8; 32]>,
 }
 
@@ -142,7 +141,7 @@ fn of_rekor(group: &[&LogInstance], addresses: &[Address], is_joined: &mut [bool
             *joined = true;
             of_it.push((address, url));
         }
-        // What the log itself is called by a document goes before its address.
+        // The log's origin in a document has priority over its address.
         if address.origin.is_some() || origin.is_none() {
             origin = named.or(origin);
         }
@@ -206,7 +205,7 @@ fn of_rekor(group: &[&LogInstance], addresses: &[Address], is_joined: &mut [bool
 fn of_ct(root: &TrustedRoot, addresses: &[Address]) -> Vec<ListedLog> {
     let mut groups: BTreeMap<String, (Url, Vec<&LogInstance>)> = BTreeMap::new();
     for log in &root.ctlogs {
-        // One without an address serves only to verify what is in certificates.
+        // A log without an address serves only to verify SCTs in certificates.
         if let Some(url) = directory(&log.base_url) {
             let group = groups.entry(name_of(&url)).or_insert((url, Vec::new()));
             group.1.push(log);
@@ -263,14 +262,14 @@ fn nameless(group: &[&LogInstance]) -> String {
 fn no_address(group: &[&LogInstance]) -> String {
     let written = group.first().map_or("", |log| log.base_url.as_str());
     if written.is_empty() {
-        return "the trusted root has no address of it".to_owned();
+        return "the trusted root contains no address for it".to_owned();
     }
     let written: String = written.chars().take(MAX_SAID_CHARS).collect();
-    format!("{written:?} is no http or https URL")
+    format!("{written:?} is not an http or https URL")
 }
 
-/// The URL of a directory on a server; `None` if it is something else. Without a scheme it is one of https: so do
-/// configurations have it that people wrote.
+/// The URL of a directory on a server; `None` if it is something else. Without a scheme it means https, as in
+/// configurations that people wrote.
 pub(super) fn directory(written: &str) -> Option<Url> {
     let written = written.trim();
     let url = if written.contains("://") {
@@ -291,7 +290,7 @@ pub(super) fn directory(written: &str) -> Option<Url> {
     is_one.then_some(url)
 }
 
-/// The name that a log has by its URL: its host and path, which is the origin of most Rekor v2 logs.
+/// The name of a log from its URL: its host and path, which is the origin of most Rekor v2 logs.
 pub(super) fn name_of(url: &Url) -> String {
     let path = url.path().trim_end_matches('/');
     format!("{}{path}", url.host_str().unwrap_or_default())
@@ -315,7 +314,7 @@ impl LogInstance {
 }
 
 impl ListedLog {
-    /// Takes over the keys of another address of the same log.
+    /// Adds the keys of another address of the same log.
     fn add(&mut self, other: Self) {
         self.ends = self.ends.zip(other.ends).map(|(one, two)| one.max(two));
         self.idle = self.idle.zip(other.idle).map(|(one, two)| one.max(two));
@@ -326,8 +325,7 @@ impl ListedLog {
         self.name == name || self.address.as_deref() == Some(name)
     }
 
-    /// Whether the operator said that it need not be followed: by its origin, by any form of its URL, or by its log id in
-    /// hex.
+    /// Whether the operator listed it as ignored: by its origin, by any form of its URL, or by its log id in hex.
     pub fn is_ignored(&self, ignore: &[String]) -> bool {
         ignore.iter().any(|written| {
             self.is_called(written)
@@ -352,7 +350,7 @@ impl ListedLog {
             ListedKind::RekorV2(_) | ListedKind::RekorV2Unnamed | ListedKind::Unusable(_) => {
                 followed.iter().any(|log| log.origin == Some(&*self.name))
             }
-            // Somebody has its key from elsewhere.
+            // The key may be configured elsewhere.
             ListedKind::NoKey => followed.iter().any(|log| {
                 log.origin == Some(&*self.name)
                     || log.url.is_some_and(|url| name_of(url) == self.name)
@@ -375,8 +373,8 @@ impl ListedLog {
     }
 }
 
-/// Whether one of these is read from its place; or from a host that trust does not name, which is a mirror of who knows
-/// what.
+/// Whether one of these is read from its address, or from a host that the trusted root does not contain, which may be a
+/// mirror of any log.
 fn is_read<'a>(
     mut followed: impl Iterator<Item = &'a FollowedLog<'a>>,
     is_its: impl Fn(&Url) -> bool,

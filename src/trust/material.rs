@@ -1,4 +1,4 @@
-//! Everything that is trusted at one time.
+//! One version of the trusted root, with the documents beside it.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::document::{self, Address, Remark};
 use super::listed::{ListedLog, listed};
 use super::{MAX_BYTES, TrustError, TrustedRoot, media_type};
 
-/// What the media type of every version begins with.
+/// The beginning of the media type of every version.
 const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig";
 const SIGNING_CONFIG: &str = "application/vnd.dev.sigstore.signingconfig";
 
@@ -21,7 +21,7 @@ pub struct Trust {
     fingerprint: [u8; 32],
 }
 
-/// The documents that say where the logs of a trusted root are.
+/// The documents with the addresses of the logs of a trusted root.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Directories {
     /// Signing configurations.
@@ -39,7 +39,7 @@ pub struct Update {
     pub version: u64,
     /// When the first of its signed statements expires.
     pub expires: Timestamp,
-    /// When the repository was last asked and everything was right.
+    /// When the repository last gave a valid answer.
     pub refreshed: Timestamp,
 }
 
@@ -55,8 +55,8 @@ impl Trust {
         })
     }
 
-    /// A trusted root, and where its logs are. A document of the second kind that cannot be read is left out and named:
-    /// what counts stands in the trusted root.
+    /// A trusted root, and the addresses of its logs. A document with addresses that cannot be parsed is left out and
+    /// named, because the trusted root is sufficient.
     pub(super) fn of(root: &[u8], directories: &Directories) -> Result<Self, TrustError> {
         let mut documents = vec![root];
         documents.extend(directories.signing.iter().map(Vec::as_slice));
@@ -66,11 +66,11 @@ impl Trust {
         let mut left_out = |item: &str, why: TrustError| {
             remarks.push(Remark {
                 item: item.to_owned(),
-                said: format!("left out: {why}"),
+                problem: format!("left out: {why}"),
             });
         };
         let (mut rekor, mut ct) = (Vec::new(), Vec::new());
-        // First, for it says where to read.
+        // First, because its addresses have priority.
         if let Some(json) = &directories.monitor {
             match monitor_config(json) {
                 Ok(addresses) => (rekor, ct) = addresses,
@@ -101,8 +101,8 @@ impl Trust {
         Self::of(root, &directories)
     }
 
-    /// A ClientTrustConfig, which holds a trusted root and a signing configuration; and a MonitorConfig in another file, or
-    /// in the same.
+    /// A ClientTrustConfig, which contains a trusted root and a signing configuration; and a MonitorConfig in another
+    /// file, or in the same.
     pub(super) fn of_client_trust_config(
         json: &[u8],
         monitor: Option<&[u8]>,
@@ -146,7 +146,7 @@ impl Trust {
         Self::of(all.trusted_root.to_string().as_bytes(), &directories)
     }
 
-    /// What is wrong with single items of it.
+    /// The problems of single items.
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
@@ -162,14 +162,14 @@ impl Trust {
     }
 
     /// Whether it was read from the same documents.
-    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+    pub(super) fn has_the_same_content(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint
     }
 }
 
 fn signing_config(json: &[u8]) -> Result<Vec<Address>, TrustError> {
     let (written, addresses) = document::signing_config(json).map_err(TrustError::SigningConfig)?;
-    // Where it stands says what it is; that it says something else is a mistake.
+    // Its place determines its type; another type in the document is a mistake.
     if !written.is_empty() {
         media_type(&written, SIGNING_CONFIG)?;
     }

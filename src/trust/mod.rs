@@ -1,11 +1,11 @@
-//! The trusted root: whose certificates count, and which keys speak for a log.
+//! The trusted root: certificate authorities, and keys of logs.
 //!
-//! The documents are read here: `sigstore-trust-root` refuses a whole trusted root for one item that it does not
-//! understand, and its look-ups go by log id alone and leave keys and CAs out by the machine's clock. Here a log is known by
-//! its origin and key id, time never hides a CA (see [`Authorities::judge`]), and an item that cannot be used is named
-//! ([`Remark`]) and left out alone.
+//! The documents are parsed here: `sigstore-trust-root` refuses a whole trusted root because of one item that it does
+//! not support, and its look-ups use the log id alone and leave out keys and CAs by the machine's clock. Here a log is
+//! identified by its origin and key id, time never removes a CA (see [`Authorities::judge`]), and an item that cannot
+//! be used is reported ([`Remark`]) and left out alone.
 //!
-//! A [`TrustUpdater`] holds what is trusted now and looks again from time to time: in a file, or in a TUF repository.
+//! A [`TrustUpdater`] holds the current trusted root and updates it: from a file, or from a TUF repository.
 
 mod asked;
 mod document;
@@ -35,7 +35,7 @@ pub use problem::{Problem, Refusal};
 pub use settings::{RepositorySettings, Settings, SourceSettings};
 pub use updater::{TrustState, TrustUpdater};
 
-/// Longest trusted root that is read, in bytes. That of the public instance has 10 KiB.
+/// Longest accepted trusted root, in bytes. That of the public instance has 10 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What every version's media type begins with.
@@ -57,7 +57,7 @@ pub enum TrustError {
     #[error("cannot be read: {0}")]
     Read(#[from] std::io::Error),
     /// Longer than any trusted root.
-    #[error("longer than {limit} bytes, which no trusted root is")]
+    #[error("longer than {limit} bytes")]
     TooLong {
         /// The limit.
         limit: usize,
@@ -70,7 +70,7 @@ pub enum TrustError {
     MediaType {
         /// How it should begin.
         expected: &'static str,
-        /// What it says it is.
+        /// Its media type.
         media_type: String,
     },
     /// Not a ClientTrustConfig.
@@ -80,7 +80,7 @@ pub enum TrustError {
     #[error("not a Sigstore signing config: {0}")]
     SigningConfig(String),
     /// The root that a repository is trusted by to begin with.
-    #[error("not a root that a TUF repository can be trusted by: {0}")]
+    #[error("not the root of a TUF repository: {0}")]
     Anchor(String),
     /// A MonitorConfig that cannot be read.
     #[error("not a Sigstore monitor config: {0}")]
@@ -126,7 +126,7 @@ impl TrustedRoot {
         let (authorities, left_out) = Authorities::usable_of(chains);
         remarks.extend(left_out.iter().map(|(chain, why)| Remark {
             item: items.get(*chain).cloned().unwrap_or_default(),
-            said: format!(
+            problem: format!(
                 "left out, and certificates that name it are neither trusted nor untrusted: {why}"
             ),
         }));
@@ -148,16 +148,17 @@ impl TrustedRoot {
         &self.authorities
     }
 
-    /// What is wrong with single items of it.
+    /// The problems of single items.
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 
-    /// The keys of the Rekor v1 log at that URL, each a SubjectPublicKeyInfo in DER, usable or not: those of logs that the
-    /// trusted root has at the same host; if there are none, those of every Rekor v1 log that it lists, for a mirror is at
+    /// The keys of the Rekor v1 log at that URL, each a SubjectPublicKeyInfo in DER, usable or not: those of logs in
+    /// the trusted root at the same host; if there are none, those of every Rekor v1 log in it, because a mirror has
     /// another address.
     ///
-    /// What tells a v1 log from others is its log id, which is SHA-256 of the key. One key speaks for all trees of a log.
+    /// The log id, which is SHA-256 of the key, distinguishes v1 logs from others. One key signs for all trees of a
+    /// log.
     pub fn rekor_v1_keys(&self, url: &Url) -> Vec<Vec<u8>> {
         let keys = |wanted: &dyn Fn(&LogInstance) -> bool| -> Vec<Vec<u8>> {
             let logs = self.tlogs.iter().filter(|log| wanted(log));
@@ -176,9 +177,9 @@ impl TrustedRoot {
         }
     }
 
-    /// The certificate transparency logs at that URL: one, as long as the log kept its key; if there is none, all that the
-    /// trusted root lists, for a mirror is at another address. A log that has ended is listed as well. Those whose keys
-    /// cannot be used are not among them.
+    /// The certificate transparency logs at that URL: one, unless the log changed its key; if there is none, all logs
+    /// in the trusted root, because a mirror has another address. A log that has ended is included. Logs whose keys
+    /// cannot be used are not.
     pub fn ct_keys(&self, url: &str) -> Vec<CtLog> {
         let bare = |url: &str| {
             let url = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -202,7 +203,8 @@ impl TrustedRoot {
         Some(log.base_url.as_str()).filter(|url| !url.is_empty())
     }
 
-    /// Why the keys of the certificate transparency log at that URL cannot be used; `None` if one can, or none is listed.
+    /// Why the keys of the certificate transparency log at that URL cannot be used; `None` if one can, or none is
+    /// listed.
     pub fn unusable_ct_key(&self, url: &str) -> Option<Verifier> {
         let name = listed::directory(url).map(|url| listed::name_of(&url))?;
         let mut there = self.ctlogs.iter().filter(|log| {
@@ -216,17 +218,18 @@ impl TrustedRoot {
         first.unusable("ct", why)
     }
 
-    /// The logs that it names, as far as they can be told apart without a signing configuration.
+    /// Its logs, as far as they can be distinguished without a signing configuration.
     pub fn logs(&self) -> Vec<ListedLog> {
         listed::listed(self, &[], &[])
     }
 
-    /// The keys of the tiled log with that origin, which is read `at` a URL or in a directory; none if the trusted root does
-    /// not list the log. A key that is listed for it and cannot be used is among them as one that says why.
+    /// The keys of the tiled log with that origin, which is read `at` a URL or in a directory; empty if the trusted
+    /// root does not contain the log. A key that is listed for it and cannot be used is included with the reason.
     ///
-    /// Its log id proves which log a key belongs to, for it covers the origin (C2SP signed-note); where it does not (ECDSA),
-    /// the log's base URL says it: a Rekor v2 log is called like its host. So a key cannot stand for another log. The
-    /// period of a key is not looked at: a log that has ended is read to its end with the key it had.
+    /// The log id proves to which log a key belongs, because it covers the origin (C2SP signed-note). If it does not
+    /// (ECDSA), the log's base URL determines the log: the origin of a Rekor v2 log is its host. So a key cannot be
+    /// used for another log. The validity period of a key is ignored: a log that has ended is read to its end with its
+    /// old key.
     pub fn log_keys(&self, origin: &Origin, at: Option<&Url>) -> Vec<Verifier> {
         let keys = self.tlogs.iter().filter_map(|log| log.fit(origin, at));
         keys.collect()
@@ -316,7 +319,7 @@ mod tests {
         let [key] = keys("log2024-1.harbor.example").try_into().expect("one");
         let why = key.why_unusable().expect("it is not used");
         assert!(why.contains("is listed with the log id 7b110bba"), "{why}");
-        // The id says whose it is, whatever the address.
+        // The id determines the log, whatever the address.
         let [key] = keys("log2025-1.harbor.example").try_into().expect("one");
         assert_eq!(key.why_unusable(), None);
     }
@@ -363,7 +366,7 @@ mod tests {
     fn what_is_no_trusted_root_is_refused_with_the_reason() {
         let signing_config =
             r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}"#;
-        for (json, said) in [
+        for (json, message) in [
             ("", "not a Sigstore trusted root: "),
             ("[]", "not a Sigstore trusted root: "),
             (
@@ -372,7 +375,7 @@ mod tests {
             ),
         ] {
             let error = TrustedRoot::parse(json.as_bytes()).expect_err("no trusted root");
-            assert!(error.to_string().starts_with(said), "{error}");
+            assert!(error.to_string().starts_with(message), "{error}");
         }
         let long = vec![b' '; MAX_BYTES + 1];
         assert!(matches!(

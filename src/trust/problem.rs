@@ -2,30 +2,30 @@
 
 use super::TrustError;
 
-/// Why what is trusted could not be renewed. What was trusted before goes on serving.
+/// Why the trusted root could not be updated. The old one stays in use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// Nobody answered, or not in the way of a repository: nothing was offered.
-    #[error("cannot be asked: {0}")]
+    /// The repository did not answer, or not like a repository: nothing was served.
+    #[error("cannot be reached: {0}")]
     Unreachable(String),
     /// Something was offered that must not be trusted.
-    #[error("{why}: {said}")]
+    #[error("{why}: {message}")]
     Refused {
-        /// What is wrong with it.
+        /// The reason.
         why: Refusal,
         /// The same in detail.
-        said: String,
+        message: String,
     },
 }
 
-/// What is wrong with a trust that was offered.
+/// Why a trusted root was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Its time is over: it may be an old one, replayed.
+    /// It has expired: it may be an old one, replayed.
     Expired,
     /// It is not signed as it has to be, or its parts do not fit each other.
     Forged,
-    /// It is older than what was seen before.
+    /// It is older than one that was seen before.
     RolledBack,
     /// It cannot be understood, or the configuration cannot work with it.
     Unusable,
@@ -53,7 +53,7 @@ impl From<TrustError> for Problem {
     fn from(error: TrustError) -> Self {
         Self::Refused {
             why: Refusal::Unusable,
-            said: error.to_string(),
+            message: error.to_string(),
         }
     }
 }

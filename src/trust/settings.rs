@@ -6,21 +6,21 @@ use std::time::Duration;
 use sigstore_trust_root::SigstoreInstance;
 use url::Url;
 
-/// Where trust comes from, and how often it is looked at again.
+/// The source of the trusted root, and how often it is updated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where it comes from.
+    /// The source.
     pub source: SourceSettings,
-    /// A file with a MonitorConfig beside a trusted root or a ClientTrustConfig: the addresses to read logs at. A TUF
+    /// A file with a MonitorConfig beside a trusted root or a ClientTrustConfig: the addresses of logs. A TUF
     /// repository has its own.
     pub monitor_config: Option<PathBuf>,
     /// A refresh by TUF is due when the last one is that old.
     pub refresh: Duration,
-    /// Origins and URLs of logs that trust names and that nobody needs to follow.
+    /// Origins and URLs of logs in the trusted root that need not be followed.
     pub ignore: Vec<String>,
 }
 
-/// Where trust comes from.
+/// The source of the trusted root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceSettings {
     /// A file with a trusted root: it gives keys and authorities, and names no logs to be followed.
@@ -31,7 +31,7 @@ pub enum SourceSettings {
     Tuf {
         /// Which one.
         repository: RepositorySettings,
-        /// The file that keeps what was verified last.
+        /// The file with the last verified version.
         cache: PathBuf,
     },
 }
@@ -45,22 +45,22 @@ pub enum RepositorySettings {
     Staging,
     /// Any other.
     Mirror {
-        /// The directory that holds `timestamp.json`, `http` or `https`: what comes is signed.
+        /// The directory with `timestamp.json`, `http` or `https`: its content is signed.
         mirror: Url,
-        /// The file with the root that is trusted to begin with.
+        /// The file with the first trusted root of the repository.
         root: PathBuf,
     },
 }
 
 impl Settings {
-    /// Whether it says which logs there are, so that they can be followed by themselves.
+    /// Whether it lists logs, so that they can be followed automatically.
     pub const fn discovers(&self) -> bool {
         !matches!(self.source, SourceSettings::TrustedRoot(_)) || self.monitor_config.is_some()
     }
 }
 
 impl RepositorySettings {
-    /// The server that is asked, as `host:port`.
+    /// The server, as `host:port`.
     pub fn server(&self) -> String {
         match self {
             // As the metadata of sigstore-tuf has them.

@@ -1,4 +1,4 @@
-//! Trust over time: what is known now, whether to look again, and what came of it.
+//! Updates of the trusted root: the current version, whether an update is due, and the result of the last one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::file;
 use crate::http;
 use crate::moment;
 
-/// After a refresh that failed, the next one is no sooner: a mirror that hangs must not hold up each pass.
+/// Shortest time from a failed update to the next: a mirror that hangs must not delay each pass.
 const RETRY: SignedDuration = SignedDuration::from_mins(10);
 
-/// Keeps trust up to date.
+/// Keeps the trusted root up to date.
 pub struct TrustUpdater {
     settings: Settings,
     source: Source,
@@ -25,7 +25,7 @@ pub struct TrustUpdater {
     update: Option<Update>,
     problem: Option<Problem>,
     tried: Option<Timestamp>,
-    /// The next refresh was asked for by a failure.
+    /// A failure has requested the next update.
     is_asked: bool,
 }
 
@@ -37,20 +37,20 @@ enum Source {
 /// What came of looking again.
 #[derive(Debug, Clone)]
 pub struct TrustState {
-    /// What is trusted now: the same allocation as before while it says the same. `None` only if a
+    /// The current trusted root: the same allocation as before while its content is the same. `None` only if a
     /// repository has never been read.
     pub trust: Option<Arc<Trust>>,
-    /// Which state of the repository that is.
+    /// The state of the repository with that content.
     pub update: Option<Update>,
-    /// Why nothing newer is trusted.
+    /// Why there is no newer one.
     pub problem: Option<Problem>,
 }
 
 impl TrustUpdater {
-    /// What can be known without asking anybody: the file, or what the cache holds.
+    /// The content of the file, or of the cache, without any request.
     ///
     /// # Errors
-    /// A file that is not there or cannot be used. A cache that is missing is none.
+    /// A file that is absent or cannot be used. A missing cache counts as empty.
     pub fn open(settings: Settings) -> Result<Self, TrustError> {
         let (source, known) = match &settings.source {
             SourceSettings::TrustedRoot(path) | SourceSettings::ClientTrustConfig(path) => {
@@ -75,8 +75,9 @@ impl TrustUpdater {
         })
     }
 
-    /// Notes what newer trust may explain, and answers whether it is to be asked for now: at most once a minute, less often
-    /// while nothing comes of it, and once for each unknown authority in six hours. A file is read again anyhow.
+    /// Records failures that a newer trusted root may explain, and returns whether to update now: at most once a
+    /// minute, less often while it brings nothing new, and once in six hours for each unknown authority. A file is read
+    /// again anyway.
     pub fn asks(&mut self, asks: &[Ask], now: Timestamp) -> bool {
         let Source::Tuf(tuf) = &mut self.source else {
             return false;
@@ -85,12 +86,12 @@ impl TrustUpdater {
         self.is_asked
     }
 
-    /// Whether looking again waits for somebody's answer.
+    /// Whether an update sends requests.
     pub const fn asks_somebody(&self) -> bool {
         matches!(self.source, Source::Tuf(_))
     }
 
-    /// What is trusted now, and what came of looking again the last time.
+    /// The current trusted root, and the result of the last update.
     pub fn known(&self) -> TrustState {
         TrustState {
             trust: self.trust.clone(),
@@ -99,13 +100,12 @@ impl TrustUpdater {
         }
     }
 
-    /// What was set.
+    /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Looks again, if it is time: a file is always read again, a repository is asked when the last answer
-    /// is old.
+    /// Updates if it is due: a file is always read again, a repository when its last answer is old.
     pub async fn refresh_if_due(&mut self, http: &http::Client, now: Timestamp) -> TrustState {
         if self.is_due(now) {
             self.refresh(http, now).await;
@@ -138,15 +138,16 @@ impl TrustUpdater {
         self.known()
     }
 
-    /// Goes back to what was trusted before, because the newest cannot be worked with. It is tried again.
-    pub fn refuse(&mut self, before: Arc<Trust>, said: String) {
+    /// Goes back to the previous trusted root, because the newest does not fit the configuration. The newest is tried
+    /// again.
+    pub fn refuse(&mut self, before: Arc<Trust>, message: String) {
         self.trust = Some(before);
         if let Source::File { digest } = &mut self.source {
             *digest = [0; 32];
         }
         self.problem = Some(Problem::Refused {
             why: Refusal::Unusable,
-            said,
+            message,
         });
     }
 
@@ -161,14 +162,14 @@ impl TrustUpdater {
             return false;
         }
         let limit = SignedDuration::try_from(self.settings.refresh).unwrap_or(SignedDuration::MAX);
-        // An answer from the future is one of another clock: it is asked for again.
+        // An answer from the future was dated by a wrong clock: update again.
         self.update.is_none_or(|update| {
             let age = now.duration_since(update.refreshed);
             moment::is_ahead(update.refreshed, now) || age >= limit
         })
     }
 
-    /// `None` if it is what it was.
+    /// `None` if its content has not changed.
     async fn look(
         &mut self,
         http: &http::Client,
@@ -197,10 +198,10 @@ impl TrustUpdater {
     }
 }
 
-/// What is trusted, and which state of a repository that is.
+/// A trusted root, and the state of its repository.
 type Known = (Trust, Option<Update>);
 
-/// The digest of a file, and what it says.
+/// The digest of a file, and its content.
 type FromFile = ([u8; 32], Result<Trust, TrustError>);
 
 fn read(settings: &Settings, path: &Path) -> Result<FromFile, TrustError> {

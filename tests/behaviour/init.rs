@@ -235,7 +235,7 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
         ),
         (
             with(&["--tuf-mirror", "http://127.0.0.1:9", "--root", "given"]),
-            "the root given: not a root that a TUF repository can be trusted by",
+            "the root given: not the root of a TUF repository",
         ),
         (
             with(&["--staging", "--trusted-root", "given"]),

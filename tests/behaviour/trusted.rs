@@ -417,7 +417,7 @@ fn that_a_cache_serves_is_said_at_each_start() {
     site.instance.forget_file("/tuf/timestamp.json");
     let stderr = site.pass(0);
     assert!(
-        stderr.contains("goes on serving: cannot be asked"),
+        stderr.contains("goes on serving: cannot be reached"),
         "{stderr}"
     );
     assert_eq!(stderr.matches("goes on serving").count(), 1, "{stderr}");

@@ -10,13 +10,13 @@ use tlog::Split;
 
 use super::*;
 
-/// Leaves of one bundle of four, and what it takes to read one: the later, the faster.
+/// Leaves of one bundle of four, and the time to read one: the later, the faster.
 #[derive(Default)]
 struct Fake {
     /// The length of the single long leaf of each bundle, by bundle number; the last one repeats.
     lengths: Vec<usize>,
     absent_from: Option<u64>,
-    asked: AtomicUsize,
+    requests: AtomicUsize,
     at_once: AtomicUsize,
     most_at_once: AtomicUsize,
     /// Bytes of bundles in memory: counted from when they were read until they are delivered.
@@ -28,7 +28,7 @@ const WIDTH: u64 = 4;
 
 impl Fake {
     async fn read(&self, want: Range<u64>, limit: usize) -> Result<Leaves, SourceError> {
-        self.asked.fetch_add(1, SeqCst);
+        self.requests.fetch_add(1, SeqCst);
         let now = self.at_once.fetch_add(1, SeqCst) + 1;
         self.most_at_once.fetch_max(now, SeqCst);
         let bundle = want.start / WIDTH;
@@ -36,8 +36,8 @@ impl Fake {
         self.at_once.fetch_sub(1, SeqCst);
         if self.absent_from.is_some_and(|from| want.end > from) {
             let resource = format!("bundle {bundle}");
-            let asked = resource.clone();
-            return Err(SourceError::Absent { resource, asked });
+            let requests = resource.clone();
+            return Err(SourceError::Absent { resource, requests });
         }
         let n = usize::try_from(bundle).unwrap();
         let length = *self.lengths.get(n).or(self.lengths.last()).unwrap_or(&8);
@@ -159,7 +159,7 @@ async fn bundles_of_the_usual_size_keep_sixteen_requests_going() {
     let (indices, _) = all(&source, 0..800, 800, Prefetch::default()).await;
     assert_eq!(indices.len(), 800);
     assert!(source.most_at_once.load(SeqCst) >= 16);
-    assert_eq!(source.asked.load(SeqCst), 200, "none is read twice");
+    assert_eq!(source.requests.load(SeqCst), 200, "none is read twice");
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,7 +175,7 @@ async fn bundles_that_suddenly_grow_cost_time_and_not_memory() {
         let (indices, error) = all(&source, 0..400, 400, Prefetch::default()).await;
         assert!(error.is_none(), "{error:?}");
         assert_eq!(indices.len(), 400);
-        // One bundle may be as long as it likes; all others share the budget.
+        // One bundle may have any size; all others share the limit.
         let most = source.most_held.load(SeqCst);
         assert!(most <= Prefetch::default().budget_bytes + LARGE, "{most}");
     }
@@ -201,7 +201,7 @@ async fn a_log_that_claims_2_to_the_62_leaves_and_has_none_fails_at_once() {
     let (indices, error) = all(&source, 0..1 << 62, 1 << 62, Prefetch::default()).await;
     assert!(indices.is_empty());
     assert!(matches!(error, Some(SourceError::Absent { .. })));
-    assert!(source.asked.load(SeqCst) <= 32);
+    assert!(source.requests.load(SeqCst) <= 32);
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,13 +213,13 @@ async fn leaves_beyond_the_tree_are_an_error_and_not_an_early_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_for_after_the_stream_was_dropped() {
+async fn no_request_is_sent_after_the_stream_was_dropped() {
     let source = Arc::new(Fake::default());
     let source_dyn: Arc<dyn LogSource> = source.clone();
     let mut stream = leaves(source_dyn, 0..4000, 4000, settings(8, 1 << 30));
     stream.next().await.unwrap().unwrap();
     drop(stream);
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert!(source.asked.load(SeqCst) <= 9);
+    assert!(source.requests.load(SeqCst) <= 9);
     assert_eq!(Arc::strong_count(&source), 1, "no task keeps it");
 }

@@ -1,4 +1,4 @@
-//! What a Rekor v1 server answers, read strictly: bounded, every hash a hash, every number in its range.
+//! The responses of a Rekor v1 server, parsed strictly: bounded, every hash and number checked.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,24 +17,24 @@ use crate::log::GlobalIndex;
 /// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
 pub(super) const MAX_PROOF_HASHES: usize = 64;
 
-/// Most trees that one log is believed to have. The public log has three after five years.
+/// Most trees of one log. The public log has three after five years.
 const MAX_TREES: usize = 256;
 
-/// One tree of a log, by the number that Trillian gave it: decimal in the log's origin, sixteen hex digits in entry ids.
+/// One tree of a log, by its number in Trillian: decimal in the log's origin, sixteen hex digits in entry ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreeId(u64);
 
-/// A text that is no tree's number, or no entry's id.
+/// A text that is not a tree's number or an entry's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a tree or an entry")]
 pub struct IdError;
 
-/// What a log says of one of its trees.
+/// The log's description of one of its trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeHead {
     /// Which tree.
     pub id: TreeId,
-    /// Its size as the log says it beside the note, unsigned: the note counts.
+    /// Its size beside the note, unsigned: only the size in the note counts.
     pub claimed_size: u64,
     /// Its checkpoint as a signed note, not verified.
     pub note: Bytes,
@@ -224,7 +224,7 @@ impl RawTree {
             id: self
                 .id
                 .parse()
-                .map_err(|_| NotAnAnswer(format!("{:?} is no tree's id", self.id)))?,
+                .map_err(|_| NotAnAnswer(format!("{:?} is not the id of a tree", self.id)))?,
             claimed_size: self.size,
             note: self.note.into(),
         })
@@ -276,7 +276,7 @@ struct RawProof<'a> {
     hashes: Few<Text<'a>, MAX_PROOF_HASHES>,
 }
 
-/// Text that is borrowed from the answer wherever it has no escapes, in lists too.
+/// Text that is borrowed from the response if it has no escapes, in lists too.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
@@ -284,12 +284,12 @@ impl RawEntry<'_> {
     fn read(self, id: &str) -> Result<Entry, NotAnAnswer> {
         let id: EntryId = id
             .parse()
-            .map_err(|_| NotAnAnswer(format!("{id:?} is no entry's id")))?;
+            .map_err(|_| NotAnAnswer(format!("{id:?} is not the id of an entry")))?;
         let decode = |text: &str, what: &str| {
             STANDARD
                 .decode(text)
                 .map(Bytes::from)
-                .map_err(|e| NotAnAnswer(format!("the {what} of {id} is no base64: {e}")))
+                .map_err(|e| NotAnAnswer(format!("the {what} of {id} is not base64: {e}")))
         };
         let attestation = self
             .attestation
@@ -339,8 +339,8 @@ fn hashes(hex: &Few<Text<'_>, MAX_PROOF_HASHES>) -> Result<Vec<Hash>, NotAnAnswe
     hex.0.iter().map(|hex| hash(&hex.0)).collect()
 }
 
-/// A list that is given up at its first element too many. A few bytes of JSON become an element of a hundred: a limit on
-/// the answer alone would let it fill the memory.
+/// A list that is refused at its first excess element. A few bytes of JSON become an element of a hundred, so a limit
+/// on the response alone would not bound the memory.
 struct Few<T, const MOST: usize>(Vec<T>);
 
 impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
@@ -373,7 +373,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MO
     }
 }
 
-/// An object with exactly one key, which is how entries are named.
+/// An object with exactly one key: the form in which entries are named.
 struct OneKey<T>(String, T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {

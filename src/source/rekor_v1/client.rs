@@ -1,4 +1,4 @@
-//! The questions that one Rekor v1 server can be asked.
+//! The requests to one Rekor v1 server.
 
 use std::num::NonZeroU32;
 
@@ -14,33 +14,33 @@ use crate::log::GlobalIndex;
 use crate::source::transport::TransportError;
 use crate::source::{Cause, SourceError};
 
-/// Most entries that one request may ask for (rekor's `openapi.yaml`: above it is 422).
+/// Most entries in one request (rekor's `openapi.yaml`: more give 422).
 pub const MAX_RETRIEVED: usize = 10;
 
-/// What one answer with entries may take. The longest leaf that is read has 32 MiB, and it comes as base64.
+/// Longest response with entries. The longest accepted leaf has 32 MiB, and it is sent as base64.
 pub const MAX_ENTRIES_BYTES: usize = 48 * 1024 * 1024;
 
-/// What an answer about trees or a proof may take: a note has some hundred bytes, a proof 64 hashes in hex.
+/// Longest response about trees or a proof: a note has some hundred bytes, a proof 64 hashes in hex.
 const MAX_SMALL_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// How much of an answer of the search index is read: 3 million ids of 80 digits. One address may log a thousand entries a
-/// minute; it would take more than two days to make the answer for one name longer.
+/// Longest part of a response of the search index that is read: 3 million ids of 80 digits. One address may log a
+/// thousand entries a minute; it would need more than two days to make the response for one name longer.
 const MAX_INDEX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 
 const INDEX: &str = "api/v1/index/retrieve";
 
-/// The operators of the public log grant 975 requests a minute (sigstore-probers, `prober/rate-limiting.go`); some are
-/// left to the other programs of its readers.
-const PUBLIC_REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(900).expect("900 is not 0");
+/// The operators of the public log allow 975 requests a minute (sigstore-probers, `prober/rate-limiting.go`); some are
+/// left for other programs of the same user.
+const PUBLIC_REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(900).expect("900 is positive");
 
-/// One Rekor v1 server. Nothing that it answers is verified here.
+/// One Rekor v1 server. None of its responses is verified here.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: http::Client,
     base: Url,
 }
 
-/// What the search index is asked by. It answers to exact values only.
+/// The keys of the search index. It has only exact matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexQuery {
     /// A subject alternative name of any type (rekor 1.5.4 and later).
@@ -51,10 +51,10 @@ pub enum IndexQuery {
     Hash(String),
 }
 
-/// What the search index answers, as it comes.
+/// A response of the search index, read while it arrives.
 #[derive(Debug)]
 pub struct IndexAnswer {
-    /// Where it comes from, for errors.
+    /// Its address, for errors.
     url: String,
     pieces: Pieces,
     reader: IdReader,
@@ -63,10 +63,10 @@ pub struct IndexAnswer {
 }
 
 impl IndexAnswer {
-    /// The next ids, in the order of the answer; an error stands for an element that is none. `None`: that was all.
+    /// The next ids, in the order of the response; an error stands for an element that is not an id. `None`: the end.
     ///
     /// # Errors
-    /// No more of it can be had. What came before is right.
+    /// The rest cannot be read. The earlier ids are valid.
     pub async fn next(&mut self) -> Result<Option<Vec<Result<EntryId, IdError>>>, SourceError> {
         if let Some(why) = self.broken.take() {
             return Err(malformed(&self.url, why));
@@ -84,12 +84,13 @@ impl IndexAnswer {
 }
 
 impl Client {
-    /// The server at `base`, an http(s) URL that ends in `/`. Nothing is asked yet.
+    /// The server at `base`, an http(s) URL that ends in `/`. No request is sent yet.
     pub fn new(http: http::Client, base: Url) -> Self {
         Self { http, base }
     }
 
-    /// How fast a server is read where nobody says: the public instances have a limit, others are their owners' matter.
+    /// The default rate limit of a server: the public instances have a limit; the operators of others decide
+    /// themselves.
     pub fn usual_interval(base: &Url) -> Option<NonZeroU32> {
         let host = base.host_str()?;
         (host == "sigstore.dev" || host.ends_with(".sigstore.dev"))
@@ -110,7 +111,7 @@ impl Client {
         &self.base
     }
 
-    /// What its server says the time is.
+    /// The time of its server.
     pub fn date(&self) -> Option<ServerDate> {
         self.http.date(&self.base)
     }
@@ -125,19 +126,19 @@ impl Client {
         answer::trees(&answer).map_err(|why| self.malformed(LOG, why))
     }
 
-    /// The entries at these places, at most [`MAX_RETRIEVED`], in the order of the question. `None` stands for one that
-    /// the answer leaves out: the log does that in silence, and a lagging replica does it too.
+    /// The entries at these indexes, at most [`MAX_RETRIEVED`], in this order. `None` stands for an entry that the
+    /// response leaves out: the log does so without an error, and a lagging replica too.
     ///
     /// # Errors
-    /// [`SourceError::Malformed`] if the answer holds what was not asked for.
+    /// [`SourceError::Malformed`] if the response contains an entry that was not requested.
     pub async fn retrieve_indexes(
         &self,
         indexes: &[GlobalIndex],
         limit_bytes: usize,
     ) -> Result<Vec<Option<Entry>>, SourceError> {
-        let asked: Vec<u64> = indexes.iter().map(|index| index.get()).collect();
+        let requested: Vec<u64> = indexes.iter().map(|index| index.get()).collect();
         let entries = self
-            .retrieve(&json!({ "logIndexes": asked }), limit_bytes)
+            .retrieve(&json!({ "logIndexes": requested }), limit_bytes)
             .await?;
         matched(indexes, entries, |entry, index| entry.global == *index)
     }
@@ -151,9 +152,9 @@ impl Client {
         ids: &[EntryId],
         limit_bytes: usize,
     ) -> Result<Vec<Option<Entry>>, SourceError> {
-        let asked: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let requested: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let entries = self
-            .retrieve(&json!({ "entryUUIDs": asked }), limit_bytes)
+            .retrieve(&json!({ "entryUUIDs": requested }), limit_bytes)
             .await?;
         matched(ids, entries, |entry, id| {
             entry.id.leaf == id.leaf && (id.tree.is_none() || entry.id.tree == id.tree)
@@ -178,8 +179,8 @@ impl Client {
         answer::proof(&answer).map_err(|why| self.malformed(PROOF, why))
     }
 
-    /// The names of the entries that the search index knows under this value. It is filled with best effort: what it does
-    /// not name may be in the log all the same.
+    /// The ids of the entries that the search index returns for this value. The index is filled with best effort: the
+    /// log may contain other entries.
     ///
     /// # Errors
     /// As any resource; [`SourceError::Unavailable`] where the server is older than the kind of question.
@@ -253,38 +254,39 @@ impl Client {
     }
 }
 
-/// The answer, if it is one. What the server says about its refusals is read for the one that is none.
+/// The resource in a response. The server's message about an error is read here if there is none.
 fn found<T>(path: &str, answer: Result<Answer<T>, HttpError>) -> Result<T, SourceError> {
     match answer {
         Ok(Answer::Found(answer)) => Ok(answer),
         Ok(Answer::Absent(absence)) => Err(SourceError::Absent {
             resource: path.to_owned(),
-            asked: absence.to_string(),
+            tried: absence.to_string(),
         }),
         Err(HttpError::Status {
-            said: Some(said), ..
-        }) if is_skew(&said) => Err(SourceError::Skew {
+            message: Some(message),
+            ..
+        }) if is_skew(&message) => Err(SourceError::Skew {
             resource: path.to_owned(),
-            said: answer::complaint(&said).unwrap_or(said),
+            message: answer::complaint(&message).unwrap_or(message),
         }),
         Err(error) => Err(TransportError::from(Cause::Http(error)).about(path)),
     }
 }
 
-/// rekor says "the tree size requested(N) was greater than what is currently observable(M)".
-fn is_skew(said: &str) -> bool {
-    said.contains("greater than what is currently observable")
+/// The message of rekor is "the tree size requested(N) was greater than what is currently observable(M)".
+fn is_skew(message: &str) -> bool {
+    message.contains("greater than what is currently observable")
 }
 
 /// The entries in the order of the question.
 fn matched<Q>(
-    asked: &[Q],
+    requested: &[Q],
     entries: Vec<Entry>,
     is_it: impl Fn(&Entry, &Q) -> bool,
 ) -> Result<Vec<Option<Entry>>, SourceError> {
-    let mut answer: Vec<Option<Entry>> = asked.iter().map(|_| None).collect();
+    let mut answer: Vec<Option<Entry>> = requested.iter().map(|_| None).collect();
     for entry in entries {
-        let place = asked
+        let place = requested
             .iter()
             .zip(&answer)
             .position(|(question, filled)| filled.is_none() && is_it(&entry, question));
@@ -294,7 +296,7 @@ fn matched<Q>(
                 return Err(SourceError::Malformed {
                     resource: "the answer to a request for entries".to_owned(),
                     reason: format!(
-                        "it holds entry {}, which was not asked for, or twice",
+                        "it contains entry {}, which was not requested, or twice",
                         entry.global
                     ),
                 });

@@ -1,7 +1,7 @@
-//! The answer of the search index, read as it comes: a JSON list of entry ids, as long as anybody has made it.
+//! The response of the search index, parsed while it arrives: a JSON list of entry ids, of any length.
 //!
-//! Anybody can log entries under any name, and the index answers with all of them at once. So a list is never refused for
-//! its length, and what is no id costs only itself.
+//! Anyone can log entries under any name, and the index returns all of them at once. So a list is never refused because
+//! of its length, and an element that is not an id affects only itself.
 
 use std::mem;
 
@@ -29,18 +29,18 @@ pub struct IdReader {
 enum At {
     #[default]
     Start,
-    /// In `null`, which servers write for a list of nothing.
+    /// In `null`, which servers write for an empty list.
     Null,
     List,
     End,
 }
 
 impl IdReader {
-    /// Takes the next piece of the answer, and adds the ids that end in it to `ids`; an error stands for an element that is
-    /// no id.
+    /// Parses the next piece of the response, and adds the ids that end in it to `ids`; an error stands for an element
+    /// that is not an id.
     ///
     /// # Errors
-    /// What is no JSON list. The ids before it are right.
+    /// Not a JSON list. The earlier ids are valid.
     pub fn feed(
         &mut self,
         piece: &[u8],
@@ -60,7 +60,7 @@ impl IdReader {
                 At::List => self.element_byte(*byte, ids)?,
                 At::Null | At::End if is_space(*byte) => {}
                 At::Start | At::Null | At::End => {
-                    return Err(NotAnAnswer("it is no list of entry ids".to_owned()));
+                    return Err(NotAnAnswer("it is not a list of entry ids".to_owned()));
                 }
             }
         }
@@ -112,7 +112,7 @@ impl IdReader {
                 self.depth = self
                     .depth
                     .checked_add(1)
-                    .ok_or_else(|| NotAnAnswer("it is nested without end".to_owned()))?;
+                    .ok_or_else(|| NotAnAnswer("it is nested too deeply".to_owned()))?;
                 self.keep(byte);
             }
             b']' | b'}' => {
@@ -129,7 +129,7 @@ impl IdReader {
     }
 
     fn keep(&mut self, byte: u8) {
-        // One byte more than an id can have marks what is too long.
+        // One byte more than the longest id marks an element that is too long.
         if self.element.len() <= MAX_ELEMENT_BYTES {
             self.element.push(byte);
         }
@@ -154,7 +154,7 @@ mod tests {
         format!("{number:080x}")
     }
 
-    /// The ids of an answer that comes in pieces of this size, `None` for each that is none.
+    /// The ids of a response in pieces of this size, `None` for each element that is not an id.
     fn read(answer: &str, piece: usize) -> Result<Vec<Option<String>>, NotAnAnswer> {
         let mut reader = IdReader::default();
         let mut ids = Vec::new();

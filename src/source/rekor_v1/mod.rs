@@ -1,7 +1,7 @@
 //! Rekor v1: a REST interface before several Trillian trees that follow each other.
 //!
-//! Its entries are counted twice: over all trees ([`GlobalIndex`](crate::log::GlobalIndex), what the interface is asked
-//! by and what people see), and within a tree (a bare `u64`, what checkpoints and proofs are about).
+//! Its entries are counted in two ways: over all trees ([`GlobalIndex`](crate::shard::GlobalIndex), which requests and
+//! people use), and within a tree (a bare `u64`, which checkpoints and proofs use).
 
 pub mod answer;
 mod client;

@@ -14,8 +14,8 @@ use super::client::{Client, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
 use crate::log::GlobalIndex;
 use crate::source::{Leaves, LogSource, Prefetch, ServerDate, SourceError};
 
-/// Pauses before each time of asking: for all, then for what is missing. Replicas catch up within seconds; what is missing
-/// then is left to the next pass, and said.
+/// Pauses before each request: for all entries, then for the missing ones. Replicas catch up within seconds; entries
+/// that are still missing are left to the next pass, and reported.
 const PAUSES: [Duration; 5] = [
     Duration::ZERO,
     Duration::ZERO,
@@ -27,7 +27,7 @@ const PAUSES: [Duration; 5] = [
 /// At the public log's 220 ms an answer, 44 requests of ten entries at once give 2,000 entries a second.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// One tree, as the log listed it when it was asked for its trees.
+/// One tree, as the log described it in its list of trees.
 #[derive(Debug, Clone)]
 pub struct Tree {
     client: Client,
@@ -37,8 +37,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree of `head`, whose first entry is number `base` of the log. Its checkpoint is that of `head`: all trees of a
-    /// log are read as of one answer, in which their sizes and so their bases fit together.
+    /// The tree of `head`, whose first entry has the global index `base`. Its checkpoint is that of `head`: all trees
+    /// of a log are read from one response, in which their sizes and therefore their bases are consistent.
     pub fn new(client: Client, head: &TreeHead, base: u64) -> Self {
         Self {
             client,
@@ -48,7 +48,8 @@ impl Tree {
         }
     }
 
-    /// The entries of these leaves, in order. Those that a reply leaves out, or that are not `enough`, are asked for again.
+    /// The entries of these leaves, in order. Entries that a response leaves out, or that are not `enough`, are
+    /// requested again.
     async fn entries(
         &self,
         locals: &[u64],
@@ -67,12 +68,12 @@ impl Tree {
                 break;
             }
             tokio::time::sleep(pause).await;
-            let asked = missing
+            let requested = missing
                 .iter()
                 .filter_map(|place| locals.get(*place))
                 .map(|local| self.global(*local))
                 .collect::<Result<Vec<_>, _>>()?;
-            let answer = self.retrieve(&asked, limit_bytes).await?;
+            let answer = self.retrieve(&requested, limit_bytes).await?;
             for (place, entry) in missing.into_iter().zip(answer) {
                 if let (Some(slot), Some(local), Some(entry)) =
                     (found.get_mut(place), locals.get(place), entry)
@@ -92,16 +93,16 @@ impl Tree {
         }
     }
 
-    /// The answers to these questions, in fewer at once if they are too long together: else whoever logs ten huge entries
-    /// in a row would end the watch there. A caller's lower limit is its own matter.
+    /// The responses for these indexes, with fewer at once if a response is too long. Otherwise ten huge entries in a
+    /// row would end the monitoring there. The caller may set a lower limit.
     async fn retrieve(
         &self,
-        asked: &[GlobalIndex],
+        requested: &[GlobalIndex],
         limit_bytes: usize,
     ) -> Result<Vec<Option<Entry>>, SourceError> {
-        let mut answers = Vec::with_capacity(asked.len());
-        let mut rest = asked;
-        let mut at_once = asked.len();
+        let mut answers = Vec::with_capacity(requested.len());
+        let mut rest = requested;
+        let mut at_once = requested.len();
         while let Some((now, later)) = rest.split_at_checked(at_once.min(rest.len()))
             && !now.is_empty()
         {
@@ -129,7 +130,7 @@ impl Tree {
             return Err(SourceError::Malformed {
                 resource: format!("entry {}", entry.global),
                 reason: format!(
-                    "it is leaf {leaf} of tree {tree}, and was to be leaf {local} of tree {}",
+                    "it is leaf {leaf} of tree {tree}, expected was leaf {local} of tree {}",
                     self.id
                 ),
             });
@@ -137,7 +138,7 @@ impl Tree {
         Ok(())
     }
 
-    /// What is still missing after the last time of asking: entries, or a replica that has grown far enough.
+    /// The error after the last request: missing entries, or a replica that is behind.
     fn unanswered(&self, locals: &[u64], found: &[Option<Entry>]) -> SourceError {
         let mut missing = locals
             .iter()
@@ -151,7 +152,7 @@ impl Tree {
             },
             None => SourceError::Skew {
                 resource: "an inclusion proof".to_owned(),
-                said: "every answer comes from a smaller tree".to_owned(),
+                message: "every answer comes from a smaller tree".to_owned(),
             },
         }
     }
@@ -165,7 +166,7 @@ impl Tree {
     }
 }
 
-/// The path that comes with an entry, from the hash that its body really has.
+/// The path in an entry, from the actual hash of its body.
 fn path(entry: &Entry) -> Option<LeafPath<'_>> {
     let inclusion = entry.inclusion.as_ref()?;
     Some(LeafPath {
@@ -232,8 +233,8 @@ impl LogSource for Tree {
         Ok(leaves)
     }
 
-    /// From the inclusion proofs of the last leaf before the cut and of the last one of all, whatever larger trees they
-    /// are for: one request.
+    /// From the inclusion proofs of the last leaf before the split and of the last leaf of the tree, for any larger
+    /// trees: one request.
     async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {
         let (before, last) = (at.checked_sub(1), size.checked_sub(1));
         let mut locals: Vec<u64> = before.into_iter().chain(last).collect();
@@ -243,7 +244,7 @@ impl LogSource for Tree {
         let (first, second) = (entries.first(), entries.last());
         Split::from_paths(at, size, first.and_then(path), second.and_then(path)).map_err(|e| {
             SourceError::Malformed {
-                resource: format!("the inclusion proofs of a tree of {size}, cut at {at}"),
+                resource: format!("the inclusion proofs of a tree of {size}, split at {at}"),
                 reason: e.to_string(),
             }
         })

@@ -70,8 +70,8 @@ fn reading(url: &str, origin: &str) -> Address {
     }
 }
 
-/// Of each log what it is called, what it is, and where it is read.
-fn said(logs: &[ListedLog]) -> Vec<(String, String, String)> {
+/// The name, kind and address of each log.
+fn described(logs: &[ListedLog]) -> Vec<(String, String, String)> {
     let one = |log: &ListedLog| {
         let kind = match &log.kind {
             ListedKind::RekorV2(origin) => format!("v2 {origin}"),
@@ -118,12 +118,12 @@ fn an_address_without_a_key_is_no_log_and_one_without_a_scheme_is_that_of_its_lo
         expected.extend(others);
         expected.sort();
         assert_eq!(
-            said(&listed(&root, &[signing(url, 2)], &[])),
+            described(&listed(&root, &[signing(url, 2)], &[])),
             expected,
             "{url}"
         );
     }
-    // Of several addresses that lead nowhere each is named once.
+    // Of several addresses without a key each is named once.
     let both = [signing("a.example", 2), signing("https://a.example/", 2)];
     assert_eq!(listed(&root, &both, &[]).len(), 2);
     for (written, url) in [
@@ -131,7 +131,7 @@ fn an_address_without_a_key_is_no_log_and_one_without_a_scheme_is_that_of_its_lo
         ("one.example:8443/rekor", "https://one.example:8443/rekor/"),
         ("http://one.example", "http://one.example/"),
     ] {
-        let kind = said(&listed(
+        let kind = described(&listed(
             &self::root(&[ed25519(1, "one.example", written)], &[]),
             &[],
             &[],
@@ -141,7 +141,7 @@ fn an_address_without_a_key_is_no_log_and_one_without_a_scheme_is_that_of_its_lo
 }
 
 #[test]
-fn a_monitor_config_says_where_a_log_is_read_and_takes_none_away() {
+fn a_monitor_config_gives_addresses_and_removes_no_log() {
     let root = root(
         &[
             ed25519(1, "one.example", "https://one.example"),
@@ -156,7 +156,7 @@ fn a_monitor_config_says_where_a_log_is_read_and_takes_none_away() {
         signing("https://one.example", 2),
     ];
     assert_eq!(
-        said(&listed(&root, &addresses, &[])),
+        described(&listed(&root, &addresses, &[])),
         [
             row("global.example", "no key", "https://global.example/"),
             row("one.example", "v2 one.example", "https://read.example/one/"),
@@ -167,22 +167,22 @@ fn a_monitor_config_says_where_a_log_is_read_and_takes_none_away() {
 }
 
 #[test]
-fn the_log_id_says_whose_key_it_is_whatever_the_address() {
+fn the_log_id_determines_the_log_of_a_key_whatever_the_address() {
     let at = "https://rekor.private.example";
     let root = root(&[ed25519(1, "machine-17", at)], &[]);
     let name = "rekor.private.example";
     let url = "https://rekor.private.example/";
     let unnamed = [row(name, "v2 unnamed", url)];
-    assert_eq!(said(&listed(&root, &[], &[])), unnamed);
-    assert_eq!(said(&listed(&root, &[signing(at, 2)], &[])), unnamed);
+    assert_eq!(described(&listed(&root, &[], &[])), unnamed);
+    assert_eq!(described(&listed(&root, &[signing(at, 2)], &[])), unnamed);
     let of_it = [reading(at, "machine-17")];
     assert_eq!(
-        said(&listed(&root, &of_it, &[])),
+        described(&listed(&root, &of_it, &[])),
         [row("machine-17", "v2 machine-17", url)]
     );
-    // Another origin is not its own, whoever says so.
+    // Another origin is not accepted, whatever the document.
     let of_another = [reading(at, "machine-18")];
-    assert_eq!(said(&listed(&root, &of_another, &[])), unnamed);
+    assert_eq!(described(&listed(&root, &of_another, &[])), unnamed);
     // A configured log of that origin is it: by the id of the key, with which its checkpoints verify.
     let [log] = listed(&root, &[], &[]).try_into().unwrap();
     let followed = |origin: &str| {
@@ -210,11 +210,11 @@ fn the_log_id_says_whose_key_it_is_whatever_the_address() {
 }
 
 #[test]
-fn a_log_with_an_ecdsa_key_is_v1_unless_a_document_says_otherwise() {
+fn a_log_with_an_ecdsa_key_is_v1_unless_a_document_contains_another_version() {
     let root = root(&[ecdsa("https://ec.example")], &[]);
     let url = "https://ec.example/";
     assert_eq!(
-        said(&listed(&root, &[], &[])),
+        described(&listed(&root, &[], &[])),
         [row("ec.example", "v1", url)]
     );
     for address in [
@@ -222,16 +222,16 @@ fn a_log_with_an_ecdsa_key_is_v1_unless_a_document_says_otherwise() {
         reading("https://ec.example", "ec.example"),
     ] {
         assert_eq!(
-            said(&listed(&root, &[address], &[])),
+            described(&listed(&root, &[address], &[])),
             [row("ec.example", "v2 ec.example", url)]
         );
     }
     let later = [signing("ec.example", 3)];
     assert_eq!(
-        said(&listed(&root, &later, &[])),
+        described(&listed(&root, &later, &[])),
         [row("ec.example", "its API has version 3", url)]
     );
-    // Under another origin it is the log's only at the address that is listed.
+    // With another origin, the key belongs to the log only at the listed address.
     let keys = |at: &str| {
         let origin = Origin::new("machine-17").unwrap();
         root.log_keys(&origin, directory(at).as_ref()).len()
@@ -240,7 +240,7 @@ fn a_log_with_an_ecdsa_key_is_v1_unless_a_document_says_otherwise() {
 }
 
 #[test]
-fn a_log_without_an_address_is_known_by_its_id_and_one_with_several_keys_ends_with_the_last() {
+fn a_log_without_an_address_has_its_id_as_name_and_one_with_several_keys_ends_with_the_last() {
     let bare = root(&[ed25519(1, "one.example", ""), ecdsa("")], &[]);
     let logs = listed(&bare, &[], &[]);
     assert!(logs.iter().all(|log| log.name.starts_with("log ")));
@@ -250,7 +250,7 @@ fn a_log_without_an_address_is_known_by_its_id_and_one_with_several_keys_ends_wi
         )
     );
     let read = [reading("https://read.example", "one.example")];
-    assert!(said(&listed(&bare, &read, &[])).contains(&row(
+    assert!(described(&listed(&bare, &read, &[])).contains(&row(
         "one.example",
         "v2 one.example",
         "https://read.example/"

@@ -1,4 +1,4 @@
-//! What was verified last, in one file: whatever happens to the process, it is whole.
+//! The last verified version, in one file that is always complete, also after a crash.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,18 +12,18 @@ use sigstore_tuf::{Error, MetadataStore};
 use crate::file::{self, FileError};
 use crate::trust::asked::Asked;
 
-/// Longest cache that is read, kept in memory or written, in bytes: 32 roots and one of every other file at their
-/// limits. That of the public instance has 200 KiB.
+/// Longest accepted cache in memory and on disk, in bytes: 32 roots and one of every other file at their limits. That
+/// of the public instance has 200 KiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// Under which names the updater keeps the chain of roots.
+/// The prefix of the names under which the updater stores the chain of roots.
 const ROOTS: &str = "root_history/";
 
-/// The metadata and targets of a repository by name, in memory. The updater reads what it may not
-/// fall behind from it and writes what it has verified to it.
+/// The metadata and targets of a repository by name, in memory. The updater reads the versions that it must not go
+/// below, and writes what it has verified.
 ///
-/// One refresh works on a copy of its own, and [`Cache::write`] keeps it only when all
-/// of it was verified to the end: what is refused half-way never replaces what was good.
+/// One update works on a copy, and [`Cache::write`] stores the copy only when all of it was verified: an update that is
+/// refused half-way never replaces a valid version.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Mutex<BTreeMap<String, String>>);
 
@@ -43,27 +43,29 @@ impl MetadataStore for Kept {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let others = files.iter().filter(|(known, _)| *known != name);
         let held: usize = others.map(|(_, text)| text.len()).sum();
-        // A repository whose roots never end costs time, and no more than this.
+        // A repository with an endless chain of roots costs time, and at most this much memory.
         if held.saturating_add(text.len()) > MAX_BYTES {
-            return Err(Error::Malformed(format!("{name} is too much to be kept")));
+            return Err(Error::Malformed(format!(
+                "{name} exceeds the size limit of the cache"
+            )));
         }
         files.insert(name.to_owned(), text.to_owned());
         Ok(())
     }
 }
 
-/// What is kept, and when it was verified against its repository.
+/// The stored documents, and when they were verified against their repository.
 ///
-/// Nothing in the file is believed: all of it is verified again whenever it is used. It is judged at
-/// the time of its refresh, because metadata that has expired since goes on serving while no newer
-/// can be had. Whoever can write to the file can write to the database beside it.
+/// The content of the file is not trusted: all of it is verified again at each use, as of the time of its update,
+/// because metadata that has expired since stays in use while there is no newer one. A person who can write to the file
+/// can write to the database beside it.
 #[derive(Debug, Clone)]
 pub(super) struct Cache {
     pub(super) refreshed: Timestamp,
     pub(super) kept: Arc<Kept>,
     /// Roots that were verified since, in refreshes that were then refused or cut off.
     roots: BTreeMap<String, String>,
-    /// Refreshes that were asked for by failures.
+    /// Updates that failures have requested.
     pub(super) asked: Asked,
 }
 
@@ -95,11 +97,11 @@ impl Cache {
         Kept(Mutex::new(files))
     }
 
-    /// Takes over the roots that a refresh has verified before it failed, and answers whether there are any.
+    /// Adds the roots that an update has verified before it failed, and returns whether there are any.
     ///
-    /// The root before them has signed each, so they hold whatever comes after them: a key that they withdraw must not be
-    /// believed again because the mirror goes back to an older root (TUF specification 5.3.8). They are kept apart, because
-    /// the rest of what is kept need not verify under them, and has to serve until something newer does.
+    /// The root before has signed each of them, so they are valid whatever follows: a key that they withdraw must not
+    /// be trusted again because the mirror goes back to an older root (TUF specification 5.3.8). They are stored
+    /// separately, because the other documents need not verify under them, and stay in use until newer ones do.
     pub(super) fn adopt_roots(&mut self, worked_on: &Kept) -> bool {
         let known = self.kept.copied();
         let newer = worked_on
@@ -153,7 +155,7 @@ impl Cache {
             _ => Path::new("."),
         };
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        // The owner's alone whatever the umask, which may take from what a new file gets.
+        // Readable for the owner alone whatever the umask, which may remove permissions of a new file.
         #[cfg(unix)]
         file.as_file()
             .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;

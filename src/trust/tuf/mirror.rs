@@ -1,4 +1,4 @@
-//! A TUF repository as the HTTP room reads it.
+//! A TUF repository, read over HTTP.
 
 use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Repository};
@@ -32,7 +32,7 @@ impl Mirror {
         let mut url = self.base.clone();
         // Segment by segment: a name in the metadata must not lead out of the repository.
         url.path_segments_mut()
-            .map_err(|()| Error::transport(format!("{} is no directory", self.base)))?
+            .map_err(|()| Error::transport(format!("{} is not a directory", self.base)))?
             .pop_if_empty()
             .extend(directory)
             .extend(path.split('/'));

@@ -1,8 +1,8 @@
-//! Trust by The Update Framework: what a repository says now, or what it said last.
+//! Trust by The Update Framework: the present or the last content of a repository.
 //!
-//! `sigstore-tuf` verifies; here is where its files come from, where they are kept, and what becomes
-//! of its answers. A refresh counts as a whole or not at all: the cache is replaced only when every
-//! signature, version and date was right and what came is a trust that can be used.
+//! `sigstore-tuf` verifies; this module fetches and stores its files, and interprets its results. An update counts as a
+//! whole or not at all: the cache is replaced only if every signature, version and date was valid and the result is a
+//! usable trusted root.
 
 mod cache;
 mod mirror;
@@ -27,21 +27,22 @@ use crate::http;
 use cache::{Cache, Kept};
 use mirror::Mirror;
 
-/// The signing configuration of those who sign into Rekor v2. The default one of the public instance
-/// lists Rekor v1 alone, so whoever reads only that never hears of a v2 shard.
+/// The signing configuration for Rekor v2. The default one of the public instance contains only Rekor v1, so a client
+/// that reads only that one never finds a v2 shard.
 const REKOR_V2_SIGNING_CONFIG_TARGET: &str = "signing_config_rekor_v2.v0.2.json";
 
-/// The official list of the logs to monitor (sigstore/protobuf-specs, `dev.sigstore.monitor.v1`). Not every instance has it.
+/// The official list of logs to monitor (sigstore/protobuf-specs, `dev.sigstore.monitor.v1`). Not every instance has
+/// it.
 const MONITOR_CONFIG_TARGET: &str = "monitor_config.json";
 
-/// A whole refresh takes no longer. It is a dozen small files, most of the time two.
+/// Time limit for a whole update. It reads a dozen small files, most of the time two.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// Roots that are walked in one refresh; those of the public instance are numbered to 15 after five years. A longer chain
-/// goes on in the next refresh.
+/// Most new roots in one update; those of the public instance are numbered to 15 after five years. A longer chain
+/// continues in the next update.
 const MAX_ROOT_ROTATIONS: u32 = 1024;
 
-/// Of what a repository or a server says, no more is repeated.
+/// At most this much text of a repository or a server is repeated in messages.
 const MAX_SAID_CHARS: usize = 500;
 
 /// One TUF repository.
@@ -53,11 +54,10 @@ pub(super) struct Tuf {
 }
 
 impl Tuf {
-    /// A repository, and what is kept of it: verified again, without the network.
+    /// A repository, and its stored documents: verified again, without the network.
     ///
     /// # Errors
-    /// A root to begin with that cannot be used. A cache that cannot be used is as good as none, and
-    /// is said.
+    /// A first root that cannot be used. A cache that cannot be used counts as absent, and is reported.
     pub(super) fn open(
         repository: &RepositorySettings,
         path: PathBuf,
@@ -70,7 +70,7 @@ impl Tuf {
             known => {
                 let instance = known
                     .instance()
-                    .expect("every repository but a mirror has its root compiled in");
+                    .expect("every repository except a mirror has its root compiled in");
                 let mirror = Url::parse(instance.tuf_url())
                     .map_err(|error| TrustError::Anchor(error.to_string()))?;
                 (mirror, instance.tuf_root().to_vec())
@@ -97,7 +97,7 @@ impl Tuf {
                         tuf.path.display(),
                         crate::escape::terminal(&problem.to_string())
                     );
-                    // What is kept in it may still be a floor: an older version is no excuse.
+                    // The versions in it still count as a lower bound: they prevent a rollback.
                     tuf.cache = Some(cache);
                     None
                 }
@@ -110,10 +110,10 @@ impl Tuf {
         Ok((tuf, trust))
     }
 
-    /// Asks the repository.
+    /// Updates from the repository.
     ///
     /// # Errors
-    /// What was known before stays as it is.
+    /// On error the old version stays in use.
     pub(super) async fn refresh(
         &mut self,
         http: &http::Client,
@@ -129,7 +129,7 @@ impl Tuf {
         let update = update(mirror, &self.anchor, Arc::clone(&kept), now, false);
         let trust = match timeout(TIME_LIMIT, update).await {
             Err(_) => Err(Problem::Unreachable(format!(
-                "no end within {TIME_LIMIT:?}"
+                "not finished within {TIME_LIMIT:?}"
             ))),
             Ok(Err(error)) => Err(error.into()),
             Ok(Ok(documents)) => documents.trust(now),
@@ -158,7 +158,7 @@ impl Tuf {
     pub(super) fn asks(&mut self, asks: &[Ask], now: Timestamp) -> bool {
         self.catch_up();
         let Some(cache) = &mut self.cache else {
-            // Nothing is known: the next start asks anyhow.
+            // There is no cache: the next start updates anyway.
             return false;
         };
         let before = cache.asked.clone();
@@ -177,9 +177,9 @@ impl Tuf {
         }
     }
 
-    /// Takes over what another process has verified and kept since: it must not be forgotten that something newer was seen.
+    /// Merges what another process has verified and stored since: a newer version that was seen must not be lost.
     fn catch_up(&mut self) {
-        // A file that cannot be read was said when it was opened.
+        // A file that cannot be read was reported when it was opened.
         let Ok(Some(theirs)) = Cache::read(&self.path) else {
             return;
         };
@@ -196,7 +196,7 @@ impl Tuf {
 
     fn write(&self) {
         let Some(ours) = &self.cache else { return };
-        // While we were asking, another process has asked too, and has written its answer: it is as good as ours, or better.
+        // Another process may have updated meanwhile and stored its result: it is as new as ours, or newer.
         let meanwhile = |theirs: &Cache| {
             theirs.refreshed > ours.refreshed
                 && theirs
@@ -211,7 +211,7 @@ impl Tuf {
             return;
         }
         if let Err(error) = ours.write(&self.path) {
-            // It serves as long as this process lives; the next one has to ask again.
+            // It is used while this process runs; the next one has to update again.
             tracing::warn!(
                 "the cache {} cannot be written: {error}",
                 self.path.display()
@@ -231,12 +231,12 @@ impl Tuf {
         );
         let documents = update
             .now_or_never()
-            .ok_or_else(|| Problem::Unreachable("a file in memory is not there".to_owned()))??;
+            .ok_or_else(|| Problem::Unreachable("a file in memory is absent".to_owned()))??;
         documents.trust(cache.refreshed)
     }
 }
 
-/// What a repository holds that concerns us, verified.
+/// The relevant documents of a repository, verified.
 struct Documents {
     trusted_root: Vec<u8>,
     directories: Directories,
@@ -286,7 +286,7 @@ async fn update(
         let is_monitor_config = name == MONITOR_CONFIG_TARGET;
         let file = match updater.find_cached_target(&target, name) {
             Some(cached) => cached,
-            // A cache of a version that did not read it is a cache all the same.
+            // A cache by a version that did not read this document is still valid.
             None if is_offline && is_monitor_config => continue,
             None => updater.download_target(&target, name).await?,
         };
@@ -321,33 +321,33 @@ async fn update(
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let said = explained(&error);
+        let message = explained(&error);
         let why = match error {
             Error::Transport { message, .. } => return Self::Unreachable(cut(&message)),
-            // What is not even JSON was not written by the repository, but by a proxy or a login page
-            // in its place: nothing was offered.
-            Error::Io { .. } | Error::Json(_) => return Self::Unreachable(said),
+            // A response that is not JSON comes not from the repository but from a proxy or a login page in its place:
+            // nothing was served.
+            Error::Io { .. } | Error::Json(_) => return Self::Unreachable(message),
             Error::Expired { .. } => Refusal::Expired,
             Error::Rollback { .. } => Refusal::RolledBack,
             Error::TargetNotFound(_) => Refusal::Unusable,
             _ => Refusal::Forged,
         };
-        Self::Refused { why, said }
+        Self::Refused { why, message }
     }
 }
 
 /// An error with its causes, in one sentence.
 fn explained(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
+    let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        said = format!("{said}: {error}");
+        message = format!("{message}: {error}");
         cause = error.source();
     }
-    cut(&said)
+    cut(&message)
 }
 
-/// The beginning of what may be as long as somebody else likes.
-fn cut(said: &str) -> String {
-    said.chars().take(MAX_SAID_CHARS).collect()
+/// The beginning of a text of unknown length.
+fn cut(message: &str) -> String {
+    message.chars().take(MAX_SAID_CHARS).collect()
 }

@@ -63,7 +63,7 @@ fn what_is_no_entry_is_refused() {
             "a signed id",
             entry(|_| ()).replace("108e9186e8c5677a", "+08e9186e8c5677a"),
         ),
-        ("no base64", entry(|entry| entry["body"] = "~".into())),
+        ("not base64", entry(|entry| entry["body"] = "~".into())),
         (
             "a negative index",
             entry(|entry| entry["logIndex"] = (-1).into()),
