@@ -1,4 +1,4 @@
-//! Why a message was not taken, by whose fault.
+//! Why a message was not delivered, by cause.
 
 use std::time::Duration;
 
@@ -6,18 +6,17 @@ use crate::escape;
 
 use crate::secret::SecretError;
 
-/// Longest text of a remote side that is kept, in characters: enough for its first words, which
-/// say what is wrong; the rest is for its own log.
+/// Longest text of a server or program that is kept, in characters: its first words describe the error; the rest is in
+/// its own log.
 pub(super) const REMOTE_TEXT_CHARS: usize = 300;
 
-/// Why a message was not taken. None of these ends an alert: all are tried again.
+/// Why a message was not delivered. None of these ends the tries of an alert.
 ///
-/// What a remote side said is in here bounded and escaped for a terminal; secrets are not in here at
-/// all, and recipients only in [`Recipients`](Self::Recipients), for the operator. A log gets
-/// [`without_names`](Self::without_names).
+/// Texts of servers and programs are bounded and escaped for a terminal; secrets are never included, and recipients
+/// only in [`Recipients`](Self::Recipients), for the operator. A log gets [`without_names`](Self::without_names).
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
-    /// There is no such channel.
+    /// There is no channel with this name.
     #[error("there is no channel {0:?}")]
     NoSuchChannel(String),
     /// The operator's mistake: a secret is not there.
@@ -32,17 +31,17 @@ pub enum NotifyError {
     /// The other side does not accept anything from us: wrong address, wrong password, gone.
     #[error("{reason}")]
     Denied {
-        /// What it said.
+        /// Its message.
         reason: String,
     },
     /// The other side does not accept this very message; the next may fare better.
     #[error("{reason}")]
     Refused {
-        /// What it said.
+        /// Its message.
         reason: String,
     },
     /// The other side does not accept it for some recipients, or for any.
-    #[error("{server} does not take mail for {}{}", named(unreached), others(*reached))]
+    #[error("{server} does not accept mail for {}{}", named(unreached), others(*reached))]
     Recipients {
         /// The other side.
         server: String,
@@ -51,12 +50,12 @@ pub enum NotifyError {
         /// How many have it, now or since an earlier attempt.
         reached: usize,
     },
-    /// No answer, or one that says to come back.
+    /// No answer, or a request to try later.
     #[error("{reason}")]
     Unavailable {
         /// What happened.
         reason: String,
-        /// How long the other side wants to be left alone.
+        /// How long the server asks us to wait.
         retry_after: Option<Duration>,
     },
     /// A program did not do it.
@@ -66,10 +65,10 @@ pub enum NotifyError {
         program: String,
         /// How it ended.
         outcome: String,
-        /// The end of what it wrote to its standard error.
+        /// The end of its standard error.
         stderr: String,
     },
-    /// Our own standard output.
+    /// The standard output of modelwatch.
     #[error("standard output cannot be written")]
     Output(#[source] std::io::Error),
 }
@@ -79,9 +78,9 @@ pub enum NotifyError {
 pub struct Unreached {
     /// Its address, as configured.
     pub recipient: String,
-    /// What the other side said; it names no recipient.
+    /// The server's message, without names of recipients.
     pub reason: String,
-    /// The other side does not ask to try again.
+    /// The server's answer is permanent.
     pub for_good: bool,
 }
 
@@ -114,7 +113,7 @@ impl NotifyError {
             } => {
                 let reason = unreached.first().map_or("", |one| one.reason.as_str());
                 format!(
-                    "{server} does not take mail for {} of {} recipients ({reason})",
+                    "{server} does not accept mail for {} of {} recipients ({reason})",
                     unreached.len(),
                     unreached.len() + reached
                 )
@@ -141,17 +140,17 @@ impl NotifyError {
         }
     }
 
-    /// Whether it is about this message only, so that the next one may be tried at once.
+    /// Whether the error is about this message only, so that the next one may be tried at once.
     pub const fn is_about_the_message(&self) -> bool {
         match self {
             Self::Refused { .. } => true,
-            // Somebody has it: the channel works.
+            // Some recipient has it, so the channel works.
             Self::Recipients { reached, .. } => *reached > 0,
             _ => false,
         }
     }
 
-    /// How long the other side wants to be left alone.
+    /// How long the server asks us to wait.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
@@ -160,7 +159,7 @@ impl NotifyError {
     }
 }
 
-/// What a remote side said, bounded and escaped.
+/// A text of a server or program, bounded and escaped.
 pub(super) fn remote_text(text: &str) -> String {
     escape::terminal(&escape::truncate(text.trim(), REMOTE_TEXT_CHARS)).into_owned()
 }

@@ -1,6 +1,6 @@
-//! A program that is given one JSON line on its standard input.
+//! A program that gets one JSON line on its standard input.
 //!
-//! The line is not an argument and not in the environment: nothing of a log reaches a shell.
+//! The line is not an argument and not in the environment, so text from a log never reaches a shell.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -19,11 +19,11 @@ use super::{Lacking, Message, Notifier, NotifyError, render};
 use crate::http;
 use crate::secret::SecretSource;
 
-/// Of what a program writes to its standard error the end is kept, in bytes.
+/// The end of a program's standard error that is kept, in bytes.
 const STDERR_TAIL_BYTES: usize = 1024;
 
-/// How long after a program's end the rest of its standard error is waited for. A process that it
-/// left behind may keep the pipe open for ever.
+/// How long to wait for the rest of a program's standard error after it has exited. A process that it left behind may
+/// keep the pipe open for ever.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
 
 /// A program that is given one JSON line on its standard input.
@@ -119,7 +119,7 @@ impl Notifier for Exec {
         command
             .args(&self.settings.arguments)
             .stdin(Stdio::piped())
-            // Our own standard output belongs to the channel of that name.
+            // The standard output of modelwatch belongs to the channel of that type.
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -137,13 +137,19 @@ impl Notifier for Exec {
         let mut line = render::json(message);
         line.push('\n');
         let limit = self.settings.timeout;
-        // On a timeout the future is dropped, and with it `Group` kills what is left.
+        // After a timeout the future is dropped, and `Group` kills the remaining processes.
         match timeout(limit, run(child, line, &tail)).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(status)) => Err(failed(format!("ended with {status}"), tail.text())),
-            Ok(Err(error)) => Err(failed(format!("was lost: {error}"), tail.text())),
+            Ok(Err(error)) => Err(failed(
+                format!("cannot be waited for: {error}"),
+                tail.text(),
+            )),
             Err(_) => {
-                let outcome = format!("was not done after {} ms, and killed", limit.as_millis());
+                let outcome = format!(
+                    "did not finish within {} ms, and was killed",
+                    limit.as_millis()
+                );
                 Err(failed(outcome, tail.text()))
             }
         }
@@ -157,7 +163,7 @@ async fn run(child: Child, line: String, tail: &Tail) -> std::io::Result<ExitSta
     let stderr = group.child.stderr.take();
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // A program need not read its input: whether it did its duty, its exit code says.
+            // A program need not read its input: its exit code shows whether it succeeded.
             let _ = stdin.write_all(line.as_bytes()).await;
         }
         // Dropped here: the end of the file.
@@ -174,7 +180,7 @@ async fn run(child: Child, line: String, tail: &Tail) -> std::io::Result<ExitSta
             group.ended = true;
             status
         };
-        // All at once: a program that writes much before it reads must not wait for us, nor we for it.
+        // All at once: a program that writes much before it reads must not cause a deadlock.
         let both = async { tokio::join!(wait, feed).0 };
         tokio::pin!(both);
         tokio::select! {
@@ -186,7 +192,7 @@ async fn run(child: Child, line: String, tail: &Tail) -> std::io::Result<ExitSta
     status
 }
 
-/// A program and whatever it started: killed together, unless it ended by itself.
+/// A program and the processes that it started: killed together, unless it has exited.
 struct Group {
     child: Child,
     #[cfg(unix)]
@@ -213,13 +219,13 @@ impl Drop for Group {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let (false, Some(id)) = (self.ended, self.id) {
-            // Fails only if nobody is left.
+            // Fails only if no process is left.
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
     }
 }
 
-/// The end of what was read, shared so that it survives the reading future.
+/// The end of the output, shared so that it survives the reading future.
 #[derive(Clone, Default)]
 struct Tail(Arc<Mutex<Vec<u8>>>);
 
@@ -239,7 +245,7 @@ impl Tail {
         let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&tail);
         let text = text.trim_end();
-        // The end says what went wrong; the beginning may be a half line.
+        // The end describes the error; the first line may be incomplete.
         let cut = text
             .chars()
             .count()
@@ -343,7 +349,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_complained_about_is_said_escaped_and_bounded() {
+    async fn its_standard_error_is_reported_escaped_and_bounded() {
         let script =
             r"head -c 100000 /dev/zero | tr '\0' x >&2; printf 'no \033[31mway' >&2; exit 1";
         let error = send(&shell(script, LONG), &testing::alert(vec![]))
@@ -377,7 +383,7 @@ mod tests {
         assert!(gone(pid), "{pid} is alive");
     }
 
-    /// Killed, if perhaps not yet waited for by whoever inherits it.
+    /// Killed, but perhaps not yet reaped by its parent.
     fn gone(pid: i32) -> bool {
         (0..1_000_000).any(|_| {
             std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {

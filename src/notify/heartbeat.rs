@@ -1,5 +1,5 @@
-//! A dead man's switch: as long as the watch is whole, somebody else hears of it; when they do not,
-//! they raise the alarm that we no longer can.
+//! A dead man's switch: while the monitoring is healthy, an outside service receives requests; when they stop, it
+//! alerts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::store::{StoreError, Values};
 use super::HeartbeatSettings;
 use crate::secret::SecretError;
 
-/// Where the time of the last one is remembered.
+/// The key of the time of the last heartbeat in the store.
 const MEMORY: &str = "heartbeat.sent";
 
 /// For the whole request, retries included: a pass does not wait for long.
@@ -23,7 +23,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The answer is of no interest beyond its status.
 const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
-/// What became of a heartbeat.
+/// The result of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beat {
     /// It was received.
@@ -38,10 +38,10 @@ pub enum HeartbeatError {
     /// The URL cannot be had.
     #[error("heartbeat: {0}")]
     Url(#[from] SecretError),
-    /// The other side did not take it: its host, the status and what it said.
+    /// The receiver answered with an error: its host, the status and the message.
     #[error("heartbeat: {0}")]
     Refused(Absence),
-    /// The other side did not answer, or cannot be asked. Its host is named, and no more of the URL.
+    /// The receiver did not answer, or the request could not be sent. The error contains only the host of the URL.
     #[error("heartbeat: {0}")]
     Http(#[from] HttpError),
     /// The time of the last one cannot be read or written.
@@ -49,12 +49,11 @@ pub enum HeartbeatError {
     Store(#[from] StoreError),
 }
 
-/// Sends heartbeats. Whether the watch is whole, the caller knows.
+/// Sends heartbeats. The caller decides whether the monitoring is healthy.
 ///
-/// The request is a GET, which every receiver of heartbeats takes. Its target may be in a private
-/// network, unlike a webhook's: only the operator chooses it, nothing that a log says is in it, and
-/// nothing of the answer is kept. It is never link-local, nor a cloud's metadata service: there is no
-/// receiver of heartbeats.
+/// The request is a GET, which every receiver of heartbeats accepts. Its target may be in a private network, unlike a
+/// webhook's: only the operator chooses it, the request contains no text from a log, and the response is not stored.
+/// Link-local addresses and the metadata services of clouds are refused.
 pub struct Heartbeat {
     settings: HeartbeatSettings,
     http: Client,
@@ -71,11 +70,11 @@ impl Heartbeat {
         }
     }
 
-    /// Sends one, unless the last one is too fresh. To be called after a pass over every configured
-    /// log, all of them proven, with no health finding open and no due alert undelivered.
+    /// Sends a heartbeat, unless the last one is too recent. To be called after a pass over every configured log in
+    /// which all were proven, with no health finding open and no due alert undelivered.
     ///
     /// # Errors
-    /// It was not received, or its time could not be kept: the next call tries again.
+    /// It was not received, or its time could not be stored: the next call tries again.
     pub async fn beat_if_due(&self, now: Timestamp) -> Result<Beat, HeartbeatError> {
         let last = self.values.get_value(MEMORY).await?;
         if !is_due(last.as_deref(), self.settings.every, now) {
@@ -97,14 +96,15 @@ impl Heartbeat {
     }
 }
 
-/// Whether it is time. A schedule of once an hour and `every = "1h"` mean one request for each pass:
-/// passes that begin on time end a little earlier or later, which the slack absorbs.
+/// Whether it is due. A schedule of once an hour and `every = "1h"` mean one request for each pass: passes that begin
+/// on time end a little earlier or later, which this tolerance allows for.
 fn is_due(last: Option<&str>, every: Duration, now: Timestamp) -> bool {
     let slack = (every / 10).min(Duration::from_mins(1));
     let Some(last) = last.and_then(|text| text.parse::<Timestamp>().ok()) else {
         return true;
     };
-    // A last one in the future: the clock went back, and nobody knows. Sending one more is no harm, and dates it anew.
+    // If the last one is in the future, the clock was wrong. Sending one more does no harm, and corrects the stored
+    // time.
     let age = Duration::try_from(now.duration_since(last)).unwrap_or_default();
     moment::is_ahead(last, now) || age + slack >= every
 }
@@ -118,7 +118,7 @@ fn judge<T>(answer: Result<Answer<T>, HttpError>) -> Result<(), HeartbeatError> 
                 status: 200..=299, ..
             },
         ) => Ok(()),
-        // 404 or 410: the switch that was meant is not there.
+        // 404 or 410: the configured switch does not exist.
         Ok(Answer::Absent(absence)) => Err(HeartbeatError::Refused(absence)),
         Err(error) => Err(error.into()),
     }
@@ -179,11 +179,11 @@ mod tests {
         let sink = HttpSink::start(&answers).await;
         let store = Arc::new(MemoryStore::default());
         let host = sink.url().origin().ascii_serialization();
-        for said in ["answered 404: no such check", "answered 403: paused"] {
+        for message in ["answered 404: no such check", "answered 403: paused"] {
             let beat = heartbeat(&sink, &store).beat_if_due(testing::NOW).await;
             let error = beat.unwrap_err().to_string();
             // The path is the secret.
-            assert_eq!(error, format!("heartbeat: {host}/…: {said}"));
+            assert_eq!(error, format!("heartbeat: {host}/…: {message}"));
         }
         let sent = heartbeat(&sink, &store)
             .beat_if_due(testing::NOW)

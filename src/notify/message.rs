@@ -1,12 +1,11 @@
-//! What is told: one alert, one digest, one resolution, or a test.
+//! The content of a message: one alert, one digest, one resolution, or a test.
 
 use jiff::Timestamp;
 
 use crate::finding::{DRILL, Finding, Severity, Verdict};
 use crate::store::{FindingCounts, QueuedAlert, QueuedKind};
 
-/// Findings that one message holds in full. What a person does not read and a program can list
-/// with `modelwatch findings list` needs no place in a mail.
+/// Number of findings that a message contains in full. For more, people and programs use `modelwatch findings list`.
 pub(super) const FINDINGS_IN_FULL: u32 = 1000;
 
 /// What kind of message it is.
@@ -16,9 +15,9 @@ pub enum Kind {
     Alert,
     /// Many: a flood, or the day's low ones.
     Digest,
-    /// What was alerted is over.
+    /// The end of an earlier alert.
     Resolved,
-    /// Nothing happened: somebody tries the channel.
+    /// A test of the channel, without an event.
     Test,
 }
 
@@ -34,8 +33,7 @@ impl Kind {
     }
 }
 
-/// A message before it is dressed for a medium. Its strings are raw: they may hold whatever a
-/// signer wrote into a certificate.
+/// A message before it is rendered. Its strings are unescaped: a signer chose the text in a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Stable over attempts: receivers drop repeats by it.
@@ -55,7 +53,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// What waits in the outbox, with what it is about.
+    /// An alert from the outbox, with its findings.
     pub(super) fn queued(
         alert: &QueuedAlert,
         findings: Vec<Finding>,
@@ -76,8 +74,7 @@ impl Message {
         }
     }
 
-    /// A message that says that nothing happened. `now` makes its id its own: a receiver that drops
-    /// repeats must not drop the second test.
+    /// A test message. `now` makes its id unique: a receiver that drops repeats must not drop the second test.
     pub fn test(now: Timestamp) -> Self {
         let id = format!("test-{}", now.as_microsecond());
         Self {
@@ -91,8 +88,8 @@ impl Message {
         }
     }
 
-    /// An alert that is in no outbox. `now` is part of its id: a receiver that drops repeats must not
-    /// drop the next hour's.
+    /// An alert that is not in the outbox. `now` is part of its id: a receiver that drops repeats must not drop that of
+    /// the next hour.
     pub(super) fn unrecorded(finding: Finding, now: Timestamp) -> Self {
         Self {
             id: format!("{}-{}", finding.id, now.as_second()),
@@ -105,7 +102,7 @@ impl Message {
         }
     }
 
-    /// Whether it is about a drill and nothing else.
+    /// Whether it contains only a drill.
     pub fn is_drill(&self) -> bool {
         !self.findings.is_empty() && self.findings.iter().all(Finding::is_drill)
     }
@@ -117,7 +114,7 @@ impl Message {
             .first()
             .map_or("", |f| f.summary.as_str())
             .to_owned();
-        // A thief who calls himself a drill must not be taken for one.
+        // A signer who puts the mark of a drill into a name must not be taken for a drill.
         let claims = first.trim_start().get(..DRILL.len());
         if !self.is_drill() && claims.is_some_and(|claim| claim.eq_ignore_ascii_case(DRILL)) {
             first.insert_str(0, "no drill: ");
@@ -139,7 +136,7 @@ impl Message {
 }
 
 impl Message {
-    /// A sentence of before, as it is true now: what it says that nobody registered may be registered.
+    /// The summary of the alert as it is true now: a signing that was not registered may be registered by now.
     fn in_the_end(&self, sentence: &str) -> String {
         let is_registered = self
             .findings
@@ -153,7 +150,7 @@ impl Message {
         } else {
             ["", ""]
         };
-        // Only our own words: what comes before them, in names, is a signer's.
+        // Only our own words: names of the signer come before them.
         UNREGISTERED
             .iter()
             .zip(now)
@@ -166,7 +163,7 @@ impl Message {
     }
 }
 
-/// What the sentence of an unexpected signing says of it, and that of a certificate.
+/// The phrases about an unexpected signing and an unexpected certificate.
 const UNREGISTERED: [&str; 2] = [
     ", which nobody registered",
     ", and nobody registered what it signed",

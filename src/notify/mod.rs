@@ -1,4 +1,4 @@
-//! Telling people: the outbox of the hall, delivered over channels that know nothing of logs.
+//! Delivery of alerts: reads the outbox of the store and sends to channels. The channels are independent of logs.
 //!
 //! ```text
 //! store ──claim──▶ outbox ──Message──▶ Notifier (email, webhook, exec, stdout) ──▶ somebody
@@ -6,8 +6,8 @@
 //!   └─record──────────┘
 //! ```
 //!
-//! What is owed is durable in the store; this room only pays. An alert may be told twice, with the
-//! same id, if we crash between telling and recording; it is never told zero times.
+//! Due alerts are stored durably; this module only delivers them. After a crash between sending and recording, an alert
+//! is sent again with the same id; no alert is lost.
 
 mod channel_types;
 mod email;
@@ -40,26 +40,25 @@ pub use outbox::{Drained, Outbox};
 pub use ready::Lacking;
 pub use settings::{Channel, HeartbeatSettings};
 
-/// A way to tell people.
+/// A channel of alerts.
 ///
 /// Laws:
-/// 1. `Ok` means that somebody else took responsibility for the message: the mail server accepted
-///    it, the receiver answered with success, the program exited with 0.
-/// 2. Every error is to be tried again; which kind it is says only when, and who should hear of it.
-/// 3. `send` ends by itself, in bounded time; when it is dropped before, nothing of it goes on.
-/// 4. What is sent names the message's id, so that a repeat is recognised as one.
+/// 1. 1. `Ok` means that another system has accepted the message: the mail server accepted it, the receiver answered
+///    with success, the program exited with 0.
+/// 2. 2. After every error the message is tried again; the kind of error determines when, and who is informed.
+/// 3. 3. `send` ends by itself, in bounded time; when it is dropped before, it stops.
+/// 4. 4. The sent message contains its id, so that receivers recognise a repeat.
 /// 5. No text from a log reaches a person unescaped.
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// Sends one message, once. `now` is the time that the receiver is told.
+    /// Sends one message, once. `now` is the time in the message.
     ///
     /// # Errors
-    /// It was not taken, or nobody knows.
+    /// It was not accepted, or that is unknown.
     async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError>;
 
-    /// As [`send`](Self::send), to those recipients that `receipt` does not name, and adds those that
-    /// have it now, also where it fails or is dropped. A channel without recipients of its own is
-    /// sent to as a whole.
+    /// Like [`send`](Self::send), to the recipients that are not in `receipt`, and adds those that have it now, also if
+    /// it fails or is dropped. A channel without recipients is one unit.
     ///
     /// # Errors
     /// As there.
@@ -78,9 +77,9 @@ pub trait Notifier: Send + Sync {
     }
 }
 
-/// Who has a message that goes to several.
+/// The recipients who already have a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// The recipients that the other side took it for.
+    /// The recipients for whom the server has accepted it.
     pub reached: BTreeSet<String>,
 }

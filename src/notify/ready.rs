@@ -1,4 +1,4 @@
-//! What a channel needs from this machine: looked at before an alert needs it. Nothing is sent.
+//! Checks in advance, without sending anything, whether this machine has everything that a channel needs.
 
 use super::{HeartbeatSettings, NotifyError};
 use crate::secret::{SecretSource, UrlSource};
@@ -6,9 +6,9 @@ use crate::secret::{SecretSource, UrlSource};
 /// Something that a channel or the heartbeat cannot work without, and that is missing.
 #[derive(Debug)]
 pub struct Lacking {
-    /// The key of the configuration that asks for it: `password_env`, `command`.
+    /// The key of the configuration that requires it: `password_env`, `command`.
     pub key: String,
-    /// What is wrong with it.
+    /// The problem.
     pub error: NotifyError,
 }
 
@@ -163,8 +163,8 @@ mod tests {
         }
         for (program, why) in [
             ("no-such-program-anywhere", "in the directories of PATH"),
-            ("/nowhere/program", "is not there"),
-            (directory.path().to_str().unwrap(), "is no file"),
+            ("/nowhere/program", "does not exist"),
+            (directory.path().to_str().unwrap(), "is not a file"),
             (plain.to_str().unwrap(), "is not executable"),
         ] {
             let lacking = exec(program).lacking().await;

@@ -1,7 +1,7 @@
-//! What the operator sets for channels and the heartbeat.
+//! The settings of channels and the heartbeat.
 //!
-//! Nothing here touches the machine: whether a variable, file or host exists shows when a message
-//! is sent, so that a channel that is broken today cannot keep the monitor from starting.
+//! Nothing here accesses the machine: a missing variable, file or host shows when a message is sent, so that a broken
+//! channel cannot prevent the monitor from starting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::secret::UrlSource;
 pub struct Channel {
     /// Its name in the configuration, in `notify` of watches and on the command line.
     pub name: String,
-    /// Findings below are not sent on it.
+    /// Findings below this severity are not sent on it.
     pub min_severity: Severity,
     /// What its kind needs.
     pub settings: Arc<dyn ChannelSettings>,
 }
 
-/// A request at regular times; another service raises the alarm when it does not come.
+/// A dead man's switch: an outside service alerts when the requests stop.
 #[derive(Debug, Clone)]
 pub struct HeartbeatSettings {
-    /// What is requested. The operator's own choice, and often the secret itself.
+    /// The URL to request. The operator chooses it, and it is often a secret itself.
     pub url: UrlSource,
     /// At most one request in this time.
     pub every: Duration,

@@ -1,4 +1,4 @@
-//! Messages on a stream, such as our own standard output: text for a person at a terminal, one JSON line for a program.
+//! Messages on a stream, such as standard output: text on a terminal, one JSON line for a program.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,8 +95,8 @@ impl Form {
     }
 }
 
-/// Writes messages. A reader that goes away fails the channel; one that hangs, hangs it until the
-/// outbox's time is over.
+/// Writes messages. If the reader closes the stream, the channel fails; if the reader hangs, the channel hangs until
+/// the outbox's time is over.
 pub(super) struct Stream<W> {
     out: Arc<Mutex<W>>,
     form: Form,
@@ -116,11 +116,11 @@ impl<W: Write + Send + 'static> Notifier for Stream<W> {
     async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotifyError> {
         let text = self.form.dress(message);
         let out = self.out.clone();
-        // A pipe whose reader is slow blocks: not the other channels' business.
+        // A pipe with a slow reader blocks: this must not affect the other channels.
         let written = tokio::task::spawn_blocking(move || {
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
             out.write_all(text.as_bytes())?;
-            // Flushed, because nobody tells us whether a line in our buffer would ever be read.
+            // Flushed, because otherwise a line in the buffer might never be written.
             out.flush()
         });
         written

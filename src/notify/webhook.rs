@@ -140,12 +140,11 @@ impl Notifier for Webhook {
     }
 }
 
-/// What an answer means. Redirects are not followed: one that leads elsewhere would carry the
-/// findings there.
+/// The meaning of an answer. Redirects are not followed: one to another host would send the findings there.
 fn judge(reply: &PostReply) -> Result<(), NotifyError> {
     let PostReply { name, status, .. } = reply;
     let reason = match &reply.message {
-        Some(said) => format!("{name} answered {status}: {}", remote_text(said)),
+        Some(message) => format!("{name} answered {status}: {}", remote_text(message)),
         None => format!("{name} answered {status}"),
     };
     match status {
@@ -154,7 +153,7 @@ fn judge(reply: &PostReply) -> Result<(), NotifyError> {
             reason,
             retry_after: reply.retry_after,
         }),
-        // About the body: too large, not understood. Others may be.
+        // About the body: too large, not understood. Other messages may be accepted.
         400 | 409 | 413 | 415 | 422 => Err(NotifyError::Refused { reason }),
         // Wrong address, wrong secret, gone, moved.
         _ => Err(NotifyError::Denied { reason }),
@@ -165,7 +164,7 @@ fn not_sent(error: &HttpError) -> NotifyError {
     let text = error.to_string();
     match error {
         HttpError::ForbiddenAddress { .. } => NotifyError::Setup {
-            what: format!("{text}: if that is meant, put it into allow_private"),
+            what: format!("{text}: to allow it, add the host to allow_private"),
         },
         error if error.is_setup() => NotifyError::Setup { what: text },
         _ => NotifyError::unavailable(remote_text(&text)),
@@ -180,7 +179,7 @@ async fn signing_key(source: &SecretSource) -> Result<Vec<u8>, SecretError> {
     })
 }
 
-/// The bytes of the key; `None` if it is said to be base64 and is not.
+/// The bytes of the key; `None` if it begins like base64 and is not.
 fn key(secret: &str) -> Option<Vec<u8>> {
     match secret.strip_prefix(BASE64_SECRET) {
         Some(encoded) => BASE64.decode(encoded).ok(),
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_base64_only_if_it_says_so() {
+    fn a_secret_is_base64_only_with_its_prefix() {
         assert_eq!(key("whsec_AAEC").unwrap(), [0, 1, 2]);
         assert_eq!(key("AAEC").unwrap(), b"AAEC");
         assert_eq!(key("whsec_not base64"), None);
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_receivers_wish_to_be_left_alone_is_heard() {
+    async fn a_requested_pause_is_obeyed() {
         let sink = HttpSink::start(&[(429, "Retry-After: 120\r\n", "slow\u{1b}[2J down")]).await;
         let (_dir, webhook) = webhook(&sink, &["127.0.0.1"]).await;
         let error = webhook
@@ -313,13 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_host_and_what_it_said() {
+    fn errors_contain_the_host_and_its_message() {
         let error = judge(&reply(404)).unwrap_err().to_string();
         assert_eq!(error, "https://hooks.example/… answered 404: no_service");
     }
 
     #[test]
-    fn answers_tell_whose_turn_it_is() {
+    fn answers_determine_the_next_try() {
         for (status, operator, message) in [
             (301, true, false),
             (400, false, true),

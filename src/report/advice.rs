@@ -1,7 +1,7 @@
-//! What a finding means, and what to do about it.
+//! The meaning of a finding, and what to do about it.
 //!
-//! Never more than is known: an entry of a log does not say what was signed, so nothing here calls
-//! a signing that of a model unless its payload was seen.
+//! Only what is certain: an entry of a log does not contain what was signed, so no text here calls a signing that of a
+//! model unless its payload was seen.
 
 mod health;
 
@@ -62,12 +62,12 @@ pub fn commands(finding: &Finding) -> Vec<String> {
 pub fn of(finding: &Finding) -> Advice {
     if finding.state == State::Disputed {
         return Advice {
-            meaning: "The log served this entry, but what it served does not hash to the \
-                      checkpoint that it signed. Either the entry is not in the log, or the log \
-                      shows different people different things. The log's own finding has the \
+            meaning: "The log served this entry, but the entries that it served do not hash to the \
+                      root that it signed. Either the entry is not in the log, or the log shows \
+                      different histories to different readers. The finding about the log has the \
                       evidence.",
-            action: "Treat the signing as real until it is explained. Keep the database: it holds \
-                     the log's signed contradiction. Tell the operator of the log.",
+            action: "Treat the signing as real until it is explained. Keep the database: it \
+                     contains the signed evidence. Inform the operator of the log.",
         };
     }
     match finding.verdict {
@@ -84,51 +84,51 @@ pub fn of(finding: &Finding) -> Advice {
 }
 
 fn signing(verdict: Verdict) -> Advice {
-    const IF_NOT_YOURS: &str = "If it is yours, register its bundle: the finding closes itself. If \
-        you cannot say whose it is, treat the identity as stolen: stop the workflow or suspend the \
-        account, find what was signed by its digest, keep it from being used, and see what else \
-        this identity signed. Acknowledge it once you know.";
+    const IF_NOT_YOURS: &str = "If it is yours, register its bundle: this closes the finding. If \
+        you do not know who made it, treat the identity as stolen: stop the workflow or suspend \
+        the account, find the signed file by its digest, prevent its use, and check what else this \
+        identity signed. Acknowledge the finding afterwards.";
     match verdict {
         Verdict::ModelUnexpected => Advice {
-            meaning: "Somebody who can sign under a watched identity signed a model, and no bundle \
-                      that was registered is of this signing. The payload was seen: it carries the \
-                      predicate of a model signing.",
+            meaning: "A watched identity signed a model, and no registered bundle belongs to this \
+                      signing. The payload is known: it has the predicate of a model signing.",
             action: IF_NOT_YOURS,
         },
         Verdict::OtherPredicate => Advice {
-            meaning: "Somebody who can sign under a watched identity signed something that is not a \
-                      model, and no bundle that was registered is of this signing. A thief chooses \
-                      what to sign: this is no less an alarm.",
+            meaning: "A watched identity signed something that is not a model, and no registered \
+                      bundle belongs to this signing. An attacker chooses what to sign, so this is \
+                      just as serious.",
             action: IF_NOT_YOURS,
         },
         Verdict::UntrustedChain => Advice {
-            meaning: "The certificate holds a watched name, but no CA of the trusted root issued \
-                      it; or an OpenPGP or SSH key calls itself so. Anyone can make either with any \
-                      name and put it into a log. No verifier that uses the same trusted root \
-                      accepts such a certificate; who accepts such a key must know its fingerprint.",
-            action: "Usually nothing. If you expected this CA, update the trusted root: these \
-                     findings are then judged again. If it is your key, watch it by key_sha256.",
+            meaning: "The certificate contains a watched name, but no CA of the trusted root \
+                      issued it; or the name is in an OpenPGP or SSH key. Anyone can make either \
+                      with any name and log it. Verifiers with the same trusted root refuse such a \
+                      certificate; a key must be accepted only by its fingerprint.",
+            action: "Usually nothing. If you know this CA, update the trusted root: these findings \
+                     are then checked again. If it is your key, watch it by key_sha256.",
         },
         Verdict::Missing => Advice {
-            meaning: "A signing was registered as yours, but the log does not hold it.",
+            meaning: "A signing was registered as yours, but the log does not contain it.",
             action: "Check that the bundle is the right one. If it is, the log lost or never \
-                     accepted it: verifiers will refuse it. Tell the operator of the log.",
+                     accepted its entry, and verifiers will refuse it. Inform the operator of the \
+                     log.",
         },
         Verdict::Unreadable => Advice {
-            meaning: "An entry, or a signing in it, could not be understood: whether it concerns a \
-                      watched identity is not known for certain. An entry that hides from readers \
-                      is what a thief would like to have.",
-            action: "Look at the raw entry. If it is of a new kind, upgrade this program and \
-                     rescan; then acknowledge it.",
+            meaning: "An entry, or a signing in it, could not be parsed: it is uncertain whether \
+                      it concerns a watched identity. An attacker may have made the entry \
+                      unreadable on purpose.",
+            action: "Examine the raw entry. If it is of a new kind, upgrade modelwatch and rescan; \
+                     then acknowledge the finding.",
         },
-        // Told only as part of a resolution.
+        // Sent only as part of a resolution.
         Verdict::Expected => Advice {
-            meaning: "The signing was registered as the owner's own.",
+            meaning: "The signing was registered as the owner's.",
             action: "Nothing.",
         },
         _ => Advice {
-            meaning: "A watched identity signed something, and no bundle that was registered is of \
-                      this signing. What was signed the log does not say: only its digest.",
+            meaning: "A watched identity signed something, and no registered bundle belongs to \
+                      this signing. The log does not contain what was signed, only its digest.",
             action: IF_NOT_YOURS,
         },
     }
@@ -138,25 +138,25 @@ fn fault(fault: Option<&str>) -> Advice {
     let meaning = match fault {
         Some("fork") => {
             "The log signed two checkpoints that contradict each other: it shows different \
-             histories to different people, or rewrote its own. Both signed notes are kept."
+             histories to different readers, or changed its history. Both signed notes are kept."
         }
         Some("rollback") => {
-            "The log keeps showing a validly signed checkpoint that is smaller than one it signed \
-             before: entries that it had accepted are gone from it."
+            "The log still serves a validly signed checkpoint that is smaller than an earlier one: \
+             entries that it had accepted are missing."
         }
         Some("grew-after-freeze") => {
             "The log declared that it had ended, and then grew. Its new entries are read and \
              matched as usual."
         }
         _ => {
-            "The entries that the log served do not hash to the root that it signed: what we were \
-             shown is not what the log committed to. Findings of that range are disputed."
+            "The entries that the log served do not hash to the root that it signed. The findings \
+             of that range are disputed."
         }
     };
     Advice {
         meaning,
-        action: "An attack on the log, or a grave failure of it: do not trust new inclusion proofs \
-                 of it for now. Keep the database, it holds the signed evidence; ask others who \
-                 monitor the log what they were shown; tell its operator.",
+        action: "This is an attack on the log or a serious failure of it: do not trust its new \
+                 inclusion proofs for now. Keep the database, which contains the signed evidence; \
+                 compare with others who monitor the log; inform its operator.",
     }
 }

@@ -1,4 +1,4 @@
-//! A page as HTML: styles inline, as mail programs want it; no images, no links, no scripts.
+//! A page as HTML: styles inline, because mail programs require it; no images, no links, no scripts.
 
 use crate::escape::{html, truncate};
 

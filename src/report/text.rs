@@ -46,7 +46,7 @@ fn shown(text: &str) -> String {
     terminal(&truncate(text, VALUE_CHARS)).into_owned()
 }
 
-/// This program's own sentences are never cut.
+/// Constant sentences are shown in full.
 fn shown_whole(text: &str) -> String {
     terminal(text).into_owned()
 }

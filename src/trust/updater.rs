@@ -122,7 +122,7 @@ impl TrustUpdater {
             Ok(Some((trust, update))) => {
                 self.problem = None;
                 self.update = update;
-                let same = |known: &Arc<Trust>| known.says_the_same(&trust);
+                let same = |known: &Arc<Trust>| known.has_the_same_content(&trust);
                 has_changed = !self.trust.as_ref().is_some_and(same);
                 if has_changed {
                     self.trust = Some(Arc::new(trust));

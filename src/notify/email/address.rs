@@ -1,4 +1,4 @@
-//! Where mail goes: checked once, when the configuration is read.
+//! Mail addresses and SMTP URLs, checked when the configuration is read.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -36,12 +36,11 @@ impl FromStr for MailAddress {
     }
 }
 
-/// A mail submission server: `smtps://host[:465]`, TLS from the first byte, or `smtp://host[:587]`,
-/// STARTTLS or nothing.
+/// A mail submission server: `smtps://host[:465]` with implicit TLS, or `smtp://host[:587]` with required STARTTLS.
 ///
-/// Only to this very machine (`localhost`, 127.0.0.0/8, ::1; port 25) may `smtp://` be plain: what does
-/// not leave the machine needs no TLS. STARTTLS is used there too where it is offered, but the
-/// certificate is not verified: local servers rarely have one that does.
+/// `smtp://` may be unencrypted only to the same machine (`localhost`, 127.0.0.0/8, ::1; port 25): data that stays on
+/// the machine needs no TLS. STARTTLS is used there too if it is offered, without verification of the certificate:
+/// local servers rarely have one that verifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmtpUrl {
     host: String,
@@ -54,7 +53,7 @@ pub struct SmtpUrl {
 pub enum SmtpSecurity {
     /// TLS from the first byte.
     Tls,
-    /// STARTTLS, before anything else is said; never without.
+    /// STARTTLS before anything else; required.
     StartTls,
     /// STARTTLS where it is offered, with any certificate: the server is this machine.
     Loopback,
@@ -63,10 +62,10 @@ pub enum SmtpSecurity {
 /// Not the URL of a mail submission server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SmtpUrlError {
-    /// Not a URL of ours at all.
+    /// Not an SMTP URL.
     #[error("not of the form smtps://host:465 or smtp://host:587")]
     Form,
-    /// The configuration is no place for a password.
+    /// A password may not be in the configuration.
     #[error(
         "a URL may not contain a user or a password: use user, and password_env or password_file"
     )]
@@ -145,7 +144,7 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// What the parser would not give: TLS to a loopback host, for servers in tests.
+/// A URL that the parser refuses: TLS to a loopback host, for servers in tests.
 #[cfg(test)]
 pub(super) fn test_url(host: &str, port: u16, security: SmtpSecurity) -> SmtpUrl {
     SmtpUrl {

@@ -1,4 +1,4 @@
-//! Whether a server that says nothing waits for TLS.
+//! Detects whether a server that sends no greeting expects TLS.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long a server may be silent before it is asked whether it speaks TLS. Most greet at once; some
-/// wait half a minute to annoy spammers.
+/// How long to wait for a greeting before testing for TLS. Most servers send it at once; some delay it by half a minute
+/// against spammers.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the answer to that question may take.
+/// How long to wait for the answer to this test.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
-/// Whether the server of `stream`, which has said nothing for `patience`, speaks TLS from the first
-/// byte: then it waits for us, and we would wait for its greeting.
+/// Whether the server of `stream`, which sent nothing for `patience`, expects TLS from the first byte: it would wait
+/// for the client while the client waits for the greeting.
 ///
-/// It is asked over a second connection, so that a server that is only slow can go on.
+/// The test uses a second connection, so that a server that is only slow can continue on the first.
 pub(super) async fn waits_for_tls(stream: &TcpStream, patience: Duration) -> bool {
     if timeout(patience, stream.peek(&mut [0])).await.is_ok() {
         return false;
@@ -41,8 +41,8 @@ async fn answers_tls(server: SocketAddr) -> std::io::Result<bool> {
     Ok(matches!(first, ALERT | HANDSHAKE))
 }
 
-/// The first message of a client of TLS 1.2 (RFC 5246 §7.4.1.2). A server that wants another version or
-/// another cipher answers with an alert, which is an answer as well.
+/// The first message of a client of TLS 1.2 (RFC 5246 §7.4.1.2). A server that requires another version or cipher
+/// answers with an alert, which also shows TLS.
 fn client_hello() -> Vec<u8> {
     // TLS_ECDHE_{RSA,ECDSA}_WITH_AES_{128,256}_GCM and TLS_RSA_WITH_AES_128_GCM_SHA256.
     const SUITES: [u8; 10] = [0xc0, 0x2f, 0xc0, 0x30, 0xc0, 0x2b, 0xc0, 0x2c, 0x00, 0x9c];

@@ -51,12 +51,11 @@ impl fmt::Display for HelloName {
     }
 }
 
-/// The names to try, in this order: a server that refuses one may take the next.
+/// The names to try, in this order: if the server refuses one, it may accept the next.
 ///
-/// The configured name, if there is one. Then the name of this machine, completed with the sender's
-/// domain where it has none. Then the address of this machine as `server` sees it, which the RFC
-/// allows where there is no name. Then the sender's domain, which has a DNS entry where mail works
-/// at all.
+/// The configured name, if there is one. Then the name of this machine, completed with the sender's domain if it has
+/// none. Then the address of this machine as `server` sees it, which the RFC allows without a name. Then the sender's
+/// domain, which has a DNS entry if mail works.
 pub(super) fn names(
     configured: Option<&HelloName>,
     machine: Option<&str>,
@@ -93,7 +92,7 @@ fn qualified(machine: &str, domain: Option<&str>) -> Option<String> {
     domain.map(|domain| format!("{machine}.{domain}"))
 }
 
-/// The address that this machine has towards `server`. Nothing is sent to learn it.
+/// The address of this machine towards `server`. No data is sent to find it.
 fn address(server: Option<SocketAddr>) -> ClientId {
     let own = server.and_then(|server| {
         let any: SocketAddr = if server.is_ipv4() {

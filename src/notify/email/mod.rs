@@ -52,7 +52,7 @@ impl Email {
         let (host, port) = (smtp.host(), smtp.port());
         let tls = match smtp.security() {
             SmtpSecurity::Tls => Tls::Wrapped(tls::parameters(host, ca_file.as_deref()).await?),
-            // Required: never a word in the clear, whoever strips STARTTLS from the greeting.
+            // Required: nothing is sent unencrypted, even if somebody removes STARTTLS from the greeting.
             SmtpSecurity::StartTls => {
                 Tls::Required(tls::parameters(host, ca_file.as_deref()).await?)
             }
@@ -121,17 +121,17 @@ impl Email {
                 render::html(message),
             ))
             .map_err(|error| NotifyError::Setup {
-                what: format!("no mail can be made: {error}"),
+                what: format!("the mail cannot be built: {error}"),
             })
     }
 
-    /// What the server said: one line, without the recipients. It ends up in logs and on other channels.
-    fn said(&self, text: &str) -> String {
+    /// The server's message: one line, without the recipients. It is shown in logs and on other channels.
+    fn message_of(&self, text: &str) -> String {
         let line = text.lines().map(str::trim).find(|line| !line.is_empty());
         let mut line = line.unwrap_or_default().to_owned();
         for recipient in &self.settings.to {
             let address = recipient.mailbox().email.to_string();
-            // Servers change the case of names as they like.
+            // Servers may change the case of names.
             while let Some(at) = find_ignoring_case(&line, &address) {
                 line.replace_range(at..at + address.len(), "(recipient)");
             }
@@ -143,20 +143,17 @@ impl Email {
     fn unreached(&self, refused: &Refused) -> Unreached {
         let (reason, for_good) = match &refused.why {
             Failure::Smtp(error) => {
-                let said = self.said(&session::text(error));
+                let message = self.message_of(&session::text(error));
                 match session::code(error) {
-                    Some(code) => (format!("{code} {said}"), code >= 500),
-                    None => (said, false),
+                    Some(code) => (format!("{code} {message}"), code >= 500),
+                    None => (message, false),
                 }
             }
             Failure::NoUtf8 => (
-                "the server does not take addresses that are not ASCII".to_owned(),
+                "the server does not accept addresses that are not ASCII".to_owned(),
                 true,
             ),
-            _ => (
-                "the conversation ended before it was asked about".to_owned(),
-                false,
-            ),
+            _ => ("the session ended before it was its turn".to_owned(), false),
         };
         Unreached {
             recipient: refused.recipient.to_string(),
@@ -165,7 +162,7 @@ impl Email {
         }
     }
 
-    /// Why nobody has the message.
+    /// The error if no recipient has the message.
     fn not_sent(&self, failure: &Failure) -> NotifyError {
         let smtp = &self.settings.smtp;
         let (host, port) = (smtp.authority(), smtp.port());
@@ -181,22 +178,22 @@ impl Email {
                 ),
             },
             Failure::NoStartTls => NotifyError::Denied {
-                reason: format!("{smtp} does not offer STARTTLS, and nothing is sent in the clear"),
+                reason: format!("{smtp} does not offer STARTTLS, and mail is not sent unencrypted"),
             },
             Failure::NoUtf8 => NotifyError::Denied {
-                reason: format!("{smtp} does not take addresses that are not ASCII"),
+                reason: format!("{smtp} does not accept addresses that are not ASCII"),
             },
             Failure::Silent => self.silent(),
             Failure::Unreachable(error) => NotifyError::unavailable(format!("{smtp}: {error}")),
             Failure::Smtp(error) => {
-                let said = self.said(&session::text(error));
+                let message = self.message_of(&session::text(error));
                 let code = session::code(error);
                 let reason = match code {
-                    Some(code) => format!("{smtp} answered {code}: {said}"),
-                    None => format!("{smtp}: {said}"),
+                    Some(code) => format!("{smtp} answered {code}: {message}"),
+                    None => format!("{smtp}: {message}"),
                 };
                 match code {
-                    // 552 and 554 judge the message (RFC 5321 §4.2.2): too large, taken for spam.
+                    // 552 and 554 are about the message (RFC 5321 §4.2.2): too large, or classified as spam.
                     Some(552 | 554) => NotifyError::Refused { reason },
                     Some(500..=599) => NotifyError::Denied { reason },
                     // No mechanism to log in with: the configuration does not fit the server.
@@ -209,7 +206,7 @@ impl Email {
 
     fn silent(&self) -> NotifyError {
         NotifyError::unavailable(format!(
-            "{} was not done within {} s",
+            "{} did not finish within {} s",
             self.settings.smtp,
             TIME_LIMIT.as_secs()
         ))
@@ -257,7 +254,7 @@ impl Notifier for Email {
         if outcome.refused.is_empty() {
             return Ok(());
         }
-        // What is said of the mail after everybody was accepted is about the mail, not about them.
+        // If all recipients were accepted, the answer to the mail is about the mail, not about them.
         if receipt.reached.is_empty()
             && outcome.refused.iter().all(|refused| refused.at_data)
             && let Some(first) = outcome.refused.first()

@@ -1,7 +1,7 @@
-//! The conversation with a mail server: which recipients it takes a mail for.
+//! An SMTP session: finds the recipients for which a server accepts a mail.
 //!
-//! A server answers for each recipient on its own (RFC 5321 §3.3), but for the mail only once. So the
-//! recipients that it takes get the mail, and what it says about the others is kept for each.
+//! A server answers for each recipient separately (RFC 5321 §3.3), but for the mail only once. So the recipients that
+//! it accepts get the mail, and its answer about each other recipient is kept.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::iter::Peekable;
@@ -20,17 +20,17 @@ use tokio::time::timeout;
 
 use super::greeting;
 
-/// Connections at most for one mail. One is usual; each server that hangs up at a recipient, refuses
-/// a name or fails at STARTTLS takes another.
+/// Most connections for one mail. One is usual; a server that closes the connection at a recipient, refuses a name or
+/// fails at STARTTLS causes another.
 const MAX_CONNECTIONS: usize = 10;
 
-/// How long the end of a conversation may take: the mail is delivered by then, or is not.
+/// How long the end of a session may take: by then the mail is delivered, or is not.
 const GOOD_BYE: Duration = Duration::from_secs(2);
 
 /// "Too many recipients" (RFC 5321 §4.5.3.1.10), and what some servers answer in its place (§4.2.3).
 const TOO_MANY_RECIPIENTS: [u16; 2] = [452, 552];
 
-/// How a server is spoken to.
+/// How to connect to a server.
 pub(super) struct Way {
     pub(super) host: String,
     pub(super) port: u16,
@@ -40,7 +40,7 @@ pub(super) struct Way {
     pub(super) credentials: Option<Credentials>,
     /// Time limit of each step.
     pub(super) step: Duration,
-    /// How long a server may be silent before it is asked whether it speaks TLS.
+    /// How long to wait for a greeting before testing for TLS.
     pub(super) patience: Duration,
 }
 
@@ -57,9 +57,9 @@ pub(super) enum Tls {
 /// Why the server does not have the mail.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It speaks TLS from the first byte, which was not expected.
+    /// The server uses TLS from the first byte, which was not expected.
     SpeaksTls,
-    /// It does not speak TLS, which was expected.
+    /// The server does not use TLS, which was expected.
     NoTls,
     /// It does not offer STARTTLS.
     NoStartTls,
@@ -67,37 +67,37 @@ pub(super) enum Failure {
     Unreachable(std::io::Error),
     /// It did not answer in time.
     Silent,
-    /// A recipient's address has letters that the server has no way for (RFC 6531).
+    /// A recipient's address has letters that the server does not support (RFC 6531).
     NoUtf8,
     /// Everything else.
     Smtp(Arc<SmtpError>),
 }
 
-/// A recipient that the server does not take the mail for.
+/// A recipient for whom the server does not accept the mail.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) recipient: Address,
     pub(super) why: Failure,
-    /// It was refused after the mail was sent: that may be about the mail.
+    /// It was refused after the mail was sent: the reason may be the mail.
     pub(super) at_data: bool,
 }
 
 /// What came of it.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Recipients that the server did not take it for.
+    /// Recipients that the server refused.
     pub(super) refused: Vec<Refused>,
-    /// Why there was no conversation, or no more of it.
+    /// Why the session failed or ended early.
     pub(super) ended: Option<Failure>,
 }
 
 /// How one transaction ended.
 enum Transaction {
-    /// The server took the mail for every recipient but these.
+    /// The server accepted the mail for every recipient except these.
     Sent(Vec<Refused>),
-    /// It took no recipient.
+    /// It accepted no recipient.
     NoRecipient(Vec<Refused>),
-    /// It refused the mail that it would have taken for those who are not among these.
+    /// It refused the mail, after it had accepted all recipients except these.
     NoMail(Vec<Refused>, Arc<SmtpError>),
     /// It refused the name that it was greeted with.
     Name(Arc<SmtpError>),
@@ -105,12 +105,12 @@ enum Transaction {
     Sender(Arc<SmtpError>),
     /// The connection broke at this recipient.
     BrokenAt(Address, Arc<SmtpError>),
-    /// The connection broke after the mail: nobody knows whether it was taken.
+    /// The connection failed after the mail was sent: it is unknown whether the server accepted it.
     Broken(Arc<SmtpError>),
 }
 
-/// Sends `mail` from `sender` to these recipients; `reached` is told of each that has it as soon as
-/// the server says so.
+/// Sends `mail` from `sender` to these recipients; calls `reached` for each one as soon as the server has accepted the
+/// mail for it.
 pub(super) async fn send(
     way: &Way,
     sender: &Address,
@@ -137,7 +137,7 @@ pub(super) async fn send(
                     if connection.has_broken() || end.is_some() {
                         connection.abort().await;
                     } else {
-                        // The mail is the server's; how it says good-bye changes nothing.
+                        // The server has the mail; an error at the end of the session changes nothing.
                         let _ = connection.quit().await;
                     }
                 };
@@ -156,7 +156,7 @@ pub(super) async fn send(
                 }
             }
             Err(Attempt::Name(error)) => ended = Some(Failure::Smtp(error)),
-            // On this machine, what is not protected is not overheard either.
+            // Unprotected data on the same machine cannot be intercepted.
             Err(Attempt::StartTls(_)) if matches!(way.tls, Tls::Offered(_)) && !plain => {
                 plain = true;
                 names = again(&way.names, name);
@@ -183,7 +183,7 @@ fn again<'a>(names: &'a [ClientId], name: &ClientId) -> Peekable<Iter<'a, Client
     names.get(from..).unwrap_or_default().iter().peekable()
 }
 
-/// Why a conversation ended before every recipient was asked about.
+/// Why a session ended before every recipient was tried.
 enum End {
     /// The name was refused.
     Name(Arc<SmtpError>),
@@ -193,7 +193,7 @@ enum End {
     All(Arc<SmtpError>),
 }
 
-/// What is still to be sent.
+/// The rest to send.
 struct Sending {
     /// Recipients that share a transaction.
     groups: VecDeque<Vec<Address>>,
@@ -279,7 +279,7 @@ impl Sending {
 }
 
 impl Refused {
-    /// Whether the server takes it in another transaction.
+    /// Whether the server accepts it in another transaction.
     fn is_for_the_next(&self) -> bool {
         matches!(&self.why, Failure::Smtp(error) if is_too_many(error))
     }
@@ -290,8 +290,8 @@ fn is_too_many(error: &SmtpError) -> bool {
         && text(error).to_ascii_lowercase().contains("recipients")
 }
 
-/// Whether a server refuses the name that it was greeted with. Many look at it only when they have
-/// heard of a sender or a recipient, and say so only in words.
+/// Whether a server refuses the name in the greeting. Many check it only after the first sender or recipient, and
+/// report it only in text.
 fn is_about_the_name(error: &SmtpError) -> bool {
     let text = text(error);
     let words = text.split_whitespace().filter(|word| !word.contains('@'));
@@ -317,7 +317,7 @@ async fn connect(way: &Way, name: &ClientId, plain: bool) -> Result<AsyncSmtpCon
     let server = (way.host.as_str(), way.port);
     let refused = |error: SmtpError| {
         let error = Arc::new(error);
-        // 421 is not about us, and neither is a temporary answer that does not say so (RFC 5321 §3.8).
+        // 421 is not about this client, and neither is a temporary answer without such a text (RFC 5321 §3.8).
         if matches!(code(&error), Some(500..=599)) || is_about_the_name(&error) {
             Attempt::Name(error)
         } else {
@@ -330,7 +330,7 @@ async fn connect(way: &Way, name: &ClientId, plain: bool) -> Result<AsyncSmtpCon
             let connected =
                 AsyncSmtpConnection::connect_tokio1(server, Some(way.step), name, tls, None).await;
             connected.map_err(|error| {
-                // What rustls says of the first bytes of a greeting in the clear.
+                // rustls's message about the first bytes of an unencrypted greeting.
                 if text(&error).contains("InvalidContentType") {
                     Attempt::Failed(Failure::NoTls)
                 } else {
@@ -467,7 +467,7 @@ pub(super) fn code(error: &SmtpError) -> Option<u16> {
     error.status().map(u16::from)
 }
 
-/// What the server said, or why it could not: the innermost cause, which alone says what happened.
+/// The server's message, or the cause of the failure: the innermost error, which describes it.
 pub(super) fn text(error: &SmtpError) -> String {
     let mut cause = std::error::Error::source(error);
     let mut text = None;

@@ -78,52 +78,52 @@ async fn no_string_from_a_log_becomes_a_header_or_a_recipient() {
         let message = testing::alert(vec![testing::hostile(hostile)]);
         send(settings(sink.port), &message).await.unwrap();
     }
-    let said = sink.said();
+    let lines = sink.lines();
     assert!(
-        !said.iter().any(|line| line.starts_with("Bcc:")),
-        "{said:?}"
+        !lines.iter().any(|line| line.starts_with("Bcc:")),
+        "{lines:?}"
     );
-    let recipients = said
+    let recipients = lines
         .iter()
         .filter(|line| line.starts_with("RCPT TO:"))
         .count();
     assert_eq!(recipients, 2 * HOSTILE.len());
-    let subjects = said
+    let subjects = lines
         .iter()
         .filter(|line| line.starts_with("Subject:"))
         .count();
     assert_eq!(subjects, HOSTILE.len());
-    let bytes = said.iter().flat_map(|line| line.bytes());
+    let bytes = lines.iter().flat_map(|line| line.bytes());
     assert_eq!(
         bytes
             .filter(|b| !(0x20..0x7f).contains(b) && *b != b'\t')
             .count(),
         0
     );
-    // What looks like an encoded word is not left for a mail program to decode.
+    // Text that looks like an encoded word is escaped, so that mail programs do not decode it.
     assert!(
-        !said
+        !lines
             .iter()
             .any(|line| line.contains("=?utf-8?B?QWxsIGlzIHdlbGw=?="))
     );
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_offer_starttls_is_told_nothing() {
+async fn nothing_is_sent_to_a_server_that_does_not_offer_starttls() {
     let sink = SmtpSink::start(&[]).await;
     let mut settings = settings(sink.port);
     settings.smtp = address::test_url("127.0.0.1", sink.port, SmtpSecurity::StartTls);
     let error = send(settings, &testing::alert(vec![])).await.unwrap_err();
     assert!(!matches!(error, NotifyError::Refused { .. }), "{error}");
     assert!(
-        !sink.said().iter().any(|line| line.starts_with("MAIL")),
+        !sink.lines().iter().any(|line| line.starts_with("MAIL")),
         "{:?}",
-        sink.said()
+        sink.lines()
     );
 }
 
 #[tokio::test]
-async fn refusals_tell_whose_turn_it_is_and_no_recipients() {
+async fn errors_state_whether_to_try_again_and_name_no_recipients() {
     for (command, answer, operator, about_message) in [
         ("EHLO", "421 busy", false, false),
         ("RCPT", "450 <oncall@corp.example> greylisted", false, false),
@@ -173,7 +173,11 @@ async fn a_password_is_used_and_a_missing_one_is_for_the_operator() {
     std::fs::write(&path, "s3cret\n").unwrap();
     send(settings, &testing::alert(vec![])).await.unwrap();
     let auth = "AUTH PLAIN AG1vZGVsd2F0Y2gAczNjcmV0";
-    assert!(sink.said().contains(&auth.to_owned()), "{:?}", sink.said());
+    assert!(
+        sink.lines().contains(&auth.to_owned()),
+        "{:?}",
+        sink.lines()
+    );
 }
 
 #[tokio::test]
@@ -215,8 +219,8 @@ async fn attempt(
 }
 
 fn count(sink: &SmtpSink, beginning: &str) -> usize {
-    let said = sink.said();
-    said.iter().filter(|l| l.starts_with(beginning)).count()
+    let lines = sink.lines();
+    lines.iter().filter(|l| l.starts_with(beginning)).count()
 }
 
 const A: &str = "a@corp.example";
@@ -233,7 +237,7 @@ async fn one_refused_recipient_does_not_keep_the_mail_from_the_others() {
     assert_eq!(
         error.to_string(),
         format!(
-            "smtp://127.0.0.1:{} does not take mail for b@corp.example (550 5.1.1 <(recipient)> no such user); 2 other recipients have it",
+            "smtp://127.0.0.1:{} does not accept mail for b@corp.example (550 5.1.1 <(recipient)> no such user); 2 other recipients have it",
             sink.port
         )
     );
@@ -249,11 +253,11 @@ async fn who_has_it_does_not_get_it_again() {
     assert_eq!((count(&sink, "RCPT"), count(&sink, "RCPT TO:<a@")), (2, 0));
     let (sink, sent, _) = attempt(&[], &[A], &[A, B]).await;
     assert!(sent.is_ok());
-    assert_eq!(sink.said(), Vec::<String>::new(), "nobody is left");
+    assert_eq!(sink.lines(), Vec::<String>::new(), "no recipient is left");
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_at_a_recipient_is_asked_about_the_others_again() {
+async fn after_a_closed_connection_the_other_recipients_are_tried_again() {
     for answer in [HANG_UP, "421 4.7.0 too many errors"] {
         let script: &'static [_] = Box::leak(Box::new([("RCPT TO:<a@", answer)]));
         let (sink, sent, reached) = attempt(script, &[A, B, C], &[]).await;
@@ -293,7 +297,7 @@ async fn a_server_that_refuses_the_mail_of_several_is_given_it_for_each_alone() 
 async fn a_refused_name_is_followed_by_another() {
     let refusals: [&[(&str, &str)]; 3] = [
         &[("EHLO watch", "504 5.5.2 need fully-qualified hostname")],
-        // As Postfix does: it says so when it has heard of a recipient.
+        // As Postfix does: it reports this after the first recipient.
         &[(
             "RCPT",
             "450 4.7.1 <watch>: Helo command rejected: Host not found",
@@ -307,18 +311,21 @@ async fn a_refused_name_is_followed_by_another() {
             ..settings(sink.port)
         };
         let sent = send(settings, &testing::alert(vec![])).await;
-        let said = sink.said();
-        let greeted: Vec<_> = said.iter().filter(|l| l.starts_with("EHLO")).collect();
+        let lines = sink.lines();
+        let greeted: Vec<_> = lines.iter().filter(|l| l.starts_with("EHLO")).collect();
         assert_eq!(greeted[0], "EHLO watch");
-        assert!(greeted.len() >= 2 && greeted[1] != "EHLO watch", "{said:?}");
+        assert!(
+            greeted.len() >= 2 && greeted[1] != "EHLO watch",
+            "{lines:?}"
+        );
         assert_eq!(sent.is_ok(), n == 0, "{sent:?}");
         let has_address = greeted.iter().any(|l| *l == "EHLO [127.0.0.1]");
-        assert!(n == 0 || has_address, "{said:?}");
+        assert!(n == 0 || has_address, "{lines:?}");
     }
 }
 
 #[tokio::test]
-async fn a_recipient_whose_address_names_a_command_is_no_refused_name() {
+async fn a_recipient_whose_address_contains_a_command_is_not_taken_for_a_refused_name() {
     let script = [("RCPT TO:<helo@", "550 5.1.1 <helo@corp.example> unknown")];
     let (sink, sent, reached) = attempt(&script, &["helo@corp.example", A], &[]).await;
     assert_eq!(reached, [A]);
@@ -338,13 +345,13 @@ async fn starttls_that_fails_on_this_machine_is_done_without() {
     assert_eq!((count(&sink, "STARTTLS"), count(&sink, "MAIL")), (1, 1));
 }
 
-/// Offers STARTTLS with a certificate that nobody issued; answers what comes before and under TLS.
+/// Offers STARTTLS with a self-signed certificate; answers before and under TLS.
 async fn tls_sink() -> (u16, tokio::task::JoinHandle<Vec<String>>) {
     use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
     use tokio_rustls::{TlsAcceptor, rustls};
 
-    /// Answers until `last` is said.
-    async fn converse<S>(stream: &mut BufStream<S>, said: &mut Vec<String>, last: &str)
+    /// Answers until the client sends `last`.
+    async fn converse<S>(stream: &mut BufStream<S>, lines: &mut Vec<String>, last: &str)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -353,13 +360,13 @@ async fn tls_sink() -> (u16, tokio::task::JoinHandle<Vec<String>>) {
             if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
                 return;
             }
-            said.push(line.trim_end().to_owned());
+            lines.push(line.trim_end().to_owned());
             let answer = match line.trim_end() {
                 "DATA" => "354 go on\r\n",
                 line if line.starts_with("EHLO") && last == "STARTTLS" => {
                     "250-sink\r\n250 STARTTLS\r\n"
                 }
-                line if said.contains(&"DATA".to_owned()) && line != "." && line != "QUIT" => "",
+                line if lines.contains(&"DATA".to_owned()) && line != "." && line != "QUIT" => "",
                 _ => "250 ok\r\n",
             };
             stream.write_all(answer.as_bytes()).await.unwrap();
@@ -387,16 +394,16 @@ async fn tls_sink() -> (u16, tokio::task::JoinHandle<Vec<String>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
-        let mut said = Vec::new();
+        let mut lines = Vec::new();
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufStream::new(stream);
         stream.write_all(b"220 sink\r\n").await.unwrap();
         stream.flush().await.unwrap();
-        converse(&mut stream, &mut said, "STARTTLS").await;
+        converse(&mut stream, &mut lines, "STARTTLS").await;
         let stream = acceptor.accept(stream.into_inner()).await.unwrap();
-        said.push("under TLS".to_owned());
-        converse(&mut BufStream::new(stream), &mut said, "QUIT").await;
-        said
+        lines.push("under TLS".to_owned());
+        converse(&mut BufStream::new(stream), &mut lines, "QUIT").await;
+        lines
     });
     (port, server)
 }
@@ -405,14 +412,14 @@ async fn tls_sink() -> (u16, tokio::task::JoinHandle<Vec<String>>) {
 async fn starttls_is_used_on_this_machine_too_with_any_certificate() {
     let (port, server) = tls_sink().await;
     send(settings(port), &testing::alert(vec![])).await.unwrap();
-    let said = server.await.unwrap();
-    let under_tls = said.iter().position(|line| line == "under TLS").unwrap();
-    let sender = said.iter().position(|l| l.starts_with("MAIL")).unwrap();
-    assert!(under_tls < sender, "{said:?}");
+    let lines = server.await.unwrap();
+    let under_tls = lines.iter().position(|line| line == "under TLS").unwrap();
+    let sender = lines.iter().position(|l| l.starts_with("MAIL")).unwrap();
+    assert!(under_tls < sender, "{lines:?}");
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_issued_is_refused_elsewhere() {
+async fn a_self_signed_certificate_is_refused_for_other_machines() {
     let (port, server) = tls_sink().await;
     let mut settings = settings(port);
     settings.smtp = address::test_url("127.0.0.1", port, SmtpSecurity::StartTls);
@@ -422,7 +429,7 @@ async fn a_certificate_that_nobody_issued_is_refused_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_port_that_speaks_tls_at_once_is_named_as_such() {
+async fn a_port_with_implicit_tls_is_reported() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -430,7 +437,7 @@ async fn a_port_that_speaks_tls_at_once_is_named_as_such() {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::spawn(async move {
-                // A handshake, or nothing: it waits for its client.
+                // Only a handshake is answered: the server waits for its client.
                 let Ok(22) = stream.read_u8().await else {
                     return;
                 };
@@ -449,7 +456,7 @@ async fn a_port_that_speaks_tls_at_once_is_named_as_such() {
     assert!(error.to_string().ends_with(&expected), "{error}");
     assert!(error.needs_operator());
     server.abort();
-    // Said within 5 seconds, connecting included.
+    // Detected within 5 seconds, including the connection.
     assert!(greeting::PATIENCE * 2 < Duration::from_secs(5));
 }
 
@@ -460,13 +467,13 @@ async fn a_server_that_is_slow_to_greet_is_waited_for() {
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
         let (mut first, _) = listener.accept().await.unwrap();
-        // The question whether it speaks TLS gets the answer of a mail server; then the first greets.
+        // The test for TLS gets the answer of a mail server; then the first connection gets its greeting.
         let (mut probe, _) = listener.accept().await.unwrap();
         probe.write_all(b"220 slow\r\n").await.unwrap();
         first.write_all(b"220 slow\r\n").await.unwrap();
-        let mut said = vec![0; 4];
-        first.read_exact(&mut said).await.unwrap();
-        said
+        let mut lines = vec![0; 4];
+        first.read_exact(&mut lines).await.unwrap();
+        lines
     });
     let email = Email {
         settings: settings(port),
@@ -488,7 +495,7 @@ async fn a_port_that_does_not_speak_tls_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn errors_name_the_server_and_what_it_said() {
+async fn errors_contain_the_server_and_its_message() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);

@@ -1,5 +1,4 @@
-//! Whom to trust with mail: the machine's authorities, Mozilla's on a machine without any, and the
-//! operator's own besides.
+//! The trusted authorities for mail: the machine's, Mozilla's on a machine without any, and the configured ones.
 
 use std::path::Path;
 
@@ -41,8 +40,8 @@ pub(super) async fn parameters(
         })
 }
 
-/// TLS to this very machine: its certificate is not verified, since nobody issues one for it. What does
-/// not leave the machine needs no TLS at all, but some servers take a password only under it.
+/// TLS to the same machine: its certificate is not verified, because no authority issues one for it. Data that stays on
+/// the machine needs no TLS, but some servers accept a password only under it.
 pub(super) fn unverified(host: &str) -> Result<TlsParameters, NotifyError> {
     TlsParameters::builder(host.to_owned())
         .certificate_store(CertificateStore::None)
@@ -72,7 +71,7 @@ async fn certificates(path: &Path) -> Result<Certificate, NotifyError> {
         .windows(b"-----BEGIN CERTIFICATE".len())
         .any(|w| w == b"-----BEGIN CERTIFICATE")
     {
-        return Err(unusable(&"holds no PEM certificate"));
+        return Err(unusable(&"contains no PEM certificate"));
     }
     Certificate::from_pem(&pem).map_err(|e| unusable(&e))
 }

@@ -7,21 +7,21 @@ use jiff::Timestamp;
 use crate::moment;
 use crate::store::Delivery;
 
-/// Before the second attempt. A restart of a mail server takes about that long.
+/// Before the second attempt: about the time of a restart of a mail server.
 const FIRST_DELAY: Duration = Duration::from_mins(1);
 
-/// Between later attempts: whoever repairs a channel shall not wait longer.
+/// Longest delay between later attempts: after a repair the alert is soon delivered.
 pub(super) const LONGEST_DELAY: Duration = Delivery::LONGEST_RETRY.unsigned_abs();
 
-/// An alert that is younger is not given up: a weekend, and a Monday morning to repair things.
+/// A younger alert is not given up: this allows for a weekend, and a Monday morning for repairs.
 const PATIENCE: Duration = Duration::from_hours(3 * 24);
 
-/// Nor is one with fewer attempts: it may be old because we were not running.
+/// Nor is one with fewer attempts: it may be old because modelwatch was not running.
 const FEWEST_ATTEMPTS: u32 = 10;
 
-/// How long to wait after this many failed attempts: doubling from a minute to an hour, of which
-/// `jitter`, from 0 to 1, spreads the upper half: alerts that failed together do not return
-/// together. The receiver's wish lengthens it, within the hour.
+/// The delay after this many failed attempts: doubled from a minute to an hour. `jitter`, from 0 to 1, spreads the
+/// upper half, so that alerts that failed together are not repeated together. A time requested by the receiver
+/// lengthens it, up to an hour.
 pub(super) fn delay(attempts: u32, wish: Option<Duration>, jitter: f64) -> Duration {
     let doublings = attempts.saturating_sub(1).min(10);
     let ceiling = (FIRST_DELAY * 2u32.pow(doublings)).min(LONGEST_DELAY);
@@ -35,7 +35,7 @@ pub(super) fn delay(attempts: u32, wish: Option<Duration>, jitter: f64) -> Durat
 
 /// Whether it is time to give up an alert that was created then, after this many failed attempts.
 pub(super) fn is_hopeless(created: Timestamp, attempts: u32, now: Timestamp) -> bool {
-    // A clock that went backwards makes nothing old.
+    // If the clock was set back, no alert becomes older.
     let age = now.duration_since(moment::past(created, now));
     let age = Duration::try_from(age).unwrap_or_default();
     attempts >= FEWEST_ATTEMPTS && age >= PATIENCE

@@ -1,4 +1,4 @@
-//! Paying what the store owes: every channel on its own, so that none waits for another.
+//! Delivers the alerts in the store: each channel separately, so that none waits for another.
 
 mod backoff;
 mod queue;
@@ -19,27 +19,27 @@ use crate::store::{Alerts, Condition, Conditions, Scope, Store, StoreError, Valu
 use super::{Channel, Message, Notifier, NotifyError};
 use queue::Queue;
 
-/// The channels' health is what we judge, nothing else.
+/// Only the health of channels is assessed here.
 const SCOPE: Scope = Scope {
     verdicts: &[Verdict::NotifierFailing],
     origin: None,
 };
 
-/// The news that a channel fails is itself an alert, for the others; so may be that it works again.
-/// More rounds than that would be about channels that change their mind while we look.
+/// The failure of a channel is itself an alert for the others, and its recovery too. More rounds would only be needed
+/// if channels fail and recover in between.
 const ROUNDS: u32 = 3;
 
-/// How long a channel has to take a message past the store.
+/// Time limit of a channel for a message without the store.
 const PAST_THE_STORE: Duration = Duration::from_secs(30);
 
-/// What became of the alerts in one [`Outbox::drain`].
+/// The results of one [`Outbox::drain`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Taken by the other side.
+    /// Accepted.
     pub delivered: u64,
-    /// Not taken; to be tried again.
+    /// Not accepted; will be tried again.
     pub postponed: u64,
-    /// Not taken, and not tried again.
+    /// Not accepted, and not tried again.
     pub gave_up: u64,
 }
 
@@ -54,11 +54,11 @@ pub struct Outbox<S: ?Sized = dyn Store> {
 
 struct State {
     queues: Vec<Queue>,
-    /// The conditions that were reported last; `None` while those of an earlier process stand.
-    said: Option<Vec<Condition>>,
+    /// The conditions that were reported last; `None` if those of an earlier process are in the store.
+    reported: Option<Vec<Condition>>,
 }
 
-/// The present moment, for steps that take a while: `now` as it was handed in, and what has passed.
+/// The present time for steps that take long: the given `now` plus the time since then.
 #[derive(Clone, Copy)]
 struct Present {
     now: Timestamp,
@@ -122,16 +122,19 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
             .collect();
         Self {
             store,
-            state: Mutex::new(State { queues, said: None }),
+            state: Mutex::new(State {
+                queues,
+                reported: None,
+            }),
         }
     }
 
-    /// Delivers what is due, for at most `budget`, and reports to the store which channels fail.
-    /// What is not delivered stays in the store. Two calls at once take turns.
+    /// Delivers what is due, for at most `budget`, and reports to the store which channels fail. Undelivered alerts
+    /// stay in the store. Concurrent calls run one after the other.
     ///
     /// # Errors
-    /// The store could not be asked or told. What was sent and could not be recorded is not sent
-    /// again by this outbox, but will be by the next process.
+    /// The store cannot be read or written. An alert that was sent and not recorded is not sent again by this outbox,
+    /// but will be by the next process.
     pub async fn drain(&self, now: Timestamp, budget: Duration) -> Result<Drained, StoreError> {
         let since = Instant::now();
         let present = Present {
@@ -145,7 +148,7 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
             let store = &*self.store;
             let queues = state.queues.iter_mut();
             let results = join_all(queues.map(|queue| queue.drain(store, present))).await;
-            // All channels had their turn before the first error of the store is passed on.
+            // All channels finish before the first error of the store is returned.
             for result in results {
                 let part = result?;
                 drained.delivered += part.delivered;
@@ -159,14 +162,14 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
         Ok(drained)
     }
 
-    /// Tells the store which channels fail. Answers whether that is news.
+    /// Records in the store which channels fail. Returns whether that has changed.
     async fn report(&self, state: &mut State, now: Timestamp) -> Result<bool, StoreError> {
         let conditions: Vec<_> = state.queues.iter().filter_map(Queue::condition).collect();
-        if state.said.as_ref() == Some(&conditions) {
+        if state.reported.as_ref() == Some(&conditions) {
             return Ok(false);
         }
         self.store.assess(&SCOPE, &conditions, now).await?;
-        state.said = Some(conditions);
+        state.reported = Some(conditions);
         Ok(true)
     }
 
@@ -180,8 +183,8 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
             .collect()
     }
 
-    /// Tells these channels of a finding without the store, because it is the store that fails: nothing is queued,
-    /// recorded or tried again. Answers which channels did not take it.
+    /// Sends a finding on these channels without the store, because the store fails: it is not queued, recorded or
+    /// tried again. Returns the channels that did not accept it.
     pub async fn send_past_the_store(
         &self,
         channels: &[String],
@@ -189,19 +192,19 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
         now: Timestamp,
     ) -> Vec<(String, NotifyError)> {
         let state = self.state.lock().await;
-        let told = state
+        let notifiers = state
             .queues
             .iter()
             .filter(|queue| channels.iter().any(|channel| channel == queue.name()))
             .map(|queue| (queue.name(), queue.notifier()));
-        past_the_store(told, finding, now).await
+        past_the_store(notifiers, finding, now).await
     }
 
     /// Sends a message over one channel that says that it is a test. If it is taken, what the store
     /// remembers of failures of the channel is over.
     ///
     /// # Errors
-    /// There is no such channel, or it did not take the message.
+    /// There is no such channel, or it did not accept the message.
     pub async fn send_test(&self, channel: &str, now: Timestamp) -> Result<(), NotifyError> {
         let mut state = self.state.lock().await;
         let mut queues = state.queues.iter_mut();
@@ -209,7 +212,7 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
             return Err(NotifyError::NoSuchChannel(channel.to_owned()));
         };
         queue.notifier().send(&Message::test(now), now).await?;
-        // The next alert that is delivered would end it as well.
+        // The next delivered alert would end it as well.
         if let Err(error) = queue.tested(&*self.store).await {
             tracing::warn!("{channel}: {error}");
         }
@@ -217,14 +220,14 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
     }
 }
 
-/// Sends one message over all of these at once. Answers which did not take it.
+/// Sends one message on all of these at the same time. Returns the channels that did not accept it.
 async fn past_the_store(
-    told: impl Iterator<Item = (&str, &dyn Notifier)>,
+    notifiers: impl Iterator<Item = (&str, &dyn Notifier)>,
     finding: Finding,
     now: Timestamp,
 ) -> Vec<(String, NotifyError)> {
     let message = Message::unrecorded(finding, now);
-    let sent = join_all(told.map(async |(name, notifier)| {
+    let sent = join_all(notifiers.map(async |(name, notifier)| {
         let sent = timeout(PAST_THE_STORE, notifier.send(&message, now)).await;
         sent.unwrap_or_else(|_| Err(NotifyError::unavailable("no answer".to_owned())))
             .map_err(|error| (name.to_owned(), error))

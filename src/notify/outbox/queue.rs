@@ -16,11 +16,10 @@ use crate::store::{Alerts, Condition, Delivery, QueuedAlert, QueuedKind, StoreEr
 use super::trouble::Trouble;
 use super::{Drained, Present, backoff};
 
-/// More alerts than this, due at once on one channel, become one digest: what nobody would read.
+/// If more alerts than this are due at once on one channel, they become one digest: people would not read them all.
 const FLOOD: u32 = 20;
 
-/// A channel that does not work is left alone for that long. Just under a minute: a pass every
-/// minute then tries it every time.
+/// How long a failing channel is not tried. Just under a minute: with a pass every minute, each pass tries it.
 const PAUSE: Duration = Duration::from_secs(55);
 
 /// One channel.
@@ -29,17 +28,17 @@ pub(super) struct Queue {
     notifier: Box<dyn Notifier>,
     /// While the channel as a whole does not work, its alerts are not tried one after another.
     paused_until: Option<Timestamp>,
-    /// Sent, but the store would not hear of it: a full disk must not mean a mail a minute.
+    /// Sent, but not recorded because the store failed: a full disk must not cause a mail every minute.
     unrecorded: HashSet<String>,
     trouble: Option<Trouble>,
-    /// Whether `trouble` is what an earlier process remembered, or later.
+    /// Whether `trouble` was read from the store, or is newer.
     is_recalled: bool,
 }
 
 /// One attempt to deliver one alert.
 struct Attempt<'a> {
     alert: &'a QueuedAlert,
-    /// Who has it now; of a channel that has no recipients, nobody.
+    /// Who has the message now; empty for a channel without recipients.
     receipt: Receipt,
     present: Present,
 }
@@ -83,7 +82,7 @@ impl Queue {
         &*self.notifier
     }
 
-    /// What is to be said about this channel, if it fails.
+    /// The condition to report if this channel fails.
     pub(super) fn condition(&self) -> Option<Condition> {
         self.trouble.as_ref()?.condition(&self.name)
     }
@@ -115,7 +114,7 @@ impl Queue {
     }
 
     fn is_paused(&self, now: Timestamp) -> bool {
-        // A clock that went back by more than the pause must not make it longer.
+        // If the clock was set back by more than the pause, the pause must not become longer.
         self.paused_until
             .is_some_and(|until| now < moment::planned(until, Delivery::LONGEST_RETRY, now))
     }
@@ -140,15 +139,15 @@ impl Queue {
             },
             present,
         };
-        // Crash from here on until it is recorded: the alert is sent again, with the same id, to those
-        // who are not recorded to have it.
+        // A crash from here until it is recorded: the alert is sent again, with the same id, to the recipients without
+        // a record.
         let sending = self
             .notifier
             .send_to_rest(&message, &mut attempt.receipt, present.now());
         let sent = timeout_at(present.until, sending)
             .await
             .unwrap_or_else(|_| {
-                let reason = "it was not done before the time for alerts was over".to_owned();
+                let reason = "it did not finish within the time for alerts".to_owned();
                 Err(NotifyError::unavailable(reason))
             });
         match sent {
@@ -179,7 +178,7 @@ impl Queue {
                 if error.is_about_the_message() {
                     return Ok(Next::GoOn);
                 }
-                // Not as long as this alert waits: new ones shall be told soon after a repair.
+                // Shorter than the delay of this alert: new alerts are sent soon after a repair.
                 let pause = error.retry_after().unwrap_or_default();
                 let pause = pause.clamp(PAUSE, backoff::LONGEST_DELAY);
                 self.paused_until = later(present.now(), pause);
@@ -219,7 +218,7 @@ impl Queue {
                 alert.attempts = attempts,
                 alert.reached = reached,
                 error = logged,
-                "alert given up: not everybody was told"
+                "alert given up: some recipients did not get it"
             );
             Delivery::GaveUp { error: text }
         } else {
@@ -245,7 +244,7 @@ impl Queue {
         Ok(delivery)
     }
 
-    /// Forgets earlier failures of the channel, and to reach these recipients.
+    /// Clears earlier failures of the channel, and of these recipients.
     async fn works(
         &mut self,
         store: &(impl Values + ?Sized),
@@ -283,7 +282,7 @@ impl Queue {
         if !self.is_recalled || self.trouble.is_some() {
             let text = store.get_value(&self.memory()).await?;
             let recalled = text.as_deref().and_then(Trouble::recalled);
-            // A recipient that is no longer configured need not be reached.
+            // A recipient that is no longer configured is ignored.
             self.trouble = recalled
                 .and_then(|trouble| trouble.without(|name| !self.notifier.is_recipient(name)));
             self.is_recalled = true;
@@ -291,7 +290,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Where failures are remembered.
+    /// The key of the failures in the store.
     fn memory(&self) -> String {
         format!("notify.trouble {}", self.name)
     }

@@ -12,9 +12,9 @@ use crate::store::Delivery;
 
 const BUDGET: Duration = Duration::from_secs(30);
 
-/// Keeps what it is sent, and answers from its script; takes everything when that is over.
+/// Records the messages, and answers from its script; accepts everything when the script has ended.
 #[derive(Clone, Default)]
-struct Told {
+struct Recorder {
     ids: Arc<Shared<Vec<String>>>,
     script: Arc<Shared<VecDeque<Answer>>>,
 }
@@ -24,7 +24,7 @@ enum Answer {
     Hang,
 }
 
-impl Told {
+impl Recorder {
     fn failing(errors: impl IntoIterator<Item = NotifyError>) -> Self {
         Self {
             script: Arc::new(Shared::new(errors.into_iter().map(Answer::Fail).collect())),
@@ -45,7 +45,7 @@ impl Told {
 }
 
 #[async_trait]
-impl Notifier for Told {
+impl Notifier for Recorder {
     async fn send(&self, message: &Message, _: Timestamp) -> Result<(), NotifyError> {
         let answer = self.script.lock().unwrap().pop_front();
         match answer {
@@ -82,20 +82,20 @@ fn minutes(minutes: u64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn what_is_due_is_told_once() {
+async fn a_due_alert_is_sent_once() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::default();
+    let sent = Recorder::default();
     for n in 0..250 {
         store.queue("mail", &format!("alert {n}"), testing::NOW);
     }
     for _ in 0..2 {
-        outbox(&store, &[("mail", &told)])
+        outbox(&store, &[("mail", &sent)])
             .drain(testing::NOW, BUDGET)
             .await
             .unwrap();
     }
     assert_eq!(
-        told.ids(),
+        sent.ids(),
         (0..250).map(|n| format!("alert {n}")).collect::<Vec<_>>()
     );
     assert_eq!(store.row("alert 0").deliveries, [Delivery::Delivered]);
@@ -104,7 +104,7 @@ async fn what_is_due_is_told_once() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_hangs_delays_no_other() {
     let store = Arc::new(MemoryStore::default());
-    let (hanging, well) = (Told::hanging(), Told::default());
+    let (hanging, well) = (Recorder::hanging(), Recorder::default());
     store.queue("hanging", "a", testing::NOW);
     store.queue("well", "b", testing::NOW);
     let drained = outbox(&store, &[("hanging", &hanging), ("well", &well)])
@@ -122,25 +122,25 @@ async fn a_channel_that_hangs_delays_no_other() {
 #[tokio::test]
 async fn a_failed_alert_is_tried_again_after_its_delay_with_the_same_id() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::failing([busy()]);
+    let sent = Recorder::failing([busy()]);
     store.queue("mail", "a", testing::NOW);
-    let outbox = outbox(&store, &[("mail", &told)]);
+    let outbox = outbox(&store, &[("mail", &sent)]);
     outbox.drain(testing::NOW, BUDGET).await.unwrap();
     assert!(matches!(store.row("a").due, Some(at) if at >= minutes(1) && at < minutes(2)));
     outbox.drain(testing::NOW, BUDGET).await.unwrap();
-    assert!(told.ids().is_empty());
+    assert!(sent.ids().is_empty());
     outbox.drain(minutes(2), BUDGET).await.unwrap();
-    assert_eq!(told.ids(), ["a"]);
+    assert_eq!(sent.ids(), ["a"]);
 }
 
 #[tokio::test]
 async fn a_channel_that_does_not_work_is_not_tried_with_alert_after_alert() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::failing([busy(), busy(), busy()]);
+    let sent = Recorder::failing([busy(), busy(), busy()]);
     for id in ["a", "b", "c"] {
         store.queue("mail", id, testing::NOW);
     }
-    let outbox = outbox(&store, &[("mail", &told)]);
+    let outbox = outbox(&store, &[("mail", &sent)]);
     for _ in 0..3 {
         outbox.drain(testing::NOW, BUDGET).await.unwrap();
     }
@@ -152,24 +152,24 @@ async fn a_channel_that_does_not_work_is_not_tried_with_alert_after_alert() {
 }
 
 #[tokio::test]
-async fn a_refused_message_does_not_keep_the_next_from_being_told() {
+async fn a_refused_message_does_not_block_the_next() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::failing([NotifyError::Refused {
+    let sent = Recorder::failing([NotifyError::Refused {
         reason: "too large".to_owned(),
     }]);
     store.queue("mail", "a", testing::NOW);
     store.queue("mail", "b", testing::NOW);
-    outbox(&store, &[("mail", &told)])
+    outbox(&store, &[("mail", &sent)])
         .drain(testing::NOW, BUDGET)
         .await
         .unwrap();
-    assert_eq!(told.ids(), ["b"]);
+    assert_eq!(sent.ids(), ["b"]);
 }
 
 #[tokio::test]
-async fn a_channel_that_fails_is_said_on_the_others_in_the_same_drain() {
+async fn a_failing_channel_is_reported_on_the_others_in_the_same_drain() {
     let store = Arc::new(MemoryStore::default());
-    let (broken, well) = (Told::failing([denied()]), Told::default());
+    let (broken, well) = (Recorder::failing([denied()]), Recorder::default());
     store.queue("broken", "a", testing::NOW);
     store.queue("well", "b", testing::NOW);
     outbox(&store, &[("broken", &broken), ("well", &well)])
@@ -190,72 +190,72 @@ async fn a_channel_that_fails_is_said_on_the_others_in_the_same_drain() {
 }
 
 #[tokio::test]
-async fn one_hiccup_is_not_said_and_two_in_a_row_are_over_restarts() {
+async fn one_failure_is_not_reported_and_two_in_a_row_are_also_over_restarts() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::failing([busy(), busy()]);
+    let sent = Recorder::failing([busy(), busy()]);
     store.queue("mail", "a", testing::NOW);
     let failing = || store.assessed().last().map_or(0, Vec::len);
-    outbox(&store, &[("mail", &told)])
+    outbox(&store, &[("mail", &sent)])
         .drain(testing::NOW, BUDGET)
         .await
         .unwrap();
     assert_eq!(failing(), 0);
-    outbox(&store, &[("mail", &told)])
+    outbox(&store, &[("mail", &sent)])
         .drain(minutes(5), BUDGET)
         .await
         .unwrap();
     assert_eq!(failing(), 1);
-    // Nothing is due: that is no success.
-    outbox(&store, &[("mail", &told)])
+    // Nothing is due: that is not a success.
+    outbox(&store, &[("mail", &sent)])
         .drain(minutes(5), BUDGET)
         .await
         .unwrap();
     assert_eq!(failing(), 1);
-    outbox(&store, &[("mail", &told)])
+    outbox(&store, &[("mail", &sent)])
         .drain(minutes(100), BUDGET)
         .await
         .unwrap();
-    assert_eq!((failing(), told.ids().len()), (0, 1));
+    assert_eq!((failing(), sent.ids().len()), (0, 1));
 }
 
 #[tokio::test]
 async fn what_was_sent_and_not_recorded_is_recorded_not_sent_again() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::default();
+    let sent = Recorder::default();
     store.queue("mail", "a", testing::NOW);
     store.refuse_next();
-    let outbox = outbox(&store, &[("mail", &told)]);
+    let outbox = outbox(&store, &[("mail", &sent)]);
     assert!(outbox.drain(testing::NOW, BUDGET).await.is_err());
     outbox.drain(testing::NOW, BUDGET).await.unwrap();
-    assert_eq!(told.ids(), ["a"]);
+    assert_eq!(sent.ids(), ["a"]);
     assert_eq!(store.row("a").deliveries, [Delivery::Delivered]);
 }
 
 #[tokio::test]
 async fn a_crash_between_sending_and_recording_sends_again_with_the_same_id() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::default();
+    let sent = Recorder::default();
     store.queue("mail", "a", testing::NOW);
     store.refuse_next();
     assert!(
-        outbox(&store, &[("mail", &told)])
+        outbox(&store, &[("mail", &sent)])
             .drain(testing::NOW, BUDGET)
             .await
             .is_err()
     );
-    outbox(&store, &[("mail", &told)])
+    outbox(&store, &[("mail", &sent)])
         .drain(testing::NOW, BUDGET)
         .await
         .unwrap();
-    assert_eq!(told.ids(), ["a", "a"]);
+    assert_eq!(sent.ids(), ["a", "a"]);
 }
 
 #[tokio::test]
 async fn an_alert_is_given_up_after_three_days_of_trying() {
     let store = Arc::new(MemoryStore::default());
-    let told = Told::failing((0..1000).map(|_| busy()));
+    let sent = Recorder::failing((0..1000).map(|_| busy()));
     store.queue("mail", "a", testing::NOW);
-    let outbox = outbox(&store, &[("mail", &told)]);
+    let outbox = outbox(&store, &[("mail", &sent)]);
     let mut gave_up_at = None;
     for hour in 0..100 {
         let drained = outbox.drain(minutes(61 * hour), BUDGET).await.unwrap();
@@ -275,7 +275,7 @@ async fn an_alert_is_given_up_after_three_days_of_trying() {
 #[tokio::test]
 async fn a_test_goes_over_the_channel_that_is_named() {
     let store = Arc::new(MemoryStore::default());
-    let (a, b) = (Told::default(), Told::default());
+    let (a, b) = (Recorder::default(), Recorder::default());
     let outbox = outbox(&store, &[("a", &a), ("b", &b)]);
     assert_eq!(outbox.channels().await, ["a", "b"]);
     outbox.send_test("b", testing::NOW).await.unwrap();
@@ -285,13 +285,13 @@ async fn a_test_goes_over_the_channel_that_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_store_only_the_named_channels_are_told_and_none_holds_up_another() {
+async fn without_the_store_only_the_named_channels_get_the_message_and_none_delays_another() {
     let store = Arc::new(MemoryStore::default());
     let (good, hanging, failing, unnamed) = (
-        Told::default(),
-        Told::hanging(),
-        Told::failing([busy()]),
-        Told::default(),
+        Recorder::default(),
+        Recorder::hanging(),
+        Recorder::failing([busy()]),
+        Recorder::default(),
     );
     let channels = [
         ("good", &good),
@@ -313,17 +313,17 @@ async fn past_the_store_only_the_named_channels_are_told_and_none_holds_up_anoth
             .collect::<Vec<_>>()
     };
     assert_eq!(tell(7).await, ["hanging", "failing"]);
-    assert_eq!(tell(8).await, Vec::<String>::new(), "they are tried anew");
+    assert_eq!(tell(8).await, Vec::<String>::new(), "they are tried again");
     let id = testing::signing(0).id;
     assert_eq!(good.ids(), [format!("{id}-7"), format!("{id}-8")]);
     assert!(unnamed.ids().is_empty() && store.assessed().is_empty());
 }
 
-/// A channel with several recipients, some of whom the other side does not take.
+/// A channel with several recipients, some of whom the server refuses.
 #[derive(Clone, Default)]
 struct Several {
     refusing: Arc<Shared<Vec<(&'static str, bool)>>>,
-    told: Arc<Shared<Vec<(String, String)>>>,
+    sent: Arc<Shared<Vec<(String, String)>>>,
 }
 
 const RECIPIENTS: [&str; 3] = ["a@corp.example", "b@corp.example", "c@corp.example"];
@@ -333,11 +333,11 @@ impl Several {
         *self.refusing.lock().unwrap() = refused.to_vec();
     }
 
-    /// How often each recipient was told of this message.
-    fn told(&self, id: &str) -> [usize; 3] {
-        let told = self.told.lock().unwrap();
+    /// How often this message was sent to each recipient.
+    fn sent(&self, id: &str) -> [usize; 3] {
+        let sent = self.sent.lock().unwrap();
         RECIPIENTS.map(|to| {
-            told.iter()
+            sent.iter()
                 .filter(|(who, what)| who == to && what == id)
                 .count()
         })
@@ -366,8 +366,8 @@ impl Notifier for Several {
             match refusing.iter().find(|(refused, _)| *refused == to) {
                 None => {
                     receipt.reached.insert(to.to_owned());
-                    let mut told = self.told.lock().unwrap();
-                    told.push((to.to_owned(), message.id.clone()));
+                    let mut sent = self.sent.lock().unwrap();
+                    sent.push((to.to_owned(), message.id.clone()));
                 }
                 Some((_, for_good)) => unreached.push(Unreached {
                     recipient: to.to_owned(),
@@ -404,13 +404,13 @@ fn failing(store: &MemoryStore) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn who_was_told_is_not_told_again_because_another_is_refused() {
+async fn a_recipient_who_has_the_alert_does_not_get_it_again_because_another_is_refused() {
     let store = Arc::new(MemoryStore::default());
     let several = Several::default();
     several.refuse(&[("b@corp.example", true)]);
     store.queue("mail", "a", testing::NOW);
     store.queue("mail", "b", testing::NOW);
-    // Each drain is by another process: what it needs to know is in the store.
+    // Each drain is by another process: its state is in the store.
     for n in 0..5 {
         mail(&store, &several)
             .drain(minutes(200 * n), BUDGET)
@@ -418,23 +418,23 @@ async fn who_was_told_is_not_told_again_because_another_is_refused() {
             .unwrap();
     }
     assert_eq!(
-        (several.told("a"), several.told("b")),
+        (several.sent("a"), several.sent("b")),
         ([1, 0, 1], [1, 0, 1])
     );
     assert_eq!(
         failing(&store),
         ["the channel mail delivers, but not to b@corp.example (550 no such user)"]
     );
-    let said = store.assessed();
-    let told_on = said
+    let conditions = store.assessed();
+    let on_every_channel = conditions
         .iter()
         .flatten()
         .all(|condition| condition.except_channel.is_none());
     assert!(
-        told_on,
-        "those who are reached hear of it over the same channel"
+        on_every_channel,
+        "the other recipients get the report on the same channel"
     );
-    // Repaired: what waited is told, and the finding ends.
+    // After the repair the waiting alerts are sent, and the finding ends.
     several.refuse(&[]);
     let drained = mail(&store, &several)
         .drain(minutes(2000), BUDGET)
@@ -442,7 +442,7 @@ async fn who_was_told_is_not_told_again_because_another_is_refused() {
         .unwrap();
     assert!(drained.delivered >= 2, "{drained:?}");
     assert_eq!(
-        (several.told("a"), several.told("b")),
+        (several.sent("a"), several.sent("b")),
         ([1, 1, 1], [1, 1, 1])
     );
     assert_eq!(failing(&store), Vec::<String>::new());
@@ -469,12 +469,12 @@ async fn a_recipient_that_is_to_be_tried_again_is_reported_at_the_second_failure
         .drain(minutes(100), BUDGET)
         .await
         .unwrap();
-    assert_eq!(several.told("a"), [1, 1, 1]);
+    assert_eq!(several.sent("a"), [1, 1, 1]);
     assert_eq!(failing(&store), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn one_recipient_that_is_reached_says_nothing_of_another() {
+async fn one_reached_recipient_does_not_end_the_failure_of_another() {
     let store = Arc::new(MemoryStore::default());
     let several = Several::default();
     several.refuse(&[("b@corp.example", true)]);
@@ -536,7 +536,7 @@ async fn a_test_message_that_is_taken_ends_what_was_remembered() {
         .send_test("mail", testing::NOW)
         .await
         .unwrap();
-    // Nothing is due: the daemon learns of it from the store.
+    // Nothing is due: the daemon reads it from the store.
     daemon.drain(testing::NOW, BUDGET).await.unwrap();
     assert_eq!(failing(&store), Vec::<String>::new());
 }

@@ -1,5 +1,5 @@
-//! What is remembered of a channel that fails: over restarts, so that a pass that has nothing to
-//! send neither ends the finding nor begins it anew.
+//! The recorded failures of a channel. The record survives restarts, so that a pass without alerts neither ends the
+//! finding nor begins it again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +10,9 @@ use crate::finding::Verdict;
 use crate::notify::NotifyError;
 use crate::store::Condition;
 
-/// Failures in a row before the others hear of it, unless only the operator can help: one may be
-/// a restart, or a mail server that wants to be asked twice.
-const FAILURES_BEFORE_SAID: u32 = 2;
+/// Failures in a row before they are reported, unless only the operator can repair the channel: a single one may be a
+/// restart, or greylisting.
+const FAILURES_BEFORE_REPORT: u32 = 2;
 
 /// Recipients that are named in one sentence.
 const NAMED: usize = 10;
@@ -20,7 +20,7 @@ const NAMED: usize = 10;
 /// A channel's failures since its last success.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trouble {
-    /// Of the channel as a whole; 0 while it reaches somebody.
+    /// Failures of the channel as a whole; 0 while it reaches a recipient.
     failures: u32,
     needs_operator: bool,
     error: String,
@@ -38,13 +38,13 @@ struct Unreached {
 }
 
 impl Unreached {
-    const fn is_said(&self) -> bool {
-        self.for_good || self.failures >= FAILURES_BEFORE_SAID
+    const fn is_reported(&self) -> bool {
+        self.for_good || self.failures >= FAILURES_BEFORE_REPORT
     }
 }
 
 impl Trouble {
-    /// After one more failure, in which these recipients were `reached` all the same.
+    /// After one more failure, in which these recipients were `reached`.
     pub(super) fn after(
         before: Option<Self>,
         error: &NotifyError,
@@ -82,8 +82,7 @@ impl Trouble {
         }
     }
 
-    /// After a success, in which those recipients were reached of whom `reached` says so; `None` if no other
-    /// is left.
+    /// After a success; `reached` tells which recipients were reached. `None` if no failure is left.
     pub(super) fn over(self, reached: impl Fn(&str) -> bool) -> Option<Self> {
         let of_recipients = Self {
             unreached: self.unreached,
@@ -92,43 +91,42 @@ impl Trouble {
         of_recipients.without(reached)
     }
 
-    /// Without the recipients that are `over`; `None` if nothing else is left.
+    /// Without the recipients that are `over`; `None` if no failure is left.
     pub(super) fn without(mut self, over: impl Fn(&str) -> bool) -> Option<Self> {
         self.unreached.retain(|name, _| !over(name));
         (self.failures > 0 || !self.unreached.is_empty()).then_some(self)
     }
 
-    /// From what was remembered. What this version cannot read is as if nothing were: the next
-    /// attempt shows.
+    /// From the record. A record that this version cannot read counts as absent: the next attempt shows the state.
     pub(super) fn recalled(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// To be remembered.
+    /// As the text of the record.
     pub(super) fn to_text(&self) -> String {
         serde_json::to_string(self).expect("a struct of plain values is JSON")
     }
 
-    /// What is said about it: of a channel that fails, on every other; of one that does not reach all
-    /// of its recipients, on every channel.
+    /// The condition to report: for a failing channel on every other one; for one that does not reach all of its
+    /// recipients on every channel.
     pub(super) fn condition(&self, channel: &str) -> Option<Condition> {
-        if self.needs_operator || self.failures >= FAILURES_BEFORE_SAID {
+        if self.needs_operator || self.failures >= FAILURES_BEFORE_REPORT {
             let summary = format!("the channel {channel} does not deliver: {}", self.error);
             return Some(Condition {
                 except_channel: Some(channel.to_owned()),
                 ..Condition::new(Verdict::NotifierFailing, channel, summary)
             });
         }
-        let said: Vec<String> = self
+        let refused: Vec<String> = self
             .unreached
             .iter()
-            .filter(|(_, one)| one.is_said())
+            .filter(|(_, one)| one.is_reported())
             .map(|(name, one)| format!("{name} ({})", one.reason))
             .collect();
-        (!said.is_empty()).then(|| {
+        (!refused.is_empty()).then(|| {
             let summary = format!(
                 "the channel {channel} delivers, but not to {}",
-                escape::few(said, NAMED)
+                escape::few(refused, NAMED)
             );
             Condition::new(Verdict::NotifierFailing, channel, summary)
         })

@@ -7,8 +7,8 @@ use crate::finding::Finding;
 use crate::notify::message::Message;
 use crate::store::FindingCounts;
 
-/// Room for the findings of one line, in bytes. A finding of a leaf of the largest size takes 64 kB
-/// and more; a thousand of those would be refused by every receiver. Ordinary ones take 2 kB.
+/// Limit for the findings of one line, in bytes. A finding with a leaf of the largest size takes 64 kB and more; every
+/// receiver would refuse a thousand of those. Ordinary ones take 2 kB.
 const FINDINGS_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Serialize)]
@@ -43,8 +43,8 @@ impl<'a> From<&'a FindingCounts> for Row<'a> {
     }
 }
 
-/// The message as one line, without its end. Strings are raw, but written in ASCII: what a program
-/// reads is what the log says, and a terminal or an editor that is shown the line stays sane.
+/// The message as one line, without its line end. The strings are unchanged, but written in ASCII: a program reads the
+/// text of the log, and a terminal or an editor that displays the line is not affected.
 pub(crate) fn json(message: &Message) -> String {
     let line = Line {
         id: &message.id,
@@ -59,14 +59,14 @@ pub(crate) fn json(message: &Message) -> String {
     escape::json(&line).expect("maps have string keys, and a String takes all")
 }
 
-/// As many of the findings as there is room for, the most severe first, and always one.
+/// As many of the findings as fit, the most severe first, and at least one.
 fn fitting(findings: &[Finding]) -> &[Finding] {
-    let mut room = FINDINGS_LIMIT_BYTES;
+    let mut rest = FINDINGS_LIMIT_BYTES;
     let mut count = 0;
     for finding in findings {
         let length = serde_json::to_string(finding).map_or(usize::MAX, |json| json.len());
-        match room.checked_sub(length) {
-            Some(rest) => room = rest,
+        match rest.checked_sub(length) {
+            Some(rest) => rest = rest,
             None if count == 0 => {}
             None => break,
         }
@@ -83,7 +83,7 @@ mod tests {
     use crate::notify::testing::{self, HOSTILE};
 
     #[test]
-    fn json_holds_what_the_log_says_in_one_printable_line() {
+    fn json_contains_the_text_of_the_log_in_one_printable_line() {
         for hostile in HOSTILE.iter().chain(&["Füße 🦅"]) {
             let finding = testing::hostile(hostile);
             let line = json(&testing::alert(vec![finding.clone()]));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_what_the_contract_says() {
+    fn a_line_has_the_fields_of_the_contract() {
         let line = json(&testing::alert(vec![testing::signing(138)]));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();

@@ -1,7 +1,7 @@
-//! From a message to what is sent: one page for people, as text or HTML, and one line for programs.
+//! Renders a message: one page for people, as text and as HTML, and one line for programs.
 //!
-//! A page holds raw strings. Text and HTML each escape everything in one place, so that no field of a finding can be
-//! forgotten.
+//! A [`Page`] contains unescaped strings. The text and HTML renderers escape everything that they write, each in one
+//! place, so that no field of a finding can be missed.
 
 mod json;
 mod page;
@@ -18,12 +18,12 @@ pub(super) fn text(message: &Message) -> String {
     report::text::write(&page::of(message))
 }
 
-/// The message as an HTML document that loads nothing and links nowhere.
+/// The message as an HTML document without external resources and links.
 pub(super) fn html(message: &Message) -> String {
     report::html::write(&page::of(message))
 }
 
-/// One line that tells a pile of mails apart; bounded, fit for a mail header.
+/// One line that distinguishes mails in a list; bounded, valid in a mail header.
 pub(super) fn subject(message: &Message) -> String {
     let what = match message.kind {
         Kind::Alert => message.severity.as_str(),
@@ -33,7 +33,7 @@ pub(super) fn subject(message: &Message) -> String {
     };
     let summary = message.summary();
     let subject = match summary.strip_prefix(DRILL) {
-        // In front, where whoever sees a list of mails looks first.
+        // In front, where it is visible in a list of mails.
         Some(drill) => format!("{DRILL} [modelwatch]{drill}"),
         None => format!("[modelwatch] {what}: {summary}"),
     };
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
     use crate::notify::testing::{self, HOSTILE};
 
-    /// What no medium for people may contain, whatever a log says. Our own lines end with `\n`.
+    /// A character that no output for people may contain, whatever the log contains. Lines end with `\n`.
     fn harmful(text: &str) -> Option<char> {
         text.chars().find(|c| {
             (c.is_control() && *c != '\n')
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drill_is_called_one_first_of_all_and_nobody_else_is() {
+    fn the_mark_of_a_drill_comes_first_and_only_for_drills() {
         let drill = testing::alert(vec![crate::finding::Finding::drill(testing::NOW)]);
         assert!(
             subject(&drill).starts_with("[DRILL] "),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_says_who_what_when_where_whether_proven_what_it_means_and_what_to_do() {
+    fn an_alert_contains_who_what_when_where_whether_proven_its_meaning_and_what_to_do() {
         let finding = testing::signing(138);
         let id = finding.id.to_string();
         let text = text(&testing::alert(vec![finding]));
@@ -128,7 +128,7 @@ mod tests {
             "sha256:138",
             "2026-11-21T08:53:20Z",
             "entry 138 of main (log.example)",
-            "a checkpoint that the log signed vouches for this entry",
+            "a signed checkpoint of the log covers this entry",
             "outside the shape",
             "What it means",
             "What to do now",

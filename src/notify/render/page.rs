@@ -1,4 +1,4 @@
-//! What a message shows to a person.
+//! The content of a message for people, before it is rendered.
 
 use crate::finding::Verdict;
 use crate::notify::message::{Kind, Message};
@@ -6,10 +6,10 @@ use crate::report::advice::{self, Advice};
 use crate::report::finding;
 use crate::report::page::{Block, Page};
 
-/// Findings that are shown with everything that is known of them.
+/// Number of findings that are shown with all their fields.
 const SHOWN_IN_FULL: usize = 5;
 
-/// Findings that are shown at all, the others by a line each.
+/// Number of findings that are shown at all; after the first ones, with one line each.
 const SHOWN: usize = 200;
 
 /// The page of a message.

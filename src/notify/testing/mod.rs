@@ -1,4 +1,4 @@
-//! What the tests of this room share.
+//! Shared helpers of the tests of this module.
 
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
@@ -20,9 +20,9 @@ pub(super) use store::MemoryStore;
 /// 2026-11-21T08:53:20Z
 pub(super) const NOW: Timestamp = Timestamp::constant(1_795_251_200, 0);
 
-/// Strings that a signer may choose in order to harm whoever reads about him.
+/// Strings that a signer may choose to harm the reader of an alert.
 pub(super) const HOSTILE: &[&str] = &[
-    "https://example.com/\r\nBcc: everybody@example.com\r\n\r\nAll is well",
+    "https://example.com/\r\nBcc: everybody@example.com\r\n\r\nAll is fine",
     "\u{1b}[2J\u{1b}]0;all clear\u{7}",
     "\u{9b}2J\u{90}q\u{9c}",
     "moc.elpmaxe\u{202e}\u{2066}//:sptth\u{2069}\u{200f}",

@@ -1,4 +1,4 @@
-//! Servers on loopback that take what they are sent and answer from a script.
+//! Servers on loopback that record what they receive and answer from a script.
 
 use std::sync::{Arc, Mutex};
 
@@ -78,39 +78,39 @@ pub(in crate::notify) const HANG_UP: &str = "hang up";
 /// A mail server: answers each command from its script, `250 ok` if that has none.
 pub(in crate::notify) struct SmtpSink {
     pub(in crate::notify) port: u16,
-    said: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl SmtpSink {
     /// `script`: (beginning of a command, answer). The command `.` is the end of a mail.
     pub(in crate::notify) async fn start(script: &[(&'static str, &'static str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let said = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = Self {
             port: listener.local_addr().unwrap().port(),
-            said: said.clone(),
+            lines: lines.clone(),
         };
         let script = script.to_vec();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                converse(stream, &script, &said).await;
+                converse(stream, &script, &lines).await;
             }
         });
         sink
     }
 
-    /// Every line that clients said.
-    pub(in crate::notify) fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().clone()
+    /// Every line that clients sent.
+    pub(in crate::notify) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
     }
 
     /// The mails, headers unfolded.
     pub(in crate::notify) fn mail(&self) -> String {
-        self.said().join("\n").replace("\n ", " ")
+        self.lines().join("\n").replace("\n ", " ")
     }
 }
 
-async fn converse(stream: TcpStream, script: &[(&str, &str)], said: &Mutex<Vec<String>>) {
+async fn converse(stream: TcpStream, script: &[(&str, &str)], lines: &Mutex<Vec<String>>) {
     let mut stream = BufStream::new(stream);
     let mut in_mail = false;
     let mut answer = Some("220 sink");
@@ -131,7 +131,7 @@ async fn converse(stream: TcpStream, script: &[(&str, &str)], said: &Mutex<Vec<S
         }
         let line = line.trim_end_matches("\r\n").to_owned();
         if in_mail && line != "." {
-            said.lock().unwrap().push(line);
+            lines.lock().unwrap().push(line);
             answer = None;
             continue;
         }
@@ -145,6 +145,6 @@ async fn converse(stream: TcpStream, script: &[(&str, &str)], said: &Mutex<Vec<S
             }
             (None, _) => "250 ok",
         });
-        said.lock().unwrap().push(line);
+        lines.lock().unwrap().push(line);
     }
 }

@@ -1,4 +1,4 @@
-//! A store that only knows its outbox, in memory, and can refuse to write.
+//! A store in memory with only the outbox, which can refuse to write.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -60,7 +60,7 @@ impl MemoryStore {
         rows.iter().find(|row| row.alert.id == id).unwrap().clone()
     }
 
-    /// What was said about channels, each time.
+    /// The conditions of channels, for each report.
     pub(in crate::notify) fn assessed(&self) -> Vec<Vec<Condition>> {
         self.assessed.lock().unwrap().clone()
     }

@@ -370,7 +370,7 @@ impl LogSource for FakeLog {
             }
             _ => Err(SourceError::Absent {
                 resource: format!("the bundle {bundle:?}"),
-                asked: "a log that is not there".to_owned(),
+                tried: "a log that does not exist".to_owned(),
             }),
         }
     }
@@ -382,7 +382,7 @@ impl LogSource for FakeLog {
         if size as usize > state.signing.len() {
             return Err(SourceError::Absent {
                 resource: format!("the tiles of {size}"),
-                asked: "a log that is not there".to_owned(),
+                tried: "a log that does not exist".to_owned(),
             });
         }
         let hash = |node: &tlog::Node| {
