@@ -1,4 +1,4 @@
-//! `[[channel]]`: where alerts are sent. Which types there are and which keys they have is in the table of `notify`.
+//! `[[channel]]`: where alerts are sent.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) fn read_all(
     if !root.has("channel") {
         problems.warning(
             root.place(),
-            "there is no [[channel]]: findings are recorded, and nobody is told",
+            "there is no [[channel]]: findings are recorded, and no alert is sent",
             "add one; type = \"stdout\" needs no settings".to_owned(),
         );
     }
@@ -62,7 +62,7 @@ fn settings(
         let hint = no_such_type(written.value);
         problems.error(
             &written.place,
-            format!("{:?} is no type of channel", written.value),
+            format!("{:?} is not a type of channel", written.value),
             hint,
         );
         return None;

@@ -8,7 +8,7 @@ use super::{keys, lints};
 use crate::identity::Extension;
 use crate::watch::{Conditions, Glob, SanRegex};
 
-/// Reads the conditions of a table and says what is doubtful about each; the table's other keys are its owner's.
+/// Reads the conditions of a table and reports doubtful ones; the caller reads the table's other keys.
 pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions {
     let owned = |values: Vec<At<&str>>| -> Vec<String> {
         values
@@ -24,7 +24,7 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions
     for written in section.strings("san_glob", problems) {
         let glob = Glob::new(written.value);
         if glob.matches_everything() {
-            problems.error(&written.place, "matches every name there is", None);
+            problems.error(&written.place, "matches every name", None);
             continue;
         }
         lints::on_glob(&written, problems);
@@ -118,7 +118,7 @@ fn by_extension<'a>(
             let near = keys::nearest(key, Extension::ALL.map(Extension::name));
             problems.error(
                 &table.place_of(key),
-                "is no extension of Fulcio's certificates",
+                "is not an extension of Fulcio's certificates",
                 near.map(|near| format!("did you mean {near}?")),
             );
             continue;

@@ -1,4 +1,4 @@
-//! The file as a whole, and its sections that stand once.
+//! The file as a whole, and its sections that occur once.
 
 use std::path::PathBuf;
 
@@ -98,7 +98,7 @@ fn database(root: &Section<'_>, context: &Context<'_>, problems: &mut Problems) 
     if path.is_empty() || path.contains('?') || path.contains(":memory:") {
         problems.error(
             &url.place,
-            "names no file: a store that does not last would forget what was found",
+            "names no file: the findings would be lost at the end",
             example(),
         );
         return None;
@@ -116,7 +116,7 @@ fn schedule(monitor: Option<&Section<'_>>, problems: &mut Problems) -> Option<Sc
         Err(error) => {
             let six = written.value.split_whitespace().count() == 6;
             let hint = if six {
-                "leave out the seconds: a pass a minute is the most there is"
+                "leave out the seconds: one pass a minute is the maximum"
             } else {
                 "\"*/5 * * * *\" is every five minutes"
             };

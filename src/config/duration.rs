@@ -20,7 +20,7 @@ pub fn parse(text: &str) -> Option<Duration> {
         seconds = seconds.checked_add(part)?;
         rest = tail.get(1..)?;
     }
-    // A century: what is longer is a slip of the finger, and added to a time it could overflow.
+    // A century: a longer duration is a typing error, and could overflow when it is added to a time.
     (1..=100 * 366 * 86_400)
         .contains(&seconds)
         .then(|| Duration::from_secs(seconds))

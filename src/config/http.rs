@@ -12,7 +12,7 @@ use crate::http::{
     CredentialScheme, CredentialSettings, ProxyChoice, ProxySettings, ProxyUrl, Settings,
 };
 
-/// What `proxy` says when none is to be used, whatever the environment says.
+/// The value of `proxy` for no proxy, whatever the environment contains.
 const NO_PROXY: &str = "none";
 
 pub(super) fn read(root: &Section<'_>, context: &Context<'_>, problems: &mut Problems) -> Settings {
@@ -23,7 +23,7 @@ pub(super) fn read(root: &Section<'_>, context: &Context<'_>, problems: &mut Pro
     let proxy = proxy(&section, context, problems);
     let no_proxy = section.has("no_proxy").then(|| {
         if section.is_empty_list("no_proxy") {
-            // Every host but this machine by the proxy, whatever the environment says.
+            // Every host except the same machine through the proxy, whatever the environment contains.
             return Vec::new();
         }
         let listed = section.strings("no_proxy", problems);
@@ -158,7 +158,11 @@ fn credential(
     };
     if user.as_ref().is_some_and(|user| user.contains(':')) {
         // RFC 7617 section 2: the first colon ends the user.
-        problems.error(&table.place_of("user"), "a user holds no colon", None);
+        problems.error(
+            &table.place_of("user"),
+            "a user may not contain a colon",
+            None,
+        );
         return None;
     }
     Some(CredentialSettings {
@@ -173,7 +177,7 @@ fn credential(
 /// A host as URLs write it, and the port behind it if there is one.
 fn host_and_port(written: &At<&str>, problems: &mut Problems) -> Option<(String, Option<u16>)> {
     let url = Url::parse(&format!("https://{}/", written.value)).ok();
-    // The scheme's own port is no part of a parsed URL.
+    // A parsed URL does not contain the default port of its scheme.
     let default_port = written.value.ends_with(":443").then_some(443);
     let found = url.filter(|url| {
         url.username().is_empty()
@@ -197,7 +201,7 @@ fn host_and_port(written: &At<&str>, problems: &mut Problems) -> Option<(String,
     None
 }
 
-/// The port that is written, in `port` or behind the host.
+/// The port in `port` or after the host.
 fn port(table: &Section<'_>, behind: Option<u16>, problems: &mut Problems) -> Option<u16> {
     if !table.has("port") {
         return behind;
@@ -210,7 +214,7 @@ fn port(table: &Section<'_>, behind: Option<u16>, problems: &mut Problems) -> Op
         Some(_) => {
             problems.error(
                 &table.place_of("port"),
-                "there is another port behind the host",
+                "the host contains another port",
                 "keep one of them".to_owned(),
             );
             None
@@ -233,7 +237,7 @@ fn scheme(table: &Section<'_>, problems: &mut Problems) -> Option<CredentialSche
         "http" => {
             problems.warning(
                 &written.place,
-                "these credentials are sent in the clear: who is on the way can read them",
+                "these credentials are sent unencrypted: everybody on the way can read them",
                 "use https".to_owned(),
             );
             Some(CredentialScheme::Http)
@@ -241,7 +245,7 @@ fn scheme(table: &Section<'_>, problems: &mut Problems) -> Option<CredentialSche
         _ => {
             problems.error(
                 &written.place,
-                "is not a scheme that credentials are sent by",
+                "is not a scheme for credentials",
                 "write https or http".to_owned(),
             );
             None
@@ -249,13 +253,13 @@ fn scheme(table: &Section<'_>, problems: &mut Problems) -> Option<CredentialSche
     }
 }
 
-/// Says where credentials are not sent though the configuration names their host: by http.
+/// Reports credentials that are not sent although the configuration names their host, because the URL uses http.
 pub(super) fn doubts(root: &Section<'_>, settings: &Settings, problems: &mut Problems) {
     let credentials = &settings.credentials;
     if credentials.is_empty() {
         return;
     }
-    // What is wrong with these sections is reported where they are read.
+    // Problems of these sections are reported by the code that reads them.
     let mut known = Problems::new(Path::new(""), "");
     let mut sections = root.tables("log", &mut known);
     sections.extend(root.tables("channel", &mut known));

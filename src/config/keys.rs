@@ -42,7 +42,7 @@ pub(super) const TRUST: [&str; 7] = [
     "ignore",
 ];
 
-/// A repository that has no name.
+/// A repository without a predefined name.
 pub(super) const TUF: [&str; 2] = ["mirror", "root"];
 
 pub(super) const MONITOR: [&str; 3] = ["schedule", "start", "fail_on"];
@@ -131,12 +131,12 @@ pub(super) fn of_channels() -> Vec<String> {
     keys
 }
 
-/// The word of a list that a mistyped one was most likely meant to be.
+/// The element of a list that a mistyped one was most likely meant to be.
 pub(super) fn nearest<'a>(
     written: &str,
     words: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // A key is short; what is far longer than every key is not compared.
+    // Keys are short; a much longer text is not compared.
     if written.len() > 100 {
         return None;
     }
@@ -158,7 +158,7 @@ pub(super) fn nearest<'a>(
         .map(|(_, word)| word)
 }
 
-/// What later versions know, and where secrets go: mistakes that deserve another answer than a similar word.
+/// Keys of later versions, and places of secrets: mistakes with an answer of their own instead of a similar key.
 pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
     match (section, key) {
         ("channel", "password") => {

@@ -1,4 +1,4 @@
-//! Mistakes that people really make: each is allowed by the grammar and hardly ever meant.
+//! Common mistakes that are valid syntax and hardly ever intended.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use super::problems::Problems;
 use super::reader::{At, Place, Section};
 use crate::watch::{Conditions, Glob, SanRegex, Watch};
 
-/// From so many on, regular expressions are what a pass spends its time on: they are tried one by one where no
-/// text in them can be searched for.
+/// From this number on, regular expressions dominate the time of a pass: they are tried one by one if they contain no
+/// text to search for.
 const MANY_REGEXES: usize = 100;
 
-/// Issuers as Fulcio's public instance knows them, to recognise one that is written almost right.
+/// Issuers of Fulcio's public instance, to recognise one with a typing error.
 const KNOWN_ISSUERS: [&str; 9] = [
     "https://token.actions.githubusercontent.com",
     "https://accounts.google.com",
@@ -35,7 +35,7 @@ pub(super) fn on_issuer(issuer: &At<&str>, problems: &mut Problems) {
     {
         problems.error(
             &issuer.place,
-            "is Fulcio, the authority that issues certificates; the issuer here is who vouched for the identity",
+            "is Fulcio, the authority that issues certificates; the issuer here is the OpenID provider",
             "for GitHub Actions write https://token.actions.githubusercontent.com".to_owned(),
         );
         return;
@@ -43,7 +43,7 @@ pub(super) fn on_issuer(issuer: &At<&str>, problems: &mut Problems) {
     if host.is_some_and(|host| host.starts_with("fulcio.")) {
         problems.warning(
             &issuer.place,
-            "looks like a Fulcio; the issuer here is the OpenID provider that vouched for the identity",
+            "looks like a Fulcio; the issuer here is the OpenID provider that confirmed the identity",
             None,
         );
     }
@@ -56,7 +56,7 @@ pub(super) fn on_issuer(issuer: &At<&str>, problems: &mut Problems) {
     if let Some(known) = known.filter(|known| **known != text) {
         problems.warning(
             &issuer.place,
-            "is not how this issuer writes itself, and issuers are compared exactly",
+            "is not the exact name of this issuer, and issuers are compared exactly",
             format!("write {known}"),
         );
     } else if !text.starts_with("https://") {
@@ -73,13 +73,13 @@ pub(super) fn on_san(san: &At<&str>, problems: &mut Problems) {
     if looks_like_regex(text) {
         problems.warning(
             &san.place,
-            "looks like a regular expression; san is compared as it stands",
+            "looks like a regular expression; san is compared exactly",
             "use san_regex, or san_glob with * for any characters".to_owned(),
         );
     } else if text.contains('*') {
         problems.warning(
             &san.place,
-            "holds a *; san is compared as it stands",
+            "contains a *; san is compared exactly",
             "use san_glob".to_owned(),
         );
     }
@@ -96,24 +96,24 @@ pub(super) fn on_glob(glob: &At<&str>, problems: &mut Problems) {
     } else if !text.contains('*') {
         problems.warning(
             &glob.place,
-            "holds no *, so only this very name matches",
-            "use san, or add * where anything may stand".to_owned(),
+            "contains no *, so it matches only exactly this name",
+            "use san, or add * for any characters".to_owned(),
         );
     } else if names_a_whole_host(text) {
         problems.warning(
             &glob.place,
-            "matches everybody at that host",
+            "matches every name of that host",
             "name the owner or the repository".to_owned(),
         );
     }
 }
 
-/// The names of GitHub's workflows are free text, so a `*` may stand for itself.
+/// The names of GitHub's workflows are free text, so a `*` may be an ordinary character.
 pub(super) fn on_extension(value: &At<&str>, problems: &mut Problems) {
     if value.value.contains('*') {
         problems.warning(
             &value.place,
-            "holds a *; the values of extension are compared as they stand",
+            "contains a *; the values of extension are compared exactly",
             "use extension_glob".to_owned(),
         );
     }
@@ -129,7 +129,7 @@ pub(super) fn on_extension_glob(glob: &At<&str>, problems: &mut Problems) {
     }
 }
 
-/// In a shape: a regular expression that lets a branch pass for a tag.
+/// In a shape: a regular expression that accepts a branch as a tag.
 pub(super) fn on_regexes_of_shape(place: &Place, shape: &Conditions, problems: &mut Problems) {
     let lets_pass = |regex: &SanRegex| {
         let before = regex.as_str().rsplit_once('@').map(|(before, _)| before);
@@ -138,7 +138,7 @@ pub(super) fn on_regexes_of_shape(place: &Place, shape: &Conditions, problems: &
     if shape.san_regex.iter().any(lets_pass) {
         problems.warning(
             place,
-            "what stands before @ matches @ too: a branch may be called x.yml@refs/tags/v1",
+            "the part before @ matches @ too: a branch may be called x.yml@refs/tags/v1",
             "write [^@]* before @, or use san_glob, where * does not match @ there".to_owned(),
         );
     }
@@ -146,13 +146,13 @@ pub(super) fn on_regexes_of_shape(place: &Place, shape: &Conditions, problems: &
 
 pub(super) fn on_regex(written: &At<&str>, regex: &SanRegex, problems: &mut Problems) {
     let text = written.value;
-    // Names that have nothing in common: what matches them all matches everything.
+    // Names that have nothing in common: a pattern that matches all of them matches everything.
     let everything = ["", "a@b.c", "https://h/p", "\u{fffd} x!y"]
         .into_iter()
         .filter(|name| regex.matches(name))
         .count();
     if everything >= 3 {
-        problems.error(&written.place, "matches every name there is", None);
+        problems.error(&written.place, "matches every name", None);
     } else if text.contains("/*") {
         problems.warning(
             &written.place,
@@ -162,7 +162,7 @@ pub(super) fn on_regex(written: &At<&str>, regex: &SanRegex, problems: &mut Prob
     } else if unescaped_dot(text) {
         problems.warning(
             &written.place,
-            "a dot matches any character, so names that only look like this one match too",
+            "a dot matches any character, so similar names match too",
             "write \\. for a dot, or use san or san_glob".to_owned(),
         );
     }
@@ -194,7 +194,7 @@ pub(super) fn on_names_together(
         if !possible {
             problems.error(
                 &section.place_of(key),
-                "contradicts san: conditions have to hold together, and no san fits it",
+                "contradicts san: all conditions must be satisfied, and no san matches it",
                 "for one or the other use any = [ { … }, { … } ]".to_owned(),
             );
         }
@@ -209,12 +209,12 @@ fn fits_one(sans: &[String], globs: &[Glob]) -> bool {
     })
 }
 
-/// What only shows when all watches are known.
+/// Problems that show only when all watches are read.
 pub(super) fn on_the_whole(root: &Section<'_>, watches: &[At<Watch>], problems: &mut Problems) {
     if !root.has("watch") {
         problems.warning(
             root.place(),
-            "there is no [[watch]]: the logs are proven, and nobody's signings are looked for",
+            "there is no [[watch]]: the logs are proven, and no signings are searched",
             "`modelwatch watch suggest BUNDLE` writes one".to_owned(),
         );
     }
@@ -233,8 +233,8 @@ pub(super) fn on_the_whole(root: &Section<'_>, watches: &[At<Watch>], problems: 
     if regexes > MANY_REGEXES {
         problems.warning(
             &root.place_of("watch"),
-            format!("{regexes} regular expressions: each costs time and memory of its own"),
-            "san, san_glob and extension cost next to nothing, however many".to_owned(),
+            format!("{regexes} regular expressions: each costs time and memory"),
+            "san, san_glob and extension cost almost nothing, even thousands".to_owned(),
         );
     }
     let scopes = Scopes::of(watches);
@@ -243,7 +243,7 @@ pub(super) fn on_the_whole(root: &Section<'_>, watches: &[At<Watch>], problems: 
             let Some(repository) = repository_of(name) else {
                 continue;
             };
-            // Some workflow that no watch can know of.
+            // Another workflow, which no watch can name.
             let other = format!("{repository}/.github/workflows/~.yml@refs/heads/~");
             if !scopes.of_another_cover(index, &other) {
                 narrow(&watch.place, &repository, problems);
@@ -253,7 +253,7 @@ pub(super) fn on_the_whole(root: &Section<'_>, watches: &[At<Watch>], problems: 
     }
 }
 
-/// The globs of all watches, by the text before their first `*`: comparing each of thousands of watches with each
+/// The globs of all watches, by the text before their first `*`: to compare each of thousands of watches with every
 /// other one would take longer than the rest of the start.
 struct Scopes<'a>(HashMap<&'a str, Vec<(usize, &'a Glob)>>);
 
@@ -282,9 +282,9 @@ impl<'a> Scopes<'a> {
 fn narrow(place: &Place, repository: &str, problems: &mut Problems) {
     problems.warning(
         place,
-        format!("a second workflow in {repository} escapes this watch, and so does another branch"),
+        format!("a second workflow in {repository} is not selected by this watch, nor is another branch"),
         format!(
-            "select by san_glob = \"{repository}/*\" or by extension, and say what is normal in shape"
+            "select by san_glob = \"{repository}/*\" or by extension, and describe in shape what is normal"
         ),
     );
 }
@@ -314,7 +314,7 @@ fn repository_of(name: &str) -> Option<String> {
     (single && !repository.contains('*')).then(|| repository.to_owned())
 }
 
-/// `.*`, `.+`, `\.`, anchors and groups stand in regular expressions and not in names.
+/// `.*`, `.+`, `\.`, anchors and groups occur in regular expressions and not in names.
 fn looks_like_regex(text: &str) -> bool {
     [".*", ".+", "\\", "(?", "[^"]
         .iter()
@@ -332,7 +332,7 @@ fn names_a_whole_host(glob: &str) -> bool {
     }
 }
 
-/// A dot between letters or digits that is not escaped, in what looks like a URL or an address.
+/// A dot between letters or digits that is not escaped, in text that looks like a URL or an address.
 fn unescaped_dot(text: &str) -> bool {
     let is_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = text.as_bytes();

@@ -19,10 +19,10 @@ use super::{Context, keys, witness};
 use crate::log::{LogKey, Protocol, Start};
 use crate::source::Location;
 
-/// How long a log may stand still, unless its own section says.
+/// Default of `silence_after`.
 const DEFAULT_SILENCE: Duration = Duration::from_hours(24);
 
-/// The public-good logs are republished every few minutes and grow all the time.
+/// The public-good logs publish every few minutes and grow all the time.
 const PUBLIC_GOOD_SILENCE: Duration = Duration::from_hours(1);
 
 /// Replicas behind a load balancer or a cache lag by minutes; checkpoints of a log that was rolled back stay small.
@@ -33,24 +33,24 @@ const DEFAULT_ROLLBACK: Duration = Duration::from_mins(10);
 pub struct LogSettings {
     /// Its name in findings and on the command line.
     pub name: String,
-    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own, and for a log of RFC
-    /// 6962, which is known by its key.
+    /// The first line of its checkpoints; `None` for a Rekor v1 log, each of whose trees has its own, and for a log of
+    /// RFC 6962, which is identified by its key.
     pub origin: Option<Origin>,
-    /// How it is spoken to.
+    /// Its protocol.
     pub protocol: Protocol,
     /// Whether it is read in full.
     pub mode: Mode,
-    /// Where it is read; `None` is where trust says.
+    /// Its address; `None` for the address in the trusted root.
     pub location: Option<Location>,
     /// Its keys; without any, the trusted root gives them.
     pub public_keys: Vec<LogKeySource>,
-    /// How many requests a minute it is asked at most; `None` is as usual for such a log.
+    /// Most requests a minute; `None` for the default of such a log.
     pub requests_per_minute: Option<NonZeroU32>,
-    /// Where reading begins while there is no stored position.
+    /// Where reading begins without a stored position.
     pub start: Start,
-    /// How long it may stand still; `None` is for ever.
+    /// How long it may show no growth; `None` for ever.
     pub silence_after: Option<Duration>,
-    /// How long it has to show smaller checkpoints than before, in passes in a row, before that is a rollback.
+    /// How long it must serve smaller checkpoints than before, in passes in a row, before that is a rollback.
     pub rollback_after: Duration,
     /// How many of the witnesses must have cosigned its newest checkpoint.
     pub require_witnesses: usize,
@@ -84,7 +84,7 @@ impl LogSettings {
     }
 }
 
-/// How long a log may stand still that says nothing about it.
+/// The default of `silence_after` for a log.
 fn usual_silence(origin: Option<&Origin>, location: Option<&Location>) -> Duration {
     let public_good = match origin {
         Some(origin) => origin.as_str().ends_with(".rekor.sigstore.dev"),
@@ -97,12 +97,12 @@ fn usual_silence(origin: Option<&Origin>, location: Option<&Location>) -> Durati
     }
 }
 
-/// What other sections say for every log.
+/// The values of other sections for every log.
 pub(super) struct Defaults {
     pub(super) start: Start,
     /// Trust gives keys by origin.
     pub(super) gives_keys: bool,
-    /// Trust says which logs there are.
+    /// The trusted root lists the logs.
     pub(super) discovers: bool,
     pub(super) witnesses: usize,
 }
@@ -186,7 +186,7 @@ fn read<'t>(
     if !section.has("public_key") && !defaults.gives_keys {
         problems.error(
             section.place(),
-            "nothing says which key signs its checkpoints",
+            "there is no key for its checkpoints",
             "give public_key, or tuf or trusted_root in [trust]".to_owned(),
         );
     }
@@ -224,7 +224,7 @@ fn read<'t>(
     })
 }
 
-/// Files and verifier keys: a file's name may have a plus sign in it as well.
+/// Files and verifier keys: a file's name may contain a plus sign as well.
 fn public_keys(
     section: &Section<'_>,
     protocol: Option<Protocol>,
@@ -257,7 +257,7 @@ fn protocol(
     defaults: &Defaults,
     problems: &mut Problems,
 ) -> Option<Protocol> {
-    // A log that trust has found is only read elsewhere; what it finds is Rekor v2.
+    // For a log in the trusted root, only the address is replaced; these logs are Rekor v2.
     if !section.has("type") && defaults.discovers {
         return Some(Protocol::RekorV2);
     }
@@ -266,14 +266,14 @@ fn protocol(
     if protocol.is_none() {
         problems.error(
             &written.place,
-            format!("{:?} is no type of log", written.value),
+            format!("{:?} is not a type of log", written.value),
             "write rekor-v1, rekor-v2, ct-rfc6962 or ct-static".to_owned(),
         );
     }
     protocol
 }
 
-/// The host of a URL, which names a log that has no origin of its own.
+/// The host of a URL, which is the name of a log without an origin.
 fn host(url: &str) -> Option<String> {
     match url.parse() {
         Ok(Location::Server(url)) => url.host_str().map(str::to_owned),
@@ -294,8 +294,7 @@ fn requests_per_minute(section: &Section<'_>, problems: &mut Problems) -> Option
         problems.error(
             &section.place_of(KEY),
             "a number of requests is expected, at least 1",
-            "without it, public-good logs are asked 900 times a minute, others without a limit"
-                .to_owned(),
+            "default: 900 for public-good logs, no limit for others".to_owned(),
         );
     }
     number
@@ -312,7 +311,7 @@ fn location(
         Ok(Location::Directory(_)) if protocol == Some(Protocol::RekorV1) => {
             problems.error(
                 &written.place,
-                "a Rekor v1 log is a server that answers questions, not a directory of files",
+                "a Rekor v1 log is a server with an API, not a directory of files",
                 "write its http(s) URL".to_owned(),
             );
             None
@@ -320,7 +319,7 @@ fn location(
         Ok(Location::Directory(_)) if protocol == Some(Protocol::CtRfc6962) => {
             problems.error(
                 &written.place,
-                "a log of RFC 6962 is a server that answers questions, not a directory of files",
+                "a log of RFC 6962 is a server with an API, not a directory of files",
                 "write its http(s) URL; a log of static files is of type ct-static".to_owned(),
             );
             None
@@ -342,7 +341,7 @@ fn origin(
         if section.has("origin") {
             problems.error(
                 &section.place_of("origin"),
-                "a Rekor v1 log has no origin: each of its trees has one, which the log says itself",
+                "a Rekor v1 log has no origin: each of its trees has one, which the log lists",
                 "leave it out".to_owned(),
             );
         }
@@ -385,7 +384,7 @@ pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<St
             if let Some(time) = time(other) {
                 return Some(Start::Time(time));
             }
-            problems.error(&place, format!("{other:?} is no place in a log"), hint);
+            problems.error(&place, format!("{other:?} is not a start"), hint);
         }
     }
     None
@@ -393,7 +392,7 @@ pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<St
 
 /// A date (its midnight, UTC) or a timestamp of RFC 3339 with its offset.
 pub fn time(written: &str) -> Option<Timestamp> {
-    // What else the parsers take (a week, a zone's name in brackets) would surprise whoever reads the file.
+    // The parsers accept more (a week, a zone's name in brackets), which would surprise the reader of the file.
     if let Ok(time) = written.parse::<Timestamp>() {
         return (!written.contains('[')).then_some(time);
     }
@@ -402,7 +401,7 @@ pub fn time(written: &str) -> Option<Timestamp> {
     Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-/// How long a log may stand still.
+/// How long a log may show no growth.
 enum Silence {
     Never,
     After(Duration),
@@ -421,8 +420,8 @@ fn silence_after(
     if written.value == "never" {
         problems.warning(
             &written.place,
-            "an old checkpoint, served again and again, would never be noticed",
-            "give a length of time in which the log always grows".to_owned(),
+            "an old checkpoint that is served again and again would never be noticed",
+            "give a duration in which the log always grows".to_owned(),
         );
         return Some(Silence::Never);
     }

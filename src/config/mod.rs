@@ -1,10 +1,11 @@
-//! The configuration: what the operator wrote, and what is true of it.
+//! The configuration: from the text of the operator to checked settings.
 //!
-//! What was written is a TOML document with the places of its parts; what comes out is a [`Config`] in which every
-//! default is applied and every value has the type of the room that uses it. In between every mistake is
-//! collected, with line, key path and a hint: an operator should not have to run the program once per mistake.
+//! The input is a TOML document with the places of its parts. The output is a [`Config`] in which every default is
+//! applied and every value has the type of the module that uses it. All mistakes are collected, with line, key path and
+//! a hint: an operator should not have to run the program once for each mistake.
 //!
-//! Errors are contradictions and things that cannot work. What is allowed but probably not meant is a warning.
+//! Errors are contradictions and settings that cannot work. Settings that are valid but probably not intended are
+//! warnings.
 
 mod canary;
 mod channel;
@@ -49,9 +50,9 @@ pub const MAX_CONFIG_BYTES: usize = 16 << 20;
 pub struct Config {
     /// The SQLite database.
     pub database: PathBuf,
-    /// Where trust comes from; without it no certificate is judged.
+    /// The source of the trusted root; without it no certificate chain is checked.
     pub trust: Option<crate::trust::Settings>,
-    /// Where reading begins in logs that say nothing else.
+    /// Where reading begins in logs without their own setting.
     pub start: Start,
     /// When passes begin.
     pub schedule: Schedule,
@@ -59,9 +60,9 @@ pub struct Config {
     pub fail_on: Severity,
     /// The dead man's switch.
     pub heartbeat: Option<HeartbeatSettings>,
-    /// How whatever is elsewhere is reached.
+    /// How to send requests.
     pub http: crate::http::Settings,
-    /// The logs, no two of one origin or name; at least one unless trust says which there are.
+    /// The logs, no two with one origin or name; at least one unless the trusted root lists them.
     pub logs: Vec<LogSettings>,
     /// The watches, in the order written; no two of one name.
     pub watches: Vec<Watch>,
@@ -71,11 +72,11 @@ pub struct Config {
     pub canaries: Vec<CanarySettings>,
     /// Witnesses of the logs; no two of one name.
     pub witnesses: Vec<WitnessSettings>,
-    /// Where keys stand whose files can prove unusable.
+    /// The places of keys whose files may turn out unusable later.
     pub places: Places,
 }
 
-/// Why there is no configuration to work with.
+/// Why there is no usable configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -86,7 +87,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is read and wrong: all that is wrong, and the warnings beside it.
+    /// It was read and is wrong: all problems, with the warnings.
     #[error("{0}")]
     Wrong(Problems),
 }
@@ -139,7 +140,7 @@ pub fn validate(
     (config, problems)
 }
 
-/// What lies around the text.
+/// The surroundings of the text.
 struct Context<'a> {
     directory: &'a Path,
     is_file: &'a dyn Fn(&Path) -> bool,

@@ -19,8 +19,8 @@ pub enum Mode {
     },
 }
 
-/// Reads how a log is followed. The second part of the answer are the names of its CT logs with their places: which logs
-/// there are is known only when all were read.
+/// Reads how a log is followed. The second part of the result are the names of its CT logs with their places: they are
+/// checked when all logs were read.
 pub(super) fn read<'t>(
     section: &Section<'t>,
     protocol: Option<Protocol>,
@@ -33,7 +33,7 @@ pub(super) fn read<'t>(
         "tail" if section.has("guided_by") => {
             problems.error(
                 &section.place_of("guided_by"),
-                "a log whose every entry is read needs no guide",
+                "a log with mode = \"tail\" needs no guided_by",
                 "leave it out, or write mode = \"guided\"".to_owned(),
             );
             None
@@ -51,7 +51,7 @@ pub(super) fn read<'t>(
             if !section.has("guided_by") {
                 problems.error(
                     &section.place_of("mode"),
-                    "nothing says which certificates were issued",
+                    "the CT logs of the CA are missing",
                     "name the [[log]] of each CT log of the CA: guided_by = [\"…\"]".to_owned(),
                 );
             }
@@ -66,16 +66,17 @@ pub(super) fn read<'t>(
         other => {
             problems.error(
                 &section.place_of("mode"),
-                format!("{other:?} is no way to follow a log"),
-                "\"tail\" reads every entry, \"guided\" looks up what CT logs show".to_owned(),
+                format!("{other:?} is not a mode"),
+                "\"tail\" reads every entry, \"guided\" looks up the certificates of CT logs"
+                    .to_owned(),
             );
             None
         }
     }
 }
 
-/// That each guide is a CT log of this file. `named` are the names of all logs, also of those that cannot be read, about
-/// which enough was said.
+/// Checks that each guide is a CT log of this file. `named` are the names of all logs, also of those with errors, which
+/// are reported elsewhere.
 pub(super) fn check<V>(
     guides: &[At<&str>],
     logs: &[LogSettings],
@@ -88,7 +89,7 @@ pub(super) fn check<V>(
             Some(log) if !is_ct(&log) => problems.error(
                 &guide.place,
                 format!(
-                    "{:?} is a {} log, which shows no certificates",
+                    "{:?} is a {} log, which contains no certificates",
                     guide.value,
                     log.protocol.as_str()
                 ),
@@ -120,7 +121,7 @@ pub(super) fn check<V>(
             problems.warning(
                 &first.place,
                 format!(
-                    "{} is a CT log that guides no log: certificates in it are found, but what was signed with them is not looked up",
+                    "{} is a CT log that guides no log: its certificates are found, but the signings with them are not looked up",
                     log.name
                 ),
                 "name it too, if it is of the same CA".to_owned(),
@@ -166,44 +167,41 @@ mod tests {
     fn a_ct_log_that_guides_nothing_beside_one_that_does_is_a_doubt() {
         let (modes, problems) = read("mode = \"guided\"\nguided_by = [\"ct-1\"]");
         assert!(modes.is_some());
-        let said = problems.to_string();
+        let messages = problems.to_string();
         assert!(
-            said.contains("ct-2 is a CT log that guides no log"),
-            "{said}"
+            messages.contains("ct-2 is a CT log that guides no log"),
+            "{messages}"
         );
-        assert!(!said.contains("ct-1 is"), "{said}");
+        assert!(!messages.contains("ct-1 is"), "{messages}");
     }
 
     #[test]
     fn contradictions_are_errors() {
-        for (lines, said) in [
+        for (lines, messages) in [
             (
                 "guided_by = [\"ct-1\"]",
-                "a log whose every entry is read needs no guide",
+                "a log with mode = \"tail\" needs no guided_by",
             ),
             (
                 "mode = \"tail\"\nguided_by = [\"ct-1\"]",
-                "a log whose every entry is read needs no guide",
+                "a log with mode = \"tail\" needs no guided_by",
             ),
-            (
-                "mode = \"guided\"",
-                "nothing says which certificates were issued",
-            ),
+            ("mode = \"guided\"", "the CT logs of the CA are missing"),
             ("mode = \"guided\"\nguided_by = []", "guided_by"),
             (
                 "mode = \"guided\"\nguided_by = [\"v1\"]",
-                "\"v1\" is a rekor-v1 log, which shows no certificates",
+                "\"v1\" is a rekor-v1 log, which contains no certificates",
             ),
             (
                 "mode = \"guided\"\nguided_by = [\"ct-3\"]",
                 "there is no [[log]] named \"ct-3\"",
             ),
-            ("mode = \"full\"", "\"full\" is no way to follow a log"),
+            ("mode = \"full\"", "\"full\" is not a mode"),
         ] {
             let (modes, problems) = read(lines);
             let problems = problems.to_string();
             assert!(
-                modes.is_none() && problems.contains(said),
+                modes.is_none() && problems.contains(messages),
                 "{lines}: {problems}"
             );
         }

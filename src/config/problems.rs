@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! The problems of a configuration, and their places.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use super::reader::Place;
 use crate::escape;
 
-/// How bad a problem is.
+/// The level of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// A contradiction, or something that cannot work: exit 2.
     Error,
-    /// Allowed, but probably not meant. Changes no exit code.
+    /// Valid, but probably not intended. Does not change the exit code.
     Warning,
 }
 
@@ -29,19 +29,19 @@ impl Level {
 /// One mistake or doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// How bad it is.
+    /// Its level.
     pub level: Level,
     /// The line, counted from 1.
     pub line: usize,
     /// The key path, such as `watch[falcon].san_glob`; empty for the file as a whole.
     pub key: String,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
 }
 
-/// Everything that is wrong with one file. Its `Display` gives one line for each problem, harmless on a terminal.
+/// All problems of one file. Its `Display` gives one line for each problem, escaped for a terminal.
 #[derive(Debug, Clone)]
 pub struct Problems {
     path: PathBuf,
@@ -51,7 +51,7 @@ pub struct Problems {
     noted: BTreeMap<String, usize>,
 }
 
-/// Where keys of the configuration stand whose values can prove wrong only when they are used.
+/// The places of keys whose values may turn out wrong only when they are used.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     path: PathBuf,
@@ -83,13 +83,13 @@ impl Problems {
         }
     }
 
-    /// Keeps where this key stands.
+    /// Records the place of this key.
     pub(super) fn note(&mut self, place: &Place) {
         let line = self.line(place);
         self.noted.insert(place.path.clone(), line);
     }
 
-    /// What was noted.
+    /// The recorded places.
     pub(super) fn places(&self) -> Places {
         Places {
             path: self.path.clone(),
@@ -144,14 +144,14 @@ impl Problems {
         self.found.push(Problem {
             level,
             line: self.line(place),
-            // What is repeated of the file may be a URL with a password.
+            // The repeated text of the file may be a URL with a password.
             key: escape::without_userinfo(&place.path).into_owned(),
             message: escape::without_userinfo(message).into_owned(),
             hint: hint.map(|hint| escape::without_userinfo(&hint).into_owned()),
         });
     }
 
-    /// None yet, about the same file: for reading again what was read before.
+    /// An empty list for the same file: to read something a second time.
     pub(super) fn separate(&self) -> Self {
         Self {
             path: self.path.clone(),

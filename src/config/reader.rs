@@ -11,7 +11,7 @@ use crate::watch::Severity;
 /// Most values that a list may hold; a watch that needs more is better written as several.
 const MAX_VALUES: usize = 10_000;
 
-/// Where something stands.
+/// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     /// The key path.
@@ -29,7 +29,7 @@ impl Place {
     }
 }
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone)]
 pub(super) struct At<T> {
     pub(super) value: T,
@@ -56,7 +56,7 @@ impl<'t> Section<'t> {
         &self.place
     }
 
-    /// The same table under another path: the name of a watch says more than its number.
+    /// The same table under another path: the name of a watch is clearer than its number.
     pub(super) fn renamed(mut self, path: String) -> Self {
         self.place.path = path;
         self
@@ -86,7 +86,7 @@ impl<'t> Section<'t> {
         self.table.get(key).is_some_and(Item::is_str)
     }
 
-    /// Whether the key holds a list of nothing.
+    /// Whether the value of the key is an empty list.
     pub(super) fn is_empty_list(&self, key: &str) -> bool {
         let list = self.table.get(key).and_then(Item::as_array);
         list.is_some_and(Array::is_empty)
@@ -251,14 +251,14 @@ impl<'t> Section<'t> {
         if duration.is_none() {
             problems.error(
                 &written.place,
-                format!("{:?} is no length of time", written.value),
+                format!("{:?} is not a duration", written.value),
                 "write 45m, 1h30m, 24h or 7d".to_owned(),
             );
         }
         duration
     }
 
-    /// As [`Self::duration`]; `0s` is no time at all.
+    /// Like [`Self::duration`]; `0s` means none.
     pub(super) fn duration_or_none(&self, key: &str, problems: &mut Problems) -> Option<Duration> {
         match self.string(key, problems)?.value {
             "0s" => Some(Duration::ZERO),

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration is said, all of it; and what is documented is what is read.
+//! All problems of a configuration are reported; and the documented keys are those that are read.
 
 use std::path::Path;
 
@@ -146,20 +146,20 @@ hold = "45"
         [2, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 15],
         "{problems}"
     );
-    let said = problems.to_string();
+    let message = problems.to_string();
     assert!(
-        said.contains("/etc/mw/modelwatch.toml:5: error: monitor.fail_on: "),
-        "{said}"
+        message.contains("/etc/mw/modelwatch.toml:5: error: monitor.fail_on: "),
+        "{message}"
     );
     assert!(
-        said.contains("watch[w].sann: unknown key (hint: did you mean san?)"),
-        "{said}"
+        message.contains("watch[w].sann: unknown key (hint: did you mean san?)"),
+        "{message}"
     );
 }
 
 #[test]
 fn what_people_really_get_wrong_in_a_watch_is_caught() {
-    for (watch, level, said) in [
+    for (watch, level, message) in [
         (
             r#"issuer = "https://fulcio.sigstore.dev""#,
             Level::Error,
@@ -199,9 +199,9 @@ fn what_people_really_get_wrong_in_a_watch_is_caught() {
         (
             r#"san_glob = "https://github.com/*""#,
             Level::Warning,
-            "everybody at that host",
+            "every name of that host",
         ),
-        (r#"san_glob = "a@b.c""#, Level::Warning, "holds no *"),
+        (r#"san_glob = "a@b.c""#, Level::Warning, "contains no *"),
         (r#"san_regex = ".*""#, Level::Error, "matches every name"),
         (
             r#"san_regex = "https://github.com/o/r""#,
@@ -222,7 +222,7 @@ fn what_people_really_get_wrong_in_a_watch_is_caught() {
         (
             r#"san_glob = "https://github.com/o/r/.github/workflows/x.yml@refs/tags/*""#,
             Level::Warning,
-            "a second workflow in https://github.com/o/r escapes",
+            "a second workflow in https://github.com/o/r is not selected",
         ),
         (
             r#"san = "https://github.com/o/r""#,
@@ -261,7 +261,7 @@ shape = { extension = { source_repository_ref = "main" } }"#,
             r#"san_glob = "https://github.com/o/r/*"
 shape = { san_regex = 'https://github\.com/o/r/.*\.yml@refs/tags/.*' }"#,
             Level::Warning,
-            "what stands before @ matches @ too",
+            "the part before @ matches @ too",
         ),
         (
             r#"extension = { source_repository_id = "1" }"#,
@@ -322,7 +322,7 @@ severity = "warning""#,
         let (config, problems) = validated(&text);
         let matching = problems
             .iter()
-            .find(|p| format!("{} {:?}", p.message, p.hint).contains(said));
+            .find(|p| format!("{} {:?}", p.message, p.hint).contains(message));
         let problem = matching.unwrap_or_else(|| panic!("{watch}: {problems}"));
         assert_eq!(problem.level, level, "{watch}: {problems}");
         assert_eq!(
@@ -334,7 +334,7 @@ severity = "warning""#,
 }
 
 #[test]
-fn a_name_that_cannot_occur_is_said_where_it_stands() {
+fn a_name_that_cannot_occur_is_reported_with_its_place() {
     let text = format!(
         "{GOOD}\n[[watch]]\nname = \"w\"\nany = [\n  {{ san = \"a@b.c\" }},\n  {{ san = \"https://github.com/o/r\" }},\n]\n\
          [watch.shape]\nissuer = \"https://token.actions.githubusercontent.com\"\n[watch.shape.extension]\n\
@@ -342,7 +342,7 @@ fn a_name_that_cannot_occur_is_said_where_it_stands() {
     );
     let (config, problems) = validated(&text);
     assert!(config.is_some(), "{problems}");
-    let said: Vec<_> = problems
+    let message: Vec<_> = problems
         .iter()
         .map(|p| {
             (
@@ -352,7 +352,7 @@ fn a_name_that_cannot_occur_is_said_where_it_stands() {
         })
         .collect();
     assert_eq!(
-        said,
+        message,
         [
             (
                 "{ san = \"https://github.com/o/r\" },",
@@ -374,13 +374,13 @@ fn what_is_wrong_with_the_whole_is_caught() {
         let block = GOOD[start..].split("\n\n").next().expect("a block");
         format!("{GOOD}\n{block}\n")
     };
-    for (text, said) in [
+    for (text, message) in [
         (twice("[[log]]"), "another log of the origin"),
         (twice("[[watch]]"), "another watch named"),
         (twice("[[channel]]"), "another channel named"),
         (
             GOOD.replace("public_key = \"key.pem\"", ""),
-            "which key signs",
+            "no key for its checkpoints",
         ),
         (
             GOOD.replace("key.pem", "absent"),
@@ -416,16 +416,19 @@ fn what_is_wrong_with_the_whole_is_caught() {
     ] {
         let (config, problems) = validated(&text);
         assert!(config.is_none(), "{text}");
-        assert!(problems.to_string().contains(said), "{said}: {problems}");
+        assert!(
+            problems.to_string().contains(message),
+            "{message}: {problems}"
+        );
     }
-    for (text, said) in [
+    for (text, message) in [
         (
             GOOD.replace("public_key =", "silence_after = \"never\"\npublic_key ="),
             "never be noticed",
         ),
         (
             GOOD.split("[[channel]]").next().expect("text").to_owned(),
-            "nobody is told",
+            "no alert is sent",
         ),
         (
             format!(
@@ -437,17 +440,20 @@ fn what_is_wrong_with_the_whole_is_caught() {
     ] {
         let (config, problems) = validated(&text);
         assert!(config.is_some(), "{problems}");
-        assert!(problems.to_string().contains(said), "{said}: {problems}");
+        assert!(
+            problems.to_string().contains(message),
+            "{message}: {problems}"
+        );
     }
 }
 
 #[test]
 fn a_wider_watch_beside_it_covers_a_narrow_one() {
     let narrow = "\n[[watch]]\nname = \"n\"\nsan_glob = \"https://github.com/o/r/.github/workflows/x.yml@*\"\n";
-    assert!(problems(&format!("{GOOD}{narrow}")).contains("escapes"));
+    assert!(problems(&format!("{GOOD}{narrow}")).contains("is not selected"));
     let wide = "\n[[watch]]\nname = \"o\"\nsan_glob = \"https://github.com/o/*\"\n";
-    let said = problems(&format!("{GOOD}{narrow}{wide}"));
-    assert!(said.is_empty(), "{said}");
+    let message = problems(&format!("{GOOD}{narrow}{wide}"));
+    assert!(message.is_empty(), "{message}");
 }
 
 #[test]
@@ -470,8 +476,8 @@ fn more_than_a_hundred_regular_expressions_are_a_warning() {
 
 #[test]
 fn nothing_in_the_file_reaches_the_terminal_as_it_is() {
-    let said = problems(&GOOD.replace("\"rekor-v2\"", "\"\\u001b[2J\\u202E\""));
-    assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    let message = problems(&GOOD.replace("\"rekor-v2\"", "\"\\u001b[2J\\u202E\""));
+    assert!(!message.contains(['\u{1b}', '\u{202e}']), "{message:?}");
 }
 
 const REFERENCE: &str = include_str!("../../docs/configuration.md");
@@ -483,7 +489,7 @@ fn the_example_is_valid_without_a_warning() {
     assert!(config.is_some() && problems.is_empty(), "{problems}");
 }
 
-/// A block of the reference is a whole configuration, or is completed by the other sections of a good one.
+/// A block of the reference is a whole configuration, or is completed by the other sections of a valid one.
 #[test]
 fn every_block_of_the_reference_is_valid() {
     let mut blocks = 0;
@@ -556,8 +562,8 @@ const WATCH: &str = "[[watch]]\nname = \"mail\"\nsan = \"release@example.com\"\n
 
 #[test]
 fn trust_has_exactly_one_source_and_every_mistake_in_it_is_named() {
-    for (trust, said) in [
-        (r#"tuf = "public""#, "no repository that is known by name"),
+    for (trust, message) in [
+        (r#"tuf = "public""#, "not the name of a repository"),
         ("tuf = 3", "trust.tuf: a table is expected"),
         (
             r#"tuf = { mirror = "https://tuf.example" }"#,
@@ -577,26 +583,26 @@ fn trust_has_exactly_one_source_and_every_mistake_in_it_is_named() {
         ),
         (
             "tuf = \"staging\"\ntrusted_root = \"root.json\"",
-            "there are two sources of trust",
+            "there are two sources of the trusted root",
         ),
-        ("", "does not say where trust comes from"),
+        ("", "names no source of the trusted root"),
         (
             "trust_config = \"config.json\"\nrefresh = \"1h\"",
             "trust.refresh: belongs to tuf",
         ),
-        (
-            "tuf = \"staging\"\nrefresh = \"soon\"",
-            "is no length of time",
-        ),
+        ("tuf = \"staging\"\nrefresh = \"soon\"", "is not a duration"),
         (
             "trusted_root = \"root.json\"\nignore = [\"log.example\"]",
-            "trust.ignore: a trusted root in a file names no logs",
+            "trust.ignore: a trusted root in a file lists no logs",
         ),
     ] {
         let text = format!("[trust]\n{trust}\n{WATCH}");
         let (config, problems) = validated(&text);
         assert!(config.is_none(), "{trust}");
-        assert!(problems.to_string().contains(said), "{trust}: {problems}");
+        assert!(
+            problems.to_string().contains(message),
+            "{trust}: {problems}"
+        );
     }
 }
 
@@ -623,7 +629,7 @@ fn where_trust_names_the_logs_none_need_be_written_and_one_may_be_read_elsewhere
     let config = config.unwrap_or_else(|| panic!("{problems}"));
     assert_eq!(config.logs.len(), 1);
 
-    // A plain file says neither which logs there are nor how one is spoken to.
+    // A trusted root in a file lists neither logs nor protocols.
     let file = tuf.replace("tuf = \"public-good\"", "trusted_root = \"root.json\"");
     assert!(self::problems(&file).contains("there is no [[log]]"));
     assert!(self::problems(&format!("{file}{log}")).contains("type is missing"));
@@ -682,10 +688,16 @@ fn a_url_with_a_user_or_a_password_is_refused_in_every_section_and_never_shown()
         ),
     ] {
         let (config, problems) = validated(&format!("{GOOD}\n{section}"));
-        let said = problems.to_string();
+        let message = problems.to_string();
         assert!(config.is_none(), "{section}");
-        assert!(said.contains(place) && said.contains(instead), "{said}");
-        assert!(!said.contains("s3cret") && !said.contains("bob"), "{said}");
+        assert!(
+            message.contains(place) && message.contains(instead),
+            "{message}"
+        );
+        assert!(
+            !message.contains("s3cret") && !message.contains("bob"),
+            "{message}"
+        );
     }
 }
 
@@ -811,7 +823,7 @@ fn what_is_wrong_with_http_is_named() {
         ),
         (
             credentials("host = \"a.example\"\nuser = \"u:v\"\npassword_env = \"P\""),
-            "a user holds no colon",
+            "a user may not contain a colon",
         ),
         (
             credentials("host = \"a.example\"\nport = 0\ntoken_env = \"T\""),
@@ -834,10 +846,10 @@ fn what_is_wrong_with_http_is_named() {
         ),
     ] {
         let (config, problems) = with_http(&written, "https://log.example");
-        let said = problems.to_string();
+        let message = problems.to_string();
         assert!(
-            config.is_none() && said.contains(expected),
-            "{written}: {said}"
+            config.is_none() && message.contains(expected),
+            "{written}: {message}"
         );
     }
 }
@@ -845,7 +857,7 @@ fn what_is_wrong_with_http_is_named() {
 #[test]
 fn credentials_that_would_not_be_sent_by_http_are_a_warning() {
     let credentials = "[[http.credentials]]\nhost = \"log.example\"\ntoken_env = \"T\"\n";
-    for (more, url, said) in [
+    for (more, url, message) in [
         ("", "http://log.example", Some("are not sent by http")),
         (
             "",
@@ -857,7 +869,7 @@ fn credentials_that_would_not_be_sent_by_http_are_a_warning() {
         (
             "scheme = \"http\"",
             "http://log.example",
-            Some("sent in the clear"),
+            Some("sent unencrypted"),
         ),
         (
             "scheme = \"http\"",
@@ -869,10 +881,10 @@ fn credentials_that_would_not_be_sent_by_http_are_a_warning() {
         assert!(config.is_some(), "{problems}");
         let shown = problems.to_string();
         assert_eq!(
-            said.is_some(),
+            message.is_some(),
             !problems.is_empty(),
             "{more} {url}: {shown}"
         );
-        assert!(shown.contains(said.unwrap_or_default()), "{shown}");
+        assert!(shown.contains(message.unwrap_or_default()), "{shown}");
     }
 }

@@ -1,4 +1,4 @@
-//! `[trust]`: whose certificates count, which keys speak for a log, and which logs there are.
+//! `[trust]`: certificate authorities, keys of logs, and the list of logs.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,12 +14,13 @@ use crate::trust::{RepositorySettings, Settings, SourceSettings};
 /// The repository of the public instance is signed anew every few days; a file in it changes every few months.
 const DEFAULT_REFRESH: Duration = Duration::from_hours(6);
 
-/// What `[trust]` says, and what is there even if it is wrong: other sections are not to be blamed for it.
+/// The values of `[trust]`, and whether they are present even if they are wrong: then other sections need not report an
+/// absent one.
 pub(super) struct Trust {
     pub(super) settings: Option<Settings>,
     /// Something gives keys.
     pub(super) gives_keys: bool,
-    /// Something says which logs there are.
+    /// Something lists the logs.
     pub(super) discovers: bool,
 }
 
@@ -64,13 +65,13 @@ pub(super) fn read(
         problems.error(
             &section.place_of("monitor_config"),
             "belongs to trusted_root or trust_config, and tuf is given",
-            "a repository has a monitor_config.json of its own, which is read by itself".to_owned(),
+            "a repository has its own monitor_config.json, which is read automatically".to_owned(),
         );
     }
     if section.has("ignore") && !discovers {
         problems.error(
             &section.place_of("ignore"),
-            "a trusted root in a file names no logs to be followed, so none need be ignored",
+            "a trusted root in a file lists no logs to follow, so none need be ignored",
             None,
         );
     }
@@ -117,7 +118,7 @@ fn source(
         [] => {
             problems.error(
                 section.place(),
-                "does not say where trust comes from",
+                "names no source of the trusted root",
                 "write tuf = \"public-good\", or give trusted_root or trust_config".to_owned(),
             );
             None
@@ -125,7 +126,7 @@ fn source(
         [_, second, ..] => {
             problems.error(
                 &section.place_of(second),
-                "there are two sources of trust",
+                "there are two sources of the trusted root",
                 "keep one of tuf, trusted_root and trust_config".to_owned(),
             );
             None
@@ -151,7 +152,7 @@ fn repository(
         other => {
             problems.error(
                 &written.place,
-                format!("{other:?} is no repository that is known by name"),
+                format!("{other:?} is not the name of a repository"),
                 "write \"public-good\", \"staging\" or { mirror = \"https://…\", root = \"root.json\" }"
                     .to_owned(),
             );
@@ -186,8 +187,8 @@ fn mirror(
     if !table.has("root") {
         problems.error(
             table.place(),
-            "root is missing: without it nothing that a mirror serves could be believed",
-            "give the repository's first root.json, from a place that you trust".to_owned(),
+            "root is missing: without it nothing from a mirror could be verified",
+            "give the repository's first root.json, from a trusted source".to_owned(),
         );
     }
     let root = file(table, "root", context, problems);
@@ -197,7 +198,7 @@ fn mirror(
     })
 }
 
-/// Beside the database unless it is said: both are what a backup has to hold.
+/// Beside the database unless configured: a backup needs both.
 fn cache(
     section: &Section<'_>,
     database: Option<&Path>,

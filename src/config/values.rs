@@ -35,7 +35,7 @@ pub(super) fn files(
         .collect()
 }
 
-/// The path that is written, if a file is there.
+/// The path, if the file exists.
 pub(super) fn existing(
     written: &At<&str>,
     context: &Context<'_>,
@@ -46,7 +46,7 @@ pub(super) fn existing(
         problems.error(
             &written.place,
             format!("there is no file {}", path.display()),
-            "paths are counted from the directory of the configuration file".to_owned(),
+            "relative paths start at the directory of the configuration file".to_owned(),
         );
         return None;
     }
@@ -98,7 +98,7 @@ pub(super) fn url(
     }
 }
 
-/// Whether a URL holds a user or a password, which is an error: URLs are shown, compared and stored.
+/// Whether a URL contains a user or a password, which is an error: URLs are displayed, compared and stored.
 pub(super) fn has_userinfo(url: &Url, place: &super::Place, problems: &mut Problems) -> bool {
     let has = !url.username().is_empty() || url.password().is_some();
     if has {
@@ -114,8 +114,8 @@ pub(super) fn has_userinfo(url: &Url, place: &super::Place, problems: &mut Probl
     has
 }
 
-/// `NAME_env` or `NAME_file`, at most one of them. Neither variable nor file has to be there yet: a channel that
-/// is broken today must not keep the monitor from starting.
+/// `NAME_env` or `NAME_file`, at most one of them. Neither variable nor file has to exist yet: a broken channel must
+/// not prevent the monitor from starting.
 pub(super) fn secret(
     section: &Section<'_>,
     name: &str,
@@ -151,7 +151,7 @@ pub(super) fn secret(
     Some(SecretSource::File(context.path(path.value)))
 }
 
-/// Reports a name that was given before. Findings, alerts and the command line know things by name.
+/// Reports a name that was used before. Findings, alerts and the command line use names as references.
 pub(super) fn unique(
     seen: &mut HashMap<String, usize>,
     name: &str,

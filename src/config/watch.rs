@@ -47,7 +47,7 @@ fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Pro
         if !conditions::written(&alternative) {
             problems.error(
                 alternative.place(),
-                "has no conditions: it would always hold",
+                "has no conditions: it would always be satisfied",
                 None,
             );
         }
@@ -85,7 +85,7 @@ fn read(section: &Section<'_>, name: &str, channels: &[&str], problems: &mut Pro
     if section.has("hold") && !section.has("shape") {
         problems.error(
             &section.place_of("hold"),
-            "hold without shape: nothing says which signings may wait",
+            "hold without shape: shape describes the signings that may wait",
             "add a shape".to_owned(),
         );
     }
@@ -98,10 +98,10 @@ fn doubt(section: &Section<'_>, watch: &Watch, forms: &Forms, problems: &mut Pro
     if doubts.is_empty() {
         return;
     }
-    // What is wrong with the tables themselves was said when they were read.
-    let mut said = problems.separate();
-    let any = section.tables("any", &mut said);
-    let shape = section.table("shape", &mut said);
+    // Problems of the tables themselves were reported when they were read.
+    let mut separate = problems.separate();
+    let any = section.tables("any", &mut separate);
+    let shape = section.table("shape", &mut separate);
     for doubt in doubts {
         let set = match doubt.set {
             Set::Own => Some(section),
@@ -111,7 +111,7 @@ fn doubt(section: &Section<'_>, watch: &Watch, forms: &Forms, problems: &mut Pro
         let set = set.unwrap_or(section);
         let place = match doubt.extension {
             None => set.place_of(doubt.key),
-            Some(extension) => set.table(doubt.key, &mut said).map_or_else(
+            Some(extension) => set.table(doubt.key, &mut separate).map_or_else(
                 || set.place_of(doubt.key),
                 |table| table.place_of(extension.name()),
             ),

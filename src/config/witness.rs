@@ -10,7 +10,7 @@ use super::reader::{At, Section};
 use super::values::{file, unique};
 use super::{Context, keys};
 
-/// As many as a note may bear signatures.
+/// The most signatures of a note.
 const MAX_WITNESSES: usize = 100;
 
 /// One `[[witness]]`.
@@ -31,7 +31,7 @@ pub enum WitnessKey {
     File(PathBuf),
 }
 
-/// The witnesses, and how many are written: a log may require one whose key is wrong, which is a mistake of its own.
+/// The witnesses, and how many the file contains: a log may require one whose key is wrong, which is another mistake.
 pub(super) fn witnesses(
     root: &Section<'_>,
     context: &Context<'_>,
@@ -110,7 +110,7 @@ fn verifier(
     None
 }
 
-/// `require_witnesses` of a log. Judged where the witnesses are known.
+/// `require_witnesses` of a log, checked when the witnesses are read.
 pub(super) fn required(section: &Section<'_>, witnesses: usize, problems: &mut Problems) -> usize {
     if !section.has("require_witnesses") {
         return 0;

@@ -36,8 +36,8 @@ impl Fake {
         self.at_once.fetch_sub(1, SeqCst);
         if self.absent_from.is_some_and(|from| want.end > from) {
             let resource = format!("bundle {bundle}");
-            let requests = resource.clone();
-            return Err(SourceError::Absent { resource, requests });
+            let tried = resource.clone();
+            return Err(SourceError::Absent { resource, tried });
         }
         let n = usize::try_from(bundle).unwrap();
         let length = *self.lengths.get(n).or(self.lengths.last()).unwrap_or(&8);
