@@ -247,12 +247,12 @@ impl Other {
             .stdout(Stdio::piped())
             .spawn()
             .expect("it can be run");
-        let mut said = String::new();
+        let mut reported = String::new();
         let output = child.stdout.take().expect("it is piped");
         std::io::BufReader::new(output)
-            .read_line(&mut said)
+            .read_line(&mut reported)
             .expect("it says where it is");
-        let (url, spki) = said.trim().split_once(' ').expect("and its key");
+        let (url, spki) = reported.trim().split_once(' ').expect("and its key");
         Self {
             child,
             url: url.parse().expect("a URL"),
@@ -379,8 +379,8 @@ fn main() {
         return;
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    if let Ok(said) = std::env::var(SERVE) {
-        let (size, latency) = said.split_once(' ').expect("two numbers");
+    if let Ok(reported) = std::env::var(SERVE) {
+        let (size, latency) = reported.split_once(' ').expect("two numbers");
         let latency = Duration::from_millis(latency.parse().expect("a number"));
         let server = Server::new(size.parse().expect("a number"), latency);
         runtime

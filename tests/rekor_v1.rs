@@ -92,7 +92,7 @@ fn who(signer: &Signer) -> String {
 
 #[test]
 #[ignore = "needs entries of public logs: MODELWATCH_PUBLIC_ENTRIES"]
-fn every_kind_of_a_real_log_gives_its_signer_or_says_why_it_has_none() {
+fn every_kind_of_a_real_log_gives_its_signer_or_the_reason_for_none() {
     let spki = {
         let pem = String::from_utf8(data("rekor-v1-kinds/key.pub.pem")).unwrap();
         let lines = pem.lines().filter(|line| !line.starts_with("-----"));
@@ -101,7 +101,7 @@ fn every_kind_of_a_real_log_gives_its_signer_or_says_why_it_has_none() {
     let log: Value = serde_json::from_slice(&data("rekor-v1-kinds/log.json")).unwrap();
     let head = open(log["signedTreeHead"].as_str().unwrap(), &spki);
     let mut tree = tlog::CompactRange::new();
-    let mut said = Vec::new();
+    let mut reported = Vec::new();
     for line in String::from_utf8(data("rekor-v1-kinds/entries.jsonl"))
         .unwrap()
         .lines()
@@ -115,11 +115,11 @@ fn every_kind_of_a_real_log_gives_its_signer_or_says_why_it_has_none() {
         let entry = entry::parse(&body).unwrap();
         assert_eq!(entry.unreadable, [], "{id}");
         let signers: Vec<String> = entry.signings.iter().map(|s| who(&s.signer)).collect();
-        said.push(format!("{}: {}", entry.kind.name(), signers.join(" + ")));
+        reported.push(format!("{}: {}", entry.kind.name(), signers.join(" + ")));
     }
     assert_eq!(tree.root(), head.root());
     assert_eq!(
-        said,
+        reported,
         [
             "rekord: pgp, Luke Hinds <lhinds@protonmail.com>, lhinds@protonmail.com, 7200945C6EFC69D8FA84650926B7C1A09D38A47A",
             "rekord: pkix",

@@ -79,8 +79,8 @@ pub fn time(
             .output()?;
         times.push(started.elapsed());
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let last = said.lines().last().unwrap_or_default();
+            let reported = String::from_utf8_lossy(&output.stderr);
+            let last = reported.lines().last().unwrap_or_default();
             return Err(io::Error::other(format!("{}: {last}", output.status)));
         }
     }

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recorded_precertificate_names_somebody_and_is_trusted() {
+    fn every_recorded_precertificate_has_a_name_and_is_trusted() {
         for (leaf, beside) in recorded() {
             let entry = parse_certificate(&leaf, Some(&beside)).unwrap();
             assert_eq!(entry.kind.to_string(), "precertificate");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_precertificate_beside_the_leaf_that_is_another_one_is_said() {
+    fn a_precertificate_beside_the_leaf_that_is_another_one_is_reported() {
         let all = recorded();
         let (leaf, beside) = &all[0];
         let odd = (Chain::Trusted, vec![Anomaly::OtherPrecertificate]);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ca_that_the_trusted_root_does_not_have_vouches_for_nobody() {
+    fn a_certificate_of_a_ca_outside_the_trusted_root_is_untrusted() {
         let (mut leaf, beside) = recorded().swap_remove(0);
         // The hash of the CA's key stands after version, type, time and entry type.
         leaf[12] ^= 1;
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_leaf_says_which_part_is_not_there() {
+    fn the_error_for_an_incomplete_leaf_names_the_missing_part() {
         let (leaf, _) = recorded().swap_remove(0);
         for (bytes, error) in [
             (&b""[..], cut("version and leaf type")),

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_says_whether_it_holds_more_than_it_should() {
+    fn excess_members_of_an_object_are_detected() {
         for (json, has_more) in [
             (r#"{"inner":{"text":"x"}}"#, false),
             (r#"{"inner":{"old":"x","unread":[{"a":1}]}}"#, false),

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_block_and_is_none_is_said() {
+    fn text_after_a_block_is_reported() {
         let good = "-----BEGIN A-----\nAAEC\n-----END A-----\n";
         for more in [
             "x",

@@ -141,7 +141,7 @@ mod tests {
                    {"name":"o","digest":{"sha256":"dd"}}]}"#;
 
     #[test]
-    fn a_statement_says_what_it_is_about() {
+    fn a_statement_contains_its_subject() {
         let read = Statement::signed(&signing(OMS.as_bytes()), OMS.as_bytes());
         let read = read.expect("what was signed");
         assert!(read.is_of_a_model());

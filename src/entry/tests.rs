@@ -138,7 +138,7 @@ fn nesting_and_size_have_a_limit() {
 }
 
 #[test]
-fn errors_say_which_field_and_what_is_wrong() {
+fn errors_name_the_field_and_the_problem() {
     let good = recorded_leaf("stolen-identity");
     let value: Value = serde_json::from_str(&good).unwrap();
     let certificate = "/spec/hashedRekordV002/signature/verifier/x509Certificate/rawBytes";
@@ -269,7 +269,7 @@ fn a_signer_is_found_in_an_entry_whose_other_fields_are_broken() {
 }
 
 #[test]
-fn what_a_server_never_writes_is_said_to_be_there() {
+fn content_that_no_server_writes_is_reported() {
     for (truth, leaf) in RECORDED.iter() {
         assert!(!parse(leaf.as_bytes()).unwrap().has_more, "{truth}");
     }
@@ -332,7 +332,7 @@ fn several_verifiers_are_several_signings_and_a_broken_one_hides_none() {
 }
 
 #[test]
-fn the_number_of_signings_has_a_limit_and_reaching_it_is_said() {
+fn the_number_of_signings_has_a_limit_and_reaching_it_is_reported() {
     let mut signatures = String::new();
     for i in 0..=MAX_SIGNINGS {
         let comma = if i == 0 { "" } else { "," };
@@ -654,7 +654,7 @@ fn keys_that_name_themselves_give_their_names() {
 }
 
 #[test]
-fn keys_that_cannot_be_read_are_unreadable_and_say_why() {
+fn keys_that_cannot_be_read_are_unreadable_with_a_reason() {
     for (format, key, why) in [
         (
             "pgp",
@@ -794,7 +794,7 @@ fn a_second_pem_block_is_read_too() {
 }
 
 #[test]
-fn a_block_that_readers_disagree_about_is_nobodys_signing_and_hides_nobody() {
+fn a_block_that_parsers_disagree_about_is_no_signing_and_hides_none() {
     let (unknown_issuer, watched) = (signer("crowd"), signer("stolen-identity"));
     let (first, second) = (certificate_pem(&unknown_issuer), certificate_pem(&watched));
     let der = watched.certificate().unwrap().der().to_vec();
@@ -862,7 +862,7 @@ fn a_block_that_readers_disagree_about_is_nobodys_signing_and_hides_nobody() {
 }
 
 #[test]
-fn blocks_that_a_real_rekor_took_and_that_others_read_otherwise_hide_nobody() {
+fn blocks_that_a_real_rekor_accepted_and_others_parse_differently_hide_no_signer() {
     let rows = include_str!("../../tests/data/entries/pem-blocks.jsonl");
     for line in rows.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
@@ -957,7 +957,7 @@ proptest! {
 }
 
 #[test]
-fn how_the_base64_of_a_signature_is_written_says_nothing() {
+fn the_base64_form_of_a_signature_does_not_matter() {
     // Its last base64 character has bits to spare; `+`, `/`.
     let (plain, bytes) = ("+/+/AQ==", [0xfb, 0xff, 0xbf, 0x01]);
     let spellings = [

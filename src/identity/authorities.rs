@@ -226,7 +226,7 @@ impl Authorities {
             .iter()
             .filter(|authority| {
                 authority.certificate.subject_name_der() == certificate.issuer_name_der()
-                    && vouched_for(certificate, &authority.certificate)
+                    && issued_by_trusted_ca(certificate, &authority.certificate)
             })
             .peekable();
         let Some(issuer) = issuers.peek() else {
@@ -325,7 +325,7 @@ impl Authority {
 
 /// Whether a CA stands behind a certificate by its signature; or behind a precertificate because a log says so, which
 /// took it only with the CA's signature. Of that the key's hash is left in the leaf.
-fn vouched_for(certificate: &Certificate, authority: &Certificate) -> bool {
+fn issued_by_trusted_ca(certificate: &Certificate, authority: &Certificate) -> bool {
     match certificate.issuer_key_sha256() {
         Some(key) => *key == authority.key_sha256(),
         None => signed_by(certificate, authority).is_ok(),

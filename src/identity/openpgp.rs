@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn every_subkey_is_a_key_whoever_hung_it_there() {
+    fn every_subkey_is_a_key_under_any_primary_key() {
         for (parts, primaries, subkeys) in [
             (vec![KEY, &packet(14, ED25519)], 1, 1),
             (vec![KEY, b"\xb8\x06\x04\0\0\0\0\x02", KEY], 2, 1),
@@ -537,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_public_key_is_said_and_hides_no_key() {
+    fn a_value_that_is_no_public_key_is_reported_and_hides_no_key() {
         let name = [b"\xcd\xff\0\0\x08\x01".as_slice(), &[b'x'; 2049]].concat();
         let many = packets(&[KEY, &b"\xcd\x01n".repeat(MAX_NAMES + 1)]);
         for (bytes, problem, keys) in [

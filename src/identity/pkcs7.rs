@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_of_nobody_in_the_message_is_said() {
+    fn a_signature_without_a_signer_in_the_message_is_reported() {
         let message = der(BY_SERIAL);
         let signer = signers_of_pkcs7(&message).unwrap().remove(0);
         let mut fields = Reader::new(&signer);

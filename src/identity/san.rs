@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_the_wrong_encoding_is_kept_and_said() {
+    fn a_name_in_the_wrong_encoding_is_kept_and_reported() {
         let (sans, anomalies) = read(
             "\u{30}\u{6}\u{86}\u{4}"
                 .chars()
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_name_is_nobody_but_said() {
+    fn a_directory_name_is_no_identity_and_is_reported() {
         let (sans, anomalies) = read(b"\x30\x04\xa4\x02\x30\x00").expect("readable");
         assert!(sans.is_empty());
         assert_eq!(anomalies, [Anomaly::UnknownNameType]);

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_told_from_a_key_by_its_type() {
+    fn a_certificate_is_distinguished_from_a_key_by_its_type() {
         for (name, algorithm, certificate, nonce) in [
             ("ssh-ed25519", "ssh-ed25519", false, false),
             (

@@ -160,7 +160,7 @@ fn a_timestamp_that_was_taken_from_another_certificate_is_false() {
 }
 
 #[test]
-fn only_impostors_are_untrusted_and_what_is_odd_is_said() {
+fn only_impostors_are_untrusted_and_anomalies_are_reported() {
     use Anomaly::{Authority, NoCodeSigning, NoSct, SeveralNames, UnusualName};
     let all: Vec<_> = recorded();
     assert!(all.len() > 15);
@@ -198,7 +198,7 @@ fn only_impostors_are_untrusted_and_what_is_odd_is_said() {
 }
 
 #[test]
-fn time_makes_an_oddity_never_a_stranger() {
+fn time_makes_an_anomaly_never_an_untrusted_chain() {
     let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
     for (valid_for, odd) in [
         ((None, None), false),
@@ -377,7 +377,7 @@ fn cas_of_every_usual_algorithm_are_followed() {
 }
 
 #[test]
-fn what_is_in_the_wrong_encoding_is_kept_and_said() {
+fn a_value_in_the_wrong_encoding_is_kept_and_reported() {
     let ca = KeyPair::generate().unwrap();
     let extensions: [(u64, &[u8]); 8] = [
         (1, b"https://old.example"),

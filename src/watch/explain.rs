@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_says_that_a_star_before_the_at_sign_does_not_match_one() {
+    fn a_warning_explains_that_a_star_before_the_at_sign_does_not_match_one() {
         let workflows = "https://github.com/o/r/.github/workflows";
         let mut watch = watch("w", conditions().issuer(GITHUB));
         let shape = conditions().glob(&format!("{workflows}/*.yml@refs/tags/*"));
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_wrote_does_not_reach_the_terminal_as_it_is() {
+    fn text_of_a_signer_is_escaped_for_the_terminal() {
         let signer = signer(
             &["https://h/\u{1b}[2J\u{7}"],
             &[(8, "https://\u{202e}evil\n")],

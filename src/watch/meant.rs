@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_names_a_workflow_or_an_owner_means_that_too() {
+    fn a_watch_for_a_workflow_or_an_owner_selects_its_signings_too() {
         for (written, expected) in [
             (
                 "https://github.com/ORG/REPO/blob/main/.github/workflows/x.yml",

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_every_name_begins_with_is_told_as_far_as_it_is_one_text() {
+    fn the_common_prefix_of_all_names_is_found() {
         for (text, expected) in [
             (r"https://github\.com/(red|blue)/.*", "https://github.com/"),
             (r"^https://github\.com/o/r$", "https://github.com/o/r"),

@@ -603,7 +603,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_says_the_provider_however_it_is_written() {
+    fn the_host_determines_the_provider_in_any_spelling() {
         for (beginning, kind) in [
             ("https://github.com/o/r", Kind::GitHub),
             ("http://www.github.com/o/", Kind::GitHub),

@@ -685,7 +685,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_make_up_is_said_and_what_cannot_be_is_too() {
+    fn values_that_cannot_be_generated_or_cannot_occur_are_reported() {
         let key = testing::watch("key", conditions().key([7; 32]));
         assert_eq!(samples(&key, &Forms::new()).beyond, [BY_DIGEST]);
         let mut never = testing::watch("never", conditions().issuer("https://a"));

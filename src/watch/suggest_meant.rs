@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_of_a_name_is_called_by_what_tells_it_from_others() {
+    fn the_name_of_a_suggested_watch_distinguishes_it_from_others() {
         for (name, called) in [
             ("jane@example.com", "jane"),
             ("*@example.com", "example-com"),
@@ -265,7 +265,7 @@ mod tests {
     const OWL: &str = "https://github.com/Acme/owl/.github/workflows/release.yml@refs/tags/v1";
 
     #[test]
-    fn whoever_names_a_repository_sees_what_its_workflows_really_sign() {
+    fn a_watch_for_a_repository_selects_what_its_workflows_really_sign() {
         let gitlab = "https://gitlab.com/acme/ml/owl//.gitlab-ci.yml@refs/tags/v1";
         let archlinux = "https://gitlab.archlinux.org/a/owl//.gitlab-ci.yml@refs/heads/main";
         for (written, san, extensions) in [

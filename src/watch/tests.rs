@@ -345,7 +345,7 @@ fn a_certificate_with_two_issuers_is_selected_by_either_and_in_no_shape_of_one()
 }
 
 #[test]
-fn a_match_by_key_or_by_the_very_certificate_says_so() {
+fn a_match_by_key_or_by_certificate_is_reported_as_such() {
     let certificate = certificate(&["a@b"], &[]);
     let mut either = watch("either", conditions());
     either.any = vec![

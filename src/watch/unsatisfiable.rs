@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_select_anything_says_why() {
+    fn a_watch_that_cannot_select_anything_has_a_reason() {
         let regex = Conditions {
             san: owned(&["jane@example.com"]),
             san_regex: vec![SanRegex::new(r".*@example\.org").unwrap()],

@@ -55,7 +55,7 @@ async fn what_was_held_by_a_clock_that_was_ahead_is_held_from_the_first_right_pa
         );
         assert_eq!(now.first_seen, held.first_seen, "evidence keeps its date");
     }
-    assert_eq!(world.told(held.id).len(), 1);
+    assert_eq!(world.delivered(held.id).len(), 1);
     let record = world
         .truly()
         .finding(&held.id.to_string())
@@ -107,7 +107,7 @@ async fn an_alert_that_failed_then_is_due_at_once() {
 }
 
 #[tokio::test]
-async fn a_daily_digest_of_then_is_told_now_and_one_of_today_waits_for_its_day() {
+async fn an_overdue_daily_digest_is_sent_now_and_one_of_today_waits_for_its_day() {
     let mut world = World::with(&["main.example"], specs(), &["oncall"]).await;
     world.clock.advance(YEAR);
     world.log().grow([Signer::Impostor.signs(0)]);
@@ -127,7 +127,7 @@ async fn a_daily_digest_of_then_is_told_now_and_one_of_today_waits_for_its_day()
 }
 
 #[tokio::test]
-async fn a_silent_log_and_a_dead_canary_are_said_after_their_time_from_the_first_right_pass() {
+async fn a_silent_log_and_a_dead_canary_are_reported_after_their_time_from_the_first_right_pass() {
     let mut world = World::with(&["main.example"], specs(), &["oncall"]).await;
     world.settings.canaries = vec![CanarySettings {
         watch: "mail".to_owned(),
@@ -147,7 +147,7 @@ async fn a_silent_log_and_a_dead_canary_are_said_after_their_time_from_the_first
 }
 
 #[tokio::test]
-async fn the_span_of_what_lay_ahead_is_said_for_an_hour_and_not_again() {
+async fn the_span_of_times_in_the_future_is_reported_for_an_hour_and_not_again() {
     let mut world = World::with(&["main.example"], specs(), &["oncall"]).await;
     world.log().grow(crowd(3));
     world.good_step().await;
@@ -167,7 +167,7 @@ async fn the_span_of_what_lay_ahead_is_said_for_an_hour_and_not_again() {
             .filter(|f| f.state == State::Open)
             .collect()
     };
-    let said = open(world.of("clock-skew").await);
+    let reported = open(world.of("clock-skew").await);
     let at = |time: jiff::Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let span = format!(
         "from {0} to {0} lay ahead of {1}",
@@ -175,10 +175,10 @@ async fn the_span_of_what_lay_ahead_is_said_for_an_hour_and_not_again() {
         at(world.now())
     );
     assert!(
-        said.len() == 1 && said[0].summary.contains(&span),
-        "{said:?}"
+        reported.len() == 1 && reported[0].summary.contains(&span),
+        "{reported:?}"
     );
-    assert_eq!(world.told(said[0].id).len(), 1);
+    assert_eq!(world.delivered(reported[0].id).len(), 1);
     world.restart().await;
     world.clock.advance(HOUR);
     world.good_step().await;
@@ -195,7 +195,7 @@ async fn the_span_of_what_lay_ahead_is_said_for_an_hour_and_not_again() {
 }
 
 #[tokio::test]
-async fn a_clock_that_servers_say_is_ahead_is_told_with_what_it_has_stored() {
+async fn a_clock_ahead_of_servers_is_reported_with_its_stored_times() {
     let mut world = World::with(&["main.example", "other.example"], specs(), &["oncall"]).await;
     for watched in &world.logs {
         watched.log.grow(crowd(3));
@@ -204,16 +204,16 @@ async fn a_clock_that_servers_say_is_ahead_is_told_with_what_it_has_stored() {
     let before = world.now();
     world.clock.advance(40 * DAY);
     for watched in &world.logs {
-        watched.log.tell_time(before);
+        watched.log.set_time(before);
         watched.log.grow(crowd(1));
     }
     world.good_step().await;
-    let said = &world.of("clock-skew").await[0].summary;
+    let reported = &world.of("clock-skew").await[0].summary;
     let at = world.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    assert!(said.contains("at least 40 days ahead of"), "{said}");
+    assert!(reported.contains("at least 40 days ahead of"), "{reported}");
     assert!(
-        said.contains(&format!("the times stored from {at} to {at}")),
-        "{said}"
+        reported.contains(&format!("the times stored from {at} to {at}")),
+        "{reported}"
     );
 }
 
@@ -236,7 +236,7 @@ async fn five_minutes_are_what_two_clocks_may_differ_by() {
 
 #[tokio::test]
 async fn a_store_that_fails_over_it_twice_does_it_the_third_time() {
-    for door in ["ahead_of", "bring_back"] {
+    for method in ["ahead_of", "bring_back"] {
         for mode in [Mode::NotDone, Mode::DoneButReportedFailed] {
             let mut world = World::with(&["main.example"], specs(), &["oncall"]).await;
             world.clock.advance(YEAR);
@@ -245,14 +245,14 @@ async fn a_store_that_fails_over_it_twice_does_it_the_third_time() {
             world.clock.advance(-YEAR);
             let (after, times) = (0, 2);
             world.faults.arm(Fault {
-                door,
+                method,
                 mode,
                 after,
                 times,
             });
             world.settle().await;
-            assert!(world.faults.fired() > 0, "{door} {mode:?}");
-            assert_eq!(world.of("clock-skew").await.len(), 1, "{door} {mode:?}");
+            assert!(world.faults.fired() > 0, "{method} {mode:?}");
+            assert_eq!(world.of("clock-skew").await.len(), 1, "{method} {mode:?}");
             assert_eq!(of_watch(&world, "scope").await.state, State::Held);
             world.clock.advance(46 * 60);
             world.good_step().await;

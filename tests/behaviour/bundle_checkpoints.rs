@@ -83,7 +83,7 @@ async fn a_bundle_of_another_history_is_a_fork_with_both_notes() {
             "{} notes",
             notes.len()
         );
-        assert_eq!(world.told(fault.id).len(), 1);
+        assert_eq!(world.delivered(fault.id).len(), 1);
         // It is said once, and what is there is read on.
         world.log().grow(crowd(10));
         world.good_step().await;
@@ -107,7 +107,7 @@ async fn a_bundle_that_is_ahead_of_us_waits_until_we_have_read_that_far() {
 }
 
 #[tokio::test]
-async fn what_no_key_of_the_log_signed_says_nothing() {
+async fn a_checkpoint_without_a_signature_of_the_log_is_ignored() {
     let mut world = World::new().await;
     world.log().grow(crowd(30));
     let forged = String::from_utf8(other_history(&world, 20)).unwrap();

@@ -73,8 +73,8 @@ async fn every_sabotage_of_the_store_is_noticed() {
         let Err(panic) = noticing else {
             panic!("{what}: not noticed")
         };
-        let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-        assert!(said.contains(noticed), "{what}: {said}");
+        let reported = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        assert!(reported.contains(noticed), "{what}: {reported}");
     }
 }
 

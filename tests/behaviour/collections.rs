@@ -140,8 +140,8 @@ fn each_bundle_of_each_form_is_registered() {
         let added = site.run(&["expect", "add", "given"], &given);
         assert_eq!(added.status.code(), Some(0), "{}", text(&added.stderr));
         assert_eq!(site.registered(), places, "{given}");
-        let said = text(&added.stdout);
-        assert_eq!(said.matches(": registered").count(), places.len(), "{said}");
+        let reported = text(&added.stdout);
+        assert_eq!(reported.matches(": registered").count(), places.len(), "{reported}");
         // The same signings in their plain form are the same registrations.
         let again = site.run(&["expect", "add", "given"], format!("{a}{b}"));
         let before = text(&again.stdout).matches("was registered before").count();
@@ -180,7 +180,7 @@ fn standard_input_is_a_file_like_others() {
 }
 
 #[test]
-fn of_several_bundles_those_that_cannot_be_registered_are_named_and_the_exit_code_says_it() {
+fn bundles_that_cannot_be_registered_are_named_and_change_the_exit_code() {
     let site = Site::new();
     let npm = json!({"attestations": [
         {"predicateType": "publish", "bundle": keyed()},
@@ -189,14 +189,14 @@ fn of_several_bundles_those_that_cannot_be_registered_are_named_and_the_exit_cod
     ]});
     let added = site.run(&["expect", "add", "given"], npm.to_string());
     assert_eq!(added.status.code(), Some(2));
-    let said = text(&added.stderr);
+    let reported = text(&added.stderr);
     assert!(
-        said.contains("error: given (attestations[0].bundle): signed with a key"),
-        "{said}"
+        reported.contains("error: given (attestations[0].bundle): signed with a key"),
+        "{reported}"
     );
     assert!(
-        said.contains("error: given (attestations[2]): the bundle is not in this file"),
-        "{said}"
+        reported.contains("error: given (attestations[2]): the bundle is not in this file"),
+        "{reported}"
     );
     assert_eq!(site.registered(), ["given (attestations[1].bundle)"]);
     // A download that broke off.
@@ -213,14 +213,17 @@ fn beside_a_bundle_that_contradicts_itself_none_is_registered() {
     let lines = format!("{}\n{}\n{}\n", v2(), forged(), keyed());
     let added = site.run(&["expect", "add", "given"], lines);
     assert_eq!(added.status.code(), Some(1));
-    let said = text(&added.stderr);
+    let reported = text(&added.stderr);
     assert!(
-        said.contains(
+        reported.contains(
             "given (line 2): its signature: the signature does not verify; nothing is registered"
         ),
-        "{said}"
+        "{reported}"
     );
-    assert!(said.contains("given (line 3): signed with a key"), "{said}");
+    assert!(
+        reported.contains("given (line 3): signed with a key"),
+        "{reported}"
+    );
     assert!(!site.path("modelwatch.db").exists());
     // Also as PyPI would have it: nothing of the envelope is believed without its signature.
     let added = site.run(
@@ -234,7 +237,7 @@ fn beside_a_bundle_that_contradicts_itself_none_is_registered() {
 fn what_is_no_bundle_at_all_is_named_and_nothing_is_registered() {
     let site = Site::new();
     fs::write(site.path("good"), v2().to_string()).unwrap();
-    for (given, said) in [
+    for (given, reported) in [
         ("", "given: the file is empty"),
         (
             "hello\n",
@@ -255,7 +258,7 @@ fn what_is_no_bundle_at_all_is_named_and_nothing_is_registered() {
             let output = site.run(arguments, given);
             assert_eq!(output.status.code(), Some(2), "{given}");
             let stderr = text(&output.stderr);
-            assert!(stderr.contains(said), "{given}: {stderr}");
+            assert!(stderr.contains(reported), "{given}: {stderr}");
             assert!(!site.path("modelwatch.db").exists(), "{given}");
             assert!(!site.path("new.toml").exists(), "{given}");
         }
@@ -274,16 +277,19 @@ fn a_watch_is_suggested_for_each_signer_and_each_bundle_is_explained() {
     );
     let suggested = site.run(&["watch", "suggest", "given"], &lines);
     assert_eq!(suggested.status.code(), Some(2));
-    let said = text(&suggested.stdout);
-    assert!(said.contains("# Signer of line 1, line 4\n"), "{said}");
+    let reported = text(&suggested.stdout);
+    assert!(
+        reported.contains("# Signer of line 1, line 4\n"),
+        "{reported}"
+    );
     assert!(text(&suggested.stderr).contains("given (line 2): the bundle holds no certificate"));
-    let blocks: toml_edit::DocumentMut = said.parse().unwrap();
+    let blocks: toml_edit::DocumentMut = reported.parse().unwrap();
     let watches = blocks["watch"].as_array_of_tables().unwrap();
     let names: std::collections::BTreeSet<_> = watches
         .iter()
         .map(|watch| watch["name"].as_str().unwrap())
         .collect();
-    assert_eq!((names.len(), watches.len()), (2, 2), "{said}");
+    assert_eq!((names.len(), watches.len()), (2, 2), "{reported}");
 
     let whole = site.run(&["watch", "suggest", "given"], format!("{}{}", v1(), v2()));
     assert_eq!(whole.status.code(), Some(0));

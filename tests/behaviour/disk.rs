@@ -71,9 +71,9 @@ fn in_namespace(site: &Site, script: &str) -> Option<String> {
 }
 
 #[test]
-fn a_full_disk_is_said_and_nothing_is_lost() {
+fn a_full_disk_is_reported_and_nothing_is_lost() {
     let site = site();
-    let Some(said) = in_namespace(
+    let Some(reported) = in_namespace(
         &site,
         r#"
         mount -t tmpfs -o size=1m none watch
@@ -90,14 +90,14 @@ fn a_full_disk_is_said_and_nothing_is_lost() {
     ) else {
         return;
     };
-    assert!(said.contains("exit 3"), "{said}");
-    assert!(said.contains("no space is left"), "{said}");
+    assert!(reported.contains("exit 3"), "{reported}");
+    assert!(reported.contains("no space is left"), "{reported}");
 }
 
 #[test]
-fn a_read_only_database_is_said_and_can_still_be_read() {
+fn a_read_only_database_is_reported_and_can_still_be_read() {
     let site = site();
-    let Some(said) = in_namespace(
+    let Some(reported) = in_namespace(
         &site,
         r#"
         "$MODELWATCH" monitor --once 2>/dev/null || test $? = 1
@@ -114,15 +114,15 @@ fn a_read_only_database_is_said_and_can_still_be_read() {
     ) else {
         return;
     };
-    assert!(said.contains("exit 3"), "{said}");
+    assert!(reported.contains("exit 3"), "{reported}");
     assert!(
-        said.contains("read-only") || said.contains("cannot be written"),
-        "{said}"
+        reported.contains("read-only") || reported.contains("cannot be written"),
+        "{reported}"
     );
 }
 
 #[test]
-fn a_second_monitor_on_one_database_ends_with_3_and_says_who_has_it() {
+fn a_second_monitor_on_one_database_ends_with_3_and_names_the_process_with_the_lock() {
     let site = site();
     let settings = modelwatch::store::Settings {
         path: site.path().join("watch/modelwatch.db"),

@@ -30,7 +30,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// What the channel was told, as far as it is about the store.
-fn told(site: &Site) -> Vec<String> {
+fn sent(site: &Site) -> Vec<String> {
     site.alerts()
         .iter()
         .filter(|alert| alert["findings"][0]["verdict"] == "store-failing")
@@ -39,7 +39,7 @@ fn told(site: &Site) -> Vec<String> {
 }
 
 #[test]
-fn a_pass_whose_database_is_removed_or_replaced_ends_with_3_and_tells_the_channels() {
+fn a_pass_whose_database_is_removed_or_replaced_ends_with_3_and_alerts_the_channels() {
     type Deed = fn(&Path);
     let table: [(&str, Deed, &str); 4] = [
         (
@@ -72,7 +72,7 @@ fn a_pass_whose_database_is_removed_or_replaced_ends_with_3_and_tells_the_channe
             "modelwatch.db-wal was removed",
         ),
     ];
-    for (what, deed, said) in table {
+    for (what, deed, reported) in table {
         for daemon in [false, true] {
             let site = site();
             let path = database(&site);
@@ -86,10 +86,10 @@ fn a_pass_whose_database_is_removed_or_replaced_ends_with_3_and_tells_the_channe
             let ended = site.run(arguments);
             let stderr = text(&ended.stderr);
             assert_eq!(ended.status.code(), Some(3), "{what}: {stderr}");
-            assert!(stderr.contains(said), "{what}: {stderr}");
-            let told = told(&site);
-            assert_eq!(told.len(), 1, "{what}: {told:?}");
-            assert!(told[0].contains(said), "{what}: {told:?}");
+            assert!(stderr.contains(reported), "{what}: {stderr}");
+            let sent = sent(&site);
+            assert_eq!(sent.len(), 1, "{what}: {sent:?}");
+            assert!(sent[0].contains(reported), "{what}: {sent:?}");
         }
     }
 }
@@ -109,7 +109,7 @@ fn a_daemon_at_rest_whose_database_is_removed_ends_by_itself() {
     }
     let ended = daemon.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(3), "{}", text(&ended.stderr));
-    assert_eq!(told(&site).len(), 1);
+    assert_eq!(sent(&site).len(), 1);
     assert!(!database(&site).exists(), "no second database");
 }
 
@@ -137,7 +137,7 @@ fn what_is_created_is_the_owners_alone_whatever_the_umask() {
 }
 
 #[test]
-fn files_that_others_may_open_are_said_at_the_start_and_by_check_and_stay_as_they_are() {
+fn files_that_others_may_open_are_reported_at_the_start_and_by_check_and_stay_as_they_are() {
     let site = Site::new();
     site.log.grow(crowd(3));
     let quiet = site.run(&["monitor", "--once"]);
@@ -149,22 +149,22 @@ fn files_that_others_may_open_are_said_at_the_start_and_by_check_and_stay_as_the
     }
     let pass = site.run(&["monitor", "--once"]);
     let check = site.run(&["check"]);
-    for (ended, said) in [(&pass, text(&pass.stderr)), (&check, text(&check.stdout))] {
-        assert_eq!(ended.status.code(), Some(0), "{said}");
+    for (ended, reported) in [(&pass, text(&pass.stderr)), (&check, text(&check.stdout))] {
+        assert_eq!(ended.status.code(), Some(0), "{reported}");
         assert!(
-            said.contains("modelwatch.db.lock: other users may read it (mode 0644)"),
-            "{said}"
+            reported.contains("modelwatch.db.lock: other users may read it (mode 0644)"),
+            "{reported}"
         );
         assert!(
-            said.contains("modelwatch.db: other users may write it (mode 0664)"),
-            "{said}"
+            reported.contains("modelwatch.db: other users may write it (mode 0664)"),
+            "{reported}"
         );
     }
     assert_eq!((mode(&lock), mode(&database(&site))), (0o644, 0o664));
 }
 
 #[test]
-fn a_lock_that_cannot_be_had_is_told_to_the_channels_with_who_holds_it() {
+fn a_lock_that_cannot_be_had_is_reported_on_the_channels_with_its_holder() {
     let site = site();
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(1));
     // This process, which is no monitor, holds it for reading: as anybody may who can open the file.
@@ -179,11 +179,11 @@ fn a_lock_that_cannot_be_had_is_told_to_the_channels_with_who_holds_it() {
         // Its command line: that of this test.
         assert!(stderr.contains("behaviour-"), "{stderr}");
         // Once an hour of one holder: cron may try every minute.
-        let told = told(&site);
-        assert_eq!(told.len(), 1, "{told:?}");
+        let sent = sent(&site);
+        assert_eq!(sent.len(), 1, "{sent:?}");
         assert!(
-            told[0].contains(&who) && told[0].contains("behaviour-"),
-            "{told:?}"
+            sent[0].contains(&who) && sent[0].contains("behaviour-"),
+            "{sent:?}"
         );
     }
     drop(file);
@@ -191,13 +191,13 @@ fn a_lock_that_cannot_be_had_is_told_to_the_channels_with_who_holds_it() {
 }
 
 #[test]
-fn a_lock_that_cannot_be_had_before_there_is_a_database_is_told_and_none_is_made() {
+fn a_lock_that_cannot_be_had_before_there_is_a_database_is_reported_and_none_is_created() {
     let site = site();
     let lock = site.path().join("watch/modelwatch.db.lock");
     std::fs::write(&lock, "4711\n").unwrap();
     let file = std::fs::File::open(&lock).unwrap();
     file.lock_shared().unwrap();
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(3));
-    assert_eq!(told(&site).len(), 1);
+    assert_eq!(sent(&site).len(), 1);
     assert!(!database(&site).exists());
 }

@@ -20,10 +20,10 @@ fn site() -> Site {
 fn drill(site: &Site, arguments: &[&str]) -> (Option<i32>, Value) {
     let output = site.run(&[&["drill", "--json"], arguments].concat());
     let report = serde_json::from_slice(&output.stdout);
-    let said = text(&output.stderr);
+    let reported = text(&output.stderr);
     (
         output.status.code(),
-        report.unwrap_or_else(|_| panic!("{said}")),
+        report.unwrap_or_else(|_| panic!("{reported}")),
     )
 }
 
@@ -39,10 +39,10 @@ fn database(site: &Site) -> Vec<u8> {
 }
 
 #[test]
-fn a_drill_beside_a_running_monitor_passes_tells_everybody_and_changes_nothing() {
+fn a_drill_beside_a_running_monitor_passes_alerts_every_channel_and_changes_nothing() {
     let site = site();
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(1));
-    let told = site.alerts().len();
+    let sent = site.alerts().len();
     let before = (
         database(&site),
         site.findings(),
@@ -67,7 +67,7 @@ fn a_drill_beside_a_running_monitor_passes_tells_everybody_and_changes_nothing()
         assert!(watch["selected"].as_u64() > Some(0) && watch["rejected"].as_u64() > Some(0));
     }
     let alerts = site.alerts();
-    let [drill] = &alerts[told..] else {
+    let [drill] = &alerts[sent..] else {
         panic!("one message: {alerts:?}")
     };
     assert!(
@@ -83,7 +83,7 @@ fn a_drill_beside_a_running_monitor_passes_tells_everybody_and_changes_nothing()
 }
 
 #[test]
-fn what_waits_in_the_real_outbox_is_not_told_by_a_drill() {
+fn alerts_in_the_real_outbox_are_not_sent_by_a_drill() {
     let site = site();
     site.alert_with("exit 1");
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(1));
@@ -100,7 +100,7 @@ fn what_waits_in_the_real_outbox_is_not_told_by_a_drill() {
 }
 
 #[test]
-fn a_channel_that_fails_is_said_and_not_on_the_others() {
+fn a_channel_that_fails_is_reported_and_not_on_the_others() {
     let site = site();
     configure(
         &site,
@@ -132,23 +132,23 @@ fn without_channels(site: &Site) -> String {
 }
 
 #[test]
-fn without_a_channel_nobody_is_told_and_that_is_the_last_word() {
+fn without_a_channel_the_last_line_reports_that_no_alert_is_sent() {
     let site = site();
     without_channels(&site);
     for arguments in [&["drill"][..], &["drill", "--no-channels"]] {
         let output = site.run(arguments);
-        let said = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{said}");
-        assert!(!said.contains("Passed."), "{said}");
-        let last = said.lines().last().unwrap();
-        assert!(last.starts_with("There is no [[channel]]"), "{said}");
-        assert!(said.contains("nobody is told"), "{said}");
+        let reported = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{reported}");
+        assert!(!reported.contains("Passed."), "{reported}");
+        let last = reported.lines().last().unwrap();
+        assert!(last.starts_with("There is no [[channel]]"), "{reported}");
+        assert!(reported.contains("nobody is told"), "{reported}");
     }
     let output = site.run(&["check"]);
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    let last = said.lines().last().unwrap();
-    assert!(last.contains("nobody is told"), "{said}");
+    let reported = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{reported}");
+    let last = reported.lines().last().unwrap();
+    assert!(last.contains("nobody is told"), "{reported}");
 }
 
 #[test]
@@ -189,9 +189,9 @@ fn a_channel_that_cannot_work_here_is_2_in_a_check_and_named_with_its_key() {
         for command in [&["check"][..], &["check", "notify"]] {
             let mut command = site.command(command);
             let output = command.env("MODELWATCH_EMPTY_VARIABLE", "").output().unwrap();
-            let said = text(&output.stdout);
-            assert_eq!(output.status.code(), Some(2), "{settings}: {said}");
-            let line = said.lines().find(|line| line.starts_with("FAIL")).unwrap();
+            let reported = text(&output.stdout);
+            assert_eq!(output.status.code(), Some(2), "{settings}: {reported}");
+            let line = reported.lines().find(|line| line.starts_with("FAIL")).unwrap();
             assert!(
                 line.contains("oncall: ") && line.contains(&format!(" {key}: ")),
                 "{line}"
@@ -202,8 +202,11 @@ fn a_channel_that_cannot_work_here_is_2_in_a_check_and_named_with_its_key() {
     std::fs::write(site.path().join("modelwatch.toml"), config).unwrap();
     let output = site.run(&["check"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = text(&output.stdout);
-    assert!(said.contains("FAIL  heartbeat: url_file: "), "{said}");
+    let reported = text(&output.stdout);
+    assert!(
+        reported.contains("FAIL  heartbeat: url_file: "),
+        "{reported}"
+    );
 }
 
 #[test]
@@ -259,25 +262,25 @@ key_sha256 = "0707070707070707070707070707070707070707070707070707070707070707"
 [[channel]]"#;
     configure(&site, "\n[[channel]]", more);
     let output = site.run(&["drill", "--no-channels"]);
-    let said = text(&output.stdout);
+    let reported = text(&output.stdout);
     assert_eq!(
         output.status.code(),
         Some(1),
-        "{said}{}",
+        "{reported}{}",
         text(&output.stderr)
     );
-    assert!(said.contains("FAIL  watch never: "), "{said}");
-    assert!(said.contains("-     watch key: "), "{said}");
+    assert!(reported.contains("FAIL  watch never: "), "{reported}");
+    assert!(reported.contains("-     watch key: "), "{reported}");
     assert!(
-        said.contains("whether the watch key would select"),
-        "{said}"
+        reported.contains("whether the watch key would select"),
+        "{reported}"
     );
 }
 
 #[test]
 fn mistakes_of_the_operator_are_2() {
     let site = site();
-    for (arguments, said) in [
+    for (arguments, reported) in [
         (
             &["drill", "--channel", "nobody"][..],
             "no channel named nobody: it has file",
@@ -291,7 +294,7 @@ fn mistakes_of_the_operator_are_2() {
         let output = site.run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(
-            text(&output.stderr).contains(said),
+            text(&output.stderr).contains(reported),
             "{}",
             text(&output.stderr)
         );

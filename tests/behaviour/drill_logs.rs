@@ -72,10 +72,10 @@ san = "release@acme.example"
     async fn drill(&self) -> (Option<i32>, Value) {
         let output = self.run(&["drill", "--json"]).await;
         let report = serde_json::from_slice(&output.stdout);
-        let said = text(&output.stderr);
+        let reported = text(&output.stderr);
         (
             output.status.code(),
-            report.unwrap_or_else(|_| panic!("{said}")),
+            report.unwrap_or_else(|_| panic!("{reported}")),
         )
     }
 }
@@ -109,8 +109,8 @@ async fn every_tree_of_a_log_and_a_certificate_log_are_tried() {
     assert!(second.contains("entries 35 to 36 were"), "{second}");
 
     let pass = site.run(&["monitor", "--once", "--bootstrap"]).await;
-    let said = text(&pass.stderr);
-    assert_eq!(pass.status.code(), Some(0), "{said}");
+    let reported = text(&pass.stderr);
+    assert_eq!(pass.status.code(), Some(0), "{reported}");
     let (code, report) = site.drill().await;
     assert_eq!(code, Some(0), "{report:#}");
     let positions: Vec<_> = report["logs"]
@@ -137,7 +137,7 @@ async fn every_tree_of_a_log_and_a_certificate_log_are_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_guided_log_is_said_what_it_shows_and_what_not() {
+async fn the_limits_of_a_guided_log_are_reported() {
     let site = Site::new("mode = \"guided\"\nguided_by = [\"ct\"]").await;
     let (code, report) = site.drill().await;
     assert_eq!(code, Some(0), "{report:#}");
@@ -154,7 +154,7 @@ async fn of_a_guided_log_is_said_what_it_shows_and_what_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_does_not_say_which_trees_it_has_is_3() {
+async fn a_log_without_a_list_of_trees_gives_exit_code_3() {
     let site = Site::new("").await;
     site.v1.odd(Anomaly::Down);
     let (code, report) = site.drill().await;

@@ -170,7 +170,7 @@ async fn a_finding_keeps_the_hash_as_it_was_logged() {
 }
 
 #[tokio::test]
-async fn a_strangers_key_and_certificate_are_not_the_owners() {
+async fn the_key_and_certificate_of_another_signer_are_not_the_owners() {
     let mut v1 = V1::new().await;
     v1.log.grow(
         0,
@@ -239,7 +239,7 @@ fn a_watch_is_suggested_for_a_key_in_every_encoding_by_its_one_hash() {
 }
 
 #[test]
-fn a_file_with_several_keys_is_said_and_each_is_watched() {
+fn several_keys_in_a_file_are_reported_and_each_is_watched() {
     for (file, count) in [
         ("owner.asc", 10),
         ("owner.pgp", 10),
@@ -247,8 +247,8 @@ fn a_file_with_several_keys_is_said_and_each_is_watched() {
         ("both.asc", 13),
     ] {
         let (block, code) = suggested(file);
-        let said = format!("# The file holds {count} public keys.\n");
-        assert!(block.starts_with(&said), "{file}: {block}");
+        let reported = format!("# The file holds {count} public keys.\n");
+        assert!(block.starts_with(&reported), "{file}: {block}");
         assert_eq!(code, Some(0), "{file}");
         for key in Key::from_pgp(&data(file)).unwrap() {
             let hash = hex::encode(key.canonical_sha256().unwrap());

@@ -55,8 +55,8 @@ fn a_program_with_a_slash_is_found_beside_the_configuration_wherever_it_is_start
         // The directory of the last one has to be there.
         std::fs::create_dir_all(site.path().join("bin")).unwrap();
         let stderr = pass_elsewhere(&site, Path::new("/nonexistent"));
-        let told = site.path().join(program).with_file_name("told");
-        assert!(told.exists(), "{command}: {stderr}");
+        let sent = site.path().join(program).with_file_name("told");
+        assert!(sent.exists(), "{command}: {stderr}");
         assert!(stderr.ends_with("\"undelivered\":0}\n"), "{stderr}");
     }
 }

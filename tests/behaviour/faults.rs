@@ -1,4 +1,4 @@
-//! Every door fails: before anything was done, or after all of it was, twice in a row, and the
+//! Every method fails: before anything was done, or after all of it was, twice in a row, and the
 //! process dies each time. Whatever happened, the end is the one that no failure would have had.
 
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ pub fn specs() -> Vec<Spec> {
     ]
 }
 
-/// A life that goes through every door: two logs, a hold, a lie, a lagging replica, a late watch, a
+/// A life that goes through every method: two logs, a hold, a lie, a lagging replica, a late watch, a
 /// change of the trusted root, registrations and an acknowledgement. Each step is repeated until it
 /// goes well, with a restart after each failure, and the invariants are checked every time.
 async fn live(fault: Option<Fault>) -> (World, Outcome) {
@@ -119,7 +119,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.settings.every_log = true;
     // Asked for once: whatever fails from here on, the request is there until it was done.
     until(&mut world, async |world| {
-        world.rescan_as_asked().await.is_ok()
+        world.rescan_as_requested().await.is_ok()
     })
     .await;
     assert_eq!(world.truly().rescans().await.unwrap(), []);
@@ -195,11 +195,11 @@ async fn until(world: &mut World, mut step: impl AsyncFnMut(&mut World) -> bool)
 }
 
 #[tokio::test]
-async fn every_door_of_the_store_may_fail_twice_in_either_way() {
+async fn every_method_of_the_store_may_fail_twice_in_either_way() {
     let (world, expected) = live(None).await;
     let uses = world.faults.uses();
-    for door in WRITING.iter().chain(&READING) {
-        assert!(uses.contains_key(door), "nothing goes through {door}");
+    for method in WRITING.iter().chain(&READING) {
+        assert!(uses.contains_key(method), "nothing goes through {method}");
     }
     for (doors, modes) in [
         (
@@ -208,13 +208,13 @@ async fn every_door_of_the_store_may_fail_twice_in_either_way() {
         ),
         (&READING[..], &[Mode::NotDone][..]),
     ] {
-        for door in doors {
+        for method in doors {
             for mode in modes {
                 // The first use, and one in the middle of the life.
-                let middle = uses[door] / 2;
+                let middle = uses[method] / 2;
                 for after in BTreeSet::from([0, middle]) {
                     let fault = Fault {
-                        door,
+                        method,
                         mode: *mode,
                         after,
                         times: 2,

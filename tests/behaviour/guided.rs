@@ -269,10 +269,10 @@ impl World {
     }
 
     /// The sentences of the certificates that were found, as far as they say what became of them.
-    async fn said(&self) -> Vec<String> {
+    async fn reported(&self) -> Vec<String> {
         let of = |f: &Finding| {
-            let (_, said) = f.summary.split_once("; ").unwrap_or_default();
-            said.to_owned()
+            let (_, reported) = f.summary.split_once("; ").unwrap_or_default();
+            reported.to_owned()
         };
         self.found_in("ct").await.iter().map(of).collect()
     }
@@ -308,7 +308,7 @@ async fn a_certificate_is_found_at_once_and_its_entry_is_joined_to_it() {
     let index = world.sign(&certificate, RELEASE);
     world.good().await;
     assert_eq!(world.entries().await, [(index, "release".to_owned())]);
-    assert_eq!(world.said().await, ["its signing is entry 25 of v1"]);
+    assert_eq!(world.reported().await, ["its signing is entry 25 of v1"]);
     assert_eq!(world.open().await, nothing());
     let state = world.tree(0).await;
     assert_eq!(state.follower, None);
@@ -339,11 +339,11 @@ async fn an_entry_that_reaches_the_index_late_is_found_at_the_next_time_of_askin
     assert_eq!(world.entries().await, []);
     world.good_after(60).await;
     assert_eq!(world.entries().await, [(25, "release".to_owned())]);
-    assert_eq!(world.said().await, ["its signing is entry 25 of v1"]);
+    assert_eq!(world.reported().await, ["its signing is entry 25 of v1"]);
 }
 
 #[tokio::test]
-async fn a_certificate_without_an_entry_says_so_a_day_after_it_ended() {
+async fn the_finding_of_a_certificate_without_an_entry_reports_it_a_day_after_its_end() {
     let mut world = World::new().await;
     world.issue(RELEASE);
     // Another name is known to the index: it is not silent.
@@ -353,10 +353,13 @@ async fn a_certificate_without_an_entry_says_so_a_day_after_it_ended() {
     for _ in 0..24 {
         world.good_after(3600).await;
     }
-    assert_eq!(world.said().await[0], "");
+    assert_eq!(world.reported().await[0], "");
     world.good_after(600).await;
-    let said = &world.said().await[0];
-    assert!(said.starts_with("no entry of it was found in v1"), "{said}");
+    let reported = &world.reported().await[0];
+    assert!(
+        reported.starts_with("no entry of it was found in v1"),
+        "{reported}"
+    );
     world.v1.count_anew();
     world.good_after(7200).await;
     assert_eq!(world.questions() - world.v1.asked(MAIL), 0);
@@ -425,7 +428,7 @@ async fn what_cannot_be_had_is_had_by_the_next_pass() {
 }
 
 #[tokio::test]
-async fn a_death_at_any_door_repeats_work_and_loses_none() {
+async fn a_crash_at_any_call_of_the_store_repeats_work_and_loses_none() {
     use crate::world::{Fault, Mode};
     let doors = [
         "record_head",
@@ -439,11 +442,11 @@ async fn a_death_at_any_door_repeats_work_and_loses_none() {
         "commit",
     ];
     let expected = story(None).await;
-    for door in doors {
+    for method in doors {
         for mode in [Mode::NotDone, Mode::DoneButReportedFailed] {
             for after in [0, 1] {
                 let fault = Fault {
-                    door,
+                    method,
                     mode,
                     after,
                     times: 1,
@@ -477,10 +480,10 @@ async fn story(fault: Option<crate::world::Fault>) -> Vec<(String, Option<u64>, 
     let fetched = world.v1.asked("entries/retrieve");
     assert!(fetched <= 3, "{fetched} {fault:?}");
     let findings = world.findings().await;
-    let mut told: Vec<_> = findings
+    let mut sent: Vec<_> = findings
         .into_iter()
         .map(|f| (f.log.unwrap_or_default(), f.index, f.summary))
         .collect();
-    told.sort_unstable();
-    told
+    sent.sort_unstable();
+    sent
 }

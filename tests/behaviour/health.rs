@@ -22,13 +22,13 @@ async fn raised(world: &World, verdict: &str) -> Finding {
     let mut open = world.of(verdict).await;
     open.retain(|finding| finding.state == State::Open);
     assert_eq!(open.len(), 1, "{verdict}: {open:?}");
-    assert_eq!(told(world, &open[0]), [QueuedKind::Alert], "{verdict}");
+    assert_eq!(sent(world, &open[0]), [QueuedKind::Alert], "{verdict}");
     open.remove(0)
 }
 
-fn told(world: &World, finding: &Finding) -> Vec<QueuedKind> {
-    let told = world.told(finding.id);
-    told.iter().map(|message| message.kind).collect()
+fn sent(world: &World, finding: &Finding) -> Vec<QueuedKind> {
+    let sent = world.delivered(finding.id);
+    sent.iter().map(|message| message.kind).collect()
 }
 
 async fn none(world: &World, verdict: &str) {
@@ -43,13 +43,13 @@ async fn resolved(world: &mut World, finding: &Finding) {
     let now = all.iter().find(|f| f.id == finding.id).unwrap();
     assert_eq!(now.state, State::Resolved, "{now:?}");
     assert_eq!(
-        told(world, finding),
+        sent(world, finding),
         [QueuedKind::Alert, QueuedKind::Resolved]
     );
 }
 
 #[tokio::test]
-async fn a_watch_that_cannot_select_anything_is_said_until_it_is_changed() {
+async fn a_watch_that_cannot_select_anything_is_reported_until_it_is_changed() {
     let mut specs = usual();
     specs.push(Spec::new(
         "dead",
@@ -67,7 +67,7 @@ async fn a_watch_that_cannot_select_anything_is_said_until_it_is_changed() {
 }
 
 #[tokio::test]
-async fn a_log_that_limits_requests_is_said_after_three_passes_and_is_not_called_unavailable() {
+async fn a_log_that_limits_requests_is_reported_after_three_passes_and_is_not_called_unavailable() {
     let mut world = World::new().await;
     world.log().grow(crowd(300));
     world.good_step().await;
@@ -87,7 +87,7 @@ async fn a_log_that_limits_requests_is_said_after_three_passes_and_is_not_called
 }
 
 #[tokio::test]
-async fn a_log_that_limits_requests_is_said_after_an_hour_of_fewer_passes() {
+async fn a_log_that_limits_requests_is_reported_after_an_hour_of_fewer_passes() {
     let mut world = World::new().await;
     world.log().grow(crowd(300));
     world.good_step().await;
@@ -119,7 +119,7 @@ async fn a_log_that_limits_requests_now_and_then_and_is_never_read_is_unavailabl
 }
 
 #[tokio::test]
-async fn a_signature_in_the_log_s_name_by_an_unknown_key_is_said_and_a_stranger_s_is_not() {
+async fn an_unknown_key_in_the_log_s_name_is_reported_and_one_of_another_name_is_not() {
     let mut world = World::new().await;
     world.log().grow(crowd(3));
     world
@@ -153,7 +153,7 @@ async fn a_signature_in_the_log_s_name_by_an_unknown_key_is_said_and_a_stranger_
 }
 
 #[tokio::test]
-async fn a_witness_that_vouches_for_something_else_is_a_contradiction_and_the_log_is_read_on() {
+async fn a_witness_that_cosigned_something_else_is_a_contradiction_and_the_log_is_still_read() {
     let mut world = World::new().await;
     world.settings.witnesses = vec![Witness::new("w.example").verifier()];
     world.log().grow(crowd(3));
@@ -175,7 +175,7 @@ async fn a_witness_that_vouches_for_something_else_is_a_contradiction_and_the_lo
 }
 
 #[tokio::test]
-async fn a_cosignature_from_the_future_is_said_and_hides_no_silence() {
+async fn a_cosignature_from_the_future_is_reported_and_hides_no_silence() {
     let mut world = World::new().await;
     world.settings.witnesses = vec![Witness::new("w.example").verifier()];
     world.log().grow(crowd(3));
@@ -202,7 +202,7 @@ async fn a_cosignature_from_the_future_is_said_and_hides_no_silence() {
 }
 
 #[tokio::test]
-async fn witnesses_that_are_required_and_missing_are_said() {
+async fn witnesses_that_are_required_and_missing_are_reported() {
     let mut world = World::new().await;
     let names = ["a.example", "b.example", "c.example"];
     world.settings.witnesses = names.map(|name| Witness::new(name).verifier()).to_vec();
@@ -231,16 +231,16 @@ async fn witnesses_that_are_required_and_missing_are_said() {
 }
 
 #[tokio::test]
-async fn a_clock_that_two_servers_disagree_with_is_said_and_one_proves_nothing() {
+async fn a_clock_that_two_servers_disagree_with_is_reported_and_one_proves_nothing() {
     let mut world = World::with(&["main.example", "other.example"], usual(), &["oncall"]).await;
     for watched in &world.logs {
         watched.log.grow(crowd(3));
     }
     let hour = SignedDuration::from_hours(1);
-    world.logs[0].log.tell_time(world.now() + hour);
+    world.logs[0].log.set_time(world.now() + hour);
     world.good_step().await;
     none(&world, "clock-skew").await;
-    world.logs[1].log.tell_time(world.now() + hour + hour);
+    world.logs[1].log.set_time(world.now() + hour + hour);
     world.good_step().await;
     let finding = raised(&world, "clock-skew").await;
     assert!(
@@ -249,7 +249,7 @@ async fn a_clock_that_two_servers_disagree_with_is_said_and_one_proves_nothing()
         finding.summary
     );
     for watched in &world.logs {
-        watched.log.tell_time(world.now());
+        watched.log.set_time(world.now());
     }
     world.good_step().await;
     resolved(&mut world, &finding).await;
@@ -312,14 +312,14 @@ async fn a_canary_that_was_never_seen_is_missing_after_its_first_period() {
 }
 
 #[tokio::test]
-async fn a_store_that_failed_is_said_when_it_can_be_written_again() {
+async fn a_store_that_failed_is_reported_when_it_can_be_written_again() {
     let mut world = World::new().await;
     world.log().grow(crowd(3));
     world.good_step().await;
     world.keep_running();
     world.log().grow([Signer::Mail.signs(0)]);
     world.faults.arm(Fault {
-        door: "commit",
+        method: "commit",
         mode: Mode::NotDone,
         after: 0,
         times: 2,
@@ -380,7 +380,7 @@ async fn passes_that_take_ever_longer_are_a_backlog() {
 }
 
 #[tokio::test]
-async fn a_stored_position_that_is_damaged_is_said_until_it_is_restored() {
+async fn a_stored_position_that_is_damaged_is_reported_until_it_is_restored() {
     let mut world = World::new().await;
     world.log().grow(crowd(256));
     world.good_step().await;
@@ -401,7 +401,7 @@ async fn a_stored_position_that_is_damaged_is_said_until_it_is_restored() {
 }
 
 #[tokio::test]
-async fn what_a_new_watch_does_not_cover_is_said_until_the_rescan_that_was_asked_for_is_done() {
+async fn the_gap_of_a_new_watch_is_reported_until_the_requested_rescan_is_done() {
     let mut world = World::new().await;
     world.settings.every_log = true;
     world.log().grow([Signer::Mail.signs(0)]);
@@ -417,10 +417,10 @@ async fn what_a_new_watch_does_not_cover_is_said_until_the_rescan_that_was_asked
     world.store().request_rescan(None, now).await.unwrap();
     // The log does not answer, then the process is told to end: the request is there still.
     world.log().limit(true);
-    world.rescan_as_asked().await.unwrap();
+    world.rescan_as_requested().await.unwrap();
     world.log().heal();
     world.restart().await;
-    world.rescan_as_asked().await.unwrap();
+    world.rescan_as_requested().await.unwrap();
     assert_eq!(world.truly().rescans().await.unwrap(), []);
     resolved(&mut world, &finding).await;
 }
@@ -437,10 +437,10 @@ async fn a_rescan_of_some_of_the_logs_is_still_owed_to_the_others() {
         .await
         .unwrap();
     world.settings.every_log = false;
-    world.rescan_as_asked().await.unwrap();
+    world.rescan_as_requested().await.unwrap();
     assert_eq!(world.truly().rescans().await.unwrap().len(), 1);
     world.settings.every_log = true;
-    world.rescan_as_asked().await.unwrap();
+    world.rescan_as_requested().await.unwrap();
     assert_eq!(world.truly().rescans().await.unwrap(), []);
 }
 
@@ -453,18 +453,18 @@ async fn a_rescan_for_a_watch_that_this_process_does_not_know_waits_for_one_that
     let now = world.now();
     let store = world.store();
     store.request_rescan(Some("late"), now).await.unwrap();
-    world.rescan_as_asked().await.unwrap();
+    world.rescan_as_requested().await.unwrap();
     assert_eq!(world.truly().rescans().await.unwrap().len(), 1);
     let mut specs = usual();
     specs.push(Spec::new("late", [Condition::San(MAIL)]));
     world.watch(specs).await;
-    world.rescan_as_asked().await.unwrap();
+    world.rescan_as_requested().await.unwrap();
     assert_eq!(world.truly().rescans().await.unwrap(), []);
     none(&world, "coverage-gap").await;
 }
 
 #[tokio::test]
-async fn a_log_that_is_begun_anew_behind_what_was_read_is_said_for_a_week() {
+async fn a_log_with_a_new_first_position_is_reported_for_a_week() {
     let mut world = World::new().await;
     world.log().grow([Signer::Mail.signs(0)]);
     world.log().grow(crowd(299));
@@ -506,7 +506,7 @@ async fn a_log_that_is_begun_anew_at_its_beginning_leaves_nothing_out() {
 }
 
 #[tokio::test]
-async fn a_position_that_another_key_vouches_for_is_said_until_the_log_s_own_key_does() {
+async fn a_position_under_another_key_is_reported_until_the_log_s_own_key_covers_it() {
     let mut world = World::new().await;
     world.log().grow(crowd(300));
     world.good_step().await;
@@ -530,7 +530,7 @@ async fn a_position_that_another_key_vouches_for_is_said_until_the_log_s_own_key
 }
 
 #[tokio::test]
-async fn a_database_that_knows_other_logs_only_is_said_until_one_of_them_is_back() {
+async fn a_database_with_other_logs_only_is_reported_until_one_of_them_is_back() {
     let mut world = World::with(&["main.example"], usual(), &["oncall"]).await;
     world.settings.every_log = true;
     world.log().grow(crowd(3));

@@ -42,9 +42,9 @@ async fn a_held_finding_is_alerted_when_its_time_is_over_whether_or_not_the_log_
     world.step().await.unwrap();
     let finding = only(&world).await;
     assert_eq!(finding.state, State::Open);
-    assert_eq!(world.told(finding.id).len(), 1);
+    assert_eq!(world.delivered(finding.id).len(), 1);
     world.good_step().await;
-    assert_eq!(world.told(finding.id).len(), 1);
+    assert_eq!(world.delivered(finding.id).len(), 1);
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_held_finding_is_alerted_when_its_watch_changes_or_goes() {
         let finding = only(&world).await;
         assert_eq!(finding.state, state);
         assert_eq!(
-            world.told(finding.id).len(),
+            world.delivered(finding.id).len(),
             usize::from(state == State::Open)
         );
     }
@@ -85,7 +85,7 @@ async fn what_is_out_of_shape_or_untrusted_is_never_held() {
     );
     let branch = world.of("identity-unexpected").await;
     assert_eq!(branch[0].severity.as_str(), "critical");
-    assert_eq!(world.told(branch[0].id).len(), 1);
+    assert_eq!(world.delivered(branch[0].id).len(), 1);
 }
 
 #[tokio::test]
@@ -100,13 +100,13 @@ async fn a_held_finding_of_a_false_batch_is_alerted() {
     world.bad_step().await;
     let finding = only(&world).await;
     assert_eq!(finding.state, State::Disputed);
-    assert_eq!(world.told(finding.id).len(), 1);
+    assert_eq!(world.delivered(finding.id).len(), 1);
     // It was alerted, so it waits no more when its leaf comes back.
     world.log().heal();
     world.good_step().await;
     let finding = only(&world).await;
     assert_eq!((finding.state, finding.proven), (State::Open, Some(true)));
-    assert_eq!(world.told(finding.id).len(), 1);
+    assert_eq!(world.delivered(finding.id).len(), 1);
 }
 
 /// In shape, and used three days after it had ended.
@@ -140,13 +140,13 @@ async fn a_signing_with_an_anomaly_is_never_held_whatever_severity_its_watch_has
         assert_eq!(finding.state, state, "{severity:?}");
         assert_eq!(finding.anomalies, anomalies);
         assert_eq!(finding.summary.contains(EXPIRED), is_odd);
-        assert_eq!(world.told(finding.id).len(), usize::from(is_odd));
+        assert_eq!(world.delivered(finding.id).len(), usize::from(is_odd));
     }
 }
 
 #[tokio::test]
 async fn what_an_earlier_version_held_in_spite_of_an_anomaly_alerts_once() {
-    for (said, state) in [
+    for (reported, state) in [
         ("", State::Held),
         ("; the certificate holds no SCT", State::Open),
     ] {
@@ -154,17 +154,17 @@ async fn what_an_earlier_version_held_in_spite_of_an_anomaly_alerts_once() {
         // It kept anomalies in the summary alone. (Its severity tells nothing: a watch may have its own.)
         world
             .sabotage(&format!(
-                "UPDATE finding SET anomalies = NULL, severity = 4, judged_severity = 4, summary = summary || '{said}'"
+                "UPDATE finding SET anomalies = NULL, severity = 4, judged_severity = 4, summary = summary || '{reported}'"
             ))
             .await;
         world.good_step().await;
         world.restart().await;
         world.good_step().await;
         let finding = only(&world).await;
-        assert_eq!(finding.state, state, "{said}");
+        assert_eq!(finding.state, state, "{reported}");
         assert_eq!(finding.anomalies.len(), usize::from(state == State::Open));
-        let told = world.told(finding.id).len();
-        assert_eq!(told, usize::from(state == State::Open), "{said}");
+        let sent = world.delivered(finding.id).len();
+        assert_eq!(sent, usize::from(state == State::Open), "{reported}");
         if state == State::Open {
             let id = finding.id.to_string();
             let record = world.truly().finding(&id).await.unwrap().unwrap();

@@ -47,25 +47,29 @@ impl Site {
     #[track_caller]
     fn init(&self, arguments: &[&str]) -> (String, String) {
         let output = self.run(&[&["init", "--force"], arguments].concat());
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        let reported = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{reported}");
         let written = std::fs::read_to_string(self.path("modelwatch.toml")).unwrap();
-        (written, said)
+        (written, reported)
     }
 
     /// Runs `init` badly: nothing may be written. Gives what it said.
     #[track_caller]
     fn refused(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(&[&["init"], arguments].concat());
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let reported = text(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {reported}"
+        );
         let left: Vec<_> = std::fs::read_dir(self.0.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .filter(|name| *name != "given" && *name != "root.json")
             .collect();
         assert!(left.is_empty(), "{arguments:?}: {left:?}");
-        said
+        reported
     }
 }
 
@@ -85,7 +89,7 @@ fn sections<'a>(document: &'a DocumentMut, name: &str) -> Vec<&'a Table> {
 #[test]
 fn what_is_written_for_the_public_instance_follows_all_of_it() {
     let site = Site::new();
-    let (written, said) = site.init(&["--from", BUNDLE]);
+    let (written, reported) = site.init(&["--from", BUNDLE]);
     let document = parsed(&written);
     assert_eq!(document["trust"]["tuf"].as_str(), Some("public-good"));
     assert_eq!(document["monitor"]["start"].as_str(), Some("end"));
@@ -98,7 +102,10 @@ fn what_is_written_for_the_public_instance_follows_all_of_it() {
         (Some("ct-rfc6962"), Some("https://ctfe.sigstore.dev/2022"))
     );
     assert_eq!(sections(&document, "watch").len(), 1);
-    assert!(said.contains("monitor --once --bootstrap"), "{said}");
+    assert!(
+        reported.contains("monitor --once --bootstrap"),
+        "{reported}"
+    );
     // Nobody was asked and nothing else was made.
     assert!(!site.path("modelwatch.db").exists());
     #[cfg(unix)]
@@ -173,10 +180,13 @@ fn each_flag_is_in_what_is_written() {
         }
         parsed(&written);
     }
-    let (_, said) = site.init(&["--key", "given", "--start", "2026-01-01"]);
-    assert!(said.contains("the first pass may take days"), "{said}");
-    assert!(said.contains("monitor --once  "), "{said}");
-    assert!(!said.contains("--bootstrap"), "{said}");
+    let (_, reported) = site.init(&["--key", "given", "--start", "2026-01-01"]);
+    assert!(
+        reported.contains("the first pass may take days"),
+        "{reported}"
+    );
+    assert!(reported.contains("monitor --once  "), "{reported}");
+    assert!(!reported.contains("--bootstrap"), "{reported}");
 }
 
 #[test]
@@ -185,7 +195,7 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
     std::fs::write(site.path("given"), KEY).unwrap();
     let who = ["--identity", "jane@example.com"];
     let with = |more: &[&'static str]| [&who, more].concat();
-    for (arguments, said) in [
+    for (arguments, reported) in [
         (vec![], "Give --from BUNDLE, --identity SAN or --key FILE"),
         (vec!["--from", "absent"], "absent: No such file"),
         (
@@ -261,7 +271,7 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
         ),
     ] {
         let refusal = site.refused(2, &arguments);
-        assert!(refusal.contains(said), "{arguments:?}: {refusal}");
+        assert!(refusal.contains(reported), "{arguments:?}: {refusal}");
     }
 }
 
@@ -282,10 +292,10 @@ fn nothing_is_replaced_without_force() {
 #[test]
 fn bundles_are_registered_if_that_is_asked_for() {
     let site = Site::new();
-    let (_, said) = site.init(&["--from", BUNDLE, "--register"]);
+    let (_, reported) = site.init(&["--from", BUNDLE, "--register"]);
     assert!(
-        said.contains("rekor-v2-hashedrekord-dsse.json: registered"),
-        "{said}"
+        reported.contains("rekor-v2-hashedrekord-dsse.json: registered"),
+        "{reported}"
     );
     let list = site.run(&["expect", "list"]);
     assert_eq!(text(&list.stdout).lines().count(), 1);
@@ -309,13 +319,13 @@ fn no_name_in_a_bundle_gets_out_of_its_string() {
         let site = Site::new();
         std::fs::write(site.path("given"), bundle_of(name)).unwrap();
         let output = site.run(&["init", "--from", "given"]);
-        let said = text(&output.stderr);
+        let reported = text(&output.stderr);
         // A name that no certificate may have is refused, which is well, too.
         if output.status.code() == Some(2) {
-            assert!(!site.path("modelwatch.toml").exists(), "{said}");
+            assert!(!site.path("modelwatch.toml").exists(), "{reported}");
             continue;
         }
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(output.status.code(), Some(0), "{reported}");
         let written = std::fs::read_to_string(site.path("modelwatch.toml")).unwrap();
         let document = parsed(&written);
         assert_eq!(document["trust"]["tuf"].as_str(), Some("public-good"));
@@ -371,7 +381,7 @@ fn another_instance_is_asked_which_logs_it_has() {
     let site = Site::new();
     std::fs::write(site.path("root.json"), instance.root()).unwrap();
     let mirror = instance.url("tuf");
-    let (written, said) = site.init(&[
+    let (written, reported) = site.init(&[
         "--identity",
         "jane@example.com",
         "--tuf-mirror",
@@ -379,7 +389,10 @@ fn another_instance_is_asked_which_logs_it_has() {
         "--root",
         "root.json",
     ]);
-    assert!(said.contains("stand there as comments: 1."), "{said}");
+    assert!(
+        reported.contains("stand there as comments: 1."),
+        "{reported}"
+    );
     let document = parsed(&written);
     assert_eq!(document["trust"]["tuf"]["root"].as_str(), Some("root.json"));
     let logs = sections(&document, "log");
@@ -436,12 +449,15 @@ fn a_repository_that_cannot_be_trusted_or_reached_is_3_and_nothing_is_written() 
         let arguments = [&who[..], &["--tuf-mirror", mirror, "--root", "root.json"]].concat();
         site.refused(3, &arguments)
     };
-    let said = init(&instance.url("absent"));
+    let reported = init(&instance.url("absent"));
     assert!(
-        said.contains("cannot be asked which logs there are"),
-        "{said}"
+        reported.contains("cannot be asked which logs there are"),
+        "{reported}"
     );
     instance.serve("/tuf/targets/trusted_root.json", b"{}");
-    let said = init(&instance.url("tuf"));
-    assert!(said.contains("cannot be trusted: it is forged"), "{said}");
+    let reported = init(&instance.url("tuf"));
+    assert!(
+        reported.contains("cannot be trusted: it is forged"),
+        "{reported}"
+    );
 }

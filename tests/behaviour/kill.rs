@@ -18,7 +18,7 @@ fn essence(findings: &[Value]) -> Vec<Value> {
 }
 
 /// Each finding that alerts was told, under one id, however often.
-fn check_told(site: &Site) {
+fn check_alerts(site: &Site) {
     let mut alerts_of: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for alert in site.alerts() {
         for finding in alert["findings"].as_array().unwrap() {
@@ -30,8 +30,8 @@ fn check_told(site: &Site) {
         }
     }
     for finding in site.findings() {
-        let told = alerts_of.get(finding["id"].as_str().unwrap());
-        assert_eq!(told.map(BTreeSet::len), Some(1), "{finding}: {told:?}");
+        let sent = alerts_of.get(finding["id"].as_str().unwrap());
+        assert_eq!(sent.map(BTreeSet::len), Some(1), "{finding}: {sent:?}");
     }
 }
 
@@ -51,7 +51,7 @@ fn finish(site: &Site, expected: &[Value], what: &str) {
         "{what}: {result}"
     );
     assert_eq!(essence(&site.findings()), expected, "{what}");
-    check_told(site);
+    check_alerts(site);
 }
 
 fn site(crowds: usize) -> Site {
@@ -68,7 +68,7 @@ fn undisturbed(crowds: usize) -> (Vec<Value>, u32) {
     let run = site.run(&["monitor", "--once"]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
     let answers = site.answers();
-    check_told(&site);
+    check_alerts(&site);
     let findings = essence(&site.findings());
     assert_eq!(
         findings.len(),
@@ -110,7 +110,7 @@ fn death_after_death_at_every_answer_in_turn_still_ends() {
 }
 
 #[test]
-fn a_death_between_telling_and_recording_tells_again_under_the_same_id() {
+fn a_crash_between_sending_and_recording_sends_again_under_the_same_id() {
     let (expected, _) = undisturbed(10);
     let site = site(10);
     // The first alert kills its teller, which then knows nothing of having told it.
@@ -119,10 +119,10 @@ fn a_death_between_telling_and_recording_tells_again_under_the_same_id() {
     );
     let killed = site.run(&["monitor", "--once"]);
     assert_eq!(killed.status.code(), None, "{}", text(&killed.stderr));
-    let told = site.alerts();
-    assert!(!told.is_empty());
+    let sent = site.alerts();
+    assert!(!sent.is_empty());
     finish(&site, &expected, "after a death in a delivery");
-    for alert in &told {
+    for alert in &sent {
         let again = site
             .alerts()
             .iter()

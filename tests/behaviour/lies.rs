@@ -39,11 +39,11 @@ async fn a_swapped_leaf_is_a_fault_and_rewinds_to_the_proven_position() {
         .unwrap()
         .evidence;
     assert!(!evidence.notes.is_empty(), "the signed notes are kept");
-    assert_eq!(world.told(world.of("log-fault").await[0].id).len(), 1);
+    assert_eq!(world.delivered(world.of("log-fault").await[0].id).len(), 1);
     // It is said once, however often it is seen.
     assert_eq!(world.bad_step().await, "log-fault");
     assert_eq!(fault(&world).await, "root-mismatch");
-    assert_eq!(world.told(world.of("log-fault").await[0].id).len(), 1);
+    assert_eq!(world.delivered(world.of("log-fault").await[0].id).len(), 1);
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
         );
     }
     assert!(
-        !world.told(disputed[0].id).is_empty(),
+        !world.delivered(disputed[0].id).is_empty(),
         "alerted when seen, proven or not"
     );
     let forged = |findings: Vec<modelwatch::finding::Finding>| {
@@ -307,7 +307,7 @@ async fn a_fault_that_is_acknowledged_returns_with_another_root() {
         (again.len(), again[0].id, again[0].state),
         (1, id, State::Open)
     );
-    assert_eq!(world.told(id).len(), 2);
+    assert_eq!(world.delivered(id).len(), 2);
 }
 
 #[tokio::test]
@@ -325,14 +325,14 @@ async fn a_missing_bundle_keeps_what_was_read_before_it() {
         .find(|f| f.index == Some(300))
         .unwrap();
     assert_eq!((mine.state, mine.proven), (State::Open, Some(false)));
-    assert_eq!(world.told(mine.id).len(), 1);
+    assert_eq!(world.delivered(mine.id).len(), 1);
     world.log().heal();
     world.good_step().await;
     assert_eq!(world.position().await, (700, 700));
 }
 
 #[tokio::test]
-async fn a_forged_head_that_waits_is_told_from_the_true_one_by_the_leaves() {
+async fn a_forged_head_that_waits_is_distinguished_from_the_true_one_by_the_leaves() {
     let mut world = proven_300().await;
     world.log().grow(crowd(300));
     world.log().fork(200, Signer::UnknownIssuer.signs(2));
@@ -368,13 +368,13 @@ async fn a_log_that_cannot_be_read_for_three_passes_is_a_finding_that_resolves_i
     world.log().heal();
     world.good_step().await;
     assert_eq!(world.of("unavailable").await[0].state, State::Resolved);
-    let told = world.told(blind[0].id);
-    assert_eq!(told.len(), 2, "the alert and its resolution");
-    assert_eq!(told[0].key, told[1].key);
+    let sent = world.delivered(blind[0].id);
+    assert_eq!(sent.len(), 2, "the alert and its resolution");
+    assert_eq!(sent[0].key, sent[1].key);
 }
 
 #[tokio::test]
-async fn an_unverifiable_checkpoint_is_said_at_once_and_moves_nothing() {
+async fn an_unverifiable_checkpoint_is_reported_at_once_and_moves_nothing() {
     let mut world = proven_300().await;
     let honest = String::from_utf8(world.log().note()).unwrap();
     for (what, note) in [

@@ -88,7 +88,7 @@ fn what_is_listed_is_open_and_meets_every_filter() {
 #[test]
 fn a_filter_that_means_nothing_is_refused() {
     let site = read();
-    for (arguments, said) in [
+    for (arguments, reported) in [
         (&["list", "--verdict", "bad"][..], "invalid value 'bad'"),
         (&["list", "--severity", "urgent"], "possible values: info"),
         (&["list", "--state", "new"], "possible values: open"),
@@ -117,13 +117,13 @@ fn a_filter_that_means_nothing_is_refused() {
         let refused = site.run(&[&["findings"], arguments].concat());
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         let stderr = text(&refused.stderr);
-        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(reported), "{arguments:?}: {stderr}");
     }
     assert_eq!(listed(&site, &[]).len(), 4);
 }
 
 #[test]
-fn every_man_page_has_examples_and_says_what_the_exit_code_means() {
+fn every_man_page_has_examples_and_explains_the_exit_codes() {
     let site = Site::new();
     let pages = site.path().join("man");
     std::fs::create_dir(&pages).unwrap();

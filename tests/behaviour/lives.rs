@@ -15,7 +15,7 @@ enum Event {
     Step,
     Restart,
     Store {
-        door: usize,
+        method: usize,
         done: bool,
         after: u32,
         times: u32,
@@ -39,7 +39,7 @@ fn event() -> impl Strategy<Value = Event> {
         8 => Just(Event::Step),
         2 => Just(Event::Restart),
         3 => (0..WRITING.len(), any::<bool>(), 0..4_u32, 1..3_u32)
-            .prop_map(|(door, done, after, times)| Event::Store { door, done, after, times }),
+            .prop_map(|(method, done, after, times)| Event::Store { method, done, after, times }),
         2 => (0..Question::ALL.len(), 0..4_u32, 1..3_u32)
             .prop_map(|(question, after, times)| Event::Source { question, after, times }),
         1 => any::<usize>().prop_map(Event::Swap),
@@ -72,12 +72,12 @@ async fn any_life(events: Vec<Event>) {
             }
             Event::Restart => world.restart().await,
             Event::Store {
-                door,
+                method,
                 done,
                 after,
                 times,
             } => world.faults.arm(Fault {
-                door: WRITING[door],
+                method: WRITING[method],
                 mode: if done {
                     Mode::DoneButReportedFailed
                 } else {

@@ -15,7 +15,7 @@ fn with(that: &str, this: &str) -> Site {
 }
 
 /// The exit code and standard error.
-fn said(site: &Site, arguments: &[&str]) -> (Option<i32>, String) {
+fn reported(site: &Site, arguments: &[&str]) -> (Option<i32>, String) {
     let ended = site.run(arguments);
     (ended.status.code(), text(&ended.stderr))
 }
@@ -32,18 +32,18 @@ fn a_key_file_that_is_none_is_named_with_file_and_line_of_the_configuration() {
     let site = with(r#"public_key = "key.pem""#, r#"public_key = "alert.sh""#);
     let line = line_of(&site, "public_key");
     for arguments in [&["check"][..], &["monitor", "--once"]] {
-        let (code, said) = said(&site, arguments);
-        assert_eq!(code, Some(2), "{said}");
+        let (code, reported) = reported(&site, arguments);
+        assert_eq!(code, Some(2), "{reported}");
         let expected = format!("modelwatch.toml:{line}: log[main].public_key: ");
         assert!(
-            said.contains(&expected) && said.contains("alert.sh"),
-            "{said}"
+            reported.contains(&expected) && reported.contains("alert.sh"),
+            "{reported}"
         );
     }
     let witness = "\n[[witness]]\nname = \"w.example/w\"\npublic_key = \"alert.sh\"\n[store]";
     let site = with("\n[store]", witness);
     let line = line_of(&site, "public_key");
-    let (code, shown) = said(&site, &["check"]);
+    let (code, shown) = reported(&site, &["check"]);
     assert_eq!(code, Some(2), "{shown}");
     let expected = format!("modelwatch.toml:{line}: witness[w.example/w].public_key: ");
     assert!(shown.contains(&expected), "{shown}");
@@ -52,7 +52,7 @@ fn a_key_file_that_is_none_is_named_with_file_and_line_of_the_configuration() {
         "\n[trust]\ntrusted_root = \"alert.sh\"\n[store]",
     );
     let line = line_of(&site, "trusted_root");
-    let (code, shown) = said(&site, &["check"]);
+    let (code, shown) = reported(&site, &["check"]);
     assert_eq!(code, Some(2), "{shown}");
     let expected = format!("modelwatch.toml:{line}: trust.trusted_root: ");
     assert!(shown.contains(&expected), "{shown}");
@@ -66,9 +66,12 @@ fn a_checkpoint_by_another_key_names_its_tree_its_keys_and_those_that_were_expec
     assert_ne!(other, key, "each log has a key of its own");
     std::fs::write(site.path().join("key.pem"), other).unwrap();
     let ended = site.run(&["check"]);
-    let said = text(&ended.stdout);
-    assert_eq!(ended.status.code(), Some(3), "{said}");
-    let line = said.lines().find(|line| line.starts_with("FAIL")).unwrap();
+    let reported = text(&ended.stdout);
+    assert_eq!(ended.status.code(), Some(3), "{reported}");
+    let line = reported
+        .lines()
+        .find(|line| line.starts_with("FAIL"))
+        .unwrap();
     let keys: Vec<&str> = line.split("main.example (").skip(1).collect();
     assert!(
         line.contains("the checkpoint of main.example is not signed by a key"),
@@ -79,7 +82,7 @@ fn a_checkpoint_by_another_key_names_its_tree_its_keys_and_those_that_were_expec
 }
 
 #[test]
-fn an_outage_names_the_address_and_an_absence_what_the_server_said() {
+fn an_outage_names_the_address_and_an_absence_the_server_s_message() {
     let site = with("http://127.0.0.1:", "http://127.0.0.1:1/no:");
     let shown = text(&site.run(&["check"]).stdout);
     assert!(shown.contains("http://127.0.0.1:1/no:"), "{shown}");
@@ -145,9 +148,9 @@ fn check_shows_the_proxy_without_its_password_and_the_authorities() {
         "{shown}"
     );
     std::fs::write(site.path().join("ca.pem"), "none").unwrap();
-    let (code, said) = said(&site, &["check"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("ca.pem"), "{said}");
+    let (code, reported) = reported(&site, &["check"]);
+    assert_eq!(code, Some(2), "{reported}");
+    assert!(reported.contains("ca.pem"), "{reported}");
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn an_unknown_watch_is_named_without_asking_any_server() {
     let site = with("\n[store]", tuf);
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tuf/root.json");
     std::fs::copy(root, site.path().join("root.json")).unwrap();
-    let (code, shown) = said(&site, &["check", "watch", "nosuch", "--against", "key.pem"]);
+    let (code, shown) = reported(&site, &["check", "watch", "nosuch", "--against", "key.pem"]);
     assert_eq!(code, Some(2), "{shown}");
     assert!(
         shown.contains("no watch named nosuch: it has mail, release"),
@@ -168,7 +171,7 @@ fn an_unknown_watch_is_named_without_asking_any_server() {
 }
 
 #[test]
-fn a_rescan_with_nothing_to_do_says_so() {
+fn a_rescan_with_nothing_to_do_reports_that() {
     let site = Site::new();
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(0));
     for (arguments, expected) in [
@@ -202,7 +205,7 @@ fn a_damaged_database_is_to_be_restored_and_a_directory_is_none() {
         &["findings", "list"],
     ] {
         std::fs::write(&database, "garbage").unwrap();
-        let (code, shown) = said(&site, arguments);
+        let (code, shown) = reported(&site, arguments);
         assert_eq!(code, Some(3), "{shown}");
         assert!(shown.contains("modelwatch.db is damaged"), "{shown}");
         assert!(shown.contains("restore a copy"), "{shown}");
@@ -210,7 +213,7 @@ fn a_damaged_database_is_to_be_restored_and_a_directory_is_none() {
     std::fs::remove_file(&database).unwrap();
     std::fs::create_dir(&database).unwrap();
     for arguments in [&["status"][..], &["monitor", "--once"]] {
-        let (code, shown) = said(&site, arguments);
+        let (code, shown) = reported(&site, arguments);
         assert_eq!(code, Some(3), "{shown}");
         assert!(shown.contains("modelwatch.db is a directory"), "{shown}");
     }
@@ -254,7 +257,7 @@ fn a_full_disk_behind_standard_output_is_named() {
 }
 
 #[test]
-fn init_says_that_the_variable_of_its_webhook_is_not_set() {
+fn init_reports_that_the_variable_of_its_webhook_is_not_set() {
     let directory = tempfile::tempdir().unwrap();
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/trust/harbor.json");
     let with = |url: Option<&str>, output: &str| {

@@ -320,31 +320,34 @@ async fn a_rescan_believes_nothing_that_is_not_what_was_proven() {
 }
 
 #[tokio::test]
-async fn leaves_that_nobody_can_read_are_said_and_hide_nothing() {
+async fn unreadable_leaves_are_reported_and_hide_nothing() {
     let mut world = World::new().await;
     world
         .log()
         .grow([unreadable(0), Signer::Release.signs(0), unreadable(1)]);
     world.good_step().await;
-    let said = world.of("unreadable").await;
+    let reported = world.of("unreadable").await;
     assert_eq!(
-        said.iter().map(|f| f.index.unwrap()).collect::<Vec<_>>(),
+        reported
+            .iter()
+            .map(|f| f.index.unwrap())
+            .collect::<Vec<_>>(),
         [0, 2]
     );
     assert!(
-        said.iter().all(|f| world.told(f.id).is_empty()),
+        reported.iter().all(|f| world.delivered(f.id).is_empty()),
         "one digest a day"
     );
     world.clock.advance(25 * 3600);
     world.log().grow(crowd(1));
     world.good_step().await;
-    let digest = world.told(said[0].id);
+    let digest = world.delivered(reported[0].id);
     assert_eq!((digest.len(), digest[0].kind), (1, QueuedKind::Digest));
-    assert_eq!(world.told(said[1].id), digest, "both in one");
+    assert_eq!(world.delivered(reported[1].id), digest, "both in one");
 }
 
 #[tokio::test]
-async fn a_watch_tells_the_channels_that_it_names() {
+async fn a_watch_alerts_the_channels_that_it_names() {
     let mut specs = usual();
     specs.retain(|spec| spec.name == "mail");
     specs[0] = specs[0].clone().notify(["oncall"]);
@@ -401,11 +404,11 @@ async fn an_impostor_is_no_alarm_until_his_ca_is_trusted() {
     assert_eq!(world.of("untrusted-chain").await.len(), 2, "the impostor's");
     let now_trusted = world.of("identity-unexpected").await;
     assert_eq!(now_trusted.len(), 2);
-    assert!(now_trusted.iter().all(|f| world.told(f.id).len() == 1));
+    assert!(now_trusted.iter().all(|f| world.delivered(f.id).len() == 1));
 }
 
 #[tokio::test]
-async fn a_flood_is_one_digest_that_tells_each_finding_once() {
+async fn a_flood_is_one_digest_with_each_finding_once() {
     // Certificates group what they signed, so that a flood needs many certificates.
     let specs = vec![Spec::new("everybody", [Condition::Glob("*e*")])];
     let mut world = World::with(&["main.example"], specs, &["oncall"]).await;
@@ -441,5 +444,5 @@ async fn what_was_acknowledged_stays_so() {
             .iter()
             .any(|f| f.id == id && f.state == State::Acked)
     );
-    assert_eq!(world.told(id).len(), 1);
+    assert_eq!(world.delivered(id).len(), 1);
 }

@@ -37,18 +37,18 @@ async fn a_signing_that_was_registered_before_it_was_seen_never_alerts() {
     assert_eq!(expected.len(), 2, "for both watches");
     for finding in &expected {
         assert_eq!((finding.index, finding.state), (Some(0), State::Resolved));
-        assert!(world.told(finding.id).is_empty());
+        assert!(world.delivered(finding.id).is_empty());
     }
     let other = world.of("identity-unexpected").await;
     assert!(
         other
             .iter()
-            .all(|f| f.index == Some(1) && world.told(f.id).len() == 1)
+            .all(|f| f.index == Some(1) && world.delivered(f.id).len() == 1)
     );
 }
 
 #[tokio::test]
-async fn one_that_is_registered_later_changes_visibly_and_says_so() {
+async fn a_later_registration_changes_the_finding_and_is_reported() {
     let mut world = World::new().await;
     let mine = Signer::Mail.signs(0);
     world.log().grow([mine.clone()]);
@@ -78,9 +78,9 @@ async fn one_that_is_registered_later_changes_visibly_and_says_so() {
             .iter()
             .any(|row| row.reason.contains("owl.sigstore.json"))
     );
-    let told = world.told(id);
-    assert_eq!((told.len(), told[1].kind), (2, QueuedKind::Resolved));
-    assert_eq!(told[1].key, told[0].id);
+    let sent = world.delivered(id);
+    assert_eq!((sent.len(), sent[1].kind), (2, QueuedKind::Resolved));
+    assert_eq!(sent[1].key, sent[0].id);
 
     // Taken back, it is an alarm again.
     let number = world.truly().registrations().await.unwrap()[0].number;
@@ -93,11 +93,11 @@ async fn one_that_is_registered_later_changes_visibly_and_says_so() {
         (again.len(), again[0].id, again[0].state),
         (1, id, State::Open)
     );
-    assert_eq!(world.told(id).len(), 3);
+    assert_eq!(world.delivered(id).len(), 3);
 }
 
 #[tokio::test]
-async fn a_registration_speaks_for_one_leaf_only() {
+async fn a_registration_covers_one_leaf_only() {
     let mut world = World::new().await;
     let mine = Signer::Release.signs(0);
     world.log().grow([mine.clone()]);

@@ -214,7 +214,7 @@ async fn an_entry_that_a_reply_leaves_out_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_held_back_stops_reading_before_it_and_is_said() {
+async fn an_entry_that_is_held_back_stops_reading_before_it_and_is_reported() {
     let v1 = V1::new().await;
     v1.log.odd(Anomaly::Hides(13));
     assert_eq!(v1.bad().await, "entries-missing");
@@ -269,7 +269,7 @@ async fn a_false_entry_in_a_later_tree_disputes_what_was_found_in_that_tree_only
 }
 
 #[tokio::test]
-async fn a_tree_under_an_unknown_key_is_not_believed_and_the_older_ones_are_read() {
+async fn a_tree_under_an_unknown_key_is_not_trusted_and_the_older_ones_are_read() {
     let v1 = V1::new().await;
     v1.log.rotate(202);
     v1.log.grow(1, crowd(3));
@@ -280,7 +280,7 @@ async fn a_tree_under_an_unknown_key_is_not_believed_and_the_older_ones_are_read
 }
 
 #[tokio::test]
-async fn a_tree_that_vanishes_or_moves_is_said() {
+async fn a_tree_that_vanishes_or_moves_is_reported() {
     let mut v1 = V1::new().await;
     v1.rotate();
     let key = v1.log.rotate(303);
@@ -290,8 +290,8 @@ async fn a_tree_that_vanishes_or_moves_is_said() {
     for _ in 0..3 {
         v1.bad().await;
     }
-    let said = v1.open_verdicts().await;
-    assert!(said.contains(&"unavailable".to_owned()), "{said:?}");
+    let reported = v1.open_verdicts().await;
+    assert!(reported.contains(&"unavailable".to_owned()), "{reported:?}");
     v1.log.heal();
     v1.good().await;
     assert_eq!(v1.open_verdicts().await, Vec::<String>::new());
@@ -302,7 +302,7 @@ async fn a_tree_that_vanishes_or_moves_is_said() {
 }
 
 #[tokio::test]
-async fn a_log_that_does_not_answer_is_said_under_its_address() {
+async fn a_log_that_does_not_answer_is_reported_under_its_address() {
     let v1 = V1::new().await;
     v1.log.odd(Anomaly::Down);
     for _ in 0..3 {

@@ -17,7 +17,7 @@ use crate::rekor_v1::V1;
 use crate::world::{Anomaly, Leaf, Signer, attested, authorities, crowd, written};
 
 #[tokio::test]
-async fn an_answer_that_does_not_fit_its_question_is_malformed_and_nothing_of_it_is_believed() {
+async fn an_answer_that_does_not_match_its_request_is_malformed_and_not_used() {
     for anomaly in [
         Anomaly::Doubles(23),
         Anomaly::AddsNext(19),
@@ -70,7 +70,7 @@ async fn a_log_that_wants_fewer_requests_is_waited_for_or_left_alone() {
 }
 
 #[tokio::test]
-async fn what_a_log_serves_beside_an_entry_counts_only_if_the_entry_vouches_for_it() {
+async fn data_served_beside_an_entry_counts_only_if_the_entry_covers_it() {
     let statement = |predicate: &str| {
         json!({"_type": "https://in-toto.io/Statement/v1", "predicateType": predicate,
             "subject": [{"digest": {"sha256": "ab"}}], "predicate": {}})
@@ -100,9 +100,9 @@ async fn what_a_log_serves_beside_an_entry_counts_only_if_the_entry_vouches_for_
         assert_eq!(found.verdict.as_str(), verdict);
         // What was not signed is said to be served; what is not served is no contradiction.
         let is_false = served.filter(|served| *served != payload);
-        let said =
+        let reported =
             "the attestation that the log serves with it is not what was signed: its SHA-256 is ";
-        let hash = found.summary.split_once(said).map(|(_, hash)| hash);
+        let hash = found.summary.split_once(reported).map(|(_, hash)| hash);
         let expected = is_false.map(|served| hex::encode(Sha256::digest(served)));
         assert_eq!(hash, expected.as_deref(), "{}", found.summary);
     }
@@ -214,14 +214,22 @@ async fn what_a_key_calls_itself_proves_nothing_and_the_key_itself_does() {
     );
     let fingerprint = "C9AD1BC6030CEADA040EDFF1E8C5FAA47DF8BDCB";
     assert_eq!(finding.key_fingerprint.as_deref(), Some(fingerprint));
-    let said = format!(
+    let reported = format!(
         "the OpenPGP key {fingerprint}, for which nobody vouches, calls itself release@harbor.example and Harbor Release "
     );
-    assert!(finding.summary.starts_with(&said), "{}", finding.summary);
+    assert!(
+        finding.summary.starts_with(&reported),
+        "{}",
+        finding.summary
+    );
     let finding = of("keys", 26);
     let fingerprint = "SHA256:B6kK1tPJyAme1gNL522unbDaVwme2+SAhuLumXzplRc";
     assert_eq!(finding.key_fingerprint.as_deref(), Some(fingerprint));
-    let said =
+    let reported =
         format!("the SSH key {fingerprint}, which calls itself release@harbor, signed sha256:abab");
-    assert!(finding.summary.starts_with(&said), "{}", finding.summary);
+    assert!(
+        finding.summary.starts_with(&reported),
+        "{}",
+        finding.summary
+    );
 }

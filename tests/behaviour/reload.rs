@@ -38,16 +38,16 @@ impl Daemon {
 
     /// The lines up to the first one that holds this.
     #[track_caller]
-    fn says(&self, part: &str) -> Vec<String> {
-        let mut said = Vec::new();
+    fn expected(&self, part: &str) -> Vec<String> {
+        let mut reported = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(part) => {
-                    said.push(line);
-                    return said;
+                    reported.push(line);
+                    return reported;
                 }
-                Ok(line) => said.push(line),
-                Err(error) => panic!("no {part:?} ({error}) in {said:#?}"),
+                Ok(line) => reported.push(line),
+                Err(error) => panic!("no {part:?} ({error}) in {reported:#?}"),
             }
         }
     }
@@ -94,48 +94,48 @@ fn configure(site: &Site, change: impl Fn(String) -> String) {
 fn status(site: &Site) -> (Value, String) {
     let json = site.run(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&json.stdout).unwrap();
-    let said = text(&site.run(&["status"]).stdout);
-    (status["daemon"].clone(), said)
+    let reported = text(&site.run(&["status"]).stdout);
+    (status["daemon"].clone(), reported)
 }
 
 #[test]
 fn a_daemon_logs_its_start_each_pass_that_changed_something_and_each_alert() {
     let site = site();
     let daemon = Daemon::start(&site);
-    let start = daemon.says(" starts: ").pop().unwrap();
+    let start = daemon.expected(" starts: ").pop().unwrap();
     let version = env!("CARGO_PKG_VERSION");
     let parts = "1 log (main), 2 watches (mail, release), 1 channel (file), schedule * * * * *";
     assert!(
         start.contains(&format!("modelwatch {version} starts: {parts}")),
         "{start}"
     );
-    let pass = daemon.says("entries read").pop().unwrap();
+    let pass = daemon.expected("entries read").pop().unwrap();
     assert!(
         pass.contains("4 entries read; 1 of 1 logs proven; 1 security and 0 health findings open"),
         "{pass}"
     );
-    let alert = daemon.says("alert delivered").pop().unwrap();
+    let alert = daemon.expected("alert delivered").pop().unwrap();
     assert!(
         alert.contains("high: ") && alert.contains("release@acme.example"),
         "{alert}"
     );
     // A pass that changes nothing is not worth a line; the reload makes one at once.
     daemon.signal("-HUP");
-    daemon.says("taken up anew");
-    daemon.says("0 entries read; 1 of 1 logs proven; 1 security and 0 health findings open");
+    daemon.expected("taken up anew");
+    daemon.expected("0 entries read; 1 of 1 logs proven; 1 security and 0 health findings open");
     let rest = daemon.end();
     assert!(!rest.iter().any(|line| line.contains("INFO")), "{rest:#?}");
 }
 
 #[test]
-fn at_sighup_all_of_the_configuration_is_taken_up_and_status_says_when_it_was_not() {
+fn at_sighup_the_whole_configuration_is_used_and_status_reports_if_it_was_not() {
     let site = site();
     let daemon = Daemon::start(&site);
-    daemon.says("alert delivered");
-    let (running, said) = status(&site);
+    daemon.expected("alert delivered");
+    let (running, reported) = status(&site);
     assert_eq!(running["changed"], false);
     assert_eq!(running["process"], daemon.child.id());
-    assert!(!said.contains("has changed"), "{said}");
+    assert!(!reported.contains("has changed"), "{reported}");
 
     configure(&site, |text| {
         let watch =
@@ -143,13 +143,13 @@ fn at_sighup_all_of_the_configuration_is_taken_up_and_status_says_when_it_was_no
         let channel = "[[channel]]\nname = \"other\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"cat >> other.jsonl\"]\n";
         text + watch + channel
     });
-    let (running, said) = status(&site);
+    let (running, reported) = status(&site);
     assert_eq!(running["changed"], true);
-    assert!(said.contains("and the file has changed"), "{said}");
+    assert!(reported.contains("and the file has changed"), "{reported}");
 
     site.log.grow([Signer::Branch.signs(1)]);
     daemon.signal("-HUP");
-    let taken = daemon.says("taken up anew").pop().unwrap();
+    let taken = daemon.expected("taken up anew").pop().unwrap();
     assert!(
         taken.contains("3 watches (mail, release, heads), 2 channels (file, other)"),
         "{taken}"
@@ -157,7 +157,7 @@ fn at_sighup_all_of_the_configuration_is_taken_up_and_status_says_when_it_was_no
     assert_eq!(status(&site).0["changed"], false);
     // The new watch selects, and the new channel is told.
     loop {
-        let alert = daemon.says("alert delivered").pop().unwrap();
+        let alert = daemon.expected("alert delivered").pop().unwrap();
         if alert.contains("channel=\"other\"") {
             assert!(alert.contains("critical: "), "{alert}");
             break;
@@ -172,10 +172,10 @@ fn at_sighup_all_of_the_configuration_is_taken_up_and_status_says_when_it_was_no
 fn a_configuration_that_cannot_be_taken_up_changes_nothing_and_each_problem_is_logged() {
     let site = site();
     let daemon = Daemon::start(&site);
-    daemon.says("alert delivered");
+    daemon.expected("alert delivered");
     let good = fs::read_to_string(site.path().join("modelwatch.toml")).unwrap();
     let at_the_end = "[[log]]\nname = \"new\"\ntype = \"rekor-v2\"\nurl = \"nowhere\"\norigin = \"new.example\"\npublic_key = \"key.pem\"\nstart = \"end\"\n";
-    for (bad, said) in [
+    for (bad, reported) in [
         (
             good.replace("san = ", "sann = ") + "[[watch]]\n",
             &["sann", "name is missing"][..],
@@ -197,10 +197,10 @@ fn a_configuration_that_cannot_be_taken_up_changes_nothing_and_each_problem_is_l
     ] {
         configure(&site, |_| bad.clone());
         daemon.signal("-HUP");
-        daemon.says("everything goes on as before");
+        daemon.expected("everything goes on as before");
         let mut logged = String::new();
-        while let Some(missing) = said.iter().find(|part| !logged.contains(**part)) {
-            logged += &daemon.says("ERROR").pop().unwrap();
+        while let Some(missing) = reported.iter().find(|part| !logged.contains(**part)) {
+            logged += &daemon.expected("ERROR").pop().unwrap();
             assert!(logged.len() < 10_000, "no {missing} in {logged}");
         }
         // It works with what it had: with that in its place, nothing has changed.
@@ -209,6 +209,6 @@ fn a_configuration_that_cannot_be_taken_up_changes_nothing_and_each_problem_is_l
     }
     // What is right again is taken up.
     daemon.signal("-HUP");
-    daemon.says("taken up anew");
+    daemon.expected("taken up anew");
     daemon.end();
 }

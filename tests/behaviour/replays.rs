@@ -296,8 +296,8 @@ async fn a_registered_signing_that_is_logged_again_is_expected_whatever_the_entr
         assert_eq!(findings.len() as u64, count + 1);
         let original = if original_first { 0 } else { count };
         assert_expected(&findings, Some(original));
-        let told = world.inbox.iter().filter(|m| m.kind == QueuedKind::Alert);
-        assert_eq!(told.count() > 0, registered_after > 0);
+        let sent = world.inbox.iter().filter(|m| m.kind == QueuedKind::Alert);
+        assert_eq!(sent.count() > 0, registered_after > 0);
         let registered = &world.truly().registrations().await.unwrap()[0];
         assert_eq!(registered.findings, count + 1);
     }
@@ -385,7 +385,7 @@ async fn a_registered_signing_under_the_bare_key_is_expected_and_another_under_i
 }
 
 #[tokio::test]
-async fn a_registered_signing_excuses_nothing_that_another_reader_takes_from_its_entry() {
+async fn a_registered_signing_covers_nothing_that_another_parser_reads_from_its_entry() {
     let mut world = world().await;
     let signed = Signed::new(&world);
     register(&world, &signed.registration()).await;
@@ -474,8 +474,7 @@ async fn what_takes_the_key_or_another_certificate_stays_an_alarm() {
 }
 
 #[tokio::test]
-async fn the_same_certificate_with_other_bytes_around_it_is_the_same_if_it_is_vouched_for_as_well()
-{
+async fn the_same_certificate_with_other_bytes_around_it_is_the_same_with_the_same_chain() {
     let mirrored = |signed: &Signed, _: &World| resigned(&signed.by, true, mirrored);
     // The CA signs what it signed before.
     let anew = |signed: &Signed, world: &World| issue_for(MAIL, world.now(), true, &signed.key);
@@ -526,7 +525,7 @@ async fn a_certificate_that_becomes_trusted_later_makes_its_repeats_expected_the
 }
 
 #[tokio::test]
-async fn an_owner_s_signature_beside_a_thief_s_excuses_its_own_part_only() {
+async fn an_owner_s_signature_beside_a_thief_s_covers_its_own_part_only() {
     let mut world = world().await;
     let signed = Signed::new(&world);
     register(&world, &signed.registration()).await;
@@ -555,7 +554,7 @@ async fn an_owner_s_signature_beside_a_thief_s_excuses_its_own_part_only() {
     assert_eq!(verdicts.len(), 2, "{findings:?}");
     assert!(verdicts.contains(&Verdict::Expected));
     let alarm = &world.of("identity-unexpected").await[0];
-    assert_eq!(world.told(alarm.id).len(), 1);
+    assert_eq!(world.delivered(alarm.id).len(), 1);
 }
 
 #[tokio::test]
@@ -611,7 +610,7 @@ async fn a_removed_registration_reopens_its_repeats_and_they_alert() {
     for finding in &again {
         assert_eq!(finding.state, State::Open);
         assert!(finding.anomalies.is_empty() && !finding.summary.contains(LOGGED_AGAIN));
-        assert_eq!(world.told(finding.id).len(), 1);
+        assert_eq!(world.delivered(finding.id).len(), 1);
     }
     // And back: the change is seen, and said.
     assert_eq!(
@@ -680,33 +679,33 @@ async fn one_that_is_registered_between_seen_and_proven_is_expected_through_a_di
 
 #[tokio::test]
 async fn over_crashes_and_rescans_the_same_findings_are_expected() {
-    for door in ["commit", "rescanned"] {
+    for method in ["commit", "rescanned"] {
         for mode in [Mode::NotDone, Mode::DoneButReportedFailed] {
             let mut world = world().await;
             let signed = Signed::new(&world);
             register(&world, &signed.registration()).await;
             let specs = usual();
-            if door == "rescanned" {
+            if method == "rescanned" {
                 // The watch comes later.
                 world.watch(vec![]).await;
             }
             world.log().grow([signed.original()]);
             world.log().grow(signed.again());
-            if door == "commit" {
+            if method == "commit" {
                 world.faults.arm(Fault {
-                    door,
+                    method,
                     mode,
                     after: 0,
                     times: 1,
                 });
             }
             world.settle().await;
-            if door == "rescanned" {
+            if method == "rescanned" {
                 let mail = specs.into_iter().filter(|spec| spec.name == "mail");
                 world.watch(mail.collect()).await;
                 world.good_step().await;
                 world.faults.arm(Fault {
-                    door,
+                    method,
                     mode,
                     after: 0,
                     times: 1,
@@ -715,7 +714,7 @@ async fn over_crashes_and_rescans_the_same_findings_are_expected() {
                 world.restart().await;
                 world.rescan().await.unwrap();
             }
-            assert_eq!(world.faults.fired(), 1, "{door}");
+            assert_eq!(world.faults.fired(), 1, "{method}");
             let mut findings = world.findings().await;
             findings.retain(|finding| finding.verdict.as_str() != "coverage-gap");
             assert_eq!(findings.len(), signed.again().len() + 1);

@@ -39,16 +39,16 @@ fn checked(site: &Site, against: &str) -> (Option<i32>, String) {
 #[test]
 fn a_workflow_that_calls_the_shared_one_from_a_branch_is_out_of_the_suggested_shape() {
     let site = suggested();
-    let (code, said) = checked(&site, RELEASE);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("and it is in shape"), "{said}");
-    let (code, said) = checked(&site, ATTACKER);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("and it is out of shape"), "{said}");
+    let (code, reported) = checked(&site, RELEASE);
+    assert_eq!(code, Some(0), "{reported}");
+    assert!(reported.contains("and it is in shape"), "{reported}");
+    let (code, reported) = checked(&site, ATTACKER);
+    assert_eq!(code, Some(0), "{reported}");
+    assert!(reported.contains("and it is out of shape"), "{reported}");
     for condition in ["build_config_uri", "source_repository_ref"] {
         assert!(
-            said.contains(&format!("extension_glob.{condition}")),
-            "{said}"
+            reported.contains(&format!("extension_glob.{condition}")),
+            "{reported}"
         );
     }
 }
@@ -81,9 +81,9 @@ fn written_for(identity: &str) -> String {
         "--identity",
         identity,
     ]);
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{identity}: {said}");
-    assert!(!said.contains("watch["), "{identity}: {said}");
+    let reported = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{identity}: {reported}");
+    assert!(!reported.contains("watch["), "{identity}: {reported}");
     let written = std::fs::read_to_string(site.path().join("new.toml")).unwrap();
     let (_, watches) = written.split_once("[[watch]]").unwrap();
     let (watch, _) = watches.split_once("\n[[channel]]").unwrap();
@@ -104,13 +104,13 @@ fn a_repository_that_init_was_given_is_seen_however_it_was_written() {
         let site = with_watches(&watch);
         let output = site.run(&["check", "watch", name, "--against", FALCON]);
         let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{identity}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{identity}: {reported}");
         if identity.contains("/blob/") {
-            assert!(said.contains("and it is in shape"), "{said}");
+            assert!(said.contains("and it is in shape"), "{reported}");
         }
         let output = site.run(&["drill", "--no-channels"]);
         let said = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{identity}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{identity}: {reported}");
     }
 }
 
@@ -149,15 +149,16 @@ fn what_no_certificate_is_named_after_is_no_identity_for_init() {
     ] {
         let command = ["init", "--output", "new.toml", "--yes", "--identity"];
         let output = site.run(&[&command[..], arguments].concat());
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(part), "{arguments:?}: {said}");
+        let reported = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {reported}");
+        assert!(reported.contains(part), "{arguments:?}: {reported}");
         assert!(!site.path().join("new.toml").exists());
     }
 }
 
 #[test]
-fn a_watch_that_never_sees_its_own_repository_is_said_by_check_and_monitor_and_fails_the_drill() {
+fn a_watch_that_never_sees_its_own_repository_is_reported_by_check_and_monitor_and_fails_the_drill()
+{
     for (conditions, certain, part) in [
         (
             "san = \"https://github.com/acme/emu\"",
@@ -187,19 +188,19 @@ fn a_watch_that_never_sees_its_own_repository_is_said_by_check_and_monitor_and_f
     ] {
         let site = with_watches(&format!("[[watch]]\nname = \"emu\"\n{conditions}\n"));
         let output = site.run(&["check"]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        let reported = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{reported}");
         assert!(
-            said.contains("warning: watch[emu]") && said.contains(part),
-            "{said}"
+            reported.contains("warning: watch[emu]") && reported.contains(part),
+            "{reported}"
         );
         let output = site.run(&["drill", "--no-channels"]);
-        let said = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(1), "{conditions}: {said}");
-        assert!(said.contains("FAIL  watch emu: "), "{said}");
+        let reported = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{conditions}: {reported}");
+        assert!(reported.contains("FAIL  watch emu: "), "{reported}");
         let output = site.run(&["monitor", "--once"]);
-        let said = text(&output.stderr);
-        assert!(said.contains("warning: watch[emu]"), "{said}");
+        let reported = text(&output.stderr);
+        assert!(reported.contains("warning: watch[emu]"), "{reported}");
         let blind = site.findings();
         let blind = blind
             .iter()
@@ -215,12 +216,15 @@ fn a_drill_shows_a_watch_what_its_issuer_would_issue() {
          [watch.shape.extension]\nsource_repository_ref = \"v1\"\n",
     );
     let output = site.run(&["drill", "--no-channels"]);
-    let said = text(&output.stdout);
+    let reported = text(&output.stdout);
     // It is seen; that nothing is ever in shape is said.
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(output.status.code(), Some(0), "{reported}");
     assert!(
-        said.contains("every release will alert as critical"),
-        "{said}"
+        reported.contains("every release will alert as critical"),
+        "{reported}"
     );
-    assert!(said.contains("into source_repository_ref"), "{said}");
+    assert!(
+        reported.contains("into source_repository_ref"),
+        "{reported}"
+    );
 }

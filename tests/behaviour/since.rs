@@ -142,7 +142,7 @@ async fn each_tree_of_a_log_is_read_from_the_date_on() {
 }
 
 #[tokio::test]
-async fn a_guided_log_is_told_from_the_first_entry_of_the_date_over_all_trees() {
+async fn a_guided_log_alerts_from_the_first_entry_of_the_date_over_all_trees() {
     for (since, [first, second]) in DATES {
         let site = Site::new().await;
         let (_log, followed) = two_trees(Start::Time(time(since))).await;

@@ -150,10 +150,13 @@ fn a_log_that_is_configured_after_the_last_pass_is_shown_and_is_not_proven() {
     std::fs::write(&config, written + more).unwrap();
     let status = site.run(&max_age);
     assert_eq!(status.status.code(), Some(3));
-    let said = text(&status.stdout);
-    assert!(said.contains("or never: new"), "{said}");
-    let row = said.lines().find(|line| line.starts_with("new ")).unwrap();
-    assert!(row.ends_with("never"), "{said}");
+    let reported = text(&status.stdout);
+    assert!(reported.contains("or never: new"), "{reported}");
+    let row = reported
+        .lines()
+        .find(|line| line.starts_with("new "))
+        .unwrap();
+    assert!(row.ends_with("never"), "{reported}");
 }
 
 #[test]

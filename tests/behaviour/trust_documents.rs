@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::binary::{Site as OneLog, text};
-use crate::trusted::{Site, named, said};
+use crate::trusted::{Site, named, reported};
 use crate::tuf::Instance;
 use crate::world::{Signer, authority, crowd, issue};
 
@@ -57,11 +57,11 @@ fn an_address_without_a_key_is_an_info_line_and_no_finding() {
     let site = Site::new(instance);
     site.bootstrap();
     assert_eq!(site.health(), []);
-    let said = "127.0.0.1/global (an address for which the trusted root has no key)";
-    assert_eq!(site.status()["trust"]["not_followed"][0]["log"], said);
+    let reported = "127.0.0.1/global (an address for which the trusted root has no key)";
+    assert_eq!(site.status()["trust"]["not_followed"][0]["log"], reported);
     let check = site.run(&["check"]);
     assert_eq!(check.status.code(), Some(0));
-    assert!(text(&check.stdout).contains(&format!("note  not followed: {said}")));
+    assert!(text(&check.stdout).contains(&format!("note  not followed: {reported}")));
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn a_monitor_config_gives_the_addresses_and_a_log_that_it_leaves_out_is_followed
     site.instance.publish(&["one", "two"], &[]);
     site.age_by(7);
     site.pass(3);
-    assert_eq!(site.health(), [said("log-unfollowed", "open")]);
+    assert_eq!(site.health(), [reported("log-unfollowed", "open")]);
     site.instance.rekor_v1 = vec![retired(Instance::keyed(&site.instance.url("v1"), P256))];
     site.instance.publish(&["one", "two"], &[]);
     site.age_by(7);
     site.pass(0);
-    assert_eq!(site.health(), [said("log-unfollowed", "resolved")]);
+    assert_eq!(site.health(), [reported("log-unfollowed", "resolved")]);
 }
 
 const P256: &str = include_str!("../data/ct-small/rfc6962.pub.pem");
@@ -126,10 +126,10 @@ fn a_monitor_config_in_a_file_makes_logs_of_a_trusted_root_followed() {
     std::fs::write(path("monitor_config.json"), "[]").unwrap();
     assert!(site.pass(2).contains("not a Sigstore monitor config"));
     configure("tuf = \"public-good\"\nmonitor_config = \"monitor_config.json\"");
-    let said = site.pass(2);
+    let reported = site.pass(2);
     assert!(
-        said.contains("belongs to trusted_root or trust_config"),
-        "{said}"
+        reported.contains("belongs to trusted_root or trust_config"),
+        "{reported}"
     );
 }
 
@@ -154,7 +154,7 @@ fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_it
     ));
     site.pass(0);
     assert_eq!(site.logs(), [("mine".to_owned(), Some(0), Some(3))]);
-    assert_eq!(site.health(), [said("log-unfollowed", "resolved")]);
+    assert_eq!(site.health(), [reported("log-unfollowed", "resolved")]);
     // Without a URL it is read where trust says.
     site.configure("[[log]]\nname = \"mine\"\norigin = \"machine-17\"\n");
     site.pass(0);
@@ -190,22 +190,22 @@ fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_it
     site.instance.publish(&["at-machine-17"], &[]);
     let root = site.instance.file("/tuf/targets/trusted_root.json");
     std::fs::write(path("given.json"), root).unwrap();
-    let (_, said) = init(&site, 2);
+    let (_, reported) = init(&site, 2);
     assert!(
-        said.contains(
+        reported.contains(
             "no log of the trusted root can be followed: 127.0.0.1/at-machine-17: its origin is not"
         ),
-        "{said}"
+        "{reported}"
     );
     // Beside a log that can be followed it is named.
     site.instance.publish(&["at-machine-17", "one"], &[]);
     let root = site.instance.file("/tuf/targets/trusted_root.json");
     std::fs::write(path("given.json"), root).unwrap();
-    let (written, said) = init(&site, 0);
+    let (written, reported) = init(&site, 0);
     assert!(!written.contains("machine-17"), "{written}");
     assert!(
-        said.contains("Not followed: 127.0.0.1/at-machine-17: "),
-        "{said}"
+        reported.contains("Not followed: 127.0.0.1/at-machine-17: "),
+        "{reported}"
     );
 }
 
@@ -228,7 +228,7 @@ fn a_key_that_was_published_since_is_asked_for_when_a_checkpoint_does_not_verify
     let mut site = Site::new(instance);
     let output = site.run(&["monitor", "--once", "--bootstrap"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    assert_eq!(site.health(), [said("unverifiable-checkpoint", "open")]);
+    assert_eq!(site.health(), [reported("unverifiable-checkpoint", "open")]);
     site.instance.times_asked();
     // What was asked a minute ago is not asked again, and later once for the failure that goes on.
     let pass = |site: &Site, code: i32| {
@@ -246,7 +246,10 @@ fn a_key_that_was_published_since_is_asked_for_when_a_checkpoint_does_not_verify
     site.age_by(1);
     site.forget_what_was_asked();
     assert_eq!(pass(&site, 0), 1);
-    assert_eq!(site.health(), [said("unverifiable-checkpoint", "resolved")]);
+    assert_eq!(
+        site.health(),
+        [reported("unverifiable-checkpoint", "resolved")]
+    );
     assert_eq!(pass(&site, 0), 0);
 }
 
@@ -307,7 +310,7 @@ fn a_thief_under_a_new_authority_is_judged_again_with_the_trust_that_is_asked_fo
 }
 
 #[test]
-fn an_item_that_cannot_be_used_is_named_and_condemns_nothing() {
+fn an_item_that_cannot_be_used_is_reported_and_invalidates_nothing_else() {
     let mut instance = Instance::new(&["one"]);
     instance.log("one").grow(crowd(3));
     let old = instance.url("old");
@@ -334,8 +337,8 @@ fn an_item_that_cannot_be_used_is_named_and_condemns_nothing() {
         "left out, and certificates that name it are neither trusted nor untrusted".to_owned(),
         "left out: not a JSON object".to_owned(),
     ] {
-        for said in [&remarks, &shown, &stdout] {
-            assert!(said.contains(&part), "{part}\n{said}");
+        for reported in [&remarks, &shown, &stdout] {
+            assert!(reported.contains(&part), "{part}\n{reported}");
         }
     }
     assert!(stdout.contains("note  trust: tlogs[1]"), "{stdout}");
@@ -368,7 +371,7 @@ fn a_log_all_of_whose_keys_are_unusable_is_a_finding_and_the_others_are_read() {
     let mut site = Site::new(instance);
     let output = site.run(&["monitor", "--once", "--bootstrap"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    assert_eq!(site.health(), [said("log-unfollowed", "open")]);
+    assert_eq!(site.health(), [reported("log-unfollowed", "open")]);
     let url = site.instance.url("two");
     site.configure(&format!(
         "[[log]]\norigin = \"127.0.0.1/two\"\nurl = {url:?}\nstart = \"beginning\"\n"
@@ -377,8 +380,8 @@ fn a_log_all_of_whose_keys_are_unusable_is_a_finding_and_the_others_are_read() {
     assert_eq!(
         site.health(),
         [
-            said("log-unfollowed", "resolved"),
-            said("unverifiable-checkpoint", "open")
+            reported("log-unfollowed", "resolved"),
+            reported("unverifiable-checkpoint", "open")
         ]
     );
     let error = site.status()["logs"][0]["error"].to_string();
@@ -453,7 +456,7 @@ fn the_key_of_a_log_is_a_verifier_key_or_pem_with_or_without_a_byte_order_mark()
     std::fs::write(path("vkey"), format!("{vkey}\n")).unwrap();
     std::fs::write(path("bom+vkey"), format!("\u{feff}{vkey}\r\n")).unwrap();
     std::fs::write(path("other"), vkey.replace("main", "other")).unwrap();
-    for (key, code, said) in [
+    for (key, code, reported) in [
         ("bom.pem", 0, ""),
         ("vkey", 0, ""),
         ("bom+vkey", 0, ""),
@@ -471,6 +474,6 @@ fn the_key_of_a_log_is_a_verifier_key_or_pem_with_or_without_a_byte_order_mark()
         let output = site.run(&["monitor", "--once"]);
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{key}: {stderr}");
-        assert!(stderr.contains(said), "{key}: {stderr}");
+        assert!(stderr.contains(reported), "{key}: {stderr}");
     }
 }

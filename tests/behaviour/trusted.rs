@@ -54,9 +54,9 @@ impl Site {
     #[track_caller]
     pub fn pass(&self, code: i32) -> String {
         let output = self.run(&["monitor", "--once"]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        said
+        let reported = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{reported}");
+        reported
     }
 
     #[track_caller]
@@ -127,7 +127,7 @@ pub fn named(log: &str, first: u64, proven: u64) -> (String, Option<u64>, Option
     (format!("127.0.0.1/{log}"), Some(first), Some(proven))
 }
 
-pub fn said(verdict: &str, state: &str) -> (String, String) {
+pub fn reported(verdict: &str, state: &str) -> (String, String) {
     (verdict.to_owned(), state.to_owned())
 }
 
@@ -160,7 +160,7 @@ fn a_log_that_trust_names_later_is_followed_from_its_first_entry() {
 }
 
 #[test]
-fn when_every_log_has_ended_it_is_said_until_another_one_is_named() {
+fn the_end_of_every_log_is_reported_until_another_one_is_named() {
     let mut instance = Instance::new(&["one", "two"]);
     instance.log("one").grow(crowd(3));
     instance.log("two").grow(crowd(2));
@@ -170,18 +170,18 @@ fn when_every_log_has_ended_it_is_said_until_another_one_is_named() {
     site.instance.log("one").grow(crowd(2));
     site.instance.log("one").freeze();
     site.pass(3);
-    assert_eq!(site.health(), [said("log-ended", "open")]);
+    assert_eq!(site.health(), [reported("log-ended", "open")]);
     assert_eq!(site.logs(), [named("one", 3, 5)], "read to its end");
 
     site.instance.publish(&["one", "two"], &[]);
     site.age_by(7);
     site.pass(0);
-    assert_eq!(site.health(), [said("log-ended", "resolved")]);
+    assert_eq!(site.health(), [reported("log-ended", "resolved")]);
     assert_eq!(site.logs(), [named("one", 3, 5), named("two", 0, 2)]);
 }
 
 #[test]
-fn a_repository_that_goes_back_is_said_and_what_was_good_goes_on_serving() {
+fn a_rollback_of_a_repository_is_reported_and_the_last_valid_root_stays_in_use() {
     let mut instance = Instance::new(&["one", "two"]);
     instance.log("one").grow(crowd(3));
     instance.log("two").grow(crowd(2));
@@ -194,7 +194,7 @@ fn a_repository_that_goes_back_is_said_and_what_was_good_goes_on_serving() {
     site.instance.publish(&["one"], &[]);
     site.age_by(7);
     site.pass(3);
-    assert_eq!(site.health(), [said("trust-root-refused", "open")]);
+    assert_eq!(site.health(), [reported("trust-root-refused", "open")]);
     assert_eq!(site.logs(), [named("one", 3, 3), named("two", 2, 6)]);
     let check = site.run(&["check"]);
     assert_eq!(check.status.code(), Some(3));
@@ -203,11 +203,11 @@ fn a_repository_that_goes_back_is_said_and_what_was_good_goes_on_serving() {
     site.instance.publish(&["one", "two"], &[]);
     site.instance.publish(&["one", "two"], &[]);
     site.pass(0);
-    assert_eq!(site.health(), [said("trust-root-refused", "resolved")]);
+    assert_eq!(site.health(), [reported("trust-root-refused", "resolved")]);
 }
 
 #[test]
-fn trust_that_nobody_renews_is_a_finding_after_a_week_and_not_before() {
+fn a_trusted_root_without_updates_is_a_finding_after_a_week_and_not_before() {
     let mut instance = Instance::new(&["one"]);
     instance.log("one").grow(crowd(3));
     instance.publish(&["one"], &[]);
@@ -224,20 +224,23 @@ fn trust_that_nobody_renews_is_a_finding_after_a_week_and_not_before() {
     assert_eq!(site.health(), []);
     site.age_by(24 + 1);
     site.pass(3);
-    assert_eq!(site.health(), [said("trust-root-stale", "open")]);
+    assert_eq!(site.health(), [reported("trust-root-stale", "open")]);
     assert_eq!(site.logs(), [named("one", 3, 3)]);
 
     std::fs::write(&path, config).unwrap();
     site.pass(0);
-    assert_eq!(site.health(), [said("trust-root-stale", "resolved")]);
+    assert_eq!(site.health(), [reported("trust-root-stale", "resolved")]);
 }
 
 #[test]
 fn without_trust_nothing_is_read_and_reports_still_work() {
     let instance = Instance::new(&["one"]);
     let site = Site::new(instance);
-    let said = site.pass(3);
-    assert!(said.contains("there is no trusted root yet"), "{said}");
+    let reported = site.pass(3);
+    assert!(
+        reported.contains("there is no trusted root yet"),
+        "{reported}"
+    );
     assert!(!site.directory.path().join("modelwatch.db").exists());
     assert_eq!(site.run(&["check"]).status.code(), Some(3));
     // A daemon's database, whose cache was lost.
@@ -267,13 +270,16 @@ fn logs_that_wait_for_trust_are_shown_and_are_not_proven() {
     assert!(site.directory.path().join("modelwatch.db").exists());
     let status = site.run(&["status", "--max-age", "2h"]);
     assert_eq!(status.status.code(), Some(3));
-    let said = text(&status.stdout);
+    let reported = text(&status.stdout);
     for log in ["mine", "v1"] {
-        let row = said.lines().find(|line| line.starts_with(log)).unwrap();
-        assert!(row.ends_with("never"), "{said}");
+        let row = reported.lines().find(|line| line.starts_with(log)).unwrap();
+        assert!(row.ends_with("never"), "{reported}");
     }
-    assert!(said.contains("nothing is trusted yet"), "{said}");
-    assert!(said.contains("or never: mine, v1, trust from"), "{said}");
+    assert!(reported.contains("nothing is trusted yet"), "{reported}");
+    assert!(
+        reported.contains("or never: mine, v1, trust from"),
+        "{reported}"
+    );
     let logs = site.status()["logs"].as_array().unwrap().clone();
     assert_eq!(logs.len(), 2);
     assert_eq!(logs[0]["origin"], "127.0.0.1/one");
@@ -313,8 +319,8 @@ command = ["sh", "-c", "cat >> told"]
     std::fs::write(site.directory.path().join("key.pem"), key).unwrap();
     std::fs::write(site.directory.path().join("modelwatch.toml"), CONFIG).unwrap();
     let check = site.run(&["check"]);
-    let said = text(&check.stdout);
-    assert_eq!(check.status.code(), Some(3), "{said}");
+    let reported = text(&check.stdout);
+    assert_eq!(check.status.code(), Some(3), "{reported}");
     for part in [
         "ok    configuration: ",
         "ok    channel file: ",
@@ -325,12 +331,12 @@ command = ["sh", "-c", "cat >> told"]
         "127.0.0.1:9, [::1]:9, localhost:9",
         "`modelwatch init --trusted-root FILE`",
     ] {
-        assert!(said.contains(part), "{part}\n{said}");
+        assert!(reported.contains(part), "{part}\n{reported}");
     }
 
     let drill = site.run(&["drill"]);
-    let said = text(&drill.stdout);
-    assert_eq!(drill.status.code(), Some(3), "{said}");
+    let reported = text(&drill.stdout);
+    assert_eq!(drill.status.code(), Some(3), "{reported}");
     for part in [
         "nothing is trusted yet",
         "watch mail: selects ",
@@ -339,10 +345,10 @@ command = ["sh", "-c", "cat >> told"]
         "127.0.0.1:9, [::1]:9, localhost:9",
         "\nNot passed: ",
     ] {
-        assert!(said.contains(part), "{part}\n{said}");
+        assert!(reported.contains(part), "{part}\n{reported}");
     }
-    let told = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
-    assert!(told.contains("[DRILL]"), "{told}");
+    let sent = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
+    assert!(sent.contains("[DRILL]"), "{sent}");
     let json = site.run(&["drill", "--json", "--no-channels"]);
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(report["passed"], false);
@@ -350,7 +356,7 @@ command = ["sh", "-c", "cat >> told"]
 }
 
 #[test]
-fn a_log_is_read_elsewhere_or_ignored_where_the_configuration_says_so() {
+fn the_configuration_can_change_the_address_of_a_log_or_ignore_it() {
     let mut instance = Instance::new(&["one", "two", "mirror"]);
     instance.log("one").grow(crowd(3));
     instance.log("two").grow(crowd(2));
@@ -375,7 +381,7 @@ fn a_log_is_read_elsewhere_or_ignored_where_the_configuration_says_so() {
 }
 
 #[test]
-fn a_repository_that_is_refused_at_first_contact_is_said_where_people_look() {
+fn a_repository_that_is_refused_at_first_contact_is_reported_in_every_command() {
     let instance = Instance::new(&["one"]);
     let mut site = Site::new(instance);
     site.instance.log("one").grow(crowd(1));
@@ -395,19 +401,19 @@ fn a_repository_that_is_refused_at_first_contact_is_said_where_people_look() {
         stderr.ends_with("RESULT={\"security\":0,\"health\":1,\"unread\":1,\"undelivered\":0}\n"),
         "{stderr}"
     );
-    assert_eq!(site.health(), [said("trust-root-refused", "open")]);
-    let told = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
-    assert!(told.contains("nothing is read: forged"), "{told}");
-    // Said once, and over with the first that is good.
+    assert_eq!(site.health(), [reported("trust-root-refused", "open")]);
+    let sent = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
+    assert!(sent.contains("nothing is read: forged"), "{sent}");
+    // Reported once, and over with the first that is good.
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(3));
     assert_eq!(site.health().len(), 1);
     site.instance.forget_file("/tuf/2.root.json");
     site.bootstrap();
-    assert_eq!(site.health(), [said("trust-root-refused", "resolved")]);
+    assert_eq!(site.health(), [reported("trust-root-refused", "resolved")]);
 }
 
 #[test]
-fn that_a_cache_serves_is_said_at_each_start() {
+fn the_use_of_the_cache_is_reported_at_each_start() {
     let mut instance = Instance::new(&["one"]);
     instance.log("one").grow(crowd(3));
     instance.publish(&["one"], &[]);
@@ -425,7 +431,7 @@ fn that_a_cache_serves_is_said_at_each_start() {
     // An answer of a day to come would never be old.
     site.age_by(-30 * 24);
     assert!(site.pass(3).contains("goes on serving"));
-    assert_eq!(site.health(), [said("trust-root-stale", "open")]);
+    assert_eq!(site.health(), [reported("trust-root-stale", "open")]);
 }
 
 #[test]
@@ -460,7 +466,7 @@ fn a_log_of_trust_takes_other_settings_without_its_url() {
 }
 
 #[test]
-fn a_rekor_v1_log_that_nobody_follows_is_said_with_what_would_follow_it() {
+fn an_unfollowed_rekor_v1_log_is_reported_with_the_settings_that_follow_it() {
     let key = include_str!("../data/ct-small/rfc6962.pub.pem");
     let mut instance = Instance::new(&["one"]);
     instance.log("one").grow(crowd(3));
@@ -471,7 +477,7 @@ fn a_rekor_v1_log_that_nobody_follows_is_said_with_what_would_follow_it() {
     let site = Site::new(instance);
     let output = site.run(&["monitor", "--once", "--bootstrap"]);
     assert_eq!(output.status.code(), Some(3));
-    assert_eq!(site.health(), [said("log-unfollowed", "open")]);
+    assert_eq!(site.health(), [reported("log-unfollowed", "open")]);
     let check = site.run(&["check"]);
     let stdout = text(&check.stdout);
     for part in [
@@ -501,7 +507,7 @@ fn a_rekor_v1_log_that_nobody_follows_is_said_with_what_would_follow_it() {
         "{cannot_see}"
     );
     site.pass(0);
-    assert_eq!(site.health(), [said("log-unfollowed", "resolved")]);
+    assert_eq!(site.health(), [reported("log-unfollowed", "resolved")]);
     // Of a guided log only what certificates lead to is seen: now a CT log beside its guides matters.
     site.configure(&format!(
         "[[log]]\nname = \"v1\"\ntype = \"rekor-v1\"\nurl = {v1:?}\nmode = \"guided\"\nguided_by = [\"old\"]\n\
@@ -516,7 +522,7 @@ fn a_rekor_v1_log_that_nobody_follows_is_said_with_what_would_follow_it() {
 }
 
 #[tokio::test]
-async fn a_crowd_under_an_authority_that_nobody_knows_is_said_once_until_it_is_known() {
+async fn a_burst_under_an_unknown_authority_is_reported_once_until_it_is_known() {
     let mut world = World::new().await;
     world.trust(false);
     world.log().grow((0..9).map(one_of_many));
@@ -530,7 +536,7 @@ async fn a_crowd_under_an_authority_that_nobody_knows_is_said_once_until_it_is_k
     world.good_step().await;
     let [stale] = world.of("trust-root-stale").await.try_into().unwrap();
     assert_eq!(stale.state, State::Open);
-    assert_eq!(world.told(stale.id).len(), 1);
+    assert_eq!(world.delivered(stale.id).len(), 1);
     world.trust(true);
     world.good_step().await;
     let [stale] = world.of("trust-root-stale").await.try_into().unwrap();

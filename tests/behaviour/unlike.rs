@@ -23,23 +23,23 @@ fn is_of_harbor(finding: &Finding) -> bool {
 }
 
 #[tokio::test]
-async fn what_only_some_readers_see_is_unreadable_for_its_watch_and_told_once_a_day() {
+async fn a_signer_that_only_some_parsers_find_is_unreadable_for_its_watch_and_alerted_once_a_day() {
     let mut world = World::new().await;
     world.log().grow(broken_blocks());
     world.good_step().await;
-    let said = world.of("unreadable").await;
-    assert_eq!(said.len(), 3);
-    assert!(said.iter().all(is_of_harbor), "{said:?}");
-    for finding in &said {
+    let reported = world.of("unreadable").await;
+    assert_eq!(reported.len(), 3);
+    assert!(reported.iter().all(is_of_harbor), "{reported:?}");
+    for finding in &reported {
         let name = &finding.san[0].value;
         assert!(name.starts_with("https://github.com/harbor-ml-example/falcon/"));
         assert!(finding.certificate_sha256.is_some() && finding.key_sha256.is_some());
     }
     assert_eq!(world.findings().await.len(), 3, "nothing else of them");
-    let [told] = world.told(said[0].id)[..] else {
+    let [sent] = world.delivered(reported[0].id)[..] else {
         panic!("once on its channel");
     };
-    assert_eq!((told.kind, told.findings.len()), (QueuedKind::Alert, 3));
+    assert_eq!((sent.kind, sent.findings.len()), (QueuedKind::Alert, 3));
 
     // A stranger goes on all day.
     for _ in 0..3 {
@@ -52,25 +52,25 @@ async fn what_only_some_readers_see_is_unreadable_for_its_watch_and_told_once_a_
     assert!(
         later
             .iter()
-            .all(|finding| world.told(finding.id).is_empty())
+            .all(|finding| world.delivered(finding.id).is_empty())
     );
     // Another watch's is another alert.
     world.log().grow([hidden(Signer::Mail)]);
     world.good_step().await;
     let mail = world.of("unreadable").await.pop().unwrap();
     assert_eq!(mail.watch.as_deref(), Some("mail"));
-    assert_eq!(world.told(mail.id)[0].findings.len(), 1);
+    assert_eq!(world.delivered(mail.id)[0].findings.len(), 1);
 
     world.clock.advance(22 * 3600);
     world.good_step().await;
-    let told = world.told(later[0].id);
-    assert_eq!((told.len(), told[0].findings.len()), (1, 9));
+    let sent = world.delivered(later[0].id);
+    assert_eq!((sent.len(), sent[0].findings.len()), (1, 9));
     // The next day has its own.
     world.clock.advance(24 * 3600);
     world.log().grow(broken_blocks());
     world.good_step().await;
     let next = world.of("unreadable").await;
-    assert_eq!(world.told(next.last().unwrap().id).len(), 1);
+    assert_eq!(world.delivered(next.last().unwrap().id).len(), 1);
 }
 
 /// A stranger's entry with a second `spec`, in another case, that is somebody's.
@@ -86,14 +86,17 @@ fn hidden(signer: Signer) -> Leaf {
 }
 
 #[tokio::test]
-async fn members_in_another_case_hide_nobody() {
+async fn members_in_another_case_hide_no_signer() {
     let mut world = World::new().await;
     world
         .log()
         .grow([hidden(Signer::Release), hidden(Signer::UnknownIssuer)]);
     world.good_step().await;
-    let said = world.of("unreadable").await;
-    let watches: Vec<_> = said.iter().map(|f| (f.index, f.watch.as_deref())).collect();
+    let reported = world.of("unreadable").await;
+    let watches: Vec<_> = reported
+        .iter()
+        .map(|f| (f.index, f.watch.as_deref()))
+        .collect();
     assert_eq!(
         watches,
         [(Some(0), Some("release")), (Some(0), Some("scope"))]
@@ -117,13 +120,13 @@ async fn no_limit_hides_a_name() {
         .log()
         .grow([Leaf::of_bytes(entry.to_string().into_bytes())]);
     world.good_step().await;
-    let said = world.findings().await;
-    assert_eq!(said.len(), 1);
-    assert!(is_of_harbor(&said[0]), "{said:?}");
+    let reported = world.findings().await;
+    assert_eq!(reported.len(), 1);
+    assert!(is_of_harbor(&reported[0]), "{reported:?}");
 }
 
 #[tokio::test]
-async fn what_names_nobody_stays_low_and_is_told_in_the_digest() {
+async fn an_unreadable_entry_without_a_watch_stays_low_and_is_in_the_digest() {
     let mut world = World::new().await;
     let leaf = &recorded()[0].bytes;
     world.log().grow([
@@ -131,10 +134,11 @@ async fn what_names_nobody_stays_low_and_is_told_in_the_digest() {
         Leaf::of_bytes(leaf[..leaf.len() / 3].to_vec()),
     ]);
     world.good_step().await;
-    let said = world.of("unreadable").await;
+    let reported = world.of("unreadable").await;
     assert!(
-        said.iter()
+        reported
+            .iter()
             .all(|f| f.severity == Severity::Low && f.watch.is_none())
     );
-    assert!(said.iter().all(|f| world.told(f.id).is_empty()));
+    assert!(reported.iter().all(|f| world.delivered(f.id).is_empty()));
 }

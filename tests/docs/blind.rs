@@ -11,27 +11,27 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "watch-ineffective",
         "behaviour/health",
-        "a_watch_that_cannot_select_anything_is_said_until_it_is_changed",
+        "a_watch_that_cannot_select_anything_is_reported_until_it_is_changed",
     ),
     (
         "position-lost",
         "behaviour/health",
-        "a_stored_position_that_is_damaged_is_said_until_it_is_restored",
+        "a_stored_position_that_is_damaged_is_reported_until_it_is_restored",
     ),
     (
         "position-lost",
         "behaviour/health",
-        "a_position_that_another_key_vouches_for_is_said_until_the_log_s_own_key_does",
+        "a_position_under_another_key_is_reported_until_the_log_s_own_key_covers_it",
     ),
     (
         "position-lost",
         "behaviour/health",
-        "a_database_that_knows_other_logs_only_is_said_until_one_of_them_is_back",
+        "a_database_with_other_logs_only_is_reported_until_one_of_them_is_back",
     ),
     (
         "position-lost",
         "behaviour/health",
-        "a_log_that_is_begun_anew_behind_what_was_read_is_said_for_a_week",
+        "a_log_with_a_new_first_position_is_reported_for_a_week",
     ),
     (
         "a lost database",
@@ -56,7 +56,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "log-ended",
         "behaviour/trusted",
-        "when_every_log_has_ended_it_is_said_until_another_one_is_named",
+        "the_end_of_every_log_is_reported_until_another_one_is_named",
     ),
     (
         "silence",
@@ -76,12 +76,12 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "entries-missing",
         "behaviour/rekor_v1",
-        "an_entry_that_is_held_back_stops_reading_before_it_and_is_said",
+        "an_entry_that_is_held_back_stops_reading_before_it_and_is_reported",
     ),
     (
         "unreadable entries",
         "behaviour/passes",
-        "leaves_that_nobody_can_read_are_said_and_hide_nothing",
+        "unreadable_leaves_are_reported_and_hide_nothing",
     ),
     (
         "notifier-failing",
@@ -91,27 +91,27 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "notifier-failing",
         "store/health",
-        "the_news_that_a_channel_fails_is_not_told_on_it",
+        "the_failure_of_a_channel_is_not_sent_on_it",
     ),
     (
         "clock-skew",
         "behaviour/health",
-        "a_clock_that_two_servers_disagree_with_is_said_and_one_proves_nothing",
+        "a_clock_that_two_servers_disagree_with_is_reported_and_one_proves_nothing",
     ),
     (
         "trust-root-stale",
         "behaviour/trusted",
-        "trust_that_nobody_renews_is_a_finding_after_a_week_and_not_before",
+        "a_trusted_root_without_updates_is_a_finding_after_a_week_and_not_before",
     ),
     (
         "trust-root-stale",
         "behaviour/trusted",
-        "a_crowd_under_an_authority_that_nobody_knows_is_said_once_until_it_is_known",
+        "a_burst_under_an_unknown_authority_is_reported_once_until_it_is_known",
     ),
     (
         "trust-root-refused",
         "behaviour/trusted",
-        "a_repository_that_goes_back_is_said_and_what_was_good_goes_on_serving",
+        "a_rollback_of_a_repository_is_reported_and_the_last_valid_root_stays_in_use",
     ),
     (
         "an expired root",
@@ -121,7 +121,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "unknown-signature",
         "behaviour/health",
-        "a_signature_in_the_log_s_name_by_an_unknown_key_is_said_and_a_stranger_s_is_not",
+        "an_unknown_key_in_the_log_s_name_is_reported_and_one_of_another_name_is_not",
     ),
     (
         "index-silent",
@@ -131,7 +131,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "rate-limited",
         "behaviour/health",
-        "a_log_that_limits_requests_is_said_after_three_passes_and_is_not_called_unavailable",
+        "a_log_that_limits_requests_is_reported_after_three_passes_and_is_not_called_unavailable",
     ),
     (
         "rate-limited",
@@ -141,12 +141,12 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "store-failing",
         "behaviour/health",
-        "a_store_that_failed_is_said_when_it_can_be_written_again",
+        "a_store_that_failed_is_reported_when_it_can_be_written_again",
     ),
     (
         "a read-only database",
         "behaviour/disk",
-        "a_read_only_database_is_said_and_can_still_be_read",
+        "a_read_only_database_is_reported_and_can_still_be_read",
     ),
     (
         "a full disk",
@@ -156,7 +156,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "two monitors on one database",
         "behaviour/disk",
-        "a_second_monitor_on_one_database_ends_with_3_and_says_who_has_it",
+        "a_second_monitor_on_one_database_ends_with_3_and_names_the_process_with_the_lock",
     ),
     (
         "canary-missing",
@@ -166,12 +166,12 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "witness-contradiction",
         "behaviour/health",
-        "a_witness_that_vouches_for_something_else_is_a_contradiction_and_the_log_is_read_on",
+        "a_witness_that_cosigned_something_else_is_a_contradiction_and_the_log_is_still_read",
     ),
     (
         "coverage-gap",
         "behaviour/health",
-        "what_a_new_watch_does_not_cover_is_said_until_the_rescan_that_was_asked_for_is_done",
+        "the_gap_of_a_new_watch_is_reported_until_the_requested_rescan_is_done",
     ),
     (
         "unavailable",
@@ -181,7 +181,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "unverifiable-checkpoint",
         "behaviour/lies",
-        "an_unverifiable_checkpoint_is_said_at_once_and_moves_nothing",
+        "an_unverifiable_checkpoint_is_reported_at_once_and_moves_nothing",
     ),
 ];
 

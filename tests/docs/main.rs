@@ -32,10 +32,10 @@ fn run(args: &[String], directory: &Path) -> Output {
 
 /// What the command line's parser has against a call.
 fn complaint(call: &Call, directory: &Path) -> Option<String> {
-    let said = String::from_utf8(run(&call.args, directory).stderr).unwrap();
-    let is_refused = said.contains("For more information, try '--help'");
-    let is_only_named = !call.is_whole && said.contains("arguments were not provided");
-    (is_refused && !is_only_named).then_some(said)
+    let reported = String::from_utf8(run(&call.args, directory).stderr).unwrap();
+    let is_refused = reported.contains("For more information, try '--help'");
+    let is_only_named = !call.is_whole && reported.contains("arguments were not provided");
+    (is_refused && !is_only_named).then_some(reported)
 }
 
 #[test]
@@ -78,10 +78,10 @@ fn every_command_is_one_that_the_program_understands() {
     for page in pages() {
         for call in calls(&page.text) {
             if known.insert(call.clone())
-                && let Some(said) = complaint(&call, directory.path())
+                && let Some(reported) = complaint(&call, directory.path())
             {
                 wrong.push(format!(
-                    "{}: modelwatch {}: {said}",
+                    "{}: modelwatch {}: {reported}",
                     page.path.display(),
                     call.args.join(" ")
                 ));
@@ -228,7 +228,7 @@ fn thousands(number: usize) -> String {
 }
 
 #[test]
-fn the_demo_says_what_the_readme_shows() {
+fn the_demo_prints_what_the_readme_shows() {
     trycmd::TestCases::new().case("README.md");
 }
 
@@ -312,10 +312,10 @@ fn the_first_watch_of_the_readme_can_be_set_up_by_following_it() {
             fs::write(at("modelwatch.toml"), aimed_at_the_demo(&written)).unwrap();
         }
         if line.starts_with("modelwatch drill") {
-            let told = String::from_utf8(output.stdout).unwrap();
+            let sent = String::from_utf8(output.stdout).unwrap();
             assert!(
-                told.contains("[DRILL]") && told.contains("\nPassed.\n"),
-                "{told}"
+                sent.contains("[DRILL]") && sent.contains("\nPassed.\n"),
+                "{sent}"
             );
         } else if line == "modelwatch findings list" {
             let list = String::from_utf8(output.stdout).unwrap();

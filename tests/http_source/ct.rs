@@ -99,7 +99,7 @@ async fn a_batch_that_the_log_refuses_is_asked_for_in_halves() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_is_asked_for_in_halves_and_what_is_too_long_alone_is_said() {
+async fn a_range_with_a_too_long_answer_is_halved_and_a_too_long_single_entry_is_reported() {
     const MEBIBYTE: usize = 1024 * 1024;
     // Both together are longer than what is read of one answer.
     let server = refusing(16, 1000, 33 * MEBIBYTE).await;

@@ -172,7 +172,7 @@ async fn a_bucket_that_forbids_what_it_does_not_have_is_found_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_is_handed_over_whatever_it_says_unless_it_is_too_long() {
+async fn a_checkpoint_is_returned_with_any_content_unless_it_is_too_long() {
     let (dir, source) = copy();
     let path = dir.path().join("checkpoint");
     for content in [&b""[..], b"<html>", b"\xff\x00"] {
@@ -329,7 +329,7 @@ async fn a_pipe_in_the_place_of_a_bundle_does_not_hang_the_reader() {
 }
 
 #[tokio::test]
-async fn a_log_that_asks_for_patience_says_for_how_long() {
+async fn the_pause_that_a_log_asks_for_is_reported() {
     let server = Server::start(|_| Answer::status(503).with("Retry-After: 900")).await;
     let error = source_of(server.url.as_str())
         .checkpoint()
@@ -343,7 +343,7 @@ async fn a_log_that_asks_for_patience_says_for_how_long() {
 }
 
 #[tokio::test]
-async fn a_log_that_wants_fewer_requests_is_told_from_one_that_is_broken() {
+async fn a_log_that_limits_requests_is_distinguished_from_one_that_is_broken() {
     for (answer, limited) in [
         (429, true),
         // With a time to wait or without one.
@@ -367,18 +367,18 @@ async fn a_log_that_wants_fewer_requests_is_told_from_one_that_is_broken() {
 }
 
 #[tokio::test]
-async fn what_time_the_server_says_it_is_is_known_after_an_answer() {
+async fn the_time_of_the_server_is_known_after_an_answer() {
     let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
     let server = Server::start(move |_| Answer::status(404).with(date)).await;
     let source = source_of(server.url.as_str());
     assert_eq!(source.date(), None);
     assert!(source.checkpoint().await.is_err());
-    let said = source.date().unwrap();
-    assert!(said.host.starts_with("127.0.0.1:"), "{}", said.host);
+    let reported = source.date().unwrap();
+    assert!(reported.host.starts_with("127.0.0.1:"), "{}", reported.host);
     assert!(
-        said.now.to_string().starts_with("1994-11-06T08:49"),
+        reported.now.to_string().starts_with("1994-11-06T08:49"),
         "{}",
-        said.now
+        reported.now
     );
     assert_eq!(recorded().date(), None, "a directory has no clock");
 }

@@ -41,7 +41,7 @@ async fn get(server: &Server, limit_bytes: usize) -> Result<Option<Bytes>, HttpE
 }
 
 #[tokio::test]
-async fn a_request_says_who_asks_and_accepts_gzip() {
+async fn a_request_names_the_client_and_accepts_gzip() {
     let server = Server::start(|_| Answer::ok("body")).await;
     assert_eq!(
         get(&server, 4).await.unwrap().as_deref(),
@@ -105,9 +105,11 @@ async fn only_404_and_410_mean_absent() {
         let server = Server::start(move |_| Answer::status(status)).await;
         match get(&server, 100).await {
             Ok(None) => assert!(absent, "{status}"),
-            Err(HttpError::Status { status: said, .. }) => {
+            Err(HttpError::Status {
+                status: reported, ..
+            }) => {
                 assert!(!absent, "{status}");
-                assert_eq!(said, status);
+                assert_eq!(reported, status);
             }
             other => panic!("{status}: {other:?}"),
         }

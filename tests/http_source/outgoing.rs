@@ -268,7 +268,7 @@ async fn credentials_are_never_sent_after_a_redirect() {
 }
 
 #[tokio::test]
-async fn credentials_leave_this_machine_only_under_tls_unless_the_configuration_says_otherwise() {
+async fn credentials_leave_this_machine_only_under_tls_unless_http_is_configured() {
     let proxy = Server::start(|_| Answer::ok("")).await;
     let dir = tempfile::tempdir().unwrap();
     let secret = file(dir.path(), "s3cret");
@@ -307,7 +307,7 @@ async fn a_url_with_a_user_is_not_asked() {
 
 #[tokio::test]
 async fn errors_name_the_url_and_the_first_line_of_the_reason() {
-    for (status, body, said) in [
+    for (status, body, reported) in [
         (
             400,
             r#"{"code":400,"message":"too many\u001b[2J"}"#,
@@ -334,7 +334,7 @@ async fn errors_name_the_url_and_the_first_line_of_the_reason() {
             ..Settings::default()
         });
         let error = client.get(&at, 100).await.unwrap_err().to_string();
-        assert_eq!(error, format!("{at}: answered {status}{said}"));
+        assert_eq!(error, format!("{at}: answered {status}{reported}"));
     }
     let server = Server::start(|_| {
         Answer::Reply(

@@ -20,7 +20,7 @@ struct Told {
 }
 
 #[test]
-fn each_alarm_is_told_once() {
+fn each_alert_is_sent_once() {
     let program = Program::new(&[Log::recorded("v2b")]);
     let inbox = program.file("inbox");
     let channel = format!(
@@ -31,7 +31,7 @@ fn each_alarm_is_told_once() {
     program.pass().assert_code(1);
     program.pass().assert_code(1);
 
-    let told: Vec<String> = fs::read_to_string(inbox)
+    let sent: Vec<String> = fs::read_to_string(inbox)
         .unwrap()
         .lines()
         .filter(|line| !line.is_empty())
@@ -39,8 +39,8 @@ fn each_alarm_is_told_once() {
         .flat_map(|alert| alert.findings)
         .map(|finding| finding.id)
         .collect();
-    let once: BTreeSet<&String> = told.iter().collect();
-    assert_eq!(once.len(), told.len(), "something was told twice");
+    let once: BTreeSet<&String> = sent.iter().collect();
+    assert_eq!(once.len(), sent.len(), "something was told twice");
 
     let findings = program.findings();
     let alarms: Vec<_> = findings

@@ -3,7 +3,7 @@
 use crate::folder::LogFolder;
 use crate::program::{Log, Program};
 use crate::recording::{END, published, size};
-use crate::said::assert_found;
+use crate::reported::assert_found;
 
 /// One pass at each of these sizes: everything up to it is found, once, and proven.
 fn grow(log: &str, sizes: &[u64]) {

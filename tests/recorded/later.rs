@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::folder::LogFolder;
 use crate::program::{Log, Program};
 use crate::recording::{END, expected, size, watch, watches};
-use crate::said::{Finding, assert_found};
+use crate::reported::{Finding, assert_found};
 
 #[test]
 fn the_findings_of_a_false_batch_are_disputed_until_their_leaves_come_back() {

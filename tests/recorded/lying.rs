@@ -115,7 +115,7 @@ fn leaves_that_do_not_hash_to_the_signed_root_are_a_root_mismatch() {
 }
 
 #[test]
-fn a_fork_is_told_from_a_root_mismatch() {
+fn a_fork_is_distinguished_from_a_root_mismatch() {
     each("fork", |case| {
         case.program.pass().assert_code(1);
         assert_eq!(case.proven(), case.proven_before);

@@ -13,7 +13,7 @@
 mod folder;
 mod program;
 mod recording;
-mod said;
+mod reported;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "../http_source/server.rs"]
 mod server;

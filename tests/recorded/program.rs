@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::recording::{self, recording, scratch, watches};
-use crate::said::{Counts, Finding, LogStatus};
+use crate::reported::{Counts, Finding, LogStatus};
 
 /// A command that takes longer hangs: nothing here takes a tenth of it, even on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -192,11 +192,11 @@ impl Program {
         struct Status {
             logs: Vec<LogStatus>,
         }
-        let said = self.run(&["status", "--json"]);
-        said.assert_code(0);
-        let status: Status = serde_json::from_str(&said.stdout).unwrap();
+        let reported = self.run(&["status", "--json"]);
+        reported.assert_code(0);
+        let status: Status = serde_json::from_str(&reported.stdout).unwrap();
         let found = status.logs.into_iter().find(|status| status.name == log);
-        found.unwrap_or_else(|| panic!("{log} is not in {}", said.stdout))
+        found.unwrap_or_else(|| panic!("{log} is not in {}", reported.stdout))
     }
 
     /// Accepts every open finding.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::program::{Log, Program};
 use crate::recording::{END, hits_by, own_bundles};
-use crate::said::{assert_hits, hits};
+use crate::reported::{assert_hits, hits};
 
 const LOGS: [&str; 2] = ["v2a", "v2b"];
 

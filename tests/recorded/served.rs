@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::program::{Log, Program};
 use crate::recording::{END, published, size};
-use crate::said::assert_found;
+use crate::reported::assert_found;
 use crate::server::{Answer, Request, Server};
 
 /// The recorded logs on loopback, below `/v2a/` and `/v2b/`.

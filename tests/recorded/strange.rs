@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::program::{Log, Program};
 use crate::recording::{self, END, size_in, strange_leaves, truth};
-use crate::said::{assert_hits, hits};
+use crate::reported::{assert_hits, hits};
 
 /// Leaves that a reader may understand better than the one that was imagined when they were made.
 const MAY_BE_READ: [&str; 11] = [
@@ -24,7 +24,7 @@ const MAY_BE_READ: [&str; 11] = [
 ];
 
 #[test]
-fn an_unreadable_leaf_is_said_and_hides_no_other() {
+fn an_unreadable_leaf_is_reported_and_hides_no_other() {
     let (folder, strange) = strange_leaves();
     let program = Program::new(&[Log::recorded("v2b").in_folder(&folder)]);
     let ended = program.pass();
@@ -54,7 +54,7 @@ fn an_unreadable_leaf_is_said_and_hides_no_other() {
     assert!(!expected.is_empty());
     assert_hits("between strange leaves", &found, &expected);
 
-    let said: BTreeSet<u64> = findings
+    let reported: BTreeSet<u64> = findings
         .iter()
         .filter(|finding| finding.verdict == "unreadable")
         .map(|finding| finding.index.unwrap())
@@ -62,13 +62,13 @@ fn an_unreadable_leaf_is_said_and_hides_no_other() {
     for (index, leaf) in &strange.leaves {
         let must = leaf.class == "unreadable" && !MAY_BE_READ.contains(&leaf.name.as_str());
         assert!(
-            !must || said.contains(index),
+            !must || reported.contains(index),
             "{leaf:?} at {index} is not said"
         );
     }
     for index in strange.original.keys() {
         assert!(
-            !said.contains(index),
+            !reported.contains(index),
             "the good leaf at {index} is said to be unreadable"
         );
     }

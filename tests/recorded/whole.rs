@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::program::{Ended, Log, Program};
 use crate::recording::{END, Truth, expected, origin, size, truth};
-use crate::said::{Finding, LogStatus, assert_found};
+use crate::reported::{Finding, LogStatus, assert_found};
 
 const LOGS: [&str; 2] = ["v2a", "v2b"];
 
@@ -66,7 +66,7 @@ fn everything_is_proven_in_one_pass() {
 }
 
 #[test]
-fn the_last_line_says_the_result_for_scripts() {
+fn the_last_line_has_the_result_for_scripts() {
     let result = PASS.ended.result();
     assert!(result.security > 0, "{result:?}");
     assert_eq!(result.health, 0, "{result:?}");
@@ -74,7 +74,7 @@ fn the_last_line_says_the_result_for_scripts() {
 }
 
 #[test]
-fn each_finding_says_what_was_signed_by_whom_and_where() {
+fn each_finding_names_digest_signer_and_place() {
     for (finding, sent) in with_truth() {
         let Truth { index, label, .. } = &sent;
         let place = format!("{label} at {index}: {finding:#?}");
@@ -121,7 +121,7 @@ fn only_a_certificate_that_leads_to_no_authority_is_untrusted() {
 }
 
 #[test]
-fn what_is_out_of_shape_is_critical_unless_nobody_vouches_for_it() {
+fn a_signing_out_of_shape_is_critical_unless_its_chain_is_untrusted() {
     let shaped: BTreeMap<_, _> = expected()["falcon-scope"]
         .iter()
         .flat_map(|(log, entries)| entries.iter().map(|e| ((log.clone(), e.index), e.in_shape)))

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::site::{Said, Site};
+use crate::site::{Printed, Site};
 
 /// Where we differ from the reference: the case, and the reason. What it begins with `accepted` for is accepted, and what
 /// is printed and written then is not compared; everything else is refused.
@@ -75,7 +75,7 @@ impl Cases {
         });
         let directory = self.site.at(case["cwd"].as_str().unwrap_or("."));
         let mut command = self.site.command();
-        let said: Said = command
+        let said: Printed = command
             .args(args)
             .current_dir(directory)
             .output()

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
-use crate::site::{Said, Site};
+use crate::site::{Printed, Site};
 
 const SIGN: &str = "sign key model --private-key keys/p256.key --signature model.sig";
 const VERIFY: &str = "verify key model --public-key keys/p256.pub --signature model.sig";
@@ -24,7 +24,7 @@ fn site() -> Site {
 }
 
 impl Site {
-    fn expect(&self, line: &str, code: i32) -> Said {
+    fn expect(&self, line: &str, code: i32) -> Printed {
         let said = self.run(line);
         assert_eq!(said.code, code, "{line}: {said:?}");
         said
@@ -550,7 +550,7 @@ fn a_directory_that_has_no_text_for_a_name_can_be_verified_but_not_signed() {
                 OsStr::new(word)
             });
         }
-        Said::from(command.output().unwrap())
+        Printed::from(command.output().unwrap())
     };
     assert_eq!(run(VERIFY).code, 0);
     assert_eq!(run("digest model").code, 0);

@@ -50,8 +50,8 @@ fn every_command_of_the_guide_works() {
             .env("SOFTHSM2_CONF", site.at("softhsm2.conf"))
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{block}\n{said}");
+        let reported = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{block}\n{reported}");
         let stdout = String::from_utf8_lossy(&done.stdout);
         for (command, answer) in [
             ("modelwatch sign ", "Signing succeeded"),

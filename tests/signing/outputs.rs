@@ -31,23 +31,23 @@ fn a_signature_that_cannot_be_written_whole_leaves_the_old_one_and_nothing_else(
     let site = site();
     site.write("model.sig", "old");
     // As a disk that is full: files of more than one block are refused.
-    let said = site.shell(&format!("trap '' XFSZ; ulimit -f 1; $P {SIGN}"));
-    assert_eq!(said.code, 1, "{said:?}");
+    let reported = site.shell(&format!("trap '' XFSZ; ulimit -f 1; $P {SIGN}"));
+    assert_eq!(reported.code, 1, "{reported:?}");
     assert!(
-        said.stderr.contains(r#""model.sig" cannot be written"#),
-        "{said:?}"
+        reported.stderr.contains(r#""model.sig" cannot be written"#),
+        "{reported:?}"
     );
     assert_eq!(fs::read_to_string(site.at("model.sig")).unwrap(), "old");
     assert_eq!(signatures(&site), ["model.sig"]);
 }
 
 #[test]
-fn a_place_where_no_signature_can_be_is_said_before_the_model_is_hashed() {
+fn a_place_where_no_signature_can_be_is_reported_before_the_model_is_hashed() {
     let site = site();
     // Hours of work, if it were.
     let large = File::create(site.at("model/large.bin")).unwrap();
     large.set_len(1 << 42).unwrap();
-    for (place, says) in [
+    for (place, expected) in [
         (
             "no/such/model.sig",
             r#""no/such/model.sig" cannot be written"#,
@@ -56,9 +56,9 @@ fn a_place_where_no_signature_can_be_is_said_before_the_model_is_hashed() {
         ("/dev/null", r#""/dev/null" is a device"#),
         ("model", "--signature model is the model itself"),
     ] {
-        let said = site.run(&SIGN.replace("model.sig", place));
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.stderr.contains(says), "{place}: {said:?}");
+        let reported = site.run(&SIGN.replace("model.sig", place));
+        assert_eq!(reported.code, 1, "{reported:?}");
+        assert!(reported.stderr.contains(expected), "{place}: {reported:?}");
     }
 }
 
@@ -80,10 +80,10 @@ fn what_is_read_to_sign_is_not_replaced_by_the_signature() {
     ] {
         assert_eq!(site.run(line).code, 0, "{line}");
         let before = fs::read(site.at(place)).unwrap();
-        let said = site.run(&line.replace("model.sig", place));
+        let reported = site.run(&line.replace("model.sig", place));
         assert!(
-            said.stderr.contains("would replace what is read"),
-            "{said:?}"
+            reported.stderr.contains("would replace what is read"),
+            "{reported:?}"
         );
         assert_eq!(fs::read(site.at(place)).unwrap(), before, "{line}");
     }
@@ -101,14 +101,14 @@ fn a_reader_that_has_gone_changes_no_verdict() {
             .spawn();
         let mut child = child.unwrap();
         drop(child.stdout.take());
-        let mut said = String::new();
+        let mut reported = String::new();
         child
             .stderr
             .take()
             .unwrap()
-            .read_to_string(&mut said)
+            .read_to_string(&mut reported)
             .unwrap();
-        (child.wait().unwrap().code(), said)
+        (child.wait().unwrap().code(), reported)
     };
     for options in ["", " --json"] {
         for line in [SIGN, VERIFY, "digest model"] {
@@ -124,9 +124,9 @@ fn a_reader_that_has_gone_changes_no_verdict() {
     }
     site.write("model/more", "");
     for options in ["", " --json"] {
-        let (code, said) = run(&format!("{VERIFY}{options}"));
+        let (code, reported) = run(&format!("{VERIFY}{options}"));
         assert_eq!(code, Some(1));
-        assert!(said.contains("not signed: \"more\""), "{said}");
+        assert!(reported.contains("not signed: \"more\""), "{reported}");
     }
 }
 
@@ -134,7 +134,7 @@ fn a_reader_that_has_gone_changes_no_verdict() {
 #[test]
 fn an_answer_that_cannot_be_written_is_an_error() {
     let site = site();
-    for (line, says) in [
+    for (line, expected) in [
         (
             SIGN,
             "Signing failed with error: model.sig was written: standard output",
@@ -148,9 +148,9 @@ fn an_answer_that_cannot_be_written_is_an_error() {
             "Computing digest failed: standard output cannot be written",
         ),
     ] {
-        let said = site.shell(&format!("$P {line} > /dev/full"));
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.stderr.contains(says), "{said:?}");
+        let reported = site.shell(&format!("$P {line} > /dev/full"));
+        assert_eq!(reported.code, 1, "{reported:?}");
+        assert!(reported.stderr.contains(expected), "{reported:?}");
     }
 }
 

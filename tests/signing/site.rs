@@ -44,7 +44,7 @@ impl Site {
     }
 
     /// Runs a line of words without quotes.
-    pub fn run(&self, line: &str) -> Said {
+    pub fn run(&self, line: &str) -> Printed {
         self.command()
             .args(line.split_whitespace())
             .output()
@@ -53,7 +53,7 @@ impl Site {
     }
 
     /// Runs a line of the shell; `$P` is the program.
-    pub fn shell(&self, line: &str) -> Said {
+    pub fn shell(&self, line: &str) -> Printed {
         self.sh(line).output().unwrap().into()
     }
 
@@ -74,13 +74,13 @@ impl Site {
 
 /// What a run printed, and how it ended.
 #[derive(Debug)]
-pub struct Said {
+pub struct Printed {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl From<Output> for Said {
+impl From<Output> for Printed {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap(),
@@ -90,7 +90,7 @@ impl From<Output> for Said {
     }
 }
 
-impl Said {
+impl Printed {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap()
     }

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::site::{Said, Site};
+use crate::site::{Printed, Site};
 
 /// A user without rights: `nobody` of most systems.
 const NOBODY: u32 = 65_534;
@@ -49,7 +49,7 @@ impl Bound {
         fs::set_permissions(self.site.at(name), Permissions::from_mode(mode)).unwrap();
     }
 
-    fn run(&self, line: &str) -> Said {
+    fn run(&self, line: &str) -> Printed {
         let mut command = Command::new(&self.program);
         command.args(line.split(' ')).current_dir(self.site.root());
         if self.is_root {
@@ -64,7 +64,7 @@ fn what_cannot_be_read_is_neither_signed_nor_verified() {
     let bound = Bound::new();
     assert_eq!(bound.run(SIGN).code, 0);
     assert_eq!(bound.run(VERIFY).code, 0);
-    for (name, mode, usual, says) in [
+    for (name, mode, usual, expected) in [
         ("model/sub", 0o000, 0o755, "model/sub"),
         // It can be listed, but what is in it cannot be looked at.
         ("model/sub", 0o444, 0o755, "model/sub"),
@@ -75,13 +75,18 @@ fn what_cannot_be_read_is_neither_signed_nor_verified() {
     ] {
         bound.mode(name, mode);
         for line in [SIGN, VERIFY, "digest model"] {
-            let said = bound.run(line);
-            assert_eq!(said.code, 1, "{name} {mode:o}: {line}: {said:?}");
+            let reported = bound.run(line);
+            assert_eq!(reported.code, 1, "{name} {mode:o}: {line}: {reported:?}");
             assert!(
-                said.stderr.contains("cannot be read: Permission denied"),
-                "{said:?}"
+                reported
+                    .stderr
+                    .contains("cannot be read: Permission denied"),
+                "{reported:?}"
             );
-            assert!(said.stderr.contains(says), "{name} {mode:o}: {said:?}");
+            assert!(
+                reported.stderr.contains(expected),
+                "{name} {mode:o}: {reported:?}"
+            );
         }
         bound.mode(name, usual);
     }

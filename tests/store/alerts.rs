@@ -9,7 +9,7 @@ use crate::scratch::{ScratchStore, at, critical, held, signing, untrusted, watch
 const FLOOD: u32 = 20;
 
 #[tokio::test]
-async fn what_alerts_is_told_on_its_channels_from_the_moment_it_exists() {
+async fn a_finding_that_alerts_has_its_alerts_from_the_moment_it_exists() {
     let scratch = ScratchStore::with_log().await;
     let found = vec![
         signing(1),
@@ -32,7 +32,7 @@ async fn what_alerts_is_told_on_its_channels_from_the_moment_it_exists() {
         (1, 1),
         "below critical, or another channel's"
     );
-    assert!(scratch.told(held(4).finding.id).await.is_empty());
+    assert!(scratch.alerts_of(held(4).finding.id).await.is_empty());
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn a_flood_becomes_one_digest_but_what_was_handed_out_keeps_its_id() {
     );
     for index in 10..13 {
         assert_eq!(
-            scratch.told(signing(index).finding.id).await["all"],
+            scratch.alerts_of(signing(index).finding.id).await["all"],
             1,
             "in exactly one alert"
         );
@@ -329,7 +329,7 @@ async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_dis
         .acknowledge(&ids, "known", at(2))
         .await
         .unwrap();
-    assert!(scratch.told(ids[0]).await.is_empty());
+    assert!(scratch.alerts_of(ids[0]).await.is_empty());
     let alerts = scratch
         .store
         .claim_alerts("all", FLOOD, at(2))

@@ -107,7 +107,7 @@ async fn an_assessment_leaves_what_it_is_not_about() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_where_the_beginning_was() {
+async fn the_resolution_is_sent_on_the_channels_of_the_alert() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store
@@ -167,7 +167,7 @@ async fn the_end_is_told_where_the_beginning_was() {
 }
 
 #[tokio::test]
-async fn what_ends_before_it_was_told_is_not_told() {
+async fn a_finding_that_ends_before_its_alert_is_not_alerted() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store
@@ -187,7 +187,7 @@ async fn what_ends_before_it_was_told_is_not_told() {
 }
 
 #[tokio::test]
-async fn an_episode_that_ends_and_begins_in_one_instant_is_told_again() {
+async fn an_episode_that_ends_and_begins_in_one_instant_is_alerted_again() {
     let scratch = ScratchStore::with_log().await;
     for conditions in [&[silence("quiet")][..], &[], &[silence("quiet again")]] {
         scratch
@@ -209,7 +209,7 @@ async fn an_episode_that_ends_and_begins_in_one_instant_is_told_again() {
 }
 
 #[tokio::test]
-async fn the_news_that_a_channel_fails_is_not_told_on_it() {
+async fn the_failure_of_a_channel_is_not_sent_on_it() {
     let scratch = ScratchStore::open().await;
     let scope = Scope {
         verdicts: &[Verdict::NotifierFailing],

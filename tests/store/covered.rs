@@ -83,7 +83,7 @@ async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
 }
 
 #[tokio::test]
-async fn a_rescan_closes_a_gap_and_its_findings_are_told() {
+async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
     let scratch = ScratchStore::with_log().await;
     scratch.read((0, 0), (10, 10), vec![]).await;
     scratch
@@ -109,7 +109,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_told() {
     let scratch = scratch.after_a_crash().await;
     let falcon = covered(&scratch, "falcon").await;
     assert_eq!((falcon.from, falcon.gaps), (0, vec![]));
-    assert_eq!(scratch.told(signing(4).finding.id).await["all"], 1);
+    assert_eq!(scratch.alerts_of(signing(4).finding.id).await["all"], 1);
     scratch.store.watching(ORIGIN, &[]).await.unwrap();
     scratch.read((20, 20), (25, 25), vec![]).await;
     assert_eq!(

@@ -49,7 +49,7 @@ async fn neither_order_of_registering_and_finding_loses_the_other() {
             (Verdict::Expected, Severity::Info)
         );
         assert_eq!(finding.state, State::Resolved);
-        assert!(scratch.told(finding.id).await.is_empty());
+        assert!(scratch.alerts_of(finding.id).await.is_empty());
         let last = scratch.history(finding.id).await.pop().unwrap();
         assert_eq!(last, (State::Resolved, "registered: a.sig".into()));
         assert_eq!(
@@ -131,7 +131,7 @@ async fn a_signing_is_registered_once() {
 }
 
 #[tokio::test]
-async fn a_removed_registration_reopens_and_alerts_what_nobody_else_expects() {
+async fn a_removed_registration_reopens_and_alerts_findings_without_another_one() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store
@@ -175,11 +175,11 @@ async fn a_removed_registration_reopens_and_alerts_what_nobody_else_expects() {
         (Verdict::IdentityUnexpected, Severity::Critical)
     );
     assert_eq!(finding.state, State::Open);
-    assert_eq!(scratch.told(finding.id).await["urgent"], 1);
+    assert_eq!(scratch.alerts_of(finding.id).await["urgent"], 1);
 }
 
 #[tokio::test]
-async fn a_held_signing_that_is_registered_in_time_is_never_told() {
+async fn a_held_signing_that_is_registered_in_time_is_never_alerted() {
     let scratch = ScratchStore::with_log().await;
     scratch.read((0, 0), (9, 0), vec![held(3)]).await;
     scratch
@@ -188,11 +188,11 @@ async fn a_held_signing_that_is_registered_in_time_is_never_told() {
         .await
         .unwrap();
     assert_eq!(scratch.store.release_holds(&[], at(99)).await.unwrap(), 0);
-    assert!(scratch.told(held(3).finding.id).await.is_empty());
+    assert!(scratch.alerts_of(held(3).finding.id).await.is_empty());
 }
 
 #[tokio::test]
-async fn when_the_last_of_an_alert_is_registered_its_channel_is_told_once() {
+async fn when_the_last_finding_of_an_alert_is_registered_one_resolution_is_sent() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .read((0, 0), (9, 0), vec![watched("a", 3), watched("b", 3)])
@@ -399,7 +399,7 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
             assert_eq!(finding.verdict == Verdict::Expected, *expected, "{index:?}");
             let anomalies: &[&str] = if *expected { &["logged again"] } else { &[] };
             assert_eq!(finding.anomalies, anomalies, "{index:?}");
-            let is_told = !scratch.told(finding.id).await.is_empty();
+            let is_told = !scratch.alerts_of(finding.id).await.is_empty();
             assert_eq!(is_told, !*expected, "{index:?}");
         }
         let registered = &scratch.store.registrations().await.unwrap()[0];
@@ -481,7 +481,7 @@ async fn a_finding_of_an_earlier_version_is_completed_when_its_entry_is_read_aga
         .await
         .unwrap();
     assert_eq!(finding().await.verdict, Verdict::Expected);
-    assert!(scratch.told(again(4).finding.id).await.is_empty());
+    assert!(scratch.alerts_of(again(4).finding.id).await.is_empty());
 }
 
 #[tokio::test]

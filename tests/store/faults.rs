@@ -75,7 +75,7 @@ async fn a_false_batch_rewinds_and_disputes_what_is_unproven() {
             "{index}"
         );
         assert_eq!(
-            scratch.told(finding.id).await["all"],
+            scratch.alerts_of(finding.id).await["all"],
             1,
             "{index}: a held one is told now, none twice"
         );
@@ -163,7 +163,7 @@ async fn a_fault_is_recorded_once_and_reopened_when_it_comes_back_after_it_was_c
     scratch.store.dispute(&mismatch(5, 5, 1)).await.unwrap();
     scratch.store.dispute(&mismatch(5, 5, 2)).await.unwrap();
     assert_eq!(
-        scratch.told(id).await["urgent"],
+        scratch.alerts_of(id).await["urgent"],
         1,
         "while it is open there is nothing new to tell"
     );
@@ -196,7 +196,7 @@ async fn a_fault_is_recorded_once_and_reopened_when_it_comes_back_after_it_was_c
     );
     scratch.store.dispute(&mismatch(5, 5, 3)).await.unwrap();
     assert_eq!(scratch.get(id).await.state, State::Open);
-    assert_eq!(scratch.told(id).await["urgent"], 2);
+    assert_eq!(scratch.alerts_of(id).await["urgent"], 2);
 }
 
 #[tokio::test]
@@ -210,11 +210,11 @@ async fn a_log_that_lies_at_each_pass_does_not_fill_the_history() {
     let id = signing(6).finding.id;
     assert!(scratch.history(id).await.len() <= 64);
     assert_eq!(scratch.get(id).await.state, State::Disputed);
-    assert_eq!(scratch.told(id).await["all"], 1);
+    assert_eq!(scratch.alerts_of(id).await["all"], 1);
 }
 
 #[tokio::test]
-async fn a_fault_that_says_nothing_of_the_batch_disputes_nothing() {
+async fn a_fault_that_does_not_concern_the_batch_disputes_nothing() {
     let scratch = read().await;
     let mut fork = mismatch(20, 5, 1);
     fork.batch_is_false = false;

@@ -51,7 +51,7 @@ async fn a_database_in_no_directory_is_not_created() {
 }
 
 #[tokio::test]
-async fn a_reader_says_that_there_is_no_database_and_creates_none() {
+async fn a_reader_reports_that_there_is_no_database_and_creates_none() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path().join("store.db"));
     let absent = SqliteStore::open_read_only(settings.clone()).await;
@@ -111,8 +111,8 @@ async fn a_directory_in_place_of_the_database_is_named_as_one() {
     let read = SqliteStore::open_read_only(settings.clone()).await.err();
     let locked = SqliteStore::lock(&settings).err();
     for error in [opened, read, locked] {
-        let said = error.expect("it is none").to_string();
-        assert!(said.contains("store.db is a directory: "), "{said}");
+        let reported = error.expect("it is none").to_string();
+        assert!(reported.contains("store.db is a directory: "), "{reported}");
     }
 }
 
@@ -140,7 +140,7 @@ async fn one_monitor_has_the_lock_and_readers_need_none() {
 }
 
 #[tokio::test]
-async fn a_reader_changes_nothing_and_says_so() {
+async fn a_reader_changes_nothing_and_reports_that_it_cannot() {
     let dir = tempfile::tempdir().unwrap();
     begun(&dir).await.close().await;
     let path = dir.path().join("store.db");
@@ -237,16 +237,16 @@ async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_a
             "another file was put in the place of",
         ),
     ];
-    for (deed, said) in table {
+    for (deed, reported) in table {
         let dir = tempfile::tempdir().unwrap();
         let store = begun(&dir).await;
         let path = dir.path().join("store.db");
         assert!(store.log(ORIGIN).await.unwrap().is_some());
         deed(&path);
         let error = displaced(&store).await;
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(reported), "{error}");
         // Nor does it come back, and nothing new is made in its place.
-        assert!(displaced(&store).await.contains(said));
+        assert!(displaced(&store).await.contains(reported));
         store.close().await;
     }
 }

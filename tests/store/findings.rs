@@ -31,7 +31,7 @@ async fn a_finding_comes_back_as_it_was_written_with_its_evidence() {
 }
 
 #[tokio::test]
-async fn a_repeated_finding_is_recorded_and_told_once() {
+async fn a_repeated_finding_is_recorded_and_alerted_once() {
     let scratch = ScratchStore::with_log().await;
     assert_eq!(
         scratch
@@ -46,7 +46,7 @@ async fn a_repeated_finding_is_recorded_and_told_once() {
         1
     );
     assert_eq!(scratch.list().await.len(), 2);
-    assert_eq!(scratch.told(signing(1).finding.id).await["all"], 1);
+    assert_eq!(scratch.alerts_of(signing(1).finding.id).await["all"], 1);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
 }
 
 #[tokio::test]
-async fn a_finding_is_found_by_a_prefix_that_tells_it_apart() {
+async fn a_finding_is_found_by_an_unambiguous_prefix() {
     let scratch = ScratchStore::with_log().await;
     let mut twin = signing(2);
     let mut id = *signing(1).finding.id.as_bytes();
@@ -274,7 +274,7 @@ fn queries() -> Vec<(FindingQuery, &'static [u64])> {
 }
 
 #[tokio::test]
-async fn each_condition_of_a_query_selects_what_it_says() {
+async fn each_condition_of_a_query_selects_its_findings() {
     let scratch = different().await;
     for (query, expected) in queries() {
         let found = scratch.query(&query).await;
@@ -305,7 +305,7 @@ async fn what_is_acknowledged_is_what_a_query_selects_of_what_is_open() {
 }
 
 #[tokio::test]
-async fn acknowledging_all_takes_the_open_ones_and_each_id_says_what_became_of_it() {
+async fn acknowledging_all_takes_the_open_ones_and_reports_the_result_of_each_id() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .read((0, 0), (9, 0), vec![signing(1), held(2)])

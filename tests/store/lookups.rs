@@ -184,7 +184,7 @@ async fn names_that_watches_spell_out_are_due_at_once_and_no_longer_when_they_ar
         .answered(&answered("a@b", 3, Some(at(60))))
         .await
         .unwrap();
-    // Said again, nothing changes.
+    // Reported again, nothing changes.
     scratch
         .store
         .set_exact_names(LOG, &[1; 32], &names, at(6))
@@ -228,7 +228,7 @@ async fn entries_are_known_until_the_watches_change() {
     let scratch = scratch.after_a_crash().await;
     let finding = scratch.get(found.findings[0].finding.id).await;
     assert_eq!(finding.proven, Some(true));
-    assert_eq!(scratch.told(finding.id).await["all"], 1);
+    assert_eq!(scratch.alerts_of(finding.id).await["all"], 1);
     let ids: Vec<(String, String)> = [30, 31, 32]
         .map(|index| (TREE.to_owned(), hex::encode(leaf(index))))
         .into();
@@ -254,7 +254,7 @@ async fn entries_are_known_until_the_watches_change() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_settled_once_and_its_finding_says_how() {
+async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
     let scratch = begun().await;
     let sightings = scratch.store.sightings(0, 100).await.unwrap();
     let mut new_lookups = new_lookups(
@@ -292,7 +292,7 @@ async fn a_certificate_is_settled_once_and_its_finding_says_how() {
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
         end: PendingCertificateEnd::InThisLog,
-        said: "; its signing is entry 30".to_owned(),
+        reported: "; its signing is entry 30".to_owned(),
     }];
     for _ in 0..2 {
         scratch.store.answered(&answer).await.unwrap();
@@ -428,7 +428,7 @@ async fn a_new_certificate_forgets_what_failed_before_it() {
 }
 
 #[tokio::test]
-async fn another_guide_has_everything_gone_over_again_and_nothing_told_twice() {
+async fn another_guide_causes_all_look_ups_again_and_no_repeated_alerts() {
     let scratch = begun().await;
     let guides = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>();
     scratch
@@ -444,7 +444,7 @@ async fn another_guide_has_everything_gone_over_again_and_nothing_told_twice() {
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
         end: PendingCertificateEnd::InThisLog,
-        said: "; its signing is entry 30".to_owned(),
+        reported: "; its signing is entry 30".to_owned(),
     }];
     scratch.store.answered(&answer).await.unwrap();
     // The same again changes nothing.
@@ -504,7 +504,7 @@ async fn a_clock_that_was_ahead_keeps_no_name_waiting() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_asked_for_says_so_in_each_of_its_findings() {
+async fn each_finding_of_a_certificate_that_cannot_be_looked_up_reports_it() {
     let scratch = begun().await;
     let sightings = scratch.store.sightings(0, 100).await.unwrap();
     for (cursor, sighting) in [(1, &sightings[0]), (2, &sightings[1])] {
@@ -526,7 +526,7 @@ async fn a_certificate_that_cannot_be_asked_for_says_so_in_each_of_its_findings(
 }
 
 #[tokio::test]
-async fn the_tally_says_how_long_the_queue_is_and_whether_the_index_knew_anything() {
+async fn the_counts_contain_the_length_of_the_queue_and_whether_the_index_answered() {
     let scratch = begun().await;
     let store = &scratch.store;
     let new_lookups = new_lookups(
@@ -653,5 +653,5 @@ async fn a_contradiction_without_a_position_is_recorded_once() {
     }
     let found = scratch.list().await;
     assert_eq!((found.len(), found[0].state), (1, State::Open));
-    assert_eq!(scratch.told(fault.finding.id).await["all"], 1);
+    assert_eq!(scratch.alerts_of(fault.finding.id).await["all"], 1);
 }

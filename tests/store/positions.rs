@@ -6,7 +6,7 @@ use modelwatch::store::{NewLog, StoreError};
 use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, follower, head, signing};
 
 #[tokio::test]
-async fn a_log_that_nobody_began_is_absent_and_not_an_error() {
+async fn a_log_without_a_position_is_absent_and_not_an_error() {
     let scratch = ScratchStore::open().await;
     assert_eq!(scratch.store.log(ORIGIN).await.unwrap(), None);
     assert_eq!(scratch.store.checkpoint(ORIGIN, 5).await.unwrap(), None);
@@ -94,7 +94,7 @@ async fn proven_never_goes_back() {
 }
 
 #[tokio::test]
-async fn two_that_commit_from_one_position_are_told_apart() {
+async fn of_two_commits_from_one_position_one_fails() {
     let scratch = ScratchStore::with_log().await;
     let (one, two) = (
         batch((0, 0), (5, 0), vec![signing(1)]),

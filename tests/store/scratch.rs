@@ -119,13 +119,13 @@ impl ScratchStore {
     }
 
     /// In how many alerts of each channel a finding is.
-    pub(crate) async fn told(&self, id: FindingId) -> HashMap<String, usize> {
+    pub(crate) async fn alerts_of(&self, id: FindingId) -> HashMap<String, usize> {
         let record = self.store.finding(&id.to_string()).await.unwrap().unwrap();
-        let mut told = HashMap::new();
-        for (channel, ..) in record.told {
-            *told.entry(channel).or_default() += 1;
+        let mut sent = HashMap::new();
+        for (channel, ..) in record.sent {
+            *sent.entry(channel).or_default() += 1;
         }
-        told
+        sent
     }
 }
 

@@ -116,7 +116,7 @@ async fn a_chain_without_end_gets_on_and_what_was_known_serves() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_withdrawn_is_not_believed_again_though_the_rest_was_refused() {
+async fn a_withdrawn_key_is_not_trusted_again_though_the_rest_was_refused() {
     let mut repository = published();
     let site = Site::of(&repository).await;
     site.updater().refresh(&client(), now()).await;
@@ -191,7 +191,7 @@ async fn two_processes_at_once_leave_a_cache_that_serves() {
 }
 
 #[tokio::test]
-async fn a_cache_of_another_repository_is_neither_believed_nor_in_the_way() {
+async fn a_cache_of_another_repository_is_neither_trusted_nor_an_obstacle() {
     let mut other = Repository::new(2);
     for _ in 0..5 {
         other.another_root();
@@ -292,11 +292,11 @@ async fn a_cache_that_cannot_be_written_is_no_reason_not_to_see() {
 }
 
 #[tokio::test]
-async fn what_a_mirror_says_is_repeated_only_so_far() {
+async fn messages_of_a_mirror_are_repeated_up_to_a_limit() {
     let repository = published();
     let site = Site::of(&repository).await;
-    let said = "x".repeat(100_000);
-    let server = Server::start(move |_| Answer::ok(format!("{{\"signed\":\"{said}\"}}"))).await;
+    let reported = "x".repeat(100_000);
+    let server = Server::start(move |_| Answer::ok(format!("{{\"signed\":\"{reported}\"}}"))).await;
     let mut updater = updater(server.url("repository"), site.root(), &site.cache());
     let problem = updater.refresh(&client(), now()).await.problem.unwrap();
     assert!(problem.to_string().len() < 600, "{problem}");

@@ -217,7 +217,7 @@ async fn a_page_in_the_repositorys_place_is_no_offer() {
 }
 
 #[tokio::test]
-async fn a_cache_that_was_changed_is_not_believed_and_not_in_the_way() {
+async fn a_cache_that_was_changed_is_neither_trusted_nor_an_obstacle() {
     let mirror = Mirror::after_good().await;
     let kept = fs::read_to_string(mirror.cache()).unwrap();
     for damaged in [
@@ -327,7 +327,7 @@ async fn a_file_that_becomes_unusable_is_refused_and_the_one_before_serves() {
 }
 
 #[tokio::test]
-async fn a_client_trust_config_names_logs_and_is_told_from_a_trusted_root() {
+async fn a_client_trust_config_names_logs_and_is_distinguished_from_a_trusted_root() {
     let repository = recorded().join("good/targets");
     let part = |name: &str| -> serde_json::Value {
         let file = fs::read_dir(&repository)

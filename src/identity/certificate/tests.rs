@@ -199,7 +199,7 @@ fn limits_are_no_oddity_that_could_be_passed_over() {
 }
 
 #[test]
-fn values_of_extensions_in_odd_der_mean_what_they_say() {
+fn values_of_extensions_in_unusual_der_are_read() {
     let der = made(&[
         (ISSUER, b"\x0c\x81\x09https://i"),
         (BASIC_CONSTRAINTS, b"\x30\x81\x03\x01\x01\xff"),

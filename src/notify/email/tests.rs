@@ -485,7 +485,7 @@ async fn a_server_that_is_slow_to_greet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_port_that_does_not_speak_tls_is_named_as_such() {
+async fn a_port_without_tls_is_reported() {
     let sink = SmtpSink::start(&[]).await;
     let mut settings = settings(sink.port);
     settings.smtp = format!("smtps://127.0.0.1:{}", sink.port).parse().unwrap();

@@ -55,7 +55,7 @@ async fn a_certificate_that_was_used_with_another_log_is_found_there() {
     main.grow([leaf]);
     world.good().await;
     world.good_after(60).await;
-    assert_eq!(world.said().await, ["its signing is entry 0 of main"]);
+    assert_eq!(world.reported().await, ["its signing is entry 0 of main"]);
     world.good_after(3600).await;
     assert_eq!(world.open().await, nothing());
 }
@@ -74,7 +74,7 @@ async fn a_certificate_in_a_ct_log_that_is_no_guide_is_no_signing() {
     other.grow([private.logged()]);
     world.good().await;
     world.good_after(60).await;
-    assert_eq!(world.said().await, [""]);
+    assert_eq!(world.reported().await, [""]);
     assert_eq!(world.v1.asked("tags/v9"), 0);
     let index = world.sign(&certificate, RELEASE);
     world.good_after(300).await;

@@ -22,7 +22,7 @@ async fn other_peoples_entries_under_a_watched_name_are_no_findings() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_proven_is_refused_and_said_and_hides_no_other_entry() {
+async fn an_entry_that_cannot_be_proven_is_refused_and_reported_and_hides_no_other() {
     for anomaly in [Anomaly::Misproves, Anomaly::Swaps, Anomaly::Garbles] {
         let mut world = World::new().await;
         let certificate = world.issue(RELEASE);
@@ -51,7 +51,7 @@ async fn what_cannot_be_proven_is_refused_and_said_and_hides_no_other_entry() {
 }
 
 #[tokio::test]
-async fn an_entry_that_the_index_names_and_the_log_does_not_show_is_said() {
+async fn an_entry_that_the_index_names_and_the_log_does_not_show_is_reported() {
     let mut world = World::new().await;
     let certificate = world.issue(RELEASE);
     let shown = world.sign(&certificate, RELEASE);

@@ -10,7 +10,7 @@ use super::{MAIL, RELEASE, World, log, nothing, specs};
 use crate::world::{FakeLog, FakeV1, OTHER_HOST, crowd, dated, issue, rules};
 
 #[tokio::test]
-async fn an_end_is_never_taken_silently_and_what_was_there_before_is_not_told() {
+async fn an_end_is_never_taken_silently_and_earlier_entries_are_not_alerted() {
     let mut world = World::new().await;
     world.start = Start::End;
     let before = world.issue(RELEASE);
@@ -22,7 +22,7 @@ async fn an_end_is_never_taken_silently_and_what_was_there_before_is_not_told() 
     assert_eq!(world.guide().await.start, 26);
     assert_eq!(world.entries().await, []);
     // The certificate is told, with the place of its entry.
-    assert_eq!(world.said().await, ["its signing is entry 25 of v1"]);
+    assert_eq!(world.reported().await, ["its signing is entry 25 of v1"]);
     let after = world.issue(RELEASE);
     let index = world.sign(&after, RELEASE);
     world.good_after(60).await;
@@ -52,7 +52,7 @@ async fn a_log_that_is_down_at_its_first_pass_is_not_begun() {
 
 #[tokio::test]
 async fn an_index_to_start_at_counts_over_all_trees() {
-    for (at, told) in [(0, vec![25, 26]), (26, vec![26]), (1_000, vec![])] {
+    for (at, sent) in [(0, vec![25, 26]), (26, vec![26]), (1_000, vec![])] {
         let mut world = World::new().await;
         world.start = Start::Index(at);
         let certificate = world.issue(RELEASE);
@@ -67,7 +67,7 @@ async fn an_index_to_start_at_counts_over_all_trees() {
             .into_iter()
             .map(|(at, _)| at)
             .collect();
-        assert_eq!(found, told, "{at}");
+        assert_eq!(found, sent, "{at}");
     }
 }
 
@@ -143,7 +143,7 @@ async fn read_in_full_then_guided_then_in_full_skips_nothing_in_silence() {
 }
 
 #[tokio::test]
-async fn what_was_said_of_a_guided_log_ends_when_it_is_read_in_full() {
+async fn findings_about_a_guided_log_end_when_it_is_read_in_full() {
     let world = World::new().await;
     world.issue(RELEASE);
     world.good().await;
@@ -160,7 +160,7 @@ async fn what_was_said_of_a_guided_log_ends_when_it_is_read_in_full() {
 }
 
 #[tokio::test]
-async fn a_certificate_in_two_ct_logs_is_looked_up_once_and_told_in_both() {
+async fn a_certificate_in_two_ct_logs_is_looked_up_once_and_reported_in_both() {
     let mut world = World::new().await;
     let second = Arc::new(FakeLog::new("ct-2.example"));
     world.more.push(log(&second, "ct-2", Protocol::CtRfc6962));
@@ -180,8 +180,8 @@ async fn a_certificate_in_two_ct_logs_is_looked_up_once_and_told_in_both() {
     for log in ["ct", "ct-2"] {
         for finding in world.found_in(log).await {
             let is_released = finding.watch.as_deref() == Some("release");
-            let said = finding.summary.ends_with("; its signing is entry 25 of v1");
-            assert_eq!(said, is_released, "{}", finding.summary);
+            let reported = finding.summary.ends_with("; its signing is entry 25 of v1");
+            assert_eq!(reported, is_released, "{}", finding.summary);
         }
     }
     assert_eq!(world.v1.asked("tags/v1"), 2);
@@ -218,15 +218,15 @@ async fn two_guided_logs_share_a_ct_log_and_nothing_else() {
     );
     assert_eq!(world.entries().await.len(), 1);
     assert_eq!(world.found_in("other").await.len(), 1);
-    let said = &world.said().await[0];
+    let reported = &world.reported().await[0];
     assert!(
-        said.contains("entry 25 of v1") && said.contains("entry 2 of other"),
-        "{said}"
+        reported.contains("entry 25 of v1") && reported.contains("entry 2 of other"),
+        "{reported}"
     );
 }
 
 #[tokio::test]
-async fn a_second_log_of_the_same_name_is_said_and_stops_no_other() {
+async fn a_second_log_of_the_same_name_is_reported_and_stops_no_other() {
     let mut world = World::new().await;
     let twin = FakeV1::start().await;
     let keys = vec![twin.rotate(303)];

@@ -6,7 +6,7 @@ use super::{MAIL, RELEASE, World, nothing};
 use crate::world::{issue, issue_for};
 
 #[tokio::test]
-async fn an_old_server_is_asked_by_mail_address_and_says_what_it_cannot_be_asked() {
+async fn an_old_server_is_queried_by_mail_address_and_impossible_queries_are_reported() {
     let mut world = World::new().await;
     world.v1.index(|index| index.is_old = true);
     let mail = world.issue(MAIL);
@@ -52,15 +52,15 @@ async fn a_name_that_is_refused_for_itself_makes_no_server_old() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_too_long_to_be_asked_for_is_said() {
+async fn a_name_that_is_too_long_to_be_asked_for_is_reported() {
     let world = World::new().await;
     let name = RELEASE.replace("release", &"r".repeat(500));
     world.issue(&name);
     world.good().await;
-    let said = &world.said().await[0];
+    let reported = &world.reported().await[0];
     assert!(
-        said.starts_with("what was signed with it cannot be looked up in v1"),
-        "{said}"
+        reported.starts_with("what was signed with it cannot be looked up in v1"),
+        "{reported}"
     );
     assert_eq!(world.v1.asked("rrrr"), 0);
 }
@@ -87,12 +87,15 @@ async fn an_entry_of_an_older_certificate_of_the_same_key_is_not_that_of_the_new
     let second = issue_for(RELEASE, world.now(), true, &key);
     world.ct.grow([second.logged()]);
     world.good().await;
-    assert_eq!(world.said().await, ["its signing is entry 25 of v1", ""]);
+    assert_eq!(
+        world.reported().await,
+        ["its signing is entry 25 of v1", ""]
+    );
     let index = world.sign(&second, RELEASE);
     world.good_after(60).await;
     assert_eq!(world.entries().await.len(), 2);
     assert_eq!(
-        world.said().await[1],
+        world.reported().await[1],
         format!("its signing is entry {index} of v1")
     );
 }

@@ -95,7 +95,8 @@ async fn an_hour_of_227_certificates_a_second_costs_a_third_of_a_request_a_secon
 }
 
 #[tokio::test]
-async fn one_in_a_hundred_watched_costs_less_than_a_request_a_second_and_what_waits_is_said() {
+async fn one_in_a_hundred_watched_costs_less_than_a_request_a_second_and_waiting_names_are_reported()
+ {
     let key = rcgen::KeyPair::generate().unwrap();
     let minutes = 85;
     let (requests, world) = watch(minutes, |minute, world| {

@@ -107,7 +107,7 @@ async fn an_ended_tree_that_grows_broke_a_promise_and_moves_nothing() {
 }
 
 #[tokio::test]
-async fn a_tree_that_vanishes_is_said_and_no_entry_gets_another_place() {
+async fn a_tree_that_vanishes_is_reported_and_no_entry_gets_another_place() {
     let mut world = World::new().await;
     world.rotate();
     world.good().await;
@@ -126,7 +126,7 @@ async fn a_tree_that_vanishes_is_said_and_no_entry_gets_another_place() {
 }
 
 #[tokio::test]
-async fn a_tree_under_an_unknown_key_is_not_believed_and_the_older_ones_are_asked_about() {
+async fn a_tree_under_an_unknown_key_is_not_trusted_and_the_older_ones_are_requested() {
     let mut world = World::new().await;
     let certificate = world.issue(RELEASE);
     let index = world.sign(&certificate, RELEASE);

@@ -1,4 +1,4 @@
-//! The invariants of the house, asserted from the outside after every step.
+//! The invariants of the monitor, asserted from the outside after every step.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -30,7 +30,7 @@ impl World {
         self.check_alerts(&findings).await;
     }
 
-    /// proven <= seen <= largest head; proven never falls; what is stored is what the log signed.
+    /// proven <= seen <= largest head; proven never falls; the stored position is one that the log signed.
     fn check_position(&mut self, watched: &Watched, state: &LogState) {
         let follower = state.follower.clone().expect("checked by the caller");
         let (seen, proven) = (follower.seen.size(), follower.proven.size());
@@ -74,11 +74,11 @@ impl World {
         Follower::resume(follower).expect("a state that can be gone on from");
     }
 
-    /// A watch covers everything that was read since it came, and the gap before is said.
+    /// A watch covers everything that was read since it was added, and the gap before is reported.
     async fn check_coverage(&mut self, state: &LogState) {
         let follower = state.follower.as_ref().expect("checked by the caller");
         let seen = follower.seen.size();
-        // What is rewound will be read again, by the watches of today.
+        // A rewound range will be read again, with the present watches.
         for end in self
             .gaps
             .iter_mut()
@@ -114,8 +114,8 @@ impl World {
         }
     }
 
-    /// Exactly one finding for each watch and signing below `proven` that a naive matcher selects
-    /// where the watch covers; nothing proven that the log did not commit to; nothing invented.
+    /// Exactly one finding for each watch and signing below `proven` that a naive matcher selects in the watch's
+    /// coverage; nothing is proven that the log did not sign; no finding without a leaf.
     async fn check_findings(&self, watched: &Watched, state: &LogState, findings: &[Finding]) {
         let follower = state.follower.as_ref().expect("checked by the caller");
         let (seen, proven) = (follower.seen.size(), follower.proven.size());
@@ -151,7 +151,7 @@ impl World {
                     "below {proven} and not proven: {finding:?}"
                 );
             }
-            // What was read and then taken back is kept, but never as if it stood.
+            // A leaf that was read and then taken back is kept, but never as proven.
             assert!(
                 index < seen || finding.state == State::Disputed || !finding.state.is_open(),
                 "open beyond {seen}: {finding:?}"
@@ -197,7 +197,7 @@ impl World {
             .await
             .expect("readable");
         if tolls.values().any(|channel_queues| channel_queues.due > 0) {
-            // Resolutions that nobody was given yet cannot be told from alerts here.
+            // Resolutions that were not delivered yet cannot be distinguished from alerts here.
             return;
         }
         let resolutions: BTreeSet<&str> = self
@@ -208,17 +208,17 @@ impl World {
             .collect();
         for finding in findings {
             let record = self.record(finding).await;
-            let mut told: Vec<&str> = record
+            let mut alerted: Vec<&str> = record
                 .told
                 .iter()
                 .filter(|(_, alert, _)| !resolutions.contains(alert.as_str()))
                 .map(|(channel, _, _)| channel.as_str())
                 .collect();
-            told.sort_unstable();
+            alerted.sort_unstable();
             let mut channels: Vec<&str> = self.routes.channels(finding, None).collect();
             channels.sort_unstable();
             match finding.alert_policy() {
-                // A configuration may have changed the channels since: those of the first telling stay.
+                // A configuration may have changed the channels since: those of the first alert stay.
                 AlertPolicy::AtOnce | AlertPolicy::OncePerWatch | AlertPolicy::Daily => {
                     let reopened = record
                         .history
@@ -227,14 +227,21 @@ impl World {
                         .count()
                         > 1;
                     if reopened {
-                        told.dedup();
+                        alerted.dedup();
                     }
-                    assert_eq!(told, channels, "told of {finding:?}: {:?}", record.history);
+                    assert_eq!(
+                        alerted, channels,
+                        "alerted of {finding:?}: {:?}",
+                        record.history
+                    );
                 }
                 AlertPolicy::Never => {
                     let ever_open = record.history.iter().any(|row| row.state.is_open());
                     let waits = finding.state == State::Held && !ever_open;
-                    assert!(!waits || told.is_empty(), "held and told: {finding:?}");
+                    assert!(
+                        !waits || alerted.is_empty(),
+                        "held and alerted: {finding:?}"
+                    );
                 }
             }
         }
@@ -246,14 +253,14 @@ impl World {
     }
 }
 
-/// What cannot be read is said once for each leaf (or once for each watch that it names).
+/// An unreadable entry is reported once for each leaf (or once for each watch that it names).
 fn check_unreadable(truth: &[Leaf], proven: Range<u64>, findings: &[&Finding]) {
     for (index, leaf) in proven.clone().zip(&truth[proven.start as usize..]) {
         if leaf.bytes.starts_with(b"not an entry") {
-            let said = findings
+            let reported = findings
                 .iter()
                 .filter(|f| f.verdict == Verdict::Unreadable && f.index == Some(index));
-            assert_eq!(said.count(), 1, "unreadable at {index}");
+            assert_eq!(reported.count(), 1, "unreadable at {index}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Time that moves when a test says so.
+//! A clock that a test sets.
 
 use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::clock::Clock;
 
-/// A clock that stands still until it is wound.
+/// A clock that changes only when it is set.
 pub struct TestClock(Mutex<Timestamp>);
 
 impl TestClock {

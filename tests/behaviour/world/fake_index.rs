@@ -1,4 +1,4 @@
-//! The search index of a fake Rekor v1 log: it knows what it is told, which need not be true.
+//! The search index of a fake Rekor v1 log: a test sets its content, which need not be true.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,7 +12,7 @@ pub struct FakeIndex {
     filed: HashSet<(String, String)>,
     /// Older than the question for names of any type.
     pub is_old: bool,
-    /// Names that it refuses to be asked for.
+    /// Names for which it refuses a query.
     pub refuses: BTreeSet<String>,
     /// Names whose question fails with this status.
     pub fails: BTreeMap<String, u16>,
@@ -20,7 +20,7 @@ pub struct FakeIndex {
     pub hangs: BTreeSet<String>,
 }
 
-/// The status that stands for no answer at all.
+/// The status that stands for no answer.
 pub const HANGS: u16 = 0;
 
 impl FakeIndex {
@@ -32,13 +32,13 @@ impl FakeIndex {
         }
     }
 
-    /// Files what may be no entry's id.
+    /// Adds an element that may not be the id of an entry.
     pub fn file_odd(&mut self, name: &str, id: Value) {
         let ids = self.names.entry(name.to_ascii_lowercase()).or_default();
         ids.push(id);
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub fn clear(&mut self) {
         self.names.clear();
         self.filed.clear();

@@ -1,4 +1,4 @@
-//! A log that really hashes and signs, and can break every promise it made.
+//! A log that really hashes and signs, and can break every promise.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -22,7 +22,7 @@ use super::who::Leaf;
 /// Leaves in a full bundle (C2SP tlog-tiles).
 pub const BUNDLE: u64 = 256;
 
-/// A question that a log is asked.
+/// A request to a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     Checkpoint,
@@ -46,16 +46,16 @@ pub struct FakeLog {
 
 #[derive(Default)]
 struct State {
-    /// What it should serve: the truth that findings are compared with.
+    /// The honest history, with which findings are compared.
     honest: Vec<Leaf>,
-    /// The history that it signs; another one than `honest` while it forks.
+    /// The history that it signs; different from `honest` while it forks.
     signing: Vec<Leaf>,
     /// The size of the checkpoint that it shows.
     size: u64,
     frozen: bool,
     /// Shown instead of a checkpoint.
     forged_checkpoint: Option<Vec<u8>>,
-    /// Served instead of what was signed.
+    /// Served instead of the signed leaves.
     false_leaves: BTreeMap<u64, Leaf>,
     /// Bundles with leaves from here on are not there (yet).
     missing_from: Option<u64>,
@@ -64,13 +64,13 @@ struct State {
     /// (question, answers before it fails, failures).
     failing: Option<(Question, u32, u32)>,
     refused: u32,
-    /// Wants fewer requests.
+    /// Asks for fewer requests.
     limited: bool,
-    /// How long it takes to answer for leaves, in seconds of this clock.
+    /// How long it takes to answer a request for leaves, in seconds of this clock.
     slow: Option<(Arc<TestClock>, i64)>,
     /// More signature lines under a checkpoint's text.
     lines: Option<Lines>,
-    /// The time that its server tells.
+    /// The time of its server.
     date: Option<ServerDate>,
     /// Every leaf that some signed tree holds.
     committed: HashSet<(u64, Hash)>,
@@ -106,9 +106,9 @@ impl FakeLog {
         format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
     }
 
-    // What is true. -----------------------------------------------------------------------------
+    // The true history. ------------------------------------------------------------------------
 
-    /// Takes leaves and shows a checkpoint that covers them.
+    /// Adds leaves and publishes a checkpoint that covers them.
     pub fn grow(&self, leaves: impl IntoIterator<Item = Leaf>) {
         let mut state = self.lock();
         for leaf in leaves {
@@ -138,14 +138,14 @@ impl FakeLog {
         self.lock().largest
     }
 
-    /// How many questions it refused because a test said so.
+    /// Number of requests that it refused on behalf of the test.
     pub fn refused(&self) -> u32 {
         self.lock().refused
     }
 
-    // What goes wrong. --------------------------------------------------------------------------
+    // The faults. -------------------------------------------------------------------------------
 
-    /// Says that it has ended.
+    /// Declares that it has ended.
     pub fn freeze(&self) {
         self.lock().frozen = true;
     }
@@ -160,12 +160,12 @@ impl FakeLog {
         self.lock().forged_checkpoint = Some(bytes.to_vec());
     }
 
-    /// Serves another leaf than the one that it signed.
+    /// Serves another leaf instead of the signed one.
     pub fn swap(&self, index: u64, leaf: Leaf) {
         self.lock().false_leaves.insert(index, leaf);
     }
 
-    /// Serves its leaves as if this one had never been there.
+    /// Serves its leaves without this one.
     pub fn drop_leaf(&self, index: u64) {
         let mut state = self.lock();
         let shifted: Vec<Leaf> = state
@@ -189,7 +189,7 @@ impl FakeLog {
         self.lock().missing_from = Some(index);
     }
 
-    /// Never answers when it is asked for leaves from here on.
+    /// Never answers requests for leaves from here on.
     pub fn stall_from(&self, index: u64) {
         self.lock().silent_from = Some(index);
     }
@@ -204,7 +204,7 @@ impl FakeLog {
         self.lock().limited = limited;
     }
 
-    /// Takes so many seconds of this clock for each question for leaves.
+    /// Takes this many seconds of this clock for each request for leaves.
     pub fn slow(&self, clock: &Arc<TestClock>, seconds: i64) {
         self.lock().slow = Some((Arc::clone(clock), seconds));
     }
@@ -214,13 +214,13 @@ impl FakeLog {
         self.lock().lines = Some(Box::new(lines));
     }
 
-    /// Its server says that it is this time.
-    pub fn tell_time(&self, now: Timestamp) {
+    /// Sets the time of its server.
+    pub fn set_time(&self, now: Timestamp) {
         let host = self.origin.clone();
         self.lock().date = Some(ServerDate { host, now });
     }
 
-    /// Tells the truth again, all of it.
+    /// Serves the true history again.
     pub fn heal(&self) {
         let mut state = self.lock();
         let honest = state.honest.clone();
@@ -238,7 +238,7 @@ impl FakeLog {
         state.date = None;
     }
 
-    // What it serves. ---------------------------------------------------------------------------
+    // The served data. --------------------------------------------------------------------------
 
     /// Its checkpoint, signed now.
     pub fn note(&self) -> Vec<u8> {
@@ -297,7 +297,7 @@ impl FakeLog {
                     url,
                     status,
                     retry_after,
-                    said: None,
+                    message: None,
                 }),
             });
         }

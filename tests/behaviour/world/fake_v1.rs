@@ -21,7 +21,7 @@ const HOST: &str = "rekor.test";
 /// The name of another log.
 pub const OTHER_HOST: &str = "other.test";
 
-/// What the log does beside telling the truth.
+/// The faults of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Anomaly {
     /// The first request for several entries is answered without this one.
@@ -30,23 +30,23 @@ pub enum Anomaly {
     Hides(u64),
     /// Each request for this entry fails with this status.
     Fails(u64, u16),
-    /// This entry is served with another body than the one that was signed.
+    /// This entry is served with another body than the signed one.
     Swaps(u64),
-    /// This entry comes with an inclusion proof of another one.
+    /// This entry is served with an inclusion proof of another one.
     Misproves(u64),
-    /// The body of this entry is no base64.
+    /// The body of this entry is not base64.
     Garbles(u64),
     /// This entry is in each answer twice.
     Doubles(u64),
-    /// Each answer that holds this entry holds the next one too, asked for or not.
+    /// Each answer with this entry contains the next one too, requested or not.
     AddsNext(u64),
     /// This entry is named as one of another tree.
     Renames(u64),
-    /// This entry is said to stand one leaf further on in its tree.
+    /// The index of this entry in its tree is one too large.
     Moves(u64),
-    /// This entry comes with that beside it, in base64.
+    /// This entry is served with this attestation, in base64.
     Attests(u64, Vec<u8>),
-    /// Until entries are asked for, only the oldest tree is listed, as the one that grows.
+    /// Until entries are requested, only the oldest tree is listed, as the one that grows.
     RotatesMeanwhile,
     /// The first request for entries is refused with 429 and this header.
     Refuses(&'static str),
@@ -56,9 +56,9 @@ pub enum Anomaly {
     ForgetsOldest,
     /// The older trees are listed the other way round.
     Reorders,
-    /// Nothing is answered.
+    /// No answer.
     Down,
-    /// It has been asked too often, and wants to be left alone for ten minutes.
+    /// It got too many requests, and asks for a pause of ten minutes.
     Limits,
 }
 
@@ -82,11 +82,11 @@ struct State {
     odd: Vec<Anomaly>,
     dropped: bool,
     index: FakeIndex,
-    /// Every request: its path, and what was asked.
+    /// Every request: its path, and its body.
     asked: Vec<(String, String)>,
     /// (part of a path, answers before it fails, failures, with which status).
     failing: Option<(&'static str, u32, u32, u16)>,
-    /// How often entries were asked for.
+    /// Number of requests for entries.
     retrieved: usize,
 }
 
@@ -111,7 +111,7 @@ impl FakeV1 {
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&shared);
                 tokio::spawn(async move {
-                    // A client that hangs up is its own business.
+                    // A client that closes the connection is no failure of the test.
                     let _ = serve(stream, &state).await;
                 });
             }
@@ -123,7 +123,7 @@ impl FakeV1 {
         }
     }
 
-    /// Opens another tree under a key of its own, and gives that key.
+    /// Begins another tree with its own key, and returns that key.
     pub fn rotate(&self, id: u64) -> Vec<u8> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
         // RFC 5480: the SubjectPublicKeyInfo of a P-256 key is this prefix and the uncompressed point.
@@ -165,14 +165,14 @@ impl FakeV1 {
         self.lock().odd.push(anomaly);
     }
 
-    /// Tells the truth again.
+    /// Ends all faults.
     pub fn heal(&self) {
         let mut state = self.lock();
         state.odd.clear();
         state.failing = None;
     }
 
-    /// How often entries were asked for.
+    /// Number of requests for entries.
     pub fn retrieved(&self) -> usize {
         self.lock().retrieved
     }
@@ -192,7 +192,8 @@ impl FakeV1 {
         tree.id_of(&tree.leaves[local])
     }
 
-    /// Adds a leaf to the last tree, shows a checkpoint that covers it, and files it under this name. Its global index.
+    /// Adds a leaf to the last tree, publishes a checkpoint that covers it, and adds it to the index under this name.
+    /// Returns its global index.
     pub fn log(&self, leaf: Leaf, name: &str) -> u64 {
         let (tree, local, before) = {
             let state = self.lock();
@@ -206,7 +207,7 @@ impl FakeV1 {
         (before + local) as u64
     }
 
-    /// Answers `times` requests whose path holds this with a status, after `after` that go well.
+    /// Answers `times` requests whose path contains this with a status, after `after` successful ones.
     pub fn fail(&self, path: &'static str, after: u32, times: u32, status: u16) {
         self.lock().failing = Some((path, after, times, status));
     }
@@ -218,7 +219,7 @@ impl FakeV1 {
         state.asked.iter().filter(is).count()
     }
 
-    /// Forgets the requests.
+    /// Clears the recorded requests.
     pub fn count_anew(&self) {
         self.lock().asked.clear();
     }
@@ -338,7 +339,7 @@ impl State {
             .map(|place| place as u64)
     }
 
-    /// The consistency proof that a query asks for.
+    /// The requested consistency proof.
     fn consistency(&self, query: &str) -> (u16, Value) {
         let asked = |key: &str| -> &str {
             let pair = query
@@ -354,11 +355,11 @@ impl State {
         let size = |key: &str| -> usize { asked(key).parse().expect("a number") };
         let (first, last) = (size("firstSize"), size("lastSize"));
         if last > tree.leaves.len() {
-            let said = format!(
+            let message = format!(
                 "the tree size requested({last}) was greater than what is currently observable({})",
                 tree.leaves.len()
             );
-            return (400, json!({"code": 400, "message": said}));
+            return (400, json!({"code": 400, "message": message}));
         }
         let hashes = subproof(first, &tree.hashes(last), true);
         let hashes: Vec<String> = hashes.iter().map(Hash::to_hex).collect();
@@ -387,7 +388,7 @@ impl State {
                 }
             }
         }
-        let (status, body) = self.say(path, body);
+        let (status, body) = self.respond(path, body);
         let more = if status == 429 {
             "Retry-After: 600\r\n"
         } else {
@@ -396,7 +397,7 @@ impl State {
         (status, more, body)
     }
 
-    fn say(&mut self, path: &str, body: &[u8]) -> (u16, Value) {
+    fn respond(&mut self, path: &str, body: &[u8]) -> (u16, Value) {
         if self.odd.contains(&Anomaly::Down) {
             return (400, json!({"code": 400, "message": "down"}));
         }
@@ -451,7 +452,7 @@ impl State {
                 let shown = |index: &u64| {
                     once != Some(*index) && !self.odd.contains(&Anomaly::Hides(*index))
                 };
-                // In another order than asked: none is promised.
+                // In another order than requested: a server promises none.
                 let mut indexes: Vec<u64> = asked.iter().rev().copied().filter(shown).collect();
                 for anomaly in &self.odd {
                     match anomaly {

@@ -1,4 +1,4 @@
-//! A store whose doors fail when a test says so: before anything was done, or after all of it was.
+//! A store whose methods fail on request of a test: before anything was done, or after all of it was.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -19,21 +19,21 @@ use modelwatch::store::{
 };
 use tlog::Head;
 
-/// How a door fails.
+/// How a method fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing was done, and so it is reported.
+    /// Nothing was done, and failure is reported.
     NotDone,
     /// It was done, but is reported as failed: the answer was lost.
     DoneButReportedFailed,
 }
 
-/// Which door fails, when, how often.
+/// Which method fails, when, how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    pub door: &'static str,
+    pub method: &'static str,
     pub mode: Mode,
-    /// Uses of the door that go well before.
+    /// Number of successful calls before.
     pub after: u32,
     /// Uses in a row that fail.
     pub times: u32,
@@ -66,18 +66,18 @@ impl Faults {
         self.0.lock().expect("nothing panics under it").fired
     }
 
-    /// How often each door was used.
+    /// Number of calls of each method.
     pub fn uses(&self) -> BTreeMap<&'static str, u32> {
         self.0.lock().expect("nothing panics under it").uses.clone()
     }
 
-    fn strike(&self, door: &'static str) -> Option<Mode> {
+    fn strike(&self, method: &'static str) -> Option<Mode> {
         let mut plan = self.0.lock().expect("nothing panics under it");
-        *plan.uses.entry(door).or_default() += 1;
+        *plan.uses.entry(method).or_default() += 1;
         let fault = plan
             .fault
             .as_mut()
-            .filter(|fault| fault.door == door && fault.times > 0)?;
+            .filter(|fault| fault.method == method && fault.times > 0)?;
         if fault.after > 0 {
             fault.after -= 1;
             return None;
@@ -95,10 +95,10 @@ pub struct FaultyStore {
     pub faults: Arc<Faults>,
 }
 
-fn failed(door: &'static str) -> StoreError {
+fn failed(method: &'static str) -> StoreError {
     StoreError::Database {
         path: "world.db".into(),
-        action: door,
+        action: method,
         source: "a test made it fail".into(),
     }
 }
@@ -107,20 +107,20 @@ fn failed(door: &'static str) -> StoreError {
 macro_rules! through {
     (
         $name:ident {
-            $(fn $door:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+
+            $(fn $method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+
         } $(and { $($other:item)* })?
     ) => {
         #[async_trait]
         impl $name for FaultyStore {
-            $(async fn $door(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-                let door = stringify!($door);
-                let strikes = self.faults.strike(door);
+            $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                let method = stringify!($method);
+                let strikes = self.faults.strike(method);
                 if strikes == Some(Mode::NotDone) {
-                    return Err(failed(door));
+                    return Err(failed(method));
                 }
-                let answer = self.inner.$door($($argument),*).await?;
+                let answer = self.inner.$method($($argument),*).await?;
                 if strikes == Some(Mode::DoneButReportedFailed) {
-                    return Err(failed(door));
+                    return Err(failed(method));
                 }
                 Ok(answer)
             })+

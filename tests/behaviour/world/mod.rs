@@ -1,6 +1,6 @@
-//! A whole watch in a box: logs that hash, sign and lie, a real store whose doors can fail, time that
-//! stands still, and an inbox. [`World::step`] is one pass with its deliveries; [`World::check`] runs
-//! after every step and asserts every invariant of the house.
+//! A complete monitor under test: logs that hash, sign and can lie, a real store whose methods can fail, a clock that
+//! is set by hand, and an inbox. [`World::step`] is one pass with its deliveries; [`World::check`] runs after every
+//! step and asserts every invariant.
 
 mod check;
 mod clock;
@@ -42,10 +42,10 @@ pub use who::{
 };
 pub use witness::{Witness, line};
 
-/// More than this many alerts at once become a digest: the outbox's own number.
+/// More than this many alerts at once become a digest: the same number as in the outbox.
 const FLOOD: u32 = 20;
 
-/// A message that reached somebody.
+/// A delivered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub channel: String,
@@ -68,14 +68,14 @@ pub struct World {
     routes: Routes,
     channels: Vec<String>,
     store: Arc<FaultyStore>,
-    /// Gaps that a test has made: (watch, origin) -> the end of what was read before it came.
+    /// Gaps that a test has made: (watch, origin) -> the end of the range that was read before the watch was added.
     gaps: BTreeMap<(&'static str, String), u64>,
     /// The largest proven position that was ever stored.
     proven: HashMap<String, u64>,
     pub bootstrap: bool,
-    /// What the monitor looks at besides watches.
+    /// The settings of the monitor besides watches.
     pub settings: Settings,
-    /// The process that makes all passes until it dies; without one, each pass is a process of its own.
+    /// The process that makes all passes until it ends; without one, each pass is a separate process.
     running: Option<Monitor>,
 }
 
@@ -137,7 +137,7 @@ impl World {
         self.directory.path().join("world.db")
     }
 
-    /// Where the first log stands.
+    /// The position of the first log.
     pub async fn state(&self) -> LogState {
         let origin = &self.log().origin;
         let state = self.truly().log(origin).await.expect("readable");
@@ -163,7 +163,7 @@ impl World {
     }
 
     /// Messages that are about this finding.
-    pub fn told(&self, id: FindingId) -> Vec<&Message> {
+    pub fn delivered(&self, id: FindingId) -> Vec<&Message> {
         self.inbox
             .iter()
             .filter(|message| message.findings.contains(&id))
@@ -197,7 +197,7 @@ impl World {
         self.restart().await;
     }
 
-    /// Watches a key alone, from now on; no step knows what this finds, so passes are made one by one.
+    /// Watches a key alone, from now on; `step` cannot predict its findings, so passes are made one by one.
     pub fn watch_key(&mut self, sha256: [u8; 32]) {
         let conditions = modelwatch::watch::Conditions {
             key_sha256: vec![sha256],
@@ -214,7 +214,7 @@ impl World {
         self.rules = rules(&self.specs, trusted);
     }
 
-    /// The process dies and comes back.
+    /// The process ends and starts again.
     pub async fn restart(&mut self) {
         self.store = open(&self.directory, &self.faults, &self.routes).await;
         self.running = None;
@@ -230,7 +230,7 @@ impl World {
         done.expect("it is ours");
     }
 
-    /// Puts this in the place of the first log's proven frontier, by hand; gives what was there.
+    /// Replaces the stored proven frontier of the first log; returns the old one.
     pub async fn replace_frontier(&mut self, by: &[u8]) -> Vec<u8> {
         let database = format!("sqlite:{}", self.database().display());
         let mut db = SqliteConnection::connect(&database)
@@ -249,7 +249,7 @@ impl World {
         before
     }
 
-    /// The first log's position is taken out of the database by hand; all else stays.
+    /// Removes the stored position of the first log; everything else stays.
     pub async fn forget_position(&mut self) {
         let database = format!("sqlite:{}", self.database().display());
         let mut db = SqliteConnection::connect(&database)
@@ -272,7 +272,7 @@ impl World {
     /// One pass over every log, then the deliveries, then the check.
     ///
     /// # Errors
-    /// The store failed, or a log would start at its end in silence.
+    /// The store failed, or a log would silently start at its end.
     pub async fn step(&mut self) -> Result<Vec<LogOutcome>, MonitorError> {
         let passed = self.pass().await;
         let ended = match passed {
@@ -287,7 +287,7 @@ impl World {
         ended
     }
 
-    /// A step that goes well: every log ends proven.
+    /// A successful step: every log ends proven.
     pub async fn good_step(&mut self) {
         let outcomes = self.step().await.expect("nothing fails");
         for outcome in outcomes {
@@ -302,7 +302,7 @@ impl World {
         outcomes[0].error.as_ref().expect("a reason").kind.clone()
     }
 
-    /// Steps, with a restart after each one that fails, until one goes well.
+    /// Steps, with a restart after each failure, until one succeeds.
     pub async fn settle(&mut self) {
         for _ in 0..8 {
             match self.step().await {
@@ -345,7 +345,7 @@ impl World {
             .await
     }
 
-    /// What the watches of now are, as coverage knows them.
+    /// The keys of the present watches in the coverage.
     pub fn rules_keys(&self) -> &[modelwatch::store::WatchKey] {
         self.rules.keys()
     }
@@ -374,7 +374,7 @@ impl World {
                 Err(error) => ended = Err(error),
             }
         }
-        // A rescan that is reported as failed may have closed gaps: the store knows which.
+        // A rescan that is reported as failed may have closed gaps: the store has the result.
         if ended.is_err() {
             self.forget_closed_gaps().await;
         }
@@ -382,8 +382,8 @@ impl World {
         ended.map(|()| new)
     }
 
-    /// Does the rescans that were asked for, then checks.
-    pub async fn rescan_as_asked(&mut self) -> Result<(), StoreError> {
+    /// Does the requested rescans, then checks.
+    pub async fn rescan_as_requested(&mut self) -> Result<(), StoreError> {
         let logs = self.followed();
         let ended = self.monitor().rescan_as_asked(&logs, &self.rules).await;
         self.forget_closed_gaps().await;
@@ -404,7 +404,7 @@ impl World {
         }
     }
 
-    /// Delivers all that is due, as the outbox does.
+    /// Delivers all that is due, like the outbox.
     pub async fn deliver(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         for channel in self.channels.clone() {
@@ -425,7 +425,7 @@ impl World {
         Ok(())
     }
 
-    /// What is the same after every way to the same end: each finding's place, verdict, state and proof.
+    /// The values that are the same after every way to the same end: each finding's place, verdict, state and proof.
     pub async fn outcome(&self) -> BTreeSet<(FindingId, &'static str, &'static str, Option<bool>)> {
         let findings = self.findings().await;
         findings

@@ -17,7 +17,7 @@ pub enum Condition {
     Repository(&'static str),
 }
 
-/// A watch in the test's own words.
+/// A watch, described independently of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
     pub name: &'static str,
@@ -88,7 +88,7 @@ impl Spec {
         self.selects.iter().all(|condition| condition.holds(who))
     }
 
-    /// The same as the program's own watch.
+    /// The same as a watch of the program.
     pub fn watch(&self) -> Watch {
         let mut watch = Watch::new(self.name, conditions(&self.selects));
         watch.severity = self.severity;

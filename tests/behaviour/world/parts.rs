@@ -1,4 +1,4 @@
-//! What a world is put together from.
+//! The parts of a world.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,8 +64,8 @@ pub fn usual() -> Vec<Spec> {
     ]
 }
 
-/// In memory where the machine has such a place: commits wait for the disk otherwise, and the power
-/// does not fail in a test.
+/// In memory if the machine has such a file system: otherwise commits wait for the disk, and no power failure is
+/// tested.
 pub fn directory() -> TempDir {
     TempDir::new_in("/dev/shm")
         .or_else(|_| TempDir::new())

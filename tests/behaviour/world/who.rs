@@ -1,5 +1,5 @@
-//! Who signs in a test, and the leaves that say so: generated ones under a CA of the test's own, and
-//! recorded ones with what is known of them from the day they were made.
+//! The signers of the tests, and their leaves: generated ones under a CA of the tests, and recorded ones with their
+//! known content.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -22,7 +22,7 @@ pub const BRANCH: &str = "https://github.com/acme/owl/.github/workflows/release.
 pub const MAIL: &str = "release@acme.example";
 pub const OWL: &str = "7701";
 
-/// Who made a signing, as the test knows it without having read the leaf.
+/// Who made a signing, known to the test without parsing the leaf.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Who {
     pub san: Option<String>,
@@ -38,7 +38,7 @@ pub struct Who {
 pub struct Leaf {
     pub bytes: Arc<[u8]>,
     pub hash: Hash,
-    /// `None`: nobody whom a watch of a test could mean, such as a key alone.
+    /// `None`: a signer that no watch of a test selects, such as a bare key.
     pub who: Option<Who>,
 }
 
@@ -64,11 +64,11 @@ pub enum Signer {
     Release,
     /// The same workflow from a branch: out of shape.
     Branch,
-    /// A person of the owner's.
+    /// A person of the owner.
     Mail,
     /// The owner's workflow in a certificate that no trusted CA issued.
     Impostor,
-    /// Somebody else.
+    /// Another identity.
     UnknownIssuer,
 }
 
@@ -96,7 +96,7 @@ impl Signer {
         }
     }
 
-    /// A signing of its own for every `salt`.
+    /// A different signing for every `salt`.
     pub fn signs(self, salt: u64) -> Leaf {
         static CERTIFICATES: OnceLock<HashMap<Signer, Vec<u8>>> = OnceLock::new();
         let certificates = CERTIFICATES.get_or_init(|| {
@@ -109,7 +109,7 @@ impl Signer {
     }
 }
 
-/// A signing with a certificate of its own by a person of their own, from the trusted CA.
+/// A signing with its own certificate by a different person for each `number`, from the trusted CA.
 pub fn one_of_many(number: u64) -> Leaf {
     let who = Who {
         san: Some(format!("person-{number}@else.example")),
@@ -125,7 +125,7 @@ pub fn written(entry: &Value) -> Leaf {
     Leaf::new(entry.to_string().into_bytes(), None)
 }
 
-/// A signing by the release workflow of this payload: an `intoto 0.0.2`, beside which a log may serve the payload.
+/// A signing by the release workflow of this payload: an `intoto 0.0.2`, with which a log may serve the payload.
 pub fn attested(payload: &[u8]) -> Leaf {
     let pem = format!(
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
@@ -142,7 +142,7 @@ pub fn attested(payload: &[u8]) -> Leaf {
     )
 }
 
-/// A leaf that nobody can read.
+/// A leaf that cannot be parsed.
 pub fn unreadable(salt: u64) -> Leaf {
     Leaf::new(format!("not an entry at all {salt}").into_bytes(), None)
 }
@@ -170,12 +170,12 @@ pub fn recorded() -> &'static [Leaf] {
     })
 }
 
-/// A crowd: recorded leaves, over and over.
+/// Many leaves: the recorded ones, repeated.
 pub fn crowd(count: usize) -> impl Iterator<Item = Leaf> {
     recorded().iter().cycle().take(count).cloned()
 }
 
-/// The CA that issues to everybody but the impostor, and the recorded world's.
+/// The CA of all signers except the impostor, and that of the recorded leaves.
 pub fn authorities() -> Authorities {
     let root: Value = serde_json::from_str(include_str!("../../data/trust/harbor.json"))
         .expect("a trusted root is JSON");
@@ -201,7 +201,7 @@ pub fn authorities() -> Authorities {
     Authorities::new(chains).expect("these are CAs")
 }
 
-/// The certificate of the CA that issues to everybody but the impostor, in DER.
+/// The certificate of the CA of all signers except the impostor, in DER.
 pub fn authority() -> Vec<u8> {
     ca().0.clone()
 }
@@ -224,7 +224,7 @@ fn issuer(name: &str) -> (Vec<u8>, Issuer<'static, KeyPair>) {
     (certificate.der().to_vec(), Issuer::new(params, key))
 }
 
-/// A `hashedrekord 0.0.2` of a digest of its own for every `salt`.
+/// A `hashedrekord 0.0.2` with a different digest for every `salt`.
 fn entry(certificate: &[u8], salt: u64) -> Vec<u8> {
     let digest = leaf_hash(format!("artifact {salt}").as_bytes());
     let entry = json!({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": {
@@ -237,8 +237,8 @@ fn entry(certificate: &[u8], salt: u64) -> Vec<u8> {
     entry.to_string().into_bytes()
 }
 
-/// A signing of somebody else's on this day of November 2026, another one for every `salt`; by a CA that is trusted
-/// or not.
+/// A signing by another identity on this day of November 2026, a different one for every `salt`; by a trusted CA or
+/// not.
 pub fn dated(day: u8, trusted: bool, salt: u64) -> Leaf {
     static CERTIFICATES: Mutex<Vec<(u8, bool, Vec<u8>)>> = Mutex::new(Vec::new());
     let who = Who {
@@ -257,14 +257,14 @@ pub fn dated(day: u8, trusted: bool, salt: u64) -> Leaf {
     Leaf::new(entry(certificate, salt), Some(who))
 }
 
-/// A certificate of its own, with a key of its own.
+/// A certificate with its own key.
 #[derive(Debug, Clone)]
 pub struct Issued {
     der: Vec<u8>,
     who: Who,
 }
 
-/// A certificate for this name, valid for ten minutes from this second on; by the CA, or by one that nobody trusts.
+/// A certificate for this name, valid for ten minutes from this second on; by the trusted CA, or by another one.
 pub fn issue(name: &str, from: Timestamp, trusted: bool) -> Issued {
     issue_for(name, from, trusted, &KeyPair::generate().expect("a key"))
 }
@@ -294,7 +294,7 @@ impl Issued {
         Leaf::new(entry, Some(self.who.clone()))
     }
 
-    /// The certificate in other bytes, which a CA of the trusted root vouches for or not.
+    /// The certificate in other bytes, with a trusted chain or not.
     pub fn in_other_bytes(&self, der: Vec<u8>, trusted: bool) -> Self {
         let who = Who {
             trusted,
@@ -353,7 +353,7 @@ fn certificate_for(who: &Who, from: Timestamp, key: &KeyPair) -> Vec<u8> {
     let seconds = u64::try_from(from.as_second()).expect("after 1970");
     params.not_before = date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(seconds);
     params.not_after = params.not_before + std::time::Duration::from_mins(10);
-    // Only that it is there counts: CT logs are not asked.
+    // Only its presence counts: CT logs are not contacted.
     params.custom_extensions = vec![CustomExtension::from_oid_content(
         &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2],
         b"\x04\x02\x00\x00".to_vec(),
@@ -372,7 +372,7 @@ fn certificate_for(who: &Who, from: Timestamp, key: &KeyPair) -> Vec<u8> {
     let ca = if who.trusted {
         &ca().1
     } else {
-        unknown_issuer = issuer("a CA that nobody trusts").1;
+        unknown_issuer = issuer("an untrusted CA").1;
         &unknown_issuer
     };
     params

@@ -1,4 +1,4 @@
-//! Witnesses, who vouch for checkpoints (C2SP tlog-cosignature), and logs that sign in new ways.
+//! Witnesses that cosign checkpoints (C2SP tlog-cosignature), and logs with new signature types.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -27,7 +27,7 @@ impl Witness {
         Verifier::cosigner_ed25519(name, &key.expect("32 bytes")).expect("a point of the curve")
     }
 
-    /// The line by which it vouches for a checkpoint's text.
+    /// The signature line for a checkpoint's text.
     pub fn cosign(&self, time: i64, text: &str) -> String {
         let message = format!("cosignature/v1\ntime {time}\n{text}");
         let signature = self.key.sign(message.as_bytes());
