@@ -122,7 +122,7 @@ impl ScratchStore {
     pub(crate) async fn alerts_of(&self, id: FindingId) -> HashMap<String, usize> {
         let record = self.store.finding(&id.to_string()).await.unwrap().unwrap();
         let mut sent = HashMap::new();
-        for (channel, ..) in record.sent {
+        for (channel, ..) in record.told {
             *sent.entry(channel).or_default() += 1;
         }
         sent

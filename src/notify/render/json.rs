@@ -66,7 +66,7 @@ fn fitting(findings: &[Finding]) -> &[Finding] {
     for finding in findings {
         let length = serde_json::to_string(finding).map_or(usize::MAX, |json| json.len());
         match rest.checked_sub(length) {
-            Some(rest) => rest = rest,
+            Some(left) => rest = left,
             None if count == 0 => {}
             None => break,
         }
