@@ -7,13 +7,14 @@ use crate::identity::{Certificate, Signer};
 const X509_ENTRY: u16 = 0;
 const PRECERT_ENTRY: u16 = 1;
 
-/// Reads a leaf of a certificate transparency log: an entry with one signing, by whoever the certificate names.
+/// Parses a leaf of a certificate transparency log: an entry with one signing, by the identity in the certificate.
 ///
-/// `beside` is what the log served with it and no tree hash covers: for a precertificate the precertificate itself comes
-/// first in it, in the `extra_data` of RFC 6962 as in the data tiles of static-ct. It is only compared with the leaf.
+/// `beside` is the data that the log served with it, which no tree hash covers: for a precertificate it begins with the
+/// precertificate itself, in the `extra_data` of RFC 6962 as in the data tiles of static-ct. It is only compared with
+/// the leaf.
 ///
 /// # Errors
-/// A leaf that is none, or whose certificate cannot be read.
+/// Not a leaf, or one whose certificate cannot be parsed.
 pub fn parse_certificate(leaf: &[u8], beside: Option<&[u8]>) -> Result<Entry, EntryError> {
     if leaf.len() > MAX_LEAF_BYTES {
         return Err(EntryError::TooLong {
@@ -21,7 +22,7 @@ pub fn parse_certificate(leaf: &[u8], beside: Option<&[u8]>) -> Result<Entry, En
             limit: MAX_LEAF_BYTES,
         });
     }
-    // MerkleTreeLeaf: version v1(0), timestamped_entry(0), the time, and what was logged.
+    // MerkleTreeLeaf: version v1(0), timestamped_entry(0), the time, and the logged certificate.
     let rest = leaf
         .strip_prefix(&[0, 0])
         .ok_or(cut("version and leaf type"))?;
@@ -36,7 +37,7 @@ pub fn parse_certificate(leaf: &[u8], beside: Option<&[u8]>) -> Result<Entry, En
         PRECERT_ENTRY => {
             let (issuer_key, rest) = rest.split_first_chunk().ok_or(cut("issuer key hash"))?;
             let (tbs, rest) = vector(rest).ok_or(cut("certificate"))?;
-            // One that is there and cannot be taken out is not the leaf's: an empty one says so.
+            // A precertificate that cannot be extracted is not the leaf's: the empty bytes stand for it.
             let precertificate = beside.map(|b| vector(b).map_or(&[][..], |(der, _)| der));
             let read = Certificate::parse_logged(tbs, *issuer_key, precertificate);
             (Kind::PRECERTIFICATE, "precert_entry", read, rest)
@@ -106,7 +107,7 @@ mod tests {
             let certificate = signing.signer.certificate().unwrap();
             assert_eq!(certificate.sans().len(), 1);
             assert!(certificate.issuer().is_some());
-            // The certificate that was issued has timestamps in it: nobody knows its hash from here.
+            // The issued certificate contains SCTs, so its hash is not known from the precertificate.
             assert_eq!(certificate.sha256(), None);
             let expected = (Chain::Trusted, vec![]);
             assert_eq!(judge(&leaf, Some(&beside)), expected);
@@ -132,7 +133,7 @@ mod tests {
     #[test]
     fn a_certificate_of_a_ca_outside_the_trusted_root_is_untrusted() {
         let (mut leaf, beside) = recorded().swap_remove(0);
-        // The hash of the CA's key stands after version, type, time and entry type.
+        // The hash of the CA's key follows version, type, time and entry type.
         leaf[12] ^= 1;
         assert_eq!(judge(&leaf, Some(&beside)), (Chain::Untrusted, vec![]));
     }

@@ -2,7 +2,8 @@
 
 use crate::identity::{CertificateError, KeyError, Pkcs7Error};
 
-/// Why a leaf, or a part of it, cannot be read. Nothing in it quotes the leaf, except a short detail of a shape.
+/// Why a leaf, or a part of it, cannot be parsed. The messages do not quote the leaf, except for a short detail of its
+/// structure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// Longer than [`super::MAX_LEAF_BYTES`].
@@ -16,13 +17,13 @@ pub enum EntryError {
     /// Not JSON, or nested deeper than any entry.
     #[error("not JSON: {detail}")]
     NotJson {
-        /// What the JSON reader says.
+        /// The message of the JSON parser.
         detail: String,
     },
     /// JSON, but not in the shape of its kind.
     #[error("not in the shape of an entry: {detail}")]
     Shape {
-        /// What the JSON reader says.
+        /// The message of the JSON parser.
         detail: String,
     },
     /// Not a leaf of a certificate transparency log.
@@ -31,7 +32,7 @@ pub enum EntryError {
         /// Which part is cut off, not there or not alone.
         part: &'static str,
     },
-    /// A kind or version that we do not know, in which no certificate and no key was found.
+    /// An unknown kind or version, without any certificate or key.
     #[error("unknown kind of entry, and no certificate or key found in it")]
     UnknownKind,
     /// A field that should be there.
@@ -46,13 +47,13 @@ pub enum EntryError {
         /// Its path in the entry.
         field: &'static str,
     },
-    /// A field that is no base64.
+    /// A field that is not base64.
     #[error("{field} is not base64")]
     Base64 {
         /// Its path in the entry.
         field: &'static str,
     },
-    /// A field that is no digest of a known algorithm in the right length.
+    /// A field that is not a digest of a known algorithm with the right length.
     #[error("{field} is not a digest")]
     Digest {
         /// Its path in the entry.
@@ -64,8 +65,8 @@ pub enum EntryError {
         /// Its path in the entry.
         field: &'static str,
     },
-    /// A field that is not exactly one block of PEM, or a chain of certificates, as all readers read it (RFC 7468 §3):
-    /// each may find another signer in it.
+    /// A field that is not exactly one PEM block, or a chain of certificates, as all parsers read it (RFC 7468 §3):
+    /// another parser may find another signer in it.
     #[error("{field} is not just one well-formed PEM block or certificate chain")]
     Pem {
         /// Its path in the entry.
@@ -76,11 +77,11 @@ pub enum EntryError {
     Certificate {
         /// The path of the field that holds it.
         field: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         source: CertificateError,
     },
-    /// A certificate that was read, but is no strict DER: its signing is given, and other readers may see another
-    /// certificate in the same bytes, or none.
+    /// A certificate that was parsed, but is not strict DER: its signing is returned, and other parsers may find
+    /// another certificate in the same bytes, or none.
     #[error("certificate is not strict DER: {source}")]
     NotDer {
         /// Where it leaves DER.
@@ -91,15 +92,15 @@ pub enum EntryError {
     Key {
         /// The path of the field that holds it.
         field: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         source: KeyError,
     },
-    /// A signed message that cannot be read: it may have been signed by others than the entry says.
+    /// A signed message that cannot be parsed: its signers may be others than those in the entry.
     #[error("{field}: {source}")]
     Message {
         /// The path of the field that holds it.
         field: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         source: Pkcs7Error,
     },
     /// More than [`super::MAX_SIGNINGS`] verifiers; those beyond were not read.
@@ -135,7 +136,7 @@ impl Unreadable {
     }
 }
 
-/// Longest detail that is kept: the reader quotes values, and those are the log's.
+/// Longest detail that is kept: the JSON parser quotes values, which come from the log.
 const MAX_DETAIL_CHARS: usize = 160;
 
 impl EntryError {

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-/// What kind of entry it says it is, and in which version: `hashedrekord 0.0.2`.
+/// The kind and version that an entry claims: `hashedrekord 0.0.2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Kind {
     name: Cow<'static, str>,
     version: Cow<'static, str>,
 }
 
-/// Names and versions that need no memory of their own.
+/// Names and versions that need no allocation.
 const KNOWN: [&str; 14] = [
     "hashedrekord",
     "dsse",
@@ -31,7 +31,7 @@ impl Kind {
     /// Longest name or version that is kept; real ones have a dozen characters.
     pub(super) const MAX_CHARS: usize = 64;
 
-    /// Of a leaf that does not say.
+    /// The kind of a leaf that claims none.
     pub const UNKNOWN: Self = Self {
         name: Cow::Borrowed("unknown"),
         version: Cow::Borrowed(""),
@@ -43,13 +43,13 @@ impl Kind {
         version: Cow::Borrowed(""),
     };
 
-    /// Of what will become a certificate, in such a log (RFC 6962 `precert_entry`).
+    /// A precertificate in a CT log (RFC 6962 `precert_entry`).
     pub const PRECERTIFICATE: Self = Self {
         name: Cow::Borrowed("precertificate"),
         version: Cow::Borrowed(""),
     };
 
-    /// The kind an entry claims. What is longer than any kind's name is cut: nothing depends on the rest.
+    /// The kind that an entry claims. A name longer than any real one is cut: nothing depends on the rest.
     pub(super) fn new(name: &str, version: &str) -> Self {
         let keep = |text: &str| match KNOWN.into_iter().find(|known| *known == text) {
             Some(known) => Cow::Borrowed(known),
@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// `hashedrekord`, `dsse`, …: the log's word, which may be anything up to 64 characters.
+    /// `hashedrekord`, `dsse`, …: the text in the entry, which may be anything up to 64 characters.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -16,8 +16,8 @@ pub(super) fn base64(text: &str, field: &'static str) -> Result<Vec<u8>, EntryEr
         .map_err(|_| EntryError::Base64 { field })
 }
 
-/// Base64 as the readers of signatures take it together: Go's `encoding/base64` passes over bits that the last character has
-/// to spare, Protobuf's JSON takes it without padding.
+/// Base64 as lenient as the parsers of signatures together: Go's `encoding/base64` ignores unused bits of the last
+/// character, Protobuf's JSON accepts it without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -25,9 +25,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Decodes the base64 of a signature in every way of writing it that a log accepts: with line ends, with trailing bits, in
-/// the URL-safe alphabet. Anybody can write a signature that he has read in another way, and it stays the same signature:
-/// how it is written says nothing about who signed.
+/// Decodes the base64 of a signature in every form that a log accepts: with line ends, with trailing bits, in the
+/// URL-safe alphabet. Anyone can write a copied signature in another form, and it stays the same signature: its form is
+/// no evidence about the signer.
 fn lenient_base64(text: &[u8], field: &'static str) -> Result<Vec<u8>, EntryError> {
     // As servers write it: nearly every signature, and no copy of its text is needed.
     if let Ok(signature) = LENIENT.decode(text) {
@@ -56,7 +56,7 @@ pub(super) fn signature(
     lenient_base64(text.0.as_bytes(), field)
 }
 
-/// A signature of an envelope whose base64 Rekor took for bytes, and encoded once more.
+/// A signature of an envelope whose base64 Rekor treated as bytes and encoded again.
 pub(super) fn twice_encoded_signature(
     text: Option<&Text<'_>>,
     field: &'static str,
@@ -64,8 +64,8 @@ pub(super) fn twice_encoded_signature(
     lenient_base64(&signature(text, field)?, field)
 }
 
-/// Reads base64 of whose key it was in the given format: one signer, or the several of a block of keys; and what in it
-/// is no key. What else the field holds is noted in `reading`.
+/// Reads base64 of a key or certificate in the given format: one signer, or the several of a block of keys, and the
+/// errors. Other content of the field is recorded in `reading`.
 pub(super) fn signers(
     text: &str,
     format: KeyFormat,
@@ -111,10 +111,10 @@ fn pgp(block: &[u8], field: &'static str) -> Vec<Result<Signer, EntryError>> {
     keys.chain(problem).collect()
 }
 
-/// The signer of a field that is PEM: its only block, or the leaf of a chain of certificates, which comes first.
+/// The signer in a PEM field: its only block, or the leaf of a chain of certificates, which comes first.
 ///
-/// A signer is what all readers take from the field. Where it holds anything else, that is a problem besides: another
-/// reader could take that for the signer.
+/// A signer is what all parsers read from the field. If it contains anything else, that is a problem in addition:
+/// another parser could use that as the signer.
 fn x509(
     bytes: &[u8],
     field: &'static str,
@@ -123,7 +123,7 @@ fn x509(
     const PGP: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
     let blocks = pem::read(bytes);
     let Some((first, more)) = blocks.list.split_first() else {
-        // OpenPGP's armour is no PEM: it has a checksum.
+        // OpenPGP's armour is not PEM: it has a checksum.
         let armours = memchr::memmem::find_iter(bytes, b"-----BEGIN ").count();
         let of_pgp = memchr::memmem::find_iter(bytes, PGP).count();
         return match of_pgp {
@@ -153,8 +153,8 @@ fn x509(
     vec![signer]
 }
 
-/// Whether the blocks are the certificates of the CAs above the signer, each the issuer of the one before: no reader takes
-/// one of those for the signer.
+/// Whether the blocks are the certificates of the CAs above the signer, each the issuer of the one before: no parser
+/// uses one of those as the signer.
 fn leads_to(signer: &Result<Signer, EntryError>, blocks: &[Block<'_>]) -> bool {
     if blocks.is_empty() {
         return true;
@@ -175,7 +175,7 @@ fn leads_to(signer: &Result<Signer, EntryError>, blocks: &[Block<'_>]) -> bool {
     })
 }
 
-/// Those who signed a PKCS#7 message, which is PEM or bare DER in base64; and what in it cannot be read.
+/// The signers of a PKCS#7 message, which is PEM or bare DER in base64, and the errors in it.
 pub(super) fn signers_of_message(
     text: &str,
     field: &'static str,

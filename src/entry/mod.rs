@@ -1,11 +1,11 @@
 //! From a leaf's bytes to who signed what.
 //!
-//! A leaf is whatever the log chose to put there, so reading never ends with "nothing to see": it gives signings,
-//! or says what could not be read, or both. A signing is what every verifier reads from the same place. Verifiers
-//! disagree about everything that is odd: a broken field, a member in another case, a second block of PEM. Such an entry
-//! is unreadable, or [has more](Entry::has_more) than was read, and [`search()`] finds every certificate and key that any
-//! of them could find in it: a signing must not escape a watch by being logged in an odd way. In an entry of a kind that
-//! is not known, the certificates and keys that are written in the usual way are its signings.
+//! A leaf may contain anything, so parsing never silently returns nothing: it returns signings, or errors, or both. A
+//! signing is what every verifier reads from the same place. Verifiers differ on unusual input: a broken field, a
+//! member with its name in another case, a second PEM block. Such an entry is unreadable, or [has
+//! more](Entry::has_more) than was parsed, and [`search()`] finds every certificate and key that any of them could find
+//! in it: a signing must not escape a watch because it is logged in an unusual form. In an entry of an unknown kind,
+//! the certificates and keys in the usual form are its signings.
 
 mod ct;
 mod digest;
@@ -35,42 +35,40 @@ pub use statement::Statement;
 use crate::identity::Signer;
 use object::{Known, Object, object};
 
-/// Longest leaf that is read, in bytes. A tiled log's leaves have at most 65,535 (C2SP tlog-tiles); those of Rekor v1
-/// hold whole signatures of packages, up to some megabytes.
+/// Longest accepted leaf, in bytes. A tiled log's leaves have at most 65,535 (C2SP tlog-tiles); those of Rekor v1
+/// contain whole signatures of packages, up to some megabytes.
 pub const MAX_LEAF_BYTES: usize = 32 * 1024 * 1024;
 
-/// Most signings in one entry. An envelope has one signature, rarely a handful; a leaf of a tiled log has room for
-/// about 600 of the shortest.
+/// Most signings in one entry. An envelope has one signature, rarely a few; a leaf of a tiled log has space for about
+/// 600 of the shortest.
 pub const MAX_SIGNINGS: usize = 1024;
 
 /// One entry of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What kind of entry it says it is.
+    /// The kind that it claims.
     pub kind: Kind,
     /// Who signed what. Empty for kinds that hold no signer (`rfc3161`).
     pub signings: Vec<Signing>,
     /// What in it could not be read.
     pub unreadable: Vec<Unreadable>,
-    /// Whether it holds more than what is read here, although nothing in it is unreadable: members that no server
-    /// writes, which other readers may take for those that are, or an unknown kind. Whoever must not overlook a signer
-    /// [searches](search()) it as well.
+    /// Whether it contains more than is parsed here, although nothing in it is unreadable: members that no server
+    /// writes, which other parsers may use instead, or an unknown kind. To miss no signer, also [search](search()) it.
     pub has_more: bool,
 }
 
-/// That somebody's key signed something; or, in a certificate transparency log, that somebody can: a certificate was issued
-/// to him.
+/// A signature by a key; or, in a certificate transparency log, the possibility of one: a certificate was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signing {
-    /// Its place in the entry: the same leaf always gives the same ordinals, and an [`Unreadable`] has one of its own.
+    /// Its number in the entry: the same leaf always gives the same ordinals, and an [`Unreadable`] has one too.
     pub ordinal: u32,
-    /// What was signed, as the entry holds it: the hash of the data; of the payload (`dsse`, `intoto`); of the
-    /// envelope's pre-authentication encoding (DSSE in `hashedrekord 0.0.2`). `None` if the entry does not say, or
-    /// says it in a way that is unreadable.
+    /// The digest of the signed content in the entry: the hash of the data; of the payload (`dsse`, `intoto`); of the
+    /// envelope's pre-authentication encoding (DSSE in `hashedrekord 0.0.2`). `None` if the entry has none, or an
+    /// unreadable one.
     pub digest: Option<Digest>,
     /// Whose key it was.
     pub signer: Signer,
-    /// The signature itself, where the entry holds it in a form we know.
+    /// The signature itself, if the entry contains it in a known form.
     pub signature: Option<Vec<u8>>,
 }
 
@@ -90,8 +88,8 @@ pub fn parse(leaf: &[u8]) -> Result<Entry, EntryError> {
     if kind != Kind::UNKNOWN && reading.is_clean() {
         return Ok(reading.entry(kind));
     }
-    // An unknown kind is no problem in itself: what is found in it is what it holds, and what is found only by a more
-    // lenient reader is for the search.
+    // An unknown kind is not a problem in itself: the signers found in it are its content, and signers that only a more
+    // lenient parser finds are left to the search.
     if reading.problems == [EntryError::UnknownKind] {
         reading.has_more = true;
         reading.search(leaf);
@@ -126,26 +124,26 @@ fn read_kind(kind: &Kind, leaf: &[u8], reading: &mut Reading) -> Result<(), Entr
     }
 }
 
-/// What was read so far.
+/// The results so far.
 #[derive(Default)]
 struct Reading {
     signings: Vec<Signing>,
-    /// Verifiers that cannot be read keep their place, so that those after them keep theirs.
+    /// Unreadable verifiers keep their number, so that those after them keep theirs.
     unreadable: Vec<Unreadable>,
-    /// What concerns the whole entry; these come last.
+    /// Problems of the entry as a whole; these come last.
     problems: Vec<EntryError>,
     next: u32,
     has_more: bool,
 }
 
 impl Reading {
-    /// Reads the leaf in the shape of its kind, and says which that is.
+    /// Parses the leaf in the structure of its kind, and returns the kind.
     fn read(&mut self, leaf: &[u8]) -> Kind {
-        // Nearly every leaf of a Rekor v2 log: in one pass what takes two otherwise.
+        // Nearly every leaf of a Rekor v2 log: one pass instead of two.
         if v2::hashedrekord_at_once(leaf, self) {
             return Kind::new("hashedrekord", "0.0.2");
         }
-        // Nearly every leaf of a Rekor v1 log: in one pass what takes two otherwise.
+        // Nearly every leaf of a Rekor v1 log: one pass instead of two.
         if let Some(kind) = canonical_kind(leaf) {
             if read_kind(&kind, leaf, self).is_ok() {
                 return kind;
@@ -166,7 +164,7 @@ impl Reading {
         kind
     }
 
-    /// Takes what stands in the place of one verifier, readable or not: mostly one, and every key of a block of them.
+    /// Adds the content of one verifier, readable or not: mostly one key, or every key of a block.
     fn verifiers(
         &mut self,
         signers: Vec<Result<Signer, EntryError>>,
@@ -179,7 +177,7 @@ impl Reading {
         }
     }
 
-    /// Takes the next verifier of the entry, readable or not.
+    /// Adds the next verifier of the entry, readable or not.
     fn verifier(
         &mut self,
         signer: Result<Signer, EntryError>,
@@ -193,7 +191,8 @@ impl Reading {
         if let Ok(Signer::Certificate(certificate)) = &signer
             && let Some(source) = certificate.irregularity()
         {
-            // Given and unreadable: a verifier that takes the bytes for another certificate must not go unsaid.
+            // Present and unreadable: a verifier program that uses these bytes as another certificate must not go
+            // unreported.
             let _ = self.part::<()>(Err(EntryError::NotDer { source }));
         }
         match signer {
@@ -207,7 +206,7 @@ impl Reading {
         }
     }
 
-    /// A part of a signing that is not needed to know who signed: without it the signing is still one.
+    /// A part of a signing that is not needed to identify the signer: without it the signing still counts.
     fn part<T>(&mut self, read: Result<T, EntryError>) -> Option<T> {
         read.map_err(|error| {
             if !self.problems.contains(&error) {
@@ -217,7 +216,7 @@ impl Reading {
         .ok()
     }
 
-    /// Adds every signer in the leaf that is written in the usual way and is not there yet.
+    /// Adds every signer in the leaf that is in the usual form and was not added yet.
     fn search(&mut self, leaf: &[u8]) {
         search::usual_signers(leaf, &mut |signer| {
             if self.signings.iter().all(|known| known.signer != signer) {
@@ -261,8 +260,8 @@ impl Reading {
     }
 }
 
-/// The kind of an entry in the form that logs give it: without white space and with its keys in order (RFC 8785), so that
-/// its kind is known before the rest is read. That no other kind follows, [`Body`] sees.
+/// The kind of an entry in the form in which logs serve it: without white space and with sorted keys (RFC 8785), so
+/// that its kind is known before the rest is parsed. [`Body`] checks that no other kind follows.
 fn canonical_kind(leaf: &[u8]) -> Option<Kind> {
     fn word(text: &[u8]) -> Option<(&str, &[u8])> {
         let end = text
@@ -288,8 +287,8 @@ struct Header<'a> {
 }
 
 object! {
-    /// The entry's own part, in the shape of its kind. The kind is read first, in a pass of its own: `spec` may come
-    /// before it. Skipping costs less than remembering.
+    /// The part of the entry that depends on its kind. The kind is read first, in a separate pass, because `spec` may
+    /// come before it. Skipping costs less than storing.
     Body[S] {
         required kind: Known = "kind",
         required api_version: Known = "apiVersion",
@@ -297,11 +296,11 @@ object! {
     }
 }
 
-/// Text that is borrowed from the leaf wherever it has no escapes, inside options and lists too.
+/// Text that is borrowed from the leaf if it has no escapes, inside options and lists too.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The entry's own part; whether the leaf holds more than its kind has is noted.
+/// The part of the entry that depends on its kind; records whether the leaf contains more than its kind has.
 fn read_spec<'a, S: Deserialize<'a> + Object>(
     leaf: &'a [u8],
     reading: &mut Reading,
@@ -311,8 +310,8 @@ fn read_spec<'a, S: Deserialize<'a> + Object>(
     Ok(body.spec)
 }
 
-/// Reads JSON. Its depth is bounded by serde_json; a key that is there twice is an error where it is a key that we
-/// read, since two readers could each see another value.
+/// Parses JSON. serde_json limits its depth; a repeated key is an error if this parser reads it, because two parsers
+/// could each use another value.
 fn read_json<'a, T: Deserialize<'a>>(leaf: &'a [u8]) -> Result<T, EntryError> {
     serde_json::from_slice(leaf).map_err(|error| EntryError::from_json(&error))
 }

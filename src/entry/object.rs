@@ -1,10 +1,9 @@
-//! JSON objects that say whether they hold more than what is read of them.
+//! JSON objects that detect unknown members.
 //!
-//! Readers disagree about the names of members. Go's `encoding/json` takes a name in any case, `ſ` for `s` and `K`
-//! (the Kelvin sign) for `k` besides, and the last of several; Protobuf's takes `raw_bytes` for `rawBytes`. A reader
-//! that passes over what it does not know would pass over a signer that others see. So each object knows every member
-//! that a server writes, read here or not, and notes that there was another one: in the same pass, at no cost for an
-//! entry that has none.
+//! Parsers differ on the names of members. Go's `encoding/json` accepts a name in any case, also `ſ` for `s` and `K`
+//! (the Kelvin sign) for `k`, and uses the last of several; Protobuf's accepts `raw_bytes` for `rawBytes`. A parser
+//! that ignores unknown members would miss a signer that others see. So each object lists every member that a server
+//! writes, used here or not, and records any other one: in the same pass, at no cost for an entry without such members.
 
 use serde::Deserialize;
 
@@ -33,7 +32,7 @@ impl<T: Object> Object for Vec<T> {
     }
 }
 
-/// A member that has to be there and is read elsewhere.
+/// A required member that is read elsewhere.
 #[derive(Deserialize)]
 pub(super) struct Known(serde::de::IgnoredAny);
 
@@ -43,9 +42,9 @@ impl Object for Known {
     }
 }
 
-/// Declares an object: the members that are read, by `required` or `optional` and under each of their names, then those
-/// that are known and passed over. A name that is there twice is an error, since two readers could each see another
-/// value. A passed-over member may be there twice.
+/// Declares an object: the members that are read, by `required` or `optional` and under each of their names, then the
+/// known members that are ignored. A repeated name is an error, because two parsers could each use another value. An
+/// ignored member may be repeated.
 macro_rules! object {
     (
         $(#[$meta:meta])*

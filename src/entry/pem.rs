@@ -1,15 +1,15 @@
-//! PEM as every reader reads it, and nothing else.
+//! PEM in the form that every parser reads in the same way.
 //!
-//! Readers disagree about all that is odd. Go's `encoding/pem`, in which Rekor and cosign read, passes over a block
-//! whose BEGIN is not at the start of a line, whose END has another label, or whose BEGIN or END line has more on it;
-//! it takes headers, blanks and empty lines in the base64. OpenSSL and Python differ in each of these. So a text is
-//! read here only while it is what all of them agree on; what is not, is searched for everything that any of them
-//! could find (`search`).
+//! Parsers differ on unusual input. Go's `encoding/pem`, which Rekor and cosign use, ignores a block whose BEGIN is not
+//! at the start of a line, whose END has another label, or whose BEGIN or END line has more text; it accepts headers,
+//! blanks and empty lines in the base64. OpenSSL and Python differ in each of these. So a text is parsed here only as
+//! far as all of them agree; the rest is searched for everything that any of them could find (`search`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Most blocks of one text: Rekor takes chains of up to ten certificates (`cryptoutils.UnmarshalCertificatesFromPEMLimited`).
+/// Most blocks in one text: Rekor accepts chains of up to ten certificates
+/// (`cryptoutils.UnmarshalCertificatesFromPEMLimited`).
 const MAX_BLOCKS: usize = 10;
 
 /// One block.
@@ -23,12 +23,12 @@ pub(super) struct Block<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Blocks<'a> {
     pub(super) list: Vec<Block<'a>>,
-    /// Whether there is nothing in the text besides them but white space between them. Without any block it is not.
+    /// Whether the text contains only the blocks and white space between them. False without any block.
     pub(super) is_all: bool,
 }
 
-/// Reads a text as blocks: each as RFC 7468 §3 has it, its lines of any length, and each after complete lines of white
-/// space at most. What follows the first that is not so is not read.
+/// Reads a text as blocks: each as in RFC 7468 §3, with lines of any length, and separated only by lines of white
+/// space. The text after the first difference is not read.
 pub(super) fn read(text: &[u8]) -> Blocks<'_> {
     let mut list = Vec::new();
     let mut rest = text;
@@ -76,7 +76,7 @@ fn block(text: &[u8]) -> Option<(Block<'_>, &[u8])> {
     (!content.is_empty()).then_some((Block { label, content }, rest))
 }
 
-/// The label of a BEGIN or END line that has nothing else on it.
+/// The label of a BEGIN or END line without other text.
 fn label<'a>(line: &'a [u8], begin: &[u8]) -> Option<&'a [u8]> {
     let label = line.strip_prefix(begin)?.strip_suffix(b"-----")?;
     let is_plain = label

@@ -1,4 +1,4 @@
-//! What was signed, where the log serves it beside the entry: an in-toto statement.
+//! The signed content, if the log serves it beside the entry: an in-toto statement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{HashAlgorithm, Signing};
 
-/// Longest payload that is read, in bytes. The public log stores 100 KiB at most.
+/// Longest accepted payload, in bytes. The public log stores 100 KiB at most.
 const MAX_PAYLOAD_BYTES: usize = 4 * 1024 * 1024;
 
 /// Most subjects that are named in one sentence.
@@ -17,7 +17,7 @@ const SHOWN_SUBJECTS: usize = 3;
 /// Longest type or digest of a statement that is kept, in characters. Real ones have less than a hundred.
 const MAX_TEXT_CHARS: usize = 300;
 
-/// What the statements of model signatures say that they are: OMS, and model_signing up to 0.2.
+/// The predicate types of model signatures: OMS, and model_signing up to 0.2.
 const MODEL_PREDICATES: [&str; 2] = [
     "https://model_signing/signature/v1.0",
     "https://model_signing/Digests/v0.1",
@@ -27,7 +27,7 @@ const MODEL_PREDICATES: [&str; 2] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     predicate_type: String,
-    /// The digests of what it is about, `algorithm:hex`; the first few.
+    /// The digests of its subjects, `algorithm:hex`; the first few.
     subjects: Vec<String>,
     /// How many there are beyond those.
     more: usize,
@@ -50,11 +50,11 @@ struct RawSubject {
 }
 
 impl Statement {
-    /// Reads `payload`, which the log serves beside the entry of `signing`.
+    /// Parses `payload`, which the log serves beside the entry of `signing`.
     ///
-    /// `None` if it is not what was signed: anyone between the log and us could have put it there, so only the hash in the
-    /// leaf makes it evidence. `None` too if it is, and is no statement that can have only one meaning (a name that is
-    /// there twice would be read differently by different verifiers): then what was signed is not known.
+    /// `None` if it is not the signed content: anyone between the log and us could have added it, so only the hash in
+    /// the leaf makes it evidence. Also `None` if it is not a statement with exactly one meaning (different verifiers
+    /// would read a repeated name differently): then the signed content is unknown.
     pub fn signed(signing: &Signing, payload: &[u8]) -> Option<Self> {
         let signed = signing.digest.as_ref()?;
         if payload.len() > MAX_PAYLOAD_BYTES
@@ -83,9 +83,10 @@ impl Statement {
         })
     }
 
-    /// The SHA-256 of `payload`, which the log serves beside the entry of `signing` as what was signed, if it is not that.
+    /// The SHA-256 of `payload`, which the log serves beside the entry of `signing` as the signed content, if it is not
+    /// that.
     ///
-    /// `None` also if the entry does not hold a SHA-256 of what was signed: then nothing contradicts it.
+    /// `None` also if the entry contains no SHA-256 of the signed content: then nothing contradicts it.
     pub fn contradicting(signing: &Signing, payload: &[u8]) -> Option<[u8; 32]> {
         let signed = signing.digest.as_ref()?;
         if signed.algorithm() != HashAlgorithm::Sha256 {
@@ -105,7 +106,7 @@ impl Statement {
 }
 
 impl fmt::Display for Statement {
-    /// What it says and of what; text of whoever signed it.
+    /// Its type and subjects; the signer chose the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a statement {}", self.predicate_type)?;
         for (place, subject) in self.subjects.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Recorded entries with known truth (from what was sent to the logs, not from reading them back), strange leaves,
+//! Recorded entries with known content (from the data sent to the logs, not from reading them back), unusual leaves,
 //! and entries made up here.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -54,7 +54,7 @@ fn every_recorded_entry_gives_the_signing_that_was_sent() {
             "hashedrekord 0.0.1" | "hashedrekord 0.0.2" => &truth["digest"],
             _ => &truth["payload_sha256"],
         };
-        // Of what the reference signed in one step, only the payload's hash was known before.
+        // Of content that the reference implementation signed in one step, only the payload's hash was known before.
         if let Some(sent) = sent.as_str() {
             assert_eq!(
                 signing.digest.unwrap().to_string(),
@@ -181,7 +181,7 @@ fn errors_name_the_field_and_the_problem() {
     }
 }
 
-/// What a search of the leaf finds besides.
+/// The additional results of a search of the leaf.
 fn found(leaf: &[u8]) -> Vec<Signer> {
     let mut signers = Vec::new();
     search(leaf, &mut |found| {
@@ -256,7 +256,7 @@ fn a_signer_is_found_in_an_entry_whose_other_fields_are_broken() {
         }
         assert!(found(leaf.as_bytes()).contains(&signer), "{leaf:.200}");
     }
-    // Unknown, and what is in it is its signing.
+    // Unknown, and the signers in it are its signings.
     for leaf in [
         good.replace("0.0.2", "7.0.0"),
         good.replace(r#""kind":"hashedrekord""#, r#""kind":"quantum""#),
@@ -298,7 +298,7 @@ fn content_that_no_server_writes_is_reported() {
 }
 
 #[test]
-fn the_order_of_keys_and_what_we_do_not_know_do_not_matter() {
+fn the_order_of_keys_and_unknown_members_do_not_matter() {
     let good = recorded_leaf("stolen-identity");
     let value: Value = serde_json::from_str(&good).unwrap();
     let reordered = format!(
@@ -644,7 +644,7 @@ fn keys_that_name_themselves_give_their_names() {
     ];
     // A subkey has no name.
     assert_eq!(names(&rekord("pgp", PGP).unwrap()), [&one[..], &[]]);
-    // A signature by any of several keys is one by each of them, for all that the entry says.
+    // The entry does not show which of several keys made the signature, so each counts as a signer.
     let ring = rekord("pgp", RING).unwrap();
     let ring = names(&ring);
     assert_eq!(ring[..2], [&one[..], &two[..]]);
@@ -717,7 +717,7 @@ fn certificate_pem(signer: &Signer) -> String {
     pem("CERTIFICATE", signer.certificate().unwrap().der())
 }
 
-/// An entry whose key field holds that, as Rekor keeps it of `intoto`.
+/// An entry with this key field, as Rekor stores it for `intoto`.
 fn intoto(key: &str) -> String {
     let hash = json!({"algorithm": "sha256", "value": "ab".repeat(32)});
     json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
@@ -839,7 +839,7 @@ fn a_block_that_parsers_disagree_about_is_no_signing_and_hides_none() {
         format!(" {second}"),
         second.replace("-----BEGIN", "----BEGIN"),
         second.replace("-----", ""),
-        // No PEM at all.
+        // Not PEM.
         STANDARD.encode(&der),
         URL_SAFE_NO_PAD.encode(&der),
         STANDARD.encode(&second),
@@ -1002,7 +1002,7 @@ fn the_base64_form_of_a_signature_does_not_matter() {
             let signature = entry.signings[0].signature.as_deref();
             assert_eq!(signature, Some(&bytes[..]), "{leaf}");
         }
-        // What is no base64 for any reader is not passed over.
+        // A field that is not base64 for any parser is reported.
         if kind != "rekord" {
             for signature in ["+/+/A", "+/+/ AQ==", "+/+/AQ==AA", "+/+/AQ===", "\u{e9}"] {
                 let entry = parse(leaf(kind, signature).as_bytes()).unwrap();

@@ -1,7 +1,7 @@
 //! The kinds of Rekor v1: certificates and keys as base64 of PEM, digests in hex.
 //!
-//! Their members are those of Rekor's schemas (`pkg/types/KIND/vVERSION/KIND_v…_schema.json`) without the ones that only
-//! a client writes: Rekor takes those out before it logs an entry, and would read other signers from them.
+//! Their members are those of Rekor's schemas (`pkg/types/KIND/vVERSION/KIND_v…_schema.json`) without the ones that
+//! only a client writes: Rekor removes those before it logs an entry, and would read other signers from them.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -189,8 +189,8 @@ pub(super) fn rekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryErro
         SIGNATURE_KEY,
         reading,
     );
-    // Of other formats the signature is in a wrapping of its own, which nothing here compares. That this one cannot be read
-    // is no reason to doubt the signer: it is compared with others where it can.
+    // Other formats have their own wrapping around the signature, which is not compared here. A signature that cannot
+    // be parsed is no reason to doubt the signer: it is compared with others if it can be.
     let content = (format == KeyFormat::Pkix)
         .then(|| material::signature(signature.content.as_ref(), SIGNATURE).ok())
         .flatten();
@@ -227,8 +227,8 @@ pub(super) fn dsse(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError>
     Ok(())
 }
 
-/// The signature is not in the entry; old entries lack the payload's hash too. The envelope's hash is no digest of
-/// what was signed: it is over the text that the client sent.
+/// The signature is not in the entry; old entries lack the payload's hash too. The envelope's hash is not a digest of
+/// the signed content: it covers the text that the client sent.
 pub(super) fn intoto_001(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     let Intoto001 {
         content,
@@ -290,8 +290,8 @@ fn package(leaf: &[u8], format: KeyFormat, reading: &mut Reading) -> Result<(), 
     Ok(())
 }
 
-/// The certificate that rekor puts into the entry is the first one of the signature's message, which may be that of a
-/// CA. Who signed is what the message says.
+/// The certificate that rekor puts into the entry is the first one in the signature's message, which may be that of a
+/// CA. The message determines the signers.
 pub(super) fn jar(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     let Jar {
         archive, signature, ..
@@ -338,8 +338,8 @@ pub(super) fn cose(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError>
     Ok(())
 }
 
-/// Metadata signed by the keys that a TUF root names. Which of them signed is for TUF to say, so each is a signer;
-/// a root whose keys are in no form that we find stands for itself.
+/// Metadata signed by the keys in a TUF root. Which of them signed is not determined here, so each is a signer; a root
+/// without keys in a known form counts as the signer itself.
 pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     let Tuf { metadata, root, .. } = read_spec(leaf, reading)?;
     let metadata = reading.part(base64(&metadata.content.0, "metadata.content"));
@@ -357,7 +357,7 @@ pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
             reading.verifier(Ok(signer), digest, None);
         }
     }
-    // Its keys may be written in ways that only TUF's own readers know.
+    // Its keys may be in forms that only TUF's own parsers support.
     reading.has_more = true;
     if reading.signings.is_empty() {
         let key = Key::other(KeyFormat::Tuf, root).map(Signer::Key);
@@ -368,7 +368,7 @@ pub(super) fn tuf(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> 
     Ok(())
 }
 
-/// A timestamp: made by an authority over anybody's hash, it says nothing about who signs. What else its token holds is
+/// A timestamp by an authority over any hash: it is no evidence about a signer. The other content of its token is
 /// searched.
 pub(super) fn rfc3161(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     reading.has_more = true;

@@ -36,7 +36,7 @@ object! {
 
 object! {
     Dsse {
-        // The message says `payloadHash`; the documentation of the time said `data`.
+        // The message calls it `payloadHash`; the documentation of the time `data`.
         required payload_hash: HashOutput<'a> = "payloadHash" | "data",
         required signatures: Vec<Signature<'a>> = "signatures",
     }
@@ -57,7 +57,7 @@ object! {
 }
 
 object! {
-    /// Exactly one of the two; `keyDetails` only repeats what the key is.
+    /// Exactly one of the two; `keyDetails` only repeats the type of the key.
     Verifier {
         optional certificate: RawBytes<'a> = "x509Certificate",
         optional key: RawBytes<'a> = "publicKey",
@@ -78,7 +78,7 @@ impl HashedRekord<'_> {
     }
 }
 
-/// `hashedrekord 0.0.2`: data, and since DSSE has no kind of its own any more, envelopes.
+/// `hashedrekord 0.0.2`: data, and envelopes, since DSSE has no kind of its own any more.
 pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), EntryError> {
     read_spec::<HashedRekordSpec<'_>>(leaf, reading)?
         .entry
@@ -86,8 +86,8 @@ pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), Ent
     Ok(())
 }
 
-/// Reads a leaf that is a `hashedrekord 0.0.2` in every respect; otherwise nothing is read, and the usual way says why.
-/// Both ways refuse the same: repeated fields among those that either looks at.
+/// Parses a leaf that is a `hashedrekord 0.0.2` in every respect; otherwise it returns false, and the usual parser
+/// reports the reason. Both refuse the same: repeated fields among those that either reads.
 pub(super) fn hashedrekord_at_once(leaf: &[u8], reading: &mut Reading) -> bool {
     let Ok(whole) = read_json::<Whole<'_>>(leaf) else {
         return false;

@@ -1,9 +1,9 @@
-//! Searching what is not understood.
+//! Searches entries that cannot be parsed.
 //!
-//! Whoever hides a signing in an entry that only his verifier can read still has to write the name and the key. No JSON
-//! and no PEM is parsed here: what is searched may be cut off, nested too deep, over a limit, or none of both. All text
-//! is decoded as base64 in every way that a reader could ([`text`]), what comes out again, three levels deep, and in all
-//! of it certificates and keys are found wherever they stand ([`signers`]).
+//! An attacker who hides a signing in an entry that only their verifier can parse still has to write the name and the
+//! key. No JSON and no PEM is parsed here: the input may be cut off, nested too deeply, over a limit, or neither of
+//! both. All text is decoded as base64 in every way in which a parser could ([`text`]), the result again, three levels
+//! deep, and all of it is searched for certificates and keys at any position ([`signers`]).
 
 mod signers;
 #[cfg(test)]
@@ -28,15 +28,15 @@ pub enum Found<'a> {
     Certificate(&'a [u8]),
 }
 
-/// For each byte of the leaf, so many that are decoded to look for what no known reader would see: base64 that begins in
-/// the middle of a string, and a third level of it.
+/// For each byte of the leaf, the number of bytes that are decoded to find signers that no known parser would find:
+/// base64 that begins in the middle of a string, and a third level of it.
 const UNLIKELY_FACTOR: usize = 48;
 
-/// Finds everything in a leaf that any reader could take for a name, a certificate or a key; the leaf itself first. False
-/// if it holds more layers of base64 than are followed, or more that looks like a certificate or a key than is read: then
-/// some of that was not.
+/// Finds everything in a leaf that any parser could use as a name, a certificate or a key; the leaf itself first.
+/// Returns false if it contains more layers of base64, or more candidates for a certificate or a key, than are
+/// examined: then the search is incomplete.
 ///
-/// The work is bounded: about ten times the leaf for one that is as usual, a hundred times at most.
+/// The work is bounded: about ten times the leaf for a usual one, at most a hundred times.
 pub fn search(leaf: &[u8], found: &mut dyn FnMut(Found<'_>)) -> bool {
     let mut search = Search {
         found,
@@ -49,7 +49,7 @@ pub fn search(leaf: &[u8], found: &mut dyn FnMut(Found<'_>)) -> bool {
         is_cut: false,
     };
     search.emit(leaf);
-    // What a string holds from its first character, and what text in that holds: the way that all readers go.
+    // The content of a string from its first character, and of the text in it: the way of all parsers.
     search.look(leaf, 0);
     search.is_likely = false;
     search.look(leaf, 0);
@@ -70,7 +70,7 @@ struct Search<'a> {
     effort: Effort,
     /// Whether the strings of the leaf are decoded from their first character now, or from the three after it.
     is_likely: bool,
-    /// Bytes that may still be decoded of what no known reader would see.
+    /// The remaining bytes for signers that no known parser would find.
     left: usize,
     /// Whether they did not suffice.
     is_cut: bool,
@@ -82,7 +82,7 @@ impl Search<'_> {
         signers::find(bytes, &mut self.effort, self.found);
     }
 
-    /// Looks into the text of what was decoded `depth` times.
+    /// Searches the text of bytes that were decoded `depth` times.
     fn look(&mut self, bytes: &[u8], depth: u8) {
         let whole = [bytes];
         let some;
@@ -116,7 +116,7 @@ impl Search<'_> {
         }
     }
 
-    /// Takes what was decoded; false if no more may be on this level.
+    /// Adds decoded bytes; false if the limit of this level is reached.
     fn decoded(&mut self, bytes: &[u8], depth: u8) -> bool {
         if depth == MAX_DEPTH || !self.is_likely {
             let Some(left) = self.left.checked_sub(bytes.len()) else {

@@ -1,4 +1,4 @@
-//! Certificates and keys wherever they stand in bytes.
+//! Finds certificates and keys at any position in bytes.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::Found;
 use crate::identity::{Certificate, Key, Signer};
 
-/// Bytes that may be copied and hashed: structures that are one inside the other could otherwise be read over and over.
+/// The remaining bytes that may be copied and hashed: nested structures could otherwise be read again and again.
 ///
-/// Each kind has its own, so that no number of one kind keeps another from being read. Keys of usual lengths have so much
-/// that no leaf of a tiled log can spend it.
+/// Each kind has its own limit, so that any number of one kind cannot prevent the reading of another. The limit for
+/// keys of usual length is so large that no leaf of a tiled log can reach it.
 pub(super) struct Effort {
     keys: usize,
     long_keys: usize,
@@ -20,7 +20,7 @@ pub(super) struct Effort {
     is_spent: bool,
 }
 
-/// Longest usual key: RSA of 8,192 bits with what is around it.
+/// Longest usual key: RSA of 8,192 bits with its encoding.
 const USUAL_KEY_BYTES: usize = 1200;
 
 /// What an attempt costs at least: a key has several forms, and each is hashed.
@@ -74,15 +74,15 @@ impl Effort {
     }
 }
 
-/// Hands over every certificate and key in `bytes`: X.509, SubjectPublicKeyInfo and PKCS#1 by their DER, OpenPGP by its
-/// packets, SSH by its blobs, and what is written in a form of its own.
+/// Calls `found` for every certificate and key in `bytes`: X.509, SubjectPublicKeyInfo and PKCS#1 by their DER, OpenPGP
+/// by its packets, SSH by its blobs, and keys in text forms.
 ///
-/// Nothing is passed over because it is inside of something that was read: the content of a certificate's signature or of
-/// a number of a key can be anything, another key too.
+/// Nothing is skipped because it is inside of something that was read: the signature of a certificate or a number of a
+/// key can contain anything, another key too.
 pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     for at in memchr::memchr_iter(SEQUENCE, bytes) {
-        der(bytes, at, effort, &mut told, found);
+        der(bytes, at, effort, &mut reported, found);
     }
     for at in memchr::memchr3_iter(0x99, 0x98, 0xc6, bytes)
         .chain(memchr::memchr3_iter(0xb9, 0xb8, 0xce, bytes))
@@ -108,12 +108,12 @@ pub(super) fn find(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Foun
     texts(bytes, effort, found);
 }
 
-/// Keys that were handed over with what they are in, by where they begin: a certificate with its key, and a
+/// Keys that were reported with the structure around them, by their positions: a certificate with its key, and a
 /// SubjectPublicKeyInfo with its PKCS#1 key, are one signer and not two.
 #[derive(Default)]
-struct Told(BTreeMap<usize, [u8; 32]>);
+struct Reported(BTreeMap<usize, [u8; 32]>);
 
-impl Told {
+impl Reported {
     fn add(&mut self, at: usize, signer: &Signer) {
         self.0.insert(at, identity(signer));
     }
@@ -121,26 +121,25 @@ impl Told {
     fn has(&self, at: usize, signer: &Signer) -> bool {
         self.0
             .get(&at)
-            .is_some_and(|told| *told == identity(signer))
+            .is_some_and(|reported| *reported == identity(signer))
     }
 }
 
-/// What the forms of one key have in common.
+/// A value that is equal for all forms of one key.
 fn identity(signer: &Signer) -> [u8; 32] {
     signer
         .canonical_key_sha256()
         .unwrap_or_else(|| signer.key_sha256())
 }
 
-/// Keys in a text that has a form of its own: OpenPGP's armour with the names in it, lines and certificates of OpenSSH,
-/// TUF.
+/// Keys in text forms: OpenPGP's armour with its names, lines and certificates of OpenSSH, TUF.
 fn texts(bytes: &[u8], effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
     let has = |mark: &[u8]| memchr::memmem::find(bytes, mark).is_some();
     let mut keys = Vec::new();
     if has(b"-----BEGIN PGP PUBLIC KEY") && effort.takes_text(bytes.len()) {
         keys.extend(Key::found_in_pgp(bytes).0);
     }
-    // What the base64 of every blob begins with, whose first field is shorter than 64 KiB.
+    // The beginning of the base64 of every blob whose first field is shorter than 64 KiB.
     if has(b" AAAA") && effort.takes_text(bytes.len()) {
         keys.extend(Key::from_ssh(bytes).unwrap_or_default());
     }
@@ -169,7 +168,7 @@ struct Element {
     end: usize,
 }
 
-/// The element at a place. Its length may be longer than it needs to be: some readers take that.
+/// The element at a position. Its length may be encoded with more bytes than necessary: some parsers accept that.
 fn element(bytes: &[u8], at: usize) -> Option<Element> {
     let tag = *bytes.get(at)?;
     let first = *bytes.get(at + 1)?;
@@ -198,7 +197,7 @@ fn der(
     bytes: &[u8],
     at: usize,
     effort: &mut Effort,
-    told: &mut Told,
+    reported: &mut Reported,
     found: &mut dyn FnMut(Found<'_>),
 ) -> Option<()> {
     let whole = element_of(bytes, at, SEQUENCE)?;
@@ -212,12 +211,12 @@ fn der(
                 return None;
             }
             let key = Signer::Key(Key::from_spki(exact.to_vec()).ok()?);
-            // Before the octets stands how many bits do not count.
+            // The number of unused bits precedes the octets.
             let octets = bits.start.checked_add(1)?;
             if inside.get(octets) == Some(&SEQUENCE) {
-                told.add(octets, &key);
+                reported.add(octets, &key);
             }
-            if !told.has(at, &key) {
+            if !reported.has(at, &key) {
                 found(Found::Signer(key));
             }
         }
@@ -228,7 +227,7 @@ fn der(
             match Certificate::parse_of_any_size(exact.to_vec()) {
                 Ok(certificate) => {
                     let signer = Signer::Certificate(Box::new(certificate));
-                    told.add(key_at, &signer);
+                    reported.add(key_at, &signer);
                     found(Found::Signer(signer));
                 }
                 Err(_) => found(Found::Certificate(exact)),
@@ -240,7 +239,7 @@ fn der(
                 return None;
             }
             let key = Signer::Key(Key::from_pkcs1(exact).ok()?);
-            if !told.has(at, &key) {
+            if !reported.has(at, &key) {
                 found(Found::Signer(key));
             }
         }
@@ -260,8 +259,8 @@ fn bit_string(bytes: &[u8], at: usize) -> Option<Element> {
     element(bytes, at).filter(|element| element.tag & !CONSTRUCTED == BIT_STRING)
 }
 
-/// Where the key of a certificate begins, of which this is the first element; `None` if that is no TBSCertificate as far as
-/// its key (RFC 5280 §4.1).
+/// The position of the key of a certificate whose first element this is; `None` if it is not a TBSCertificate up to its
+/// key (RFC 5280 §4.1).
 fn key_of_certificate(bytes: &[u8], tbs: &Element) -> Option<usize> {
     let inside = bytes.get(..tbs.end)?;
     let mut at = tbs.start;
@@ -279,7 +278,7 @@ fn key_of_certificate(bytes: &[u8], tbs: &Element) -> Option<usize> {
     is_key.then_some(at)
 }
 
-/// The OpenPGP key packet that begins there, a subkey as if it were a primary key (RFC 9580 §5.5).
+/// The OpenPGP key packet at this position; a subkey counts as a primary key (RFC 9580 §5.5).
 fn pgp(
     bytes: &[u8],
     at: usize,
@@ -312,7 +311,7 @@ fn pgp(
     Some(())
 }
 
-/// The key of minisign that these octets are, if there are so many.
+/// The minisign key in these octets, if their number matches.
 fn minisign(octets: Option<&[u8]>, effort: &mut Effort, found: &mut dyn FnMut(Found<'_>)) {
     let Some(octets) = octets.filter(|octets| effort.takes_key(octets.len())) else {
         return;

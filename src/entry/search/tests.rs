@@ -1,4 +1,4 @@
-//! What a search finds, and how long it may take.
+//! The results of a search, and its time limit.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};

@@ -1,11 +1,10 @@
-//! Text that may be base64, decoded as any reader would.
+//! Text that may be base64, decoded in the ways of all parsers.
 //!
-//! Readers differ in what they pass over. Go's `base64` passes over line breaks, its `pem` over blanks and tabs too;
-//! OpenSSL over white space; Python's `b64decode` over every character that is not of the alphabet; Node's `Buffer`
-//! takes both alphabets at once. Some stop at padding, some pass over it, some begin anew after it. What none of them
-//! can change is the order of the characters that count. So all others are dropped, and what is left is decoded from
-//! its first, second, third and fourth character: wherever the base64 begins in it, and whatever stands between its
-//! characters, one of the four holds what it says.
+//! Parsers differ in what they ignore. Go's `base64` ignores line breaks, its `pem` also blanks and tabs; OpenSSL white
+//! space; Python's `b64decode` every character outside of the alphabet; Node's `Buffer` accepts both alphabets at once.
+//! Some stop at padding, some ignore it, some start again after it. But none changes the order of the relevant
+//! characters. So all others are dropped, and the rest is decoded from its first, second, third and fourth character:
+//! wherever the base64 begins, and whatever is between its characters, one of the four contains its content.
 
 use std::ops::Range;
 
@@ -14,16 +13,17 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-/// How deep base64 is followed: PEM in a JSON string in an envelope's payload is the deepest that signers produce.
+/// How many levels of base64 are decoded: PEM in a JSON string in an envelope's payload is the deepest that signers
+/// produce.
 pub(super) const MAX_DEPTH: u8 = 3;
 
 /// Fewer characters of base64 than these are a word.
 pub(super) const MIN_SYMBOLS: usize = 8;
 
-/// In binary data, shorter printable runs than this are no text.
+/// In binary data, shorter printable runs than this are not text.
 const MIN_TEXT_BYTES: usize = 16;
 
-/// As lenient as its decoder can be; what it would refuse is dropped before.
+/// The most lenient decoder; characters that it would refuse are dropped before.
 const ANY: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -31,7 +31,7 @@ const ANY: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Every way that the base64 in a text is decoded, from the characters at these places; false if `each` says so.
+/// Every way to decode the base64 in a text, from the characters at these positions; false if `each` returns false.
 pub(super) fn decodings(
     text: &[u8],
     from: Range<usize>,
@@ -84,8 +84,8 @@ fn decode(symbols: &[u8], decoded: &mut Vec<u8>) {
 struct Symbols {
     /// All of them in the standard alphabet, without padding.
     standard: Vec<u8>,
-    /// The same without those that only the URL-safe alphabet has: readers of the other one pass over them. Empty if
-    /// there is none.
+    /// The same without the characters that only the URL-safe alphabet has: parsers of the other one ignore them. Empty
+    /// if there is none.
     without_dashes: Vec<u8>,
     /// All of them with padding; empty if nothing follows the padding.
     padded: Vec<u8>,
@@ -152,7 +152,7 @@ const fn symbols() -> [u8; 256] {
     symbols
 }
 
-/// Where there may be text in bytes: all of them if they are text, or what is printable between binary data.
+/// The possible texts in bytes: all of them if they are text, or the printable runs between binary data.
 pub(super) fn texts(bytes: &[u8]) -> Vec<&[u8]> {
     let counts =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
@@ -168,7 +168,7 @@ pub(super) fn texts(bytes: &[u8]) -> Vec<&[u8]> {
         .collect()
 }
 
-/// The text between quotes, and that outside of them: JSON strings wherever they are, in whatever is no JSON too.
+/// The text between quotes, and that outside of them: JSON strings in any context, also in text that is not JSON.
 pub(super) fn strings(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -200,8 +200,8 @@ pub(super) fn strings(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Resolves JSON's escapes wherever a backslash stands, in strings or not. Half of a surrogate pair is no character
-/// (RFC 8259 §8.2): it becomes U+FFFD, as in Go.
+/// Resolves JSON's escapes at every backslash, in strings or not. Half of a surrogate pair is not a character (RFC 8259
+/// §8.2): it becomes U+FFFD, as in Go.
 pub(super) fn unescape(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -290,7 +290,7 @@ mod tests {
             let holds = |bytes: &Vec<u8>| bytes.windows(9).any(|window| window == b"falcon?>?");
             assert!(all.iter().any(holds), "{text}");
         }
-        // Readers that take each padded piece for itself.
+        // For parsers that decode each padded piece separately.
         let pieces = decoded("Zg==YQ==bA==Yw==b24=");
         assert!(pieces.iter().any(|bytes| bytes == b"falcon"), "{pieces:?}");
         assert!(decoded("a word").is_empty());

@@ -1,8 +1,8 @@
 //! Certificates and keys in an entry of an unknown kind, as long as they are written in the usual way.
 //!
-//! No JSON is parsed here. Every run of base64 characters is decoded, and what comes out is searched in the same way,
-//! three levels deep: PEM in a JSON string in an envelope's payload is the deepest that signers produce. Each level
-//! reads each byte at most twice (once per alphabet), so the work is bounded by about ten times the leaf.
+//! No JSON is parsed here. Every run of base64 characters is decoded, and the result is searched in the same way, three
+//! levels deep: PEM in a JSON string in an envelope's payload is the deepest that signers produce. Each level reads
+//! each byte at most twice (once for each alphabet), so the work is bounded by about ten times the leaf.
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -19,10 +19,10 @@ const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const LENIENT: GeneralPurpose = GeneralPurpose::new(&STANDARD, CONFIG);
 const LENIENT_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, CONFIG);
 
-/// Hands over every certificate and every PKIX key, in order of appearance, until `take` says no.
+/// Calls `take` for every certificate and every PKIX key, in order of appearance, until it returns false.
 pub(in crate::entry) fn usual_signers(leaf: &[u8], take: &mut dyn FnMut(Signer) -> bool) {
     visit(leaf, 0, &mut |bytes, depth| {
-        // Both are SEQUENCEs; neither stands in a leaf without base64.
+        // Both are SEQUENCEs; neither occurs in a leaf without base64.
         if depth == 0 || bytes.first() != Some(&0x30) {
             return Step::Deeper;
         }
@@ -49,7 +49,7 @@ enum Step {
     Stop,
 }
 
-/// Visits `bytes` and what its base64 decodes to; true if it was stopped.
+/// Visits `bytes` and the bytes that their base64 decodes to; true if it was stopped.
 fn visit(bytes: &[u8], depth: u8, visitor: &mut dyn FnMut(&[u8], u8) -> Step) -> bool {
     match visitor(bytes, depth) {
         Step::Stop => return true,
