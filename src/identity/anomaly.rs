@@ -1,4 +1,4 @@
-//! What is strange about a certificate without making it false.
+//! Anomalies: unusual properties of a certificate that do not invalidate it.
 
 use jiff::SignedDuration;
 
@@ -6,39 +6,40 @@ use super::{Extension, SanType};
 
 /// A trait that no certificate of a healthy Fulcio has.
 ///
-/// It never hides a certificate: one that a trusted CA issued and that is odd is a worse sign than one that is not.
-/// Displayed as a short phrase for people.
+/// An anomaly never hides a certificate: a certificate of a trusted CA with an anomaly is more serious than one
+/// without. Displayed as a short phrase for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Anomaly {
-    /// No name of a type we know.
+    /// No name of a known type.
     NoName,
     /// More than one name; Fulcio gives exactly one.
     SeveralNames(usize),
     /// A name of a type that Fulcio does not issue.
     UnusualName(SanType),
-    /// A name of a type that nobody signs under (a directory name, …).
+    /// A name of a type that is not used for signing (a directory name, …).
     UnknownNameType,
     /// A mail address as an otherName (SmtpUTF8Mailbox, RFC 8398), which Fulcio does not issue.
     InternationalMailbox,
-    /// A name that is not in its type's encoding; it is kept as far as it can be read.
+    /// A name that is not in the encoding of its type; the readable part is kept.
     NameEncoding(SanType),
-    /// The extension is not in its encoding; it is kept as far as it can be read.
+    /// The extension is not in its encoding; the readable part is kept.
     ExtensionEncoding(Extension),
-    /// The extension is there twice; both are kept.
+    /// The extension is repeated; both are kept.
     RepeatedExtension(Extension),
-    /// The list of names is there twice; both are kept.
+    /// The list of names is repeated; both are kept.
     RepeatedNames,
     /// The old and the new issuer extension differ.
     TwoIssuers,
-    /// No signed certificate timestamp: no CT log was told.
+    /// No signed certificate timestamp: the certificate was not submitted to a CT log.
     NoSct,
-    /// A signed certificate timestamp, but none that verifies: whoever issued it forged or reused one.
+    /// Signed certificate timestamps of which none verifies: they were forged or reused.
     FalseSct,
-    /// Its signed certificate timestamp is by a log that the trusted root does not know.
+    /// Its signed certificate timestamp is by a log that is not in the trusted root.
     UnknownSct,
     /// Its signed certificate timestamp is from outside the time for which the trusted root trusts the log.
     UntimelySct,
-    /// What a CT log served as the precertificate of this leaf is not: another certificate, or not signed by the CA.
+    /// The precertificate that a CT log served with this leaf belongs to another certificate, or is not signed by the
+    /// CA.
     OtherPrecertificate,
     /// It has the poison of a precertificate, which must never be used.
     Precertificate,
@@ -46,20 +47,21 @@ pub enum Anomaly {
     NoCodeSigning,
     /// It may issue certificates itself.
     Authority,
-    /// Valid for longer than the hour that is plenty for a certificate of ten minutes.
+    /// Valid for longer than an hour, which is plenty for a certificate of ten minutes.
     LongValidity(SignedDuration),
     /// It ends before it begins.
     EmptyValidity,
     /// Its bytes are not strict DER: other readers may see another certificate in them.
     NotDer,
-    /// Its start is outside its CA certificate's validity, or outside the time for which the trusted root trusts that CA.
+    /// Its start is outside its CA certificate's validity, or outside the time for which the trusted root trusts that
+    /// CA.
     OutsideAuthorityValidity,
 }
 
 impl std::fmt::Display for Anomaly {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoName => f.write_str("it names nobody"),
+            Self::NoName => f.write_str("it has no name of a known type"),
             Self::SeveralNames(count) => write!(f, "it has {count} names"),
             Self::UnusualName(kind) => write!(f, "its name is of type {kind}"),
             Self::UnknownNameType => f.write_str("one of its names is of an unknown type"),
@@ -68,8 +70,8 @@ impl std::fmt::Display for Anomaly {
             }
             Self::NameEncoding(kind) => write!(f, "its {kind} name is wrongly encoded"),
             Self::ExtensionEncoding(extension) => write!(f, "its {extension} is wrongly encoded"),
-            Self::RepeatedExtension(extension) => write!(f, "its {extension} is there twice"),
-            Self::RepeatedNames => f.write_str("its list of names is there twice"),
+            Self::RepeatedExtension(extension) => write!(f, "its {extension} is repeated"),
+            Self::RepeatedNames => f.write_str("its list of names is repeated"),
             Self::TwoIssuers => f.write_str("it has two issuers"),
             Self::NoSct => f.write_str("the certificate holds no SCT"),
             Self::FalseSct => f.write_str("its SCT does not verify"),

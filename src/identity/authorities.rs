@@ -1,4 +1,4 @@
-//! The CAs of the trusted root, and what they say about a certificate.
+//! The CAs of the trusted root, and the verification of certificate chains.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use super::sct;
 use super::signature::{KeyType, verify_certificate};
 use super::{Anomaly, Certificate, CertificateError, CtLog, SignatureError};
 
-/// Whether the trusted root stands behind a signer.
+/// Whether the trusted root covers a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Chain {
@@ -20,7 +20,7 @@ pub enum Chain {
     Untrusted,
     /// There is no certificate, only a key.
     None,
-    /// There is no trusted root to ask.
+    /// There is no trusted root.
     Unknown,
 }
 
@@ -42,17 +42,17 @@ impl std::fmt::Display for Chain {
     }
 }
 
-/// What is to be thought of a signer.
+/// The assessment of a signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment {
-    /// Whether it is what it says.
+    /// Whether its chain is trusted.
     pub chain: Chain,
-    /// What is strange about its certificate.
+    /// The anomalies of its certificate.
     pub anomalies: Vec<Anomaly>,
 }
 
 impl Assessment {
-    /// A key alone claims nothing, so there is nothing to doubt.
+    /// A bare key makes no claim that could be checked.
     pub(super) fn of_key() -> Self {
         Self {
             chain: Chain::None,
@@ -94,7 +94,7 @@ pub enum AuthorityError {
         chain: usize,
         /// Which certificate of it.
         certificate: usize,
-        /// What is wrong with it.
+        /// The problem.
         source: CertificateError,
     },
     /// Not a CA, or not for signing certificates.
@@ -117,14 +117,14 @@ pub enum AuthorityError {
         /// Which certificate of it.
         certificate: usize,
     },
-    /// The next certificate's key (for the last: its own) did not sign this one.
+    /// The next certificate's key (for the last one: its own) did not sign this one.
     #[error("certificate {certificate} of certificate authority {chain}: {source}")]
     Signature {
         /// Which chain.
         chain: usize,
         /// Which certificate of it.
         certificate: usize,
-        /// What is wrong.
+        /// The problem.
         source: SignatureError,
     },
 }
@@ -140,7 +140,7 @@ pub struct Authorities {
     fingerprint: [u8; 32],
 }
 
-/// A certificate of a CA that is listed and cannot be used, as far as it says what it is called.
+/// A certificate of a CA that is listed and cannot be used, as far as its names can be read.
 #[derive(Debug, Clone)]
 struct Unusable {
     name_der: Vec<u8>,
@@ -160,8 +160,8 @@ impl Authorities {
     /// names itself as its issuer, by itself.
     ///
     /// # Errors
-    /// A chain that does not hold. A trusted root is configuration: leaving a CA out in silence would turn all that
-    /// it issues into impostors.
+    /// A chain that does not verify. A trusted root is configuration: if a CA were left out silently, all its
+    /// certificates would look forged.
     pub fn new(chains: Vec<AuthorityChain>) -> Result<Self, AuthorityError> {
         let (authorities, left_out) = Self::usable_of(chains);
         match left_out.first() {
@@ -170,9 +170,9 @@ impl Authorities {
         }
     }
 
-    /// As [`Authorities::new`], without the chains that do not hold: those are returned by their place, with the reason. They
-    /// are not forgotten: a certificate that names one of them is neither trusted nor untrusted, for nobody can tell whether
-    /// it is an impostor's.
+    /// Like [`Authorities::new`], without the chains that do not verify: those are returned by their index, with the
+    /// reason. They are remembered: a certificate that names one of them is neither trusted nor untrusted, because it
+    /// cannot be checked.
     pub fn usable_of(chains: Vec<AuthorityChain>) -> (Self, Vec<(usize, AuthorityError)>) {
         let (mut cas, mut unusable, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for (place, chain) in chains.into_iter().enumerate() {
@@ -199,26 +199,26 @@ impl Authorities {
         (authorities, left_out)
     }
 
-    /// With the CT logs one of which must have promised to log each certificate of these CAs. Without any, nobody
-    /// says that there should be such a promise, and one that is missing or false is not an oddity.
+    /// Adds the CT logs, one of which must have issued an SCT for each certificate of these CAs. Without any, SCTs are
+    /// not required, and a missing or invalid one is no anomaly.
     #[must_use]
     pub fn with_ct_logs(mut self, ct_logs: Vec<CtLog>) -> Self {
         self.ct_logs = ct_logs;
         self
     }
 
-    /// With the ids of CT logs whose promises cannot be checked, because their keys are of an algorithm that is not verified
-    /// here: one of them is neither missing nor false.
+    /// Adds the ids of CT logs whose SCTs cannot be verified, because the algorithms of their keys are not supported:
+    /// such an SCT is neither missing nor invalid.
     #[must_use]
     pub fn with_unchecked_ct_logs(mut self, ids: Vec<[u8; 32]>) -> Self {
         self.unchecked_ct_logs = ids;
         self
     }
 
-    /// Whether one of these CAs issued the certificate, and what is strange about it.
+    /// Whether one of these CAs issued the certificate, and its anomalies.
     ///
-    /// Time never makes a chain untrusted: a stolen or mistaken CA key that signs outside its time is what a monitor
-    /// must be loud about, so it is an oddity. CAs may share a name (an impostor's always does): each is tried.
+    /// Time never makes a chain untrusted: a stolen or misused CA key that signs outside its validity must raise an
+    /// alert, so it is an anomaly. CAs may share a name (a forged one always has the same): each is tried.
     pub fn judge(&self, certificate: &Certificate) -> Assessment {
         let mut anomalies = certificate.anomalies().to_vec();
         let mut issuers = self
@@ -254,7 +254,7 @@ impl Authorities {
         } else {
             anomalies.retain(|anomaly| *anomaly != Anomaly::NoSct);
         }
-        // One CA may be listed several times, with another time each.
+        // One CA may be listed several times, each with another time.
         if !issuers.any(|authority| authority.covers(certificate.not_before())) {
             anomalies.push(Anomaly::OutsideAuthorityValidity);
         }
@@ -264,9 +264,9 @@ impl Authorities {
         }
     }
 
-    /// The id of the key that a certificate says has signed it, if none of these CAs has a key of that id: by what it
-    /// says, without verifying anything, so that it can be asked of every certificate in a log. One that says it of
-    /// itself names no authority.
+    /// The id of the key that signed a certificate according to the certificate itself, if none of these CAs has a key
+    /// of that id. Nothing is verified, so that this is cheap for every certificate in a log. `None` if it names its
+    /// own key.
     pub fn unknown_issuer(&self, certificate: &Certificate) -> Option<[u8; 20]> {
         let id = certificate.authority_key_id()?;
         let named = |authority: &Authority| {
@@ -280,8 +280,8 @@ impl Authorities {
         (!known).then_some(id)
     }
 
-    /// Whether the certificate says that it was issued by a CA that is listed and cannot be used. One that names the key of a
-    /// CA that can be used, whatever the names, was judged by that.
+    /// Whether the certificate names as its issuer a CA that is listed and cannot be used. A certificate that names the
+    /// key of a usable CA was checked with that key, whatever the names.
     fn names_unusable(&self, certificate: &Certificate) -> bool {
         if let Some(key) = certificate.issuer_key_sha256() {
             return self.unusable.iter().any(|ca| ca.key_sha256 == *key);
@@ -294,7 +294,7 @@ impl Authorities {
         })
     }
 
-    /// Whether somebody says that each certificate was logged.
+    /// Whether certificates must have an SCT.
     const fn has_ct_logs(&self) -> bool {
         !self.ct_logs.is_empty() || !self.unchecked_ct_logs.is_empty()
     }
@@ -306,8 +306,8 @@ impl Authorities {
             .any(|authority| authority.certificate.subject_key_id().as_ref() == Some(id))
     }
 
-    /// Changes when the CAs or their times change, whatever their order; judgements made under another one are to be
-    /// made again.
+    /// Changes when the CAs or their times change, but not with their order; assessments under another fingerprint must
+    /// be repeated.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
@@ -323,8 +323,8 @@ impl Authority {
     }
 }
 
-/// Whether a CA stands behind a certificate by its signature; or behind a precertificate because a log says so, which
-/// took it only with the CA's signature. Of that the key's hash is left in the leaf.
+/// Whether a CA has signed a certificate; or a precertificate, according to the log, which accepted it only with the
+/// CA's signature. The leaf contains the hash of the CA's key.
 fn issued_by_trusted_ca(certificate: &Certificate, authority: &Certificate) -> bool {
     match certificate.issuer_key_sha256() {
         Some(key) => *key == authority.key_sha256(),
@@ -368,7 +368,7 @@ fn verified_path(
     for (certificate, issued) in path.iter().enumerate() {
         let above = path.get(certificate + 1).unwrap_or(issued);
         if issued.issuer_name_der() != above.subject_name_der() {
-            // The top need not be self-signed: it is trusted because it is in the trusted root.
+            // The last one need not be self-signed: it is trusted because it is in the trusted root.
             if certificate == last {
                 continue;
             }
@@ -392,7 +392,7 @@ fn verified_path(
 }
 
 impl Unusable {
-    /// What a CA is called, however odd its certificate is; `None` if it cannot be read at all.
+    /// The names of a CA, also of an irregular certificate; `None` if it cannot be parsed at all.
     fn of(der: Vec<u8>) -> Option<Self> {
         let certificate = Certificate::parse(der).ok()?;
         Some(Self {

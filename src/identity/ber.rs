@@ -1,18 +1,17 @@
 //! A lenient reader of BER (ITU-T X.690 §8), for bytes that other programs may read although they are not DER.
 //!
-//! Lengths may be longer than they need to be or indefinite, strings may come in parts, and bytes behind an element
-//! are the caller's to ignore. Nothing that is read here makes anything trusted: it only finds what a stricter reader
-//! would miss.
+//! Lengths may be longer than necessary or indefinite, strings may be in parts, and the caller may ignore bytes after
+//! an element. Nothing parsed here becomes trusted: it only finds what a stricter parser would miss.
 
 use std::borrow::Cow;
 
 use super::der;
 
-/// How deep elements of indefinite length, and elements that are written anew, may be nested. Certificates and keys
+/// How deep elements of indefinite length, and elements that are encoded again, may be nested. Certificates and keys
 /// have some eight levels.
 const MAX_DEPTH: u8 = 24;
 
-/// The bit of an identifier octet that says that the content is elements (§8.1.2.5).
+/// The bit of an identifier octet for constructed content (§8.1.2.5).
 const CONSTRUCTED: u8 = 0x20;
 
 /// One element.
@@ -20,7 +19,7 @@ const CONSTRUCTED: u8 = 0x20;
 pub(super) struct Element<'a> {
     /// The identifier octets.
     pub identifier: &'a [u8],
-    /// What it holds; of an element of indefinite length without its end.
+    /// Its content; of an element of indefinite length without the end marker.
     pub content: &'a [u8],
 }
 
@@ -83,7 +82,7 @@ fn end_of_contents(content: &[u8], depth: u8) -> Option<usize> {
     Some(content.len() - rest.len())
 }
 
-/// The same element in the lengths of DER, with strings in one part; `None` if what is in it cannot be told apart.
+/// The same element in the lengths of DER, with strings in one part; `None` if its content cannot be parsed.
 pub(super) fn element_to_der(element: &Element<'_>) -> Option<Vec<u8>> {
     within(element, MAX_DEPTH)
 }
@@ -142,7 +141,7 @@ pub(super) fn bits<'a>(element: &Element<'a>) -> Option<(u8, Cow<'a, [u8]>)> {
     Some((unused, Cow::Owned(joined)))
 }
 
-/// The octets of a string, which may come in parts (§8.7).
+/// The octets of a string, which may be in parts (§8.7).
 fn octets(element: &Element<'_>, depth: u8) -> Option<Vec<u8>> {
     if element.tag() & CONSTRUCTED == 0 {
         return Some(element.content.to_vec());
@@ -158,13 +157,13 @@ fn octets(element: &Element<'_>, depth: u8) -> Option<Vec<u8>> {
     Some(joined)
 }
 
-/// The octets of a string of any type, which may come in parts.
+/// The octets of a string of any type, which may be in parts.
 pub(super) fn string(element: &Element<'_>) -> Option<Vec<u8>> {
     octets(element, MAX_DEPTH)
 }
 
-/// An unsigned number without leading zeros, as it stands in an INTEGER. What has the first bit set would be negative:
-/// it is taken for a number whose leading zero was left out.
+/// An unsigned number without leading zeros, from an INTEGER. If the first bit is set, it would be negative: it is read
+/// as a number whose leading zero is missing.
 pub(super) fn unsigned(content: &[u8]) -> &[u8] {
     let zeros = content.iter().take_while(|octet| **octet == 0).count();
     content.get(zeros..).unwrap_or_default()

@@ -1,6 +1,6 @@
 //! Elliptic curves that signers use: by name or by their parameters, and their points in one form.
 //!
-//! All numbers here are public, so that arithmetic need not take the same time for each of them.
+//! All numbers here are public, so arithmetic need not take constant time.
 
 use num_bigint::BigUint;
 
@@ -114,8 +114,9 @@ impl Curve {
             .find(|curve| curve.ssh.is_some_and(|ssh| ssh.as_bytes() == name))
     }
 
-    /// The curve with these ECParameters (RFC 3279 §2.3.5), of which `content` is what the SEQUENCE holds. Every number has
-    /// to be the curve's: with another generator, a stranger knows a private key for everybody's point.
+    /// The curve with these ECParameters (RFC 3279 §2.3.5), where `content` is the content of the SEQUENCE. Every
+    /// number must be the curve's: with another generator, an attacker can know a private key for the point of somebody
+    /// else.
     pub fn explicit(content: &[u8]) -> Option<&'static Self> {
         let (_version, rest) = ber::expect(content, der::INTEGER)?;
         let (field, rest) = ber::expect(rest, der::SEQUENCE)?;
@@ -140,13 +141,14 @@ impl Curve {
         (kind.content == PRIME_FIELD && generates).then_some(known)
     }
 
-    /// How many octets a coordinate takes.
+    /// The number of octets of a coordinate.
     pub fn octets(&self) -> usize {
         self.prime.len() / 2
     }
 
-    /// A point (SEC 1 §2.3.3) in its uncompressed form: of a compressed one the other coordinate is computed, a hybrid
-    /// one has both, and bytes behind it are ignored. `None` if it is none, or if no point of the curve has that coordinate.
+    /// A point (SEC 1 §2.3.3) in its uncompressed form: for a compressed one the other coordinate is computed, a hybrid
+    /// one has both, and bytes after it are ignored. `None` if it is malformed, or if no point of the curve has that
+    /// coordinate.
     pub fn point(&self, encoded: &[u8]) -> Option<Vec<u8>> {
         let (form, coordinates) = encoded.split_first()?;
         match form {
@@ -227,7 +229,7 @@ fn square_root(square: &BigUint, prime: &BigUint) -> Option<BigUint> {
     Some(root)
 }
 
-/// The least number that is no square modulo a prime.
+/// The least number that is not a square modulo a prime.
 fn non_residue(prime: &BigUint) -> Option<BigUint> {
     let less = prime - 1u8;
     let half = &less >> 1;
@@ -244,8 +246,8 @@ fn number(hexadecimal: &str) -> BigUint {
     BigUint::from_bytes_be(&bytes(hexadecimal))
 }
 
-/// Of an ECDSA signature's second number the other one that verifies as well, `n - s`, for each order that both numbers are
-/// below and of the length of the longer one: which curve the signer's key is on, the signature does not say.
+/// The other value of an ECDSA signature's second number that verifies as well, `n - s`, for each order that both
+/// numbers are below and that has the length of the longer one: the signature does not contain the curve of the key.
 pub(super) fn other_halves(r: &[u8], s: &[u8]) -> Vec<Vec<u8>> {
     let (r, s) = (ber::unsigned(r), ber::unsigned(s));
     let length = r.len().max(s.len());

@@ -48,7 +48,7 @@ pub enum DerError {
     Tag {
         /// The tag of the field.
         wanted: u8,
-        /// What is there.
+        /// The tag found.
         found: u8,
         /// Where the element begins.
         at: usize,
@@ -67,7 +67,7 @@ pub enum DerError {
     },
 }
 
-/// One element: its tag, all of it, and what it holds, as ranges of the whole input.
+/// One element: its tag, its range with header, and the range of its content, within the whole input.
 #[derive(Debug, Clone)]
 pub(crate) struct Element {
     pub tag: u8,
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A reader of what lies in `range`, which came from this reader.
+    /// A reader for the content of `range`, which came from this reader.
     pub fn inside(&self, range: &Range<usize>) -> Self {
         let end = range.end.min(self.input.len());
         Self {
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next element, whatever its tag.
+    /// The next element with any tag.
     #[inline]
     pub fn element(&mut self) -> Result<Element, DerError> {
         let at = self.at;
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
         let first = self.byte(at + 1).ok_or(cut_off)?;
         let (length, start) = match first {
             0..=0x7f => (usize::from(first), at + 2),
-            // Three bytes of length are 16 MiB, more than any input that is let in.
+            // Three bytes of length are 16 MiB, more than any accepted input.
             0x81..=0x83 => {
                 let count = usize::from(first & 0x7f);
                 let mut length = 0usize;
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next element if it has this tag; otherwise nothing is read.
+    /// The next element if it has this tag; otherwise nothing is consumed.
     #[inline]
     pub fn optional(&mut self, tag: u8) -> Result<Option<Element>, DerError> {
         if self.byte(self.at) == Some(tag) {
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes of a BIT STRING that is a whole number of bytes.
+    /// The bytes of a BIT STRING with a whole number of bytes.
     pub fn octets_of_bits(&mut self) -> Result<Range<usize>, DerError> {
         let Range { start, end } = self.expect(BIT_STRING)?.content;
         if start < end && self.byte(start) == Some(0) {
@@ -212,7 +212,7 @@ pub(crate) fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
     Ok(reader.bytes(&element.content))
 }
 
-/// The octets of a BIT STRING whose last `unused` bits (1 to 7) do not count, shifted to the right by as many, as Go does it
+/// The octets of a BIT STRING with `unused` bits (1 to 7) at its end, shifted to the right by that number, as in Go
 /// (`encoding/asn1`, `BitString.RightAlign`).
 pub(crate) fn shifted_right(octets: &[u8], unused: u8) -> Vec<u8> {
     let mut before = 0;

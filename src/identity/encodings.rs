@@ -1,4 +1,4 @@
-//! One key in every encoding, made by the programs that write them; `tests/data/keys/encodings/make.sh` says how.
+//! One key in every encoding, made by the usual programs; see `tests/data/keys/encodings/make.sh`.
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
 use std::path::Path;
@@ -37,7 +37,7 @@ fn data(name: &str) -> Vec<u8> {
     std::fs::read(folder.join(name)).unwrap()
 }
 
-/// SHA-256 of the SubjectPublicKeyInfo that openssl writes, which is what an owner gives.
+/// SHA-256 of the SubjectPublicKeyInfo that openssl writes, which owners usually configure.
 fn owned(name: &str) -> [u8; 32] {
     sha256(&data(&format!("{name}.der")))
 }
@@ -46,7 +46,8 @@ fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     der::encode(tag, &parts.concat())
 }
 
-/// AlgorithmIdentifier and key of a SubjectPublicKeyInfo: the contents of both, the key without the octet of unused bits.
+/// AlgorithmIdentifier and key of a SubjectPublicKeyInfo: the contents of both, the key without the octet of unused
+/// bits.
 fn parts(spki: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (outer, _) = ber::read(spki).unwrap();
     let (algorithm, rest) = ber::read(outer.content).unwrap();
@@ -85,7 +86,7 @@ fn every_form_of_a_point_and_of_a_curve_is_one_key() {
             let key = Key::from_spki(bytes).unwrap();
             assert_eq!(key.canonical_sha256(), Some(owned), "{curve}{form}");
         }
-        // An owner may have given the hash of the compressed form.
+        // The owner may have configured the hash of the compressed form.
         let compressed = sha256(&data(&format!("{curve}.compressed.der")));
         is_found(data(&format!("{curve}.der")), &compressed, curve);
     }
@@ -165,7 +166,7 @@ fn what_is_added_to_a_key_does_not_hide_it() {
                 &format!("{name}: shifted"),
             );
         }
-        // Others take them as they are.
+        // Others use them without a shift.
         let bits = encode(der::BIT_STRING, &[&[3], &key]);
         is_found(
             sequence(&[&of_algorithm, &bits]),
@@ -242,7 +243,7 @@ fn a_number_is_the_same_with_and_without_zeros_before_it() {
         let alone = Key::from_pkcs1(&key).unwrap();
         assert_eq!(alone.key_sha256(), owned("rsa"));
     }
-    // The hash of a PKCS#1 key is known to its owner too.
+    // The owner may also have the hash of the PKCS#1 key.
     is_found(data("rsa.der"), &sha256(&data("rsa.pkcs1.der")), "PKCS#1");
     assert_eq!(
         Key::from_pkcs1(&data("rsa.pkcs1.der"))
@@ -250,7 +251,7 @@ fn a_number_is_the_same_with_and_without_zeros_before_it() {
             .key_sha256(),
         owned("rsa")
     );
-    // It may stand where a SubjectPublicKeyInfo should; a signature may not.
+    // It may be in the place of a SubjectPublicKeyInfo; a signature may not.
     is_found(data("rsa.pkcs1.der"), &owned("rsa"), "PKCS#1 in its place");
     let certificate = Certificate::parse(data("certificate.secp384r1.der")).unwrap();
     assert!(Key::from_spki(certificate.signature().into_owned()).is_err());
@@ -259,7 +260,8 @@ fn a_number_is_the_same_with_and_without_zeros_before_it() {
 #[test]
 fn a_curve_with_another_generator_is_another_curve() {
     let bytes = data("prime256v1.hybrid.explicit.der");
-    // The generator's first coordinate; with another, a stranger knows a private key for everybody's point.
+    // The generator's first coordinate; with another one, an attacker can know a private key for the point of somebody
+    // else.
     let at = bytes
         .windows(4)
         .position(|w| w == b"\x6b\x17\xd1\xf2")
@@ -271,7 +273,7 @@ fn a_curve_with_another_generator_is_another_curve() {
 }
 
 #[test]
-fn a_key_of_an_algorithm_that_is_not_known_is_one_whatever_is_added() {
+fn a_key_of_an_unknown_algorithm_is_the_same_key_with_additions() {
     // ML-DSA-44 by its identifier (RFC 9881), with too short a key.
     let algorithm = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11";
     let plain = spki(algorithm, b"key");
@@ -310,7 +312,7 @@ fn an_ssh_key_its_certificate_and_its_lines_are_one_key() {
             let fingerprint = Key::from_ssh(&line).unwrap().remove(0);
             assert_eq!(key.fingerprint(), fingerprint.fingerprint(), "{name} {how}");
         }
-        // An owner who gave the blob's hash is told of the same key in another wrapping.
+        // If the owner configured the blob's hash, the same key in another wrapping is found.
         is_found(data(&format!("{name}.der")), &sha256(&blob), name);
     }
     let keys = Key::from_ssh(&data("ed25519.rfc4716")).unwrap();
@@ -467,7 +469,7 @@ fn a_minisign_key_is_an_ed25519_key_in_every_form() {
         assert_eq!(key.key_sha256(), sha256(&form));
         assert!(key.hashes().contains(&owned("ed25519")));
     }
-    // The hash of what Rekor stored first is known to who took it from a finding.
+    // The hash of what Rekor stored first may have been taken from a finding.
     is_found(data("ed25519.der"), &sha256(&raw), "the octets alone");
     for other in [&b""[..], b"RWQ", &raw[..31], &line.as_bytes()[..40]] {
         assert!(Key::from_minisign(other).is_err());

@@ -1,4 +1,4 @@
-//! Keys that come without a certificate.
+//! Keys without a certificate.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -40,14 +40,14 @@ impl KeyFormat {
     }
 }
 
-/// Longest key that is read, in bytes: as long as the longest leaf, so that no padding hides a key. OpenPGP keys with many
+/// Longest accepted key, in bytes: as long as the longest leaf, so that no padding hides a key. OpenPGP keys with many
 /// certifications are long; RSA keys of 16,384 bits have 2 KiB.
 const MAX_KEY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Why bytes are not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Nothing there.
+    /// No bytes.
     #[error("key is empty")]
     Empty,
     /// Longer than any key.
@@ -72,7 +72,7 @@ pub enum KeyError {
     Minisign,
 }
 
-/// A public key. Nobody says whose: what some formats let it call itself is its maker's word.
+/// A public key. No authority confirms its owner: names in some formats were written by the maker of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     format: KeyFormat,
@@ -82,11 +82,11 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key from its SubjectPublicKeyInfo. In DER it may be of any algorithm; what is no DER, or has more behind it, is
-    /// one if a lenient reader finds a key in it.
+    /// A key from its SubjectPublicKeyInfo. In DER it may have any algorithm; other input, or DER with more bytes after
+    /// it, is accepted if a lenient parser finds a key in it.
     ///
     /// # Errors
-    /// What is no such structure.
+    /// Input that is not such a structure.
     pub fn from_spki(der: Vec<u8>) -> Result<Self, KeyError> {
         Self::check_length(&der)?;
         if let Err(error) = check_spki(&der)
@@ -97,8 +97,8 @@ impl Key {
         Ok(Self::nameless(KeyFormat::Pkix, der))
     }
 
-    /// A key from a PKCS#1 RSAPublicKey, which becomes the SubjectPublicKeyInfo of the same key: it has one
-    /// fingerprint, however it was written down.
+    /// A key from a PKCS#1 RSAPublicKey, converted to the SubjectPublicKeyInfo of the same key: so it has one
+    /// fingerprint in both encodings.
     ///
     /// # Errors
     /// What has not two INTEGERs in a SEQUENCE.
@@ -114,21 +114,21 @@ impl Key {
         Err(DerError::CutOff { at: 0 }.into())
     }
 
-    /// A key of another format, which is kept as it is.
+    /// A key of another format, kept unchanged.
     ///
     /// # Errors
-    /// Nothing at all, or far too much.
+    /// No bytes, or too many.
     pub fn other(format: KeyFormat, bytes: Vec<u8>) -> Result<Self, KeyError> {
         Self::check_length(&bytes)?;
         Ok(Self::nameless(format, bytes))
     }
 
-    /// Every primary key of a block of OpenPGP keys, armoured or not, and after them every subkey; at least one. The names of
-    /// a primary key are the user ids, and of `Name <address>` the address besides, so that whoever watches an address
-    /// sees it; a subkey has none.
+    /// Every primary key of a block of OpenPGP keys, armoured or not, and after them every subkey; at least one. The
+    /// names of a primary key are the user ids, and for `Name <address>` the address as well, so that a watch for an
+    /// address matches; a subkey has none.
     ///
     /// # Errors
-    /// What is no such block, or has anything else in it: see [`Self::found_in_pgp`].
+    /// Input that is not such a block, or contains anything else: see [`Self::found_in_pgp`].
     pub fn from_pgp(block: &[u8]) -> Result<Vec<Self>, KeyError> {
         match Self::found_in_pgp(block) {
             (keys, None) => Ok(keys),
@@ -136,8 +136,8 @@ impl Key {
         }
     }
 
-    /// The same of a block in which there may be anything else: every key that a lenient reader could find, and the first
-    /// thing that is no part of a public key. The one or the other is there, or both.
+    /// The same for a block that may contain anything else: every key that a lenient parser could find, and the first
+    /// part that does not belong to a public key. At least one of the two is present.
     pub fn found_in_pgp(block: &[u8]) -> (Vec<Self>, Option<KeyError>) {
         if let Err(error) = Self::check_length(block) {
             return (Vec::new(), Some(error));
@@ -163,8 +163,8 @@ impl Key {
         (keys.collect(), found.problem.map(KeyError::Pgp))
     }
 
-    /// Every SSH key of a file, as OpenSSH or RFC 4716 write it, whatever stands before it. Its name is the comment behind it,
-    /// if there is one.
+    /// Every SSH key of a file, in the form of OpenSSH or RFC 4716, with any text before it. Its name is the comment
+    /// after it, if there is one.
     ///
     /// # Errors
     /// What holds no such key.
@@ -205,14 +205,14 @@ impl Key {
         Ok(Self::nameless(KeyFormat::Minisign, file.to_vec()))
     }
 
-    /// Every key in TUF metadata (TUF specification §4.3) that is written in hexadecimal; those in PEM are found as in any text.
-    /// Empty for what is no JSON.
+    /// Every key in TUF metadata (TUF specification §4.3) that is written in hexadecimal; those in PEM are found like
+    /// in any text. Empty for input that is not JSON.
     pub fn from_tuf(metadata: &[u8]) -> Vec<Self> {
         let Ok(metadata) = serde_json::from_slice::<Value>(metadata) else {
             return Vec::new();
         };
         let mut keys = Vec::new();
-        // Go reads members whatever their case, and keys are in roots and in delegations.
+        // Go reads members in any case, and keys are in roots and in delegations.
         let mut rest = vec![(&metadata, false)];
         while let Some((value, is_key)) = rest.pop() {
             match value {
@@ -264,30 +264,31 @@ impl Key {
         &self.bytes
     }
 
-    /// What its owners know it by: of an OpenPGP key as `gpg` prints it, of an SSH key as `ssh-keygen -l` does.
+    /// The fingerprint that its owner uses: for an OpenPGP key as `gpg` prints it, for an SSH key as `ssh-keygen -l`.
     pub fn fingerprint(&self) -> Option<&str> {
         self.fingerprint.as_deref()
     }
 
-    /// What it calls itself: OpenPGP user ids, the comment of an SSH key. Anyone can make a key with any name.
+    /// The names in it: OpenPGP user ids, the comment of an SSH key. Anyone can make a key with any name.
     pub fn names(&self) -> &[San] {
         &self.names
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo as it was logged; for another format of the bytes described there. Computed on each
-    /// call.
+    /// SHA-256 of the SubjectPublicKeyInfo as it was logged; for another format of the bytes described there. Computed
+    /// on each call.
     pub fn key_sha256(&self) -> [u8; 32] {
         sha256(&self.bytes)
     }
 
-    /// SHA-256 of the canonical SubjectPublicKeyInfo of the same key: with a named curve, an uncompressed point, and for RSA
-    /// with rsaEncryption and NULL. One key has one, whatever it comes in. `None` if its algorithm is not known.
+    /// SHA-256 of the canonical SubjectPublicKeyInfo of the same key: with a named curve, an uncompressed point, and
+    /// for RSA with rsaEncryption and NULL. It is the same for all encodings of a key. `None` if its algorithm is not
+    /// known.
     pub fn canonical_sha256(&self) -> Option<[u8; 32]> {
         Some(sha256(&self.materials().first()?.spki()))
     }
 
-    /// Every hash by which an owner may know the key: [`Self::key_sha256`] first, then those of the key in each usual form,
-    /// whatever it came in.
+    /// Every hash that the owner of the key may have: [`Self::key_sha256`] first, then those of the key in each usual
+    /// form, in whatever form it was logged.
     pub fn hashes(&self) -> Vec<[u8; 32]> {
         let mut hashes = vec![self.key_sha256()];
         if self.format == KeyFormat::Ssh {
@@ -319,7 +320,7 @@ fn add_hashes(keys: &[Material], logged: &[u8], hashes: &mut Vec<[u8; 32]>) {
     );
 }
 
-/// Every hash by which the owner of a key may know it, of which this is the SubjectPublicKeyInfo: see [`Key::hashes`].
+/// Every hash that the owner of a key may have, from its SubjectPublicKeyInfo: see [`Key::hashes`].
 pub(super) fn hashes_of_spki(spki: &[u8]) -> Vec<[u8; 32]> {
     let mut hashes = vec![sha256(spki)];
     add_hashes(&Material::of_spki(spki), spki, &mut hashes);
@@ -331,7 +332,7 @@ pub(super) fn canonical_of_spki(spki: &[u8]) -> Option<[u8; 32]> {
     Some(sha256(&Material::of_spki(spki).first()?.spki()))
 }
 
-/// Whether it is exactly one SubjectPublicKeyInfo in DER, of whatever algorithm.
+/// Whether it is exactly one SubjectPublicKeyInfo in DER, of any algorithm.
 fn check_spki(der: &[u8]) -> Result<(), DerError> {
     let mut fields = Reader::new(der::only(der, der::SEQUENCE)?);
     let algorithm = fields.expect(der::SEQUENCE)?;
@@ -413,7 +414,7 @@ mod tests {
         let read = |block: &[u8]| Key::from_pgp(block).expect("a key").remove(0);
         let armoured = read(include_bytes!("../../tests/data/keys/one.asc"));
         let packets = include_bytes!("../../tests/data/keys/one.pgp");
-        // Its first packet, without user ids and whatever was certified.
+        // Its first packet, without user ids and certifications.
         let (bare, _) = packets.split_at(2 + usize::from(packets[1]));
         assert!(read(bare).names().is_empty());
         for other in [

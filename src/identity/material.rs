@@ -1,9 +1,9 @@
-//! A public key itself, whatever wraps it.
+//! A public key, independent of its encoding.
 //!
-//! One key has many encodings: its owner publishes one, and whoever stole it signs with the same key in another. So a
-//! key is reduced to its numbers here, and written down again in one form, the canonical one: the
-//! SubjectPublicKeyInfo that Go's `x509.MarshalPKIXPublicKey` and OpenSSL write. What is read is what the most lenient
-//! of the known programs read, for finding a key; nothing is trusted because of it.
+//! One key has many encodings: its owner publishes one, and a thief may sign with the same key in another. So a key is
+//! reduced to its numbers here, and written in one form, the canonical one: the SubjectPublicKeyInfo of Go's
+//! `x509.MarshalPKIXPublicKey` and OpenSSL. The parser is as lenient as the most lenient known program, in order to
+//! find a key; nothing becomes trusted because of it.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -22,10 +22,11 @@ pub(super) enum Material {
     Rsa(Vec<u8>, Vec<u8>),
     /// Prime, subgroup's prime, generator and key, without leading zeros.
     Dsa([Vec<u8>; 4]),
-    /// A key that is a string of octets of a fixed length (RFC 8410): the content of its object identifier, and the key.
-    Octets(&'static [u8], Vec<u8>),
-    /// Of another algorithm: the content of the AlgorithmIdentifier in DER, without what follows its parameters, and the
+    /// A key that is a string of octets of a fixed length (RFC 8410): the content of its object identifier, and the
     /// key.
+    Octets(&'static [u8], Vec<u8>),
+    /// Of another algorithm: the content of the AlgorithmIdentifier in DER, without the bytes after its parameters, and
+    /// the key.
     Other(Vec<u8>, Vec<u8>),
 }
 
@@ -34,7 +35,7 @@ const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 /// `id-ecDH` and `id-ecMQV`, 1.3.132.1.12 and .13 (§2.1.2).
 const EC_DH: &[u8] = b"\x2b\x81\x04\x01\x0c";
 const EC_MQV: &[u8] = b"\x2b\x81\x04\x01\x0d";
-/// 1.2.840.113549.1.1 (RFC 8017 appendix C): `.1` is rsaEncryption; others limit what the key is used for.
+/// 1.2.840.113549.1.1 (RFC 8017 appendix C): `.1` is rsaEncryption; others restrict the use of the key.
 const PKCS1: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01";
 const RSA_ENCRYPTION: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 const RSASSA_PSS: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
@@ -51,10 +52,10 @@ const X448: &[u8] = b"\x2b\x65\x6f";
 const ED448: &[u8] = b"\x2b\x65\x71";
 const NULL: u8 = 0x05;
 
-/// Longest number of a key, in bytes: no program makes or verifies with RSA keys of so many bits.
+/// Longest number of a key, in bytes: no program makes or verifies RSA keys with more bits.
 const MAX_NUMBER_BYTES: usize = 64 * 1024;
 
-/// Base64 of a key on a line of its own.
+/// Base64 of a key on a separate line.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -63,8 +64,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Material {
-    /// The key in a SubjectPublicKeyInfo, or in a PKCS#1 key in its place; empty if there is none. Two if programs differ in which one it is: of a BIT STRING
-    /// with unused bits, Go takes the octets shifted to the right, others as they are.
+    /// The key in a SubjectPublicKeyInfo, or in a PKCS#1 key in its place; empty if there is none. Two if programs
+    /// differ: of a BIT STRING with unused bits, Go shifts the octets to the right, others do not.
     pub fn of_spki(spki: &[u8]) -> Vec<Self> {
         let read = || {
             let (outer, _) = ber::read(spki).filter(|(outer, _)| outer.tag() == der::SEQUENCE)?;
@@ -108,10 +109,10 @@ impl Material {
         known.or_else(|| Self::of_other(oid, parameter.as_ref(), key))
     }
 
-    /// A key of an algorithm, or on a curve, that is not known here.
+    /// A key of an unknown algorithm, or on an unknown curve.
     fn of_other(oid: &[u8], parameter: Option<&ber::Element<'_>>, key: &[u8]) -> Option<Self> {
         let mut algorithm = der::encode(der::OID, oid);
-        // Most algorithms have NULL in one program and nothing in another.
+        // Most algorithms have NULL in some programs and nothing in others.
         if let Some(parameter) = parameter.filter(|parameter| parameter.tag() != NULL) {
             algorithm.extend(ber::element_to_der(parameter)?);
         }
@@ -126,8 +127,8 @@ impl Material {
         }
     }
 
-    /// A key that is a string of octets. Before it OpenPGP has 0x40 (RFC 9580 §11.2.2), and some early writers of X.509 the
-    /// header of an OCTET STRING.
+    /// A key that is a string of octets. OpenPGP puts 0x40 before it (RFC 9580 §11.2.2), and some early writers of
+    /// X.509 the header of an OCTET STRING.
     fn of_octets(oid: &[u8], key: &[u8]) -> Option<Self> {
         let (oid, length) = match oid {
             ED25519 | ED25519_OF_PGP => (ED25519, 32),
@@ -156,7 +157,8 @@ impl Material {
         Self::rsa(modulus.content, exponent.content)
     }
 
-    /// The same where anything else may stand: an ECDSA signature is two numbers too, and its second is not that short.
+    /// The same where other content is possible: an ECDSA signature is two numbers too, but its second is not that
+    /// short.
     fn of_plausible_pkcs1(key: &[u8]) -> Option<Self> {
         let is_plausible = |key: &Self| match key {
             Self::Rsa(modulus, exponent) => modulus.len() >= 64 && exponent.len() <= 8,
@@ -181,7 +183,8 @@ impl Material {
         Some(Self::Dsa(numbers))
     }
 
-    /// The key in the blob of an SSH key or certificate (RFC 4253 §6.6, OpenSSH `PROTOCOL.certkeys` and `PROTOCOL.u2f`).
+    /// The key in the blob of an SSH key or certificate (RFC 4253 §6.6, OpenSSH `PROTOCOL.certkeys` and
+    /// `PROTOCOL.u2f`).
     pub fn of_ssh(blob: &[u8]) -> Option<Self> {
         let (kind, mut fields) = ssh::string(blob)?;
         let kind = ssh::Kind::of(kind);
@@ -212,12 +215,12 @@ impl Material {
         }
     }
 
-    /// The key in the body of an OpenPGP public-key packet (RFC 9580 §5.5.2, before it RFC 4880), and how much of the body
-    /// it takes.
+    /// The key in the body of an OpenPGP public-key packet (RFC 9580 §5.5.2, before it RFC 4880), and its length in the
+    /// body.
     pub fn of_pgp(body: &[u8]) -> Option<(Self, usize)> {
         let (version, rest) = body.split_first()?;
-        // The moment of its creation; before version 4 also how many days it is valid; from version 5 on also how long the
-        // key is, behind its algorithm.
+        // The time of its creation; before version 4 also its validity in days; from version 5 on also the length of
+        // the key, after its algorithm.
         let rest = rest.get(if *version < 4 { 6 } else { 4 }..)?;
         let (algorithm, rest) = rest.split_first()?;
         let mut fields = Fields(rest.get(if *version > 4 { 4 } else { 0 }..)?);
@@ -254,9 +257,8 @@ impl Material {
         Some((key, body.len().checked_sub(fields.0.len())?))
     }
 
-    /// The keys in a minisign (or signify) file, or in what Rekor stores of one: the key's line alone, or the 32 octets of
-    /// the key itself, as it did before version 0.4. Go takes all that follows the first line for base64, line breaks in
-    /// it too.
+    /// The keys in a minisign (or signify) file, or in Rekor's form of one: the line of the key alone, or the 32 octets
+    /// of the key, as before version 0.4. Go reads all text after the first line as base64, with line breaks.
     pub fn of_minisign(file: &[u8]) -> Vec<Self> {
         let mut keys: Vec<Self> = of_minisign_lines(file)
             .chain([file.to_vec()])
@@ -271,7 +273,7 @@ impl Material {
         keys
     }
 
-    /// A key as TUF writes it (TUF specification §4.2): hexadecimal of an Ed25519 key, of a point, or of a
+    /// A key in the form of TUF (TUF specification §4.2): hexadecimal of an Ed25519 key, of a point, or of a
     /// SubjectPublicKeyInfo.
     pub fn of_tuf(text: &str) -> Vec<Self> {
         let Ok(bytes) = hex::decode(text.trim()) else {
@@ -315,8 +317,8 @@ impl Material {
         }
     }
 
-    /// Every form of which an owner may have taken the hash: the canonical one first; a compressed point, RSA as other
-    /// algorithms and alone, an SSH key's blob, an Ed25519 key's octets.
+    /// Every form whose hash an owner may have: the canonical one first; a compressed point, RSA with other algorithms
+    /// and alone, an SSH key's blob, an Ed25519 key's octets.
     pub fn forms(&self) -> Vec<Vec<u8>> {
         let mut forms = vec![self.spki()];
         match self {

@@ -1,12 +1,11 @@
-//! Who signed: certificates and keys, and whether the trusted root stands behind them.
+//! Signers: certificates and keys, and whether the trusted root covers them.
 //!
-//! Everything here is pure: bytes come in, an identity or an error comes out, no clock and no network. The bytes
-//! are foreign: anyone may log a certificate that he wrote himself, so nothing is believed before
-//! [`Authorities::judge`] has followed the signatures, and nothing that is merely strange makes an identity vanish.
-//! It is kept, and the strangeness is an [`Anomaly`].
+//! Everything here is pure: the input are bytes, the output an identity or an error; no clock and no network. Anyone
+//! may log a certificate of their own, so nothing is trusted before [`Authorities::judge`] has verified the signatures.
+//! An irregularity never removes an identity: it is kept, with an [`Anomaly`].
 //!
-//! Certificates are read by a DER reader of our own (`der`), and by `x509-parser` where that one gives up: see
-//! `certificate/mod.rs` for why there are two.
+//! Certificates are parsed by our own DER parser (`der`), and by `x509-parser` if the former fails:
+//! `certificate/mod.rs` explains why there are two.
 
 mod anomaly;
 mod authorities;
@@ -67,7 +66,7 @@ impl Signer {
         }
     }
 
-    /// What the signer is called: by whoever issued the certificate, or by whoever made the key.
+    /// The names of the signer: from the issuer of the certificate, or from the maker of the key.
     pub fn names(&self) -> &[San] {
         match self {
             Self::Certificate(certificate) => certificate.sans(),
@@ -83,7 +82,7 @@ impl Signer {
         }
     }
 
-    /// Every hash by which the key's owner may know it, the first of them as it was logged: see [`Key::hashes`].
+    /// Every hash that the key's owner may have, the first of them as it was logged: see [`Key::hashes`].
     pub fn key_hashes(&self) -> Vec<[u8; 32]> {
         match self {
             Self::Certificate(certificate) => certificate.key_hashes(),
@@ -99,7 +98,7 @@ impl Signer {
         }
     }
 
-    /// What the trusted root says about it; without one the chain is [`Chain::Unknown`].
+    /// Its assessment by the trusted root; without one the chain is [`Chain::Unknown`].
     pub fn judge(&self, authorities: Option<&Authorities>) -> Assessment {
         match (self, authorities) {
             (Self::Key(_), _) => Assessment::of_key(),

@@ -1,9 +1,9 @@
-//! OpenPGP public keys (RFC 9580, before it RFC 4880), as far as they say what they are and what they call themselves.
+//! OpenPGP public keys (RFC 9580, before it RFC 4880): their key material and user ids.
 //!
-//! Packets are told apart and three kinds of them are read; no signature is verified. That costs nothing: even a user
-//! id that the key certifies is the claim of whoever made the key, and one that it does not certify might be taken for
-//! its own by somebody. A subkey counts as its primary key does, whoever hung it there: a signature by it verifies with
-//! the key of its owner. A general OpenPGP library would be the largest dependency of this program for that.
+//! The packets are split and three kinds are parsed; no signature is verified. Verification would gain nothing: the
+//! maker of the key chose even a user id that the key certifies, and one that it does not certify might be accepted by
+//! somebody. A subkey counts like a primary key, with any primary key: a signature by it verifies with the key of its
+//! owner. A general OpenPGP library would be the largest dependency of this program.
 
 use std::borrow::Cow;
 
@@ -16,10 +16,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use super::MAX_NAMES;
 use super::material::Material;
 
-/// Most keys in one block of which nothing but the packet can be read. Keys that can be read are not counted.
+/// Most keys in one block of which only the packet can be parsed. Keys that can be parsed are not counted.
 const MAX_OPAQUE_KEYS: usize = 1024;
 
-/// Longest user id, in bytes: GnuPG makes and imports none that is longer (`MAX_UID_PACKET_LENGTH`).
+/// Longest user id, in bytes: GnuPG makes and imports no longer ones (`MAX_UID_PACKET_LENGTH`).
 const MAX_USER_ID_BYTES: usize = 2048;
 
 /// Why bytes are not OpenPGP public keys, or not only.
@@ -35,12 +35,12 @@ pub enum PgpError {
         at: usize,
     },
     /// No packet begins here.
-    #[error("no packet of a key at byte {at}")]
+    #[error("not a packet of a key at byte {at}")]
     Packet {
         /// Where it would begin.
         at: usize,
     },
-    /// A packet whose length is not known in advance, which no part of a key has (RFC 9580 §4.2.1.4).
+    /// A packet with a length that is not known in advance, which no part of a key has (RFC 9580 §4.2.1.4).
     #[error("packet at byte {at} comes in parts, or without a length")]
     Length {
         /// Where it begins.
@@ -52,10 +52,10 @@ pub enum PgpError {
         /// The type.
         tag: u8,
     },
-    /// A version of keys that we do not know, or a key that is too long for its version.
+    /// An unknown version of keys, or a key that is too long for its version.
     #[error("key of version {version} cannot be read")]
     Version {
-        /// The version it says.
+        /// The version in the packet.
         version: u8,
     },
     /// No key in it, or a user id before the first.
@@ -68,23 +68,23 @@ pub enum PgpError {
     TooMuch,
 }
 
-/// One key and what it calls itself.
+/// One key and its user ids.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PgpKey {
-    /// Its packet, framed as for its fingerprint: the same bytes whatever is certified, added or left out around it.
+    /// Its packet, framed as for its fingerprint: the same bytes whatever certifications are around it.
     pub framed: Vec<u8>,
-    /// In upper-case hex, as `gpg` prints it. `None` before version 4, whose MD5 distinguishes nothing.
+    /// In upper-case hex, as `gpg` prints it. `None` before version 4, whose MD5 fingerprint is not unique.
     pub fingerprint: Option<String>,
-    /// Of a primary key, each as it is written, what is no UTF-8 replaced.
+    /// Of a primary key, each as it is written, with invalid UTF-8 replaced.
     pub user_ids: Vec<String>,
 }
 
-/// What a block holds.
+/// The content of a block.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Block {
     pub primaries: Vec<PgpKey>,
     pub subkeys: Vec<PgpKey>,
-    /// The first thing in it that is no part of a public key.
+    /// The first part that does not belong to a public key.
     pub problem: Option<PgpError>,
 }
 
@@ -137,8 +137,8 @@ const SECRET_SUBKEY: u8 = 7;
 const USER_ID: u8 = 13;
 const PUBLIC_SUBKEY: u8 = 14;
 
-/// The first octet of a framed key, up to version 4 and of the two after it (RFC 9580 §5.5.4; version 5 as LibrePGP and GnuPG
-/// have it).
+/// The first octet of a framed key, up to version 4 and of the two after it (RFC 9580 §5.5.4; version 5 as in LibrePGP
+/// and GnuPG).
 const FRAME_4: u8 = 0x99;
 const FRAME_5: u8 = 0x9a;
 const FRAME_6: u8 = 0x9b;
@@ -175,7 +175,7 @@ impl Block {
                     if is_primary {
                         primary = (self.primaries.len() > before).then_some(before);
                     }
-                    // What has no length may be followed by anything.
+                    // After a packet without length anything may follow.
                     if packet.is_endless {
                         packets.at = packet.start + used;
                     }
@@ -195,13 +195,13 @@ impl Block {
                 }
                 // Reserved; session keys; messages (RFC 9580 §5).
                 0 | 1 | 3 | 4 | 8 | 9 | 11 | 18..=20 => self.note(PgpError::NotPublic { tag }),
-                // Signatures, images, trust, padding and what is private to a program.
+                // Signatures, images, trust, padding and private packets.
                 _ => {}
             }
         }
     }
 
-    /// Takes a key, and says how much of the body it is; `cut` leaves out what follows it there.
+    /// Adds a key, and returns its length in the body; `cut` drops the bytes after it.
     fn key(&mut self, body: &[u8], is_primary: bool, cut: bool) -> usize {
         let used = Material::of_pgp(body).map(|(_, used)| used);
         let (Some(&version), whole) = (body.first(), used.unwrap_or(body.len())) else {
@@ -209,7 +209,7 @@ impl Block {
             return body.len();
         };
         let opaque = used.is_none();
-        // Ahead of its version's frame, the whole packet; where that cannot be, what is the key of it.
+        // The whole packet, with the frame of its version; if that is not possible, only the key in it.
         let parts = [if cut { whole } else { body.len() }, whole];
         let mut keys = parts.iter().filter_map(|end| body.get(..*end));
         let Some(key) = keys.find_map(PgpKey::of) else {
@@ -231,7 +231,7 @@ impl Block {
 }
 
 impl PgpKey {
-    /// The key of a packet's body (RFC 9580 §5.5.4); `None` for a version that is not known, or a body that is too long for it.
+    /// The key of a packet's body (RFC 9580 §5.5.4); `None` for an unknown version, or a body that is too long for it.
     fn of(body: &[u8]) -> Option<Self> {
         let version = *body.first()?;
         let (first, hash, length): (u8, Option<&'static Algorithm>, Vec<u8>) = match version {
@@ -270,7 +270,7 @@ struct Packet<'a> {
     start: usize,
     /// Whether its length is not known in advance, which no part of a key has.
     is_unusual: bool,
-    /// Whether it goes on to the end of the file.
+    /// Whether it extends to the end of the file.
     is_endless: bool,
 }
 
@@ -350,7 +350,7 @@ impl<'a> Packets<'a> {
         })
     }
 
-    /// The length that is written there, and where what it is of begins.
+    /// The encoded length at this position, and the position of its content.
     fn length(&self, at: usize) -> Option<(Length, usize)> {
         Some(match self.bytes.get(at..)? {
             [one @ 0..=191, ..] => (Length::Whole(usize::from(*one)), at + 1),
@@ -389,14 +389,14 @@ fn blocks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter_map(move |(start, end)| {
             let part = text.get(start + BEGIN.len()..end)?;
             let label = memchr::memmem::find(part, b"-----")?;
-            // `PUBLIC KEY BLOCK`; Rekor takes `PRIVATE KEY BLOCK` too.
+            // `PUBLIC KEY BLOCK`; Rekor accepts `PRIVATE KEY BLOCK` too.
             let is_key = part.get(..label)?.ends_with(b"KEY BLOCK");
             part.get(label + 5..).filter(|_| is_key)
         })
 }
 
-/// The content of an armoured block, and whether nothing but that is in it. Its checksum is not looked at: the standard says so,
-/// and here the log's hash covers the whole text. GnuPG passes over what is no base64.
+/// The content of an armoured block, and whether it contains nothing else. Its checksum is ignored, as the standard
+/// requires; the log's hash covers the whole text. GnuPG ignores characters that are not base64.
 fn unarmour(block: &[u8]) -> (Vec<u8>, bool) {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -417,7 +417,7 @@ fn unarmour(block: &[u8]) -> (Vec<u8>, bool) {
         .is_some()
     {}
     let mut base64 = Vec::with_capacity(block.len());
-    // A checksum is a line of its own.
+    // A checksum is on a separate line.
     for line in lines.take_while(|line| !(line.starts_with(b"=") && line.len() > 2)) {
         for byte in line {
             match byte {
@@ -441,7 +441,7 @@ mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD;
 
-    /// A key of version 4 with nothing in it.
+    /// A key of version 4 without content.
     const KEY: &[u8] = b"\xc6\x06\x04\0\0\0\0\x01";
 
     /// The body of an Ed25519 key.

@@ -1,20 +1,20 @@
-//! Who signed a PKCS#7 message (RFC 2315; RFC 5652 as far as it is the same), as `jarsigner` writes them into JARs.
+//! The signers of a PKCS#7 message (RFC 2315; RFC 5652 as far as it is the same), as `jarsigner` writes them into JARs.
 //!
-//! A message brings certificates along: its signer's, those above it, and any others. Only those that a signature
-//! names are its signers': a certificate is public, and anyone can put somebody else's into a message of his own.
+//! A message contains certificates: its signer's, those above it, and possibly others. Only those that a signature
+//! names are its signers': a certificate is public, and anyone can put somebody else's into their own message.
 
 use std::collections::HashMap;
 
 use super::ber;
 use super::der::{self, DerError, Element, Reader};
 
-/// SET OF, which is how signatures come.
+/// SET OF, the type of the list of signatures.
 const SET: u8 = 0x31;
 
 /// `1.2.840.113549.1.7.2`, signed data.
 const SIGNED_DATA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
 
-/// `2.5.29.14` as it stands before its value.
+/// `2.5.29.14` in the encoding before its value.
 const SUBJECT_KEY_ID: &[u8] = b"\x06\x03\x55\x1d\x0e";
 
 /// Why a message cannot be read.
@@ -23,7 +23,7 @@ pub enum Pkcs7Error {
     /// Not in the encoding of such messages.
     #[error("not a DER PKCS#7 message: {0}")]
     Der(#[from] DerError),
-    /// Another kind of message, which nobody signed.
+    /// Another kind of message, without signatures.
     #[error("a PKCS#7 message that is not signed data")]
     NotSigned,
     /// A signature by a certificate that is not in the message.
@@ -34,7 +34,7 @@ pub enum Pkcs7Error {
 /// The DER certificates of those who signed, each once, in the order of the message.
 ///
 /// # Errors
-/// What is no signed message in DER; one in which a signature names no certificate of it.
+/// Input that is not a signed message in DER; one in which a signature names no certificate of it.
 pub fn signers_of_pkcs7(message: &[u8]) -> Result<Vec<Vec<u8>>, Pkcs7Error> {
     match found_in_pkcs7(message) {
         (signers, None) => Ok(signers),
@@ -42,7 +42,7 @@ pub fn signers_of_pkcs7(message: &[u8]) -> Result<Vec<Vec<u8>>, Pkcs7Error> {
     }
 }
 
-/// The same as far as a lenient reader comes, and the first thing in the message that cannot be read.
+/// The same as far as a lenient parser comes, and the first error.
 pub fn found_in_pkcs7(message: &[u8]) -> (Vec<Vec<u8>>, Option<Pkcs7Error>) {
     let error = match read(message) {
         Ok(found) => return found,
@@ -113,7 +113,7 @@ fn elements(reader: &Reader<'_>, list: &Element) -> Result<Vec<Element>, DerErro
     Ok(elements)
 }
 
-/// The places of a message's certificates by what a signature may name them.
+/// The positions of a message's certificates, by the values with which a signature may name them.
 #[derive(Default)]
 struct Named<'a> {
     /// By the issuer's name as it is encoded, and the serial number.
@@ -165,8 +165,8 @@ impl<'a> Named<'a> {
     }
 }
 
-/// What stands in a certificate as a subject key identifier, `OCTET STRING { OCTET STRING }` (RFC 5280 §4.2.1.2); where else in it
-/// these bytes would stand, it names itself.
+/// The subject key identifiers in a certificate, `OCTET STRING { OCTET STRING }` (RFC 5280 §4.2.1.2). If these bytes
+/// occur elsewhere in it, it only names itself.
 fn key_ids(certificate: &[u8]) -> impl Iterator<Item = &[u8]> {
     memchr::memmem::find_iter(certificate, SUBJECT_KEY_ID).filter_map(|at| {
         let rest = certificate.get(at + SUBJECT_KEY_ID.len()..)?;

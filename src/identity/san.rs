@@ -1,4 +1,4 @@
-//! Names: the subject alternative names of a certificate, and what a key calls itself.
+//! Names: the subject alternative names of a certificate, and the names in a key.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -49,14 +49,14 @@ impl std::fmt::Display for SanType {
     }
 }
 
-/// One name. The value is as the certificate or key has it: case kept, nothing escaped, so it may hold anything.
+/// One name. The value is unchanged from the certificate or key: with its case, not escaped, with any characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct San {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: SanType,
-    /// Its text. An IP address in its usual notation; Fulcio's otherName as its text (`user!domain`); another
-    /// otherName as its dotted object identifier, a colon and the hex of its DER value.
+    /// Its text. An IP address in its usual notation; Fulcio's otherName as its text (`user!domain`); another otherName
+    /// as its dotted object identifier, a colon and the hex of its DER value.
     pub value: String,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn add<'a>(
         EMAIL_IN_PARTS => (SanType::Email, Err(in_parts(content))),
         DNS_IN_PARTS => (SanType::Dns, Err(in_parts(content))),
         URI_IN_PARTS => (SanType::Uri, Err(in_parts(content))),
-        // A directoryName or an x400Address is nobody we could watch; that it is there is worth saying.
+        // A directoryName or an x400Address cannot be watched; its presence is reported.
         _ => {
             anomalies.push(Anomaly::UnknownNameType);
             return Ok(());
@@ -139,7 +139,7 @@ const URI_IN_PARTS: u8 = der::constructed(6);
 /// The text, or what can be shown of it.
 type Text = Result<String, String>;
 
-/// An IA5String. Bytes that are no ASCII are kept if they are UTF-8: what they imitate may be what is watched.
+/// An IA5String. Bytes outside of ASCII are kept if they are UTF-8: they may imitate a watched name.
 fn ascii(content: &[u8]) -> Text {
     match std::str::from_utf8(content) {
         Ok(text) if text.is_ascii() => Ok(text.to_owned()),
@@ -180,7 +180,7 @@ fn other_name(oid: &[u8], value: &[u8]) -> Text {
     }
 }
 
-/// A string that comes in parts; what is not in parts, as far as it is text.
+/// A string in parts; without parts, as far as it is text.
 fn in_parts(content: &[u8]) -> String {
     let (mut joined, mut rest) = (Vec::new(), content);
     while let Some((part, after)) = ber::read(rest) {
@@ -194,7 +194,8 @@ fn in_parts(content: &[u8]) -> String {
     }
 }
 
-/// An object identifier in its usual notation; arcs that do not fit are hex, so that nothing is mistaken for another.
+/// An object identifier in its usual notation; arcs that are too large are hex, so that they cannot look like another
+/// identifier.
 fn dotted(oid: &[u8]) -> String {
     let mut text = String::new();
     let mut arc = 0u64;

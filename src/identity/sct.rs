@@ -1,4 +1,4 @@
-//! Signed certificate timestamps: a log's promise, inside the certificate, that it has logged it (RFC 6962 §3.2, §3.3).
+//! Signed certificate timestamps: a log's promise, inside a certificate, that it has logged it (RFC 6962 §3.2, §3.3).
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA256_ASN1,
@@ -20,10 +20,10 @@ pub(super) const PRECERTIFICATE_POISON: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x
 /// Most timestamps of one certificate that are verified. Fulcio embeds one, CAs of the web two or three.
 const MAX_SCTS: usize = 16;
 
-/// How a log with such a key signs: the SignatureAndHashAlgorithm (RFC 5246 §7.4.1.4.1, RFC 8422 §5.1.3) says the hash, which
-/// does not follow from the curve: RFC 6962 §2.1.4 has SHA-256 for all.
-fn algorithm(key: KeyType, said: [u8; 2]) -> Option<&'static dyn VerificationAlgorithm> {
-    Some(match (key, said) {
+/// The signature algorithm of a log with such a key: the SignatureAndHashAlgorithm (RFC 5246 §7.4.1.4.1, RFC 8422
+/// §5.1.3) contains the hash, which does not follow from the curve: RFC 6962 §2.1.4 requires SHA-256 for all.
+fn algorithm(key: KeyType, algorithm_bytes: [u8; 2]) -> Option<&'static dyn VerificationAlgorithm> {
+    Some(match (key, algorithm_bytes) {
         (KeyType::P256, [4, 3]) => &ECDSA_P256_SHA256_ASN1,
         (KeyType::P384, [4, 3]) => &ECDSA_P384_SHA256_ASN1,
         (KeyType::P384, [5, 3]) => &ECDSA_P384_SHA384_ASN1,
@@ -50,9 +50,9 @@ impl CtLog {
         sha256(&self.spki_der)
     }
 
-    fn verifies(&self, said: [u8; 2], message: &[u8], signature: &[u8]) -> bool {
+    fn verifies(&self, algorithm_bytes: [u8; 2], message: &[u8], signature: &[u8]) -> bool {
         let key = KeyType::of(&self.spki_der).ok();
-        key.and_then(|key| algorithm(key, said))
+        key.and_then(|key| algorithm(key, algorithm_bytes))
             .is_some_and(|algorithm| {
                 UnparsedPublicKey::new(algorithm, &self.spki_der)
                     .verify(message, signature)
@@ -66,15 +66,15 @@ impl CtLog {
     }
 }
 
-/// The signed part of a certificate as a log holds it: without timestamps and without poison. And the value of the
-/// extension with the timestamps, if there is one.
+/// The signed part of a certificate as a log contains it: without SCTs and without poison. And the value of the
+/// extension with the SCTs, if there is one.
 pub(super) struct Logged<'a> {
     pub(super) tbs: Vec<u8>,
     list: Option<&'a [u8]>,
 }
 
 impl<'a> Logged<'a> {
-    /// Takes a strict TBSCertificate apart.
+    /// Parses a strict TBSCertificate.
     pub(super) fn of(tbs: &'a [u8]) -> Result<Self, DerError> {
         let mut fields = Reader::new(der::only(tbs, der::SEQUENCE)?);
         let (mut before, mut list) = (Vec::new(), None);
@@ -139,7 +139,7 @@ impl<'a> Sct<'a> {
         })
     }
 
-    /// What the log signed: RFC 6962 §3.2, `digitally-signed`, with a precert_entry.
+    /// The bytes that the log signed: RFC 6962 §3.2, `digitally-signed`, with a precert_entry.
     fn message(&self, issuer_key_sha256: &[u8; 32], tbs: &[u8]) -> Option<Vec<u8>> {
         let length = u32::try_from(tbs.len()).ok()?.to_be_bytes();
         let [0, length @ ..] = length else {
@@ -162,11 +162,11 @@ impl<'a> Sct<'a> {
     }
 }
 
-/// Why none of a certificate's timestamps counts; `None` if one does, or if it holds none at all (which its own
-/// [`Anomaly::NoSct`] says), or if the only ones are by `unchecked` logs, whose keys cannot be used here, and none is false.
+/// Why none of a certificate's SCTs counts. `None` if one does, or if there is none at all (then [`Anomaly::NoSct`] is
+/// reported), or if the only ones are by `unchecked` logs, whose keys cannot be used here, and none is invalid.
 /// `issuer_spki` is the key of the CA that issued it.
 ///
-/// One that verifies is enough: Fulcio embeds the timestamp of the one log that it writes to.
+/// One that verifies is enough: Fulcio embeds the SCT of the one log to which it writes.
 pub(super) fn anomaly(
     certificate: &Certificate,
     issuer_spki: &[u8],
@@ -198,7 +198,7 @@ pub(super) fn anomaly(
         let verified = sct
             .message(&issuer, &logged.tbs)
             .is_some_and(|message| log.verifies(sct.algorithm, &message, sct.signature));
-        // A log may be listed several times, with another time each.
+        // A log may be listed several times, each with another time.
         let timely = sct.moment().is_some_and(|moment| {
             logs.iter()
                 .any(|log| log.id() == *sct.log_id && log.covers(moment))
@@ -219,7 +219,7 @@ pub(super) fn anomaly(
     })
 }
 
-/// Splits `SignedCertificateTimestampList` (RFC 6962 §3.3), which lies in an OCTET STRING of its own.
+/// Splits `SignedCertificateTimestampList` (RFC 6962 §3.3), which is in a separate OCTET STRING.
 fn scts(value: &[u8]) -> Option<Vec<&[u8]>> {
     let (mut list, rest) = vector(der::only(value, der::OCTET_STRING).ok()?)?;
     if !rest.is_empty() {

@@ -17,10 +17,10 @@ pub enum SignatureError {
     /// The key cannot be read.
     #[error("the public key is malformed: {0}")]
     Key(#[from] DerError),
-    /// The key's algorithm or curve is none that is verified here.
+    /// The key's algorithm or curve is not supported.
     #[error("the public key is of an unsupported type")]
     UnsupportedKey,
-    /// The signature's algorithm is none that is verified here, or does not fit the key.
+    /// The signature's algorithm is not supported, or does not belong to the key.
     #[error("the signature's algorithm is unsupported for this key")]
     UnsupportedAlgorithm,
     /// The signature is not by this key over this message.
@@ -46,7 +46,7 @@ pub enum KeyType {
     },
 }
 
-/// A SubjectPublicKeyInfo, taken apart: its type, and the key as `aws-lc-rs` wants it (point, RSAPublicKey, bytes).
+/// A parsed SubjectPublicKeyInfo: its type, and the key in the form of `aws-lc-rs` (point, RSAPublicKey, bytes).
 struct PublicKey<'a> {
     kind: KeyType,
     bytes: &'a [u8],
@@ -124,8 +124,8 @@ impl<'a> PublicKey<'a> {
     }
 }
 
-/// Verifies a signature over `message` made with the hash that Sigstore pairs with the key's type: P-256 and RSA
-/// (PKCS#1 v1.5) with SHA-256, P-384 with SHA-384, P-521 with SHA-512, Ed25519 as it is.
+/// Verifies a signature over `message` with the hash algorithm that Sigstore uses for the key's type: P-256 and RSA
+/// (PKCS#1 v1.5) with SHA-256, P-384 with SHA-384, P-521 with SHA-512, Ed25519 without.
 ///
 /// # Errors
 /// See [`SignatureError`].
@@ -134,10 +134,11 @@ pub fn verify(spki: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Signa
     key.verify(key.kind.usual().0, message, signature)
 }
 
-/// As [`verify`], over a message of which only the digest by that hash is at hand. Not possible with Ed25519.
+/// Like [`verify`], from the digest of the message by that hash algorithm. Not possible with Ed25519.
 ///
 /// # Errors
-/// See [`SignatureError`]. A digest of another length is one by another hash: [`SignatureError::UnsupportedAlgorithm`].
+/// See [`SignatureError`]. A digest of another length belongs to another algorithm:
+/// [`SignatureError::UnsupportedAlgorithm`].
 pub fn verify_digest(spki: &[u8], digest: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
     let key = PublicKey::read(spki)?;
     let (algorithm, hash) = key.kind.usual();
@@ -180,8 +181,8 @@ pub(super) fn verify_certificate(
     key.verify(algorithm, tbs, signature)
 }
 
-/// RSASSA-PSS-params (RFC 4055 §3.1) begin with the hash in `[0]`. The mask hash and the salt's length have to be
-/// what goes with it: others do not verify.
+/// RSASSA-PSS-params (RFC 4055 §3.1) begin with the hash in `[0]`. The mask hash and the salt's length must be the
+/// usual ones for it: others do not verify.
 fn pss(identifier: &mut Reader<'_>) -> Result<&'static dyn VerificationAlgorithm, SignatureError> {
     let parameters = identifier.expect(der::SEQUENCE)?;
     let mut parameters = identifier.inside(&parameters.content);

@@ -1,8 +1,8 @@
 //! SSH public keys and certificates, as OpenSSH and RFC 4716 write them.
 //!
 //! A line is `ssh-ed25519 AAAA… comment`; before the key there may be options, a host or principals, as in OpenSSH's
-//! `authorized_keys`, `known_hosts` and `allowed_signers`. Go's `ssh.ParseAuthorizedKey`, with which Rekor reads keys, looks
-//! for the key behind options, and in the next line if there is none in this one.
+//! `authorized_keys`, `known_hosts` and `allowed_signers`. Go's `ssh.ParseAuthorizedKey`, with which Rekor reads keys,
+//! searches the key after options, and in the next line if there is none in this one.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-/// Longest comment that is kept, in bytes; usual ones are a user and a host. The key counts whatever is behind it.
+/// Longest comment that is kept, in bytes; usual ones are a user and a host. The key counts with any text after it.
 const MAX_COMMENT_BYTES: usize = 2048;
 
 /// Longest name of a type of keys (RFC 4250 §4.6.1).
@@ -30,7 +30,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) struct SshKey<'a> {
     /// The key as it is in the file: what `ssh-keygen -l` hashes (RFC 4253 §6.6), unless it is a certificate.
     pub blob: Vec<u8>,
-    /// Whatever its maker wrote behind it; nothing covers it.
+    /// The text after it, by the maker of the key; nothing covers it.
     pub comment: Option<Cow<'a, str>>,
 }
 
@@ -84,7 +84,7 @@ fn block<'a>(lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<SshKey<'stati
         if line.starts_with(b"---- END") {
             break;
         }
-        // A header has a colon, which no base64 has, and goes on in the next line after a backslash.
+        // A header has a colon, which base64 has not, and continues in the next line after a backslash.
         if in_header || line.contains(&b':') {
             if let Some(text) = line.strip_prefix(b"Comment:") {
                 comment_line = text.trim_ascii();
@@ -116,7 +116,7 @@ fn comment(text: &[u8]) -> Option<Cow<'static, str>> {
     (!text.is_empty()).then(|| Cow::Owned(String::from_utf8_lossy(text).into_owned()))
 }
 
-/// Whether a blob is that of a key: of a type that is known, or of the one that the word before it names.
+/// Whether a blob is that of a key: of a known type, or of the type in the word before it.
 fn is_key(blob: &[u8], word: &[u8]) -> bool {
     let Some((kind, _)) = string(blob).filter(|(kind, _)| kind.len() <= MAX_TYPE_BYTES) else {
         return false;
@@ -149,14 +149,14 @@ pub(super) fn blob(strings: &[&[u8]]) -> Vec<u8> {
     blob
 }
 
-/// What the name of a type says: `sk-ssh-ed25519-cert-v01@openssh.com`.
+/// The parts of a type's name: `sk-ssh-ed25519-cert-v01@openssh.com`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kind<'a> {
     /// The algorithm, without the marks below.
     pub algorithm: &'a [u8],
-    /// Whether it is a certificate: the fields of the key come first in it, or behind a nonce.
+    /// Whether it is a certificate: the fields of the key come first in it, or after a nonce.
     pub is_certificate: bool,
-    /// Whether a nonce stands before the fields of the key (certificates of version 1).
+    /// Whether a nonce precedes the fields of the key (certificates of version 1).
     pub has_nonce: bool,
     /// Whether the key is on a token; its application follows it.
     is_on_token: bool,
@@ -195,8 +195,8 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// The blob of the key inside a certificate, without what the CA says of it: what `ssh-keygen -l` hashes. `None` for what is
-/// no certificate, or of a type that is not known.
+/// The blob of the key inside a certificate, without the CA's statements: `ssh-keygen -l` hashes it. `None` for input
+/// that is not a certificate, or of an unknown type.
 pub(super) fn without_certificate(certificate: &[u8]) -> Option<Vec<u8>> {
     let (name, mut rest) = string(certificate)?;
     let kind = Kind::of(name);

@@ -106,7 +106,7 @@ fn a_promise_of_a_log_counts_only_if_a_known_log_made_it_about_this_certificate_
         assert_eq!(assessment.chain, Chain::Trusted);
         assert_eq!(assessment.anomalies, Vec::from_iter(expected));
     }
-    // Where there is no log that could have promised anything, nothing is missing.
+    // Without any CT log, no SCT is missing.
     assert_eq!(judged(vec![], &labelled("no-sct")).anomalies, []);
     let missing = judged(harbor_ct_logs(), &labelled("no-sct"));
     assert_eq!(missing.anomalies, [Anomaly::NoSct]);
@@ -114,7 +114,7 @@ fn a_promise_of_a_log_counts_only_if_a_known_log_made_it_about_this_certificate_
 
 #[test]
 fn a_timestamp_that_was_taken_from_another_certificate_is_false() {
-    // A CA of our own issues a certificate with the extension of a recorded one: what a stolen CA key would do.
+    // A CA of this test issues a certificate with the extension of a recorded one, as with a stolen CA key.
     let recorded = labelled("stolen-identity");
     let list = {
         let needle = sct::SCT_LIST;
@@ -279,7 +279,7 @@ fn a_trusted_root_that_does_not_hold_is_refused() {
         };
         assert_eq!(Authorities::new(vec![chain]).unwrap_err(), expected);
     }
-    // The top of a path may be any CA: it is trusted because the trusted root holds it.
+    // The end of a path may be any CA: it is trusted because it is in the trusted root.
     let chain = AuthorityChain {
         certificates: vec![intermediate.clone()],
         valid_for,

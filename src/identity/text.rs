@@ -1,11 +1,11 @@
-//! Texts in certificates, whatever type of string they come in.
+//! Texts in certificates, in any string type.
 //!
-//! Fulcio writes UTF8Strings, and those who compare names read more: Go's `encoding/asn1` takes every usual type of string
-//! where a text is asked for. So a name does not escape because a CA of another make wrote it in another type.
+//! Fulcio writes UTF8Strings, and programs that compare names accept more: Go's `encoding/asn1` reads every usual
+//! string type as text. So a name must not escape because another CA wrote it in another type.
 
 use super::{ber, der};
 
-/// How often a text may be wrapped. Nobody wraps one more than twice.
+/// How often a text may be wrapped. Known programs wrap it at most twice.
 const MAX_WRAPPINGS: u8 = 4;
 
 const NUMERIC_STRING: u8 = 0x12;
@@ -19,13 +19,13 @@ const UNIVERSAL_STRING: u8 = 0x1c;
 const BMP_STRING: u8 = 0x1e;
 const CONSTRUCTED: u8 = 0x20;
 
-/// The text of a value that is a DER string of this type and nothing else.
+/// The text of a value that is exactly one DER string of this type.
 pub(super) fn canonical(value: &[u8], tag: u8) -> Option<&str> {
     let text = der::only(value, tag).ok()?;
     plain(text)
 }
 
-/// A text that stands for itself: not in one more string.
+/// A text that is not wrapped in another string.
 pub(super) fn plain(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     // The identifier of every string is a control character, which no name begins with.
@@ -33,13 +33,13 @@ pub(super) fn plain(value: &[u8]) -> Option<&str> {
     (!wrapped).then_some(text)
 }
 
-/// The text of a value in any encoding; what is none is shown as far as it is text.
+/// The text of a value in any encoding; other values are shown as far as they are text.
 pub(super) fn lenient(value: &[u8]) -> String {
     unwrap(value, 0).unwrap_or_else(|| String::from_utf8_lossy(value).into_owned())
 }
 
-/// The text of a string of any type, which may be in an OCTET STRING, in an explicit tag or in another string; bytes behind it
-/// do not count. `None` for what is no string.
+/// The text of a string of any type, which may be in an OCTET STRING, in an explicit tag or in another string; bytes
+/// after it are ignored. `None` for a value that is not a string.
 fn unwrap(value: &[u8], wrappings: u8) -> Option<String> {
     if wrappings == MAX_WRAPPINGS {
         return None;
@@ -75,7 +75,7 @@ fn unwrap(value: &[u8], wrappings: u8) -> Option<String> {
             })
             .map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
             .collect(),
-        // Written as Latin-1 in practice, whatever T.61 says; by some as UTF-8.
+        // In practice Latin-1, in spite of T.61; some programs write UTF-8.
         TELETEX_STRING => match String::from_utf8(octets) {
             Ok(text) => text,
             Err(other) => other.as_bytes().iter().copied().map(char::from).collect(),

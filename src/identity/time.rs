@@ -8,8 +8,8 @@ use super::der::{Element, GENERALIZED_TIME, UTC_TIME};
 
 /// The moment a UTCTime or GeneralizedTime names, or `None`.
 ///
-/// Rekor is written in Go, whose reader also takes times without seconds and with an offset; what a log admits must
-/// be readable here, so both are taken.
+/// Rekor is written in Go, whose parser also accepts times without seconds and with an offset. Whatever a log accepts
+/// must be parsed here, so both are accepted.
 pub(super) fn parse(element: &Element, content: &[u8]) -> Option<Timestamp> {
     let mut digits = Digits(content);
     let year = match element.tag {

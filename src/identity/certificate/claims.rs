@@ -1,4 +1,4 @@
-//! What a certificate's extensions say, whichever reader found them.
+//! The content of a certificate's extensions, for both parsers.
 
 use jiff::SignedDuration;
 
@@ -11,7 +11,7 @@ use crate::identity::{Anomaly, Extension, San, SanType, text};
 /// Fulcio's validity is ten minutes; from here on it is worth a word.
 const LONG_VALIDITY: SignedDuration = SignedDuration::from_hours(1);
 
-/// What was decoded of the extensions, and what is odd about them.
+/// The decoded extensions, and their anomalies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Claims {
     pub sans: Vec<San>,
@@ -20,13 +20,13 @@ pub(super) struct Claims {
     /// The key ids that it gives to its issuer and to itself.
     pub authority_key_id: Option<KeyId>,
     pub subject_key_id: Option<KeyId>,
-    /// How many extensions there are, of whatever kind.
+    /// The number of extensions of any kind.
     count: usize,
     uses: Uses,
 }
 
-/// The beginning of a key identifier, all of it where it is a SHA-1 hash as RFC 5280 §4.2.1.2 suggests. It names a key
-/// and proves nothing.
+/// The beginning of a key identifier; all of it if it is a SHA-1 hash as RFC 5280 §4.2.1.2 suggests. It names a key and
+/// proves nothing.
 pub type KeyId = [u8; 20];
 
 /// What its standard extensions allow.
@@ -45,12 +45,12 @@ struct Uses {
 }
 
 impl Claims {
-    /// May it issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3)?
+    /// Whether it may issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3).
     pub(super) fn may_issue(&self) -> bool {
         self.uses.authority && self.uses.certificate_signing
     }
 
-    /// Whether there are no more names and extensions than a certificate may have.
+    /// Whether there are no more names and extensions than allowed.
     pub(super) fn check_limits(&self) -> Result<(), CertificateError> {
         if self.count > MAX_EXTENSIONS {
             return Err(CertificateError::TooManyExtensions {
@@ -63,7 +63,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Takes one extension; `names` reads a list of names.
+    /// Adds one extension; `names` parses a list of names.
     pub(super) fn extension(
         &mut self,
         oid: &[u8],
@@ -109,7 +109,7 @@ impl Claims {
             Encoding::Raw => text::plain(value),
             Encoding::Utf8String => text::canonical(value, der::UTF8_STRING),
         };
-        // An identity must not escape a watch because its encoding is off: what can be read is kept.
+        // An identity must not escape a watch because of an irregular encoding: the readable part is kept.
         let text = if let Some(text) = canonical {
             text.to_owned()
         } else {
@@ -189,8 +189,8 @@ fn allows_certificate_signing(value: &[u8]) -> bool {
     }
 }
 
-/// `SEQUENCE { cA BOOLEAN DEFAULT FALSE, … }`. Any true-ish value counts: to doubt a leaf is the safe side, and a
-/// CA of the trusted root is vouched for by whoever configured it.
+/// `SEQUENCE { cA BOOLEAN DEFAULT FALSE, … }`. Every value except false counts as true: it is safe to doubt a leaf, and
+/// the CAs of the trusted root were configured.
 fn is_authority(value: &[u8]) -> bool {
     let Ok(content) = der::only(value, der::SEQUENCE) else {
         return lenient::is_authority(value);

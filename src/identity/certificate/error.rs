@@ -1,4 +1,4 @@
-//! Why bytes are no certificate.
+//! Why bytes are not a certificate.
 
 use crate::identity::der::DerError;
 
@@ -18,7 +18,7 @@ pub enum CertificateError {
     Der {
         /// Which part of it.
         part: &'static str,
-        /// What is wrong there.
+        /// The problem.
         source: DerError,
     },
     /// A validity that names no moment.

@@ -1,8 +1,8 @@
-//! The second reader, for what is a certificate although it is no strict DER: the crate `x509-parser`.
+//! The second parser, for certificates that are not strict DER: the crate `x509-parser`.
 //!
-//! It takes lengths that are longer than they need to be, ignores bytes at the end of most structures, and knows
-//! more ways to write a time. It gives slices of the input; where they are, and how long an element is by its own
-//! header, is worked out here.
+//! It accepts lengths that are longer than necessary, ignores bytes at the end of most structures, and supports more
+//! forms of time. It returns slices of the input; their positions, and the length of an element by its own header, are
+//! computed here.
 
 use std::ops::Range;
 
@@ -20,15 +20,15 @@ use crate::identity::{Anomaly, San, der, san};
 
 /// Reads a certificate of at most [`super::MAX_CERTIFICATE_BYTES`]; `None` if this reader cannot either.
 pub(super) fn read(input: &[u8]) -> Option<Parsed> {
-    // It does not look at the class and the form of the outermost tag, and no other reader takes another one.
+    // It does not check the class and the form of the outermost tag, and no other parser accepts another one.
     if input.first() != Some(&der::SEQUENCE) {
         return None;
     }
-    // Extensions are not decoded by it: one that nobody asked for must not make the certificate unreadable.
+    // It does not decode extensions: an irrelevant one must not make the certificate unreadable.
     let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
     let (_, read) = parser.parse(input).ok()?;
     let tbs = element(input, place(input, read.tbs_certificate.as_ref())?.start)?;
-    // Its slices end where it stopped reading, which is before the end if bytes are left over.
+    // Its slices end where it stopped, which is before the end if bytes remain.
     let whole = |part: &[u8]| element(input, place(input, part)?.start);
     let frame = Frame {
         serial: place(input, read.raw_serial())?,
@@ -68,7 +68,7 @@ fn moment(time: ASN1Time) -> Option<Timestamp> {
     Timestamp::from_second(time.timestamp()).ok()
 }
 
-/// Reads a list of names, strictly if that is possible.
+/// Parses a list of names, strictly if that is possible.
 fn names(value: &[u8], sans: &mut Vec<San>, anomalies: &mut Vec<Anomaly>) -> Result<(), DerError> {
     let before = (sans.len(), anomalies.len());
     let Err(error) = san::parse(value, sans, anomalies) else {

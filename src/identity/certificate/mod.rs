@@ -1,20 +1,20 @@
-//! An X.509 certificate, as far as it says who and for how long.
+//! An X.509 certificate: names, validity, key and chain.
 //!
 //! Two readers, because one cannot be both fast and lenient without being wrong somewhere:
 //!
-//! * [`strict`] is our own: DER and nothing else, the dozen fields that matter, no name taken apart. It is the
+//! * [`strict`] is our own: DER and nothing else, the dozen relevant fields, without decoding names. It is the
 //!   innermost loop of a catch-up and takes 1.7 µs where `x509-parser` takes 4.4 µs (for a certificate of Fulcio, of
-//!   about 1.7 kB). A CA writes DER, so nearly all certificates are read by it.
-//! * [`lenient`] is `x509-parser`, a general reader that many programs use. It is asked only about what the first one
-//!   refuses, and what it makes of that counts: a signing must not escape a watch because the bytes around the name
-//!   are odd. Whoever has a certificate can make them odd, for the outermost structure is not signed: Go, in which
-//!   Rekor and cosign are written, passes over bytes after the signature. What that one refuses as well, such as lengths
-//!   that are not given in advance, which Java and OpenSSL take, is written anew in DER and read once more.
+//!   about 1.7 kB). CAs write DER, so it parses nearly all certificates.
+//! * [`lenient`] is `x509-parser`, a general parser that many programs use. It parses only certificates that the first
+//!   one refuses, and its result counts: a signing must not escape a watch because of irregular bytes around the name.
+//!   Anyone who has a certificate can make them irregular, because the outermost structure is not signed: Go, in which
+//!   Rekor and cosign are written, ignores bytes after the signature. If it refuses them too, for example because of
+//!   indefinite lengths, which Java and OpenSSL accept, they are encoded again in DER and parsed once more.
 //!
-//! Such a certificate has its names and its chain like any other, [`Anomaly::NotDer`] besides, and
-//! [`Certificate::irregularity`] says what is wrong: other readers may see another certificate in the same bytes, so
-//! its entry stays unreadable as well. In the tests the second reader is the oracle of the first: wherever both can
-//! read, they agree on every field.
+//! Such a certificate has its names and its chain like any other, and [`Anomaly::NotDer`] in addition;
+//! [`Certificate::irregularity`] returns the reason. Other parsers may find another certificate in the same bytes, so
+//! its entry is unreadable as well. In the tests the second parser checks the first: if both can parse a certificate,
+//! they agree on every field.
 
 mod claims;
 mod error;
@@ -37,8 +37,8 @@ pub(super) use claims::KeyId;
 
 pub use error::CertificateError;
 
-/// Longest certificate that is read, in bytes: a leaf of a tiled log cannot hold a longer one, and the longest that
-/// Fulcio issues are a twentieth of it.
+/// Longest accepted certificate, in bytes: a leaf of a tiled log cannot contain a longer one, and the longest of Fulcio
+/// have a twentieth of that.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 
 /// Most names in one certificate. Fulcio gives one; web servers' certificates have up to a hundred by policy.
@@ -50,26 +50,26 @@ const MAX_EXTENSIONS: usize = 128;
 /// `AlgorithmIdentifier { id-alg-unsigned }` and an empty BIT STRING (RFC 9925 §3).
 const UNSIGNED: &[u8] = b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x06\x24\x03\x01\x00";
 
-/// A certificate that was read, or what a certificate transparency log holds of one. Nothing in it is believed yet: anyone
-/// can write one.
+/// A parsed certificate, or the form in which a certificate transparency log contains one. Nothing in it is trusted
+/// yet: anyone can write one.
 ///
-/// It owns its DER; nothing is hashed or verified before it is asked for.
+/// It owns its DER; hashes and verification are computed on demand.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// What was parsed.
+    /// The parsed bytes.
     der: Vec<u8>,
-    /// What was given, if it had to be written anew to be parsed.
+    /// The original bytes, if they had to be encoded again to be parsed.
     given: Option<Vec<u8>>,
     parsed: Parsed,
     irregularity: Option<CertificateError>,
     logged: Option<Box<LoggedPart>>,
 }
 
-/// What a precert_entry says besides the TBSCertificate (RFC 6962 §3.2).
+/// The content of a precert_entry besides the TBSCertificate (RFC 6962 §3.2).
 #[derive(Clone, PartialEq, Eq)]
 struct LoggedPart {
     issuer_key_sha256: [u8; 32],
-    /// The precertificate, which stands beside the leaf: no tree hash covers it.
+    /// The precertificate beside the leaf, which no tree hash covers.
     precertificate: Option<Vec<u8>>,
 }
 
@@ -87,15 +87,15 @@ impl Certificate {
     /// Reads one certificate, in strict DER or not: see [`Certificate::irregularity`].
     ///
     /// # Errors
-    /// Whatever is no certificate within the limits, with what keeps it from being strict DER.
+    /// Everything that is not a certificate within the limits, with the reason why it is not strict DER.
     pub fn parse(der: Vec<u8>) -> Result<Self, CertificateError> {
         let read = Self::parse_of_any_size(der)?;
         read.parsed.claims.check_limits()?;
         Ok(read)
     }
 
-    /// The same with any number of names and extensions: to look for one of them where none may be overlooked. How many
-    /// there can be is bounded by [`MAX_CERTIFICATE_BYTES`].
+    /// The same with any number of names and extensions, for a search that may miss none. [`MAX_CERTIFICATE_BYTES`]
+    /// bounds their number.
     ///
     /// # Errors
     /// As [`Certificate::parse`], but for the two numbers.
@@ -135,11 +135,11 @@ impl Certificate {
         Ok(read)
     }
 
-    /// What a certificate transparency log holds of a certificate before it is issued: its TBSCertificate without
-    /// timestamps, by the CA with this key; and the precertificate that the CA submitted, if the log served it beside
-    /// the leaf.
+    /// The form of a certificate in a certificate transparency log before it is issued: its TBSCertificate without
+    /// SCTs, by the CA with this key; and the precertificate that the CA submitted, if the log served it beside the
+    /// leaf.
     ///
-    /// There is no certificate yet, so there is none to hash: [`Certificate::sha256`] is `None`.
+    /// The certificate does not exist yet, so it has no hash: [`Certificate::sha256`] is `None`.
     ///
     /// # Errors
     /// As [`Certificate::parse`].
@@ -152,7 +152,7 @@ impl Certificate {
         let mut parts = tbs.to_vec();
         parts.extend(UNSIGNED);
         let mut read = Self::parse(der::encode(der::SEQUENCE, &parts))?;
-        // Timestamps come after it was logged.
+        // SCTs are added after it was logged.
         read.parsed
             .claims
             .anomalies
@@ -164,11 +164,11 @@ impl Certificate {
         Ok(read)
     }
 
-    /// Reads exactly one certificate in strict DER, for where a certificate makes something trusted: one that other
-    /// readers may take for another has no place there.
+    /// Parses exactly one certificate in strict DER, for uses in which a certificate makes something trusted: one that
+    /// other parsers may read differently is refused.
     ///
     /// # Errors
-    /// Whatever is no strict DER certificate within the limits, with the part of it that cannot be read.
+    /// Everything that is not a strict DER certificate within the limits, with the part that cannot be parsed.
     pub fn parse_strict(der: Vec<u8>) -> Result<Self, CertificateError> {
         let parsed = parse_strictly(&der)?;
         parsed.claims.check_limits()?;
@@ -186,7 +186,7 @@ impl Certificate {
         &self.parsed.claims.sans
     }
 
-    /// Who issued the identity token that Fulcio saw: the present extension, else the old one.
+    /// The issuer of the identity token for Fulcio: the present extension, else the old one.
     pub fn issuer(&self) -> Option<&str> {
         self.extension(Extension::Issuer)
     }
@@ -211,19 +211,19 @@ impl Certificate {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Fulcio's extensions, in the certificate's order except that the present issuer comes before the old one.
-    /// The two issuers are one if they agree.
+    /// Fulcio's extensions, in the certificate's order except that the present issuer comes before the old one. If the
+    /// two issuers agree, they count as one.
     pub fn extensions(&self) -> &[(Extension, String)] {
         &self.parsed.claims.extensions
     }
 
-    /// Why it is not strict DER, if it is not. Other readers may then see another certificate in the same bytes, or
+    /// Why it is not strict DER, if it is not. Other parsers may then find another certificate in the same bytes, or
     /// none.
     pub fn irregularity(&self) -> Option<CertificateError> {
         self.irregularity
     }
 
-    /// What is odd about it in itself, whoever issued it.
+    /// Its own anomalies, independent of its issuer.
     pub fn anomalies(&self) -> &[Anomaly] {
         &self.parsed.claims.anomalies
     }
@@ -238,17 +238,17 @@ impl Certificate {
         self.part(&self.parsed.frame.spki)
     }
 
-    /// SHA-256 of the certificate as it was given; computed on each call. `None` for a precertificate: the certificate that
-    /// became of it has timestamps in it, so its hash cannot be known.
+    /// SHA-256 of the certificate as it was given; computed on each call. `None` for a precertificate: the issued
+    /// certificate contains SCTs, so its hash is not known.
     pub fn sha256(&self) -> Option<[u8; 32]> {
         self.logged
             .is_none()
             .then(|| super::key::sha256(self.der()))
     }
 
-    /// Every hash by which its owner may know it: [`Self::sha256`] first, then those of the same TBSCertificate in DER with the
-    /// same signature of the CA, and with the other ECDSA signature that anyone can make of it, `(r, n - s)`. Empty for a
-    /// precertificate.
+    /// Every hash that its owner may have: [`Self::sha256`] first, then those of the same TBSCertificate in DER with
+    /// the same signature of the CA, and with the other ECDSA signature that anyone can compute of it, `(r, n - s)`.
+    /// Empty for a precertificate.
     pub fn hashes(&self) -> Vec<[u8; 32]> {
         let Some(given) = self.sha256() else {
             return Vec::new();
@@ -266,7 +266,7 @@ impl Certificate {
         super::key::sha256(self.tbs_der())
     }
 
-    /// SHA-256 of the TBSCertificate as a certificate transparency log holds it, without timestamps and poison: the same
+    /// SHA-256 of the TBSCertificate as a certificate transparency log contains it, without SCTs and poison: the same
     /// for a certificate and its precertificate, and for no other. `None` if the signed part is not strict DER, or is
     /// not exactly what is in the certificate.
     pub fn logged_sha256(&self) -> Option<[u8; 32]> {
@@ -283,7 +283,7 @@ impl Certificate {
         super::key::sha256(self.spki_der())
     }
 
-    /// Every hash by which the key's owner may know it: see [`Key::hashes`](crate::identity::Key::hashes).
+    /// Every hash that the key's owner may have: see [`Key::hashes`](crate::identity::Key::hashes).
     pub fn key_hashes(&self) -> Vec<[u8; 32]> {
         super::key::hashes_of_spki(self.spki_der())
     }
@@ -303,22 +303,22 @@ impl Certificate {
         self.part(&self.parsed.frame.serial)
     }
 
-    /// The DER name of the CA that it says has issued it.
+    /// The DER name of the CA that it names as its issuer.
     pub fn issuer_name_der(&self) -> &[u8] {
         self.part(&self.parsed.frame.issuer_name)
     }
 
-    /// Its own DER name; empty in Fulcio's leaves.
+    /// Its own DER name; empty in Fulcio's leaf certificates.
     pub fn subject_name_der(&self) -> &[u8] {
         self.part(&self.parsed.frame.subject_name)
     }
 
-    /// The beginning of the id of the key that it says has signed it.
+    /// The beginning of the id of the key that it names as its signer.
     pub(super) fn authority_key_id(&self) -> Option<KeyId> {
         self.parsed.claims.authority_key_id
     }
 
-    /// The beginning of the id that it gives to its own key.
+    /// The beginning of the id of its own key.
     pub(super) fn subject_key_id(&self) -> Option<KeyId> {
         self.parsed.claims.subject_key_id
     }
@@ -335,8 +335,8 @@ impl Certificate {
 
     /// The CA's signature.
     ///
-    /// One that is not a whole number of bytes is shifted to the right, as Go does it: whoever has a certificate could
-    /// otherwise shift its signature to the left, and programs in Go would verify what is untrusted here.
+    /// If it is not a whole number of bytes, it is shifted to the right, as in Go: otherwise an attacker could shift
+    /// the signature of a certificate to the left, and programs in Go would verify what is untrusted here.
     pub(super) fn signature(&self) -> Cow<'_, [u8]> {
         let bytes = self.part(&self.parsed.frame.signature);
         match self.parsed.frame.signature_unused_bits {
@@ -345,7 +345,7 @@ impl Certificate {
         }
     }
 
-    /// May it issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3)?
+    /// Whether it may issue certificates: a CA by its basic constraints, with the key usage for it (RFC 5280 §4.2.1.3).
     pub fn may_issue(&self) -> bool {
         self.parsed.claims.may_issue()
     }
@@ -377,8 +377,8 @@ impl Certificate {
     }
 }
 
-/// A certificate in BER, and the same in DER. The lengths are all that differs: where a part was in DER, as a CA writes it, it
-/// stays as it is.
+/// A certificate in BER, encoded in DER. Only the lengths change: a part that was in DER, as CAs write it, stays the
+/// same.
 fn written_anew(ber: &[u8]) -> Option<(Parsed, Vec<u8>)> {
     if ber.len() > MAX_CERTIFICATE_BYTES {
         return None;
@@ -399,15 +399,15 @@ fn parse_strictly(der: &[u8]) -> Result<Parsed, CertificateError> {
     strict::read(der)
 }
 
-/// What a reader makes of a certificate.
+/// The result of a parser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Parsed {
     frame: Frame,
     claims: Claims,
 }
 
-/// Where its parts are in the DER: whole elements, but of the serial number and the signature the content. And from
-/// when to when it is valid.
+/// The positions of its parts in the DER: whole elements, but the content of the serial number and the signature. And
+/// its validity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Frame {
     tbs: Range<usize>,

@@ -1,4 +1,4 @@
-//! The first reader: strict DER, and the fields of RFC 5280 §4.1 with nothing between them or after them.
+//! The first parser: strict DER, and the fields of RFC 5280 §4.1 with nothing between them or after them.
 
 use super::claims::Claims;
 use super::{CertificateError, Frame, Parsed};

@@ -31,7 +31,7 @@ fn content(der: &[u8]) -> Vec<u8> {
     der::only(der, der::SEQUENCE).unwrap().to_vec()
 }
 
-/// A SEQUENCE whose length takes four bytes, which no element needs here.
+/// A SEQUENCE with a length of four bytes, more than necessary.
 fn long_sequence(content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).unwrap().to_be_bytes();
     [&[der::SEQUENCE, 0x84][..], &length, content].concat()
@@ -45,7 +45,7 @@ fn both_readers_agree_on_every_recorded_certificate() {
     }
 }
 
-/// The readers share what extensions mean; here `x509-parser` decodes them itself.
+/// The two parsers share the decoding of extensions; here `x509-parser` decodes them itself.
 #[test]
 fn x509_parser_finds_the_same_names_and_uses() {
     for (label, der) in recorded() {

@@ -1,15 +1,16 @@
 //! The same certificate in other bytes.
 //!
-//! What a CA signs is the TBSCertificate; what stands around it is covered by no signature, so that whoever has a
-//! certificate can write it anew. The other ECDSA signature of the same CA, `(r, n - s)`, anyone can compute. A hash of
-//! the whole certificate finds none of these. So one that is looked for by its hash is looked for in each of its forms.
+//! A CA signs the TBSCertificate; no signature covers the bytes around it, so anyone who has a certificate can write
+//! them differently. Anyone can also compute the other ECDSA signature of the same CA, `(r, n - s)`. A hash of the
+//! whole certificate matches none of these. So a certificate that is searched by its hash is searched in each of its
+//! forms.
 
 use super::Certificate;
 use crate::identity::curve::other_halves;
 use crate::identity::{ber, der};
 
-/// Each DER certificate of the same TBSCertificate, by the algorithm that it names itself, with the same signature and with
-/// the other one that verifies, if there is one.
+/// Each DER certificate of the same TBSCertificate, with its own algorithm, with the same signature and with the other
+/// one that verifies, if there is one.
 pub(super) fn of(certificate: &Certificate) -> Vec<Vec<u8>> {
     let tbs = certificate.tbs_der();
     let signature = certificate.signature();
