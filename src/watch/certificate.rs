@@ -1,4 +1,4 @@
-//! What a provider writes into a certificate: usual names, and the extensions that go with a name.
+//! The content of a provider's certificates: usual names, and the extensions that belong to a name.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::identity::Extension;
 /// A commit, where one has to be named.
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// Names as this provider usually writes them, of the repository that is spoken of.
+/// Usual names of this provider for the given repository.
 pub(super) fn usual_names(
     provider: &Provider,
     beginning: Option<&str>,
@@ -167,7 +167,7 @@ pub(super) fn certificate(
     extensions
 }
 
-/// What a run of a pipeline on a forge says in several extensions at once.
+/// The values that a run of a pipeline on a forge has in several extensions.
 struct Run {
     repository: String,
     owner: String,

@@ -10,7 +10,8 @@ use super::index_key::{IndexKey, choose, traces};
 use super::{Subject, Watch};
 use crate::identity::{Extension, Signer};
 
-/// A name or value up to this many bytes is brought to lower case on the stack; those of workflows take about a hundred.
+/// A name or value of at most this many bytes is converted to lower case on the stack; those of workflows have about a
+/// hundred.
 const SHORT_SAN_BYTES: usize = 256;
 
 /// A watch that selects a signing.
@@ -18,17 +19,17 @@ const SHORT_SAN_BYTES: usize = 256;
 pub struct Match {
     /// The watch: its place in the list that was compiled.
     pub watch: usize,
-    /// Whether the signing is as the watch's `shape` says; `None` if it has none.
+    /// Whether the signing is in the watch's `shape`; `None` if it has none.
     pub in_shape: Option<bool>,
-    /// Whether it was selected by its key or its very certificate: then the signature proves who signed, and
-    /// whether a trusted CA stands behind the certificate does not matter.
+    /// Whether it was selected by its key or by exactly its certificate: then the signature proves who signed, and the
+    /// certificate's chain does not matter.
     pub by_key: bool,
 }
 
 /// Why watches cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// Findings are told apart by the name of their watch.
+    /// Findings are distinguished by the name of their watch.
     #[error("two watches are named {name:?}")]
     DuplicateName {
         /// The name.
@@ -40,13 +41,13 @@ pub enum WatchError {
         /// The watch.
         name: String,
     },
-    /// What is in shape waits; without a shape nothing ever would.
+    /// Signings in shape wait; without a shape no signing would.
     #[error("watch {name:?} has a hold but no shape")]
     HoldWithoutShape {
         /// The watch.
         name: String,
     },
-    /// The texts to search for exceed what the automaton can address.
+    /// The texts to search for exceed the size of an automaton.
     #[error("too many texts to search for")]
     TooManyTexts(#[from] BuildError),
 }
@@ -63,8 +64,8 @@ pub struct Watches {
     literals: Texts,
     extension_literals: Vec<(Extension, Texts)>,
     everything: Vec<usize>,
-    /// What [`Self::literals_in`] searches for. Made when the first leaf cannot be read: hardly ever, and the automaton
-    /// is most of what a thousand watches cost at a start.
+    /// The texts for [`Self::literals_in`]. Built at the first leaf that cannot be parsed: this is rare, and the
+    /// automaton is most of the cost of a thousand watches at the start.
     traces: OnceLock<Texts>,
 }
 
@@ -135,7 +136,7 @@ impl Watches {
         Ok(compiled)
     }
 
-    /// Adds a match for each watch that selects the signer, in the order of the watches, to what is in `found`.
+    /// Appends a match to `found` for each watch that selects the signer, in the order of the watches.
     pub fn matches(&self, signer: &Signer, found: &mut Vec<Match>) {
         let start = found.len();
         let subject = Subject::new(signer);
@@ -169,17 +170,17 @@ impl Watches {
         found.truncate(kept);
     }
 
-    /// The watches of which a text occurs in `bytes`, whatever its case and in whichever encoding a certificate has its
-    /// strings in; for a leaf that cannot be read.
+    /// The watches with a text that occurs in `bytes`, in any case and in any encoding of strings in certificates; for
+    /// a leaf that cannot be parsed.
     ///
-    /// The text is the most telling one that the watch knows; watches by digests alone have none.
+    /// The text is the most specific one of the watch; watches by digests alone have none.
     pub fn literals_in(&self, bytes: &[u8]) -> Vec<usize> {
         let traces = self.traces();
         let mut found = Vec::new();
         if traces.is_empty() {
             return found;
         }
-        // Folding a leaf that is hardly ever there costs less than an automaton for both cases, at each start.
+        // To convert such a leaf, which is rare, costs less than an automaton for both cases at each start.
         let mut folded = bytes.to_ascii_lowercase();
         let mut give = |watches: &[usize]| found.extend_from_slice(watches);
         traces.occurring(&folded, &mut give);
@@ -193,7 +194,8 @@ impl Watches {
         found
     }
 
-    /// The watches that name the certificate with that SHA-256, whatever else they ask for; for one that cannot be read.
+    /// The watches with the certificate of that SHA-256, whatever their other conditions; for a certificate that cannot
+    /// be parsed.
     pub fn naming_certificate(&self, sha256: &[u8; 32]) -> impl Iterator<Item = usize> {
         let names = |watch: &Watch| {
             std::iter::once(&watch.conditions)
@@ -216,8 +218,8 @@ impl Watches {
         })
     }
 
-    /// The watches that look for what no text in a leaf shows, besides anything else: a key, a certificate, an IP address or
-    /// an otherName that is written as numbers.
+    /// The watches that select by something that is not text in a leaf: a key, a certificate, an IP address or an
+    /// otherName in numbers.
     pub fn without_text(&self) -> impl Iterator<Item = usize> {
         let is_numbers = |name: &String| {
             name.parse::<IpAddr>().is_ok()
@@ -253,7 +255,7 @@ impl Watches {
     ///
     /// # Panics
     ///
-    /// If there are not so many.
+    /// `None` if there are fewer.
     pub fn get(&self, index: usize) -> &Watch {
         &self.list[index]
     }
@@ -370,7 +372,7 @@ fn refuse_mistakes(watches: &[Watch]) -> Result<(), WatchError> {
     Ok(())
 }
 
-/// Hands on the ASCII lower case of a text; nothing is allocated unless it is long and has upper case.
+/// Passes on the ASCII lower case of a text; allocates only for a long text with upper case.
 fn folded(text: &str, then: impl FnOnce(&[u8])) {
     let bytes = text.as_bytes();
     let mut buffer = [0; SHORT_SAN_BYTES];
@@ -391,8 +393,8 @@ fn has_wide_text(bytes: &[u8]) -> bool {
     memchr::memchr_iter(0, bytes).any(|at| is_zero(at + 2) && is_zero(at + 4))
 }
 
-/// A text as the strings of a certificate may hold it, in ASCII lower case and without zeros: UTF-8, the first 256
-/// characters of Unicode in one byte each (T61String, as most readers take it), UTF-16 in both orders.
+/// A text in the encodings of strings in certificates, in ASCII lower case and without zeros: UTF-8, the first 256
+/// characters of Unicode in one byte each (T61String, as most parsers read it), UTF-16 in both byte orders.
 fn encoded(text: &str) -> Vec<Vec<u8>> {
     let mut encoded = vec![text.as_bytes().to_ascii_lowercase()];
     if text.is_ascii() {
@@ -411,12 +413,12 @@ fn encoded(text: &str) -> Vec<Vec<u8>> {
     encoded
 }
 
-/// Texts in ASCII lower case, each with the watches that look for it, found in one pass whatever their number.
+/// Texts in ASCII lower case, each with the watches that search it, found in one pass whatever their number.
 #[derive(Debug, Default)]
 struct Texts {
-    /// `None` if there is no text to look for.
+    /// `None` if there is no text to search.
     automaton: Option<AhoCorasick>,
-    /// For each text of the automaton, who looks for it.
+    /// For each text of the automaton, its watches.
     watches: Vec<Vec<usize>>,
 }
 

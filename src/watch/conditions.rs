@@ -8,7 +8,8 @@ use super::part::Part;
 use super::{Glob, SanRegex, Subject};
 use crate::identity::Extension;
 
-/// Conditions that must all hold; of a condition's values, one must. An empty list is no condition.
+/// Conditions that must all be satisfied; for each condition, one of its values must match. An empty list is no
+/// condition.
 #[derive(Debug, Clone, Default)]
 pub struct Conditions {
     /// SANs in full; selecting ignores ASCII case.
@@ -30,17 +31,17 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Whether nothing is asked.
+    /// Whether there are no conditions.
     pub fn is_empty(&self) -> bool {
         self.parts().next().is_none()
     }
 
-    /// Whether who is selected has proven possession of a named key, whatever a certificate says.
+    /// Whether a selected signer has proven possession of a named key, whatever is in a certificate.
     pub fn names_key(&self) -> bool {
         !self.key_sha256.is_empty() || !self.certificate_sha256.is_empty()
     }
 
-    /// The conditions that ask something, those that cost least first.
+    /// The conditions that are present, cheapest first.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         [
             Part::Issuer(&self.issuer),
@@ -66,12 +67,12 @@ impl Conditions {
         .filter(|part| !part.is_empty())
     }
 
-    /// Whether the signer is selected: better a false alarm than a miss.
+    /// Whether the signer is selected: lenient, because a false alert is better than a missed signing.
     pub(super) fn hold(&self, subject: &Subject<'_>) -> bool {
         self.parts().all(|part| part.holds(subject))
     }
 
-    /// Whether the signer is as a shape says: better an alarm than to wave through something close to it.
+    /// Whether the signer is in shape: strict, because an alert is better than accepting something similar.
     pub(super) fn fit(&self, subject: &Subject<'_>) -> bool {
         self.parts().all(|part| part.fits(subject))
     }
@@ -83,13 +84,13 @@ impl Conditions {
             || self.san_regex.iter().any(|regex| regex.matches(name))
     }
 
-    /// Whether one of its globs means less in a shape than in selecting.
+    /// Whether one of its globs matches less in a shape than in a selection.
     pub(super) fn has_star_before_at(&self) -> bool {
         let globs = self.extension_glob.values().flatten();
         globs.chain(&self.san_glob).any(Glob::has_star_before_at)
     }
 
-    /// Identifies what the set asks for: SHA-256 over a canonical form.
+    /// Identifies the conditions: SHA-256 over a canonical form.
     ///
     /// The order of values does not count, nor does ASCII case in `san`, `san_glob` and `extension_glob`.
     // Each value has its length before it, so that no two sets have one encoding.

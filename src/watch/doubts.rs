@@ -1,4 +1,4 @@
-//! What a watch asks for and its issuer never writes: allowed, and hardly meant.
+//! Values in a watch that its issuer never writes: valid, and probably a mistake.
 
 use super::forms::{Forms, Pattern, Reading};
 use super::issued::{self, Asked};
@@ -10,7 +10,7 @@ use crate::identity::Extension;
 /// Which set of a watch's conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Set {
-    /// The watch's own.
+    /// The watch's own set.
     Own,
     /// That one of `any`.
     Any(usize),
@@ -21,21 +21,21 @@ pub enum Set {
 /// A value that cannot occur.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// Where it stands.
+    /// The set with the value.
     pub set: Set,
-    /// The key that it stands under: `san_glob`, `extension`.
+    /// The key of the value: `san_glob`, `extension`.
     pub key: &'static str,
     /// The extension, under `extension` and `extension_glob`.
     pub extension: Option<Extension>,
-    /// What is wrong, in a sentence.
+    /// The problem, in a sentence.
     pub message: String,
-    /// What may have been meant.
+    /// The probable correction.
     pub hint: Option<String>,
 }
 
 impl Watch {
-    /// Every name and every value of an extension that the issuer never writes. What cannot be decided is left out, and
-    /// so is what an issuer writes that is not known.
+    /// Every name and every value of an extension that the issuer never writes. Undecidable cases and unknown issuers
+    /// are left out.
     pub fn doubts(&self, forms: &Forms) -> Vec<Doubt> {
         let mut doubts = Vec::new();
         let own = (&self.conditions, Reading::Select);
@@ -58,7 +58,7 @@ impl Watch {
             issuers.map(|list| list.into_iter().map(Provider::of_issuer).collect());
         let known = |otherwise: Option<Provider>| -> Vec<Provider> {
             match &by_issuer {
-                // With one that is not known, anything may be.
+                // With an unknown issuer, every value is possible.
                 Some(list) => list
                     .iter()
                     .cloned()
@@ -70,7 +70,7 @@ impl Watch {
         let lists = issued::names(conditions, reading);
         for (key, list) in ["san", "san_glob", "san_regex"].into_iter().zip(&lists) {
             for pattern in list {
-                if is_said_elsewhere(*pattern) {
+                if has_another_warning(*pattern) {
                     continue;
                 }
                 let providers = known(issued::of_pattern(*pattern));
@@ -119,13 +119,13 @@ impl Watch {
     }
 }
 
-/// `*` and signs of regular expressions in a full name have a warning of their own.
-fn is_said_elsewhere(pattern: Pattern<'_>) -> bool {
+/// `*` and characters of regular expressions in a full name have another warning.
+fn has_another_warning(pattern: Pattern<'_>) -> bool {
     matches!(pattern, Pattern::Text { text, .. } if text.contains(['*', '\\', '^', '[', '|']))
 }
 
 fn instead(pattern: Pattern<'_>, providers: &[Provider]) -> Option<String> {
-    // Under another issuer than that of the name nothing helps but another issuer.
+    // If the name belongs to another issuer, only another issuer helps.
     let of_name = issued::of_pattern(pattern);
     if let Some(of_name) = of_name
         && !providers.iter().any(|p| p.kind == of_name.kind)

@@ -8,20 +8,20 @@ use super::part::Part;
 use super::{Conditions, Glob, SanRegex, Subject, Watch};
 use crate::identity::Signer;
 
-/// Texts are compared for nearness up to this many characters: the comparison takes time by the square of it, and
-/// the SAN may come from a stranger.
+/// Texts are compared for similarity up to this many characters: the time is quadratic, and the SAN may come from an
+/// attacker.
 const MAX_COMPARED_CHARS: usize = 300;
 
-/// What a watch makes of one signer. Its `Display` is for people, with nothing in it that a terminal would obey.
+/// The result of a watch for one signer. Its `Display` is for people, escaped for a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The watch.
     pub watch: String,
     /// Whether it selects the signer.
     pub selected: bool,
-    /// Whether the signer is as its shape says; `None` without a shape.
+    /// Whether the signer is in its shape; `None` without a shape.
     pub in_shape: Option<bool>,
-    /// Its own conditions: all have to hold.
+    /// Its own conditions: all must be satisfied.
     pub conditions: Vec<Checked>,
     /// The sets of `any`: all of one of them have to hold.
     pub any: Vec<Vec<Checked>>,
@@ -29,14 +29,14 @@ pub struct Explanation {
     pub shape: Vec<Checked>,
 }
 
-/// One condition and what it met.
+/// One condition and the value compared with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// The key in the configuration: `san_glob`, `extension.build_trigger`.
     pub condition: String,
-    /// The values of which one was asked for.
+    /// The values of which one must match.
     pub expected: Vec<String>,
-    /// What the signer has; empty if it has nothing of the kind.
+    /// The values of the signer; empty if it has none.
     pub actual: Vec<String>,
     /// Whether the condition holds.
     pub holds: bool,
@@ -105,7 +105,7 @@ fn difference(
         return "it is another one".to_owned();
     }
     let beside = reading == Reading::Shape && actual.len() > 1 && part.holds(subject);
-    // In a shape all of them have to fit: the one to talk of is one that does not.
+    // In a shape all of them must match: report one that does not.
     let odd = |fits: &dyn Fn(&str) -> bool| -> Vec<&str> {
         actual
             .iter()
@@ -139,7 +139,7 @@ fn difference(
     }
 }
 
-/// The pair of an expected and an actual value that are most alike.
+/// The most similar pair of an expected and an actual value.
 fn nearest<'a, T>(
     expected: &'a [T],
     as_str: impl Fn(&T) -> &str,
@@ -166,7 +166,7 @@ fn text_difference(expected: &str, actual: &str) -> String {
     let (expected, actual) = (rest(expected), rest(actual));
     match (common.is_empty(), expected.is_empty(), actual.is_empty()) {
         (true, _, _) => "it has nothing in common with what is expected".to_owned(),
-        (_, true, _) => format!("it goes on with {actual:?} where it should end"),
+        (_, true, _) => format!("it continues with {actual:?} where it should end"),
         (_, _, true) => format!("it ends where {expected:?} should follow"),
         _ => format!("after {common:?} it has {actual:?} instead of {expected:?}"),
     }
@@ -174,7 +174,7 @@ fn text_difference(expected: &str, actual: &str) -> String {
 
 fn glob_difference(glob: &Glob, san: &str, reading: Reading) -> String {
     if reading == Reading::Shape && glob.matches(san) {
-        return "in a shape a * before @ does not match @, nor one behind it @refs/: the name of a branch can hold both"
+        return "in a shape a * before @ does not match @, nor does one after it match @refs/: the name of a branch can contain both"
             .to_owned();
     }
     if glob.matches_folded(&san.to_ascii_lowercase()) {
@@ -206,7 +206,7 @@ fn regex_difference(regex: &SanRegex, san: &str) -> String {
     if regex.matches_if_case_did_not_count(san) {
         "it would match if case did not count: put (?i) in front".to_owned()
     } else if regex.matches_a_part(san) {
-        "the expression matches a part of it, and has to match the whole: add .* where more may stand"
+        "the expression matches a part of it, and must match the whole: add .* for other text"
             .to_owned()
     } else {
         "no part of it matches the expression".to_owned()
@@ -216,10 +216,10 @@ fn regex_difference(regex: &SanRegex, san: &str) -> String {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match (self.selected, self.in_shape) {
-            (false, _) => "would not have seen this signing",
-            (true, None) => "would have seen this signing",
-            (true, Some(true)) => "would have seen this signing, and it is in shape",
-            (true, Some(false)) => "would have seen this signing, and it is out of shape",
+            (false, _) => "would not have selected this signing",
+            (true, None) => "would have selected this signing",
+            (true, Some(true)) => "would have selected this signing, and it is in shape",
+            (true, Some(false)) => "would have selected this signing, and it is out of shape",
         };
         writeln!(f, "watch {:?} {verdict}", self.watch)?;
         write_set(f, "", &self.conditions)?;

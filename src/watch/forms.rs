@@ -28,7 +28,7 @@ pub(super) enum Refs {
 }
 
 impl Refs {
-    /// What patterns without an `@` can be meant for: they say nothing of a ref, so a usual one has to match.
+    /// What patterns without an `@` may be meant for: they contain no ref, so a usual one must match.
     pub(super) fn meant_by(patterns: &[Pattern<'_>]) -> Self {
         if patterns
             .iter()
@@ -73,7 +73,7 @@ impl<'a> Pattern<'a> {
         }
     }
 
-    /// What all texts that match begin with, and whether nothing may follow it.
+    /// The common beginning of all matching texts, and whether nothing may follow it.
     pub(super) fn beginning(self) -> (String, bool) {
         match self {
             Self::Text { text, .. } => (text.to_owned(), true),
@@ -103,7 +103,7 @@ struct Compiled {
     language: Language,
 }
 
-/// Every form that was asked for so far.
+/// Every form that was computed so far.
 #[derive(Default)]
 pub struct Forms(RefCell<HashMap<String, Option<Rc<Compiled>>>>);
 
@@ -124,7 +124,7 @@ impl Forms {
             extension,
             Extension::SourceRepositoryUri | Extension::GithubWorkflowRepository
         );
-        // That is how it is cloned; no repository of GitHub's is called so.
+        // This is the form for cloning; no repository of GitHub has such a name.
         if names_repository && provider.kind == Kind::GitHub && value.strip_suffix(".git").is_some()
         {
             return false;
@@ -163,7 +163,7 @@ impl Forms {
             Form::Absent => Common::Nothing,
             Form::Any => self.text_of_all(None, patterns),
             Form::Like(form) => {
-                // Globs select whatever the case.
+                // Globs select in any case.
                 self.text_of_all(Some(&folded(&form)), patterns)
             }
         }

@@ -1,8 +1,8 @@
-//! Globs over SANs: `*` is any characters, `/` too, and nothing else is special.
+//! Globs over SANs: `*` matches any characters, `/` too; no other character is special.
 
 use std::fmt;
 
-/// A pattern with `*` for any characters (none and `/` included); every other character stands for itself.
+/// A pattern with `*` for any characters (none and `/` included); every other character matches itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Glob {
     text: String,
@@ -35,12 +35,12 @@ impl Glob {
         fits(&self.text, san)
     }
 
-    /// Whether the whole of `value` fits as part of a shape: case counts, and a `*` before a later `@` of the pattern
-    /// does not match `@`.
+    /// Whether the whole of `value` matches in a shape: case counts, and a `*` before a later `@` of the pattern does
+    /// not match `@`.
     ///
-    /// What stands before the `@` of a workflow's URI names the file, what stands behind it the ref. A branch may be
-    /// called `x.yml@refs/tags/v1` (git check-ref-format), and a file may lie in a directory `x@refs`: without this rule
-    /// `*.yml@refs/tags/*` would take a branch for a tag. For the same reason no second `@refs/` may follow.
+    /// In the URI of a workflow, the file is before the `@` and the ref after it. A branch may be called
+    /// `x.yml@refs/tags/v1` (git check-ref-format), and a file may be in a directory `x@refs`: without this rule
+    /// `*.yml@refs/tags/*` would accept a branch as a tag. For the same reason no second `@refs/` may follow.
     pub fn fits_shape(&self, value: &str) -> bool {
         let pieces: Vec<&str> = self.text.split('@').collect();
         let parts: Vec<&str> = value.splitn(pieces.len(), '@').collect();
@@ -56,14 +56,14 @@ impl Glob {
                 .all(|(piece, part)| fits(piece, part))
     }
 
-    /// Whether a `*` stands before a later `@`: then a shape reads it more strictly than selecting does.
+    /// Whether a `*` precedes a later `@`: then it matches less in a shape than in a selection.
     pub(super) fn has_star_before_at(&self) -> bool {
         self.text
             .rsplit_once('@')
             .is_some_and(|(before, _)| before.contains('*'))
     }
 
-    /// Whether nothing but `*` is left: it fits everything.
+    /// Whether it consists only of `*`: it matches everything.
     pub fn matches_everything(&self) -> bool {
         self.text == "*"
     }
@@ -73,7 +73,7 @@ impl Glob {
         &self.folded
     }
 
-    /// Whether the whole of a SAN fits that is in ASCII lower case already.
+    /// Whether the whole of a SAN matches that is already in ASCII lower case.
     pub(super) fn matches_folded(&self, folded_san: &str) -> bool {
         fits(&self.folded, folded_san)
     }
@@ -96,8 +96,8 @@ impl fmt::Display for Glob {
     }
 }
 
-/// Takes each piece at its first place and never goes back, which is enough where `*` is the only wildcard: time
-/// grows with the length of the text, whatever the pattern and whoever wrote the SAN.
+/// Matches each piece at its first position, without backtracking, which is sufficient if `*` is the only wildcard: the
+/// time is linear in the length of the text, for every pattern and every SAN.
 fn fits(glob: &str, text: &str) -> bool {
     let mut pieces = glob.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else {

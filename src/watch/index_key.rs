@@ -42,7 +42,7 @@ impl IndexKey {
         }
     }
 
-    /// The text of it as it stands in a certificate, but for case.
+    /// Its text in a certificate, except for case.
     fn text(&self) -> Option<&str> {
         match self {
             Self::Key(_) | Self::Certificate(_) => None,
@@ -62,7 +62,7 @@ impl IndexKey {
 /// Anchors of which at least one is there if the value matches.
 type Any = Vec<IndexKey>;
 
-/// One condition as anchors: for each of its values, the sets that could stand for the value.
+/// One condition as index keys: for each of its values, the sets that could represent the value.
 struct Choice {
     values: Vec<Vec<Any>>,
 }
@@ -187,8 +187,8 @@ pub(super) fn choose(watches: &[Watch]) -> Vec<Option<Vec<IndexKey>>> {
         .collect()
 }
 
-/// Texts of which one stands in the bytes of a certificate that the watch selects: the most telling ones, for a
-/// leaf that cannot be parsed. Empty for a watch by digests alone.
+/// Texts of which at least one occurs in the bytes of every certificate that the watch selects: the most specific ones,
+/// for a leaf that cannot be parsed. Empty for a watch by digests alone.
 pub(super) fn traces(watch: &Watch) -> Vec<String> {
     let cost = |set: &Any| {
         (

@@ -1,7 +1,7 @@
-//! A certificate as its issuer would really issue it, for what a watch asks.
+//! A certificate for a watch as its issuer would issue it.
 //!
-//! It is built from what is known of the issuer ([`Provider`]), not from the watch: of the watch come only the values
-//! that the issuer may write there. Where it asks for something else there is no such certificate.
+//! It is built from the known forms of the issuer ([`Provider`]), not from the watch: the watch contributes only values
+//! that the issuer may write. If it requires another value, there is no such certificate.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::provider::{Kind, Provider};
 use super::{Conditions, meant};
 use crate::identity::Extension;
 
-/// Of a list of values so many are tried; the others are alike.
+/// Number of values of a list that are tried; the others are similar.
 pub(super) const MAX_VALUES: usize = 16;
 
 /// A name, and Fulcio's extensions.
@@ -27,12 +27,12 @@ pub(super) struct Issued {
 /// Why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Nothing {
-    /// Nothing says which issuer it would be.
+    /// The issuer cannot be determined.
     NoProvider,
-    /// Its issuer never writes what is asked for.
+    /// Its issuer never writes the required value.
     Never {
         why: String,
-        /// Whether the issuer is known rather than guessed.
+        /// Whether the issuer is certain and not guessed.
         is_certain: bool,
     },
     /// It could not be decided.
@@ -48,7 +48,7 @@ pub(super) fn issued(sets: &[Asked<'_>], forms: &Forms) -> Result<Issued, Nothin
     let mut failed: Option<Nothing> = None;
     for (issuer, provider, name) in choices(sets, &lists) {
         let Some(provider) = provider else {
-            // With an unknown issuer anything may be.
+            // With an unknown issuer, every value is possible.
             return Err(Nothing::NoProvider);
         };
         match attempt(sets, &lists, issuer, &provider, name, forms) {
@@ -102,7 +102,7 @@ pub(super) fn may_be_named(
             != Common::Nothing
 }
 
-/// The issuers that each of the sets accepts, if one of them says.
+/// The issuers that each of the sets accepts, if one of them has a condition on it.
 pub(super) fn issuers<'a>(sets: &[Asked<'a>]) -> Option<Vec<&'a str>> {
     let mut accepted: Option<Vec<&str>> = None;
     for (set, _) in sets {
@@ -148,7 +148,7 @@ pub(super) fn names(set: &Conditions, reading: Reading) -> [Vec<Pattern<'_>>; 3]
     ]
 }
 
-/// What is tried: an issuer, its provider, and one of the names of the first list.
+/// One attempt: an issuer, its provider, and one of the names of the first list.
 type Choice<'a> = (Option<&'a str>, Option<Provider>, Option<Pattern<'a>>);
 
 fn choices<'a>(sets: &[Asked<'a>], lists: &[Vec<Pattern<'a>>]) -> Vec<Choice<'a>> {
@@ -178,7 +178,7 @@ fn choices<'a>(sets: &[Asked<'a>], lists: &[Vec<Pattern<'a>>]) -> Vec<Choice<'a>
     choices
 }
 
-/// The provider that a condition on names says by the host in it.
+/// The provider of a condition on names, from its host.
 pub(super) fn of_pattern(pattern: Pattern<'_>) -> Option<Provider> {
     let (beginning, whole) = pattern.beginning();
     Provider::of_beginning(&beginning, whole).or_else(|| {
@@ -191,7 +191,7 @@ pub(super) fn of_pattern(pattern: Pattern<'_>) -> Option<Provider> {
     })
 }
 
-/// The provider that conditions on extensions say, by the host in a URI or by being GitHub's own.
+/// The provider of conditions on extensions, from the host in a URI or because the extension is GitHub's own.
 pub(super) fn of_extensions(sets: &[Asked<'_>]) -> Option<Provider> {
     use Extension as E;
     let uris = [
@@ -374,7 +374,7 @@ fn name_for(
     });
     let beginning = chosen.map(|chosen| chosen.beginning().0);
     let usual = usual_names(provider, beginning.as_deref(), fixed);
-    // Cases as the issuer writes them are not known; the one that the watch is written in is as good as any.
+    // The case in the issuer's certificates is unknown; that of the watch is used.
     if let Some(name) = spelled.chain(usual.iter().cloned()).find(|name| fits(name)) {
         return Ok(name);
     }
@@ -412,7 +412,7 @@ pub(super) fn unnamed(provider: &Provider, patterns: &[Pattern<'_>]) -> String {
     )
 }
 
-/// The same with what may have been meant.
+/// The same with the probable correction.
 pub(super) fn unnamed_but(provider: &Provider, patterns: &[Pattern<'_>]) -> String {
     let why = unnamed(provider, patterns);
     let first = patterns.first().map(|first| first.as_str());

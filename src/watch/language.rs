@@ -1,7 +1,7 @@
 //! Whether two patterns have a text in common, and one such text.
 //!
-//! Globs, regular expressions and the forms in which issuers write names are all regular: the automaton of each is
-//! walked side by side, and where all end together there is a text that all of them match.
+//! Globs, regular expressions and the forms of issuers' names are all regular: the automata are run in parallel, and if
+//! all can end together there is a text that all of them match.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,7 +11,8 @@ use regex_automata::util::syntax;
 
 use super::{Glob, SanRegex};
 
-/// Most memory of one automaton, in bytes. Those of names take some kilobytes; what exceeds it is not decided.
+/// Memory limit of one automaton, in bytes. Those of names take some kilobytes; if it is exceeded, there is no
+/// decision.
 const MAX_AUTOMATON_BYTES: usize = 1 << 20;
 
 /// Most places, of all automata together, that are looked at before the question is left open.
@@ -25,14 +26,15 @@ pub(super) struct Language(NFA);
 pub(super) enum Common {
     /// This text, among others.
     Text(String),
-    /// No text at all.
+    /// No text.
     Nothing,
     /// It could not be decided within the limits.
     Unknown,
 }
 
 impl Language {
-    /// The texts that an expression matches as a whole, in the syntax of the `regex` crate; `None` if that is too large.
+    /// The texts that an expression matches as a whole, in the syntax of the `regex` crate; `None` if that is too
+    /// large.
     pub(super) fn of(expression: &str) -> Option<Self> {
         let nfa = Compiler::new()
             .syntax(syntax::Config::new().utf8(false))
@@ -42,12 +44,12 @@ impl Language {
         Some(Self(nfa))
     }
 
-    /// What a `san_regex` matches.
+    /// The matches of a `san_regex`.
     pub(super) fn of_regex(regex: &SanRegex) -> Option<Self> {
         Self::of(regex.whole())
     }
 
-    /// What a glob fits, as a shape reads it or as selecting does.
+    /// The matches of a glob, in a shape or in a selection.
     pub(super) fn of_glob(glob: &Glob, in_shape: bool) -> Option<Self> {
         let mut expression = String::from(if in_shape { "(?s-u:" } else { "(?is-u:" });
         let text = glob.as_str();
@@ -64,10 +66,10 @@ impl Language {
     }
 }
 
-/// A text that is in all of the languages. Assertions such as `\b` are taken to hold, so that `Nothing` is certain.
+/// A text in all of the languages. Assertions such as `\b` are assumed to be satisfied, so that `Nothing` is certain.
 pub(super) fn common(languages: &[&Language]) -> Common {
     let start: Places = languages.iter().map(|l| l.0.start_anchored()).collect();
-    // Where each place was come to from, and by which byte.
+    // For each state its predecessor, and the byte between them.
     let mut from: HashMap<Places, Option<(Places, Option<u8>)>> = HashMap::new();
     let mut queue = VecDeque::from([start.clone()]);
     from.insert(start, None);
@@ -105,7 +107,7 @@ pub(super) fn common(languages: &[&Language]) -> Common {
 /// A state of each automaton.
 type Places = Vec<StateID>;
 
-/// The first automaton that goes on without a byte, and where to.
+/// The first automaton that continues without a byte, and its next state.
 fn without_a_byte(states: &[&State]) -> Option<(usize, Vec<StateID>)> {
     states.iter().enumerate().find_map(|(which, state)| {
         let leads = match state {
@@ -118,7 +120,7 @@ fn without_a_byte(states: &[&State]) -> Option<(usize, Vec<StateID>)> {
     })
 }
 
-/// All ways to go on with one byte that every automaton takes.
+/// All steps with one byte that every automaton accepts.
 fn steps(states: &[&State], next: &mut Vec<(Places, Option<u8>)>) {
     let mut ways: Vec<(Places, u8, u8)> = vec![(Vec::new(), 0, u8::MAX)];
     for state in states {

@@ -1,11 +1,11 @@
-//! What an operator calls a signer, and what certificates call him.
+//! Converts an operator's description of a signer to the names in certificates.
 //!
-//! People name a repository by the address in their browser or by the one that they clone from; the name in a certificate
-//! is that of a workflow in it. A watch for the first would never see the second.
+//! People name a repository by the address in their browser or for cloning; the name in a certificate is that of a
+//! workflow in it. A watch for the former would never select the latter.
 
 use super::provider::{Kind, Provider};
 
-/// Whom an operator means.
+/// The signer that an operator means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meant {
     /// A name as certificates have it.
@@ -14,18 +14,18 @@ pub enum Meant {
     Names(String),
     /// Everything that a repository signs.
     Repository(Repository),
-    /// Everything that the repositories of an owner or a group sign.
+    /// All signings of the repositories of an owner or a group.
     Owner(Owner),
 }
 
 /// A repository of a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// `https://HOST/OWNER/NAME`, with as many groups as GitLab has them.
+    /// `https://HOST/OWNER/NAME`, with the groups of GitLab.
     pub(super) url: String,
-    /// Who issues its certificates, if the host says.
+    /// The issuer of its certificates, if the host determines it.
     pub(super) provider: Option<Provider>,
-    /// The workflow that was spoken of: what follows the repository in a name, up to the `@`.
+    /// The workflow, if given: the text after the repository in a name, up to the `@`.
     pub(super) workflow: Option<String>,
     /// The ref of that workflow.
     pub(super) from: Option<String>,
@@ -39,56 +39,56 @@ pub struct Owner {
     pub(super) provider: Provider,
 }
 
-/// Places that people publish at and that vouch for nobody, each with what to give instead.
+/// Places of publication that issue no certificates, each with what to give instead.
 const NO_ISSUERS: [(&str, &str); 9] = [
     (
         "huggingface.co",
-        "Hugging Face vouches for nobody: give the repository whose workflow signs, or the address of who signs",
+        "Hugging Face issues no certificates: give the repository whose workflow signs, or the mail address of the signer",
     ),
     (
         "hf.co",
-        "Hugging Face vouches for nobody: give the repository whose workflow signs, or the address of who signs",
+        "Hugging Face issues no certificates: give the repository whose workflow signs, or the mail address of the signer",
     ),
     (
         "kaggle.com",
-        "Kaggle vouches for the mail address of the account: give that, with --issuer https://www.kaggle.com/api/v1/models/signing",
+        "Kaggle confirms the mail address of the account: give that, with --issuer https://www.kaggle.com/api/v1/models/signing",
     ),
     (
         "pypi.org",
-        "PyPI vouches for nobody: give the repository whose workflow publishes",
+        "PyPI issues no certificates: give the repository whose workflow publishes",
     ),
     (
         "npmjs.com",
-        "npm vouches for nobody: give the repository whose workflow publishes",
+        "npm issues no certificates: give the repository whose workflow publishes",
     ),
     (
         "hub.docker.com",
-        "a registry vouches for nobody: give the repository whose workflow signs",
+        "a registry issues no certificates: give the repository whose workflow signs",
     ),
     (
         "ghcr.io",
-        "a registry vouches for nobody: give the repository whose workflow signs",
+        "a registry issues no certificates: give the repository whose workflow signs",
     ),
     (
         "quay.io",
-        "a registry vouches for nobody: give the repository whose workflow signs",
+        "a registry issues no certificates: give the repository whose workflow signs",
     ),
     (
         "catalog.ngc.nvidia.com",
-        "NGC signs with certificates of its own: give its certificate with --key",
+        "NGC signs with its own certificates: give its certificate with --key",
     ),
 ];
 
-/// Reads what an operator wrote: a name, names with `*`, or the address of a repository, an owner or a pipeline in any
-/// form that browsers and git know.
+/// Parses the text of an operator: a name, names with `*`, or the address of a repository, an owner or a pipeline in
+/// any form that browsers and git use.
 ///
 /// # Errors
 ///
-/// It names nobody, everybody, or something that no certificate is named after; in one sentence.
+/// The text names no signer, every signer, or something that is no name in certificates; in one sentence.
 pub fn read(written: &str) -> Result<Meant, String> {
     let text = bare(written);
     if text.chars().all(|character| character == '*') {
-        return Err("that is nobody, or everybody".to_owned());
+        return Err("that names no signer, or every signer".to_owned());
     }
     if let Some(meant) = of_subject(text) {
         return meant;
@@ -132,7 +132,7 @@ pub fn read(written: &str) -> Result<Meant, String> {
         }
         if !path.contains('/') && !host.contains('.') && !text.contains('*') {
             return Err(format!(
-                "no name as certificates have it: did you mean https://github.com/{text}?"
+                "not a name in certificates: did you mean https://github.com/{text}?"
             ));
         }
     }
@@ -140,7 +140,7 @@ pub fn read(written: &str) -> Result<Meant, String> {
         return Ok(Meant::Names(text.to_owned()));
     }
     Err(
-        "no name as certificates have it: a mail address, a repository such as https://github.com/ORG/REPO, a URI, or user!domain"
+        "not a name in certificates: a mail address, a repository such as https://github.com/ORG/REPO, a URI, or user!domain"
             .to_owned(),
     )
 }
@@ -189,7 +189,7 @@ fn mail(user: &str, domain: &str, text: &str) -> Result<Meant, String> {
     let user_is_word = !user.is_empty() && !user.contains([' ', ':', '<', '>', ',']);
     let is_odd = domain.starts_with('.') || domain.ends_with('.');
     if !user_is_word || !is_word(domain) || is_odd {
-        return Err(format!("{text} is no mail address"));
+        return Err(format!("{text} is not a mail address"));
     }
     if text.contains('*') {
         return Ok(Meant::Names(text.to_owned()));
@@ -211,12 +211,12 @@ fn spiffe(rest: &str, text: &str) -> Result<Meant, String> {
         return Ok(Meant::Name(format!("spiffe://{rest}")));
     }
     Err(
-        "no SPIFFE ID: spiffe://TRUST-DOMAIN/PATH has no port, user, query or empty part"
+        "not a SPIFFE ID: spiffe://TRUST-DOMAIN/PATH has no port, user, query or empty part"
             .to_owned(),
     )
 }
 
-/// What a path at a host means; `text` is all that was written.
+/// The meaning of a path at a host; `text` is the whole input.
 fn at_host(host: &str, path: &str, text: &str) -> Result<Meant, String> {
     let lower = host.to_ascii_lowercase();
     let lower = lower.strip_prefix("www.").unwrap_or(&lower);
@@ -231,7 +231,7 @@ fn at_host(host: &str, path: &str, text: &str) -> Result<Meant, String> {
             "github.com",
             path.strip_prefix("repos/").unwrap_or(path).to_owned(),
         ),
-        // The port of SSH is no part of a name, that of a server is.
+        // The port of SSH is not part of a name, that of a server is.
         name if text.starts_with("ssh:") => (name, path.to_owned()),
         _ => (lower, path.to_owned()),
     };
@@ -268,7 +268,7 @@ fn segments(path: &str) -> Vec<&str> {
 }
 
 fn on_github(provider: Provider, host: &str, path: &str) -> Result<Meant, String> {
-    // A ref may hold what ends a path elsewhere.
+    // A ref may contain characters that end a path elsewhere.
     let is_name = path.contains("/workflows/") && path.contains('@');
     let parts = if is_name {
         path.split('/')
@@ -280,7 +280,7 @@ fn on_github(provider: Provider, host: &str, path: &str) -> Result<Meant, String
     let (owner, rest) = match parts.as_slice() {
         ["orgs" | "users", owner, ..] => (*owner, &[][..]),
         [owner, rest @ ..] => (*owner, rest),
-        [] => return Err(format!("that is everybody at {host}")),
+        [] => return Err(format!("that is every signer at {host}")),
     };
     let [name, rest @ ..] = rest else {
         return Ok(Meant::Owner(Owner {
@@ -298,7 +298,7 @@ fn on_github(provider: Provider, host: &str, path: &str) -> Result<Meant, String
     }))
 }
 
-/// The workflow that the rest of a path speaks of, and its ref: in a name, or as a browser shows a file.
+/// The workflow in the rest of a path, and its ref: in a name, or in the address of a file in a browser.
 fn workflow_in(rest: &[&str], provider: &Provider) -> (Option<String>, Option<String>) {
     if let ["actions", "workflows", file, ..] = rest {
         let directory = if provider.kind == Kind::GitHub {
@@ -318,7 +318,8 @@ fn workflow_in(rest: &[&str], provider: &Provider) -> (Option<String>, Option<St
     let file = rest.get(place..).unwrap_or_default().join("/");
     match file.split_once('@') {
         Some((file, from)) if is_name => (Some(format!("/{file}")), Some(from.to_owned())),
-        // A browser has the ref before the path, where a branch with `/` cannot be told from directories.
+        // The address in a browser has the ref before the path, and a branch with `/` cannot be distinguished from
+        // directories.
         _ => (Some(format!("/{file}")), None),
     }
 }
@@ -338,7 +339,7 @@ fn on_gitlab(provider: Provider, host: &str, path: &str) -> Result<Meant, String
             from,
         }));
     }
-    // What a browser shows of a project stands behind `/-/`.
+    // In the address of a project, `/-/` separates the project from the page.
     let (project, shown) = match path.split_once("/-/") {
         Some((project, shown)) => (project, Some(shown)),
         None => (path, None),
@@ -349,7 +350,7 @@ fn on_gitlab(provider: Provider, host: &str, path: &str) -> Result<Meant, String
         _ => parts,
     };
     match parts.as_slice() {
-        [] => Err(format!("that is everybody at {host}")),
+        [] => Err(format!("that is every signer at {host}")),
         [group] => Ok(Meant::Owner(Owner {
             url: host_and(group),
             provider,
@@ -357,7 +358,7 @@ fn on_gitlab(provider: Provider, host: &str, path: &str) -> Result<Meant, String
         _ => {
             let project = parts.join("/");
             let project = project.strip_suffix(".git").unwrap_or(&project);
-            // blob/REF/FILE: the ref may hold `/`, so only a file at the top of the usual name is told apart.
+            // blob/REF/FILE: the ref may contain `/`, so only a file of the usual name at the top is recognised.
             let shown = shown.map(|shown| segments(shown).join("/"));
             let workflow = shown
                 .filter(|shown| shown.ends_with("/.gitlab-ci.yml"))
@@ -374,7 +375,7 @@ fn on_gitlab(provider: Provider, host: &str, path: &str) -> Result<Meant, String
 
 fn on_buildkite(path: &str) -> Result<Meant, String> {
     match segments(path).as_slice() {
-        [] => Err("that is everybody at buildkite.com".to_owned()),
+        [] => Err("that is every signer at buildkite.com".to_owned()),
         [organisation] | ["organizations", organisation, ..] => Ok(Meant::Names(format!(
             "https://buildkite.com/{organisation}/*"
         ))),
@@ -388,12 +389,13 @@ fn on_codefresh(path: &str) -> Result<Meant, String> {
     const HOST: &str = "https://g.codefresh.io";
     let parts = segments(path);
     match parts.as_slice() {
-        [] => Err("that is everybody at g.codefresh.io".to_owned()),
+        [] => Err("that is every signer at g.codefresh.io".to_owned()),
         [
             "build" | "pipelines" | "projects" | "api" | "account-admin",
             ..,
         ] => Err(
-            "no pipeline: its name is https://g.codefresh.io/ACCOUNT/PROJECT/PIPELINE".to_owned(),
+            "not a pipeline: its name is https://g.codefresh.io/ACCOUNT/PROJECT/PIPELINE"
+                .to_owned(),
         ),
         _ if path.contains(':') => Ok(Meant::Name(format!("{HOST}/{}", parts.join("/")))),
         [account, project, pipeline] => Ok(Meant::Names(format!(
@@ -403,10 +405,10 @@ fn on_codefresh(path: &str) -> Result<Meant, String> {
     }
 }
 
-/// At a host of which nothing is known: a forge of one's own, or a provider whose names are URIs.
+/// At an unknown host: a self-hosted forge, or a provider whose names are URIs.
 fn elsewhere(host: &str, path: &str, text: &str) -> Result<Meant, String> {
     let whole = format!("https://{host}/{path}");
-    // A name of a workflow: https://HOST/ORG/REPO/.gitea/workflows/FILE@REF, or https://HOST/GROUP/PROJECT//FILE@REF.
+    // The name of a workflow: https://HOST/ORG/REPO/.gitea/workflows/FILE@REF, or https://HOST/GROUP/PROJECT//FILE@REF.
     let repository = |at: usize, rest: &str| {
         let (workflow, from) = match rest.split_once('@') {
             Some((file, from)) => (file.to_owned(), Some(from.to_owned())),
@@ -429,7 +431,7 @@ fn elsewhere(host: &str, path: &str, text: &str) -> Result<Meant, String> {
     }
     let parts = segments(path);
     match parts.as_slice() {
-        [] => Err(format!("that is everybody at {host}")),
+        [] => Err(format!("that is every signer at {host}")),
         // Too short for a repository: as it is written.
         [_] => Ok(Meant::Name(if text.contains("://") {
             text.to_owned()
@@ -449,10 +451,10 @@ fn elsewhere(host: &str, path: &str, text: &str) -> Result<Meant, String> {
     }
 }
 
-/// What to write instead of a name or glob that no certificate has, as a line of a watch; `None` if nobody can tell.
+/// The replacement of a name or glob that no certificate has, as a line of a watch; `None` if there is none.
 pub(super) fn instead(written: &str) -> Option<String> {
     let plain = written.trim_end_matches(['*', '/']);
-    // What stands for the rest of a star in the middle only the operator knows.
+    // Only the operator knows the meaning of a star in the middle.
     if plain.contains(['*', '\\', '^', '(', '[']) {
         return None;
     }
@@ -487,7 +489,7 @@ pub(super) fn instead(written: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// What was meant, in a line.
+    /// The description of what was meant, in a line.
     fn line(written: &str) -> String {
         match read(written) {
             Ok(Meant::Name(name)) => format!("name {name}"),
@@ -733,11 +735,11 @@ mod tests {
             ("spiffe://", "no SPIFFE ID"),
             (
                 "https://huggingface.co/ORG/MODEL",
-                "Hugging Face vouches for nobody",
+                "Hugging Face issues no certificates",
             ),
             (
                 "huggingface.co/ORG/MODEL",
-                "Hugging Face vouches for nobody",
+                "Hugging Face issues no certificates",
             ),
             (
                 "https://www.kaggle.com/models/x/y",

@@ -1,10 +1,10 @@
-//! Watches: which signings the operator wants to hear of, and which of those are normal.
+//! Watches: which signings to report, and which of them are normal.
 //!
 //! A [`Watch`] is a set of conditions over a [`Signer`](crate::identity::Signer). All watches are compiled once into
-//! [`Watches`], whose cost for a signing hardly depends on how many there are: each watch is indexed under the
-//! one value that fewest others share, and only watches whose value occurs are compared in full.
+//! [`Watches`], whose cost for a signing hardly depends on their number: each watch is indexed under the value that it
+//! shares with the fewest others, and only watches whose value occurs are compared in full.
 //!
-//! The room is pure: it reads no file and no clock, and what it is given was parsed before.
+//! The module is pure: it reads no file and no clock, and its input is parsed before.
 
 mod certificate;
 mod compiled;
@@ -52,30 +52,30 @@ pub use suggest_meant::suggest_meant;
 use self::subject::Subject;
 use crate::identity::San;
 
-/// One `[[watch]]`: what it selects, what is normal there, and whom it tells.
+/// One `[[watch]]`: what it selects, what is normal, and its channels.
 ///
-/// A signing is selected if all of `conditions` hold and, where `any` is not empty, all conditions of at least
+/// A signing is selected if all of `conditions` are satisfied and, if `any` is not empty, all conditions of at least
 /// one of its sets as well.
 #[derive(Debug, Clone)]
 pub struct Watch {
     /// Its name: part of the id of each of its findings, so a rename is a new watch.
     pub name: String,
-    /// How bad an undeclared signing in shape is.
+    /// The severity of an unregistered signing in shape.
     pub severity: Severity,
-    /// The channels that are told; `None` is every channel.
+    /// The channels of its alerts; `None` for every channel.
     pub notify: Option<Vec<String>>,
-    /// What must hold for a signing to be selected; may be empty if `any` is not.
+    /// The conditions of a selected signing; may be empty if `any` is not.
     pub conditions: Conditions,
-    /// Alternatives, one of which must hold as well; none of them is empty.
+    /// Alternatives, one of which must be satisfied as well; none of them is empty.
     pub any: Vec<Conditions>,
-    /// What a selected signing is expected to meet.
+    /// The conditions of a normal signing.
     pub shape: Option<Conditions>,
     /// How long a signing in shape waits, unalerted, for its bundle to be registered.
     pub hold: Option<Duration>,
 }
 
 impl Watch {
-    /// A watch of severity `high` that selects by `conditions` and tells every channel.
+    /// A watch of severity `high` that selects by `conditions` and alerts on every channel.
     pub fn new(name: impl Into<String>, conditions: Conditions) -> Self {
         Self {
             name: name.into(),
@@ -90,8 +90,8 @@ impl Watch {
 
     /// Identifies what this watch selects: SHA-256 over `conditions` and `any` in a canonical form.
     ///
-    /// The order of values, sets and keys does not count, nor does case where matching ignores it. Name, severity,
-    /// channels, shape and hold do not count: changing them leaves no gap in what was matched.
+    /// The order of values, sets and keys does not count, nor does case if the comparison ignores it. Name, severity,
+    /// channels, shape and hold do not count: to change them leaves no coverage gap.
     pub fn conditions_hash(&self) -> [u8; 32] {
         let mut alternatives: Vec<[u8; 32]> = self.any.iter().map(Conditions::hash).collect();
         alternatives.sort_unstable();
@@ -105,16 +105,16 @@ impl Watch {
         hash.finalize().into()
     }
 
-    /// Identifies what this watch selects and what it holds for normal: SHA-256 over [`Self::conditions_hash`] and the
-    /// shape. A signing that waits because it was in shape is judged anew when this changes.
+    /// Identifies what this watch selects and what is normal: SHA-256 over [`Self::conditions_hash`] and the shape. A
+    /// signing that waits because it was in shape is judged again when this changes.
     pub fn rule_hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(b"modelwatch rule 1\n");
         hash.update(self.conditions_hash());
         if let Some(shape) = &self.shape {
             hash.update(shape.hash());
-            // Apart from the hash of the looser reading, in which that `*` matched `@` too: what waits because it was in
-            // shape by that one waits no longer.
+            // Different from the hash of the earlier rule, in which that `*` matched `@` too: signings that waited by
+            // that rule wait no longer.
             if shape.has_star_before_at() {
                 hash.update(b"a star before @ does not match @");
             }
@@ -122,8 +122,8 @@ impl Watch {
         hash.finalize().into()
     }
 
-    /// The names, in ASCII lower case, one of which everything bears that this watch selects through a name that it
-    /// spells out. Who can be asked for names, but not for patterns, is asked for these.
+    /// The exact names, in ASCII lower case, one of which every signing has that this watch selects by an exact name.
+    /// An index that can be searched only by name is searched for these.
     pub fn spelled_out_sans(&self) -> Vec<String> {
         let sets: Vec<&[String]> = if self.conditions.san.is_empty() {
             self.any.iter().map(|set| set.san.as_slice()).collect()
@@ -140,8 +140,8 @@ impl Watch {
         sans
     }
 
-    /// The names of a signer, those first that this watch selects by: a certificate may hold others before them, and
-    /// who reads of it has to see what the watch saw.
+    /// The names of a signer, with the selected ones first: a certificate may contain others, and the reader of an
+    /// alert should see the name that the watch selected.
     pub fn selected_first(&self, names: &[San]) -> Vec<San> {
         let sets = || std::iter::once(&self.conditions).chain(&self.any);
         let (mut first, rest): (Vec<San>, Vec<San>) = names.iter().cloned().partition(|san| {
@@ -153,8 +153,8 @@ impl Watch {
         first
     }
 
-    /// Whether some of what it selects is named by nothing but a key or a certificate: there is no name under which
-    /// that could be looked up.
+    /// Whether it selects some signers only by a key or a certificate: there is no name with which they could be looked
+    /// up.
     pub fn selects_without_a_name(&self) -> bool {
         if !self.conditions.san.is_empty() {
             return false;
@@ -187,7 +187,7 @@ impl Watch {
     }
 }
 
-/// What is known of a signer that a watch selects.
+/// The properties of a selected signer.
 struct Selected {
     in_shape: Option<bool>,
     by_key: bool,

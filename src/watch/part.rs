@@ -1,4 +1,4 @@
-//! One condition with its values, and what it means to hold.
+//! One condition with its values, and the rules for comparing it.
 
 use std::borrow::Cow;
 
@@ -77,7 +77,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// What the signer has where this condition looks.
+    /// The values of the signer for this condition.
     pub(super) fn actual(self, subject: &Subject<'_>) -> Vec<String> {
         match self {
             Self::San(_) | Self::SanGlob(_) | Self::SanRegex(_) => {
@@ -89,7 +89,7 @@ impl<'a> Part<'a> {
                 .map(ToOwned::to_owned)
                 .collect(),
             Self::Key(_) => subject.shown_key_hashes().iter().map(hex::encode).collect(),
-            // Its twins have no place in what a person compares.
+            // Its other forms are not shown to people.
             Self::Certificate(_) => subject
                 .certificate_hashes()
                 .first()
@@ -99,8 +99,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Whether it holds for selecting: anything the signer has there may match, and case does not count in
-    /// `san`, `san_glob` and `extension_glob`.
+    /// Whether it is satisfied for a selection: any value of the signer may match, and case does not count in `san`,
+    /// `san_glob` and `extension_glob`.
     pub(super) fn holds(self, subject: &Subject<'_>) -> bool {
         match self {
             Self::San(values) => subject
@@ -126,8 +126,9 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Whether it fits as part of a shape: everything the signer has there must match, there must be something,
-    /// in every form that a verifier gives it, and case counts. A second SAN beside the expected one is how a certificate would pass for two identities.
+    /// Whether it is satisfied in a shape: every value of the signer must match, there must be at least one, in every
+    /// form in which a verifier reads it, and case counts. Otherwise a certificate with a second SAN beside the
+    /// expected one could count as two identities.
     pub(super) fn fits(self, subject: &Subject<'_>) -> bool {
         let every_name =
             |fits: &dyn Fn(&str) -> bool| !subject.sans().is_empty() && subject.names().all(fits);

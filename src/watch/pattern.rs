@@ -4,7 +4,7 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use regex_syntax::parse;
 
-/// Most memory of one compiled expression, in bytes: a hundred of them still fit the monitor's 100 MiB, and an
+/// Memory limit of one compiled expression, in bytes: a hundred of them still fit into the monitor's 100 MiB, and an
 /// expression for a SAN takes some tens of kilobytes.
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
@@ -19,13 +19,13 @@ pub struct SanRegex {
     required: Vec<Vec<String>>,
 }
 
-/// Why a text is no usable regular expression.
+/// Why a text is not a usable regular expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// It does not follow the syntax of the `regex` crate.
     #[error("not a regular expression: {reason}")]
     Syntax {
-        /// What is wrong with it, on one line.
+        /// The reason, on one line.
         reason: String,
     },
     /// It would take too much memory.
@@ -43,8 +43,8 @@ impl SanRegex {
     ///
     /// If it is not one, or too large.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        // Parsed alone first: put between `\A(?:` and `)\z` as text, `a)|(b` would be an expression too, and a
-        // comment under `(?x)` would swallow the end.
+        // Parsed alone first: as text between `\A(?:` and `)\z`, `a)|(b` would be an expression too, and a comment
+        // under `(?x)` would include the end.
         let parsed = parse(text).map_err(|error| PatternError::Syntax {
             reason: one_line(&error),
         })?;
@@ -89,7 +89,7 @@ impl SanRegex {
         self.regex.is_match(san)
     }
 
-    /// The text that everything that matches begins with, as far as it is easily told; empty if it is not.
+    /// The common beginning of all matches, as far as it is easy to find; empty if it is not.
     pub(super) fn beginning(&self) -> String {
         let Ok(parsed) = parse(&self.text) else {
             return String::new();
@@ -118,7 +118,7 @@ impl SanRegex {
     }
 }
 
-/// The parser's message is a drawing of several lines; its last line says what is wrong.
+/// The parser's message has several lines; the last one is the reason.
 fn one_line(error: &regex_syntax::Error) -> String {
     let drawing = error.to_string();
     drawing
@@ -179,7 +179,7 @@ fn required(hir: &Hir) -> Vec<Vec<String>> {
     }
 }
 
-/// Adds what all texts of this part begin with; whether nothing else may stand in its place.
+/// Appends the common beginning of this part; returns whether it is the only possible text.
 fn begin(hir: &Hir, text: &mut String) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => true,

@@ -1,14 +1,14 @@
-//! Who vouches for identities, and what he makes Fulcio write: the form of the name, and which extensions there are.
+//! Identity providers, and what Fulcio writes for them: the form of the name, and the extensions.
 //!
-//! Source: sigstore/fulcio `config/identity/config.yaml` (issuers, and the templates of CI providers) and `pkg/identity`
-//! (`email`, `spiffe`, `kubernetes`, `chainguard`). A form here is at least as wide as what is written, so that what has
-//! no text in common with it certainly never occurs.
+//! Source: sigstore/fulcio `config/identity/config.yaml` (issuers, and the templates of CI providers) and
+//! `pkg/identity` (`email`, `spiffe`, `kubernetes`, `chainguard`). A form here is at least as wide as the real one, so
+//! a text that does not match it certainly never occurs.
 
 use url::Url;
 
 use crate::identity::Extension;
 
-/// A segment of a path: printable, neither `/` nor `@`. Go writes everything else with `%` (net/url `URL.String`).
+/// A segment of a path: printable, neither `/` nor `@`. Go writes all other characters with `%` (net/url `URL.String`).
 const SEGMENT: &str = "[!-.0-?A-~]+";
 
 /// Anything printable.
@@ -18,7 +18,7 @@ const REST: &str = "[!-~]+";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     GitHub,
-    /// Gitea and Forgejo: GitHub's form under their own host.
+    /// Gitea and Forgejo: GitHub's form with their own host.
     Gitea,
     GitLab,
     Buildkite,
@@ -35,16 +35,16 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Provider {
     pub(super) kind: Kind,
-    /// The host in the names; empty where the kind says it.
+    /// The host in the names; empty if the kind determines it.
     pub(super) host: String,
-    /// Whether that is known rather than guessed by the name of a host that anybody may run.
+    /// Whether the provider is certain, and not guessed from the name of a host that anyone may run.
     pub(super) is_certain: bool,
 }
 
-/// What a provider writes into one extension.
+/// The form of a provider's values of one extension.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Nothing, ever.
+    /// Never written.
     Absent,
     /// Any text.
     Any,
@@ -68,7 +68,7 @@ impl Provider {
         }
     }
 
-    /// The provider whose tokens name this issuer; `None` if it is not known.
+    /// The provider with this issuer in its tokens; `None` if it is unknown.
     pub(super) fn of_issuer(issuer: &str) -> Option<Self> {
         let url = Url::parse(issuer)
             .ok()
@@ -76,7 +76,7 @@ impl Provider {
         let host = url.host_str()?;
         let path = url.path();
         let kind = match host {
-            // An enterprise may have an issuer of its own below it.
+            // An enterprise may have its own issuer below it.
             "token.actions.githubusercontent.com" => {
                 return Some(Self::certain(Kind::GitHub, "github.com"));
             }
@@ -103,7 +103,7 @@ impl Provider {
             }
             _ if host.ends_with(".prod-aks.azure.com") => Kind::Kubernetes,
             _ => {
-                // GitHub with data residency, and on a server of one's own (docs.github.com, OpenID Connect reference).
+                // GitHub with data residency, and on a self-hosted server (docs.github.com, OpenID Connect reference).
                 if let Some(name) = host.strip_prefix("token.actions.")
                     && name.ends_with(".ghe.com")
                 {
@@ -120,7 +120,7 @@ impl Provider {
         Some(Self::certain(kind, ""))
     }
 
-    /// The provider whose names are URIs of this host; `None` if it is not known.
+    /// The provider whose names are URIs of this host; `None` if it is unknown.
     pub(super) fn of_host(host: &str) -> Option<Self> {
         let host = host.to_ascii_lowercase();
         let host = host.strip_prefix("www.").unwrap_or(&host);
@@ -151,8 +151,8 @@ impl Provider {
         Some(Self::certain(kind, ""))
     }
 
-    /// The provider of names that begin with this text, be they written as names, as repositories are cloned, or as a
-    /// browser shows them. `whole`: nothing follows.
+    /// The provider of names that begin with this text, in the form of names, of addresses for cloning, or of a
+    /// browser. `whole`: nothing follows.
     pub(super) fn of_beginning(text: &str, whole: bool) -> Option<Self> {
         if let Some((scheme, rest)) = text.split_once("://") {
             if scheme.eq_ignore_ascii_case("spiffe") {
@@ -177,7 +177,7 @@ impl Provider {
         Self::of_host(host)
     }
 
-    /// What it is called.
+    /// Its name for people.
     pub(super) fn name(&self) -> String {
         let name = match self.kind {
             Kind::GitHub => "GitHub Actions",
@@ -246,8 +246,8 @@ impl Provider {
         self.names_from(&format!("refs/{REST}"))
     }
 
-    /// The same, but of names with a ref only those of a usual tag or branch. For patterns that say nothing of a ref, so
-    /// that `…/workflows/*.yml` is not taken to mean branches whose name ends in `.yml`.
+    /// The same, but for names with a ref only those of a usual tag or branch. For patterns without a ref, so that
+    /// `…/workflows/*.yml` does not mean branches whose name ends in `.yml`.
     pub(super) fn names_of_usual_refs(&self) -> String {
         self.names_from(r"refs/(tags/v1\.0\.0|heads/main)")
     }
@@ -266,19 +266,19 @@ impl Provider {
             // `ci_config_ref_uri`: the project, `//`, any file, and the ref of the pipeline.
             Kind::GitLab => format!("https://{host}(:[0-9]+)?/{s}(/{s})+//{rest}@{from}"),
             Kind::Buildkite => format!("https://buildkite.com/{s}/{s}"),
-            // `platform_url` may be one's own.
+            // `platform_url` may be another one.
             Kind::Codefresh => format!("https://{s}/{rest}/{rest}:{s}/{s}"),
             Kind::CircleCi => format!("https://{s}/{rest}/projects/{s}/pipeline-definitions/{s}"),
             Kind::Buddy => format!("https://{s}/{s}/{s}/pipelines/pipeline/[0-9]+"),
             Kind::Kubernetes => format!("https://kubernetes.io/namespaces/{s}/serviceaccounts/{s}"),
             Kind::Chainguard => format!("https://issuer.enforce.dev/{rest}"),
             Kind::Email => r"[^@\s:<>]+@[^@\s:/<>]+".to_owned(),
-            // SPIFFE-ID §2: no port, no empty segment, nothing behind the path.
+            // SPIFFE-ID §2: no port, no empty segment, nothing after the path.
             Kind::Spiffe => "spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)*".to_owned(),
         }
     }
 
-    /// What it writes into an extension.
+    /// The form of its values of an extension.
     pub(super) fn extension(&self, extension: Extension) -> Form {
         use Extension as E;
         let like = |expression: &str| Form::Like(expression.to_owned());
@@ -357,7 +357,7 @@ impl Provider {
 
     fn of_gitlab(&self, extension: Extension) -> Form {
         use Extension as E;
-        // Fulcio's template has the host of gitlab.com for every instance, unless its own configuration says otherwise.
+        // Fulcio's template contains the host of gitlab.com for every instance, unless configured otherwise.
         let host = format!(
             "(gitlab\\.com|{})(:[0-9]+)?",
             regex_syntax::escape(&self.host)
@@ -390,8 +390,8 @@ mod tests {
     use super::*;
     use crate::watch::forms::{Forms, Reading};
 
-    /// The issuer, names that it writes, and names that it never writes. The first ones are of Fulcio's own tests and
-    /// documents (`pkg/identity/*/principal_test.go`, docs/oidc.md), or as forges document their claims.
+    /// The issuer, names that it writes, and names that it never writes. The first ones are from Fulcio's own tests and
+    /// documents (`pkg/identity/*/principal_test.go`, docs/oidc.md), or from the documentation of forges.
     const NAMES: &[(&str, &[&str], &[&str])] = &[
         (
             "https://token.actions.githubusercontent.com",

@@ -1,10 +1,10 @@
-//! Made-up signers for a watch: some that it must select, and some that come close and that it must not.
+//! Made-up signers for a watch: some that it must select, and near misses that it must not.
 //!
-//! Where the issuer is known the signer is as that one would really issue its certificate; a watch that is written so that
-//! no such certificate fits has none. Where it is not, there is nothing to go by but the watch itself.
+//! If the issuer is known, the signer has the form of a real certificate of that issuer; if no such certificate matches
+//! the watch, there is none. Otherwise it is made from the watch itself.
 //!
-//! What must become of each is worked out here from the conditions as they are written, value by value, without the
-//! index that [`Watches`](super::Watches) compiles: so the two can be held against each other.
+//! The expected result of each is computed from the conditions themselves, value by value, without the index of
+//! [`Watches`](super::Watches): so the two can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,16 @@ use super::issued::{self, Asked, Issued};
 use super::{Conditions, Glob, SanRegex, Watch};
 use crate::identity::Extension;
 
-/// Of a condition with more values, so many are tried; the others are alike.
+/// Number of values of a condition that are tried; the others are similar.
 const MAX_VALUES: usize = 16;
 
-/// What a `*` becomes.
+/// The replacement of a `*`.
 const FILLING: &str = "drill";
 
-/// Longest text that is made up for an expression.
+/// Longest text that is generated for an expression.
 const MAX_TEXT_BYTES: usize = 1024;
 
-/// A signer as it would be named in a certificate, and what a watch has to make of it.
+/// A signer with names as in a certificate, and the expected result of a watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Its names.
@@ -44,18 +44,18 @@ pub struct Sample {
 pub struct Samples {
     /// What can be made up.
     pub cases: Vec<Sample>,
-    /// Parts of the watch for which nothing can be made up, and why not.
+    /// Parts of the watch for which no sample can be made, with the reasons.
     pub beyond: Vec<String>,
     /// Parts of the watch that no certificate can meet, and why not.
     pub impossible: Vec<String>,
 }
 
-const BY_DIGEST: &str = "nobody can make up a key or certificate with a given hash: `modelwatch check watch` compares a real one";
+const BY_DIGEST: &str = "a key or certificate cannot be made for a given hash: `modelwatch check watch` compares a real one";
 const BY_REGEX: &str =
-    "no name could be made up for a san_regex: `modelwatch check watch` compares a real one";
-const CONTRADICTION: &str = "conditions that exclude each other: no certificate can meet them all";
-const OUT_OF_SHAPE: &str =
-    "no signing in shape could be made up; if none can exist, every release will alert as critical";
+    "no name could be generated for a san_regex: `modelwatch check watch` compares a real one";
+const CONTRADICTION: &str =
+    "conditions that exclude each other: no certificate can satisfy all of them";
+const OUT_OF_SHAPE: &str = "no signing in shape could be generated; if none can exist, every release will alert as critical";
 
 /// Examples of what this watch has to select and what not.
 pub fn samples(watch: &Watch, forms: &Forms) -> Samples {
@@ -112,7 +112,7 @@ pub fn samples(watch: &Watch, forms: &Forms) -> Samples {
     made
 }
 
-/// The extensions that a watch asks for, and the issuer.
+/// The extensions in a watch's conditions, and the issuer.
 fn asked(watch: &Watch) -> BTreeSet<Extension> {
     let sets = watch.any.iter().chain(&watch.shape);
     sets.chain([&watch.conditions])
@@ -122,7 +122,7 @@ fn asked(watch: &Watch) -> BTreeSet<Extension> {
         .collect()
 }
 
-/// What one alternative has to select. That a value beside others is impossible is said in `made`.
+/// The samples that one alternative must select. An impossible value among others is reported in `made`.
 fn hits(
     watch: &Watch,
     alternative: &Conditions,
@@ -147,7 +147,7 @@ fn hits(
             Ok(hits)
         }
         Err(issued::Nothing::Never { why, .. }) => Err(Nothing::Impossible(why)),
-        // Nothing is known but what the watch says.
+        // Only the watch itself is known.
         Err(_) => Ok(Wanted::of(&[own, alternative])?.samples()),
     }
 }
@@ -220,13 +220,13 @@ impl Samples {
     }
 }
 
-/// Why there is no example.
+/// Why there is no sample.
 enum Nothing {
     Impossible(String),
     Beyond(&'static str),
 }
 
-/// What several sets of conditions ask for together.
+/// The conditions of several sets together.
 struct Wanted {
     /// Of each list, one name.
     names: Vec<Vec<String>>,
@@ -294,7 +294,7 @@ impl Wanted {
             selected: true,
             in_shape: None,
         };
-        let mut samples = vec![first("what it is written for")];
+        let mut samples = vec![first("the signings that it describes")];
         for (place, names) in self.names.iter().enumerate() {
             for name in names.iter().skip(1).take(MAX_VALUES) {
                 let mut sample = first("another name that it lists");
@@ -369,7 +369,7 @@ fn made_up_in_shape(watch: &Watch, alternative: &Conditions, shape: &Conditions)
     })
 }
 
-/// Signers that differ from this one in one thing.
+/// Signers that differ from this one in one property.
 fn neighbours(of: &Sample, asked: &BTreeSet<Extension>) -> impl Iterator<Item = Sample> {
     let with = |what: String, change: &dyn Fn(&mut Sample)| {
         let mut changed = of.clone();
@@ -386,7 +386,7 @@ fn neighbours(of: &Sample, asked: &BTreeSet<Extension>) -> impl Iterator<Item = 
                 }
             }));
         }
-        near.push(with("its name goes on".into(), &|e| {
+        near.push(with("its name is longer".into(), &|e| {
             e.sans
                 .iter_mut()
                 .skip(place)
@@ -489,7 +489,7 @@ fn write(hir: &Hir, text: &mut String) -> Option<()> {
     (text.len() <= MAX_TEXT_BYTES).then_some(())
 }
 
-/// What the watch says, read word for word.
+/// The literal meaning of the watch.
 fn selects(watch: &Watch, sample: &Sample) -> bool {
     holds(&watch.conditions, sample)
         && (watch.any.is_empty() || watch.any.iter().any(|set| holds(set, sample)))
@@ -555,7 +555,7 @@ mod tests {
     use crate::watch::testing::{self, GITHUB, conditions};
     use crate::watch::{Match, Watches};
 
-    /// What the compiled watch makes of an example, in a certificate as real ones are.
+    /// The result of the compiled watch for a sample, in a realistic certificate.
     fn judged(watch: &Watch, sample: &Sample) -> Option<Match> {
         let sans: Vec<&str> = sample.sans.iter().map(String::as_str).collect();
         let extensions: Vec<(u64, &str)> = sample

@@ -1,11 +1,11 @@
-//! How bad a finding is.
+//! The severity of a finding.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How bad a finding is; ordered, `Critical` is the greatest.
+/// The severity of a finding; ordered, `Critical` is the greatest.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -17,10 +17,10 @@ pub enum Severity {
     Low,
     /// Worth a look today.
     Medium,
-    /// Worth a look now. What a watch has unless it says otherwise.
+    /// To be examined today. The default of a watch.
     #[default]
     High,
-    /// Someone should be woken.
+    /// To be examined at once.
     Critical,
 }
 

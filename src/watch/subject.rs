@@ -1,4 +1,4 @@
-//! A signer as watches look at it: what is costly is computed once, and only if a watch asks for it.
+//! A signer prepared for watches: expensive values are computed once, and only if a watch needs them.
 
 use std::cell::OnceCell;
 
@@ -33,7 +33,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The names of the certificate, or those that the key calls itself: better a false alarm than a miss.
+    /// The names of the certificate, or those in the key: lenient, because a false alert is better than a missed
+    /// signing.
     pub(super) fn sans(&self) -> &'a [San] {
         self.signer.names()
     }
@@ -73,12 +74,12 @@ impl<'a> Subject<'a> {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Every hash by which the key's owner may know it; as it was logged comes first.
+    /// Every hash that the key's owner may have; the hash as logged comes first.
     pub(super) fn key_hashes(&self) -> &[[u8; 32]] {
         self.key_hashes.get_or_init(|| self.signer.key_hashes())
     }
 
-    /// The key as it was logged, and in its canonical form where that is another one.
+    /// The hash of the key as it was logged, and of its canonical form if that differs.
     pub(super) fn shown_key_hashes(&self) -> Vec<[u8; 32]> {
         let logged = self.signer.key_sha256();
         let canonical = self.signer.canonical_key_sha256();
@@ -86,7 +87,7 @@ impl<'a> Subject<'a> {
         [logged].into_iter().chain(canonical).collect()
     }
 
-    /// Every hash by which the certificate's owner may know it; as it was logged comes first.
+    /// Every hash that the certificate's owner may have; the hash as logged comes first.
     pub(super) fn certificate_hashes(&self) -> &[[u8; 32]] {
         self.certificate_hashes.get_or_init(|| {
             self.certificate()
@@ -95,7 +96,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A name as verifiers write it that do not take it as it is written.
+/// The forms of a name in verifiers that do not compare it unchanged.
 pub(super) fn other_forms(san: &San) -> Vec<String> {
     match san.kind {
         SanType::Uri => uri::forms(&san.value),

@@ -1,4 +1,4 @@
-//! A `[[watch]]` block for a signer that the operator knows.
+//! A `[[watch]]` section for a known signer.
 
 use std::fmt::Write as _;
 
@@ -6,27 +6,29 @@ use jiff::SignedDuration;
 
 use crate::identity::{Anomaly, Certificate, Extension, Key, SanType, Signer};
 
-/// Why there is nothing to suggest.
+/// Why there is no suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SuggestError {
-    /// Neither what it is called nor its key will come again.
-    #[error("the certificate names nobody, and it is too short-lived for its key to be used again")]
+    /// Neither its names nor its key will occur again.
+    #[error(
+        "the certificate contains no name, and it is too short-lived for its key to be used again"
+    )]
     NobodyNamed,
 }
 
 /// A certificate that lives no longer is issued for one signing: Fulcio's live ten minutes.
 const SHORT_LIVED: SignedDuration = SignedDuration::from_hours(24);
 
-/// A commented `[[watch]]` block that selects everything this signer's repository, address or key signs, and says
-/// what a normal signing looks like.
+/// A commented `[[watch]]` section that selects everything that this signer's repository, address or key signs, and
+/// describes a normal signing.
 ///
-/// A workflow is watched by its repository, by number and by address: a second workflow, another branch or a
-/// renamed repository does not escape. The workflow and the kind of ref are the shape; the tag is not, since the
-/// next release has another one.
+/// A workflow is watched by its repository, by number and by address: so a second workflow, another branch or a renamed
+/// repository is selected too. The workflow and the kind of ref are the shape; the tag is not, because the next release
+/// has another one.
 ///
 /// # Errors
 ///
-/// If nothing about the signer will come again.
+/// If no property of the signer will occur again.
 pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
     match signer {
         Signer::Certificate(certificate) => of_certificate(certificate),
@@ -34,12 +36,12 @@ pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
     }
 }
 
-/// The blocks for every signer of a file: one for all its keys, and one for each certificate that is no authority's, unless
-/// there is no other.
+/// The sections for every signer of a file: one for all its keys, and one for each certificate that is not an
+/// authority's, unless there is no other.
 ///
 /// # Errors
 ///
-/// If nothing about any of the signers will come again.
+/// If no property of any signer will occur again.
 pub fn suggest_all(signers: &[Signer]) -> Result<Vec<String>, SuggestError> {
     let keys: Vec<&Key> = signers.iter().filter_map(Signer::key).collect();
     let (mut blocks, mut nobody) = (Vec::new(), None);
@@ -59,7 +61,8 @@ pub fn suggest_all(signers: &[Signer]) -> Result<Vec<String>, SuggestError> {
     }
 }
 
-/// The same without the certificates of authorities, as a chain has them behind its leaf; all of them if nothing else is there.
+/// The same without the certificates of authorities, which follow the leaf in a chain; all of them if there is nothing
+/// else.
 pub fn without_authorities(signers: Vec<Signer>) -> Vec<Signer> {
     let is_one = |signer: &Signer| signer.certificate().is_some_and(|c| !is_leaf(c));
     if signers.iter().all(is_one) {
@@ -71,7 +74,7 @@ pub fn without_authorities(signers: Vec<Signer>) -> Vec<Signer> {
         .collect()
 }
 
-/// What a file holds, if it is more than one signer; for the person who sees the suggestion.
+/// A description of the file's content if it has more than one signer, for the reader of the suggestion.
 pub fn several(signers: &[Signer]) -> Option<String> {
     let counted = |count: usize, what: &str| match count {
         0 => None,
@@ -131,14 +134,14 @@ fn of_keys(keys: &[&Key]) -> String {
         .iter()
         .map(|key| {
             let hash = key.canonical_sha256().unwrap_or_else(|| key.key_sha256());
-            // What it calls itself is left out: that is free text, and no part of what is watched.
+            // Its names are left out: they are free text, and not part of the watch.
             (hash, key.fingerprint())
         })
         .collect();
     of_hashes(&hashes)
 }
 
-/// A watch of keys by their hashes, each with the fingerprint by which its owner knows it.
+/// A watch of keys by their hashes, each with the fingerprint that its owner uses.
 fn of_hashes(keys: &[([u8; 32], Option<&str>)]) -> String {
     let first = keys.first().map_or(&[][..], |(hash, _)| &hash[..4]);
     let mut block = Block::new(&format!("key-{}", hex::encode(first)));
@@ -177,7 +180,7 @@ fn of_names(certificate: &Certificate) -> String {
         _ => sans.first().copied(),
     };
     let mut block = Block::new(name.unwrap_or_default());
-    block.comment("Everything signed under this identity, whichever issuer vouched for it.");
+    block.comment("Everything signed under this identity, with any issuer.");
     block.list("san", &sans);
     if let Some(issuer) = certificate.issuer() {
         block.line("");
@@ -194,7 +197,7 @@ fn of_workflow(certificate: &Certificate, repository: &str, number: Option<&str>
     let mut block = Block::new(name.unwrap_or_default());
     block.comment("Everything that this repository or a workflow in it signs.");
     block.comment(
-        "The number stays when the repository is renamed; the address is what people trust.",
+        "The number stays the same when the repository is renamed; the address is what people trust.",
     );
     block.line("any = [");
     if let Some(number) = number {
@@ -210,7 +213,7 @@ fn of_workflow(certificate: &Certificate, repository: &str, number: Option<&str>
     let below = format!("{}/*", repository.trim_end_matches('/'));
     block.line(&format!("  {{ san_glob = {} }},", quoted(&below)));
     for san in certificate.sans() {
-        // The name of a pipeline elsewhere: the repository that it builds is not in it, and not always in an extension.
+        // The name of a pipeline of another provider does not contain the repository, nor do its extensions always.
         if !san.value.contains('@') && !san.value.starts_with(below.trim_end_matches('*')) {
             block.line(&format!("  {{ san = {} }},", quoted(&san.value)));
         }
@@ -253,8 +256,8 @@ enum Pin {
     Glob,
 }
 
-/// What says who started the signing, as the next one will have it. The name of a reusable workflow's certificate is
-/// that of the workflow that was called; without these, any workflow that calls it would be in shape.
+/// The extensions of the caller, in the form that the next signing will have. The name in a reusable workflow's
+/// certificate is that of the workflow that was called; without these, any workflow that calls it would be in shape.
 fn caller(certificate: &Certificate) -> Vec<(Extension, String, Pin)> {
     let mut pinned = Vec::new();
     for extension in [Extension::BuildTrigger, Extension::RunnerEnvironment] {
@@ -308,12 +311,13 @@ pub(super) fn any_tag(san: &str) -> String {
     any_run(san, "@refs/")
 }
 
-/// A text that ends in a ref, with the tag, pull request or merge request left open. A branch stays: `main` is no
-/// accident of one release, and a signing from another branch is worth a look. `refs` is what the ref begins with.
+/// A text that ends in a ref, with the tag, pull request or merge request replaced by a wildcard. A branch stays:
+/// `main` is the same in every release, and a signing from another branch should be examined. `refs` is the beginning
+/// of the ref.
 fn any_run(text: &str, refs: &str) -> String {
     for kind in ["tags/", "pull/", "merge-requests/"] {
         let kind = format!("{refs}{kind}");
-        // The first one: what follows is the name of the ref, whatever it holds.
+        // The first one: the name of the ref follows, with any characters.
         if let Some((before, _)) = text.split_once(&kind)
             && !before.contains(refs)
         {
@@ -359,7 +363,7 @@ impl Block {
         }
     }
 
-    /// Keys of the watch itself have to stand before its tables, so the optional ones go right below the name.
+    /// In TOML, keys of the watch itself must precede its tables, so the optional ones are directly below the name.
     pub(super) fn finish(&self, has_shape: bool) -> String {
         let mut optional = String::from("# severity = \"critical\"   # default: high\n");
         if has_shape {
@@ -398,8 +402,8 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// A TOML basic string. The value comes from a certificate and is meant to be pasted: whatever is not plainly
-/// visible is written as an escape.
+/// A TOML basic string. The value comes from a certificate and will be pasted: every character that is not clearly
+/// visible is escaped.
 pub(crate) fn quoted(value: &str) -> String {
     let mut quoted = String::from('"');
     for character in value.chars() {
@@ -443,7 +447,7 @@ name = "falcon"
 # severity = "critical"   # default: high
 # hold = "45m"            # how long a signing in shape waits for its bundle to be registered
 # Everything that this repository or a workflow in it signs.
-# The number stays when the repository is renamed; the address is what people trust.
+# The number stays the same when the repository is renamed; the address is what people trust.
 any = [
   { extension = { source_repository_identifier = "4638" } },
   { extension = { source_repository_uri = "https://github.com/o/falcon" } },
@@ -527,7 +531,7 @@ build_trigger = "release"
             block.contains("\nbuild_config_uri = \"https://g.codefresh.io/api"),
             "{block}"
         );
-        // A name without its kind: a tag and a branch look alike.
+        // A name without its kind: a tag and a branch look the same.
         assert!(!block.contains("source_repository_ref"), "{block}");
         let buildkite = suggest(&signer(
             &["https://buildkite.com/o/falcon"],

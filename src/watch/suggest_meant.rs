@@ -1,4 +1,4 @@
-//! A `[[watch]]` block for whom an operator means, of whom there is no certificate at hand.
+//! A `[[watch]]` section for a signer that an operator describes, without a certificate.
 
 use super::forms::{Forms, Pattern, Reading};
 use super::meant::{Meant, Owner, Repository};
@@ -6,12 +6,11 @@ use super::provider::{Kind, Provider};
 use super::suggest::{Block, any_tag, quoted};
 use super::{Glob, issued};
 
-/// A commented `[[watch]]` block for whom an operator means ([`read`](super::read_meant)), and the issuer that vouches for
-/// it.
+/// A commented `[[watch]]` section for a described signer ([`read`](super::read_meant)), and its issuer.
 ///
 /// # Errors
 ///
-/// No certificate of that issuer is named so; in one sentence, with what may have been meant.
+/// No certificate of that issuer has such a name; in one sentence, with the probable correction.
 pub fn suggest_meant(meant: &Meant, issuer: Option<&str>, forms: &Forms) -> Result<String, String> {
     match meant {
         Meant::Name(name) => {
@@ -65,7 +64,7 @@ fn by_name(name: &str, key: &str, issuer: Option<&str>) -> String {
         _ => name,
     };
     let mut block = Block::new(short);
-    block.comment("Everything signed under this name, whichever issuer vouched for it.");
+    block.comment("Everything signed under this name, with any issuer.");
     block.pair(key, name);
     // Google's service accounts have no other.
     let of_google = name
@@ -101,7 +100,7 @@ fn of_repository(repository: &Repository, issuer: Option<&str>) -> String {
     block.line(&format!("  {{ san_glob = {} }},", quoted(&below)));
     match provider {
         Some(provider) if is_gitlab && provider.host != "gitlab.com" => {
-            // Fulcio's public instance writes this host into the extension whatever the server.
+            // Fulcio's public instance writes this host into the extension for every server.
             let elsewhere = url.replacen(&provider.host, "gitlab.com", 1);
             let own = provider.issuer().unwrap_or_default();
             block.line(&format!(
@@ -111,7 +110,7 @@ fn of_repository(repository: &Repository, issuer: Option<&str>) -> String {
             ));
         }
         Some(_) => {}
-        // No forge that is known: it may be the name itself.
+        // An unknown forge: it may be the name itself.
         None => block.line(&format!("  {{ san = {} }},", quoted(url))),
     }
     block.line("]");
@@ -154,7 +153,7 @@ fn listed(values: &[&str]) -> String {
     }
 }
 
-/// Ends a block with the shape that is known of it: an issuer, and a workflow.
+/// Ends a section with the known part of the shape: an issuer, and a workflow.
 fn usual_issuer(block: &mut Block, issuer: Option<&str>, workflow: Option<&str>) -> String {
     if issuer.is_none() && workflow.is_none() {
         block.comment("What is normal; anything else would be out of shape and critical. A workflow's issuer is the one below.");
@@ -209,7 +208,7 @@ mod tests {
         }
     }
 
-    /// The watch of a block, read without the configuration's own rules.
+    /// The watch of a section, parsed without the checks of the configuration.
     fn watch_of(block: &str) -> crate::watch::Watch {
         use std::collections::BTreeMap;
 
@@ -282,7 +281,7 @@ mod tests {
                 "https://github.com/acme/owl/.github/workflows/evil.yml@refs/heads/x",
                 &[(8, GITHUB)],
             ),
-            // A reusable workflow of somebody else, called by this repository.
+            // A reusable workflow of another owner, called by this repository.
             (
                 "https://github.com/acme/owl",
                 "https://github.com/shared/flows/.github/workflows/sign.yml@refs/tags/v2",
@@ -449,7 +448,7 @@ mod tests {
             let said = suggest_meant(&meant, issuer, &Forms::new()).expect_err(written);
             assert!(said.contains(part), "{written}: {said}");
         }
-        // Of an issuer that is not known nothing is known.
+        // Nothing is checked for an unknown issuer.
         let meant = crate::watch::read_meant("https://github.com/acme/owl").expect("somebody");
         let block = suggest_meant(&meant, Some("https://login.example.com"), &Forms::new());
         assert!(

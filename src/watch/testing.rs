@@ -1,4 +1,4 @@
-//! Watches and signers for the tests of this room.
+//! Watches and signers for the tests of this module.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

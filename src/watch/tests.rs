@@ -1,4 +1,4 @@
-//! The compiled watches against a matcher that knows no index, and on what was recorded.
+//! The compiled watches compared with a matcher without index, and on recorded entries.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,8 +9,8 @@ use super::testing::{GITHUB, certificate, conditions, signer, watch};
 use super::*;
 use crate::identity::{Certificate, Extension, Key, Signer};
 
-/// What the contract says, written down once more without anything of the room's own: globs by recursion, hashes
-/// computed each time, every watch looked at.
+/// The contract, implemented once more without code of the module: globs by recursion, hashes computed each time, every
+/// watch compared.
 mod naive {
     use super::*;
 
@@ -22,7 +22,7 @@ mod naive {
         }
     }
 
-    /// As [`glob`], but that no `*` takes an `@` as long as one is to come in the pattern.
+    /// Like [`glob`], but no `*` matches an `@` as long as one follows in the pattern.
     fn strict(pattern: &[u8], text: &[u8]) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),
@@ -639,7 +639,7 @@ fn what_a_watch_spells_out_can_be_asked_for_and_what_only_a_key_names_cannot() {
             &[],
             true,
         ),
-        // Whatever it selects bears the name.
+        // Everything that it selects has the name.
         (
             watch("key and name", conditions().key([1; 32]).san("a@b")),
             &["a@b"],
@@ -805,7 +805,7 @@ fn a_uri_that_go_writes_as_a_watched_name_is_selected_and_is_in_no_shape() {
         assert_eq!(places, selected, "{san}");
         let last = found.last().expect("the shaped one");
         assert_eq!(last.in_shape, Some(in_shape), "{san}");
-        // As it is written in what is told.
+        // As it is written in alerts.
         let first = watches.get(3).selected_first(signer.names());
         assert_eq!(first[0].value, san);
     }

@@ -1,7 +1,7 @@
-//! Watches that cannot select anything: they look like a watch, and are none.
+//! Watches that cannot select anything.
 //!
-//! Only what is certain is said here. A certificate of Fulcio's has one name and one issuer; what a stranger puts
-//! into a certificate of his own making is no reason to call a watch sound.
+//! Only certain cases are reported. A certificate of Fulcio has one name and one issuer; forged certificates with other
+//! content are no reason to call a watch effective.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{Conditions, Watch};
 use crate::identity::Extension;
 
 impl Watch {
-    /// Why no certificate that a trusted CA issues, and no key, can be selected; `None` if one may be.
+    /// Why the watch can select no certificate of a trusted CA and no key; `None` if it can.
     pub fn ineffective(&self, forms: &Forms) -> Option<String> {
         if let Some(why) = impossible(&self.conditions) {
             return Some(why);
@@ -58,7 +58,7 @@ fn impossible(set: &Conditions) -> Option<String> {
         && set.san.iter().all(|san| is_no_name(san))
     {
         return Some(format!(
-            "no certificate has the name {}: `san` is compared as it stands",
+            "no certificate has the name {}: `san` is compared exactly",
             quoted(&set.san)
         ));
     }
@@ -92,20 +92,20 @@ fn values_disagree(values: &Conditions, globs: &Conditions) -> Option<String> {
         let name = extension.name();
         (!values.iter().any(fits)).then(|| {
             format!(
-                "`extension.{name}` {} does not fit `extension_glob.{name}`",
+                "`extension.{name}` {} does not match `extension_glob.{name}`",
                 quoted(values)
             )
         })
     })
 }
 
-/// What two sets cannot ask of one signer.
+/// The contradiction between two sets, if one signer cannot satisfy both.
 fn contradiction(own: &Conditions, alternative: &Conditions) -> Option<String> {
     let differ = |what: &str, one: &[String], other: &[String]| {
         let contradict = !one.is_empty() && !other.is_empty() && disjoint(one, other);
         contradict.then(|| {
             format!(
-                "its own `{what}` {} contradicts that in `any`, {}",
+                "its own `{what}` {} contradicts the one in `any`, {}",
                 quoted(one),
                 quoted(other)
             )
@@ -143,12 +143,12 @@ fn contradiction(own: &Conditions, alternative: &Conditions) -> Option<String> {
         .or_else(|| names_disagree(alternative, own))
 }
 
-/// Whether none of the full names of one set is one that the patterns of the other want.
+/// Whether none of the full names of one set matches the patterns of the other.
 fn names_disagree(names: &Conditions, patterns: &Conditions) -> Option<String> {
     if names.san.is_empty() {
         return None;
     }
-    // `san` is compared without regard to case: the certificate's name may be written in the pattern's.
+    // `san` is compared without case: the certificate's name may have the case of the pattern.
     let fits_glob = |san: &String| {
         let san = san.to_ascii_lowercase();
         let mut globs = patterns.san_glob.iter();
@@ -162,24 +162,24 @@ fn names_disagree(names: &Conditions, patterns: &Conditions) -> Option<String> {
         || (!patterns.san_regex.is_empty() && !names.san.iter().any(fits_regex))
     {
         return Some(format!(
-            "the name {} does not fit the pattern beside it, and a certificate has one name",
+            "the name {} does not match the pattern beside it, and a certificate has one name",
             quoted(&names.san)
         ));
     }
     None
 }
 
-/// A URI with a star or a sign of regular expressions in it: neither a repository nor a ref can have it
-/// (git check-ref-format), nor can an account of a provider.
+/// A URI with a star or a character of regular expressions: neither a repository nor a ref can contain it (git
+/// check-ref-format), nor can an account of a provider.
 fn is_no_name(san: &str) -> bool {
     san.contains("://") && san.contains(['*', '\\', '^', ' ', '[', '|'])
 }
 
-/// Fulcio takes tokens only of issuers that are URLs, and writes them as the token has them.
+/// Fulcio accepts only tokens of issuers that are URLs, and writes them as they are in the token.
 fn impossible_issuers(what: &str, issuers: &[String]) -> Option<String> {
     (!issuers.is_empty() && issuers.iter().all(|issuer| !issuer.contains("://"))).then(|| {
         format!(
-            "no issuer is called {}: `{what}` is compared as it stands, and issuers are URLs",
+            "no issuer is called {}: `{what}` is compared exactly, and issuers are URLs",
             quoted(issuers)
         )
     })
@@ -318,7 +318,7 @@ mod tests {
         for (watch, why) in [
             (
                 watch(san(&["https://github.com/acme/*"]), vec![]),
-                "compared as it stands",
+                "compared exactly",
             ),
             (
                 watch(issuer(&["token.actions.githubusercontent.com"]), vec![]),
@@ -329,7 +329,7 @@ mod tests {
                 "`extension.issuer`",
             ),
             (watch(two_issuers, vec![]), "the same thing"),
-            (watch(regex, vec![]), "does not fit the pattern"),
+            (watch(regex, vec![]), "does not match the pattern"),
             (
                 watch(san(&["a@b.c"]), vec![san(&["d@e.f"])]),
                 "its own `san` \"a@b.c\"",

@@ -1,13 +1,14 @@
 //! The URI of a certificate as Go's readers write it.
 //!
-//! Go's `crypto/x509` parses a URI, and verifiers compare what `net/url` writes of it again (`URIs[0].String()`): without an
-//! empty fragment, its scheme in lower case, and with a path or fragment that is escaped anew where it holds what must
-//! be escaped. So a certificate can bear a watched name for them that is not in its bytes.
+//! Go's `crypto/x509` parses a URI, and verifiers compare the output of `net/url` (`URIs[0].String()`): without an
+//! empty fragment, its scheme in lower case, and with a path or fragment that is escaped again if it contains
+//! characters that must be escaped. So for these verifiers a certificate can have a watched name that is not in its
+//! bytes.
 
 use std::fmt::Write as _;
 
-/// The forms of a URI that are not as it is written: what Go writes of it, and this with every unreserved character
-/// (RFC 3986 §2.3) as itself. Empty for nearly every URI, and for one that Go does not parse.
+/// The other forms of a URI: the output of Go, and this with every unreserved character (RFC 3986 §2.3) decoded. Empty
+/// for nearly every URI, and for one that Go cannot parse.
 pub(super) fn forms(uri: &str) -> Vec<String> {
     let mut forms = Vec::new();
     if is_plain(uri) {
@@ -25,7 +26,7 @@ pub(super) fn forms(uri: &str) -> Vec<String> {
     forms
 }
 
-/// Whether it holds nothing that is ever written in another way.
+/// Whether it contains no character that has another form.
 fn is_plain(uri: &str) -> bool {
     let scheme = scheme(uri).map_or("", |(scheme, _)| scheme);
     !scheme.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -34,9 +35,10 @@ fn is_plain(uri: &str) -> bool {
             .all(|byte| byte != b'%' && may_stand(byte, Place::Fragment))
 }
 
-/// What `(*url.URL).String` gives of what `url.Parse` reads. `None` if this is an error, or in a certificate would be one.
+/// The output of `(*url.URL).String` for the result of `url.Parse`. `None` if this is an error, or would be one in a
+/// certificate.
 ///
-/// An authority is taken as it is: of one in ASCII, Go changes nothing.
+/// An authority is not changed: Go does not change one in ASCII.
 fn as_go_writes(uri: &str) -> Option<String> {
     if !uri.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return None;
@@ -92,8 +94,8 @@ enum Place {
     Fragment,
 }
 
-/// As `EscapedPath` and `EscapedFragment` have it: as it is if every character may stand there, otherwise escaped anew
-/// from what it means. `None` for a `%` that escapes nothing.
+/// As in `EscapedPath` and `EscapedFragment`: unchanged if every character is allowed there, otherwise decoded and
+/// escaped again. `None` for a `%` that escapes nothing.
 fn escaped(text: &str, place: Place) -> Option<String> {
     let meant = unescaped(text)?;
     if text.bytes().all(|byte| may_stand(byte, place)) || (place == Place::Path && text == "*") {
@@ -116,7 +118,7 @@ fn escaped(text: &str, place: Place) -> Option<String> {
     Some(escaped)
 }
 
-/// Whether `url.validEncoded` lets it stand there.
+/// Whether `url.validEncoded` allows it there.
 fn may_stand(byte: u8, place: Place) -> bool {
     is_unreserved(byte)
         || b"!$&'()*+,;=:@[]%/".contains(&byte)
@@ -127,7 +129,7 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-/// The bytes that percent-encoded text stands for; `None` for a `%` that escapes nothing.
+/// The bytes of percent-encoded text; `None` for a `%` that escapes nothing.
 fn unescaped(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -188,7 +190,7 @@ mod tests {
         }
     }
 
-    /// The first form is what `url.Parse(uri).String()` gives in Go 1.26, unless that is the URI itself.
+    /// The first form is the output of `url.Parse(uri).String()` in Go 1.26, unless that is the URI itself.
     #[test]
     fn the_other_forms_are_those_that_go_writes() {
         for (uri, expected) in [

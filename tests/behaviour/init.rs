@@ -204,8 +204,14 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
         ),
         (vec!["--key", "absent"], "absent: No such file"),
         (vec!["--key", "/dev/null"], "neither a Sigstore bundle"),
-        (vec!["--identity", ""], "that is nobody, or everybody"),
-        (vec!["--identity", "*"], "that is nobody, or everybody"),
+        (
+            vec!["--identity", ""],
+            "that names no signer, or every signer",
+        ),
+        (
+            vec!["--identity", "*"],
+            "that names no signer, or every signer",
+        ),
         (
             vec!["--identity", "jane"],
             "no name as certificates have it",

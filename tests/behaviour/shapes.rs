@@ -124,7 +124,7 @@ fn what_no_certificate_is_named_after_is_no_identity_for_init() {
         ),
         (
             &["https://huggingface.co/org/model"],
-            "Hugging Face vouches for nobody",
+            "Hugging Face issues no certificates",
         ),
         (
             &[
