@@ -42,10 +42,10 @@ async fn whatever_is_asked_goes_through_the_proxy_but_this_machine() {
     // None of these names can be resolved: only the proxy knows them.
     let got = client.get(&url("http://log.invalid/a"), 100).await.unwrap();
     assert_eq!(got.as_deref(), Some(&b"by proxy"[..]));
-    let asked = client
-        .ask(&url("http://log.invalid/q"), &question, 100)
+    let answer = client
+        .query(&url("http://log.invalid/q"), &question, 100)
         .await;
-    assert!(asked.unwrap().is_some());
+    assert!(answer.unwrap().is_some());
     post(&client, "http://hooks.invalid/h", &public)
         .await
         .unwrap();
