@@ -1,4 +1,4 @@
-//! Replays the corpus of the fuzz targets, so that what a fuzzer once found stays found without one.
+//! Replays the corpus of the fuzz targets, so that the ordinary tests cover what a fuzzer has found.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -70,7 +70,7 @@ fn the_corpus_of_data_tiles_keeps_every_promise() {
     replay("data_tile", targets::data_tile);
 }
 
-/// They are compiled by whoever fuzzes, with another compiler: what is missing would be noticed late.
+/// The fuzz targets are compiled only with another compiler, so a missing corpus would be noticed late.
 #[test]
 fn every_target_has_a_corpus_and_calls_what_is_there() {
     let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");

@@ -1,5 +1,5 @@
-//! What `deploy/` calls exists: every command and flag that its files name is one of the binary's.
-//! `tests/deploy/check` looks at everything else there.
+//! Every command and flag in the files of `deploy/` exists in the binary. `tests/deploy/check` checks everything else
+//! there.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -30,7 +30,7 @@ fn calls(text: &str) -> BTreeSet<Vec<String>> {
     let mut calls: BTreeSet<Vec<String>> = call
         .captures_iter(&text)
         .map(|found| found[1].split_whitespace().map(str::to_owned).collect())
-        // Options alone belong to whatever the path was given to.
+        // Options alone belong to the command to which the path was given.
         .filter(|call: &Vec<String>| call.iter().any(|word| !word.starts_with('-')))
         .collect();
     // The workflow collects the flags of `monitor` in a variable.
@@ -42,7 +42,7 @@ fn calls(text: &str) -> BTreeSet<Vec<String>> {
     calls
 }
 
-/// What is wrong with a call, judged by what `--help` says for a command (`None`: there is no such command).
+/// The error in a call, according to the `--help` of a command (`None`: there is no such command).
 fn wrong(call: &[String], help: impl Fn(&[&str]) -> Option<String>) -> Option<String> {
     let mut command: Vec<&str> = Vec::new();
     let mut page = help(&command)?;

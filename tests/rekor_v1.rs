@@ -13,7 +13,7 @@ use modelwatch::trust::TrustedRoot;
 use serde_json::Value;
 use tlog::{Checkpoint, Hash, KeyName, Origin, Verifier, leaf_hash, verify_inclusion};
 
-/// Names a directory with entries of public logs, which are not ours to publish: `model_sig_v….json`,
+/// Names a directory with entries of public logs, which may not be published here: `model_sig_v….json`,
 /// `prod_trusted_root.json`, and `rekor-v1-kinds`, a small log with one entry of each other kind.
 const PUBLIC_ENTRIES: &str = "MODELWATCH_PUBLIC_ENTRIES";
 
@@ -73,12 +73,12 @@ fn the_entries_of_model_signatures_in_the_public_log_parse_and_prove() {
         assert!(!certificate.sans().is_empty(), "{version}: {signer}");
         let judged = signing.signer.judge(Some(root.authorities()));
         assert_eq!(judged.chain, Chain::Trusted, "{version}");
-        // Its CT log's promise too: these are of 2023 to 2025.
+        // Its SCT too: these are of 2023 to 2025.
         assert_eq!(judged.anomalies, [], "{version}");
     }
 }
 
-/// Kind of signer, what it is called, and its fingerprint.
+/// Kind of signer, its name, and its fingerprint.
 fn who(signer: &Signer) -> String {
     let names: Vec<&str> = signer.names().iter().map(|n| n.value.as_str()).collect();
     let (kind, fingerprint) = match signer {
@@ -125,16 +125,16 @@ fn every_kind_of_a_real_log_gives_its_signer_or_the_reason_for_none() {
             "rekord: pkix",
             "rpm: pgp, Rekor Test <rpm-test@rekor.dev>, rpm-test@rekor.dev, E483A3B010F05CA003D849686B5C00FD2745AC5C",
             "alpine: pkix",
-            // The CA's own, which rekor shows, and that of whom the message names.
+            // The CA's certificate, which rekor shows, and that of the signer in the message.
             "jar: certificate + certificate, bcallawa@redhat.com",
             "helm: pgp, not@real.com, 8D68FD63F52DCF7EAA72565BC3C828AFB6681C17",
-            // A timestamp of an authority over anybody's hash: nobody signed.
+            // A timestamp of an authority over any hash: there is no signer.
             "rfc3161: ",
             "hashedrekord: pkix",
             "hashedrekord: pkix",
             "hashedrekord: pkix",
             "rekord: pkix",
-            // What rekor keeps of an SSH key has no comment.
+            // Rekor stores an SSH key without its comment.
             "rekord: ssh, SHA256:K5G5eqtvFLTkYlhuhOP62fbNzydRexAx6Jq5tY0Pnyk",
         ]
     );

@@ -1,4 +1,4 @@
-//! One pass by a clock that is a year ahead, then the right one: nothing waits for that year.
+//! One pass with a clock that is a year ahead, then the right one: nothing waits for that year.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const YEAR: i64 = 365 * DAY;
 const TAGS: Condition =
     Condition::Glob("https://github.com/acme/owl/.github/workflows/release.yml@refs/tags/*");
 
-/// One of each: what is held for 45 minutes, and what alerts at once.
+/// One of each: a signing that is held for 45 minutes, and one that alerts at once.
 fn specs() -> Vec<Spec> {
     let holding = Spec::new("scope", [Condition::Repository(OWL)]).shape([TAGS]);
     let mail = usual().into_iter().filter(|spec| spec.name == "mail");
@@ -183,7 +183,7 @@ async fn the_span_of_times_in_the_future_is_reported_for_an_hour_and_not_again()
     world.clock.advance(HOUR);
     world.good_step().await;
     assert_eq!(open(world.of("clock-skew").await).len(), 1);
-    // The date of a finding lies ahead for a year, and nothing waits for it.
+    // The date of a finding is in the future for a year, and nothing waits for it.
     world.clock.advance(1);
     world.good_step().await;
     assert!(open(world.of("clock-skew").await).is_empty());

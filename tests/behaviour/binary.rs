@@ -1,4 +1,4 @@
-//! The program itself, as its users run it, over a log that is served on loopback.
+//! The program itself, as users run it, with a log that is served on loopback.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::world::{BUNDLE, FakeLog};
 
-/// A configuration in a directory of its own, and a server for its log.
+/// A configuration in its own directory, and a server for its log.
 pub struct Site {
     pub directory: TempDir,
     pub log: Arc<FakeLog>,
@@ -64,7 +64,7 @@ command = ["sh", "alert.sh"]
         site
     }
 
-    /// What the channel does with each alert.
+    /// The script that the channel runs for each alert.
     pub fn alert_with(&self, script: &str) {
         std::fs::write(self.directory.path().join("alert.sh"), script).unwrap();
     }
@@ -97,7 +97,7 @@ command = ["sh", "alert.sh"]
         )
     }
 
-    /// Does this when so many answers were given, before the next one is.
+    /// Runs this after this number of answers, before the next one is sent.
     pub fn before_answer(&self, number: u32, deed: impl FnOnce() + Send + 'static) {
         self.server.state.lock().unwrap().deed = Some((number, Box::new(deed)));
     }
@@ -127,10 +127,10 @@ command = ["sh", "alert.sh"]
     }
 }
 
-/// Starts a program on the day on which the logs in `tests/data` were recorded: a head that is older than a day is
-/// silence, and rightly so. Its clock goes on from there.
+/// Starts a program on the day on which the logs in `tests/data` were recorded: otherwise a head that is older than a
+/// day would be silence. Its clock continues from there.
 ///
-/// It needs Debian's `faketime`. What it preloads must not touch what timers and file systems say.
+/// It needs Debian's `faketime`. The preloaded library must not change timers and the times of files.
 pub fn on_the_day_of_the_recording(command: &mut Command) -> &mut Command {
     const LIBRARY: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
     command
@@ -184,7 +184,7 @@ impl Server {
         assert!(answers > state.answered, "too late");
         state.victim = Some((answers - state.answered, victim));
         drop(state);
-        // Without a lock: who is killed is reaped here, whoever ends by himself too.
+        // Without a lock: every process is reaped here, killed or not.
         loop {
             let mut state = self.state.lock().unwrap();
             let Some((left, victim)) = &mut state.victim else {

@@ -1,4 +1,5 @@
-//! Checkpoints that registered bundles carry: what the log told a signer, beside what it shows here.
+//! Checkpoints in registered bundles: the history that the log showed a signer, compared with the one that it shows
+//! here.
 
 use modelwatch::expect::{Expectation, NamedEntry};
 use modelwatch::finding::State;
@@ -40,7 +41,7 @@ async fn waiting(world: &World) -> usize {
         .len()
 }
 
-/// The checkpoint of another history of this size that the log signed for somebody else.
+/// The checkpoint of another history of this size that the log signed for another reader.
 fn other_history(world: &World, size: u64) -> Vec<u8> {
     let log = world.log();
     log.fork(size - 1, Signer::UnknownIssuer.signs(99));
@@ -84,7 +85,7 @@ async fn a_bundle_of_another_history_is_a_fork_with_both_notes() {
             notes.len()
         );
         assert_eq!(world.delivered(fault.id).len(), 1);
-        // It is said once, and what is there is read on.
+        // It is reported once, and the log is still read.
         world.log().grow(crowd(10));
         world.good_step().await;
         assert_eq!(waiting(&world).await, 0);
@@ -125,7 +126,7 @@ async fn a_log_that_does_not_answer_has_not_agreed() {
     let note = world.log().note();
     world.log().grow(crowd(200));
     world.good_step().await;
-    // Of this size no checkpoint was recorded here: only the log's hashes can tell.
+    // No checkpoint of this size was recorded here: only the log's hashes show the root.
     register(&world, 0, &note).await;
     world.log().refuse(Question::Split, 0, 1);
     assert_eq!(world.bad_step().await, "unavailable");

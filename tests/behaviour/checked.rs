@@ -1,4 +1,4 @@
-//! The check itself: what is done to the database behind the program's back must not pass it.
+//! The check of the world itself: it must notice changes of the database that the program did not make.
 
 use std::panic::AssertUnwindSafe;
 
@@ -97,7 +97,7 @@ async fn a_database_that_is_overwritten_with_an_older_one_ends_the_process_that_
             .contains("main.example is proven up to 0 and not up to 3"),
         "{error}"
     );
-    // The next process knows nothing better, and reads on from there.
+    // The next process has no other information, and reads on from there.
     world.restart().await;
     assert!(world.pass().await.unwrap()[0].proven);
 }

@@ -42,21 +42,21 @@ fn v2() -> Value {
     recorded("rekor-v2-hashedrekord-dsse.json")
 }
 
-/// As npm signs for a package: with a key of its own.
+/// As npm signs a package: with its own key.
 fn keyed() -> Value {
     let mut bundle = v2();
     bundle["verificationMaterial"] = json!({"publicKey": {"hint": "npm"}, "tlogEntries": []});
     bundle
 }
 
-/// A signature that does not go with what it is over.
+/// A signature over something else.
 fn forged() -> Value {
     let mut bundle = v1();
     bundle["dsseEnvelope"]["payload"] = "AAAA".into();
     bundle
 }
 
-/// The same as PyPI keeps it (PEP 740).
+/// The same in PyPI's form (PEP 740).
 fn attestation(bundle: &Value) -> Value {
     let material = &bundle["verificationMaterial"];
     json!({
@@ -99,7 +99,7 @@ impl Site {
             .unwrap()
     }
 
-    /// What is registered, by file.
+    /// The registrations, by file.
     fn registered(&self) -> Vec<String> {
         let listed = self.run(&["expect", "list", "--json"], "");
         text(&listed.stdout)
@@ -225,7 +225,7 @@ fn beside_a_bundle_that_contradicts_itself_none_is_registered() {
         "{reported}"
     );
     assert!(!site.path("modelwatch.db").exists());
-    // Also as PyPI would have it: nothing of the envelope is believed without its signature.
+    // Also in PyPI's form: nothing of the envelope counts without its signature.
     let added = site.run(
         &["expect", "add", "given"],
         attestation(&forged()).to_string(),

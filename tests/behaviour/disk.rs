@@ -1,4 +1,4 @@
-//! A disk that is full or read-only is said, and nothing is lost by it.
+//! A full or read-only disk is reported, and nothing is lost.
 
 use std::process::{Command, Stdio};
 
@@ -43,7 +43,7 @@ fn a_disk_that_takes_no_more_is_exit_3_and_the_next_pass_catches_up() {
     assert_eq!(site.findings().len(), before.len() + 199);
 }
 
-/// Runs a script where it may mount: in a namespace of its own. `None` if this machine allows none.
+/// Runs a script that may mount, in its own namespace. `None` if this machine allows none.
 fn in_namespace(site: &Site, script: &str) -> Option<String> {
     let run = |script: &str| {
         Command::new("unshare")
@@ -128,7 +128,7 @@ fn a_second_monitor_on_one_database_ends_with_3_and_names_the_process_with_the_l
         path: site.path().join("watch/modelwatch.db"),
         routes: modelwatch::finding::Routes::default(),
     };
-    // This process stands for the first monitor.
+    // This process takes the place of the first monitor.
     let lock = modelwatch::store::sqlite::SqliteStore::lock(&settings).unwrap();
     let second = site.run(&["monitor", "--once"]);
     let stderr = text(&second.stderr);

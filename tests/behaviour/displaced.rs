@@ -1,4 +1,4 @@
-//! The files of the store: the owner's alone, and the same ones as long as a process works on them.
+//! The files of the store: readable for the owner alone, and not replaced while a process uses them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::binary::{Site, text};
 use crate::world::{Signer, crowd};
 
-/// A log of several bundles with a signing of the owner, whose alerts go to a file.
+/// A log of several bundles with a signing of the owner, whose alerts are written to a file.
 fn site() -> Site {
     let site = Site::new();
     site.log.grow(Signer::ALL.map(|signer| signer.signs(0)));
@@ -29,7 +29,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// What the channel was told, as far as it is about the store.
+/// The alerts of the channel about the store.
 fn sent(site: &Site) -> Vec<String> {
     site.alerts()
         .iter()
@@ -76,7 +76,7 @@ fn a_pass_whose_database_is_removed_or_replaced_ends_with_3_and_alerts_the_chann
         for daemon in [false, true] {
             let site = site();
             let path = database(&site);
-            // The checkpoint and some bundles are read; the next thing is to record them.
+            // The checkpoint and some bundles are read; they are recorded next.
             site.before_answer(4, move || deed(&path));
             let arguments: &[&str] = if daemon {
                 &["monitor"]
@@ -99,7 +99,7 @@ fn a_daemon_at_rest_whose_database_is_removed_ends_by_itself() {
     let site = Site::new();
     site.log.grow([Signer::Mail.signs(0)]);
     let mut daemon = site.command(&["monitor"]).spawn().unwrap();
-    // The alert of its first pass: it has nothing more to do until the next minute or so.
+    // The alert of its first pass: after that it waits for about a minute.
     while site.alerts().is_empty() {
         assert!(daemon.try_wait().unwrap().is_none(), "it ended");
         std::thread::yield_now();
@@ -167,7 +167,7 @@ fn files_that_others_may_open_are_reported_at_the_start_and_by_check_and_stay_as
 fn a_lock_that_cannot_be_had_is_reported_on_the_channels_with_its_holder() {
     let site = site();
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(1));
-    // This process, which is no monitor, holds it for reading: as anybody may who can open the file.
+    // This process, which is not a monitor, holds it for reading: any user who can open the file may.
     let file = std::fs::File::open(site.path().join("watch/modelwatch.db.lock")).unwrap();
     file.lock_shared().unwrap();
     let who = format!("process {} of user", std::process::id());

@@ -1,4 +1,4 @@
-//! A drill shows whether the watch is blind, and leaves everything as it was.
+//! A drill shows whether the monitoring works, and changes nothing.
 
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ fn a_drill_beside_a_running_monitor_passes_alerts_every_channel_and_changes_noth
         path: site.path().join("watch/modelwatch.db"),
         routes: Routes::default(),
     };
-    // A daemon that is at work holds this lock.
+    // A running daemon holds this lock.
     let lock = SqliteStore::lock(&settings).unwrap();
     let (code, report) = drill(&site, &[]);
     drop(lock);
@@ -115,7 +115,7 @@ fn a_channel_that_fails_is_reported_and_not_on_the_others() {
         ("failed".into(), "ok".into())
     );
     assert_eq!(site.alerts().len(), 1, "only the drill");
-    // Only where it was asked for, or nowhere.
+    // Only where requested.
     let (code, report) = drill(&site, &["--channel", "file"]);
     assert_eq!((code, result(&report, 0)), (Some(0), "skipped".into()));
     let (code, _) = drill(&site, &["--no-channels"]);
@@ -215,7 +215,7 @@ fn a_log_that_cannot_be_asked_is_3_and_one_with_another_key_is_1() {
     let good = std::fs::read_to_string(site.path().join("modelwatch.toml")).unwrap();
     let at = good.find("url = \"http://").unwrap();
     let url = good[at..].lines().next().unwrap();
-    // Nothing listens on the port of "discard" here.
+    // No server listens on the port of "discard" here.
     configure(&site, url, "url = \"http://127.0.0.1:9\"");
     let (code, report) = drill(&site, &["--no-channels"]);
     assert_eq!(code, Some(3), "{report:#}");

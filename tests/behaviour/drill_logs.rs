@@ -146,7 +146,7 @@ async fn the_limits_of_a_guided_log_are_reported() {
     assert_eq!(report["logs"][1]["swapped_leaf"]["result"], "ok");
     let cannot_see = report["cannot_see"].to_string();
     assert_eq!(cannot_see.matches("v1, which is guided").count(), 1);
-    // Its index answers nothing here; it has begun all the same.
+    // Its index does not answer here; its position is recorded all the same.
     site.run(&["monitor", "--once", "--bootstrap"]).await;
     let text = text(&site.run(&["drill"]).await.stdout);
     let sees = "  - v1 (rekor-v1, guided by ct): every certificate that ct sees, and what its search index names of entry 0 and later ones\n";

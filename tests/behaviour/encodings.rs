@@ -1,4 +1,4 @@
-//! A stolen key or certificate in another encoding than its owner knows, through a pass.
+//! A stolen key or certificate in another encoding than the owner's, through a pass.
 
 use std::path::Path;
 use std::process::Command;
@@ -44,7 +44,8 @@ fn hashedrekord(verifier: &str, bytes: &[u8]) -> Leaf {
     )
 }
 
-/// The SubjectPublicKeyInfo of the P-256 key with a further element in its AlgorithmIdentifier, and bytes behind the key.
+/// The SubjectPublicKeyInfo of the P-256 key with a further element in its AlgorithmIdentifier, and bytes after the
+/// key.
 fn with_more() -> Vec<u8> {
     let plain = data("prime256v1.der");
     // `SEQUENCE { SEQUENCE (19 bytes), BIT STRING }`.
@@ -144,7 +145,7 @@ async fn a_stolen_key_or_certificate_is_seen_in_every_encoding() {
             panic!("{name}: {findings:?}")
         };
         assert_eq!(finding.index, Some(25), "{name}");
-        // The signature proves the key, whatever a certificate says.
+        // The signature proves the key, whatever is in a certificate.
         assert_eq!(finding.verdict.as_str(), "identity-unexpected", "{name}");
         assert_eq!(finding.proven, Some(true), "{name}");
     }

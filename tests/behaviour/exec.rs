@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::binary::{Site, text};
 use crate::world::Signer;
 
-/// A site whose channel is this program, which writes what it is given beside itself.
+/// A site whose channel is this program, which writes its input to a file beside itself.
 fn site(command: &str, program: &str) -> Site {
     let site = Site::new();
     site.log.grow([Signer::Mail.signs(0)]);
@@ -25,7 +25,7 @@ fn site(command: &str, program: &str) -> Site {
     site
 }
 
-/// A pass that is started somewhere else, as cron does it.
+/// A pass that is started in another directory, as by cron.
 fn pass_elsewhere(site: &Site, path: &Path) -> String {
     let elsewhere = tempfile::tempdir().unwrap();
     let config = site.path().join("modelwatch.toml");

@@ -1,5 +1,5 @@
-//! Every method fails: before anything was done, or after all of it was, twice in a row, and the
-//! process dies each time. Whatever happened, the end is the one that no failure would have had.
+//! Every method fails: before anything was done, or after all of it was, twice in a row, and the process ends each
+//! time. The result is always the same as without a failure.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::world::{
     unreadable,
 };
 
-/// Doors that change what is stored.
+/// Methods that change the stored data.
 pub const WRITING: [&str; 18] = [
     "begin",
     "commit",
@@ -33,7 +33,7 @@ pub const WRITING: [&str; 18] = [
     "prune",
 ];
 
-/// Doors that only read: for them, failing late is failing.
+/// Methods that only read: for them, a late failure is like an early one.
 const READING: [&str; 11] = [
     "log",
     "checkpoint",
@@ -61,9 +61,9 @@ pub fn specs() -> Vec<Spec> {
     ]
 }
 
-/// A life that goes through every method: two logs, a hold, a lie, a lagging replica, a late watch, a
-/// change of the trusted root, registrations and an acknowledgement. Each step is repeated until it
-/// goes well, with a restart after each failure, and the invariants are checked every time.
+/// A sequence that calls every method: two logs, a hold, a false leaf, a lagging replica, a later watch, a change of
+/// the trusted root, registrations and an acknowledgement. Each step is repeated until it succeeds, with a restart
+/// after each failure, and the invariants are checked every time.
 async fn live(fault: Option<Fault>) -> (World, Outcome) {
     let mut world = World::with(
         &["main.example", "other.example"],
@@ -81,14 +81,15 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
         .log
         .grow([Signer::Mail.signs(7), unreadable(0)]);
     world.settle().await;
-    // Its CA is trusted now: judged again, and what is in shape waits no more than it would have.
+    // Its CA is trusted now: the findings are judged again, and a signing in shape does not wait longer than it would
+    // have.
     world.trust(true);
     world.log().grow([Signer::Release.signs(1)]);
     world.settle().await;
     world.clock.advance(700);
     world.settle().await;
 
-    // A lie, told twice, then the truth.
+    // A false leaf, served twice, then the true one.
     world.log().grow([
         Signer::Mail.signs(1),
         Signer::Release.signs(2),
@@ -106,7 +107,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     world.log().show(size);
     world.settle().await;
 
-    // A watch that comes later, and the rescan that it is owed.
+    // A watch that is added later, and the rescan that it needs.
     let mut later = specs();
     later.push(Spec::new("late", [Condition::Issuer(crate::world::GITHUB)]));
     world.watch(later).await;
@@ -117,7 +118,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     })
     .await;
     world.settings.every_log = true;
-    // Asked for once: whatever fails from here on, the request is there until it was done.
+    // Requested once: whatever fails from here on, the request stays until the rescan is done.
     until(&mut world, async |world| {
         world.rescan_as_requested().await.is_ok()
     })
@@ -125,7 +126,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     assert_eq!(world.truly().rescans().await.unwrap(), []);
     world.settle().await;
 
-    // The owner's own, before and after it is seen; one of them taken back.
+    // The owner's signings, registered before and after they are seen; one of the registrations is removed.
     let (early, late) = (Signer::Mail.signs(50), Signer::Mail.signs(1));
     for leaf in [&early, &late] {
         until(&mut world, async |world| {
@@ -181,7 +182,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     (world, outcome)
 }
 
-/// Repeats what failed, after a restart, until it goes well.
+/// Repeats the failed step, after a restart, until it succeeds.
 async fn until(world: &mut World, mut step: impl AsyncFnMut(&mut World) -> bool) {
     for _ in 0..8 {
         if step(world).await {
@@ -258,7 +259,7 @@ async fn every_question_to_a_log_may_fail_at_any_use() {
                     "{question:?} after {after}: more failures than were planned"
                 );
             }
-            // Questions are asked ahead: both failures may fall into one pass.
+            // Requests are sent in advance: both failures may happen in one pass.
             assert!(world.log().refused() >= passes && (after > 0 || passes > 0));
             assert_eq!(
                 world.position().await,

@@ -1,5 +1,5 @@
-//! A Rekor v1 log that is not read in full: a CT log shows certificates, an index names entries, and nothing that either
-//! says is believed before it is proven.
+//! A Rekor v1 log that is not read in full: a CT log shows certificates, an index returns entries, and none of them
+//! counts before it is proven.
 
 mod attacked;
 mod blind;
@@ -34,7 +34,7 @@ use crate::world::{
     TestClock, crowd, directory, issue, open, rules,
 };
 
-/// What stands before " - " in the origins of the fake log's trees.
+/// The part before " - " in the origins of the fake log's trees.
 const LOG: &str = "rekor.test";
 
 /// A guided log, its CT log, and who watches them.
@@ -56,9 +56,9 @@ struct World {
     directory: tempfile::TempDir,
     /// Salts that were used.
     salt: u64,
-    /// What the monitor does besides.
+    /// The other settings of the monitor.
     settings: Settings,
-    /// How long one question may take, its retries included.
+    /// Time limit of one request, with its retries.
     retry_within: Duration,
 }
 
@@ -198,7 +198,7 @@ impl World {
         Ok(outcomes.last().unwrap().clone())
     }
 
-    /// How the pass over the guided log went.
+    /// The result of the pass over the guided log.
     async fn pass(&self, bootstrap: bool) -> Result<LogOutcome, MonitorError> {
         self.pass_over(&self.logs(), bootstrap).await
     }
@@ -215,7 +215,7 @@ impl World {
         outcome.error.unwrap().kind
     }
 
-    /// So many seconds later.
+    /// A successful pass this many seconds later.
     async fn good_after(&self, seconds: i64) {
         self.clock.advance(seconds);
         self.good().await;
@@ -250,7 +250,7 @@ impl World {
         found.try_collect().await.unwrap()
     }
 
-    /// The findings of watches in this log; none may be without a proof.
+    /// The findings of watches in this log; each must be proven.
     async fn found_in(&self, log: &str) -> Vec<Finding> {
         let mut findings = self.findings().await;
         findings.retain(|finding| finding.watch.is_some() && finding.log.as_deref() == Some(log));
@@ -268,7 +268,7 @@ impl World {
         findings.into_iter().map(of).collect()
     }
 
-    /// The sentences of the certificates that were found, as far as they say what became of them.
+    /// The summaries of the certificates that were found, with the results of their search.
     async fn reported(&self) -> Vec<String> {
         let of = |f: &Finding| {
             let (_, reported) = f.summary.split_once("; ").unwrap_or_default();
@@ -289,7 +289,7 @@ impl World {
         open
     }
 
-    /// Names that the index was asked for since the last count, but for the harmless one.
+    /// Names that the index was queried for since the last count, except for the harmless one.
     fn questions(&self) -> usize {
         self.v1.asked("index/retrieve") - self.v1.asked("harmless-")
     }
@@ -313,7 +313,7 @@ async fn a_certificate_is_found_at_once_and_its_entry_is_joined_to_it() {
     let state = world.tree(0).await;
     assert_eq!(state.follower, None);
     assert_eq!(world.verified(0).await, (0, 26));
-    // Nothing is asked twice without need.
+    // No query is repeated without need.
     world.v1.count_anew();
     world.good_after(60).await;
     assert_eq!(world.questions(), 0);
@@ -346,7 +346,7 @@ async fn an_entry_that_reaches_the_index_late_is_found_at_the_next_time_of_askin
 async fn the_finding_of_a_certificate_without_an_entry_reports_it_a_day_after_its_end() {
     let mut world = World::new().await;
     world.issue(RELEASE);
-    // Another name is known to the index: it is not silent.
+    // The index returns another name: it is not silent.
     let other = world.issue(&RELEASE.replace("v1", "v2"));
     world.sign(&other, &RELEASE.replace("v1", "v2"));
     world.good().await;
@@ -476,7 +476,7 @@ async fn story(fault: Option<crate::world::Fault>) -> Vec<(String, Option<u64>, 
     }
     world.clock.advance(60);
     world.good().await;
-    // What was fetched and recorded is not fetched again.
+    // Entries that were fetched and recorded are not fetched again.
     let fetched = world.v1.asked("entries/retrieve");
     assert!(fetched <= 3, "{fetched} {fault:?}");
     let findings = world.findings().await;

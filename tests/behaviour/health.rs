@@ -1,4 +1,4 @@
-//! Ways of going blind: each is raised, told once, resolved when it is over, and that is said.
+//! Failures of the monitoring: each is raised, alerted once, and resolved when it has ended, with a resolution.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::world::{
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// The one open finding of this verdict, which was told once.
+/// The one open finding of this verdict, which was alerted once.
 async fn raised(world: &World, verdict: &str) -> Finding {
     let mut open = world.of(verdict).await;
     open.retain(|finding| finding.state == State::Open);
@@ -36,7 +36,7 @@ async fn none(world: &World, verdict: &str) {
     assert!(found.is_empty(), "{found:?}");
 }
 
-/// It is over, and that was said.
+/// It has ended, and the resolution was sent.
 async fn resolved(world: &mut World, finding: &Finding) {
     world.deliver().await.unwrap();
     let all = world.findings().await;
@@ -127,7 +127,7 @@ async fn an_unknown_key_in_the_log_s_name_is_reported_and_one_of_another_name_is
         .sign_also(|_| line("someone.example", [1, 2, 3, 4], &[0; 64]));
     world.good_step().await;
     none(&world, "unknown-signature").await;
-    // Of an algorithm that is not verified here, beside one that is: nothing is unseen for it.
+    // Of an unsupported algorithm, beside a supported one: everything is still read.
     world
         .log()
         .sign_also(|_| line("main.example", [1, 2, 3, 4], &[0; 2420]));
@@ -143,7 +143,7 @@ async fn an_unknown_key_in_the_log_s_name_is_reported_and_one_of_another_name_is
         "{}",
         finding.summary
     );
-    // A pass that saw no checkpoint neither ends it nor says it again.
+    // A pass without a checkpoint neither ends it nor reports it again.
     world.log().forge_checkpoint(b"nothing");
     world.bad_step().await;
     raised(&world, "unknown-signature").await;
@@ -280,7 +280,7 @@ async fn a_canary_that_is_not_seen_for_its_period_is_missing_until_it_is_seen_ag
         "{}",
         finding.summary
     );
-    // Its old signing, logged again, shows nothing that is not public; a certificate that was issued today does.
+    // Its old signing, logged again, proves nothing; a certificate that was issued today does.
     world
         .log()
         .grow([Signer::Mail.signs(0), Signer::Mail.signs(1)]);
@@ -300,7 +300,7 @@ async fn a_canary_that_was_never_seen_is_missing_after_its_first_period() {
     }];
     world.log().grow(crowd(1));
     world.good_step().await;
-    // In a certificate that no trusted CA issued, anybody can show the name.
+    // In a certificate that no trusted CA issued, anyone can use the name.
     world.trust(false);
     world.clock.advance(2 * HOUR);
     world.log().grow([Signer::Mail.signs(0)]);
@@ -343,7 +343,7 @@ async fn a_store_that_failed_is_reported_when_it_can_be_written_again() {
         1,
         "it was read again"
     );
-    // Long enough to reach everybody, over a restart too, and then it is over.
+    // Long enough to alert every channel, also after a restart, and then it ends.
     world.restart().await;
     world.clock.advance(HOUR);
     world.good_step().await;
@@ -385,7 +385,7 @@ async fn a_stored_position_that_is_damaged_is_reported_until_it_is_restored() {
     world.log().grow(crowd(256));
     world.good_step().await;
     let good = world.replace_frontier(&[7; 32]).await;
-    // Past the check of the world, which believes what is stored.
+    // Without the check of the world, which relies on the stored data.
     for _ in 0..2 {
         let outcomes = world.pass().await.unwrap();
         let error = outcomes[0].error.as_ref().unwrap();
@@ -415,7 +415,7 @@ async fn the_gap_of_a_new_watch_is_reported_until_the_requested_rescan_is_done()
     assert!(finding.summary.contains("late (300 entries)"));
     let now = world.now();
     world.store().request_rescan(None, now).await.unwrap();
-    // The log does not answer, then the process is told to end: the request is there still.
+    // The log does not answer, then the process is ended: the request is still stored.
     world.log().limit(true);
     world.rescan_as_requested().await.unwrap();
     world.log().heal();
@@ -469,7 +469,7 @@ async fn a_log_with_a_new_first_position_is_reported_for_a_week() {
     world.log().grow([Signer::Mail.signs(0)]);
     world.log().grow(crowd(299));
     world.good_step().await;
-    // Somebody "repaired" the database: the position is gone, what was found is still there.
+    // An operator "repaired" the database: the position is gone, the findings are still there.
     world.forget_position().await;
     world.log().grow(crowd(100));
     world.logs[0] = Watched {
@@ -558,7 +558,7 @@ async fn what_was_wrong_with_a_log_ends_when_it_is_not_followed_any_more() {
     world.logs[0].log.forge_checkpoint(b"<html>moved</html>");
     world.step().await.unwrap();
     let finding = raised(&world, "unverifiable-checkpoint").await;
-    // A pass over one of them says nothing about the others.
+    // A pass over one of them is no evidence about the others.
     let old = world.logs.remove(0);
     world.settings.every_log = false;
     world.good_step().await;
@@ -566,7 +566,7 @@ async fn what_was_wrong_with_a_log_ends_when_it_is_not_followed_any_more() {
     world.settings.every_log = true;
     world.good_step().await;
     resolved(&mut world, &finding).await;
-    // It is followed again, and is what it was.
+    // It is followed again, with its former state.
     world.logs.push(old);
     world.step().await.unwrap();
     let open = world.of("unverifiable-checkpoint").await;
@@ -584,7 +584,7 @@ async fn a_new_log_beside_known_ones_is_no_loss() {
         .push(Watched::new("other.example", Start::Beginning));
     world.logs[1].log.grow(crowd(3));
     world.good_step().await;
-    // Only one log was asked for on the command line.
+    // Only one log was selected on the command line.
     world.settings.every_log = false;
     world.logs = vec![Watched::new("third.example", Start::Beginning)];
     world.log().grow(crowd(3));

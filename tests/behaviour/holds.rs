@@ -8,7 +8,7 @@ use crate::world::{Condition, OWL, Question, RELEASE, Signer, Spec, World, crowd
 const TAGS: Condition =
     Condition::Glob("https://github.com/acme/owl/.github/workflows/release.yml@refs/tags/*");
 
-/// Holds what comes from a tag for 45 minutes.
+/// Holds signings from a tag for 45 minutes.
 fn holding() -> Spec {
     Spec::new("scope", [Condition::Repository(OWL)])
         .shape([TAGS])
@@ -101,7 +101,7 @@ async fn a_held_finding_of_a_false_batch_is_alerted() {
     let finding = only(&world).await;
     assert_eq!(finding.state, State::Disputed);
     assert_eq!(world.delivered(finding.id).len(), 1);
-    // It was alerted, so it waits no more when its leaf comes back.
+    // It was alerted, so it does not wait again when its leaf comes back.
     world.log().heal();
     world.good_step().await;
     let finding = only(&world).await;
@@ -151,7 +151,7 @@ async fn what_an_earlier_version_held_in_spite_of_an_anomaly_alerts_once() {
         ("; the certificate holds no SCT", State::Open),
     ] {
         let mut world = held().await;
-        // It kept anomalies in the summary alone. (Its severity tells nothing: a watch may have its own.)
+        // It had anomalies only in the summary. (Its severity is no evidence: a watch may have its own.)
         world
             .sabotage(&format!(
                 "UPDATE finding SET anomalies = NULL, severity = 4, judged_severity = 4, summary = summary || '{reported}'"

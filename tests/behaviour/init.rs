@@ -1,4 +1,4 @@
-//! From nothing to a configuration that works: what `init` writes, and what it refuses.
+//! From nothing to a working configuration: the output of `init`, and its refusals.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -43,7 +43,7 @@ impl Site {
             .unwrap()
     }
 
-    /// Runs `init` well, and gives what it wrote and what it said.
+    /// Runs `init` successfully, and returns the file and the output.
     #[track_caller]
     fn init(&self, arguments: &[&str]) -> (String, String) {
         let output = self.run(&[&["init", "--force"], arguments].concat());
@@ -53,7 +53,7 @@ impl Site {
         (written, reported)
     }
 
-    /// Runs `init` badly: nothing may be written. Gives what it said.
+    /// Runs `init` with a failure: nothing may be written. Returns the output.
     #[track_caller]
     fn refused(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(&[&["init"], arguments].concat());
@@ -106,7 +106,7 @@ fn what_is_written_for_the_public_instance_follows_all_of_it() {
         reported.contains("monitor --once --bootstrap"),
         "{reported}"
     );
-    // Nobody was asked and nothing else was made.
+    // There was no question, and no other file was created.
     assert!(!site.path("modelwatch.db").exists());
     #[cfg(unix)]
     {
@@ -114,7 +114,7 @@ fn what_is_written_for_the_public_instance_follows_all_of_it() {
         let mode = site.path("modelwatch.toml").metadata().unwrap();
         assert_eq!(mode.permissions().mode() & 0o777, 0o600);
     }
-    // What is commented out works as well.
+    // The commented parts work as well.
     let (before, after) = written.split_once("# [heartbeat]").unwrap();
     let more = format!("{before}[heartbeat]{}", after.replacen("# ", "", 2));
     std::fs::write(site.path("modelwatch.toml"), more).unwrap();
@@ -305,7 +305,7 @@ fn bundles_are_registered_if_that_is_asked_for() {
     );
     let list = site.run(&["expect", "list"]);
     assert_eq!(text(&list.stdout).lines().count(), 1);
-    // One that contradicts itself is refused before anything is written.
+    // Contradicting options are refused before anything is written.
     let site = Site::new();
     let broken = std::fs::read_to_string(BUNDLE).unwrap();
     let mut broken: serde_json::Value = serde_json::from_str(&broken).unwrap();
@@ -326,7 +326,7 @@ fn no_name_in_a_bundle_gets_out_of_its_string() {
         std::fs::write(site.path("given"), bundle_of(name)).unwrap();
         let output = site.run(&["init", "--from", "given"]);
         let reported = text(&output.stderr);
-        // A name that no certificate may have is refused, which is well, too.
+        // A name that no certificate may have is refused, which is fine, too.
         if output.status.code() == Some(2) {
             assert!(!site.path("modelwatch.toml").exists(), "{reported}");
             continue;
@@ -343,10 +343,10 @@ fn no_name_in_a_bundle_gets_out_of_its_string() {
     }
 }
 
-/// A bundle whose certificate has this name, as a URI or mail address that nobody checks.
+/// A bundle whose certificate has this name, as a URI or mail address that is not verified.
 fn bundle_of(name: &str) -> String {
     let mut params = CertificateParams::default();
-    // An otherName takes any text.
+    // An otherName accepts any text.
     params.subject_alt_names = vec![SanType::OtherName((
         vec![1, 3, 6, 1, 4, 1, 57264, 1, 7],
         rcgen::OtherNameValue::Utf8String(name.to_owned()),
@@ -371,7 +371,7 @@ fn another_instance_is_asked_which_logs_it_has() {
         "/server/ct/v1/get-sth",
         include_bytes!("../data/ct-small/get-sth.json"),
     );
-    // A page for everything is no log.
+    // A server that answers everything with a page is not a log.
     instance.serve("/page/ct/v1/get-sth", b"<html>hello</html>");
     instance.serve("/page/checkpoint", b"");
     let mut over = Instance::keyed(&instance.url("over"), KEY);
@@ -426,7 +426,7 @@ fn another_instance_is_asked_which_logs_it_has() {
         written.contains(&format!("# url = {:?}", instance.url("page"))),
         "{written}"
     );
-    // What was written is followed: the keys are those of the trusted root.
+    // The written logs are followed: the keys are those of the trusted root.
     let check = text(&site.run(&["check"]).stdout);
     for good in [
         "ok    trust: ",

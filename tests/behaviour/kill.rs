@@ -1,5 +1,5 @@
-//! The process dies at every point of a catch-up: nothing is lost, nothing is found twice, and what
-//! was promised to be told is told.
+//! The process is killed at every point of a catch-up: nothing is lost, no finding is doubled, and every due alert is
+//! sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ fn essence(findings: &[Value]) -> Vec<Value> {
     findings
 }
 
-/// Each finding that alerts was told, under one id, however often.
+/// Each finding that alerts was sent, under one id, any number of times.
 fn check_alerts(site: &Site) {
     let mut alerts_of: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for alert in site.alerts() {
@@ -113,7 +113,7 @@ fn death_after_death_at_every_answer_in_turn_still_ends() {
 fn a_crash_between_sending_and_recording_sends_again_under_the_same_id() {
     let (expected, _) = undisturbed(10);
     let site = site(10);
-    // The first alert kills its teller, which then knows nothing of having told it.
+    // The first alert kills the process, which then has no record of sending it.
     site.alert_with(
         "cat >> alerts.jsonl\nif ! [ -e killed ]; then touch killed; kill -9 $PPID; fi",
     );

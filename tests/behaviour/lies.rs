@@ -1,4 +1,4 @@
-//! Logs that break promises, and logs that only look as if they did.
+//! Logs that break promises, and logs that only seem to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn a_swapped_leaf_is_a_fault_and_rewinds_to_the_proven_position() {
         .evidence;
     assert!(!evidence.notes.is_empty(), "the signed notes are kept");
     assert_eq!(world.delivered(world.of("log-fault").await[0].id).len(), 1);
-    // It is said once, however often it is seen.
+    // It is reported once, however often it is seen.
     assert_eq!(world.bad_step().await, "log-fault");
     assert_eq!(fault(&world).await, "root-mismatch");
     assert_eq!(world.delivered(world.of("log-fault").await[0].id).len(), 1);
@@ -69,7 +69,7 @@ async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
         mine.sort_by(|a, b| a.watch.cmp(&b.watch));
         mine
     };
-    // Another leaf of the batch is false: the true signing in it cannot be told from a false one.
+    // Another leaf of the batch is false: the true signing in it cannot be distinguished from a false one.
     world.log().swap(310, Signer::Mail.signs(7));
     world.bad_step().await;
     let disputed = of_mine(world.findings().await);
@@ -147,13 +147,13 @@ async fn a_smaller_checkpoint_of_another_history_is_a_fork_at_once() {
         let mut world = proven_300().await;
         world.good_step().await;
         world.log().fork(5, Signer::UnknownIssuer.signs(3));
-        // 300 was verified before; of 350 only the tree that is proven can tell the root.
+        // 300 was verified before; for 350 only the proven tree shows the root.
         world.log().show(if known { 300 } else { 350 });
         if known {
             assert_eq!(world.bad_step().await, "log-fault");
             assert_eq!(fault(&world).await, "fork");
         } else {
-            // The tiles that it serves are of the other history: they do not give our root.
+            // The tiles that it serves belong to the other history: they do not give our root.
             assert_eq!(world.bad_step().await, "behind");
         }
         assert_eq!(world.position().await, (400, 400));
@@ -297,7 +297,7 @@ async fn a_fault_that_is_acknowledged_returns_with_another_root() {
         .acknowledge(&[id], "known", world.now())
         .await
         .unwrap();
-    // The same lie again is what was acknowledged.
+    // The same fault again is the acknowledged one.
     world.bad_step().await;
     assert_eq!(world.of("log-fault").await[0].state, State::Acked);
     world.log().fork(200, Signer::UnknownIssuer.signs(3));
@@ -317,7 +317,7 @@ async fn a_missing_bundle_keeps_what_was_read_before_it() {
     world.log().hide_from(512);
     assert_eq!(world.bad_step().await, "unavailable");
     assert_eq!(world.position().await, (512, 300));
-    // Signings are told when they are seen, proven or not.
+    // Signings are alerted when they are seen, proven or not.
     let mine = world
         .findings()
         .await
@@ -339,8 +339,8 @@ async fn a_forged_head_that_waits_is_distinguished_from_the_true_one_by_the_leav
     world.log().hide_from(512);
     assert_eq!(world.bad_step().await, "unavailable");
     assert_eq!(world.position().await, (512, 300));
-    // The true checkpoint of the same size contradicts the one that waits: two histories were
-    // signed. Which of them is served, the leaves tell, and the forged one is let go.
+    // The true checkpoint of the same size contradicts the pending one: two histories were signed. The leaves show
+    // which of them is served, and the forged one is dropped.
     world.log().heal();
     assert_eq!(world.bad_step().await, "log-fault");
     let mut faults: Vec<_> = world.of("log-fault").await;
@@ -421,7 +421,7 @@ async fn an_old_checkpoint_that_is_replayed_ends_as_silence() {
     world.log().grow(crowd(1));
     world.good_step().await;
     assert_eq!(world.of("silence").await[0].state, State::Resolved);
-    // A log that said that it has ended may be silent.
+    // A log that has declared its end need not grow.
     world.log().freeze();
     world.good_step().await;
     world.clock.advance(48 * 3600);

@@ -1,5 +1,5 @@
-//! Any life of a watch: growth, lies, failures and deaths in any order. However it went, a log that
-//! tells the truth in the end is proven to its end, with exactly the findings that a naive reader has.
+//! Random sequences of growth, false leaves, failures and crashes: in the end, a log that serves the truth is proven to
+//! its end, with exactly the findings of a naive reader.
 
 use modelwatch::finding::State;
 use proptest::prelude::*;
@@ -97,7 +97,7 @@ async fn any_life(events: Vec<Event>) {
                 .log()
                 .swap((at % size) as u64, Signer::Mail.signs(1 << 40)),
             Event::Fork(at) => {
-                // Another history above what is proven is no fork to us: it is the only one we know.
+                // Another history beyond the proven part is not a fork here: it is the only known one.
                 let known = world.truly().log(&world.log().origin).await.unwrap();
                 let proven = known
                     .and_then(|s| s.follower)

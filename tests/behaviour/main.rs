@@ -1,5 +1,5 @@
-//! What the house as a whole promises: driven through `World`, which checks every invariant after
-//! every step, and through the binary where a process has to die.
+//! The behaviour of the whole program: tested through `World`, which checks every invariant after every step, and
+//! through the binary where a process must end.
 #![expect(
     clippy::unwrap_used,
     reason = "a test may say no more than that it failed"

@@ -1,4 +1,4 @@
-//! What the program says when something is wrong: what, where, and what to do about it.
+//! The messages of the program about errors: what, where, and what to do about it.
 
 use std::process::Stdio;
 
@@ -20,7 +20,7 @@ fn reported(site: &Site, arguments: &[&str]) -> (Option<i32>, String) {
     (ended.status.code(), text(&ended.stderr))
 }
 
-/// The line of the configuration that begins like this.
+/// The line of the configuration with this beginning.
 fn line_of(site: &Site, beginning: &str) -> usize {
     let config = std::fs::read_to_string(site.path().join("modelwatch.toml")).unwrap();
     let mut lines = config.lines();
@@ -128,7 +128,7 @@ fn check_shows_the_proxy_without_its_password_and_the_authorities() {
     command.env("no_proxy", "corp.example");
     let ended = command.output().unwrap();
     let shown = text(&ended.stdout);
-    // Loopback goes past the proxy: the log answers.
+    // Loopback bypasses the proxy: the log answers.
     assert_eq!(
         ended.status.code(),
         Some(0),
@@ -155,7 +155,7 @@ fn check_shows_the_proxy_without_its_password_and_the_authorities() {
 
 #[test]
 fn an_unknown_watch_is_named_without_asking_any_server() {
-    // Whoever asks trust here waits for it, and ends with 3.
+    // A command that updates trust waits for it, and exits with 3.
     let tuf = "\n[trust]\ntuf = { mirror = \"http://127.0.0.1:1\", root = \"root.json\" }\n[store]";
     let site = with("\n[store]", tuf);
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tuf/root.json");

@@ -1,4 +1,4 @@
-//! Reading logs that keep their promises.
+//! Reading of logs that keep their promises.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn growth_in_any_steps_finds_everything_once() {
         size = target;
         world.good_step().await;
         assert_eq!(world.position().await, (target as u64, target as u64));
-        // A pass over what is known changes nothing.
+        // A pass over known entries changes nothing.
         let before = world.outcome().await;
         world.restart().await;
         world.good_step().await;
@@ -84,7 +84,7 @@ async fn a_log_without_position_is_never_started_silently() {
     world.good_step().await;
     let quiet = world.truly().log("quiet.example").await.unwrap().unwrap();
     assert_eq!(quiet.first, 10);
-    // Allowed once more, it goes on where it stands.
+    // Allowed once more, it continues at its position.
     world.logs[1].log.grow([Signer::Mail.signs(1)]);
     world.good_step().await;
     assert!(
@@ -113,7 +113,7 @@ async fn a_start_in_the_middle_reads_from_there_and_is_proven_too() {
     }
 }
 
-/// A log of 100 entries a day from the 1st to the 20th, each followed by one with a date that somebody made up.
+/// A log of 100 entries a day from the 1st to the 20th, each followed by one with an invented date.
 fn twenty_days() -> impl Iterator<Item = crate::world::Leaf> {
     (0..2000).flat_map(|i| [dated((i / 100 + 1) as u8, true, i), dated(30, false, i)])
 }
@@ -125,7 +125,7 @@ async fn a_start_at_a_date_skips_nothing_of_that_day_and_little_before() {
         ("2026-11-02T00:00:00Z", 200),
         ("2026-11-13T00:00:00Z", 2400),
         ("2026-11-20T00:00:00Z", 3800),
-        // Later than every entry, and over: what comes now is read.
+        // Later than every entry, and in the past: new entries are read.
         ("2026-11-21T00:00:00Z", 4000),
     ] {
         let mut world = World::new().await;
@@ -169,7 +169,7 @@ async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
         found.retain(|finding| finding.origin.as_deref() == Some("quick.example"));
         assert_eq!(found.len() as u64, salt + 1);
     }
-    // What it did show was read once; that it is behind is said, and ends when it has caught up.
+    // The entries that it served were read once; the backlog is reported, and ends when it has caught up.
     assert_eq!(world.position().await, (256, 0));
     assert_eq!(world.of("backlog").await[0].state, State::Open);
     world.settings.pass_limit = None;
@@ -179,7 +179,7 @@ async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
     assert_eq!(world.of("backlog").await[0].state, State::Resolved);
 }
 
-/// Waits until this is so, while something goes on that never ends by itself.
+/// Waits until this is true, while a task runs that does not end by itself.
 async fn until(is_so: impl AsyncFn() -> bool) {
     while !is_so().await {
         tokio::task::yield_now().await;
@@ -191,7 +191,7 @@ async fn what_a_slow_log_has_shown_is_recorded_before_its_batch_is_full() {
     let mut world = World::new().await;
     world.log().grow(crowd(1000));
     world.log().stall_from(800);
-    // A process that is killed again and again gets on each time: what it has read is there for the next one.
+    // A process that is killed again and again makes progress each time: the next one continues with its entries.
     for seconds in [2, 5] {
         world.log().slow(&world.clock, seconds);
         let seen = world.truly().log(&world.log().origin).await.unwrap();
@@ -284,7 +284,7 @@ async fn a_watch_added_later_leaves_a_gap_that_a_rescan_closes() {
     );
     let late = |f: &modelwatch::finding::Finding| f.watch.as_deref() == Some("late");
     assert!(!world.findings().await.iter().any(late));
-    // What comes now is covered.
+    // New entries are covered.
     world.log().grow([Signer::Mail.signs(999)]);
     world.good_step().await;
     assert_eq!(world.findings().await.iter().filter(|f| late(f)).count(), 1);
@@ -379,7 +379,7 @@ async fn all_watches_and_entries_of_one_certificate_are_one_alert() {
     world.good_step().await;
     assert_eq!(world.inbox.len(), 1);
     assert_eq!(world.inbox[0].findings.len(), 20, "10 entries, two watches");
-    // The group is closed: what comes later alerts anew.
+    // The group is closed: later findings alert again.
     world.log().grow([Signer::Release.signs(10)]);
     world.good_step().await;
     assert_eq!(world.inbox.len(), 2);

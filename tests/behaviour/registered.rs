@@ -1,4 +1,4 @@
-//! Signings that their owner declared, before or after they were seen.
+//! Signings that their owner registered, before or after they were seen.
 
 use modelwatch::expect::Expectation;
 use modelwatch::finding::{State, Verdict};
@@ -82,7 +82,7 @@ async fn a_later_registration_changes_the_finding_and_is_reported() {
     assert_eq!((sent.len(), sent[1].kind), (2, QueuedKind::Resolved));
     assert_eq!(sent[1].key, sent[0].id);
 
-    // Taken back, it is an alarm again.
+    // Without the registration, it alerts again.
     let number = world.truly().registrations().await.unwrap()[0].number;
     let reopened = world.truly().unregister(number, world.now()).await.unwrap();
     assert_eq!(reopened.unwrap(), [id]);

@@ -1,4 +1,4 @@
-//! A Rekor v1 log and its trees, over HTTP: rotation, gaps in replies, lagging replicas, lies.
+//! A Rekor v1 log and its trees, over HTTP: rotation, gaps in replies, lagging replicas, false answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl V1 {
         }
     }
 
-    /// A second tree under a key that is known, with the owner's signing as its entry 4.
+    /// A second tree under a known key, with the owner's signing as its entry 4.
     pub fn rotate(&mut self) {
         let key = self.log.rotate(202);
         self.keys.push(key);
@@ -116,7 +116,7 @@ impl V1 {
         found.try_collect().await.unwrap()
     }
 
-    /// `(index, proven, state)` of what the watch `release` found.
+    /// `(index, proven, state)` of the findings of the watch `release`.
     pub async fn released(&self) -> Vec<(u64, Option<bool>, &'static str)> {
         let findings = self.findings().await;
         findings

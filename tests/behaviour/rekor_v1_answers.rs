@@ -1,4 +1,4 @@
-//! Single answers of a Rekor v1 log: what a wrong one does, and what an odd signer in one is.
+//! Single answers of a Rekor v1 log: the effect of a wrong one, and of an unusual signer in one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -62,7 +62,7 @@ async fn a_log_that_wants_fewer_requests_is_waited_for_or_left_alone() {
         let v1 = V1::new().await;
         v1.log.odd(Anomaly::RefusesAlways(header.to_owned().leak()));
         assert_eq!(v1.bad().await, "unavailable");
-        // Three bundles were asked for ahead; none of them is asked for again.
+        // Three bundles were requested in advance; none of them is requested again.
         assert!(v1.log.retrieved() <= 3, "{}", v1.log.retrieved());
         v1.log.heal();
         v1.good().await;
@@ -98,7 +98,7 @@ async fn data_served_beside_an_entry_counts_only_if_the_entry_covers_it() {
             .find(|f| f.index == Some(25) && f.watch.as_deref() == Some("release"));
         let found = found.unwrap();
         assert_eq!(found.verdict.as_str(), verdict);
-        // What was not signed is said to be served; what is not served is no contradiction.
+        // An attestation that was not signed is reported; a missing one is no contradiction.
         let is_false = served.filter(|served| *served != payload);
         let reported =
             "the attestation that the log serves with it is not what was signed: its SHA-256 is ";
@@ -124,7 +124,7 @@ async fn a_start_beyond_the_newest_entry_is_refused_with_the_numbers_that_people
 #[tokio::test]
 async fn entries_that_are_too_long_together_are_read_one_by_one() {
     let v1 = V1::new().await;
-    // Base64 of it exceeds what one answer may take.
+    // Its base64 exceeds the limit of one answer.
     let long = |number: u64| written(&json!({"pad": "p".repeat(12 * 1024 * 1024), "n": number}));
     v1.log.grow(0, (0..4).map(long));
     let client = Client::new(http::Client::default(), v1.log.url.clone());

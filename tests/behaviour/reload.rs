@@ -1,4 +1,4 @@
-//! What a daemon logs, and how it takes up its configuration anew.
+//! The log lines of a daemon, and how it reloads its configuration.
 #![cfg(unix)]
 
 use std::fs;
@@ -15,7 +15,7 @@ use crate::world::{Signer, crowd};
 /// Nothing here takes a tenth of it, even on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A running daemon, and what it logs.
+/// A running daemon, and its log lines.
 struct Daemon {
     child: Child,
     lines: Receiver<String>,
@@ -36,7 +36,7 @@ impl Daemon {
         Self { child, lines }
     }
 
-    /// The lines up to the first one that holds this.
+    /// The lines up to the first one that contains this.
     #[track_caller]
     fn expected(&self, part: &str) -> Vec<String> {
         let mut reported = Vec::new();
@@ -58,7 +58,7 @@ impl Daemon {
         assert!(sent.success());
     }
 
-    /// Ends it in good order, and gives the rest of what it logged.
+    /// Ends it with a signal, and returns the rest of its log lines.
     #[track_caller]
     fn end(mut self) -> Vec<String> {
         self.signal("-TERM");
@@ -90,7 +90,7 @@ fn configure(site: &Site, change: impl Fn(String) -> String) {
     fs::write(&path, change(text)).unwrap();
 }
 
-/// What `status` says of the daemon.
+/// The output of `status` about the daemon.
 fn status(site: &Site) -> (Value, String) {
     let json = site.run(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -119,7 +119,7 @@ fn a_daemon_logs_its_start_each_pass_that_changed_something_and_each_alert() {
         alert.contains("high: ") && alert.contains("release@acme.example"),
         "{alert}"
     );
-    // A pass that changes nothing is not worth a line; the reload makes one at once.
+    // A pass that changes nothing logs no line; the reload makes one at once.
     daemon.signal("-HUP");
     daemon.expected("taken up anew");
     daemon.expected("0 entries read; 1 of 1 logs proven; 1 security and 0 health findings open");
@@ -155,7 +155,7 @@ fn at_sighup_the_whole_configuration_is_used_and_status_reports_if_it_was_not() 
         "{taken}"
     );
     assert_eq!(status(&site).0["changed"], false);
-    // The new watch selects, and the new channel is told.
+    // The new watch selects, and the new channel gets the alert.
     loop {
         let alert = daemon.expected("alert delivered").pop().unwrap();
         if alert.contains("channel=\"other\"") {
@@ -203,11 +203,11 @@ fn a_configuration_that_cannot_be_taken_up_changes_nothing_and_each_problem_is_l
             logged += &daemon.expected("ERROR").pop().unwrap();
             assert!(logged.len() < 10_000, "no {missing} in {logged}");
         }
-        // It works with what it had: with that in its place, nothing has changed.
+        // It continues with its configuration: with that file in place, nothing has changed.
         configure(&site, |_| good.clone());
         assert_eq!(status(&site).0["changed"], false, "{bad}");
     }
-    // What is right again is taken up.
+    // A valid file is used again.
     daemon.signal("-HUP");
     daemon.expected("taken up anew");
     daemon.end();

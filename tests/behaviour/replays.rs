@@ -1,4 +1,4 @@
-//! The owner's own public bundle, logged again by somebody who has no key.
+//! The owner's public bundle, logged again by somebody without the key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -69,7 +69,7 @@ impl Signed {
         expect::from_bundle(self.bundle().as_bytes()).unwrap()
     }
 
-    /// What the owner logged: the one leaf that the bundle stands for.
+    /// The owner's entry: the one leaf that belongs to the bundle.
     fn original(&self) -> Leaf {
         entry("hashedrekord 0.0.2", &self.by, PAYLOAD, &self.signature, "")
     }
@@ -83,7 +83,7 @@ impl Signed {
                 leaves.push(entry(kind, &self.by, PAYLOAD, signature, "another keyid"));
             }
         }
-        // The first is what the owner logged himself.
+        // The first is the one that the owner logged.
         leaves.remove(0);
         leaves
     }
@@ -186,7 +186,7 @@ fn mirrored(signature: &[u8]) -> Vec<u8> {
 
 type Element<'a> = (u8, &'a [u8]);
 
-/// The first element of some DER, and what is behind it.
+/// The first element of some DER, and the bytes after it.
 fn element(bytes: &[u8]) -> (Element<'_>, &[u8]) {
     let (length, start) = match bytes[1] {
         short @ 0..=0x7f => (usize::from(short), 2),
@@ -227,7 +227,7 @@ async fn register(world: &World, registration: &Expectation) -> usize {
     registered.await.unwrap().1.len()
 }
 
-/// Everybody who watches in these tests selects by the mail address alone.
+/// All watches in these tests select by the mail address alone.
 async fn world() -> World {
     let mail: Vec<Spec> = usual()
         .into_iter()
@@ -325,7 +325,7 @@ async fn a_signature_that_is_written_in_another_way_is_the_same_signature() {
         text.replace('+', "-").replace('/', "_"),
         unpadded.to_owned(),
     ];
-    // Anybody can make as many of these as he likes.
+    // Anyone can make any number of these.
     for at in 1..6 {
         spellings.push(format!("{}\n{}", &text[..at], &text[at..]));
         spellings.push(format!("{}\r\n{}", &text[..at], &text[at..]));
@@ -417,7 +417,7 @@ async fn a_registered_signing_covers_nothing_that_another_parser_reads_from_its_
     let alarms = world.of("identity-unexpected").await;
     assert_eq!(alarms.len(), 4);
     assert!(alarms.iter().all(|finding| finding.state == State::Open));
-    // That the signing is registered later changes nothing.
+    // A later registration of the signing changes nothing.
     assert_eq!(register(&world, &signed.registration()).await, 0);
     world.good_step().await;
     assert_eq!(world.of("identity-unexpected").await.len(), 4);
@@ -476,7 +476,7 @@ async fn what_takes_the_key_or_another_certificate_stays_an_alarm() {
 #[tokio::test]
 async fn the_same_certificate_with_other_bytes_around_it_is_the_same_with_the_same_chain() {
     let mirrored = |signed: &Signed, _: &World| resigned(&signed.by, true, mirrored);
-    // The CA signs what it signed before.
+    // The CA signs the same content again.
     let anew = |signed: &Signed, world: &World| issue_for(MAIL, world.now(), true, &signed.key);
     let variants: [fn(&Signed, &World) -> Issued; 2] = [mirrored, anew];
     for (variant_first, variant) in [(false, 0), (true, 0), (false, 1), (true, 1)] {
@@ -546,7 +546,7 @@ async fn an_owner_s_signature_beside_a_thief_s_covers_its_own_part_only() {
     world
         .log()
         .grow([signed.by.leaf(both.to_string().into_bytes())]);
-    // Two findings of one entry: what is checked after a step counts one for each watch.
+    // Two findings of one entry: the check after a step counts one for each watch.
     world.pass().await.unwrap();
     world.deliver().await.unwrap();
     let findings = world.findings().await;
@@ -612,7 +612,7 @@ async fn a_removed_registration_reopens_its_repeats_and_they_alert() {
         assert!(finding.anomalies.is_empty() && !finding.summary.contains(LOGGED_AGAIN));
         assert_eq!(world.delivered(finding.id).len(), 1);
     }
-    // And back: the change is seen, and said.
+    // And back: the change is detected and recorded.
     assert_eq!(
         register(&world, &signed.registration()).await,
         findings.len()
@@ -686,7 +686,7 @@ async fn over_crashes_and_rescans_the_same_findings_are_expected() {
             register(&world, &signed.registration()).await;
             let specs = usual();
             if method == "rescanned" {
-                // The watch comes later.
+                // The watch is added later.
                 world.watch(vec![]).await;
             }
             world.log().grow([signed.original()]);

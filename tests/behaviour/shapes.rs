@@ -1,5 +1,5 @@
-//! What a watch sees, and what its shape takes for normal: the program's own words, held against certificates as their
-//! issuers write them.
+//! What a watch selects, and what its shape accepts as normal: the suggestions of the program, tested with certificates
+//! as their issuers write them.
 
 use crate::binary::{Site, text};
 use crate::world::crowd;
@@ -16,7 +16,7 @@ const ATTACKER: &str = concat!(
     "/tests/data/watch/reusable-attacker.pem"
 );
 
-/// A site with the watch that is suggested for the release.
+/// A site with the suggested watch for the release.
 fn suggested() -> Site {
     let site = Site::new();
     let output = site.run(&["watch", "suggest", RELEASE]);
@@ -217,7 +217,7 @@ fn a_drill_shows_a_watch_what_its_issuer_would_issue() {
     );
     let output = site.run(&["drill", "--no-channels"]);
     let reported = text(&output.stdout);
-    // It is seen; that nothing is ever in shape is said.
+    // It is selected; the program reports that no signing can ever be in shape.
     assert_eq!(output.status.code(), Some(0), "{reported}");
     assert!(
         reported.contains("every release will alert as critical"),

@@ -18,7 +18,7 @@ use crate::world::{
     rules, usual,
 };
 
-/// A store, and what is looked for.
+/// A store, and the watches.
 struct Site {
     store: Arc<FaultyStore>,
     rules: Arc<Rules>,
@@ -45,12 +45,12 @@ impl Site {
         let store: Arc<dyn Store> = self.store.clone();
         let clock = Arc::new(TestClock::new());
         let monitor = Monitor::new(store, clock, Progress::default(), Stop::default());
-        // A date is not the end: nothing is skipped that nobody chose to skip.
+        // A date is not the end: nothing is skipped unintentionally.
         let outcomes = monitor.pass(&[log], &self.rules, false).await.unwrap();
         outcomes.into_iter().next().unwrap()
     }
 
-    /// The first entry that is read of this origin, counted within its tree.
+    /// The first entry of this origin that is read, counted within its tree.
     async fn first(&self, origin: &str) -> u64 {
         let state = self.store.inner.log(origin).await.unwrap().unwrap();
         assert!(state.follower.is_some(), "{origin}");
@@ -64,7 +64,7 @@ fn time(written: &str) -> Timestamp {
 
 #[tokio::test]
 async fn a_certificate_log_is_read_from_the_time_that_its_leaves_bear() {
-    // One leaf a minute from midnight on; what is in them cannot be read, and need not be.
+    // One leaf a minute from midnight on; they need not be readable.
     let midnight = time("2026-11-01T00:00:00Z").as_millisecond();
     let leaves = (0..4000_i64).map(|minute| {
         let at = u64::try_from(midnight + minute * 60_000).unwrap();
@@ -150,7 +150,7 @@ async fn a_guided_log_alerts_from_the_first_entry_of_the_date_over_all_trees() {
             log: followed,
             guides: vec!["ct".to_owned()],
         };
-        // Its index does not answer here, and no certificate log is read: only where it begins is asked.
+        // Its index does not answer here, and no certificate log is read: only its start is tested.
         site.pass(MonitoredLog::Guided(guided)).await;
         let guide = site.store.inner.guide("rekor.test").await.unwrap().unwrap();
         let earliest = if first.0 < 110 {

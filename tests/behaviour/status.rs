@@ -62,7 +62,7 @@ async fn a_log_is_as_healthy_as_its_newest_tree_also_if_that_was_never_verified(
     assert_eq!(healthy["head"], 12);
     assert_eq!(healthy["proven"], 12);
 
-    // The next tree is signed with a key that nobody knows here yet. The one before is proven to its end in each pass.
+    // The next tree is signed with an unknown key. The one before is proven to its end in each pass.
     log.rotate(202);
     log.grow(1, crowd(3));
     let pass = run(directory, &["monitor", "--once"]);

@@ -1,5 +1,5 @@
-//! Trust documents as they are really written: addresses that are no logs, fields that are left out, items that cannot be
-//! used; and newer trust that is asked for when something fails.
+//! Trust documents as they occur: addresses that are not logs, missing fields, items that cannot be used; and updates
+//! after a failure.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use crate::world::{Signer, authority, crowd, issue};
 /// A SubjectPublicKeyInfo of ML-DSA-44, shortened.
 const FUTURE_KEY: &str = "3011300b060960864801650304031103020007";
 
-/// A log with a key that is not verified here, as a trusted root lists it.
+/// A log with a key of an unsupported algorithm, as a trusted root lists it.
 fn future(url: &str) -> Value {
     let key = hex::decode(FUTURE_KEY).unwrap();
     json!({
@@ -70,7 +70,7 @@ fn a_monitor_config_gives_the_addresses_and_a_log_that_it_leaves_out_is_followed
     for name in ["one", "two", "three"] {
         instance.log(name).grow(crowd(3));
     }
-    // Where the trusted root says, `one` does not answer.
+    // At the address in the trusted root, `one` does not answer.
     let mut one = instance.tlog("one");
     one["baseUrl"] = instance.url("gone").into();
     instance.instead.insert("one", one);
@@ -86,7 +86,8 @@ fn a_monitor_config_gives_the_addresses_and_a_log_that_it_leaves_out_is_followed
     site.bootstrap();
     assert_eq!(site.logs(), [named("one", 3, 3), named("two", 3, 3)]);
     assert_eq!(site.health(), []);
-    // One that trust names and nobody can follow is a finding, whatever the MonitorConfig says, until it has ended.
+    // A log in the trusted root that cannot be followed is a finding, whatever the MonitorConfig contains, until it has
+    // ended.
     site.instance.rekor_v1 = vec![Instance::keyed(&site.instance.url("v1"), P256)];
     site.instance.publish(&["one", "two"], &[]);
     site.age_by(7);
@@ -139,7 +140,7 @@ fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_it
     instance.log("at-machine-17").grow(crowd(3));
     instance.publish(&["at-machine-17"], &["at-machine-17"]);
     let mut site = Site::new(instance);
-    // Followed by nobody: that is a finding, which says how it is.
+    // It is not followed: that is a finding, which contains the reason.
     let output = site.run(&["monitor", "--once"]);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{stderr}");
@@ -155,7 +156,7 @@ fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_it
     site.pass(0);
     assert_eq!(site.logs(), [("mine".to_owned(), Some(0), Some(3))]);
     assert_eq!(site.health(), [reported("log-unfollowed", "resolved")]);
-    // Without a URL it is read where trust says.
+    // Without a URL it is read at the address in the trusted root.
     site.configure("[[log]]\nname = \"mine\"\norigin = \"machine-17\"\n");
     site.pass(0);
 
@@ -183,7 +184,7 @@ fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_it
         check.contains("its checkpoint of 3 entries verifies"),
         "{check}"
     );
-    // Nothing proves the origin of one whose key is another's, and that is said.
+    // If its key is also another log's, its origin is not proven, and that is reported.
     let mut other = site.instance.tlog("at-machine-17");
     other["logId"]["keyId"] = STANDARD.encode([7; 32]).into();
     site.instance.instead.insert("at-machine-17", other);
@@ -230,7 +231,7 @@ fn a_key_that_was_published_since_is_asked_for_when_a_checkpoint_does_not_verify
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert_eq!(site.health(), [reported("unverifiable-checkpoint", "open")]);
     site.instance.times_asked();
-    // What was asked a minute ago is not asked again, and later once for the failure that goes on.
+    // An update that was made a minute ago is not repeated, and later once for the continuing failure.
     let pass = |site: &Site, code: i32| {
         let output = site.run(&["monitor", "--once", "--bootstrap"]);
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
@@ -295,7 +296,7 @@ fn a_thief_under_a_new_authority_is_judged_again_with_the_trust_that_is_asked_fo
         [found("identity-unexpected", "trusted", "high")]
     );
     assert_eq!(site.instance.times_asked(), 1);
-    // An authority that nobody ever publishes is asked about once.
+    // An authority that is never published causes one update.
     let at = "2026-11-21T00:00:00Z".parse().unwrap();
     let impostor = issue("release@acme.example", at, false);
     for salt in [1, 2] {
@@ -342,14 +343,14 @@ fn an_item_that_cannot_be_used_is_reported_and_invalidates_nothing_else() {
         }
     }
     assert!(stdout.contains("note  trust: tlogs[1]"), "{stdout}");
-    // Who names the CA that is left out may be its bearer or an impostor: nobody can tell, so it alarms.
+    // A certificate that names the omitted CA may be genuine or forged: this cannot be decided, so it alerts.
     site.instance.log("one").grow([Signer::Mail.signs(1)]);
     site.pass(1);
     assert_eq!(
         signings(&site),
         [found("identity-unexpected", "unknown", "high")]
     );
-    // A certificate of another CA that nobody knows is what it was.
+    // A certificate of another unknown CA is treated as before.
     site.instance.log("one").grow([Signer::Impostor.signs(1)]);
     let at = "2026-11-21T00:00:00Z".parse().unwrap();
     let impostor = issue("release@acme.example", at, false);

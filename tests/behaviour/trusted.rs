@@ -1,4 +1,4 @@
-//! Logs that trust names: found, followed, missed, ended; and trust that is refused.
+//! Logs in the trusted root: found, followed, missing, ended; and a trusted root that is refused.
 
 use std::process::{Command, Output, Stdio};
 
@@ -11,7 +11,7 @@ use crate::binary::text;
 use crate::tuf::Instance;
 use crate::world::{World, crowd, one_of_many};
 
-/// A configuration in a directory of its own that names no log, and an instance that does.
+/// A configuration in its own directory that names no log, and an instance that does.
 pub struct Site {
     pub directory: TempDir,
     pub instance: Instance,
@@ -93,14 +93,14 @@ impl Site {
             .collect()
     }
 
-    /// As if no refresh had been asked for by a failure.
+    /// As if no failure had requested an update.
     pub fn forget_what_was_asked(&self) {
         self.change_cache(|cache| {
             cache.as_object_mut().unwrap().remove("asked");
         });
     }
 
-    /// As if the last refresh that a failure asked for was long ago; which authorities it was about is still known.
+    /// As if the last update after a failure was long ago; its authorities are still recorded.
     pub fn forget_the_wait(&self) {
         self.change_cache(|cache| {
             cache["asked"]["last"] = Value::Null;
@@ -114,7 +114,7 @@ impl Site {
         std::fs::write(&path, cache.to_string()).unwrap();
     }
 
-    /// Makes the last answer of the repository older, so that the next pass asks again.
+    /// Makes the last answer of the repository older, so that the next pass updates.
     pub fn age_by(&self, hours: i64) {
         self.change_cache(|cache| {
             let at: Timestamp = cache["refreshed"].as_str().unwrap().parse().unwrap();
@@ -138,12 +138,12 @@ fn a_log_that_trust_names_later_is_followed_from_its_first_entry() {
     instance.log("two").grow(crowd(5));
     instance.publish(&["one"], &["one"]);
     let mut site = Site::new(instance);
-    // No log is configured, and none has a position: a start at the end is never taken silently.
+    // No log is configured, and none has a position: a start at the end is never silent.
     assert!(site.pass(2).contains("127.0.0.1/one"));
     site.bootstrap();
     assert_eq!(site.logs(), [named("one", 3, 3)]);
 
-    // Announced to signers, but nobody could verify it.
+    // Announced to signers, but without a key in the trusted root.
     site.instance.publish(&["one"], &["one", "two"]);
     site.pass(0);
     assert_eq!(site.logs().len(), 1, "the last answer is not old enough");
@@ -213,7 +213,7 @@ fn a_trusted_root_without_updates_is_a_finding_after_a_week_and_not_before() {
     instance.publish(&["one"], &[]);
     let site = Site::new(instance);
     site.bootstrap();
-    // Nobody answers there.
+    // No server listens there.
     let gone = format!("tuf = {{ mirror = {:?}", site.instance.url("gone"));
     let path = site.directory.path().join("modelwatch.toml");
     let config = std::fs::read_to_string(&path).unwrap();
@@ -360,7 +360,7 @@ fn the_configuration_can_change_the_address_of_a_log_or_ignore_it() {
     let mut instance = Instance::new(&["one", "two", "mirror"]);
     instance.log("one").grow(crowd(3));
     instance.log("two").grow(crowd(2));
-    // `two` has moved: under its old address nothing is found.
+    // `two` has moved: at its old address there is nothing.
     instance.publish(&["one", "two"], &["one", "two", "mirror"]);
     let site = Site::new(instance);
     let elsewhere = site.instance.url("one");
@@ -387,7 +387,7 @@ fn a_repository_that_is_refused_at_first_contact_is_reported_in_every_command() 
     site.instance.log("one").grow(crowd(1));
     site.instance.publish(&["one"], &["one"]);
     site.configure("[[channel]]\nname = \"file\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"cat >> told\"]\n");
-    // Signed by nobody.
+    // Without signatures.
     let forged = std::fs::read(site.directory.path().join("root.json")).unwrap();
     let mut root: Value = serde_json::from_slice(&forged).unwrap();
     root["signatures"][0]["sig"] = "00".repeat(64).into();
@@ -404,7 +404,7 @@ fn a_repository_that_is_refused_at_first_contact_is_reported_in_every_command() 
     assert_eq!(site.health(), [reported("trust-root-refused", "open")]);
     let sent = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
     assert!(sent.contains("nothing is read: forged"), "{sent}");
-    // Reported once, and over with the first that is good.
+    // Reported once, and ended with the first valid one.
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(3));
     assert_eq!(site.health().len(), 1);
     site.instance.forget_file("/tuf/2.root.json");
@@ -428,7 +428,7 @@ fn the_use_of_the_cache_is_reported_at_each_start() {
     );
     assert_eq!(stderr.matches("goes on serving").count(), 1, "{stderr}");
     assert_eq!(site.health(), []);
-    // An answer of a day to come would never be old.
+    // An answer that is dated in the future would never be old.
     site.age_by(-30 * 24);
     assert!(site.pass(3).contains("goes on serving"));
     assert_eq!(site.health(), [reported("trust-root-stale", "open")]);
@@ -458,7 +458,7 @@ fn a_log_of_trust_takes_other_settings_without_its_url() {
         site.logs(),
         [("mine".to_owned(), Some(0), Some(3)), named("two", 0, 2)]
     );
-    // What trust no longer names cannot be followed: the one before serves.
+    // A log that the trusted root no longer contains cannot be followed: the earlier trusted root stays in use.
     site.instance.publish(&["two"], &[]);
     site.age_by(7);
     let stderr = site.run(&["monitor", "--once"]);
@@ -489,7 +489,7 @@ fn an_unfollowed_rekor_v1_log_is_reported_with_the_settings_that_follow_it() {
     ] {
         assert!(stdout.contains(part), "{part}\n{stdout}");
     }
-    // So the watch is blind there, and a drill says it; what is ignored is only named.
+    // So the monitoring has a gap there, and a drill reports it; ignored logs are only named.
     let drill = || {
         let output = site.run(&["drill", "--json", "--no-channels"]);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -528,7 +528,7 @@ async fn a_burst_under_an_unknown_authority_is_reported_once_until_it_is_known()
     world.log().grow((0..9).map(one_of_many));
     world.good_step().await;
     assert!(world.of("trust-root-stale").await.is_empty());
-    // The tenth name comes in another pass, of another process.
+    // The tenth name comes in another pass, by another process.
     world.restart().await;
     world.log().grow([one_of_many(9)]);
     world.good_step().await;

@@ -16,7 +16,7 @@ use crate::world::FakeLog;
 
 const EXPIRES: &str = "2090-01-01T00:00:00Z";
 
-/// Logs by name, each below its own path, and below `/tuf` what is published of them.
+/// Logs by name, each below its own path, and below `/tuf` their published documents.
 pub struct Instance {
     pub port: u16,
     logs: HashMap<&'static str, Arc<FakeLog>>,
@@ -27,7 +27,7 @@ pub struct Instance {
     pub rekor_v1: Vec<Value>,
     /// CT logs, likewise.
     pub ct: Vec<Value>,
-    /// What stands in the place of a log's key and id, by the log's name.
+    /// Replacements of a log's key and id, by the log's name.
     pub instead: HashMap<&'static str, Value>,
     /// More items of the trusted root's list of certificate authorities.
     pub authorities: Vec<Value>,
@@ -41,7 +41,7 @@ impl Instance {
     pub fn new(names: &[&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        // A log is called like its host and path, or as it likes.
+        // The origin of a log is its host and path, or another one.
         let logs: HashMap<_, _> = names
             .iter()
             .map(|&name| {
@@ -110,8 +110,7 @@ impl Instance {
         }))
     }
 
-    /// Publishes a trusted root with these logs, each of which has a key there, and a signing
-    /// configuration with those.
+    /// Publishes a trusted root with keys of these logs, and a signing configuration with those.
     pub fn publish(&mut self, with_key: &[&str], announced: &[&str]) {
         let mut root: Value =
             serde_json::from_str(include_str!("../data/trust/harbor.json")).unwrap();
@@ -174,7 +173,7 @@ impl Instance {
         }
     }
 
-    /// What was published before comes back: an attack, or a stale mirror.
+    /// An earlier version is served again: an attack, or a mirror that is out of date.
     pub fn forget(&mut self, versions: u64) {
         self.version -= versions;
     }
@@ -198,7 +197,7 @@ impl Instance {
         })
     }
 
-    /// How often the repository was asked whether there is something new, since the last call.
+    /// How often the repository was checked for updates since the last call.
     pub fn times_asked(&self) -> usize {
         let asked = std::mem::take(&mut *self.asked.lock().unwrap());
         asked
@@ -232,7 +231,7 @@ impl Instance {
         files.insert(path.to_owned(), bytes.to_vec());
     }
 
-    /// What is served under this path.
+    /// The content under this path.
     pub fn file(&self, path: &str) -> Vec<u8> {
         self.files.lock().unwrap()[path].clone()
     }

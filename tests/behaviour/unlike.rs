@@ -1,4 +1,5 @@
-//! Entries that programs read unlike each other: they hide nobody, claim nothing, and cannot wear anybody down.
+//! Entries that programs parse differently: they hide no signer, cause no false claim, and cannot cause a flood of
+//! alerts.
 
 use modelwatch::finding::{Finding, Severity};
 use modelwatch::store::QueuedKind;
@@ -6,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::world::{Leaf, Signer, World, recorded, unreadable};
 
-/// Entries that a real Rekor took: each holds the certificate of a watched workflow where only some readers find it.
+/// Entries that a real Rekor accepted: each contains the certificate of a watched workflow where only some parsers find
+/// it.
 fn broken_blocks() -> Vec<Leaf> {
     let rows = include_str!("../data/entries/pem-blocks.jsonl").lines();
     rows.map(|row| {
@@ -41,7 +43,7 @@ async fn a_signer_that_only_some_parsers_find_is_unreadable_for_its_watch_and_al
     };
     assert_eq!((sent.kind, sent.findings.len()), (QueuedKind::Alert, 3));
 
-    // A stranger goes on all day.
+    // An attacker continues all day.
     for _ in 0..3 {
         world.clock.advance(3600);
         world.log().grow(broken_blocks());
@@ -65,7 +67,7 @@ async fn a_signer_that_only_some_parsers_find_is_unreadable_for_its_watch_and_al
     world.good_step().await;
     let sent = world.delivered(later[0].id);
     assert_eq!((sent.len(), sent[0].findings.len()), (1, 9));
-    // The next day has its own.
+    // The next day has its own alert.
     world.clock.advance(24 * 3600);
     world.log().grow(broken_blocks());
     world.good_step().await;
@@ -73,7 +75,7 @@ async fn a_signer_that_only_some_parsers_find_is_unreadable_for_its_watch_and_al
     assert_eq!(world.delivered(next.last().unwrap().id).len(), 1);
 }
 
-/// A stranger's entry with a second `spec`, in another case, that is somebody's.
+/// An entry by an attacker with a second `spec`, in another case, with this signer.
 fn hidden(signer: Signer) -> Leaf {
     let spec = |leaf: &Leaf| -> Value {
         let mut entry: Value = serde_json::from_slice(&leaf.bytes).unwrap();
@@ -111,7 +113,7 @@ async fn no_limit_hides_a_name() {
     };
     let mut entry: Value = serde_json::from_slice(&watched.bytes).unwrap();
     let signature = entry["spec"]["content"]["envelope"]["signatures"][0].take();
-    // A key that is no key takes a place as well.
+    // A malformed key has an ordinal as well.
     let mut signatures = vec![json!({"publicKey": "AAAA", "sig": "QUFBQQ=="}); 1030];
     signatures.push(signature);
     entry["spec"]["content"]["envelope"]["signatures"] = json!(signatures);

@@ -1,4 +1,4 @@
-//! Every way of going blind, and the test that brings it about and sees it end.
+//! Every failure of the monitoring, and the test that causes it and sees it end.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use modelwatch::finding::{Class, Verdict};
 
-/// The way (a verdict, or words for what is no finding of its own), the file, the test.
+/// The failure (a verdict, or a description if it has no finding), the file, the test.
 const TESTS: &[(&str, &str, &str)] = &[
     (
         "watch-ineffective",

@@ -1,5 +1,5 @@
-//! What the documents say is so: their links lead somewhere, their commands are understood, and the first real watch of
-//! the README can be set up by following it to the letter.
+//! The documents are right: their links lead to existing pages, their commands are valid, and the first real watch of
+//! the README can be set up exactly as described.
 
 #![expect(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use regex::Regex;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_modelwatch");
 
-/// Runs the program where there is no configuration, so that nothing but the command line can be right or wrong.
+/// Runs the program without a configuration, so that only the command line can be right or wrong.
 fn run(args: &[String], directory: &Path) -> Output {
     Command::new(PROGRAM)
         .args(args)
@@ -30,7 +30,7 @@ fn run(args: &[String], directory: &Path) -> Output {
         .unwrap()
 }
 
-/// What the command line's parser has against a call.
+/// The parser's complaint about a call.
 fn complaint(call: &Call, directory: &Path) -> Option<String> {
     let reported = String::from_utf8(run(&call.args, directory).stderr).unwrap();
     let is_refused = reported.contains("For more information, try '--help'");
@@ -122,7 +122,7 @@ fn a_command_that_the_program_does_not_understand_is_seen() {
             "{text}"
         );
     }
-    // Neither prose, nor what another program says, is a command.
+    // Neither prose, nor the output of another program, is a command.
     assert!(calls("modelwatch reads\n```text\nmodelwatch is ready\n```").is_empty());
 }
 
@@ -255,7 +255,7 @@ fn every_field_of_the_json_is_documented_and_no_other() {
     assert_eq!(rows(of_status), in_status);
 }
 
-/// What stands first in the rows of a table.
+/// The first cells of the rows of a table.
 fn rows(text: &str) -> BTreeSet<String> {
     let row = Regex::new(r"(?m)^\| `([^`]+)` \|").unwrap();
     row.captures_iter(text)
@@ -268,7 +268,7 @@ fn fields(value: &serde_json::Value, prefix: &str) -> BTreeSet<String> {
     object.keys().map(|key| format!("{prefix}{key}")).collect()
 }
 
-/// The log of the demo stands for Sigstore's; everything else is done as it is written, by a shell.
+/// The log of the demo replaces Sigstore's; everything else is executed as written, by a shell.
 #[cfg(unix)]
 #[test]
 fn the_first_watch_of_the_readme_can_be_set_up_by_following_it() {
@@ -298,7 +298,7 @@ fn the_first_watch_of_the_readme_can_be_set_up_by_following_it() {
             .env("PATH", &path)
             .output()
             .unwrap();
-        // There are signings in the log that nobody registered: a pass says so, and nothing else is amiss.
+        // The log contains signings that are not registered: a pass reports them, and nothing else.
         let expected = i32::from(line.starts_with("modelwatch monitor"));
         assert_eq!(output.status.code(), Some(expected), "{line}: {output:?}");
         done.push(
@@ -320,7 +320,7 @@ fn the_first_watch_of_the_readme_can_be_set_up_by_following_it() {
         } else if line == "modelwatch findings list" {
             let list = String::from_utf8(output.stdout).unwrap();
             assert!(list.contains("identity-unexpected"), "{list}");
-            // The one that was registered.
+            // The registered one.
             assert!(!list.contains(" 157  "), "{list}");
         }
     }

@@ -55,7 +55,7 @@ impl Page {
         found.map(|found| found[1].to_owned()).collect()
     }
 
-    /// Whether a link of this page leads somewhere; addresses in the world are not asked.
+    /// Whether a link of this page leads somewhere; external addresses are not checked.
     pub fn follow(&self, link: &str) -> Result<(), &'static str> {
         if link.contains("://") || link.starts_with("mailto:") {
             return Ok(());
@@ -116,7 +116,7 @@ fn prose(text: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
     pub args: Vec<String>,
-    /// Meant to be run as it stands; in prose a command may be named without its arguments.
+    /// To be run exactly as written; in prose a command may be named without its arguments.
     pub is_whole: bool,
 }
 
@@ -151,12 +151,12 @@ fn calls_of_line(line: &str) -> Vec<Vec<String>> {
     words(line)
         .split(|word| matches!(word.as_str(), "|" | "||" | "&&" | ";"))
         .filter_map(|command| {
-            // Before it may stand variables, or the schedule of a crontab.
+            // Variables, or the schedule of a crontab, may precede it.
             let [program, args @ ..] = command else {
                 return None;
             };
             let name = Path::new(program).file_name()?;
-            // What a function passes on cannot be judged.
+            // The arguments of a shell function are unknown.
             (name == "modelwatch" && !args.iter().any(|arg| arg.contains('$'))).then(|| {
                 args.iter()
                     .take_while(|arg| !arg.trim_start_matches(char::is_numeric).starts_with('>'))

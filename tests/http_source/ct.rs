@@ -1,4 +1,4 @@
-//! Certificate transparency logs: one that answers questions, and the recorded one of files.
+//! Certificate transparency logs: a server with an API, and the recorded log of files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,8 +53,8 @@ fn asked(request: &Request, key: &str) -> u64 {
         .unwrap()
 }
 
-/// A log of `size` leaves that answers with 400 when asked for more than `most` entries at once, and whose entries 7 and 11
-/// take `long` bytes each.
+/// A log of `size` leaves that answers with 400 to requests for more than `most` entries at once, and whose entries 7
+/// and 11 take `long` bytes each.
 async fn refusing(size: u64, most: u64, long: usize) -> Server {
     Server::start(move |request| {
         let (start, end) = (asked(request, "start"), asked(request, "end") + 1);
@@ -87,11 +87,11 @@ async fn a_batch_that_the_log_refuses_is_asked_for_in_halves() {
             let all = log.leaves(0..1000, 1000).await.unwrap();
             assert_eq!(all.len(), 1000, "{most}");
             assert!(all.iter().all(|(index, bytes)| bytes == leaf(index)));
-            // Once it has refused, it is not asked for so many again.
+            // After a refusal, it gets no request for so many again.
             assert_eq!(server.requests().len() - before, expected, "{most}");
         }
     }
-    // A log that refuses a single entry is unavailable, and is not asked for ever.
+    // A log that refuses a single entry is unavailable, and the requests end.
     let server = refusing(1000, 0, 0).await;
     let error = source(&server).leaves(0..1000, 1000).await.unwrap_err();
     assert_eq!(error.kind(), "unavailable");
@@ -101,7 +101,7 @@ async fn a_batch_that_the_log_refuses_is_asked_for_in_halves() {
 #[tokio::test]
 async fn a_range_with_a_too_long_answer_is_halved_and_a_too_long_single_entry_is_reported() {
     const MEBIBYTE: usize = 1024 * 1024;
-    // Both together are longer than what is read of one answer.
+    // Both together exceed the limit of one answer.
     let server = refusing(16, 1000, 33 * MEBIBYTE).await;
     let all = source(&server).leaves(0..16, 16).await.unwrap();
     assert_eq!(all.len(), 16);
@@ -111,7 +111,7 @@ async fn a_range_with_a_too_long_answer_is_halved_and_a_too_long_single_entry_is
     assert!(error.to_string().contains("start=7&end=7"), "{error}");
 }
 
-/// A log of `size` leaves that gives at most `most` entries at once; `more` than asked for, if it lies.
+/// A log of `size` leaves that returns at most `most` entries at once; `more` than requested, if it is faulty.
 async fn log(size: u64, most: u64, more: u64) -> Server {
     let hashes: Vec<Hash> = (0..size).map(|index| leaf_hash(&leaf(index))).collect();
     Server::start(move |request| {
@@ -320,7 +320,7 @@ async fn the_files_of_a_static_log_hash_to_what_it_signed() {
         }
     }
     assert_eq!(frontier.root(), signed);
-    // A tile that is not in this cut of the recording.
+    // A tile that is not in this part of the recording.
     assert!(matches!(
         source.leaves(0..256, 1978).await,
         Err(SourceError::Absent { resource, .. }) if resource == "tile/data/000"

@@ -130,7 +130,7 @@ async fn hash_tiles_give_the_frontier_and_the_root_at_every_cut_of_every_tree() 
 async fn the_prefix_is_found_once_and_remembered_until_it_no_longer_works() {
     let bare = server("").await;
     let source = source_of(bare.url("log/").as_str());
-    // Whatever is asked for first.
+    // For any first request.
     source.leaves(256..266, SIZE).await.unwrap();
     source.checkpoint().await.unwrap();
     assert_eq!(

@@ -15,7 +15,7 @@ use modelwatch::http::{AddressPolicy, Client, HttpError, Retry, Settings};
 
 use server::{Answer, Server};
 
-/// As the defaults, but quick to ask again.
+/// The defaults, with short delays between retries.
 fn settings() -> Settings {
     Settings {
         retry: Retry {
@@ -257,7 +257,7 @@ async fn post(server: &Server, host: &str, policy: &AddressPolicy) -> Result<u16
 #[tokio::test]
 async fn private_hosts_get_no_post_unless_they_are_allowed_by_name() {
     let server = Server::start(|_| Answer::status(202)).await;
-    // `localhost` takes the way through the resolver, the others are literal addresses.
+    // `localhost` is resolved, the others are literal addresses.
     for host in ["localhost", "127.0.0.1", "127.1"] {
         let refused = post(&server, host, &AddressPolicy::public_only()).await;
         assert!(

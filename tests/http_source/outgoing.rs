@@ -1,4 +1,4 @@
-//! Proxies, credentials, and what errors say of whom was asked.
+//! Proxies, credentials, and the addresses in errors.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn whatever_is_asked_goes_through_the_proxy_but_this_machine() {
     let proxy = Server::start(|_| Answer::ok("by proxy")).await;
     let client = Client::new(through(&proxy));
     let (public, question) = (AddressPolicy::public_only(), Bytes::from_static(b"{}"));
-    // None of these names can be resolved: only the proxy knows them.
+    // None of these names can be resolved: only the proxy answers.
     let got = client.get(&url("http://log.invalid/a"), 100).await.unwrap();
     assert_eq!(got.as_deref(), Some(&b"by proxy"[..]));
     let answer = client

@@ -1,4 +1,4 @@
-//! A server on loopback that answers exactly as a test tells it to, also wrongly.
+//! A server on loopback that answers exactly as a test wants, also wrongly.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ pub enum Answer {
     Cut(Vec<u8>),
     /// A body without end, in chunks of this content.
     Endless(Vec<u8>),
-    /// Nothing, while the connection stays open.
+    /// No answer, while the connection stays open.
     Never,
 }
 
@@ -39,7 +39,7 @@ impl Answer {
     }
 }
 
-/// One request as the server saw it.
+/// One request as the server received it.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
@@ -63,7 +63,7 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
                 tokio::spawn(async move {
-                    // A client that hangs up is its own business.
+                    // A client that closes the connection is no failure of the test.
                     let _ = serve(stream, &seen, answer.as_ref()).await;
                 });
             }

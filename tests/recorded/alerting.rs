@@ -1,4 +1,4 @@
-//! What a channel is told.
+//! The alerts of a channel.
 
 use std::collections::BTreeSet;
 use std::fs;

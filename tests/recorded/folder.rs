@@ -22,13 +22,13 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// A log in a folder of its own, at an address that stays while its content changes.
+/// A log in its own directory, at an address that stays while its content changes.
 pub struct LogFolder {
     folder: TempDir,
 }
 
 impl LogFolder {
-    /// An address with nothing behind it.
+    /// An address without content.
     pub fn new() -> Self {
         Self { folder: scratch() }
     }

@@ -1,4 +1,4 @@
-//! What changes after an entry was read: its batch turns out false, a watch is added, a hold ends.
+//! Changes after an entry was read: its batch turns out false, a watch is added, a hold ends.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ fn a_watch_that_is_added_leaves_a_gap_that_a_rescan_closes() {
     assert_eq!(program.status("v2b").proven, Some(size("v2b")));
 }
 
-/// The watch with a shape, which holds what is in shape for this long.
+/// The watch with a shape, which holds signings in shape for this long.
 fn holding(time: &str) -> Value {
     let mut watch = watch("falcon-scope");
     watch["hold"] = time.into();
@@ -86,7 +86,7 @@ fn what_is_in_shape_is_held_and_opens_when_its_time_is_over() {
     assert!(!in_shape.is_empty());
     let program = Program::watching(&[Log::recorded("v2b")], &[holding("45m")]);
     program.pass().assert_code(1);
-    // Nobody looks at what is held: accepting everything open must not accept it unseen.
+    // Held findings were not examined: to accept everything open must not accept them.
     program.acknowledge_all();
     assert_eq!(indexes(&program.findings(), "held"), in_shape);
     program.pass().assert_code(0);

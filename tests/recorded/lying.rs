@@ -1,4 +1,4 @@
-//! Logs that lie or break, one way each: what is said, how the program ends, what counts as proven.
+//! Logs with one fault each: the findings, the exit code, and the proven position.
 //!
 //! A test runs every case of its class and lists all that fail.
 
@@ -8,12 +8,12 @@ use crate::folder::LogFolder;
 use crate::program::{Log, Program};
 use crate::recording::{Tampered, size, tampered};
 
-/// One case after the honest pass that it begins with, at the tampered log.
+/// One case, after the pass over the honest log with which it begins.
 struct Case {
     name: String,
     folder: LogFolder,
     program: Program,
-    /// What was proven when the log was still honest.
+    /// The proven position when the log was still honest.
     proven_before: u64,
 }
 
@@ -44,15 +44,15 @@ impl Case {
         self.program.status("v2b").proven.unwrap_or(0)
     }
 
-    /// The log's only fault is this one, which a pass that saw it again does not record again.
+    /// The log's only fault is this one, which a later pass does not record again.
     fn assert_fault(&self, fault: &str) {
         assert_eq!(self.program.faults(), [fault]);
         self.program.pass().assert_code(1);
         assert_eq!(self.program.faults(), [fault], "said again");
     }
 
-    /// The honest log is read to its end, and the trouble is over: unless a checkpoint that was
-    /// shown before, validly signed, promised more.
+    /// The honest log is read to its end, and the fault has ended, unless an earlier, validly signed checkpoint
+    /// promised more.
     fn assert_recovers(&self) {
         let promised = self.program.status("v2b").head;
         self.folder.publish("v2b");
@@ -69,7 +69,7 @@ impl Case {
     }
 }
 
-/// Runs every case that must end as `expect` says; fails with the names of all that do not.
+/// Runs every case whose expected result is `expect`; fails with the names of all that differ.
 fn each(expect: &str, check: impl Fn(&Case)) {
     let mut ran = 0;
     let mut failed = Vec::new();
@@ -165,7 +165,7 @@ fn what_cannot_be_read_is_neither_a_fault_nor_progress() {
         case.program.pass().assert_code(3);
         let status = case.program.status("v2b");
         let kind = status.error_kind().unwrap_or("no error");
-        // A size beyond 2^63 - 1 is refused before anything is asked for.
+        // A size beyond 2^63 - 1 is refused before any request.
         let absurd = case.name == "absurd-size" && kind == "unverifiable-checkpoint";
         assert!(
             absurd || ["unavailable", "malformed"].contains(&kind),

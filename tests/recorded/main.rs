@@ -1,9 +1,8 @@
-//! The program over recorded logs, against what must come out of them.
+//! The program over recorded logs, compared with the expected results.
 //!
-//! The recording (`tests/data/harbor`) holds two Rekor v2 logs with everything that was sent to
-//! them, and thirty copies of one of them that lie or break in one way each. Each test writes a
-//! configuration and runs the binary as a user would, and judges it by what the binary promises to
-//! scripts: exit codes, `findings list --json`, `status --json`, the last line on stderr.
+//! The recording (`tests/data/harbor`) contains two Rekor v2 logs with everything that was sent to them, and thirty
+//! copies of one of them with one fault each. Each test writes a configuration and runs the binary as a user would, and
+//! checks what scripts rely on: exit codes, `findings list --json`, `status --json`, the last line on stderr.
 
 #![expect(
     clippy::unwrap_used,

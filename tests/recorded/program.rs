@@ -1,4 +1,4 @@
-//! The program with a folder and a configuration of its own, run as a script would run it.
+//! The program with its own directory and configuration, run as by a script.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::recording::{self, recording, scratch, watches};
 use crate::reported::{Counts, Finding, LogStatus};
 
-/// A command that takes longer hangs: nothing here takes a tenth of it, even on a slow machine.
+/// Time limit of a command: nothing here takes a tenth of it, even on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One `[[log]]` of the configuration.
@@ -75,7 +75,7 @@ impl Ended {
     }
 }
 
-/// The program, its folder and what its configuration says.
+/// The program, its directory and its configuration.
 pub struct Program {
     folder: TempDir,
     logs: Vec<Log>,
@@ -97,7 +97,7 @@ impl Program {
         program
     }
 
-    /// Over these logs, with a watch that nobody meets.
+    /// Over these logs, with a watch that selects nothing.
     pub fn watching_nobody(logs: &[Log]) -> Self {
         Self::watching(logs, &[recording::watch("nobody")])
     }
@@ -185,7 +185,7 @@ impl Program {
             .collect()
     }
 
-    /// How one log stands.
+    /// The state of one log.
     #[track_caller]
     pub fn status(&self, log: &str) -> LogStatus {
         #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! The recording: what was sent to its logs, and what must come out of them.
+//! The recording: what was sent to its logs, and the expected results.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,15 +16,15 @@ use tempfile::TempDir;
 /// The index past every entry.
 pub const END: u64 = u64::MAX;
 
-/// A folder of this test's own below the target directory.
+/// A directory of this test below the target directory.
 pub fn scratch() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-/// The unpacked recording. Nobody writes to it.
+/// The unpacked recording, which is never changed.
 ///
-/// It is kept under the hash of its archive: a run of another checkout that uses the same target
-/// directory at the same time finds its own.
+/// Its path contains the hash of its archive: so a run of another checkout with the same target directory finds its
+/// own.
 pub fn recording() -> &'static Path {
     static UNPACKED: OnceLock<PathBuf> = OnceLock::new();
     UNPACKED.get_or_init(|| {
@@ -46,7 +46,7 @@ pub fn recording() -> &'static Path {
                 "tar (it needs xz): {}",
                 String::from_utf8_lossy(&tar.stderr)
             );
-            // The folder appears whole or not at all. If it fails, another process was quicker.
+            // The directory is renamed into place as a whole. If that fails, another process was faster.
             if let Err(error) = fs::rename(fresh.path(), &home) {
                 assert!(home.is_dir(), "{}: {error}", home.display());
             }
@@ -106,7 +106,7 @@ pub struct Hit {
 #[derive(Debug, Deserialize)]
 pub struct Expected {
     pub index: u64,
-    /// With nothing registered.
+    /// Without registrations.
     pub verdict: String,
     /// With the owner's bundles registered.
     pub with_bundles: String,
@@ -145,7 +145,7 @@ pub fn hits_by(
     hits
 }
 
-/// What must be found in these logs between these indexes, with nothing registered.
+/// The expected findings in these logs between these indexes, without registrations.
 pub fn hits(logs: &[&str], range: &Range<u64>) -> Vec<Hit> {
     hits_by(logs, range, |entry| &entry.verdict)
 }
@@ -158,7 +158,7 @@ pub struct San {
     pub value: String,
 }
 
-/// What was sent to a log, one entry.
+/// One entry as it was sent to a log.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Truth {
     pub index: u64,
@@ -174,7 +174,7 @@ pub struct Truth {
     pub san: Option<San>,
 }
 
-/// What was sent to a log, in the order of its indexes.
+/// The entries sent to a log, in the order of its indexes.
 pub fn truth(log: &str) -> Vec<Truth> {
     let lines = fs::read_to_string(recording().join(format!("truth/{log}.jsonl"))).unwrap();
     let truth: Vec<Truth> = lines
@@ -202,7 +202,7 @@ pub fn own_bundles() -> Vec<PathBuf> {
         .collect()
 }
 
-/// A log that lies or breaks: v2b with some files changed.
+/// A faulty log: v2b with some files changed.
 #[derive(Debug, Deserialize)]
 pub struct Tampered {
     /// A fault's name, `unverifiable-checkpoint`, `cannot-read`, or `none`.
@@ -216,7 +216,7 @@ pub struct Tampered {
     pub remove: Vec<PathBuf>,
 }
 
-/// Every case by its name; `strange-leaves`, which tells the truth, apart.
+/// Every case by its name; without `strange-leaves`, which is not faulty.
 pub fn tampered() -> BTreeMap<String, Tampered> {
     let mut cases: BTreeMap<String, Tampered> = json("tampered/tampered.json");
     cases.remove("strange-leaves").unwrap();
@@ -239,7 +239,7 @@ pub struct StrangeLeaf {
     pub name: String,
 }
 
-/// Its folder, and what is known about its leaves.
+/// Its directory, and the known content of its leaves.
 pub fn strange_leaves() -> (PathBuf, StrangeLeaves) {
     let cases: Value = json("tampered/tampered.json");
     let about = serde_json::from_value(cases["strange-leaves"].clone()).unwrap();

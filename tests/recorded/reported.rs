@@ -1,4 +1,4 @@
-//! What the program says to scripts, and how it is compared with what it must say.
+//! The output of the program for scripts, and its comparison with the expected output.
 
 use std::ops::Range;
 
@@ -63,7 +63,7 @@ pub struct PassError {
     pub kind: String,
 }
 
-/// What the watches found, in the order in which the recording lists it.
+/// The findings of the watches, in the order of the recording.
 pub fn hits(findings: &[Finding]) -> Vec<Hit> {
     let mut hits: Vec<_> = findings
         .iter()
@@ -92,7 +92,7 @@ pub fn assert_hits(when: &str, got: &[Hit], expected: &[Hit]) {
     );
 }
 
-/// What the watches must find in these logs between these indexes, and nothing else.
+/// The expected findings in these logs between these indexes, and nothing else.
 #[track_caller]
 pub fn assert_found(when: &str, findings: &[Finding], logs: &[&str], range: Range<u64>) {
     assert_hits(when, &hits(findings), &recording::hits(logs, &range));

@@ -22,8 +22,8 @@ struct Served {
 }
 
 impl Served {
-    /// Lets `fault` answer the requests that it wants to, by their number, and the recording answer
-    /// the others. `finish` has the last word on each answer.
+    /// `fault` answers the requests that it chooses, by their number, and the recording answers the others. `finish`
+    /// may change each answer.
     fn new(
         fault: impl Fn(usize) -> Option<Answer> + Send + Sync + 'static,
         finish: impl Fn(usize, Vec<u8>) -> Answer + Send + Sync + 'static,
@@ -43,7 +43,7 @@ impl Served {
         }
     }
 
-    /// With every request that `fault` leaves alone answered well.
+    /// All requests that `fault` does not choose are answered correctly.
     fn failing(fault: impl Fn(usize) -> Option<Answer> + Send + Sync + 'static) -> Self {
         Self::new(fault, |_, body| Answer::ok(body))
     }
@@ -78,7 +78,7 @@ fn a_log_over_http_gives_what_its_folder_gives() {
 #[test]
 fn an_address_may_name_the_api_and_answers_may_be_late() {
     let late = Served::failing(|_| {
-        // As far as this server goes, a slow network: its other connections go on meanwhile.
+        // For this server, a slow network: its other connections continue meanwhile.
         let wait = tokio::time::sleep(Duration::from_millis(50));
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(wait));
         None
@@ -143,7 +143,7 @@ fn a_redirect_to_another_host_is_not_followed() {
 
 #[test]
 fn a_dead_log_does_not_stop_the_others() {
-    // Bound and let go: nobody listens there.
+    // Bound and closed: no server listens there.
     let nobody = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

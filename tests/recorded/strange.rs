@@ -1,4 +1,4 @@
-//! A log that tells the truth about leaves that nobody expects.
+//! An honest log with unusual leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::program::{Log, Program};
 use crate::recording::{self, END, size_in, strange_leaves, truth};
 use crate::reported::{assert_hits, hits};
 
-/// Leaves that a reader may understand better than the one that was imagined when they were made.
+/// Leaves that a parser may understand better than the one that was assumed when they were made.
 const MAY_BE_READ: [&str; 11] = [
     "cert-trailing",
     "invalid-utf8",
@@ -77,7 +77,7 @@ fn an_unreadable_leaf_is_reported_and_hides_no_other() {
 #[test]
 fn entries_of_unknown_kinds_are_searched_for_certificates() {
     let (folder, strange) = strange_leaves();
-    // What the strange leaves hold was taken from the first entry with a certificate past 40.
+    // The content of the unusual leaves was taken from the first entry with a certificate past 40.
     let certificate = truth("v2b")
         .into_iter()
         .skip(40)

@@ -1,4 +1,4 @@
-//! Both logs in full, from their folders: what is found, what is said about it, what is proven.
+//! Both logs in full, from their directories: the findings, their content, the proven positions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -25,7 +25,7 @@ static PASS: LazyLock<Pass> = LazyLock::new(|| {
     }
 });
 
-/// The findings about entries, each with what was sent to the log there.
+/// The findings about entries, each with the entry that was sent to the log there.
 fn with_truth() -> Vec<(&'static Finding, Truth)> {
     let mut truths: BTreeMap<_, _> = LOGS.map(|log| (log, truth(log))).into();
     let mut by_entry: BTreeMap<(&str, u64), Truth> = BTreeMap::new();

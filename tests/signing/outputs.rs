@@ -1,4 +1,4 @@
-//! Where signatures and reports go, and what is left when they cannot go there.
+//! Where signatures and reports are written, and what remains if that fails.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -15,7 +15,7 @@ fn site() -> Site {
     site
 }
 
-/// The names of files that look like a signature, whole or not.
+/// The names of files that look like a signature, complete or not.
 fn signatures(site: &Site) -> Vec<String> {
     let names = fs::read_dir(site.root()).unwrap();
     let mut names: Vec<_> = names
@@ -30,7 +30,7 @@ fn signatures(site: &Site) -> Vec<String> {
 fn a_signature_that_cannot_be_written_whole_leaves_the_old_one_and_nothing_else() {
     let site = site();
     site.write("model.sig", "old");
-    // As a disk that is full: files of more than one block are refused.
+    // Like a full disk: files of more than one block are refused.
     let reported = site.shell(&format!("trap '' XFSZ; ulimit -f 1; $P {SIGN}"));
     assert_eq!(reported.code, 1, "{reported:?}");
     assert!(
@@ -162,8 +162,8 @@ fn an_interrupted_signing_leaves_nothing() {
     let site = site();
     let large = site.at("model/large.bin");
     File::create(&large).unwrap().set_len(1 << 42).unwrap();
-    // The signals do what they do by default, whatever the tests were started with (`nohup` ignores some). A program that
-    // takes no notice of them is ended when it has used a minute of the processor.
+    // The signals have their default actions, whatever the tests were started with (`nohup` ignores some). A program
+    // that ignores them is ended after a minute of processor time.
     let line = format!("ulimit -t 60; exec env --default-signal=INT,TERM \"$P\" {SIGN}");
     for (name, signal) in [("INT", 2), ("TERM", 15)] {
         let child = site.sh(&line).spawn();

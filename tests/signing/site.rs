@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// The program in a directory of its own, where there is no configuration.
+/// The program in its own directory, without a configuration.
 pub struct Site(TempDir);
 
 impl Site {
@@ -72,7 +72,7 @@ impl Site {
     }
 }
 
-/// What a run printed, and how it ended.
+/// The output of a run, and its exit code.
 #[derive(Debug)]
 pub struct Printed {
     pub code: i32,

@@ -1,4 +1,4 @@
-//! What the user who verifies or signs may not read is an error, and never passed over.
+//! Files that the user may not read are an error, and are never skipped.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -8,13 +8,13 @@ use std::process::Command;
 
 use crate::site::{Printed, Site};
 
-/// A user without rights: `nobody` of most systems.
+/// A user without rights: `nobody` on most systems.
 const NOBODY: u32 = 65_534;
 
 const SIGN: &str = "sign key model --private-key keys/p256.key --signature out/model.sig";
 const VERIFY: &str = "verify key model --public-key keys/p256.pub --signature out/model.sig";
 
-/// Runs the program as somebody who is bound by permissions, which root is not.
+/// Runs the program as a user to whom permissions apply, unlike root.
 struct Bound {
     site: Site,
     program: PathBuf,
@@ -26,7 +26,7 @@ impl Bound {
         let site = Site::new();
         // Where the program was built, another user may have no access.
         let program = site.at("program");
-        // By another process: a program that is open for writing, in a test that runs beside this one, cannot be run.
+        // By another process: a program that is open for writing, in a test that runs at the same time, cannot be run.
         let copied = Command::new("cp")
             .arg(env!("CARGO_BIN_EXE_modelwatch"))
             .arg(&program)
@@ -66,9 +66,9 @@ fn what_cannot_be_read_is_neither_signed_nor_verified() {
     assert_eq!(bound.run(VERIFY).code, 0);
     for (name, mode, usual, expected) in [
         ("model/sub", 0o000, 0o755, "model/sub"),
-        // It can be listed, but what is in it cannot be looked at.
+        // It can be listed, but its content cannot be examined.
         ("model/sub", 0o444, 0o755, "model/sub"),
-        // What is in it can be opened by name, but nobody says what the names are.
+        // Its content can be opened by name, but the names are unknown.
         ("model/sub", 0o111, 0o755, "model/sub"),
         ("model/sub/more.bin", 0o000, 0o644, "model/sub/more.bin"),
         ("model", 0o111, 0o755, "model"),
@@ -100,7 +100,7 @@ fn an_empty_directory_that_cannot_be_read_is_not_known_to_be_empty() {
     fs::create_dir(bound.site.at("model/closed")).unwrap();
     bound.mode("model/closed", 0o000);
     assert_eq!(bound.run(VERIFY).code, 1);
-    // What was signed is known, and whatever else there is does not matter to who says so.
+    // The signed content is known, and other content does not matter if that is requested.
     assert_eq!(
         bound.run(&format!("{VERIFY} --ignore-unsigned-files")).code,
         0

@@ -340,7 +340,7 @@ async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_dis
         (alerts[0].findings, alerts[0].severity),
         (1, Severity::High)
     );
-    // Claimed: it has been told, and an acknowledgement says nothing more.
+    // Claimed: it has been sent, and an acknowledgement sends nothing more.
     scratch
         .store
         .acknowledge(&[watched("a", 1).finding.id], "known", at(3))

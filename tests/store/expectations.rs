@@ -282,7 +282,7 @@ fn signed(indices: &[u64]) -> Expectation {
     }
 }
 
-/// Another entry of it; what tells it from that signing is changed by the caller.
+/// Another entry of it; the caller changes the difference to that signing.
 fn again(index: u64) -> NewFinding {
     let mut new = signing(index);
     new.finding.digest = Some("sha256:01".into());
@@ -347,7 +347,7 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
         ),
         (changed(24, |new| new.finding.digest = None), false),
         (changed(25, |new| signature(new, [4; 32])), false),
-        // Another certificate; and one that nobody, or somebody else, vouches for.
+        // Another certificate; and one without a trusted chain, or with another one.
         (
             changed(26, |new| certificate(new, [9; 32], Chain::Trusted)),
             false,
@@ -362,7 +362,7 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
         ),
         (changed(29, |new| new.evidence.signed_as = None), false),
     ];
-    // What is vouched for as the registered one is known by the entry of that one, before or after.
+    // A certificate with the same chain as the registered one is known by that entry, before or after.
     for (registered_first, original_first) in
         [(true, true), (true, false), (false, true), (false, false)]
     {
@@ -380,7 +380,7 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
         let mut found: Vec<NewFinding> = table.iter().map(|(new, _)| new.clone()).collect();
         found.insert(if original_first { 0 } else { found.len() }, again(3));
         for new in found {
-            // Each in a transaction of its own.
+            // Each in its own transaction.
             scratch
                 .store
                 .commit(&batch((0, 0), (0, 0), vec![new]))
@@ -434,7 +434,7 @@ async fn a_registration_of_an_earlier_version_is_completed_by_an_entry_or_by_the
             .register(&earlier(), "a.sig", at(2))
             .await
             .unwrap();
-        // It makes no registered leaf, in whatever form.
+        // It is no registered leaf, in any form.
         scratch
             .read((0, 0), (9, 0), vec![of_a_leaf(4, leaf(4))])
             .await;

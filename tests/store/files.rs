@@ -156,8 +156,8 @@ async fn a_reader_changes_nothing_and_reports_that_it_cannot() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
-/// As SQLite: `PRAGMA max_page_count` holds for a connection, so it cannot be set from outside. A
-/// database whose file may not grow (`RLIMIT_FSIZE`) is beyond safe Rust; a trigger is not.
+/// Like SQLite: `PRAGMA max_page_count` applies to a connection, so it cannot be set from outside. A limit on the size
+/// of the file (`RLIMIT_FSIZE`) is not possible in safe Rust; a trigger is.
 const FULL: &str =
     "CREATE TRIGGER full BEFORE INSERT ON member BEGIN SELECT RAISE(ABORT, 'refused'); END;";
 
@@ -188,7 +188,7 @@ async fn a_refused_write_at_the_last_step_of_a_batch_undoes_all_of_it() {
     );
 }
 
-/// What the next question and the next change are answered, if the files are not those that were opened.
+/// The results of the next query and the next change, if the files are not those that were opened.
 async fn displaced(store: &SqliteStore) -> String {
     let read = store.log(ORIGIN).await;
     assert!(
@@ -245,7 +245,7 @@ async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_a
         deed(&path);
         let error = displaced(&store).await;
         assert!(error.contains(reported), "{error}");
-        // Nor does it come back, and nothing new is made in its place.
+        // It does not come back, and no new file is created in its place.
         assert!(displaced(&store).await.contains(reported));
         store.close().await;
     }

@@ -13,7 +13,7 @@ use crate::scratch::{ORIGIN, ScratchStore, at, head, leaf, signing};
 const LOG: &str = "rekor.example";
 const TREE: &str = "rekor.example - 17";
 
-/// A log with certificates of `keys`, found in it, and a guided log that has taken up nothing yet.
+/// A log with certificates of `keys`, found in it, and a guided log with an empty queue.
 async fn begun() -> ScratchStore {
     let scratch = ScratchStore::with_log().await;
     scratch
@@ -153,7 +153,7 @@ async fn a_name_is_queued_once_and_keeps_its_place() {
     };
     scratch.store.enqueue(&later).await.unwrap();
     assert_eq!(scratch.due_names(at(3)).await, ["a@b", "c@d", "e@f"]);
-    // The same certificate, seen by another watch, begins nothing anew.
+    // The same certificate, found by another watch, causes no new search.
     scratch
         .store
         .answered(&answered("a@b", 0, Some(at(60))))
@@ -402,7 +402,7 @@ async fn of_four_turns_one_is_of_a_name_without_news() {
         scratch.store.answered(&due).await.unwrap();
         turns.push(next);
     }
-    // However many new certificates come, those that wait get on.
+    // However many new certificates come, those that wait are looked up.
     assert_eq!(
         turns.iter().filter(|name| name.starts_with("old")).count(),
         2
@@ -538,7 +538,7 @@ async fn the_counts_contain_the_length_of_the_queue_and_whether_the_index_answer
     let tally = store.lookup_counts(LOG, at(3)).await.unwrap();
     assert_eq!((tally.due, tally.oldest_due), (2, Some(at(1))));
     assert_eq!((tally.answered, tally.known), (0, 0));
-    // Ten minutes after a certificate's end its entry must be there; before, silence says nothing.
+    // Ten minutes after a certificate's end its entry must be there; before, a missing one is no evidence.
     let lag = SignedDuration::from_mins(10);
     let ended = at(600) + lag;
     let answer = |subject, entries, now| Answered {
@@ -556,7 +556,7 @@ async fn the_counts_contain_the_length_of_the_queue_and_whether_the_index_answer
     store.answered(&answer("c@d", 4, ended)).await.unwrap();
     let tally = store.lookup_counts(LOG, ended).await.unwrap();
     assert_eq!((tally.answered, tally.known), (2, 1));
-    // What was answered yesterday says nothing about today.
+    // Yesterday's answer is no evidence about today.
     let tomorrow = ended + SignedDuration::from_hours(25);
     assert_eq!(
         store.lookup_counts(LOG, tomorrow).await.unwrap().answered,
@@ -629,7 +629,7 @@ async fn a_log_that_was_read_keeps_its_position_beside_a_verified_head() {
     scratch.store.record_head(&verified).await.unwrap();
     let state = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!((state.follower, state.verified), (before, Some(head(30))));
-    // And is read on, which does not forget what was verified.
+    // Then reading continues, and the verified positions are kept.
     scratch.read((5, 5), (20, 20), Vec::new()).await;
     let state = scratch.store.log(ORIGIN).await.unwrap().unwrap();
     assert_eq!(state.verified, Some(head(30)));

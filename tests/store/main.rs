@@ -1,7 +1,6 @@
 //! The laws of the store's traits, as claims about any of their implementations; and what SQLite adds to them.
 //!
-//! There is a file for each trait; `holds`, `seen_since` and `findings` are about `Findings`, `alerts` also about
-//! `ChannelQueues`. All but `files` use the traits only: another database runs them by another `ScratchStore::open`.
+//! All except `files` use only `dyn Store`: another database needs only another `ScratchStore::open`.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

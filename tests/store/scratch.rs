@@ -18,14 +18,14 @@ use tlog::{CompactRange, FollowerState, Head, leaf_hash};
 pub(crate) const ORIGIN: &str = "log.example";
 pub(crate) const LOG: &str = "main";
 
-/// One store in a directory of its own.
+/// One store in its own directory.
 pub(crate) struct ScratchStore {
     dir: TempDir,
     pub store: Box<dyn Store>,
 }
 
 impl ScratchStore {
-    /// Two channels: `all`, and `urgent` from critical on. The watch `quiet` is told on `all` only.
+    /// Two channels: `all`, and `urgent` from critical on. The watch `quiet` alerts on `all` only.
     pub(crate) async fn open() -> Self {
         Self::at(tempfile::tempdir().unwrap()).await
     }
@@ -42,11 +42,11 @@ impl ScratchStore {
         self.dir.path().join("store.db")
     }
 
-    /// Opens it again after the process has died: nothing is closed in order.
+    /// Opens it again after a crash: nothing is closed in order.
     pub(crate) async fn after_a_crash(self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for name in ["store.db", "store.db-wal"] {
-            // What a commit has returned for is in these two files, or it is lost.
+            // Everything that a commit has returned for is in these two files, or it is lost.
             std::fs::copy(self.dir.path().join(name), dir.path().join(name)).unwrap();
         }
         Self::at(dir).await
@@ -199,7 +199,7 @@ pub(crate) fn leaf(index: u64) -> [u8; 32] {
     *leaf_hash(&index.to_be_bytes()).as_bytes()
 }
 
-/// A signing by a watched identity at an index; each its own run.
+/// A signing by a watched identity at an index; each has its own run.
 pub(crate) fn signing(index: u64) -> NewFinding {
     watched("falcon", index)
 }

@@ -16,7 +16,7 @@ use crate::repository::{Files, Repository, serve};
 use crate::server::{Answer, Server};
 use crate::{client, now, refusal};
 
-/// A mirror of one repository, and a place for what is kept of it.
+/// A mirror of one repository, and a directory for the cache.
 struct Site {
     server: Server,
     shown: Arc<Mutex<Files>>,
@@ -139,7 +139,7 @@ async fn a_withdrawn_key_is_not_trusted_again_though_the_rest_was_refused() {
     assert_eq!(updater.known().update.unwrap().version, 1, "also anew");
     let refreshed = updater.refresh(&client(), after(2)).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::Forged));
-    // The repository goes on.
+    // The repository continues.
     repository.publish();
     repository.publish();
     site.shows(&repository);
@@ -272,7 +272,7 @@ async fn a_clock_that_is_far_off_costs_nothing_that_was_known() {
     let refreshed = site.updater().refresh(&client(), years(30)).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::Expired));
     assert!(refreshed.trust.is_some());
-    // Everything is still to expire: nothing looks wrong, and the answer is old when the clock is right again.
+    // Nothing has expired yet: nothing looks wrong, and the answer is old when the clock is right again.
     let mut updater = site.updater();
     let refreshed = updater.refresh(&client(), years(-20)).await;
     assert_eq!(refreshed.problem, None);

@@ -1,5 +1,4 @@
-//! Trust by TUF over HTTP, from recorded repositories: what is believed, what is refused, and what
-//! goes on serving.
+//! Trust by TUF over HTTP, from recorded repositories: what is accepted, what is refused, and what stays in use.
 #![expect(clippy::unwrap_used, reason = "a broken recording is a failed test")]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
@@ -89,7 +88,7 @@ impl Mirror {
         .unwrap()
     }
 
-    /// A cache as the good repository leaves it.
+    /// A cache as the valid repository leaves it.
     async fn after_good() -> Self {
         let mirror = Self::of("good").await;
         let refreshed = mirror.updater().refresh(&client(), now()).await;
@@ -167,7 +166,7 @@ async fn without_anything_known_a_bad_repository_gives_nothing_to_trust() {
 
 #[tokio::test]
 async fn what_was_good_goes_on_serving_and_is_never_replaced_by_what_is_refused() {
-    // Each shows a timestamp that is older than the good one, which is what is noticed first.
+    // Each has a timestamp that is older than the valid one, which is detected first.
     for name in ["expired", "forged", "rollback"] {
         let mirror = Mirror::after_good().await;
         let kept = fs::read(mirror.cache()).unwrap();
@@ -319,7 +318,7 @@ async fn a_file_that_becomes_unusable_is_refused_and_the_one_before_serves() {
     let refreshed = updater.refresh_if_due(&client(), now()).await;
     let second = refreshed.trust.unwrap();
     assert!(!Arc::ptr_eq(&first, &second));
-    // The configuration cannot work with it: it is said until it can, and tried again.
+    // The configuration does not fit it: that is reported until it does, and it is tried again.
     updater.refuse(Arc::clone(&first), "a log has no key".to_owned());
     assert_eq!(refusal(&updater.known()), Some(Refusal::Unusable));
     let refreshed = updater.refresh_if_due(&client(), now()).await;

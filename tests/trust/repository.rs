@@ -1,4 +1,4 @@
-//! A TUF repository that signs what a test wants, and can go back on it.
+//! A TUF repository that signs what a test wants, and can serve earlier versions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -73,7 +73,7 @@ impl Repository {
         self.files["1.root.json"].clone()
     }
 
-    /// From now on everything is signed for so long.
+    /// From now on everything is valid for this time.
     pub fn expiring(mut self, at: &'static str) -> Self {
         self.expires = at;
         self
@@ -128,7 +128,7 @@ fn signed(document: &Value, id: &str, key: &Ed25519KeyPair) -> Vec<u8> {
     both.to_string().into_bytes()
 }
 
-/// A server of such files; others may be put in their place.
+/// A server of such files; they can be replaced.
 pub async fn serve(files: &Files) -> (Server, Arc<Mutex<Files>>) {
     let shown = Arc::new(Mutex::new(files.clone()));
     let showing = Arc::clone(&shown);

@@ -1,5 +1,5 @@
-//! Strangers who fill the index, servers that fail for one name or one entry, and impostors: each makes its own name late,
-//! and no other.
+//! Attackers who fill the index, servers that fail for one name or one entry, and forged certificates: each delays only
+//! its own name.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ fn tag(number: usize) -> String {
 }
 
 impl World {
-    /// Nothing may be asked at once: from now on each minute gives 30 requests.
+    /// No requests are left: from now on each minute gives 30.
     pub(super) async fn spend_all(&self) {
         self.good().await;
         let spent = self.now() + SignedDuration::from_secs(600);
         self.truly().spend(super::LOG, spent, None).await.unwrap();
     }
 
-    /// Entries that are really in the log, under these names, by a certificate of a stranger's own making.
+    /// Entries that are really in the log, under these names, with a certificate of an attacker.
     pub(super) fn flood(&mut self, names: &[String], each: usize) {
         let impostor = issue(RELEASE, self.now(), false);
         for name in names {
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    /// Passes a minute apart until this entry is found; how many it took.
+    /// Passes a minute apart until this entry is found; returns their number.
     async fn passes_until(&self, index: u64, most: usize) -> usize {
         for pass in 1..=most {
             self.clock.advance(60);
@@ -57,7 +57,7 @@ async fn three_names_that_are_flooded_keep_no_fourth_one_waiting() {
     world.spend_all().await;
     let flooded = [tag(1), tag(2), tag(3)];
     world.flood(&flooded, 120);
-    // The night's certificates come, and the thief's among them.
+    // The night's certificates are logged, and the thief's among them.
     for name in &flooded {
         world.issue(name);
     }
@@ -73,7 +73,7 @@ async fn three_names_that_are_flooded_keep_no_fourth_one_waiting() {
             .iter()
             .any(|(found, _)| *found == index)
         {
-            // Four names, of which each pass asks three at the least.
+            // Four names, of which each pass queries at least three.
             assert!(pass < 2, "{pass}");
             return;
         }
@@ -97,7 +97,7 @@ async fn a_name_under_which_tens_of_thousands_of_entries_are_filed_is_read_from_
     let outcome = world.pass(false).await.unwrap();
     let found: Vec<u64> = world.entries().await.iter().map(|(at, _)| *at).collect();
     assert_eq!(found, [first, last]);
-    // What was cut is reported, and the pass is not complete.
+    // The unread entries are reported, and the pass is not complete.
     assert!(!outcome.proven);
     let message = outcome.error.unwrap().message;
     assert!(message.contains("does not show"), "{message}");
@@ -146,7 +146,7 @@ async fn an_index_that_hangs_ends_the_pass_in_time_and_each_name_is_asked() {
     }
     let certificate = world.issue(&tag(6));
     let index = world.sign(&certificate, &tag(6));
-    // However little time there is, a pass asks one name.
+    // However little time there is, a pass queries one name.
     world.passes_until(index, 20).await;
     world.clock.advance(60);
     assert_eq!(world.bad().await, "unavailable");
@@ -176,7 +176,7 @@ async fn a_name_that_always_fails_is_retried_later_and_keeps_no_other_one_waitin
         }
         let asked = world.v1.asked("workflows/a0.yml");
         assert!((1..=10).contains(&asked), "{status}: {asked}");
-        // The index is well: another name is found at once, and the workflow names are asked for.
+        // The index works: another name is found at once, and the workflow names are queried.
         let other = world.issue(&tag(2));
         let index = world.sign(&other, &tag(2));
         world.passes_until(index, 1).await;
@@ -226,7 +226,7 @@ async fn retries_count_against_the_allowance() {
         world.pass(false).await.unwrap();
     }
     let asked = world.v1.asked("");
-    // One in two seconds, and at the most one turn more.
+    // One in two seconds, and at most one turn more.
     assert!(asked <= minutes * 30 + 12, "{asked}");
 }
 
@@ -236,7 +236,7 @@ async fn an_impostor_that_looks_like_a_certificate_settles_nothing() {
     let key = rcgen::KeyPair::generate().unwrap();
     let stolen = issue_for(RELEASE, world.now(), true, &key);
     world.ct.grow([stolen.logged()]);
-    // The same key, names and times, under a CA of the thief's own; and then the true entry, two hours later.
+    // The same key, names and times, under a CA of the thief; and then the true entry, two hours later.
     let impostor: Issued = issue_for(RELEASE, world.now(), false, &key);
     let false_one = world.sign(&impostor, RELEASE);
     world.good().await;
@@ -327,7 +327,7 @@ async fn impostors_do_not_hide_that_the_index_is_silent() {
 async fn a_certificate_that_was_found_before_its_ct_log_was_a_guide_is_looked_up() {
     let mut world = World::new().await;
     world.guides = vec!["ct-old".to_owned()];
-    // It is followed, and guides nothing yet.
+    // It is followed, but is not in `guided_by` yet.
     world.pass(false).await.unwrap();
     let certificate = world.issue(RELEASE);
     let index = world.sign(&certificate, RELEASE);

@@ -1,4 +1,4 @@
-//! Where the guided way is blind, and says so.
+//! What a guided log cannot show, and how that is reported.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ async fn a_certificate_in_a_ct_log_that_is_no_guide_is_no_signing() {
         .push(log(&other, "other-ct", Protocol::CtRfc6962));
     let certificate = world.issue(RELEASE);
     other.grow([certificate.logged()]);
-    // Of another CA perhaps: its name is nobody's business.
+    // Perhaps of another CA: its name is not watched.
     let private = issue(&RELEASE.replace("v1", "v9"), world.now(), true);
     other.grow([private.logged()]);
     world.good().await;

@@ -1,4 +1,4 @@
-//! A clock that jumps keeps nobody waiting for it.
+//! A clock that jumps delays no look-up.
 
 use super::{MAIL, RELEASE, World};
 
@@ -30,7 +30,7 @@ async fn a_name_that_came_while_the_clock_was_ahead_waits_for_nothing() {
     world.good().await;
     let certificate = world.issue(RELEASE);
     world.clock.advance(YEAR);
-    // It is taken up, and cannot be asked for.
+    // It is queued, and cannot be looked up.
     world.v1.fail("index/retrieve", 0, 99, 503);
     world.bad().await;
     world.v1.heal();

@@ -1,4 +1,4 @@
-//! An index that lies, and entries that cannot be proven.
+//! An index with false answers, and entries that cannot be proven.
 
 use super::{RELEASE, World, nothing};
 use crate::world::Anomaly;
@@ -34,7 +34,7 @@ async fn an_entry_that_cannot_be_proven_is_refused_and_reported_and_hides_no_oth
         world.v1.odd(anomaly(refused.0));
         assert_eq!(world.bad().await, "malformed", "{:?}", anomaly(0));
         assert_eq!(world.entries().await, expected);
-        // It is asked for again later and later; until then the pass is not complete.
+        // It is requested again with growing delay; until then the pass is not complete.
         for (seconds, questions) in [(30, 0), (30, 1), (60, 0), (240, 1)] {
             world.clock.advance(seconds);
             world.v1.count_anew();
@@ -59,7 +59,7 @@ async fn an_entry_that_the_index_names_and_the_log_does_not_show_is_reported() {
     world.v1.odd(Anomaly::Hides(hidden));
     assert_eq!(world.bad().await, "entries-missing");
     assert_eq!(world.entries().await, [(shown, "release".to_owned())]);
-    // Between two times of asking it is missing all the same.
+    // Between two requests it is still missing.
     world.clock.advance(1);
     assert_eq!(world.bad().await, "entries-missing");
     assert_eq!(world.open().await, ["entries-missing"]);

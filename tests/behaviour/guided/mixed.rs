@@ -1,5 +1,5 @@
-//! Floods, refusals, ids of nothing and thefts in a random order: whatever happens, each name has its turn, requests stay
-//! within their rate, and each theft is found in time.
+//! Floods, refusals, ids of absent entries and thefts in a random order: each name gets its turn, requests stay within
+//! their rate, and each theft is found in time.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const PASSES: u64 = 130;
 /// Names that sign.
 const NAMES: u32 = 12;
 
-/// The documented bound: of the names that are due, three are asked in each pass, of which every fourth may be any.
+/// The documented bound: of the names that are due, three are queried in each pass, of which every fourth may be any.
 const ASKED_WITHIN: u64 = 2 + (NAMES as u64 + 1) * 4 / 9;
 
 /// The documented bound for an entry that is in the log and in the index.
@@ -28,7 +28,7 @@ struct Theft {
     ready: Timestamp,
 }
 
-/// What happens, and what must come of it.
+/// The events, and the expected results.
 struct Play {
     world: World,
     random: Rng,
@@ -138,7 +138,7 @@ async fn in_any_mix_each_name_has_its_turn_and_each_theft_is_found_in_time() {
             play.world.pass(false).await.unwrap();
             requests += play.world.v1.asked("");
             play.check(pass).await;
-            // One in two seconds, retries included, and at the most one turn more.
+            // One in two seconds, retries included, and at most one turn more.
             assert!(
                 requests as u64 <= 30 * (pass + 1) + 12,
                 "{requests} in {pass}"

@@ -1,4 +1,4 @@
-//! Where it begins, and what becomes of a log that is read in full for a while.
+//! Where reading begins, and changes between the modes of a log.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ async fn an_end_is_never_taken_silently_and_earlier_entries_are_not_alerted() {
     assert!(world.pass(true).await.unwrap().proven);
     assert_eq!(world.guide().await.start, 26);
     assert_eq!(world.entries().await, []);
-    // The certificate is told, with the place of its entry.
+    // The certificate is alerted, with the place of its entry.
     assert_eq!(world.reported().await, ["its signing is entry 25 of v1"]);
     let after = world.issue(RELEASE);
     let index = world.sign(&after, RELEASE);
     world.good_after(60).await;
     assert_eq!(world.entries().await, [(index, "release".to_owned())]);
-    // Under another name it is the same log, and goes on where it stood.
+    // Under another name it is the same log, and continues at its position.
     world.name = "rekor".to_owned();
     let another = world.issue(MAIL);
     let index = world.sign(&another, MAIL);
@@ -100,7 +100,7 @@ async fn read_in_full_then_guided_then_in_full_skips_nothing_in_silence() {
     assert!(outcome.proven, "{outcome:?}");
     let seen = world.tree(0).await.follower.unwrap().seen.size();
     assert_eq!(seen, 26);
-    // Guided: entries that the index names, and one that it does not name.
+    // Guided: entries that the index returns, and one that it does not.
     world.clock.advance(60);
     let leaf = world.signing(&certificate);
     world.v1.grow(0, [leaf]);
@@ -114,7 +114,7 @@ async fn read_in_full_then_guided_then_in_full_skips_nothing_in_silence() {
     assert_eq!(indexes(world.entries().await), [first, named]);
     let state = world.tree(0).await;
     assert_eq!(state.follower.unwrap().seen.size(), 26);
-    // A watch that came meanwhile: what was read before can be read again.
+    // A watch that was added meanwhile: earlier entries can be read again.
     let mut more = specs();
     more.push(crate::world::Spec::new(
         "crowd",
@@ -130,7 +130,7 @@ async fn read_in_full_then_guided_then_in_full_skips_nothing_in_silence() {
     }
     world.good_after(60).await;
     assert_eq!(world.open().await, nothing());
-    // In full again: it goes on where it was, and finds what the index did not name.
+    // In full again: it continues at its position, and finds the entries that the index did not return.
     world.rules = rules(&specs(), true);
     let outcome = world.pass_over(&tail(&world), false).await.unwrap();
     assert!(outcome.proven, "{outcome:?}");
@@ -171,7 +171,7 @@ async fn a_certificate_in_two_ct_logs_is_looked_up_once_and_reported_in_both() {
     world.good().await;
     assert_eq!(world.entries().await, [(index, "release".to_owned())]);
     assert_eq!(world.questions() - world.v1.asked(MAIL), 1);
-    // Once more, late: it says what the others say.
+    // Once more, late: its summary is like the others.
     second.grow([
         certificate.logged(),
         issue(MAIL, world.now(), true).logged(),

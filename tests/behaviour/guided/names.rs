@@ -1,4 +1,4 @@
-//! Names that are hard to ask for, and keys with many certificates.
+//! Names that are hard to look up, and keys with many certificates.
 
 use jiff::SignedDuration;
 
@@ -20,7 +20,7 @@ async fn an_old_server_is_queried_by_mail_address_and_impossible_queries_are_rep
     assert!(error.message.contains("mail addresses only"), "{error:?}");
     assert_eq!(world.entries().await, [(mailed, "mail".to_owned())]);
     assert!(world.guide().await.mail_only.is_some());
-    // Each pass asks it one harmless question, and no name that it cannot know.
+    // Each pass sends one harmless query, and none for a name that the index cannot contain.
     world.v1.count_anew();
     world.clock.advance(60);
     world.bad().await;
@@ -113,7 +113,7 @@ async fn two_certificates_of_one_key_and_second_are_both_looked_up() {
     world.ct.grow([second.logged()]);
     world.good_after(1).await;
     let index = world.sign(&second, &other);
-    // They cannot be told apart, so what was found under the one name ends the search under both: but for the last time.
+    // They cannot be distinguished, so a result for one name ends the search for both, except for the last look-up.
     world.good_after(1200).await;
     assert_eq!(world.entries().await[1].0, index);
 }
@@ -135,14 +135,14 @@ async fn a_flood_of_entries_under_one_name_keeps_no_other_name_waiting() {
     let name = RELEASE.replace("v1", "v2");
     let certificate = world.issue(&name);
     let index = world.sign(&certificate, &name);
-    // Fifteen requests are left of what is granted at once.
+    // Fifteen requests are left of the initial ones.
     let spent = world.now() + SignedDuration::from_secs(570);
     world.truly().spend(super::LOG, spent, None).await.unwrap();
     assert_eq!(world.bad().await, "unavailable");
     let found = world.entries().await;
     assert!((2..=150).contains(&found.len()), "{}", found.len());
     assert!(found.iter().any(|(found, _)| *found == index), "{found:?}");
-    // Each pass goes on where the one before ended.
+    // Each pass continues where the one before ended.
     world.clock.advance(10);
     world.bad().await;
     world.good_after(60).await;

@@ -14,14 +14,14 @@ use tlog::Split;
 use super::{RELEASE, World, log, nothing};
 use crate::world::{FakeLog, Issued, issue_for};
 
-/// A certificate of the test stands for so many: 227 a second are 109 of it a minute.
+/// One certificate of the test stands for this many: 227 a second are 109 of it a minute.
 const SCALE: u64 = 125;
 const A_MINUTE: u64 = 227 * 60 / SCALE;
 
 /// What `get-entries` gives at once, on the same scale: 1,000.
 const BATCH: u64 = 1000 / SCALE;
 
-/// Counts the requests that a CT log of RFC 6962 is asked.
+/// Counts the requests to a CT log of RFC 6962.
 struct Counted {
     log: Arc<FakeLog>,
     requests: AtomicU64,
@@ -54,8 +54,8 @@ impl LogSource for Counted {
     }
 }
 
-/// So many minutes, with a pass in each, of a CA that issues 227 certificates a second: `watched` gives the certificates of
-/// a minute that a watch selects, in full number. Requests of everything, in the world after it.
+/// This many minutes, with a pass in each, of a CA that issues 227 certificates a second: `watched` returns the
+/// certificates of a minute that a watch selects, in full number. Returns the requests, and the world afterwards.
 async fn watch(minutes: u64, watched: impl Fn(u64, &World) -> Vec<Issued>) -> (u64, World) {
     let world = World::new().await;
     let ct = Arc::new(Counted {
@@ -88,7 +88,8 @@ async fn watch(minutes: u64, watched: impl Fn(u64, &World) -> Vec<Issued>) -> (u
 #[tokio::test]
 async fn an_hour_of_227_certificates_a_second_costs_a_third_of_a_request_a_second() {
     let (requests, world) = watch(60, |_, _| Vec::new()).await;
-    // 14 or 15 batches and a tree head each minute, the log's trees and a consistency proof, and hourly each spelled-out name.
+    // 14 or 15 batches and a tree head each minute, the log's trees and a consistency proof, and hourly each exact
+    // name.
     assert!(requests <= 60 * (15 + 1 + 2) + 1, "{requests}");
     assert!(requests < 3600);
     assert_eq!(world.open().await, nothing());
@@ -111,7 +112,7 @@ async fn one_in_a_hundred_watched_costs_less_than_a_request_a_second_and_waiting
     assert!(requests < 60 * minutes, "{requests}");
     let open = world.open().await;
     assert!(open.contains(&"backlog".to_owned()), "{open:?}");
-    // Every one of them was told at once all the same.
+    // Every one of them was alerted at once.
     let found = world.found_in("ct").await.len() as u64;
     assert_eq!(found, A_MINUTE * minutes);
 }

@@ -6,7 +6,7 @@ use super::{RELEASE, World, nothing};
 use crate::world::{Anomaly, Signer, crowd};
 
 impl World {
-    /// A second tree under a key that is known.
+    /// A second tree under a known key.
     fn rotate(&mut self) {
         let key = self.v1.rotate(202);
         self.keys.push(key);
@@ -51,7 +51,7 @@ async fn a_smaller_checkpoint_is_a_lagging_replica_until_it_is_a_rollback() {
     }
     assert_eq!(world.bad().await, "behind");
     assert_eq!(world.open().await, ["rollback"]);
-    // Its index is asked all the same, and what it names proven against what was signed.
+    // Its index is still queried, and the returned entries are proven against the signed trees.
     let index = world.sign(&certificate, RELEASE);
     world.v1.show(0, 20);
     world.clock.advance(60);
