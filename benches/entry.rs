@@ -1,7 +1,7 @@
-//! Reading leaves: what a catch-up spends on each entry besides hashing and matching.
+//! Parsing of leaves: the cost of each entry in a catch-up besides hashing and matching.
 //!
-//! `MODELWATCH_BUNDLE` may name an entry bundle of a tiled log (`tile/entries/000`) to read instead of the leaves
-//! that come with the tests.
+//! `MODELWATCH_BUNDLE` may name an entry bundle of a tiled log (`tile/entries/000`) to read instead of the leaves of
+//! the tests.
 #![expect(
     clippy::expect_used,
     clippy::missing_docs_in_private_items,

@@ -1,4 +1,5 @@
-//! What a signing costs to compare with watches: 10,000 exact, glob and extension watches should cost about what 10 do.
+//! The cost of comparing a signing with the watches: 10,000 exact, glob and extension watches should cost about as much
+//! as 10.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -1,15 +1,15 @@
 //! How fast a Rekor v1 log is read in full.
 //!
-//! `cargo bench --bench rekor_v1` says four things:
+//! `cargo bench --bench rekor_v1` prints four figures:
 //!
 //! * reading, hashing and matching its leaves, by CPU time;
 //! * a whole pass over loopback, without latency, by CPU time of this process (the server is another one);
 //! * a pass when each answer takes 220 ms, as the public log's do, without a limit;
 //! * and with one of requests per minute, of which it should use nearly all.
 //!
-//! The log has 20,000 entries made of recorded ones (`MODELWATCH_BENCH_ENTRIES`), ten a request; by CPU time ten times as
-//! many are measured. The limit is 6,000 requests a minute (`MODELWATCH_BENCH_LIMIT`). A thousand watches look for somebody
-//! else.
+//! The log has 20,000 entries made of recorded ones (`MODELWATCH_BENCH_ENTRIES`), ten for each request; for CPU time
+//! ten times as many are measured. The limit is 6,000 requests a minute (`MODELWATCH_BENCH_LIMIT`). A thousand watches
+//! select other names.
 
 use std::io::{BufRead as _, Write as _};
 use std::num::NonZeroU32;
@@ -39,10 +39,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-/// What an answer of the public log takes.
+/// The duration of an answer of the public log.
 const LATENCY: Duration = Duration::from_millis(220);
 
-/// Says to this program that it is to serve a log: of so many entries, each answer so many milliseconds late.
+/// With this argument the program serves a log: with this number of entries, each answer delayed by this many
+/// milliseconds.
 const SERVE: &str = "MODELWATCH_BENCH_SERVE";
 
 const LEAVES: &str = include_str!("../tests/data/entries/rekor-v1.jsonl");
@@ -70,12 +71,12 @@ fn watches() -> Watches {
     Watches::compile((0..1_000).map(watch).collect()).expect("sound watches")
 }
 
-/// A log of one tree, whose answers are put together when they are asked for.
+/// A log of one tree, whose answers are composed on request.
 struct Server {
     log: String,
     latency: Duration,
     size: u64,
-    /// Of each leaf what stands before and behind its two indexes.
+    /// For each leaf the text before and after its two indexes.
     leaves: Vec<[String; 3]>,
     spki: Vec<u8>,
     requests: AtomicUsize,
@@ -96,7 +97,7 @@ impl Server {
         }
         let parts = |(leaf, hash): (&String, &Hash)| {
             let hash = hash.to_hex();
-            // As long a path as the public log's, which costs the reader what it costs there.
+            // A path as long as the public log's, with the same cost for the reader.
             let path = json!(vec![&hash; 28]);
             [
                 format!(
@@ -215,7 +216,7 @@ impl Server {
         }
     }
 
-    /// Serves until it is killed, having said where and under which key.
+    /// Serves until it is killed, after printing its address and key.
     async fn run(self: Arc<Self>) -> std::io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -225,14 +226,14 @@ impl Server {
             let (stream, _) = listener.accept().await?;
             let serving = Arc::clone(&self);
             tokio::spawn(async move {
-                // A reader that hangs up is its own business.
+                // A reader that closes the connection is no failure.
                 let _ = serving.serve(stream).await;
             });
         }
     }
 }
 
-/// This program once more, as the server of a log.
+/// Another process of this program, as the server of a log.
 struct Other {
     child: Child,
     url: Url,
@@ -269,7 +270,7 @@ impl Drop for Other {
     }
 }
 
-/// Reads the whole log into a new store, and says how fast that was.
+/// Reads the whole log into a new store, and prints the speed.
 async fn measure(name: &str, size: u64, latency: Duration, limit: Option<NonZeroU32>) {
     let server = Other::start(size, latency);
     let directory = tempfile::tempdir().expect("a directory");
@@ -323,7 +324,7 @@ async fn measure(name: &str, size: u64, latency: Duration, limit: Option<NonZero
     );
 }
 
-/// Reads, hashes and matches so many leaves on one thread.
+/// Parses, hashes and matches this many leaves on one thread.
 fn pipeline(count: u64) {
     let (leaves, watches) = (leaves(), watches());
     let mut found = Vec::new();
@@ -351,8 +352,8 @@ fn float(number: u64) -> f64 {
     number as f64
 }
 
-/// User and system time of this process, in seconds: utime and stime of proc(5), in ticks of 10 ms. 0 elsewhere than on
-/// Linux, which makes the figures absurd rather than plausible.
+/// User and system time of this process, in seconds: utime and stime of proc(5), in ticks of 10 ms. 0 on systems other
+/// than Linux, so that the figures are obviously wrong.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
@@ -374,7 +375,7 @@ fn setting(name: &str, usual: u32) -> u32 {
 }
 
 fn main() {
-    // `cargo test --benches` only wants to know whether it starts.
+    // `cargo test --benches` only checks that it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

@@ -1,4 +1,4 @@
-//! Runs the program and measures what the kernel says it cost.
+//! Runs the program and measures its cost as reported by the kernel.
 
 use std::fs;
 use std::io;
@@ -23,7 +23,7 @@ pub struct Run {
     pub resident_kib: Vec<u64>,
     /// Its exit code.
     pub code: Option<i32>,
-    /// What it said on stderr.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -62,7 +62,7 @@ pub fn run(program: &Path, directory: &Path, arguments: &[&str]) -> io::Result<R
     })
 }
 
-/// How long a short command takes: the median of its runs, without looking at it meanwhile.
+/// The duration of a short command: the median of its runs, without sampling meanwhile.
 pub fn time(
     program: &Path,
     directory: &Path,
@@ -109,7 +109,7 @@ fn kib(status: &str, field: &str) -> Option<u64> {
 }
 
 /// utime and stime of proc(5), in the ticks of 10 ms that Linux has on every architecture. The name of the program, in
-/// parentheses, may hold anything.
+/// parentheses, may contain any characters.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);

@@ -16,7 +16,7 @@ use super::log::ORIGIN;
 pub enum Finds {
     /// One of the recorded leaves.
     OneLeaf,
-    /// So many of the log's entries, roughly.
+    /// About this many of the log's entries.
     About(u64),
 }
 
@@ -60,7 +60,7 @@ pub struct Configuration<'a> {
     pub public_key: &'a Path,
     /// The trusted root, which judges the certificates.
     pub trusted_root: &'a Path,
-    /// How many watches; exact names, globs and extensions in turn.
+    /// The number of watches; exact names, globs and extensions in turn.
     pub watches: usize,
     /// How much they find.
     pub finds: Finds,

@@ -1,4 +1,4 @@
-//! A big Rekor v2 log, replicated from recorded leaves and signed by a key of our own.
+//! A big Rekor v2 log, replicated from recorded leaves and signed with a key of the benchmark.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,18 +10,18 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use tlog::{Bundle, BundleIndex, CompactRange, Hash, TileIndex, leaf_hash, node_hash};
 
-/// What the made-up log calls itself.
+/// The origin of the generated log.
 pub const ORIGIN: &str = "big-log.example";
 
-/// Seed of its key: nothing depends on it being secret.
+/// Seed of its key, which need not be secret.
 const SEED: [u8; 32] = [7; 32];
 
-/// What comes before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410 §4).
+/// The bytes before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410 §4).
 const ED25519_SPKI: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 
 /// A log in a directory, with its public key.
 pub struct Log {
-    /// What a server would serve.
+    /// The files that a server serves.
     pub directory: PathBuf,
     /// Its key, PEM.
     pub public_key: PathBuf,

@@ -1,7 +1,7 @@
-//! What a catch-up costs: the release binary over a big log, from a directory and over HTTP.
+//! The cost of a catch-up: the release binary over a big log, from a directory and over HTTP.
 //!
-//! `cargo bench --bench catch_up [-- MEASURE…]`, where MEASURE is one of those that [`MEASURES`] names; all of them
-//! without. It writes a log of a million entries (about 2.2 GB, kept for the next time) from recorded leaves. Settings:
+//! `cargo bench --bench catch_up [-- MEASURE…]`, where MEASURE is one of [`MEASURES`]; all of them without. It writes a
+//! log of a million entries (about 2.2 GB, kept for the next run) from recorded leaves. Settings:
 //!
 //! | variable | what | default |
 //! | --- | --- | --- |
@@ -11,8 +11,8 @@
 //! | `MODELWATCH_BENCH_DIR` | where the log is written | below `target` |
 //! | `MODELWATCH_BENCH_BINARY` | the program | as cargo built it |
 //!
-//! CPU time is what counts: wall time depends on what else the machine does, and here the servers and this program
-//! run on the same cores.
+//! CPU time counts: wall time depends on the load of the machine, and here the servers and this program run on the same
+//! cores.
 #![cfg_attr(
     not(target_os = "linux"),
     expect(unused, reason = "costs are read from /proc")
@@ -32,7 +32,7 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 fn main() -> std::io::Result<()> {
-    // `cargo test --benches` only wants to know whether it starts.
+    // `cargo test --benches` only checks that it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -147,7 +147,7 @@ mod linux {
             Ok(place)
         }
 
-        /// Catches up with an empty store, as often as wanted; says what it cost. Answers CPU time by median.
+        /// Catches up with an empty store, `times` times; prints the cost. Returns the median of the CPU time.
         fn catch_up(
             &self,
             name: &str,
@@ -244,8 +244,8 @@ mod linux {
             for watches in [10, 1000] {
                 let late = Late::start(self.directory.clone(), Duration::ZERO)?;
                 let mut times = Vec::new();
-                // There is no log at this address: the program asks for its checkpoint and ends. A start is with a
-                // store that is there; the first run makes it.
+                // There is no log at this address: the program requests its checkpoint and exits. The store exists; the
+                // first run creates it.
                 let place = self.prepare(&late.url, watches, Finds::OneLeaf)?;
                 child::run(&self.binary, &place, &["monitor", "--once"])?;
                 for _ in 0..10 * self.runs {
@@ -264,7 +264,7 @@ mod linux {
             Ok(())
         }
 
-        /// Many findings in one catch-up, and what it takes to look at them.
+        /// Many findings in one catch-up, and the cost of listing them.
         fn flood(&self) -> io::Result<()> {
             self.catch_up(
                 "flood of findings",

@@ -1,4 +1,4 @@
-//! Two servers of a directory: nginx, if it is installed, and one of our own that answers late.
+//! Two servers of a directory: nginx, if it is installed, and one of the benchmark that answers with a delay.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -72,7 +72,7 @@ impl Drop for Nginx {
     }
 }
 
-/// Serves a directory, each answer after a delay, one thread for a connection. Lives as long as the benchmark.
+/// Serves a directory, each answer after a delay, with one thread for each connection, until the benchmark ends.
 pub struct Late {
     /// Where it answers.
     pub url: String,
@@ -88,7 +88,7 @@ impl Late {
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let (directory, sender) = (directory.clone(), sender.clone());
-                // A client that goes away ends its connection and nothing else.
+                // A client that closes its connection ends only that.
                 std::thread::spawn(move || serve(&connection, &directory, delay, &sender));
             }
         });
@@ -105,7 +105,7 @@ fn serve(
     connection.set_nodelay(true)?;
     let mut lines = BufReader::new(connection).lines();
     while let Some(request) = lines.next().transpose()? {
-        // Nobody may be counting any more.
+        // The receiver may have been dropped.
         let _ = requests.send(Instant::now());
         for header in lines.by_ref() {
             if header?.is_empty() {

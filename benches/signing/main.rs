@@ -1,7 +1,7 @@
 //! What signing costs: the release binary beside the reference implementation, each as a whole process.
 //!
-//! `cargo bench --bench signing [-- MEASURE…]`, where MEASURE is one of those that `MEASURES` names; all of them without.
-//! The two take turns, and the median of the ratios counts. Settings:
+//! `cargo bench --bench signing [-- MEASURE…]`, where MEASURE is one of `MEASURES`; all of them without. The two
+//! programs run in turn, and the median of the ratios counts. Settings:
 //!
 //! | variable | what | default |
 //! | --- | --- | --- |
@@ -31,7 +31,7 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 fn main() -> std::io::Result<()> {
-    // `cargo test --benches` only wants to know whether it starts.
+    // `cargo test --benches` only checks that it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -129,7 +129,7 @@ hashing.Config().use_file_serialization(hashing_algorithm='blake3').hash(sys.arg
             })
         }
 
-        /// The whole of a run that hashes one byte: its first one is hashed before that is over.
+        /// The whole of a run that hashes one byte: the start includes the hashing of the first byte.
         fn start(&self) -> io::Result<()> {
             let model = self.models.equal(1, 1)?;
             let time = self.time((&self.binary, &["digest", text(&model)?]), 10 * self.runs)?;

@@ -1,4 +1,4 @@
-//! The parsers of the program. None may panic, whatever the bytes, and each keeps what its documentation promises.
+//! The parsers of the program. None may panic on any bytes, and each satisfies its documentation.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// A leaf, read and searched: nothing in it vanishes, and no search is long.
+/// A leaf, parsed and searched: no signer in it is lost, and no search is long.
 pub fn entry(leaf: &[u8]) {
     if let Ok(entry) = entry::parse(leaf) {
         let signings = entry.signings.iter().map(|signing| signing.ordinal);
@@ -51,7 +51,8 @@ pub fn entry(leaf: &[u8]) {
     assert!(visited <= most, "{visited} of {}", leaf.len());
     if let Ok(entry) = entry::parse(leaf) {
         for signing in entry.signings {
-            // What a reader finds in its place, a search finds wherever it is. Its canonical form may be another.
+            // A signer that the parser finds in its place, a search finds at any position. Its canonical form may be
+            // another.
             if let Signer::Certificate(certificate) = &signing.signer
                 && certificate.irregularity().is_none()
             {
@@ -79,8 +80,7 @@ pub fn certificate_leaf(bytes: &[u8]) {
     }
 }
 
-/// OpenPGP, SSH, minisign and TUF keys, a SubjectPublicKeyInfo, a PKCS#7 message: whichever of them it is, what they say has
-/// its form.
+/// OpenPGP, SSH, minisign and TUF keys, a SubjectPublicKeyInfo, a PKCS#7 message: the results of each are well formed.
 pub fn key(bytes: &[u8]) {
     let (keys, problem) = Key::found_in_pgp(bytes);
     assert!(!keys.is_empty() || problem.is_some());
@@ -108,7 +108,7 @@ pub fn key(bytes: &[u8]) {
     for key in all.chain(others.iter().flatten()) {
         let hashes = key.hashes();
         assert_eq!(hashes.first(), Some(&key.key_sha256()));
-        // What is canonical stays as it is.
+        // The canonical form of a canonical form is itself.
         if let Some(canonical) = key.canonical_sha256() {
             assert!(hashes.contains(&canonical));
         }
@@ -129,7 +129,7 @@ pub fn data_tile(bytes: &[u8]) {
     let width = u16::from(*width) + 1;
     if let Ok(leaves) = ct::data_tile(&tile.to_vec().into(), 7, width) {
         assert_eq!(leaves.len(), usize::from(width));
-        // Each leaf has two bytes that the tile leaves out; beside it stands the rest.
+        // Each leaf has two bytes that the tile omits; the rest is beside it.
         let whole: usize = leaves
             .iter()
             .map(|(index, leaf)| leaf.len() - 2 + leaves.beside(index).map_or(0, <[u8]>::len))
@@ -141,7 +141,7 @@ pub fn data_tile(bytes: &[u8]) {
     }
 }
 
-/// An answer of a Rekor v1 server, whatever was asked: its trees, entries, a proof, what its index names, a complaint.
+/// An answer of a Rekor v1 server to any request: its trees, entries, a proof, ids of its index, an error message.
 pub fn v1_answer(json: &[u8]) {
     if let Ok(trees) = answer::trees(json) {
         assert!(!trees.is_empty());
@@ -175,7 +175,7 @@ pub fn v1_answer(json: &[u8]) {
     let _ = answer::complaint(&String::from_utf8_lossy(json));
 }
 
-/// What a log serves beside an entry as what was signed: by its hash it is either that, or nothing.
+/// Data that a log serves beside an entry as the signed content: by its hash it is that, or it is ignored.
 pub fn attestation(payload: &[u8]) {
     // RFC 8410 §10.1.
     let spki = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x19\xbf\x44\x09\x69\x84\xcd\xfe\x85\x41\xba\xc1\x67\xdc\x3b\x96\xc8\x50\x86\xaa\x30\xb6\xb6\xcb\x0c\x5c\x38\xad\x70\x31\x66\xe1";
@@ -192,8 +192,7 @@ pub fn attestation(payload: &[u8]) {
     assert!(Statement::signed(&signing(b"something else"), payload).is_none());
 }
 
-/// What was kept of a TUF repository, as it lies on the disk: nothing in it is believed that the compiled-in root does
-/// not vouch for.
+/// The cache of a TUF repository, as on disk: nothing in it is used that the compiled-in root does not cover.
 pub fn tuf_cache(bytes: &[u8]) {
     let cache = std::env::temp_dir().join(format!("modelwatch-{}.tuf.json", std::process::id()));
     std::fs::write(&cache, bytes).expect("a temporary file");
@@ -213,7 +212,8 @@ pub fn tuf_cache(bytes: &[u8]) {
     std::fs::remove_file(&cache).expect("it was there");
 }
 
-/// A certificate: in strict DER or said not to be, and as `x509-parser` reads it wherever that reads it too.
+/// A certificate: strict DER or reported as irregular, and with the same content as `x509-parser` reads, if that can
+/// parse it too.
 pub fn certificate(der: &[u8]) {
     let read = Certificate::parse(der.to_vec());
     let strict = Certificate::parse_strict(der.to_vec());
@@ -269,7 +269,8 @@ pub fn certificate(der: &[u8]) {
                     ParsedExtension::SubjectAlternativeName(names) => Some(&names.general_names),
                     _ => None,
                 });
-        // Tags are compared whole here, without the bit for constructed there: what has it is no name to us.
+        // Tags are compared as a whole here, with the bit for constructed: an element with that bit is not used as a
+        // name.
         let texts = names.flatten().filter_map(|name| match name {
             GeneralName::RFC822Name(text) => Some((SanType::Email, *text)),
             GeneralName::DNSName(text) => Some((SanType::Dns, *text)),
@@ -299,7 +300,7 @@ pub fn trusted_root(json: &[u8]) {
     }
 }
 
-/// A bundle that is to be registered.
+/// A bundle to register.
 pub fn expectation(bundle: &[u8]) {
     if let Ok(expectation) = expect::from_bundle(bundle) {
         let mut hashes = expectation.leaf_hashes.clone();
@@ -322,7 +323,7 @@ pub fn config(bytes: &[u8]) {
     assert_eq!(problems.to_string().is_empty(), problems.is_empty());
 }
 
-/// A string from a log: nothing in what is shown misleads, and it says exactly what was there.
+/// A string from a log: the escaped text contains no misleading character, and can be reversed.
 pub fn escape(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let terminal = escape::terminal(&text);
@@ -344,7 +345,7 @@ pub fn escape(bytes: &[u8]) {
     assert!(escape::truncate(&text, 5).chars().count() <= 5);
 }
 
-/// Control characters, line breaks, and what turns or hides text: not the whole list, and not taken from it.
+/// Control characters, line breaks, and characters that reorder or hide text: an independent, shorter list.
 fn is_forbidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -354,7 +355,7 @@ fn is_forbidden(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// What an escaped text says was there.
+/// The original of an escaped text.
 fn unescaped(shown: &str) -> String {
     let mut text = String::new();
     let mut rest = shown;

@@ -1,4 +1,4 @@
-//! Replays the corpus of a fuzz target, so that what a fuzzer once found stays found without one.
+//! Replays the corpus of a fuzz target, so that the ordinary tests cover what a fuzzer has found.
 //!
 //! Part of the tests of each crate, which run on the stable compiler.
 

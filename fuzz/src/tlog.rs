@@ -1,4 +1,4 @@
-//! The parsers of `tlog`. None may panic, whatever the bytes; and what one accepts, it must give back.
+//! The parsers of `tlog`. None may panic on any bytes; and an accepted value can be written again.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -39,12 +39,12 @@ pub fn note(bytes: &[u8]) {
     }
     let keys = [key()];
     assert!(note.unknown(&keys).iter().all(|(_, id)| *id != key().id()));
-    // A log's key is no witness, whatever stands there.
+    // A log's key is never a witness's.
     assert!(note.cosigned(&keys).valid.is_empty());
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = Verifier::from_vkey(text);
     }
-    // A public key comes from outside as well.
+    // Public keys are foreign input as well.
     let name = KeyName::new(NAME).expect("a valid name");
     let _ = Verifier::from_spki_der(name, bytes);
 }
@@ -67,7 +67,7 @@ pub fn checkpoint(bytes: &[u8]) {
     for (raw, key) in [(bytes, key()), (&signed, test_key)] {
         if let Ok(checkpoint) = Checkpoint::open(raw, &origin, &[key]) {
             assert_eq!(&checkpoint.raw()[..], raw);
-            // The text has one spelling, so it can be written again from what was read.
+            // The text has one form, so it can be written again from the parsed values.
             let mut text = format!(
                 "{NAME}\n{}\n{}\n",
                 checkpoint.size(),
@@ -126,18 +126,18 @@ pub fn bundle(bytes: &[u8]) {
     }
 }
 
-/// A checkpoint of a certificate transparency log: its signature vouches for three lines and a time.
+/// A checkpoint of a certificate transparency log: its signature covers three lines and a time.
 pub fn tree_head(bytes: &[u8]) {
     const NAME: &str = "harbor-ct2.example";
     let name = || KeyName::new(NAME).expect("a valid name");
-    // A public key comes from outside as well.
+    // Public keys are foreign input as well.
     let _ = Verifier::tree_head(name(), bytes);
     let key = Verifier::tree_head(name(), &CT_KEY).expect("a valid key");
     let origin = Origin::new(NAME).expect("a valid origin");
     if let Ok(checkpoint) = Checkpoint::open(bytes, &origin, &[key]) {
         assert!(checkpoint.timestamp().is_some() && checkpoint.extensions().is_empty());
     }
-    // As the signature of a note that is in form.
+    // As the signature of a well-formed note.
     let log_id = [7; 32];
     let (size, root) = (1978, ::tlog::Hash::new([1; 32]));
     let note = ::tlog::note::tree_head::to_note(&name(), &log_id, size, root, 5, bytes);
