@@ -52,6 +52,40 @@ fn every_link_leads_to_a_file_and_a_heading_that_exist() {
 }
 
 #[test]
+fn every_page_links_to_the_glossary() {
+    let glossary = Path::new("docs/glossary.md");
+    for page in pages() {
+        // The READMEs of the crates are their documentation, too: a relative link would break there.
+        if page.path == glossary || page.path.starts_with("crates") {
+            continue;
+        }
+        let folder = page.path.parent().unwrap();
+        let target = |link: &String| match link.strip_prefix("../") {
+            Some(link) => Path::new(link).to_owned(),
+            None => folder.join(link.split('#').next().unwrap_or(link)),
+        };
+        assert!(
+            page.links().iter().any(|link| target(link) == glossary),
+            "{} has no link to {}",
+            page.path.display(),
+            glossary.display()
+        );
+    }
+}
+
+#[test]
+fn every_term_of_the_glossary_has_a_definition_and_a_link() {
+    let text = Page::read("docs/glossary.md").text;
+    let terms: Vec<_> = text.split("\n### ").skip(1).collect();
+    assert!(terms.len() > 30, "only {} terms", terms.len());
+    let definition =
+        Regex::new(r"(?s)^[^\n]+\n\n[A-Z].*[.)]\s.*[.)]\s+\[[^\]]+\]\([^)]+\)").unwrap();
+    for term in terms {
+        assert!(definition.is_match(term), "{term}");
+    }
+}
+
+#[test]
 fn a_link_to_nothing_is_seen() {
     let page = Page::read("README.md");
     for (link, why) in [
