@@ -61,10 +61,10 @@ fn watches() -> Watches {
     let watch = |number: usize| {
         let mut conditions = Conditions::default();
         if number.is_multiple_of(2) {
-            let glob = format!("https://github.com/nobody-{number}/*@refs/tags/*");
+            let glob = format!("https://github.com/other-{number}/*@refs/tags/*");
             conditions.san_glob.push(Glob::new(&glob));
         } else {
-            conditions.san.push(format!("nobody-{number}@else.example"));
+            conditions.san.push(format!("other-{number}@else.example"));
         }
         Watch::new(format!("watch {number}"), conditions)
     };
@@ -252,7 +252,7 @@ impl Other {
         let output = child.stdout.take().expect("it is piped");
         std::io::BufReader::new(output)
             .read_line(&mut reported)
-            .expect("it says where it is");
+            .expect("it prints its address");
         let (url, spki) = reported.trim().split_once(' ').expect("and its key");
         Self {
             child,

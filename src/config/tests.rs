@@ -435,7 +435,7 @@ fn what_is_wrong_with_the_whole_is_caught() {
                 "{}[[channel]]\nname = \"o\"\ntype = \"stdout\"\n",
                 GOOD.split("[[watch]]").next().expect("text")
             ),
-            "nobody's signings",
+            "no signings are searched",
         ),
     ] {
         let (config, problems) = validated(&text);

@@ -194,7 +194,7 @@ public_key = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmt
 
     #[test]
     fn what_contradicts_itself_is_refused_with_a_hint() {
-        for (from, to, said) in [
+        for (from, to, message) in [
             (
                 "watch = \"mail\"",
                 "watch = \"mial\"",
@@ -221,7 +221,7 @@ public_key = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmt
                 "witnesses = 2",
                 "did you mean require_witnesses?",
             ),
-            ("+da77ade7+", "+da77ade8+", "says that its id is"),
+            ("+da77ade7+", "+da77ade8+", "contains the id"),
             (
                 "name = \"remora.n621.de\"",
                 "name = \"remora\"",
@@ -250,7 +250,7 @@ public_key = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmt
         ] {
             assert!(GOOD.contains(from), "{from}");
             let problems = read(&GOOD.replacen(from, to, 1)).expect_err(to);
-            assert!(problems.contains(said), "{to}: {problems}");
+            assert!(problems.contains(message), "{to}: {problems}");
         }
     }
 }

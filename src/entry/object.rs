@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_there_twice_or_of_another_type_is_an_error() {
-        for (json, said) in [
+        for (json, message) in [
             ("{}", "missing field `inner`"),
             (r#"{"inner":{},"inner":{}}"#, "duplicate field `inner`"),
             (
@@ -192,7 +192,7 @@ mod tests {
             (r"[{}]", "invalid type: sequence, expected struct Outer"),
         ] {
             let error = read(json).expect_err("not in its shape");
-            assert!(error.starts_with(said), "{json}: {error}");
+            assert!(error.starts_with(message), "{json}: {error}");
         }
     }
 }

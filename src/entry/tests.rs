@@ -173,11 +173,11 @@ fn errors_name_the_field_and_the_problem() {
             "verifier is missing",
         ),
     ] {
-        let said = match parse(leaf.as_bytes()) {
+        let messages = match parse(leaf.as_bytes()) {
             Ok(entry) => entry.unreadable.first().unwrap().to_string(),
             Err(error) => error.to_string(),
         };
-        assert_eq!(said, expected);
+        assert_eq!(messages, expected);
     }
 }
 
@@ -379,9 +379,9 @@ fn a_certificate_in_odd_der_is_a_signing_and_unreadable() {
         };
         let read = signing.signer.certificate().unwrap();
         assert_eq!(read.sans(), certificate.sans());
-        let said: Vec<_> = entry.unreadable.iter().map(ToString::to_string).collect();
+        let messages: Vec<_> = entry.unreadable.iter().map(ToString::to_string).collect();
         let expected = "certificate is not strict DER: certificate: 8 trailing bytes";
-        assert_eq!(said, [expected], "{}", entry.kind);
+        assert_eq!(messages, [expected], "{}", entry.kind);
     }
 }
 
@@ -674,8 +674,8 @@ fn keys_that_cannot_be_read_are_unreadable_with_a_reason() {
     ] {
         let entry = rekord(format, key).unwrap();
         assert_eq!(entry.signings, []);
-        let said: Vec<String> = entry.unreadable.iter().map(ToString::to_string).collect();
-        assert_eq!(said, [why]);
+        let messages: Vec<String> = entry.unreadable.iter().map(ToString::to_string).collect();
+        assert_eq!(messages, [why]);
     }
 }
 
@@ -692,8 +692,8 @@ fn a_jar_is_signed_by_whom_its_message_names_whatever_certificate_the_entry_show
     };
     let entry = jar(MESSAGE);
     assert_eq!(entry.unreadable, []);
-    let nobody: [&str; 0] = [];
-    assert_eq!(names(&entry), [&nobody[..], &["signer@harbor.example"]]);
+    let no_names: [&str; 0] = [];
+    assert_eq!(names(&entry), [&no_names[..], &["signer@harbor.example"]]);
     assert!(
         entry
             .signings
@@ -701,10 +701,10 @@ fn a_jar_is_signed_by_whom_its_message_names_whatever_certificate_the_entry_show
             .all(|signing| signing.digest.is_some())
     );
     let entry = jar(b"0\x00");
-    assert_eq!(names(&entry), [nobody]);
-    let said: Vec<String> = entry.unreadable.iter().map(ToString::to_string).collect();
+    assert_eq!(names(&entry), [no_names]);
+    let messages: Vec<String> = entry.unreadable.iter().map(ToString::to_string).collect();
     assert_eq!(
-        said,
+        messages,
         ["signature.content: not a DER PKCS#7 message: cut off at byte 0"]
     );
 }
@@ -781,9 +781,9 @@ fn a_second_pem_block_is_read_too() {
         let entry = parse(intoto(&key).as_bytes()).unwrap();
         let signers: Vec<_> = entry.signings.iter().map(|s| &s.signer).collect();
         assert_eq!(signers, [&unknown_issuer], "{key}");
-        let said: Vec<_> = entry.unreadable.iter().map(ToString::to_string).collect();
+        let messages: Vec<_> = entry.unreadable.iter().map(ToString::to_string).collect();
         let expected = "content.envelope.signatures.publicKey is not just one well-formed PEM block or certificate chain";
-        assert_eq!(said, [expected], "{key}");
+        assert_eq!(messages, [expected], "{key}");
         let key_sha256 = watched.key_sha256();
         let found = found(intoto(&key).as_bytes());
         assert!(

@@ -347,7 +347,7 @@ fn who(certificate: &Certificate) -> String {
         .map(|san| san.value.as_str())
         .collect();
     let names = if names.is_empty() {
-        "nobody by name".to_owned()
+        "no name".to_owned()
     } else {
         names.join(", ")
     };

@@ -147,7 +147,7 @@ fn a_bundle_that_names_the_entry_of_something_else_is_refused() {
     let entries_path = "/verificationMaterial/tlogEntries";
     let digest = r#""payloadHash":{"algorithm":"sha256","value":""#;
     let kind = "/verificationMaterial/tlogEntries/0/kindVersion";
-    for (bundle, said) in [
+    for (bundle, message) in [
         (
             change(MESSAGE, entries_path, entries),
             "its log entry 157 is of another signing: another digest",
@@ -177,7 +177,7 @@ fn a_bundle_that_names_the_entry_of_something_else_is_refused() {
             "its log entry 309: not in the shape of an entry: missing field `kind` at line 1 column 2",
         ),
     ] {
-        assert_eq!(refused(&bundle), said);
+        assert_eq!(refused(&bundle), message);
     }
 }
 

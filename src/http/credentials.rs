@@ -1,6 +1,6 @@
 //! Credentials for servers that require them.
 //!
-//! Credentials are bound to a host, and to https unless the configuration says otherwise. They are never sent after a
+//! Credentials are bound to a host, and to https unless configured otherwise. They are never sent after a
 //! redirect, because the server chooses its target.
 
 use std::fmt;

@@ -129,7 +129,7 @@ impl NotifyError {
         }
     }
 
-    /// Whether only a change by the operator can help: worth saying at the first time.
+    /// Whether only the operator can repair it: then it is reported at the first failure.
     pub fn needs_operator(&self) -> bool {
         match self {
             Self::Recipients { unreached, .. } => unreached.iter().any(|one| one.for_good),

@@ -199,7 +199,7 @@ mod tests {
     use crate::notify::testing;
 
     #[test]
-    fn a_summary_says_the_worst_first_and_how_many_there_are() {
+    fn a_summary_has_the_worst_finding_first_and_the_number_of_findings() {
         let mut message = testing::alert(vec![testing::signing(0), testing::signing(1)]);
         assert_eq!(
             message.summary(),

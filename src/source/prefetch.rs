@@ -153,9 +153,9 @@ impl Ahead {
 
     /// The share of the next prefetched bundle.
     fn share(&self) -> usize {
-        let floor = self.settings.budget_bytes / self.settings.max_in_flight.max(1);
+        let smallest = self.settings.budget_bytes / self.settings.max_in_flight.max(1);
         match self.recent.iter().max() {
-            Some(largest) => largest.saturating_add(largest / 2).max(floor),
+            Some(largest) => largest.saturating_add(largest / 2).max(smallest),
             None => self.settings.first_guess_bytes,
         }
     }

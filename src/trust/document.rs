@@ -16,7 +16,7 @@ use crate::identity::{AuthorityChain, Key};
 use crate::log::LogKey;
 
 /// At most this much text of a document is repeated in messages.
-const MAX_SAID_CHARS: usize = 100;
+const MAX_QUOTED_CHARS: usize = 100;
 
 /// A parsed trusted root.
 pub(super) struct RootDocument {
@@ -335,7 +335,7 @@ fn addressed(item: &str, address: &str) -> String {
     if address.is_empty() {
         return item.to_owned();
     }
-    let address: String = address.chars().take(MAX_SAID_CHARS).collect();
+    let address: String = address.chars().take(MAX_QUOTED_CHARS).collect();
     format!("{item} ({address})")
 }
 
@@ -359,7 +359,7 @@ fn message<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     }
     serde_json::from_value(value).map_err(|error| {
         let problem = error.to_string();
-        problem.chars().take(MAX_SAID_CHARS).collect()
+        problem.chars().take(MAX_QUOTED_CHARS).collect()
     })
 }
 

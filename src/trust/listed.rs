@@ -15,7 +15,7 @@ use super::document::{Address, LogInstance};
 use crate::log::Protocol;
 
 /// At most this much of an invalid address is repeated in messages.
-const MAX_SAID_CHARS: usize = 100;
+const MAX_QUOTED_CHARS: usize = 100;
 
 /// A log that trust names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,7 +232,7 @@ fn of_ct(root: &TrustedRoot, addresses: &[Address]) -> Vec<ListedLog> {
 
 fn without_key(address: &Address) -> ListedLog {
     let url = directory(&address.url);
-    let written = || address.url.chars().take(MAX_SAID_CHARS).collect();
+    let written = || address.url.chars().take(MAX_QUOTED_CHARS).collect();
     let name = address.origin.clone().or_else(|| url.as_ref().map(name_of));
     ListedLog {
         kind: ListedKind::NoKey,
@@ -264,7 +264,7 @@ fn no_address(group: &[&LogInstance]) -> String {
     if written.is_empty() {
         return "the trusted root contains no address for it".to_owned();
     }
-    let written: String = written.chars().take(MAX_SAID_CHARS).collect();
+    let written: String = written.chars().take(MAX_QUOTED_CHARS).collect();
     format!("{written:?} is not an http or https URL")
 }
 

@@ -199,7 +199,7 @@ pub(super) fn traces(watch: &Watch) -> Vec<String> {
     };
     let mut texts = Vec::new();
     for alternative in alternatives(watch) {
-        let telling = alternative
+        let specific = alternative
             .choices
             .iter()
             .filter_map(|choice| choice.best(cost))
@@ -210,7 +210,7 @@ pub(super) fn traces(watch: &Watch) -> Vec<String> {
             })
             .min_by_key(|chosen| cost(chosen));
         texts.extend(
-            telling
+            specific
                 .into_iter()
                 .flatten()
                 .filter_map(|index_key| index_key.text().map(str::to_ascii_lowercase)),

@@ -718,8 +718,8 @@ mod tests {
     #[test]
     fn what_no_certificate_is_named_after_is_refused_with_what_to_give() {
         for (written, part) in [
-            ("", "nobody, or everybody"),
-            ("**", "nobody, or everybody"),
+            ("", "no signer, or every signer"),
+            ("**", "no signer, or every signer"),
             ("jane", "a mail address, a repository"),
             ("jane@", "no mail address"),
             ("@example.com", "no mail address"),
@@ -750,10 +750,10 @@ mod tests {
                 "no pipeline",
             ),
         ] {
-            let said = line(written);
+            let message = line(written);
             assert!(
-                said.starts_with("error ") && said.contains(part),
-                "{written}: {said}"
+                message.starts_with("error ") && message.contains(part),
+                "{written}: {message}"
             );
         }
     }

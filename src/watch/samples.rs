@@ -408,7 +408,7 @@ fn neighbours(of: &Sample, asked: &BTreeSet<Extension>) -> impl Iterator<Item = 
             e.extensions.remove(extension);
         }));
     }
-    near.push(with("a stranger".into(), &|e| {
+    near.push(with("another signer".into(), &|e| {
         e.sans = vec!["https://drill.invalid/somebody/else".to_owned()];
         e.extensions = BTreeMap::from([(Extension::Issuer, "https://drill.invalid".to_owned())]);
     }));

@@ -44,7 +44,7 @@ pub fn suggest(signer: &Signer) -> Result<String, SuggestError> {
 /// If no property of any signer will occur again.
 pub fn suggest_all(signers: &[Signer]) -> Result<Vec<String>, SuggestError> {
     let keys: Vec<&Key> = signers.iter().filter_map(Signer::key).collect();
-    let (mut blocks, mut nobody) = (Vec::new(), None);
+    let (mut blocks, mut unnamed) = (Vec::new(), None);
     if !keys.is_empty() {
         blocks.push(of_keys(&keys));
     }
@@ -52,10 +52,10 @@ pub fn suggest_all(signers: &[Signer]) -> Result<Vec<String>, SuggestError> {
     for certificate in signers.iter().filter_map(Signer::certificate) {
         match of_certificate(certificate) {
             Ok(block) => blocks.push(block),
-            Err(error) => nobody = Some(error),
+            Err(error) => unnamed = Some(error),
         }
     }
-    match nobody {
+    match unnamed {
         Some(error) if blocks.is_empty() => Err(error),
         _ => Ok(blocks),
     }
@@ -618,8 +618,11 @@ build_trigger = "release"
         for key in &keys {
             assert!(block.contains(key.fingerprint().expect("of version 4")));
         }
-        let said = several(&signers).expect("several");
-        assert_eq!(said, format!("The file holds {} public keys.", keys.len()));
+        let description = several(&signers).expect("several");
+        assert_eq!(
+            description,
+            format!("The file holds {} public keys.", keys.len())
+        );
     }
 
     #[test]
@@ -632,8 +635,8 @@ build_trigger = "release"
             .filter_map(|block| block.lines().nth(1))
             .collect();
         assert_eq!(names, ["name = \"jane\"", "name = \"joe\""]);
-        let said = several(&signers).expect("several");
-        assert_eq!(said, "The file holds 2 certificates.");
+        let description = several(&signers).expect("several");
+        assert_eq!(description, "The file holds 2 certificates.");
         assert_eq!(several(&signers[..1]), None);
     }
 

@@ -445,8 +445,8 @@ mod tests {
             ("https://kubernetes.io/acme", None, "Kubernetes writes"),
         ] {
             let meant = crate::watch::read_meant(written).expect("somebody");
-            let said = suggest_meant(&meant, issuer, &Forms::new()).expect_err(written);
-            assert!(said.contains(part), "{written}: {said}");
+            let message = suggest_meant(&meant, issuer, &Forms::new()).expect_err(written);
+            assert!(message.contains(part), "{written}: {message}");
         }
         // Nothing is checked for an unknown issuer.
         let meant = crate::watch::read_meant("https://github.com/acme/owl").expect("somebody");

@@ -350,8 +350,8 @@ mod tests {
                 "`extension.build_trigger`",
             ),
         ] {
-            let said = watch.ineffective(&Forms::new()).unwrap();
-            assert!(said.contains(why), "{said}");
+            let reason = watch.ineffective(&Forms::new()).unwrap();
+            assert!(reason.contains(why), "{reason}");
         }
     }
 }

@@ -6,7 +6,9 @@ use modelwatch::finding::{Finding, State};
 use modelwatch::monitor::CanarySettings;
 use modelwatch::store::{Delivery, QueuedKind};
 
-use crate::world::{Condition, Fault, MAIL, Mode, OWL, Signer, Spec, World, crowd, issue, usual};
+use crate::world::{
+    Condition, Fault, MAIL, Mode, OWL, Signer, Spec, World, issue, other_leaves, usual,
+};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -45,7 +47,7 @@ async fn what_was_held_by_a_clock_that_was_ahead_is_held_from_the_first_right_pa
     ] {
         world.clock.advance(minutes * 60);
         world.restart().await;
-        world.log().grow(crowd(1));
+        world.log().grow(other_leaves(1));
         world.good_step().await;
         let now = of_watch(&world, "scope").await;
         assert_eq!(
@@ -149,7 +151,7 @@ async fn a_silent_log_and_a_dead_canary_are_reported_after_their_time_from_the_f
 #[tokio::test]
 async fn the_span_of_times_in_the_future_is_reported_for_an_hour_and_not_again() {
     let mut world = World::with(&["main.example"], specs(), &["oncall"]).await;
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     world.clock.advance(YEAR);
     let then = world.now();
@@ -157,7 +159,7 @@ async fn the_span_of_times_in_the_future_is_reported_for_an_hour_and_not_again()
     world.good_step().await;
     assert!(
         world.of("clock-skew").await.is_empty(),
-        "nobody told the time"
+        "there was no time source"
     );
     world.clock.advance(-YEAR);
     world.good_step().await;
@@ -188,7 +190,7 @@ async fn the_span_of_times_in_the_future_is_reported_for_an_hour_and_not_again()
     world.good_step().await;
     assert!(open(world.of("clock-skew").await).is_empty());
     world.clock.advance(DAY);
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     assert!(open(world.of("clock-skew").await).is_empty());
     assert_eq!(of_watch(&world, "mail").await.first_seen, then);
@@ -198,14 +200,14 @@ async fn the_span_of_times_in_the_future_is_reported_for_an_hour_and_not_again()
 async fn a_clock_ahead_of_servers_is_reported_with_its_stored_times() {
     let mut world = World::with(&["main.example", "other.example"], specs(), &["oncall"]).await;
     for watched in &world.logs {
-        watched.log.grow(crowd(3));
+        watched.log.grow(other_leaves(3));
     }
     world.good_step().await;
     let before = world.now();
     world.clock.advance(40 * DAY);
     for watched in &world.logs {
         watched.log.set_time(before);
-        watched.log.grow(crowd(1));
+        watched.log.grow(other_leaves(1));
     }
     world.good_step().await;
     let reported = &world.of("clock-skew").await[0].summary;

@@ -5,7 +5,7 @@ use modelwatch::expect::{Expectation, NamedEntry};
 use modelwatch::finding::State;
 
 use crate::registered::expectation;
-use crate::world::{Question, RegisterOne as _, Signer, World, crowd};
+use crate::world::{Question, Signer, World, other_leaves};
 
 /// A registration that carries this checkpoint.
 fn carrying(salt: u64, note: &[u8]) -> Expectation {
@@ -54,9 +54,9 @@ fn other_history(world: &World, size: u64) -> Vec<u8> {
 #[tokio::test]
 async fn a_bundle_of_the_same_history_agrees_and_is_not_asked_again() {
     let mut world = World::new().await;
-    world.log().grow(crowd(100));
+    world.log().grow(other_leaves(100));
     let note = world.log().note();
-    world.log().grow(crowd(200));
+    world.log().grow(other_leaves(200));
     register(&world, 0, &note).await;
     world.good_step().await;
     assert_eq!(waiting(&world).await, 0);
@@ -67,7 +67,7 @@ async fn a_bundle_of_the_same_history_agrees_and_is_not_asked_again() {
 async fn a_bundle_of_another_history_is_a_fork_with_both_notes() {
     for (shown, registered) in [(300, 100), (300, 300), (300, 257)] {
         let mut world = World::new().await;
-        world.log().grow(crowd(shown));
+        world.log().grow(other_leaves(shown));
         let note = other_history(&world, registered);
         world.good_step().await;
         register(&world, 0, &note).await;
@@ -86,7 +86,7 @@ async fn a_bundle_of_another_history_is_a_fork_with_both_notes() {
         );
         assert_eq!(world.delivered(fault.id).len(), 1);
         // It is reported once, and the log is still read.
-        world.log().grow(crowd(10));
+        world.log().grow(other_leaves(10));
         world.good_step().await;
         assert_eq!(waiting(&world).await, 0);
         assert_eq!(world.of("log-fault").await.len(), 1);
@@ -96,7 +96,7 @@ async fn a_bundle_of_another_history_is_a_fork_with_both_notes() {
 #[tokio::test]
 async fn a_bundle_that_is_ahead_of_us_waits_until_we_have_read_that_far() {
     let mut world = World::new().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     let note = world.log().note();
     world.log().show(200);
     register(&world, 0, &note).await;
@@ -110,7 +110,7 @@ async fn a_bundle_that_is_ahead_of_us_waits_until_we_have_read_that_far() {
 #[tokio::test]
 async fn a_checkpoint_without_a_signature_of_the_log_is_ignored() {
     let mut world = World::new().await;
-    world.log().grow(crowd(30));
+    world.log().grow(other_leaves(30));
     let forged = String::from_utf8(other_history(&world, 20)).unwrap();
     let forged = forged.replace("\n20\n", "\n21\n");
     register(&world, 0, forged.as_bytes()).await;
@@ -122,9 +122,9 @@ async fn a_checkpoint_without_a_signature_of_the_log_is_ignored() {
 #[tokio::test]
 async fn a_log_that_does_not_answer_has_not_agreed() {
     let mut world = World::new().await;
-    world.log().grow(crowd(100));
+    world.log().grow(other_leaves(100));
     let note = world.log().note();
-    world.log().grow(crowd(200));
+    world.log().grow(other_leaves(200));
     world.good_step().await;
     // No checkpoint of this size was recorded here: only the log's hashes show the root.
     register(&world, 0, &note).await;

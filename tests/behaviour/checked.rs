@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use modelwatch::monitor::MonitorError;
 use modelwatch::store::StoreError;
 
-use crate::world::{Signer, World, crowd};
+use crate::world::{Signer, World, other_leaves};
 
 #[tokio::test]
 async fn every_sabotage_of_the_store_is_noticed() {
@@ -34,14 +34,14 @@ async fn every_sabotage_of_the_store_is_noticed() {
         (
             "an alert is lost",
             "DELETE FROM member WHERE finding = 1",
-            "told of",
+            "alerted of",
         ),
         (
             "a finding is in two alerts",
             "INSERT INTO alert (channel, kind, group_key, created, due, closed, state)
                SELECT channel, kind, 'again', created, due, 1, 'delivered' FROM alert LIMIT 1;
              INSERT INTO member SELECT (SELECT max(number) FROM alert), number FROM finding",
-            "told of",
+            "alerted of",
         ),
         (
             "a watch covers less than it should",
@@ -66,7 +66,7 @@ async fn every_sabotage_of_the_store_is_noticed() {
     ] {
         let mut world = World::new().await;
         world.log().grow(Signer::ALL.map(|signer| signer.signs(0)));
-        world.log().grow(crowd(3));
+        world.log().grow(other_leaves(3));
         world.good_step().await;
         world.sabotage(sql).await;
         let noticing = AssertUnwindSafe(world.check()).catch_unwind().await;
@@ -82,7 +82,7 @@ async fn every_sabotage_of_the_store_is_noticed() {
 async fn a_database_that_is_overwritten_with_an_older_one_ends_the_process_that_knows_more() {
     let mut world = World::new().await;
     world.keep_running();
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     // As the backup of a second ago: the same file, and less in it.
     let older = "UPDATE log SET seen = 0, seen_frontier = x'', proven = 0, proven_frontier = x''; DELETE FROM head";

@@ -3,12 +3,12 @@
 use std::process::{Command, Stdio};
 
 use crate::binary::{Site, text};
-use crate::world::{Signer, crowd};
+use crate::world::{Signer, other_leaves};
 
 fn site() -> Site {
     let site = Site::new();
     site.log.grow(Signer::ALL.map(|signer| signer.signs(0)));
-    site.log.grow(crowd(20));
+    site.log.grow(other_leaves(20));
     site
 }
 
@@ -35,7 +35,7 @@ fn a_disk_that_takes_no_more_is_exit_3_and_the_next_pass_catches_up() {
     assert_eq!(limited.status.code(), Some(3), "{stderr}");
     assert!(
         stderr.contains("modelwatch.db"),
-        "it says which file: {stderr}"
+        "it names the file: {stderr}"
     );
     assert_eq!(site.findings(), before, "all or nothing");
     let last = site.run(&["monitor", "--once"]);
@@ -56,7 +56,7 @@ fn in_namespace(site: &Site, script: &str) -> Option<String> {
     match run("mount -t tmpfs none watch") {
         Ok(output) if output.status.success() => {}
         _ => {
-            eprintln!("SKIPPED: this machine lets nobody mount in a namespace of his own");
+            eprintln!("SKIPPED: this machine does not allow a mount in a namespace");
             return None;
         }
     }

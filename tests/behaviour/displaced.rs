@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::binary::{Site, text};
-use crate::world::{Signer, crowd};
+use crate::world::{Signer, other_leaves};
 
 /// A log of several bundles with a signing of the owner, whose alerts are written to a file.
 fn site() -> Site {
     let site = Site::new();
     site.log.grow(Signer::ALL.map(|signer| signer.signs(0)));
-    site.log.grow(crowd(1200));
+    site.log.grow(other_leaves(1200));
     site
 }
 
@@ -139,7 +139,7 @@ fn what_is_created_is_the_owners_alone_whatever_the_umask() {
 #[test]
 fn files_that_others_may_open_are_reported_at_the_start_and_by_check_and_stay_as_they_are() {
     let site = Site::new();
-    site.log.grow(crowd(3));
+    site.log.grow(other_leaves(3));
     let quiet = site.run(&["monitor", "--once"]);
     assert_eq!(quiet.status.code(), Some(0), "{}", text(&quiet.stderr));
     assert!(!text(&quiet.stderr).contains("other users"));

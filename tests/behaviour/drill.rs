@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::binary::{Site, text};
-use crate::world::{Signer, crowd};
+use crate::world::{Signer, other_leaves};
 
 use modelwatch::finding::Routes;
 use modelwatch::store::Settings;
@@ -11,7 +11,7 @@ use modelwatch::store::sqlite::SqliteStore;
 
 fn site() -> Site {
     let site = Site::new();
-    site.log.grow(crowd(40));
+    site.log.grow(other_leaves(40));
     site.log.grow([Signer::Mail.signs(1)]);
     site
 }
@@ -79,7 +79,7 @@ fn a_drill_beside_a_running_monitor_passes_alerts_every_channel_and_changes_noth
         site.findings(),
         text(&site.run(&["status", "--json"]).stdout),
     );
-    assert!(before == after, "the database or what it says has changed");
+    assert!(before == after, "the database or its content has changed");
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_log_that_was_proven_and_then_signs_something_else_is_1() {
     let site = site();
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(1));
     let forked = Site::new();
-    forked.log.grow(crowd(39));
+    forked.log.grow(other_leaves(39));
     forked
         .log
         .grow([Signer::Mail.signs(2), Signer::Mail.signs(3)]);

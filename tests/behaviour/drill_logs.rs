@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::{on_the_day_of_the_recording, text};
-use crate::world::{Anomaly, FakeV1, crowd};
+use crate::world::{Anomaly, FakeV1, other_leaves};
 
 const CT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ct-small");
 
@@ -26,7 +26,7 @@ impl Site {
             let key = STANDARD.encode(v1.rotate(id));
             let pem = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
             std::fs::write(directory.path().join(file), pem).unwrap();
-            v1.grow(tree, crowd(count));
+            v1.grow(tree, other_leaves(count));
         }
         let config = format!(
             r#"

@@ -19,7 +19,7 @@ fn site(command: &str, program: &str) -> Site {
     std::fs::write(config, written).unwrap();
     let program = site.path().join(program);
     std::fs::create_dir_all(program.parent().unwrap()).unwrap();
-    let script = "#!/bin/sh\ncat > \"$(dirname \"$0\")/told\"\n";
+    let script = "#!/bin/sh\ncat > \"$(dirname \"$0\")/alert\"\n";
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     site
@@ -55,7 +55,7 @@ fn a_program_with_a_slash_is_found_beside_the_configuration_wherever_it_is_start
         // The directory of the last one has to be there.
         std::fs::create_dir_all(site.path().join("bin")).unwrap();
         let stderr = pass_elsewhere(&site, Path::new("/nonexistent"));
-        let sent = site.path().join(program).with_file_name("told");
+        let sent = site.path().join(program).with_file_name("alert");
         assert!(sent.exists(), "{command}: {stderr}");
         assert!(stderr.ends_with("\"undelivered\":0}\n"), "{stderr}");
     }
@@ -70,18 +70,18 @@ fn a_program_with_a_whole_path_is_that_one() {
     let written = written.replace("\"replaced\"", &format!("{:?}", program.to_str().unwrap()));
     std::fs::write(config, written).unwrap();
     pass_elsewhere(&site, Path::new("/nonexistent"));
-    assert!(site.path().join("told").exists());
+    assert!(site.path().join("alert").exists());
 }
 
 #[test]
 fn a_program_without_a_slash_is_looked_for_in_the_path_and_not_beside_the_configuration() {
     let site = site("tell-someone", "bin/tell-someone");
     pass_elsewhere(&site, &site.path().join("bin"));
-    assert!(site.path().join("bin/told").exists());
+    assert!(site.path().join("bin/alert").exists());
 
     let beside = self::site("tell-someone", "tell-someone");
     let stderr = pass_elsewhere(&beside, Path::new("/nonexistent"));
-    assert!(!beside.path().join("told").exists());
+    assert!(!beside.path().join("alert").exists());
     assert!(stderr.contains("\"undelivered\":"), "{stderr}");
     let status = text(&beside.run(&["status"]).stdout);
     assert!(status.contains("tell-someone cannot be run"), "{status}");

@@ -7,8 +7,7 @@ use modelwatch::finding::FindingId;
 
 use crate::registered::expectation;
 use crate::world::{
-    Condition, Fault, MAIL, Mode, OWL, Question, RegisterOne as _, Signer, Spec, World, crowd,
-    unreadable,
+    Condition, Fault, MAIL, Mode, OWL, Question, Signer, Spec, World, other_leaves, unreadable,
 };
 
 /// Methods that change the stored data.
@@ -76,7 +75,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     }
     world.trust(false);
     world.log().grow(Signer::ALL.map(|signer| signer.signs(0)));
-    world.log().grow(crowd(10));
+    world.log().grow(other_leaves(10));
     world.logs[1]
         .log
         .grow([Signer::Mail.signs(7), unreadable(0)]);
@@ -175,8 +174,8 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
     .await;
     // The day's digests.
     world.clock.advance(25 * 3600);
-    world.log().grow(crowd(3));
-    world.logs[1].log.grow(crowd(3));
+    world.log().grow(other_leaves(3));
+    world.logs[1].log.grow(other_leaves(3));
     world.settle().await;
     let outcome = world.outcome().await;
     (world, outcome)
@@ -202,14 +201,14 @@ async fn every_method_of_the_store_may_fail_twice_in_either_way() {
     for method in WRITING.iter().chain(&READING) {
         assert!(uses.contains_key(method), "nothing goes through {method}");
     }
-    for (doors, modes) in [
+    for (methods, modes) in [
         (
             &WRITING[..],
             &[Mode::NotDone, Mode::DoneButReportedFailed][..],
         ),
         (&READING[..], &[Mode::NotDone][..]),
     ] {
-        for method in doors {
+        for method in methods {
             for mode in modes {
                 // The first use, and one in the middle of the life.
                 let middle = uses[method] / 2;

@@ -31,7 +31,7 @@ use tlog::Origin;
 
 use crate::world::{
     Condition, FakeLog, FakeV1, Faults, FaultyStore, GITHUB, Issued, Leaf, MAIL, RELEASE, Spec,
-    TestClock, crowd, directory, issue, open, rules,
+    TestClock, directory, issue, open, other_leaves, rules,
 };
 
 /// The part before " - " in the origins of the fake log's trees.
@@ -94,7 +94,7 @@ impl World {
     async fn new() -> Self {
         let v1 = FakeV1::start().await;
         let keys = vec![v1.rotate(101)];
-        v1.grow(0, crowd(25));
+        v1.grow(0, other_leaves(25));
         let directory = directory();
         let faults = Arc::new(Faults::default());
         let ct = Arc::new(FakeLog::new("ct.example"));
@@ -430,7 +430,7 @@ async fn what_cannot_be_had_is_had_by_the_next_pass() {
 #[tokio::test]
 async fn a_crash_at_any_call_of_the_store_repeats_work_and_loses_none() {
     use crate::world::{Fault, Mode};
-    let doors = [
+    let methods = [
         "record_head",
         "begin_guide",
         "set_exact_names",
@@ -442,7 +442,7 @@ async fn a_crash_at_any_call_of_the_store_repeats_work_and_loses_none() {
         "commit",
     ];
     let expected = story(None).await;
-    for method in doors {
+    for method in methods {
         for mode in [Mode::NotDone, Mode::DoneButReportedFailed] {
             for after in [0, 1] {
                 let fault = Fault {

@@ -10,8 +10,8 @@ use modelwatch::monitor::CanarySettings;
 use modelwatch::store::QueuedKind;
 
 use crate::world::{
-    Condition, Fault, MAIL, Mode, Question, Signer, Spec, Watched, Witness, World, crowd, issue,
-    line, usual,
+    Condition, Fault, MAIL, Mode, Question, Signer, Spec, Watched, Witness, World, issue, line,
+    other_leaves, usual,
 };
 
 const HOUR: i64 = 3600;
@@ -56,7 +56,7 @@ async fn a_watch_that_cannot_select_anything_is_reported_until_it_is_changed() {
         [Condition::San("https://github.com/acme/*")],
     ));
     let mut world = World::with(&["main.example"], specs, &["oncall"]).await;
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     world.good_step().await;
     let finding = raised(&world, "watch-ineffective").await;
@@ -69,7 +69,7 @@ async fn a_watch_that_cannot_select_anything_is_reported_until_it_is_changed() {
 #[tokio::test]
 async fn a_log_that_limits_requests_is_reported_after_three_passes_and_is_not_called_unavailable() {
     let mut world = World::new().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.good_step().await;
     world.log().limit(true);
     for _ in 0..2 {
@@ -81,7 +81,7 @@ async fn a_log_that_limits_requests_is_reported_after_three_passes_and_is_not_ca
     let finding = raised(&world, "rate-limited").await;
     none(&world, "unavailable").await;
     world.log().heal();
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     resolved(&mut world, &finding).await;
 }
@@ -89,7 +89,7 @@ async fn a_log_that_limits_requests_is_reported_after_three_passes_and_is_not_ca
 #[tokio::test]
 async fn a_log_that_limits_requests_is_reported_after_an_hour_of_fewer_passes() {
     let mut world = World::new().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.good_step().await;
     world.log().limit(true);
     world.bad_step().await;
@@ -102,7 +102,7 @@ async fn a_log_that_limits_requests_is_reported_after_an_hour_of_fewer_passes() 
 #[tokio::test]
 async fn a_log_that_limits_requests_now_and_then_and_is_never_read_is_unavailable() {
     let mut world = World::new().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.good_step().await;
     for limits in [true, false, true] {
         none(&world, "unavailable").await;
@@ -121,7 +121,7 @@ async fn a_log_that_limits_requests_now_and_then_and_is_never_read_is_unavailabl
 #[tokio::test]
 async fn an_unknown_key_in_the_log_s_name_is_reported_and_one_of_another_name_is_not() {
     let mut world = World::new().await;
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world
         .log()
         .sign_also(|_| line("someone.example", [1, 2, 3, 4], &[0; 64]));
@@ -156,7 +156,7 @@ async fn an_unknown_key_in_the_log_s_name_is_reported_and_one_of_another_name_is
 async fn a_witness_that_cosigned_something_else_is_a_contradiction_and_the_log_is_still_read() {
     let mut world = World::new().await;
     world.settings.witnesses = vec![Witness::new("w.example").verifier()];
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world
         .log()
         .sign_also(|text| Witness::new("w.example").cosign(7, text));
@@ -178,7 +178,7 @@ async fn a_witness_that_cosigned_something_else_is_a_contradiction_and_the_log_i
 async fn a_cosignature_from_the_future_is_reported_and_hides_no_silence() {
     let mut world = World::new().await;
     world.settings.witnesses = vec![Witness::new("w.example").verifier()];
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     // The year 2200.
     world
         .log()
@@ -208,7 +208,7 @@ async fn witnesses_that_are_required_and_missing_are_reported() {
     world.settings.witnesses = names.map(|name| Witness::new(name).verifier()).to_vec();
     let name = world.logs[0].shard.name.clone();
     world.settings.required_witnesses.insert(name, 2);
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     let cosigned = |names: &'static [&str]| {
         move |text: &str| {
             names
@@ -234,7 +234,7 @@ async fn witnesses_that_are_required_and_missing_are_reported() {
 async fn a_clock_that_two_servers_disagree_with_is_reported_and_one_proves_nothing() {
     let mut world = World::with(&["main.example", "other.example"], usual(), &["oncall"]).await;
     for watched in &world.logs {
-        watched.log.grow(crowd(3));
+        watched.log.grow(other_leaves(3));
     }
     let hour = SignedDuration::from_hours(1);
     world.logs[0].log.set_time(world.now() + hour);
@@ -271,7 +271,7 @@ async fn a_canary_that_is_not_seen_for_its_period_is_missing_until_it_is_seen_ag
     world.good_step().await;
     none(&world, "canary-missing").await;
     world.clock.advance(7 * HOUR);
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     world.good_step().await;
     let finding = raised(&world, "canary-missing").await;
@@ -298,7 +298,7 @@ async fn a_canary_that_was_never_seen_is_missing_after_its_first_period() {
         watch: "mail".to_owned(),
         every: Duration::from_hours(2),
     }];
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     // In a certificate that no trusted CA issued, anyone can use the name.
     world.trust(false);
@@ -314,7 +314,7 @@ async fn a_canary_that_was_never_seen_is_missing_after_its_first_period() {
 #[tokio::test]
 async fn a_store_that_failed_is_reported_when_it_can_be_written_again() {
     let mut world = World::new().await;
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     world.keep_running();
     world.log().grow([Signer::Mail.signs(0)]);
@@ -357,7 +357,7 @@ async fn a_store_that_failed_is_reported_when_it_can_be_written_again() {
 async fn passes_that_take_ever_longer_are_a_backlog() {
     let mut world = World::new().await;
     for minutes in [10, 12, 14, 17, 20, 24] {
-        world.log().grow(crowd(3));
+        world.log().grow(other_leaves(3));
         // The log answers slowly: time passes while it is read.
         let clock = Arc::clone(&world.clock);
         world.log().sign_also(move |_| {
@@ -374,7 +374,7 @@ async fn passes_that_take_ever_longer_are_a_backlog() {
         finding.summary
     );
     world.log().heal();
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     resolved(&mut world, &finding).await;
 }
@@ -382,7 +382,7 @@ async fn passes_that_take_ever_longer_are_a_backlog() {
 #[tokio::test]
 async fn a_stored_position_that_is_damaged_is_reported_until_it_is_restored() {
     let mut world = World::new().await;
-    world.log().grow(crowd(256));
+    world.log().grow(other_leaves(256));
     world.good_step().await;
     let good = world.replace_frontier(&[7; 32]).await;
     // Without the check of the world, which relies on the stored data.
@@ -405,7 +405,7 @@ async fn the_gap_of_a_new_watch_is_reported_until_the_requested_rescan_is_done()
     let mut world = World::new().await;
     world.settings.every_log = true;
     world.log().grow([Signer::Mail.signs(0)]);
-    world.log().grow(crowd(299));
+    world.log().grow(other_leaves(299));
     world.good_step().await;
     let mut specs = usual();
     specs.push(Spec::new("late", [Condition::San(MAIL)]));
@@ -426,9 +426,9 @@ async fn the_gap_of_a_new_watch_is_reported_until_the_requested_rescan_is_done()
 }
 
 #[tokio::test]
-async fn a_rescan_of_some_of_the_logs_is_still_owed_to_the_others() {
+async fn a_rescan_of_some_of_the_logs_is_still_pending_for_the_others() {
     let mut world = World::new().await;
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     let now = world.now();
     world
@@ -467,11 +467,11 @@ async fn a_rescan_for_a_watch_that_this_process_does_not_know_waits_for_one_that
 async fn a_log_with_a_new_first_position_is_reported_for_a_week() {
     let mut world = World::new().await;
     world.log().grow([Signer::Mail.signs(0)]);
-    world.log().grow(crowd(299));
+    world.log().grow(other_leaves(299));
     world.good_step().await;
     // An operator "repaired" the database: the position is gone, the findings are still there.
     world.forget_position().await;
-    world.log().grow(crowd(100));
+    world.log().grow(other_leaves(100));
     world.logs[0] = Watched {
         log: Arc::clone(world.log()),
         ..Watched::new("main.example", Start::Index(350))
@@ -488,9 +488,9 @@ async fn a_log_with_a_new_first_position_is_reported_for_a_week() {
         "{}",
         finding.summary
     );
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.clock.advance(7 * DAY + 1);
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     resolved(&mut world, &finding).await;
 }
@@ -508,7 +508,7 @@ async fn a_log_that_is_begun_anew_at_its_beginning_leaves_nothing_out() {
 #[tokio::test]
 async fn a_position_under_another_key_is_reported_until_the_log_s_own_key_covers_it() {
     let mut world = World::new().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.good_step().await;
     let right = Arc::clone(&world.logs[0].shard);
     let mut wrong = (*right).clone();
@@ -524,7 +524,7 @@ async fn a_position_under_another_key_is_reported_until_the_log_s_own_key_covers
     world.deliver().await.unwrap();
     let finding = raised(&world, "position-lost").await;
     world.logs[0].shard = right;
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     resolved(&mut world, &finding).await;
 }
@@ -533,12 +533,12 @@ async fn a_position_under_another_key_is_reported_until_the_log_s_own_key_covers
 async fn a_database_with_other_logs_only_is_reported_until_one_of_them_is_back() {
     let mut world = World::with(&["main.example"], usual(), &["oncall"]).await;
     world.settings.every_log = true;
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     none(&world, "position-lost").await;
     let known = world.logs.clone();
     world.logs = vec![Watched::new("other.example", Start::Beginning)];
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     world.good_step().await;
     let finding = raised(&world, "position-lost").await;
@@ -553,7 +553,7 @@ async fn what_was_wrong_with_a_log_ends_when_it_is_not_followed_any_more() {
     let mut world = World::with(&["old.example", "new.example"], usual(), &["oncall"]).await;
     world.settings.every_log = true;
     for watched in &world.logs {
-        watched.log.grow(crowd(3));
+        watched.log.grow(other_leaves(3));
     }
     world.logs[0].log.forge_checkpoint(b"<html>moved</html>");
     world.step().await.unwrap();
@@ -577,17 +577,17 @@ async fn what_was_wrong_with_a_log_ends_when_it_is_not_followed_any_more() {
 async fn a_new_log_beside_known_ones_is_no_loss() {
     let mut world = World::new().await;
     world.settings.every_log = true;
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     world
         .logs
         .push(Watched::new("other.example", Start::Beginning));
-    world.logs[1].log.grow(crowd(3));
+    world.logs[1].log.grow(other_leaves(3));
     world.good_step().await;
     // Only one log was selected on the command line.
     world.settings.every_log = false;
     world.logs = vec![Watched::new("third.example", Start::Beginning)];
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     none(&world, "position-lost").await;
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use modelwatch::finding::{Finding, Severity, State};
 
-use crate::world::{Condition, OWL, Question, RELEASE, Signer, Spec, World, crowd, issue};
+use crate::world::{Condition, OWL, Question, RELEASE, Signer, Spec, World, issue, other_leaves};
 
 const TAGS: Condition =
     Condition::Glob("https://github.com/acme/owl/.github/workflows/release.yml@refs/tags/*");
@@ -91,7 +91,7 @@ async fn what_is_out_of_shape_or_untrusted_is_never_held() {
 #[tokio::test]
 async fn a_held_finding_of_a_false_batch_is_alerted() {
     let mut world = World::with(&["main.example"], vec![holding()], &["oncall"]).await;
-    world.log().grow(crowd(10));
+    world.log().grow(other_leaves(10));
     world.good_step().await;
     world
         .log()
@@ -124,7 +124,7 @@ async fn a_signing_with_an_anomaly_is_never_held_whatever_severity_its_watch_has
         let mut world = World::with(&["main.example"], specs, &["oncall"]).await;
         let days = SignedDuration::from_hours(if is_odd { 3 * 24 } else { 0 });
         let certificate = issue(RELEASE, world.now() - days, true);
-        world.log().grow(crowd(20));
+        world.log().grow(other_leaves(20));
         world.log().grow([certificate.signs(0)]);
         world.good_step().await;
         let mut findings = world.findings().await;

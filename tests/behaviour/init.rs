@@ -12,7 +12,7 @@ use toml_edit::{DocumentMut, Item, Table};
 
 use crate::binary::text;
 use crate::tuf::Instance;
-use crate::world::crowd;
+use crate::world::other_leaves;
 
 /// A bundle of the recorded world.
 const BUNDLE: &str = concat!(
@@ -365,7 +365,7 @@ fn another_instance_is_asked_which_logs_it_has() {
     const STATIC: &str = include_str!("../data/ct-small/static.pub.pem");
     const CHECKPOINT: &[u8] = include_bytes!("../data/ct-small/static/checkpoint");
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     instance.serve("/files/checkpoint", CHECKPOINT);
     instance.serve(
         "/server/ct/v1/get-sth",

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::binary::{Site, text};
-use crate::world::{Signer, crowd};
+use crate::world::{Signer, other_leaves};
 
 /// What must be the same after every death: all but the times.
 fn essence(findings: &[Value]) -> Vec<Value> {
@@ -54,17 +54,17 @@ fn finish(site: &Site, expected: &[Value], what: &str) {
     check_alerts(site);
 }
 
-fn site(crowds: usize) -> Site {
+fn site(others: usize) -> Site {
     let site = Site::new();
     for salt in 0..4 {
         site.log.grow(Signer::ALL.map(|signer| signer.signs(salt)));
-        site.log.grow(crowd(crowds));
+        site.log.grow(other_leaves(others));
     }
     site
 }
 
-fn undisturbed(crowds: usize) -> (Vec<Value>, u32) {
-    let site = site(crowds);
+fn undisturbed(others: usize) -> (Vec<Value>, u32) {
+    let site = site(others);
     let run = site.run(&["monitor", "--once"]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
     let answers = site.answers();

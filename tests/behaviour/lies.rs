@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use modelwatch::finding::State;
 
-use crate::world::{MAIL, Question, Signer, World, crowd};
+use crate::world::{MAIL, Question, Signer, World, other_leaves};
 
 /// A log of 300 entries that is proven, and a signing by the owner at 300 that is not read yet.
 async fn proven_300() -> World {
     let mut world = World::new().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.good_step().await;
     world.log().grow([Signer::Release.signs(0)]);
-    world.log().grow(crowd(99));
+    world.log().grow(other_leaves(99));
     world
 }
 
@@ -313,7 +313,7 @@ async fn a_fault_that_is_acknowledged_returns_with_another_root() {
 #[tokio::test]
 async fn a_missing_bundle_keeps_what_was_read_before_it() {
     let mut world = proven_300().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.log().hide_from(512);
     assert_eq!(world.bad_step().await, "unavailable");
     assert_eq!(world.position().await, (512, 300));
@@ -334,7 +334,7 @@ async fn a_missing_bundle_keeps_what_was_read_before_it() {
 #[tokio::test]
 async fn a_forged_head_that_waits_is_distinguished_from_the_true_one_by_the_leaves() {
     let mut world = proven_300().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.log().fork(200, Signer::UnknownIssuer.signs(2));
     world.log().hide_from(512);
     assert_eq!(world.bad_step().await, "unavailable");
@@ -418,7 +418,7 @@ async fn an_old_checkpoint_that_is_replayed_ends_as_silence() {
     world.good_step().await;
     world.good_step().await;
     assert_eq!(world.of("silence").await.len(), 1, "once per episode");
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     assert_eq!(world.of("silence").await[0].state, State::Resolved);
     // A log that has declared its end need not grow.

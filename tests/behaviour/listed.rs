@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::binary::{Site, text};
-use crate::world::{Signer, crowd};
+use crate::world::{Signer, other_leaves};
 
 /// A site whose log was read: a mail and three workflow runs.
 fn read() -> Site {
     let site = Site::new();
     site.log.grow(Signer::ALL.map(|signer| signer.signs(0)));
-    site.log.grow(crowd(3));
+    site.log.grow(other_leaves(3));
     let pass = site.run(&["monitor", "--once"]);
     assert_eq!(pass.status.code(), Some(1), "{}", text(&pass.stderr));
     site

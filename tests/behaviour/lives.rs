@@ -5,13 +5,13 @@ use modelwatch::finding::State;
 use proptest::prelude::*;
 
 use crate::faults::{WRITING, specs};
-use crate::world::{BUNDLE, Fault, Mode, Question, Signer, World, crowd};
+use crate::world::{BUNDLE, Fault, Mode, Question, Signer, World, other_leaves};
 
 /// What may happen to a watch, in any order.
 #[derive(Debug, Clone)]
 enum Event {
     Grow(Vec<usize>),
-    Crowd(usize),
+    OtherLeaves(usize),
     Step,
     Restart,
     Store {
@@ -35,7 +35,7 @@ enum Event {
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => prop::collection::vec(0..Signer::ALL.len(), 1..6).prop_map(Event::Grow),
-        3 => (1..400_usize).prop_map(Event::Crowd),
+        3 => (1..400_usize).prop_map(Event::OtherLeaves),
         8 => Just(Event::Step),
         2 => Just(Event::Restart),
         3 => (0..WRITING.len(), any::<bool>(), 0..4_u32, 1..3_u32)
@@ -63,7 +63,7 @@ async fn any_life(events: Vec<Event>) {
                 });
                 world.log().grow(leaves.collect::<Vec<_>>());
             }
-            Event::Crowd(count) => world.log().grow(crowd(count)),
+            Event::OtherLeaves(count) => world.log().grow(other_leaves(count)),
             Event::Step => {
                 if world.step().await.is_err() {
                     world.restart().await;
@@ -116,7 +116,7 @@ async fn any_life(events: Vec<Event>) {
     }
     world.faults.disarm();
     world.log().heal();
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.settle().await;
     let size = world.log().truth().len() as u64;
     assert_eq!(world.position().await, (size, size));

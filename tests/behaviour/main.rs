@@ -1,9 +1,6 @@
 //! The behaviour of the whole program: tested through `World`, which checks every invariant after every step, and
 //! through the binary where a process must end.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may say no more than that it failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may only fail")]
 #![expect(
     clippy::cast_possible_truncation,
     reason = "the logs of these tests are small"

@@ -8,8 +8,8 @@ use modelwatch::monitor::{MonitorError, RescanError};
 use modelwatch::store::QueuedKind;
 
 use crate::world::{
-    Condition, MAIL, Question, Signer, Spec, Watched, World, crowd, dated, one_of_many, recorded,
-    unreadable, usual,
+    Condition, MAIL, Question, Signer, Spec, Watched, World, dated, one_of_many, other_leaves,
+    recorded, unreadable, usual,
 };
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_log_without_position_is_never_started_silently() {
     let mut world = World::new().await;
     world.logs.push(Watched::new("quiet.example", Start::End));
     for watched in &world.logs {
-        watched.log.grow(crowd(10));
+        watched.log.grow(other_leaves(10));
     }
     let Err(MonitorError::NeedsBootstrap(named)) = world.step().await else {
         panic!("it started in silence");
@@ -144,12 +144,12 @@ async fn a_start_in_the_future_is_refused_and_before_all_entries_is_the_beginnin
     let mut world = World::new().await;
     let start = Start::Time("2126-01-01T00:00:00Z".parse().unwrap());
     world.logs[0] = Watched::new("main.example", start);
-    world.log().grow(crowd(10));
+    world.log().grow(other_leaves(10));
     assert_eq!(world.bad_step().await, "unavailable");
 
     let start = Start::Time("2020-01-01T00:00:00Z".parse().unwrap());
     world.logs[0] = Watched::new("main.example", start);
-    world.log().grow(crowd(600));
+    world.log().grow(other_leaves(600));
     world.good_step().await;
     assert_eq!(world.state().await.first, 0);
 }
@@ -158,7 +158,7 @@ async fn a_start_in_the_future_is_refused_and_before_all_entries_is_the_beginnin
 async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
     let mut world = World::with(&["slow.example", "quick.example"], usual(), &["oncall"]).await;
     world.settings.pass_limit = Some(Duration::from_secs(1));
-    world.logs[0].log.grow(crowd(600));
+    world.logs[0].log.grow(other_leaves(600));
     world.logs[0].log.stall_from(300);
     for salt in 0..3 {
         world.logs[1].log.grow([Signer::Mail.signs(salt)]);
@@ -189,7 +189,7 @@ async fn until(is_so: impl AsyncFn() -> bool) {
 #[tokio::test]
 async fn what_a_slow_log_has_shown_is_recorded_before_its_batch_is_full() {
     let mut world = World::new().await;
-    world.log().grow(crowd(1000));
+    world.log().grow(other_leaves(1000));
     world.log().stall_from(800);
     // A process that is killed again and again makes progress each time: the next one continues with its entries.
     for seconds in [2, 5] {
@@ -217,7 +217,7 @@ async fn what_a_slow_log_has_shown_is_recorded_before_its_batch_is_full() {
 async fn what_a_rescan_of_a_slow_log_has_matched_is_recorded_before_its_step_is_full() {
     let mut world = World::new().await;
     world.log().grow([Signer::Mail.signs(0)]);
-    world.log().grow(crowd(999));
+    world.log().grow(other_leaves(999));
     world.good_step().await;
     let mut specs = usual();
     specs.push(Spec::new("late", [Condition::San(MAIL)]));
@@ -250,7 +250,7 @@ async fn what_a_rescan_of_a_slow_log_has_matched_is_recorded_before_its_step_is_
 async fn of_two_logs_a_dead_one_never_stops_the_other() {
     let mut world = World::with(&["main.example", "other.example"], usual(), &["oncall"]).await;
     for watched in &world.logs {
-        watched.log.grow(crowd(300));
+        watched.log.grow(other_leaves(300));
     }
     world.log().refuse(Question::Checkpoint, 0, u32::MAX);
     let outcomes = world.step().await.unwrap();
@@ -299,7 +299,7 @@ async fn a_watch_added_later_leaves_a_gap_that_a_rescan_closes() {
 #[tokio::test]
 async fn a_rescan_believes_nothing_that_is_not_what_was_proven() {
     let mut world = World::new().await;
-    world.log().grow(crowd(300));
+    world.log().grow(other_leaves(300));
     world.good_step().await;
     let mut specs = usual();
     specs.push(Spec::new("late", [Condition::San(MAIL)]));
@@ -339,7 +339,7 @@ async fn unreadable_leaves_are_reported_and_hide_nothing() {
         "one digest a day"
     );
     world.clock.advance(25 * 3600);
-    world.log().grow(crowd(1));
+    world.log().grow(other_leaves(1));
     world.good_step().await;
     let digest = world.delivered(reported[0].id);
     assert_eq!((digest.len(), digest[0].kind), (1, QueuedKind::Digest));
@@ -434,7 +434,7 @@ async fn what_was_acknowledged_stays_so() {
         .acknowledge(&[id], "it was me", world.now())
         .await
         .unwrap();
-    world.log().grow(crowd(10));
+    world.log().grow(other_leaves(10));
     world.restart().await;
     world.good_step().await;
     assert!(

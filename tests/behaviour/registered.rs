@@ -4,7 +4,7 @@ use modelwatch::expect::Expectation;
 use modelwatch::finding::{State, Verdict};
 use modelwatch::store::QueuedKind;
 
-use crate::world::{Leaf, RegisterOne as _, Signer, World, crowd};
+use crate::world::{Leaf, Signer, World, other_leaves};
 
 /// What registering this leaf's bundle gives.
 pub fn expectation(leaf: &Leaf) -> Expectation {
@@ -86,7 +86,7 @@ async fn a_later_registration_changes_the_finding_and_is_reported() {
     let number = world.truly().registrations().await.unwrap()[0].number;
     let reopened = world.truly().unregister(number, world.now()).await.unwrap();
     assert_eq!(reopened.unwrap(), [id]);
-    world.log().grow(crowd(3));
+    world.log().grow(other_leaves(3));
     world.good_step().await;
     let again = world.of("identity-unexpected").await;
     assert_eq!(

@@ -16,8 +16,8 @@ use modelwatch::store::{FindingQuery, LogState, Store};
 use futures_util::TryStreamExt as _;
 
 use crate::world::{
-    Anomaly, FakeV1, Faults, FaultyStore, Signer, TestClock, crowd, directory, open, routes, rules,
-    usual,
+    Anomaly, FakeV1, Faults, FaultyStore, Signer, TestClock, directory, open, other_leaves, routes,
+    rules, usual,
 };
 
 pub struct V1 {
@@ -35,9 +35,9 @@ impl V1 {
     pub async fn new() -> Self {
         let log = FakeV1::start().await;
         let keys = vec![log.rotate(101)];
-        log.grow(0, crowd(23));
+        log.grow(0, other_leaves(23));
         log.grow(0, [Signer::Release.signs(0)]);
-        log.grow(0, crowd(1));
+        log.grow(0, other_leaves(1));
         let directory = directory();
         let specs = usual();
         let routes = routes(&specs, &[]);
@@ -56,9 +56,9 @@ impl V1 {
     pub fn rotate(&mut self) {
         let key = self.log.rotate(202);
         self.keys.push(key);
-        self.log.grow(1, crowd(4));
+        self.log.grow(1, other_leaves(4));
         self.log.grow(1, [Signer::Release.signs(1)]);
-        self.log.grow(1, crowd(7));
+        self.log.grow(1, other_leaves(7));
     }
 
     pub fn followed(&self) -> MonitoredLog {
@@ -141,7 +141,7 @@ async fn a_rotation_between_two_passes_ends_the_old_tree_and_begins_the_new_one_
     let mut v1 = V1::new().await;
     v1.good().await;
     assert_eq!(v1.position(0).await, (0, 25, 25));
-    v1.log.grow(0, crowd(6));
+    v1.log.grow(0, other_leaves(6));
     v1.rotate();
     v1.good().await;
     assert_eq!(v1.position(0).await, (0, 31, 31));
@@ -162,7 +162,7 @@ async fn an_ended_tree_that_grows_broke_a_promise() {
     let mut v1 = V1::new().await;
     v1.rotate();
     v1.good().await;
-    v1.log.grow(0, crowd(1));
+    v1.log.grow(0, other_leaves(1));
     // The new tree would begin one later: it is not read on, and no finding gets another index.
     assert_eq!(v1.bad().await, "malformed");
     assert_eq!(v1.open_verdicts().await, ["grew-after-freeze"]);
@@ -244,7 +244,7 @@ async fn a_tree_with_another_history_is_a_fork_and_its_log_convicts_itself() {
     let v1 = V1::new().await;
     v1.good().await;
     v1.log.fork(0, 3, Signer::UnknownIssuer.signs(9));
-    v1.log.grow(0, crowd(8));
+    v1.log.grow(0, other_leaves(8));
     assert_eq!(v1.bad().await, "log-fault");
     assert_eq!(v1.open_verdicts().await, ["fork"]);
     assert_eq!(v1.position(0).await, (0, 25, 25));
@@ -272,7 +272,7 @@ async fn a_false_entry_in_a_later_tree_disputes_what_was_found_in_that_tree_only
 async fn a_tree_under_an_unknown_key_is_not_trusted_and_the_older_ones_are_read() {
     let v1 = V1::new().await;
     v1.log.rotate(202);
-    v1.log.grow(1, crowd(3));
+    v1.log.grow(1, other_leaves(3));
     assert_eq!(v1.bad().await, "unverifiable-checkpoint");
     assert_eq!(v1.position(0).await, (0, 25, 25));
     assert!(v1.tree(1).await.follower.is_none());

@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::rekor_v1::V1;
-use crate::world::{Anomaly, Leaf, Signer, attested, authorities, crowd, written};
+use crate::world::{Anomaly, Leaf, Signer, attested, authorities, other_leaves, written};
 
 #[tokio::test]
 async fn an_answer_that_does_not_match_its_request_is_malformed_and_not_used() {
@@ -161,7 +161,7 @@ async fn what_a_key_calls_itself_proves_nothing_and_the_key_itself_does() {
     v1.log
         .grow(0, [signed_by("pgp", PGP), signed_by("ssh", SSH)]);
     v1.log.grow(0, [Signer::Release.signs(7)]);
-    v1.log.grow(0, crowd(1));
+    v1.log.grow(0, other_leaves(1));
     let named = |san: &str| Conditions {
         san: vec![san.to_owned()],
         ..Conditions::default()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::binary::{Site, text};
-use crate::world::{Signer, crowd};
+use crate::world::{Signer, other_leaves};
 
 /// Nothing here takes a tenth of it, even on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -79,7 +79,7 @@ impl Drop for Daemon {
 fn site() -> Site {
     let site = Site::new();
     site.log.grow([Signer::Mail.signs(0)]);
-    site.log.grow(crowd(3));
+    site.log.grow(other_leaves(3));
     site
 }
 

@@ -10,9 +10,7 @@ use rcgen::{KeyPair, SigningKey as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::world::{
-    Fault, Issued, Leaf, MAIL, Mode, RegisterOne as _, Spec, World, crowd, issue_for, usual,
-};
+use crate::world::{Fault, Issued, Leaf, MAIL, Mode, Spec, World, issue_for, other_leaves, usual};
 
 const PAYLOAD: &[u8] = b"a statement about a model";
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -649,11 +647,11 @@ async fn a_removed_registration_reopens_its_repeats_and_they_alert() {
 #[tokio::test]
 async fn one_that_is_registered_between_seen_and_proven_is_expected_through_a_dispute() {
     let mut world = world().await;
-    world.log().grow(crowd(10));
+    world.log().grow(other_leaves(10));
     world.good_step().await;
     let signed = Signed::new(&world);
     world.log().grow(signed.again());
-    let unknown_issuer = crowd(1).next().unwrap();
+    let unknown_issuer = other_leaves(1).next().unwrap();
     world.log().grow([unknown_issuer]);
     let last = 10 + signed.again().len() as u64;
     world

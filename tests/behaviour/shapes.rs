@@ -2,7 +2,7 @@
 //! as their issuers write them.
 
 use crate::binary::{Site, text};
-use crate::world::crowd;
+use crate::world::other_leaves;
 
 /// A certificate of a reusable workflow, called by the release workflow of `forge/model` for a tag.
 const RELEASE: &str = concat!(
@@ -62,7 +62,7 @@ const FALCON: &str = concat!(
 /// The site with further watches.
 fn with_watches(watches: &str) -> Site {
     let site = Site::new();
-    site.log.grow(crowd(10));
+    site.log.grow(other_leaves(10));
     let path = site.path().join("modelwatch.toml");
     let config = std::fs::read_to_string(&path).unwrap();
     let config = config.replacen("\n[[channel]]", &format!("\n{watches}\n[[channel]]"), 1);
@@ -103,13 +103,13 @@ fn a_repository_that_init_was_given_is_seen_however_it_was_written() {
         let name = watch.lines().nth(1).unwrap().split('"').nth(1).unwrap();
         let site = with_watches(&watch);
         let output = site.run(&["check", "watch", name, "--against", FALCON]);
-        let said = text(&output.stdout) + &text(&output.stderr);
+        let reported = text(&output.stdout) + &text(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{identity}: {reported}");
         if identity.contains("/blob/") {
-            assert!(said.contains("and it is in shape"), "{reported}");
+            assert!(reported.contains("and it is in shape"), "{reported}");
         }
         let output = site.run(&["drill", "--no-channels"]);
-        let said = text(&output.stdout);
+        let reported = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{identity}: {reported}");
     }
 }

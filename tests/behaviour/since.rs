@@ -14,8 +14,8 @@ use modelwatch::store::Store;
 use tempfile::TempDir;
 
 use crate::world::{
-    FakeV1, Faults, FaultyStore, Leaf, TestClock, Watched, crowd, dated, directory, open, routes,
-    rules, usual,
+    FakeV1, Faults, FaultyStore, Leaf, TestClock, Watched, dated, directory, open, other_leaves,
+    routes, rules, usual,
 };
 
 /// A store, and the watches.
@@ -191,7 +191,10 @@ async fn a_date_to_come_is_refused_and_a_log_without_dates_is_read_in_full() {
     let site = Site::new().await;
     let log = FakeV1::start().await;
     let keys = vec![log.rotate(101)];
-    log.grow(0, crowd(1).chain((0..40).map(crate::world::unreadable)));
+    log.grow(
+        0,
+        other_leaves(1).chain((0..40).map(crate::world::unreadable)),
+    );
     let followed = RekorV1Log {
         name: "v1".to_owned(),
         server: Client::new(http::Client::default(), log.url.clone()),

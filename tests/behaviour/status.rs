@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::binary::{Site, text};
-use crate::world::{FakeV1, Signer, crowd};
+use crate::world::{FakeV1, Signer, other_leaves};
 
 fn run(directory: &Path, arguments: &[&str]) -> Output {
     // The server of the log answers meanwhile.
@@ -38,7 +38,7 @@ fn pem(key: &[u8]) -> String {
 async fn v1() -> (FakeV1, tempfile::TempDir) {
     let log = FakeV1::start().await;
     let key = log.rotate(101);
-    log.grow(0, crowd(12));
+    log.grow(0, other_leaves(12));
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("key.pem"), pem(&key)).unwrap();
     let config = format!(
@@ -64,7 +64,7 @@ async fn a_log_is_as_healthy_as_its_newest_tree_also_if_that_was_never_verified(
 
     // The next tree is signed with an unknown key. The one before is proven to its end in each pass.
     log.rotate(202);
-    log.grow(1, crowd(3));
+    log.grow(1, other_leaves(3));
     let pass = run(directory, &["monitor", "--once"]);
     assert_eq!(pass.status.code(), Some(3));
     assert!(
@@ -77,7 +77,7 @@ async fn a_log_is_as_healthy_as_its_newest_tree_also_if_that_was_never_verified(
     assert_eq!(status.status.code(), Some(3));
     let blind = &json(&status)["logs"][0];
     assert_eq!(blind["frozen"], false);
-    assert_eq!(blind["head"], Value::Null, "nobody knows where it ends");
+    assert_eq!(blind["head"], Value::Null, "its end is unknown");
     assert_eq!(blind["proven"], 12);
     assert_eq!(blind["last_success"], Value::Null);
     assert_eq!(blind["error"]["kind"], "unverifiable-checkpoint");
@@ -104,7 +104,7 @@ async fn a_log_is_as_healthy_as_its_newest_tree_also_if_that_was_never_verified(
 async fn a_tree_that_was_verified_and_is_no_more_grows_old_with_its_log() {
     let (log, directory) = v1().await;
     let second = log.rotate(202);
-    log.grow(1, crowd(3));
+    log.grow(1, other_leaves(3));
     std::fs::write(directory.path().join("second.pem"), pem(&second)).unwrap();
     let config = directory.path().join("modelwatch.toml");
     let written = std::fs::read_to_string(&config).unwrap();

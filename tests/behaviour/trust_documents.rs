@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::binary::{Site as OneLog, text};
 use crate::trusted::{Site, named, reported};
 use crate::tuf::Instance;
-use crate::world::{Signer, authority, crowd, issue};
+use crate::world::{Signer, authority, issue, other_leaves};
 
 /// A SubjectPublicKeyInfo of ML-DSA-44, shortened.
 const FUTURE_KEY: &str = "3011300b060960864801650304031103020007";
@@ -52,7 +52,7 @@ fn found(verdict: &str, chain: &str, severity: &str) -> (String, String, String)
 #[test]
 fn an_address_without_a_key_is_an_info_line_and_no_finding() {
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     instance.publish(&["one"], &["one", "global"]);
     let site = Site::new(instance);
     site.bootstrap();
@@ -68,7 +68,7 @@ fn an_address_without_a_key_is_an_info_line_and_no_finding() {
 fn a_monitor_config_gives_the_addresses_and_a_log_that_it_leaves_out_is_followed_all_the_same() {
     let mut instance = Instance::new(&["one", "two", "three"]);
     for name in ["one", "two", "three"] {
-        instance.log(name).grow(crowd(3));
+        instance.log(name).grow(other_leaves(3));
     }
     // At the address in the trusted root, `one` does not answer.
     let mut one = instance.tlog("one");
@@ -105,7 +105,7 @@ const P256: &str = include_str!("../data/ct-small/rfc6962.pub.pem");
 #[test]
 fn a_monitor_config_in_a_file_makes_logs_of_a_trusted_root_followed() {
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     instance.publish(&["one"], &[]);
     let site = Site::new(instance);
     let path = |name: &str| site.directory.path().join(name);
@@ -137,7 +137,7 @@ fn a_monitor_config_in_a_file_makes_logs_of_a_trusted_root_followed() {
 #[test]
 fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_its_key() {
     let mut instance = Instance::new(&["at-machine-17", "one"]);
-    instance.log("at-machine-17").grow(crowd(3));
+    instance.log("at-machine-17").grow(other_leaves(3));
     instance.publish(&["at-machine-17"], &["at-machine-17"]);
     let mut site = Site::new(instance);
     // It is not followed: that is a finding, which contains the reason.
@@ -213,8 +213,8 @@ fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_it
 #[test]
 fn a_key_that_was_published_since_is_asked_for_when_a_checkpoint_does_not_verify() {
     let mut instance = Instance::new(&["one", "two"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(2));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(2));
     // Under the name of `one` the key of `two` is published.
     let mut one = instance.tlog("two");
     let pem = instance.log("two").public_key_pem();
@@ -257,8 +257,8 @@ fn a_key_that_was_published_since_is_asked_for_when_a_checkpoint_does_not_verify
 #[test]
 fn a_log_that_the_trusted_root_has_since_is_asked_for_when_a_configured_one_has_no_key() {
     let mut instance = Instance::new(&["one", "two"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(2));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(2));
     instance.publish(&["one"], &[]);
     let mut site = Site::new(instance);
     site.bootstrap();
@@ -281,7 +281,7 @@ fn a_log_that_the_trusted_root_has_since_is_asked_for_when_a_configured_one_has_
 #[test]
 fn a_thief_under_a_new_authority_is_judged_again_with_the_trust_that_is_asked_for() {
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     instance.publish(&["one"], &[]);
     let mut site = Site::new(instance);
     site.bootstrap();
@@ -313,7 +313,7 @@ fn a_thief_under_a_new_authority_is_judged_again_with_the_trust_that_is_asked_fo
 #[test]
 fn an_item_that_cannot_be_used_is_reported_and_invalidates_nothing_else() {
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     let old = instance.url("old");
     instance.rekor_v1 = vec![retired(future(&old)), json!(7)];
     instance.rekor_v1[1] = retired(json!({ "baseUrl": "https://odd.example", "publicKey": {} }));
@@ -365,8 +365,8 @@ fn an_item_that_cannot_be_used_is_reported_and_invalidates_nothing_else() {
 #[test]
 fn a_log_all_of_whose_keys_are_unusable_is_a_finding_and_the_others_are_read() {
     let mut instance = Instance::new(&["one", "two"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(2));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(2));
     instance.instead.insert("two", future(&instance.url("two")));
     instance.publish(&["one", "two"], &["one"]);
     let mut site = Site::new(instance);
@@ -403,7 +403,7 @@ fn a_log_all_of_whose_keys_are_unusable_is_a_finding_and_the_others_are_read() {
 #[test]
 fn what_is_empty_may_be_left_out_of_a_trusted_root_and_a_hex_log_id_is_named() {
     let site = OneLog::new();
-    site.log.grow(crowd(3));
+    site.log.grow(other_leaves(3));
     let id = Sha256::digest(b"any");
     let root = json!({
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
@@ -442,7 +442,7 @@ fn pem_body(pem: &str) -> String {
 #[test]
 fn the_key_of_a_log_is_a_verifier_key_or_pem_with_or_without_a_byte_order_mark() {
     let site = OneLog::new();
-    site.log.grow(crowd(3));
+    site.log.grow(other_leaves(3));
     let path = |name: &str| site.path().join(name);
     let config = std::fs::read_to_string(path("modelwatch.toml")).unwrap();
     let pem = site.log.public_key_pem();

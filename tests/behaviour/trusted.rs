@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::binary::text;
 use crate::tuf::Instance;
-use crate::world::{World, crowd, one_of_many};
+use crate::world::{World, one_of_many, other_leaves};
 
 /// A configuration in its own directory that names no log, and an instance that does.
 pub struct Site {
@@ -134,8 +134,8 @@ pub fn reported(verdict: &str, state: &str) -> (String, String) {
 #[test]
 fn a_log_that_trust_names_later_is_followed_from_its_first_entry() {
     let mut instance = Instance::new(&["one", "two"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(5));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(5));
     instance.publish(&["one"], &["one"]);
     let mut site = Site::new(instance);
     // No log is configured, and none has a position: a start at the end is never silent.
@@ -162,12 +162,12 @@ fn a_log_that_trust_names_later_is_followed_from_its_first_entry() {
 #[test]
 fn the_end_of_every_log_is_reported_until_another_one_is_named() {
     let mut instance = Instance::new(&["one", "two"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(2));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(2));
     instance.publish(&["one"], &[]);
     let mut site = Site::new(instance);
     site.bootstrap();
-    site.instance.log("one").grow(crowd(2));
+    site.instance.log("one").grow(other_leaves(2));
     site.instance.log("one").freeze();
     site.pass(3);
     assert_eq!(site.health(), [reported("log-ended", "open")]);
@@ -183,13 +183,13 @@ fn the_end_of_every_log_is_reported_until_another_one_is_named() {
 #[test]
 fn a_rollback_of_a_repository_is_reported_and_the_last_valid_root_stays_in_use() {
     let mut instance = Instance::new(&["one", "two"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(2));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(2));
     instance.publish(&["one"], &[]);
     instance.publish(&["one", "two"], &[]);
     let mut site = Site::new(instance);
     site.bootstrap();
-    site.instance.log("two").grow(crowd(4));
+    site.instance.log("two").grow(other_leaves(4));
     site.instance.forget(2);
     site.instance.publish(&["one"], &[]);
     site.age_by(7);
@@ -209,7 +209,7 @@ fn a_rollback_of_a_repository_is_reported_and_the_last_valid_root_stays_in_use()
 #[test]
 fn a_trusted_root_without_updates_is_a_finding_after_a_week_and_not_before() {
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     instance.publish(&["one"], &[]);
     let site = Site::new(instance);
     site.bootstrap();
@@ -246,7 +246,7 @@ fn without_trust_nothing_is_read_and_reports_still_work() {
     // A daemon's database, whose cache was lost.
     let mut site = site;
     site.instance.publish(&["one"], &[]);
-    site.instance.log("one").grow(crowd(1));
+    site.instance.log("one").grow(other_leaves(1));
     site.bootstrap();
     std::fs::remove_file(site.directory.path().join("modelwatch.tuf.json")).unwrap();
     assert_eq!(site.run(&["findings", "list"]).status.code(), Some(0));
@@ -312,7 +312,7 @@ san = "release@acme.example"
 [[channel]]
 name = "file"
 type = "exec"
-command = ["sh", "-c", "cat >> told"]
+command = ["sh", "-c", "cat >> alerts"]
 "#;
     let site = Site::new(Instance::new(&["one"]));
     let key = include_str!("../data/ct-small/rfc6962.pub.pem");
@@ -347,7 +347,7 @@ command = ["sh", "-c", "cat >> told"]
     ] {
         assert!(reported.contains(part), "{part}\n{reported}");
     }
-    let sent = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
+    let sent = std::fs::read_to_string(site.directory.path().join("alerts")).unwrap();
     assert!(sent.contains("[DRILL]"), "{sent}");
     let json = site.run(&["drill", "--json", "--no-channels"]);
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -358,8 +358,8 @@ command = ["sh", "-c", "cat >> told"]
 #[test]
 fn the_configuration_can_change_the_address_of_a_log_or_ignore_it() {
     let mut instance = Instance::new(&["one", "two", "mirror"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(2));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(2));
     // `two` has moved: at its old address there is nothing.
     instance.publish(&["one", "two"], &["one", "two", "mirror"]);
     let site = Site::new(instance);
@@ -384,9 +384,9 @@ fn the_configuration_can_change_the_address_of_a_log_or_ignore_it() {
 fn a_repository_that_is_refused_at_first_contact_is_reported_in_every_command() {
     let instance = Instance::new(&["one"]);
     let mut site = Site::new(instance);
-    site.instance.log("one").grow(crowd(1));
+    site.instance.log("one").grow(other_leaves(1));
     site.instance.publish(&["one"], &["one"]);
-    site.configure("[[channel]]\nname = \"file\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"cat >> told\"]\n");
+    site.configure("[[channel]]\nname = \"file\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"cat >> alerts\"]\n");
     // Without signatures.
     let forged = std::fs::read(site.directory.path().join("root.json")).unwrap();
     let mut root: Value = serde_json::from_slice(&forged).unwrap();
@@ -402,7 +402,7 @@ fn a_repository_that_is_refused_at_first_contact_is_reported_in_every_command() 
         "{stderr}"
     );
     assert_eq!(site.health(), [reported("trust-root-refused", "open")]);
-    let sent = std::fs::read_to_string(site.directory.path().join("told")).unwrap();
+    let sent = std::fs::read_to_string(site.directory.path().join("alerts")).unwrap();
     assert!(sent.contains("nothing is read: forged"), "{sent}");
     // Reported once, and ended with the first valid one.
     assert_eq!(site.run(&["monitor", "--once"]).status.code(), Some(3));
@@ -415,7 +415,7 @@ fn a_repository_that_is_refused_at_first_contact_is_reported_in_every_command() 
 #[test]
 fn the_use_of_the_cache_is_reported_at_each_start() {
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     instance.publish(&["one"], &[]);
     let site = Site::new(instance);
     site.bootstrap();
@@ -437,8 +437,8 @@ fn the_use_of_the_cache_is_reported_at_each_start() {
 #[test]
 fn a_log_of_trust_takes_other_settings_without_its_url() {
     let mut instance = Instance::new(&["one", "two"]);
-    instance.log("one").grow(crowd(3));
-    instance.log("two").grow(crowd(2));
+    instance.log("one").grow(other_leaves(3));
+    instance.log("two").grow(other_leaves(2));
     instance.publish(&["one", "two"], &[]);
     let mut site = Site::new(instance);
     let log = |origin: &str| {
@@ -469,7 +469,7 @@ fn a_log_of_trust_takes_other_settings_without_its_url() {
 fn an_unfollowed_rekor_v1_log_is_reported_with_the_settings_that_follow_it() {
     let key = include_str!("../data/ct-small/rfc6962.pub.pem");
     let mut instance = Instance::new(&["one"]);
-    instance.log("one").grow(crowd(3));
+    instance.log("one").grow(other_leaves(3));
     let (v1, ct) = (instance.url("v1"), instance.url("ct"));
     instance.rekor_v1 = vec![Instance::keyed(&v1, key)];
     instance.ct = vec![Instance::keyed(&format!("{ct}/2026"), key)];

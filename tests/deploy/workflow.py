@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = yaml.safe_load((ROOT / "deploy/github-workflow.yml").read_text())
 BRANCH = "refs/heads/modelwatch-state"
 
-# Remembers its passes in the database, answers as FAKE says, and says what a hostile log could make it say.
+# Records its passes in the database, answers as in FAKE, and prints output that a hostile log could cause.
 MODELWATCH = r"""#!/usr/bin/env bash
 set -eu
 echo "$*" >> "$FAKE/calls"
@@ -202,7 +202,7 @@ class Workflow(unittest.TestCase):
         with self.assertRaisesRegex(Failed, reason):
             self.runner.run(**arguments)
 
-    def test_a_first_run_that_nobody_asked_for_is_refused(self):
+    def test_a_first_run_without_bootstrap_is_refused(self):
         self.red("is absent")
         self.assertIsNone(self.runner.kept())
         self.assertEqual(self.runner.calls("calls"), [], "no log was read")
@@ -266,7 +266,7 @@ class Workflow(unittest.TestCase):
         self.red("Keep the database")
         self.assertEqual(self.runner.kept(), 1)
 
-    def test_a_database_elsewhere_is_said_and_not_lost_in_silence(self):
+    def test_a_database_elsewhere_is_reported_and_not_lost_silently(self):
         (self.runner.fake / "database").write_text("elsewhere.db")
         self.red("modelwatch.db is not there", bootstrap=True)
 
@@ -282,11 +282,11 @@ class Workflow(unittest.TestCase):
         self.runner.run(bootstrap=True)
         self.runner.run()
         asked = [call.split()[1] for call in self.runner.calls("gh") if call.startswith("issue")]
-        self.assertEqual(asked, ["list", "create", "list", "view"], "the second run has nothing new to tell")
+        self.assertEqual(asked, ["list", "create", "list", "view"], "the second run has nothing new to report")
         self.assertIn('"id":"00ff"', (self.runner.fake / "issue").read_text())
         self.assertEqual(self.runner.kept(), 2)
 
-    def test_a_further_finding_is_told_in_the_same_issue(self):
+    def test_a_further_finding_is_reported_in_the_same_issue(self):
         self.runner.answers(1, findings=[FINDING])
         self.runner.run(bootstrap=True)
         self.runner.answers(1, findings=[FINDING, FINDING | {"id": "01aa"}])
@@ -304,7 +304,7 @@ class Workflow(unittest.TestCase):
         self.runner.run()
         self.assertFalse((self.runner.fake / "issue").exists())
 
-    def test_what_is_acknowledged_does_not_crowd_out_what_is_open(self):
+    def test_acknowledged_findings_do_not_displace_open_ones(self):
         acked = [FINDING | {"id": f"{number:04x}", "state": "acked"} for number in range(60)]
         self.runner.answers(1, findings=[*acked, FINDING | {"id": "beef"}])
         self.runner.run(bootstrap=True)
@@ -348,7 +348,7 @@ class Workflow(unittest.TestCase):
         self.runner.answers(1, unread=1, findings=[FINDING])
         self.red("the monitoring is not healthy", bootstrap=True)
 
-    def test_a_finding_does_not_hide_an_alert_that_reached_nobody(self):
+    def test_a_finding_does_not_hide_an_undelivered_alert(self):
         self.runner.answers(1, undelivered=1, findings=[FINDING])
         self.red("the monitoring is not healthy", bootstrap=True)
 

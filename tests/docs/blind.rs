@@ -86,7 +86,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "notifier-failing",
         "../src/notify/outbox/tests",
-        "one_hiccup_is_not_said_and_two_in_a_row_are_over_restarts",
+        "one_failure_is_not_reported_and_two_in_a_row_are_also_over_restarts",
     ),
     (
         "notifier-failing",

@@ -24,11 +24,7 @@ impl Answer {
     }
 
     pub fn status(status: u16) -> Self {
-        Self::Reply(
-            status,
-            Vec::new(),
-            b"<html>nobody reads this</html>".to_vec(),
-        )
+        Self::Reply(status, Vec::new(), b"<html>unread</html>".to_vec())
     }
 
     pub fn with(mut self, header: &str) -> Self {

@@ -11,11 +11,11 @@ use crate::recording::watches;
 /// One line on the standard input of a channel's program.
 #[derive(Deserialize)]
 struct Alert {
-    findings: Vec<Told>,
+    findings: Vec<Alerted>,
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct Alerted {
     id: String,
 }
 
@@ -40,7 +40,7 @@ fn each_alert_is_sent_once() {
         .map(|finding| finding.id)
         .collect();
     let once: BTreeSet<&String> = sent.iter().collect();
-    assert_eq!(once.len(), sent.len(), "something was told twice");
+    assert_eq!(once.len(), sent.len(), "something was alerted twice");
 
     let findings = program.findings();
     let alarms: Vec<_> = findings
@@ -49,6 +49,6 @@ fn each_alert_is_sent_once() {
         .collect();
     assert!(!alarms.is_empty());
     for alarm in alarms {
-        assert!(once.contains(&alarm.id), "not told: {alarm:#?}");
+        assert!(once.contains(&alarm.id), "not alerted: {alarm:#?}");
     }
 }

@@ -39,7 +39,7 @@ fn the_findings_of_a_false_batch_are_disputed_until_their_leaves_come_back() {
 
 #[test]
 fn a_watch_that_is_added_leaves_a_gap_that_a_rescan_closes() {
-    let program = Program::watching_nobody(&[Log::recorded("v2b")]);
+    let program = Program::with_an_ineffective_watch(&[Log::recorded("v2b")]);
     program.pass().assert_code(0);
     program.configure(&watches(), "");
 

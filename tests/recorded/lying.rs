@@ -20,7 +20,8 @@ struct Case {
 impl Case {
     fn begin(name: &str, case: &Tampered) -> Self {
         let folder = LogFolder::new();
-        let program = Program::watching_nobody(&[Log::recorded("v2b").in_folder(&folder.path())]);
+        let program =
+            Program::with_an_ineffective_watch(&[Log::recorded("v2b").in_folder(&folder.path())]);
         let mut proven_before = 0;
         if case.first.is_some() || case.first_overlay.is_some() {
             match (case.first, &case.first_overlay) {
@@ -48,7 +49,7 @@ impl Case {
     fn assert_fault(&self, fault: &str) {
         assert_eq!(self.program.faults(), [fault]);
         self.program.pass().assert_code(1);
-        assert_eq!(self.program.faults(), [fault], "said again");
+        assert_eq!(self.program.faults(), [fault], "reported again");
     }
 
     /// The honest log is read to its end, and the fault has ended, unless an earlier, validly signed checkpoint

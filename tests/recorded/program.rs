@@ -98,7 +98,7 @@ impl Program {
     }
 
     /// Over these logs, with a watch that selects nothing.
-    pub fn watching_nobody(logs: &[Log]) -> Self {
+    pub fn with_an_ineffective_watch(logs: &[Log]) -> Self {
         Self::watching(logs, &[recording::watch("nobody")])
     }
 

@@ -144,11 +144,11 @@ fn a_redirect_to_another_host_is_not_followed() {
 #[test]
 fn a_dead_log_does_not_stop_the_others() {
     // Bound and closed: no server listens there.
-    let nobody = TcpListener::bind("127.0.0.1:0")
+    let unused = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let dead = Log::recorded("v2b").at(format!("http://{nobody}"));
+    let dead = Log::recorded("v2b").at(format!("http://{unused}"));
 
     let program = Program::new(&[dead, Log::recorded("v2a")]);
     program.pass().assert_code(1);

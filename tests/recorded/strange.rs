@@ -63,13 +63,13 @@ fn an_unreadable_leaf_is_reported_and_hides_no_other() {
         let must = leaf.class == "unreadable" && !MAY_BE_READ.contains(&leaf.name.as_str());
         assert!(
             !must || reported.contains(index),
-            "{leaf:?} at {index} is not said"
+            "{leaf:?} at {index} is not reported"
         );
     }
     for index in strange.original.keys() {
         assert!(
             !reported.contains(index),
-            "the good leaf at {index} is said to be unreadable"
+            "the good leaf at {index} is reported as unreadable"
         );
     }
 }

@@ -165,7 +165,7 @@ fn a_second_pass_finds_nothing_twice_and_ends_as_the_first() {
 
 #[test]
 fn a_pass_without_findings_is_clean() {
-    let program = Program::watching_nobody(&[Log::recorded("v2b")]);
+    let program = Program::with_an_ineffective_watch(&[Log::recorded("v2b")]);
     let ended = program.pass();
     ended.assert_code(0);
     let result = ended.result();

@@ -1,9 +1,6 @@
 //! `modelwatch sign`, `verify` and `digest`, as their users run them.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may say no more than that it failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may only fail")]
 
 mod cases;
 mod commands;

@@ -399,8 +399,8 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
             assert_eq!(finding.verdict == Verdict::Expected, *expected, "{index:?}");
             let anomalies: &[&str] = if *expected { &["logged again"] } else { &[] };
             assert_eq!(finding.anomalies, anomalies, "{index:?}");
-            let is_told = !scratch.alerts_of(finding.id).await.is_empty();
-            assert_eq!(is_told, !*expected, "{index:?}");
+            let is_alerted = !scratch.alerts_of(finding.id).await.is_empty();
+            assert_eq!(is_alerted, !*expected, "{index:?}");
         }
         let registered = &scratch.store.registrations().await.unwrap()[0];
         assert_eq!(registered.findings, 7);

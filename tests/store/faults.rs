@@ -77,7 +77,7 @@ async fn a_false_batch_rewinds_and_disputes_what_is_unproven() {
         assert_eq!(
             scratch.alerts_of(finding.id).await["all"],
             1,
-            "{index}: a held one is told now, none twice"
+            "{index}: a held one is alerted now, none twice"
         );
     }
     assert_eq!(
@@ -132,7 +132,7 @@ async fn what_comes_back_is_as_it_was_and_what_does_not_stays_disputed_and_unpro
     assert_eq!(
         state(7).await,
         (State::Open, Some(true)),
-        "it was told: it waits no more"
+        "it was alerted: it waits no more"
     );
     assert_eq!(state(8).await, (State::Acked, Some(true)));
     scratch.read((20, 20), (30, 30), vec![]).await;
@@ -165,7 +165,7 @@ async fn a_fault_is_recorded_once_and_reopened_when_it_comes_back_after_it_was_c
     assert_eq!(
         scratch.alerts_of(id).await["urgent"],
         1,
-        "while it is open there is nothing new to tell"
+        "while it is open there is nothing new to alert"
     );
     let record = scratch
         .store

@@ -194,9 +194,9 @@ async fn an_unreachable_repository_is_no_refusal_and_its_cache_serves_for_ever()
     assert_eq!(refreshed.update.unwrap().refreshed, now());
     assert_eq!(refreshed.trust.unwrap().logs().len(), 5);
 
-    let nobody = Mirror::of("good").await;
-    nobody.shows(None);
-    let refreshed = nobody.updater().refresh(&client(), now()).await;
+    let absent = Mirror::of("good").await;
+    absent.shows(None);
+    let refreshed = absent.updater().refresh(&client(), now()).await;
     assert!(matches!(refreshed.problem, Some(Problem::Unreachable(_))));
     assert!(refreshed.trust.is_none());
 }

@@ -169,12 +169,12 @@ impl Email {
         match failure {
             Failure::SpeaksTls => NotifyError::Setup {
                 what: format!(
-                    "{smtp} speaks TLS from the first byte: write smtp = \"smtps://{host}:{port}\""
+                    "{smtp} expects TLS from the first byte: write smtp = \"smtps://{host}:{port}\""
                 ),
             },
             Failure::NoTls => NotifyError::Setup {
                 what: format!(
-                    "{smtp} does not speak TLS from the first byte: write smtp = \"smtp://{host}:{port}\""
+                    "{smtp} does not expect TLS from the first byte: write smtp = \"smtp://{host}:{port}\""
                 ),
             },
             Failure::NoStartTls => NotifyError::Denied {

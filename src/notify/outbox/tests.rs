@@ -302,7 +302,7 @@ async fn without_the_store_only_the_named_channels_get_the_message_and_none_dela
     let outbox = outbox(&store, &channels);
     let named = ["good", "hanging", "failing"].map(str::to_owned);
     let finding = testing::signing(0);
-    let tell = async |second| {
+    let send = async |second| {
         let now = Timestamp::from_second(second).unwrap();
         let refused = outbox
             .send_past_the_store(&named, finding.clone(), now)
@@ -312,8 +312,8 @@ async fn without_the_store_only_the_named_channels_get_the_message_and_none_dela
             .map(|(channel, _)| channel)
             .collect::<Vec<_>>()
     };
-    assert_eq!(tell(7).await, ["hanging", "failing"]);
-    assert_eq!(tell(8).await, Vec::<String>::new(), "they are tried again");
+    assert_eq!(send(7).await, ["hanging", "failing"]);
+    assert_eq!(send(8).await, Vec::<String>::new(), "they are tried again");
     let id = testing::signing(0).id;
     assert_eq!(good.ids(), [format!("{id}-7"), format!("{id}-8")]);
     assert!(unnamed.ids().is_empty() && store.assessed().is_empty());

@@ -82,7 +82,7 @@ impl Trouble {
         }
     }
 
-    /// After a success; `reached` tells which recipients were reached. `None` if no failure is left.
+    /// After a success; `reached` returns whether a recipient was reached. `None` if no failure is left.
     pub(super) fn over(self, reached: impl Fn(&str) -> bool) -> Option<Self> {
         let of_recipients = Self {
             unreached: self.unreached,

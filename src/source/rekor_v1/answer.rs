@@ -58,9 +58,9 @@ pub struct Entry {
     pub body: Bytes,
     /// Its place, counted over all trees.
     pub global: GlobalIndex,
-    /// How it is included in its tree; not every server says.
+    /// Its inclusion in its tree; not every server returns it.
     pub inclusion: Option<Inclusion>,
-    /// When the log says that it took the entry, in seconds since 1970. No tree hash covers it.
+    /// When the log accepted the entry, according to the log, in seconds since 1970. No tree hash covers it.
     pub integrated_at: i64,
     /// What was attested, for some entries of some kinds. No tree hash covers it: its own is in the leaf.
     pub attestation: Option<Bytes>,
@@ -190,7 +190,7 @@ pub fn proof(json: &[u8]) -> Result<Vec<Hash>, NotAnAnswer> {
     hashes(&raw.hashes)
 }
 
-/// What the server says is wrong with a question: `{"code":400,"message":"…"}`.
+/// The server's message about a wrong request: `{"code":400,"message":"…"}`.
 pub fn complaint(json: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Complaint {

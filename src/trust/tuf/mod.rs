@@ -43,7 +43,7 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
 const MAX_ROOT_ROTATIONS: u32 = 1024;
 
 /// At most this much text of a repository or a server is repeated in messages.
-const MAX_SAID_CHARS: usize = 500;
+const MAX_QUOTED_CHARS: usize = 500;
 
 /// One TUF repository.
 pub(super) struct Tuf {
@@ -349,5 +349,5 @@ fn explained(error: &dyn std::error::Error) -> String {
 
 /// The beginning of a text of unknown length.
 fn cut(message: &str) -> String {
-    message.chars().take(MAX_SAID_CHARS).collect()
+    message.chars().take(MAX_QUOTED_CHARS).collect()
 }

@@ -7,7 +7,7 @@ use modelwatch::monitor::{Guided, MonitorError, MonitoredLog, RekorV1Log};
 use modelwatch::source::rekor_v1::Client;
 
 use super::{MAIL, RELEASE, World, log, nothing, specs};
-use crate::world::{FakeLog, FakeV1, OTHER_HOST, crowd, dated, issue, rules};
+use crate::world::{FakeLog, FakeV1, OTHER_HOST, dated, issue, other_leaves, rules};
 
 #[tokio::test]
 async fn an_end_is_never_taken_silently_and_earlier_entries_are_not_alerted() {
@@ -192,7 +192,7 @@ async fn two_guided_logs_share_a_ct_log_and_nothing_else() {
     let mut world = World::new().await;
     let other = FakeV1::start_as(OTHER_HOST).await;
     let keys = vec![other.rotate(303)];
-    other.grow(0, crowd(2));
+    other.grow(0, other_leaves(2));
     let second = MonitoredLog::Guided(Guided {
         log: RekorV1Log {
             name: "other".to_owned(),
@@ -230,7 +230,7 @@ async fn a_second_log_of_the_same_name_is_reported_and_stops_no_other() {
     let mut world = World::new().await;
     let twin = FakeV1::start().await;
     let keys = vec![twin.rotate(303)];
-    twin.grow(0, crowd(2));
+    twin.grow(0, other_leaves(2));
     let second = MonitoredLog::Guided(Guided {
         log: RekorV1Log {
             name: "twin".to_owned(),

@@ -77,7 +77,7 @@ async fn watch(minutes: u64, watched: impl Fn(u64, &World) -> Vec<Issued>) -> (u
         world
             .ct
             .grow(leaves.chain(std::iter::repeat_n(other.clone(), others)));
-        world.v1.grow(0, crate::world::crowd(1));
+        world.v1.grow(0, crate::world::other_leaves(1));
         world.pass_over(&logs, false).await.unwrap();
         world.clock.advance(60);
     }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{RELEASE, World, nothing};
-use crate::world::{Anomaly, Signer, crowd};
+use crate::world::{Anomaly, Signer, other_leaves};
 
 impl World {
     /// A second tree under a known key.
     fn rotate(&mut self) {
         let key = self.v1.rotate(202);
         self.keys.push(key);
-        self.v1.grow(1, crowd(4));
+        self.v1.grow(1, other_leaves(4));
     }
 }
 
@@ -24,7 +24,7 @@ async fn a_tree_with_another_history_is_a_fork_and_what_it_shows_is_no_finding()
         world.v1.fork(0, 3, leaf);
         let id = world.v1.id(0, 3);
         world.v1.index(|index| index.file(RELEASE, &id));
-        world.v1.grow(0, crowd(grows));
+        world.v1.grow(0, other_leaves(grows));
         for _ in 0..2 {
             assert_eq!(world.bad().await, "log-fault", "{grows}");
             assert_eq!(world.open().await, ["fork"]);
@@ -79,7 +79,7 @@ async fn a_smaller_checkpoint_of_a_guided_log_is_a_rollback_only_after_its_time_
 async fn a_rotation_gives_entries_of_the_new_tree_their_place_behind_the_old_one() {
     let mut world = World::new().await;
     world.good().await;
-    world.v1.grow(0, crowd(6));
+    world.v1.grow(0, other_leaves(6));
     world.rotate();
     let certificate = world.issue(RELEASE);
     let index = world.sign(&certificate, RELEASE);
@@ -89,7 +89,7 @@ async fn a_rotation_gives_entries_of_the_new_tree_their_place_behind_the_old_one
     assert_eq!(world.verified(0).await, (0, 31));
     assert_eq!(world.verified(1).await, (31, 5));
     assert_eq!(world.tree(0).await.frozen.unwrap().0, 31);
-    world.v1.grow(1, crowd(3));
+    world.v1.grow(1, other_leaves(3));
     world.good_after(60).await;
     assert_eq!(world.open().await, nothing());
 }
@@ -99,7 +99,7 @@ async fn an_ended_tree_that_grows_broke_a_promise_and_moves_nothing() {
     let mut world = World::new().await;
     world.rotate();
     world.good().await;
-    world.v1.grow(0, crowd(1));
+    world.v1.grow(0, other_leaves(1));
     assert_eq!(world.bad().await, "log-fault");
     assert_eq!(world.open().await, ["grew-after-freeze"]);
     assert_eq!(world.verified(0).await, (0, 25));

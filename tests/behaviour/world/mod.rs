@@ -37,8 +37,8 @@ pub use naive::{Condition, Spec};
 pub use parts::{Watched, directory, open, routes, rules, usual};
 
 pub use who::{
-    GITHUB, Issued, Leaf, MAIL, OWL, RELEASE, Signer, attested, authorities, authority, crowd,
-    dated, issue, issue_for, one_of_many, recorded, unreadable, written,
+    GITHUB, Issued, Leaf, MAIL, OWL, RELEASE, Signer, attested, authorities, authority, dated,
+    issue, issue_for, one_of_many, other_leaves, recorded, unreadable, written,
 };
 pub use witness::{Witness, line};
 

@@ -89,7 +89,7 @@ pub fn rules(specs: &[Spec], trusted: bool) -> Arc<Rules> {
     let authorities: Authorities = if trusted {
         authorities()
     } else {
-        Authorities::new(Vec::new()).expect("trusting nobody is allowed")
+        Authorities::new(Vec::new()).expect("an empty list is allowed")
     };
     Arc::new(Rules::new(
         watches.expect("sound watches"),

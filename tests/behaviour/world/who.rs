@@ -171,7 +171,7 @@ pub fn recorded() -> &'static [Leaf] {
 }
 
 /// Many leaves: the recorded ones, repeated.
-pub fn crowd(count: usize) -> impl Iterator<Item = Leaf> {
+pub fn other_leaves(count: usize) -> impl Iterator<Item = Leaf> {
     recorded().iter().cycle().take(count).cloned()
 }
 

@@ -47,7 +47,7 @@ fn leaves_are_wanted_up_to_the_largest_head() {
 }
 
 #[test]
-fn progress_says_what_became_proven() {
+fn progress_contains_the_proven_position() {
     let mut follower = proven_at(3);
     for size in [5, 7, 9] {
         assert_eq!(follower.offer(&checkpoint(size)), Ok(Offer::Ahead));

@@ -172,7 +172,7 @@ fn signatures_of_unknown_keys_are_ignored_and_an_invalid_one_of_a_known_key_inva
 }
 
 #[test]
-fn a_witness_adds_its_time_and_does_not_speak_for_the_log() {
+fn a_witness_adds_its_time_and_does_not_sign_for_the_log() {
     let (log, witness) = (
         Signer::new("log.example", 1),
         Signer::new("witness.example", 2),
@@ -261,7 +261,7 @@ fn an_unlisted_key_in_the_log_s_name_is_unknown_and_keys_of_other_names_are_igno
 }
 
 #[test]
-fn a_key_that_cannot_be_used_neither_verifies_nor_condemns() {
+fn a_key_that_cannot_be_used_neither_verifies_nor_invalidates() {
     let log = Signer::new("log.example", 1);
     let unusable = Verifier::unusable(
         log.log().name().clone(),
