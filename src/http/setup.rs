@@ -145,7 +145,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, HttpError> {
     let pem = file::read(path, CA_FILE_LIMIT_BYTES).map_err(|e| unusable(e.to_string()))?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| unusable(causes(&e)))?;
     if certificates.is_empty() {
-        return Err(unusable("holds no PEM certificate".to_owned()));
+        return Err(unusable("contains no PEM certificate".to_owned()));
     }
     Ok(certificates)
 }

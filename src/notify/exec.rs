@@ -284,13 +284,13 @@ fn runnable(program: &Path) -> Result<(), String> {
 fn executable(file: &Path) -> Result<(), String> {
     let metadata = file.metadata().map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
-            "is not there".to_owned()
+            "does not exist".to_owned()
         } else {
-            format!("cannot be looked at: {error}")
+            format!("cannot be checked: {error}")
         }
     })?;
     if !metadata.is_file() {
-        return Err("is no file".to_owned());
+        return Err("is not a file".to_owned());
     }
     #[cfg(unix)]
     if rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_err() {

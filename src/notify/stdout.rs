@@ -34,7 +34,7 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
         Some("text") => Some(false),
         Some("json") => Some(true),
         Some(other) => {
-            let message = format!("{other:?} is no form of a message");
+            let message = format!("{other:?} is not a format");
             written.error(
                 Place::Key("format"),
                 message,

@@ -51,7 +51,7 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
     if !written.has("secret") {
         written.warning(
             Place::Channel,
-            "the receiver cannot tell these requests from anybody else's: they are not signed",
+            "the requests are not signed: the receiver cannot verify their sender",
             Some("give secret_env or secret_file"),
         );
     }

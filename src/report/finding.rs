@@ -16,30 +16,30 @@ const SANS_SHOWN: usize = 5;
 pub fn heading(finding: &Finding) -> &'static str {
     match finding.verdict {
         Verdict::Expected => "A registered signing",
-        Verdict::ModelUnexpected => "A model signing that nobody registered",
+        Verdict::ModelUnexpected => "A model signing that is not registered",
         Verdict::IdentityUnexpected => "A signing under a watched identity",
         Verdict::OtherPredicate => "A signing under a watched identity, not of a model",
-        Verdict::UntrustedChain => "A watched name that nobody vouches for",
-        Verdict::Missing => "A registered signing that the log does not hold",
+        Verdict::UntrustedChain => "A watched name without a trusted authority",
+        Verdict::Missing => "A registered signing that the log does not contain",
         Verdict::LogFault => "A log broke its promise",
         Verdict::Unreadable => "An entry that cannot be read",
         Verdict::UnverifiableCheckpoint => "A checkpoint that cannot be verified",
         Verdict::Unavailable => "A log that cannot be read",
-        Verdict::Silence => "A log that does not move",
-        Verdict::Backlog => "A log that is read too slowly",
+        Verdict::Silence => "A log that does not grow",
+        Verdict::Backlog => "A log that grows faster than it is read",
         Verdict::PositionLost => "A lost position",
         Verdict::CoverageGap => "A part of a log that was not searched",
         Verdict::TrustRootStale => "A trusted root that may be out of date",
         Verdict::WatchIneffective => "A watch that selects nothing",
-        Verdict::LogUnfollowed => "A log that nobody reads",
+        Verdict::LogUnfollowed => "A log that is not followed",
         Verdict::LogEnded => "A log that has ended",
         Verdict::EntriesMissing => "Entries that the log leaves out",
         Verdict::UnknownSignature => "A signature that cannot be checked",
         Verdict::WitnessContradiction => "A witness that contradicts the log",
         Verdict::IndexSilent => "A search index that does not answer",
-        Verdict::RateLimited => "A log that grants too few requests",
+        Verdict::RateLimited => "A log that allows too few requests",
         Verdict::CanaryMissing => "A canary that was not seen",
-        Verdict::ClockSkew => "A clock that is off",
+        Verdict::ClockSkew => "A clock that is wrong",
         Verdict::TrustRootRefused => "A trusted root that was refused",
         Verdict::StoreFailing => "A database that cannot be written",
         Verdict::NotifierFailing => "A channel that does not deliver",
@@ -95,7 +95,7 @@ fn who(finding: &Finding) -> Option<String> {
     if finding.san.len() > SANS_SHOWN {
         who.push(format!("and {} more names", finding.san.len() - SANS_SHOWN));
     }
-    who.extend(fingerprint.map(|key| format!("as the key {key} calls itself")));
+    who.extend(fingerprint.map(|key| format!("the name in the key {key}")));
     Some(who.join(", "))
 }
 
@@ -107,9 +107,7 @@ fn trust(finding: &Finding) -> Option<String> {
         }
         Chain::Unknown => "unknown: no trusted root is configured",
         Chain::None if finding.san.is_empty() => return None,
-        Chain::None => {
-            "NOBODY vouches for what a key calls itself: anyone can make one with any name"
-        }
+        Chain::None => "NO authority confirms the name in a key: anyone can make one with any name",
     };
     Some(text.to_owned())
 }
@@ -148,26 +146,26 @@ fn place(finding: &Finding) -> Option<String> {
 fn proven(finding: &Finding) -> Option<&'static str> {
     Some(match (finding.state, finding.proven?) {
         (State::Disputed, _) => {
-            "no: what the log served does not hash to what it signed; kept as evidence"
+            "no: the entries that the log served do not hash to the root that it signed; kept as evidence"
         }
-        (_, true) => "yes: a checkpoint that the log signed vouches for this entry",
+        (_, true) => "yes: a signed checkpoint of the log covers this entry",
         (_, false) => "not yet: the log served this entry, its proof is pending",
     })
 }
 
 fn shape(in_shape: bool) -> String {
     if in_shape {
-        "inside the shape that the watch expects"
+        "in the shape of the watch"
     } else {
-        "outside the shape that the watch expects"
+        "outside the shape of the watch"
     }
     .to_owned()
 }
 
 fn over(finding: &Finding) -> &'static str {
     match (finding.verdict, finding.verdict.class()) {
-        (Verdict::Expected, _) => "it was registered as the owner's own signing",
-        (_, Class::Health) => "it ended by itself",
+        (Verdict::Expected, _) => "it was registered as the owner's signing",
+        (_, Class::Health) => "its cause is gone",
         (_, Class::Security) => "it was closed",
     }
 }

@@ -19,10 +19,10 @@ pub(super) fn of(message: &Message) -> Page {
     findings(message, &mut blocks);
     match message.kind {
         Kind::Resolved => blocks.push(Block::Paragraph(
-            "Nothing is to be done. The record stays: modelwatch findings list --all".to_owned(),
+            "Nothing to do. The finding is kept: modelwatch findings list --all".to_owned(),
         )),
         Kind::Test => blocks.push(Block::Paragraph(
-            "Nobody signed anything, nothing is wrong: somebody ran modelwatch check notify."
+            "Nothing was signed and nothing is wrong: this is a test with modelwatch check notify."
                 .to_owned(),
         )),
         Kind::Alert | Kind::Digest if message.is_drill() => blocks.push(Block::Paragraph(
