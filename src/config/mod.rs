@@ -42,7 +42,7 @@ use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
 use crate::watch::{Severity, Watch};
 
-/// A configuration of ten thousand watches takes about three megabytes.
+/// A configuration of ten thousand watches has about three megabytes.
 pub const MAX_CONFIG_BYTES: usize = 16 << 20;
 
 /// A valid configuration: every default applied, every path counted from the configuration's directory.
@@ -110,8 +110,8 @@ pub fn load(path: &Path) -> Result<(Config, Problems), ConfigError> {
     }
 }
 
-/// Judges the text of a configuration. `path` is where it stands: paths in it are counted from there.
-/// `is_file` says whether a file that it names is there; nothing else outside is looked at.
+/// Checks the text of a configuration. `path` is its file: relative paths in it start at its directory. `is_file`
+/// returns whether a file that it names exists; nothing else outside is accessed.
 ///
 /// There is a configuration if and only if no problem is an error.
 pub fn validate(

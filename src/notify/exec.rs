@@ -26,7 +26,7 @@ const STDERR_TAIL_BYTES: usize = 1024;
 /// keep the pipe open for ever.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
 
-/// A program that is given one JSON line on its standard input.
+/// A program that gets one JSON line on its standard input.
 pub(super) const TYPE: ChannelType = ChannelType {
     name: "exec",
     keys: &[("command", KeyType::Texts), ("timeout", KeyType::Duration)],
@@ -36,16 +36,16 @@ pub(super) const TYPE: ChannelType = ChannelType {
 /// A program.
 #[derive(Debug, Clone)]
 pub(super) struct ExecSettings {
-    /// The program: a path, or a name without a `/` that is looked for in the PATH.
+    /// The program: a path, or a name without a `/` that is searched in the PATH.
     pub(super) program: PathBuf,
     /// Its arguments; no shell is involved.
     pub(super) arguments: Vec<String>,
-    /// How long it may take for one message, [`Self::DEFAULT_TIMEOUT`] unless given.
+    /// Time limit for one message, [`Self::DEFAULT_TIMEOUT`] unless given.
     pub(super) timeout: Duration,
 }
 
 impl ExecSettings {
-    /// How long a program may take for one message if the configuration gives no timeout.
+    /// Default time limit of a program for one message.
     pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 }
 
@@ -69,8 +69,8 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
     }
     let (program, arguments) = command.split_first()?;
     Some(Arc::new(ExecSettings {
-        // With a `/` it is a path, counted from the directory of the configuration: cron starts this program in the home
-        // directory, systemd in `/`. Without, it is looked for in the PATH.
+        // With a `/` it is a path relative to the directory of the configuration: cron starts this program in the home
+        // directory, systemd in `/`. Without, it is searched in the PATH.
         program: if program.contains('/') {
             written.path(program)
         } else {
@@ -254,7 +254,7 @@ impl Tail {
     }
 }
 
-/// Whether a program can be started, looked for as the system does: by its path if that has a `/`, else in the
+/// Whether a program can be started. It is searched as the system does: by its path if that has a `/`, else in the
 /// directories of `PATH`. It is not started.
 fn runnable(program: &Path) -> Result<(), String> {
     if program

@@ -3,7 +3,7 @@
 use super::{HeartbeatSettings, NotifyError};
 use crate::secret::{SecretSource, UrlSource};
 
-/// Something that a channel or the heartbeat cannot work without, and that is missing.
+/// Something that a channel or the heartbeat needs, and that is missing.
 #[derive(Debug)]
 pub struct Lacking {
     /// The key of the configuration that requires it: `password_env`, `command`.
@@ -33,13 +33,13 @@ impl Lacking {
         Self::new(key, error)
     }
 
-    /// What is missing of a secret.
+    /// The missing part of a secret.
     pub(super) async fn secret(name: &str, source: &SecretSource) -> Option<Self> {
         let error = source.read().await.err()?;
         Some(Self::of_secret(name, source, error))
     }
 
-    /// What is missing of `url`, `url_env` or `url_file`.
+    /// The missing part of `url`, `url_env` or `url_file`.
     pub(super) async fn url(source: &UrlSource) -> Option<Self> {
         let error = source.read().await.err()?;
         Some(match source.secret() {
@@ -50,7 +50,7 @@ impl Lacking {
 }
 
 impl HeartbeatSettings {
-    /// What the heartbeat cannot work without and what is missing: the source of its URL.
+    /// The missing thing that the heartbeat needs: the source of its URL.
     pub async fn lacking(&self) -> Option<Lacking> {
         Lacking::url(&self.url).await
     }

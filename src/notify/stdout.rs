@@ -24,8 +24,8 @@ pub(super) const TYPE: ChannelType = ChannelType {
 /// Standard output of this program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct StdoutSettings {
-    /// One JSON line for each message (`true`), or text as in a mail (`false`). `None`: text on a terminal, JSON where it is
-    /// read by a program.
+    /// One JSON line for each message (`true`), or text as in a mail (`false`). `None`: text on a terminal, otherwise
+    /// JSON.
     pub(super) as_json: Option<bool>,
 }
 

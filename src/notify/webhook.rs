@@ -40,8 +40,7 @@ pub(super) const TYPE: ChannelType = ChannelType {
 pub(super) struct WebhookSettings {
     /// Where to.
     pub(super) url: UrlSource,
-    /// The key of the signature: `whsec_<base64>`, or the key's bytes as they are. Without it,
-    /// messages are not signed.
+    /// The key of the signature: `whsec_<base64>`, or the key's bytes themselves. Without it, messages are not signed.
     pub(super) secret: Option<SecretSource>,
     /// Host names, or literal addresses, that may lead into a private network.
     pub(super) allow_private: Vec<String>,

@@ -35,15 +35,15 @@ pub use transport::Transport;
 ///
 /// Laws, on which the callers rely and which every implementation must satisfy:
 ///
-/// 1. 1. *Nothing is verified.* All data of the log, true or forged, is returned, if it has the form of the requested
+/// 1. *Nothing is verified.* All data of the log, true or forged, is returned, if it has the form of the requested
 ///    resource.
-/// 2. 2. *Absent is not unreadable.* [`SourceError::Absent`] means that the log reports the resource as absent. Every
+/// 2. *Absent is not unreadable.* [`SourceError::Absent`] means that the log reports the resource as absent. Every
 ///    other failure is another error; nothing is left out silently.
-/// 3. 3. *Bounded.* One call returns, stores and waits for no more than one resource's limits, whatever the log serves
+/// 3. *Bounded.* One call returns, stores and waits for no more than one resource's limits, whatever the log serves
 ///    and whatever `size` it claims.
-/// 4. 4. *`size` is a tree size from a verified checkpoint of this log.* A log only has to serve what such a checkpoint
+/// 4. *`size` is a tree size from a verified checkpoint of this log.* A log only has to serve what such a checkpoint
 ///    implies, so nothing else is requested.
-/// 5. 5. *No relevant state.* The same call can be repeated, concurrently, and after any error; a dropped call has no
+/// 5. *No relevant state.* The same call can be repeated, concurrently, and after any error; a dropped call has no
 ///    effect.
 #[async_trait]
 pub trait LogSource: Send + Sync {

@@ -66,7 +66,7 @@ async fn certificates(path: &Path) -> Result<Certificate, NotifyError> {
     };
     let read = file::read_async(path, CA_FILE_LIMIT_BYTES).await;
     let pem = read.map_err(|e| unusable(&e))?;
-    // An empty list would silently trust nobody more than before.
+    // An empty list would silently add no authority.
     if !pem
         .windows(b"-----BEGIN CERTIFICATE".len())
         .any(|w| w == b"-----BEGIN CERTIFICATE")
