@@ -133,7 +133,7 @@ class Runner:
                 environment["MODELWATCH_COMMIT"] = commit
             for key, value in step.get("env", {}).items():
                 environment[key] = self.expression(value, values, outputs)
-            # As the documentation of GitHub Actions gives it for `shell: bash`.
+            # As in the documentation of GitHub Actions for `shell: bash`.
             done = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
                 cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
