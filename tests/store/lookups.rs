@@ -292,7 +292,7 @@ async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
         end: PendingCertificateEnd::InThisLog,
-        reported: "; its signing is entry 30".to_owned(),
+        said: "; its signing is entry 30".to_owned(),
     }];
     for _ in 0..2 {
         scratch.store.answered(&answer).await.unwrap();
@@ -444,7 +444,7 @@ async fn another_guide_causes_all_look_ups_again_and_no_repeated_alerts() {
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
         end: PendingCertificateEnd::InThisLog,
-        reported: "; its signing is entry 30".to_owned(),
+        said: "; its signing is entry 30".to_owned(),
     }];
     scratch.store.answered(&answer).await.unwrap();
     // The same again changes nothing.
