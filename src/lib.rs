@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod clock;
+mod codec;
 pub mod config;
 pub mod entry;
 pub mod escape;

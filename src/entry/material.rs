@@ -1,12 +1,10 @@
 //! Certificates and keys as entries write them down.
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::pem::{self, Block};
 use super::{EntryError, Reading, Text};
+use crate::codec::{LENIENT, STANDARD};
 use crate::identity::{self, Certificate, Key, KeyFormat, Signer};
 
 /// Strict standard base64 with padding: what canonical entries hold. Anything else is unreadable, and searched.
@@ -15,15 +13,6 @@ pub(super) fn base64(text: &str, field: &'static str) -> Result<Vec<u8>, EntryEr
         .decode(text)
         .map_err(|_| EntryError::Base64 { field })
 }
-
-/// Base64 as lenient as the parsers of signatures together: Go's `encoding/base64` ignores unused bits of the last
-/// character, Protobuf's JSON accepts it without padding.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Decodes the base64 of a signature in every form that a log accepts: with line ends, with trailing bits, in the
 /// URL-safe alphabet. Anyone can write a copied signature in another form, and it stays the same signature: its form is

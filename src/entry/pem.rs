@@ -6,7 +6,8 @@
 //! far as all of them agree; the rest is searched for everything that any of them could find (`search`).
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+
+use crate::codec::STANDARD;
 
 /// Most blocks in one text: Rekor accepts chains of up to ten certificates
 /// (`cryptoutils.UnmarshalCertificatesFromPEMLimited`).

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::at_most::AtMost;
 use super::{Leaves, LeavesError};
+use crate::codec::STANDARD;
 
 /// Most entries in one request to `get-entries`, and in its response: the limit of Sigstore's servers.
 pub(super) const MAX_ENTRIES: usize = 1000;

@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use tlog::{Hash, MAX_TREE_SIZE};
 
 use super::client::MAX_RETRIEVED;
-use crate::log::GlobalIndex;
+use crate::codec::STANDARD;
+use crate::shard::GlobalIndex;
 
 /// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
 pub(super) const MAX_PROOF_HASHES: usize = 64;
