@@ -7,6 +7,7 @@
 //! in it: a signing must not escape a watch because it is logged in an unusual form. In an entry of an unknown kind,
 //! the certificates and keys in the usual form are its signings.
 
+mod canonical;
 mod ct;
 mod digest;
 mod error;
@@ -139,8 +140,8 @@ struct Reading {
 impl Reading {
     /// Parses the leaf in the structure of its kind, and returns the kind.
     fn read(&mut self, leaf: &[u8]) -> Kind {
-        // Nearly every leaf of a Rekor v2 log: one pass instead of two.
-        if v2::hashedrekord_at_once(leaf, self) {
+        // Nearly every leaf of a Rekor v2 log.
+        if v2::canonical_hashedrekord(leaf, self) {
             return Kind::new("hashedrekord", "0.0.2");
         }
         // Nearly every leaf of a Rekor v1 log: one pass instead of two.

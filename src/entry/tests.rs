@@ -97,6 +97,58 @@ fn every_recorded_entry_gives_the_signing_that_was_sent() {
     }
 }
 
+/// What is read of a leaf that a space makes one for the JSON parser.
+fn parsed_as_json(leaf: &[u8]) -> Result<Entry, EntryError> {
+    parse(&[leaf, b" "].concat())
+}
+
+#[test]
+fn a_canonical_leaf_is_read_as_the_json_parser_reads_it() {
+    let mut canonical = 0;
+    for (truth, leaf) in RECORDED.iter() {
+        let leaf = leaf.as_bytes();
+        assert_eq!(parse(leaf), parsed_as_json(leaf), "{truth}");
+        canonical += usize::from(v2::canonical_hashedrekord(leaf, &mut Reading::default()));
+        let with_space = [leaf, b" "].concat();
+        assert!(!v2::canonical_hashedrekord(
+            &with_space,
+            &mut Reading::default()
+        ));
+    }
+    assert!(canonical > 0);
+}
+
+proptest! {
+    /// Members, escapes, control characters and bytes that are no UTF-8 in any place of a canonical leaf.
+    #[test]
+    fn a_changed_leaf_is_never_read_as_another_than_the_json_parser_reads(
+        place in any::<prop::sample::Index>(),
+        removed in 0..4_usize,
+        added in prop_oneof![
+            "[\"\\\\{}a+/=_ \n]{0,3}".prop_map(String::into_bytes),
+            Just(br#"\u0041"#.to_vec()),
+            Just(br#"","x":""#.to_vec()),
+            Just(br#"","publicKey":{"rawBytes":""},"x":""#.to_vec()),
+            proptest::collection::vec(any::<u8>(), 1..3),
+        ],
+    ) {
+        let mut leaf = recorded_leaf("gitlab").into_bytes();
+        // In the short texts and what stands around them as often as in the long one.
+        let end = if place.index(2) == 0 { leaf.len() } else { 420 };
+        let start = place.index(end);
+        let removed = start..(start + removed).min(leaf.len());
+        leaf.splice(removed, added);
+        match (parse(&leaf), parsed_as_json(&leaf)) {
+            (Ok(read), Ok(expected)) => {
+                prop_assert_eq!(read.signings, expected.signings);
+                prop_assert_eq!(read.has_more, expected.has_more);
+                prop_assert_eq!(read.unreadable.len(), expected.unreadable.len());
+            }
+            (read, expected) => prop_assert_eq!(read.is_err(), expected.is_err()),
+        }
+    }
+}
+
 #[test]
 fn strange_leaves_are_unreadable_or_searched_never_nothing() {
     for line in STRANGE.lines() {

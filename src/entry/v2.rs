@@ -1,19 +1,11 @@
 //! The kinds of Rekor v2: canonical protobuf JSON, certificates as base64 of DER, digests as base64.
 
+use super::canonical::Canonical;
 use super::digest::{Digest, HashAlgorithm};
 use super::material::{self, base64};
-use super::object::{Object as _, object};
-use super::{EntryError, Reading, Text, read_json, read_spec};
+use super::object::object;
+use super::{EntryError, Reading, Text, read_spec};
 use crate::identity::{Certificate, Key, Signer};
-
-object! {
-    /// A whole leaf of the one kind that Rekor v2 writes today.
-    Whole {
-        required kind: Text<'a> = "kind",
-        required api_version: Text<'a> = "apiVersion",
-        required spec: HashedRekordSpec<'a> = "spec",
-    }
-}
 
 object! {
     HashedRekordSpec {
@@ -86,18 +78,31 @@ pub(super) fn hashedrekord(leaf: &[u8], reading: &mut Reading) -> Result<(), Ent
     Ok(())
 }
 
-/// Parses a leaf that is a `hashedrekord 0.0.2` in every respect; otherwise it returns false, and the usual parser
-/// reports the reason. Both refuse the same: repeated fields among those that either reads.
-pub(super) fn hashedrekord_at_once(leaf: &[u8], reading: &mut Reading) -> bool {
-    let Ok(whole) = read_json::<Whole<'_>>(leaf) else {
-        return false;
-    };
-    let is_one = whole.kind.0 == "hashedrekord" && whole.api_version.0 == "0.0.2";
-    if is_one {
-        reading.has_more |= whole.has_more();
-        whole.spec.entry.read(reading);
+/// Reads a `hashedrekord 0.0.2` with a certificate, exactly as Rekor v2 writes it. `false`, and nothing is read, for any
+/// other leaf.
+pub(super) fn canonical_hashedrekord(leaf: &[u8], reading: &mut Reading) -> bool {
+    let record = canonical_record(leaf);
+    let is_one = record.is_some();
+    if let Some((digest, signature, der)) = record {
+        reading.verifier(certificate(der), Some(digest), Some(signature));
     }
     is_one
+}
+
+/// Its digest, its signature and its certificate.
+fn canonical_record(leaf: &[u8]) -> Option<(Digest, Vec<u8>, Vec<u8>)> {
+    const BEGINNING: &[u8] = br#"{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":""#;
+    let mut json = Canonical::new(leaf);
+    json.literal(BEGINNING)?;
+    let algorithm = HashAlgorithm::from_proto_name(json.word()?)?;
+    json.literal(br#"","digest":""#)?;
+    let digest = Digest::new(algorithm, &json.base64()?)?;
+    json.literal(br#""},"signature":{"content":""#)?;
+    let signature = json.base64()?;
+    json.literal(br#"","verifier":{"keyDetails":""#)?;
+    json.word()?;
+    json.literal(br#"","x509Certificate":{"rawBytes":""#)?;
+    Some((digest, signature, json.base64_before(br#""}}}}}}"#)?))
 }
 
 /// `dsse 0.0.2`, until 2026.
@@ -141,14 +146,22 @@ impl Signature<'_> {
     }
 }
 
+const CERTIFICATE: &str = "verifier.x509Certificate.rawBytes";
+
+fn certificate(der: Vec<u8>) -> Result<Signer, EntryError> {
+    Certificate::parse(der)
+        .map(|certificate| Signer::Certificate(Box::new(certificate)))
+        .map_err(|source| EntryError::Certificate {
+            field: CERTIFICATE,
+            source,
+        })
+}
+
 impl Verifier<'_> {
     fn read(&self) -> Result<Signer, EntryError> {
         match (&self.certificate, &self.key) {
             (Some(certificate), None) => {
-                let field = "verifier.x509Certificate.rawBytes";
-                Certificate::parse(base64(&certificate.raw.0, field)?)
-                    .map(|certificate| Signer::Certificate(Box::new(certificate)))
-                    .map_err(|source| EntryError::Certificate { field, source })
+                self::certificate(base64(&certificate.raw.0, CERTIFICATE)?)
             }
             (None, Some(key)) => {
                 let field = "verifier.publicKey.rawBytes";
