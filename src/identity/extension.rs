@@ -1,5 +1,7 @@
 //! Fulcio's certificate extensions, 1.3.6.1.4.1.57264.1.*.
 
+use std::ops::Range;
+
 /// What Fulcio copied from the identity token into the certificate, by the names of its OID table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Extension {
@@ -162,6 +164,89 @@ impl Extension {
     }
 }
 
+/// Fulcio's extensions of one certificate with their values, in an order of their own.
+///
+/// A certificate has about twenty, and a catch-up reads a certificate from nearly every leaf. So all values lie in one
+/// text: a memory block for each would cost more than reading them.
+#[derive(Clone, Default)]
+pub struct Extensions {
+    list: Vec<(Extension, Range<u32>)>,
+    values: String,
+}
+
+impl Extensions {
+    /// What is set aside for the list and for the values, in entries and bytes: enough for a certificate of a workflow, and
+    /// short enough (1 kB) for the allocator to have it at hand.
+    const USUAL: (usize, usize) = (24, 1000);
+
+    /// Each with its value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Extension, &str)> {
+        self.list.iter().map(|(extension, place)| {
+            let value = self.values.get(place.start as usize..place.end as usize);
+            (*extension, value.unwrap_or_default())
+        })
+    }
+
+    /// Every value of one extension, in order.
+    pub fn values(&self, wanted: Extension) -> impl Iterator<Item = &str> {
+        self.iter()
+            .filter(move |(extension, _)| *extension == wanted)
+            .map(|(_, value)| value)
+    }
+
+    /// How many there are, repeated ones counted each time.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Where the first one of this kind stands in the order.
+    pub(super) fn position(&self, wanted: Extension) -> Option<usize> {
+        self.list
+            .iter()
+            .position(|(extension, _)| *extension == wanted)
+    }
+
+    /// Adds one at the end.
+    pub(super) fn push(&mut self, extension: Extension, value: &str) {
+        self.insert(self.len(), extension, value);
+    }
+
+    /// Adds one before the one at this place; at the end if there are not so many.
+    pub(super) fn insert(&mut self, place: usize, extension: Extension, value: &str) {
+        if self.is_empty() {
+            let (extensions, bytes) = Self::USUAL;
+            self.list.reserve(extensions);
+            self.values.reserve(bytes);
+        }
+        // A certificate is far shorter than 4 GiB.
+        let end = |values: &str| u32::try_from(values.len()).unwrap_or(u32::MAX);
+        let start = end(&self.values);
+        self.values.push_str(value);
+        let entry = (extension, start..end(&self.values));
+        self.list.insert(place.min(self.list.len()), entry);
+    }
+}
+
+impl PartialEq for Extensions {
+    /// The same extensions with the same values in the same order, wherever the values lie.
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Extensions {}
+
+impl std::fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
 impl std::fmt::Display for Extension {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
@@ -184,6 +269,29 @@ impl<'de> serde::Deserialize<'de> for Extension {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extensions_keep_their_order_and_are_equal_by_their_values() {
+        let (mut read, mut inserted) = (Extensions::default(), Extensions::default());
+        assert!(read.is_empty());
+        for (extension, value) in [
+            (Extension::Issuer, "i"),
+            (Extension::BuildTrigger, ""),
+            (Extension::Issuer, "\u{e9}"),
+        ] {
+            read.push(extension, value);
+        }
+        inserted.push(Extension::BuildTrigger, "");
+        inserted.insert(9, Extension::Issuer, "\u{e9}");
+        assert_ne!(read, inserted);
+        inserted.insert(0, Extension::Issuer, "i");
+        assert_eq!(read, inserted);
+        assert_eq!(read.len(), 3);
+        assert_eq!(read.position(Extension::BuildTrigger), Some(1));
+        assert_eq!(read.position(Extension::TokenSubject), None);
+        let issuers: Vec<&str> = inserted.values(Extension::Issuer).collect();
+        assert_eq!(issuers, ["i", "\u{e9}"]);
+    }
 
     #[test]
     fn names_and_numbers_lead_back_to_the_extension() {

@@ -32,7 +32,7 @@ mod time;
 pub use anomaly::Anomaly;
 pub use authorities::{Assessment, Authorities, AuthorityChain, AuthorityError, Chain};
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES, MAX_NAMES};
-pub use extension::Extension;
+pub use extension::{Extension, Extensions};
 pub use key::{Key, KeyError, KeyFormat};
 pub use openpgp::PgpError;
 pub use pkcs7::{Pkcs7Error, found_in_pkcs7, signers_of_pkcs7};

@@ -139,7 +139,7 @@ impl Judge<'_> {
                     c.extensions()
                         .iter()
                         .filter(|(extension, _)| *extension != Extension::Issuer)
-                        .map(|(extension, value)| (extension.name().to_owned(), value.clone()))
+                        .map(|(extension, value)| (extension.name().to_owned(), value.to_owned()))
                         .collect()
                 })
                 .unwrap_or_default(),

@@ -276,7 +276,7 @@ pub(super) fn extensions(certificate: &Certificate) -> BTreeMap<String, String> 
         .extensions()
         .iter()
         .filter(|(extension, _)| *extension != Extension::Issuer)
-        .map(|(extension, value)| (extension.name().to_owned(), value.clone()))
+        .map(|(extension, value)| (extension.name().to_owned(), value.to_owned()))
         .collect()
 }
 

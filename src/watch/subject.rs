@@ -61,17 +61,11 @@ impl<'a> Subject<'a> {
             .flat_map(Certificate::issuers)
     }
 
-    pub(super) fn extensions(&self) -> &'a [(Extension, String)] {
-        self.certificate()
-            .map_or(&[], |certificate| certificate.extensions())
-    }
-
     /// Every value of one extension.
     pub(super) fn extension(&self, wanted: Extension) -> impl Iterator<Item = &'a str> {
-        self.extensions()
-            .iter()
-            .filter(move |(extension, _)| *extension == wanted)
-            .map(|(_, value)| value.as_str())
+        self.certificate()
+            .into_iter()
+            .flat_map(move |certificate| certificate.extensions().values(wanted))
     }
 
     /// Every hash that the key's owner may have; the hash as logged comes first.

@@ -1,10 +1,12 @@
 //! The content of a certificate's extensions, for both parsers.
 
+use std::borrow::Cow;
+
 use jiff::SignedDuration;
 
 use super::{CertificateError, Frame, MAX_EXTENSIONS, MAX_NAMES, lenient};
 use crate::identity::der::{self, DerError, Reader};
-use crate::identity::extension::Encoding;
+use crate::identity::extension::{Encoding, Extensions};
 use crate::identity::sct::{PRECERTIFICATE_POISON, SCT_LIST};
 use crate::identity::{Anomaly, Extension, San, SanType, text};
 
@@ -15,7 +17,7 @@ const LONG_VALIDITY: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Claims {
     pub sans: Vec<San>,
-    pub extensions: Vec<(Extension, String)>,
+    pub extensions: Extensions,
     pub anomalies: Vec<Anomaly>,
     /// The key ids that it gives to its issuer and to itself.
     pub authority_key_id: Option<KeyId>,
@@ -71,6 +73,13 @@ impl Claims {
         names: impl Fn(&[u8], &mut Vec<San>, &mut Vec<Anomaly>) -> Result<(), DerError>,
     ) -> Result<(), CertificateError> {
         self.count += 1;
+        // Before the others: most extensions of a certificate are Fulcio's.
+        if let Some([number]) = oid.strip_prefix(FULCIO) {
+            if let Some((extension, encoding)) = Extension::from_number(*number) {
+                self.fulcio(extension, encoding, value);
+            }
+            return Ok(());
+        }
         match oid {
             SUBJECT_ALTERNATIVE_NAME => {
                 if self.uses.names {
@@ -93,13 +102,7 @@ impl Claims {
             }
             SCT_LIST => self.uses.sct = true,
             PRECERTIFICATE_POISON => self.uses.poison = true,
-            _ => {
-                if let Some([number]) = oid.strip_prefix(FULCIO)
-                    && let Some((extension, encoding)) = Extension::from_number(*number)
-                {
-                    self.fulcio(extension, encoding, value);
-                }
-            }
+            _ => {}
         }
         Ok(())
     }
@@ -111,17 +114,15 @@ impl Claims {
         };
         // An identity must not escape a watch because of an irregular encoding: the readable part is kept.
         let text = if let Some(text) = canonical {
-            text.to_owned()
+            Cow::Borrowed(text)
         } else {
             self.anomalies.push(Anomaly::ExtensionEncoding(extension));
-            text::lenient(value)
+            Cow::Owned(text::lenient(value))
         };
-        let earlier = self.extensions.iter().position(|(e, _)| *e == extension);
-        match earlier {
-            None => self.extensions.push((extension, text)),
+        match self.extensions.position(extension) {
+            None => self.extensions.push(extension, &text),
             Some(at) if extension == Extension::Issuer => {
-                let same = |(e, value): &(Extension, String)| *e == extension && *value == text;
-                if self.extensions.iter().any(same) {
+                if self.extensions.values(extension).any(|value| value == text) {
                     return;
                 }
                 self.anomalies.push(Anomaly::TwoIssuers);
@@ -130,11 +131,11 @@ impl Claims {
                 } else {
                     at + 1
                 };
-                self.extensions.insert(at, (extension, text));
+                self.extensions.insert(at, extension, &text);
             }
             Some(_) => {
                 self.anomalies.push(Anomaly::RepeatedExtension(extension));
-                self.extensions.push((extension, text));
+                self.extensions.push(extension, &text);
             }
         }
     }

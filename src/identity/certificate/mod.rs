@@ -31,7 +31,7 @@ use jiff::Timestamp;
 
 use super::sct::Logged;
 use super::signature::verify_certificate;
-use super::{Anomaly, Extension, San, ber, der};
+use super::{Anomaly, Extension, Extensions, San, ber, der};
 use claims::Claims;
 pub(super) use claims::KeyId;
 
@@ -193,27 +193,17 @@ impl Certificate {
 
     /// Every issuer it claims. More than one is an [`Anomaly::TwoIssuers`]; a watch must look at each.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.parsed
-            .claims
-            .extensions
-            .iter()
-            .filter(|(extension, _)| *extension == Extension::Issuer)
-            .map(|(_, value)| value.as_str())
+        self.extensions().values(Extension::Issuer)
     }
 
     /// The value of one of Fulcio's extensions; its first, should it be there twice.
     pub fn extension(&self, extension: Extension) -> Option<&str> {
-        self.parsed
-            .claims
-            .extensions
-            .iter()
-            .find(|(e, _)| *e == extension)
-            .map(|(_, value)| value.as_str())
+        self.extensions().values(extension).next()
     }
 
-    /// Fulcio's extensions, in the certificate's order except that the present issuer comes before the old one. If the
-    /// two issuers agree, they count as one.
-    pub fn extensions(&self) -> &[(Extension, String)] {
+    /// Fulcio's extensions, in the certificate's order except that the present issuer comes before the old one.
+    /// The two issuers are one if they agree.
+    pub fn extensions(&self) -> &Extensions {
         &self.parsed.claims.extensions
     }
 

@@ -186,7 +186,7 @@ fn what_no_reader_can_split_into_names_is_an_error() {
 }
 
 #[test]
-fn limits_are_no_oddity_that_could_be_passed_over() {
+fn limits_are_no_anomaly_that_could_be_passed_over() {
     let names = b"\x81\x01a".repeat(MAX_NAMES + 1);
     let der = made(&[(SUBJECT_ALTERNATIVE_NAME, &long_sequence(&names))]);
     assert!(Certificate::parse(der).is_err());
