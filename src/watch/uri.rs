@@ -30,13 +30,23 @@ pub(super) fn forms(uri: &str) -> Vec<String> {
 fn is_plain(uri: &str) -> bool {
     let scheme = scheme(uri).map_or("", |(scheme, _)| scheme);
     !scheme.bytes().any(|byte| byte.is_ascii_uppercase())
-        && uri
-            .bytes()
-            .all(|byte| byte != b'%' && may_stand(byte, Place::Fragment))
+        && uri.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
 
-/// The output of `(*url.URL).String` for the result of `url.Parse`. `None` if this is an error, or would be one in a
-/// certificate.
+/// The bytes that stand everywhere as themselves. A table, since each byte of nearly every name in a log is looked up.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0u8;
+    loop {
+        plain[byte as usize] = byte != b'%' && may_stand(byte, Place::Fragment);
+        if byte == u8::MAX {
+            break plain;
+        }
+        byte += 1;
+    }
+};
+
+/// What `(*url.URL).String` gives of what `url.Parse` reads. `None` if this is an error, or in a certificate would be one.
 ///
 /// An authority is not changed: Go does not change one in ASCII.
 fn as_go_writes(uri: &str) -> Option<String> {
@@ -118,15 +128,19 @@ fn escaped(text: &str, place: Place) -> Option<String> {
     Some(escaped)
 }
 
-/// Whether `url.validEncoded` allows it there.
-fn may_stand(byte: u8, place: Place) -> bool {
+/// Whether `url.validEncoded` lets it stand there.
+const fn may_stand(byte: u8, place: Place) -> bool {
     is_unreserved(byte)
-        || b"!$&'()*+,;=:@[]%/".contains(&byte)
-        || (place == Place::Fragment && byte == b'?')
+        || matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'('
+                ..=b',' | b';' | b'=' | b':' | b'@' | b'[' | b']' | b'%' | b'/'
+        )
+        || (matches!(place, Place::Fragment) && byte == b'?')
 }
 
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// The bytes of percent-encoded text; `None` for a `%` that escapes nothing.
