@@ -99,6 +99,18 @@ fn read_into(
 /// # Errors
 /// The file cannot be read, is longer, or is not a regular file.
 pub fn read_regular(path: &Path, limit_bytes: usize) -> Result<Option<Vec<u8>>, FileError> {
+    read_regular_into(path, limit_bytes, Vec::with_capacity)
+}
+
+/// As [`read_regular`], into the empty buffer that `buffer` gives for the length of the file.
+///
+/// # Errors
+/// As [`read_regular`].
+pub fn read_regular_into(
+    path: &Path,
+    limit_bytes: usize,
+    buffer: impl FnOnce(usize) -> Vec<u8>,
+) -> Result<Option<Vec<u8>>, FileError> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -128,7 +140,7 @@ pub fn read_regular(path: &Path, limit_bytes: usize) -> Result<Option<Vec<u8>>, 
     match usize::try_from(metadata.len()) {
         // The file may grow while it is read, so its length is only a hint.
         Ok(length) if length <= limit_bytes => {
-            read_into(Vec::with_capacity(length), file, limit_bytes).map(Some)
+            read_into(buffer(length), file, limit_bytes).map(Some)
         }
         _ => Err(FileError::TooLong { limit_bytes }),
     }

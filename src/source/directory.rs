@@ -4,6 +4,7 @@ use std::path::{Component, Path};
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::error::Cause;
 use super::transport::TransportError;
 use crate::file::{self, FileError};
@@ -16,6 +17,7 @@ pub(super) fn read(
     root: &Path,
     path: &str,
     limit_bytes: usize,
+    buffers: &Buffers,
 ) -> Result<Option<Bytes>, TransportError> {
     let relative = Path::new(path);
     debug_assert!(
@@ -24,8 +26,9 @@ pub(super) fn read(
             .all(|c| matches!(c, Component::Normal(_))),
         "paths within a log are built here, from numbers"
     );
-    match file::read_regular(&root.join(relative), limit_bytes) {
-        Ok(bytes) => Ok(bytes.map(Bytes::from)),
+    let take = |length| buffers.take(length);
+    match file::read_regular_into(&root.join(relative), limit_bytes, take) {
+        Ok(bytes) => Ok(bytes.map(|bytes| buffers.lend(bytes))),
         Err(FileError::TooLong { limit_bytes }) => Err(TransportError::TooLarge { limit_bytes }),
         Err(FileError::NotRegular) => Err(Cause::NotAFile.into()),
         Err(FileError::Io(error)) => Err(Cause::Io(error).into()),
@@ -37,6 +40,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
     use super::*;
+
+    fn read(root: &Path, path: &str, limit: usize) -> Result<Option<Bytes>, TransportError> {
+        super::read(root, path, limit, &Buffers::default())
+    }
 
     #[test]
     fn a_file_is_read_up_to_the_limit_and_not_beyond() {

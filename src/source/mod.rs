@@ -2,6 +2,7 @@
 //! interpreted here: the caller proves the bytes with a checkpoint whose signature it has verified.
 
 mod at_most;
+mod buffers;
 pub mod ct;
 mod ct_rfc6962;
 mod ct_static;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use url::Url;
 
+use super::buffers::Buffers;
 use super::directory;
 use super::error::{Cause, SourceError};
 use super::location::Location;
@@ -19,7 +20,7 @@ pub struct Transport(Way);
 #[derive(Clone, Debug)]
 enum Way {
     Http { client: Client, base: Url },
-    Directory(Arc<Path>),
+    Directory { root: Arc<Path>, buffers: Buffers },
 }
 
 /// Why a file could not be read; the caller adds its name.
@@ -98,7 +99,10 @@ impl Transport {
     pub fn new(location: Location, client: Client) -> Self {
         Self(match location {
             Location::Server(base) => Way::Http { client, base },
-            Location::Directory(path) => Way::Directory(path.into()),
+            Location::Directory(path) => Way::Directory {
+                root: path.into(),
+                buffers: Buffers::default(),
+            },
         })
     }
 
@@ -106,7 +110,7 @@ impl Transport {
     pub(super) fn date(&self) -> Option<ServerDate> {
         match &self.0 {
             Way::Http { client, base } => client.date(base),
-            Way::Directory(_) => None,
+            Way::Directory { .. } => None,
         }
     }
 
@@ -114,7 +118,7 @@ impl Transport {
     pub(super) fn address(&self, path: &str) -> String {
         match &self.0 {
             Way::Http { base, .. } => format!("{base}{path}"),
-            Way::Directory(root) => root.join(path).display().to_string(),
+            Way::Directory { root, .. } => root.join(path).display().to_string(),
         }
     }
 
@@ -133,12 +137,13 @@ impl Transport {
                     Answer::Absent(absence) => Got::Absent(absence.to_string()),
                 })
             }
-            Way::Directory(root) => {
-                let (root, name) = (Arc::clone(root), path.to_owned());
-                let read =
-                    tokio::task::spawn_blocking(move || directory::read(&root, &name, limit_bytes))
-                        .await
-                        .unwrap_or_else(|e| Err(Cause::Io(io::Error::other(e)).into()))?;
+            Way::Directory { root, buffers } => {
+                let (root, name, buffers) = (Arc::clone(root), path.to_owned(), buffers.clone());
+                let read = tokio::task::spawn_blocking(move || {
+                    directory::read(&root, &name, limit_bytes, &buffers)
+                })
+                .await
+                .unwrap_or_else(|e| Err(Cause::Io(io::Error::other(e)).into()))?;
                 Ok(read.map_or_else(
                     || Got::Absent(format!("{}: no such file", self.address(path))),
                     Got::File,

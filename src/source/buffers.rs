@@ -1,0 +1,103 @@
+//! Buffers that are used again.
+//!
+//! A bundle of leaves has half a megabyte. A new buffer for each would come from the kernel, which clears every page of it
+//! at its first use: a tenth of what a catch-up from a directory costs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+/// Most buffers that are kept while none is needed. In a catch-up one is taken as soon as one is given back.
+const MAX_SPARE: usize = 4;
+
+/// Longest buffer that is kept, in bytes.
+const MAX_SPARE_BYTES: usize = 1024 * 1024;
+
+/// Buffers are made in multiples of this, in bytes, so that one fits the next bundle too.
+const STEP_BYTES: usize = 128 * 1024;
+
+/// Some buffers that nobody uses now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Buffers {
+    /// An empty buffer for so many bytes.
+    pub(super) fn take(&self, capacity: usize) -> Vec<u8> {
+        let mut spare = self.spare();
+        let fits = spare.iter().position(|bytes| bytes.capacity() >= capacity);
+        let bytes = fits.map(|place| spare.swap_remove(place));
+        drop(spare);
+        bytes.unwrap_or_else(|| Vec::with_capacity(capacity.next_multiple_of(STEP_BYTES)))
+    }
+
+    /// What was written into a buffer. When the last part of it is dropped, the buffer can be taken again.
+    pub(super) fn lend(&self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Lent {
+            bytes,
+            buffers: self.clone(),
+        })
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A buffer in use, which is given back at its end.
+struct Lent {
+    bytes: Vec<u8>,
+    buffers: Buffers,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let mut spare = self.buffers.spare();
+        if bytes.capacity() <= MAX_SPARE_BYTES && spare.len() < MAX_SPARE {
+            bytes.clear();
+            spare.push(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_once_the_last_part_of_it_is_dropped() {
+        let buffers = Buffers::default();
+        let mut bytes = buffers.take(3);
+        bytes.extend_from_slice(b"abc");
+        let place = bytes.as_ptr();
+        let all = buffers.lend(bytes);
+        let part = all.slice(1..2);
+        drop(all);
+        assert_eq!((buffers.spare().len(), part.as_ref()), (0, &b"b"[..]));
+        drop(part);
+        assert_eq!(buffers.spare().len(), 1);
+        let again = buffers.take(3);
+        assert_eq!((again.len(), again.as_ptr()), (0, place));
+        // One that is too small for the next file stays.
+        drop(buffers.lend(again));
+        assert!(buffers.take(STEP_BYTES + 1).capacity() > STEP_BYTES);
+        assert_eq!(buffers.spare().len(), 1);
+    }
+
+    #[test]
+    fn few_buffers_and_no_large_ones_are_kept() {
+        let buffers = Buffers::default();
+        let lent = (0..2 * MAX_SPARE).map(|_| buffers.lend(buffers.take(1)));
+        drop(lent.collect::<Vec<_>>());
+        assert_eq!(buffers.spare().len(), MAX_SPARE);
+        let buffers = Buffers::default();
+        drop(buffers.lend(buffers.take(MAX_SPARE_BYTES + 1)));
+        assert_eq!(buffers.spare().len(), 0);
+    }
+}
