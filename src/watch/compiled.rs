@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};
 
+use super::beginnings::Beginnings;
 use super::index_key::{IndexKey, choose, traces};
 use super::{Subject, Watch};
 use crate::identity::{Extension, Signer};
@@ -61,6 +62,7 @@ pub struct Watches {
     sans: HashMap<Vec<u8>, Vec<usize>>,
     extensions: Vec<(Extension, HashMap<String, Vec<usize>>)>,
     issuers: HashMap<String, Vec<usize>>,
+    beginnings: Beginnings,
     literals: Texts,
     extension_literals: Vec<(Extension, Texts)>,
     everything: Vec<usize>,
@@ -83,13 +85,14 @@ impl Watches {
             sans: HashMap::new(),
             extensions: Vec::new(),
             issuers: HashMap::new(),
+            beginnings: Beginnings::default(),
             literals: Texts::default(),
             extension_literals: Vec::new(),
             everything: Vec::new(),
             traces: OnceLock::new(),
             list: Vec::new(),
         };
-        let mut literals = Vec::new();
+        let (mut beginnings, mut literals) = (Vec::new(), Vec::new());
         let mut extension_literals: BTreeMap<Extension, Vec<_>> = BTreeMap::new();
         for (index, index_keys) in choose(&watches).into_iter().enumerate() {
             let Some(index_keys) = index_keys else {
@@ -119,6 +122,7 @@ impl Watches {
                     IndexKey::Issuer(issuer) => {
                         compiled.issuers.entry(issuer).or_default().push(index);
                     }
+                    IndexKey::Beginning(text) => beginnings.push((text.into_bytes(), index)),
                     IndexKey::Literal(literal) => literals.push((literal.into_bytes(), index)),
                     IndexKey::ExtensionLiteral(extension, literal) => {
                         let texts = extension_literals.entry(extension).or_default();
@@ -127,6 +131,7 @@ impl Watches {
                 }
             }
         }
+        compiled.beginnings = Beginnings::new(beginnings);
         compiled.literals = Texts::new(literals)?;
         for (extension, literals) in extension_literals {
             let texts = Texts::new(literals)?;
@@ -309,12 +314,13 @@ impl Watches {
                 }
             }
         }
-        if !(self.sans.is_empty() && self.literals.is_empty()) {
+        if !(self.sans.is_empty() && self.beginnings.is_empty() && self.literals.is_empty()) {
             for name in subject.names() {
                 folded(name, |san| {
                     if let Some(watches) = self.sans.get(san) {
                         give(watches);
                     }
+                    self.beginnings.of(san, give);
                     self.literals.occurring(san, give);
                 });
             }

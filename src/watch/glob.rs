@@ -78,6 +78,12 @@ impl Glob {
         fits(&self.folded, folded_san)
     }
 
+    /// The text before the first `*`, in ASCII lower case: each SAN that fits begins with it. `None` if it is empty.
+    pub(super) fn beginning(&self) -> Option<&str> {
+        let beginning = self.folded.split('*').next();
+        beginning.filter(|text| !text.is_empty())
+    }
+
     /// The texts between the `*`, in ASCII lower case: each occurs in every SAN that fits.
     pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
         self.folded.split('*').filter(|piece| !piece.is_empty())

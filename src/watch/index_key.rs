@@ -23,6 +23,8 @@ pub(super) enum IndexKey {
     San(String),
     /// One value of an extension.
     Extension(Extension, String),
+    /// A text that a SAN begins with, in ASCII lower case.
+    Beginning(String),
     /// A text within a SAN in ASCII lower case.
     Literal(String),
     /// A text within the value of an extension in ASCII lower case.
@@ -37,7 +39,7 @@ impl IndexKey {
             Self::Key(_) | Self::Certificate(_) => 0,
             Self::San(_) => 1,
             Self::Extension(..) => 2,
-            Self::Literal(_) | Self::ExtensionLiteral(..) => 3,
+            Self::Beginning(_) | Self::Literal(_) | Self::ExtensionLiteral(..) => 3,
             Self::Issuer(_) => 4,
         }
     }
@@ -48,6 +50,7 @@ impl IndexKey {
             Self::Key(_) | Self::Certificate(_) => None,
             Self::San(text)
             | Self::Extension(_, text)
+            | Self::Beginning(text)
             | Self::Literal(text)
             | Self::ExtensionLiteral(_, text)
             | Self::Issuer(text) => Some(text),
@@ -91,8 +94,15 @@ impl Choice {
             Part::SanGlob(globs) => globs
                 .iter()
                 .map(|glob| {
-                    glob.literals()
-                        .map(|piece| vec![IndexKey::Literal(piece.to_owned())])
+                    let beginning = glob.beginning().map(str::to_owned);
+                    let is_beginning = beginning.is_some();
+                    let beginning = beginning.map(IndexKey::Beginning);
+                    let others = glob.literals().skip(usize::from(is_beginning));
+                    let others = others.map(|piece| IndexKey::Literal(piece.to_owned()));
+                    beginning
+                        .into_iter()
+                        .chain(others)
+                        .map(|key| vec![key])
                         .collect()
                 })
                 .collect(),
@@ -245,11 +255,11 @@ mod tests {
             watch("e", conditions().regex(".*")),
             watch("f", conditions().glob("*")),
         ];
-        let literal = |text: &str| Some(vec![IndexKey::Literal(text.to_owned())]);
+        let beginning = |text: &str| Some(vec![IndexKey::Beginning(text.to_owned())]);
         let chosen = choose(&watches);
-        assert_eq!(chosen[0], literal("https://h/one/"));
+        assert_eq!(chosen[0], beginning("https://h/one/"));
         // Both pieces are shared by two; the longer one occurs less often.
-        assert_eq!(chosen[1], literal("https://h/two/"));
+        assert_eq!(chosen[1], beginning("https://h/two/"));
         assert_eq!(chosen[2], Some(vec![IndexKey::San("x@y".to_owned())]));
         assert_eq!(chosen[3], Some(vec![IndexKey::Issuer("i".to_owned())]));
         assert_eq!(chosen[4], None);

@@ -6,6 +6,7 @@
 //!
 //! The module is pure: it reads no file and no clock, and its input is parsed before.
 
+mod beginnings;
 mod certificate;
 mod compiled;
 mod conditions;
