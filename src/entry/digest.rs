@@ -92,6 +92,13 @@ impl Digest {
         })
     }
 
+    /// A digest in hex, of either case.
+    pub(super) fn from_hex(algorithm: HashAlgorithm, hex: &str) -> Option<Self> {
+        let mut bytes = [0; 64];
+        hex::decode_to_slice(hex, bytes.get_mut(..algorithm.length())?).ok()?;
+        Some(Self { algorithm, bytes })
+    }
+
     /// Its algorithm.
     pub fn algorithm(&self) -> HashAlgorithm {
         self.algorithm
@@ -133,6 +140,14 @@ mod tests {
         for algorithm in HashAlgorithm::ALL {
             assert!(Digest::new(algorithm, &[0; 33]).is_none());
             assert!(Digest::new(algorithm, &[]).is_none());
+            for length in [0, algorithm.length() - 1, algorithm.length(), 65] {
+                let bytes = vec![0xab; length];
+                for hex in [hex::encode(&bytes), hex::encode_upper(&bytes)] {
+                    let read = Digest::from_hex(algorithm, &hex);
+                    assert_eq!(read, Digest::new(algorithm, &bytes), "{hex}");
+                }
+            }
+            assert!(Digest::from_hex(algorithm, &"g".repeat(2 * algorithm.length())).is_none());
             assert_eq!(
                 HashAlgorithm::from_name(algorithm.as_str()),
                 Some(algorithm)

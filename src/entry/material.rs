@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 
-use super::pem::{self, Block};
+use super::pem::{self, Block, Blocks};
 use super::{EntryError, Reading, Text};
 use crate::codec::{LENIENT, STANDARD};
 use crate::identity::{self, Certificate, Key, KeyFormat, Signer};
@@ -110,9 +110,10 @@ fn x509(
     reading: &mut Reading,
 ) -> Vec<Result<Signer, EntryError>> {
     const PGP: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
-    let blocks = pem::read(bytes);
-    let Some((first, more)) = blocks.list.split_first() else {
-        // OpenPGP's armour is not PEM: it has a checksum.
+    let Blocks { list, is_all } = pem::read(bytes);
+    let mut list = list.into_iter();
+    let Some(Block { label, content }) = list.next() else {
+        // OpenPGP's armour is no PEM: it has a checksum.
         let armours = memchr::memmem::find_iter(bytes, b"-----BEGIN ").count();
         let of_pgp = memchr::memmem::find_iter(bytes, PGP).count();
         return match of_pgp {
@@ -120,23 +121,22 @@ fn x509(
             _ => vec![Err(EntryError::Pem { field })],
         };
     };
-    let certificate = || {
-        Certificate::parse(first.content.clone())
-            .map(|certificate| Signer::Certificate(Box::new(certificate)))
+    let certificate = |read: Result<Certificate, _>| {
+        read.map(|certificate| Signer::Certificate(Box::new(certificate)))
             .map_err(|source| EntryError::Certificate { field, source })
     };
     let key = |read: Result<Key, _>| {
         read.map(Signer::Key)
             .map_err(|source| EntryError::Key { field, source })
     };
-    let signer = match first.label {
-        b"CERTIFICATE" => certificate(),
-        b"PUBLIC KEY" => key(Key::from_spki(first.content.clone())),
-        b"RSA PUBLIC KEY" => key(Key::from_pkcs1(&first.content)),
+    let signer = match label {
+        b"CERTIFICATE" => certificate(Certificate::parse(content)),
+        b"PUBLIC KEY" => key(Key::from_spki(content)),
+        b"RSA PUBLIC KEY" => key(Key::from_pkcs1(&content)),
         b"PGP PUBLIC KEY BLOCK" => return pgp(bytes, field),
         _ => Err(EntryError::NoKey { field }),
     };
-    if !blocks.is_all || !leads_to(&signer, more) {
+    if !is_all || !leads_to(&signer, list.as_slice()) {
         let _ = reading.part::<()>(Err(EntryError::Pem { field }));
     }
     vec![signer]

@@ -390,7 +390,7 @@ fn read_hash(
 impl Hash<'_> {
     fn read(&self, field: &'static str) -> Result<Digest, EntryError> {
         HashAlgorithm::from_name(&self.algorithm.0)
-            .and_then(|algorithm| Digest::new(algorithm, &hex::decode(self.value.0.as_ref()).ok()?))
+            .and_then(|algorithm| Digest::from_hex(algorithm, &self.value.0))
             .ok_or(EntryError::Digest { field })
     }
 }
