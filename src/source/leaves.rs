@@ -88,7 +88,19 @@ impl Leaves {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        let mut bytes = Vec::new();
+        Self::copied_into(Vec::new(), start, leaves)
+    }
+
+    /// As [`copied`](Self::copied), into an empty buffer that has room for them.
+    pub(super) fn copied_into<I>(
+        mut bytes: Vec<u8>,
+        start: u64,
+        leaves: I,
+    ) -> Result<Self, LeavesError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
         let mut spans = Vec::new();
         for (index, leaf) in (start..).zip(leaves) {
             let from = u32::try_from(bytes.len());

@@ -66,6 +66,68 @@ pub struct Entry {
     pub attestation: Option<Bytes>,
 }
 
+/// One entry without its inclusion proof, for a reader of all leaves: the root over all of them proves each. Nothing of it is
+/// verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// As [`Entry::id`].
+    pub id: EntryId,
+    /// The leaf.
+    pub body: Bytes,
+    /// Its place, counted over all trees.
+    pub global: GlobalIndex,
+    /// Its place within the tree; not every server gives it.
+    pub local: Option<u64>,
+    /// As [`Entry::attestation`].
+    pub attestation: Option<Bytes>,
+}
+
+/// What an answer with entries is read as.
+pub(super) trait Retrieved: Sized {
+    /// Reads the answer.
+    fn read(json: &[u8]) -> Result<Vec<Self>, NotAnAnswer>;
+    fn id(&self) -> EntryId;
+    fn global(&self) -> GlobalIndex;
+    /// Its place within the tree, where the server gives it.
+    fn local(&self) -> Option<u64>;
+}
+
+impl Retrieved for Entry {
+    fn read(json: &[u8]) -> Result<Vec<Self>, NotAnAnswer> {
+        entries(json)
+    }
+
+    fn id(&self) -> EntryId {
+        self.id
+    }
+
+    fn global(&self) -> GlobalIndex {
+        self.global
+    }
+
+    fn local(&self) -> Option<u64> {
+        Some(self.inclusion.as_ref()?.local)
+    }
+}
+
+impl Retrieved for Leaf {
+    fn read(json: &[u8]) -> Result<Vec<Self>, NotAnAnswer> {
+        leaves(json)
+    }
+
+    fn id(&self) -> EntryId {
+        self.id
+    }
+
+    fn global(&self) -> GlobalIndex {
+        self.global
+    }
+
+    fn local(&self) -> Option<u64> {
+        self.local
+    }
+}
+
 /// Where an entry stands in its tree, and the path from there to a root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inclusion {
@@ -174,10 +236,40 @@ pub fn trees(json: &[u8]) -> Result<Vec<TreeHead>, NotAnAnswer> {
 /// # Errors
 /// Bytes that are no such answer.
 pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
-    let raw: Few<OneKey<RawEntry<'_>>, MAX_RETRIEVED> = serde_json::from_slice(json)?;
+    let raw: Few<OneKey<'_, RawEntry<'_, RawInclusion<'_>>>, MAX_RETRIEVED> =
+        serde_json::from_slice(json)?;
     raw.0
         .into_iter()
-        .map(|OneKey(id, entry)| entry.read(&id))
+        .map(|OneKey(id, raw)| {
+            let (leaf, inclusion, integrated_at) = raw.read(&id)?;
+            Ok(Entry {
+                id: leaf.id,
+                body: leaf.body,
+                global: leaf.global,
+                inclusion: inclusion.map(RawInclusion::read).transpose()?,
+                integrated_at,
+                attestation: leaf.attestation,
+            })
+        })
+        .collect()
+}
+
+/// The same answer without the proofs, which are two thirds of what there is to read in it.
+///
+/// # Errors
+/// Bytes that are no such answer; what is in a proof besides the entry's place and the size of the tree is not looked at.
+pub fn leaves(json: &[u8]) -> Result<Vec<Leaf>, NotAnAnswer> {
+    let raw: Few<OneKey<'_, RawEntry<'_, RawPlace>>, MAX_RETRIEVED> = serde_json::from_slice(json)?;
+    raw.0
+        .into_iter()
+        .map(|OneKey(id, raw)| {
+            let (leaf, place, _) = raw.read(&id)?;
+            let local = place.map(|place| in_tree(place.local, place.tree_size));
+            Ok(Leaf {
+                local: local.transpose()?,
+                ..leaf
+            })
+        })
         .collect()
 }
 
@@ -231,8 +323,9 @@ impl RawTree {
     }
 }
 
+/// An entry; `I` is what is read of its inclusion proof.
 #[derive(Deserialize)]
-struct RawEntry<'a> {
+struct RawEntry<'a, I> {
     #[serde(borrow)]
     body: std::borrow::Cow<'a, str>,
     #[serde(rename = "integratedTime")]
@@ -241,8 +334,7 @@ struct RawEntry<'a> {
     global: u64,
     #[serde(borrow)]
     attestation: Option<RawAttestation<'a>>,
-    #[serde(borrow)]
-    verification: Option<RawVerification<'a>>,
+    verification: Option<RawVerification<I>>,
 }
 
 #[derive(Deserialize)]
@@ -252,9 +344,9 @@ struct RawAttestation<'a> {
 }
 
 #[derive(Deserialize)]
-struct RawVerification<'a> {
-    #[serde(borrow, rename = "inclusionProof")]
-    inclusion: Option<RawInclusion<'a>>,
+struct RawVerification<I> {
+    #[serde(rename = "inclusionProof")]
+    inclusion: Option<I>,
 }
 
 #[derive(Deserialize)]
@@ -271,6 +363,14 @@ struct RawInclusion<'a> {
 }
 
 #[derive(Deserialize)]
+struct RawPlace {
+    #[serde(rename = "logIndex")]
+    local: u64,
+    #[serde(rename = "treeSize")]
+    tree_size: u64,
+}
+
+#[derive(Deserialize)]
 struct RawProof<'a> {
     #[serde(borrow)]
     hashes: Few<Text<'a>, MAX_PROOF_HASHES>,
@@ -280,8 +380,9 @@ struct RawProof<'a> {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
-impl RawEntry<'_> {
-    fn read(self, id: &str) -> Result<Entry, NotAnAnswer> {
+impl<I> RawEntry<'_, I> {
+    /// The entry but for its place within its tree, what was read of its proof, and the time at which the log took it.
+    fn read(self, id: &str) -> Result<(Leaf, Option<I>, i64), NotAnAnswer> {
         let id: EntryId = id
             .parse()
             .map_err(|_| NotAnAnswer(format!("{id:?} is not the id of an entry")))?;
@@ -297,38 +398,40 @@ impl RawEntry<'_> {
             .filter(|data| !data.is_empty())
             .map(|data| decode(&data, "attestation"))
             .transpose()?;
-        let inclusion = self
-            .verification
-            .and_then(|verification| verification.inclusion)
-            .map(RawInclusion::read)
-            .transpose()?;
-        Ok(Entry {
+        let leaf = Leaf {
             id,
             body: decode(&self.body, "body")?,
             global: GlobalIndex::new(self.global),
-            inclusion,
-            integrated_at: self.integrated_at,
+            local: None,
             attestation,
-        })
+        };
+        let inclusion = self
+            .verification
+            .and_then(|verification| verification.inclusion);
+        Ok((leaf, inclusion, self.integrated_at))
     }
 }
 
 impl RawInclusion<'_> {
     fn read(self) -> Result<Inclusion, NotAnAnswer> {
-        if self.tree_size > MAX_TREE_SIZE || self.local >= self.tree_size {
-            return Err(NotAnAnswer(format!(
-                "leaf {} of a tree of {}",
-                self.local, self.tree_size
-            )));
-        }
         Ok(Inclusion {
-            local: self.local,
+            local: in_tree(self.local, self.tree_size)?,
             tree_size: self.tree_size,
             root: hash(&self.root.0)?,
             hashes: hashes(&self.hashes)?,
             checkpoint: self.checkpoint.map(Bytes::from),
         })
     }
+}
+
+/// The place of a leaf in a tree of that size, if there is such a place.
+fn in_tree(local: u64, tree_size: u64) -> Result<u64, NotAnAnswer> {
+    if tree_size > MAX_TREE_SIZE || local >= tree_size {
+        return Err(NotAnAnswer(format!(
+            "leaf {local} of a tree of {tree_size}"
+        )));
+    }
+    Ok(local)
 }
 
 fn hash(hex: &str) -> Result<Hash, NotAnAnswer> {
@@ -373,26 +476,26 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MO
     }
 }
 
-/// An object with exactly one key: the form in which entries are named.
-struct OneKey<T>(String, T);
+/// An object with exactly one key, which is how entries are named.
+struct OneKey<'a, T>(std::borrow::Cow<'a, str>, T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for OneKey<'a, T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Only<T>(PhantomData<T>);
 
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Only<T> {
-            type Value = OneKey<T>;
+            type Value = OneKey<'de, T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object with one key")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OneKey<T>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 use serde::de::Error as _;
-                let Some((key, value)) = map.next_entry()? else {
+                let Some((Text(key), value)) = map.next_entry()? else {
                     return Err(A::Error::custom("an empty object instead of an entry"));
                 };
-                if map.next_key::<String>()?.is_some() {
+                if map.next_key::<serde::de::IgnoredAny>()?.is_some() {
                     return Err(A::Error::custom("two entries in one object"));
                 }
                 Ok(OneKey(key, value))

@@ -7,7 +7,7 @@ use serde_json::json;
 use tlog::Hash;
 use url::Url;
 
-use super::answer::{self, Entry, EntryId, IdError, NotAnAnswer, TreeHead, TreeId};
+use super::answer::{self, Entry, EntryId, IdError, NotAnAnswer, Retrieved, TreeHead, TreeId};
 use super::ids::IdReader;
 use crate::http::{self, Answer, HttpError, Pieces, RequestCount, ServerDate};
 use crate::log::GlobalIndex;
@@ -126,27 +126,30 @@ impl Client {
         answer::trees(&answer).map_err(|why| self.malformed(LOG, why))
     }
 
-    /// The entries at these indexes, at most [`MAX_RETRIEVED`], in this order. `None` stands for an entry that the
-    /// response leaves out: the log does so without an error, and a lagging replica too.
+    /// The entries at these places, at most [`MAX_RETRIEVED`], in the order of the question, with their proofs or as leaves.
+    /// `None` stands for one that the answer leaves out: the log does that in silence, and a lagging replica does it too.
     ///
     /// # Errors
-    /// [`SourceError::Malformed`] if the response contains an entry that was not requested.
-    pub async fn retrieve_indexes(
+    /// [`SourceError::Malformed`] if the answer holds what was not asked for.
+    pub(super) async fn retrieve_indexes<T: Retrieved>(
         &self,
         indexes: &[GlobalIndex],
         limit_bytes: usize,
-    ) -> Result<Vec<Option<Entry>>, SourceError> {
-        let requested: Vec<u64> = indexes.iter().map(|index| index.get()).collect();
+    ) -> Result<Vec<Option<T>>, SourceError> {
+        let asked: Vec<u64> = indexes.iter().map(|index| index.get()).collect();
         let entries = self
             .retrieve(&json!({ "logIndexes": requested }), limit_bytes)
             .await?;
-        matched(indexes, entries, |entry, index| entry.global == *index)
+        matched(indexes, entries, |entry: &T, index| {
+            entry.global() == *index
+        })
     }
 
-    /// The entries of these names, at most [`MAX_RETRIEVED`], as [`retrieve_indexes`](Self::retrieve_indexes) does.
+    /// The entries of these names, at most [`MAX_RETRIEVED`], in the order of the question. `None` stands for one that the
+    /// answer leaves out.
     ///
     /// # Errors
-    /// As there.
+    /// [`SourceError::Malformed`] if the answer holds what was not asked for.
     pub async fn retrieve_uuids(
         &self,
         ids: &[EntryId],
@@ -156,7 +159,7 @@ impl Client {
         let entries = self
             .retrieve(&json!({ "entryUUIDs": requested }), limit_bytes)
             .await?;
-        matched(ids, entries, |entry, id| {
+        matched(ids, entries, |entry: &Entry, id| {
             entry.id.leaf == id.leaf && (id.tree.is_none() || entry.id.tree == id.tree)
         })
     }
@@ -204,15 +207,15 @@ impl Client {
         })
     }
 
-    async fn retrieve(
+    async fn retrieve<T: Retrieved>(
         &self,
         question: &serde_json::Value,
         limit_bytes: usize,
-    ) -> Result<Vec<Entry>, SourceError> {
+    ) -> Result<Vec<T>, SourceError> {
         const RETRIEVE: &str = "api/v1/log/entries/retrieve";
         let limit_bytes = limit_bytes.min(MAX_ENTRIES_BYTES);
         let answer = self.ask(RETRIEVE, question, limit_bytes).await?;
-        answer::entries(&answer).map_err(|why| self.malformed(RETRIEVE, why))
+        T::read(&answer).map_err(|why| self.malformed(RETRIEVE, why))
     }
 
     async fn get(
@@ -279,12 +282,12 @@ fn is_skew(message: &str) -> bool {
 }
 
 /// The entries in the order of the question.
-fn matched<Q>(
-    requested: &[Q],
-    entries: Vec<Entry>,
-    is_it: impl Fn(&Entry, &Q) -> bool,
-) -> Result<Vec<Option<Entry>>, SourceError> {
-    let mut answer: Vec<Option<Entry>> = requested.iter().map(|_| None).collect();
+fn matched<Q, T: Retrieved>(
+    asked: &[Q],
+    entries: Vec<T>,
+    is_it: impl Fn(&T, &Q) -> bool,
+) -> Result<Vec<Option<T>>, SourceError> {
+    let mut answer: Vec<Option<T>> = asked.iter().map(|_| None).collect();
     for entry in entries {
         let place = requested
             .iter()
@@ -296,8 +299,8 @@ fn matched<Q>(
                 return Err(SourceError::Malformed {
                     resource: "the answer to a request for entries".to_owned(),
                     reason: format!(
-                        "it contains entry {}, which was not requested, or twice",
-                        entry.global
+                        "it holds entry {}, which was not asked for, or twice",
+                        entry.global()
                     ),
                 });
             }

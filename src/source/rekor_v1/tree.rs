@@ -9,7 +9,7 @@ use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::split::LeafPath;
 use tlog::{Split, leaf_hash};
 
-use super::answer::{Entry, TreeHead, TreeId};
+use super::answer::{Entry, Leaf, Retrieved, TreeHead, TreeId};
 use super::client::{Client, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
 use crate::log::GlobalIndex;
 use crate::source::{Leaves, LogSource, Prefetch, ServerDate, SourceError};
@@ -48,15 +48,14 @@ impl Tree {
         }
     }
 
-    /// The entries of these leaves, in order. Entries that a response leaves out, or that are not `enough`, are
-    /// requested again.
-    async fn entries(
+    /// The entries of these leaves, in order. Those that a reply leaves out, or that are not `enough`, are asked for again.
+    async fn entries<T: Retrieved>(
         &self,
         locals: &[u64],
         limit_bytes: usize,
-        enough: impl Fn(&Entry) -> bool + Send,
-    ) -> Result<Vec<Entry>, SourceError> {
-        let mut found: Vec<Option<Entry>> = locals.iter().map(|_| None).collect();
+        enough: impl Fn(&T) -> bool + Send,
+    ) -> Result<Vec<T>, SourceError> {
+        let mut found: Vec<Option<T>> = locals.iter().map(|_| None).collect();
         for pause in PAUSES {
             let missing: Vec<usize> = found
                 .iter()
@@ -93,16 +92,16 @@ impl Tree {
         }
     }
 
-    /// The responses for these indexes, with fewer at once if a response is too long. Otherwise ten huge entries in a
-    /// row would end the monitoring there. The caller may set a lower limit.
-    async fn retrieve(
+    /// The answers to these questions, in fewer at once if they are too long together: else whoever logs ten huge entries
+    /// in a row would end the watch there. A caller's lower limit is its own matter.
+    async fn retrieve<T: Retrieved>(
         &self,
         requested: &[GlobalIndex],
         limit_bytes: usize,
-    ) -> Result<Vec<Option<Entry>>, SourceError> {
-        let mut answers = Vec::with_capacity(requested.len());
-        let mut rest = requested;
-        let mut at_once = requested.len();
+    ) -> Result<Vec<Option<T>>, SourceError> {
+        let mut answers = Vec::with_capacity(asked.len());
+        let mut rest = asked;
+        let mut at_once = asked.len();
         while let Some((now, later)) = rest.split_at_checked(at_once.min(rest.len()))
             && !now.is_empty()
         {
@@ -123,12 +122,12 @@ impl Tree {
     }
 
     /// That the log counts as we do. If its trees changed their order, each index would name another entry.
-    fn expect_at(&self, local: u64, entry: &Entry) -> Result<(), SourceError> {
-        let tree = entry.id.tree.unwrap_or(self.id);
-        let leaf = entry.inclusion.as_ref().map_or(local, |i| i.local);
+    fn expect_at(&self, local: u64, entry: &impl Retrieved) -> Result<(), SourceError> {
+        let tree = entry.id().tree.unwrap_or(self.id);
+        let leaf = entry.local().unwrap_or(local);
         if (tree, leaf) != (self.id, local) {
             return Err(SourceError::Malformed {
-                resource: format!("entry {}", entry.global),
+                resource: format!("entry {}", entry.global()),
                 reason: format!(
                     "it is leaf {leaf} of tree {tree}, expected was leaf {local} of tree {}",
                     self.id
@@ -138,8 +137,8 @@ impl Tree {
         Ok(())
     }
 
-    /// The error after the last request: missing entries, or a replica that is behind.
-    fn unanswered(&self, locals: &[u64], found: &[Option<Entry>]) -> SourceError {
+    /// What is still missing after the last time of asking: entries, or a replica that has grown far enough.
+    fn unanswered<T>(&self, locals: &[u64], found: &[Option<T>]) -> SourceError {
         let mut missing = locals
             .iter()
             .zip(found)
@@ -218,13 +217,16 @@ impl LogSource for Tree {
             });
         }
         let locals: Vec<u64> = want.clone().collect();
-        let entries = self.entries(&locals, limit_bytes, |_| true).await?;
+        // Their proofs are not read: the root over all leaves proves each of them.
+        let entries: Vec<Leaf> = self.entries(&locals, limit_bytes, |_| true).await?;
         let bodies = entries.iter().map(|entry| &entry.body);
-        let mut leaves =
-            Leaves::copied(want.start, bodies).map_err(|e| SourceError::Malformed {
+        let buffer = Vec::with_capacity(bodies.clone().map(Bytes::len).sum());
+        let mut leaves = Leaves::copied_into(buffer, want.start, bodies).map_err(|e| {
+            SourceError::Malformed {
                 resource: format!("the leaves from {}", want.start),
                 reason: e.to_string(),
-            })?;
+            }
+        })?;
         for (local, entry) in want.zip(entries) {
             if let Some(attestation) = entry.attestation {
                 leaves = leaves.with(local, attestation);

@@ -74,6 +74,29 @@ fn what_is_no_entry_is_refused() {
         ("too long a proof", proof("hashes", vec![HASH; 65].into())),
     ] {
         assert!(entries(json.as_bytes()).is_err(), "{wrong}");
+        let is_in_proof = ["half a hash", "too long a proof"].contains(&wrong);
+        assert_eq!(leaves(json.as_bytes()).is_ok(), is_in_proof, "{wrong}");
+    }
+}
+
+#[test]
+fn a_leaf_is_what_its_entry_is_without_the_proof() {
+    for json in [
+        entry(|_| ()),
+        entry(|entry| entry["verification"] = serde_json::json!({})),
+        entry(|entry| {
+            entry.as_object_mut().unwrap().remove("attestation");
+        }),
+    ] {
+        let [entry] = <[Entry; 1]>::try_from(entries(json.as_bytes()).ok().unwrap()).unwrap();
+        let expected = Leaf {
+            local: entry.local(),
+            id: entry.id,
+            body: entry.body,
+            global: entry.global,
+            attestation: entry.attestation,
+        };
+        assert_eq!(leaves(json.as_bytes()).ok().unwrap(), [expected], "{json}");
     }
 }
 
