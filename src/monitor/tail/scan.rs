@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::future::poll_immediate;
+use futures_util::{Stream, StreamExt as _, stream};
 use jiff::Timestamp;
 use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
@@ -37,6 +38,13 @@ const TELLING_CERTIFICATES: usize = 8;
 /// Bundles that are scanned at once, per core: one is worked on, one waits in order.
 const SCANS_PER_CORE: usize = 2;
 
+/// Small bundles, as those of Rekor v1, are scanned in one job until they have so many leaves together, as many as one of
+/// Rekor v2: to wake another thread costs as much as scanning a dozen leaves.
+const JOB_LEAVES: usize = 256;
+
+/// No more bundles are added to a job that has so many bytes: the memory of a log that serves long leaves stays as it was.
+const JOB_BYTES: usize = 1024 * 1024;
+
 /// Reads these leaves of a tree of `size` leaves and scans them, in order, many at once.
 pub(in crate::monitor) fn scanned<'a>(
     log: &'a Log,
@@ -45,11 +53,42 @@ pub(in crate::monitor) fn scanned<'a>(
     rules: &'a Arc<Rules>,
     now: Timestamp,
 ) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
-    source::leaves(Arc::clone(&log.source), range, size, log.source.prefetch())
-        .map(move |leaves| async move {
-            Ok(scan(leaves?, Arc::clone(&log.shard), Arc::clone(rules), now).await)
+    let leaves = source::leaves(Arc::clone(&log.source), range, size, log.source.prefetch());
+    stream::unfold(leaves, async |mut leaves| {
+        Some((next_job(&mut leaves).await?, leaves))
+    })
+    .map(move |job| {
+        let (shard, rules) = (Arc::clone(&log.shard), Arc::clone(rules));
+        on_all_cores(move || {
+            let scan = |leaves| Ok(scan_here(&leaves?, &shard, &rules, now));
+            stream::iter(job.into_iter().map(scan).collect::<Vec<_>>())
         })
-        .buffered(rayon::current_num_threads() * SCANS_PER_CORE)
+    })
+    .buffered(rayon::current_num_threads() * SCANS_PER_CORE)
+    .flatten()
+}
+
+/// The next bundle, and those behind it that are there already and small.
+async fn next_job<T>(bundles: &mut T) -> Option<Vec<Result<Leaves, SourceError>>>
+where
+    T: Stream<Item = Result<Leaves, SourceError>> + Unpin,
+{
+    let (mut count, mut bytes) = (0, 0);
+    let mut job = Vec::new();
+    let mut next = bundles.next().await;
+    while let Some(bundle) = next {
+        if let Ok(leaves) = &bundle {
+            count += leaves.len();
+            bytes += leaves.size_bytes();
+        }
+        job.push(bundle);
+        let is_small = count < JOB_LEAVES && bytes < JOB_BYTES;
+        next = match is_small {
+            true => poll_immediate(bundles.next()).await.flatten(),
+            false => None,
+        };
+    }
+    (!job.is_empty()).then_some(job)
 }
 
 /// Scans a bundle on the pool of all cores.
@@ -59,10 +98,14 @@ pub(in crate::monitor) async fn scan(
     rules: Arc<Rules>,
     now: Timestamp,
 ) -> Scanned {
+    on_all_cores(move || scan_here(&leaves, &shard, &rules, now)).await
+}
+
+async fn on_all_cores<T: Send + 'static>(scan: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, scanned) = oneshot::channel();
     rayon::spawn(move || {
         // Nobody waits any more if the pass was stopped.
-        let _ = done.send(scan_here(&leaves, &shard, &rules, now));
+        let _ = done.send(scan());
     });
     scanned
         .await
