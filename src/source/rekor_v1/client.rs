@@ -136,7 +136,7 @@ impl Client {
         indexes: &[GlobalIndex],
         limit_bytes: usize,
     ) -> Result<Vec<Option<T>>, SourceError> {
-        let asked: Vec<u64> = indexes.iter().map(|index| index.get()).collect();
+        let requested: Vec<u64> = indexes.iter().map(|index| index.get()).collect();
         let entries = self
             .retrieve(&json!({ "logIndexes": requested }), limit_bytes)
             .await?;
@@ -283,11 +283,11 @@ fn is_skew(message: &str) -> bool {
 
 /// The entries in the order of the question.
 fn matched<Q, T: Retrieved>(
-    asked: &[Q],
+    requested: &[Q],
     entries: Vec<T>,
     is_it: impl Fn(&T, &Q) -> bool,
 ) -> Result<Vec<Option<T>>, SourceError> {
-    let mut answer: Vec<Option<T>> = asked.iter().map(|_| None).collect();
+    let mut answer: Vec<Option<T>> = requested.iter().map(|_| None).collect();
     for entry in entries {
         let place = requested
             .iter()
@@ -299,7 +299,7 @@ fn matched<Q, T: Retrieved>(
                 return Err(SourceError::Malformed {
                     resource: "the answer to a request for entries".to_owned(),
                     reason: format!(
-                        "it holds entry {}, which was not asked for, or twice",
+                        "it contains entry {}, which was not requested, or twice",
                         entry.global()
                     ),
                 });

@@ -99,9 +99,9 @@ impl Tree {
         requested: &[GlobalIndex],
         limit_bytes: usize,
     ) -> Result<Vec<Option<T>>, SourceError> {
-        let mut answers = Vec::with_capacity(asked.len());
-        let mut rest = asked;
-        let mut at_once = asked.len();
+        let mut answers = Vec::with_capacity(requested.len());
+        let mut rest = requested;
+        let mut at_once = requested.len();
         while let Some((now, later)) = rest.split_at_checked(at_once.min(rest.len()))
             && !now.is_empty()
         {

@@ -240,7 +240,7 @@ async fn an_impostor_that_looks_like_a_certificate_settles_nothing() {
     let impostor: Issued = issue_for(RELEASE, world.now(), false, &key);
     let false_one = world.sign(&impostor, RELEASE);
     world.good().await;
-    assert_eq!(world.output_text().await, [""]);
+    assert_eq!(world.reported().await, [""]);
     assert_eq!(world.entries().await.len(), 1);
     for _ in 0..12 {
         world.good_after(600).await;
@@ -251,7 +251,7 @@ async fn an_impostor_that_looks_like_a_certificate_settles_nothing() {
     }
     let entries: Vec<u64> = world.entries().await.iter().map(|(at, _)| *at).collect();
     assert_eq!(entries, [false_one, index]);
-    let output_text = &world.output_text().await[0];
+    let output_text = &world.reported().await[0];
     assert!(
         output_text.starts_with(&format!("its signing is entry {index} of v1")),
         "{output_text}"
@@ -272,12 +272,12 @@ async fn a_copy_of_a_certificate_with_a_spoilt_signature_settles_nothing() {
     let false_one = world.sign(&spoilt, RELEASE);
     world.good().await;
     assert_eq!(world.entries().await.len(), 1);
-    assert_eq!(world.output_text().await, [""]);
+    assert_eq!(world.reported().await, [""]);
     let index = world.sign(&stolen, RELEASE);
     for _ in 0..6 {
         world.good_after(600).await;
     }
-    let output_text = &world.output_text().await[0];
+    let output_text = &world.reported().await[0];
     assert!(
         output_text.starts_with(&format!("its signing is entry {index} of v1")),
         "{output_text}"
@@ -346,7 +346,7 @@ async fn a_certificate_that_was_found_before_its_ct_log_was_a_guide_is_looked_up
     world.clock.advance(60);
     world.pass(false).await.unwrap();
     assert_eq!(world.entries().await, [(index, "release".to_owned())]);
-    assert_eq!(world.output_text().await, ["its signing is entry 25 of v1"]);
+    assert_eq!(world.reported().await, ["its signing is entry 25 of v1"]);
     assert!(!world.open().await.contains(&"coverage-gap".to_owned()));
 }
 
