@@ -5,7 +5,7 @@ use modelwatch::expect::{Expectation, NamedEntry};
 use modelwatch::finding::State;
 
 use crate::registered::expectation;
-use crate::world::{Question, Signer, World, other_leaves};
+use crate::world::{Question, RegisterOne as _, Signer, World, other_leaves};
 
 /// A registration that carries this checkpoint.
 fn carrying(salt: u64, note: &[u8]) -> Expectation {

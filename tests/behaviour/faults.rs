@@ -7,7 +7,8 @@ use modelwatch::finding::FindingId;
 
 use crate::registered::expectation;
 use crate::world::{
-    Condition, Fault, MAIL, Mode, OWL, Question, Signer, Spec, World, other_leaves, unreadable,
+    Condition, Fault, MAIL, Mode, OWL, Question, RegisterOne as _, Signer, Spec, World,
+    other_leaves, unreadable,
 };
 
 /// Methods that change the stored data.

@@ -4,7 +4,7 @@ use modelwatch::expect::Expectation;
 use modelwatch::finding::{State, Verdict};
 use modelwatch::store::QueuedKind;
 
-use crate::world::{Leaf, Signer, World, other_leaves};
+use crate::world::{Leaf, RegisterOne as _, Signer, World, other_leaves};
 
 /// What registering this leaf's bundle gives.
 pub fn expectation(leaf: &Leaf) -> Expectation {

@@ -10,7 +10,9 @@ use rcgen::{KeyPair, SigningKey as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::world::{Fault, Issued, Leaf, MAIL, Mode, Spec, World, issue_for, other_leaves, usual};
+use crate::world::{
+    Fault, Issued, Leaf, MAIL, Mode, RegisterOne as _, Spec, World, issue_for, other_leaves, usual,
+};
 
 const PAYLOAD: &[u8] = b"a statement about a model";
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";

@@ -31,7 +31,10 @@ async fn a_hold_ends_with_its_time_or_its_rule_and_alerts_in_that_moment() {
         );
         let finding = scratch.get(held(1).finding.id).await;
         assert_eq!(finding.state == State::Open, opened);
-        assert_eq!(scratch.told(finding.id).await.len(), usize::from(opened));
+        assert_eq!(
+            scratch.alerts_of(finding.id).await.len(),
+            usize::from(opened)
+        );
         assert_eq!(scratch.store.release_holds(&rules, now).await.unwrap(), 0);
     }
 }

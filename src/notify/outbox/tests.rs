@@ -59,7 +59,7 @@ impl Notifier for Recorder {
     }
 }
 
-fn outbox(store: &Arc<MemoryStore>, channels: &[(&str, &Told)]) -> Outbox<MemoryStore> {
+fn outbox(store: &Arc<MemoryStore>, channels: &[(&str, &Recorder)]) -> Outbox<MemoryStore> {
     let notifiers = channels.iter().map(|(name, told)| {
         let notifier: Box<dyn Notifier> = Box::new((*told).clone());
         ((*name).to_owned(), notifier)

@@ -12,7 +12,7 @@ use tlog::{Hash, MAX_TREE_SIZE};
 
 use super::client::MAX_RETRIEVED;
 use crate::codec::STANDARD;
-use crate::shard::GlobalIndex;
+use crate::log::GlobalIndex;
 
 /// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
 pub(super) const MAX_PROOF_HASHES: usize = 64;
