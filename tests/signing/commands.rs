@@ -1,4 +1,4 @@
-//! What the commands offer in addition to those of the reference.
+//! What the commands add to those of the reference.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -100,8 +100,8 @@ fn a_report_names_every_difference_and_both_digests() {
             .unwrap()
             .contains("not what was signed")
     );
-    // The name of a file must not control a terminal.
-    assert!(!reported.stderr.contains('\u{1b}'), "{}", reported.stderr);
+    // What a file is called must not reach a terminal.
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.stderr);
 }
 
 #[test]
