@@ -90,7 +90,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     ),
     (
         "notifier-failing",
-        "store/health",
+        "store/conditions",
         "the_failure_of_a_channel_is_not_sent_on_it",
     ),
     (

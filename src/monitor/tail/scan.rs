@@ -54,7 +54,8 @@ pub(in crate::monitor) fn scanned<'a>(
     now: Timestamp,
 ) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
     let leaves = source::leaves(Arc::clone(&log.source), range, size, log.source.prefetch());
-    stream::unfold(leaves, async |mut leaves| {
+    // Fused: `next_job` may see the end while it looks for more, and is asked again.
+    stream::unfold(leaves.fuse(), async |mut leaves| {
         Some((next_job(&mut leaves).await?, leaves))
     })
     .map(move |job| {
