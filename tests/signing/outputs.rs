@@ -63,6 +63,99 @@ fn a_place_where_no_signature_can_be_is_reported_before_the_model_is_hashed() {
 }
 
 #[test]
+fn a_signature_goes_to_standard_output_and_comes_from_standard_input() {
+    let site = site();
+    for place in ["-", "/dev/stdout"] {
+        let sign = SIGN.replace("model.sig", place);
+        let said = site.run(&sign);
+        assert_eq!(
+            (said.code, said.stderr.as_str()),
+            (0, "Signing succeeded\n")
+        );
+        assert!(said.stdout.starts_with("{\"mediaType\":"), "{said:?}");
+        site.write("piped.sig", &said.stdout);
+        for place in ["-", "/dev/stdin"] {
+            let verify = VERIFY.replace("model.sig", place);
+            let said = site.shell(&format!("$P {verify} < piped.sig"));
+            assert_eq!(said.stdout, "Verification succeeded\n", "{said:?}");
+            let said = site.shell(&format!("$P {sign} | $P {verify}"));
+            assert_eq!(said.code, 0, "{said:?}");
+        }
+        // The shell has made the file in the model before anything is signed.
+        let said = site.shell(&format!("$P {sign} > model/model.sig"));
+        assert_eq!(said.code, 0, "{said:?}");
+        let inside = VERIFY.replace("model.sig", "model/model.sig");
+        assert_eq!(site.run(&inside).code, 0);
+        let said = site.shell(&format!(
+            "$P {} < model/model.sig",
+            VERIFY.replace("model.sig", "-")
+        ));
+        assert_eq!(said.code, 0, "{said:?}");
+        fs::remove_file(site.at("model/model.sig")).unwrap();
+
+        assert_eq!(site.run(&format!("{sign} --json")).code, 2);
+        let said = site.run(&sign.replace("p256.key", "rsa.key"));
+        assert_eq!((said.code, said.stdout.as_str()), (1, ""));
+    }
+    assert_eq!(signatures(&site), Vec::<String>::new());
+    let said = site.shell(&format!(
+        "$P {} > /dev/full",
+        SIGN.replace("model.sig", "-")
+    ));
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr.contains("standard output cannot be written"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_an_earlier_version_left_in_the_model_is_named_with_the_command_that_removes_it() {
+    let site = site();
+    let inside = |line: &str| line.replace("model.sig", "model/model.sig");
+    assert_eq!(site.run(&inside(SIGN)).code, 0);
+    site.write("model/sub/.it's.sig.AbC123", "");
+    site.write("model/.model.sig.000000", "");
+    for line in [inside(SIGN), inside(VERIFY), SIGN.to_owned()] {
+        let said = site.run(&line);
+        assert_eq!(said.code, 1, "{line}: {said:?}");
+        let command = r"rm -- 'model/.model.sig.000000' 'model/sub/.it'\''s.sig.AbC123'";
+        assert!(said.stderr.contains(command), "{said:?}");
+    }
+    let said = site.run(&inside(VERIFY));
+    let (_, command) = said.stderr.trim_end().split_once("remove it: ").unwrap();
+    assert_eq!(site.shell(command).code, 0);
+    assert_eq!(site.run(&inside(VERIFY)).code, 0);
+    // A file that is meant can be left out.
+    site.write("model/.model.sig.000000", "");
+    let ignored = format!("{SIGN} --ignore-paths model/.model.sig.000000");
+    assert_eq!(site.run(&ignored).code, 0);
+    assert_eq!(site.run(VERIFY).code, 0);
+}
+
+#[test]
+fn parallel_signers_never_list_a_temporary_file() {
+    let site = site();
+    for _ in 0..10 {
+        let signer = |own: &str, other: &str| {
+            format!(
+                "$P {} --ignore-paths model/{other} & ",
+                SIGN.replace("model.sig", &format!("model/{own}"))
+            )
+        };
+        let line = format!(
+            "{}{}wait; $P {} --ignore-paths model/b.sig && $P {} --ignore-paths model/a.sig",
+            signer("a.sig", "b.sig"),
+            signer("b.sig", "a.sig"),
+            VERIFY.replace("model.sig", "model/a.sig"),
+            VERIFY.replace("model.sig", "model/b.sig"),
+        );
+        let said = site.shell(&line);
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+}
+
+#[test]
 fn what_is_read_to_sign_is_not_replaced_by_the_signature() {
     let site = site();
     fs::hard_link(site.at("keys/p256.key"), site.at("other.key")).unwrap();

@@ -107,3 +107,49 @@ fn an_empty_directory_that_cannot_be_read_is_not_known_to_be_empty() {
     );
     bound.mode("model/closed", 0o755);
 }
+
+#[test]
+fn a_signature_that_can_be_written_in_a_directory_that_cannot_is_written_in_place() {
+    let bound = Bound::new();
+    assert_eq!(bound.run(SIGN).code, 0);
+    bound.site.write("model/more.bin", "0.4");
+    let inode = |bound: &Bound| fs::metadata(bound.site.at("out/model.sig")).unwrap().ino();
+    let before = inode(&bound);
+    bound.mode("out", 0o555);
+    let said = bound.run(SIGN);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(inode(&bound), before);
+    assert_eq!(bound.run(VERIFY).code, 0);
+    // A new one cannot be made there, which is known before anything is read.
+    fs::File::create(bound.site.at("model/large.bin"))
+        .unwrap()
+        .set_len(1 << 42)
+        .unwrap();
+    let said = bound.run(&SIGN.replace("model.sig", "other.sig"));
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("Permission denied"), "{said:?}");
+    bound.mode("out/model.sig", 0o444);
+    let said = bound.run(SIGN);
+    assert!(said.stderr.contains("Permission denied"), "{said:?}");
+    bound.mode("out", 0o777);
+}
+
+#[test]
+fn a_signature_in_a_model_whose_parent_cannot_be_written_needs_no_temporary_name() {
+    let bound = Bound::new();
+    bound.mode(".", 0o555);
+    bound.mode("model", 0o777);
+    let inside = |line: &str| line.replace("out/model.sig", "model/model.sig");
+    for _ in 0..2 {
+        let said = bound.run(&inside(SIGN));
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_eq!(bound.run(&inside(VERIFY)).code, 0);
+    }
+    bound.mode(".", 0o755);
+    let mut names: Vec<_> = fs::read_dir(bound.site.at("model"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["model.sig", "sub", "weights.bin"]);
+}
