@@ -358,7 +358,7 @@ async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_dis
 }
 
 #[tokio::test]
-async fn unreadable_entries_that_name_a_watch_are_told_once_a_day_and_watch() {
+async fn unreadable_entries_that_name_a_watch_are_alerted_once_a_day_and_watch() {
     let scratch = ScratchStore::with_log().await;
     let unreadable = |index| {
         let mut new = signing(index);

@@ -85,7 +85,7 @@ async fn a_log_that_was_never_reached_is_known_by_its_errors_and_can_still_begin
 }
 
 #[tokio::test]
-async fn a_size_is_as_old_as_its_first_sight_or_a_witness_says_but_never_of_the_future() {
+async fn the_age_of_a_size_counts_from_its_first_sight_or_a_witness_but_never_from_the_future() {
     let scratch = ScratchStore::with_log().await;
     let since = async || scratch.store.log(ORIGIN).await.unwrap().unwrap().size_since;
     scratch.read((0, 0), (5, 5), vec![]).await;
