@@ -1,4 +1,4 @@
-//! A store with as many findings as wanted, written in SQL: to find so many takes the program minutes.
+//! A store with any number of findings, written in SQL: the program would need minutes to find so many.
 
 use std::fs;
 use std::io;
@@ -111,7 +111,7 @@ async fn fill(path: &Path, findings: u64) -> Result<(), sqlx::Error> {
                 iif(i <= {DISPUTED}, 'open', NULL), 'watch-' || i % 100, x'00', 1, 'log-0', 'filled.example', i,
                 printf('%064x', i), 1, 'hashedrekord 0.0.1', 'sha256:' || printf('%064x', i),
                 CAST(printf('%016x', 1 + i % {signers}) AS BLOB), 'trusted', 1700000000000000 + i,
-                'https://github.com/owner/model/' || i || ' signed something, which nobody registered: entry ' || i || ' of log-0',
+                'https://github.com/owner/model/' || i || ' signed something, which is not registered: entry ' || i || ' of log-0',
                 printf('%064x', i), printf('%064x', i), '[]'
          FROM n;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {alerts})

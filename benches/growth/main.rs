@@ -1,4 +1,5 @@
-//! How cost grows with what is stored, followed and watched: one row for each promise, measured at several sizes.
+//! How cost grows with the number of stored findings, logs and watches: one row for each promise, measured at several
+//! sizes.
 //!
 //! `cargo bench --bench growth [-- ROW…]`, where ROW is one of those that [`ROWS`] names; all of them without. Each row
 //! prints the figures of today, those of the version before it was made cheap, and the exponent: 1 means that ten times
@@ -66,9 +67,9 @@ mod linux {
         /// What the sizes count.
         of: &'static str,
         unit: &'static str,
-        /// What is promised, at the largest size.
+        /// The promise, at the largest size.
         asked: &'static str,
-        /// Each size, and the figure before; `None` where nobody measured it.
+        /// Each size, and the figure before; `None` if it was not measured.
         sizes: &'static [(u64, Option<f64>)],
         measure: Measure,
     }

@@ -131,7 +131,7 @@ pub(super) fn finding(bench: &Bench, findings: u64) -> Figure {
     one_finding(bench, findings, true)
 }
 
-/// The same where nobody judges the certificates.
+/// The same without a check of certificate chains.
 pub(super) fn finding_without_trust(bench: &Bench, findings: u64) -> Figure {
     one_finding(bench, findings, false)
 }
@@ -252,8 +252,8 @@ fn with_findings(bench: &Bench, findings: u64) -> io::Result<PathBuf> {
     Ok(place)
 }
 
-/// A fresh place with a configuration of so many logs and watches. The logs show the same entries, each under an origin of
-/// its own.
+/// A new directory with a configuration of this many logs and watches. The logs have the same entries, each with its
+/// own origin.
 fn many_logs(bench: &Bench, logs: u64, entries: u64, watches: u64) -> io::Result<PathBuf> {
     let one: Log = log::write(
         &bench.directory.join(format!("entries-{entries}")),
@@ -326,7 +326,7 @@ fn run(bench: &Bench, place: &Path, arguments: &[&str], codes: &[i32]) -> io::Re
 
 /// The mean of many runs of a short command: a single one has few of the kernel's ticks.
 fn cpu_ms(bench: &Bench, place: &Path, arguments: &[&str]) -> Figure {
-    /// Ticks enough to tell a twentieth.
+    /// Enough ticks to measure a twentieth.
     const TICKS: f64 = 400.0;
     let (mut spent, mut runs) = (0.0, 0.0);
     while spent < TICKS && runs < 20.0 || runs < 3.0 {

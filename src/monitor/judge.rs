@@ -336,10 +336,10 @@ fn summary(
         }
         (Verdict::UntrustedChain, Done::Issued) => format!("{who}: {place}"),
         (_, Done::Signed(what)) => {
-            format!("{who} signed {what}, which nobody registered: {place}")
+            format!("{who} signed {what}, which is not registered: {place}")
         }
         (_, Done::Issued) => format!(
-            "a certificate was issued to {who}, and nobody registered what it signed: {place}"
+            "a certificate was issued to {who}, and no signing with it is registered: {place}"
         ),
     };
     if in_shape == Some(false) {

@@ -61,7 +61,7 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Heartbeats as `settings` say; their time is kept in `values`.
+    /// Heartbeats with these `settings`; the time of the last one is stored in `values`.
     pub fn new(settings: HeartbeatSettings, http: Client, values: Arc<dyn Values>) -> Self {
         Self {
             settings,

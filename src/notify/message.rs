@@ -142,19 +142,11 @@ impl Message {
             .findings
             .first()
             .is_some_and(|finding| finding.verdict == Verdict::Expected);
-        let now = if is_registered {
-            [
-                ", which is registered now",
-                ", and what it signed is registered now",
-            ]
-        } else {
-            ["", ""]
-        };
         // Only our own words: names of the signer come before them.
         UNREGISTERED
             .iter()
-            .zip(now)
             .find_map(|(then, now)| {
+                let now = if is_registered { now } else { "" };
                 let at = sentence.rfind(then)?;
                 let (before, after) = (sentence.get(..at)?, sentence.get(at + then.len()..)?);
                 Some(format!("{before}{now}{after}"))
@@ -163,10 +155,19 @@ impl Message {
     }
 }
 
-/// The phrases about an unexpected signing and an unexpected certificate.
-const UNREGISTERED: [&str; 2] = [
-    ", which nobody registered",
-    ", and nobody registered what it signed",
+/// The phrases about an unexpected signing and an unexpected certificate, and those once it is registered. The last two
+/// are in the summaries of earlier versions.
+const UNREGISTERED: [(&str, &str); 4] = [
+    (", which is not registered", ", which is registered now"),
+    (
+        ", and no signing with it is registered",
+        ", and a signing with it is registered now",
+    ),
+    (", which nobody registered", ", which is registered now"),
+    (
+        ", and nobody registered what it signed",
+        ", and a signing with it is registered now",
+    ),
 ];
 
 fn count(total: u64) -> String {
@@ -209,12 +210,20 @@ mod tests {
         assert!(message.summary().starts_with("over: falcon-release"));
         for (then, now) in [
             (
+                "a@b signed sha256:00, which is not registered: entry 1 of l",
+                "over: a@b signed sha256:00, which is registered now: entry 1 of l (and 1 more finding)",
+            ),
+            (
+                "a certificate was issued to a@b, and no signing with it is registered: entry 1 of l",
+                "over: a certificate was issued to a@b, and a signing with it is registered now: entry 1 of l (and 1 more finding)",
+            ),
+            (
                 "a@b signed sha256:00, which nobody registered: entry 1 of l",
                 "over: a@b signed sha256:00, which is registered now: entry 1 of l (and 1 more finding)",
             ),
             (
                 "a certificate was issued to a@b, and nobody registered what it signed: entry 1 of l",
-                "over: a certificate was issued to a@b, and what it signed is registered now: entry 1 of l (and 1 more finding)",
+                "over: a certificate was issued to a@b, and a signing with it is registered now: entry 1 of l (and 1 more finding)",
             ),
         ] {
             let first = &mut message.findings[0];

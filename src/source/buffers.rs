@@ -16,7 +16,7 @@ const MAX_SPARE_BYTES: usize = 1024 * 1024;
 /// Buffers are made in multiples of this, in bytes, so that one fits the next bundle too.
 const STEP_BYTES: usize = 128 * 1024;
 
-/// Some buffers that nobody uses now.
+/// Unused buffers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 

@@ -91,7 +91,7 @@ impl Leaves {
         Self::copied_into(Vec::new(), start, leaves)
     }
 
-    /// As [`copied`](Self::copied), into an empty buffer that has room for them.
+    /// As [`copied`](Self::copied), into an empty buffer of sufficient size.
     pub(super) fn copied_into<I>(
         mut bytes: Vec<u8>,
         start: u64,

@@ -75,7 +75,7 @@ impl Cases {
         });
         let directory = self.site.at(case["cwd"].as_str().unwrap_or("."));
         let mut command = self.site.command();
-        let said: Printed = command
+        let reported: Printed = command
             .args(args)
             .current_dir(directory)
             .output()
@@ -87,22 +87,22 @@ impl Cases {
             Some((_, reason)) => reason.starts_with("accepted"),
             None => case["expect"] == "accept",
         };
-        if (said.code == 0) != accepts {
-            return Err(format!("accept: {accepts}; {said:?}"));
+        if (reported.code == 0) != accepts {
+            return Err(format!("accept: {accepts}; {reported:?}"));
         }
         if !accepts {
-            if said.stderr.trim().is_empty() {
+            if reported.stderr.trim().is_empty() {
                 return Err("refused without a word".to_owned());
             }
             if out.exists() {
                 return Err("refused, but a signature was written".to_owned());
             }
             let mistaken = case["reference"]["cli_main"]["exit"] == 2;
-            let is_mistake = said.code == 2;
+            let is_mistake = reported.code == 2;
             return if mistaken == is_mistake {
                 Ok(())
             } else {
-                Err(format!("exit {}: {}", said.code, said.stderr))
+                Err(format!("exit {}: {}", reported.code, reported.stderr))
             };
         }
         if difference.is_some() {
@@ -111,8 +111,8 @@ impl Cases {
         let printed = case["reference"]["cli_main"]["stdout"]
             .as_str()
             .unwrap_or_default();
-        if case["reference"]["cli_main"]["exit"] == 0 && said.stdout.trim() != printed.trim() {
-            return Err(format!("{:?}, not {printed:?}", said.stdout));
+        if case["reference"]["cli_main"]["exit"] == 0 && reported.stdout.trim() != printed.trim() {
+            return Err(format!("{:?}, not {printed:?}", reported.stdout));
         }
         if case["kind"] == "sign" {
             return written(&fs::read(&out).unwrap(), case);
@@ -131,8 +131,8 @@ impl Cases {
             case["model"].as_str().unwrap(),
             hash["hash_type"].as_str().unwrap_or("sha256")
         );
-        let said = self.site.run(&line);
-        let json = said.json();
+        let reported = self.site.run(&line);
+        let json = reported.json();
         let is_different = different().any(|(id, _)| id == case["id"]);
         let is_equal = |field: &str| json[field] == case["expect"][field];
         let digests = |resources: &Value| -> Vec<Value> {
@@ -150,13 +150,13 @@ impl Cases {
         {
             Ok(())
         } else {
-            Err(format!("{line}: {said:?}"))
+            Err(format!("{line}: {reported:?}"))
         }
     }
 }
 
-/// Whether the signature says what that of the reference says. The order of keys, the numbers of ECDSA and the form of
-/// whole numbers are free.
+/// Whether the signature has the same content as that of the reference. The order of keys, the numbers of ECDSA and the
+/// form of whole numbers may differ.
 fn written(file: &[u8], case: &Value) -> Result<(), String> {
     let bundle: Value = serde_json::from_slice(file).unwrap();
     let decoded = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();

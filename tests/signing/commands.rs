@@ -25,9 +25,9 @@ fn site() -> Site {
 
 impl Site {
     fn expect(&self, line: &str, code: i32) -> Printed {
-        let said = self.run(line);
-        assert_eq!(said.code, code, "{line}: {said:?}");
-        said
+        let reported = self.run(line);
+        assert_eq!(reported.code, code, "{line}: {reported:?}");
+        reported
     }
 }
 
@@ -39,10 +39,10 @@ fn a_model_is_signed_and_verified_in_either_spelling() {
         "sign key --private-key=keys/p256.key --ignore-paths=model/config.json --no-ignore-git-paths --allow-symlinks -- model",
         "--log_level DEBUG sign key --private_key nothing --private_key keys/p256.key --ignore-git-paths --no-ignore-git-paths --allow-symlinks --ignore-paths model/config.json model",
     ] {
-        let said = site.expect(line, 0);
-        assert_eq!(said.stdout, "Signing succeeded\n");
-        let said = site.expect(&format!("{VERIFY} --json"), 0);
-        let signed = &said.json()["signed"];
+        let reported = site.expect(line, 0);
+        assert_eq!(reported.stdout, "Signing succeeded\n");
+        let reported = site.expect(&format!("{VERIFY} --json"), 0);
+        let signed = &reported.json()["signed"];
         assert_eq!(signed["ignore_paths"], json!(["config.json"]), "{line}");
         assert_eq!(signed["allow_symlinks"], true, "{line}");
     }
@@ -79,8 +79,8 @@ fn a_report_names_every_difference_and_both_digests() {
     fs::remove_file(site.at("model/config.json")).unwrap();
     site.write("model/weights/part-1.bin", "0.1 0.3");
     site.write("model/\u{1b}[2J", "");
-    let said = site.expect(&format!("{VERIFY} --json"), 1);
-    let report = said.json();
+    let reported = site.expect(&format!("{VERIFY} --json"), 1);
+    let report = reported.json();
     assert_eq!(report["ok"], false);
     assert_eq!(report["missing"], json!(["config.json"]));
     assert_eq!(report["extra"], json!(["\u{1b}[2J"]));
@@ -101,11 +101,11 @@ fn a_report_names_every_difference_and_both_digests() {
             .contains("not what was signed")
     );
     // What a file is called must not reach a terminal.
-    assert!(!said.stderr.contains('\u{1b}'), "{}", said.stderr);
+    assert!(!reported.stderr.contains('\u{1b}'), "{}", reported.stderr);
 }
 
 #[test]
-fn a_report_of_a_signing_says_what_was_signed() {
+fn a_report_of_a_signing_contains_what_was_signed() {
     let site = site();
     let report = site
         .expect(&format!("{SIGN} --json --shard-size 1000"), 0)
@@ -157,9 +157,13 @@ fn a_password_comes_from_a_file_or_a_variable_and_never_from_the_command_line() 
         &format!("{sign} --password-env A --password-file password"),
         2,
     );
-    let said = site.expect(&format!("{sign} --password hunter2"), 1);
-    assert!(said.stderr.contains("--password-file"), "{}", said.stderr);
-    assert!(!said.stderr.contains("hunter2"), "{}", said.stderr);
+    let reported = site.expect(&format!("{sign} --password hunter2"), 1);
+    assert!(
+        reported.stderr.contains("--password-file"),
+        "{}",
+        reported.stderr
+    );
+    assert!(!reported.stderr.contains("hunter2"), "{}", reported.stderr);
 }
 
 #[test]
@@ -173,8 +177,12 @@ fn a_signature_is_replaced_whole_and_nothing_else_is() {
 
     site.write("other", "kept");
     symlink("other", site.at("link.sig")).unwrap();
-    let said = site.expect(&SIGN.replace("model.sig", "link.sig"), 1);
-    assert!(said.stderr.contains("is a symlink"), "{}", said.stderr);
+    let reported = site.expect(&SIGN.replace("model.sig", "link.sig"), 1);
+    assert!(
+        reported.stderr.contains("is a symlink"),
+        "{}",
+        reported.stderr
+    );
     assert_eq!(fs::read_to_string(site.at("other")).unwrap(), "kept");
     site.expect(&SIGN.replace("model.sig", "no/such/directory.sig"), 1);
     let names: Vec<_> = fs::read_dir(site.root())
@@ -202,21 +210,21 @@ fn a_signature_in_the_model_is_not_part_of_it() {
 #[test]
 fn nothing_is_signed_that_would_fit_every_model() {
     let site = site();
-    let said = site.expect(&format!("{SIGN} --ignore-paths model"), 1);
+    let reported = site.expect(&format!("{SIGN} --ignore-paths model"), 1);
     assert!(
-        said.stderr.contains("leaves out the whole model"),
+        reported.stderr.contains("leaves out the whole model"),
         "{}",
-        said.stderr
+        reported.stderr
     );
 }
 
 #[test]
-fn what_is_not_covered_is_said_and_refused_in_strict_mode() {
+fn uncovered_files_are_reported_and_refused_in_strict_mode() {
     let site = site();
     site.expect(SIGN, 0);
     site.expect(&format!("{VERIFY} --strict"), 0);
     symlink("weights", site.at("model/linked")).unwrap();
-    for (line, says) in [
+    for (line, part) in [
         (
             format!("{VERIFY} --allow-symlinks"),
             "the signer did not allow symlinks",
@@ -230,29 +238,37 @@ fn what_is_not_covered_is_said_and_refused_in_strict_mode() {
             "typo is not in the model",
         ),
     ] {
-        let said = site.expect(&line, 0);
-        assert!(said.stderr.contains(says), "{line}: {}", said.stderr);
-        let said = site.expect(&format!("{line} --strict"), 1);
-        assert!(said.stderr.contains(says), "{line}: {}", said.stderr);
+        let reported = site.expect(&line, 0);
+        assert!(
+            reported.stderr.contains(part),
+            "{line}: {}",
+            reported.stderr
+        );
+        let reported = site.expect(&format!("{line} --strict"), 1);
+        assert!(
+            reported.stderr.contains(part),
+            "{line}: {}",
+            reported.stderr
+        );
     }
     fs::remove_file(site.at("model/linked")).unwrap();
     site.write("model/empty", "");
-    let said = site.expect(&format!("{SIGN} --shard-size 10"), 0);
+    let reported = site.expect(&format!("{SIGN} --shard-size 10"), 0);
     assert!(
-        said.stderr.contains("empty files have no shards"),
+        reported.stderr.contains("empty files have no shards"),
         "{}",
-        said.stderr
+        reported.stderr
     );
-    let said = site.expect(&format!("{VERIFY} --strict"), 1);
+    let reported = site.expect(&format!("{VERIFY} --strict"), 1);
     assert!(
-        said.stderr.contains("\"empty\" (--strict)"),
+        reported.stderr.contains("\"empty\" (--strict)"),
         "{}",
-        said.stderr
+        reported.stderr
     );
 }
 
 #[test]
-fn a_method_that_is_not_there_is_a_mistake_and_said() {
+fn a_missing_method_is_reported_as_a_mistake() {
     let site = site();
     for line in [
         "sign model",
@@ -265,8 +281,11 @@ fn a_method_that_is_not_there_is_a_mistake_and_said() {
         "digest",
         "digest model extra",
     ] {
-        let said = site.expect(line, 2);
-        assert!(said.stdout.is_empty() && !said.stderr.is_empty(), "{line}");
+        let reported = site.expect(line, 2);
+        assert!(
+            reported.stdout.is_empty() && !reported.stderr.is_empty(),
+            "{line}"
+        );
     }
 }
 
@@ -292,8 +311,11 @@ fn a_model_without_files_is_refused() {
     let site = Site::new();
     fs::create_dir(site.at("model")).unwrap();
     let refused = |line: &str| {
-        let said = site.expect(line, 1);
-        assert!(said.stderr.contains("there is nothing to sign"), "{said:?}");
+        let reported = site.expect(line, 1);
+        assert!(
+            reported.stderr.contains("there is nothing to sign"),
+            "{reported:?}"
+        );
         assert!(!site.at("model.sig").exists());
     };
     refused(SIGN);
@@ -305,8 +327,11 @@ fn a_model_without_files_is_refused() {
     site.expect(VERIFY, 0);
     // It still has a digest.
     fs::remove_file(site.at("model/empty")).unwrap();
-    let said = site.expect("digest model", 0);
-    assert!(said.stderr.contains("no file in the model"), "{said:?}");
+    let reported = site.expect("digest model", 0);
+    assert!(
+        reported.stderr.contains("no file in the model"),
+        "{reported:?}"
+    );
 }
 
 #[test]
@@ -314,7 +339,7 @@ fn a_path_to_leave_out_is_no_pattern_and_no_list_and_is_there() {
     let site = site();
     site.write("model/x.tmp", "");
     site.write("model/a,b", "");
-    for (path, says) in [
+    for (path, part) in [
         ("model/*.tmp", "is no pattern"),
         ("model/?.tmp", "is no pattern"),
         ("model/[x].tmp", "is no pattern"),
@@ -326,16 +351,17 @@ fn a_path_to_leave_out_is_no_pattern_and_no_list_and_is_there() {
         ("x,y", "a comma does not separate paths"),
     ] {
         for line in [SIGN, "digest model"] {
-            let said = site.expect(&format!("{line} --ignore-paths {path}"), 1);
-            assert!(said.stderr.contains(says), "{path}: {said:?}");
+            let reported = site.expect(&format!("{line} --ignore-paths {path}"), 1);
+            assert!(reported.stderr.contains(part), "{path}: {reported:?}");
         }
     }
     let line = format!("{SIGN} --ignore-paths model/tpyo");
-    let said = site.expect(&line, 0);
+    let reported = site.expect(&line, 0);
     assert!(
-        said.stderr
+        reported
+            .stderr
             .contains("warning: --ignore-paths model/tpyo does not exist"),
-        "{said:?}"
+        "{reported:?}"
     );
     site.expect(&format!("{line} --strict"), 1);
     // A name may have a comma, and so may the directory of the model have any character.
@@ -345,18 +371,21 @@ fn a_path_to_leave_out_is_no_pattern_and_no_list_and_is_there() {
         "sign key mo*el --private-key keys/p256.key --signature model.sig --ignore-paths mo*el/x.tmp --strict",
         0,
     );
-    let said = site.expect(
+    let reported = site.expect(
         "sign key mo*el --private-key keys/p256.key --signature mo*el/[1].sig",
         1,
     );
-    assert!(said.stderr.contains("is recorded in it"), "{said:?}");
-    let said = site.expect(
+    assert!(
+        reported.stderr.contains("is recorded in it"),
+        "{reported:?}"
+    );
+    let reported = site.expect(
         "verify certificate mo*el --certificate-chain keys/root.pem,keys/int.pem --signature model.sig",
         1,
     );
     assert!(
-        said.stderr.contains("a comma does not separate files"),
-        "{said:?}"
+        reported.stderr.contains("a comma does not separate files"),
+        "{reported:?}"
     );
 }
 
@@ -376,14 +405,14 @@ fn what_hardly_anyone_means_to_sign_is_warned_of() {
         "`--ignore-paths model/.cache/huggingface` leaves it out",
     ];
     let sign = format!("{SIGN} --allow-symlinks");
-    let said = site.expect(&sign, 0);
+    let reported = site.expect(&sign, 0);
     for warning in warnings {
-        assert!(said.stderr.contains(warning), "{warning}: {said:?}");
+        assert!(reported.stderr.contains(warning), "{warning}: {reported:?}");
     }
-    let said = site.expect(&format!("{sign} --strict"), 1);
-    assert!(said.stderr.contains(warnings[0]), "{said:?}");
-    let said = site.expect(VERIFY, 0);
-    assert!(said.stderr.contains(warnings[0]), "{said:?}");
+    let reported = site.expect(&format!("{sign} --strict"), 1);
+    assert!(reported.stderr.contains(warnings[0]), "{reported:?}");
+    let reported = site.expect(VERIFY, 0);
+    assert!(reported.stderr.contains(warnings[0]), "{reported:?}");
     fs::remove_file(site.at("model/out")).unwrap();
     fs::remove_file(site.at("model/weights/part-2.bin")).unwrap();
     let strict = format!("{SIGN} --strict --ignore-paths model/.cache/huggingface");
@@ -394,21 +423,23 @@ fn what_hardly_anyone_means_to_sign_is_warned_of() {
 fn the_signed_policy_on_symlinks_is_followed() {
     let site = site();
     symlink("config.json", site.at("model/link")).unwrap();
-    let said = site.expect(SIGN, 1);
-    assert!(said.stderr.contains("--allow-symlinks"), "{said:?}");
+    let reported = site.expect(SIGN, 1);
+    assert!(reported.stderr.contains("--allow-symlinks"), "{reported:?}");
     site.expect(&format!("{SIGN} --allow-symlinks --strict"), 0);
     site.expect(&format!("{VERIFY} --strict"), 0);
-    // What the signer did not allow is refused, unless whoever verifies allows it.
+    // Refused if the signer did not allow it, unless the verifier allows it.
     fs::remove_file(site.at("model/link")).unwrap();
     site.expect(SIGN, 0);
     fs::rename(site.at("model/config.json"), site.at("moved")).unwrap();
     symlink("../moved", site.at("model/config.json")).unwrap();
-    let said = site.expect(VERIFY, 1);
-    assert!(said.stderr.contains("--allow-symlinks"), "{said:?}");
-    let said = site.expect(&format!("{VERIFY} --allow-symlinks"), 0);
+    let reported = site.expect(VERIFY, 1);
+    assert!(reported.stderr.contains("--allow-symlinks"), "{reported:?}");
+    let reported = site.expect(&format!("{VERIFY} --allow-symlinks"), 0);
     assert!(
-        said.stderr.contains("the signer did not allow symlinks"),
-        "{said:?}"
+        reported
+            .stderr
+            .contains("the signer did not allow symlinks"),
+        "{reported:?}"
     );
 }
 
@@ -440,8 +471,8 @@ fn a_digest_is_that_of_the_specification_and_json_has_both() {
         hex::encode(Sha256::digest(digests.concat()))
     };
     let specified = root(["sub-x", "sub.json", "sub/a"]);
-    let said = site.expect("digest model", 0);
-    assert_eq!(said.stdout, format!("sha256:{specified}\n"));
+    let reported = site.expect("digest model", 0);
+    assert_eq!(reported.stdout, format!("sha256:{specified}\n"));
     let json = site.expect("digest model --json", 0).json();
     assert_eq!(json["root"], specified);
     assert_eq!(
@@ -489,7 +520,7 @@ fn a_report_of_a_verification_names_the_signer() {
 fn certificates_are_judged_today_or_at_a_time_that_is_given() {
     let site = site();
     let line = "verify certificate models/basic --signature sigs/cert-expired.sig --certificate-chain keys/root.pem";
-    for (options, code, says) in [
+    for (options, code, part) in [
         ("", 1, "not at "),
         (
             " --at 2025-01-15",
@@ -505,12 +536,15 @@ fn certificates_are_judged_today_or_at_a_time_that_is_given() {
         (" --at 2025-01-15 --allow-expired", 2, "cannot be used with"),
         (" --at yesterday", 2, "write a date"),
     ] {
-        let said = site.expect(&format!("{line}{options}"), code);
-        assert!(said.stderr.contains(says), "{options}: {said:?}");
+        let reported = site.expect(&format!("{line}{options}"), code);
+        assert!(reported.stderr.contains(part), "{options}: {reported:?}");
     }
     let line = "verify certificate models/basic --signature sigs/cert-expired.sig";
-    let said = site.expect(line, 1);
-    assert!(said.stderr.contains("the roots that you trust"), "{said:?}");
+    let reported = site.expect(line, 1);
+    assert!(
+        reported.stderr.contains("the roots that you trust"),
+        "{reported:?}"
+    );
 }
 
 #[test]
@@ -521,15 +555,15 @@ fn a_method_with_a_slip_in_it_is_named() {
         "verify certificat model",
         "sign pkcs11_key model",
     ] {
-        let said = site.expect(line, 2);
+        let reported = site.expect(line, 2);
         let word = line.split(' ').nth(1).unwrap();
-        assert!(said.stderr.contains(word), "{said:?}");
-        assert!(!said.stderr.contains("igstore"), "{said:?}");
+        assert!(reported.stderr.contains(word), "{reported:?}");
+        assert!(!reported.stderr.contains("igstore"), "{reported:?}");
     }
     let line =
         "verify sigstore --signature s.sig --identity a@b.c --identity_provider https://p model";
-    let said = site.expect(line, 2);
-    assert!(!said.stderr.contains("--signature"), "{said:?}");
+    let reported = site.expect(line, 2);
+    assert!(!reported.stderr.contains("--signature"), "{reported:?}");
 }
 
 #[test]
@@ -555,9 +589,9 @@ fn a_directory_that_has_no_text_for_a_name_can_be_verified_but_not_signed() {
     assert_eq!(run(VERIFY).code, 0);
     assert_eq!(run("digest model").code, 0);
     for line in [SIGN, "digest model --json"] {
-        let said = run(line);
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.stderr.contains(r"\xFF"), "{said:?}");
+        let reported = run(line);
+        assert_eq!(reported.code, 1, "{reported:?}");
+        assert!(reported.stderr.contains(r"\xFF"), "{reported:?}");
     }
 }
 
@@ -566,15 +600,15 @@ fn a_name_is_quoted_once() {
     let site = site();
     site.expect(SIGN, 0);
     site.write("model/a\"\\\n\u{1b}", "");
-    let said = site.expect(VERIFY, 1);
+    let reported = site.expect(VERIFY, 1);
     let shown = r#"not signed: "a\"\\\n\u{1b}""#;
-    assert!(said.stderr.contains(shown), "{}", said.stderr);
+    assert!(reported.stderr.contains(shown), "{}", reported.stderr);
 }
 
 #[test]
-fn what_is_wrong_with_a_token_is_said_once_and_with_its_option() {
+fn the_problem_of_a_token_is_reported_once_and_with_its_option() {
     let site = site();
-    for (uri, says) in [
+    for (uri, part) in [
         (
             "pkcs11:",
             "--pkcs11-uri: it names no key: neither `object` nor `id`\n",
@@ -584,13 +618,20 @@ fn what_is_wrong_with_a_token_is_said_once_and_with_its_option() {
             "module /nonexistent: No such file or directory (os error 2)\n",
         ),
     ] {
-        let said = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
-        assert_eq!(said.stderr, format!("Signing failed with error: {says}"));
+        let reported = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
+        assert_eq!(
+            reported.stderr,
+            format!("Signing failed with error: {part}")
+        );
     }
     // The words are the system's.
     let uri = "pkcs11:token=t;object=o?module-path=/dev/null";
-    let said = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
-    assert_eq!(said.stderr.matches("/dev/null").count(), 1, "{said:?}");
+    let reported = site.expect(&format!("sign pkcs11-key model --pkcs11-uri {uri}"), 1);
+    assert_eq!(
+        reported.stderr.matches("/dev/null").count(),
+        1,
+        "{reported:?}"
+    );
 }
 
 #[test]
@@ -602,16 +643,17 @@ fn a_signature_of_an_old_version_is_accepted_with_a_warning_and_refused_in_stric
     let key = &mut bundle["verificationMaterial"]["publicKey"];
     assert!(key.as_object_mut().unwrap().remove("hint").is_some());
     site.write("model.sig", &bundle.to_string());
-    let said = site.expect(VERIFY, 0);
-    let (warning, answer) = said.stdout.split_once('\n').unwrap();
+    let reported = site.expect(VERIFY, 0);
+    let (warning, answer) = reported.stdout.split_once('\n').unwrap();
     assert!(warning.starts_with("WARNING: This model's signature uses an older"));
     assert_eq!(answer, "Verification succeeded\n");
     let report = site.expect(&format!("{VERIFY} --json"), 0).json();
     assert_eq!(report["warnings"].as_array().unwrap().len(), 1);
-    let said = site.expect(&format!("{VERIFY} --strict"), 1);
+    let reported = site.expect(&format!("{VERIFY} --strict"), 1);
     assert!(
-        said.stderr
+        reported
+            .stderr
             .contains("an older verification material format"),
-        "{said:?}"
+        "{reported:?}"
     );
 }

@@ -205,14 +205,14 @@ fn a_reader_that_has_gone_changes_no_verdict() {
     };
     for options in ["", " --json"] {
         for line in [SIGN, VERIFY, "digest model"] {
-            let (code, said) = run(&format!("{line}{options}"));
+            let (code, reported) = run(&format!("{line}{options}"));
             assert_eq!(code, Some(0));
             let written = if line == SIGN {
                 "The signature is in model.sig\n"
             } else {
                 ""
             };
-            assert_eq!(said, written);
+            assert_eq!(reported, written);
         }
     }
     site.write("model/more", "");

@@ -102,7 +102,7 @@ async fn the_age_of_a_size_counts_from_its_first_sight_or_a_witness_but_never_fr
         scratch.store.end_pass(&report).await.unwrap();
         assert_eq!(since().await, expected);
     }
-    // A head that says its time is as old as that, even if it is older than the last one; but never from the future.
+    // A head with a time is as old as that, even if it is older than the last one; but never from the future.
     for (head_time, expected) in [(at(1), at(1)), (at(5), at(5)), (at(99), at(10))] {
         let report = PassReport {
             head_time: Some(head_time),
@@ -171,7 +171,7 @@ async fn refusals_are_counted_from_the_first_and_only_another_end_ends_them() {
     let table = [
         (refused(), true, (1, Some(1))),
         (refused(), true, (2, Some(1))),
-        // We ended it ourselves: the log had no say.
+        // The program itself ended it: this is no evidence about the log.
         (Outcome::Interrupted, false, (2, Some(1))),
         (refused(), true, (3, Some(1))),
         (refused(), false, (0, None)),
@@ -190,7 +190,7 @@ async fn refusals_are_counted_from_the_first_and_only_another_end_ends_them() {
     }
 }
 
-/// Takes the position of the log away and gives it another, as after a repair by hand.
+/// Replaces the position of the log, as a manual repair would.
 async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
     let scratch = ScratchStore::open().await;
     if found {

@@ -31,7 +31,7 @@ const SMALL: &[&str] = &[
     "guided_by",
     // A few rows for each log and channel.
     "memory",
-    // A row for each watch that somebody wants to be rescanned.
+    // A row for each watch with a requested rescan.
     "rescan",
     // What the transaction changes: to read all of it is the work itself.
     "finding_changes",
@@ -55,7 +55,7 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("DELETE FROM checkpoint WHERE at <", "evidence", "signed notes are no checkpoints to delete"),
     // SQLite looks there only while a transaction has broken a foreign key, which it would have to mend.
     ("INSERT INTO finding (id,", "sought_finding", "not run"),
-    // Moments that lie ahead of now: by the index of what waits; what is kept as evidence only once such a moment is found.
+    // Times in the future: plans are found by an index; evidence is searched only after such a time was found.
     ("SELECT min(held_from)", "finding", "what is held, in an index of its own"),
     ("SELECT min(created)", "alert", "alerts that wait, in an index of their own"),
     ("SELECT min(due), max(due) FROM alert", "alert", "alerts that wait, in an index of their own"),
@@ -273,7 +273,7 @@ fn collect(folder: &Path, found: &mut BTreeSet<String>) {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        // What is compiled for tests alone stands at the end of a file.
+        // Code that is compiled only for tests is at the end of a file.
         let text = text
             .split("#[cfg(test)]\nmod tests {")
             .next()

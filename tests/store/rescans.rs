@@ -23,7 +23,7 @@ async fn a_rescan_waits_until_it_is_done_and_is_not_done_if_it_was_asked_for_mea
         at: at(second),
     };
     let (every, falcon) = (asked(None, 2), asked(Some("falcon"), 3));
-    // Whoever dies between reading and doing has taken nothing away.
+    // A crash between reading and doing removes nothing.
     for _ in 0..2 {
         assert_eq!(
             scratch.store.rescans().await.unwrap(),

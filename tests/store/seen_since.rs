@@ -16,7 +16,7 @@ async fn signings_are_seen_once_and_by_the_watches_that_were_asked_for() {
         .read((0, 0), (9, 0), vec![watched("quiet", 3), signing(4)])
         .await;
     let (after, found) = seen(0).await;
-    // A trusted certificate says when its owner was there.
+    // The issue date of a trusted certificate shows when its owner signed.
     let when = scratch.get(watched("quiet", 3).finding.id).await.not_before;
     assert_eq!(found, [("quiet".to_owned(), when.unwrap())].into());
     assert_eq!(seen(after).await, (after, [].into()));
@@ -119,7 +119,7 @@ async fn a_signing_that_is_logged_again_is_no_sign_of_life() {
             vec![by_key(13, None, "sha256:01")],
             None,
         ),
-        ("nobody says who issued it", vec![unknown(14, 5)], Some(-7)),
+        ("without a trusted issuer", vec![unknown(14, 5)], Some(-7)),
         ("nor when", vec![unknown(15, 5)], None),
     ] {
         let to = found.last().unwrap().finding.index.unwrap() + 1;

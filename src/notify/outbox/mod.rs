@@ -104,10 +104,10 @@ impl Outbox {
             .into_iter()
             .map(|channel| (channel.name.as_str(), channel.settings.notifier(http)))
             .collect();
-        let told = notifiers
+        let notifiers = notifiers
             .iter()
             .map(|(name, notifier)| (*name, &**notifier));
-        past_the_store(told, finding, now).await
+        past_the_store(notifiers, finding, now).await
     }
 }
 
@@ -200,8 +200,7 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
         past_the_store(notifiers, finding, now).await
     }
 
-    /// Sends a message over one channel that says that it is a test. If it is taken, what the store
-    /// remembers of failures of the channel is over.
+    /// Sends a test message on one channel. If it is accepted, recorded failures of the channel end.
     ///
     /// # Errors
     /// There is no such channel, or it did not accept the message.

@@ -257,7 +257,7 @@ impl Queue {
         self.save(store).await
     }
 
-    /// After a test message that was taken by all: what was remembered of the channel is over.
+    /// After a test message that all recipients accepted: recorded failures of the channel end.
     pub(super) async fn tested(
         &mut self,
         store: &(impl Values + ?Sized),

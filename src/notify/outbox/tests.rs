@@ -60,8 +60,8 @@ impl Notifier for Recorder {
 }
 
 fn outbox(store: &Arc<MemoryStore>, channels: &[(&str, &Recorder)]) -> Outbox<MemoryStore> {
-    let notifiers = channels.iter().map(|(name, told)| {
-        let notifier: Box<dyn Notifier> = Box::new((*told).clone());
+    let notifiers = channels.iter().map(|(name, recorder)| {
+        let notifier: Box<dyn Notifier> = Box::new((*recorder).clone());
         ((*name).to_owned(), notifier)
     });
     Outbox::over(store.clone(), notifiers)

@@ -79,7 +79,7 @@ fn full() -> StoreError {
 
 #[async_trait]
 impl Conditions for MemoryStore {
-    /// Tells new conditions on every channel but the failing one, as a store would.
+    /// Queues new conditions on every channel except the failing one, as a store does.
     async fn assess(
         &self,
         _: &Scope,

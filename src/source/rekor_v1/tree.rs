@@ -48,7 +48,8 @@ impl Tree {
         }
     }
 
-    /// The entries of these leaves, in order. Those that a reply leaves out, or that are not `enough`, are asked for again.
+    /// The entries of these leaves, in order. Entries that a response leaves out, or that are not `enough`, are
+    /// requested again.
     async fn entries<T: Retrieved>(
         &self,
         locals: &[u64],
@@ -92,8 +93,8 @@ impl Tree {
         }
     }
 
-    /// The answers to these questions, in fewer at once if they are too long together: else whoever logs ten huge entries
-    /// in a row would end the watch there. A caller's lower limit is its own matter.
+    /// The responses for these indexes, with fewer at once if a response is too long. Otherwise ten huge entries in a
+    /// row would end the monitoring there. The caller may set a lower limit.
     async fn retrieve<T: Retrieved>(
         &self,
         requested: &[GlobalIndex],
