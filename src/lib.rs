@@ -13,6 +13,7 @@ pub mod file;
 pub mod finding;
 pub mod http;
 pub mod identity;
+pub mod judge;
 pub mod log;
 pub mod moment;
 pub mod monitor;

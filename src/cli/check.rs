@@ -10,6 +10,7 @@ use crate::monitor::MonitoredLog;
 use crate::notify::Lacking;
 use crate::service::{self, RefreshPolicy, Setup, discovery, start};
 use crate::source::SourceError;
+use crate::store::PassErrorKind;
 use crate::watch;
 
 /// Arguments of `check`.
@@ -135,7 +136,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         }
         if let Some(error) = error {
             outcome = Outcome::Unanswered;
-            if error.kind == "unavailable" {
+            if error.kind == PassErrorKind::Unavailable {
                 unreached.push(log.name().to_owned());
             }
             output.line(&format!(

@@ -49,6 +49,11 @@ impl Kind {
         version: Cow::Borrowed(""),
     };
 
+    /// Whether Rekor v1 may store the payload beside an entry of this kind, and the entry signs its digest.
+    pub fn has_stored_payload(&self) -> bool {
+        matches!(self.name(), "intoto" | "cose")
+    }
+
     /// The kind that an entry claims. A name longer than any real one is cut: nothing depends on the rest.
     pub(super) fn new(name: &str, version: &str) -> Self {
         let keep = |text: &str| match KNOWN.into_iter().find(|known| *known == text) {

@@ -2,6 +2,7 @@
 
 mod drill;
 mod id;
+mod judged;
 mod routes;
 mod verdict;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::watch::Severity;
 pub use drill::DRILL;
 pub use id::{FindingId, FindingIdError};
+pub use judged::Judged;
 pub use routes::{ChannelRoute, Routes};
 pub use verdict::{AlertPolicy, Class, State, Verdict};
 

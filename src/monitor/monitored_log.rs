@@ -1,28 +1,15 @@
-//! What is followed: a log of one tree, or one whose trees announce themselves.
+//! A log of the configuration.
 
-use std::sync::Arc;
-
-use super::{Guided, RekorV1Log};
-use crate::log::Shard;
-use crate::source::LogSource;
-
-/// One tree that is followed: what it is, and where its bytes come from.
-#[derive(Clone)]
-pub struct Log {
-    /// What it is.
-    pub shard: Arc<Shard>,
-    /// Where its bytes come from.
-    pub source: Arc<dyn LogSource>,
-}
+use super::{Log, RekorV1Log};
 
 /// One log of the configuration.
 #[derive(Clone)]
 pub enum MonitoredLog {
-    /// It is one tree.
+    /// One tree, read in full.
     Tree(Log),
-    /// It is several trees, and the log says which.
+    /// Several trees, which the log lists; each is read in full.
     RekorV1(RekorV1Log),
-    /// It is too fast to be read, and covered by way of CT logs and its search index.
+    /// A log that grows too fast to be read: entries are found by way of CT logs and of its search index.
     Guided(Guided),
 }
 
@@ -41,4 +28,13 @@ impl From<Log> for MonitoredLog {
     fn from(log: Log) -> Self {
         Self::Tree(log)
     }
+}
+
+/// A Rekor v1 log whose entries are found by way of CT logs and of its search index.
+#[derive(Debug, Clone)]
+pub struct Guided {
+    /// The log. Its `start` is the index of the first entry that is reported.
+    pub log: RekorV1Log,
+    /// The names of the CT logs that contain the certificates; never empty.
+    pub guides: Vec<String>,
 }

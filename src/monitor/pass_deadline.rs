@@ -1,31 +1,32 @@
-//! How long one log may be read before the others get their turn.
+//! How long one log may be read in a pass, so that the others are read as well.
 
+use crate::store::PassErrorKind;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Settings;
-use super::tail::pass::Halt;
+use super::halt::Halt;
+use super::settings::Settings;
 
-/// How long what is not the reading of leaves may take in a pass, in all: to ask for a checkpoint and for hashes, and to
-/// record. Each question is given up after half a minute by itself; a log may make us ask many of them.
+/// How much longer a pass may take for everything but leaves: requests for checkpoints and hashes, and recording. Each
+/// request has a timeout of half a minute, but a log may cause many of them.
 const BESIDES: Duration = Duration::from_mins(10);
 
-/// How long names are looked up in a pass that reads the logs to their ends: an index that answers slowly must not keep the
-/// program from ending, and what waits is looked up by the next pass.
+/// How long names are looked up in a pass that reads the logs to their ends. A slow index must not keep the program
+/// from ending; the next pass looks up the rest.
 const LOOKUPS: Duration = Duration::from_mins(10);
 
-/// The turn of one log in one pass.
+/// The deadline of a pass over one log.
 ///
-/// By the machine's monotonic clock: it is about waiting, not about what time it is.
+/// It uses the monotonic clock of the machine.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PassDeadline(Option<Limits>);
 
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Nothing more is read from then on; what was read is recorded.
+    /// No more leaves are read after it; what was read is recorded.
     ends: Instant,
-    /// Whatever is being done is given up: a log may be slow in answering other questions than for its leaves.
+    /// Everything is given up then: a log may be slow in answers other than leaves.
     given_up: Instant,
 }
 
@@ -40,12 +41,12 @@ impl Limits {
 }
 
 impl PassDeadline {
-    /// A turn that begins now.
+    /// The deadline of a pass that begins now.
     pub(super) fn of(settings: &Settings) -> Self {
         Self(settings.pass_limit.map(Limits::after))
     }
 
-    /// A turn to look names up that begins now.
+    /// The deadline of look-ups that begin now.
     pub(super) fn of_lookups(settings: &Settings) -> Self {
         Self(Some(Limits::after(settings.pass_limit.unwrap_or(LOOKUPS))))
     }
@@ -55,7 +56,7 @@ impl PassDeadline {
             .is_some_and(|deadline| deadline.ends <= Instant::now())
     }
 
-    /// Returns when it is over.
+    /// Returns at the deadline.
     pub(super) async fn wait(&self) {
         match self.0 {
             Some(deadline) => tokio::time::sleep_until(deadline.ends).await,
@@ -63,7 +64,7 @@ impl PassDeadline {
         }
     }
 
-    /// Does this, unless it takes longer than a turn may at the very most. A pass may be dropped anywhere: what it has
+    /// Does `work`, unless it takes longer than a pass may take at most. A pass may be dropped anywhere: what it has
     /// read since its last commit is read again.
     pub(super) async fn bound<T, E: Into<Halt>>(
         self,
@@ -75,7 +76,7 @@ impl PassDeadline {
         match tokio::time::timeout_at(deadline.given_up, work).await {
             Ok(ended) => ended.map_err(Into::into),
             Err(_) => Err(Halt::failed(
-                "unavailable",
+                PassErrorKind::Unavailable,
                 "it answers, but too slowly for a pass to end".to_owned(),
             )),
         }

@@ -1,16 +1,18 @@
-//! The end of a pass over a log: said and recorded in the same way, whatever kind of log it is.
+//! Records the end of a pass over a log, in the same way for each kind of log.
 
+use super::context::Context;
+use super::halt::Halt;
 use super::health::{self, Noticed, Subject};
-use super::tail::pass::Halt;
-use super::{LogOutcome, Monitor, Rules};
+use super::outcome::LogOutcome;
 use crate::escape;
-use crate::store::{Outcome, PassError, PassReport, StoreError};
+use crate::judge::Rules;
+use crate::store::{Outcome, PassError, PassErrorKind, PassReport, StoreError};
 
-/// How a pass over a log ended, as far as it is recorded.
+/// How a pass over a log ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
-    /// The log ended it by asking for fewer requests.
+    /// The log refused more requests.
     pub(super) rate_limited: bool,
     /// Why the stored position cannot be used.
     pub(super) lost: Option<String>,
@@ -18,7 +20,7 @@ pub(super) struct Ended {
 
 impl Ended {
     /// # Errors
-    /// The store could not do it: nothing of such a pass can be recorded.
+    /// The store failed: nothing of such a pass can be recorded.
     pub(super) fn of(run: Result<(), Halt>) -> Result<Self, StoreError> {
         let mut ended = Self {
             outcome: Outcome::Proven,
@@ -36,7 +38,8 @@ impl Ended {
                 ended.rate_limited = true;
             }
             Err(Halt::PositionLost(why)) => {
-                ended.outcome = Outcome::Failed(PassError::new("position-lost", why.clone()));
+                ended.outcome =
+                    Outcome::Failed(PassError::new(PassErrorKind::PositionLost, why.clone()));
                 ended.lost = Some(why);
             }
         }
@@ -44,44 +47,38 @@ impl Ended {
     }
 }
 
-/// Says on the log of this program why a pass could not be finished.
+/// Logs why a pass could not be finished.
 pub(super) fn say(log: &str, origin: &str, error: &PassError) {
     tracing::warn!(
         log.name = log,
         log.origin = origin,
-        error.kind = error.kind,
+        error.kind = error.kind.as_str(),
         "pass over {} not finished: {}",
         escape::terminal(log),
         escape::terminal(&error.message),
     );
 }
 
-impl Monitor {
-    /// Records, without a word, what became of a log as a whole, or of a tree that cannot be asked.
-    pub(super) async fn end_without_reading(
-        &self,
-        report: PassReport,
-        rules: &Rules,
-    ) -> Result<LogOutcome, StoreError> {
-        self.store.end_pass(&report).await?;
-        let subject = Subject {
-            name: &report.name,
-            origin: &report.origin,
-            silence_after: None,
-            tree: None,
-        };
-        health::assess_log(self, subject, rules, Noticed::default(), report.now).await?;
-        Ok(report.into())
-    }
-}
-
-impl From<PassReport> for LogOutcome {
-    fn from(report: PassReport) -> Self {
-        Self {
-            proven: report.outcome == Outcome::Proven,
-            error: report.outcome.error().cloned(),
-            log: report.name,
-            entries: report.entries,
-        }
-    }
+/// Records how the pass ended for a log as a whole, or for a tree that cannot be read.
+pub(super) async fn end_without_reading(
+    context: &Context,
+    report: PassReport,
+    rules: &Rules,
+) -> Result<LogOutcome, StoreError> {
+    context.store.end_pass(&report).await?;
+    let subject = Subject {
+        name: &report.name,
+        origin: &report.origin,
+        silence_after: None,
+        tree: None,
+    };
+    health::assess_log(
+        &*context.store,
+        subject,
+        rules,
+        Noticed::default(),
+        report.now,
+    )
+    .await?;
+    Ok(report.into())
 }

@@ -1,16 +1,16 @@
-//! How far a pass is: for a progress bar and for the watchdog, which must not bark at work.
+//! Progress of a pass, for the progress bar and the watchdog of systemd.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Clones share the figures.
+/// The progress of a pass; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Figures>);
 
 #[derive(Debug, Default)]
 struct Figures {
     running: AtomicBool,
-    /// Grows with every sign of life: a leaf read, an answer received.
+    /// Number of leaves that were read and answers that were received.
     steps: AtomicU64,
     read: AtomicU64,
     goals: Mutex<Vec<(String, u64)>>,
@@ -29,7 +29,7 @@ impl Progress {
         self.step();
     }
 
-    /// A log says that it has this many entries to read in this pass.
+    /// Records that a log has this many entries to read in this pass.
     pub(super) fn goal(&self, log: &str, entries: u64) {
         self.goals().push((log.to_owned(), entries));
         self.step();
@@ -45,7 +45,7 @@ impl Progress {
     }
 
     fn goals(&self) -> std::sync::MutexGuard<'_, Vec<(String, u64)>> {
-        // A list of names and numbers cannot be left half-changed.
+        // A panic cannot leave this list in an invalid state.
         self.0.goals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -54,12 +54,12 @@ impl Progress {
         self.0.running.load(Ordering::Relaxed)
     }
 
-    /// A number that changes while there is life.
+    /// A number that changes while the pass makes progress.
     pub fn steps(&self) -> u64 {
         self.0.steps.load(Ordering::Relaxed)
     }
 
-    /// Entries read in this pass, and entries known to be there to read.
+    /// Number of entries that were read in this pass, and number of entries to read.
     pub fn entries(&self) -> (u64, u64) {
         let goal = self.goals().iter().map(|(_, entries)| entries).sum();
         (self.0.read.load(Ordering::Relaxed), goal)

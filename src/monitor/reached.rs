@@ -1,29 +1,29 @@
-//! What this process has proven, kept in memory: a store that knows less of it was replaced meanwhile.
+//! The positions that this process has proven, kept in memory. A store with smaller ones was replaced.
 //!
-//! A backup that is copied over a database in place is the same file with an older content, so its device and inode do
-//! not tell. Proven positions never decrease: one that did is another content.
+//! A backup that is copied over the database is the same file with older content: device and inode do not change. But
+//! proven positions never decrease.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::store::{LogState, StoreError};
 
-/// Up to where each log was proven, by its origin; clones share it.
+/// The proven position of each tree, by its origin; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reached(Arc<Mutex<HashMap<String, u64>>>);
 
 impl Reached {
-    /// A log was proven up to here, and it was recorded.
+    /// Records that a tree was proven up to this size, and that this was stored.
     pub(super) fn proven(&self, origin: &str, size: u64) {
         let mut reached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = reached.entry(origin.to_owned()).or_default();
         *known = size.max(*known);
     }
 
-    /// That the store knows what was recorded.
+    /// Verifies that the store has at least this position.
     ///
     /// # Errors
-    /// [`StoreError::Displaced`]: it does not.
+    /// [`StoreError::Displaced`]: it has a smaller one.
     pub(super) fn expect(&self, origin: &str, state: Option<&LogState>) -> Result<(), StoreError> {
         let reached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = reached.get(origin).copied().unwrap_or(0);

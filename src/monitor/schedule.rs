@@ -1,4 +1,4 @@
-//! When passes begin: fields as in crontab(5), UTC.
+//! When passes begin: a cron expression in UTC, with the fields of crontab(5).
 
 use std::str::FromStr;
 
@@ -24,7 +24,7 @@ pub enum ScheduleError {
     Unreadable {
         /// As it was written.
         written: String,
-        /// What the parser says.
+        /// The error of the parser.
         reason: String,
     },
     /// It matches no moment, such as `0 0 30 2 *`.
@@ -64,7 +64,7 @@ impl FromStr for Schedule {
             written: written.to_owned(),
             cron,
         };
-        // Any moment does: what never comes after one, never comes.
+        // Any time will do: an expression that matches no time after this one matches none at all.
         match schedule.next(Timestamp::UNIX_EPOCH) {
             Some(_) => Ok(schedule),
             None => Err(ScheduleError::Never(schedule.written)),

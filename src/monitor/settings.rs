@@ -1,34 +1,33 @@
-//! What can be set of a monitor besides its logs and watches.
+//! The settings of a monitor besides its logs and watches.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tlog::Verifier;
 
-/// Settings of a monitor; the default asks for nothing.
+/// The settings of a monitor; by default nothing is required.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Keys of witnesses, whose cosignatures are looked at under every checkpoint.
+    /// The keys of witnesses. Their cosignatures are verified for every checkpoint.
     pub witnesses: Vec<Verifier>,
-    /// How many of the witnesses must have cosigned the newest checkpoint of a log, by its name: a log may have several trees,
-    /// whose origins only it knows.
+    /// How many witnesses must have cosigned the newest checkpoint of a log, by the name of the log: its trees are not
+    /// known here.
     pub required_witnesses: BTreeMap<String, usize>,
     /// Identities that sign regularly.
     pub canaries: Vec<CanarySettings>,
-    /// Whether passes go over every configured log: only then a database that knows none of them is
-    /// taken for that of another configuration.
+    /// Whether passes include every configured log. Only then a database with other logs only belongs to another
+    /// configuration.
     pub every_log: bool,
-    /// How long a log is read in one pass before the others get their turn again; `None`: to its end. A pass ends when
-    /// that of its last log does, so without it a log that has much to tell, or tells it slowly on purpose, keeps
-    /// everybody from seeing what is new in the others.
+    /// How long a log is read in one pass; `None`: to its end. A pass ends with its last log: without a limit, a log
+    /// that is large or slow keeps the others from being read again.
     pub pass_limit: Option<Duration>,
 }
 
-/// An identity that is known to sign regularly: when it is not seen, the watch may be blind.
+/// An identity that signs regularly. If it is not seen, monitoring may not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanarySettings {
     /// The watch that selects it.
     pub watch: String,
-    /// It signs at least once in that time.
+    /// The longest time between two signings.
     pub every: Duration,
 }

@@ -1,10 +1,10 @@
-//! A request to come to an end, seen by every task.
+//! A request to stop, for all tasks.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Clones share one request; once made it stays.
+/// A request to stop; clones share it. It cannot be withdrawn.
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<watch::Sender<bool>>);
 
@@ -15,17 +15,17 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks everything to come to an end.
+    /// Requests all tasks to stop.
     pub fn request(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether it was asked for.
+    /// Whether a stop was requested.
     pub fn requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits until it is asked for.
+    /// Waits until a stop is requested.
     pub async fn wait(&self) {
         let mut receiver = self.0.subscribe();
         // The sender lives in `self`: waiting cannot fail while it is borrowed.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::{cell, time};
 use crate::escape;
 use crate::log::Protocol;
-use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
-use crate::store::{LogState, LookupCounts, PassError};
+use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log, unread_entries};
+use crate::store::{LogState, LookupCounts, PassError, PassErrorKind};
 
 /// A log of the configuration that has no keys before something is trusted.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl LogStatus {
             first: None,
             frozen: false,
             last_success: rows.iter().map(|state| state.last_success).min().flatten(),
-            error: Some(PassError::new("unavailable", why)),
+            error: Some(PassError::new(PassErrorKind::Unavailable, why)),
             trees: Vec::new(),
             lookups: None,
             guide: None,
@@ -306,10 +306,9 @@ impl LookupStatus {
     fn line(&self) -> String {
         match self.oldest_due {
             Some(since) if self.due > 0 => {
-                let unread = match self.unread {
-                    0 => String::new(),
-                    unread => format!("; {unread} entries under them are not read yet"),
-                };
+                let unread = unread_entries(self.unread)
+                    .map(|unread| format!("; {unread}"))
+                    .unwrap_or_default();
                 format!(
                     "    {} names wait to be looked up, the first since {}{unread}",
                     self.due,

@@ -12,11 +12,12 @@ use super::report::{Check, LogReport};
 use super::staged::{Staged, Twist};
 use crate::clock::SystemClock;
 use crate::finding::{Finding, Routes, Verdict};
+use crate::judge::Rules;
 use crate::log::{Protocol, Shard, Start};
-use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Rules, Stop};
+use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Stop};
 use crate::service::ServiceError;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{FindingQuery, LogState, Settings, Store};
+use crate::store::{FindingQuery, LogState, PassErrorKind, Settings, Store};
 
 /// A log that answered, held at its newest checkpoint.
 pub(super) struct Rehearsal {
@@ -163,7 +164,7 @@ pub(super) async fn try_one(
             entries(counted(rehearsal.start), counted(size))
         )),
         None => Check::unanswered("it was interrupted"),
-        Some(error) if error.kind == "log-fault" => Check::failed(error.message),
+        Some(error) if error.kind == PassErrorKind::LogFault => Check::failed(error.message),
         Some(error) => Check::unanswered(error.message),
     };
     if !outcome.proven {

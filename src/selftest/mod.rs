@@ -19,7 +19,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::process::Command;
 
 use crate::clock;
-use crate::monitor::Rules;
+use crate::judge::Rules;
 use crate::report::time;
 use crate::service::{ServiceError, Setup, discovery};
 use crate::store::sqlite::SqliteStore;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::leaf;
 use super::report::{Check, WatchReport};
 use crate::entry;
-use crate::monitor::Rules;
+use crate::judge::Rules;
 use crate::watch::{Forms, Sample, samples};
 
 /// Shows each watch made-up signings: through the real reader of entries and the real matcher, all watches at once.

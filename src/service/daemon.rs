@@ -77,7 +77,8 @@ impl Daemon<'_> {
                     let is_clean = unread(&outcomes) == 0;
                     signals.is_clean.store(is_clean, Ordering::Release);
                     last.report(run, &outcomes).await;
-                    run.setup.ask_after(&outcomes);
+                    let unknown = run.monitor.take_unknown_authorities();
+                    run.setup.ask_after(&outcomes, unknown);
                 }
                 Err(ServiceError::Store(error)) => {
                     signals.is_clean.store(false, Ordering::Release);

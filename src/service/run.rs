@@ -7,7 +7,8 @@ use super::delivery::Delivery;
 use super::error::ServiceError;
 use super::setup::Setup;
 use crate::clock::{self, SystemClock};
-use crate::monitor::{self, LogOutcome, Monitor, MonitoredLog, Progress, Rules, Stop};
+use crate::judge::Rules;
+use crate::monitor::{self, LogOutcome, Monitor, MonitoredLog, Progress, Stop};
 use crate::notify::Heartbeat;
 use crate::report::{PassResult, unread};
 use crate::store::Store;
@@ -99,7 +100,8 @@ impl Run {
 
     async fn pass_twice_at_most(&mut self) -> Result<PassResult, ServiceError> {
         let mut outcomes = self.pass().await?;
-        if self.setup.ask_after(&outcomes) && self.setup.renewed(&*self.store).await? {
+        let unknown = self.monitor.take_unknown_authorities();
+        if self.setup.ask_after(&outcomes, unknown) && self.setup.renewed(&*self.store).await? {
             outcomes = self.pass().await?;
         }
         self.delivery.settle(unread(&outcomes)).await

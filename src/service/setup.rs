@@ -1,5 +1,6 @@
 //! From the configuration and trust to the logs and rules of a monitor.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -15,8 +16,9 @@ use crate::clock;
 use crate::config::{self, Config, LogSettings, Problems};
 use crate::escape;
 use crate::http;
-use crate::monitor::{self, LogOutcome, MonitoredLog, Rules, TrustReport};
-use crate::store::{LogState, Positions, StoreError, WatchKey};
+use crate::judge::Rules;
+use crate::monitor::{self, LogOutcome, MonitoredLog, TrustReport};
+use crate::store::{LogState, PassErrorKind, Positions, StoreError, WatchKey};
 use crate::trust::{Ask, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater};
 use crate::watch::Watches;
 
@@ -209,15 +211,16 @@ impl Setup {
 
     /// Begins to look for newer trust if it may explain what a pass found: a checkpoint that does not verify, or a
     /// certificate with a watched name that leads to no authority. Answers whether it did.
-    pub(super) fn ask_after(&mut self, outcomes: &[LogOutcome]) -> bool {
-        let unknown = self
-            .rules
-            .get()
-            .map(|rules| rules.take_unknown_authorities());
-        let mut asks: Vec<Ask> = unknown.into_iter().flatten().map(Ask::Authority).collect();
+    pub(super) fn ask_after(
+        &mut self,
+        outcomes: &[LogOutcome],
+        unknown_authorities: BTreeSet<[u8; 20]>,
+    ) -> bool {
+        let unknown = unknown_authorities.into_iter();
+        let mut asks: Vec<Ask> = unknown.map(Ask::Authority).collect();
         let is_unverifiable = |outcome: &LogOutcome| {
             let error = outcome.error.as_ref();
-            error.is_some_and(|error| error.kind == "unverifiable-checkpoint")
+            error.is_some_and(|error| error.kind == PassErrorKind::UnverifiableCheckpoint)
         };
         if outcomes.iter().any(is_unverifiable) {
             asks.push(Ask::Checkpoint);

@@ -102,6 +102,19 @@ pub enum Cause {
     NotAFile,
 }
 
+/// The kind of a [`SourceError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceErrorKind {
+    /// It could not be fetched.
+    Unavailable,
+    /// It was fetched, and is not what a log serves there.
+    Malformed,
+    /// The log left entries out of its replies.
+    EntriesMissing,
+    /// It cannot be a checkpoint.
+    UnverifiableCheckpoint,
+}
+
 impl SourceError {
     /// Whether the log asks for fewer requests: 429, with or without a time to wait.
     pub fn is_rate_limit(&self) -> bool {
@@ -139,18 +152,17 @@ impl SourceError {
         )
     }
 
-    /// The kind of error as in `status`: `unavailable` (cannot be fetched), `malformed` (fetched, but not valid),
-    /// `entries-missing` or `unverifiable-checkpoint`.
-    pub fn kind(&self) -> &'static str {
+    /// What kind of error it is.
+    pub fn kind(&self) -> SourceErrorKind {
         match self {
             Self::Absent { .. }
             | Self::Unavailable { .. }
             | Self::RateLimited { .. }
             | Self::Skew { .. }
-            | Self::OutOfRange { .. } => "unavailable",
-            Self::TooLarge { .. } | Self::Malformed { .. } => "malformed",
-            Self::EntriesMissing { .. } => "entries-missing",
-            Self::CheckpointTooLong { .. } => "unverifiable-checkpoint",
+            | Self::OutOfRange { .. } => SourceErrorKind::Unavailable,
+            Self::TooLarge { .. } | Self::Malformed { .. } => SourceErrorKind::Malformed,
+            Self::EntriesMissing { .. } => SourceErrorKind::EntriesMissing,
+            Self::CheckpointTooLong { .. } => SourceErrorKind::UnverifiableCheckpoint,
         }
     }
 }

@@ -25,7 +25,7 @@ use tlog::Split;
 pub use crate::http::ServerDate;
 pub use ct_rfc6962::CtRfc6962;
 pub use ct_static::CtStatic;
-pub use error::{Cause, SourceError};
+pub use error::{Cause, SourceError, SourceErrorKind};
 pub use leaves::{Leaves, LeavesError};
 pub use location::{Location, LocationError};
 pub use prefetch::{Prefetch, leaves};

@@ -1,12 +1,13 @@
 //! What is written in one transaction.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tlog::{FollowerState, Head};
 
+use super::pass_error::PassError;
 use crate::finding::{NewFinding, Verdict};
+use crate::watch::WatchKey;
 
 /// What is known of one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,28 +58,6 @@ impl LogState {
             .into_iter()
             .chain(&self.verified)
             .max_by_key(|head| head.size)
-    }
-}
-
-/// Why a pass could not be finished; the contract's `error` of a log.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PassError {
-    /// `unverifiable-checkpoint`, `behind`, `unavailable`, `malformed`, `entries-missing`, `log-fault` or `position-lost`.
-    pub kind: String,
-    /// One sentence. May hold text from the log.
-    pub message: String,
-}
-
-/// Longest reason that is kept, in characters: it may quote what a server said.
-const MAX_MESSAGE_CHARS: usize = 1_000;
-
-impl PassError {
-    /// Of a kind, for a reason; no more of it is kept than somebody will read.
-    pub fn new(kind: &str, message: impl AsRef<str>) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            message: crate::escape::truncate(message.as_ref(), MAX_MESSAGE_CHARS).into_owned(),
-        }
     }
 }
 
@@ -268,15 +247,6 @@ impl Outcome {
     }
 }
 
-/// A watch as coverage knows it: a rename is a new watch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct WatchKey {
-    /// Its name.
-    pub name: String,
-    /// Hash of its selecting conditions.
-    pub conditions: [u8; 32],
-}
-
 /// A rescan that somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RescanRequest {
@@ -299,17 +269,6 @@ pub struct Rescanned {
     pub findings: Vec<NewFinding>,
     /// When.
     pub now: Timestamp,
-}
-
-/// A watch with a hold, as it is configured now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HoldRule {
-    /// The watch's name.
-    pub watch: String,
-    /// Its selecting part and shape; a held finding of another rule is released.
-    pub rule: [u8; 32],
-    /// How long after `first_seen` a finding waits.
-    pub hold: Duration,
 }
 
 /// Stored moments, from the earliest to the latest.

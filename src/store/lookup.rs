@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tlog::Head;
 
-use super::PassError;
+use super::pass_error::PassError;
 use crate::finding::NewFinding;
 use crate::identity::{Chain, San};
 

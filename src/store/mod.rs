@@ -22,6 +22,7 @@ mod faults;
 mod findings;
 mod lookup;
 mod lookups;
+mod pass_error;
 mod passes;
 mod positions;
 mod query;
@@ -35,9 +36,8 @@ use async_trait::async_trait;
 
 pub use alerts::Alerts;
 pub use batch::{
-    Batch, BundleCheckpoint, Condition, Dispute, HoldRule, LogState, NewLog, Outcome, PassError,
-    PassHistory, PassReport, RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope,
-    Settled, Span, WatchKey,
+    Batch, BundleCheckpoint, Condition, Dispute, LogState, NewLog, Outcome, PassHistory,
+    PassReport, RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span,
 };
 pub use bundle_checkpoints::BundleCheckpoints;
 pub use conditions::Conditions;
@@ -52,16 +52,20 @@ pub use lookup::{
     Sighting, VerifiedHead,
 };
 pub use lookups::Lookups;
+pub use pass_error::{PassError, PassErrorKind};
 pub use passes::Passes;
 pub use positions::Positions;
 pub use query::{
     AckOutcome, ChannelQueue, Counts, Coverage, Delivery, FindingCounts, FindingQuery,
-    FindingRecord, HistoryRow, Judged, QueuedAlert, QueuedKind, Registration,
+    FindingRecord, HistoryRow, QueuedAlert, QueuedKind, Registration,
 };
 pub use queues::ChannelQueues;
 pub use rescans::Rescans;
 pub use times::StoredTimes;
 pub use values::Values;
+
+pub use crate::finding::Judged;
+pub use crate::watch::{HoldRule, WatchKey};
 
 use crate::finding::Routes;
 

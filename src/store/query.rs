@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::WatchKey;
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, Severity, State, Verdict};
-use crate::identity::Chain;
 
 /// Which findings are listed or acknowledged: those that meet every condition. The default is every finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -221,19 +220,4 @@ pub struct ChannelQueue {
     pub failed: u64,
     /// The last error of one that is pending or was given up.
     pub last_error: Option<String>,
-}
-
-/// What a finding is judged to be, by another trusted root than before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
-    /// Whether its certificate leads to a CA.
-    pub chain: Chain,
-    /// Its verdict without registrations.
-    pub verdict: Verdict,
-    /// Its severity without registrations.
-    pub severity: Severity,
-    /// One sentence.
-    pub summary: String,
-    /// What is odd about it.
-    pub anomalies: Vec<String>,
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use modelwatch::finding::Finding;
 use modelwatch::identity::{Certificate, Key, KeyFormat};
-use modelwatch::monitor::Rules;
+use modelwatch::judge::Rules;
 use modelwatch::watch::{Conditions, Watch, Watches};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};

@@ -19,10 +19,11 @@ use jiff::Timestamp;
 use modelwatch::clock::Clock;
 use modelwatch::finding::{Finding, Routes};
 use modelwatch::http::{self, Retry};
+use modelwatch::judge::Rules;
 use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::monitor::{
-    Guided, Log, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules,
-    Settings, Stop,
+    Guided, Log, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Settings,
+    Stop,
 };
 use modelwatch::source::LogSource;
 use modelwatch::source::rekor_v1::Client;
@@ -212,7 +213,7 @@ impl World {
     async fn bad(&self) -> String {
         let outcome = self.pass(false).await.unwrap();
         assert!(!outcome.proven, "{outcome:?}");
-        outcome.error.unwrap().kind
+        outcome.error.unwrap().kind.to_string()
     }
 
     /// A successful pass this many seconds later.

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use modelwatch::finding::{Finding, State};
 use modelwatch::log::Start;
 use modelwatch::monitor::CanarySettings;
-use modelwatch::store::QueuedKind;
+use modelwatch::store::{PassErrorKind, QueuedKind};
 
 use crate::world::{
     Condition, Fault, MAIL, Mode, Question, Signer, Spec, Watched, Witness, World, issue, line,
@@ -389,7 +389,7 @@ async fn a_stored_position_that_is_damaged_is_reported_until_it_is_restored() {
     for _ in 0..2 {
         let outcomes = world.pass().await.unwrap();
         let error = outcomes[0].error.as_ref().unwrap();
-        assert_eq!(error.kind, "position-lost");
+        assert_eq!(error.kind, PassErrorKind::PositionLost);
     }
     world.deliver().await.unwrap();
     let finding = raised(&world, "position-lost").await;

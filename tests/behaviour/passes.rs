@@ -5,7 +5,7 @@ use std::time::Duration;
 use modelwatch::finding::State;
 use modelwatch::log::Start;
 use modelwatch::monitor::{MonitorError, RescanError};
-use modelwatch::store::QueuedKind;
+use modelwatch::store::{PassErrorKind, QueuedKind};
 
 use crate::world::{
     Condition, MAIL, Question, Signer, Spec, Watched, World, dated, one_of_many, other_leaves,
@@ -260,7 +260,10 @@ async fn of_two_logs_a_dead_one_never_stops_the_other() {
     );
     let other = world.truly().log("other.example").await.unwrap().unwrap();
     assert_eq!(other.follower.unwrap().proven.size(), 300);
-    assert_eq!(world.state().await.error.unwrap().kind, "unavailable");
+    assert_eq!(
+        world.state().await.error.unwrap().kind,
+        PassErrorKind::Unavailable
+    );
     world.log().heal();
     world.good_step().await;
 }
@@ -308,7 +311,7 @@ async fn a_rescan_believes_nothing_that_is_not_what_was_proven() {
     let Err(RescanError::Log { error, .. }) = world.rescan().await else {
         panic!("it believed a leaf that was never signed");
     };
-    assert_eq!(error.kind, "log-fault");
+    assert_eq!(error.kind, PassErrorKind::LogFault);
     assert_eq!(
         world.of("log-fault").await[0].fault.as_deref(),
         Some("root-mismatch")

@@ -6,9 +6,10 @@ use std::time::Duration;
 use modelwatch::clock::Clock;
 use modelwatch::finding::Finding;
 use modelwatch::http;
+use modelwatch::judge::Rules;
 use modelwatch::log::Start;
 use modelwatch::monitor::{
-    LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
+    LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Stop,
 };
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::{FindingQuery, LogState, Store};
@@ -95,7 +96,7 @@ impl V1 {
     pub async fn bad(&self) -> String {
         let outcome = self.pass(false).await.unwrap();
         assert!(!outcome.proven);
-        outcome.error.unwrap().kind
+        outcome.error.unwrap().kind.to_string()
     }
 
     pub async fn tree(&self, place: usize) -> LogState {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use modelwatch::http;
+use modelwatch::judge::Rules;
 use modelwatch::log::{Protocol, Shard, Start};
 use modelwatch::monitor::{
-    Guided, Log, LogOutcome, Monitor, MonitoredLog, Progress, RekorV1Log, Rules, Stop,
+    Guided, Log, LogOutcome, Monitor, MonitoredLog, Progress, RekorV1Log, Stop,
 };
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::Store;

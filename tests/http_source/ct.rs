@@ -6,7 +6,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
-use modelwatch::source::{CtRfc6962, CtStatic, LogSource, SourceError, Transport, leaves};
+use modelwatch::source::{
+    CtRfc6962, CtStatic, LogSource, SourceError, SourceErrorKind, Transport, leaves,
+};
 use tlog::{Checkpoint, CompactRange, Hash, KeyName, Origin, Split, Verifier, leaf_hash};
 
 use super::client;
@@ -94,7 +96,7 @@ async fn a_batch_that_the_log_refuses_is_asked_for_in_halves() {
     // A log that refuses a single entry is unavailable, and the requests end.
     let server = refusing(1000, 0, 0).await;
     let error = source(&server).leaves(0..1000, 1000).await.unwrap_err();
-    assert_eq!(error.kind(), "unavailable");
+    assert_eq!(error.kind(), SourceErrorKind::Unavailable);
     assert!(server.requests().len() < 12, "{}", server.requests().len());
 }
 
@@ -107,7 +109,7 @@ async fn a_range_with_a_too_long_answer_is_halved_and_a_too_long_single_entry_is
     assert_eq!(all.len(), 16);
     let server = refusing(16, 1000, 65 * MEBIBYTE).await;
     let error = source(&server).leaves(0..16, 16).await.unwrap_err();
-    assert_eq!(error.kind(), "malformed", "{error}");
+    assert_eq!(error.kind(), SourceErrorKind::Malformed, "{error}");
     assert!(error.to_string().contains("start=7&end=7"), "{error}");
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use modelwatch::source::{Leaves, LogSource, Prefetch, RekorV2, SourceError, Transport, leaves};
+use modelwatch::source::{
+    Leaves, LogSource, Prefetch, RekorV2, SourceError, SourceErrorKind, Transport, leaves,
+};
 use tempfile::TempDir;
 use tlog::{CompactRange, Hash, leaf_hash};
 
@@ -185,11 +187,11 @@ async fn a_checkpoint_is_returned_with_any_content_unless_it_is_too_long() {
         matches!(error, SourceError::CheckpointTooLong { .. }),
         "{error:?}"
     );
-    assert_eq!(error.kind(), "unverifiable-checkpoint");
+    assert_eq!(error.kind(), SourceErrorKind::UnverifiableCheckpoint);
     fs::remove_file(&path).unwrap();
     let error = source.checkpoint().await.unwrap_err();
     assert!(matches!(error, SourceError::Absent { .. }), "{error:?}");
-    assert_eq!(error.kind(), "unavailable");
+    assert_eq!(error.kind(), SourceErrorKind::Unavailable);
 }
 
 #[tokio::test]
@@ -227,7 +229,7 @@ async fn what_is_no_bundle_of_that_size_is_malformed() {
         // As itself, and in the place of a partial one.
         for size in [SIZE, 255] {
             let error = source.leaves(0..10, size).await.unwrap_err();
-            assert_eq!(error.kind(), "malformed", "{what}: {error}");
+            assert_eq!(error.kind(), SourceErrorKind::Malformed, "{what}: {error}");
         }
     }
     fs::remove_file(&path).unwrap();
@@ -243,7 +245,11 @@ async fn a_tile_of_the_wrong_length_is_malformed() {
         fs::write(&path, vec![7; length]).unwrap();
         for size in [SIZE, 255] {
             let error = source.split(100, size).await.unwrap_err();
-            assert_eq!(error.kind(), "malformed", "{length}: {error}");
+            assert_eq!(
+                error.kind(),
+                SourceErrorKind::Malformed,
+                "{length}: {error}"
+            );
         }
     }
 }
@@ -339,7 +345,7 @@ async fn the_pause_that_a_log_asks_for_is_reported() {
         panic!("{error:?}");
     };
     assert_eq!(retry_after.as_secs(), 900);
-    assert_eq!(error.kind(), "unavailable");
+    assert_eq!(error.kind(), SourceErrorKind::Unavailable);
 }
 
 #[tokio::test]
@@ -362,7 +368,7 @@ async fn a_log_that_limits_requests_is_distinguished_from_one_that_is_broken() {
             .await
             .unwrap_err();
         assert_eq!(error.is_rate_limit(), limited, "{answer}: {error}");
-        assert_eq!(error.kind(), "unavailable");
+        assert_eq!(error.kind(), SourceErrorKind::Unavailable);
     }
 }
 

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use modelwatch::finding::{Finding, NewFinding, State};
 use modelwatch::store::{
     Answered, Contradiction, FoundEntries, Guide, KnownEntry, Lookup, NewLookups, OpenCertificate,
-    PassError, PendingCertificate, PendingCertificateEnd, Postponed, SettledCertificate,
-    StoreError, VerifiedHead,
+    PassError, PassErrorKind, PendingCertificate, PendingCertificateEnd, Postponed,
+    SettledCertificate, StoreError, VerifiedHead,
 };
 
 use crate::scratch::{ORIGIN, ScratchStore, at, head, leaf, signing};
@@ -312,7 +312,7 @@ async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
     assert!(scratch.due(at(1_000_000)).await.is_empty());
 }
 
-fn postponed(subject: &str, retry: Timestamp, error: Option<&str>) -> Postponed {
+fn postponed(subject: &str, retry: Timestamp, error: Option<PassErrorKind>) -> Postponed {
     Postponed {
         unread: None,
         position: 0,
@@ -320,7 +320,7 @@ fn postponed(subject: &str, retry: Timestamp, error: Option<&str>) -> Postponed 
         subject: subject.to_owned(),
         retry,
         error: error.map(|kind| PassError {
-            kind: kind.to_owned(),
+            kind,
             message: "why".to_owned(),
         }),
     }
@@ -331,7 +331,7 @@ async fn what_failed_stays_due_and_comes_after_the_others() {
     let scratch = begun().await;
     let one = new_lookups(0, 1, vec![certificate("k", &["a@b", "c@d", "e@f"], 1)]);
     scratch.store.enqueue(&one).await.unwrap();
-    let later = postponed("a@b", at(60), Some("malformed"));
+    let later = postponed("a@b", at(60), Some(PassErrorKind::Malformed));
     scratch.store.postponed(&later).await.unwrap();
     let behind = postponed("c@d", at(2), None);
     scratch.store.postponed(&behind).await.unwrap();
@@ -339,7 +339,7 @@ async fn what_failed_stays_due_and_comes_after_the_others() {
     assert_eq!(scratch.due_names(at(2)).await, ["e@f", "c@d"]);
     let tally = scratch.store.lookup_counts(LOG, at(2)).await.unwrap();
     assert_eq!((tally.due, tally.oldest_due), (3, Some(at(1))));
-    assert_eq!(tally.failed.unwrap().kind, "malformed");
+    assert_eq!(tally.failed.unwrap().kind, PassErrorKind::Malformed);
     assert_eq!(scratch.due_names(at(60)).await, ["e@f", "a@b", "c@d"]);
     assert_eq!(scratch.due(at(60)).await[1].failures, 1);
     // An answer ends it.
@@ -417,7 +417,7 @@ async fn a_new_certificate_forgets_what_failed_before_it() {
     let one = new_lookups(0, 1, vec![certificate("k", &["a@b"], 1)]);
     scratch.store.enqueue(&one).await.unwrap();
     for _ in 0..5 {
-        let later = postponed("a@b", at(3600), Some("entries-missing"));
+        let later = postponed("a@b", at(3600), Some(PassErrorKind::EntriesMissing));
         scratch.store.postponed(&later).await.unwrap();
     }
     assert!(scratch.due(at(3500)).await.is_empty());
@@ -496,7 +496,7 @@ async fn a_clock_that_was_ahead_keeps_no_name_waiting() {
         ..answered("a@b", 1, Some(at(1_003_600)))
     };
     scratch.store.answered(&answered_ahead).await.unwrap();
-    let put_off = postponed("c@d", at(1_000_060), Some("malformed"));
+    let put_off = postponed("c@d", at(1_000_060), Some(PassErrorKind::Malformed));
     scratch.store.postponed(&put_off).await.unwrap();
     let mut due = scratch.due_names(at(10)).await;
     due.sort_unstable();

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use modelwatch::store::{
-    NewLog, Outcome, PassError, PassHistory, PassReport, RECENT_PASSES, Restart, VerifiedHead,
+    NewLog, Outcome, PassError, PassErrorKind, PassHistory, PassReport, RECENT_PASSES, Restart,
+    VerifiedHead,
 };
 
 use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, follower, head, signing};
@@ -22,9 +23,9 @@ fn report(outcome: Outcome, now: Timestamp) -> PassReport {
     }
 }
 
-fn error(kind: &str) -> PassError {
+fn error(kind: PassErrorKind) -> PassError {
     PassError {
-        kind: kind.into(),
+        kind,
         message: "why".into(),
     }
 }
@@ -33,8 +34,8 @@ fn error(kind: &str) -> PassError {
 async fn passes_are_counted_in_rows() {
     let scratch = ScratchStore::with_log().await;
     scratch.read((0, 0), (7, 0), vec![]).await;
-    let unavailable = || Outcome::Failed(error("unavailable"));
-    let behind = || Outcome::Behind(error("behind"));
+    let unavailable = || Outcome::Failed(error(PassErrorKind::Unavailable));
+    let behind = || Outcome::Behind(error(PassErrorKind::Behind));
     // (behind, failed, backlog): 7 of 17 entries are read, so that all but a proven pass leave a backlog.
     let table = [
         (behind(), (1, 0, 1)),
@@ -74,7 +75,10 @@ async fn a_log_that_was_never_reached_is_known_by_its_errors_and_can_still_begin
     let scratch = ScratchStore::open().await;
     scratch
         .store
-        .end_pass(&report(Outcome::Failed(error("unavailable")), at(1)))
+        .end_pass(&report(
+            Outcome::Failed(error(PassErrorKind::Unavailable)),
+            at(1),
+        ))
         .await
         .unwrap();
     let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
@@ -130,7 +134,7 @@ fn ended(outcome: Outcome, minutes: i64, rate_limited: bool) -> PassReport {
 
 fn refused() -> Outcome {
     Outcome::Failed(PassError {
-        kind: "unavailable".into(),
+        kind: PassErrorKind::Unavailable,
         message: "why".into(),
     })
 }

@@ -1,37 +1,39 @@
-//! Working off the queue: in which order names are looked up, and what the index answers.
+//! Looks up the names in the queue: the order of requests, and what the answers of the index lead to.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Pass;
-use super::heads::Trees;
 use super::plan::{self, Question};
 use super::prove::ProvenRoots;
 use super::sample::{Chosen, Sample};
-use crate::monitor::tail::pass::Halt;
+use super::state::GuidedPass;
+use super::trees::Trees;
+use crate::monitor::halt::Halt;
 use crate::source::rekor_v1::{EntryId, IndexAnswer, IndexQuery, MAX_RETRIEVED};
-use crate::store::{Answered, Guide, Lookup, PassError, Postponed};
+use crate::store::{Answered, Guide, Lookup, PassError, PassErrorKind, Postponed, StoreError};
 
-/// Look-ups that are read from the queue at once.
+/// Number of look-ups that are read from the queue at once.
 const LOOKUPS: u32 = 100;
 
-/// After so many failures in a row the harmless question is asked again: is it these names, or the index?
+/// After this many failures in a row the harmless question is asked again, to find out whether the names fail or the
+/// index.
 const DOUBTFUL: u32 = 3;
 
-/// After so many requests a turn of a name ends: a question, one for entries, and a few proofs. Anybody can have entries logged
-/// under any name, by the thousand: each name has its share of a pass, whatever waits under the others.
+/// Requests for one name before the next name is looked up: one question, one request for entries, and a few proofs.
+/// Anybody can log thousands of entries under a name, so each name has a share of a pass.
 const TURN: u64 = 6;
 
-/// Names of which more is to be fetched in this pass. The rest of another one's answer is asked for again.
+/// Names whose answers are kept in memory until more of their entries are fetched. The index is asked again for the
+/// others.
 const UNDER_WAY: usize = 64;
 
-impl Pass<'_> {
-    /// Asks for all that is due, as far as the requests and the time of this pass go. What one name fails at does not keep the
-    /// others waiting.
+impl GuidedPass<'_> {
+    /// Looks up all names that are due, as far as the requests and the time of this pass allow. A name that fails does
+    /// not delay the others.
     ///
     /// # Errors
-    /// Only what ends the pass; what is left to be reported otherwise is in `self.trouble`.
+    /// Only errors that end the pass. Other errors are in `self.trouble`.
     pub(super) async fn work_off(
         &mut self,
         guide: &mut Guide,
@@ -45,18 +47,18 @@ impl Pass<'_> {
         loop {
             let failed = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
             let limit = LOOKUPS.saturating_add(failed);
-            let now = self.monitor.clock.now();
-            let store = &self.monitor.store;
+            let now = self.context.clock.now();
+            let store = &self.context.store;
             let mut due = store.due_lookups(&guide.log, now, limit).await?;
             due.retain(|lookup| !self.failed.contains(&lookup.subject));
             if due.is_empty() {
                 return Ok(());
             }
             for lookup in due {
-                if self.monitor.stop.requested() {
+                if self.context.stop.requested() {
                     return Err(Halt::Stopped);
                 }
-                // One name at least, or a slow machine would never get on.
+                // At least one name in each pass, so that slow machines make progress.
                 if asked_any && self.deadline.is_over() {
                     return Ok(());
                 }
@@ -83,28 +85,24 @@ impl Pass<'_> {
                     }
                     Err(Halt::Failed(error)) => error,
                     Err(Halt::Limited(error)) => {
-                        // Whether it is this name alone, the next question tells.
+                        // The next harmless question shows whether this name is the cause.
                         failures = DOUBTFUL;
                         error
                     }
                     Err(other) => return Err(other),
                 };
-                let now = self.monitor.clock.now();
-                let error = in_the_contracts_words(error);
-                self.postponed(guide, &lookup, &error, now).await?;
-                self.failed.insert(lookup.subject);
-                self.trouble.get_or_insert(error);
+                self.give_up(guide, &lookup, error, None).await?;
                 failures += 1;
                 is_well = failures < DOUBTFUL;
             }
         }
     }
 
-    /// Whether the index answers what nobody would refuse to answer. Without this, what fails could be the index or the name
-    /// that was asked for, which anybody may have chosen; and one name that fails would look like an index that is down.
+    /// Whether the index answers a harmless question. If it does, a failure is caused by the name that was looked up,
+    /// which anybody may have chosen; otherwise by the index.
     ///
     /// # Errors
-    /// The index wants to be left alone.
+    /// The index limits the number of requests.
     async fn is_well(&mut self, guide: &mut Guide) -> Result<bool, Halt> {
         if !self.has_room() {
             return Ok(false);
@@ -113,9 +111,9 @@ impl Pass<'_> {
         let mut asked = self.ask(plan::question(&harmless, false)).await;
         self.mail_only = None;
         if matches!(asked, Err(AskError::Refused)) {
-            // Servers before Rekor 1.5.4 know mail addresses only.
+            // Servers before Rekor 1.5.4 accept mail addresses only.
             asked = self.ask(plan::question(&harmless, true)).await;
-            self.mail_only = Some(self.monitor.clock.now());
+            self.mail_only = Some(self.context.clock.now());
         }
         self.record_spending(guide).await?;
         match asked {
@@ -124,7 +122,7 @@ impl Pass<'_> {
                 let name = &self.guided.log.name;
                 self.trouble.get_or_insert_with(|| {
                     PassError::new(
-                        "unavailable",
+                        PassErrorKind::Unavailable,
                         format!("the search index of {name} refuses every question"),
                     )
                 });
@@ -138,43 +136,61 @@ impl Pass<'_> {
         }
     }
 
-    /// Records that a name could not be looked up: it is retried later and later.
-    async fn postponed(
+    /// Records that a name could not be looked up, or that its entries could not all be read. It is retried with
+    /// backoff, and not again in this pass.
+    async fn give_up(
+        &mut self,
+        guide: &Guide,
+        lookup: &Lookup,
+        error: PassError,
+        rest: Option<&Chosen>,
+    ) -> Result<(), Halt> {
+        let retry = plan::again(lookup.failures, self.context.clock.now());
+        self.postpone(guide, lookup, retry, Some(error.clone()), rest)
+            .await?;
+        self.failed.insert(lookup.subject.clone());
+        self.trouble.get_or_insert(error);
+        Ok(())
+    }
+
+    /// Records when a name is looked up next. `rest` is what was not read of its answer; `None`: there was no answer.
+    async fn postpone(
         &self,
         guide: &Guide,
         lookup: &Lookup,
-        error: &PassError,
-        now: Timestamp,
-    ) -> Result<(), Halt> {
+        retry: Timestamp,
+        error: Option<PassError>,
+        rest: Option<&Chosen>,
+    ) -> Result<(), StoreError> {
         let postponed = Postponed {
             log: guide.log.clone(),
             subject: lookup.subject.clone(),
-            retry: plan::again(lookup.failures, now),
-            error: Some(error.clone()),
-            unread: None,
-            position: lookup.position,
+            retry,
+            error,
+            unread: rest.map(|rest| rest.total),
+            position: rest.map_or(lookup.position, |rest| rest.position),
         };
-        Ok(self.monitor.store.postponed(&postponed).await?)
+        self.context.store.postponed(&postponed).await
     }
 
     /// Whether one more request may be made.
     pub(super) fn has_room(&mut self) -> bool {
         self.charge();
-        self.budget.has_room(self.monitor.clock.now())
+        self.budget.has_room(self.context.clock.now())
     }
 
-    /// Whether the present turn of a name has no request left. One that has begun is not cut short by the allowance, or the last
-    /// name of each pass could be asked and never read: what it takes more is paid back by the next pass.
+    /// Whether the current name has used its requests. They are not limited by the budget: otherwise the last name of
+    /// each pass would be asked for and its entries never be read. The next pass makes up for the difference.
     pub(super) fn deadline_is_used(&mut self) -> bool {
         self.charge();
         self.requests >= self.turn_ends_at
     }
 
-    /// Counts the requests that were made since the last call, retries included.
+    /// Charges the requests that were made since the last call, retries included.
     pub(super) fn charge(&mut self) {
         let made = self.made.take();
         self.requests = self.requests.saturating_add(made);
-        self.budget.charge(made, self.monitor.clock.now());
+        self.budget.charge(made, self.context.clock.now());
     }
 
     pub(super) async fn record_spending(&mut self, guide: &mut Guide) -> Result<(), Halt> {
@@ -183,7 +199,7 @@ impl Pass<'_> {
         if (guide.spent, guide.mail_only) != (spent, self.mail_only) {
             guide.spent = spent;
             guide.mail_only = self.mail_only;
-            self.monitor
+            self.context
                 .store
                 .spend(&guide.log, spent, self.mail_only)
                 .await?;
@@ -191,8 +207,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// One turn of one name: its entries, those of them that are new, and what follows. An answer that takes more than a turn
-    /// is given back, to be gone on with.
+    /// Looks up one name: asks the index, fetches new entries, and records what follows. Returns the rest of an answer
+    /// that takes more requests than one name may make.
     async fn look_up(
         &mut self,
         guide: &Guide,
@@ -207,7 +223,7 @@ impl Pass<'_> {
             Some(answer) => answer,
             None => self.answer(guide, trees, lookup).await?,
         };
-        // Smaller and smaller questions where one of the entries makes the log fail.
+        // After each failure fewer entries are requested at once: one of them may make the log fail.
         let most = (MAX_RETRIEVED >> lookup.failures.min(4)).max(1);
         while !answer.chosen.is_empty() {
             if self.deadline_is_used() {
@@ -217,30 +233,19 @@ impl Pass<'_> {
                 .await?;
         }
         if let Some(error) = answer.trouble {
-            // The answer is not recorded: it is asked for again until the log shows what its index names.
-            let now = self.monitor.clock.now();
-            let error = in_the_contracts_words(error);
-            let postponed = Postponed {
-                log: guide.log.clone(),
-                subject: lookup.subject.clone(),
-                retry: plan::again(lookup.failures, now),
-                unread: Some(answer.chosen.total),
-                position: answer.chosen.position,
-                error: Some(error.clone()),
-            };
-            self.monitor.store.postponed(&postponed).await?;
-            self.failed.insert(lookup.subject.clone());
-            self.trouble.get_or_insert(error);
+            // The answer is not recorded: it is requested again until the log returns what its index names.
+            self.give_up(guide, lookup, error, Some(&answer.chosen))
+                .await?;
             return Ok(None);
         }
         if answer.chosen.total > 0 {
-            // More than are chosen of one answer: it is asked for again.
+            // The answer has more entries than were chosen from it: the index is asked again.
             self.unfinished(guide, lookup, answer).await?;
             return Ok(None);
         }
-        let store = &self.monitor.store;
+        let store = &self.context.store;
         let open = store.open_certificates(&guide.log, &lookup.subject).await?;
-        let now = self.monitor.clock.now();
+        let now = self.context.clock.now();
         let name = &self.guided.log.name;
         let next = plan::next(name, lookup.direct, lookup.tries, &open, now);
         store
@@ -283,27 +288,21 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Puts a name behind the others that are due: there is more to fetch of its answer.
+    /// Puts a name behind the others that are due, because there are more entries to fetch.
     async fn unfinished(
         &self,
         guide: &Guide,
         lookup: &Lookup,
         answer: Answer,
     ) -> Result<Answer, Halt> {
-        let postponed = Postponed {
-            log: guide.log.clone(),
-            subject: lookup.subject.clone(),
-            retry: self.monitor.clock.now(),
-            error: None,
-            unread: Some(answer.chosen.total),
-            position: answer.chosen.position,
-        };
-        self.monitor.store.postponed(&postponed).await?;
+        let now = self.context.clock.now();
+        self.postpone(guide, lookup, now, None, Some(&answer.chosen))
+            .await?;
         Ok(answer)
     }
 
-    /// Asks the index for a name, and chooses among the entries that it names and that are not known. An answer that breaks
-    /// off is used as far as it came.
+    /// Asks the index for a name, and chooses among the entries that are not known yet. If an answer breaks off, its
+    /// beginning is used.
     async fn answer(
         &mut self,
         guide: &Guide,
@@ -342,9 +341,9 @@ impl Pass<'_> {
             );
             answer
                 .trouble
-                .get_or_insert_with(|| PassError::new("malformed", why));
+                .get_or_insert_with(|| PassError::new(PassErrorKind::Malformed, why));
         }
-        // Where the log fails at some of them, another one is the first each time.
+        // After failures, begin with another entry each time: the log may fail at the first ones.
         answer.chosen = sample.chosen(lookup.failures);
         Ok(answer)
     }
@@ -361,7 +360,7 @@ impl Pass<'_> {
                     "it refuses this name"
                 };
                 Err(Halt::failed(
-                    REFUSED,
+                    PassErrorKind::Unavailable,
                     format!("its index cannot be asked for {subject:?}: {why}"),
                 ))
             }
@@ -383,34 +382,20 @@ impl Pass<'_> {
     }
 }
 
-/// The kind of a failure to have an answer from an index that could be had: it refuses the question.
-const REFUSED: &str = "refused";
-
-/// A refusal leaves the question unanswered as any other failure does.
-fn in_the_contracts_words(error: PassError) -> PassError {
-    match error.kind.as_str() {
-        REFUSED => PassError {
-            kind: "unavailable".to_owned(),
-            ..error
-        },
-        _ => error,
-    }
-}
-
-/// What the index answered for one name.
+/// The answer of the index for one name.
 #[derive(Default)]
 struct Answer {
-    /// How many entries it named.
+    /// Number of entries in it.
     entries: u64,
-    /// Those that are to be fetched yet.
+    /// The entries that are still to be fetched.
     chosen: Chosen,
-    /// What was wrong with it, or with one of its entries.
+    /// The first error in it, or in one of its entries.
     trouble: Option<PassError>,
 }
 
-/// Why there is no answer from the index.
+/// Why the index did not answer.
 enum AskError {
-    /// The server does not take this question, or there is none for this name.
+    /// The server does not accept this question, or the name cannot be asked for.
     Refused,
     Halt(Halt),
 }

@@ -1,20 +1,22 @@
-//! Taking up what was found: certificates to be looked up, and entries of other logs to be recognized.
+//! Puts new certificates into the queue, and records entries of other logs so that they can be recognized.
 
-use super::heads::Trees;
+use super::plan;
 use super::plan::CertificateId;
-use super::{Pass, plan};
+use super::state::GuidedPass;
+use super::trees::Trees;
 use crate::entry::Kind;
-use crate::monitor::tail::pass::Halt;
+use crate::monitor::halt::Halt;
 use crate::store::{Guide, KnownEntry, NewLookups, PendingCertificate, Sighting};
 
-/// Findings that are taken up in one transaction.
+/// Number of findings that are read in one transaction.
 const SIGHTINGS: u32 = 1_000;
 
-impl Pass<'_> {
-    /// Takes up what was found since the last time, in CT logs to be looked up, in other logs to be recognized.
+impl GuidedPass<'_> {
+    /// Reads the findings since the last call: certificates in CT logs are put into the queue, entries of other logs
+    /// are recorded.
     pub(super) async fn enqueue(&self, guide: &mut Guide, trees: &Trees) -> Result<(), Halt> {
         loop {
-            let store = &self.monitor.store;
+            let store = &self.context.store;
             let sightings = store.sightings(guide.cursor, SIGHTINGS).await?;
             let Some(last) = sightings.last().map(|last| last.number) else {
                 return Ok(());
@@ -33,13 +35,14 @@ impl Pass<'_> {
                 if trees.list.iter().any(|t| is(t.shard.origin.as_str())) {
                     continue;
                 }
-                // By its origin too: it may have been renamed since.
+                // Compare its origin, too: the log may have been renamed since.
                 let is_guide = self.guided.guides.contains(&sighting.log)
                     || self.guides.contains(&sighting.origin);
-                // A certificate in yet another CT log is no signing, and not one of this log's CA: its name is nobody's
-                // business there.
+                // A certificate in another CT log is not a signing, and not issued by the CA of this log. It is not
+                // looked up.
                 if is_certificate(&sighting) {
-                    // A guide that was renamed since, and that is not part of this pass, cannot be told from another CT log.
+                    // If a CT log was renamed and is not part of this pass, it cannot be distinguished from other CT
+                    // logs.
                     if !is_guide && self.absent_guides > 0 {
                         cursor = sighting.number - 1;
                         break;
@@ -68,7 +71,7 @@ impl Pass<'_> {
         }
     }
 
-    /// A certificate as it is looked up.
+    /// The look-up of a certificate.
     fn pending(&self, sighting: &Sighting) -> PendingCertificate {
         let subjects = plan::subjects(&sighting.san);
         let CertificateId { key, alike } = certificate_id(sighting);
@@ -95,7 +98,7 @@ fn certificate_id(sighting: &Sighting) -> CertificateId {
     )
 }
 
-/// Whether it was found in a CT log.
+/// Whether the finding is about a certificate in a CT log.
 fn is_certificate(sighting: &Sighting) -> bool {
     let kind = sighting.kind.as_deref();
     [Kind::X509, Kind::PRECERTIFICATE]

@@ -1,28 +1,29 @@
-//! Entries by their ids: fetched, proven, matched and recorded, one hiding no other.
+//! Fetches entries by their ids, proves and matches them, and records them. One entry that fails hides no other.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::Pass;
-use super::heads::Trees;
 use super::plan::CertificateId;
-use super::prove::{self, ProvenRoots};
+use super::prove::ProvenRoots;
+use super::state::GuidedPass;
+use super::trees::Trees;
 use crate::finding::NewFinding;
-use crate::monitor::tail::pass::Halt;
-use crate::monitor::tail::scan;
+use crate::monitor::halt::Halt;
+use crate::monitor::prove;
+use crate::monitor::tail;
 use crate::source::rekor_v1::{Entry, EntryId, MAX_ENTRIES_BYTES};
 use crate::source::{Leaves, SourceError};
-use crate::store::{FoundEntries, Guide, KnownEntry, PassError};
+use crate::store::{FoundEntries, Guide, KnownEntry, PassError, PassErrorKind};
 
-impl Pass<'_> {
-    /// Those that were not fetched, proven and matched before.
+impl GuidedPass<'_> {
+    /// The ids of entries that were not fetched, proven and matched before.
     pub(super) async fn unknown(
         &self,
         guide: &Guide,
         trees: &Trees,
         ids: Vec<EntryId>,
     ) -> Result<Vec<EntryId>, Halt> {
-        // An id without a tree may be of each of them.
+        // An id without a tree may belong to any of them.
         let named: Vec<(EntryId, (String, String))> = ids
             .iter()
             .flat_map(|id| {
@@ -37,7 +38,7 @@ impl Pass<'_> {
             })
             .collect();
         let leaves: Vec<(String, String)> = named.iter().map(|(_, leaf)| leaf.clone()).collect();
-        let store = &self.monitor.store;
+        let store = &self.context.store;
         let known = store.known_entries(&guide.log, &leaves).await?;
         let known: BTreeSet<EntryId> = named
             .into_iter()
@@ -47,11 +48,11 @@ impl Pass<'_> {
         Ok(ids.into_iter().filter(|id| !known.contains(id)).collect())
     }
 
-    /// Fetches, proves, matches and records up to ten entries. One that cannot be had or proven hides no other: it is not
-    /// among those that were recorded.
+    /// Fetches, proves, matches and records up to ten entries. One that cannot be fetched or proven hides no other: it
+    /// is left out of the recorded ones.
     ///
     /// # Errors
-    /// Only what ends the turn of the name.
+    /// Only errors that end the look-up of the name.
     pub(super) async fn fetch(
         &mut self,
         guide: &Guide,
@@ -69,8 +70,8 @@ impl Pass<'_> {
             let server = &self.guided.log.server;
             let answer = match server.retrieve_uuids(&ids, MAX_ENTRIES_BYTES).await {
                 Ok(answer) => answer,
-                // An entry that is too long, or that nobody can read, or that the log fails at, must not hide those that are
-                // asked for with it.
+                // An entry that is too long or unreadable, or at which the log fails, must not hide the others of its
+                // request.
                 Err(
                     SourceError::TooLarge { .. }
                     | SourceError::Malformed { .. }
@@ -81,7 +82,7 @@ impl Pass<'_> {
                     continue;
                 }
                 Err(error) => match Halt::from(error) {
-                    // One entry may be what the log wants to be left alone about; of several, it is not known which.
+                    // The log may refuse a single entry. Of several, the cause is not known.
                     Halt::Limited(error) if ids.len() == 1 => {
                         fetched.trouble.get_or_insert(error);
                         continue;
@@ -121,7 +122,7 @@ impl Pass<'_> {
             let Some(entry) = entry else {
                 fetched.trouble.get_or_insert_with(|| {
                     let why = format!("the index names entry {id}, which the log does not show");
-                    PassError::new("entries-missing", why)
+                    PassError::new(PassErrorKind::EntriesMissing, why)
                 });
                 continue;
             };
@@ -141,14 +142,14 @@ impl Pass<'_> {
             }
         }
         if !found.entries.is_empty() {
-            self.monitor.store.found_entries(&found).await?;
+            self.context.store.found_entries(&found).await?;
             self.entries += found.entries.len() as u64;
         }
         fetched.recorded.extend(recorded);
         halted.map_or(Ok(()), Err)
     }
 
-    /// Proves one entry, and adds it and what watches find in it. `false`: proving it takes more requests than the turn has.
+    /// Proves one entry, and adds it and its findings. `false`: the proof takes more requests than the name may make.
     async fn prove(
         &mut self,
         guide: &Guide,
@@ -172,13 +173,16 @@ impl Pass<'_> {
         };
         let (index, leaf_hash) = (entry.global.get(), id.leaf.to_hex());
         let mut leaves = Leaves::copied(local, [&entry.body])
-            .map_err(|error| Halt::failed("malformed", error.to_string()))?;
+            .map_err(|error| Halt::failed(PassErrorKind::Malformed, error.to_string()))?;
         if let Some(attestation) = entry.attestation {
             leaves = leaves.with(local, attestation);
         }
         let shard = Arc::clone(&tree.shard);
         let rules = Arc::clone(self.rules);
-        let scanned = scan::scan(leaves, shard, rules, self.now).await;
+        let scanned = tail::scan(leaves, shard, rules, self.now).await;
+        self.context
+            .unknown_authorities
+            .add(scanned.unknown_authorities);
         let known = |CertificateId { key, alike }| KnownEntry {
             origin: tree.shard.origin.as_str().to_owned(),
             name: self.guided.log.name.clone(),
@@ -225,13 +229,13 @@ impl Pass<'_> {
     }
 }
 
-/// What came of a request for entries.
+/// The result of a request for entries.
 #[derive(Default)]
 pub(super) struct Fetched {
-    /// Those that were proven and recorded.
+    /// The entries that were proven and recorded.
     pub(super) recorded: HashSet<EntryId>,
-    /// Those that the turn had no request for.
+    /// The entries for which no request was left.
     pub(super) left: Vec<EntryId>,
-    /// What was wrong with the first of the others.
+    /// The error of the first other entry.
     pub(super) trouble: Option<PassError>,
 }

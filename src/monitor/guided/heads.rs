@@ -1,62 +1,29 @@
-//! The trees of a guided log: each checkpoint verified, and consistent with the last one that was recorded.
+//! Verifies the checkpoints of the trees of a guided log: each must be consistent with the last one that was recorded.
 
 use std::sync::Arc;
 
-use tlog::{Head, LogFault, Origin, ProofError, verify_consistency};
+use tlog::{Head, LogFault};
 
-use super::Pass;
+use super::state::GuidedPass;
+use super::trees::{BETWEEN, Trees, name_in};
 use crate::log::Shard;
+use crate::monitor::fault;
+use crate::monitor::halt::Halt;
+use crate::monitor::head::{self, Inconsistent, Smaller};
 use crate::monitor::health::{self, Noticed, Signatures, Subject};
-use crate::monitor::pass_end::Ended;
-use crate::monitor::tail::fault;
-use crate::monitor::tail::pass::Halt;
+use crate::monitor::pass_end::{self, Ended};
+use crate::monitor::prove::KnownTree;
 use crate::source::SourceError;
 use crate::source::rekor_v1::{TreeHead, TreeId};
 use crate::store::{
-    Contradiction, LogState, Outcome, PassError, PassReport, StoreError, VerifiedHead,
+    LogState, Outcome, PassError, PassErrorKind, PassReport, StoreError, VerifiedHead,
 };
 
-/// What stands between the log's name and a tree's number in an origin.
-pub(super) const BETWEEN: &str = " - ";
-
-/// A tree of the log, with the largest checkpoint that is consistent with all before.
-pub(super) struct Tree {
-    pub(super) id: TreeId,
-    /// Its `base` is the index of its first entry over all trees.
-    pub(super) shard: Arc<Shard>,
-    pub(super) head: Head,
-}
-
-/// All trees, oldest first.
-pub(super) struct Trees {
-    /// What their origins have in common.
-    pub(super) log: String,
-    pub(super) list: Vec<Tree>,
-}
-
-impl Trees {
-    /// Entries in all of them.
-    pub(super) fn total(&self) -> u64 {
-        self.list
-            .iter()
-            .fold(0, |total, tree| total.saturating_add(tree.head.size))
-    }
-}
-
-/// The log's name in the origin of one of its trees.
-pub(super) fn name_in(origin: &Origin, id: TreeId) -> Option<&str> {
-    let name = origin
-        .as_str()
-        .strip_suffix(&id.to_string())?
-        .strip_suffix(BETWEEN)?;
-    (!name.is_empty()).then_some(name)
-}
-
-impl Pass<'_> {
-    /// The trees as they are now. What is wrong with one of them is recorded and leaves it as it was known before; when that
-    /// leaves its size unknown, and with it the place of all entries after it, there are no trees: `None`.
+impl GuidedPass<'_> {
+    /// The trees with their newest heads. An error of one tree is recorded, and the tree keeps its last head. If that
+    /// is not known, the indexes of all later entries are not known either: `None`.
     pub(super) async fn trees(&mut self, answer: &[TreeHead]) -> Result<Option<Trees>, Halt> {
-        let unverifiable = |why: String| Halt::failed("unverifiable-checkpoint", why);
+        let unverifiable = |why: String| Halt::failed(PassErrorKind::UnverifiableCheckpoint, why);
         let mut trees = Trees {
             log: String::new(),
             list: Vec::new(),
@@ -72,21 +39,21 @@ impl Pass<'_> {
                 name.clone_into(&mut trees.log);
             }
             if name.is_empty() || name != trees.log {
-                // One log is covered under one name: another's tree is none of it.
+                // The entries of a log are found under one name. A tree with another name does not belong to it.
                 return Err(unverifiable(format!(
                     "its trees have different names: {} is not of {}",
                     shard.origin, trees.log
                 )));
             }
             if place + 1 < answer.len() {
-                // A tree that was followed by another one stands still for good.
+                // A tree with a newer tree behind it must not change any more.
                 shard.ended = true;
                 shard.silence_after = None;
             }
-            let known = self.monitor.store.log(shard.origin.as_str()).await?;
+            let known = self.context.store.log(shard.origin.as_str()).await?;
             match self.tree(shard, listed, known).await? {
                 Some(tree) => trees.list.push(tree),
-                // What lies in the older ones can be found without the newest.
+                // Entries in the older trees can be found without the newest one.
                 None if place > 0 && place + 1 == answer.len() => {}
                 None => return Ok(None),
             }
@@ -95,10 +62,10 @@ impl Pass<'_> {
         Ok(Some(trees))
     }
 
-    /// Says which trees were listed before and are not listed now.
+    /// Records the trees that were listed before and are not listed now.
     async fn report_missing(&mut self, trees: &Trees) -> Result<(), StoreError> {
         let is_listed = |origin: &str| trees.list.iter().any(|t| t.shard.origin.as_str() == origin);
-        for state in self.monitor.store.logs().await? {
+        for state in self.context.store.logs().await? {
             let is_tree = state
                 .origin
                 .strip_prefix(&trees.log)
@@ -107,11 +74,11 @@ impl Pass<'_> {
                 continue;
             }
             let why = format!("the log does not list its tree {} any more", state.origin);
-            let error = PassError::new("unavailable", why);
+            let error = PassError::new(PassErrorKind::Unavailable, why);
             self.tree_trouble.get_or_insert_with(|| error.clone());
             let name = &self.guided.log.name;
             let report = PassReport::new(&state.origin, name, Outcome::Failed(error), self.now);
-            self.monitor.end_without_reading(report, self.rules).await?;
+            pass_end::end_without_reading(self.context, report, self.rules).await?;
         }
         Ok(())
     }
@@ -121,18 +88,18 @@ impl Pass<'_> {
         shard: Shard,
         listed: &TreeHead,
         known: Option<LogState>,
-    ) -> Result<Option<Tree>, Halt> {
+    ) -> Result<Option<KnownTree>, Halt> {
         let shard = Arc::new(shard);
         let before = known.as_ref().and_then(LogState::largest_head).cloned();
-        // Of a tree that has ended the size is known for good; of another one, the place of all entries after it hangs on
-        // what it shows now.
+        // The size of a tree that has ended is known. The size of another one, and so the indexes of all later entries,
+        // depend on its newest checkpoint.
         let is_certain = known.as_ref().is_none_or(|known| {
             known.base == shard.base && (!shard.ended || known.frozen.is_some())
         });
-        let opened = shard
-            .open(&listed.note)
-            .map_err(|error| Halt::failed("unverifiable-checkpoint", error.to_string()));
-        let witnesses = &self.monitor.settings.witnesses;
+        let opened = shard.open(&listed.note).map_err(|error| {
+            Halt::failed(PassErrorKind::UnverifiableCheckpoint, error.to_string())
+        });
+        let witnesses = &self.context.settings.witnesses;
         let signatures = opened
             .as_ref()
             .ok()
@@ -169,10 +136,10 @@ impl Pass<'_> {
             rate_limited,
             ..PassReport::new(shard.origin.as_str(), &shard.name, outcome, self.now)
         };
-        self.monitor.store.end_pass(&report).await?;
+        self.context.store.end_pass(&report).await?;
         let subject = Subject::of(&shard);
         health::assess_log(
-            self.monitor,
+            &*self.context.store,
             subject,
             self.rules,
             Noticed::default(),
@@ -180,19 +147,26 @@ impl Pass<'_> {
         )
         .await?;
         if let Some(signatures) = &signatures {
-            health::assess_checkpoint(self.monitor, &shard, signatures, self.now).await?;
+            health::assess_checkpoint(
+                &*self.context.store,
+                &self.context.settings,
+                &shard,
+                signatures,
+                self.now,
+            )
+            .await?;
         }
         if rate_limited && let Some(error) = report.outcome.error() {
             return Err(Halt::Limited(error.clone()));
         }
-        Ok(head.map(|head| Tree {
+        Ok(head.map(|head| KnownTree {
             id: listed.id,
             shard,
             head,
         }))
     }
 
-    /// The newest checkpoint, if it goes on from the one before.
+    /// The newest head, if it is consistent with the one before.
     async fn judge_head(
         &self,
         shard: &Shard,
@@ -206,9 +180,9 @@ impl Pass<'_> {
             return Ok(head);
         };
         if let Some(known) = known.filter(|known| known.base != shard.base) {
-            // Entries that are told already would have another index now.
+            // Entries of existing findings would have another index.
             return Err(Halt::failed(
-                "malformed",
+                PassErrorKind::Malformed,
                 format!(
                     "the first entry of {} was number {} of the log, and would be number {} by what the log says of its older trees",
                     shard.origin, known.base, shard.base
@@ -228,24 +202,25 @@ impl Pass<'_> {
         Ok(head)
     }
 
-    /// A fault if the tree had ended before it grew to this.
+    /// The fault of a tree that had ended before it grew to this head.
     pub(super) async fn grown_after_its_end(
         &self,
         shard: &Shard,
         known: Option<&LogState>,
         head: &Head,
     ) -> Result<Option<Halt>, StoreError> {
-        match fault::growth_after_end(known.and_then(|known| known.frozen.as_ref()), head) {
-            Some(fault) => self.contradicted(shard, &fault, head).await.map(Some),
+        let frozen = known.and_then(|known| known.frozen.as_ref());
+        match head::growth_after_end(frozen, head) {
+            Some(fault) => self.record_fault(shard, &fault, head).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// That the larger of two signed trees extends the smaller one.
+    /// Requests and verifies that the larger of two signed trees extends the smaller one.
     ///
     /// # Errors
-    /// A recorded fault if it does not; otherwise whatever kept the log from showing it.
-    pub(super) async fn link(
+    /// A recorded fault if it does not; otherwise why the log did not prove it.
+    async fn link(
         &self,
         shard: &Shard,
         tree: TreeId,
@@ -253,13 +228,24 @@ impl Pass<'_> {
         newer: &Head,
     ) -> Result<(), Halt> {
         let proof = self.consistency(tree, older, newer).await?;
-        let Err(error) = extends(older, newer, &proof) else {
-            return Ok(());
-        };
-        match contradiction(older, newer, &proof, &error) {
-            Some(fault) => Err(self.contradicted(shard, &fault, newer).await?),
-            None => Err(Halt::failed(
-                "malformed",
+        match head::link(older, newer, &proof) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.inconsistent(shard, older, newer, error).await?),
+        }
+    }
+
+    /// Records the fault of two signed heads that are not consistent, if they show one.
+    pub(super) async fn inconsistent(
+        &self,
+        shard: &Shard,
+        older: &Head,
+        newer: &Head,
+        error: Inconsistent,
+    ) -> Result<Halt, StoreError> {
+        match error {
+            Inconsistent::Fault(fault) => self.record_fault(shard, &fault, newer).await,
+            Inconsistent::NoProof(error) => Ok(Halt::failed(
+                PassErrorKind::Malformed,
                 format!(
                     "what it shows between {} and {} entries is no proof: {error}",
                     older.size, newer.size
@@ -268,7 +254,7 @@ impl Pass<'_> {
         }
     }
 
-    /// The hashes that show it; none are needed for two roots of one size and for the empty tree.
+    /// The consistency proof between two heads. Two heads of one size and the empty tree need none.
     pub(super) async fn consistency(
         &self,
         tree: TreeId,
@@ -285,69 +271,43 @@ impl Pass<'_> {
             .await
     }
 
-    /// A validly signed checkpoint that is smaller than the largest one: a fork if its root is not that of our tree at its
-    /// size, a rollback if it persists, a lagging replica until then.
+    /// A validly signed checkpoint that is smaller than the largest one: a fork, a rollback, or a replica that lags.
     async fn smaller(
         &self,
         shard: &Shard,
         tree: TreeId,
         known: Option<&LogState>,
-        before: &Head,
-        head: &Head,
+        largest: &Head,
+        shown: &Head,
     ) -> Result<Halt, StoreError> {
-        let store = &self.monitor.store;
-        let recorded = store.checkpoint(shard.origin.as_str(), head.size).await?;
-        let forked = match recorded {
-            Some(first) if first.root != head.root => Some(first),
-            Some(_) => None,
-            // What the log does not show, or shows wrongly, is no word about its smaller checkpoint.
-            None => match self.consistency(tree, head, before).await {
-                Ok(proof) => match extends(head, before, &proof) {
-                    Err(error) if is_of_the_older(&error, head) => Some(before.clone()),
-                    _ => None,
-                },
-                Err(_) => None,
-            },
+        let smaller = Smaller { shown, largest };
+        let origin = shard.origin.as_str();
+        let recorded = self.context.store.checkpoint(origin, shown.size).await?;
+        let root = async {
+            let proof = self.consistency(tree, shown, largest).await.ok()?;
+            head::root_by_proof(shown, largest, &proof)
         };
-        if let Some(first) = forked {
-            let fault = LogFault::Fork {
-                size: head.size,
-                first: Box::new(first),
-                second: Box::new(head.clone()),
-            };
-            return self.contradicted(shard, &fault, head).await;
+        if let Some(first) = smaller.contradicts(recorded, root).await {
+            let fault = head::fork(shown.size, first, shown.clone());
+            return self.record_fault(shard, &fault, shown).await;
         }
-        if fault::is_rollback(known, shard, self.now) {
-            let fault = LogFault::Rollback {
-                size: head.size,
-                head_size: before.size,
-                notes: vec![Arc::clone(&before.note), Arc::clone(&head.note)],
-            };
-            self.contradicted(shard, &fault, head).await?;
+        if let Some(fault) = smaller.rollback(known, shard, self.now) {
+            self.record_fault(shard, &fault, shown).await?;
         }
         let message = format!(
             "the newest checkpoint of {} has {} entries, but it showed {} before",
-            shard.origin, head.size, before.size
+            shard.origin, shown.size, largest.size
         );
-        Ok(Halt::Behind(PassError::new("behind", message)))
+        Ok(Halt::Behind(PassError::new(PassErrorKind::Behind, message)))
     }
 
-    pub(super) async fn contradicted(
+    async fn record_fault(
         &self,
         shard: &Shard,
-        found: &LogFault,
+        fault: &LogFault,
         newer: &Head,
     ) -> Result<Halt, StoreError> {
-        fault::say(shard, found);
-        self.monitor
-            .store
-            .contradicted(&Contradiction {
-                fault: fault::finding(shard, found, self.now),
-                occurrence: *newer.root.as_bytes(),
-                now: self.now,
-            })
-            .await?;
-        Ok(Halt::failed("log-fault", found.to_string()))
+        fault::record(self.context, shard, fault, newer.root, self.now).await
     }
 
     pub(super) async fn record_head(
@@ -356,7 +316,7 @@ impl Pass<'_> {
         known: Option<&LogState>,
         head: &Head,
     ) -> Result<(), StoreError> {
-        self.monitor
+        self.context
             .store
             .record_head(&VerifiedHead {
                 origin: shard.origin.as_str().to_owned(),
@@ -371,56 +331,4 @@ impl Pass<'_> {
             })
             .await
     }
-}
-
-/// That the tree of `newer` begins with that of `older`.
-pub(super) fn extends(older: &Head, newer: &Head, proof: &[tlog::Hash]) -> Result<(), ProofError> {
-    verify_consistency(older.size, &older.root, newer.size, &newer.root, proof)
-}
-
-/// Whether a proof fits the newer tree and not the older one.
-fn is_of_the_older(error: &ProofError, older: &Head) -> bool {
-    matches!(error, ProofError::RootMismatch { size, .. } if *size == older.size)
-}
-
-/// What a log did that signed both heads and shows such a proof: two roots of one size are a fork, and so is a tree that
-/// the log's own hashes lead to from another beginning than the one it signed. Hashes that lead nowhere leave a root
-/// that nothing supports; `None`: they are too few or too many to lead anywhere.
-fn contradiction(
-    older: &Head,
-    newer: &Head,
-    proof: &[tlog::Hash],
-    error: &ProofError,
-) -> Option<LogFault> {
-    let fork = LogFault::Fork {
-        size: older.size,
-        first: Box::new(older.clone()),
-        second: Box::new(newer.clone()),
-    };
-    if older.size == newer.size {
-        return Some(fork);
-    }
-    let computed = match error {
-        ProofError::RootMismatch { size, computed, .. } if *size == older.size => {
-            let other_beginning = Head {
-                root: *computed,
-                ..older.clone()
-            };
-            match extends(&other_beginning, newer, proof) {
-                Ok(()) => return Some(fork),
-                Err(ProofError::RootMismatch { computed, .. }) => computed,
-                Err(_) => *computed,
-            }
-        }
-        ProofError::RootMismatch { computed, .. } => *computed,
-        _ => return None,
-    };
-    Some(LogFault::RootMismatch {
-        since: older.size,
-        size: newer.size,
-        computed,
-        signed: newer.root,
-        note: Arc::clone(&newer.note),
-        proven_note: Some(Arc::clone(&older.note)),
-    })
 }

@@ -1,28 +1,27 @@
-//! Where the guided way is blind, as findings that resolve themselves.
+//! Findings about what cannot be seen of a guided log.
 //!
-//! They are about the log over all its trees, and so under the name that the origins of the trees have in common.
+//! They are about all trees of the log. Their origin is the part that the origins of the trees have in common.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Pass;
-use super::heads::BETWEEN;
 use super::plan;
+use super::state::GuidedPass;
+use super::trees::BETWEEN;
 use crate::escape;
 use crate::finding::Verdict;
-use crate::monitor::Monitor;
-use crate::store::{Condition, Guide, LookupCounts, Scope, StoreError};
+use crate::store::{Condition, Guide, LookupCounts, Scope, Store, StoreError};
 
-/// A queue in which something has waited for longer is no peak that passes.
+/// A name that has waited for longer than this is a backlog, not a peak.
 const BACKLOG: SignedDuration = SignedDuration::from_hours(1);
 
-/// So many certificates in a row of which no entry is found are no chance: an index that is no longer filled still knows the
-/// old entries of names that are used again and again.
+/// If no entry was found for this many certificates in a row, the index is not filled any more: it may still return old
+/// entries of names that are used again and again.
 const UNFOUND: u64 = LookupCounts::LAST;
 
-/// How many CT logs are named in one sentence.
+/// Most CT logs that one sentence names.
 const NAMED_GUIDES: usize = 5;
 
-/// How many watches are named in one sentence.
+/// Most watches that one sentence names.
 const NAMED_WATCHES: usize = 20;
 
 const OF_A_GUIDED_LOG: &[Verdict] = &[
@@ -32,9 +31,9 @@ const OF_A_GUIDED_LOG: &[Verdict] = &[
     Verdict::WatchIneffective,
 ];
 
-/// Ends what was said of a log while it was guided, once it is read in full. `origin` is that of one of its trees.
+/// Resolves the findings about a guided log when it is read in full. `origin` is the origin of one of its trees.
 pub(in crate::monitor) async fn no_longer_guided(
-    monitor: &Monitor,
+    store: &dyn Store,
     origin: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -45,11 +44,11 @@ pub(in crate::monitor) async fn no_longer_guided(
         verdicts: OF_A_GUIDED_LOG,
         origin: Some(log.to_owned()),
     };
-    monitor.store.assess(&scope, &[], now).await
+    store.assess(&scope, &[], now).await
 }
 
-impl Pass<'_> {
-    /// Judges the log after its look-ups.
+impl GuidedPass<'_> {
+    /// Assesses the log after its look-ups.
     pub(super) async fn assess(
         &self,
         guide: &Guide,
@@ -80,23 +79,27 @@ impl Pass<'_> {
             })
             .collect();
         if !counts.pending_guides.is_empty() && counts.fresh == 0 {
-            self.monitor.store.guides_done(&guide.log).await?;
+            self.context.store.guides_done(&guide.log).await?;
         }
         let scope = Scope {
             verdicts: OF_A_GUIDED_LOG,
             origin: Some(guide.log.clone()),
         };
-        self.monitor.store.assess(&scope, &conditions, now).await
+        self.context.store.assess(&scope, &conditions, now).await
     }
+}
+
+/// How many entries that the search index has named are not read yet; `None`: all are.
+pub fn unread_entries(count: u64) -> Option<String> {
+    (count > 0).then(|| format!("{count} entries that the index names are not read yet"))
 }
 
 fn backlog(name: &str, counts: &LookupCounts, now: Timestamp) -> Option<String> {
     let waited = now.duration_since(counts.oldest_due?);
     (waited > BACKLOG).then(|| {
-        let unread = match counts.unread {
-            0 => String::new(),
-            unread => format!("; {unread} entries that it names under them are not read yet"),
-        };
+        let unread = unread_entries(counts.unread)
+            .map(|unread| format!("; {unread}"))
+            .unwrap_or_default();
         format!(
             "{} names wait to be looked up in the search index of {name}, the first of them for more than an hour{unread}",
             counts.due
@@ -104,7 +107,7 @@ fn backlog(name: &str, counts: &LookupCounts, now: Timestamp) -> Option<String> 
     })
 }
 
-/// A CT log that became a guide later: until the names of all that it showed before had their turn, what was signed with
+/// A CT log that became a guide later: until the names of its earlier certificates have been looked up, signings with
 /// those certificates may be unknown.
 fn gap(name: &str, counts: &LookupCounts) -> Option<String> {
     if counts.pending_guides.is_empty() || counts.fresh == 0 {
@@ -117,8 +120,8 @@ fn gap(name: &str, counts: &LookupCounts) -> Option<String> {
     ))
 }
 
-/// An index that knows some names and not others may be right; one that knows none, of certificates that were made to
-/// be used within minutes, is not there.
+/// An index that returns entries for some names may be right. One that returns none is not filled: certificates are
+/// issued for an immediate signing.
 fn silent(name: &str, counts: &LookupCounts) -> Option<String> {
     if counts.answered > 0 && counts.known == 0 {
         Some(format!(

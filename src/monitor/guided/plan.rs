@@ -1,4 +1,4 @@
-//! What to ask the search index, when, and when to stop: arithmetic alone.
+//! What to ask the search index, when, and when to stop. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -10,46 +10,47 @@ use crate::store::{
     SettledCertificate, Sighting,
 };
 
-/// Longest name that Rekor's index takes, in characters (its OpenAPI document, `SearchIndex.subject`).
+/// Longest name that the index of Rekor accepts, in characters (its OpenAPI document, `SearchIndex.subject`).
 const MAX_SUBJECT_CHARS: usize = 512;
 
-/// How many names of one certificate are asked for. The index files an entry under each of its names, so that one would do;
-/// Fulcio issues for one, and a certificate of another CA may have thousands.
+/// Most names of one certificate that are looked up. The index contains an entry under each of its names, so one would
+/// suffice; Fulcio issues certificates with one name, and those of another CA may have thousands.
 const MAX_NAMES: usize = 16;
 
-/// How long Fulcio's certificates are valid (fulcio `CertificateIssuance`): a finding keeps only the beginning, and a
-/// precertificate's own end is read where it is kept.
+/// How long certificates of Fulcio are valid (fulcio `CertificateIssuance`). A finding contains only the start of the
+/// validity.
 const VALIDITY: SignedDuration = SignedDuration::from_mins(10);
 
-/// When a name is asked for again after an answer that did not hold what is looked for: the index is filled a moment
-/// after the log, and a signing follows its certificate by seconds, as a rule.
+/// Delays before a name is looked up again if the entry was not found: the index is filled some time after the log, and
+/// a signing mostly follows its certificate within seconds.
 const RETRIES: [SignedDuration; 3] = [
     SignedDuration::from_mins(1),
     SignedDuration::from_mins(5),
     SignedDuration::from_mins(30),
 ];
 
-/// And from then on: half an hour is left of an hour for the time in the queue.
+/// The delay after those: one hour, half of which may be spent in the queue.
 const LATER: SignedDuration = SignedDuration::from_mins(30);
 
-/// How often names are asked for that a watch spells out.
+/// How often the exact names of watches are looked up.
 const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long after the end of its validity a certificate's entry is looked for.
+/// How long after the end of its validity the entry of a certificate is looked for.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How many requests are made: one in two seconds on the average. With what following the CT logs costs (227
-/// certificates per second are 14 requests of 1,000 a minute) that is less than one a second over everything.
+/// The mean rate of requests: one in two seconds. The CT logs need 14 requests a minute (227 certificates per second in
+/// requests of 1,000), so that the sum is less than one a second.
 const PACE: SignedDuration = SignedDuration::from_secs(2);
 
-/// What may be asked at once after a quiet time: the first pass of an ordinary configuration, not a flood.
+/// Requests that may be made at once after a time without any: those of the first pass of an ordinary configuration.
 const BURST: i32 = 300;
 
-/// The virtual clock of an [`RequestBudget`] is never further ahead, also if the true one was set back by some minutes.
+/// The virtual clock of a [`RequestBudget`] is never further ahead, even if the real clock was set back by some
+/// minutes.
 const LONGEST_AHEAD: SignedDuration = SignedDuration::from_secs(PACE.as_secs() * 2 * BURST as i64);
 
-/// What is left of the requests that a log's index grants: a virtual clock that each request moves on by [`PACE`], and that
-/// may run ahead of the true one by [`BURST`] requests.
+/// The requests that may be made to the index of a log. Each request moves a virtual clock on by [`PACE`]; the clock
+/// may be ahead of the real one by [`BURST`] requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestBudget {
     spent: Timestamp,
@@ -62,18 +63,19 @@ impl RequestBudget {
 
     /// Whether one more request may be made now.
     pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
-        // A clock that was set back would keep us silent for as long: then nothing is counted from before.
+        // If the clock was set back by more, earlier requests are not counted. Otherwise no request would be made for
+        // as long.
         self.spent = moment::planned(self.spent, LONGEST_AHEAD, now);
         self.spent.duration_since(now) <= PACE * (BURST - 1)
     }
 
-    /// Counts requests that were made. What a request took more than once is paid back by those that come after it.
+    /// Counts requests that were made. Requests beyond the limit delay the next ones.
     pub(super) fn charge(&mut self, requests: u64, now: Timestamp) {
         let requests = i32::try_from(requests).unwrap_or(i32::MAX).min(BURST);
         self.spent = later(self.spent.max(now), PACE * requests);
     }
 
-    /// What is recorded of it.
+    /// The virtual clock, which is stored.
     pub(super) const fn spent(self) -> Timestamp {
         self.spent
     }
@@ -82,13 +84,13 @@ impl RequestBudget {
 /// A question to the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Question {
-    /// For a name of any type.
+    /// About a name of any type.
     Subject(String),
-    /// For a mail address: what servers before Rekor 1.5.4 know.
+    /// About a mail address: the only question that servers before Rekor 1.5.4 accept.
     Email(String),
 }
 
-/// How a name is asked for; `None` if this server cannot be asked for it.
+/// The question about a name; `None` if this server cannot be asked for it.
 pub(super) fn question(subject: &str, mail_only: bool) -> Option<Question> {
     if !mail_only {
         return Some(Question::Subject(subject.to_owned()));
@@ -96,7 +98,7 @@ pub(super) fn question(subject: &str, mail_only: bool) -> Option<Question> {
     is_mail(subject).then(|| Question::Email(subject.to_owned()))
 }
 
-/// Whether a server would take it for a mail address.
+/// Whether a server accepts it as a mail address.
 pub(super) fn is_mail(subject: &str) -> bool {
     subject.split_once('@').is_some_and(|(local, domain)| {
         let plain = |part: &str| {
@@ -107,13 +109,13 @@ pub(super) fn is_mail(subject: &str) -> bool {
     })
 }
 
-/// A name that the index has no reason to refuse and that has no entries: what fails for it is no matter of a name. It is
-/// another one each time, or somebody could have entries filed under it until its answer takes too long.
+/// A name that has no entries and that the index has no reason to refuse. If this question fails, the index is the
+/// cause. The name is random: otherwise somebody could log entries under it until its answer takes too long.
 pub(super) fn harmless(random: u128) -> String {
     format!("harmless-{random:032x}@example.com")
 }
 
-/// What a certificate has in common with those that somebody could make of it: its key and the start of its validity.
+/// What a certificate has in common with forged copies of it: its key and the start of its validity.
 pub(super) fn alike(key: &str, not_before: Option<Timestamp>) -> String {
     not_before.map_or_else(
         || key.to_owned(),
@@ -121,20 +123,19 @@ pub(super) fn alike(key: &str, not_before: Option<Timestamp>) -> String {
     )
 }
 
-/// What tells a certificate from all others, and what it has in common with those that look like it.
+/// What identifies a certificate, and what it has in common with forged copies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CertificateId {
-    /// SHA-256 of the TBSCertificate as CT logs hold it: the CA signed it, so nobody else can make another one of it. It is
-    /// the same for a precertificate and the certificate that signs.
+    /// SHA-256 of the TBSCertificate as CT logs contain it. Only the CA can sign another one. It is the same for a
+    /// precertificate and for the certificate.
     pub(super) key: String,
     /// As [`alike`].
     pub(super) alike: String,
 }
 
 impl CertificateId {
-    /// Of a signer, by the hex of its key and, where it has one, its certificate. Of one that leads to no trusted authority
-    /// nobody knows whether a CA signed that part: anybody can copy it under a signature of his own, so it is known by its
-    /// own bytes alone.
+    /// The identity of a signer, by the hex digits of its key and its certificate, if it has one. A certificate without
+    /// a trusted CA is identified by its own bytes: anybody can copy a TBSCertificate and sign the copy.
     pub(super) fn of(
         key: &str,
         not_before: Option<Timestamp>,
@@ -160,15 +161,14 @@ impl CertificateId {
     }
 }
 
-/// What the finding of a certificate says that has no name to be asked for.
+/// The note on the finding of a certificate without a name that can be looked up.
 pub(super) fn unaskable(log: &str) -> String {
     format!(
         "; what was signed with it cannot be looked up in {log}: the search index takes names of 1 to {MAX_SUBJECT_CHARS} characters"
     )
 }
 
-/// When a look-up that failed is retried. The index answered a harmless question, so that what fails is a matter of this
-/// name.
+/// When a look-up that failed is retried. The index has answered a harmless question, so the name is the cause.
 pub(super) fn again(failures: u32, now: Timestamp) -> Timestamp {
     later(now, backoff(failures))
 }
@@ -181,8 +181,8 @@ fn backoff(times: u32) -> SignedDuration {
         .unwrap_or(LATER)
 }
 
-/// The names of a certificate as they are asked for: in lower case, since the index folds them, each once, none that
-/// it would refuse for its length, and not too many.
+/// The names of a certificate that are looked up: in lower case like in the index, each once, none that is too long,
+/// and not too many.
 pub(super) fn subjects(sans: &[San]) -> Vec<String> {
     let mut subjects: Vec<String> = sans
         .iter()
@@ -195,12 +195,12 @@ pub(super) fn subjects(sans: &[San]) -> Vec<String> {
     subjects
 }
 
-/// Whether the index takes a name at all.
+/// Whether the index accepts a name.
 pub(super) fn is_askable(subject: &str) -> bool {
     !subject.is_empty() && subject.chars().count() <= MAX_SUBJECT_CHARS
 }
 
-/// When a certificate's validity ends; from now on as long as usual if that cannot be known.
+/// When the validity of a certificate ends. If that is not known, the usual time from now.
 pub(super) fn not_after(sighting: &Sighting, now: Timestamp) -> Timestamp {
     let kept = sighting
         .certificate
@@ -213,13 +213,14 @@ pub(super) fn not_after(sighting: &Sighting, now: Timestamp) -> Timestamp {
 /// What follows from an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Next {
-    /// When the name is asked for again; `None`: when there is a new reason.
+    /// When the name is looked up again; `None`: not until there is a new reason.
     pub(super) due: Option<Timestamp>,
-    /// Certificates that are looked for no longer.
+    /// Certificates that are not looked for any more.
     pub(super) settled: Vec<SettledCertificate>,
 }
 
-/// What follows from an answer about a name, whose entries are all recorded. `tries` counts the answers before this one.
+/// What follows from an answer about a name whose entries are all recorded. `tries` is the number of answers before
+/// this one.
 pub(super) fn next(
     log: &str,
     direct: bool,
@@ -244,7 +245,7 @@ pub(super) fn next(
                 continue;
             }
         };
-        // While it is valid it can sign once more, a good thing first and then another: one last question after its end.
+        // A valid certificate can sign again. So its name is looked up a last time after its end.
         let end_of_use = later(certificate.not_after, PendingCertificate::LAG);
         if now < end_of_use {
             due.push(end_of_use);
@@ -256,7 +257,7 @@ pub(super) fn next(
         });
     }
     if open.len() >= OpenCertificate::MAX_AT_ONCE && settled.len() == open.len() {
-        // More wait behind these.
+        // There are more than these.
         due.push(now);
     }
     Next {
@@ -268,7 +269,7 @@ pub(super) fn next(
     }
 }
 
-/// What is added to the sentence of a certificate's finding.
+/// The text that is appended to the summary of the finding of a certificate.
 fn said(log: &str, certificate: &OpenCertificate) -> String {
     let mut said = match certificate.entries.split_first() {
         None => format!(
@@ -305,7 +306,7 @@ fn said(log: &str, certificate: &OpenCertificate) -> String {
     said
 }
 
-/// Indexes as a sentence lists them, and whether it is one.
+/// The indexes in a sentence, and whether it is one.
 fn listed(entries: &[&KnownEntry]) -> (String, bool) {
     let mut indexes: Vec<u64> = entries.iter().map(|entry| entry.index).collect();
     indexes.dedup();

@@ -1,23 +1,23 @@
-//! Which of the entries that an index names are fetched next: arithmetic alone.
+//! Which of the entries in an answer of the index are fetched next.
 //!
-//! Anybody can log entries under any name, by the hundred thousand. Of a long answer both ends are looked at first, because
-//! many indexes answer with the newest entries at the one or at the other, and with them a stretch that moves on from turn to
-//! turn: so what is new is mostly found at once, and whatever is there in the end, in memory that does not grow with the answer.
+//! Anybody can log hundreds of thousands of entries under a name. Many indexes return the newest entries first or last,
+//! so both ends of a long answer are fetched first. With them a part in the middle is fetched, which moves on with each
+//! request. So new entries are mostly found at once, all others later, and the memory does not grow with the answer.
 
 use std::collections::{HashSet, VecDeque};
 
 use crate::source::rekor_v1::EntryId;
 
-/// Ids that are kept of each end.
+/// Ids that are kept from each end.
 const END: usize = 500;
 
-/// Ids that are kept of the stretch.
+/// Ids that are kept from the middle.
 const STRETCH: usize = 1_000;
 
-/// A choice among the ids of an answer that are not known yet.
+/// A choice among the ids that are not known yet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sample {
-    /// Where the stretch begins, counted from the first id.
+    /// Where the middle part begins, counted from the first id.
     position: u64,
     total: u64,
     first: Vec<EntryId>,
@@ -26,7 +26,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Nothing yet; the stretch begins at this place.
+    /// An empty choice whose middle part begins at this position.
     pub(super) fn from(position: u64) -> Self {
         Self {
             position,
@@ -34,7 +34,7 @@ impl Sample {
         }
     }
 
-    /// Takes the next id of the answer.
+    /// Adds the next id of the answer.
     pub(super) fn add(&mut self, id: EntryId) {
         let place = self.total;
         self.total = self.total.saturating_add(1);
@@ -50,7 +50,7 @@ impl Sample {
         }
     }
 
-    /// The choice, in the order in which it is to be fetched; it begins so many ids further on.
+    /// The choice in the order of fetching, without the first `skip` ids, which are moved to its end.
     pub(super) fn chosen(self, skip: u32) -> Chosen {
         let mut known = HashSet::new();
         let mut ids: VecDeque<(EntryId, bool)> = VecDeque::new();
@@ -59,7 +59,7 @@ impl Sample {
         let mut stretch = self.stretch.into_iter();
         let has_stretch = stretch.len() > 0;
         loop {
-            // What is in the stretch and at an end as well counts for the stretch, so that it moves on.
+            // An id in the middle part and at an end counts for the middle part, so that this moves on.
             let round = [
                 (stretch.next(), true),
                 (last.next(), false),
@@ -78,46 +78,46 @@ impl Sample {
         ids.rotate_left(skip.checked_rem(ids.len()).unwrap_or_default());
         Chosen {
             total: self.total,
-            // Behind the last id it begins anew.
+            // After the last id it begins anew.
             position: if has_stretch { self.position } else { 0 },
             ids,
         }
     }
 }
 
-/// What is to be fetched of one answer.
+/// The entries of one answer that are to be fetched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Chosen {
-    /// How many ids of the answer are not known.
+    /// Number of ids in the answer that are not known.
     pub(super) total: u64,
-    /// Where the stretch of the next answer begins.
+    /// Where the middle part of the next answer begins.
     pub(super) position: u64,
     ids: VecDeque<(EntryId, bool)>,
 }
 
 impl Chosen {
-    /// Whether all that was chosen was taken.
+    /// Whether all chosen ids were taken.
     pub(super) fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Takes the next ids, at most so many. The stretch moves on past those that cannot be read: see [`Self::unread`].
+    /// Takes at most `most` ids. The middle part moves on after those that cannot be read: see [`Self::unread`].
     pub(super) fn take(&mut self, most: usize) -> Vec<(EntryId, bool)> {
         let most = most.min(self.ids.len());
         self.ids.drain(..most).collect()
     }
 
-    /// One that was taken was not asked for after all.
+    /// Puts back an id that was taken and not requested.
     pub(super) fn put_back(&mut self, id: EntryId, of_stretch: bool) {
         self.ids.push_front((id, of_stretch));
     }
 
-    /// An id that was taken was read: it will be known when the index is asked again.
+    /// Records that an entry was read: its id will be known when the index is asked again.
     pub(super) fn read(&mut self) {
         self.total = self.total.saturating_sub(1);
     }
 
-    /// One that was taken could not be read: it will be among the unknown again, and the stretch goes on behind it.
+    /// Records that an entry could not be read. Its id will be unknown again, and the middle part begins after it.
     pub(super) fn unread(&mut self, of_stretch: bool) {
         if of_stretch {
             self.position = self.position.saturating_add(1);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_can_never_be_read_hides_nothing_for_ever() {
-        // Of so many ids one can be read, wherever it is. Each turn takes ten.
+        // One of `count` ids can be read. Each request takes ten.
         for (count, one) in [
             (11, 10),
             (61, 60),
@@ -195,7 +195,7 @@ mod tests {
                 position = chosen.position;
             }
         }
-        // And it begins anew behind the end.
+        // After the end it begins anew.
         assert_eq!(chosen(0..2_000, 20_000).position, 0);
     }
 

@@ -1,30 +1,24 @@
-//! What the recorded passes over a log say: it cannot be read, stands still, or outruns us.
+//! Logs that cannot be read, or that refuse requests.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Subject;
+use super::subject::Subject;
 use crate::finding::Verdict;
 use crate::moment;
-use crate::store::{LogState, PassHistory, RECENT_PASSES, RecentPass};
+use crate::store::{LogState, PassErrorKind, PassHistory};
 
-/// A log that cannot be read for this many passes in a row is a finding; until then the exit code
-/// and `status` say it. A single lost connection is not worth waking somebody.
+/// A log that cannot be read in this many passes in a row is a finding. Until then, the exit code and `status` report
+/// it.
 const UNAVAILABLE_PASSES: u32 = 3;
 
-/// Entries that a log holds back, asked for again and again in this many passes: longer than any replica lags.
+/// Entries that a log leaves out in this many passes in a row are a finding: no replica lags for as long.
 const MISSING_PASSES: u32 = 2;
 
-/// Passes in a row that end below the newest checkpoint.
-const BACKLOG_PASSES: u32 = 3;
-
-/// How long a log may refuse requests because there are too many, in fewer passes than those: passes may be hours apart.
-/// Its limits are counted by the minute: what does not pass in that time does not pass by itself.
+/// How long a log may refuse requests in fewer passes than that, which may be hours apart. Logs count requests by the
+/// minute, so that a refusal that lasts longer does not end by itself.
 const LIMITED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// Below this length of a pass nobody is woken: alerts are not late enough.
-const LATE: SignedDuration = SignedDuration::from_mins(5);
-
-/// What the recorded passes say about a log.
+/// Whether the recorded passes could not read the log.
 pub(super) fn assess(
     log: Subject<'_>,
     state: &LogState,
@@ -34,21 +28,21 @@ pub(super) fn assess(
     let name = log.name;
     let mut found = Vec::new();
     if let Some(error) = &state.error {
-        // A row of refusals alone is reported as such: the log answers, and says when to come back.
+        // If all of these passes were refused requests, that is reported instead: the log does answer.
         let only_limited = pass_history.limited_passes >= state.failed_passes;
-        match error.kind.as_str() {
-            "unverifiable-checkpoint" => found.push((
+        match error.kind {
+            PassErrorKind::UnverifiableCheckpoint => found.push((
                 Verdict::UnverifiableCheckpoint,
                 format!(
                     "the newest checkpoint of {name} cannot be verified: {}",
                     error.message
                 ),
             )),
-            "entries-missing" if state.failed_passes >= MISSING_PASSES => found.push((
+            PassErrorKind::EntriesMissing if state.failed_passes >= MISSING_PASSES => found.push((
                 Verdict::EntriesMissing,
                 format!("{name} does not show all of its entries: {}", error.message),
             )),
-            "unavailable" | "malformed"
+            PassErrorKind::Unavailable | PassErrorKind::Malformed
                 if state.failed_passes >= UNAVAILABLE_PASSES && !only_limited =>
             {
                 found.push((
@@ -74,123 +68,5 @@ pub(super) fn assess(
             ),
         ));
     }
-    if let Some(limit) = log.silence_after
-        && state.frozen.is_none()
-        && state.is_begun()
-    {
-        let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
-        let silent = now.duration_since(moment::past(state.size_since, now));
-        if silent > limit {
-            found.push((
-                Verdict::Silence,
-                format!(
-                    "{name} has shown nothing new since {}: it may have stopped, or an old checkpoint is being replayed",
-                    state.size_since.strftime("%Y-%m-%dT%H:%M:%SZ")
-                ),
-            ));
-        }
-    }
-    if state.backlog_passes >= BACKLOG_PASSES {
-        found.push((
-            Verdict::Backlog,
-            format!(
-                "{} passes in a row ended below the newest checkpoint of {name}",
-                state.backlog_passes
-            ),
-        ));
-    } else if let Some(minutes) = growing_lag(&pass_history.recent) {
-        found.push((
-            Verdict::Backlog,
-            format!(
-                "{name} grows faster than it is read: each pass takes longer than the one before, the last one {minutes} minutes"
-            ),
-        ));
-    }
     found
-}
-
-/// How many minutes the last pass took, if passes take ever longer because the log grows while they read.
-///
-/// A pass reads what has grown since the last one began. While reading is faster than growing, passes become shorter,
-/// also after an outage or at the first start; while it is slower, each is longer than the one before by the same
-/// factor, although each ends proven. So it is the lag that grows if, over all the passes that are remembered, the
-/// monitor was busier than idle, and the middle one of the last three took longer by a fifth than that of the first
-/// three. (The middle one: a single slow or quick pass changes nothing.)
-fn growing_lag(recent: &[RecentPass]) -> Option<i64> {
-    if recent.len() < RECENT_PASSES || !recent.iter().all(|pass| pass.proven && pass.entries > 0) {
-        return None;
-    }
-    let took = |pass: &RecentPass| pass.ended.duration_since(pass.began);
-    let busy = recent.windows(2).all(|two| match two {
-        [before, pass] => took(pass) >= pass.began.duration_since(before.ended),
-        _ => true,
-    });
-    let mut lengths: Vec<SignedDuration> = recent.iter().map(took).collect();
-    let last = *lengths.last()?;
-    let (first, second) = lengths.split_at_mut_checked(RECENT_PASSES / 2)?;
-    let (before, after) = (middle(first)?, middle(second)?);
-    // 6/5: by a fifth, without fractions.
-    let grows = after.as_secs().saturating_mul(5) > before.as_secs().saturating_mul(6);
-    (busy && last >= LATE && grows).then(|| last.as_mins())
-}
-
-fn middle(lengths: &mut [SignedDuration]) -> Option<SignedDuration> {
-    lengths.sort_unstable();
-    lengths.get(lengths.len() / 2).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Passes of these minutes, with a pause of so many between them.
-    fn passes(minutes: &[i64], pause: i64) -> Vec<RecentPass> {
-        let mut now = Timestamp::UNIX_EPOCH;
-        let mut passes = Vec::new();
-        for length in minutes {
-            let began = now;
-            let ended = began + SignedDuration::from_mins(*length);
-            passes.push(RecentPass {
-                began,
-                ended,
-                entries: 1000,
-                proven: true,
-            });
-            now = ended + SignedDuration::from_mins(pause);
-        }
-        passes
-    }
-
-    #[test]
-    fn passes_that_take_ever_longer_are_a_lag_that_grows() {
-        for (minutes, pause, lag) in [
-            (&[4, 5, 6, 7, 8, 10][..], 0, Some(10)),
-            (&[10, 12, 14, 17, 20, 24], 1, Some(24)),
-            // One that was quick, or slow, changes nothing.
-            (&[10, 12, 14, 1, 20, 24], 1, Some(24)),
-            (&[10, 10, 60, 10, 10, 10], 0, None),
-            // Catching up: each pass is shorter, or they are all alike.
-            (&[120, 60, 30, 15, 8, 4], 0, None),
-            (&[10, 10, 10, 10, 10, 10], 0, None),
-            // Longer, and idle most of the time.
-            (&[10, 12, 14, 17, 20, 24], 60, None),
-            // Longer, and still quick.
-            (&[1, 1, 1, 2, 3, 4], 0, None),
-            // Too few to tell.
-            (&[10, 20, 40, 80], 0, None),
-        ] {
-            assert_eq!(growing_lag(&passes(minutes, pause)), lag, "{minutes:?}");
-        }
-    }
-
-    #[test]
-    fn passes_that_read_nothing_or_proved_nothing_say_nothing_about_lag() {
-        let minutes = [10, 12, 14, 17, 20, 24];
-        let mut idle = passes(&minutes, 0);
-        idle[2].entries = 0;
-        assert_eq!(growing_lag(&idle), None);
-        let mut failed = passes(&minutes, 0);
-        failed[4].proven = false;
-        assert_eq!(growing_lag(&failed), None);
-    }
 }

@@ -1,7 +1,7 @@
-//! Canaries: identities that sign regularly. One that is not seen means that it stopped, or that we are blind.
+//! Canaries: identities that sign regularly. If one is not seen, it has stopped, or monitoring does not work.
 //!
-//! Its old bundles are public: logged again, they must not pass for a sign of life. What counts is when the certificate was
-//! issued, or that a signature was never seen before; the store knows both.
+//! Old bundles of a canary are public: if somebody logs them again, that is no new signing. What counts is when the
+//! certificate was issued, or that the signature is new; the store provides both.
 
 use std::collections::BTreeMap;
 
@@ -12,27 +12,27 @@ use crate::moment;
 use crate::monitor::settings::CanarySettings;
 use crate::store::{Findings, StoreError, Values};
 
-/// Where it is remembered what was seen.
+/// The key of the stored value.
 const MEMORY: &str = "canaries";
 
-/// What is known of every canary.
+/// What is known about all canaries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Book {
-    /// The number of the newest finding that was looked at.
+    /// The number of the newest finding that was read.
     after: i64,
     canaries: BTreeMap<String, Known>,
 }
 
-/// What is known of one.
+/// What is known about one canary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
-    /// The first pass that knew it: it has its whole period from then on.
+    /// The time of the first pass with this canary. Its first period begins then.
     since: Timestamp,
-    /// When it signed last, as far as is known.
+    /// When it signed last, if that is known.
     seen: Option<Timestamp>,
 }
 
-/// The canaries that are overdue: their watches, each with a sentence.
+/// The overdue canaries: the name of the watch, and one sentence.
 pub(super) async fn missing(
     store: &(impl Findings + Values + ?Sized),
     canaries: &[CanarySettings],
@@ -42,7 +42,7 @@ pub(super) async fn missing(
     if canaries.is_empty() && remembered.is_none() {
         return Ok(Vec::new());
     }
-    // What this version cannot read is as if nothing were: every canary has its period anew.
+    // A value that this version cannot read is ignored: the period of each canary begins now.
     let before: Book = remembered
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
@@ -57,8 +57,8 @@ pub(super) async fn missing(
 }
 
 impl Book {
-    /// After these signings. A canary that is no longer configured is forgotten: it has its whole period when it
-    /// comes back.
+    /// The state after these signings. A canary that is not configured any more is removed; its period begins anew when
+    /// it comes back.
     fn with(
         &self,
         canaries: &[CanarySettings],
@@ -69,7 +69,8 @@ impl Book {
         let known = |canary: &CanarySettings| {
             let known = self.canaries.get(&canary.watch);
             let newest = seen.get(&canary.watch).copied();
-            // Kept as they count: what a clock that was ahead dated would otherwise count as now in each pass anew.
+            // Times in the future, by a clock that was wrong, are replaced once. Otherwise each pass would count them
+            // as now.
             let past = |stored| moment::past(stored, now);
             let known = Known {
                 since: known.map_or(now, |known| past(known.since)),
@@ -136,7 +137,7 @@ mod tests {
         let missing = |book: &Book, hour| !book.overdue(&canaries, at(hour)).is_empty();
         let book = Book::default().with(&canaries, 0, &nothing, at(100));
         assert!(!missing(&book, 126) && missing(&book, 127));
-        // A pass that saw nothing does not begin the period anew.
+        // A pass without a signing does not begin the period anew.
         let book = book.with(&canaries, 0, &nothing, at(120));
         assert!(!missing(&book, 126) && missing(&book, 127));
         let seen = BTreeMap::from([("nightly".to_owned(), at(125))]);
@@ -147,13 +148,13 @@ mod tests {
             said.contains("every 26h") && said.contains("1970-01-06T05:00:00Z"),
             "{said}"
         );
-        // What a clock dated that was ahead counts from the first pass that finds it so.
+        // A time in the future counts from the first pass that finds it.
         let ahead = BTreeMap::from([("nightly".to_owned(), at(9000))]);
         let skewed = Book::default().with(&canaries, 8, &ahead, at(9000));
         let skewed = skewed.with(&canaries, 8, &nothing, at(200));
         let skewed = skewed.with(&canaries, 8, &nothing, at(210));
         assert!(!missing(&skewed, 226) && missing(&skewed, 227));
-        // Taken out and put back: what was seen long ago is no reason to call it overdue at once.
+        // Removed and added again: an old signing does not make it overdue at once.
         let book = book
             .with(&[], 7, &nothing, at(300))
             .with(&canaries, 7, &nothing, at(400));

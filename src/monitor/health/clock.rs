@@ -1,25 +1,25 @@
-//! Whether the clock of this machine is off, or was when something was stored.
+//! Whether the clock of this machine is wrong, or was when something was stored.
 //!
-//! No single source is believed: a server may be wrong, a proxy may cache, and anybody can log certificates.
+//! One source does not suffice: a server may be wrong, a proxy may cache, and anybody can log certificates.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::time_reports::{TimeReport, TimeSource};
 use crate::escape::few;
 use crate::moment;
-use crate::monitor::health::time_reports::{TimeReport, TimeSource};
 use crate::store::{Span, StoreError, StoredTimes, Values};
 
-/// What servers and certificates may differ by: queues, caches and the drift of a healthy clock.
+/// Smaller differences come from queues, caches and the drift of a clock.
 const TOLERANCE: SignedDuration = moment::TOLERANCE;
 
-/// Where it is remembered which stored moments lay ahead.
+/// The key of the stored value.
 const MEMORY: &str = "clock.ahead";
 
-/// For how long that is said: long enough to reach every channel. Nothing waits for them any more.
+/// How long the finding lasts: long enough to reach every channel.
 const SAID_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Stored moments that lay ahead of the clock, and by what time of it.
+/// Stored times that were in the future.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Ahead {
     noticed: Timestamp,
@@ -27,9 +27,9 @@ struct Ahead {
     until: Timestamp,
 }
 
-/// Sets stored moments that lie ahead to now, so that nothing waits for as long as a clock was off.
+/// Sets stored times that are in the future to now. Otherwise everything would wait for as long as the clock was wrong.
 ///
-/// What lay ahead is remembered first: if we crash between the two, the next pass finds it still ahead.
+/// Their span is stored first: after a crash between the two, the next pass finds them again.
 pub(super) async fn bring_back(
     store: &(impl StoredTimes + Values + ?Sized),
     now: Timestamp,
@@ -48,17 +48,17 @@ pub(super) async fn bring_back(
     store.bring_back(now).await
 }
 
-/// What is to be said of stored moments.
+/// What is reported about stored times.
 pub(super) enum Stored {
-    /// They lay ahead lately.
+    /// They were in the future recently.
     Said(String),
-    /// It was said for long enough.
+    /// That was reported for long enough.
     Over,
-    /// There is nothing to be said, and was not.
+    /// There is nothing to report, and was not.
     Nothing,
 }
 
-/// What is to be said of stored moments that lay ahead.
+/// What is reported about stored times that were in the future.
 pub(super) async fn stored(store: &dyn Values, now: Timestamp) -> Result<Stored, StoreError> {
     let remembered = store
         .get_value(MEMORY)
@@ -78,12 +78,12 @@ pub(super) async fn stored(store: &dyn Values, now: Timestamp) -> Result<Stored,
     }
 }
 
-/// Forgets them, once it is recorded that nothing is to be said any more.
+/// Deletes their span, after the finding was resolved.
 pub(super) async fn forget(store: &dyn Values) -> Result<(), StoreError> {
     store.put_value(MEMORY, "").await
 }
 
-/// What a clock that is ahead by this much has stored: it will lie ahead when the clock is right.
+/// The times that a clock has stored that is ahead by this much: they will be in the future when the clock is right.
 pub(super) async fn will_be_ahead(
     store: &dyn StoredTimes,
     by: SignedDuration,
@@ -117,23 +117,23 @@ fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// What is wrong with the clock.
+/// An error of the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Skew {
     /// One sentence.
     pub(super) said: String,
-    /// By how much it is ahead at least; `None`: it is behind.
+    /// Least time by which it is ahead; `None`: it is behind.
     pub(super) ahead: Option<SignedDuration>,
 }
 
-/// How many who told the time are named in one sentence.
+/// Most sources that one sentence names.
 const NAMED: usize = 5;
 
-/// What is wrong with our clock, if enough of those who told the time agree on it.
+/// The error of the clock of this machine, if enough sources agree on it.
 ///
-/// Two at least, a server among them, and more than the servers that say that we are right. Certificates
-/// and signed heads only ever say that we are late: old ones are simply old. And they never suffice, from however many
-/// logs they are: anybody can log a dozen certificates of his own making, and a log may date its heads as it likes.
+/// These are at least two, one of them a server, and more than the servers for which the clock is right. Certificates
+/// and signed heads only show that the clock is behind: old ones prove nothing. They alone never suffice: anybody can
+/// log a dozen certificates of his own, and a log can date its heads as it likes.
 pub(super) fn skew(time_reports: &[TimeReport]) -> Option<Skew> {
     let late: Vec<&TimeReport> = time_reports
         .iter()
@@ -158,7 +158,7 @@ pub(super) fn skew(time_reports: &[TimeReport]) -> Option<Skew> {
     if !believed || agreeing.len() <= right {
         return None;
     }
-    // The least of what they say is what all of them say.
+    // All of them agree on the smallest difference.
     let least = agreeing.iter().map(|report| report.ahead.abs()).min()?;
     let mut who: Vec<String> = agreeing
         .iter()
@@ -175,7 +175,7 @@ pub(super) fn skew(time_reports: &[TimeReport]) -> Option<Skew> {
     })
 }
 
-/// A length of time as people say it.
+/// A duration in minutes, hours or days.
 fn length(time: SignedDuration) -> String {
     if time < SignedDuration::from_hours(2) {
         format!("{} minutes", time.as_mins())
@@ -233,7 +233,7 @@ mod tests {
             (vec![server("a", 5), server("b", 5)], None),
             (vec![server("a", 60), server("b", -60)], None),
             (vec![server("a", 60), server("b", 0)], None),
-            // As many say that we are right.
+            // As many servers report the same time as this clock.
             (
                 vec![
                     server("a", 60),
@@ -248,7 +248,7 @@ mod tests {
                 vec![head(60), server("a", 60)],
                 Some("a, the newest head of ct"),
             ),
-            // Old heads and certificates are no news.
+            // Old heads and certificates prove nothing.
             (vec![server("a", -60), head(-60)], None),
             (vec![server("a", -60), certificates(-600)], None),
             (

@@ -1,4 +1,4 @@
-//! A store that could not be used: while it lasts nothing can be recorded, so it is said afterwards.
+//! Times in which the store could not be used. Nothing can be recorded meanwhile, so they are reported afterwards.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::moment;
 use crate::store::{StoreError, Values};
 
-/// Where it is remembered when the last outage was.
+/// The key of the stored value.
 const MEMORY: &str = "store.outage";
 
-/// For how long an outage that is over is said: long enough to reach every channel.
+/// How long an outage is reported after its end: long enough to reach every channel.
 const SAID_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// When the store could not be used.
@@ -22,14 +22,14 @@ struct Failing {
     why: String,
 }
 
-/// What this process has seen of it; clones share it.
+/// The outage that this process is in; clones share it.
 ///
-/// In memory, because there is nowhere else: if the process dies while the store fails, the next one finds out anew.
+/// It is kept in memory, because the store fails. If this process dies, the next one finds the failure again.
 #[derive(Debug, Clone, Default)]
 pub(in crate::monitor) struct Outage(Arc<Mutex<Option<Failing>>>);
 
 impl Outage {
-    /// A pass could not be recorded.
+    /// Records that a pass could not be stored.
     pub(in crate::monitor) fn goes_on(&self, error: &StoreError, now: Timestamp) {
         let mut failing = self.lock();
         let from = failing
@@ -42,13 +42,13 @@ impl Outage {
         });
     }
 
-    /// Since when the store fails.
+    /// Since when the store has failed.
     pub(in crate::monitor) fn since(&self) -> Option<Timestamp> {
         self.lock().as_ref().map(|failing| failing.from)
     }
 
-    /// What is to be said of an outage that is over. Called when the store is being used again: what was kept in memory
-    /// is written down first.
+    /// The sentence about an outage that is over. It is called when the store works again, and first stores what was
+    /// kept in memory.
     pub(in crate::monitor) async fn said(
         &self,
         store: &dyn Values,
@@ -59,7 +59,7 @@ impl Outage {
             failing.until = now;
             let text = serde_json::to_string(&failing).expect("a struct of plain values is JSON");
             store.put_value(MEMORY, &text).await?;
-            // Only now: had this failed, the outage would go on.
+            // Only now: if storing it fails, the outage goes on.
             *self.lock() = None;
             failing
         } else {
@@ -70,7 +70,7 @@ impl Outage {
                 return Ok(None);
             };
             if moment::is_ahead(failing.until, now) {
-                // Written down, or it would be said for as long as the clock was ahead.
+                // Stored, because otherwise it would be reported for as long as the clock was ahead.
                 failing.until = now;
                 let text =
                     serde_json::to_string(&failing).expect("a struct of plain values is JSON");

@@ -1,26 +1,26 @@
-//! Positions that are there, and are not what they seem.
+//! Stored positions that belong to another log, or that were begun anew.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
+use super::subject::Subject;
 use crate::escape::few;
 use crate::log::Shard;
 use crate::moment;
-use crate::monitor::MonitoredLog;
+use crate::monitor::monitored_log::MonitoredLog;
 use crate::store::{LogState, PassHistory, Positions, StoreError, Values};
 
-/// For how long it is said that a log was begun anew, or a database taken over from another
-/// configuration: nothing can undo it, and whoever has not read it in a week will not.
+/// How long it is reported that a log was begun anew, or that the database belongs to another configuration. Nothing
+/// can undo that.
 const SAID_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Where it is remembered that the database was another configuration's.
+/// The key of the stored value.
 const MEMORY: &str = "database.foreign";
 
-/// How many logs are named in one sentence.
+/// Most logs that one sentence names.
 const NAMED_LOGS: usize = 5;
 
-/// Why the stored position of a log is not what it seems.
+/// Why the stored position of a log may be wrong.
 pub(super) fn assess(
     log: Subject<'_>,
     state: &LogState,
@@ -48,8 +48,8 @@ pub(super) fn assess(
     })
 }
 
-/// The stored checkpoints are signed by none of the keys that speak for the log now: the position is another log's, or
-/// the key was changed. As soon as a pass has proven everything under the key of now, the position is vouched for by it.
+/// No present key of the log signed the stored checkpoint: the position belongs to another log, or the key was changed.
+/// After a pass that proves everything, the stored checkpoint is signed by a present key.
 fn foreign_key(shard: &Shard, state: &LogState) -> Option<String> {
     state.error.as_ref()?;
     let follower = state.follower.as_ref()?;
@@ -62,14 +62,14 @@ fn foreign_key(shard: &Shard, state: &LogState) -> Option<String> {
     })
 }
 
-/// When the database was found to know other logs, and which.
+/// The other logs in the database, and when they were found.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Foreign {
     at: Timestamp,
     logs: Vec<(String, String)>,
 }
 
-/// Notes, before a pass gives the configured logs their positions, that the database knows none of them but others.
+/// Records, before a pass gives the configured logs their positions, that the database contains other logs only.
 pub(super) async fn note_foreign(
     store: &(impl Positions + Values + ?Sized),
     logs: &[MonitoredLog],
@@ -93,7 +93,7 @@ pub(super) async fn note_foreign(
     store.put_value(MEMORY, &text).await
 }
 
-/// Whether what is stored under this origin and name is of that log. The trees of a Rekor v1 log are known by its name.
+/// Whether this origin and name in the store belong to that log. The trees of a Rekor v1 log have its name.
 pub(super) fn is_of(log: &MonitoredLog, origin: &str, name: &str) -> bool {
     let is_origin = match log {
         MonitoredLog::Tree(log) => log.shard.origin.as_str() == origin,
@@ -102,7 +102,7 @@ pub(super) fn is_of(log: &MonitoredLog, origin: &str, name: &str) -> bool {
     is_origin || log.name() == name
 }
 
-/// What is to be said of it: for a week, or until one of the other logs is followed again.
+/// The sentence about it, for a week, or until one of the other logs is monitored again.
 pub(super) async fn foreign(
     store: &dyn Values,
     logs: &[MonitoredLog],
@@ -115,7 +115,7 @@ pub(super) async fn foreign(
         return Ok(None);
     };
     if moment::is_ahead(foreign.at, now) {
-        // Written down, or it would be said for as long as the clock was ahead.
+        // Stored, because otherwise it would be reported for as long as the clock was ahead.
         foreign.at = now;
         let text = serde_json::to_string(&foreign).expect("a struct of plain values is JSON");
         store.put_value(MEMORY, &text).await?;

@@ -1,35 +1,33 @@
-//! Whose signatures stand under a checkpoint besides the one that it was opened with.
+//! The signatures of a checkpoint, besides the one by which it was verified.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tlog::{Checkpoint, Cosigned, KeyId, KeyName, Note, Verifier};
 
 use crate::escape::few;
 use crate::finding::Verdict;
 use crate::log::Shard;
+use crate::moment;
 
-/// How many names are said in one sentence.
+/// Most names in one sentence.
 const NAMED: usize = 5;
 
-/// How far ahead of this machine's clock a signed time may be and still be believed: what healthy clocks differ by.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
-
-/// What stands under the newest checkpoint of a log, which verified.
+/// The signatures of the newest checkpoint of a log, which was verified.
 #[derive(Debug, Default)]
 pub(in crate::monitor) struct Signatures {
     unknown: Vec<(KeyName, KeyId)>,
     cosigned: Cosigned,
-    /// When the log says that it signed the checkpoint: tree heads of CT logs have a time.
+    /// The time in the checkpoint: tree heads of CT logs have one.
     dated: Option<Timestamp>,
 }
 
 impl Signatures {
-    /// Looks under a checkpoint that was opened.
+    /// Reads the signatures of a checkpoint that was opened.
     pub(in crate::monitor) fn of(
         checkpoint: &Checkpoint,
         shard: &Shard,
         witnesses: &[Verifier],
     ) -> Self {
-        // A time beyond the calendar is as far ahead as one can be.
+        // A time beyond the calendar is as far in the future as possible.
         let dated = checkpoint.timestamp().map(|millisecond| {
             i64::try_from(millisecond)
                 .ok()
@@ -42,7 +40,7 @@ impl Signatures {
                 cosigned: note.cosigned(witnesses),
                 dated,
             },
-            // It was parsed to be opened.
+            // It was parsed before, to be opened.
             Err(_) => Self {
                 dated,
                 ..Self::default()
@@ -50,21 +48,21 @@ impl Signatures {
         }
     }
 
-    /// When the log says that it signed the checkpoint, if it says so at all.
+    /// The time in the checkpoint, if it has one.
     pub(in crate::monitor) fn dated(&self) -> Option<Timestamp> {
         self.dated
     }
 
-    /// The same, unless it lies in the future: such a head is as old as its first sight, or a date in the year 2200 would
-    /// be no silence for as long.
+    /// The same time, unless it is in the future. Such a head counts from when it was first seen: otherwise a time in
+    /// the year 2200 would hide the silence of the log until then.
     pub(in crate::monitor) fn head_time(&self, now: Timestamp) -> Option<Timestamp> {
-        self.dated.filter(|time| !is_ahead(*time, now))
+        self.dated.filter(|time| !moment::is_ahead(*time, now))
     }
 
-    /// The latest time, not in the future, at which a witness cosigned it.
+    /// The latest time of a cosignature by a witness that is not in the future.
     pub(in crate::monitor) fn witnessed(&self, now: Timestamp) -> Option<Timestamp> {
         self.witness_times()
-            .filter(|time| !is_ahead(*time, now))
+            .filter(|time| !moment::is_ahead(*time, now))
             .max()
     }
 
@@ -78,7 +76,7 @@ impl Signatures {
         })
     }
 
-    /// What is wrong with them. `required` is how many witnesses must have cosigned.
+    /// The findings about them. `required` is the number of witnesses that must have cosigned.
     pub(super) fn assess(
         &self,
         shard: &Shard,
@@ -92,7 +90,7 @@ impl Signatures {
         let latest = signed.into_iter().chain(cosigned);
         if let Some((signer, time)) = latest
             .max_by_key(|(_, time)| *time)
-            .filter(|(_, time)| is_ahead(*time, now))
+            .filter(|(_, time)| moment::is_ahead(*time, now))
         {
             found.push((
                 Verdict::ClockSkew,
@@ -135,12 +133,10 @@ impl Signatures {
     }
 }
 
-fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
-    time.duration_since(now) > TOLERANCE
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]
@@ -159,7 +155,7 @@ mod tests {
             };
             let used = signatures.head_time(now);
             assert_eq!(used, is_used.then_some(dated), "{dated}");
-            // What it says is evidence about our clock all the same.
+            // The time is evidence about the clock of this machine all the same.
             assert_eq!(signatures.dated(), Some(dated));
         }
     }

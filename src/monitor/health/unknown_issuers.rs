@@ -1,8 +1,9 @@
-//! Names under an authority that nobody knows: one is an impostor, a crowd is more like a new authority of Sigstore.
+//! Certificates of authorities that the trusted root does not contain. A single one is forged; many may be of a new
+//! authority of Sigstore.
 //!
-//! Anyone can make such a crowd, for the price of ten entries: that is noise, once per episode, and hides
-//! nothing, because a watched name is a finding of its own whoever issued it. So nothing is verified here, and what
-//! is counted is bounded: one certificate of each entry, among the last thousand entries.
+//! Anybody can log ten such certificates. The finding is then wrong, once, and hides nothing: a watched name is a
+//! finding of its own whoever issued it. So nothing is verified here. Memory is bounded: one certificate of each entry
+//! is counted, among the last thousand entries.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -14,28 +15,28 @@ use crate::identity::{Authorities, Certificate};
 use crate::moment;
 use crate::store::{StoreError, Values};
 
-/// Different names under one unknown authority that are a crowd.
+/// This many different names under one unknown authority are a burst.
 const CROWD: usize = 10;
 
-/// How far back they are counted, in entries.
+/// They are counted among this many last entries.
 const WINDOW: u64 = 1_000;
 
-/// A crowd is said for that long after it was last seen. Nobody can acknowledge a finding about health, so one that
-/// an attacker has raised has to end by itself; and a catch-up must not say less than passes as it was logged.
+/// How long a burst is reported after its last certificate. Nobody can acknowledge a finding about health, so it has to
+/// end by itself; and it must outlast the reading of a backlog.
 const LINGER: SignedDuration = SignedDuration::from_hours(24);
 
-/// One name under an unknown authority.
+/// One name in a certificate of an unknown authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::monitor) struct UnknownIssuer {
     index: u64,
-    /// The key id of the authority, as the certificate says it.
+    /// The key id of the authority, by the certificate.
     authority: [u8; 20],
     /// The beginning of a hash of the first name.
     name: u64,
 }
 
 impl UnknownIssuer {
-    /// If no authority issued the certificate, as far as it says itself.
+    /// `None` if a trusted authority issued the certificate, by the key id in it.
     pub(in crate::monitor) fn of(
         index: u64,
         certificate: &Certificate,
@@ -52,10 +53,10 @@ impl UnknownIssuer {
     }
 }
 
-/// Those of one log, among its last entries.
+/// The unknown issuers of one log, among its last entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::monitor) struct UnknownIssuers {
-    /// In the order of their indices.
+    /// In the order of their indexes.
     seen: VecDeque<UnknownIssuer>,
     #[serde(rename = "crowd")]
     burst: Option<IssuerBurst>,
@@ -64,33 +65,33 @@ pub(in crate::monitor) struct UnknownIssuers {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct IssuerBurst {
     authority: [u8; 20],
-    /// The last entry that belonged to it.
+    /// The last entry of the burst.
     index: u64,
     at: Timestamp,
 }
 
 impl UnknownIssuers {
-    /// What was counted in earlier passes.
+    /// Reads what earlier passes counted.
     pub(in crate::monitor) async fn load(
         store: &dyn Values,
         origin: &str,
     ) -> Result<Self, StoreError> {
         let kept = store.get_value(&key(origin)).await?;
-        // What a later version wrote is counted anew.
+        // A value of a later version is ignored.
         Ok(kept
             .and_then(|kept| serde_json::from_str(&kept).ok())
             .unwrap_or_default())
     }
 
-    /// Dates a crowd that was seen by a clock that was ahead to now: it would be said for as long otherwise.
+    /// Sets the time of a burst that is in the future to now. Otherwise it would be reported for as long as the clock
+    /// was ahead.
     pub(in crate::monitor) fn bring_back(&mut self, now: Timestamp) {
         if let Some(burst) = &mut self.burst {
             burst.at = moment::past(burst.at, now);
         }
     }
 
-    /// Keeps it for the next pass. If we crash before, entries of this pass are not counted: the crowd is
-    /// noticed ten names later.
+    /// Stores it for the next pass. If this process dies before, the entries of this pass are not counted.
     pub(in crate::monitor) async fn save(
         &self,
         store: &dyn Values,
@@ -100,7 +101,7 @@ impl UnknownIssuers {
         store.put_value(&key(origin), &kept).await
     }
 
-    /// Counts one; those of each log come in the order of the log, but may come again.
+    /// Counts one certificate. Those of a log come in the order of their indexes, but may come again.
     pub(in crate::monitor) fn count(&mut self, unknown_issuer: UnknownIssuer, now: Timestamp) {
         if self
             .seen
@@ -128,7 +129,7 @@ impl UnknownIssuers {
         self.seen.push_back(unknown_issuer);
     }
 
-    /// Why the trusted root may be out of date, in a sentence about the log of this name.
+    /// A sentence about the log of this name: why the trusted root may be out of date.
     pub(in crate::monitor) fn said(
         &self,
         log: &str,

@@ -1,38 +1,41 @@
-//! Checkpoints that registered bundles carry, compared with what the log shows here.
+//! Compares the checkpoints in registered bundles with those of the log.
 //!
-//! A log that shows its signers one history and its monitors another signs both. Whoever signs is told a checkpoint
-//! with the proof of inclusion, and keeps it in the bundle: where the two meet, they contradict each other.
+//! A log that shows one history to its signers and another one to its monitors signs both. A signer receives a
+//! checkpoint with the inclusion proof and stores it in the bundle: such a checkpoint contradicts the ones that are
+//! monitored.
 
-use tlog::{Checkpoint, Follower, Hash, Head, LogFault};
+use tlog::{Checkpoint, Follower, Hash, Head};
 
-use super::pass::{Halt, Pass};
+use super::tree_pass::TreePass;
+use crate::monitor::halt::Halt;
+use crate::monitor::head;
 use crate::source::SourceError;
-use crate::store::{BundleCheckpoint, Settled};
+use crate::store::{BundleCheckpoint, PassErrorKind, Settled};
 
-/// How many are looked at in one pass.
+/// Most checkpoints that are compared in one pass.
 const IN_A_PASS: u32 = 1000;
 
-/// How many of them may cost requests: a release may register thousands, and the log is somebody's guest room.
+/// Most of them that may take requests: a release may register thousands.
 const ASKED_IN_A_PASS: u32 = 16;
 
-/// What a comparison says.
+/// The result of a comparison.
 enum Compared {
     Settled(Settled),
-    /// The log signed this one as well.
+    /// The log also signed this head.
     Contradicts(Box<Head>),
-    /// It cannot be told yet.
+    /// It cannot be compared yet.
     Later,
 }
 
-impl Pass<'_> {
-    /// Compares those that wait. A log that does not answer, or whose hashes do not lead to its own root, has not
-    /// proven that it shows everybody the same: such a pass is not finished.
+impl TreePass<'_> {
+    /// Compares the checkpoints that wait. A log that does not answer, or whose hashes do not lead to its own root, has
+    /// not proven that it shows the same history to everybody: such a pass is not finished.
     pub(in crate::monitor) async fn compare_bundle_checkpoints(
         &self,
         follower: &Follower,
     ) -> Result<(), Halt> {
         let origin = self.log.shard.origin.as_str();
-        let store = &self.monitor.store;
+        let store = &self.context.store;
         let Some(head) = follower.head() else {
             return Ok(());
         };
@@ -58,7 +61,7 @@ impl Pass<'_> {
                 }
                 Compared::Contradicts(first) => {
                     return Err(self
-                        .split_view(follower, *first, &checkpoint, &bundle_checkpoint)
+                        .split_view(*first, &checkpoint, &bundle_checkpoint)
                         .await?);
                 }
             }
@@ -84,14 +87,14 @@ impl Pass<'_> {
             return Ok(Compared::Settled(Settled::Agrees));
         }
         if size > head.size {
-            // Its signer was shown more than we: it is compared when we have read that far.
+            // Its signer saw more entries: it is compared when they have been read.
             return Ok(Compared::Later);
         }
         if size == head.size {
             return Ok(judged(head.root, head.clone()));
         }
         let origin = self.log.shard.origin.as_str();
-        if let Some(known) = self.monitor.store.checkpoint(origin, size).await? {
+        if let Some(known) = self.context.store.checkpoint(origin, size).await? {
             return Ok(judged(known.root, known));
         }
         if *asked >= ASKED_IN_A_PASS {
@@ -100,7 +103,7 @@ impl Pass<'_> {
         *asked += 1;
         let split = match self.log.source.split(size, head.size).await {
             Ok(split) => split,
-            // Some mirrors hold leaves and no hashes. Their log can be read and proven, and not be asked this.
+            // Some mirrors have leaves and no hashes. Such a log can be read and proven, but this cannot be compared.
             Err(SourceError::Absent { resource, .. }) => {
                 tracing::info!(
                     log.name = self.log.shard.name,
@@ -112,10 +115,10 @@ impl Pass<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        // Only hashes that lead to the root that we know say anything.
-        if split.root() != head.root {
+        // Hashes that lead to another root than the known one show nothing.
+        let Some(root_at) = head::root_by_split(&split, head) else {
             return Err(Halt::failed(
-                "malformed",
+                PassErrorKind::Malformed,
                 format!(
                     "its tiles hash to {}, but the signed root of size {} is {}",
                     split.root(),
@@ -123,25 +126,20 @@ impl Pass<'_> {
                     head.root
                 ),
             ));
-        }
-        Ok(judged(split.root_at(), head.clone()))
+        };
+        Ok(judged(root_at, head.clone()))
     }
 
-    /// The fault is recorded before the comparison is settled: if we crash between the two, it is found again.
+    /// The fault is recorded first: after a crash between the two, it is found again.
     async fn split_view(
         &self,
-        follower: &Follower,
         first: Head,
         checkpoint: &Checkpoint,
         bundle_checkpoint: &BundleCheckpoint,
     ) -> Result<Halt, Halt> {
-        let fault = LogFault::Fork {
-            size: checkpoint.size(),
-            first: Box::new(first),
-            second: Box::new(Head::from(checkpoint)),
-        };
-        let halt = self.contradicted(follower, fault).await?;
-        self.monitor
+        let fault = head::fork(checkpoint.size(), first, Head::from(checkpoint));
+        let halt = self.contradicted(&fault).await?;
+        self.context
             .store
             .settle(bundle_checkpoint.number, Settled::Contradicts)
             .await?;

@@ -1,4 +1,4 @@
-//! From the seen position to the newest head: fetch, scan, absorb, commit.
+//! Reads from the stored position to the newest head: fetch, scan, absorb, commit.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
 
-use super::pass::{Halt, Pass, position};
 use super::scan::{Scanned, scanned};
+use super::tree_pass::{TreePass, position};
 use crate::finding::NewFinding;
-use crate::monitor::health::time_reports::TimeSource;
-use crate::store::Batch;
+use crate::monitor::halt::Halt;
+use crate::monitor::health::TimeSource;
+use crate::store::{Batch, PassErrorKind};
 
-/// A batch is committed when it holds this many entries: a transaction for each bundle would spend
-/// more time on the disk than on the entries, and what is not committed is read again after a crash.
+/// A batch is committed when it has this many entries. A transaction for each bundle would take more time than its
+/// entries; entries that are not committed are read again after a crash.
 const BATCH_ENTRIES: u64 = 16 * 256;
 
-/// A batch is committed when it holds this many findings, whatever its entries: memory stays flat
-/// in a flood.
+/// A batch is committed when it has this many findings, so that its memory is bounded.
 const BATCH_FINDINGS: usize = 1_000;
 
-/// A batch is committed when its reading has taken this long, whatever its size: a log that answers slowly, read by a
-/// process that is killed again and again, would otherwise be read from the same entry for ever.
+/// A batch is committed after this time, whatever its size. Otherwise a slow log, read by a process that is killed
+/// again and again, would always be read from the same entry.
 const BATCH_TIME: SignedDuration = SignedDuration::from_secs(2);
 
-/// How long the entries have been read that are not recorded yet, by the clock that is handed in.
+/// How long ago the oldest entry was read that is not recorded yet.
 ///
-/// A clock that was set back says nothing about it: then it is too long, which costs one early commit.
+/// If the clock was set back, that is not known, and the batch is committed at once.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::monitor) struct Unrecorded {
     since: Timestamp,
@@ -37,20 +37,20 @@ impl Unrecorded {
         Self { since }
     }
 
-    /// Whether they have to be recorded now.
+    /// Whether the batch must be committed now.
     pub(in crate::monitor) fn is_due(self, now: Timestamp) -> bool {
         !(SignedDuration::ZERO..BATCH_TIME).contains(&now.duration_since(self.since))
     }
 
-    /// How long they may wait for more.
+    /// How long it may wait for more entries.
     pub(in crate::monitor) fn patience(self, now: Timestamp) -> Duration {
         let left = BATCH_TIME - now.duration_since(self.since);
-        // Nothing is left if it is due, and no more than all of it.
+        // Zero if it is due, and at most all of it.
         Duration::try_from(left.min(BATCH_TIME)).unwrap_or_default()
     }
 }
 
-/// What has been read but not recorded.
+/// What was read and is not recorded yet.
 struct Pending {
     from: FollowerState,
     findings: Vec<NewFinding>,
@@ -58,7 +58,7 @@ struct Pending {
     read: Unrecorded,
 }
 
-impl Pass<'_> {
+impl TreePass<'_> {
     /// Reads up to the checkpoint, or to the largest head without one. `before` is the recorded
     /// state, from before `checkpoint` was offered.
     pub(in crate::monitor) async fn read(
@@ -71,12 +71,12 @@ impl Pass<'_> {
             from: before.clone(),
             findings: Vec::new(),
             checkpoints: checkpoint.map(Head::from).into_iter().collect(),
-            read: Unrecorded::since(self.monitor.clock.now()),
+            read: Unrecorded::since(self.context.clock.now()),
         };
         let until = checkpoint.map_or(u64::MAX, Checkpoint::size);
         let ended = self.read_all(follower, &mut pending, until).await;
-        // Whatever ended it: what was read is recorded before it is said. (A batch that turned out
-        // false was recorded with its fault, and nothing is pending then.)
+        // However the reading ended, what was read is recorded. (After a false batch, which is recorded with its fault,
+        // nothing is pending.)
         if !matches!(ended, Err(Halt::Store(_))) {
             self.commit(follower, &mut pending).await?;
         }
@@ -92,20 +92,20 @@ impl Pass<'_> {
         let Some(range) = follower.want(until.saturating_sub(follower.seen())) else {
             return Ok(());
         };
-        let progress = &self.monitor.progress;
+        let progress = &self.context.progress;
         progress.goal(&self.log.shard.name, range.end - range.start);
         let scanned = scanned(self.log, range.clone(), range.end, self.rules, self.now);
         let mut scanned = std::pin::pin!(scanned);
         loop {
             let has_read = follower.seen() > pending.from.seen.size();
-            let patience = pending.read.patience(self.monitor.clock.now());
+            let patience = pending.read.patience(self.context.clock.now());
             let next = tokio::select! {
                 biased;
-                () = self.monitor.stop.wait() => return Err(Halt::Stopped),
+                () = self.context.stop.wait() => return Err(Halt::Stopped),
                 next = scanned.next() => next,
-                // Last: what is there is taken, so each turn gets on.
+                // Last, so that leaves that have arrived are used and each pass makes progress.
                 () = self.deadline.wait() => return Err(Halt::Stopped),
-                // Nor does what was read wait for a log that falls silent.
+                // What was read does not wait for a log that stops answering.
                 () = tokio::time::sleep(patience), if has_read => {
                     self.commit(follower, pending).await?;
                     continue;
@@ -118,10 +118,12 @@ impl Pass<'_> {
                 findings,
                 logged_about,
                 unknown_issuers,
+                unknown_authorities,
             } = next?;
+            self.context.unknown_authorities.add(unknown_authorities);
             if let Some(logged) = logged_about {
                 let teller = TimeSource::Certificates(self.log.shard.name.clone());
-                self.monitor.time_reports.add(teller, logged, self.now);
+                self.context.time_reports.add(teller, logged, self.now);
             }
             let count = hashes.len() as u64;
             pending.findings.extend(findings);
@@ -133,7 +135,9 @@ impl Pass<'_> {
                     pending.checkpoints.clear();
                     return Err(self.mismatch(follower, &from, fault, findings).await?);
                 }
-                Err(error) => return Err(Halt::failed("malformed", error.to_string())),
+                Err(error) => {
+                    return Err(Halt::failed(PassErrorKind::Malformed, error.to_string()));
+                }
             }
             for unknown_issuer in unknown_issuers {
                 self.unknown_issuers.count(unknown_issuer, self.now);
@@ -143,7 +147,7 @@ impl Pass<'_> {
             let unrecorded = follower.seen() - pending.from.seen.size();
             if unrecorded >= BATCH_ENTRIES
                 || pending.findings.len() >= BATCH_FINDINGS
-                || pending.read.is_due(self.monitor.clock.now())
+                || pending.read.is_due(self.context.clock.now())
             {
                 self.commit(follower, pending).await?;
             }
@@ -153,15 +157,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Findings and position move together: if we crash before this commits, the leaves are read
-    /// again and the finding ids make the repeats harmless.
+    /// Findings and position are committed together. After a crash before this commit, the leaves are read again; the
+    /// ids of findings make that harmless.
     async fn commit(&self, follower: &Follower, pending: &mut Pending) -> Result<(), Halt> {
         let state = follower.state();
         if state == pending.from && pending.findings.is_empty() {
-            pending.read = Unrecorded::since(self.monitor.clock.now());
+            pending.read = Unrecorded::since(self.context.clock.now());
             return Ok(());
         }
-        self.monitor
+        self.context
             .store
             .commit(&Batch {
                 origin: self.log.shard.origin.as_str().to_owned(),
@@ -173,10 +177,10 @@ impl Pass<'_> {
             })
             .await?;
         let origin = self.log.shard.origin.as_str();
-        self.monitor.reached.proven(origin, state.proven.size());
+        self.context.reached.proven(origin, state.proven.size());
         pending.from = state;
-        // What the commit itself took is no reading.
-        pending.read = Unrecorded::since(self.monitor.clock.now());
+        // The time of the commit does not count.
+        pending.read = Unrecorded::since(self.context.clock.now());
         Ok(())
     }
 }

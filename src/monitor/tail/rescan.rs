@@ -1,4 +1,4 @@
-//! Reads a proven range again for watches that were added or changed after it was read.
+//! Reads a proven range of one tree again, for watches that were added or changed after it was read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,210 +6,82 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{CompactRange, Hash, Head, LogFault};
 
-use super::pass::{Halt, Pass};
 use super::read::Unrecorded;
 use super::scan::{Scanned, scanned};
+use super::tree_pass::TreePass;
 use crate::finding::NewFinding;
-use crate::monitor::health::unknown_issuers::UnknownIssuers;
+use crate::judge::Rules;
+use crate::monitor::context::Context;
+use crate::monitor::halt::Halt;
 use crate::monitor::health::{self, Noticed, Subject};
-use crate::monitor::pass_deadline::PassDeadline;
+use crate::monitor::log::Log;
+use crate::monitor::outcome::RescanError;
 use crate::monitor::pass_end::Ended;
-use crate::monitor::{Log, Monitor, MonitoredLog, Rules};
-use crate::store::{Coverage, Outcome, PassError, Rescanned, StoreError, WatchKey};
+use crate::store::{Coverage, Outcome, PassErrorKind, Rescanned, StoreError, WatchKey};
 
-/// A rescan is recorded in steps of this many entries: each is proven by itself, and a long one
-/// goes on where it was interrupted.
+/// A rescan is recorded in steps of this many entries. Each step is proven by itself, and an interrupted rescan
+/// continues after the last one.
 const STEP_ENTRIES: u64 = 64 * 256;
 
-/// Why a rescan could not be finished. What was rescanned before is recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum RescanError {
-    /// No such watch in the configuration.
-    #[error("there is no watch named {0}")]
-    UnknownWatch(String),
-    /// The log could not be read, or what it showed is not what was proven.
-    #[error("{log}: {}", .error.message)]
-    Log {
-        /// The log's name.
-        log: String,
-        /// Why.
-        error: PassError,
-    },
-    /// It was asked to end.
-    #[error("stopped before the end: run it again to go on")]
-    Stopped,
-    /// The store could not do it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl RescanError {
-    /// Whether the same question may be answered later.
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Log { error, .. } => error.kind != "log-fault",
-            Self::UnknownWatch(_) | Self::Stopped | Self::Store(_) => true,
+pub(in crate::monitor) async fn rescan_tree(
+    context: &Context,
+    log: &Log,
+    rules: &Arc<Rules>,
+    only: Option<&str>,
+) -> Result<(u64, u64), RescanError> {
+    let origin = log.shard.origin.as_str();
+    context.store.watching(origin, rules.keys()).await?;
+    let Some(state) = context.store.log(origin).await? else {
+        return Ok((0, 0));
+    };
+    let Some(follower) = state.follower.clone() else {
+        return Ok((0, 0));
+    };
+    let gapped: Vec<Coverage> = context
+        .store
+        .coverage(rules.keys(), Some(origin))
+        .await?
+        .into_iter()
+        .filter(|c| !c.gaps.is_empty())
+        .filter(|c| only.is_none_or(|name| c.watch.name == name))
+        .collect();
+    let (Some(head), false) = (follower.proven_head.clone(), gapped.is_empty()) else {
+        return Ok((0, 0));
+    };
+    let watches: Vec<WatchKey> = gapped.iter().map(|c| c.watch.clone()).collect();
+    let pass = TreePass::new(context, log, rules, Some(state)).await?;
+    context.progress.begin();
+    let mut done = (0, 0);
+    let mut ended = pass.expect_base();
+    for gap in union(&gapped) {
+        if ended.is_err() {
+            break;
         }
+        // Entries that are read and not proven yet are covered by the pass that proves them.
+        let gap = gap.start..gap.end.min(head.size);
+        context
+            .progress
+            .goal(&log.shard.name, gap.end.saturating_sub(gap.start));
+        let rescan = pass.rescan_gap(gap, &head, &watches, &mut done);
+        ended = pass.deadline.bound(rescan).await;
     }
-}
-
-impl Monitor {
-    /// Closes the gaps of these watches (or of this one) over one log. Answers how many entries
-    /// were read again and how many findings are new.
-    ///
-    /// # Errors
-    ///
-    /// See [`RescanError`]. Leaves that do not hash to the proven root are a fault of the log,
-    /// recorded like one of a pass.
-    pub async fn rescan(
-        &self,
-        log: &MonitoredLog,
-        rules: &Arc<Rules>,
-        only: Option<&str>,
-    ) -> Result<(u64, u64), RescanError> {
-        if let Some(name) = only
-            && rules.watches().position(name).is_none()
-        {
-            return Err(RescanError::UnknownWatch(name.to_owned()));
-        }
-        let log = match log {
-            MonitoredLog::Tree(log) => return self.rescan_tree(log, rules, only).await,
-            MonitoredLog::RekorV1(log) => log,
-            // When watches change, its next pass matches everything that its index names again. What was read while it was
-            // read in full is read again here.
-            MonitoredLog::Guided(guided) => &guided.log,
-        };
-        let listing = self.list(log).await?;
-        let mut done = (0, 0);
-        for tree in &listing.trees {
-            let (entries, found) = self.rescan_tree(tree, rules, only).await?;
-            done = (done.0 + entries, done.1 + found);
-        }
-        match listing.error {
-            None => Ok(done),
-            Some(error) => Err(RescanError::Log {
-                log: log.name.clone(),
-                error,
-            }),
-        }
-    }
-
-    /// Does the rescans that somebody asked for. A request is let go of only when it was done: if we die before, or a
-    /// log does not answer, the next pass does it again, and what was matched meanwhile is no gap any more.
-    ///
-    /// # Errors
-    ///
-    /// The store could not do it.
-    pub async fn rescan_as_asked(
-        &self,
-        logs: &[MonitoredLog],
-        rules: &Arc<Rules>,
-    ) -> Result<(), StoreError> {
-        for request in self.store.rescans().await? {
-            // Whoever asked has a newer configuration than this process: the next one knows the watch.
-            if let Some(name) = &request.watch
-                && rules.watches().position(name).is_none()
-            {
-                tracing::info!(
-                    "a rescan waits for a monitor that knows the watch {}",
-                    crate::escape::terminal(name)
-                );
-                continue;
-            }
-            // A log that was left out of this run is still owed.
-            let mut done = self.settings.every_log;
-            for log in logs {
-                match self.rescan(log, rules, request.watch.as_deref()).await {
-                    Ok(_) => {}
-                    Err(RescanError::Store(error)) => return Err(error),
-                    // Asked to end, or the logs want to be read again: it goes on after the next pass.
-                    Err(RescanError::Stopped) => return Ok(()),
-                    Err(error) => {
-                        // Not of a log that contradicts itself: that is a finding, and does not pass by asking again.
-                        done &= !error.may_pass();
-                        tracing::warn!("rescan: {}", crate::escape::terminal(&error.to_string()));
-                    }
-                }
-            }
-            if done {
-                self.store.rescan_done(&request).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn rescan_tree(
-        &self,
-        log: &Log,
-        rules: &Arc<Rules>,
-        only: Option<&str>,
-    ) -> Result<(u64, u64), RescanError> {
-        let origin = log.shard.origin.as_str();
-        self.store.watching(origin, rules.keys()).await?;
-        let Some(state) = self.store.log(origin).await? else {
-            return Ok((0, 0));
-        };
-        let Some(follower) = state.follower.clone() else {
-            return Ok((0, 0));
-        };
-        let gapped: Vec<Coverage> = self
-            .store
-            .coverage(rules.keys(), Some(origin))
-            .await?
-            .into_iter()
-            .filter(|c| !c.gaps.is_empty())
-            .filter(|c| only.is_none_or(|name| c.watch.name == name))
-            .collect();
-        let (Some(head), false) = (follower.proven_head.clone(), gapped.is_empty()) else {
-            return Ok((0, 0));
-        };
-        let watches: Vec<WatchKey> = gapped.iter().map(|c| c.watch.clone()).collect();
-        let pass = Pass {
-            monitor: self,
-            log,
-            rules,
-            now: self.clock.now(),
-            frozen: None,
-            witnessed: None,
-            signatures: None,
-            head_time: None,
-            entries: 0,
-            unknown_issuers: UnknownIssuers::load(&*self.store, origin).await?,
-            deadline: PassDeadline::of(&self.settings),
-            state: Some(state),
-        };
-        self.progress.begin();
-        let mut done = (0, 0);
-        let mut ended = pass.expect_base();
-        for gap in union(&gapped) {
-            if ended.is_err() {
-                break;
-            }
-            // What is seen but not proven yet is covered by the pass that proves it.
-            let gap = gap.start..gap.end.min(head.size);
-            self.progress
-                .goal(&log.shard.name, gap.end.saturating_sub(gap.start));
-            let rescan = pass.rescan_gap(gap, &head, &watches, &mut done);
-            ended = pass.deadline.bound(rescan).await;
-        }
-        self.progress.end();
-        let subject = Subject::of(&log.shard);
-        let now = self.clock.now();
-        let noticed = Noticed {
-            lost: None,
-            crowd: pass
-                .unknown_issuers
-                .said(&log.shard.name, rules.authorities(), now),
-        };
-        health::assess_log(self, subject, rules, noticed, now).await?;
-        match Ended::of(ended)?.outcome {
-            Outcome::Proven => Ok(done),
-            Outcome::Interrupted => Err(RescanError::Stopped),
-            Outcome::Behind(error) | Outcome::Failed(error) => Err(RescanError::Log {
-                log: log.shard.name.clone(),
-                error,
-            }),
-        }
+    context.progress.end();
+    let subject = Subject::of(&log.shard);
+    let now = context.clock.now();
+    let noticed = Noticed {
+        lost: None,
+        crowd: pass
+            .unknown_issuers
+            .said(&log.shard.name, rules.authorities(), now),
+    };
+    health::assess_log(&*context.store, subject, rules, noticed, now).await?;
+    match Ended::of(ended)?.outcome {
+        Outcome::Proven => Ok(done),
+        Outcome::Interrupted => Err(RescanError::Stopped),
+        Outcome::Behind(error) | Outcome::Failed(error) => Err(RescanError::Log {
+            log: log.shard.name.clone(),
+            error,
+        }),
     }
 }
 
@@ -220,12 +92,11 @@ struct Step {
     read: Unrecorded,
 }
 
-impl Pass<'_> {
-    /// Reads a proven range again, in steps that are recorded one by one: `done` counts the entries and the new findings
-    /// of those that were.
+impl TreePass<'_> {
+    /// Reads a proven range again, in steps that are recorded one by one. `done` counts their entries and new findings.
     ///
-    /// The frontier before the range and the one after each step belong to the proven tree; pushing the step's leaves
-    /// onto the one before must give the one after it.
+    /// The frontiers before the range and after each step belong to the proven tree: adding the leaves of a step to the
+    /// one before must lead to the one after it.
     async fn rescan_gap(
         &self,
         gap: Range<u64>,
@@ -236,7 +107,7 @@ impl Pass<'_> {
         if gap.is_empty() {
             return Ok(());
         }
-        let clock = &self.monitor.clock;
+        let clock = &self.context.clock;
         let mut frontier = self.frontier(gap.start, head).await?;
         let mut step = Step {
             from: gap.start,
@@ -248,7 +119,7 @@ impl Pass<'_> {
         while frontier.size() < gap.end {
             let next = tokio::select! {
                 biased;
-                () = self.monitor.stop.wait() => return Err(Halt::Stopped),
+                () = self.context.stop.wait() => return Err(Halt::Stopped),
                 next = scanned.next() => next,
                 () = tokio::time::sleep(step.read.patience(clock.now())), if step.from < frontier.size() => {
                     self.record_step(&frontier, head, watches, &mut step, done).await?;
@@ -256,16 +127,20 @@ impl Pass<'_> {
                 }
             };
             let Some(next) = next else {
-                // Only a source that breaks its own law ends before the range does.
+                // The source must return all leaves or an error.
                 return Err(Halt::failed(
-                    "malformed",
+                    PassErrorKind::Malformed,
                     format!("its leaves end at {}, before {}", frontier.size(), gap.end),
                 ));
             };
             let Scanned {
-                hashes, findings, ..
+                hashes,
+                findings,
+                unknown_authorities,
+                ..
             } = next?;
-            self.monitor.progress.read(hashes.len() as u64);
+            self.context.unknown_authorities.add(unknown_authorities);
+            self.context.progress.read(hashes.len() as u64);
             for hash in hashes {
                 frontier.push(hash);
             }
@@ -283,7 +158,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Records what was found from the beginning of the step on, if its leaves are those of the proven tree.
+    /// Records the findings of a step, if its leaves are those of the proven tree.
     async fn record_step(
         &self,
         frontier: &CompactRange,
@@ -301,7 +176,7 @@ impl Pass<'_> {
             found.finding.proven = Some(true);
         }
         let new = self
-            .monitor
+            .context
             .store
             .rescanned(&Rescanned {
                 origin: self.log.shard.origin.as_str().to_owned(),
@@ -313,11 +188,11 @@ impl Pass<'_> {
             .await?;
         *done = (done.0 + reached - step.from, done.1 + new);
         step.from = reached;
-        step.read = Unrecorded::since(self.monitor.clock.now());
+        step.read = Unrecorded::since(self.context.clock.now());
         Ok(())
     }
 
-    /// The frontier of the first `at` leaves of the proven tree, by the log's own hashes.
+    /// The frontier of the first `at` leaves of the proven tree, from the hashes of the log.
     async fn frontier(&self, at: u64, head: &Head) -> Result<CompactRange, Halt> {
         let split = self.log.source.split(at, head.size).await?;
         if split.root() != head.root {
@@ -326,7 +201,7 @@ impl Pass<'_> {
         Ok(split.frontier())
     }
 
-    /// What the log shows now is not what it committed to: nothing of it is recorded as found.
+    /// The log shows other leaves than those that were proven: no finding of them is recorded.
     async fn false_leaves(&self, head: &Head, computed: Hash) -> Result<Halt, StoreError> {
         let fault = LogFault::RootMismatch {
             since: 0,
@@ -336,15 +211,11 @@ impl Pass<'_> {
             note: head.note.clone(),
             proven_note: None,
         };
-        let state = self.state.as_ref().and_then(|state| state.follower.clone());
-        if let Some(state) = state {
-            self.record_fault(&fault, computed, state).await?;
-        }
-        Ok(Halt::failed("log-fault", fault.to_string()))
+        self.record_fault(&fault, computed).await
     }
 }
 
-/// The gaps of all these watches together, in order.
+/// The union of the gaps of all these watches, in order.
 fn union(gapped: &[Coverage]) -> Vec<Range<u64>> {
     let mut all: Vec<Range<u64>> = gapped.iter().flat_map(|c| c.gaps.iter().cloned()).collect();
     all.sort_unstable_by_key(|gap| gap.start);

@@ -1,5 +1,6 @@
-//! Leaves in, leaf hashes and findings out: the part that needs all cores.
+//! Hashes and parses leaves, and matches the watches, on all cores.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,32 +11,33 @@ use jiff::Timestamp;
 use tlog::{Hash, leaf_hash};
 use tokio::sync::oneshot;
 
-use crate::entry::{self, Entry, EntryError, Signing, Statement};
+use crate::entry::{self, Entry, EntryError, Signing};
 use crate::finding::{NewFinding, Verdict};
-use crate::identity::Certificate;
+use crate::identity::{Certificate, Chain};
+use crate::judge::{self, Hidden, Judge, Payload, Place, Rules};
 use crate::log::{LeafFormat, Shard};
-use crate::monitor::health::unknown_issuers::UnknownIssuer;
-use crate::monitor::judge::{Judge, Payload, Place};
-use crate::monitor::unreadable::{self, Hidden};
-use crate::monitor::{Log, Rules};
+use crate::monitor::health::UnknownIssuer;
+use crate::monitor::log::Log;
 use crate::source::{self, Leaves, SourceError};
 use crate::watch::Match;
 
-/// What one bundle of leaves gave.
+/// The result of scanning one bundle of leaves.
 #[derive(Debug, Default)]
 pub(in crate::monitor) struct Scanned {
     pub(in crate::monitor) start: u64,
     pub(in crate::monitor) hashes: Vec<Hash>,
     pub(in crate::monitor) findings: Vec<NewFinding>,
-    /// Roughly when its leaves were logged, by their certificates; `None` if these are too few to say.
+    /// Roughly when its leaves were logged, by their certificates; `None` if there are too few.
     pub(in crate::monitor) logged_about: Option<Timestamp>,
     pub(in crate::monitor) unknown_issuers: Vec<UnknownIssuer>,
+    /// Key ids of the unknown authorities of certificates with watched names.
+    pub(in crate::monitor) unknown_authorities: BTreeSet<[u8; 20]>,
 }
 
-/// Fewer certificates than these say nothing about the time: anybody can log one.
+/// Fewer certificates than this show no time: anybody can log one.
 const TELLING_CERTIFICATES: usize = 8;
 
-/// Bundles that are scanned at once, per core: one is worked on, one waits in order.
+/// Bundles that are scanned at once for each core: while one is scanned, another one waits for its turn in the order.
 const SCANS_PER_CORE: usize = 2;
 
 /// Small bundles, as those of Rekor v1, are scanned in one job until they have so many leaves together, as many as one of
@@ -45,7 +47,7 @@ const JOB_LEAVES: usize = 256;
 /// No more bundles are added to a job that has so many bytes: the memory of a log that serves long leaves stays as it was.
 const JOB_BYTES: usize = 1024 * 1024;
 
-/// Reads these leaves of a tree of `size` leaves and scans them, in order, many at once.
+/// Reads these leaves of a tree of `size` leaves and scans them, in order, many bundles at once.
 pub(in crate::monitor) fn scanned<'a>(
     log: &'a Log,
     range: Range<u64>,
@@ -92,7 +94,7 @@ where
     (!job.is_empty()).then_some(job)
 }
 
-/// Scans a bundle on the pool of all cores.
+/// Scans a bundle on the thread pool.
 pub(in crate::monitor) async fn scan(
     leaves: Leaves,
     shard: Arc<Shard>,
@@ -105,7 +107,7 @@ pub(in crate::monitor) async fn scan(
 async fn on_all_cores<T: Send + 'static>(scan: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, scanned) = oneshot::channel();
     rayon::spawn(move || {
-        // Nobody waits any more if the pass was stopped.
+        // The receiver is gone if the pass was stopped.
         let _ = done.send(scan());
     });
     scanned
@@ -126,6 +128,7 @@ pub(in crate::monitor) fn scan_here(
         findings: Vec::new(),
         logged_about: None,
         unknown_issuers: Vec::new(),
+        unknown_authorities: BTreeSet::new(),
     };
     let mut matches = Vec::new();
     let mut selected = Vec::new();
@@ -134,14 +137,14 @@ pub(in crate::monitor) fn scan_here(
         let hash = leaf_hash(leaf);
         scanned.hashes.push(hash);
         let place = Place {
-            // A tree of 2^63 leaves behind as many others is nothing that fits a store.
+            // It does not overflow: trees have at most 2^63 leaves, and the store holds no larger index.
             index: shard.base.saturating_add(index),
             hash,
             leaf,
             beside: leaves.beside(index),
         };
-        // An unknown way to make the parser panic must not blind the watch: every later pass would
-        // die at the same leaf. It becomes one more leaf that cannot be understood.
+        // If an entry makes the parser panic, it must not stop the monitoring: every later pass would stop at the same
+        // leaf. It is one more leaf that cannot be read.
         let read = catch_unwind(AssertUnwindSafe(|| {
             let entry = match shard.protocol.leaf_format() {
                 LeafFormat::RekorEntry => entry::parse(leaf)?,
@@ -169,7 +172,7 @@ pub(in crate::monitor) fn scan_here(
             Err(_) => None,
         };
         let hidden = Hidden::in_leaf(leaf, rules);
-        selected.push((place, Err(unreadable::reason(error.as_ref())), hidden));
+        selected.push((place, Err(judge::reason(error.as_ref())), hidden));
     }
     let enough = times.len() >= TELLING_CERTIFICATES;
     let logged_about = median(&mut times);
@@ -191,13 +194,18 @@ pub(in crate::monitor) fn scan_here(
                     if let Some(signing) = entry.signings.get(signing) {
                         let payload = Payload::of(&entry, signing, place.beside);
                         let new = judge.signing(place, &entry, signing, found, payload);
+                        if new.finding.chain == Some(Chain::Untrusted) {
+                            let unknown = unknown_authority(signing, rules);
+                            scanned.unknown_authorities.extend(unknown);
+                        }
                         if new.finding.verdict != Verdict::UntrustedChain {
                             alarmed.push(found.watch);
                         }
                         scanned.findings.push(new);
                     }
                 }
-                // An entry that holds more is excused by its whole leaf alone, in which nothing is hidden then. So these alarm.
+                // An entry with unread parts is excused only by its whole leaf, so that nothing in it is hidden. These
+                // watches alarm anyway.
                 if entry.unreadable.is_empty() {
                     hidden.without_texts_of(&alarmed);
                 }
@@ -209,19 +217,13 @@ pub(in crate::monitor) fn scan_here(
     scanned
 }
 
-impl Payload {
-    /// What the log serves beside the entry, and whether the entry vouches for it.
-    fn of(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Self {
-        // Of these kinds alone the digest is that of a payload, and only for these does rekor store one.
-        let beside = beside.filter(|_| matches!(entry.kind.name(), "intoto" | "cose"));
-        Self {
-            statement: beside.and_then(|beside| Statement::signed(signing, beside)),
-            contradicting: beside.and_then(|beside| Statement::contradicting(signing, beside)),
-        }
-    }
+/// The key id of the authority that a certificate names as its issuer, if the trusted root does not contain it.
+fn unknown_authority(signing: &Signing, rules: &Rules) -> Option<[u8; 20]> {
+    let certificate = signing.signer.certificate()?;
+    rules.authorities()?.unknown_issuer(certificate)
 }
 
-/// One of each entry is looked at: an entry of a hundred signatures is no crowd.
+/// One certificate of each entry: an entry with a hundred signatures is no burst.
 fn first_certificate(entry: &Entry) -> Option<&Certificate> {
     let mut signings = entry.signings.iter();
     signings.find_map(|signing| signing.signer.certificate())
@@ -243,8 +245,8 @@ fn select(entry: Entry, rules: &Rules, matches: &mut Vec<Match>) -> Selected {
     (entry, selected, not_before)
 }
 
-/// Roughly when these leaves were logged: certificates are used within minutes of being issued,
-/// and half of a bundle would have to be forged to move the middle.
+/// Roughly when these leaves were logged. Certificates are used within minutes after their issuance, and half of a
+/// bundle would have to be forged to move the median.
 pub(in crate::monitor) fn median(times: &mut [Timestamp]) -> Option<Timestamp> {
     if times.is_empty() {
         return None;

@@ -1,41 +1,42 @@
-//! The first position of a log that is to be read from a date on.
+//! The first position of a log that is read from a date on.
 //!
-//! Entries of a log stand in the order in which they were logged, and most of them hold the time of that: a
-//! certificate's `notBefore`, or the timestamp of a certificate transparency log. So a date is found by halving, in
-//! as many fetches as the size has binary digits. The times are in order only roughly (queues, clocks, a certificate
-//! that is used minutes after it was issued), and anybody may log a certificate with a date that he made up. Hence:
+//! Entries of a log are in the order in which they were logged, and most of them contain the time: the `notBefore` of a
+//! certificate, or the timestamp of a CT log. So a binary search finds a date, in as many requests as the size has
+//! binary digits. The order is only rough, because of queues, clocks, and certificates that are used minutes after
+//! their issuance. Anybody may log a certificate with any date. Therefore:
 //!
-//! * what counts is the middle of the times in a bundle, and with a trusted root only times that its CAs vouch for;
+//! * the median of the times in a bundle counts, and with a trusted root only certificates of its CAs;
 //! * the search aims [`MARGIN`] before the date, and ends at the start of a bundle;
-//! * wherever there is no time to go by, it turns to the older side.
+//! * where no time is found, it continues with older entries.
 //!
-//! All of these err on the side of reading too much.
+//! All of these make the monitor read too much rather than too little.
 
+use crate::store::PassErrorKind;
 use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::pass::Halt;
 use super::scan::median;
 use crate::entry;
 use crate::identity::{Authorities, Chain};
 use crate::log::LeafFormat;
-use crate::monitor::Log;
+use crate::monitor::halt::Halt;
+use crate::monitor::log::Log;
 use crate::source::Leaves;
 
-/// How far the times of entries may be out of order. Fulcio's certificates live ten minutes, and clocks and queues of
-/// a public log are off by less than that: an hour is several times both.
+/// How far the times of entries may be out of order. Certificates of Fulcio are valid for ten minutes, and clocks and
+/// queues of a public log differ by less: an hour is several times both.
 pub(in crate::monitor) const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Bundles without any time that are passed over, towards newer ones, before the search turns to the older side: each
-/// is a fetch.
+/// Bundles without a time that are skipped, towards newer entries, before the search continues with older ones. Each
+/// one is a request.
 const MAX_TIMELESS: u32 = 8;
 
-/// A position in a tree of `size` entries before which no entry was logged at or after `since`, as far as the entries'
-/// times tell.
+/// A position in a tree of `size` entries. All entries before it were logged before `since`, by the times in the
+/// entries.
 ///
 /// # Errors
-/// A time that is still to come: whoever wrote it meant another one.
+/// `since` is in the future.
 pub(in crate::monitor) async fn position_of(
     since: Timestamp,
     log: &Log,
@@ -45,7 +46,7 @@ pub(in crate::monitor) async fn position_of(
 ) -> Result<u64, Halt> {
     if since > now {
         return Err(Halt::failed(
-            "unavailable",
+            PassErrorKind::Unavailable,
             format!("the configuration starts at {since}, which is still to come"),
         ));
     }
@@ -65,7 +66,7 @@ pub(in crate::monitor) async fn position_of(
     Ok(search.position())
 }
 
-/// Roughly when these leaves were logged; `None` if nothing in them says it.
+/// Roughly when these leaves were logged; `None` if they contain no time.
 fn logged_about(
     leaves: &Leaves,
     format: LeafFormat,
@@ -91,24 +92,24 @@ fn logged_about(
     median(&mut times)
 }
 
-/// The time in a leaf of a certificate transparency log: version 0, leaf type 0, milliseconds (RFC 6962 §3.4).
+/// The time in a leaf of a CT log: version 0, leaf type 0, milliseconds (RFC 6962 §3.4).
 fn timestamp(leaf: &[u8]) -> Option<Timestamp> {
     let (bytes, _) = leaf.strip_prefix(&[0, 0])?.split_first_chunk::<8>()?;
     let milliseconds = i64::try_from(u64::from_be_bytes(*bytes)).ok()?;
     Timestamp::from_millisecond(milliseconds).ok()
 }
 
-/// A search by halving over bundles, without the fetching.
+/// A binary search over bundles, without the requests.
 ///
-/// All before `low` was logged before the date, all from `high` on at or after it, as far as is known.
+/// Entries before `low` were logged before the date, entries from `high` on at or after it, as far as is known.
 struct Search {
     goal: Timestamp,
     size: u64,
     low: u64,
     high: u64,
-    /// The start of the bundle that ends at `low`: entries in it may be as late as those behind it.
+    /// The start of the bundle that ends at `low`: its entries may be as late as those after it.
     position: u64,
-    /// Bundles without a time: where the first of them starts, the end of the last, and how many.
+    /// Bundles without a time: the start of the first, the end of the last, and their number.
     timeless: Option<(u64, u64, u32)>,
 }
 
@@ -124,7 +125,7 @@ impl Search {
         }
     }
 
-    /// An index whose bundle is to be looked at next; `None` at the end.
+    /// An index in the bundle to read next; `None` at the end.
     fn probe(&self) -> Option<u64> {
         if let Some((_, end, _)) = self.timeless {
             return Some(end);
@@ -132,7 +133,7 @@ impl Search {
         (self.low < self.high).then(|| self.low + (self.high - self.low) / 2)
     }
 
-    /// Takes what was seen in the bundle of the last [`Self::probe`].
+    /// Records the time in the bundle of the last [`Self::probe`].
     fn record(&mut self, bundle: &Range<u64>, time: Option<Timestamp>) {
         let first = self.timeless.map_or(bundle.start, |(first, ..)| first);
         match time {
@@ -153,7 +154,7 @@ impl Search {
         }
     }
 
-    /// Goes on before `first`. A source whose bundles overlap must not make it go on for ever.
+    /// Continues before `first`. It ends also for a source whose bundles overlap.
     fn turn_back(&mut self, first: u64) {
         self.high = first.clamp(self.low, self.high.saturating_sub(1).max(self.low));
         self.timeless = None;
@@ -178,7 +179,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Searches entries with these times in bundles of `width`. Answers the position and how many bundles were read.
+    /// Searches entries with these times in bundles of `width`. Returns the position and the number of bundles that
+    /// were read.
     fn search(times: &[Option<i64>], width: u64, since: i64) -> (u64, u32) {
         let size = times.len() as u64;
         let mut search = Search::new(at(since), size);

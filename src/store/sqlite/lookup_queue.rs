@@ -8,8 +8,8 @@ use super::fail::Fail;
 use super::value;
 use crate::moment;
 use crate::store::{
-    Answered, Lookup, LookupCounts, PassError, PendingCertificate, PendingCertificateEnd,
-    Postponed, SettledCertificate,
+    Answered, Lookup, LookupCounts, PendingCertificate, PendingCertificateEnd, Postponed,
+    SettledCertificate,
 };
 
 /// Answers older than this say nothing about how the index does today.
@@ -283,7 +283,9 @@ pub(super) async fn counts(
         pending_guides,
         due: value::natural(due)?,
         oldest_due: value::moment_if(oldest)?,
-        failed: failed.map(|(kind, message)| PassError { kind, message }),
+        failed: failed
+            .map(|(kind, message): (String, String)| value::pass_error(&kind, message))
+            .transpose()?,
         answered: value::natural(answered)?,
         known: value::natural(known)?,
         ended: value::natural(ended)?,

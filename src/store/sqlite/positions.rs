@@ -11,7 +11,7 @@ use super::fail::Fail;
 use super::insert::{self, Incoming};
 use super::{finding_changes, value};
 use crate::finding::{FindingId, Routes};
-use crate::store::{Batch, LogState, NewLog, Outcome, PassError, PassReport, VerifiedHead};
+use crate::store::{Batch, LogState, NewLog, Outcome, PassReport, VerifiedHead};
 
 /// One log.
 pub(super) async fn log(db: &mut SqliteConnection, origin: &str) -> Result<Option<LogState>, Fail> {
@@ -104,7 +104,7 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
         _ => None,
     };
     let error = match (row.try_get("error_kind")?, row.try_get("error_message")?) {
-        (Some(kind), Some(message)) => Some(PassError { kind, message }),
+        (Some(kind), Some(message)) => Some(value::pass_error(kind, message)?),
         _ => None,
     };
     Ok(LogState {

@@ -9,6 +9,7 @@ use tlog::hash::Hash;
 
 use super::fail::Fail;
 use crate::finding::{FindingId, Severity, State, Verdict};
+use crate::store::{PassError, PassErrorKind};
 
 /// A position. Sizes of trees end at 2^63 - 1, so that nothing real is refused.
 pub(super) fn integer(value: u64) -> Result<i64, Fail> {
@@ -50,6 +51,13 @@ pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, Fail> {
 /// A stored verdict.
 pub(super) fn verdict(text: &str) -> Result<Verdict, Fail> {
     Verdict::from_word(text).ok_or_else(|| Fail::corrupt(format!("verdict {text:?}")))
+}
+
+/// A stored reason why a pass could not be finished.
+pub(super) fn pass_error(kind: &str, message: String) -> Result<PassError, Fail> {
+    let kind = PassErrorKind::from_word(kind)
+        .ok_or_else(|| Fail::corrupt(format!("kind of error {kind:?}")))?;
+    Ok(PassError { kind, message })
 }
 
 /// A stored state.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use modelwatch::judge::Rules;
 use modelwatch::log::Protocol;
-use modelwatch::monitor::Rules;
 use modelwatch::watch::{Conditions, Watch, Watches};
 
 use super::{MAIL, RELEASE, World, log, nothing};

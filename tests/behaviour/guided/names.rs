@@ -1,6 +1,7 @@
 //! Names that are hard to look up, and keys with many certificates.
 
 use jiff::SignedDuration;
+use modelwatch::store::PassErrorKind;
 
 use super::{MAIL, RELEASE, World, nothing};
 use crate::world::{issue, issue_for};
@@ -16,7 +17,7 @@ async fn an_old_server_is_queried_by_mail_address_and_impossible_queries_are_rep
     }
     let outcome = world.pass(false).await.unwrap();
     let error = outcome.error.unwrap();
-    assert_eq!(error.kind, "unavailable");
+    assert_eq!(error.kind, PassErrorKind::Unavailable);
     assert!(error.message.contains("mail addresses only"), "{error:?}");
     assert_eq!(world.entries().await, [(mailed, "mail".to_owned())]);
     assert!(world.guide().await.mail_only.is_some());

@@ -19,9 +19,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
 use modelwatch::finding::{Finding, FindingId, Routes};
+use modelwatch::judge::Rules;
 use modelwatch::log::Start;
 use modelwatch::monitor::{
-    LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Rules, Settings, Stop,
+    LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Settings, Stop,
 };
 use modelwatch::store::{Alerts as _, Delivery, LogState, QueuedKind, Store, StoreError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -299,7 +300,12 @@ impl World {
     pub async fn bad_step(&mut self) -> String {
         let outcomes = self.step().await.expect("the store does not fail");
         assert!(!outcomes[0].proven, "{} was proven", outcomes[0].log);
-        outcomes[0].error.as_ref().expect("a reason").kind.clone()
+        outcomes[0]
+            .error
+            .as_ref()
+            .expect("a reason")
+            .kind
+            .to_string()
     }
 
     /// Steps, with a restart after each failure, until one succeeds.

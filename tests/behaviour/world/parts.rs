@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use modelwatch::finding::{ChannelRoute, Routes, Severity};
 use modelwatch::identity::Authorities;
+use modelwatch::judge::Rules;
 use modelwatch::log::{Protocol, Shard, Start};
-use modelwatch::monitor::{Log, Rules};
+use modelwatch::monitor::Log;
 use modelwatch::store::Settings;
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::watch::Watches;

@@ -13,8 +13,8 @@ use tlog::{KeyName, Origin, Verifier};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::scan::scan_here;
+use crate::judge::Rules;
 use crate::log::{Protocol, Shard, Start};
-use crate::monitor::Rules;
 use crate::source::Leaves;
 use crate::watch::{Conditions, Severity, Watch, Watches};
 use change::{Random, change};

@@ -1,15 +1,11 @@
-//! What a pass looks for: the watches, and the authorities that judge certificates.
-
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+//! The watches, and the authorities by which certificates are judged.
 
 use sha2::{Digest as _, Sha256};
 
-use crate::identity::{Authorities, Certificate};
-use crate::store::{HoldRule, WatchKey};
-use crate::watch::{Forms, Watches};
+use crate::identity::Authorities;
+use crate::watch::{Forms, HoldRule, WatchKey, Watches};
 
-/// The watches, compiled, and who is trusted to vouch for names.
+/// The compiled watches and the trusted authorities.
 pub struct Rules {
     watches: Watches,
     authorities: Option<Authorities>,
@@ -17,14 +13,10 @@ pub struct Rules {
     hashes: Vec<[u8; 32]>,
     holds: Vec<HoldRule>,
     ineffective: Vec<(String, String)>,
-    unknown: Mutex<BTreeSet<[u8; 20]>>,
 }
 
-/// Unknown authorities that are kept until they are taken: a flood of them says no more than some.
-const MAX_UNKNOWN: usize = 64;
-
 impl Rules {
-    /// Without authorities every chain is `unknown` and judged as if trusted.
+    /// Without authorities every chain is `unknown`, and is judged as if it were trusted.
     pub fn new(watches: Watches, authorities: Option<Authorities>) -> Self {
         let mut keys = Vec::new();
         let mut hashes = Vec::new();
@@ -59,27 +51,7 @@ impl Rules {
             hashes,
             holds,
             ineffective,
-            unknown: Mutex::default(),
         }
-    }
-
-    /// Notes that a certificate with a watched name led to no authority: newer trust may know its authority.
-    pub(super) fn note_untrusted(&self, certificate: &Certificate) {
-        let Some(authorities) = &self.authorities else {
-            return;
-        };
-        if let Some(id) = authorities.unknown_issuer(certificate) {
-            let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-            if unknown.len() < MAX_UNKNOWN {
-                unknown.insert(id);
-            }
-        }
-    }
-
-    /// Takes the key ids of the authorities that certificates with watched names name and that nobody knows, since the last
-    /// time.
-    pub fn take_unknown_authorities(&self) -> BTreeSet<[u8; 20]> {
-        std::mem::take(&mut *self.unknown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The compiled watches.
@@ -87,18 +59,18 @@ impl Rules {
         &self.watches
     }
 
-    /// Who is trusted to vouch for names.
+    /// The trusted authorities.
     pub fn authorities(&self) -> Option<&Authorities> {
         self.authorities.as_ref()
     }
 
-    /// The watches as coverage knows them.
+    /// The keys of the watches.
     pub fn keys(&self) -> &[WatchKey] {
         &self.keys
     }
 
-    /// Identifies what all watches select, in one hash: what was matched under another one is matched again.
-    pub(super) fn conditions_hash(&self) -> [u8; 32] {
+    /// A SHA-256 hash of the conditions of all watches. Entries that were matched under another one are matched again.
+    pub(crate) fn conditions_hash(&self) -> [u8; 32] {
         let mut keys: Vec<_> = self
             .keys
             .iter()
@@ -114,18 +86,18 @@ impl Rules {
         hash.finalize().into()
     }
 
-    /// The watches that hold.
+    /// The watches whose findings wait for a registration.
     pub fn holds(&self) -> &[HoldRule] {
         &self.holds
     }
 
-    /// Watches that cannot select anything, with the reason.
-    pub(super) fn ineffective(&self) -> &[(String, String)] {
+    /// The watches that cannot select anything, with the reason.
+    pub(crate) fn ineffective(&self) -> &[(String, String)] {
         &self.ineffective
     }
 
-    /// The selecting part and the shape of a watch, in one hash.
-    pub(super) fn rule(&self, watch: usize) -> Option<[u8; 32]> {
+    /// A SHA-256 hash of the conditions and the shape of a watch.
+    pub(crate) fn rule(&self, watch: usize) -> Option<[u8; 32]> {
         self.hashes.get(watch).copied()
     }
 }

@@ -1,0 +1,61 @@
+//! What a finding is made from, besides the match.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tlog::Hash;
+
+use super::Rules;
+use crate::entry::{Entry, Signing, Statement};
+use crate::identity::{Certificate, Extension};
+use crate::log::Shard;
+
+/// A leaf and its place in a log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Its index over all trees of its log.
+    pub(crate) index: u64,
+    pub(crate) hash: Hash,
+    pub(crate) leaf: &'a [u8],
+    /// What the log served with it. No hash covers this.
+    pub(crate) beside: Option<&'a [u8]>,
+}
+
+/// What a log served with an entry as its signed payload.
+#[derive(Debug, Default)]
+pub(crate) struct Payload {
+    /// The statement in it, if its digest is the one that was signed.
+    pub(super) statement: Option<Statement>,
+    /// Its SHA-256, if that is another digest.
+    pub(super) contradicting: Option<[u8; 32]>,
+}
+
+impl Payload {
+    /// What the log served with this entry, compared with the digest that was signed.
+    pub(crate) fn of(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Self {
+        let beside = beside.filter(|_| entry.kind.has_stored_payload());
+        Self {
+            statement: beside.and_then(|beside| Statement::signed(signing, beside)),
+            contradicting: beside.and_then(|beside| Statement::contradicting(signing, beside)),
+        }
+    }
+}
+
+/// Makes the findings of one bundle of leaves.
+pub(crate) struct Judge<'a> {
+    pub(crate) shard: &'a Shard,
+    pub(crate) rules: &'a Rules,
+    pub(crate) now: Timestamp,
+    /// Roughly when the leaves of the bundle were logged.
+    pub(crate) logged_about: Option<Timestamp>,
+}
+
+/// The values of Fulcio's extensions by their names, without the issuer.
+pub(super) fn extensions(certificate: &Certificate) -> BTreeMap<String, String> {
+    certificate
+        .extensions()
+        .iter()
+        .filter(|(extension, _)| *extension != Extension::Issuer)
+        .map(|(extension, value)| (extension.name().to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,14 @@
+//! Turns a match into a finding: its verdict, its severity, and one sentence for a person.
+//!
+//! All functions are pure: they depend on the leaf, the rules and `now`, and return values.
+
+mod again;
+mod context;
+mod rules;
+mod signer;
+mod signing;
+mod unreadable;
+
+pub(crate) use context::{Judge, Payload, Place};
+pub use rules::Rules;
+pub(crate) use unreadable::{Hidden, reason};

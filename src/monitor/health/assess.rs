@@ -1,0 +1,239 @@
+//! The assessments after a pass over one log, and after the passes over all logs.
+
+use jiff::Timestamp;
+
+use super::outage::Outage;
+use super::signatures::Signatures;
+use super::subject::{Noticed, Subject};
+use super::time_reports::TimeReports;
+use super::{availability, backlog, canary, clock, position, silence};
+use crate::escape::few;
+use crate::finding::Verdict;
+use crate::judge::Rules;
+use crate::log::Shard;
+use crate::monitor::monitored_log::MonitoredLog;
+use crate::monitor::settings::Settings;
+use crate::store::{Condition, Conditions, Coverage, Positions, Scope, Store, StoreError};
+
+/// Most watches with a gap that one sentence names.
+const NAMED_WATCHES: usize = 20;
+
+const OF_A_LOG: &[Verdict] = &[
+    Verdict::UnverifiableCheckpoint,
+    Verdict::Unavailable,
+    Verdict::RateLimited,
+    Verdict::Silence,
+    Verdict::Backlog,
+    Verdict::PositionLost,
+    Verdict::CoverageGap,
+    Verdict::EntriesMissing,
+    Verdict::TrustRootStale,
+];
+
+/// Assessed only if a checkpoint was opened.
+const OF_A_CHECKPOINT: &[Verdict] = &[
+    Verdict::UnknownSignature,
+    Verdict::WitnessContradiction,
+    Verdict::ClockSkew,
+];
+
+const OF_THE_WHOLE: &[Verdict] = &[
+    Verdict::PositionLost,
+    Verdict::WatchIneffective,
+    Verdict::CanaryMissing,
+    Verdict::StoreFailing,
+];
+
+/// Assessed only if there are time reports.
+const OF_THE_CLOCK: &[Verdict] = &[Verdict::ClockSkew];
+
+/// Assesses one log after its pass.
+pub(in crate::monitor) async fn assess_log(
+    store: &dyn Store,
+    log: Subject<'_>,
+    rules: &Rules,
+    noticed: Noticed,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let origin = log.origin;
+    let Some(state) = store.log(origin).await? else {
+        return Ok(());
+    };
+    let pass_history = store.pass_history(origin).await?;
+    let coverage = store.coverage(rules.keys(), Some(origin)).await?;
+    let mut found = availability::assess(log, &state, &pass_history, now);
+    if let Some(summary) = silence::assess(log, &state, now) {
+        found.push((Verdict::Silence, summary));
+    }
+    if let Some(summary) = backlog::assess(log, &state, &pass_history) {
+        found.push((Verdict::Backlog, summary));
+    }
+    let lost = noticed
+        .lost
+        .map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
+    if let Some(summary) = lost.or_else(|| position::assess(log, &state, &pass_history, now)) {
+        found.push((Verdict::PositionLost, summary));
+    }
+    if let Some(summary) = noticed.crowd {
+        found.push((Verdict::TrustRootStale, summary));
+    }
+    if let Some(summary) = gaps(log, &coverage) {
+        tracing::warn!(log.name = log.name, "{}", crate::escape::terminal(&summary));
+        found.push((Verdict::CoverageGap, summary));
+    }
+    record(store, log, OF_A_LOG, found, now).await
+}
+
+/// Assesses the signatures of the newest checkpoint of a log.
+pub(in crate::monitor) async fn assess_checkpoint(
+    store: &dyn Store,
+    settings: &Settings,
+    shard: &Shard,
+    signatures: &Signatures,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let required = settings.required_witnesses.get(&shard.name);
+    let found = signatures.assess(shard, required.copied().unwrap_or(0), now);
+    record(store, Subject::of(shard), OF_A_CHECKPOINT, found, now).await
+}
+
+async fn record(
+    store: &dyn Store,
+    log: Subject<'_>,
+    verdicts: &'static [Verdict],
+    found: Vec<(Verdict, String)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let origin = log.origin;
+    let conditions: Vec<Condition> = found
+        .into_iter()
+        .map(|(verdict, summary)| Condition::of_log(verdict, log.name, origin, summary))
+        .collect();
+    let scope = Scope {
+        verdicts,
+        origin: Some(origin.to_owned()),
+    };
+    store.assess(&scope, &conditions, now).await
+}
+
+/// Records what can be noticed only before a pass gives the logs their positions.
+pub(in crate::monitor) async fn before_a_pass(
+    store: &dyn Store,
+    settings: &Settings,
+    logs: &[MonitoredLog],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    clock::bring_back(store, now).await?;
+    if settings.every_log {
+        position::note_foreign(store, logs, now).await?;
+    }
+    Ok(())
+}
+
+/// Assesses what concerns no single log, after the passes over all of them.
+pub(in crate::monitor) async fn assess_whole(
+    store: &dyn Store,
+    settings: &Settings,
+    outage: &Outage,
+    time_reports: &TimeReports,
+    logs: &[MonitoredLog],
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut conditions = Vec::new();
+    let mut raise = |verdict, subject: &str, summary| {
+        conditions.push(Condition::new(verdict, subject, summary));
+    };
+    for (watch, why) in rules.ineffective() {
+        let summary = format!("the watch {watch} cannot select anything: {why}");
+        raise(Verdict::WatchIneffective, watch, summary);
+    }
+    for (watch, summary) in canary::missing(store, &settings.canaries, now).await? {
+        raise(Verdict::CanaryMissing, &watch, summary);
+    }
+    if let Some(summary) = outage.said(store, now).await? {
+        raise(Verdict::StoreFailing, "store", summary);
+    }
+    if let Some(summary) = position::foreign(store, logs, now).await? {
+        raise(Verdict::PositionLost, "database", summary);
+    }
+    let scope = |verdicts| Scope {
+        verdicts,
+        origin: None,
+    };
+    store.assess(&scope(OF_THE_WHOLE), &conditions, now).await?;
+    if settings.every_log {
+        forget_gone_logs(store, logs, now).await?;
+    }
+    assess_clock(store, time_reports, &scope(OF_THE_CLOCK), now).await
+}
+
+/// Assesses the clock, if there are time reports or if stored times were in the future.
+async fn assess_clock(
+    store: &dyn Store,
+    time_reports: &TimeReports,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let time_reports = time_reports.take();
+    let stored = clock::stored(store, now).await?;
+    if time_reports.is_empty() && matches!(stored, clock::Stored::Nothing) {
+        return Ok(());
+    }
+    let mut said = Vec::new();
+    if let Some(skew) = clock::skew(&time_reports) {
+        let span = match skew.ahead {
+            Some(by) => clock::will_be_ahead(store, by, now).await?,
+            None => None,
+        };
+        said.push(skew.said + &span.unwrap_or_default());
+    }
+    let is_over = matches!(stored, clock::Stored::Over);
+    if let clock::Stored::Said(stored) = stored {
+        said.push(stored);
+    }
+    let conditions: Vec<Condition> = (!said.is_empty())
+        .then(|| Condition::new(Verdict::ClockSkew, "clock", said.join("; ")))
+        .into_iter()
+        .collect();
+    store.assess(scope, &conditions, now).await?;
+    if is_over {
+        clock::forget(store).await?;
+    }
+    Ok(())
+}
+
+/// Resolves the findings about logs that are not monitored any more: no pass does, and nobody can acknowledge them.
+async fn forget_gone_logs(
+    store: &(impl Conditions + Positions + ?Sized),
+    logs: &[MonitoredLog],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (origin, name) in store.unhealthy_logs().await? {
+        if logs.iter().any(|log| position::is_of(log, &origin, &name)) {
+            continue;
+        }
+        let all = Scope {
+            verdicts: &Verdict::ALL,
+            origin: Some(origin),
+        };
+        store.assess(&all, &[], now).await?;
+    }
+    Ok(())
+}
+
+fn gaps(log: Subject<'_>, coverage: &[Coverage]) -> Option<String> {
+    let with_gaps = coverage.iter().filter(|covered| !covered.gaps.is_empty());
+    let mut named = with_gaps
+        .map(|covered| {
+            let missed: u64 = covered.gaps.iter().map(|gap| gap.end - gap.start).sum();
+            format!("{} ({missed} entries)", covered.watch.name)
+        })
+        .peekable();
+    named.peek()?;
+    Some(format!(
+        "entries of {} that were already read were never matched against {}: `modelwatch rescan` closes the gap",
+        log.name,
+        few(named, NAMED_WATCHES)
+    ))
+}

@@ -1,0 +1,115 @@
+//! Logs that grow faster than they are read.
+
+use jiff::SignedDuration;
+
+use super::subject::Subject;
+use crate::store::{LogState, PassHistory, RECENT_PASSES, RecentPass};
+
+/// Passes in a row that end below the newest checkpoint.
+const BACKLOG_PASSES: u32 = 3;
+
+/// Shorter passes than this one are no backlog: alerts are not late enough.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why the log is not read to its end, if that lasts.
+pub(super) fn assess(log: Subject<'_>, state: &LogState, history: &PassHistory) -> Option<String> {
+    let name = log.name;
+    if state.backlog_passes >= BACKLOG_PASSES {
+        return Some(format!(
+            "{} passes in a row ended below the newest checkpoint of {name}",
+            state.backlog_passes
+        ));
+    }
+    let minutes = growing_lag(&history.recent)?;
+    Some(format!(
+        "{name} grows faster than it is read: each pass takes longer than the one before, the last one {minutes} minutes"
+    ))
+}
+
+/// How many minutes the last pass took, if passes take ever longer because the log grows while they read.
+///
+/// A pass reads what has grown since the last one began. While reading is faster than growing, passes become shorter,
+/// also after an outage or at the first start; while it is slower, each is longer than the one before by the same
+/// factor, although each ends proven. So it is the lag that grows if, over all the passes that are remembered, the
+/// monitor was busier than idle, and the middle one of the last three took longer by a fifth than that of the first
+/// three. (The middle one: a single slow or quick pass changes nothing.)
+fn growing_lag(recent: &[RecentPass]) -> Option<i64> {
+    if recent.len() < RECENT_PASSES || !recent.iter().all(|pass| pass.proven && pass.entries > 0) {
+        return None;
+    }
+    let took = |pass: &RecentPass| pass.ended.duration_since(pass.began);
+    let busy = recent.windows(2).all(|two| match two {
+        [before, pass] => took(pass) >= pass.began.duration_since(before.ended),
+        _ => true,
+    });
+    let mut lengths: Vec<SignedDuration> = recent.iter().map(took).collect();
+    let last = *lengths.last()?;
+    let (first, second) = lengths.split_at_mut_checked(RECENT_PASSES / 2)?;
+    let (before, after) = (middle(first)?, middle(second)?);
+    // 6/5: by a fifth, without fractions.
+    let grows = after.as_secs().saturating_mul(5) > before.as_secs().saturating_mul(6);
+    (busy && last >= LATE && grows).then(|| last.as_mins())
+}
+
+fn middle(lengths: &mut [SignedDuration]) -> Option<SignedDuration> {
+    lengths.sort_unstable();
+    lengths.get(lengths.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// Passes of these minutes, with a pause of so many between them.
+    fn passes(minutes: &[i64], pause: i64) -> Vec<RecentPass> {
+        let mut now = Timestamp::UNIX_EPOCH;
+        let mut passes = Vec::new();
+        for length in minutes {
+            let began = now;
+            let ended = began + SignedDuration::from_mins(*length);
+            passes.push(RecentPass {
+                began,
+                ended,
+                entries: 1000,
+                proven: true,
+            });
+            now = ended + SignedDuration::from_mins(pause);
+        }
+        passes
+    }
+
+    #[test]
+    fn passes_that_take_ever_longer_are_a_lag_that_grows() {
+        for (minutes, pause, lag) in [
+            (&[4, 5, 6, 7, 8, 10][..], 0, Some(10)),
+            (&[10, 12, 14, 17, 20, 24], 1, Some(24)),
+            // One that was quick, or slow, changes nothing.
+            (&[10, 12, 14, 1, 20, 24], 1, Some(24)),
+            (&[10, 10, 60, 10, 10, 10], 0, None),
+            // Catching up: each pass is shorter, or they are all alike.
+            (&[120, 60, 30, 15, 8, 4], 0, None),
+            (&[10, 10, 10, 10, 10, 10], 0, None),
+            // Longer, and idle most of the time.
+            (&[10, 12, 14, 17, 20, 24], 60, None),
+            // Longer, and still quick.
+            (&[1, 1, 1, 2, 3, 4], 0, None),
+            // Too few to tell.
+            (&[10, 20, 40, 80], 0, None),
+        ] {
+            assert_eq!(growing_lag(&passes(minutes, pause)), lag, "{minutes:?}");
+        }
+    }
+
+    #[test]
+    fn passes_that_read_nothing_or_proved_nothing_say_nothing_about_lag() {
+        let minutes = [10, 12, 14, 17, 20, 24];
+        let mut idle = passes(&minutes, 0);
+        idle[2].entries = 0;
+        assert_eq!(growing_lag(&idle), None);
+        let mut failed = passes(&minutes, 0);
+        failed[4].proven = false;
+        assert_eq!(growing_lag(&failed), None);
+    }
+}
