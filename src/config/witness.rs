@@ -204,7 +204,7 @@ public_key = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmt
             (
                 "every = \"26h\"",
                 "every = \"nightly\"",
-                "no length of time",
+                "is not a duration",
             ),
             (
                 "require_witnesses = 2",

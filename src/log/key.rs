@@ -326,7 +326,7 @@ mod tests {
                 &text(2, "00000000".into()),
                 Protocol::RekorV2,
                 Some(&this),
-                Some("its id is 00000000"),
+                Some("contains the id 00000000"),
             ),
             (
                 &"a+b".to_owned(),

@@ -291,7 +291,7 @@ mod tests {
             ),
             (
                 conditions().regex("(?-u:https)://github"),
-                "add .* where more may stand",
+                "add .* for other text",
             ),
             (conditions().regex("HTTPS.*"), "put (?i) in front"),
             (conditions().regex("gitlab.*"), "no part of it"),

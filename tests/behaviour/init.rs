@@ -212,10 +212,7 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
             vec!["--identity", "*"],
             "that names no signer, or every signer",
         ),
-        (
-            vec!["--identity", "jane"],
-            "no name as certificates have it",
-        ),
+        (vec!["--identity", "jane"], "not a name in certificates"),
         (vec!["--issuer", "https://i.example"], "--identity <SAN>"),
         (
             with(&["--issuer", "accounts.google.com"]),
