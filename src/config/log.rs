@@ -147,7 +147,7 @@ pub(super) fn read_all(
         problems.note(section.place());
         let settings = read(&section, name, defaults, context, &mut guides, problems);
         if let Some(settings) = &settings
-            && settings.protocol == Protocol::RekorV1
+            && settings.protocol.has_several_trees()
             && let Some(location) = &settings.location
         {
             // Its trees would be the same.
@@ -267,7 +267,10 @@ fn protocol(
         problems.error(
             &written.place,
             format!("{:?} is not a type of log", written.value),
-            "write rekor-v1, rekor-v2, ct-rfc6962 or ct-static".to_owned(),
+            format!(
+                "write one of {}",
+                Protocol::ALL.map(Protocol::as_str).join(", ")
+            ),
         );
     }
     protocol
@@ -308,23 +311,27 @@ fn location(
 ) -> Option<Location> {
     let written = section.required("url", problems)?;
     match written.value.parse::<Location>() {
-        Ok(Location::Directory(_)) if protocol == Some(Protocol::RekorV1) => {
-            problems.error(
-                &written.place,
-                "a Rekor v1 log is a server with an API, not a directory of files",
-                "write its http(s) URL".to_owned(),
-            );
-            None
+        Ok(location) => {
+            if let (Location::Directory(_), Some(protocol)) = (&location, protocol)
+                && !protocol.is_files()
+            {
+                problems.error(
+                    &written.place,
+                    format!(
+                        "{} is a server with an API, not a directory of files",
+                        protocol.title()
+                    ),
+                    if protocol.is_ct() {
+                        "write its http(s) URL; a log of static files is of type ct-static"
+                    } else {
+                        "write its http(s) URL"
+                    }
+                    .to_owned(),
+                );
+                return None;
+            }
+            Some(location.relative_to(context.directory))
         }
-        Ok(Location::Directory(_)) if protocol == Some(Protocol::CtRfc6962) => {
-            problems.error(
-                &written.place,
-                "a log of RFC 6962 is a server with an API, not a directory of files",
-                "write its http(s) URL; a log of static files is of type ct-static".to_owned(),
-            );
-            None
-        }
-        Ok(location) => Some(location.relative_to(context.directory)),
         Err(error) => {
             problems.error(&written.place, error.to_string(), None);
             None
@@ -337,17 +344,21 @@ fn origin(
     protocol: Option<Protocol>,
     problems: &mut Problems,
 ) -> Option<Origin> {
-    if protocol == Some(Protocol::RekorV1) {
+    if let Some(protocol) = protocol.filter(|protocol| protocol.has_several_trees()) {
         if section.has("origin") {
             problems.error(
                 &section.place_of("origin"),
-                "a Rekor v1 log has no origin: each of its trees has one, which the log lists",
+                format!(
+                    "{} has no origin: each of its trees has one, which the log lists",
+                    protocol.title()
+                ),
                 "leave it out".to_owned(),
             );
         }
         return None;
     }
-    if protocol == Some(Protocol::CtRfc6962) && !section.has("origin") {
+    let needs_origin = protocol.is_none_or(Protocol::needs_origin);
+    if !needs_origin && !section.has("origin") {
         return None;
     }
     let written = section.required("origin", problems)?;

@@ -39,7 +39,7 @@ pub(super) fn read<'t>(
             None
         }
         "tail" => Some((Mode::Tail, by)),
-        "guided" if protocol.is_some_and(|protocol| protocol != Protocol::RekorV1) => {
+        "guided" if protocol.is_some_and(|protocol| !protocol.has_index()) => {
             problems.error(
                 &section.place_of("mode"),
                 "only a rekor-v1 log has a search index by which it can be guided",

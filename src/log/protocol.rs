@@ -1,4 +1,4 @@
-//! The types of logs, and what each is like.
+//! The types of logs: a table with one row for each.
 
 /// How a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,10 +7,10 @@ pub enum Protocol {
     RekorV2,
     /// Rekor v1: a REST interface before Trillian trees, of which one follows the other.
     RekorV1,
-    /// A certificate transparency log of RFC 6962.
-    CtRfc6962,
     /// A certificate transparency log of static files (C2SP static-ct-api).
     CtStatic,
+    /// A certificate transparency log of RFC 6962.
+    CtRfc6962,
 }
 
 /// What the leaves of a log are.
@@ -22,6 +22,24 @@ pub enum LeafFormat {
     Certificate,
 }
 
+/// What a type of log is like.
+struct Properties {
+    /// The value of `type` in the configuration and in JSON.
+    word: &'static str,
+    /// In a message.
+    title: &'static str,
+    leaf_format: LeafFormat,
+    /// Configuration or trust has to give its origin: its checkpoints have one that does not follow from its key or its
+    /// server.
+    needs_origin: bool,
+    /// It consists of static files, which may also be in a directory.
+    is_files: bool,
+    /// Its server lists its trees, each with an origin of its own.
+    has_several_trees: bool,
+    /// Its server has a search index, so that it can be guided.
+    has_index: bool,
+}
+
 impl Protocol {
     /// All of them, in the order of the documentation.
     pub const ALL: [Self; 4] = [
@@ -31,14 +49,50 @@ impl Protocol {
         Self::CtRfc6962,
     ];
 
+    const fn properties(self) -> Properties {
+        match self {
+            Self::RekorV2 => Properties {
+                word: "rekor-v2",
+                title: "a Rekor v2 log",
+                leaf_format: LeafFormat::RekorEntry,
+                needs_origin: true,
+                is_files: true,
+                has_several_trees: false,
+                has_index: false,
+            },
+            Self::RekorV1 => Properties {
+                word: "rekor-v1",
+                title: "a Rekor v1 log",
+                leaf_format: LeafFormat::RekorEntry,
+                needs_origin: false,
+                is_files: false,
+                has_several_trees: true,
+                has_index: true,
+            },
+            Self::CtStatic => Properties {
+                word: "ct-static",
+                title: "a static CT log",
+                leaf_format: LeafFormat::Certificate,
+                needs_origin: true,
+                is_files: true,
+                has_several_trees: false,
+                has_index: false,
+            },
+            Self::CtRfc6962 => Properties {
+                word: "ct-rfc6962",
+                title: "a log of RFC 6962",
+                leaf_format: LeafFormat::Certificate,
+                needs_origin: false,
+                is_files: false,
+                has_several_trees: false,
+                has_index: false,
+            },
+        }
+    }
+
     /// The word in the configuration and in JSON.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RekorV2 => "rekor-v2",
-            Self::RekorV1 => "rekor-v1",
-            Self::CtRfc6962 => "ct-rfc6962",
-            Self::CtStatic => "ct-static",
-        }
+        self.properties().word
     }
 
     /// By its word in the configuration.
@@ -48,12 +102,14 @@ impl Protocol {
             .find(|protocol| protocol.as_str() == word)
     }
 
+    /// In a message, with its article.
+    pub const fn title(self) -> &'static str {
+        self.properties().title
+    }
+
     /// What its leaves are.
     pub const fn leaf_format(self) -> LeafFormat {
-        match self {
-            Self::RekorV2 | Self::RekorV1 => LeafFormat::RekorEntry,
-            Self::CtRfc6962 | Self::CtStatic => LeafFormat::Certificate,
-        }
+        self.properties().leaf_format
     }
 
     /// Whether it is a certificate transparency log.
@@ -61,12 +117,42 @@ impl Protocol {
         matches!(self.leaf_format(), LeafFormat::Certificate)
     }
 
-    /// Whether configuration or trust has to give its origin: its checkpoints bear one that does not follow from its key or
+    /// Whether configuration or trust has to give its origin: its checkpoints have one that does not follow from its key or
     /// its server.
     pub const fn needs_origin(self) -> bool {
-        match self {
-            Self::RekorV2 | Self::CtStatic => true,
-            Self::RekorV1 | Self::CtRfc6962 => false,
+        self.properties().needs_origin
+    }
+
+    /// Whether it consists of static files, which may also be in a directory.
+    pub const fn is_files(self) -> bool {
+        self.properties().is_files
+    }
+
+    /// Whether its server lists its trees, each with an origin of its own.
+    pub const fn has_several_trees(self) -> bool {
+        self.properties().has_several_trees
+    }
+
+    /// Whether its server has a search index, so that it can be guided.
+    pub const fn has_index(self) -> bool {
+        self.properties().has_index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_a_word_of_its_own_that_leads_back_to_it() {
+        for protocol in Protocol::ALL {
+            assert_eq!(Protocol::from_word(protocol.as_str()), Some(protocol));
+            // An origin that is given is the origin of one tree.
+            assert!(
+                !(protocol.needs_origin() && protocol.has_several_trees()),
+                "{protocol:?}"
+            );
         }
+        assert_eq!(Protocol::from_word("rekor-v3"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! From `[[log]]` to a certificate transparency log: whose key it is, what its tree is called, where its leaves come from.
+//! From `[[log]]` to a certificate transparency log: its key, the origin of its tree, the source of its leaves.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use super::error::Mistake;
 use crate::config::LogSettings;
 use crate::escape::few;
 use crate::identity::CtLog;
-use crate::log::{LogKey, Protocol, Shard};
+use crate::log::{LogKey, Shard};
 use crate::monitor::Log;
-use crate::source::{CtRfc6962, CtStatic, Location, LogSource, Transport};
+use crate::source::{self, Location, Transport};
 use crate::trust::TrustedRoot;
 
 /// How many keys are named in one sentence.
@@ -58,10 +58,9 @@ pub fn log(
         })
         .collect();
     ids.extend(unusable.iter().map(|key| hex::encode(key.id_hash())));
-    let (origin, source): (Origin, Arc<dyn LogSource>) = match &settings.origin {
-        Some(origin) if settings.protocol == Protocol::CtStatic => {
-            (origin.clone(), Arc::new(CtStatic::new(transport)))
-        }
+    let (origin, key_id): (Origin, [u8; 32]) = match &settings.origin {
+        // Its key is not needed for reading it.
+        Some(origin) if settings.protocol.needs_origin() => (origin.clone(), [0; 32]),
         origin => {
             if let Some(origin) = origin {
                 keys.retain(|key| hex::encode(key.id()) == origin.as_str());
@@ -93,9 +92,15 @@ pub fn log(
             };
             let origin =
                 Origin::new(&hex::encode(id)).map_err(|error| mistake(error.to_string()))?;
-            (origin, Arc::new(CtRfc6962::new(transport, id)))
+            (origin, id)
         }
     };
+    let source = source::of_one_tree(settings.protocol, transport, key_id).ok_or_else(|| {
+        mistake(format!(
+            "its type has several trees: {}",
+            settings.protocol.as_str()
+        ))
+    })?;
     let name = KeyName::new(origin.as_str()).map_err(|error| mistake(error.to_string()))?;
     let mut verifiers: Vec<Verifier> = keys
         .iter()
@@ -135,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::http;
-    use crate::log::Start;
+    use crate::log::{Protocol, Start};
 
     const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
     const AT_HOME: &str = "https://ctfe.harbor.example";

@@ -1,4 +1,4 @@
-//! From `[[log]]` to what is followed: sources, keys, and a pace for each server.
+//! From `[[log]]` to a log that can be read: its source, its keys, and the rate limit of its server.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -15,14 +15,14 @@ use crate::http::{self, RateLimit};
 use crate::log::{Protocol, Shard};
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
 use crate::source::rekor_v1::Client;
-use crate::source::{Location, RekorV2, Transport};
+use crate::source::{self, Location, Transport};
 use crate::trust::TrustedRoot;
 
 /// The logs, ready to be read; nothing is asked of them yet.
 ///
 /// # Errors
 ///
-/// A key that cannot be used, or that nobody gives.
+/// A key that cannot be used, or no key at all.
 pub fn followed(
     logs: &[LogSettings],
     trusted_root: Option<&TrustedRoot>,
@@ -41,36 +41,47 @@ pub fn followed(
                     log.name
                 )));
             };
-            match (log.protocol, location, &log.origin) {
-                (Protocol::CtRfc6962 | Protocol::CtStatic, location, _) => {
-                    let public_keys = key_files::of_log(log)?;
-                    let transport = Transport::new(location.clone(), http);
-                    ct::log(log, location, &public_keys, trusted_root, transport)
-                        .map(MonitoredLog::Tree)
-                }
-                (Protocol::RekorV1, Location::Server(url), _) => {
+            match location {
+                Location::Directory(_) if !log.protocol.is_files() => Err(Mistake(format!(
+                    "log[{}]: {} is read from its server, not from a directory",
+                    log.name,
+                    log.protocol.title()
+                ))),
+                Location::Server(url) if log.protocol.has_several_trees() => {
                     rekor_v1(log, url, trusted_root, http)
                 }
-                (Protocol::RekorV2, location, Some(origin)) => {
+                location => {
                     let transport = Transport::new(location.clone(), http);
-                    Ok(MonitoredLog::Tree(Log {
-                        shard: Arc::new(shard(log, location, origin, trusted_root)?),
-                        source: Arc::new(RekorV2::new(transport)),
-                    }))
-                }
-                (Protocol::RekorV1, Location::Directory(_), _) => Err(Mistake(format!(
-                    "log[{}]: a Rekor v1 log is read from its server, not from a directory",
-                    log.name
-                ))),
-                (Protocol::RekorV2, _, None) => {
-                    Err(Mistake(format!("log[{}]: it has no origin", log.name)))
+                    one_tree(log, location, trusted_root, transport).map(MonitoredLog::Tree)
                 }
             }
         })
         .collect()
 }
 
-/// One pace for each server that has one: logs of one server share what it allows, and the strictest counts.
+/// A log with one tree.
+fn one_tree(
+    log: &LogSettings,
+    location: &Location,
+    trusted_root: Option<&TrustedRoot>,
+    transport: Transport,
+) -> Result<Log, Mistake> {
+    let mistake = |why: &str| Mistake(format!("log[{}]: {why}", log.name));
+    if log.protocol.is_ct() {
+        let public_keys = key_files::of_log(log)?;
+        return ct::log(log, location, &public_keys, trusted_root, transport);
+    }
+    let origin = log.origin.as_ref();
+    let origin = origin.ok_or_else(|| mistake("it has no origin"))?;
+    let shard = shard(log, location, origin, trusted_root)?;
+    let source = source::of_one_tree(log.protocol, transport, [0; 32]);
+    Ok(Log {
+        shard: Arc::new(shard),
+        source: source.ok_or_else(|| mistake("its type has several trees"))?,
+    })
+}
+
+/// The rate limits by host: the logs of one server share a limit, and the strictest one counts.
 fn rate_limits(logs: &[LogSettings]) -> HashMap<&str, RateLimit> {
     let mut limits: HashMap<&str, NonZeroU32> = HashMap::new();
     for log in logs {
@@ -139,8 +150,8 @@ fn shard(
     let key_name = KeyName::new(origin.as_str())
         .map_err(|error| Mistake(format!("log[{name}].origin: {error}")))?;
     let verifiers = match trusted_root {
-        // One that is listed and cannot be used stays among them: its log is then read by nobody, and that is a finding,
-        // where a mistake would end the watch over all other logs.
+        // A key that is listed and cannot be used stays among them: its log is not read then, and that is a finding. A
+        // mistake would end the monitoring of all other logs.
         Some(root) if log.public_keys.is_empty() => root.log_keys(origin, server(location)),
         _ => {
             let keys = key_files::of_log(log)?.into_iter();

@@ -17,12 +17,14 @@ mod tiles;
 mod transport;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tlog::Split;
 
 pub use crate::http::ServerDate;
+use crate::log::Protocol;
 pub use ct_rfc6962::CtRfc6962;
 pub use ct_static::CtStatic;
 pub use error::{Cause, SourceError, SourceErrorKind};
@@ -31,6 +33,30 @@ pub use location::{Location, LocationError};
 pub use prefetch::{Prefetch, leaves};
 pub use rekor_v2::RekorV2;
 pub use transport::Transport;
+
+/// How a log with one tree is read, a row for each type. The second argument is the id of the log's key (RFC 6962 section
+/// 3.2), from which logs without an origin get one.
+const ONE_TREE: [(Protocol, fn(Transport, [u8; 32]) -> Arc<dyn LogSource>); 3] = [
+    (Protocol::RekorV2, |transport, _| {
+        Arc::new(RekorV2::new(transport))
+    }),
+    (Protocol::CtStatic, |transport, _| {
+        Arc::new(CtStatic::new(transport))
+    }),
+    (Protocol::CtRfc6962, |transport, key_id| {
+        Arc::new(CtRfc6962::new(transport, key_id))
+    }),
+];
+
+/// A log with one tree, not asked yet. `None` for a type of log that has several: its server has to be asked for them.
+pub fn of_one_tree(
+    protocol: Protocol,
+    transport: Transport,
+    key_id: [u8; 32],
+) -> Option<Arc<dyn LogSource>> {
+    let (_, open) = ONE_TREE.iter().find(|(of, _)| *of == protocol)?;
+    Some(open(transport, key_id))
+}
 
 /// A log that can be read.
 ///
@@ -110,5 +136,25 @@ pub trait LogSource: Send + Sync {
     /// server need not implement it.
     fn date(&self) -> Option<ServerDate> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Client;
+
+    #[test]
+    fn every_type_of_log_with_one_tree_can_be_read() {
+        for protocol in Protocol::ALL {
+            let location = "https://log.example".parse().expect("a URL");
+            let transport = Transport::new(location, Client::default());
+            let source = of_one_tree(protocol, transport, [0; 32]);
+            assert_eq!(
+                source.is_none(),
+                protocol.has_several_trees(),
+                "{protocol:?}"
+            );
+        }
     }
 }
