@@ -164,6 +164,6 @@ fn placed(file: &str, place: Option<&str>) -> String {
 /// Names one bundle of several that cannot be used, while the others are.
 pub(super) fn complain(what: &str, why: &str) {
     let said = format!("error: {}\n", escape::terminal(&format!("{what}: {why}")));
-    // Nobody is left to be told that this cannot be told.
+    // There is no other place to report that stderr cannot be written.
     let _ = io::stderr().write_all(said.as_bytes());
 }

@@ -46,7 +46,7 @@ struct NotifyArgs {
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = match &args.what {
-        // What a watch selects hangs on no trust: nobody is asked.
+        // What a watch selects does not depend on trust: no request is needed.
         Some(What::Notify(_) | What::Watch(_)) => super::load(config)?,
         None => Setup::load_and_ask(config, RefreshPolicy::Now, output::warn).await?,
     };
@@ -195,7 +195,7 @@ fn lacks(what: &str, lacking: &Lacking) -> String {
     )
 }
 
-/// Where trust comes from, how old it is, and what it names that nobody follows. Answers whether all is well.
+/// Where trust comes from, how old it is, and which logs of it are not followed. Answers whether all is well.
 fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
     let Some(settings) = setup.trust_settings() else {
         return Ok(true);

@@ -94,13 +94,13 @@ impl Own {
 }
 
 /// What is to be registered of these files. All are read before one is registered: a script that fails half-way would
-/// leave a state that nobody asked for.
+/// leave an unexpected state.
 ///
 /// Those of a file with several bundles that cannot be registered are named on stderr.
 ///
 /// # Errors
 ///
-/// A bundle contradicts itself: then somebody made it, and nothing that came with it is registered. Or a file that is no
+/// A bundle contradicts itself: then it is forged, and nothing in the same files is registered. Or a file that is no
 /// bundle, or one that cannot be registered.
 pub(super) fn read(files: &[Given]) -> anyhow::Result<Own> {
     let mut own = Own::default();

@@ -1,4 +1,4 @@
-//! What the program says of its own work, on stderr.
+//! The log lines of the program, on stderr.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use crate::escape;
 /// The heading in `--help` of what every command takes.
 pub(super) const GLOBAL: &str = "Global options";
 
-/// How the program speaks of its own work.
+/// Which log lines are written, and in which form.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Say more of what is done (-vv: even more); $MODELWATCH_LOG takes a filter such as
@@ -119,7 +119,7 @@ impl Drop for Line {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        // A log line that cannot be written has nobody to tell it to.
+        // There is no other place to report that a log line cannot be written.
         let write = || {
             let _ = match std::str::from_utf8(&self.bytes) {
                 Ok(json) if self.screen.is_json => {

@@ -113,7 +113,7 @@ pub fn main() -> ExitCode {
     let arguments = signing::normalize(std::env::args_os());
     let matches = pages::command().get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    // A drill makes logs lie and channels fail: what is then said of it would frighten whoever reads it.
+    // A drill makes logs lie and channels fail: the log lines about that would alarm the operator.
     let usual = match &cli.command {
         Command::Drill(_) => logging::Usual::Nothing,
         Command::Monitor(args) if args.is_daemon() => logging::Usual::Events,

@@ -1,4 +1,4 @@
-//! What the help and man pages say besides the options: examples, and what the exit code means.
+//! What the help and man pages contain besides the options: examples, and what the exit code means.
 
 use clap::{Command, CommandFactory as _};
 
@@ -345,7 +345,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
 ];
 
-/// An exit code and what it says.
+/// An exit code and its meaning.
 type Code = (u8, &'static str);
 
 const CODES: &[Code] = &[
@@ -355,7 +355,7 @@ const CODES: &[Code] = &[
     (3, "The question could not be answered."),
 ];
 
-/// Where an exit code says more than [`CODES`], or less.
+/// Commands for which an exit code means something else than in [`CODES`].
 const EXIT_STATUS: &[(&str, &[Code])] = &[
     (
         "monitor",

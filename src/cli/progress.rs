@@ -22,7 +22,7 @@ pub(super) async fn show_progress(progress: Progress, screen: Screen) {
     .with_key(
         "rate",
         |state: &ProgressState, shown: &mut dyn std::fmt::Write| {
-            // A bar that cannot be written has nobody to tell it to.
+            // There is no other place to report that the bar cannot be written.
             let _ = write!(shown, "{:.0}", state.per_sec());
         },
     );

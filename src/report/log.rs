@@ -28,14 +28,14 @@ pub struct WaitingLog {
 #[derive(Debug, Serialize)]
 pub struct LogStatus {
     pub name: String,
-    /// `None`: nobody says it before something is trusted.
+    /// `None`: it is not known before something is trusted.
     origin: Option<String>,
     #[serde(rename = "type")]
     protocol: &'static str,
     mode: &'static str,
     pub seen: Option<u64>,
     pub proven: Option<u64>,
-    /// `None` too while the checkpoint of some tree was never verified: nobody knows where the log ends.
+    /// `None` also while the checkpoint of some tree was never verified: the end of the log is not known.
     pub head: Option<u64>,
     first: Option<u64>,
     pub frozen: bool,
@@ -182,7 +182,7 @@ impl LogStatus {
     }
 
     /// A log is as healthy as its newest tree, whether or not that was ever verified: that the older ones are proven to
-    /// their end says nothing about what is logged now.
+    /// their end shows nothing about new entries.
     fn of_trees(log: &RekorV1Log, known: &[LogState], listed: &[String]) -> Self {
         let origin = log.origin();
         let whole = known.iter().find(|state| state.origin == origin);
@@ -224,7 +224,7 @@ impl LogStatus {
                 .iter()
                 .find_map(|tree| tree.base?.checked_add(tree.first?)),
             frozen: !trees.is_empty() && trees.iter().all(|tree| tree.frozen),
-            // The tree that is behind says how old the proof of all is.
+            // The proof of the log is as old as that of its oldest tree.
             last_success: if trees.is_empty() {
                 None
             } else {
@@ -263,7 +263,7 @@ impl LogStatus {
             .filter(|state| state.name == log.name || state.origin == origin)
             .collect();
         let end = |state: &&LogState| state.base.checked_add(state.verified.as_ref()?.size);
-        // One that only ever failed: where the log ends, nobody knows.
+        // A tree that has always failed: the end of the log is not known.
         let is_unverified = |state: &&LogState| !state.is_begun() && state.origin != origin;
         let every_head = !rows.iter().any(is_unverified);
         Self {

@@ -1,4 +1,4 @@
-//! Does an alarm reach every channel, though the process dies after it was recorded?
+//! Does an alert reach every channel, even if the process dies after it was recorded?
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::store::{ChannelQueue, ChannelQueues as _, Settings, Store as _, Store
 /// Longest that a process of the drill may take besides the channels themselves.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// What a process may say in its defence.
+/// Most bytes of the error output of a process that are shown.
 const COMPLAINT_LIMIT_BYTES: u64 = 4096;
 
 /// Records an alarm in one process, kills it, and delivers from another.
@@ -149,7 +149,7 @@ async fn deliver(plan: &Plan<'_>, copy: &Path) -> Result<(), String> {
 async fn complaint(child: &mut Child) -> String {
     let mut said = Vec::new();
     if let Some(stderr) = child.stderr.take() {
-        // What cannot be read was not said.
+        // Without error output the report says that there was none.
         let _ = timeout(
             TIME_LIMIT,
             stderr.take(COMPLAINT_LIMIT_BYTES).read_to_end(&mut said),

@@ -1,4 +1,4 @@
-//! A leaf of Rekor v2 with a certificate made up for it: what a log would hold if somebody had signed so.
+//! A leaf of Rekor v2 with a made-up certificate: what a log would contain after such a signing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ const ECDSA_WITH_SHA256: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\
 /// SubjectPublicKeyInfo up to the point: an uncompressed key on P-256 (RFC 5480).
 const P256: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 
-/// The base point of P-256 (SEC 2 §2.4.2): a key of which the whole world knows the secret half.
+/// The base point of P-256 (SEC 2 §2.4.2): the public key of the secret key 1.
 const POINT: &str = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
                      4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
 
@@ -36,7 +36,7 @@ pub(super) fn of(sample: &Sample, now: Timestamp) -> Vec<u8> {
     entry.to_string().into_bytes()
 }
 
-/// RFC 5280 §4.1; nobody has signed it.
+/// RFC 5280 §4.1; without a valid signature.
 fn certificate(sample: &Sample, now: Timestamp) -> Vec<u8> {
     let key = hex::decode(POINT).expect("the point is written in hexadecimal digits");
     let tbs = sequence(&[

@@ -55,7 +55,7 @@ pub(super) struct Trial {
 pub(super) struct Known {
     /// By origin.
     pub(super) logs: BTreeMap<String, LogState>,
-    /// Of guided logs, by name: from which entry on they are told.
+    /// Of guided logs, by name: the first entry that findings are made of.
     pub(super) told_from: BTreeMap<String, u64>,
 }
 
@@ -63,7 +63,7 @@ fn mode(guided_by: Option<&Vec<String>>) -> &'static str {
     guided_by.map_or("tail", |_| "guided")
 }
 
-/// The trees of a log; a report instead if it does not say which it has.
+/// The trees of a log; a report instead if its server does not list them.
 pub(super) async fn trials(log: &MonitoredLog) -> (Vec<Trial>, Option<LogReport>) {
     let (log, guided_by) = match log {
         MonitoredLog::Tree(log) => {
@@ -249,7 +249,7 @@ async fn history(log: &Log, known: Option<&LogState>, checkpoint: &Checkpoint) -
     }
 }
 
-/// One pass over one log, into a new database that nobody is told of.
+/// One pass over one log, into a new database without channels.
 async fn pass(
     log: &Log,
     rules: &Arc<Rules>,

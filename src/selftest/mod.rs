@@ -105,7 +105,7 @@ async fn known(store: &SqliteStore) -> Result<Known, StoreError> {
     })
 }
 
-/// Whether what the logs are judged by can be relied on, and names no log that nobody reads.
+/// Whether trust can be relied on and every log that it names is read.
 fn trusted(setup: &Setup) -> Option<Check> {
     let settings = setup.trust_settings()?;
     let (known, report) = (setup.known(), setup.trust_report());
@@ -224,7 +224,7 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
                 list.push(unseen);
             }
         }
-        // Of several trees, the last one that was begun late says it for all before it.
+        // Of several trees, the last one that was begun late stands for all before it.
         let is_later = |other: &&LogReport| {
             other.name == log.name && other.begun_late && other.from > log.from
         };
@@ -235,7 +235,7 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
                 "what was logged in {} before entry {from}, where reading began",
                 log.name
             );
-            // Of a guided log all trees say the same.
+            // The line is the same for all trees of a guided log.
             if !list.contains(&before) {
                 list.push(before);
             }

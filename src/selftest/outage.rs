@@ -1,4 +1,4 @@
-//! Does an unreachable log show, in the exit code and by a heartbeat that stays away?
+//! Does an unreachable log change the exit code and withhold the heartbeat?
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub(super) async fn try_it(
         (Outcome::Unanswered, 0) => {
             Check::ok("an unreachable log makes the exit code 3 and withholds the heartbeat")
         }
-        // A security finding in the last entries counts more than the outage; the heartbeat still says it.
+        // A security finding in the last entries counts more than the outage; the heartbeat is still withheld.
         (Outcome::No, 0) => Check::ok(
             "an unreachable log withholds the heartbeat (the exit code is 1: a finding is open)",
         ),
@@ -100,7 +100,7 @@ impl Receiver {
                     counted.fetch_add(1, Ordering::SeqCst);
                 }
                 let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                // Who hung up needs no answer.
+                // A client that has closed the connection needs no answer.
                 let _ = connection.write_all(answer).await;
             }
         });

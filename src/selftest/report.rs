@@ -67,7 +67,7 @@ pub(super) struct LogReport {
     pub(super) guided_by: Vec<String>,
     /// The end of the tree now; this and the other numbers of entries count over all trees of the log.
     pub(super) head: Option<u64>,
-    /// From where on it is read, or its entries are told; null before the first pass.
+    /// The first entry that is read, or that findings are made of; null before the first pass.
     pub(super) from: Option<u64>,
     /// Something was there before that.
     #[serde(skip)]
@@ -114,7 +114,7 @@ pub struct Report {
     pub(super) channels: Vec<ChannelReport>,
     /// An unreachable log makes exit code 3 and withholds the heartbeat.
     pub(super) outage: Check,
-    /// Whether somebody else notices when the watch stops.
+    /// Whether another service notices when the monitor stops.
     pub(super) heartbeat: bool,
     /// What this configuration cannot see.
     pub(super) cannot_see: Vec<String>,
@@ -174,7 +174,7 @@ impl Report {
         lines.push(line("outage", &self.outage));
         lines.push("\nThis configuration sees".to_owned());
         for log in &self.logs {
-            // What is said of a guided log holds for all of its trees.
+            // The line is the same for all trees of a guided log.
             let is_said = |other: &LogReport| other.mode == "guided" && other.name == log.name;
             let first = self.logs.iter().find(|other| is_said(other));
             if first.is_none_or(|first| std::ptr::eq(first, log)) {
@@ -233,7 +233,7 @@ impl LogReport {
             let is_said = match check.result {
                 Answer::Ok => false,
                 Answer::Failed | Answer::Unanswered => true,
-                // That nothing could be compared or changed follows from what is said of the entries.
+                // That nothing could be compared or changed follows from the line about the entries.
                 Answer::Skipped => place == 0,
             };
             if is_said {

@@ -18,7 +18,7 @@ use crate::store::{
     Alerts as _, Batch, Delivery, NewLog, Positions as _, Settings, Store, StoreError,
 };
 
-/// What the first process says when the alarm is safe.
+/// What the first process writes when the alert is recorded.
 pub(super) const RECORDED: &str = "recorded";
 
 /// How long channels may take.
@@ -27,7 +27,7 @@ pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(30);
 /// One of the two processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Records an alarm in the copy, says so, and waits to be killed.
+    /// Records an alert in the copy, writes one line, and waits to be killed.
     Record,
     /// Delivers what the copy's outbox holds.
     Deliver,
@@ -62,7 +62,7 @@ pub async fn run(
     copy: &Path,
     only: &[String],
 ) -> Result<(), ServiceError> {
-    // Its warnings were said by the process that started this one.
+    // The process that started this one has printed its warnings.
     let (config, _) = config::load(config)?;
     match stage {
         Stage::Record => {
@@ -83,7 +83,7 @@ async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
         routes: routes(config),
     })
     .await?;
-    discharge(&store, config).await?;
+    drop_real_alerts(&store, config).await?;
     let now = clock::now();
     let finding = Finding::drill(now);
     let origin = finding.origin.clone().expect("a drill has an origin");
@@ -116,8 +116,8 @@ async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What waits in the outbox of the real database is in the copy too, and is not ours to tell.
-async fn discharge(store: &SqliteStore, config: &Config) -> Result<(), StoreError> {
+/// Marks the alerts that wait in the copy as delivered: they are those of the real database, which delivers them.
+async fn drop_real_alerts(store: &SqliteStore, config: &Config) -> Result<(), StoreError> {
     let now = clock::now();
     // Also what waits for a later attempt.
     let later = now
@@ -143,7 +143,7 @@ async fn deliver(mut config: Config, copy: &Path, only: &[String]) -> Result<(),
     config
         .channels
         .retain(|channel| only.contains(&channel.name));
-    // Without routes: that a channel fails is the drill's to say, not the other channels'.
+    // Without routes: the report shows that a channel fails, and no other channel gets a finding about it.
     let store = SqliteStore::open(Settings {
         path: copy.to_owned(),
         routes: Routes::default(),

@@ -1,4 +1,4 @@
-//! Does each watch see what its words say?
+//! Does each watch select the signings that it describes?
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What the configured channels are, and what they need on this machine.
+//! The configured channels, and what they need on this machine.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ impl Setup {
             .collect()
     }
 
-    /// The channels that are told of findings of this severity.
+    /// The channels that get findings of this severity.
     pub fn channels_for(&self, severity: Severity) -> Vec<String> {
         let channels = self.config.channels.iter();
         channels
@@ -26,7 +26,7 @@ impl Setup {
             .collect()
     }
 
-    /// What a channel cannot work without and what is not there on this machine.
+    /// What a channel cannot work without and what is missing on this machine.
     pub async fn lacking(&self, channel: &str) -> Vec<Lacking> {
         let mut channels = self.config.channels.iter();
         match channels.find(|known| known.name == channel) {

@@ -1,4 +1,4 @@
-//! From trust to the logs that are followed, and to what is to be said about those that are not.
+//! From trust to the logs that are followed, and to findings about those that are not.
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 ///
 /// `begun`: some log has a position already. What is found then is new, so it is read from its first entry: a
 /// start at its end would skip what was signed before anybody noticed. The same holds if only a configured log is read
-/// from somewhere before its end: whoever wants the past of one log wants that of all.
+/// from somewhere before its end: an operator who wants the past of one log wants that of all.
 pub fn logs(
     config: &Config,
     trust: Option<&Trust>,
@@ -56,7 +56,7 @@ pub fn logs(
         }
         let mut log = LogSettings::found(origin.clone(), url.clone(), start);
         if listed.idle.is_some_and(|end| end <= now) {
-            // Nobody signs into it any more: standing still is what it should do.
+            // It takes no more entries: it should not grow.
             log.silence_after = None;
         }
         logs.push(log);
@@ -64,7 +64,7 @@ pub fn logs(
     Ok(logs)
 }
 
-/// A configured log where it is read: without a URL of its own, where trust says. `None` as long as nothing is trusted.
+/// A configured log with its location: without a URL of its own, that in trust. `None` as long as nothing is trusted.
 fn located(log: &LogSettings, trust: Option<&Trust>) -> Result<Option<LogSettings>, Mistake> {
     if log.location.is_some() {
         return Ok(Some(log.clone()));
@@ -94,10 +94,10 @@ fn located(log: &LogSettings, trust: Option<&Trust>) -> Result<Option<LogSetting
     }
 }
 
-/// What trust names and nobody reads.
+/// A log that trust names and that is not read.
 pub struct NotFollowed<'a> {
     pub log: &'a ListedLog,
-    /// The operator said so.
+    /// The configuration says so.
     pub ignored: bool,
 }
 
@@ -133,7 +133,7 @@ pub fn not_followed<'a>(
 }
 
 /// What the log ids of its keys are in a trusted root. A CT log at another address may have any key of the trusted root
-/// until its head is seen, so there they say nothing.
+/// until its head is seen, so its keys do not identify it.
 fn key_ids(log: &MonitoredLog) -> Vec<[u8; 32]> {
     let of_keys = |keys: &[Vec<u8>]| keys.iter().map(|key| Sha256::digest(key).into()).collect();
     match log {
@@ -147,7 +147,7 @@ fn key_ids(log: &MonitoredLog) -> Vec<[u8; 32]> {
     }
 }
 
-/// In words: which log, and what kind of log it is or why it cannot be followed.
+/// The name of a log, and what kind of log it is or why it cannot be followed.
 pub fn named(log: &ListedLog) -> String {
     let what = match &log.kind {
         ListedKind::RekorV2(_) => Protocol::RekorV2.as_str(),
@@ -160,7 +160,7 @@ pub fn named(log: &ListedLog) -> String {
     format!("{} ({what})", log.name)
 }
 
-/// What is to be said after a pass.
+/// What is wrong with trust after a pass.
 pub fn report(
     settings: Option<&Settings>,
     known: &TrustState,
@@ -206,8 +206,8 @@ pub fn report(
             let matters = match not.log.kind {
                 // Verifiers accept nothing from there.
                 ListedKind::NoKey => false,
-                // Its certificates are found again in Rekor; a log of theirs that nobody reads hides none. But of a guided
-                // log only what they lead to is seen.
+                // Its certificates are found again in Rekor, so a CT log that is not read hides none. But of a guided log only
+                // the entries of those certificates are seen.
                 ListedKind::Ct => is_guided,
                 _ => true,
             };
@@ -221,7 +221,7 @@ pub fn report(
     report
 }
 
-/// Why trust has to be renewed, if it has to.
+/// Why trust has to be renewed; `None` if it is new enough.
 fn stale(
     settings: &Settings,
     known: &TrustState,
@@ -229,7 +229,7 @@ fn stale(
     now: Timestamp,
 ) -> Option<String> {
     let age = now.duration_since(refreshed);
-    // An answer from the future would never grow old, and nobody would be told.
+    // An answer from the future would never grow old, and no finding would be raised.
     let is_ahead = moment::is_ahead(refreshed, now);
     if !is_ahead && age <= STALE {
         return None;
@@ -250,7 +250,7 @@ fn stale(
     ))
 }
 
-/// That a log is not followed, and what would follow it.
+/// That a log is not followed, and which configuration would follow it.
 fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
     let said = format!("trust names a log that is not followed: {}", named(log));
     if log.kind == ListedKind::Ct {

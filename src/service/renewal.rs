@@ -10,13 +10,13 @@ use crate::http;
 use crate::report::time;
 use crate::trust::{Ask, Trust, TrustState, TrustUpdater};
 
-/// What keeps trust up to date, at home or on its way.
+/// The updater of trust, here or in a task that is asking for newer trust.
 pub struct Renewal {
-    /// `None` while it is asking, or if no trust is configured.
+    /// `None` while it is in the task, or if no trust is configured.
     updater: Option<TrustUpdater>,
-    /// What it knew when it left.
+    /// What it knew last.
     known: TrustState,
-    away: Option<JoinHandle<TrustUpdater>>,
+    running: Option<JoinHandle<TrustUpdater>>,
     is_configured: bool,
 }
 
@@ -34,7 +34,7 @@ impl Renewal {
             is_configured: updater.is_some(),
             updater,
             known,
-            away: None,
+            running: None,
         }
     }
 
@@ -56,19 +56,19 @@ impl Renewal {
             } else {
                 updater.refresh_if_due(http, now).await;
             }
-            self.come_home();
+            self.take_over();
         }
     }
 
     /// Begins to look for newer trust if that is due. A file is read at once, a repository asked beside what goes on.
     pub async fn begin_if_due(&mut self, http: &http::Client, now: Timestamp) {
-        if self.away.as_ref().is_some_and(JoinHandle::is_finished) {
+        if self.running.as_ref().is_some_and(JoinHandle::is_finished) {
             self.finished().await;
         }
         match &mut self.updater {
             Some(updater) if !updater.asks_somebody() => {
                 updater.refresh(http, now).await;
-                self.come_home();
+                self.take_over();
             }
             Some(updater) if updater.is_due(now) => self.begin(http, now),
             _ => {}
@@ -89,7 +89,7 @@ impl Renewal {
     fn begin(&mut self, http: &http::Client, now: Timestamp) {
         if let Some(mut updater) = self.updater.take() {
             let http = http.clone();
-            self.away = Some(tokio::spawn(async move {
+            self.running = Some(tokio::spawn(async move {
                 updater.refresh(&http, now).await;
                 updater
             }));
@@ -98,15 +98,15 @@ impl Renewal {
 
     /// Waits until what was begun is over; without end if nothing was. May be dropped and called again.
     pub async fn finished(&mut self) {
-        let Some(away) = &mut self.away else {
+        let Some(running) = &mut self.running else {
             return std::future::pending().await;
         };
-        let ended = away.await;
-        self.away = None;
+        let ended = running.await;
+        self.running = None;
         match ended {
             Ok(updater) => {
                 self.updater = Some(updater);
-                self.come_home();
+                self.take_over();
             }
             // Only a bug gets here: let it be seen as one.
             Err(panic) if panic.is_panic() => std::panic::resume_unwind(panic.into_panic()),
@@ -122,8 +122,8 @@ impl Renewal {
         }
     }
 
-    /// Takes over what the keeper knows now, and says a new problem, with what trust rests on meanwhile.
-    fn come_home(&mut self) {
+    /// Takes over what the updater knows now, and logs a new problem, with the date of the trust that stays in use.
+    fn take_over(&mut self) {
         let Some(updater) = &self.updater else { return };
         let known = updater.known();
         if known.problem != self.known.problem

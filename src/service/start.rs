@@ -1,4 +1,4 @@
-//! Where logs begin that have no position yet: never at a time that is still to come.
+//! Where logs begin that have no position yet: never at a time in the future.
 
 use jiff::Timestamp;
 
@@ -7,14 +7,14 @@ use crate::config::Config;
 use crate::log::Start;
 use crate::report::time;
 
-/// Refuses to begin a log at a time after `now`: every entry until then would be passed over.
+/// Refuses to begin a log at a time after `now`: every entry until then would be skipped.
 ///
 /// # Errors
 ///
-/// Some log would.
+/// Some log would begin there.
 pub fn refuse_future(config: &Config, now: Timestamp) -> Result<(), Mistake> {
     let of_logs = config.logs.iter().map(|log| (Some(&log.name), log.start));
-    // First where it is written: logs that say nothing of their own have it from there.
+    // First the section in which it is written: logs without a start have it from [monitor].
     for (log, start) in [(None, config.start)].into_iter().chain(of_logs) {
         let Start::Time(start) = start else { continue };
         if start <= now {

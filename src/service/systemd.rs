@@ -1,4 +1,4 @@
-//! What systemd is told: ready, alive, what is being done, stopping. Elsewhere nothing is told.
+//! Notifications to systemd: ready, alive, what is being done, stopping. Without systemd there are none.
 
 use std::time::Duration;
 

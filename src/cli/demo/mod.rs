@@ -153,7 +153,7 @@ fn of(findings: &[Finding], wanted: impl Fn(Verdict) -> bool) -> Vec<&Finding> {
 fn list(findings: &[&Finding], output: &mut Output) -> anyhow::Result<()> {
     for finding in findings {
         let who = finding.san.first().map_or("", |san| san.value.as_str());
-        // The fixed part of the name says nothing in a list of one repository.
+        // The fixed part of the name is the same in all rows: it is left out.
         let short = who.rsplit_once("/workflows/").map_or(who, |(_, end)| end);
         let odd = finding
             .summary

@@ -13,7 +13,7 @@ use crate::watch::{self, Forms};
 /// Longest answer to a question.
 const MAX_ANSWER_BYTES: u64 = 4096;
 
-/// How findings are told.
+/// How alerts are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Channel {
     Terminal,
@@ -105,7 +105,7 @@ impl Answers {
     }
 }
 
-/// What is said of a file for `--from` that holds no bundles: what it is instead.
+/// The message about a file for `--from` that holds no bundles: what it is instead.
 fn no_bundle(given: &Given) -> anyhow::Error {
     match given.bundles() {
         Err(why) => Mistake(format!("{why}; --key takes a public key or certificate")).into(),
@@ -116,7 +116,7 @@ fn no_bundle(given: &Given) -> anyhow::Error {
 /// Questions on the terminal, or none at all.
 struct Questions {
     asked: bool,
-    /// What is said before the first one.
+    /// The text before the first one.
     opening: Option<String>,
 }
 

@@ -17,7 +17,7 @@ pub(super) fn refuse(path: &Path, force: bool) -> anyhow::Result<()> {
     if !directory.is_dir() {
         return Err(Mistake(format!("{} is not a directory", directory.display())).into());
     }
-    // To be told only after all questions were answered would be unkind. It is gone again at once.
+    // Otherwise the error would come after all questions were answered. The file is removed again at once.
     tempfile::NamedTempFile::new_in(directory).map_err(|error| unwritable(path, &error))?;
     Ok(())
 }
@@ -47,7 +47,7 @@ pub(super) fn write(path: &Path, text: &str, force: bool) -> anyhow::Result<()> 
 /// A place that does not take files is the operator's to choose; a disk that is full is not his mistake.
 fn unwritable(path: &Path, error: &std::io::Error) -> anyhow::Error {
     use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
-    // Without the name of the temporary file, which nobody knows.
+    // Without the name of the temporary file, which the operator did not choose.
     let said = format!("{} cannot be written: {}", path.display(), error.kind());
     match error.kind() {
         NotFound | PermissionDenied | ReadOnlyFilesystem => Mistake(said).into(),

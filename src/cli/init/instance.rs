@@ -23,7 +23,7 @@ use crate::trust::{
     TrustUpdater, TrustedRoot,
 };
 
-/// How long a CT log may take to say what it is: somebody waits for it at a terminal.
+/// How long a CT log may take to answer: the operator waits at a terminal.
 const PROBE_RETRY: Retry = Retry {
     tries: 3,
     total: Duration::from_secs(10),
@@ -33,7 +33,7 @@ const PROBE_RETRY: Retry = Retry {
 /// CT logs that are asked at once.
 const PROBES_AT_ONCE: usize = 4;
 
-/// The public Rekor v1, of which everybody knows what it is.
+/// The public Rekor v1: it need not be asked what it is.
 const PUBLIC_REKOR: &str = "rekor.sigstore.dev";
 
 /// A tree head or a checkpoint.
@@ -60,7 +60,7 @@ pub(super) struct Log {
 pub(super) struct Instance {
     pub(super) source: Source,
     pub(super) logs: Vec<Log>,
-    /// CT logs that did not say what they are.
+    /// CT logs of an unknown type, because they did not answer.
     pub(super) unknown: Vec<String>,
     /// Logs that nothing can be written down for, each with the reason.
     pub(super) unfollowed: Vec<String>,
@@ -68,7 +68,7 @@ pub(super) struct Instance {
     pub(super) is_guided: bool,
 }
 
-/// What a log said when it was asked what it is.
+/// The type of a log that was asked for it.
 enum Spoken {
     /// A CT log: which kind, and its origin where it has one.
     Ct(&'static str, Option<String>),
@@ -237,7 +237,7 @@ impl Instance {
     }
 }
 
-/// What a repository says, verified as the monitor will.
+/// The trust of a repository, verified as the monitor verifies it.
 async fn trusted(repository: RepositorySettings) -> anyhow::Result<Arc<Trust>> {
     let root = match &repository {
         RepositorySettings::Mirror { root, .. } => root.display().to_string(),
@@ -269,7 +269,7 @@ async fn trusted(repository: RepositorySettings) -> anyhow::Result<Arc<Trust>> {
     }
 }
 
-/// Which protocol a CT log speaks, and what it is called where it says so; `None` if it does not answer.
+/// The type of a CT log, and its origin where its answer has one; `None` if it does not answer.
 async fn spoken(http: &http::Client, url: &Url) -> Option<Spoken> {
     let get = async |file: &str| {
         let head = http.get(&url.join(file).ok()?, PROBE_BYTES).await;
@@ -281,7 +281,7 @@ async fn spoken(http: &http::Client, url: &Url) -> Option<Spoken> {
     {
         return Some(Spoken::Ct("ct-rfc6962", None));
     }
-    // That it is the log's own word, its key will have to prove at each pass.
+    // The log claims this origin; its key proves it at each pass.
     let checkpoint = get("checkpoint").await?;
     let origin = first_line(&checkpoint)?;
     Some(Spoken::Ct("ct-static", Some(origin.as_str().to_owned())))
@@ -317,7 +317,7 @@ fn nothing_for(log: &ListedLog) -> Option<String> {
             "its origin is not its address, and its checkpoint could not be had or is not signed by its key: add a [[log]] with type = \"rekor-v2\", url = \"{}\" and as origin the first line of the checkpoint",
             log.url.as_ref().map_or("…", Url::as_str)
         ),
-        // It is followed by itself, or nobody could verify it.
+        // It is followed without a [[log]], or it cannot be verified.
         ListedKind::RekorV2(_) | ListedKind::NoKey | ListedKind::RekorV1 | ListedKind::Ct => {
             return None;
         }

@@ -138,7 +138,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     for remark in instance.remarks(&answers.start) {
         output.line(&remark)?;
     }
-    // What is said of each bundle comes after that.
+    // The lines about each bundle come after that.
     output.end()?;
     if answers.register {
         let store = Setup::load(path, |_| ())?.writer().await;
@@ -186,7 +186,7 @@ fn shown(path: &Path) -> String {
     escape::terminal(&path.display().to_string()).into_owned()
 }
 
-/// As one word for a shell.
+/// Quoted for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-+".contains(&byte);
     if word.bytes().all(is_plain) {

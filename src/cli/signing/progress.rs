@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-/// After how many bytes the bar is told: a few milliseconds' work. To tell it of each small file would cost more than
+/// After how many bytes the bar is updated: a few milliseconds' work. An update for each small file would cost more than
 /// to hash that.
 const STEP_BYTES: u64 = 8 << 20;
 
@@ -27,7 +27,7 @@ impl Meter {
             bar.set_style(style.with_key(
                 "rate",
                 |state: &ProgressState, shown: &mut dyn Write| {
-                    // A bar that cannot be written has nobody to tell it to.
+                    // There is no other place to report that the bar cannot be written.
                     let _ = write!(shown, "{:.2} GB/s", state.per_sec() / 1e9);
                 },
             ));
