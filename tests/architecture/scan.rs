@@ -1,6 +1,7 @@
 //! Which paths a source file mentions, found in its tokens. Comments, strings and test code are left out;
 //! the arguments of macros are included.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
@@ -10,6 +11,10 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 pub struct Scan {
     /// Every path of at least two segments, and every import.
     pub mentions: Vec<Mention>,
+    /// The names that `use` brings into scope.
+    pub imports: Vec<Import>,
+    /// Every name that stands alone outside of `use`.
+    pub names: BTreeSet<String>,
     /// Absolute paths of the modules whose files are compiled only for tests.
     pub test_modules: Vec<Vec<String>>,
     /// Number of lines of the file without its test items.
@@ -23,10 +28,24 @@ pub struct Scan {
 pub struct Mention {
     pub line: usize,
     pub target: Target,
+    /// The module that contains it: that of the file, or an inline module.
+    pub module: Vec<String>,
+    /// The name under which a `pub use` exports it.
+    pub exported: Option<String>,
+}
+
+/// A name that `use` brings into scope.
+#[derive(Debug)]
+pub struct Import {
+    /// The module that imports it.
+    pub module: Vec<String>,
+    /// Its name there; `*` for a glob import.
+    pub name: String,
+    pub target: Target,
 }
 
 /// What a path refers to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// An item of this crate: its path from the root.
     Crate(Vec<String>),
@@ -39,6 +58,7 @@ pub fn scan(text: &str, module: &[String]) -> Result<Scan, String> {
     let tokens = TokenStream::from_str(text).map_err(|error| error.to_string())?;
     let mut walker = Walker {
         module: module.to_vec(),
+        is_export: false,
         scan: Scan::default(),
     };
     walker.scan.lines = text.lines().count();
@@ -48,6 +68,8 @@ pub fn scan(text: &str, module: &[String]) -> Result<Scan, String> {
 
 struct Walker {
     module: Vec<String>,
+    /// Whether the current `use` is a `pub use`.
+    is_export: bool,
     scan: Scan,
 }
 
@@ -87,6 +109,16 @@ impl Walker {
                 self.module.pop();
                 3
             }
+            [TokenTree::Ident(visibility), ..] if visibility == "pub" => {
+                let is_restricted = matches!(
+                    rest.get(1),
+                    Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis
+                );
+                let taken = 1 + usize::from(is_restricted);
+                self.is_export =
+                    matches!(rest.get(taken), Some(TokenTree::Ident(word)) if word == "use");
+                taken
+            }
             // Not `use<'a>`, the list of captured lifetimes, which has no path.
             [TokenTree::Ident(word), next, ..] if word == "use" && !is(next, '<') => {
                 let end = rest
@@ -94,6 +126,7 @@ impl Walker {
                     .position(|token| is(token, ';'))
                     .unwrap_or(rest.len());
                 self.use_tree(rest.get(1..end).unwrap_or_default(), &[]);
+                self.is_export = false;
                 end
             }
             [TokenTree::Group(group), ..] => {
@@ -103,7 +136,9 @@ impl Walker {
             [TokenTree::Ident(first), ..] => {
                 let (segments, taken) = path(rest);
                 if segments.len() > 1 {
-                    self.mention(segments, first);
+                    self.mention(segments, first, None);
+                } else {
+                    self.scan.names.insert(first.to_string());
                 }
                 taken
             }
@@ -111,10 +146,24 @@ impl Walker {
         }
     }
 
-    fn mention(&mut self, segments: Vec<String>, at: &Ident) {
+    fn mention(&mut self, segments: Vec<String>, at: &Ident, exported: Option<String>) {
         let line = at.span().start().line;
         let target = self.resolve(segments);
-        self.scan.mentions.push(Mention { line, target });
+        self.scan.mentions.push(Mention {
+            line,
+            target,
+            module: self.module.clone(),
+            exported,
+        });
+    }
+
+    fn import(&mut self, segments: Vec<String>, name: String, at: &Ident) {
+        self.scan.imports.push(Import {
+            module: self.module.clone(),
+            name: name.clone(),
+            target: self.resolve(segments.clone()),
+        });
+        self.mention(segments, at, self.is_export.then_some(name));
     }
 
     fn resolve(&self, segments: Vec<String>) -> Target {
@@ -196,9 +245,13 @@ impl Walker {
     fn use_tree(&mut self, tokens: &[TokenTree], prefix: &[String]) {
         let mut full = prefix.to_vec();
         let mut first = None;
-        for token in tokens {
+        let mut alias = None;
+        for (place, token) in tokens.iter().enumerate() {
             match token {
-                TokenTree::Ident(word) if word == "as" => break,
+                TokenTree::Ident(word) if word == "as" => {
+                    alias = tokens.get(place + 1).map(ToString::to_string);
+                    break;
+                }
                 TokenTree::Ident(word) => {
                     first = first.or(Some(word));
                     // `{self, …}` means the prefix itself.
@@ -208,9 +261,7 @@ impl Walker {
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '*' => {
                     full.push("*".to_owned());
-                    let line = punct.span().start().line;
-                    let target = self.resolve(full);
-                    self.scan.mentions.push(Mention { line, target });
+                    self.import(full, "*".to_owned(), &Ident::new("all", punct.span()));
                     return;
                 }
                 TokenTree::Group(group) => {
@@ -226,7 +277,8 @@ impl Walker {
             }
         }
         if let Some(at) = first {
-            self.mention(full, at);
+            let name = alias.or_else(|| full.last().cloned()).unwrap_or_default();
+            self.import(full, name, at);
         }
     }
 }
