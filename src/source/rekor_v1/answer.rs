@@ -1,18 +1,18 @@
 //! The responses of a Rekor v1 server, parsed strictly: bounded, every hash and number checked.
 
+mod json;
+
 use std::fmt;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use tlog::{Hash, MAX_TREE_SIZE};
+use tlog::Hash;
 
+use self::json::{OneKey, RawEntry, RawInclusion, RawLog, RawPlace, RawProof, hashes, in_tree};
 use super::client::MAX_RETRIEVED;
-use crate::codec::STANDARD;
 use crate::log::GlobalIndex;
+use crate::source::at_most::AtMost;
 
 /// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
 pub(super) const MAX_PROOF_HASHES: usize = 64;
@@ -236,7 +236,7 @@ pub fn trees(json: &[u8]) -> Result<Vec<TreeHead>, NotAnAnswer> {
 /// # Errors
 /// Bytes that are no such answer.
 pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
-    let raw: Few<OneKey<'_, RawEntry<'_, RawInclusion<'_>>>, MAX_RETRIEVED> =
+    let raw: AtMost<OneKey<'_, RawEntry<'_, RawInclusion<'_>>>, MAX_RETRIEVED> =
         serde_json::from_slice(json)?;
     raw.0
         .into_iter()
@@ -259,7 +259,8 @@ pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
 /// # Errors
 /// Bytes that are no such answer; what is in a proof besides the entry's place and the size of the tree is not looked at.
 pub fn leaves(json: &[u8]) -> Result<Vec<Leaf>, NotAnAnswer> {
-    let raw: Few<OneKey<'_, RawEntry<'_, RawPlace>>, MAX_RETRIEVED> = serde_json::from_slice(json)?;
+    let raw: AtMost<OneKey<'_, RawEntry<'_, RawPlace>>, MAX_RETRIEVED> =
+        serde_json::from_slice(json)?;
     raw.0
         .into_iter()
         .map(|OneKey(id, raw)| {
@@ -290,220 +291,6 @@ pub fn complaint(json: &str) -> Option<String> {
     }
     let complaint: Complaint = serde_json::from_str(json).ok()?;
     Some(complaint.message)
-}
-
-#[derive(Deserialize)]
-struct RawLog {
-    #[serde(flatten)]
-    active: RawTree,
-    #[serde(rename = "inactiveShards")]
-    inactive_shards: Option<Vec<RawTree>>,
-}
-
-#[derive(Deserialize)]
-struct RawTree {
-    #[serde(rename = "treeID")]
-    id: String,
-    #[serde(rename = "treeSize")]
-    size: u64,
-    #[serde(rename = "signedTreeHead")]
-    note: String,
-}
-
-impl RawTree {
-    fn read(self) -> Result<TreeHead, NotAnAnswer> {
-        Ok(TreeHead {
-            id: self
-                .id
-                .parse()
-                .map_err(|_| NotAnAnswer(format!("{:?} is not the id of a tree", self.id)))?,
-            claimed_size: self.size,
-            note: self.note.into(),
-        })
-    }
-}
-
-/// An entry; `I` is what is read of its inclusion proof.
-#[derive(Deserialize)]
-struct RawEntry<'a, I> {
-    #[serde(borrow)]
-    body: std::borrow::Cow<'a, str>,
-    #[serde(rename = "integratedTime")]
-    integrated_at: i64,
-    #[serde(rename = "logIndex")]
-    global: u64,
-    #[serde(borrow)]
-    attestation: Option<RawAttestation<'a>>,
-    verification: Option<RawVerification<I>>,
-}
-
-#[derive(Deserialize)]
-struct RawAttestation<'a> {
-    #[serde(borrow)]
-    data: Option<std::borrow::Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct RawVerification<I> {
-    #[serde(rename = "inclusionProof")]
-    inclusion: Option<I>,
-}
-
-#[derive(Deserialize)]
-struct RawInclusion<'a> {
-    #[serde(rename = "logIndex")]
-    local: u64,
-    #[serde(rename = "treeSize")]
-    tree_size: u64,
-    #[serde(borrow, rename = "rootHash")]
-    root: Text<'a>,
-    #[serde(borrow)]
-    hashes: Few<Text<'a>, MAX_PROOF_HASHES>,
-    checkpoint: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RawPlace {
-    #[serde(rename = "logIndex")]
-    local: u64,
-    #[serde(rename = "treeSize")]
-    tree_size: u64,
-}
-
-#[derive(Deserialize)]
-struct RawProof<'a> {
-    #[serde(borrow)]
-    hashes: Few<Text<'a>, MAX_PROOF_HASHES>,
-}
-
-/// Text that is borrowed from the response if it has no escapes, in lists too.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
-
-impl<I> RawEntry<'_, I> {
-    /// The entry but for its place within its tree, what was read of its proof, and the time at which the log took it.
-    fn read(self, id: &str) -> Result<(Leaf, Option<I>, i64), NotAnAnswer> {
-        let id: EntryId = id
-            .parse()
-            .map_err(|_| NotAnAnswer(format!("{id:?} is not the id of an entry")))?;
-        let decode = |text: &str, what: &str| {
-            STANDARD
-                .decode(text)
-                .map(Bytes::from)
-                .map_err(|e| NotAnAnswer(format!("the {what} of {id} is not base64: {e}")))
-        };
-        let attestation = self
-            .attestation
-            .and_then(|attestation| attestation.data)
-            .filter(|data| !data.is_empty())
-            .map(|data| decode(&data, "attestation"))
-            .transpose()?;
-        let leaf = Leaf {
-            id,
-            body: decode(&self.body, "body")?,
-            global: GlobalIndex::new(self.global),
-            local: None,
-            attestation,
-        };
-        let inclusion = self
-            .verification
-            .and_then(|verification| verification.inclusion);
-        Ok((leaf, inclusion, self.integrated_at))
-    }
-}
-
-impl RawInclusion<'_> {
-    fn read(self) -> Result<Inclusion, NotAnAnswer> {
-        Ok(Inclusion {
-            local: in_tree(self.local, self.tree_size)?,
-            tree_size: self.tree_size,
-            root: hash(&self.root.0)?,
-            hashes: hashes(&self.hashes)?,
-            checkpoint: self.checkpoint.map(Bytes::from),
-        })
-    }
-}
-
-/// The place of a leaf in a tree of that size, if there is such a place.
-fn in_tree(local: u64, tree_size: u64) -> Result<u64, NotAnAnswer> {
-    if tree_size > MAX_TREE_SIZE || local >= tree_size {
-        return Err(NotAnAnswer(format!(
-            "leaf {local} of a tree of {tree_size}"
-        )));
-    }
-    Ok(local)
-}
-
-fn hash(hex: &str) -> Result<Hash, NotAnAnswer> {
-    Hash::from_hex(hex).map_err(|e| NotAnAnswer(e.to_string()))
-}
-
-fn hashes(hex: &Few<Text<'_>, MAX_PROOF_HASHES>) -> Result<Vec<Hash>, NotAnAnswer> {
-    hex.0.iter().map(|hex| hash(&hex.0)).collect()
-}
-
-/// A list that is refused at its first excess element. A few bytes of JSON become an element of a hundred, so a limit
-/// on the response alone would not bound the memory.
-struct Few<T, const MOST: usize>(Vec<T>);
-
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Listed<T, const MOST: usize>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Listed<T, MOST> {
-            type Value = Few<T, MOST>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a list of at most {MOST}")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T, MOST>, A::Error> {
-                use serde::de::Error as _;
-                let mut few = Vec::new();
-                while let Some(element) = list.next_element()? {
-                    if few.len() == MOST {
-                        return Err(A::Error::custom(format_args!(
-                            "a list of more than {MOST} elements"
-                        )));
-                    }
-                    few.push(element);
-                }
-                Ok(Few(few))
-            }
-        }
-
-        deserializer.deserialize_seq(Listed(PhantomData))
-    }
-}
-
-/// An object with exactly one key, which is how entries are named.
-struct OneKey<'a, T>(std::borrow::Cow<'a, str>, T);
-
-impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for OneKey<'a, T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Only<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Only<T> {
-            type Value = OneKey<'de, T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with one key")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                use serde::de::Error as _;
-                let Some((Text(key), value)) = map.next_entry()? else {
-                    return Err(A::Error::custom("an empty object instead of an entry"));
-                };
-                if map.next_key::<serde::de::IgnoredAny>()?.is_some() {
-                    return Err(A::Error::custom("two entries in one object"));
-                }
-                Ok(OneKey(key, value))
-            }
-        }
-
-        deserializer.deserialize_map(Only(PhantomData))
-    }
 }
 
 #[cfg(test)]
