@@ -105,7 +105,7 @@ pub enum ChainError {
     NotCa {
         /// The certificate.
         subject: String,
-        /// Which of its extensions says so.
+        /// Which of its extensions is the reason.
         reason: &'static str,
     },
     /// A CA allows fewer CAs below it than there are.

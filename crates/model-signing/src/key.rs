@@ -87,7 +87,7 @@ pub enum KeyError {
     /// The private key is encrypted, and no password was given.
     #[error("the private key is encrypted, and no password was given")]
     PasswordNeeded,
-    /// A password was given for a private key that is not encrypted: somebody believes that it is.
+    /// A password was given for a private key that is not encrypted: its owner believes that it is.
     #[error("a password was given, but the private key is not encrypted")]
     NotEncrypted,
     /// The private key cannot be decrypted with the password.
@@ -114,14 +114,14 @@ struct Found<'a>(&'a Option<String>);
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            // The label is somebody's text.
+            // The label is foreign text.
             Some(label) => write!(f, "a PEM block {label:?}"),
             None => f.write_str("no PEM block"),
         }
     }
 }
 
-/// The signature is not one by that key over those bytes; cryptography says no more.
+/// The signature is not one by that key over those bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not verify")]
 pub struct BadSignature;
@@ -234,7 +234,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError`], which says what the file has instead of a usable key.
+    /// [`KeyError`], which names what the file has instead of a usable key.
     pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
         let first = pem::blocks(text)?.next().transpose()?;
         match first {
@@ -331,7 +331,6 @@ impl PublicKey {
     }
 
     /// With ECDSA after another hash than the one that goes with the curve.
-
     pub(crate) fn verify_with(
         &self,
         hash: Hash,
@@ -397,7 +396,7 @@ fn curve_name(oid: ObjectIdentifier) -> String {
     }
 }
 
-/// A label of a foreign file, short enough to be shown. Whoever shows it escapes it.
+/// A label of a foreign file, short enough to be shown. It is escaped where it is shown.
 fn shown(label: &[u8]) -> String {
     String::from_utf8_lossy(label).chars().take(40).collect()
 }

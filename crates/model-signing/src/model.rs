@@ -51,9 +51,9 @@ pub enum MismatchError {
 
 /// Compares the model on disk with a statement, whose signature was verified before.
 ///
-/// The files are hashed as the statement says. Symlinks are followed if the [`Model`] was opened so, whatever the
-/// statement says: that is the verifier's decision. `progress` is told how many bytes were hashed since it was last
-/// told. What was listed is the answer, for the warnings that it gives cause for.
+/// The files are hashed by the statement's method. Symlinks are followed if the [`Model`] was opened so: the caller
+/// opens it by the statement's policy. `progress` gets the number of bytes that were hashed since it was last called.
+/// The listing is returned for the warnings that it gives cause for.
 ///
 /// # Errors
 ///

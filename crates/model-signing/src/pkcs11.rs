@@ -1,9 +1,9 @@
 //! Keys that never leave a hardware token, by PKCS#11.
 //!
 //! A [`Uri`] names the key; [`TokenSigner`] loads the token's module, logs in, and signs there. Loading a module runs
-//! its code in this process: a URI from somebody else is a program from somebody else.
+//! its code in this process: a URI is a program to run.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub enum Pkcs11Error {
     /// The module cannot be found.
     #[error(transparent)]
     Module(#[from] ModuleError),
-    /// The module is another one than the URI says.
+    /// The module is another one than the URI describes.
     #[error("module {} is not the one that the URI describes (library-manufacturer, -description, -version)", .path.display())]
     OtherModule {
         /// Where it is.
@@ -111,7 +111,7 @@ pub enum Pkcs11Error {
     Token(CryptokiError),
 }
 
-/// Not by `#[from]`, which would make it the cause: whoever shows causes too would say everything twice.
+/// Not by `#[from]`, which would make it the cause: with its causes shown, everything would be there twice.
 impl From<CryptokiError> for Pkcs11Error {
     fn from(error: CryptokiError) -> Self {
         Self::Token(error)
@@ -127,7 +127,7 @@ impl fmt::Display for List<'_> {
         }
         for (index, text) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            // Whoever initialized a token has chosen its label.
+            // The label was chosen when the token was initialized.
             write!(f, "{separator}{text:?}")?;
         }
         Ok(())
@@ -179,7 +179,7 @@ impl TokenSigner {
     ///
     /// # Errors
     ///
-    /// [`Pkcs11Error`], which says what was not found, or which call the token refused.
+    /// [`Pkcs11Error`], which names what was not found, or the call that the token refused.
     pub fn open(uri: &Uri) -> Result<Self, Pkcs11Error> {
         Self::find(uri, None)
     }
@@ -202,7 +202,7 @@ impl TokenSigner {
         let path = module::find(uri)?;
         let module = Pkcs11::new(&path)?;
         match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-            // By another signer in this process. For its sake nobody finalizes either.
+            // By another signer in this process. It still needs the module, so the module is never finalized.
             Ok(()) | Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -286,7 +286,7 @@ fn read_pin(source: &PinSource) -> Result<Zeroizing<Vec<u8>>, Pkcs11Error> {
     Ok(pin)
 }
 
-/// Whether an attribute of the URI, if it has it, is what the module says; trailing blanks are padding.
+/// Whether an attribute of the URI, if it has it, is that of the module; trailing blanks are padding.
 fn fits(wanted: Option<&Vec<u8>>, found: &str) -> bool {
     wanted.is_none_or(|wanted| wanted.trim_ascii_end() == found.trim_ascii_end().as_bytes())
 }
@@ -318,7 +318,7 @@ fn find_token(uri: &Uri, module: &Pkcs11) -> Result<(Slot, TokenInfo), Pkcs11Err
             // Pulled out at this moment, or broken: it is not the one that can sign.
             continue;
         };
-        // One that nobody has initialized holds no keys; SoftHSM always shows one.
+        // A token that is not initialized holds no keys; SoftHSM always shows one.
         if !token.token_initialized() {
             continue;
         }
@@ -354,7 +354,7 @@ fn fits_token(wanted: &uri::Token, token: &TokenInfo) -> bool {
         && fits(wanted.model.as_ref(), token.model())
 }
 
-/// Logs in if there is a PIN or a keypad; says whether.
+/// Logs in if there is a PIN or a keypad; answers whether.
 fn log_in(
     session: &Session,
     token: &TokenInfo,
@@ -420,8 +420,11 @@ fn private_keys(session: &Session) -> Result<Vec<String>, Pkcs11Error> {
                     name.push(format!("object={}", String::from_utf8_lossy(&label)));
                 }
                 Attribute::Id(id) if !id.is_empty() => {
-                    let hex: String = id.iter().map(|byte| format!("%{byte:02X}")).collect();
-                    name.push(format!("id={hex}"));
+                    let mut text = "id=".to_owned();
+                    for byte in id {
+                        write!(text, "%{byte:02X}").expect("a String takes everything");
+                    }
+                    name.push(text);
                 }
                 _ => {}
             }

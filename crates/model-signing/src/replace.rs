@@ -44,7 +44,7 @@ pub enum ReplaceError {
 
 /// Where a signature is to be written, and how.
 ///
-/// A symlink is neither followed, for it could lead to a file of somebody else, nor replaced, for it was meant to lead
+/// A symlink is neither followed, because it could lead to a file of another user, nor replaced, because it was meant to lead
 /// somewhere; the same for whatever else is no regular file.
 #[derive(Debug)]
 pub struct Destination {
@@ -125,7 +125,7 @@ impl Destination {
             // What is there gives its room to what comes.
             return Ok(());
         }
-        // Without a name: nobody sees it, and nothing can be left of it.
+        // Without a name: no other program sees it, and nothing can be left of it.
         let reserved = unnamed(&self.directory).and_then(|file| fill(&file, bytes));
         match reserved {
             Err(error) if is_unsupported(&error) => match &self.way {
@@ -139,7 +139,7 @@ impl Destination {
         }
     }
 
-    /// Writes the file, to the disk, and into its place in one step: whoever reads the path, also after a crash, finds the
+    /// Writes the file, to the disk, and into its place in one step: a reader of the path, also after a crash, finds the
     /// old content or the new one. Where it has to be written in place, a crash can leave a file that no verifier
     /// accepts. The file gets the permissions of a new one, or keeps its own in place.
     ///

@@ -11,21 +11,21 @@ use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE};
 
 /// Something that can sign: a key in memory, or one in a hardware token.
 pub trait Signer {
-    /// What the signature file says about who signed.
+    /// What the signature file has about the signer.
     fn material(&self) -> &Material;
 
     /// Signs `message`, hashed as the curve of the key demands; ECDSA in DER.
     ///
     /// # Errors
     ///
-    /// [`SignError`], if whoever holds the key does not sign.
+    /// [`SignError`], if the holder of the key does not sign.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
 }
 
-/// What a signature file says about who signed.
+/// What a signature file has about the signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Material {
-    /// A bare key. The file names it by its hint; whoever verifies must have it.
+    /// A bare key. The file names it by its hint; the verifier must have it.
     Key(PublicKey),
     /// A certificate and those that lead from it to a root.
     Certificates {
@@ -63,7 +63,7 @@ pub enum SignError {
         /// How many there are.
         found: usize,
     },
-    /// A statement so long that nobody would read the signature file.
+    /// A statement so long that no verifier would read the signature file.
     #[error("a statement of {bytes} bytes is too long for a signature file")]
     TooLong {
         /// How many bytes it has.
@@ -84,7 +84,7 @@ pub enum SignError {
 /// Signs `payload`, an in-toto statement, and returns the signature file.
 ///
 /// The file is one line of JSON without a line feed, in the order of fields and with the spellings of the reference
-/// implementation. The signature has been verified before it is returned: a file that nobody can verify is worse
+/// implementation. The signature has been verified before it is returned: a file that no verifier accepts is worse
 /// than none.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Verifying: the bytes of a signature file in, what was signed out.
 //!
 //! Nothing of the payload is looked at before its signature has been verified, except for the one word that tells a
-//! signature of version 0.2. What the payload says, and whether the model is the one that it describes, is the next
+//! signature of version 0.2. What is in the payload, and whether the model is the one that it describes, is the next
 //! question.
 
 use std::fmt;
@@ -165,7 +165,7 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// [`VerifyError`], which says which check failed.
+/// [`VerifyError`], which names the check that failed.
 pub fn open(file: &[u8], verifier: &Verifier, options: &Options) -> Result<Opened, VerifyError> {
     SignatureFile::parse(file)?.verify(verifier, options)
 }
@@ -210,7 +210,7 @@ impl SignatureFile {
     ///
     /// # Errors
     ///
-    /// [`VerifyError`], which says which check failed.
+    /// [`VerifyError`], which names the check that failed.
     pub fn verify(self, verifier: &Verifier, options: &Options) -> Result<Opened, VerifyError> {
         let mut warnings = Vec::new();
         let (key, old_hash, by) = match verifier {
@@ -329,7 +329,7 @@ impl SignatureFile {
     }
 }
 
-/// Whether the statement says to be of version 0.2.
+/// Whether the statement claims version 0.2.
 fn is_of_0_2(payload: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Statement {

@@ -20,7 +20,7 @@ mod error;
 mod ignored;
 mod listing;
 
-use crate::manifest::MAX_RESOURCES;
+use crate::manifest::{MAX_RESOURCES, SINGLE_FILE};
 use beneath::{LIST, READ, READ_LINKED, SEARCH, anywhere, beneath};
 pub use error::WalkError;
 use error::{failure, special};
@@ -114,9 +114,10 @@ impl Model {
         self.is_file
     }
 
-    /// What the file of a single-file model is called in a manifest.
-    fn file_name(&self) -> Result<Arc<str>, WalkError> {
-        self.name().map(Into::into)
+    /// What the file of a single-file model is called in a manifest: its name, or, where JSON has no text for that, what the
+    /// reference calls it.
+    fn file_name(&self) -> Arc<str> {
+        self.name().unwrap_or(SINGLE_FILE).into()
     }
 
     /// The path of a file of the model, for messages.
@@ -141,7 +142,7 @@ impl Model {
         if self.is_file {
             let stat = fstat(&self.root).map_err(|error| failure(self.path.clone(), error))?;
             listing.files.push(Listed {
-                name: self.file_name()?,
+                name: self.file_name(),
                 size: size(&stat),
             });
             return Ok(listing);
@@ -169,7 +170,7 @@ impl Model {
         let mut listing = Listing::default();
         for name in names {
             let stat = if self.is_file {
-                if **name != *self.file_name()? {
+                if **name != *self.file_name() {
                     continue;
                 }
                 fstat(&self.root)

@@ -54,7 +54,7 @@ fn ended(what_failed: &str, done: anyhow::Result<Outcome>) -> Outcome {
 
 /// A message for the terminal.
 ///
-/// It quotes the names of files and all else that somebody else chose, with escapes of its own. Those are not escaped once
+/// It quotes the names of files and other foreign text, with escapes of its own. Those are not escaped once
 /// more; what should have been quoted and was not is harmless all the same.
 fn shown(message: &str) -> String {
     escape::terminal(message).replace(r"\\", r"\")
@@ -62,7 +62,7 @@ fn shown(message: &str) -> String {
 
 /// Writes to standard output.
 ///
-/// Whoever has closed it has seen enough: the answer is then in the exit code alone.
+/// If it is closed, the answer is in the exit code alone.
 fn print(write: impl FnOnce(&mut Output) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut output = Output::new();
     match write(&mut output).and_then(|()| output.end()) {

@@ -237,7 +237,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 impl Common {
-    /// Answers what the signature says.
+    /// Answers what was signed, for the report.
     fn sign(&self, signer: &dyn Signer, warnings: &mut Warnings) -> anyhow::Result<Value> {
         if self.json && is_standard(&self.signature) {
             return Err(Mistake(
@@ -349,7 +349,7 @@ impl PrivateKeyArgs {
     }
 }
 
-/// Longest password: nobody has one of a page.
+/// Longest password in bytes.
 const MAX_PASSWORD_BYTES: usize = 4096;
 
 impl ChainArgs {

@@ -38,7 +38,7 @@ pub(super) struct TreeArgs {
     allow_symlinks: bool,
 }
 
-/// How they are hashed, where nothing else says it.
+/// How they are hashed, where no signature records it.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct HashingArgs {
@@ -90,7 +90,7 @@ impl TreeArgs {
         !self.no_ignore_git_paths
     }
 
-    /// What is left out. What cannot be meant is said: a slip in a path is not noticed otherwise.
+    /// What is left out. A path that leaves out nothing is reported: a slip would not be noticed otherwise.
     pub(super) fn ignored(&self, warnings: &mut Warnings) -> anyhow::Result<Ignored> {
         let mut ignored = Ignored::none();
         if self.ignores_git_paths() {

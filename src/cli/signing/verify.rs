@@ -153,7 +153,7 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
         (Ok(()), false) => output.line("Verification succeeded"),
         (Err(_), false) => Ok(()),
     });
-    // The verdict comes first: that it could not be told must not stand in its place.
+    // The verdict comes first: a failure to print it must not replace it.
     verified?;
     reported?;
     Ok(Outcome::Clean)
@@ -215,7 +215,7 @@ impl Common {
         *signer = SignerReport::new(&opened.key, leaf.as_deref());
         for warning in &opened.warnings {
             if *warning == Warning::NoHint && !self.json && !self.strict {
-                // Where the reference says it, and with its words.
+                // Where the reference prints it, and with its words.
                 print(|output| output.line(&format!("WARNING: {warning} ")))?;
             } else {
                 warnings.warn(warning.to_string())?;
@@ -258,7 +258,7 @@ impl Common {
     }
 }
 
-/// Says what the verifier may have meant.
+/// Prints what the user may have meant.
 fn give_hint(options: &model::Options, error: &MismatchError) {
     let hint = match error {
         MismatchError::Differs(differences)

@@ -1,6 +1,6 @@
 //! Name constraints: which names a CA may vouch for (RFC 5280 section 4.2.1.10), by the rules of OpenSSL.
 //!
-//! Nobody compares the names of signers' certificates with anything, but a chain that breaks the limits of its own CA is
+//! The names of signers' certificates are not compared with anything, but a chain that breaks the limits of its own CA is
 //! refused by the reference, and one that keeps them is accepted. What OpenSSL and this code could understand
 //! differently is refused.
 
@@ -21,7 +21,7 @@ const SMTP_UTF8_MAILBOX: &str = "1.3.6.1.5.5.7.8.9";
 /// Most comparisons for one certificate and one CA: OpenSSL's limit.
 const MAX_COMPARISONS: usize = 1 << 20;
 
-/// What a certificate says about the names below it.
+/// The limits of a certificate on the names below it.
 pub(super) struct Limits<'a> {
     constraints: NameConstraints<'a>,
     /// Every subtree is just a name; anything else has no meaning in X.509.

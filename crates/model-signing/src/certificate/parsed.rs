@@ -36,7 +36,7 @@ pub(super) struct Certificate<'a> {
     /// The names that it may vouch for, if they are limited.
     pub(super) limits: Option<Limits<'a>>,
     pub(super) alternative_names: Vec<GeneralName<'a>>,
-    /// The first critical extension that nobody here understands.
+    /// The first critical extension that is not understood here.
     pub(super) not_understood: Option<String>,
     key_id: Option<&'a [u8]>,
     authority: Option<AuthorityKeyIdentifier<'a>>,

@@ -43,7 +43,7 @@ pub(super) fn fits_key(subject: &X509Certificate<'_>, key: &SubjectPublicKeyInfo
         RSA_PSS => kind == RSA || kind == RSA_PSS,
         oid if oid.starts_with("1.2.840.113549.1.1.") => kind == RSA,
         oid if oid.starts_with("1.2.840.10045.4.") => kind == EC,
-        // Whoever verifies says that it is not supported.
+        // The verification that follows reports that it is not supported.
         _ => true,
     }
 }

@@ -35,7 +35,7 @@ const LEAST_RINGED_BYTES: u64 = 8 << 20;
 pub(crate) struct Work<'w> {
     /// Blocks that were used before: a new one costs a page fault for each 4 KiB.
     blocks: Mutex<Vec<Vec<u8>>>,
-    /// Is told how many bytes were hashed since it was last told, from whichever thread did it.
+    /// Gets the number of bytes that were hashed since it was last called, from any thread.
     progress: &'w (dyn Fn(u64) + Sync),
 }
 
@@ -74,7 +74,7 @@ impl<'w> Work<'w> {
     }
 }
 
-/// The digest of the bytes from `start` to `end`, by one thread, or by two while `has_idle_core` says so: then a second
+/// The digest of the bytes from `start` to `end`, by one thread, or by two while `has_idle_core` is true: then a second
 /// one reads ahead.
 ///
 /// # Errors

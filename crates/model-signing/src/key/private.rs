@@ -39,7 +39,7 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError`], which says what the file has instead, or that a password is needed, wrong or pointless.
+    /// [`KeyError`], which names what the file has instead, or that a password is needed, wrong or pointless.
     pub fn from_pem(text: &[u8], password: Option<&[u8]>) -> Result<Self, KeyError> {
         let mut first = None;
         for block in pem::blocks(text)? {
@@ -191,7 +191,7 @@ fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyError> {
     Err(KeyError::TooCostly { cost })
 }
 
-/// With what an EncryptedPrivateKeyInfo says to be encrypted.
+/// The algorithm that an EncryptedPrivateKeyInfo names.
 fn encryption_of(der: &[u8]) -> Option<ObjectIdentifier> {
     let read = |mut reader: SliceReader<'_>| {
         reader.sequence(|info| -> der::Result<ObjectIdentifier> {

@@ -26,7 +26,7 @@ pub(super) const BATCH_FILES: usize = 16_384;
 
 /// Hashes the files of a listing, on the threads of the current rayon pool.
 ///
-/// `progress` is told how many bytes were hashed since it was last told, from any of those threads. Memory does not grow
+/// `progress` gets the number of bytes that were hashed since it was last called, from any of those threads. Memory does not grow
 /// with the size of the files.
 ///
 /// # Errors
@@ -59,7 +59,7 @@ pub fn hash(
         .partition(|file| file.size >= WIDE_BYTES && hashing.can_split(file.size));
     let (mut large, mut small): (Vec<&Listed>, Vec<&Listed>) =
         rest.into_iter().partition(|file| file.size >= LARGE_BYTES);
-    // The longest first: whoever is last then has little left to do alone.
+    // The longest first: the thread that ends last then has little left to do alone.
     large.sort_unstable_by_key(|file| std::cmp::Reverse(file.size));
     // Neighbours in the same directory are neighbours on the disk and in the kernel's caches.
     small.sort_unstable_by(|one, other| one.name.cmp(&other.name));

@@ -220,6 +220,20 @@ fn a_single_file_is_a_model_with_one_file() {
 }
 
 #[test]
+fn a_single_file_without_a_text_for_its_name_has_a_digest() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let world = World::new(&[("f", "x")]);
+    let path = world.model().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    fs::rename(world.at("f"), &path).unwrap();
+    let model = Model::open(&path, false).unwrap();
+    let listing = model.walk(&Ignored::none()).unwrap();
+    let manifest = hash(&model, &listing, SHA256, &|_| ()).unwrap();
+    let root = Algorithm::Sha256.digest(Algorithm::Sha256.digest(b"x").as_bytes());
+    assert_eq!(manifest.root(), root);
+    assert!(matches!(model.name(), Err(WalkError::NotUtf8 { .. })));
+}
+
+#[test]
 fn a_name_that_json_cannot_hold_is_refused() {
     use std::os::unix::ffi::OsStrExt as _;
     let world = World::new(&[]);

@@ -97,7 +97,7 @@ pub struct Uri {
     pub(super) pin: Option<PinSource>,
 }
 
-/// What the URI says about the module itself.
+/// What the URI has about the module itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Library {
     pub(super) manufacturer: Option<Vec<u8>>,
@@ -106,7 +106,7 @@ pub(super) struct Library {
     pub(super) version: Option<(u8, Option<u8>)>,
 }
 
-/// What the URI says about the token and its slot.
+/// What the URI has about the token and its slot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) label: Option<Vec<u8>>,
@@ -118,7 +118,7 @@ pub(super) struct Token {
     pub(super) slot_manufacturer: Option<Vec<u8>>,
 }
 
-/// What the URI says about the key. At least one of them is given.
+/// What the URI has about the key. At least one of them is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) label: Option<Vec<u8>>,

@@ -1,7 +1,6 @@
-//! Reading statements that somebody else wrote.
+//! Reading statements of other writers.
 //!
-//! Whoever holds a key decides what is signed with it, and a signature says nothing about whether its statement makes
-//! sense. So this is strict where the specification is (its JSON schemas), and wherever two readers could understand one
+//! The holder of a key decides what is signed with it, and a signature is no proof that its statement makes sense. So this is strict where the specification is (its JSON schemas), and wherever two readers could understand one
 //! statement differently: names given twice, other spellings of a name, digits in upper case. Older forms are read:
 //! those of the reference, which differ in the order of resources, in the algorithm of shards and in `shard_size`.
 
@@ -136,7 +135,7 @@ fn v1(raw: RawStatement<'_>, minor: u32) -> Result<Statement, StatementError> {
     })
 }
 
-/// Each subject is a file. There is no root digest, and nothing says how the files were found.
+/// Each subject is a file. There is no root digest, and no record of how the files were found.
 fn v0_2(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
     limit("subjects", raw.subject.len(), MAX_RESOURCES)?;
     if raw.subject.is_empty() {
@@ -167,13 +166,13 @@ fn v0_2(raw: RawStatement<'_>) -> Result<Statement, StatementError> {
 }
 
 fn method(raw: &RawSerialization<'_>) -> Result<Method, StatementError> {
+    const FIELD: &str = "predicate.serialization.shard_size";
     let unknown = |field, found: &str| StatementError::Unknown {
         field,
         found: excerpt(found),
     };
     let algorithm = Algorithm::from_name(&raw.hash_type)
         .ok_or_else(|| unknown("predicate.serialization.hash_type", &raw.hash_type))?;
-    const FIELD: &str = "predicate.serialization.shard_size";
     match (&*raw.method, &raw.shard_size) {
         ("files", None) => Ok(Method::files(algorithm)),
         ("files", Some(_)) => Err(StatementError::ShardSizeOfFiles),

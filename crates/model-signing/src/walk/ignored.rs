@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-/// What the reference leaves out at the top of a model unless it is told not to: no part of a model, and different in
+/// What the reference leaves out at the top of a model by default: no part of a model, and different in
 /// each clone of it.
 pub const GIT_PATHS: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
 
@@ -72,7 +72,7 @@ impl Ignored {
         }))
     }
 
-    /// Leaves out what a signature says that its signer left out: names relative to the model.
+    /// Leaves out what the signer left out, as the signature records it: names relative to the model.
     ///
     /// Names that do not stay in the model match nothing.
     pub fn add_recorded<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {

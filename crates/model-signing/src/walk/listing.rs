@@ -74,7 +74,7 @@ fn is_left_over(name: &str, signature: Option<&str>) -> bool {
     parts.is_some_and(|(base, random)| {
         random.len() == 6
             && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            && (base.ends_with(".sig") || Some(base) == signature)
+            && (base.strip_suffix(".sig").is_some() || Some(base) == signature)
     })
 }
 
