@@ -407,7 +407,7 @@ fn find_private_key(
     }
 }
 
-/// What the private keys that are there are called, as a URI would have it.
+/// The labels and ids of the private keys in the token, as a URI has them, sorted.
 fn private_keys(session: &Session) -> Result<Vec<String>, Pkcs11Error> {
     let wanted = [AttributeType::Label, AttributeType::Id];
     let keys = session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
@@ -431,6 +431,8 @@ fn private_keys(session: &Session) -> Result<Vec<String>, Pkcs11Error> {
         }
         names.push(name.join(";"));
     }
+    // A token lists its objects in any order.
+    names.sort_unstable();
     Ok(names)
 }
 

@@ -293,7 +293,7 @@ fn what_a_token_does_not_have_is_said() {
         (
             "token=one;object=no",
             &pin,
-            "no private key in the token fits the URI; there are: \"object=key;id=%01\"",
+            "no private key in the token fits the URI; there are: \"object=double;id=%02\", \"object=double;id=%03\", \"object=key;id=%01\"",
         ),
         (
             "token=one;object=key;id=%02",
