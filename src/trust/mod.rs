@@ -13,6 +13,7 @@ mod fit;
 mod listed;
 mod material;
 mod problem;
+mod published;
 mod settings;
 mod tuf;
 mod updater;
@@ -32,6 +33,7 @@ pub use document::Remark;
 pub use listed::{FollowedLog, ListedKey, ListedKind, ListedLog};
 pub use material::{Trust, Update};
 pub use problem::{Problem, Refusal};
+pub use published::{Published, Publisher};
 pub use settings::{RepositorySettings, Settings, SourceSettings};
 pub use updater::{TrustState, TrustUpdater};
 

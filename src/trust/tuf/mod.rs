@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::material::Directories;
+use super::published::Published;
 use super::settings::RepositorySettings;
 use super::{Ask, MAX_BYTES, Problem, Refusal, Trust, TrustError, Update};
 use crate::file;
@@ -219,8 +220,23 @@ impl Tuf {
         }
     }
 
+    /// The documents that are kept, verified again; `None` if nothing is kept or it does not verify.
+    pub(super) fn published(&self) -> Option<Published> {
+        let cache = self.cache.as_ref()?;
+        let documents = self.documents(cache).ok()?;
+        Some(Published {
+            trusted_root: documents.trusted_root,
+            signing_configs: documents.directories.signing,
+            refreshed: cache.refreshed,
+        })
+    }
+
     /// The cache, judged at the time of its refresh.
     fn verified(&self, cache: &Cache) -> Result<(Trust, Update), Problem> {
+        self.documents(cache)?.trust(cache.refreshed)
+    }
+
+    fn documents(&self, cache: &Cache) -> Result<Documents, Problem> {
         let kept = Arc::new(cache.kept.copy());
         let update = update(
             StoreRepository::new(Arc::clone(&kept)),
@@ -232,7 +248,7 @@ impl Tuf {
         let documents = update
             .now_or_never()
             .ok_or_else(|| Problem::Unreachable("a file in memory is absent".to_owned()))??;
-        documents.trust(cache.refreshed)
+        Ok(documents)
     }
 }
 
