@@ -45,7 +45,7 @@ impl SignatureFile {
     /// [`VerifyError::Method`] for a signature of another kind, and [`VerifyError::Keyless`], which names the check that
     /// failed.
     pub fn verify_keyless(
-        self,
+        &self,
         policy: &Policy,
         trust: &Trust,
         now: i64,

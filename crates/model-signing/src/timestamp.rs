@@ -4,12 +4,14 @@
 //! only if its authority is one that the verifier trusts ([`Authorities`]); certificates that a token carries help to find
 //! the way to such a one and are trusted for nothing else.
 
+mod attach;
 mod authority;
 pub(crate) mod der;
 mod request;
 mod signer;
 mod token;
 
+pub use attach::attach;
 pub use authority::{Authorities, Authority, Stamped};
 pub use request::Request;
 pub use token::MAX_TOKEN_BYTES;
@@ -83,6 +85,11 @@ pub enum TimestampError {
         "no self-signed certificate among those of the timestamp authority, so no way could end at it"
     )]
     NoRoot,
+    /// Timestamps cannot be put into a file.
+    #[error(
+        "not a signature file that was just made by key or certificate, or too many timestamps for one"
+    )]
+    Attach,
     /// The cryptographic library failed.
     #[error("no random numbers for the nonce")]
     Random,

@@ -206,6 +206,28 @@ impl SignatureFile {
         self.bundle.certificates()
     }
 
+    /// The signature itself, which timestamps are over. Not verified.
+    pub fn signature(&self) -> &[u8] {
+        let envelope = self.envelope().ok();
+        let signature = envelope.and_then(|envelope| envelope.signatures.first());
+        signature
+            .map(|signature| &*signature.sig)
+            .unwrap_or_default()
+    }
+
+    /// What was signed, byte for byte. Not verified.
+    pub fn unverified_payload(&self) -> &[u8] {
+        let envelope = self.envelope().ok();
+        envelope
+            .map(|envelope| &*envelope.payload)
+            .unwrap_or_default()
+    }
+
+    /// The RFC 3161 timestamps over the signature, in DER: see [`crate::timestamp::Authorities::verify`]. Not verified.
+    pub fn timestamps(&self) -> &[Vec<u8>] {
+        self.bundle.timestamps()
+    }
+
     /// Verifies that the signature is by whom it must be. The payload is returned as it was signed.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use sigstore_verify::types::{DerPublicKey, Sha256Hash};
 use sigstore_verify::{
     PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier,
@@ -403,15 +402,5 @@ fn described(entry: &TlogEntry, trust: &Trust) -> LogEntry {
         },
         log_index: (is_v2 || entry.inclusion_promise.is_some()).then_some(entry.log_index),
         kind: (entry.kind.clone(), entry.version.clone()),
-    }
-}
-
-impl Verified {
-    /// SHA-256 of the signer's certificate in DER, lower-case hex; `None` for a key.
-    pub fn certificate_sha256(&self) -> Option<String> {
-        let (der, _) = self.certificate.as_ref()?;
-        let sha256 = digest(&SHA256, der);
-        let hex = sha256.as_ref().iter();
-        Some(hex.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
     }
 }

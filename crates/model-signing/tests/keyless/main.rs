@@ -14,24 +14,7 @@ mod verified;
 use fake::{IDENTITY, ISSUER, NOW, Signing, Sigstore};
 use model_signing::sigstore::{IdentityPattern, Policy, Requirement, Trust, Verified};
 use model_signing::verify::{SignatureFile, VerifyError};
-use serde_json::{Value, json};
-
-/// A statement about a model of one file.
-fn payload() -> Vec<u8> {
-    let digest = fake::hex(&fake::sha256(b"weights"));
-    let root = fake::hex(&fake::sha256(&fake::sha256(b"weights")));
-    json!({
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": "falcon", "digest": {"sha256": root}}],
-        "predicateType": "https://model_signing/signature/v1.0",
-        "predicate": {
-            "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": false},
-            "resources": [{"name": "weights.bin", "algorithm": "sha256", "digest": digest}],
-        },
-    })
-    .to_string()
-    .into_bytes()
-}
+use serde_json::Value;
 
 fn policy() -> Policy {
     Policy {
@@ -62,11 +45,11 @@ fn trust_of(root: &Value) -> Trust {
 fn open(bundle: &Value, policy: &Policy, trust: &Trust) -> Result<Verified, VerifyError> {
     let file = SignatureFile::parse(bundle.to_string().as_bytes())?;
     let opened = file.verify_keyless(policy, trust, NOW)?;
-    assert_eq!(opened.payload, payload());
+    assert_eq!(opened.payload, fake::payload());
     Ok(opened.verified)
 }
 
 fn sign_and_open(sigstore: &Sigstore, signing: &Signing) -> Result<Verified, VerifyError> {
-    let bundle = sigstore.sign(&payload(), signing);
+    let bundle = sigstore.sign(&fake::payload(), signing);
     open(&bundle, &policy(), &trust(sigstore))
 }

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use crate::fake::authority::{Authority, Leaf, Sct};
 use crate::fake::log::Entry;
+use crate::fake::payload;
 use crate::fake::stamp::Stamp;
 use crate::fake::{ISSUER, NOW, Signing, Sigstore};
-use crate::{open, payload, policy, requirement, sign_and_open, trust, trust_of};
+use crate::{open, policy, requirement, sign_and_open, trust, trust_of};
 
 fn check_of(verdict: Result<impl std::fmt::Debug, VerifyError>, what: &str) -> (Check, String) {
     match verdict {

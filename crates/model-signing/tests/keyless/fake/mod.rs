@@ -53,6 +53,23 @@ pub fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     element
 }
 
+/// A statement about the model `falcon`, which is the file `weights.bin` with the content `weights`.
+pub fn payload() -> Vec<u8> {
+    let digest = hex(&sha256(b"weights"));
+    let root = hex(&sha256(&sha256(b"weights")));
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "falcon", "digest": {"sha256": root}}],
+        "predicateType": "https://model_signing/signature/v1.0",
+        "predicate": {
+            "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": false},
+            "resources": [{"name": "weights.bin", "algorithm": "sha256", "digest": digest}],
+        },
+    })
+    .to_string()
+    .into_bytes()
+}
+
 /// Everything that signs.
 pub struct Sigstore {
     pub fulcio: Authority,

@@ -27,6 +27,8 @@ pub struct Stamp {
     /// The token carries the certificates of its signer.
     pub embeds: bool,
     pub nonce: Option<Vec<u8>>,
+    /// Over a message with this digest, whatever the message.
+    pub over: Option<[u8; 32]>,
     /// The status of the response.
     pub status: u8,
 }
@@ -42,6 +44,7 @@ impl Default for Stamp {
             other_certificate: false,
             embeds: true,
             nonce: None,
+            over: None,
             status: 0,
         }
     }
@@ -146,10 +149,10 @@ impl StampAuthority {
             };
             return other.stamp(message, &honest);
         }
-        let over = if stamp.over_another {
-            sha256(b"another")
-        } else {
-            sha256(message)
+        let over = match stamp.over {
+            Some(digest) => digest,
+            None if stamp.over_another => sha256(b"another"),
+            None => sha256(message),
         };
         let info = tst_info(&over, stamp);
         let digest = if stamp.wrong_digest {
