@@ -313,6 +313,19 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         )],
     ),
     (
+        "verify sigstore",
+        &[
+            example(
+                "By the tags of a release workflow",
+                "modelwatch verify MODEL --signature model.sig --identity-glob 'https://github.com/ORG/REPO/.github/workflows/release.yml@refs/tags/*' --identity-provider https://token.actions.githubusercontent.com",
+            ),
+            example(
+                "By a person, in a Sigstore of your own",
+                "modelwatch verify sigstore MODEL --signature model.sig --identity jane@example.org --identity-provider https://accounts.example.org --trust-config trust_config.json",
+            ),
+        ],
+    ),
+    (
         "verify certificate",
         &[example(
             "By the root that the signer's certificate leads to",

@@ -39,6 +39,7 @@ impl Site {
         command
             .current_dir(self.root())
             .env_remove("MODELWATCH_CONFIG")
+            .env("XDG_CACHE_HOME", self.at("cache"))
             .env("SOFTHSM2_CONF", self.at("softhsm2.conf"));
         command
     }

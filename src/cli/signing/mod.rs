@@ -1,13 +1,19 @@
 //! `modelwatch sign`, `verify` and `digest`: on the command line of the reference implementation (Python
 //! `model_signing`), so that scripts need not know which of the two they call.
 //!
-//! These commands read no configuration, open no network connection and start no runtime.
+//! These commands read no configuration. None opens a network connection, except that keyless verification with the
+//! trusted root of an instance may ask its TUF repository for a newer one (`trusted`), and that signing asks the
+//! timestamp authorities of `--tsa-url` (`stamping`).
 
 mod digest;
+mod keyless;
 mod progress;
 mod sign;
 mod spelling;
+mod stamping;
+mod stamps;
 mod tree;
+mod trusted;
 mod verify;
 
 use std::io::{self, Write as _};

@@ -11,11 +11,12 @@ use model_signing::key::PrivateKey;
 use model_signing::pkcs11::{TokenSigner, Uri};
 use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
 use model_signing::statement::{NotSignable, Statement};
-use model_signing::verify::Warning;
+use model_signing::verify::{SignatureFile, Warning};
 use model_signing::walk::{Listed, Listing, Model};
 use model_signing::{Destination, MAX_PEM_BYTES};
 use serde_json::{Value, json};
 
+use super::stamping::{self, StampingArgs};
 use super::{Sigstore, Warnings, is_standard, path, print, read, tree};
 use crate::cli::output::{Mistake, Outcome};
 use crate::clock;
@@ -52,6 +53,9 @@ pub(in crate::cli) struct Common {
 
     #[command(flatten)]
     hashing: tree::HashingArgs,
+
+    #[command(flatten)]
+    stamping: StampingArgs,
 
     /// Sign nothing if there is anything to warn of
     #[arg(long)]
@@ -168,10 +172,14 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
     };
     let mut warnings = Warnings::new(common.strict);
     // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
-    let signed = signer(method, &mut warnings).and_then(|signer| {
-        method.spare_inputs(&common.signature)?;
-        common.sign(&*signer, &mut warnings)
-    });
+    let signed = if common.stamping.resume {
+        common.resume()
+    } else {
+        signer(method, &mut warnings).and_then(|signer| {
+            method.spare_inputs(&common.signature)?;
+            common.sign(&*signer, &mut warnings)
+        })
+    };
     let to_standard_output = is_standard(&common.signature);
     let reported = print(|output| match (&signed, common.json) {
         (_, true) => output.json(&report(common, &signed, &warnings)),
@@ -273,6 +281,7 @@ impl Common {
         // The list of a million files takes as much memory as its JSON does, and that in base64 comes next.
         drop(statement);
         let bundle = sign::bundle(payload.as_bytes(), signer)?;
+        let bundle = self.stamping.add(bundle, &self.signature)?;
         match destination {
             Some(destination) => destination.write(&bundle)?,
             None => io::stdout()
@@ -281,6 +290,18 @@ impl Common {
                 .context("standard output cannot be written")?,
         }
         Ok(said)
+    }
+
+    /// Completes what an earlier run left. Answers what the signature says.
+    fn resume(&self) -> anyhow::Result<Value> {
+        let bundle = self.stamping.resume(&self.signature)?;
+        // It is what an earlier run has signed: whether the model has changed since is found out when it is verified.
+        let file = SignatureFile::parse(&bundle)?;
+        let statement = Statement::parse(file.unverified_payload())?;
+        let model = self.tree.open(statement.allow_symlinks)?;
+        Destination::prepare(&self.signature, model.path())?.write(&bundle)?;
+        stamping::completed(&self.signature)?;
+        Ok(super::verify::signed(&statement))
     }
 
     /// Where the signature is a file, if it is one: the shell may have opened one in the model.

@@ -14,7 +14,8 @@ use model_signing::statement::{Statement, Version};
 use model_signing::verify::{MAX_SIGNATURE_BYTES, Options, SignatureFile, Verifier, Warning};
 use serde_json::{Value, json};
 
-use super::{Sigstore, Warnings, path, print, read, tree};
+use super::stamps::StampArgs;
+use super::{Warnings, keyless, path, print, read, tree};
 use crate::cli::logging::Level;
 use crate::cli::output::{Outcome, causes};
 use crate::{clock, config};
@@ -28,8 +29,9 @@ pub(in crate::cli) enum Method {
     /// Verify that a certificate that leads to a trusted root signed the model
     #[command(args_override_self = true)]
     Certificate(CertificateArgs),
-    #[command(hide = true)]
-    Sigstore(Sigstore),
+    /// Verify that an identity signed the model, with Sigstore: no key is needed (the default)
+    #[command(args_override_self = true)]
+    Sigstore(keyless::VerifyArgs),
 }
 
 /// What every method takes.
@@ -45,7 +47,7 @@ pub(in crate::cli) struct Common {
 
     /// The signature. `-`: from standard input
     #[arg(long, value_name = "PATH", value_parser = path())]
-    signature: PathBuf,
+    pub(super) signature: PathBuf,
 
     /// Pass over files that were not signed
     #[arg(long, overrides_with = "no_ignore_unsigned_files")]
@@ -75,6 +77,9 @@ pub(in crate::cli) struct KeyArgs {
     /// The public key: PEM
     #[arg(long, value_name = "FILE", value_parser = path())]
     public_key: PathBuf,
+
+    #[command(flatten)]
+    stamps: StampArgs,
 }
 
 /// Arguments of `verify certificate`.
@@ -100,6 +105,9 @@ pub(in crate::cli) struct CertificateArgs {
     /// Print the SHA-256 fingerprints of all certificates to stderr
     #[arg(long)]
     log_fingerprints: bool,
+
+    #[command(flatten)]
+    stamps: StampArgs,
 }
 
 fn time(written: &str) -> Result<Timestamp, &'static str> {
@@ -118,20 +126,36 @@ impl Method {
             _ => ValidAt::Present,
         }
     }
+
+    /// Whose timestamps count.
+    fn stamps(&self) -> Option<&StampArgs> {
+        match self {
+            Self::Key(args) => Some(&args.stamps),
+            Self::Certificate(args) => Some(&args.stamps),
+            Self::Sigstore(_) => None,
+        }
+    }
 }
 
 pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outcome> {
     let common = match method {
         Method::Key(args) => &args.common,
         Method::Certificate(args) => &args.common,
-        Method::Sigstore(_) => {
-            return Err(Sigstore::refusal("verify", "`key` and `certificate`"));
-        }
+        Method::Sigstore(args) => &args.common,
     };
     let mut warnings = Warnings::new(common.strict);
     let mut statement = None;
     let mut signer = SignerReport::default();
+    let mut keyless = None;
     let verified = verifier(method).and_then(|verifier| {
+        let Some(verifier) = verifier else {
+            let Method::Sigstore(args) = method else {
+                unreachable!("only a keyless signature has no verifier that is made before")
+            };
+            let (opened, verified) = args.open(&mut warnings)?;
+            keyless = Some(verified);
+            return common.compare(statement.insert(opened), &mut warnings);
+        };
         let fingerprints = matches!(method, Method::Certificate(args) if args.log_fingerprints)
             && level.is_none_or(Level::shows_information);
         let options = Options {
@@ -141,7 +165,8 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
         };
         let opened = common.open(
             &verifier,
-            &options,
+            options,
+            method.stamps(),
             fingerprints,
             &mut signer,
             &mut warnings,
@@ -149,7 +174,13 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
         common.compare(statement.insert(opened), &mut warnings)
     });
     let reported = print(|output| match (&verified, common.json) {
-        (_, true) => output.json(&report(statement.as_ref(), &signer, &verified, &warnings)),
+        (_, true) => {
+            let mut report = report(statement.as_ref(), &signer, &verified, &warnings);
+            if let Some(keyless) = &keyless {
+                keyless::describe(keyless, &mut report);
+            }
+            output.json(&report)
+        }
         (Ok(()), false) => output.line("Verification succeeded"),
         (Err(_), false) => Ok(()),
     });
@@ -159,8 +190,9 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
     Ok(Outcome::Clean)
 }
 
-fn verifier(method: &Method) -> anyhow::Result<Verifier> {
-    Ok(match method {
+/// Whom a key or a certificate of the command line stands for; `None` for an identity.
+fn verifier(method: &Method) -> anyhow::Result<Option<Verifier>> {
+    Ok(Some(match method {
         Method::Key(args) => {
             let pem = read(&args.public_key, MAX_PEM_BYTES)?;
             let key = PublicKey::from_pem(&pem)
@@ -168,8 +200,8 @@ fn verifier(method: &Method) -> anyhow::Result<Verifier> {
             Verifier::Key(key)
         }
         Method::Certificate(args) => Verifier::Certificates(args.trusted()?),
-        Method::Sigstore(_) => unreachable!("was refused before"),
-    })
+        Method::Sigstore(_) => return Ok(None),
+    }))
 }
 
 impl CertificateArgs {
@@ -197,7 +229,8 @@ impl Common {
     fn open(
         &self,
         verifier: &Verifier,
-        options: &Options,
+        mut options: Options,
+        stamps: Option<&StampArgs>,
         fingerprints: bool,
         signer: &mut SignerReport,
         warnings: &mut Warnings,
@@ -211,8 +244,20 @@ impl Common {
             log_fingerprints(store, file.certificates());
         }
         let leaf = file.certificates().first().cloned();
-        let opened = file.verify(verifier, options).with_context(reading)?;
+        let stamped = match stamps {
+            Some(stamps) => stamps.verify(&file, options.now, warnings)?,
+            None => Vec::new(),
+        };
+        if !stamped.is_empty() && options.valid_at == ValidAt::Present {
+            options.valid_at = ValidAt::Proven(stamped.clone());
+        }
+        let opened = file.verify(verifier, &options).with_context(reading)?;
         *signer = SignerReport::new(&opened.key, leaf.as_deref());
+        signer.timestamps = stamped
+            .into_iter()
+            .filter_map(|second| Timestamp::from_second(second).ok())
+            .map(|time| time.to_string())
+            .collect();
         for warning in &opened.warnings {
             if *warning == Warning::NoHint && !self.json && !self.strict {
                 // Where the reference prints it, and with its words.
@@ -309,26 +354,30 @@ pub(super) struct SignerReport {
 
 impl SignerReport {
     fn new(key: &PublicKey, certificate: Option<&[u8]>) -> Self {
-        let time = |second| Timestamp::from_second(second).map(|time| time.to_string());
-        let certificate = certificate.and_then(|der| Summary::of(der).ok());
+        let certificate = certificate.and_then(certificate_report);
         Self {
             method: Some(match certificate {
                 Some(_) => "certificate",
                 None => "key",
             }),
             key: Some(json!({"algorithm": key.algorithm(), "hint": key.hint()})),
-            certificate: certificate.map(|certificate| {
-                json!({
-                    "subject": certificate.subject,
-                    "issuer": certificate.issuer,
-                    "sha256": certificate.sha256,
-                    "not_before": time(certificate.not_before).ok(),
-                    "not_after": time(certificate.not_after).ok(),
-                })
-            }),
+            certificate,
             ..Self::default()
         }
     }
+}
+
+/// A certificate as a report has it; `None` if it cannot be read.
+pub(super) fn certificate_report(der: &[u8]) -> Option<Value> {
+    let time = |second| Timestamp::from_second(second).map(|time| time.to_string());
+    let certificate = Summary::of(der).ok()?;
+    Some(json!({
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "sha256": certificate.sha256,
+        "not_before": time(certificate.not_before).ok(),
+        "not_after": time(certificate.not_after).ok(),
+    }))
 }
 
 /// What was signed, as a report has it.

@@ -1,0 +1,200 @@
+//! `modelwatch verify [sigstore]`: by which identity, and what is reported of a keyless signature.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use model_signing::sigstore::{
+    IdentityPattern, LogEntry, OpenedKeyless, PatternError, Policy, Requirement, TimeSource, Trust,
+    Verified, VerifiedTime,
+};
+use model_signing::statement::Statement;
+use model_signing::verify::{MAX_SIGNATURE_BYTES, SignatureFile, VerifyError};
+use serde_json::{Value, json};
+
+use super::trusted::{TrustArgs, Trusted};
+use super::verify::{Common, certificate_report};
+use super::{Warnings, read};
+use crate::cli::output::Mistake;
+use crate::clock;
+use crate::identity::Extension;
+
+/// Arguments of `verify sigstore`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(in crate::cli) struct VerifyArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+
+    #[command(flatten)]
+    who: IdentityArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Who must have signed.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct IdentityArgs {
+    /// The signer's identity, exactly: an e-mail address, or the URI of a workflow
+    #[arg(long, value_name = "IDENTITY", required_unless_present_any = ["identity_glob", "identity_regex"], conflicts_with_all = ["identity_glob", "identity_regex"])]
+    identity: Option<String>,
+
+    /// A pattern for the whole identity: `*` is any run of characters, but no `@` if an `@`
+    /// follows in the pattern
+    #[arg(long, value_name = "PATTERN", conflicts_with = "identity_regex")]
+    identity_glob: Option<String>,
+
+    /// A regular expression for the whole identity
+    #[arg(long, value_name = "REGEX")]
+    identity_regex: Option<String>,
+
+    /// The identity provider that vouches for it, exactly, such as
+    /// https://token.actions.githubusercontent.com
+    #[arg(long, value_name = "URL")]
+    identity_provider: String,
+
+    /// What an extension of the certificate must be (repeatable), such as
+    /// source_repository_identifier=463804977
+    #[arg(long, value_name = "NAME=VALUE")]
+    require: Vec<String>,
+}
+
+impl IdentityArgs {
+    fn policy(&self) -> anyhow::Result<Policy> {
+        let mistake =
+            |option: &'static str| move |error: PatternError| Mistake(format!("{option}: {error}"));
+        let identity = match (&self.identity, &self.identity_glob, &self.identity_regex) {
+            (_, Some(pattern), _) => {
+                IdentityPattern::glob(pattern).map_err(mistake("--identity-glob"))?
+            }
+            (_, _, Some(regex)) => {
+                IdentityPattern::regex(regex).map_err(mistake("--identity-regex"))?
+            }
+            (identity, ..) => IdentityPattern::exact(identity.clone().unwrap_or_default()),
+        };
+        let require: Result<_, Mistake> = self.require.iter().map(|text| required(text)).collect();
+        Ok(Policy {
+            identity,
+            issuer: self.identity_provider.clone(),
+            require: require?,
+        })
+    }
+}
+
+fn required(text: &str) -> Result<Requirement, Mistake> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| Mistake(format!("--require {text:?} is not NAME=VALUE")))?;
+    let extension = Extension::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = Extension::ALL.iter().map(|known| known.name()).collect();
+        Mistake(format!(
+            "--require: there is no extension {name:?}; there are {}",
+            known.join(", ")
+        ))
+    })?;
+    Ok(Requirement {
+        number: extension.number().into(),
+        name: name.to_owned(),
+        value: value.to_owned(),
+    })
+}
+
+impl VerifyArgs {
+    /// What was signed, by whom it must be, and by whom it was.
+    pub(super) fn open(&self, warnings: &mut Warnings) -> anyhow::Result<(Statement, Verified)> {
+        let policy = self.who.policy()?;
+        let signature = &self.common.signature;
+        let reading = || format!("the signature {}", signature.display());
+        let place = if signature == Path::new("-") {
+            Path::new("/dev/stdin")
+        } else {
+            signature
+        };
+        let bytes = read(place, MAX_SIGNATURE_BYTES)?;
+        let file = SignatureFile::parse(&bytes).with_context(reading)?;
+        drop(bytes);
+        let mut trusted = self.trust.load()?;
+        let opened = verify(&file, &policy, &mut trusted).with_context(reading)?;
+        if opened.verified.ignored_timestamps > 0 {
+            warnings.warn(format!(
+                "timestamps by authorities that are not trusted, which count for nothing: {}",
+                opened.verified.ignored_timestamps
+            ))?;
+        }
+        let statement = Statement::parse(&opened.payload).with_context(reading)?;
+        Ok((statement, opened.verified))
+    }
+}
+
+/// Verifies with what is trusted; once more with newer trust if the first time failed at something that it may explain.
+fn verify(
+    file: &SignatureFile,
+    policy: &Policy,
+    trusted: &mut Trusted,
+) -> Result<OpenedKeyless, VerifyError> {
+    let now = clock::now().as_second();
+    let verify = |trust: &Trust| file.verify_keyless(policy, trust, now);
+    match verify(trusted.trust()) {
+        Err(VerifyError::Keyless(error))
+            if error.check.depends_on_trust() && trusted.refresh_for_a_failure() =>
+        {
+            verify(trusted.trust())
+        }
+        verdict => verdict,
+    }
+}
+
+/// Adds to a report who signed, when, and where it is logged.
+pub(super) fn describe(verified: &Verified, report: &mut Value) {
+    let time = |time: &VerifiedTime| {
+        json!({
+            "time": rfc3339(time.seconds),
+            "source": match time.source {
+                TimeSource::Log => "log",
+                _ => "timestamp-authority",
+            },
+        })
+    };
+    let entry = |entry: &LogEntry| {
+        let (kind, version) = &entry.kind;
+        json!({
+            "log": entry.log,
+            "origin": entry.origin,
+            "log_index": entry.log_index,
+            "tree_index": entry.tree_index,
+            "kind": format!("{kind} {version}"),
+        })
+    };
+    let authorities = |time: &&VerifiedTime| time.source == TimeSource::Authority;
+    report["method"] = Value::from("sigstore");
+    report["times"] = verified.times.iter().map(time).collect();
+    let timestamps = verified.times.iter().filter(authorities);
+    report["timestamps"] = timestamps.map(|time| rfc3339(time.seconds)).collect();
+    report["log_entries"] = verified.entries.iter().map(entry).collect();
+    let first = verified.entries.first();
+    report["log_index"] = Value::from(first.and_then(|entry| entry.log_index));
+    let Some((der, identity)) = &verified.certificate else {
+        return;
+    };
+    let name = identity.names.first();
+    report["identity"] = Value::from(name.map(|name| name.text.clone()));
+    report["identity_type"] = Value::from(name.map(|name| name.kind.as_str()));
+    report["identity_provider"] = Value::from(identity.issuer.clone());
+    report["extensions"] = Extension::ALL
+        .iter()
+        .filter_map(|extension| {
+            let text = identity.extension(extension.number().into())?;
+            Some((extension.name().to_owned(), Value::from(text)))
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    report["certificate"] = Value::from(certificate_report(der));
+}
+
+fn rfc3339(seconds: i64) -> Option<String> {
+    Timestamp::from_second(seconds)
+        .ok()
+        .map(|time| time.to_string())
+}

@@ -1,0 +1,235 @@
+//! What keyless signatures are verified with: a file, or the trusted root of an instance.
+//!
+//! Of an instance, a trusted root is part of the program. What its TUF repository published since is kept in the user's cache
+//! directory, and asked for once a day, or if a verification fails that newer trust may explain. Without a network, what is
+//! there serves: a failure is remembered for an hour, so that nobody waits for each verification.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use model_signing::sigstore::{Instance, MAX_TRUST_BYTES, Trust};
+
+use super::{path, read};
+use crate::clock;
+use crate::http;
+use crate::trust::{Published, Publisher, RepositorySettings};
+
+/// How long what was published serves before it is asked for again.
+const REFRESH: SignedDuration = SignedDuration::from_hours(24);
+/// How long a failure is remembered.
+const RETRY: SignedDuration = SignedDuration::from_hours(1);
+/// How long a verification waits for the repository.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A failure's time in RFC 3339.
+const MAX_FAILURE_BYTES: usize = 64;
+
+/// Whose trust.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct TrustArgs {
+    /// Trust Sigstore's staging instance instead of the public one
+    #[arg(long)]
+    use_staging: bool,
+
+    /// Trust what this file says: a Sigstore client trust configuration (JSON)
+    #[arg(long, value_name = "FILE", value_parser = path(), conflicts_with = "trusted_root")]
+    trust_config: Option<PathBuf>,
+
+    /// Trust what this file says: a Sigstore trusted root (JSON)
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    trusted_root: Option<PathBuf>,
+
+    /// Do not ask the network for a newer trusted root
+    #[arg(long)]
+    offline: bool,
+}
+
+/// What is trusted, and whether something newer can be asked for.
+pub(super) struct Trusted {
+    trust: Trust,
+    repository: Option<Repository>,
+}
+
+/// The TUF repository of an instance, and what is kept of it.
+struct Repository {
+    settings: RepositorySettings,
+    cache: PathBuf,
+}
+
+impl TrustArgs {
+    pub(super) fn load(&self) -> anyhow::Result<Trusted> {
+        let file = |path: &Path, option: &str, parse: Parse| {
+            let json = read(path, MAX_TRUST_BYTES)?;
+            let trust = parse(&json).with_context(|| format!("{option} {}", path.display()))?;
+            for remark in trust.remarks() {
+                tracing::warn!("{option} {}: {remark}", path.display());
+            }
+            Ok(Trusted {
+                trust,
+                repository: None,
+            })
+        };
+        // The reference's order when it verifies: the file before --use-staging.
+        match (&self.trust_config, &self.trusted_root) {
+            (Some(path), _) => file(path, "--trust-config", Trust::from_client_trust_config),
+            (None, Some(path)) => file(path, "--trusted-root", Trust::from_trusted_root),
+            (None, None) => self.of_instance(),
+        }
+    }
+
+    fn of_instance(&self) -> anyhow::Result<Trusted> {
+        let (instance, settings, name) = if self.use_staging {
+            (Instance::Staging, RepositorySettings::Staging, "staging")
+        } else {
+            (
+                Instance::PublicGood,
+                RepositorySettings::PublicGood,
+                "public-good",
+            )
+        };
+        let cache = cache_directory().map(|folder| folder.join(format!("tuf-{name}.json")));
+        let Some(cache) = cache else {
+            return Ok(Trusted {
+                trust: Trust::embedded(instance)?,
+                repository: None,
+            });
+        };
+        let repository = Repository { settings, cache };
+        let kept = repository.kept();
+        let is_old = kept
+            .as_ref()
+            .is_none_or(|kept| is_past(kept.refreshed, REFRESH));
+        let newer = (is_old && !self.offline)
+            .then(|| repository.refresh())
+            .flatten();
+        let trust = match newer.or(kept) {
+            Some(published) => Trust::from_trusted_root(&published.trusted_root)
+                .context("the trusted root of the TUF repository")?,
+            None => Trust::embedded(instance)?,
+        };
+        Ok(Trusted {
+            trust,
+            repository: (!self.offline).then_some(repository),
+        })
+    }
+}
+
+type Parse = fn(&[u8]) -> Result<Trust, model_signing::sigstore::TrustError>;
+
+impl Trusted {
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Asks for newer trust, once, and answers whether there is any.
+    pub(super) fn refresh_for_a_failure(&mut self) -> bool {
+        let Some(repository) = self.repository.take() else {
+            return false;
+        };
+        let before = repository.kept();
+        // It was asked a moment ago, or a failure is remembered.
+        let is_new = before
+            .as_ref()
+            .is_some_and(|kept| !is_past(kept.refreshed, RETRY));
+        if is_new {
+            return false;
+        }
+        let published = repository.refresh();
+        let Some(published) = published.filter(|published| {
+            before.is_none_or(|before| before.trusted_root != published.trusted_root)
+        }) else {
+            return false;
+        };
+        match Trust::from_trusted_root(&published.trusted_root) {
+            Ok(trust) => {
+                self.trust = trust;
+                true
+            }
+            Err(error) => {
+                tracing::warn!("the trusted root of the TUF repository: {error}");
+                false
+            }
+        }
+    }
+}
+
+impl Repository {
+    fn kept(&self) -> Option<Published> {
+        if !self.cache.exists() {
+            return None;
+        }
+        let opened = Publisher::open(&self.settings, self.cache.clone());
+        opened.ok()?.kept()
+    }
+
+    /// Asks the repository, unless it could not be asked a while ago; `None` if nothing comes of it.
+    fn refresh(&self) -> Option<Published> {
+        let failed = self.cache.with_extension("failed");
+        if read(&failed, MAX_FAILURE_BYTES)
+            .ok()
+            .and_then(|text| {
+                String::from_utf8(text)
+                    .ok()?
+                    .trim()
+                    .parse::<Timestamp>()
+                    .ok()
+            })
+            .is_some_and(|failed| !is_past(failed, RETRY))
+        {
+            return None;
+        }
+        // Before the question: whoever is killed while he waits shall not wait again at once. Where nothing can be kept,
+        // nothing is asked.
+        let folder = self.cache.parent()?;
+        std::fs::create_dir_all(folder).ok()?;
+        std::fs::write(&failed, clock::now().to_string()).ok()?;
+        match self.ask() {
+            Ok(published) => {
+                let _ = std::fs::remove_file(&failed);
+                published
+            }
+            Err(why) => {
+                tracing::info!(
+                    "the TUF repository {} was not asked for a newer trusted root: {why:#}",
+                    self.settings.server()
+                );
+                None
+            }
+        }
+    }
+
+    fn ask(&self) -> anyhow::Result<Option<Published>> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("the system gives no threads or timers")?;
+        let mut publisher = Publisher::open(&self.settings, self.cache.clone())?;
+        let answer = runtime.block_on(async {
+            let http = http::Client::default();
+            let asked = publisher.refresh(&http, clock::now());
+            tokio::time::timeout(PATIENCE, asked).await
+        });
+        // A name that is still being looked up must not keep the program.
+        runtime.shutdown_background();
+        answer.context("no answer in time")??;
+        Ok(publisher.kept())
+    }
+}
+
+/// Whether a moment lies that far back. One that lies ahead is none of this clock's.
+fn is_past(moment: Timestamp, span: SignedDuration) -> bool {
+    let age = clock::now().duration_since(moment);
+    age >= span || age < SignedDuration::ZERO
+}
+
+/// `$XDG_CACHE_HOME/modelwatch`, or `~/.cache/modelwatch`; `None` for who has no home.
+fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(base.join("modelwatch"))
+}
