@@ -11,6 +11,7 @@
 
 mod attempt;
 mod body;
+mod bridge;
 mod convert;
 mod error;
 mod identity;

@@ -140,7 +140,7 @@ async fn ask(http: &http::Client, url: &Url, message: &[u8]) -> anyhow::Result<V
                 return Ok(reply.body.to_vec());
             }
             Ok(reply) => {
-                let said = reply.said.unwrap_or_default();
+                let said = reply.message.unwrap_or_default();
                 let why = anyhow::anyhow!("{} answers {} {said}", asking(), reply.status);
                 if reply.status != 429 && reply.status < 500 {
                     return Err(why);

@@ -9,13 +9,14 @@ use sigstore_verify::{
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::body::check_envelope_hash;
+use super::bridge::Bridge;
 use super::convert;
 use super::error::{Check, KeylessError};
 use super::identity::Identity;
 use super::policy::Policy;
 use super::trust::Trust;
 use crate::bundle::{Bundle, Content, TlogEntry};
-use crate::timestamp::{TimestampError, Token};
+use crate::timestamp::Token;
 
 /// How far a verified time may lie ahead of the verifier's clock, in seconds: authorities and verifiers are synchronised
 /// to within minutes. A log's own time may not lie ahead at all: `sigstore-verify` refuses it.
@@ -119,10 +120,23 @@ pub(super) fn verify_bundle(
     now: i64,
 ) -> Result<Verified, KeylessError> {
     let signature = check_shape(bundle)?;
-    let (timestamps, ignored_timestamps) = countable_timestamps(bundle, signature, trust)?;
+    let stamped = countable_timestamps(bundle, signature, trust)?;
+    let ignored_timestamps = bundle.timestamps().len() - stamped.len();
+    let mut trust_of_entries = trust.clone();
+    trust_of_entries.root.timestamp_authorities.clear();
+    let mut timestamps = Vec::new();
+    if !stamped.is_empty() {
+        let bridge = Bridge::new()?;
+        trust_of_entries
+            .root
+            .timestamp_authorities
+            .push(bridge.authority()?);
+        for time in &stamped {
+            timestamps.push(bridge.stamp(signature, *time)?);
+        }
+    }
     let converted = convert::bundle(bundle, &timestamps)?;
     let artifact = Wanted::of(artifact, bundle)?;
-    let mut trust_of_entries = trust.clone();
     trust_of_entries.root.tlogs = logs_of(bundle, trust);
     let run = |trust: &Trust| {
         let verifier =
@@ -159,7 +173,7 @@ pub(super) fn verify_bundle(
         }
         _ => None,
     };
-    let times = times(&result);
+    let times = times(&result, &stamped);
     if let Some(late) = times
         .iter()
         .find(|time| time.seconds > now.saturating_add(CLOCK_SKEW_SECONDS))
@@ -217,16 +231,16 @@ fn check_shape(bundle: &Bundle) -> Result<&[u8], KeylessError> {
     }
 }
 
-/// The timestamps that must verify, and how many there are by others. Who wants can add one by an authority of his own to a
-/// bundle; it neither proves anything nor takes anything from the others.
-fn countable_timestamps<'b>(
-    bundle: &'b Bundle,
+/// The times of the timestamps by trusted authorities, each of which must verify. Anyone can add one by an authority of their
+/// own to a bundle; such a one neither proves anything nor takes anything from the others.
+fn countable_timestamps(
+    bundle: &Bundle,
     signature: &[u8],
     trust: &Trust,
-) -> Result<(Vec<&'b [u8]>, usize), KeylessError> {
+) -> Result<Vec<i64>, KeylessError> {
     let bad = |reason: String| KeylessError::new(Check::Time, reason);
     let mut seen = HashSet::new();
-    let mut counted = Vec::new();
+    let mut times = Vec::new();
     let authorities = trust.timestamp_authorities();
     for der in bundle.timestamps() {
         if !seen.insert(der) {
@@ -234,19 +248,13 @@ fn countable_timestamps<'b>(
         }
         let token = Token::parse(der).map_err(|error| bad(error.to_string()))?;
         if authorities.may_have_made(&token) {
-            // Ours looks at more than the library: whether the authority's certificate is for nothing but timestamps, and
-            // which certificate its signature covers.
-            authorities
+            let stamped = authorities
                 .verify(der, signature)
-                .map_err(|error| match error {
-                    TimestampError::OutsidePeriod { .. } => bad(error.to_string()),
-                    other => bad(format!("invalid timestamp: {other}")),
-                })?;
-            counted.push(der.as_slice());
+                .map_err(|error| bad(format!("invalid timestamp: {error}")))?;
+            times.push(stamped.time);
         }
     }
-    let ignored = bundle.timestamps().len() - counted.len();
-    Ok((counted, ignored))
+    Ok(times)
 }
 
 /// What the library is asked about.
@@ -368,19 +376,27 @@ fn check_usage(der: &[u8]) -> Result<(), KeylessError> {
     }
 }
 
-fn times(result: &VerificationResult) -> Vec<VerifiedTime> {
-    let integrated = result.integrated_time();
-    result
+/// The verified times: those of `stamped` are by authorities, the others by logs.
+fn times(result: &VerificationResult, stamped: &[i64]) -> Vec<VerifiedTime> {
+    let mut by_logs: Vec<i64> = result
         .verified_timestamps()
         .iter()
-        .map(|time| VerifiedTime {
-            seconds: time.as_second(),
-            source: if Some(*time) == integrated {
-                TimeSource::Log
-            } else {
-                TimeSource::Authority
-            },
-        })
+        .map(|time| time.as_second())
+        .collect();
+    for time in stamped {
+        if let Some(at) = by_logs.iter().position(|other| other == time) {
+            by_logs.remove(at);
+        }
+    }
+    let of = |source| {
+        move |seconds: &i64| VerifiedTime {
+            seconds: *seconds,
+            source,
+        }
+    };
+    let by_authorities = stamped.iter().map(of(TimeSource::Authority));
+    by_authorities
+        .chain(by_logs.iter().map(of(TimeSource::Log)))
         .collect()
 }
 

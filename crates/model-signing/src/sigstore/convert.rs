@@ -16,8 +16,11 @@ use sigstore_verify::types::{
 use super::error::{Check, KeylessError};
 use crate::bundle::{self, Content, DigestAlgorithm, TlogEntry};
 
-/// The bundle with these of its timestamps.
-pub(super) fn bundle(read: &bundle::Bundle, timestamps: &[&[u8]]) -> Result<Bundle, KeylessError> {
+/// The bundle with these timestamps in place of its own.
+pub(super) fn bundle(
+    read: &bundle::Bundle,
+    timestamps: &[Vec<u8>],
+) -> Result<Bundle, KeylessError> {
     let media_type: MediaType = read
         .media_type()
         .parse()

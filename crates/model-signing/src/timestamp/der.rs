@@ -103,6 +103,19 @@ pub(crate) fn only<'a>(
     Ok(element)
 }
 
+/// An element of less than 2^24 bytes.
+pub(crate) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    let [_, high, middle, low] = length.to_be_bytes();
+    let head = match length {
+        0..=0x7f => vec![tag, low],
+        0x80..=0xff => vec![tag, 0x81, low],
+        0x100..=0xffff => vec![tag, 0x82, middle, low],
+        _ => vec![tag, 0x83, high, middle, low],
+    };
+    [&head[..], content].concat()
+}
+
 fn split(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&tag, after_tag) = bytes.split_first()?;
     // Tags of several bytes occur in none of these formats.
@@ -162,5 +175,11 @@ mod tests {
             Ok(128)
         );
         assert_eq!(only(&long, SET, "a set"), Err(Malformed("a set")));
+        for length in [0, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000] {
+            let content = vec![7; length];
+            let read =
+                only(&encode(SET, &content), SET, "a set").map(|element| element.content.len());
+            assert_eq!(read, Ok(length));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
+use super::der::{BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE, encode};
 use super::signer::{self, Hash, SignerCertificate};
 use super::token::Token;
 use super::{Authorities, Stamped, TimestampError, authority};
@@ -42,14 +43,14 @@ impl Request {
     /// The request in DER.
     pub fn der(&self) -> Vec<u8> {
         let digest = Hash::Sha256.of(&self.message);
-        let imprint = [SHA256_IDENTIFIER, &element(0x04, digest.as_ref())].concat();
+        let imprint = [SHA256_IDENTIFIER, &encode(OCTET_STRING, digest.as_ref())].concat();
         let fields = [
-            element(0x02, &[1]),
-            element(0x30, &imprint),
-            element(0x02, &self.nonce),
-            element(0x01, &[0xff]),
+            encode(INTEGER, &[1]),
+            encode(SEQUENCE, &imprint),
+            encode(INTEGER, &self.nonce),
+            encode(BOOLEAN, &[0xff]),
         ];
-        element(0x30, &fields.concat())
+        encode(SEQUENCE, &fields.concat())
     }
 
     /// That `response` answers this request: it was granted, is over the message, has the nonce, and is signed by a trusted
@@ -82,11 +83,4 @@ impl Request {
             authority: signer.shown(),
         })
     }
-}
-
-/// An element whose content is shorter than 128 bytes.
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(content.len()).expect("a request has less than 128 bytes");
-    debug_assert!(length < 0x80);
-    [&[tag, length], content].concat()
 }

@@ -223,14 +223,6 @@ fn a_certificate_that_nobody_trusted_vouches_for_is_refused() {
 fn an_entry_that_the_log_does_not_prove_is_refused() {
     refuse(vec![
         (
-            "no entry",
-            Signing {
-                entries: 0,
-                ..Signing::v1()
-            },
-            LogEntry,
-        ),
-        (
             "an entry twice",
             Signing {
                 entries: 2,
@@ -355,6 +347,24 @@ fn an_entry_that_the_log_does_not_prove_is_refused() {
             Promise,
         ),
     ]);
+}
+
+#[test]
+fn a_certificate_without_an_entry_is_refused() {
+    let sigstore = Sigstore::new();
+    let signing = Signing {
+        entries: 0,
+        ..Signing::v1()
+    };
+    let error = sign_and_open(&sigstore, &signing).unwrap_err();
+    assert!(error.to_string().contains("without a log entry"), "{error}");
+    let bundle = sigstore.sign(&payload(), &signing).to_string();
+    let (policy, trust) = (policy(), trust(&sigstore));
+    let signer = model_signing::sigstore::Signer::Identity(&policy);
+    let artifact = model_signing::sigstore::Artifact::Statement;
+    let verdict =
+        model_signing::sigstore::verify(bundle.as_bytes(), &artifact, &signer, &trust, NOW);
+    assert_eq!(verdict.unwrap_err().check, LogEntry);
 }
 
 #[test]

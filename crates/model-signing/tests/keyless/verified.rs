@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::fake::authority::Leaf;
 use crate::fake::log::Entry;
 use crate::fake::payload;
-use crate::fake::stamp::Stamp;
+use crate::fake::stamp::{Flaws, Stamp, StampAuthority};
 use crate::fake::{IDENTITY, ISSUER, NOW, SIGNED_AT, Signing, Sigstore};
 use crate::{open, policy, requirement, sign_and_open, trust};
 
@@ -52,6 +52,34 @@ fn a_signing_in_rekor_v2_is_verified_with_the_time_of_its_timestamp() {
     };
     assert_eq!(entry.log.as_deref(), Some("https://log2025-1.fake.example"));
     assert_eq!((entry.tree_index, entry.log_index), (1, Some(1)));
+}
+
+#[test]
+fn timestamps_with_a_fraction_of_a_second_and_by_keys_of_every_kind_count() {
+    let signing = || Signing {
+        stamps: vec![Stamp {
+            has_fraction: true,
+            ..Stamp::default()
+        }],
+        ..Signing::v2()
+    };
+    for algorithm in [
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        &rcgen::PKCS_ECDSA_P521_SHA512,
+        &rcgen::PKCS_ED25519,
+        &rcgen::PKCS_RSA_SHA256,
+    ] {
+        let sigstore = Sigstore {
+            tsa: StampAuthority::with(algorithm, Flaws::default()),
+            ..Sigstore::new()
+        };
+        let verified = sign_and_open(&sigstore, &signing()).unwrap();
+        let [time] = verified.times.as_slice() else {
+            panic!("{:?}", verified.times)
+        };
+        assert_eq!(time.seconds, SIGNED_AT + 10);
+        assert_eq!(time.source, TimeSource::Authority);
+    }
 }
 
 #[test]

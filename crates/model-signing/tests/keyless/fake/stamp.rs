@@ -29,6 +29,8 @@ pub struct Stamp {
     pub nonce: Option<Vec<u8>>,
     /// Over a message with this digest, whatever the message.
     pub over: Option<[u8; 32]>,
+    /// The time has a fraction of a second.
+    pub has_fraction: bool,
     /// The status of the response.
     pub status: u8,
 }
@@ -45,6 +47,7 @@ impl Default for Stamp {
             embeds: true,
             nonce: None,
             over: None,
+            has_fraction: false,
             status: 0,
         }
     }
@@ -237,12 +240,16 @@ fn signature_algorithm(algorithm: &'static SignatureAlgorithm) -> Vec<u8> {
 
 fn tst_info(over: &[u8; 32], stamp: &Stamp) -> Vec<u8> {
     let imprint = [der(0x30, &SHA256), der(0x04, over)].concat();
+    let mut time = generalized(SIGNED_AT + stamp.after);
+    if stamp.has_fraction {
+        time = time.replace('Z', ".25Z");
+    }
     let mut fields = vec![
         der(0x02, &[1]),
         der(0x06, &[0x2a, 3, 4]),
         der(0x30, &imprint),
         der(0x02, &[42]),
-        der(0x18, generalized(SIGNED_AT + stamp.after).as_bytes()),
+        der(0x18, time.as_bytes()),
     ];
     if let Some(nonce) = &stamp.nonce {
         fields.push(der(0x02, nonce));
