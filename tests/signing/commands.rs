@@ -24,7 +24,7 @@ fn site() -> Site {
 }
 
 impl Site {
-    fn expect(&self, line: &str, code: i32) -> Printed {
+    pub fn expect(&self, line: &str, code: i32) -> Printed {
         let reported = self.run(line);
         assert_eq!(reported.code, code, "{line}: {reported:?}");
         reported
