@@ -116,11 +116,13 @@ impl TreeArgs {
             match inside {
                 Some(Inside { exists: true, .. }) => {}
                 Some(_) => {
-                    warnings.warn(format!("{shown} does not exist: nothing is left out by it"))?
+                    warnings.warn(format!("{shown} does not exist: nothing is left out by it"))?;
                 }
-                None => warnings.warn(format!(
-                    "{shown} is not in the model: nothing is left out by it"
-                ))?,
+                None => {
+                    warnings.warn(format!(
+                        "{shown} is not in the model: nothing is left out by it"
+                    ))?;
+                }
             }
         }
         Ok(ignored)
@@ -233,9 +235,9 @@ pub(super) fn refuse_left_over(
     };
     let paths: Vec<_> = left_over.iter().map(|name| quoted(name)).collect();
     anyhow::bail!(
-        "{:?} was left in the model by an earlier version of modelwatch that was interrupted while it wrote a \
+        "{} was left in the model by an earlier version of modelwatch that was interrupted while it wrote a \
          signature; remove it: rm -- {}",
-        model.path().join(&***first),
+        quoted(first),
         paths.join(" ")
     )
 }
