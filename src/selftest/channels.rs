@@ -9,9 +9,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::Plan;
 use super::report::{ChannelReport, Check};
-use super::stage::{self, Stage};
+use super::stage::{self, Plan, Stage};
 use crate::clock;
 use crate::finding::Routes;
 use crate::service::Setup;

@@ -16,7 +16,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use tokio::process::Command;
 
 use crate::clock;
 use crate::judge::Rules;
@@ -30,20 +29,10 @@ use logs::Known;
 use report::{Answer, Check, LogReport, WatchReport};
 
 pub use report::Report;
-pub use stage::{Stage, run as run_stage};
+pub use stage::{Plan, Stage, run as run_stage};
 
 /// Logs that are tried at once.
 const LOGS_AT_ONCE: usize = 4;
-
-/// What a self-test does besides reading.
-pub struct Plan<'a> {
-    /// The channels that get the alert of the self-test.
-    pub channels: Vec<String>,
-    /// Nothing but the caller may write to standard output.
-    pub keeps_stdout: bool,
-    /// The command of a process for one stage, which works on this copy of the store and sends on these channels.
-    pub process: &'a dyn Fn(Stage, &Path, &[String]) -> Command,
-}
 
 /// Tries everything. The running daemon and its database are not touched.
 ///

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tlog::{CompactRange, Follower};
+use tokio::process::Command;
 
 use crate::clock;
 use crate::config::{self, Config};
@@ -23,6 +24,16 @@ pub(super) const RECORDED: &str = "recorded";
 
 /// How long channels may take.
 pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(30);
+
+/// What a self-test does besides reading.
+pub struct Plan<'a> {
+    /// The channels that get the alert of the self-test.
+    pub channels: Vec<String>,
+    /// Nothing but the caller may write to standard output.
+    pub keeps_stdout: bool,
+    /// The command of a process for one stage, which works on this copy of the store and sends on these channels.
+    pub process: &'a dyn Fn(Stage, &Path, &[String]) -> Command,
+}
 
 /// One of the two processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
