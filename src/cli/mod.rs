@@ -65,13 +65,13 @@ pub struct Cli {
 enum Command {
     /// Show on a small recorded log what this program does: no network, no configuration
     Demo(demo::Args),
-    /// Write a configuration: whose signings, which Sigstore, who is told
+    /// Write a configuration: whose signings, which Sigstore, which channels
     ///
-    /// Asks on a terminal; elsewhere flags say it. Nothing is written over without --force.
+    /// Asks on a terminal; elsewhere flags are required. No file is replaced without --force.
     Init(init::Args),
     /// Follow the logs: as a daemon on the schedule, or --once
     Monitor(monitor::Args),
-    /// Say how far each log was read and proven, and whether alerts wait
+    /// Show how far each log was read and proven, and whether alerts wait
     Status(status::Args),
     /// List, show and acknowledge findings
     #[command(subcommand)]
@@ -83,13 +83,12 @@ enum Command {
     Rescan(rescan::Args),
     /// Check the configuration, the store and every log; one watch; or the channels
     Check(check::Args),
-    /// Prove that the watch is not blind: logs, watches, channels, on a copy of the store
+    /// Prove that nothing is overlooked: logs, watches, channels, on a copy of the store
     ///
-    /// Refetches real entries and proves them, shows each watch made-up signings and near misses, sends an alarm
-    /// marked `[DRILL]` through the outbox to every channel while a process is killed on the way, serves itself a
-    /// swapped leaf and an outage, and ends with what this configuration can see and what it cannot. A running
-    /// daemon and its database are not touched. Exit code 1: the watch is blind somewhere; 3: something could not
-    /// be asked.
+    /// Refetches real entries and proves them. Shows each watch made-up signings and near misses. Sends an alert
+    /// marked `[DRILL]` through the outbox to every channel, while a process is killed on the way. Serves itself a
+    /// swapped leaf and an outage. Ends with what this configuration can see and what it cannot. The running daemon
+    /// and its database are not touched. Exit code 1: something is overlooked; 3: something could not be asked.
     Drill(drill::Args),
     /// Write watches
     #[command(subcommand)]

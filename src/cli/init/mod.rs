@@ -23,8 +23,8 @@ use instance::Instance;
 
 /// What its flags are about, in `--help`.
 const WHOSE: &str = "Whose signings";
-const WHICH: &str = "Which Sigstore; the public one if nothing is said";
-const WHOM: &str = "Who is told; this terminal if nothing is said";
+const WHICH: &str = "Which Sigstore; the public one by default";
+const WHOM: &str = "Which channels; this terminal by default";
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Whom to watch: a repository's URL, a mail address, or a name as certificates have it, with `*` for any characters
     #[arg(help_heading = WHOSE, long, value_name = "SAN", value_parser = given::identity)]
     identity: Option<Box<Meant>>,
-    /// Who vouches for that name: with another issuer, a signing under it is critical
+    /// The issuer of that name: with another issuer, a signing under it is critical
     #[arg(help_heading = WHOSE, long, value_name = "URL", requires = "identity", value_parser = given::issuer)]
     issuer: Option<String>,
     /// A public key or certificate in PEM to watch
@@ -67,7 +67,7 @@ pub(super) struct Args {
     #[arg(help_heading = WHICH, long, value_name = "FILE")]
     trusted_root: Option<PathBuf>,
 
-    /// Tell this mail address
+    /// Send alerts to this mail address
     #[arg(
         help_heading = WHOM,
         long,
@@ -80,20 +80,20 @@ pub(super) struct Args {
     /// The server that takes the mail: smtps://host:465, or smtp://host:587
     #[arg(help_heading = WHOM, long, value_name = "URL", requires = "notify_email", value_parser = given::smtp)]
     smtp: Option<String>,
-    /// The sender of the mail; default: the address that is told
+    /// The sender of the mail; default: the address of the recipient
     #[arg(help_heading = WHOM, long, value_name = "ADDRESS", requires = "notify_email", value_parser = given::mail)]
     mail_from: Option<String>,
-    /// Tell the webhook whose URL is in this environment variable
+    /// Send alerts to the webhook whose URL is in this environment variable
     #[arg(help_heading = WHOM, long, value_name = "VARIABLE", value_parser = given::variable)]
     webhook_env: Option<String>,
 
     /// Register the bundles of --from as your own
     #[arg(help_heading = WHOSE, long, requires = "from")]
     register: bool,
-    /// Where the configuration is written; default: where --config says
+    /// Where the configuration is written; default: the file of --config
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace a file that is there
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
     /// Ask nothing: take the defaults for what is not given
