@@ -145,7 +145,6 @@ const CYCLIC: &[(&str, &str, Cycle)] = &[
     ("src", "notify::email", Cycle::WithOwnFile),
     ("src", "notify::outbox", Cycle::WithOwnFile),
     ("src", "report::advice", Cycle::WithOwnFile),
-    ("src", "selftest", Cycle::WithOwnFile),
     ("src", "source", Cycle::BetweenModules),
     ("src", "source", Cycle::WithOwnFile),
     ("src", "source::rekor_v1", Cycle::BetweenModules),
