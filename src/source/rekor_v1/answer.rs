@@ -5,17 +5,18 @@ mod json;
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use serde::Deserialize;
-use tlog::Hash;
+use tlog::{Hash, MAX_TREE_SIZE};
 
-use self::json::{OneKey, RawEntry, RawInclusion, RawLog, RawPlace, RawProof, hashes, in_tree};
+use self::json::{
+    MAX_PROOF_HASHES, OneKey, RawEntry, RawInclusion, RawLog, RawPlace, RawProof, RawTree, Text,
+};
 use super::client::MAX_RETRIEVED;
+use crate::codec::STANDARD;
 use crate::log::GlobalIndex;
 use crate::source::at_most::AtMost;
-
-/// Longest inclusion or consistency proof, in hashes: a tree of 2^63 leaves has paths of 63.
-pub(super) const MAX_PROOF_HASHES: usize = 64;
 
 /// Most trees of one log. The public log has three after five years.
 const MAX_TREES: usize = 256;
@@ -291,6 +292,81 @@ pub fn complaint(json: &str) -> Option<String> {
     }
     let complaint: Complaint = serde_json::from_str(json).ok()?;
     Some(complaint.message)
+}
+
+impl RawTree {
+    fn read(self) -> Result<TreeHead, NotAnAnswer> {
+        Ok(TreeHead {
+            id: self
+                .id
+                .parse()
+                .map_err(|_| NotAnAnswer(format!("{:?} is not the id of a tree", self.id)))?,
+            claimed_size: self.size,
+            note: self.note.into(),
+        })
+    }
+}
+
+impl<I> RawEntry<'_, I> {
+    /// The entry but for its place within its tree, what was read of its proof, and the time at which the log took it.
+    fn read(self, id: &str) -> Result<(Leaf, Option<I>, i64), NotAnAnswer> {
+        let id: EntryId = id
+            .parse()
+            .map_err(|_| NotAnAnswer(format!("{id:?} is not the id of an entry")))?;
+        let decode = |text: &str, what: &str| {
+            STANDARD
+                .decode(text)
+                .map(Bytes::from)
+                .map_err(|e| NotAnAnswer(format!("the {what} of {id} is not base64: {e}")))
+        };
+        let attestation = self
+            .attestation
+            .and_then(|attestation| attestation.data)
+            .filter(|data| !data.is_empty())
+            .map(|data| decode(&data, "attestation"))
+            .transpose()?;
+        let leaf = Leaf {
+            id,
+            body: decode(&self.body, "body")?,
+            global: GlobalIndex::new(self.global),
+            local: None,
+            attestation,
+        };
+        let inclusion = self
+            .verification
+            .and_then(|verification| verification.inclusion);
+        Ok((leaf, inclusion, self.integrated_at))
+    }
+}
+
+impl RawInclusion<'_> {
+    fn read(self) -> Result<Inclusion, NotAnAnswer> {
+        Ok(Inclusion {
+            local: in_tree(self.local, self.tree_size)?,
+            tree_size: self.tree_size,
+            root: hash(&self.root.0)?,
+            hashes: hashes(&self.hashes)?,
+            checkpoint: self.checkpoint.map(Bytes::from),
+        })
+    }
+}
+
+/// The place of a leaf in a tree of that size, if there is such a place.
+fn in_tree(local: u64, tree_size: u64) -> Result<u64, NotAnAnswer> {
+    if tree_size > MAX_TREE_SIZE || local >= tree_size {
+        return Err(NotAnAnswer(format!(
+            "leaf {local} of a tree of {tree_size}"
+        )));
+    }
+    Ok(local)
+}
+
+fn hash(hex: &str) -> Result<Hash, NotAnAnswer> {
+    Hash::from_hex(hex).map_err(|e| NotAnAnswer(e.to_string()))
+}
+
+fn hashes(hex: &AtMost<Text<'_>, MAX_PROOF_HASHES>) -> Result<Vec<Hash>, NotAnAnswer> {
+    hex.0.iter().map(|hex| hash(&hex.0)).collect()
 }
 
 #[cfg(test)]
