@@ -9,7 +9,21 @@ use super::settings::Settings;
 use super::stop::Stop;
 use super::unknown_authorities::UnknownAuthorities;
 use crate::clock::Clock;
+use crate::source::{Budget, Prefetch};
 use crate::store::Store;
+
+/// Bundles that are scanned at once, per core: one is worked on, one waits in order.
+pub(super) const SCANS_PER_CORE: usize = 2;
+
+/// Memory for the leaves of all logs: what one log reads ahead, and what keeps all cores busy.
+fn budget() -> Budget {
+    let Prefetch {
+        budget_bytes,
+        first_guess_bytes,
+        ..
+    } = Prefetch::default();
+    Budget::new(budget_bytes + rayon::current_num_threads() * SCANS_PER_CORE * first_guess_bytes)
+}
 
 /// What all passes share; clones share its state.
 #[derive(Clone)]
@@ -23,6 +37,7 @@ pub(super) struct Context {
     pub(super) outage: Outage,
     pub(super) reached: Reached,
     pub(super) unknown_authorities: UnknownAuthorities,
+    pub(super) budget: Budget,
 }
 
 impl Context {
@@ -42,6 +57,7 @@ impl Context {
             outage: Outage::default(),
             reached: Reached::default(),
             unknown_authorities: UnknownAuthorities::default(),
+            budget: budget(),
         }
     }
 }

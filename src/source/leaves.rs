@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::budget::Share;
+
 /// Consecutive leaves of a log, at most one bundle's worth, in the buffer that they were read into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaves {
@@ -14,6 +16,8 @@ pub struct Leaves {
     spans: Vec<Range<u32>>,
     /// The data that the log serves with some of them, by index.
     beside: BTreeMap<u64, Bytes>,
+    /// What they take of a budget that logs share.
+    share: Share,
 }
 
 /// Leaves that cannot exist.
@@ -62,6 +66,7 @@ impl Leaves {
             bytes,
             spans,
             beside: BTreeMap::new(),
+            share: Share::default(),
         })
     }
 
@@ -71,6 +76,11 @@ impl Leaves {
     pub fn with(mut self, index: u64, beside: Bytes) -> Self {
         self.beside.insert(index, beside);
         self
+    }
+
+    /// Keeps a part of a shared budget for as long as they are in memory.
+    pub(super) fn hold(&mut self, share: Share) {
+        self.share = share;
     }
 
     /// The data that the log served beside leaf `index`.

@@ -2,6 +2,7 @@
 //! interpreted here: the caller proves the bytes with a checkpoint whose signature it has verified.
 
 mod at_most;
+mod budget;
 mod buffers;
 pub mod ct;
 mod ct_rfc6962;
@@ -25,6 +26,7 @@ use tlog::Split;
 
 pub use crate::http::ServerDate;
 use crate::log::Protocol;
+pub use budget::Budget;
 pub use ct_rfc6962::CtRfc6962;
 pub use ct_static::CtStatic;
 pub use error::{Cause, SourceError, SourceErrorKind};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::{Stream, stream};
 use tokio::task::JoinHandle;
 
+use super::budget::{Budget, Share};
 use super::{Cause, Leaves, LogSource, SourceError};
 
 /// How far to read ahead.
@@ -19,6 +20,8 @@ pub struct Prefetch {
     pub budget_bytes: usize,
     /// The expected size of a bundle before the first was read.
     pub first_guess_bytes: usize,
+    /// What all logs share. A log waits for a part of it for one bundle, and takes what is left to read further ahead.
+    pub shared: Option<Budget>,
 }
 
 impl Default for Prefetch {
@@ -29,6 +32,7 @@ impl Default for Prefetch {
             budget_bytes: 16 * 1024 * 1024,
             // Rekor v2's have 0.5 to 0.6 MB.
             first_guess_bytes: 1024 * 1024,
+            shared: None,
         }
     }
 }
@@ -82,6 +86,8 @@ struct Fetch {
     want: Range<u64>,
     /// Its share of the memory limit; `None` for no limit.
     share: Option<usize>,
+    /// Its part of what all logs share.
+    held: Share,
     task: JoinHandle<Result<Leaves, SourceError>>,
 }
 
@@ -93,6 +99,13 @@ impl Drop for Fetch {
 
 impl Ahead {
     async fn deliver(&mut self) -> Option<Result<Leaves, SourceError>> {
+        if self.queue.is_empty() && self.next < self.end {
+            let held = match &self.settings.shared {
+                Some(budget) => budget.wait(self.expected()).await,
+                None => Share::default(),
+            };
+            self.start(None, held);
+        }
         self.fill();
         let Some(mut fetch) = self.queue.pop_front() else {
             return self.stuck().map(Err);
@@ -107,8 +120,10 @@ impl Ahead {
         if let (Err(SourceError::TooLarge { .. }), Some(_)) = (&result, fetch.share) {
             result = self.source.leaves(fetch.want.clone(), self.size).await;
         }
-        match &result {
+        match &mut result {
             Ok(leaves) => {
+                let held = std::mem::take(&mut fetch.held);
+                leaves.hold(held.shrink(leaves.size_bytes()));
                 if self.recent.len() == RECENT {
                     self.recent.pop_front();
                 }
@@ -121,26 +136,40 @@ impl Ahead {
 
     /// Starts as many fetches as limits allow. The range is never listed: it may have 2^62 leaves.
     fn fill(&mut self) {
-        let share = self.share();
+        let (share, expected) = (self.share(), self.expected());
         let mut reserved: usize = self.queue.iter().filter_map(|f| f.share).sum();
-        while self.next < self.end && self.queue.len() < self.settings.max_in_flight.max(1) {
-            let first = self.queue.is_empty();
+        while !self.queue.is_empty()
+            && self.next < self.end
+            && self.queue.len() < self.settings.max_in_flight.max(1)
+        {
             reserved = reserved.saturating_add(share);
-            if !first && reserved > self.settings.budget_bytes {
+            if reserved > self.settings.budget_bytes {
                 return;
             }
-            let bundle = self.source.bundle(self.next, self.size);
-            let want = self.next..bundle.end.min(self.end);
-            if want.is_empty() {
+            let held = match &self.settings.shared {
+                Some(budget) => budget.take(expected),
+                None => Some(Share::default()),
+            };
+            let Some(held) = held else { return };
+            if !self.start(Some(share), held) {
                 return;
             }
-            self.next = want.end;
-            let share = (!first).then_some(share);
-            self.queue.push_back(self.fetch(want, share));
         }
     }
 
-    fn fetch(&self, want: Range<u64>, share: Option<usize>) -> Fetch {
+    /// Starts to read the next bundle; answers whether there is one.
+    fn start(&mut self, share: Option<usize>, held: Share) -> bool {
+        let bundle = self.source.bundle(self.next, self.size);
+        let want = self.next..bundle.end.min(self.end);
+        if want.is_empty() {
+            return false;
+        }
+        self.next = want.end;
+        self.queue.push_back(self.fetch(want, share, held));
+        true
+    }
+
+    fn fetch(&self, want: Range<u64>, share: Option<usize>, held: Share) -> Fetch {
         let (source, size, asked) = (Arc::clone(&self.source), self.size, want.clone());
         let task = tokio::spawn(async move {
             match share {
@@ -148,14 +177,27 @@ impl Ahead {
                 None => source.leaves(asked, size).await,
             }
         });
-        Fetch { want, share, task }
+        Fetch {
+            want,
+            share,
+            held,
+            task,
+        }
     }
 
     /// The share of the next prefetched bundle.
     fn share(&self) -> usize {
         let smallest = self.settings.budget_bytes / self.settings.max_in_flight.max(1);
+        match self.recent.is_empty() {
+            true => self.settings.first_guess_bytes,
+            false => self.expected().max(smallest),
+        }
+    }
+
+    /// The size of the next bundle, by the largest of the last ones with a reserve.
+    fn expected(&self) -> usize {
         match self.recent.iter().max() {
-            Some(largest) => largest.saturating_add(largest / 2).max(smallest),
+            Some(largest) => largest.saturating_add(largest / 2),
             None => self.settings.first_guess_bytes,
         }
     }

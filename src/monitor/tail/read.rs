@@ -18,7 +18,7 @@ use crate::store::{Batch, PassErrorKind};
 const BATCH_ENTRIES: u64 = 16 * 256;
 
 /// A batch is committed when it has this many findings, so that its memory is bounded.
-const BATCH_FINDINGS: usize = 1_000;
+pub(super) const BATCH_FINDINGS: usize = 1_000;
 
 /// A batch is committed after this time, whatever its size. Otherwise a slow log, read by a process that is killed
 /// again and again, would always be read from the same entry.
@@ -94,7 +94,14 @@ impl TreePass<'_> {
         };
         let progress = &self.context.progress;
         progress.goal(&self.log.shard.name, range.end - range.start);
-        let scanned = scanned(self.log, range.clone(), range.end, self.rules, self.now);
+        let scanned = scanned(
+            self.log,
+            range.clone(),
+            range.end,
+            self.rules,
+            &self.context.budget,
+            self.now,
+        );
         let mut scanned = std::pin::pin!(scanned);
         loop {
             let has_read = follower.seen() > pending.from.seen.size();

@@ -113,8 +113,16 @@ impl TreePass<'_> {
             from: gap.start,
             findings: Vec::new(),
             read: Unrecorded::since(clock.now()),
+            gap_end: gap.end,
         };
-        let scanned = scanned(self.log, gap.clone(), head.size, self.rules, self.now);
+        let scanned = scanned(
+            self.log,
+            gap.clone(),
+            head.size,
+            self.rules,
+            &self.context.budget,
+            self.now,
+        );
         let mut scanned = std::pin::pin!(scanned);
         while frontier.size() < gap.end {
             let next = tokio::select! {

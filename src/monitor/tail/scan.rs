@@ -16,9 +16,10 @@ use crate::finding::{NewFinding, Verdict};
 use crate::identity::{Certificate, Chain};
 use crate::judge::{self, Hidden, Judge, Payload, Place, Rules};
 use crate::log::{LeafFormat, Shard};
+use crate::monitor::context::SCANS_PER_CORE;
 use crate::monitor::health::UnknownIssuer;
 use crate::monitor::log::Log;
-use crate::source::{self, Leaves, SourceError};
+use crate::source::{self, Budget, Leaves, Prefetch, SourceError};
 use crate::watch::Match;
 
 /// The result of scanning one bundle of leaves.
@@ -37,9 +38,6 @@ pub(in crate::monitor) struct Scanned {
 /// Fewer certificates than this show no time: anybody can log one.
 const TELLING_CERTIFICATES: usize = 8;
 
-/// Bundles that are scanned at once for each core: while one is scanned, another one waits for its turn in the order.
-const SCANS_PER_CORE: usize = 2;
-
 /// Small bundles, as those of Rekor v1, are scanned in one job until they have so many leaves together, as many as one of
 /// Rekor v2: to wake another thread costs as much as scanning a dozen leaves.
 const JOB_LEAVES: usize = 256;
@@ -53,9 +51,14 @@ pub(in crate::monitor) fn scanned<'a>(
     range: Range<u64>,
     size: u64,
     rules: &'a Arc<Rules>,
+    budget: &Budget,
     now: Timestamp,
 ) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
-    let leaves = source::leaves(Arc::clone(&log.source), range, size, log.source.prefetch());
+    let prefetch = Prefetch {
+        shared: Some(budget.clone()),
+        ..log.source.prefetch()
+    };
+    let leaves = source::leaves(Arc::clone(&log.source), range, size, prefetch);
     // Fused: `next_job` may see the end while it looks for more, and is asked again.
     stream::unfold(leaves.fuse(), async |mut leaves| {
         Some((next_job(&mut leaves).await?, leaves))

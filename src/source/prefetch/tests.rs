@@ -223,3 +223,45 @@ async fn no_request_is_sent_after_the_stream_was_dropped() {
     assert!(source.requests.load(SeqCst) <= 9);
     assert_eq!(Arc::strong_count(&source), 1, "no task keeps it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_logs_at_once_hold_no_more_bytes_than_their_budget() {
+    const BUNDLE_BYTES: usize = 100_000;
+    const LOGS: usize = 40;
+    let budget_bytes = 8 * 160 * 1024;
+    let shared = Some(Budget::new(budget_bytes));
+    let held = Arc::default();
+    let logs: Vec<Arc<Fake>> = (0..LOGS)
+        .map(|_| {
+            Arc::new(Fake {
+                lengths: vec![BUNDLE_BYTES],
+                held: Arc::clone(&held),
+                ..Fake::default()
+            })
+        })
+        .collect();
+    let reading = logs.iter().map(async |source| {
+        let settings = Prefetch {
+            first_guess_bytes: 160 * 1024,
+            shared: shared.clone(),
+            ..Prefetch::default()
+        };
+        let source_dyn: Arc<dyn LogSource> = source.clone();
+        let mut stream = leaves(source_dyn, 0..24, 24, settings);
+        let mut count = 0;
+        while let Some(bundle) = stream.next().await {
+            let bundle = bundle.unwrap();
+            // As long as it is scanned.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            count += bundle.len();
+            source.held.fetch_sub(BUNDLE_BYTES, SeqCst);
+        }
+        count
+    });
+    let counts = futures_util::future::join_all(reading).await;
+    assert_eq!(counts, [24; LOGS]);
+    let most = logs.iter().map(|log| log.most_held.load(SeqCst)).max();
+    assert!(most.unwrap() <= budget_bytes, "{most:?}");
+    // Without a budget each of them would hold all of its bundles.
+    assert!(most.unwrap() >= 4 * BUNDLE_BYTES, "{most:?}");
+}
