@@ -3,6 +3,7 @@
 //! All functions are pure: they depend on the leaf, the rules and `now`, and return values.
 
 mod again;
+mod assessments;
 mod context;
 mod rules;
 mod signer;

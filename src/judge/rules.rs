@@ -2,7 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::identity::Authorities;
+use super::assessments::Assessments;
+use crate::identity::{Assessment, Authorities, Certificate, Signer};
 use crate::watch::{Forms, HoldRule, WatchKey, Watches};
 
 /// The compiled watches and the trusted authorities.
@@ -13,6 +14,7 @@ pub struct Rules {
     hashes: Vec<[u8; 32]>,
     holds: Vec<HoldRule>,
     ineffective: Vec<(String, String)>,
+    assessments: Assessments,
 }
 
 impl Rules {
@@ -51,6 +53,7 @@ impl Rules {
             hashes,
             holds,
             ineffective,
+            assessments: Assessments::default(),
         }
     }
 
@@ -62,6 +65,18 @@ impl Rules {
     /// The trusted authorities.
     pub fn authorities(&self) -> Option<&Authorities> {
         self.authorities.as_ref()
+    }
+
+    /// The assessment of a signer by the trusted root.
+    pub(super) fn assess(&self, signer: &Signer) -> Assessment {
+        let judge = || signer.judge(self.authorities());
+        // Without a trusted root nothing is verified, and a precertificate has no hash of a certificate.
+        match signer.certificate().and_then(Certificate::sha256) {
+            Some(certificate) if self.authorities.is_some() => {
+                self.assessments.of(certificate, judge)
+            }
+            _ => judge(),
+        }
     }
 
     /// The keys of the watches.

@@ -29,7 +29,7 @@ impl Judge<'_> {
     ) -> NewFinding {
         let kind = &entry.kind;
         let watch = self.rules.watches().get(found.watch);
-        let Assessment { chain, anomalies } = signing.signer.judge(self.rules.authorities());
+        let Assessment { chain, anomalies } = self.rules.assess(&signing.signer);
         let mut anomalies: Vec<_> = anomalies.iter().map(ToString::to_string).collect();
         let certificate = signing.signer.certificate();
         if let (Some(certificate), Some(logged)) = (certificate, self.logged_about)

@@ -1,0 +1,92 @@
+//! What the trusted root said about certificates, so that the signatures of one that comes again are verified once.
+//!
+//! One belongs to one set of rules, and so to one trusted root: other trust is other rules, which begin with nothing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::identity::Assessment;
+
+/// Certificates of one generation, some hundred bytes each. Fulcio issues a certificate for each run of a workflow, whose
+/// signings stand close together in a log.
+const GENERATION: usize = 4_096;
+
+/// Bounded: when a generation is full, the one before it is forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Assessments(Mutex<Generations>);
+
+#[derive(Debug, Default)]
+struct Generations {
+    present: HashMap<[u8; 32], Assessment>,
+    past: HashMap<[u8; 32], Assessment>,
+}
+
+impl Assessments {
+    /// The assessment of the certificate with this SHA-256: the one that is known, or what `judge` answers. Two threads may
+    /// judge the same certificate at once; both answer the same.
+    pub(super) fn of(
+        &self,
+        certificate: [u8; 32],
+        judge: impl FnOnce() -> Assessment,
+    ) -> Assessment {
+        if let Some(known) = self.known(&certificate) {
+            return known;
+        }
+        let judged = judge();
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if generations.present.len() >= GENERATION {
+            generations.past = std::mem::take(&mut generations.present);
+        }
+        generations.present.insert(certificate, judged.clone());
+        judged
+    }
+
+    fn known(&self, certificate: &[u8; 32]) -> Option<Assessment> {
+        let generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = generations.present.get(certificate);
+        known.or_else(|| generations.past.get(certificate)).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Chain;
+
+    fn assessment(chain: Chain) -> Assessment {
+        Assessment {
+            chain,
+            anomalies: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_comes_again_is_judged_once() {
+        let assessments = Assessments::default();
+        let mut judged = 0;
+        for certificate in [1, 2, 1, 1, 2] {
+            assessments.of([certificate; 32], || {
+                judged += 1;
+                assessment(Chain::Trusted)
+            });
+        }
+        assert_eq!(judged, 2);
+        let again = assessments.of([1; 32], || assessment(Chain::Untrusted));
+        assert_eq!(again, assessment(Chain::Trusted));
+    }
+
+    #[test]
+    fn a_flood_of_certificates_takes_no_more_memory_than_two_generations() {
+        let assessments = Assessments::default();
+        for n in 0..5 * GENERATION as u64 {
+            let mut certificate = [0; 32];
+            certificate[..8].copy_from_slice(&n.to_be_bytes());
+            assessments.of(certificate, || assessment(Chain::Untrusted));
+        }
+        let generations = assessments
+            .0
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(generations.present.len() <= GENERATION && generations.past.len() <= GENERATION);
+    }
+}
