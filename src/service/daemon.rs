@@ -66,12 +66,14 @@ impl Daemon<'_> {
         let mut last = Last::default();
         let mut next = None;
         while !run.stop.requested() {
+            signals.is_passing.store(true, Ordering::Release);
             let passed = tokio::select! {
                 biased;
                 // What the pass has read since its last commit could not be recorded any more.
                 ended = &mut delivery => return Err(why_ended(ended)),
                 passed = run.pass() => passed,
             };
+            signals.is_passing.store(false, Ordering::Release);
             match passed {
                 Ok(outcomes) => {
                     let is_clean = unread(&outcomes) == 0;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::error::{ServiceError, causes};
 use super::setup::Setup;
@@ -15,15 +16,19 @@ use crate::escape;
 use crate::finding::Severity;
 use crate::http;
 use crate::moment;
-use crate::notify::{Heartbeat, Outbox};
+use crate::notify::{Drained, Heartbeat, Outbox};
 use crate::report::{PassResult, time};
 use crate::store::{Counts, Store, StoreError};
 
 /// How long `--once` and the end of the daemon wait for channels; what is left stays queued.
 pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(30);
 
-/// How often the daemon looks for alerts that are due again.
+/// How often alerts that are due are looked for between passes, and how long those of a pass are collected after some were
+/// sent: what a flood brings meanwhile becomes one digest.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
+
+/// How often the first alerts of a pass are looked for.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A store that fails for less than this may only be busy: no message is sent.
 const STORE_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -84,22 +89,33 @@ impl Delivery {
     }
 
     /// Delivers what is due, for at most [`DELIVERY_TIME`].
-    pub(super) async fn drain(&self) -> Result<(), StoreError> {
-        self.outbox.drain(clock::now(), DELIVERY_TIME).await?;
-        Ok(())
+    pub(super) async fn drain(&self) -> Result<Drained, StoreError> {
+        self.outbox.drain(clock::now(), DELIVERY_TIME).await
     }
 
     /// Delivers what is due until it is aborted or `signals.quit` comes (`None`), or until nothing can be recorded any more:
     /// a task of its own, so that a mail server that hangs never delays a log.
     pub(super) async fn run(self: Arc<Self>, signals: Arc<Signals>) -> Option<ServiceError> {
+        let mut rhythm = Rhythm::new(Instant::now());
         loop {
-            tokio::select! {
+            let look = tokio::select! {
                 () = signals.quit.notified() => return None,
-                () = signals.wake.notified() => {}
-                () = tokio::time::sleep(DELIVERY_PAUSE) => {}
+                () = signals.wake.notified() => Look::Regular,
+                () = tokio::time::sleep(LOOK_PAUSE) => {
+                    rhythm.look(signals.is_passing.load(Ordering::Acquire), Instant::now())
+                }
+            };
+            if look == Look::Not {
+                continue;
             }
-            let delivered = match self.drain().await {
-                Ok(()) => self.beat(signals.is_clean.load(Ordering::Acquire)).await,
+            let drained = self.drain().await;
+            let has_sent = drained.as_ref().is_ok_and(Drained::is_any);
+            rhythm.looked(look, has_sent, Instant::now());
+            let delivered = match drained {
+                Ok(_) if look == Look::Regular => {
+                    self.beat(signals.is_clean.load(Ordering::Acquire)).await
+                }
+                Ok(_) => Ok(()),
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = delivered {
@@ -182,13 +198,94 @@ impl Delivery {
     }
 }
 
+/// Why alerts are looked for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// They are not.
+    Not,
+    /// The first alerts of a pass may be there.
+    Early,
+    /// A pass has ended, or it is time.
+    Regular,
+}
+
+/// When alerts were looked for, and when some were sent.
+struct Rhythm {
+    looked: Instant,
+    sent: Option<Instant>,
+}
+
+impl Rhythm {
+    fn new(now: Instant) -> Self {
+        Self {
+            looked: now,
+            sent: None,
+        }
+    }
+
+    /// Whether to look now: the first alerts of a pass leave at once, those after them together.
+    fn look(&self, is_passing: bool, now: Instant) -> Look {
+        let is_over = |since: Instant| now.duration_since(since) >= DELIVERY_PAUSE;
+        if is_over(self.looked) {
+            Look::Regular
+        } else if is_passing && self.sent.is_none_or(is_over) {
+            Look::Early
+        } else {
+            Look::Not
+        }
+    }
+
+    fn looked(&mut self, look: Look, has_sent: bool, now: Instant) {
+        if look == Look::Regular {
+            self.looked = now;
+        }
+        if has_sent {
+            self.looked = now;
+            self.sent = Some(now);
+        }
+    }
+}
+
 /// What the passes signal to the task that delivers.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
+    /// A pass goes on: it may find something at any time.
+    pub(super) is_passing: AtomicBool,
     /// Whether the last pass was clean.
     pub(super) is_clean: AtomicBool,
     /// Alerts may be due.
     pub(super) wake: Notify,
     /// The delivery in progress is the last one.
     pub(super) quit: Notify,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_alerts_of_a_pass_leave_within_a_second_and_the_next_after_a_pause() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let mut rhythm = Rhythm::new(begun);
+        // Whether a pass goes on, what is done, and whether something was there to send.
+        for (second, is_passing, look, has_sent) in [
+            (1, false, Look::Not, false),
+            (2, true, Look::Early, false),
+            (3, true, Look::Early, true),
+            (4, true, Look::Not, false),
+            (17, true, Look::Not, false),
+            (18, true, Look::Regular, true),
+            (32, false, Look::Not, false),
+            (33, false, Look::Regular, false),
+            (34, true, Look::Early, true),
+            (35, true, Look::Not, false),
+        ] {
+            let now = after(second);
+            assert_eq!(rhythm.look(is_passing, now), look, "{second}");
+            if look != Look::Not {
+                rhythm.looked(look, has_sent, now);
+            }
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! One monitor over one store: its passes, and what is sent about them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Signals};
 use super::error::ServiceError;
 use super::setup::Setup;
 use crate::clock::{self, SystemClock};
@@ -94,17 +95,29 @@ impl Run {
     ///
     /// A log may not begin at its end; the store cannot be used.
     pub async fn once(mut self) -> Result<PassResult, ServiceError> {
-        let result = self.pass_twice_at_most().await;
+        let signals = Arc::new(Signals::default());
+        signals.is_passing.store(true, Ordering::Release);
+        // The first alert of an attack does not wait for the end of the pass.
+        let delivery = tokio::spawn(Arc::clone(&self.delivery).run(Arc::clone(&signals)));
+        let outcomes = self.pass_twice_at_most().await;
+        // The delivery in progress is finished: aborted, it would be sent again. If it could not use the store, the pass or
+        // what follows cannot either, and reports it.
+        signals.quit.notify_one();
+        let _ = delivery.await;
+        let result = match outcomes {
+            Ok(outcomes) => self.delivery.settle(unread(&outcomes)).await,
+            Err(error) => Err(error),
+        };
         self.reported(result).await
     }
 
-    async fn pass_twice_at_most(&mut self) -> Result<PassResult, ServiceError> {
+    async fn pass_twice_at_most(&mut self) -> Result<Vec<LogOutcome>, ServiceError> {
         let mut outcomes = self.pass().await?;
         let unknown = self.monitor.take_unknown_authorities();
         if self.setup.ask_after(&outcomes, unknown) && self.setup.renewed(&*self.store).await? {
             outcomes = self.pass().await?;
         }
-        self.delivery.settle(unread(&outcomes)).await
+        Ok(outcomes)
     }
 
     /// Newer trust if it is due, one pass, then the rescans that were requested: new entries come first.

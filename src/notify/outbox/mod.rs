@@ -66,6 +66,13 @@ struct Present {
     until: Instant,
 }
 
+impl Drained {
+    /// Whether something was due.
+    pub fn is_any(&self) -> bool {
+        self.delivered + self.postponed + self.gave_up > 0
+    }
+}
+
 impl Present {
     fn now(self) -> Timestamp {
         // Saturates only at the end of time.
