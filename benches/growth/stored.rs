@@ -114,6 +114,7 @@ pub(super) fn take_back(bench: &Bench, findings: u64) -> Figure {
                 origin: "filled.example".to_owned(),
                 range: n..n,
                 watches: Vec::new(),
+                closes_gap: false,
                 findings: vec![NewFinding {
                     finding,
                     rule: None,

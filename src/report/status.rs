@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use super::log::LogStatus;
 use super::{CONTRACT, cell, time};
 use crate::escape;
 use crate::moment;
-use crate::store::{ChannelQueue, Counts, Coverage, WatchKey};
+use crate::store::{ChannelQueue, Counts, TreeCoverage, WatchKey};
 
 /// Watches that are listed one by one for people; beyond, only those with gaps are.
 const LISTED_WATCHES: usize = 20;
@@ -77,20 +79,49 @@ pub struct NotFollowedStatus {
 }
 
 /// One watch.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct WatchStatus {
     name: String,
-    logs: Vec<WatchOnLog>,
+    /// The trees that were read.
+    trees: Arc<[Tree]>,
+    /// What it covers of those of which it does not cover all, by their place: from where on it covers all, and what was
+    /// read and never matched, `[first, end)`, both counted over all trees of the log.
+    uneven: BTreeMap<usize, (u64, Vec<(u64, u64)>)>,
 }
 
-#[derive(Debug, Serialize)]
-struct WatchOnLog {
+/// One tree, once for all watches.
+#[derive(Debug)]
+struct Tree {
     log: String,
     origin: String,
+    /// Its first position, counted over all trees of the log.
+    first: u64,
+}
+
+/// What a watch covers of a tree.
+#[derive(Serialize)]
+struct WatchOnLog<'a> {
+    log: &'a str,
+    origin: &'a str,
     /// From here on everything up to `seen` was matched.
     from: u64,
-    /// What was read and never matched: `[first, end)`.
-    gaps: Vec<(u64, u64)>,
+    gaps: &'a [(u64, u64)],
+}
+
+impl Serialize for WatchStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// Written row by row: a thousand watches over a hundred trees are never in memory at once.
+        struct Logs<'a>(&'a WatchStatus);
+        impl Serialize for Logs<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.on_logs())
+            }
+        }
+        let mut watch = serializer.serialize_struct("WatchStatus", 2)?;
+        watch.serialize_field("name", &self.name)?;
+        watch.serialize_field("logs", &Logs(self))?;
+        watch.end()
+    }
 }
 
 /// The alerts of all channels.
@@ -222,43 +253,60 @@ impl TrustStatus {
 
 impl WatchStatus {
     /// The watches, in this order, with what they were matched against.
-    pub fn of_all(watches: Vec<WatchKey>, coverage: Vec<Coverage>) -> Vec<Self> {
-        let mut by_name: HashMap<String, Vec<WatchOnLog>> = HashMap::new();
-        for covered in coverage {
-            let gaps = covered.gaps.iter();
-            let on_log = WatchOnLog {
-                log: covered.log,
-                origin: covered.origin,
-                from: covered.base + covered.from,
-                gaps: gaps
-                    .map(|gap| (covered.base + gap.start, covered.base + gap.end))
-                    .collect(),
-            };
-            by_name.entry(covered.watch.name).or_default().push(on_log);
+    pub fn of_all(watches: Vec<WatchKey>, coverage: &[TreeCoverage]) -> Vec<Self> {
+        let trees: Arc<[Tree]> = coverage
+            .iter()
+            .map(|tree| Tree {
+                log: tree.log.clone(),
+                origin: tree.origin.clone(),
+                first: tree.base + tree.first,
+            })
+            .collect();
+        let mut by_name: HashMap<&str, BTreeMap<usize, _>> = HashMap::new();
+        for (place, tree) in coverage.iter().enumerate() {
+            for uneven in &tree.uneven {
+                let gaps = uneven.gaps.iter();
+                let gaps = gaps.map(|gap| (tree.base + gap.start, tree.base + gap.end));
+                let covered = (tree.base + uneven.from, gaps.collect());
+                let of_watch = by_name.entry(&uneven.watch.name).or_default();
+                of_watch.insert(place, covered);
+            }
         }
         watches
             .into_iter()
             .map(|key| Self {
-                logs: by_name.remove(&key.name).unwrap_or_default(),
+                uneven: by_name.remove(key.name.as_str()).unwrap_or_default(),
+                trees: Arc::clone(&trees),
                 name: key.name,
             })
             .collect()
     }
 
+    fn on_logs(&self) -> impl Iterator<Item = WatchOnLog<'_>> {
+        self.trees.iter().enumerate().map(|(place, tree)| {
+            let uneven = self.uneven.get(&place);
+            WatchOnLog {
+                log: &tree.log,
+                origin: &tree.origin,
+                from: uneven.map_or(tree.first, |(from, _)| *from),
+                gaps: uneven.map_or(&[], |(_, gaps)| gaps),
+            }
+        })
+    }
+
     fn has_gaps(&self) -> bool {
-        self.logs.iter().any(|on| !on.gaps.is_empty())
+        self.uneven.values().any(|(_, gaps)| !gaps.is_empty())
     }
 
     fn line(&self) -> String {
         let gaps: Vec<String> = self
-            .logs
-            .iter()
+            .on_logs()
             .flat_map(|on| {
                 let gaps = on.gaps.iter();
                 gaps.map(move |(from, to)| format!("{} {from}..{to}", on.log))
             })
             .collect();
-        let covers = if self.logs.is_empty() {
+        let covers = if self.trees.is_empty() {
             "has covered nothing yet: no log was read".to_owned()
         } else if gaps.is_empty() {
             "covers everything that was read".to_owned()

@@ -10,7 +10,7 @@ mod stage;
 mod staged;
 mod watches;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::report::time;
 use crate::service::{ServiceError, Setup, discovery};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Coverage, CoveredRanges as _, Lookups as _, Positions as _, Store as _, StoreError,
+    CoveredRanges as _, Lookups as _, Positions as _, Store as _, StoreError, TreeCoverage,
 };
 use logs::Known;
 use report::{Answer, Check, LogReport, WatchReport};
@@ -47,7 +47,7 @@ pub async fn run(setup: &Setup, plan: &Plan<'_>) -> Result<Report, ServiceError>
     let copy = scratch.path().join("copy.db");
     let store = setup.copied(&copy).await?;
     let known = known(&store).await?;
-    let coverage = store.coverage(rules.keys(), None).await?;
+    let coverage = store.tree_coverage(rules.keys(), None).await?;
     // The processes of the stages open it.
     store.close().await;
 
@@ -157,24 +157,19 @@ async fn try_logs(
     Ok((reports, rehearsals.into_iter().flatten().collect()))
 }
 
-fn name_gaps(watches: &mut [WatchReport], coverage: &[Coverage]) {
+fn name_gaps(watches: &mut [WatchReport], coverage: &[TreeCoverage]) {
+    let mut by_name: HashMap<&str, Vec<String>> = HashMap::new();
+    for tree in coverage {
+        for uneven in &tree.uneven {
+            let gaps = uneven.gaps.iter().map(|gap| {
+                let (first, end) = (tree.base + gap.start, tree.base + gap.end);
+                format!("{}: entries {first} to {}", tree.log, end.saturating_sub(1))
+            });
+            by_name.entry(&uneven.watch.name).or_default().extend(gaps);
+        }
+    }
     for watch in watches {
-        let of_watch = coverage
-            .iter()
-            .filter(|covered| covered.watch.name == watch.name);
-        watch.gaps = of_watch
-            .flat_map(|covered| {
-                let gaps = covered.gaps.iter();
-                gaps.map(|gap| {
-                    format!(
-                        "{}: entries {} to {}",
-                        covered.log,
-                        covered.base + gap.start,
-                        (covered.base + gap.end).saturating_sub(1)
-                    )
-                })
-            })
-            .collect();
+        watch.gaps = by_name.remove(watch.name.as_str()).unwrap_or_default();
     }
 }
 

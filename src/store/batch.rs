@@ -265,6 +265,8 @@ pub struct Rescanned {
     pub range: Range<u64>,
     /// The watches that cover the range now.
     pub watches: Vec<WatchKey>,
+    /// The gap ends with the range: what was recorded of it so far is joined with what each watch covers.
+    pub closes_gap: bool,
     /// What was found; all proven.
     pub findings: Vec<NewFinding>,
     /// When.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Coverage, Rescanned, StoreError, WatchKey};
+use super::{Coverage, Rescanned, StoreError, TreeCoverage, WatchKey};
 
 /// The ranges of each tree that were matched against each watch.
 ///
@@ -18,11 +18,24 @@ pub trait CoveredRanges: Send + Sync {
 
     /// What each of these watches covers of every log, or of this one, and the gaps between a log's
     /// first position and `seen`.
+    ///
+    /// Only watches that differ from their tree are listed one by one: a thousand watches over a hundred trees that were
+    /// never changed are a hundred rows.
+    async fn tree_coverage(
+        &self,
+        watches: &[WatchKey],
+        origin: Option<&str>,
+    ) -> Result<Vec<TreeCoverage>, StoreError>;
+
+    /// The same with a row for each watch and tree.
     async fn coverage(
         &self,
         watches: &[WatchKey],
         origin: Option<&str>,
-    ) -> Result<Vec<Coverage>, StoreError>;
+    ) -> Result<Vec<Coverage>, StoreError> {
+        let trees = self.tree_coverage(watches, origin).await?;
+        Ok(TreeCoverage::of_each(&trees, watches))
+    }
 
     /// Records what a rescan found in a proven range, and that the range is covered now.
     async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError>;

@@ -57,7 +57,7 @@ pub use passes::Passes;
 pub use positions::Positions;
 pub use query::{
     AckOutcome, ChannelQueue, Counts, Coverage, Delivery, FindingCounts, FindingQuery,
-    FindingRecord, HistoryRow, QueuedAlert, QueuedKind, Registration,
+    FindingRecord, HistoryRow, QueuedAlert, QueuedKind, Registration, TreeCoverage, Uneven,
 };
 pub use queues::ChannelQueues;
 pub use rescans::Rescans;

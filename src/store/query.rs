@@ -109,6 +109,56 @@ pub struct Coverage {
     pub gaps: Vec<Range<u64>>,
 }
 
+/// What watches cover of one tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeCoverage {
+    /// Its origin.
+    pub origin: String,
+    /// The log's name.
+    pub log: String,
+    /// What to add to the positions below to count over all trees of the log.
+    pub base: u64,
+    /// Its first position.
+    pub first: u64,
+    /// Up to where it was read.
+    pub seen: u64,
+    /// The watches that do not cover all of it, in the order in which they were asked for.
+    pub uneven: Vec<Uneven>,
+}
+
+/// A watch that does not cover all that was read of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uneven {
+    /// The watch.
+    pub watch: WatchKey,
+    /// From here on it covers everything up to `seen`.
+    pub from: u64,
+    /// What was never matched against it between the first position and `seen`.
+    pub gaps: Vec<Range<u64>>,
+}
+
+impl TreeCoverage {
+    /// A row for each of these watches, by watch and then by tree.
+    pub fn of_each(trees: &[Self], watches: &[WatchKey]) -> Vec<Coverage> {
+        let mut all = Vec::with_capacity(trees.len().saturating_mul(watches.len()));
+        for watch in watches {
+            for tree in trees {
+                let uneven = tree.uneven.iter().find(|uneven| uneven.watch == *watch);
+                all.push(Coverage {
+                    watch: watch.clone(),
+                    origin: tree.origin.clone(),
+                    log: tree.log.clone(),
+                    base: tree.base,
+                    from: uneven.map_or(tree.first, |uneven| uneven.from),
+                    seen: tree.seen,
+                    gaps: uneven.map_or_else(Vec::new, |uneven| uneven.gaps.clone()),
+                });
+            }
+        }
+        all
+    }
+}
+
 /// A registered signing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {

@@ -98,6 +98,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
         origin: ORIGIN.into(),
         range: 2..7,
         watches: vec![watch("falcon")],
+        closes_gap: false,
         findings: vec![found],
         now: at(5),
     };
@@ -105,6 +106,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
     assert_eq!(scratch.store.rescanned(&rescanned).await.unwrap(), 0);
     assert_eq!(covered(&scratch, "falcon").await.gaps, [0..2, 7..10]);
     rescanned.range = 0..10;
+    rescanned.closes_gap = true;
     scratch.store.rescanned(&rescanned).await.unwrap();
     let scratch = scratch.after_a_crash().await;
     let falcon = covered(&scratch, "falcon").await;

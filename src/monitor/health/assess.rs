@@ -13,7 +13,7 @@ use crate::judge::Rules;
 use crate::log::Shard;
 use crate::monitor::monitored_log::MonitoredLog;
 use crate::monitor::settings::Settings;
-use crate::store::{Condition, Conditions, Coverage, Positions, Scope, Store, StoreError};
+use crate::store::{Condition, Conditions, Positions, Scope, Store, StoreError, TreeCoverage};
 
 /// Most watches with a gap that one sentence names.
 const NAMED_WATCHES: usize = 20;
@@ -60,7 +60,7 @@ pub(in crate::monitor) async fn assess_log(
         return Ok(());
     };
     let pass_history = store.pass_history(origin).await?;
-    let coverage = store.coverage(rules.keys(), Some(origin)).await?;
+    let coverage = store.tree_coverage(rules.keys(), Some(origin)).await?;
     let mut found = availability::assess(log, &state, &pass_history, now);
     if let Some(summary) = silence::assess(log, &state, now) {
         found.push((Verdict::Silence, summary));
@@ -222,8 +222,9 @@ async fn forget_gone_logs(
     Ok(())
 }
 
-fn gaps(log: Subject<'_>, coverage: &[Coverage]) -> Option<String> {
-    let with_gaps = coverage.iter().filter(|covered| !covered.gaps.is_empty());
+fn gaps(log: Subject<'_>, coverage: &[TreeCoverage]) -> Option<String> {
+    let uneven = coverage.iter().flat_map(|tree| &tree.uneven);
+    let with_gaps = uneven.filter(|covered| !covered.gaps.is_empty());
     let mut named = with_gaps
         .map(|covered| {
             let missed: u64 = covered.gaps.iter().map(|gap| gap.end - gap.start).sum();

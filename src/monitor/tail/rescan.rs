@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tlog::{CompactRange, Hash, Head, LogFault};
 
-use super::read::Unrecorded;
+use super::read::{BATCH_FINDINGS, Unrecorded};
 use super::scan::{Scanned, scanned};
 use super::tree_pass::TreePass;
 use crate::finding::NewFinding;
@@ -17,7 +17,7 @@ use crate::monitor::health::{self, Noticed, Subject};
 use crate::monitor::log::Log;
 use crate::monitor::outcome::RescanError;
 use crate::monitor::pass_end::Ended;
-use crate::store::{Coverage, Outcome, PassErrorKind, Rescanned, StoreError, WatchKey};
+use crate::store::{Outcome, PassErrorKind, Rescanned, StoreError, Uneven, WatchKey};
 
 /// A rescan is recorded in steps of this many entries. Each step is proven by itself, and an interrupted rescan
 /// continues after the last one.
@@ -37,13 +37,15 @@ pub(in crate::monitor) async fn rescan_tree(
     let Some(follower) = state.follower.clone() else {
         return Ok((0, 0));
     };
-    let gapped: Vec<Coverage> = context
+    let coverage = context
         .store
-        .coverage(rules.keys(), Some(origin))
-        .await?
+        .tree_coverage(rules.keys(), Some(origin))
+        .await?;
+    let gapped: Vec<Uneven> = coverage
         .into_iter()
-        .filter(|c| !c.gaps.is_empty())
-        .filter(|c| only.is_none_or(|name| c.watch.name == name))
+        .flat_map(|tree| tree.uneven)
+        .filter(|uneven| !uneven.gaps.is_empty())
+        .filter(|uneven| only.is_none_or(|name| uneven.watch.name == name))
         .collect();
     let (Some(head), false) = (follower.proven_head.clone(), gapped.is_empty()) else {
         return Ok((0, 0));
@@ -90,6 +92,8 @@ struct Step {
     from: u64,
     findings: Vec<NewFinding>,
     read: Unrecorded,
+    /// Where the gap ends that it is a part of.
+    gap_end: u64,
 }
 
 impl TreePass<'_> {
@@ -154,7 +158,10 @@ impl TreePass<'_> {
             }
             step.findings.extend(findings);
             let length = frontier.size() - step.from;
-            if length >= STEP_ENTRIES || frontier.size() >= gap.end || step.read.is_due(clock.now())
+            if length >= STEP_ENTRIES
+                || step.findings.len() >= BATCH_FINDINGS
+                || frontier.size() >= gap.end
+                || step.read.is_due(clock.now())
             {
                 self.record_step(&frontier, head, watches, &mut step, done)
                     .await?;
@@ -190,6 +197,7 @@ impl TreePass<'_> {
                 origin: self.log.shard.origin.as_str().to_owned(),
                 range: step.from..reached,
                 watches: watches.to_vec(),
+                closes_gap: reached >= step.gap_end,
                 findings,
                 now: self.now,
             })
@@ -224,7 +232,7 @@ impl TreePass<'_> {
 }
 
 /// The union of the gaps of all these watches, in order.
-fn union(gapped: &[Coverage]) -> Vec<Range<u64>> {
+fn union(gapped: &[Uneven]) -> Vec<Range<u64>> {
     let mut all: Vec<Range<u64>> = gapped.iter().flat_map(|c| c.gaps.iter().cloned()).collect();
     all.sort_unstable_by_key(|gap| gap.start);
     let mut joined: Vec<Range<u64>> = Vec::new();

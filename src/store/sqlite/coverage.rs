@@ -1,45 +1,165 @@
-//! Coverage: which ranges of a log were matched against which watch.
+//! Coverage: which ranges of a tree were matched against which watch.
 //!
-//! A row without an end covers up to `seen`, wherever that is: committing a batch touches none, and
-//! 10,000 watches cost nothing while they do not change.
+//! The watches that new entries of a tree are matched against are kept as one set, and trees share sets. A watch of the
+//! tree's set without rows of its own covers everything from the tree's first position up to `seen`, wherever that is. So
+//! 10,000 watches over 100 trees are 10,000 rows and not a million, a pass with the watches of the pass before compares
+//! one hash, and committing a batch changes nothing here.
+//!
+//! A range that a rescan has reached so far is one row for all of its watches. It is joined with what each of them covers
+//! when the gap is closed, or when the watches change.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
-use sqlx::Row as _;
+use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::insert::{self, Incoming, insert_values};
-use super::{positions, value};
+use super::positions::{self, Extent};
+use super::value;
 use crate::finding::Routes;
-use crate::store::{Coverage, Rescanned, WatchKey};
+use crate::store::{Rescanned, TreeCoverage, Uneven, WatchKey};
 
-/// The watches that cover this log now.
-pub(super) async fn open_watches(
-    db: &mut SqliteConnection,
-    origin: &str,
-) -> Result<HashSet<WatchKey>, Fail> {
-    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
-        "SELECT watch, conditions FROM coverage WHERE origin = $1 AND until IS NULL",
-    )
-    .bind(origin)
-    .fetch_all(&mut *db)
-    .await?;
-    rows.into_iter()
-        .map(|(name, conditions)| {
-            Ok(WatchKey {
-                name,
-                conditions: value::bytes32(&conditions)?,
-            })
-        })
-        .collect()
+/// A range of entries; without an end it reaches up to `seen`, wherever that is.
+type Stretch = (u64, Option<u64>);
+
+/// What the watches cover of one tree.
+struct Covered {
+    extent: Extent,
+    /// By watch, in order and apart from each other.
+    ranges: HashMap<WatchKey, Vec<Stretch>>,
+    /// Those that cover up to `seen` without a row of their own, if that is all that they cover.
+    set: HashSet<WatchKey>,
 }
 
-/// Whether exactly these watches cover a log.
-pub(super) fn is_same(open: &HashSet<WatchKey>, watches: &[WatchKey]) -> bool {
-    let declared: HashSet<&WatchKey> = watches.iter().collect();
-    declared.len() == open.len() && declared.iter().all(|watch| open.contains(*watch))
+impl Covered {
+    /// `None` of a tree without a position: nothing of it was read.
+    async fn read(db: &mut SqliteConnection, origin: &str) -> Result<Option<Self>, Fail> {
+        let Some(extent) = positions::extents(db, Some(origin)).await?.remove(origin) else {
+            return Ok(None);
+        };
+        let mut ranges = rows(db, Some(origin))
+            .await?
+            .remove(origin)
+            .unwrap_or_default();
+        let set: Option<i64> =
+            sqlx::query_scalar("SELECT watch_set FROM tree_watch_set WHERE origin = $1")
+                .bind(origin)
+                .fetch_optional(&mut *db)
+                .await?;
+        let set: HashSet<WatchKey> = match set {
+            Some(set) => members(db, set).await?.into_iter().collect(),
+            None => HashSet::new(),
+        };
+        for watch in &set {
+            let whole = || vec![(extent.first, None)];
+            ranges.entry(watch.clone()).or_insert_with(whole);
+        }
+        for (set, rescanned) in stretches(db, Some(origin))
+            .await?
+            .remove(origin)
+            .unwrap_or_default()
+        {
+            for watch in members(db, set).await? {
+                join(ranges.entry(watch).or_default(), rescanned);
+            }
+        }
+        Ok(Some(Self {
+            extent,
+            ranges,
+            set,
+        }))
+    }
+
+    /// New watches cover from `seen` on; those that are not declared any more stop there.
+    fn declare(&mut self, declared: &[WatchKey]) {
+        let seen = self.extent.seen;
+        self.set = declared.iter().cloned().collect();
+        for (watch, ranges) in &mut self.ranges {
+            if self.set.contains(watch) {
+                continue;
+            }
+            for range in ranges.iter_mut() {
+                range.1.get_or_insert(seen);
+            }
+            // A range of nothing is none.
+            ranges.retain(|(start, end)| end.is_none_or(|end| *start < end));
+        }
+        for watch in declared {
+            join(self.ranges.entry(watch.clone()).or_default(), (seen, None));
+        }
+    }
+
+    /// Writes it. Only watches whose ranges differ from the tree's get rows.
+    async fn write(self, db: &mut SqliteConnection, origin: &str) -> Result<(), Fail> {
+        for statement in [
+            "DELETE FROM coverage WHERE origin = $1",
+            "DELETE FROM rescan_stretch WHERE origin = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(origin)
+                .execute(&mut *db)
+                .await?;
+        }
+        let whole = [(self.extent.first, None)];
+        let mut rows = Vec::new();
+        for (watch, ranges) in &self.ranges {
+            let is_even = ranges.as_slice() == whole && self.set.contains(watch);
+            if !is_even {
+                for (start, end) in ranges {
+                    let end = end.map(value::integer).transpose()?;
+                    rows.push((watch, value::integer(*start)?, end));
+                }
+            }
+        }
+        insert_values(
+            db,
+            "INSERT INTO coverage (origin, watch, conditions, start, until) ",
+            "",
+            &rows,
+            |mut row, (watch, start, end)| {
+                row.push_bind(origin)
+                    .push_bind(watch.name.as_str())
+                    .push_bind(watch.conditions.as_slice())
+                    .push_bind(*start)
+                    .push_bind(*end);
+            },
+        )
+        .await?;
+        forget_unused(db).await
+    }
+}
+
+/// Adds a range to others, in order and joined with those that it touches.
+fn join(ranges: &mut Vec<Stretch>, (mut start, mut end): Stretch) {
+    let reaches = |end: Option<u64>, start: u64| end.is_none_or(|end| end >= start);
+    ranges.retain(|(other_start, other_end)| {
+        let touches = reaches(end, *other_start) && reaches(*other_end, start);
+        if touches {
+            start = start.min(*other_start);
+            end = end.zip(*other_end).map(|(a, b)| a.max(b));
+        }
+        !touches
+    });
+    let place = ranges.partition_point(|(other, _)| *other < start);
+    ranges.insert(place, (start, end));
+}
+
+/// Whether exactly these watches cover a tree up to `seen`.
+pub(super) async fn is_declared(
+    db: &mut SqliteConnection,
+    origin: &str,
+    watches: &[WatchKey],
+) -> Result<bool, Fail> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM tree_watch_set t JOIN watch_set w ON w.number = t.watch_set
+                        WHERE t.origin = $1 AND w.hash = $2)",
+    )
+    .bind(origin)
+    .bind(hash(watches).as_slice())
+    .fetch_one(&mut *db)
+    .await?)
 }
 
 /// New watches cover from `seen` on; gone ones stop there.
@@ -48,49 +168,21 @@ pub(super) async fn watching(
     origin: &str,
     watches: &[WatchKey],
 ) -> Result<(), Fail> {
-    let seen: Option<i64> = sqlx::query_scalar("SELECT seen FROM log WHERE origin = $1")
-        .bind(origin)
-        .fetch_optional(&mut *db)
-        .await?
-        .flatten();
     // Without a position nothing is read: the watches are declared again once there is one.
-    let Some(seen) = seen else { return Ok(()) };
-    let open = open_watches(db, origin).await?;
-    let declared: HashSet<&WatchKey> = watches.iter().collect();
-    for gone in open.iter().filter(|watch| !declared.contains(watch)) {
-        // A row that would cover nothing is none.
-        for statement in [
-            "DELETE FROM coverage WHERE origin = $1 AND watch = $2 AND conditions = $3 AND until IS NULL AND start >= $4",
-            "UPDATE coverage SET until = $4 WHERE origin = $1 AND watch = $2 AND conditions = $3 AND until IS NULL",
-        ] {
-            sqlx::query(statement)
-                .bind(origin)
-                .bind(&gone.name)
-                .bind(gone.conditions.as_slice())
-                .bind(seen)
-                .execute(&mut *db)
-                .await?;
-        }
-    }
-    let new: Vec<&WatchKey> = declared
-        .into_iter()
-        .filter(|watch| !open.contains(*watch))
-        .collect();
-    insert_values(
-        db,
-        "INSERT INTO coverage (origin, watch, conditions, start) ",
-        // A range that was found by a rescan may begin here: the open one takes its place.
-        " ON CONFLICT (origin, watch, conditions, start) DO UPDATE SET until = NULL",
-        &new,
-        |mut row, watch| {
-            row.push_bind(origin)
-                .push_bind(watch.name.as_str())
-                .push_bind(watch.conditions.as_slice())
-                .push_bind(seen);
-        },
+    let Some(mut covered) = Covered::read(db, origin).await? else {
+        return Ok(());
+    };
+    covered.declare(watches);
+    let set = ensure(db, watches).await?;
+    sqlx::query(
+        "INSERT INTO tree_watch_set (origin, watch_set) VALUES ($1, $2)
+         ON CONFLICT (origin) DO UPDATE SET watch_set = excluded.watch_set",
     )
+    .bind(origin)
+    .bind(set)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    covered.write(db, origin).await
 }
 
 /// Reading goes back to `seen`: what lies after it will be matched again, by the watches of then.
@@ -100,6 +192,8 @@ pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -
         "DELETE FROM coverage WHERE origin = $1 AND start >= $2 AND until IS NOT NULL",
         "UPDATE coverage SET until = $2 WHERE origin = $1 AND until > $2",
         "UPDATE coverage SET start = $2 WHERE origin = $1 AND start > $2 AND until IS NULL",
+        "DELETE FROM rescan_stretch WHERE origin = $1 AND start >= $2",
+        "UPDATE rescan_stretch SET until = $2 WHERE origin = $1 AND until > $2",
     ] {
         sqlx::query(statement)
             .bind(origin)
@@ -110,81 +204,82 @@ pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -
     Ok(())
 }
 
-/// What each of these watches covers of every log, or of one.
+/// What these watches cover of every tree, or of one.
 pub(super) async fn coverage(
     db: &mut SqliteConnection,
     watches: &[WatchKey],
     origin: Option<&str>,
-) -> Result<Vec<Coverage>, Fail> {
-    let mut logs = positions::extents(db).await?;
-    if let Some(origin) = origin {
-        logs.retain(|of, _| of == origin);
-    }
-    // Two statements, so that one log's is answered from the index.
-    let rows = match origin {
-        None => sqlx::query(
-            "SELECT origin, watch, conditions, start, until FROM coverage ORDER BY start",
-        ),
-        Some(origin) => sqlx::query(
-            "SELECT origin, watch, conditions, start, until FROM coverage WHERE origin = $1 ORDER BY start",
-        )
-        .bind(origin),
-    }
-    .fetch_all(&mut *db)
-    .await?;
-    let mut covered: HashMap<(String, WatchKey), Vec<Range<u64>>> = HashMap::new();
-    for row in &rows {
-        let origin: String = row.try_get("origin")?;
-        let Some(log) = logs.get(&origin) else {
-            continue;
-        };
-        let start = value::natural(row.try_get("start")?)?;
-        let until: Option<i64> = row.try_get("until")?;
-        let until = until.map(value::natural).transpose()?.unwrap_or(log.seen);
-        let watch = WatchKey {
-            name: row.try_get("watch")?,
-            conditions: value::bytes32(row.try_get("conditions")?)?,
-        };
-        covered
-            .entry((origin, watch))
-            .or_default()
-            .push(start..until);
-    }
-    let mut origins: Vec<&String> = logs.keys().collect();
-    origins.sort_unstable();
-    let mut answer = Vec::with_capacity(watches.len().saturating_mul(origins.len()));
-    for watch in watches {
-        for origin in &origins {
-            let Some(log) = logs.get(*origin) else {
-                continue;
-            };
-            let key = ((*origin).clone(), watch.clone());
-            let ranges = covered.get(&key).map_or(&[][..], Vec::as_slice);
-            let (from, gaps) = holes(log.first..log.seen, ranges);
-            answer.push(Coverage {
-                watch: watch.clone(),
-                origin: (*origin).clone(),
-                log: log.name.clone(),
-                base: log.base,
-                from,
-                seen: log.seen,
-                gaps,
-            });
+) -> Result<Vec<TreeCoverage>, Fail> {
+    let extents: BTreeMap<String, Extent> =
+        positions::extents(db, origin).await?.into_iter().collect();
+    let mut rows = rows(db, origin).await?;
+    let mut stretches = stretches(db, origin).await?;
+    let sets = sets(db, origin).await?;
+    let asked_hash = hash(watches);
+    // Whom each set holds that is asked for here and is not exactly what is asked for.
+    let mut known: HashMap<i64, HashSet<WatchKey>> = HashMap::new();
+    let others = sets
+        .values()
+        .filter(|(_, hash)| *hash != asked_hash)
+        .map(|(number, _)| *number)
+        .chain(stretches.values().flatten().map(|(set, _)| *set));
+    for set in others {
+        if !known.contains_key(&set) {
+            known.insert(set, members(db, set).await?.into_iter().collect());
         }
+    }
+    let mut answer = Vec::with_capacity(extents.len());
+    for (origin, extent) in extents {
+        let set = sets.get(&origin);
+        let own = rows.remove(&origin).unwrap_or_default();
+        let rescanned = stretches.remove(&origin).unwrap_or_default();
+        let is_even = own.is_empty()
+            && rescanned.is_empty()
+            && set.is_some_and(|(_, hash)| *hash == asked_hash);
+        let mut uneven = Vec::new();
+        let asked = if is_even { &[][..] } else { watches };
+        for watch in asked {
+            let is_member = |set: i64| known.get(&set).is_none_or(|known| known.contains(watch));
+            let mut ranges = match (own.get(watch), set) {
+                (Some(ranges), _) => ranges.clone(),
+                (None, Some((set, _))) if is_member(*set) => continue,
+                (None, _) => Vec::new(),
+            };
+            for (_, rescanned) in rescanned.iter().filter(|(set, _)| is_member(*set)) {
+                join(&mut ranges, *rescanned);
+            }
+            let (from, gaps) = holes(&extent, &ranges);
+            if from != extent.first || !gaps.is_empty() {
+                uneven.push(Uneven {
+                    watch: watch.clone(),
+                    from,
+                    gaps,
+                });
+            }
+        }
+        answer.push(TreeCoverage {
+            origin,
+            log: extent.name,
+            base: extent.base,
+            first: extent.first,
+            seen: extent.seen,
+            uneven,
+        });
     }
     Ok(answer)
 }
 
-/// What of `whole` lies in no range (they are ordered by their start), and where the last covered
-/// stretch begins that reaches its end.
-fn holes(whole: Range<u64>, ranges: &[Range<u64>]) -> (u64, Vec<Range<u64>>) {
+/// What of a tree lies in no range (they are ordered by their start), and where the last covered stretch begins that
+/// reaches its end.
+fn holes(extent: &Extent, ranges: &[Stretch]) -> (u64, Vec<Range<u64>>) {
+    let whole = extent.first..extent.seen;
     let mut gaps = Vec::new();
     let mut reached = whole.start;
-    for range in ranges {
-        if range.start > reached {
-            gaps.push(reached..range.start.min(whole.end));
+    for (start, end) in ranges {
+        if *start > reached {
+            gaps.push(reached..whole.end.min(*start));
         }
-        reached = reached.max(range.end);
+        reached = reached.max(end.unwrap_or(whole.end));
     }
     if reached < whole.end {
         gaps.push(reached..whole.end);
@@ -203,50 +298,221 @@ pub(super) async fn rescanned(
     let incoming: Vec<Incoming<'_>> = rescanned.findings.iter().map(Incoming::of).collect();
     let inserted = insert::insert(db, routes, &incoming, rescanned.now).await?;
     positions::prove_again(db, &inserted.known, rescanned.now).await?;
-    for watch in &rescanned.watches {
-        cover(db, &rescanned.origin, watch, rescanned.range.clone()).await?;
+    let Rescanned {
+        origin,
+        range,
+        watches,
+        closes_gap,
+        ..
+    } = rescanned;
+    if !range.is_empty() && !watches.is_empty() {
+        reach(db, origin, watches, range).await?;
+    }
+    if *closes_gap {
+        fold(db, origin).await?;
     }
     Ok(inserted.new)
 }
 
-/// Adds a range, joined with those that it touches.
-async fn cover(
+/// Records how far a rescan for these watches has come.
+async fn reach(
     db: &mut SqliteConnection,
     origin: &str,
-    watch: &WatchKey,
-    range: Range<u64>,
+    watches: &[WatchKey],
+    range: &Range<u64>,
 ) -> Result<(), Fail> {
-    if range.is_empty() {
-        return Ok(());
-    }
-    let (mut start, mut until) = (
-        value::integer(range.start)?,
-        Some(value::integer(range.end)?),
-    );
-    let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
-        "DELETE FROM coverage
-         WHERE origin = $1 AND watch = $2 AND conditions = $3 AND start <= $5 AND ifnull(until >= $4, 1)
-         RETURNING start, until",
+    let (start, until) = (value::integer(range.start)?, value::integer(range.end)?);
+    let set = ensure(db, watches).await?;
+    let went_on = sqlx::query(
+        "UPDATE rescan_stretch SET until = $4 WHERE origin = $1 AND watch_set = $2 AND until = $3",
     )
     .bind(origin)
-    .bind(&watch.name)
-    .bind(watch.conditions.as_slice())
+    .bind(set)
     .bind(start)
     .bind(until)
-    .fetch_all(&mut *db)
+    .execute(&mut *db)
     .await?;
-    for (other_start, other_until) in rows {
-        start = start.min(other_start);
-        until = until.zip(other_until).map(|(a, b)| a.max(b));
-    }
-    sqlx::query("INSERT INTO coverage (origin, watch, conditions, start, until) VALUES ($1, $2, $3, $4, $5)")
+    if went_on.rows_affected() == 0 {
+        sqlx::query(
+            "INSERT INTO rescan_stretch (origin, watch_set, start, until) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (origin, watch_set, start) DO UPDATE SET until = max(until, excluded.until)",
+        )
         .bind(origin)
-        .bind(&watch.name)
-        .bind(watch.conditions.as_slice())
+        .bind(set)
         .bind(start)
         .bind(until)
         .execute(&mut *db)
         .await?;
+    }
+    Ok(())
+}
+
+/// Joins what rescans have reached with what each watch covers.
+async fn fold(db: &mut SqliteConnection, origin: &str) -> Result<(), Fail> {
+    let Some(covered) = Covered::read(db, origin).await? else {
+        return Ok(());
+    };
+    covered.write(db, origin).await
+}
+
+/// The rows of watches whose ranges differ from those of their tree, by tree and watch, ordered.
+async fn rows(
+    db: &mut SqliteConnection,
+    origin: Option<&str>,
+) -> Result<HashMap<String, HashMap<WatchKey, Vec<Stretch>>>, Fail> {
+    type Row = (String, String, Vec<u8>, i64, Option<i64>);
+    // Two statements, so that one tree's is answered from the index.
+    let rows: Vec<Row> = match origin {
+        None => sqlx::query_as(
+            "SELECT origin, watch, conditions, start, until FROM coverage ORDER BY origin, watch, conditions, start",
+        ),
+        Some(origin) => sqlx::query_as(
+            "SELECT origin, watch, conditions, start, until FROM coverage WHERE origin = $1
+             ORDER BY watch, conditions, start",
+        )
+        .bind(origin),
+    }
+    .fetch_all(&mut *db)
+    .await?;
+    let mut all: HashMap<String, HashMap<WatchKey, Vec<Stretch>>> = HashMap::new();
+    for (origin, name, conditions, start, until) in rows {
+        let watch = WatchKey {
+            name,
+            conditions: value::bytes32(&conditions)?,
+        };
+        let range = (
+            value::natural(start)?,
+            until.map(value::natural).transpose()?,
+        );
+        let of_tree = all.entry(origin).or_default();
+        of_tree.entry(watch).or_default().push(range);
+    }
+    Ok(all)
+}
+
+/// What unfinished rescans have reached: by tree, the set of watches and the range.
+async fn stretches(
+    db: &mut SqliteConnection,
+    origin: Option<&str>,
+) -> Result<HashMap<String, Vec<(i64, Stretch)>>, Fail> {
+    let rows: Vec<(String, i64, i64, i64)> = match origin {
+        None => sqlx::query_as("SELECT origin, watch_set, start, until FROM rescan_stretch"),
+        Some(origin) => sqlx::query_as(
+            "SELECT origin, watch_set, start, until FROM rescan_stretch WHERE origin = $1",
+        )
+        .bind(origin),
+    }
+    .fetch_all(&mut *db)
+    .await?;
+    let mut all: HashMap<String, Vec<(i64, Stretch)>> = HashMap::new();
+    for (origin, set, start, until) in rows {
+        let range = (value::natural(start)?, Some(value::natural(until)?));
+        all.entry(origin).or_default().push((set, range));
+    }
+    Ok(all)
+}
+
+/// The set of each tree: its number and its hash.
+async fn sets(
+    db: &mut SqliteConnection,
+    origin: Option<&str>,
+) -> Result<HashMap<String, (i64, [u8; 32])>, Fail> {
+    let rows: Vec<(String, i64, Vec<u8>)> = match origin {
+        None => sqlx::query_as(
+            "SELECT t.origin, w.number, w.hash FROM tree_watch_set t JOIN watch_set w ON w.number = t.watch_set",
+        ),
+        Some(origin) => sqlx::query_as(
+            "SELECT t.origin, w.number, w.hash FROM tree_watch_set t JOIN watch_set w ON w.number = t.watch_set
+             WHERE t.origin = $1",
+        )
+        .bind(origin),
+    }
+    .fetch_all(&mut *db)
+    .await?;
+    rows.into_iter()
+        .map(|(origin, number, hash)| Ok((origin, (number, value::bytes32(&hash)?))))
+        .collect()
+}
+
+/// The watches of a set.
+async fn members(db: &mut SqliteConnection, set: i64) -> Result<Vec<WatchKey>, Fail> {
+    let rows: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT watch, conditions FROM watch_set_member WHERE watch_set = $1")
+            .bind(set)
+            .fetch_all(&mut *db)
+            .await?;
+    rows.into_iter()
+        .map(|(name, conditions)| {
+            Ok(WatchKey {
+                name,
+                conditions: value::bytes32(&conditions)?,
+            })
+        })
+        .collect()
+}
+
+/// The number of a set, which is recorded if it is new.
+async fn ensure(db: &mut SqliteConnection, watches: &[WatchKey]) -> Result<i64, Fail> {
+    let hash = hash(watches);
+    let known: Option<i64> = sqlx::query_scalar("SELECT number FROM watch_set WHERE hash = $1")
+        .bind(hash.as_slice())
+        .fetch_optional(&mut *db)
+        .await?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let number: i64 =
+        sqlx::query_scalar("INSERT INTO watch_set (hash) VALUES ($1) RETURNING number")
+            .bind(hash.as_slice())
+            .fetch_one(&mut *db)
+            .await?;
+    insert_values(
+        db,
+        "INSERT INTO watch_set_member (watch_set, watch, conditions) ",
+        " ON CONFLICT DO NOTHING",
+        watches,
+        |mut row, watch| {
+            row.push_bind(number)
+                .push_bind(watch.name.as_str())
+                .push_bind(watch.conditions.as_slice());
+        },
+    )
+    .await?;
+    Ok(number)
+}
+
+/// Identifies a set by its watches, in their order.
+fn hash(watches: &[WatchKey]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for watch in watches {
+        // The length keeps names and conditions apart, whatever they are.
+        hash.update((watch.name.len() as u64).to_be_bytes());
+        hash.update(&watch.name);
+        hash.update(watch.conditions);
+    }
+    hash.finalize().into()
+}
+
+/// Deletes the sets that no tree and no rescan has any more.
+async fn forget_unused(db: &mut SqliteConnection) -> Result<(), Fail> {
+    let unused: Vec<i64> = sqlx::query_scalar(
+        "SELECT number FROM watch_set w
+         WHERE NOT EXISTS (SELECT 1 FROM tree_watch_set t WHERE t.watch_set = w.number)
+           AND NOT EXISTS (SELECT 1 FROM rescan_stretch r WHERE r.watch_set = w.number)",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    for number in unused {
+        for statement in [
+            "DELETE FROM watch_set_member WHERE watch_set = $1",
+            "DELETE FROM watch_set WHERE number = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(number)
+                .execute(&mut *db)
+                .await?;
+        }
+    }
     Ok(())
 }
 
@@ -256,6 +522,15 @@ mod tests {
 
     /// What covers `[10, 20)`; from where on it covers all of it; what it leaves open.
     type Case<'a> = (&'a [Range<u64>], u64, &'a [Range<u64>]);
+
+    fn tree() -> Extent {
+        Extent {
+            name: String::new(),
+            base: 0,
+            first: 10,
+            seen: 20,
+        }
+    }
 
     #[test]
     #[expect(
@@ -273,7 +548,60 @@ mod tests {
             (&[10..19, 12..14, 20..20], 20, &[19..20]),
         ];
         for (ranges, from, gaps) in table {
-            assert_eq!(holes(10..20, ranges), (from, gaps.to_vec()), "{ranges:?}");
+            let closed: Vec<Stretch> = ranges.iter().map(|r| (r.start, Some(r.end))).collect();
+            assert_eq!(holes(&tree(), &closed), (from, gaps.to_vec()), "{ranges:?}");
+        }
+        assert_eq!(holes(&tree(), &[(12, None)]), (12, vec![10..12]));
+    }
+
+    #[test]
+    fn ranges_that_touch_are_one_and_others_stay_apart() {
+        let table: [(&[Stretch], Stretch, &[Stretch]); 8] = [
+            (&[], (1, Some(2)), &[(1, Some(2))]),
+            (&[(1, Some(2))], (2, Some(3)), &[(1, Some(3))]),
+            (&[(1, Some(2))], (3, Some(4)), &[(1, Some(2)), (3, Some(4))]),
+            (&[(3, Some(4))], (1, Some(2)), &[(1, Some(2)), (3, Some(4))]),
+            (&[(1, Some(2)), (4, None)], (2, Some(4)), &[(1, None)]),
+            (&[(1, None)], (5, Some(9)), &[(1, None)]),
+            (&[(5, Some(9))], (1, None), &[(1, None)]),
+            (
+                &[(1, Some(2)), (4, Some(5))],
+                (7, None),
+                &[(1, Some(2)), (4, Some(5)), (7, None)],
+            ),
+        ];
+        for (before, added, after) in table {
+            let mut ranges = before.to_vec();
+            join(&mut ranges, added);
+            assert_eq!(ranges, after, "{before:?} and {added:?}");
+        }
+    }
+
+    #[test]
+    fn a_watch_that_goes_stops_at_seen_and_one_that_comes_begins_there() {
+        let watch = |name: &str| WatchKey {
+            name: name.to_owned(),
+            conditions: [1; 32],
+        };
+        let mut covered = Covered {
+            extent: tree(),
+            ranges: HashMap::from([
+                (watch("stays"), vec![(10, None)]),
+                (watch("goes"), vec![(12, None)]),
+                (watch("goes at once"), vec![(20, None)]),
+                (watch("returns"), vec![(10, Some(20))]),
+            ]),
+            set: HashSet::new(),
+        };
+        covered.declare(&[watch("stays"), watch("comes"), watch("returns")]);
+        for (name, ranges) in [
+            ("stays", vec![(10, None)]),
+            ("goes", vec![(12, Some(20))]),
+            ("goes at once", Vec::new()),
+            ("comes", vec![(20, None)]),
+            ("returns", vec![(10, None)]),
+        ] {
+            assert_eq!(covered.ranges.get(&watch(name)), Some(&ranges), "{name}");
         }
     }
 }

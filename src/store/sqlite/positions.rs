@@ -518,12 +518,20 @@ pub(super) async fn prune(db: &mut SqliteConnection, now: Timestamp) -> Result<(
 
 const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Every log's origin, name, first position and `seen`, for those that have a position.
-pub(super) async fn extents(db: &mut SqliteConnection) -> Result<HashMap<String, Extent>, Fail> {
-    let rows: Vec<(String, String, i64, i64, i64)> =
-        sqlx::query_as("SELECT origin, name, base, first, seen FROM log WHERE seen IS NOT NULL")
-            .fetch_all(&mut *db)
-            .await?;
+/// The origin, name, first position and `seen` of every log that has a position, or of one.
+pub(super) async fn extents(
+    db: &mut SqliteConnection,
+    origin: Option<&str>,
+) -> Result<HashMap<String, Extent>, Fail> {
+    let rows: Vec<(String, String, i64, i64, i64)> = match origin {
+        None => sqlx::query_as("SELECT origin, name, base, first, seen FROM log WHERE seen IS NOT NULL"),
+        Some(origin) => sqlx::query_as(
+            "SELECT origin, name, base, first, seen FROM log WHERE seen IS NOT NULL AND origin = $1",
+        )
+        .bind(origin),
+    }
+    .fetch_all(&mut *db)
+    .await?;
     rows.into_iter()
         .map(|(origin, name, base, first, seen)| {
             let extent = Extent {

@@ -18,12 +18,12 @@ use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Severity};
 use crate::store::{
     AckOutcome, Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue,
-    ChannelQueues, Condition, Conditions, Contradiction, Counts, Coverage, CoveredRanges, Delivery,
-    Dispute, Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries,
-    Guide, HoldRule, Judged, LogFaults, LogState, Lookup, LookupCounts, Lookups, NewLog,
-    NewLookups, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
-    QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span,
-    Store, StoreError, StoredTimes, Values, VerifiedHead, WatchKey,
+    ChannelQueues, Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute,
+    Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide,
+    HoldRule, Judged, LogFaults, LogState, Lookup, LookupCounts, Lookups, NewLog, NewLookups,
+    OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed, QueuedAlert,
+    Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span, Store,
+    StoreError, StoredTimes, TreeCoverage, Values, VerifiedHead, WatchKey,
 };
 
 #[async_trait]
@@ -113,10 +113,9 @@ impl LogFaults for SqliteStore {
 impl CoveredRanges for SqliteStore {
     async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError> {
         // Once per pass and mostly the same: writers are kept out only if something changes.
-        let open = reading!(self, "reading coverage", |db| coverage::open_watches(
-            db, origin
-        ))?;
-        if coverage::is_same(&open, watches) {
+        if reading!(self, "reading coverage", |db| coverage::is_declared(
+            db, origin, watches
+        ))? {
             return Ok(());
         }
         writing!(self, "recording coverage", |db| coverage::watching(
@@ -124,11 +123,11 @@ impl CoveredRanges for SqliteStore {
         ))
     }
 
-    async fn coverage(
+    async fn tree_coverage(
         &self,
         watches: &[WatchKey],
         origin: Option<&str>,
-    ) -> Result<Vec<Coverage>, StoreError> {
+    ) -> Result<Vec<TreeCoverage>, StoreError> {
         reading!(self, "reading coverage", |db| coverage::coverage(
             db, watches, origin
         ))

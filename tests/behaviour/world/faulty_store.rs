@@ -10,12 +10,12 @@ use modelwatch::expect::Expectation;
 use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
 use modelwatch::store::{
     AckOutcome, Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue,
-    ChannelQueues, Condition, Conditions, Contradiction, Counts, Coverage, CoveredRanges, Delivery,
-    Dispute, Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries,
-    Guide, HoldRule, Judged, LogFaults, LogState, Lookup, LookupCounts, Lookups, NewLog,
-    NewLookups, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
-    QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span,
-    Store, StoreError, StoredTimes, Values, VerifiedHead, WatchKey,
+    ChannelQueues, Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute,
+    Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide,
+    HoldRule, Judged, LogFaults, LogState, Lookup, LookupCounts, Lookups, NewLog, NewLookups,
+    OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed, QueuedAlert,
+    Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span, Store,
+    StoreError, StoredTimes, TreeCoverage, Values, VerifiedHead, WatchKey,
 };
 use tlog::Head;
 
@@ -152,7 +152,7 @@ through!(LogFaults {
 
 through!(CoveredRanges {
     fn watching(origin: &str, watches: &[WatchKey]) -> ();
-    fn coverage(watches: &[WatchKey], origin: Option<&str>) -> Vec<Coverage>;
+    fn tree_coverage(watches: &[WatchKey], origin: Option<&str>) -> Vec<TreeCoverage>;
     fn rescanned(rescanned: &Rescanned) -> u64;
 });
 
