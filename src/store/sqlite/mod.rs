@@ -7,6 +7,8 @@
 #[macro_use]
 mod transaction;
 
+#[cfg(test)]
+mod cost;
 mod coverage;
 mod dispute;
 mod expectations;
