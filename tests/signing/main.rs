@@ -6,7 +6,6 @@ mod cases;
 mod commands;
 #[path = "../../crates/model-signing/tests/keyless/fake/mod.rs"]
 #[expect(
-    dead_code,
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
     reason = "the tests of the library use all of it"
