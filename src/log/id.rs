@@ -79,3 +79,13 @@ pub enum Part {
     /// A log of several trees as a whole: the list of its trees, or its search index.
     Whole,
 }
+
+impl Part {
+    /// What it is recorded under: the origin of the tree, or the id of its log.
+    pub fn key<'a>(&'a self, log: &'a LogId) -> &'a str {
+        match self {
+            Self::Tree(tree) => tree.as_str(),
+            Self::Whole => log.as_str(),
+        }
+    }
+}

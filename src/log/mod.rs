@@ -67,11 +67,15 @@ pub enum Start {
 /// One tree that is followed.
 #[derive(Debug, Clone)]
 pub struct Shard {
-    /// Its name in findings and on the command line.
+    /// The log's name in findings and on the command line.
     pub name: String,
-    /// The first line of its checkpoints: the identity of the tree. Positions are kept under it.
+    /// The log that it is of.
+    pub log: LogId,
+    /// The first line of its checkpoints, which identifies it.
     pub origin: Origin,
-    /// How it is spoken to.
+    /// What people call it to tell it from the other trees of its log; `None`: the log has one tree.
+    pub label: Option<String>,
+    /// The type of its log.
     pub protocol: Protocol,
     /// What to add to an index within this tree to get the one that findings name. Rekor v1 counts over all its
     /// trees; everywhere else it is 0.
@@ -89,6 +93,11 @@ pub struct Shard {
 }
 
 impl Shard {
+    /// Which tree it is.
+    pub fn id(&self) -> TreeId {
+        TreeId::from(&self.origin)
+    }
+
     /// A note as a checkpoint of this tree, signed by one of its keys.
     ///
     /// # Errors

@@ -2,13 +2,13 @@
 
 use tokio::sync::watch;
 
+use super::monitored_log::CtGuide;
+
 /// A CT log that a guided pass waits for.
 #[derive(Clone)]
 pub(super) struct GuideStatus {
-    /// Its name.
-    pub(super) name: String,
-    /// Its origin; `None`: it is not part of this pass.
-    pub(super) origin: Option<String>,
+    /// Which CT log.
+    pub(super) guide: CtGuide,
     /// Whether its pass proved everything, once that has ended; `None`: it is not part of this pass.
     pub(super) ended: Option<watch::Receiver<Option<bool>>>,
 }

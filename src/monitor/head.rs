@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tlog::{Hash, Head, LogFault, ProofError, Split, verify_consistency};
 
 use crate::log::Shard;
-use crate::store::LogState;
+use crate::store::TreeState;
 
 /// A replica that lags may show a smaller checkpoint than the largest one. If that lasts for this many passes, and for the
 /// log's `rollback_after`, the log was rolled back.
@@ -66,7 +66,7 @@ impl Smaller<'_> {
     /// The fault, if the passes that show it are so many that this is a rollback. `known` is what was recorded before this pass.
     pub(super) fn rollback(
         self,
-        known: Option<&LogState>,
+        known: Option<&TreeState>,
         shard: &Shard,
         now: Timestamp,
     ) -> Option<LogFault> {

@@ -1,6 +1,7 @@
 //! A log of the configuration.
 
 use super::{Log, RekorV1Log};
+use crate::log::LogId;
 
 /// One log of the configuration.
 #[derive(Clone)]
@@ -24,6 +25,17 @@ impl MonitoredLog {
     }
 }
 
+impl MonitoredLog {
+    /// Which log it is.
+    pub fn id(&self) -> LogId {
+        match self {
+            Self::Tree(log) => log.shard.log.clone(),
+            Self::RekorV1(log) => log.id(),
+            Self::Guided(guided) => guided.log.id(),
+        }
+    }
+}
+
 impl From<Log> for MonitoredLog {
     fn from(log: Log) -> Self {
         Self::Tree(log)
@@ -35,6 +47,15 @@ impl From<Log> for MonitoredLog {
 pub struct Guided {
     /// The log. Its `start` is the index of the first entry that is reported.
     pub log: RekorV1Log,
-    /// The names of the CT logs that contain the certificates; never empty.
-    pub guides: Vec<String>,
+    /// The CT logs that contain the certificates; never empty.
+    pub guides: Vec<CtGuide>,
+}
+
+/// A CT log whose certificates are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CtGuide {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Which log it is; `None` until something is trusted that has its key.
+    pub id: Option<LogId>,
 }

@@ -12,7 +12,7 @@ use super::health::{self, TrustReport};
 use super::monitored_log::MonitoredLog;
 use super::outcome::{LogOutcome, MonitorError, RescanError};
 use super::progress::Progress;
-use super::rekor_v1::{Listing, is_tree_of};
+use super::rekor_v1::Listing;
 use super::rescan;
 use super::settings::Settings;
 use super::stop::Stop;
@@ -20,7 +20,7 @@ use super::{guided, tail, trees};
 use crate::clock::Clock;
 use crate::judge::Rules;
 use crate::log::Start;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, TreeState};
 
 /// Follows logs, and records what it reads in a store.
 #[derive(Clone)]
@@ -152,15 +152,17 @@ impl Monitor {
         for (place, log) in logs.iter().enumerate() {
             let is_silent = match log {
                 MonitoredLog::Tree(log) if log.shard.start == Start::End => {
-                    let known = self.0.store.log(log.shard.origin.as_str()).await?;
+                    let known = self.0.store.tree(&log.shard.id()).await?;
                     known.is_none_or(|state| state.follower.is_none())
                 }
                 MonitoredLog::RekorV1(log) if log.start == Start::End => {
-                    let states = self.0.store.logs().await?;
-                    if states.iter().any(|state| is_tree_of(state, &log.name)) {
+                    let id = log.id();
+                    let states = self.0.store.trees().await?;
+                    let is_read = |state: &TreeState| state.log == id && state.follower.is_some();
+                    if states.iter().any(is_read) {
                         false
                     } else {
-                        // It is new, or stored under another name.
+                        // It is new, or its server has another address now.
                         let listing = log.list(&*self.0.store).await?;
                         let is_silent = !listing.known && !listing.trees.is_empty();
                         listings.insert(place, listing);
@@ -262,15 +264,12 @@ fn guides(logs: &[MonitoredLog]) -> (Vec<End>, HashMap<usize, Vec<GuideStatus>>)
         let MonitoredLog::Guided(guided) = log else {
             continue;
         };
-        let waits_for = guided.guides.iter().map(|name| {
-            let guide = logs.iter().zip(&ends).find(|(log, _)| log.name() == name);
+        let waits_for = guided.guides.iter().map(|guide| {
+            let is_guide = |log: &MonitoredLog| Some(log.id()) == guide.id;
+            let of_this_pass = logs.iter().zip(&ends).find(|(log, _)| is_guide(log));
             GuideStatus {
-                name: name.clone(),
-                origin: guide.and_then(|(log, _)| match log {
-                    MonitoredLog::Tree(log) => Some(log.shard.origin.as_str().to_owned()),
-                    MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => None,
-                }),
-                ended: guide.map(|(_, end)| end.subscribe()),
+                guide: guide.clone(),
+                ended: of_this_pass.map(|(_, end)| end.subscribe()),
             }
         });
         guides.insert(place, waits_for.collect());

@@ -68,13 +68,14 @@ pub(super) async fn end_without_reading(
     context.store.end_pass(&report).await?;
     let subject = Subject {
         name: &report.name,
-        origin: &report.origin,
+        log: &report.log,
+        part: report.part.clone(),
         silence_after: None,
         tree: None,
     };
     health::assess_log(
         &*context.store,
-        subject,
+        &subject,
         rules,
         Noticed::default(),
         report.now,

@@ -10,11 +10,11 @@ use tlog::{Hash, Head, leaf_hash, verify_inclusion};
 
 use super::head::{Inconsistent, extends, link};
 use crate::log::Shard;
-use crate::source::rekor_v1::{Entry, EntryId, Inclusion, TreeId};
+use crate::source::rekor_v1::{Entry, EntryId, Inclusion, TreeNumber};
 
 /// A tree of a log, with its largest head that is consistent with all earlier ones.
 pub(crate) struct KnownTree {
-    pub(crate) id: TreeId,
+    pub(crate) id: TreeNumber,
     /// Its `base` is the index of its first entry over all trees.
     pub(crate) shard: Arc<Shard>,
     pub(crate) head: Head,
@@ -177,12 +177,12 @@ mod tests {
     use tlog::{LogFault, Origin, node_hash};
 
     use super::*;
-    use crate::log::{GlobalIndex, Protocol, Start};
+    use crate::log::{GlobalIndex, LogId, Protocol, Start};
 
     const BODY: &[u8] = b"{}";
     const BASE: u64 = 100;
 
-    fn id() -> TreeId {
+    fn id() -> TreeNumber {
         "1".parse().expect("the id of a tree")
     }
 
@@ -194,7 +194,9 @@ mod tests {
     fn tree() -> KnownTree {
         let shard = Shard {
             name: "v1".to_owned(),
+            log: LogId::new("https://rekor.example/"),
             origin: Origin::new("rekor.example - 1").expect("an origin"),
+            label: Some("1".to_owned()),
             protocol: Protocol::RekorV1,
             base: BASE,
             ended: false,

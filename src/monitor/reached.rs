@@ -6,17 +6,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::store::{LogState, StoreError};
+use crate::log::TreeId;
+use crate::store::{StoreError, TreeState};
 
-/// The proven position of each tree, by its origin; clones share it.
+/// The proven position of each tree; clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reached(Arc<Mutex<HashMap<String, u64>>>);
+pub(super) struct Reached(Arc<Mutex<HashMap<TreeId, u64>>>);
 
 impl Reached {
     /// Records that a tree was proven up to this size, and that this was stored.
-    pub(super) fn proven(&self, origin: &str, size: u64) {
+    pub(super) fn proven(&self, tree: TreeId, size: u64) {
         let mut reached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = reached.entry(origin.to_owned()).or_default();
+        let known = reached.entry(tree).or_default();
         *known = size.max(*known);
     }
 
@@ -24,9 +25,13 @@ impl Reached {
     ///
     /// # Errors
     /// [`StoreError::Displaced`]: it has a smaller one.
-    pub(super) fn expect(&self, origin: &str, state: Option<&LogState>) -> Result<(), StoreError> {
+    pub(super) fn expect(
+        &self,
+        tree: &TreeId,
+        state: Option<&TreeState>,
+    ) -> Result<(), StoreError> {
         let reached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = reached.get(origin).copied().unwrap_or(0);
+        let known = reached.get(tree).copied().unwrap_or(0);
         let stored = state
             .and_then(|state| state.follower.as_ref())
             .map_or(0, |follower| follower.proven.size());
@@ -35,7 +40,7 @@ impl Reached {
         }
         Err(StoreError::Displaced {
             what: format!(
-                "the database was overwritten with an older one, in which {origin} is proven up to {stored} and not up to {known},"
+                "the database was overwritten with an older one, in which {tree} is proven up to {stored} and not up to {known},"
             ),
         })
     }

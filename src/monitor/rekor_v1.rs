@@ -7,12 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tlog::{KeyName, Origin};
 
 use super::log::Log;
-use crate::log::{GlobalIndex, Protocol, Shard, Start, rekor_v1_verifier};
+use crate::log::{GlobalIndex, LogId, Protocol, Shard, Start, rekor_v1_verifier};
 use crate::source::rekor_v1::{Client, Tree, TreeHead};
-use crate::store::{LogState, PassError, PassErrorKind, Store, StoreError, Values};
+use crate::store::{ListedTree, ListedTrees, PassError, PassErrorKind, Store, StoreError};
 
 /// A Rekor v1 log.
 #[derive(Debug, Clone)]
@@ -36,6 +37,10 @@ pub struct RekorV1Log {
 pub(super) struct Listing {
     /// The trees that can be read, oldest first.
     pub(super) trees: Vec<Log>,
+    /// Whether a key of the log signed the checkpoint that was listed with each.
+    pub(super) verified: Vec<bool>,
+    /// What the oldest one calls the log.
+    pub(super) signed_name: Option<KeyName>,
     /// Why there are no more.
     pub(super) error: Option<PassError>,
     /// The log refused the request because there were too many.
@@ -48,14 +53,34 @@ impl RekorV1Log {
     /// Requests the list of trees. Returns those that can be read, oldest first, and why there are no more.
     pub async fn ask(&self) -> (Vec<Log>, Option<PassError>) {
         match self.server.info().await {
-            Ok(heads) => self.trees(&heads),
+            Ok(heads) => {
+                let listing = self.trees(&heads);
+                (listing.trees, listing.error)
+            }
             Err(error) => (Vec::new(), Some(PassError::from(&error))),
         }
     }
 
-    /// The origin under which errors of the log as a whole are recorded. No origin of a tree is a URL.
-    pub fn origin(&self) -> String {
-        self.server.base().to_string()
+    /// Which log it is.
+    pub fn id(&self) -> LogId {
+        LogId::of_server(self.server.base())
+    }
+
+    /// What is recorded of its trees.
+    pub(super) fn listed(
+        &self,
+        signed_name: &KeyName,
+        trees: Vec<ListedTree>,
+        now: Timestamp,
+    ) -> ListedTrees {
+        ListedTrees {
+            log: self.id(),
+            name: self.name.clone(),
+            protocol: Protocol::RekorV1,
+            signed_name: signed_name.as_str().to_owned(),
+            trees,
+            now,
+        }
     }
 
     /// The first entry of a tree without a position.
@@ -73,16 +98,7 @@ impl RekorV1Log {
 
     /// The tree of `head`, before its signature is verified.
     pub(super) fn shard(&self, head: &TreeHead, base: u64) -> Result<Shard, String> {
-        let first_line = head.note.split(|byte| *byte == b'\n').next();
-        let origin = String::from_utf8_lossy(first_line.unwrap_or_default());
-        // Several trees have the same key: the checkpoint of another one must not stand in for it.
-        let name = origin
-            .strip_suffix(&format!(" - {}", head.id))
-            .ok_or_else(|| {
-                let shown: String = origin.chars().take(100).collect();
-                format!("the checkpoint of tree {} is of {shown:?}", head.id)
-            })?;
-        let name = KeyName::new(name).map_err(|error| error.to_string())?;
+        let SignedOrigin { origin, name } = SignedOrigin::of(head)?;
         let verifiers = self
             .keys
             .iter()
@@ -90,7 +106,9 @@ impl RekorV1Log {
             .collect();
         Ok(Shard {
             name: self.name.clone(),
-            origin: Origin::new(&origin).map_err(|error| error.to_string())?,
+            log: self.id(),
+            origin,
+            label: Some(head.id.to_string()),
             protocol: Protocol::RekorV1,
             base,
             ended: false,
@@ -110,56 +128,98 @@ impl RekorV1Log {
     }
 
     /// The trees, oldest first, and why there are no more.
-    fn trees(&self, heads: &[TreeHead]) -> (Vec<Log>, Option<PassError>) {
+    fn trees(&self, heads: &[TreeHead]) -> Listing {
+        let mut listing = Listing::default();
         let failed = |kind: PassErrorKind, message: String| Some(PassError::new(kind, message));
-        let mut trees = Vec::with_capacity(heads.len());
         let mut base = 0_u64;
         let last = heads.len().saturating_sub(1);
         for (place, head) in heads.iter().enumerate() {
             let mut shard = match self.shard(head, base) {
                 Ok(shard) => shard,
-                Err(why) => return (trees, failed(PassErrorKind::UnverifiableCheckpoint, why)),
+                Err(why) => {
+                    listing.error = failed(PassErrorKind::UnverifiableCheckpoint, why);
+                    break;
+                }
             };
+            if place == 0 {
+                listing.signed_name = SignedOrigin::of(head).ok().map(|signed| signed.name);
+            }
+            let opened = shard.open(&head.note);
             if place == last {
                 // The pass over it verifies its checkpoint; no index depends on it.
-                trees.push(self.tree(shard, head));
+                listing.add(self.tree(shard, head), opened.is_ok());
                 break;
             }
-            let checkpoint = match shard.open(&head.note) {
+            let checkpoint = match opened {
                 Ok(checkpoint) => checkpoint,
                 Err(error) => {
                     let why = format!("tree {}: {error}", head.id);
-                    return (trees, failed(PassErrorKind::UnverifiableCheckpoint, why));
+                    listing.error = failed(PassErrorKind::UnverifiableCheckpoint, why);
+                    break;
                 }
             };
             shard.ended = true;
             shard.silence_after = None;
-            trees.push(self.tree(shard, head));
+            listing.add(self.tree(shard, head), true);
             let Some(next) = GlobalIndex::of(base, checkpoint.size()) else {
                 let why = "its trees have more entries than can be counted".to_owned();
-                return (trees, failed(PassErrorKind::Malformed, why));
+                listing.error = failed(PassErrorKind::Malformed, why);
+                break;
             };
             base = next.get();
         }
-        (trees, None)
+        listing
     }
+}
 
+impl Listing {
+    fn add(&mut self, tree: Log, is_verified: bool) {
+        self.trees.push(tree);
+        self.verified.push(is_verified);
+    }
+}
+
+/// The origin in a checkpoint of a Rekor v1 tree: the log's name, " - " and the tree's number (rekor
+/// `pkg/util/checkpoint.go`). It is verified when the checkpoint is opened.
+pub(super) struct SignedOrigin {
+    pub(super) origin: Origin,
+    /// The log's name.
+    pub(super) name: KeyName,
+}
+
+impl SignedOrigin {
+    /// Of the tree that was asked for: of several trees under one key, no other one's checkpoint takes its place.
+    pub(super) fn of(head: &TreeHead) -> Result<Self, String> {
+        let first_line = head.note.split(|byte| *byte == b'\n').next();
+        let origin = String::from_utf8_lossy(first_line.unwrap_or_default());
+        let name = origin
+            .strip_suffix(&format!(" - {}", head.id))
+            .ok_or_else(|| {
+                let shown: String = origin.chars().take(100).collect();
+                format!("the checkpoint of tree {} is of {shown:?}", head.id)
+            })?;
+        Ok(Self {
+            name: KeyName::new(name).map_err(|error| error.to_string())?,
+            origin: Origin::new(&origin).map_err(|error| error.to_string())?,
+        })
+    }
+}
+
+impl RekorV1Log {
     /// Requests the list of trees, and finds out which of them are stored.
     pub(super) async fn list(&self, store: &dyn Store) -> Result<Listing, StoreError> {
-        let (mut trees, error, rate_limited) = match self.server.info().await {
-            Ok(heads) => {
-                let (trees, error) = self.trees(&heads);
-                (trees, error, false)
-            }
-            Err(error) => (
-                Vec::new(),
-                Some(PassError::from(&error)),
-                error.is_rate_limit(),
-            ),
+        let mut listing = match self.server.info().await {
+            Ok(heads) => self.trees(&heads),
+            Err(error) => Listing {
+                error: Some(PassError::from(&error)),
+                rate_limited: error.is_rate_limit(),
+                ..Listing::default()
+            },
         };
+        let trees = &mut listing.trees;
         let mut newest_known = None;
         for (place, tree) in trees.iter().enumerate() {
-            let state = store.log(tree.shard.origin.as_str()).await?;
+            let state = store.tree(&tree.shard.id()).await?;
             if state.is_some_and(|state| state.follower.is_some()) {
                 newest_known = Some(place);
             }
@@ -173,32 +233,7 @@ impl RekorV1Log {
             shard.start = self.start_in(base, ended_at, later);
             tree.shard = Arc::new(shard);
         }
-        Ok(Listing {
-            trees,
-            error,
-            rate_limited,
-            known: newest_known.is_some(),
-        })
+        listing.known = newest_known.is_some();
+        Ok(listing)
     }
-}
-
-pub(super) fn trees_key(log: &RekorV1Log) -> String {
-    format!("trees {}", log.origin())
-}
-
-/// The origins of the trees in the last successful answer of a log, oldest first; none before its first pass.
-///
-/// # Errors
-/// The store failed.
-pub async fn listed_trees(store: &dyn Values, log: &RekorV1Log) -> Result<Vec<String>, StoreError> {
-    let listed = store.get_value(&trees_key(log)).await?;
-    // A value of a later version is ignored.
-    Ok(listed
-        .and_then(|listed| serde_json::from_str(&listed).ok())
-        .unwrap_or_default())
-}
-
-/// Whether this is the state of a tree of the log with that name.
-pub(super) fn is_tree_of(state: &LogState, name: &str) -> bool {
-    state.name == name && state.protocol == Protocol::RekorV1.as_str() && state.follower.is_some()
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::context::Context;
 use super::log::Log;
 use super::outcome::LogOutcome;
-use super::rekor_v1::{Listing, RekorV1Log, is_tree_of, trees_key};
+use super::rekor_v1::{Listing, RekorV1Log};
 use super::{guided, pass_end, tail};
 use crate::judge::Rules;
-use crate::log::Start;
-use crate::store::{LogState, Outcome, PassError, PassErrorKind, PassReport, Store, StoreError};
+use crate::log::{Part, Start, TreeId};
+use crate::store::{
+    ListedTree, Logs, Outcome, PassError, PassErrorKind, PassReport, Positions, StoreError,
+};
 
 /// One pass over all trees of a log.
 pub(super) async fn pass_over(
@@ -18,33 +22,37 @@ pub(super) async fn pass_over(
     listed: Option<Listing>,
     rules: &Arc<Rules>,
 ) -> Result<LogOutcome, StoreError> {
-    let listing = match listed {
+    let mut listing = match listed {
         Some(listing) => listing,
         None => log.list(&*context.store).await?,
     };
     let now = context.clock.now();
-    let outcome = listing.error.map_or(Outcome::Proven, Outcome::Failed);
+    let outcome = listing
+        .error
+        .take()
+        .map_or(Outcome::Proven, Outcome::Failed);
     let report = PassReport {
         rate_limited: listing.rate_limited,
-        ..PassReport::new(&log.origin(), &log.name, outcome, now)
+        ..PassReport::new(log.id(), Part::Whole, &log.name, outcome, now)
     };
     match report.outcome.error() {
-        Some(error) => pass_end::say(&report.name, &report.origin, error),
-        None => remember_trees(&*context.store, log, &listing.trees).await?,
+        Some(error) => pass_end::say(&report.name, report.key(), error),
+        None => record_trees(&*context.store, log, &listing, now).await?,
     }
     let mut whole = pass_end::end_without_reading(context, report, rules).await?;
     if whole.proven {
         for gone in vanished(&*context.store, log, &listing.trees).await? {
             let why = format!("the log does not list its tree {gone} any more");
             let error = PassError::new(PassErrorKind::Unavailable, why);
-            pass_end::say(&log.name, &gone, &error);
-            let report = PassReport::new(&gone, &log.name, Outcome::Failed(error), now);
+            pass_end::say(&log.name, gone.as_str(), &error);
+            let outcome = Outcome::Failed(error);
+            let report = PassReport::new(log.id(), Part::Tree(gone), &log.name, outcome, now);
             whole.add(pass_end::end_without_reading(context, report, rules).await?);
         }
     }
-    if let Some(tree) = listing.trees.first() {
-        let origin = tree.shard.origin.as_str();
-        guided::no_longer_guided(&*context.store, origin, context.clock.now()).await?;
+    if let Some(name) = &listing.signed_name {
+        let now = context.clock.now();
+        guided::no_longer_guided(&*context.store, name.as_str(), now).await?;
     }
     // A tree that is newer than every stored one is read from its first entry. So the newest tree gets the first
     // position: if it failed after another one had a position, the next pass would read all of it.
@@ -64,40 +72,38 @@ pub(super) async fn pass_over(
     Ok(whole)
 }
 
-/// Stores which trees the log lists, oldest first, before they are read. Otherwise a tree whose checkpoint was never
-/// verified would have no place among them.
-async fn remember_trees(
-    store: &dyn Store,
+/// Records which trees the log lists, oldest first, before they are read. Otherwise a tree whose checkpoint was never verified
+/// would have no place among them.
+async fn record_trees(
+    store: &dyn Logs,
     log: &RekorV1Log,
-    trees: &[Log],
+    listing: &Listing,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
-    let origins: Vec<&str> = trees
-        .iter()
-        .map(|tree| tree.shard.origin.as_str())
-        .collect();
-    let listed = serde_json::to_string(&origins).expect("strings are JSON");
-    let key = trees_key(log);
-    if store.get_value(&key).await?.as_deref() == Some(&listed) {
+    let Some(name) = &listing.signed_name else {
         return Ok(());
-    }
-    store.put_value(&key, &listed).await
+    };
+    let trees = listing.trees.iter().zip(&listing.verified);
+    let trees = trees.map(|(tree, verified)| ListedTree {
+        id: tree.shard.id(),
+        is_verified: *verified,
+    });
+    store
+        .list_trees(&log.listed(name, trees.collect(), now))
+        .await
 }
 
 /// The trees of this log that were read before and that it does not list now.
 async fn vanished(
-    store: &dyn Store,
+    store: &dyn Positions,
     log: &RekorV1Log,
     trees: &[Log],
-) -> Result<Vec<String>, StoreError> {
-    let listed = |state: &LogState| {
-        trees
-            .iter()
-            .any(|tree| tree.shard.origin.as_str() == state.origin)
-    };
-    let states = store.logs().await?;
+) -> Result<Vec<TreeId>, StoreError> {
+    let listed: Vec<TreeId> = trees.iter().map(|tree| tree.shard.id()).collect();
+    let id = log.id();
+    let states = store.trees().await?.into_iter();
     Ok(states
-        .into_iter()
-        .filter(|state| is_tree_of(state, &log.name) && !listed(state))
-        .map(|state| state.origin)
+        .filter(|state| state.log == id && state.follower.is_some() && !listed.contains(&state.id))
+        .map(|state| state.id)
         .collect())
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::{cell, time};
 use crate::escape;
-use crate::log::Protocol;
+use crate::log::{LogId, Protocol};
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log, unread_entries};
-use crate::store::{LogState, LookupCounts, PassError, PassErrorKind};
+use crate::store::{LogState, LookupCounts, PassError, PassErrorKind, TreeState};
 
 /// A log of the configuration that has no keys before something is trusted.
 #[derive(Debug)]
@@ -22,6 +22,21 @@ pub struct WaitingLog {
     pub protocol: Protocol,
     /// It is not read in full.
     pub is_guided: bool,
+}
+
+/// What is stored of logs and trees.
+#[derive(Debug, Default)]
+pub struct StoredLogs {
+    /// Every log.
+    pub logs: Vec<LogState>,
+    /// Every tree, those of a log in the order in which it listed them.
+    pub trees: Vec<TreeState>,
+}
+
+impl StoredLogs {
+    fn trees_of(&self, log: &LogId) -> impl Iterator<Item = &TreeState> {
+        self.trees.iter().filter(move |tree| tree.log == *log)
+    }
 }
 
 /// One log, as `status --json` writes it.
@@ -46,7 +61,7 @@ pub struct LogStatus {
     pub lookups: Option<LookupStatus>,
     /// By what name its look-ups are kept.
     #[serde(skip)]
-    pub guide: Option<String>,
+    pub guide: Option<LogId>,
 }
 
 /// How the queue of look-ups of a guided log stands.
@@ -73,28 +88,35 @@ struct TreeStatus {
 }
 
 impl LogStatus {
-    /// `listed`: the trees of a Rekor v1 log, as it listed them last.
-    pub fn of(log: &MonitoredLog, known: &[LogState], listed: &[String]) -> Self {
+    /// A log that is followed.
+    pub fn of(log: &MonitoredLog, known: &StoredLogs) -> Self {
         match log {
             MonitoredLog::Tree(log) => Self::of_tree(log, known),
-            MonitoredLog::RekorV1(log) => Self::of_trees(log, known, listed),
+            MonitoredLog::RekorV1(log) => Self::of_trees(log, known),
             MonitoredLog::Guided(guided) => Self::of_guided(guided, known),
         }
     }
 
     /// A log of the configuration without keys yet: nothing is trusted, so nothing is read.
-    pub fn waiting(log: &WaitingLog, known: &[LogState]) -> Self {
+    pub fn waiting(log: &WaitingLog, known: &StoredLogs) -> Self {
         let is_rekor_v1 = log.protocol == Protocol::RekorV1;
         let origin = match (&log.origin, &log.location) {
             (Some(origin), _) => Some(origin.clone()),
             (None, Some(location)) if is_rekor_v1 => Some(location.clone()),
             (None, _) => None,
         };
+        // Without keys it may not be known which log it is, but by its name in the configuration.
         let is_it = |state: &&LogState| match &origin {
-            Some(origin) if !is_rekor_v1 => state.origin == *origin,
+            Some(origin) if !is_rekor_v1 => state.id.as_str() == origin,
             _ => state.name == log.name,
         };
-        let rows: Vec<&LogState> = known.iter().filter(is_it).collect();
+        let logs = known.logs.iter().filter(is_it);
+        let successes = logs.flat_map(|state| {
+            let whole = is_rekor_v1.then_some(state.last_success);
+            let trees = known.trees_of(&state.id).map(|tree| tree.last_success);
+            trees.chain(whole)
+        });
+        let last_success = successes.min().flatten();
         let why = "nothing is trusted yet, so it is not read: `modelwatch check` asks for trust";
         Self {
             name: log.name.clone(),
@@ -107,7 +129,7 @@ impl LogStatus {
             head: None,
             first: None,
             frozen: false,
-            last_success: rows.iter().map(|state| state.last_success).min().flatten(),
+            last_success,
             error: Some(PassError::new(PassErrorKind::Unavailable, why)),
             trees: Vec::new(),
             lookups: None,
@@ -157,11 +179,10 @@ impl LogStatus {
         lines
     }
 
-    fn of_tree(log: &Log, known: &[LogState]) -> Self {
+    fn of_tree(log: &Log, known: &StoredLogs) -> Self {
         let shard = &log.shard;
-        let state = known
-            .iter()
-            .find(|state| state.origin == shard.origin.as_str());
+        let id = shard.id();
+        let state = known.trees.iter().find(|state| state.id == id);
         let tree = state.map(TreeStatus::of);
         Self {
             name: shard.name.clone(),
@@ -183,30 +204,19 @@ impl LogStatus {
 
     /// A log is as healthy as its newest tree, whether or not that was ever verified: that the older ones are proven to
     /// their end shows nothing about new entries.
-    fn of_trees(log: &RekorV1Log, known: &[LogState], listed: &[String]) -> Self {
-        let origin = log.origin();
-        let whole = known.iter().find(|state| state.origin == origin);
-        let of_log = |state: &&LogState| {
-            state.name == log.name
-                && state.origin != origin
-                && (state.follower.is_none() || state.protocol == Protocol::RekorV1.as_str())
-        };
+    fn of_trees(log: &RekorV1Log, known: &StoredLogs) -> Self {
+        let id = log.id();
+        let whole = known.logs.iter().find(|state| state.id == id);
+        let mut states: Vec<&TreeState> = known.trees_of(&id).collect();
         // Before the log has listed its trees to this version, whatever was tried is one of them.
-        let is_listed = |state: &LogState| listed.is_empty() || listed.contains(&state.origin);
-        let mut trees: Vec<TreeStatus> = known
-            .iter()
-            .filter(of_log)
-            .filter(|state| state.follower.is_some() || is_listed(state))
-            .map(TreeStatus::of)
-            .collect();
-        let unknown = listed
-            .iter()
-            .filter(|listed| !known.iter().any(|state| state.origin == **listed));
-        trees.extend(unknown.map(|origin| TreeStatus::unknown(origin)));
-        trees.sort_by_key(|tree| {
-            let place = listed.iter().position(|listed| *listed == tree.origin);
-            (place.is_none(), place, tree.base.is_none(), tree.base)
+        let lists = states.iter().any(|state| state.is_listed);
+        states.retain(|state| state.follower.is_some() || state.is_listed || !lists);
+        // As the log listed them, oldest first; those that it no longer lists after them.
+        states.sort_by_key(|state| {
+            let base = (!state.is_listed).then_some((state.follower.is_none(), state.base));
+            (!state.is_listed, base)
         });
+        let trees: Vec<TreeStatus> = states.into_iter().map(TreeStatus::of).collect();
         let every_head = trees.iter().all(|tree| tree.head.is_some());
         let ends = trees.iter().filter_map(TreeStatus::end);
         // What lies behind trees that are proven: that the log lists no more of them was proven to nobody when it did
@@ -236,7 +246,7 @@ impl LogStatus {
             trees,
             lookups: None,
             guide: None,
-            origin: Some(origin),
+            origin: Some(id.to_string()),
         }
     }
 
@@ -254,37 +264,37 @@ const GUIDED: &str = "    guided: certificates of its CT logs are seen completel
 
 impl LogStatus {
     /// A log that is not read has no positions: only its trees' checkpoints are followed.
-    fn of_guided(guided: &Guided, known: &[LogState]) -> Self {
+    fn of_guided(guided: &Guided, known: &StoredLogs) -> Self {
         let log = &guided.log;
-        let origin = log.origin();
-        // Its trees, those that never verified too, and the log as a whole.
-        let rows: Vec<&LogState> = known
-            .iter()
-            .filter(|state| state.name == log.name || state.origin == origin)
-            .collect();
-        let end = |state: &&LogState| state.base.checked_add(state.verified.as_ref()?.size);
+        let id = log.id();
+        let whole = known.logs.iter().find(|state| state.id == id);
+        // Those that never verified too.
+        let trees: Vec<&TreeState> = known.trees_of(&id).collect();
+        let end = |state: &&TreeState| state.base.checked_add(state.verified.as_ref()?.size);
         // A tree that has always failed: the end of the log is not known.
-        let is_unverified = |state: &&LogState| !state.is_begun() && state.origin != origin;
-        let every_head = !rows.iter().any(is_unverified);
+        let every_head = trees.iter().all(|state| state.is_begun());
+        let successes = trees.iter().map(|state| state.last_success);
+        let is_verified = trees.iter().any(|state| state.verified.is_some());
         Self {
             name: log.name.clone(),
             protocol: Protocol::RekorV1.as_str(),
             mode: "guided",
             seen: None,
             proven: None,
-            head: rows.iter().filter_map(end).max().filter(|_| every_head),
+            head: trees.iter().filter_map(end).max().filter(|_| every_head),
             first: None,
             frozen: false,
-            last_success: rows.iter().map(|state| state.last_success).min().flatten(),
-            error: rows.iter().find_map(|state| state.error.clone()),
+            last_success: successes
+                .chain(whole.map(|state| state.last_success))
+                .min()
+                .flatten(),
+            error: whole
+                .and_then(|state| state.error.clone())
+                .or_else(|| trees.iter().find_map(|state| state.error.clone())),
             trees: Vec::new(),
             lookups: None,
-            // What the origins of its trees have in common.
-            guide: rows
-                .iter()
-                .filter(|state| state.verified.is_some())
-                .find_map(|state| Some(state.origin.rsplit_once(" - ")?.0.to_owned())),
-            origin: Some(origin),
+            origin: Some(id.to_string()),
+            guide: is_verified.then_some(id),
         }
     }
 
@@ -321,13 +331,13 @@ impl LookupStatus {
 }
 
 impl TreeStatus {
-    fn of(state: &LogState) -> Self {
+    fn of(state: &TreeState) -> Self {
         let follower = state.follower.as_ref();
         let is_begun = |value: u64| follower.map(|_| value);
         let proven = follower.map(|follower| follower.proven.size());
         let head = follower.and_then(|follower| follower.head.as_ref());
         Self {
-            origin: state.origin.clone(),
+            origin: state.id.to_string(),
             base: is_begun(state.base),
             seen: follower.map(|follower| follower.seen.size()),
             proven,
@@ -336,21 +346,6 @@ impl TreeStatus {
             frozen: state.frozen.is_some(),
             last_success: state.last_success,
             error: state.error.clone(),
-        }
-    }
-
-    /// One that the log lists, and that no pass has ended over.
-    fn unknown(origin: &str) -> Self {
-        Self {
-            origin: origin.to_owned(),
-            base: None,
-            seen: None,
-            proven: None,
-            head: None,
-            first: None,
-            frozen: false,
-            last_success: None,
-            error: None,
         }
     }
 
@@ -379,6 +374,21 @@ fn contiguous(trees: &[TreeStatus], reached: impl Fn(&TreeStatus) -> Option<u64>
 mod tests {
     use super::*;
 
+    /// A tree that was never verified.
+    fn unknown() -> TreeStatus {
+        TreeStatus {
+            origin: String::new(),
+            base: None,
+            seen: None,
+            proven: None,
+            head: None,
+            first: None,
+            frozen: false,
+            last_success: None,
+            error: None,
+        }
+    }
+
     fn tree(base: u64, proven: u64) -> TreeStatus {
         TreeStatus {
             base: Some(base),
@@ -386,7 +396,7 @@ mod tests {
             proven: Some(proven),
             head: Some(proven),
             first: Some(0),
-            ..TreeStatus::unknown("")
+            ..unknown()
         }
     }
 
@@ -399,8 +409,8 @@ mod tests {
             (vec![tree(0, 9), tree(10, 5)], Some(9)),
             (vec![tree(0, 10), tree(10, 0), tree(10, 3)], Some(13)),
             (vec![tree(10, 5)], Some(15)),
-            (vec![tree(0, 10), TreeStatus::unknown("")], Some(10)),
-            (vec![TreeStatus::unknown(""), tree(0, 10)], None),
+            (vec![tree(0, 10), unknown()], Some(10)),
+            (vec![unknown(), tree(0, 10)], None),
         ] {
             assert_eq!(
                 contiguous(&trees, |tree| tree.proven),

@@ -258,7 +258,7 @@ impl WatchStatus {
             .iter()
             .map(|tree| Tree {
                 log: tree.log.clone(),
-                origin: tree.origin.clone(),
+                origin: tree.tree.to_string(),
                 first: tree.base + tree.first,
             })
             .collect();

@@ -13,11 +13,11 @@ use super::staged::{Staged, Twist};
 use crate::clock::SystemClock;
 use crate::finding::{Finding, Routes, Verdict};
 use crate::judge::Rules;
-use crate::log::{Protocol, Shard, Start};
+use crate::log::{LogId, Protocol, Shard, Start, TreeId};
 use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Stop};
 use crate::service::ServiceError;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{FindingQuery, LogState, PassErrorKind, Settings, Store};
+use crate::store::{FindingQuery, PassErrorKind, Settings, Store, TreeState};
 
 /// A log that answered, held at its newest checkpoint.
 pub(super) struct Rehearsal {
@@ -53,10 +53,10 @@ pub(super) struct Trial {
 
 /// What is known of the logs, in the copy of the store.
 pub(super) struct Known {
-    /// By origin.
-    pub(super) logs: BTreeMap<String, LogState>,
-    /// Of guided logs, by name: the first entry that findings are made of.
-    pub(super) told_from: BTreeMap<String, u64>,
+    /// The trees.
+    pub(super) trees: BTreeMap<TreeId, TreeState>,
+    /// Of guided logs: from which entry on they are alerted.
+    pub(super) told_from: BTreeMap<LogId, u64>,
 }
 
 fn mode(guided_by: Option<&Vec<String>>) -> &'static str {
@@ -72,7 +72,10 @@ pub(super) async fn trials(log: &MonitoredLog) -> (Vec<Trial>, Option<LogReport>
             return (vec![Trial { log, guided_by }], None);
         }
         MonitoredLog::RekorV1(log) => (log, None),
-        MonitoredLog::Guided(guided) => (&guided.log, Some(guided.guides.clone())),
+        MonitoredLog::Guided(guided) => {
+            let names = guided.guides.iter().map(|guide| guide.name.clone());
+            (&guided.log, Some(names.collect()))
+        }
     };
     let (trees, error) = log.ask().await;
     let trials = trees.into_iter().map(|log| Trial {
@@ -82,7 +85,8 @@ pub(super) async fn trials(log: &MonitoredLog) -> (Vec<Trial>, Option<LogReport>
     let trials = trials.collect();
     let report = error.map(|error| LogReport {
         name: log.name.clone(),
-        origin: log.origin(),
+        origin: log.id().to_string(),
+        tree: None,
         protocol: Protocol::RekorV1.as_str(),
         mode: mode(guided_by.as_ref()),
         guided_by: guided_by.unwrap_or_default(),
@@ -105,14 +109,15 @@ pub(super) async fn try_one(
     scratch: &Path,
 ) -> Result<(LogReport, Option<Rehearsal>), ServiceError> {
     let Trial { log, guided_by } = trial;
-    let told_from = known.told_from.get(&log.shard.name);
-    let known = known.logs.get(log.shard.origin.as_str());
+    let told_from = known.told_from.get(&log.shard.log);
+    let known = known.trees.get(&log.shard.id());
     let base = log.shard.base;
     let counted = |local: u64| base.saturating_add(local);
     let skipped = || Check::skipped("the checkpoint could not be had");
     let mut report = LogReport {
         name: log.shard.name.clone(),
         origin: log.shard.origin.as_str().to_owned(),
+        tree: log.shard.label.clone(),
         protocol: log.shard.protocol.as_str(),
         mode: mode(guided_by.as_ref()),
         guided_by: guided_by.clone().unwrap_or_default(),
@@ -202,7 +207,7 @@ async fn newest(log: &Log) -> Result<(Bytes, Checkpoint), Check> {
 }
 
 /// Whether the log's present tree still begins with the one that was proven.
-async fn history(log: &Log, known: Option<&LogState>, checkpoint: &Checkpoint) -> Check {
+async fn history(log: &Log, known: Option<&TreeState>, checkpoint: &Checkpoint) -> Check {
     // Of a log that is guided, what was verified is a head without a position.
     let head = known.and_then(|state| {
         let follower = state.follower.as_ref();

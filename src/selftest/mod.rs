@@ -23,7 +23,8 @@ use crate::report::time;
 use crate::service::{ServiceError, Setup, discovery};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    CoveredRanges as _, Lookups as _, Positions as _, Store as _, StoreError, TreeCoverage,
+    CoveredRanges as _, Logs as _, Lookups as _, Positions as _, Store as _, StoreError,
+    TreeCoverage,
 };
 use logs::Known;
 use report::{Answer, Check, LogReport, WatchReport};
@@ -77,19 +78,15 @@ pub async fn run(setup: &Setup, plan: &Plan<'_>) -> Result<Report, ServiceError>
 }
 
 async fn known(store: &SqliteStore) -> Result<Known, StoreError> {
-    let logs = store.logs().await?;
     let mut told_from = BTreeMap::new();
-    for state in &logs {
-        // A guide is kept under what stands before the number of each tree.
-        if let Some((log, _)) = state.origin.rsplit_once(" - ")
-            && let Some(guide) = store.guide(log).await?
-        {
-            told_from.insert(state.name.clone(), guide.start);
+    for log in store.logs().await? {
+        if let Some(guide) = store.guide(&log.id).await? {
+            told_from.insert(log.id, guide.start);
         }
     }
-    let logs = logs.into_iter();
+    let trees = store.trees().await?.into_iter();
     Ok(Known {
-        logs: logs.map(|state| (state.origin.clone(), state)).collect(),
+        trees: trees.map(|state| (state.id.clone(), state)).collect(),
         told_from,
     })
 }

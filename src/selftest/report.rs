@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::escape;
-use crate::log::Protocol;
 use crate::report::Outcome;
 
 /// What a check came to.
@@ -59,6 +58,9 @@ pub(super) struct LogReport {
     pub(super) name: String,
     /// Of a log with several trees, this one's own.
     pub(super) origin: String,
+    /// Which of the log's trees, for people; `None`: the log has one tree, or this is about all of them.
+    #[serde(skip)]
+    pub(super) tree: Option<String>,
     #[serde(rename = "type")]
     pub(super) protocol: &'static str,
     pub(super) mode: &'static str,
@@ -212,11 +214,9 @@ impl Report {
 impl LogReport {
     /// The log, and which of its trees this is about.
     fn label(&self) -> String {
-        match self.origin.rsplit_once(" - ") {
-            Some((_, tree)) if self.protocol == Protocol::RekorV1.as_str() => {
-                format!("{}, tree {tree}", self.name)
-            }
-            _ => self.name.clone(),
+        match &self.tree {
+            Some(tree) => format!("{}, tree {tree}", self.name),
+            None => self.name.clone(),
         }
     }
 

@@ -12,11 +12,12 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::finding::{Evidence, Finding, NewFinding, Routes};
 use crate::http;
+use crate::log::{LogId, Protocol, TreeId};
 use crate::notify::Outbox;
 use crate::service::{ServiceError, routes};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Alerts as _, Batch, Delivery, NewLog, Positions as _, Settings, Store, StoreError,
+    Alerts as _, Batch, Delivery, NewTree, Positions as _, Settings, Store, StoreError,
 };
 
 /// What the first process writes when the alert is recorded.
@@ -97,14 +98,15 @@ async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
     drop_real_alerts(&store, config).await?;
     let now = clock::now();
     let finding = Finding::drill(now);
-    let origin = finding.origin.clone().expect("a drill has an origin");
+    let tree = TreeId::new(finding.origin.clone().expect("a drill has an origin"));
     let nowhere = Follower::new(CompactRange::new()).state();
     store
-        .begin(&NewLog {
+        .begin(&NewTree {
             base: 0,
-            origin: origin.clone(),
+            id: tree.clone(),
+            log: LogId::new(tree.as_str()),
             name: "drill".to_owned(),
-            protocol: "drill".to_owned(),
+            protocol: Protocol::RekorV2,
             follower: nowhere.clone(),
             checkpoints: Vec::new(),
             now,
@@ -112,7 +114,7 @@ async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
         .await?;
     store
         .commit(&Batch {
-            origin,
+            tree,
             expected: (0, 0),
             follower: nowhere,
             checkpoints: Vec::new(),

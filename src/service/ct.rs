@@ -8,7 +8,7 @@ use super::error::Mistake;
 use crate::config::LogSettings;
 use crate::escape::few;
 use crate::identity::CtLog;
-use crate::log::{LogKey, Shard};
+use crate::log::{LogId, LogKey, Shard};
 use crate::monitor::Log;
 use crate::source::{self, Location, Transport};
 use crate::trust::TrustedRoot;
@@ -119,7 +119,9 @@ pub fn log(
     }
     let shard = Shard {
         name: settings.name.clone(),
+        log: LogId::of_tree(&origin),
         origin,
+        label: None,
         protocol: settings.protocol,
         base: 0,
         ended: false,

@@ -12,8 +12,8 @@ use super::error::Mistake;
 use super::key_files;
 use crate::config::{LogSettings, Mode};
 use crate::http::{self, RateLimit};
-use crate::log::{Protocol, Shard};
-use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log};
+use crate::log::{LogId, Protocol, Shard};
+use crate::monitor::{CtGuide, Guided, Log, MonitoredLog, RekorV1Log};
 use crate::source::rekor_v1::Client;
 use crate::source::{self, Location, Transport};
 use crate::trust::TrustedRoot;
@@ -29,7 +29,8 @@ pub fn followed(
     http: &http::Client,
 ) -> Result<Vec<MonitoredLog>, Mistake> {
     let rate_limits = rate_limits(logs);
-    logs.iter()
+    let monitored: Result<Vec<MonitoredLog>, Mistake> = logs
+        .iter()
         .map(|log| {
             let http = match host(log).and_then(|host| rate_limits.get(host)) {
                 Some(pace) => http.rate_limited(pace.clone()),
@@ -56,7 +57,27 @@ pub fn followed(
                 }
             }
         })
-        .collect()
+        .collect();
+    let mut monitored = monitored?;
+    set_guides(&mut monitored, logs);
+    Ok(monitored)
+}
+
+/// Names the CT logs that guide each guided log.
+fn set_guides(monitored: &mut [MonitoredLog], logs: &[LogSettings]) {
+    let ids: HashMap<String, LogId> = monitored
+        .iter()
+        .map(|log| (log.name().to_owned(), log.id()))
+        .collect();
+    for (log, settings) in monitored.iter_mut().zip(logs) {
+        if let (MonitoredLog::Guided(guided), Mode::Guided { by }) = (log, &settings.mode) {
+            let guides = by.iter().map(|name| CtGuide {
+                id: ids.get(name).cloned(),
+                name: name.clone(),
+            });
+            guided.guides = guides.collect();
+        }
+    }
 }
 
 /// A log with one tree.
@@ -133,9 +154,10 @@ fn rekor_v1(
     };
     Ok(match &log.mode {
         Mode::Tail => MonitoredLog::RekorV1(followed),
-        Mode::Guided { by } => MonitoredLog::Guided(Guided {
+        // Which logs guide it is known when all are made.
+        Mode::Guided { .. } => MonitoredLog::Guided(Guided {
             log: followed,
-            guides: by.clone(),
+            guides: Vec::new(),
         }),
     })
 }
@@ -166,7 +188,9 @@ fn shard(
     }
     Ok(Shard {
         name: name.clone(),
+        log: LogId::of_tree(origin),
         origin: origin.clone(),
+        label: None,
         protocol: log.protocol,
         base: 0,
         ended: false,

@@ -75,41 +75,32 @@ async fn would_begin_at_the_end(
     next: &Setup,
     store: &dyn Positions,
 ) -> Result<Vec<String>, StoreError> {
-    let known = store.logs().await?;
+    let known = store.trees().await?;
     let mut silent = Vec::new();
     for log in next.selected() {
-        let is_new = match &log {
-            MonitoredLog::Tree(tree) if tree.shard.start == Start::End => {
-                let origin = tree.shard.origin.as_str();
-                let is_followed = running.logs().iter().any(|before| {
-                    matches!(before, MonitoredLog::Tree(before) if before.shard.origin.as_str() == origin)
-                });
-                let has_position = known
-                    .iter()
-                    .any(|state| state.origin == origin && state.is_begun());
-                !is_followed && !has_position
+        let id = log.id();
+        let (start, is_moved) = match &log {
+            MonitoredLog::Tree(tree) => (tree.shard.start, false),
+            // A Rekor v1 log whose server has another address now: which trees it has, only the server can tell.
+            MonitoredLog::RekorV1(v1) => (v1.start, is_followed_as(running, &v1.name)),
+            MonitoredLog::Guided(guided) => {
+                (guided.log.start, is_followed_as(running, &guided.log.name))
             }
-            MonitoredLog::RekorV1(v1) if v1.start == Start::End => is_unknown(running, &v1.name),
-            MonitoredLog::Guided(guided) if guided.log.start == Start::End => {
-                is_unknown(running, &guided.log.name)
-            }
-            MonitoredLog::Tree(_) | MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => false,
         };
-        let has_trees = || {
-            known
-                .iter()
-                .any(|state| state.name == log.name() && state.is_begun())
-        };
-        if is_new && !has_trees() {
+        let is_followed = is_moved || running.logs().iter().any(|before| before.id() == id);
+        let has_position = known
+            .iter()
+            .any(|state| state.log == id && state.is_begun());
+        if start == Start::End && !is_followed && !has_position {
             silent.push(log.name().to_owned());
         }
     }
     Ok(silent)
 }
 
-/// Which trees a log of Rekor v1 has, only its server can tell: it is known by its name.
-fn is_unknown(running: &Setup, name: &str) -> bool {
-    !running.logs().iter().any(|before| before.name() == name)
+/// Whether the running configuration has a log of this name.
+fn is_followed_as(running: &Setup, name: &str) -> bool {
+    running.logs().iter().any(|before| before.name() == name)
 }
 
 /// Logs why a reload was refused, one line for each problem.

@@ -18,7 +18,7 @@ use crate::escape;
 use crate::http;
 use crate::judge::Rules;
 use crate::monitor::{self, LogOutcome, MonitoredLog, TrustReport};
-use crate::store::{LogState, PassErrorKind, Positions, StoreError, WatchKey};
+use crate::store::{PassErrorKind, Positions, StoreError, TreeState, WatchKey};
 use crate::trust::{Ask, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater};
 use crate::watch::Watches;
 
@@ -413,6 +413,6 @@ fn located(config: &Config, Mistake(message): Mistake) -> Mistake {
 
 /// Whether any log was read, or its checkpoints were followed.
 async fn begun(store: &dyn Positions) -> Result<bool, StoreError> {
-    let logs = store.logs().await?;
-    Ok(logs.iter().any(LogState::is_begun))
+    let trees = store.trees().await?;
+    Ok(trees.iter().any(TreeState::is_begun))
 }

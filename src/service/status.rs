@@ -6,8 +6,7 @@ use super::error::ServiceError;
 use super::setup::Setup;
 use super::{discovery, loaded};
 use crate::config::Mode;
-use crate::monitor::{MonitoredLog, listed_trees};
-use crate::report::log::{LogStatus, LookupStatus, WaitingLog};
+use crate::report::log::{LogStatus, LookupStatus, StoredLogs, WaitingLog};
 use crate::report::{
     AlertStatus, FindingStatus, NotFollowedStatus, Status, TrustStatus, WatchStatus,
 };
@@ -40,14 +39,13 @@ impl Setup {
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<Vec<LogStatus>, StoreError> {
-        let known = store.logs().await?;
+        let known = StoredLogs {
+            logs: store.logs().await?,
+            trees: store.trees().await?,
+        };
         let mut statuses = Vec::with_capacity(self.logs().len());
         for log in self.logs() {
-            let listed = match log {
-                MonitoredLog::RekorV1(log) => listed_trees(store, log).await?,
-                MonitoredLog::Tree(_) | MonitoredLog::Guided(_) => Vec::new(),
-            };
-            let mut status = LogStatus::of(log, &known, &listed);
+            let mut status = LogStatus::of(log, &known);
             if let Some(guide) = &status.guide {
                 let counts = store.lookup_counts(guide, now).await?;
                 status.lookups = Some(LookupStatus::of(&counts));

@@ -1,5 +1,6 @@
 //! What is written in one transaction.
 
+use crate::log::{LogId, Part, Protocol, TreeId};
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -9,15 +10,17 @@ use super::pass_error::PassError;
 use crate::finding::{NewFinding, Verdict};
 use crate::watch::WatchKey;
 
-/// What is known of one log.
+/// What is known of one tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogState {
-    /// Its identity.
-    pub origin: String,
-    /// Its name at the last pass.
+pub struct TreeState {
+    /// Which tree.
+    pub id: TreeId,
+    /// The log that it is of.
+    pub log: LogId,
+    /// The log's name in the configuration at the last pass.
     pub name: String,
-    /// Its type, in the configuration's word.
-    pub protocol: String,
+    /// Whether its log listed it last; `false` also of a log that lists no trees.
+    pub is_listed: bool,
     /// The entries of its log before its first one: added to an index within the tree, it gives that of findings. 0 for logs
     /// of one tree.
     pub base: u64,
@@ -27,7 +30,7 @@ pub struct LogState {
     pub follower: Option<FollowerState>,
     /// The largest verified checkpoint of a tree that is followed without being read in full.
     pub verified: Option<Head>,
-    /// The checkpoint by which the log said that it has ended: (size, raw note).
+    /// The checkpoint that ended the tree: (size, raw note).
     pub frozen: Option<(u64, Vec<u8>)>,
     /// Passes in a row that were shown a smaller checkpoint than the largest one.
     pub behind_passes: u32,
@@ -45,7 +48,7 @@ pub struct LogState {
     pub error: Option<PassError>,
 }
 
-impl LogState {
+impl TreeState {
     /// Whether it has a position, or its checkpoints are followed without one.
     pub fn is_begun(&self) -> bool {
         self.follower.is_some() || self.verified.is_some()
@@ -61,15 +64,17 @@ impl LogState {
     }
 }
 
-/// The first position of a log.
+/// The first position of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewLog {
-    /// Its identity.
-    pub origin: String,
-    /// Its name in the configuration.
+pub struct NewTree {
+    /// Which tree.
+    pub id: TreeId,
+    /// The log that it is of.
+    pub log: LogId,
+    /// The log's name in the configuration.
     pub name: String,
-    /// Its type, in the configuration's word.
-    pub protocol: String,
+    /// The log's type.
+    pub protocol: Protocol,
     /// The entries of its log before its first one.
     pub base: u64,
     /// Empty, or a frontier that was verified against a checkpoint.
@@ -80,11 +85,11 @@ pub struct NewLog {
     pub now: Timestamp,
 }
 
-/// A step of reading a log.
+/// A step of reading a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// The log.
-    pub origin: String,
+    /// The tree.
+    pub tree: TreeId,
     /// `(seen, proven)` that this batch goes on from.
     pub expected: (u64, u64),
     /// The state after it.
@@ -100,8 +105,8 @@ pub struct Batch {
 /// A fault of a log and what it does to the position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispute {
-    /// The log.
-    pub origin: String,
+    /// The tree.
+    pub tree: TreeId,
     /// `(seen, proven)` that this goes on from.
     pub expected: (u64, u64),
     /// The state after it: rewound to the proven position, or as it was.
@@ -122,8 +127,10 @@ pub struct Dispute {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassReport {
     /// The log.
-    pub origin: String,
-    /// Its name in the configuration.
+    pub log: LogId,
+    /// What of it the pass went over.
+    pub part: Part,
+    /// The log's name in the configuration.
     pub name: String,
     /// Whether everything up to the newest checkpoint is proven, or why not.
     pub outcome: Outcome,
@@ -146,9 +153,10 @@ pub struct PassReport {
 
 impl PassReport {
     /// Of a pass that began and ended now, and had nothing to read; what else is known of it is set on it.
-    pub fn new(origin: &str, name: &str, outcome: Outcome, now: Timestamp) -> Self {
+    pub fn new(log: LogId, part: Part, name: &str, outcome: Outcome, now: Timestamp) -> Self {
         Self {
-            origin: origin.to_owned(),
+            log,
+            part,
             name: name.to_owned(),
             outcome,
             frozen: None,
@@ -159,6 +167,11 @@ impl PassReport {
             head_time: None,
             now,
         }
+    }
+
+    /// What it is recorded under: the origin of the tree, or the id of the log.
+    pub fn key(&self) -> &str {
+        self.part.key(&self.log)
     }
 }
 
@@ -259,8 +272,8 @@ pub struct RescanRequest {
 /// What a rescan of a proven range found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rescanned {
-    /// The log.
-    pub origin: String,
+    /// The tree.
+    pub tree: TreeId,
     /// The range, counted within the tree, whose leaves were read again and hash to the proven root.
     pub range: Range<u64>,
     /// The watches that cover the range now.

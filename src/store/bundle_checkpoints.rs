@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{BundleCheckpoint, Settled, StoreError};
+use crate::log::TreeId;
 
 /// Checkpoints that registered bundles carry, to be compared with the history of their log.
 ///
@@ -14,7 +15,7 @@ pub trait BundleCheckpoints: Send + Sync {
     /// it, at most `limit`, oldest first.
     async fn bundle_checkpoints(
         &self,
-        origin: &str,
+        tree: &TreeId,
         limit: u32,
     ) -> Result<Vec<BundleCheckpoint>, StoreError>;
 

@@ -1,5 +1,6 @@
 //! Which ranges of a tree were matched against which watch.
 
+use crate::log::TreeId;
 use async_trait::async_trait;
 
 use super::{Coverage, Rescanned, StoreError, TreeCoverage, WatchKey};
@@ -14,7 +15,7 @@ use super::{Coverage, Rescanned, StoreError, TreeCoverage, WatchKey};
 pub trait CoveredRanges: Send + Sync {
     /// Declares the watches that the next batches of this log are matched against: new or changed
     /// ones cover from `seen` on, gone ones stop covering there.
-    async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError>;
+    async fn watching(&self, tree: &TreeId, watches: &[WatchKey]) -> Result<(), StoreError>;
 
     /// What each of these watches covers of every log, or of this one, and the gaps between a log's
     /// first position and `seen`.
@@ -24,16 +25,16 @@ pub trait CoveredRanges: Send + Sync {
     async fn tree_coverage(
         &self,
         watches: &[WatchKey],
-        origin: Option<&str>,
+        tree: Option<&TreeId>,
     ) -> Result<Vec<TreeCoverage>, StoreError>;
 
     /// The same with a row for each watch and tree.
     async fn coverage(
         &self,
         watches: &[WatchKey],
-        origin: Option<&str>,
+        tree: Option<&TreeId>,
     ) -> Result<Vec<Coverage>, StoreError> {
-        let trees = self.tree_coverage(watches, origin).await?;
+        let trees = self.tree_coverage(watches, tree).await?;
         Ok(TreeCoverage::of_each(&trees, watches))
     }
 

@@ -6,12 +6,13 @@ use tlog::Head;
 use super::pass_error::PassError;
 use crate::finding::NewFinding;
 use crate::identity::{Chain, San};
+use crate::log::{LogId, Protocol, TreeId};
 
-/// What is known of a guided log as a whole. `log` is what stands before " - " in the origin of each of its trees.
+/// What is known of a guided log as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guide {
     /// The log.
-    pub log: String,
+    pub log: LogId,
     /// Index over all trees: entries below were there before the watch began, and are not told.
     pub start: u64,
     /// Up to which finding certificates were taken up.
@@ -29,10 +30,12 @@ pub struct Guide {
 pub struct Sighting {
     /// The finding's number: later ones are larger.
     pub number: i64,
-    /// The log's name.
-    pub log: String,
-    /// The log.
-    pub origin: String,
+    /// The log's name at the time.
+    pub name: String,
+    /// The tree.
+    pub tree: TreeId,
+    /// The log that the tree is of; `None` if no pass over that has ended.
+    pub log: Option<LogId>,
     /// The entry.
     pub index: u64,
     /// RFC 6962 leaf hash of the entry, hex.
@@ -57,7 +60,7 @@ pub struct Sighting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLookups {
     /// The guided log.
-    pub log: String,
+    pub log: LogId,
     /// The cursor that this goes on from.
     pub expected: i64,
     /// The cursor after it.
@@ -96,8 +99,8 @@ impl PendingCertificate {
 /// An entry and one of its signers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KnownEntry {
-    /// The tree or log that holds it.
-    pub origin: String,
+    /// The tree that holds it.
+    pub tree: TreeId,
     /// The log's name.
     pub name: String,
     /// The entry, as findings name it.
@@ -158,7 +161,7 @@ impl OpenCertificate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundEntries {
     /// The guided log.
-    pub log: String,
+    pub log: LogId,
     /// What they are: one for each signer of each entry, at least one for each entry.
     pub entries: Vec<KnownEntry>,
     /// What was found in them; all proven.
@@ -171,7 +174,7 @@ pub struct FoundEntries {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     /// The guided log.
-    pub log: String,
+    pub log: LogId,
     /// The name that was asked for.
     pub subject: String,
     /// How many entries the answer named.
@@ -188,7 +191,7 @@ pub struct Answered {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Postponed {
     /// The guided log.
-    pub log: String,
+    pub log: LogId,
     /// The name.
     pub subject: String,
     /// When its turn comes again.
@@ -257,11 +260,13 @@ impl LookupCounts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedHead {
     /// The tree.
-    pub origin: String,
+    pub tree: TreeId,
+    /// The log that it is of.
+    pub log: LogId,
     /// The log's name in the configuration.
     pub name: String,
-    /// Its type, in the configuration's word.
-    pub protocol: String,
+    /// The log's type.
+    pub protocol: Protocol,
     /// The entries of its log before its first one.
     pub base: u64,
     /// The size that this goes on from; `None`: none was recorded.

@@ -9,6 +9,7 @@ use super::{
     Answered, FoundEntries, Guide, Lookup, LookupCounts, NewLookups, OpenCertificate, Postponed,
     Sighting, StoreError,
 };
+use crate::log::{LogId, TreeId};
 
 /// Guided logs: logs that are not read in full, but covered by way of CT logs and the log's search index.
 ///
@@ -20,7 +21,7 @@ use super::{
 #[async_trait]
 pub trait Lookups: Send + Sync {
     /// What is known of a guided log; `None` before its first pass.
-    async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError>;
+    async fn guide(&self, log: &LogId) -> Result<Option<Guide>, StoreError>;
 
     /// Begins a guided log. `StoreError::Moved` if it was begun already.
     async fn begin_guide(&self, guide: &Guide) -> Result<(), StoreError>;
@@ -30,7 +31,7 @@ pub trait Lookups: Send + Sync {
     /// again, because nobody matched it against these watches.
     async fn set_exact_names(
         &self,
-        log: &str,
+        log: &LogId,
         rules: &[u8; 32],
         subjects: &[String],
         now: Timestamp,
@@ -38,10 +39,10 @@ pub trait Lookups: Send + Sync {
 
     /// Makes these the CT logs that guide a log which was begun. When there is one more, everything that was found is gone
     /// over again: what it showed before it was a guide is looked up too.
-    async fn set_guides(&self, log: &str, guides: &[String]) -> Result<(), StoreError>;
+    async fn set_guides(&self, log: &LogId, guides: &[LogId]) -> Result<(), StoreError>;
 
     /// Records that what the guides of a log showed before is looked up.
-    async fn guides_done(&self, log: &str) -> Result<(), StoreError>;
+    async fn guides_done(&self, log: &LogId) -> Result<(), StoreError>;
 
     /// Findings that watches made of signings and certificates, in whatever log, after this number;
     /// oldest first, at most `limit`.
@@ -57,7 +58,7 @@ pub trait Lookups: Send + Sync {
     /// name whose last turn is the longest ago. A clock that was ahead and was set back keeps none of them waiting.
     async fn due_lookups(
         &self,
-        log: &str,
+        log: &LogId,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Lookup>, StoreError>;
@@ -65,7 +66,7 @@ pub trait Lookups: Send + Sync {
     /// The certificates of a name that are still looked for, with what is known of their entries.
     async fn open_certificates(
         &self,
-        log: &str,
+        log: &LogId,
         subject: &str,
     ) -> Result<Vec<OpenCertificate>, StoreError>;
 
@@ -73,9 +74,9 @@ pub trait Lookups: Send + Sync {
     /// [`Lookups::found_entries`].
     async fn known_entries(
         &self,
-        log: &str,
-        leaves: &[(String, String)],
-    ) -> Result<HashSet<(String, String)>, StoreError>;
+        log: &LogId,
+        leaves: &[(TreeId, String)],
+    ) -> Result<HashSet<(TreeId, String)>, StoreError>;
 
     /// Records entries that were fetched and proven, with their findings, which are proven. Answers
     /// how many findings were new.
@@ -91,11 +92,11 @@ pub trait Lookups: Send + Sync {
     /// mail addresses.
     async fn spend(
         &self,
-        log: &str,
+        log: &LogId,
         spent: Timestamp,
         mail_only: Option<Timestamp>,
     ) -> Result<(), StoreError>;
 
     /// How the queue of look-ups stands.
-    async fn lookup_counts(&self, log: &str, now: Timestamp) -> Result<LookupCounts, StoreError>;
+    async fn lookup_counts(&self, log: &LogId, now: Timestamp) -> Result<LookupCounts, StoreError>;
 }

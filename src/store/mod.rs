@@ -20,6 +20,7 @@ mod error;
 mod expectations;
 mod faults;
 mod findings;
+mod logs;
 mod lookup;
 mod lookups;
 mod pass_error;
@@ -36,8 +37,8 @@ use async_trait::async_trait;
 
 pub use alerts::Alerts;
 pub use batch::{
-    Batch, BundleCheckpoint, Condition, Dispute, LogState, NewLog, Outcome, PassHistory,
-    PassReport, RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span,
+    Batch, BundleCheckpoint, Condition, Dispute, NewTree, Outcome, PassHistory, PassReport,
+    RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span, TreeState,
 };
 pub use bundle_checkpoints::BundleCheckpoints;
 pub use conditions::Conditions;
@@ -46,6 +47,7 @@ pub use error::{Holder, Holders, StoreError};
 pub use expectations::Expectations;
 pub use faults::LogFaults;
 pub use findings::Findings;
+pub use logs::{ListedTree, ListedTrees, LogState, Logs};
 pub use lookup::{
     Answered, Contradiction, FoundEntries, Guide, KnownEntry, Lookup, LookupCounts, NewLookups,
     OpenCertificate, PendingCertificate, PendingCertificateEnd, Postponed, SettledCertificate,
@@ -72,7 +74,8 @@ use crate::finding::Routes;
 /// The whole store, for those that need all of it; everything else asks for the traits that it uses.
 #[async_trait]
 pub trait Store:
-    Positions
+    Logs
+    + Positions
     + Passes
     + LogFaults
     + CoveredRanges

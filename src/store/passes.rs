@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{PassHistory, PassReport, StoreError};
+use crate::log::{LogId, Part};
 
 /// How passes over logs ended.
 ///
@@ -16,5 +17,5 @@ pub trait Passes: Send + Sync {
     async fn end_pass(&self, report: &PassReport) -> Result<(), StoreError>;
 
     /// How the last passes over a log went; empty for a log that is not known.
-    async fn pass_history(&self, origin: &str) -> Result<PassHistory, StoreError>;
+    async fn pass_history(&self, log: &LogId, part: &Part) -> Result<PassHistory, StoreError>;
 }

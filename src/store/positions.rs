@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tlog::Head;
 
-use super::{Batch, LogState, NewLog, StoreError, VerifiedHead};
+use super::{Batch, NewTree, StoreError, TreeState, VerifiedHead};
+use crate::log::TreeId;
 
 /// Positions of trees and the checkpoints that were verified.
 ///
@@ -15,16 +16,16 @@ use super::{Batch, LogState, NewLog, StoreError, VerifiedHead};
 /// 3. A position, its checkpoints, the findings of its batch and their alerts are written in one transaction.
 #[async_trait]
 pub trait Positions: Send + Sync {
-    /// What is known of one log; `None` if no pass over it has ended yet.
-    async fn log(&self, origin: &str) -> Result<Option<LogState>, StoreError>;
+    /// What is known of one tree; `None` if it was not listed and no pass over it has ended yet.
+    async fn tree(&self, id: &TreeId) -> Result<Option<TreeState>, StoreError>;
 
-    /// Every log that is known, ordered by name.
-    async fn logs(&self) -> Result<Vec<LogState>, StoreError>;
+    /// Every tree that is known, those of a log together, as it listed them; the logs by name.
+    async fn trees(&self) -> Result<Vec<TreeState>, StoreError>;
 
-    /// Gives a log its first position. `StoreError::Moved` if it has one already. If findings or
+    /// Gives a tree its first position. `StoreError::Moved` if it has one already. If findings or
     /// recorded checkpoints show that it was followed before, beyond the new position or up to an
     /// unknown place below it, that is kept as a [`Restart`].
-    async fn begin(&self, log: &NewLog) -> Result<(), StoreError>;
+    async fn begin(&self, tree: &NewTree) -> Result<(), StoreError>;
 
     /// Records a batch: position, verified checkpoints, findings, alerts. Findings below the new
     /// `proven` become proven; disputed ones that come back (same id) return to the state that
@@ -36,11 +37,8 @@ pub trait Positions: Send + Sync {
     async fn record_head(&self, head: &VerifiedHead) -> Result<(), StoreError>;
 
     /// The verified checkpoint of this size that was recorded first.
-    async fn checkpoint(&self, origin: &str, size: u64) -> Result<Option<Head>, StoreError>;
+    async fn checkpoint(&self, tree: &TreeId, size: u64) -> Result<Option<Head>, StoreError>;
 
     /// Forgets verified checkpoints that no finding cites, but for one a day per origin.
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
-
-    /// The logs that findings about health are open of, as (origin, name).
-    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError>;
 }

@@ -1,5 +1,6 @@
 //! What is read from the store.
 
+use crate::log::TreeId;
 use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
@@ -90,13 +91,13 @@ pub struct Counts {
     pub health: u64,
 }
 
-/// What one watch covers of one log.
+/// What one watch covers of one tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
     /// The watch.
     pub watch: WatchKey,
-    /// The log.
-    pub origin: String,
+    /// The tree.
+    pub tree: TreeId,
     /// The log's name.
     pub log: String,
     /// What to add to the positions below to count over all trees of the log.
@@ -112,8 +113,8 @@ pub struct Coverage {
 /// What watches cover of one tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeCoverage {
-    /// Its origin.
-    pub origin: String,
+    /// Which tree.
+    pub tree: TreeId,
     /// The log's name.
     pub log: String,
     /// What to add to the positions below to count over all trees of the log.
@@ -146,7 +147,7 @@ impl TreeCoverage {
                 let uneven = tree.uneven.iter().find(|uneven| uneven.watch == *watch);
                 all.push(Coverage {
                     watch: watch.clone(),
-                    origin: tree.origin.clone(),
+                    tree: tree.tree.clone(),
                     log: tree.log.clone(),
                     base: tree.base,
                     from: uneven.map_or(tree.first, |uneven| uneven.from),

@@ -32,10 +32,9 @@ async fn register(world: &World, salt: u64, note: &[u8]) {
 }
 
 async fn waiting(world: &World) -> usize {
-    let origin = &world.log().origin;
     world
         .truly()
-        .bundle_checkpoints(origin, 100)
+        .bundle_checkpoints(&world.tree_id(), 100)
         .await
         .unwrap()
         .len()

@@ -35,7 +35,7 @@ pub const WRITING: [&str; 18] = [
 
 /// Methods that only read: for them, a late failure is like an early one.
 const READING: [&str; 11] = [
-    "log",
+    "tree",
     "checkpoint",
     "coverage",
     "untrusted",

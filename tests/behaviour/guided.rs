@@ -20,23 +20,20 @@ use modelwatch::clock::Clock;
 use modelwatch::finding::{Finding, Routes};
 use modelwatch::http::{self, Retry};
 use modelwatch::judge::Rules;
-use modelwatch::log::{Protocol, Shard, Start};
+use modelwatch::log::{LogId, Protocol, Shard, Start, TreeId};
 use modelwatch::monitor::{
-    Guided, Log, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Settings,
-    Stop,
+    CtGuide, Guided, Log, LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log,
+    Settings, Stop,
 };
 use modelwatch::source::LogSource;
 use modelwatch::source::rekor_v1::Client;
-use modelwatch::store::{FindingQuery, Guide, LogState, Store};
+use modelwatch::store::{FindingQuery, Guide, Store, TreeState};
 use tlog::Origin;
 
 use crate::world::{
     Condition, FakeLog, FakeV1, Faults, FaultyStore, GITHUB, Issued, Leaf, MAIL, RELEASE, Spec,
     TestClock, directory, issue, open, other_leaves, rules,
 };
-
-/// The part before " - " in the origins of the fake log's trees.
-const LOG: &str = "rekor.test";
 
 /// A guided log, its CT log, and who watches them.
 struct World {
@@ -77,7 +74,9 @@ fn log(log: &Arc<FakeLog>, name: &str, protocol: Protocol) -> Log {
     Log {
         shard: Arc::new(Shard {
             name: name.to_owned(),
+            log: LogId::new(&log.origin),
             origin: Origin::new(&log.origin).unwrap(),
+            label: None,
             protocol,
             base: 0,
             ended: false,
@@ -164,10 +163,27 @@ impl World {
         }
     }
 
+    /// A CT log of the configuration.
+    fn guide_named(&self, name: &str) -> CtGuide {
+        let more = self.more.iter().find(|log| log.shard.name == name);
+        let id = match more {
+            Some(log) => log.shard.log.clone(),
+            None => LogId::new(&self.ct.origin),
+        };
+        CtGuide {
+            name: name.to_owned(),
+            id: Some(id),
+        }
+    }
+
     fn guided(&self) -> MonitoredLog {
         MonitoredLog::Guided(Guided {
             log: self.v1_log(),
-            guides: self.guides.clone(),
+            guides: self
+                .guides
+                .iter()
+                .map(|name| self.guide_named(name))
+                .collect(),
         })
     }
 
@@ -230,8 +246,9 @@ impl World {
         &*self.store.inner
     }
 
-    async fn tree(&self, place: usize) -> LogState {
-        let state = self.truly().log(&self.v1.origin(place)).await.unwrap();
+    async fn tree(&self, place: usize) -> TreeState {
+        let id = TreeId::new(self.v1.origin(place));
+        let state = self.truly().tree(&id).await.unwrap();
         state.unwrap()
     }
 
@@ -242,7 +259,11 @@ impl World {
     }
 
     async fn guide(&self) -> Guide {
-        self.truly().guide(LOG).await.unwrap().unwrap()
+        self.truly()
+            .guide(&self.v1_log().id())
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn findings(&self) -> Vec<Finding> {

@@ -98,7 +98,7 @@ async fn any_life(events: Vec<Event>) {
                 .swap((at % size) as u64, Signer::Mail.signs(1 << 40)),
             Event::Fork(at) => {
                 // Another history beyond the proven part is not a fork here: it is the only known one.
-                let known = world.truly().log(&world.log().origin).await.unwrap();
+                let known = world.truly().tree(&world.tree_id()).await.unwrap();
                 let proven = known
                     .and_then(|s| s.follower)
                     .map_or(0, |f| f.proven.size());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use modelwatch::finding::State;
-use modelwatch::log::Start;
+use modelwatch::log::{Start, TreeId};
 use modelwatch::monitor::{MonitorError, RescanError};
 use modelwatch::store::{PassErrorKind, QueuedKind};
 
@@ -77,12 +77,17 @@ async fn a_log_without_position_is_never_started_silently() {
     };
     assert_eq!(named, ["quiet"]);
     assert!(
-        world.truly().logs().await.unwrap().is_empty(),
+        world.truly().trees().await.unwrap().is_empty(),
         "nothing is read, of no log"
     );
     world.bootstrap = true;
     world.good_step().await;
-    let quiet = world.truly().log("quiet.example").await.unwrap().unwrap();
+    let quiet = world
+        .truly()
+        .tree(&TreeId::new("quiet.example"))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(quiet.first, 10);
     // Allowed once more, it continues at its position.
     world.logs[1].log.grow([Signer::Mail.signs(1)]);
@@ -194,10 +199,10 @@ async fn what_a_slow_log_has_shown_is_recorded_before_its_batch_is_full() {
     // A process that is killed again and again makes progress each time: the next one continues with its entries.
     for seconds in [2, 5] {
         world.log().slow(&world.clock, seconds);
-        let seen = world.truly().log(&world.log().origin).await.unwrap();
+        let seen = world.truly().tree(&world.tree_id()).await.unwrap();
         let seen = seen.map_or(0, |state| state.follower.unwrap().seen.size());
         let gets_on = async || {
-            let state = world.truly().log(&world.log().origin).await.unwrap();
+            let state = world.truly().tree(&world.tree_id()).await.unwrap();
             let follower = state.and_then(|state| state.follower);
             follower
                 .is_some_and(|follower| follower.seen.size() > seen || follower.seen.size() == 768)
@@ -258,7 +263,12 @@ async fn of_two_logs_a_dead_one_never_stops_the_other() {
         outcomes.iter().map(|o| o.proven).collect::<Vec<_>>(),
         [false, true]
     );
-    let other = world.truly().log("other.example").await.unwrap().unwrap();
+    let other = world
+        .truly()
+        .tree(&TreeId::new("other.example"))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(other.follower.unwrap().proven.size(), 300);
     assert_eq!(
         world.state().await.error.unwrap().kind,

@@ -7,12 +7,12 @@ use modelwatch::clock::Clock;
 use modelwatch::finding::Finding;
 use modelwatch::http;
 use modelwatch::judge::Rules;
-use modelwatch::log::Start;
+use modelwatch::log::{Start, TreeId};
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RekorV1Log, Stop,
 };
 use modelwatch::source::rekor_v1::Client;
-use modelwatch::store::{FindingQuery, LogState, Store};
+use modelwatch::store::{FindingQuery, Store, TreeState};
 
 use futures_util::TryStreamExt as _;
 
@@ -99,8 +99,9 @@ impl V1 {
         outcome.error.unwrap().kind.to_string()
     }
 
-    pub async fn tree(&self, place: usize) -> LogState {
-        let state = self.store.inner.log(&self.log.origin(place)).await.unwrap();
+    pub async fn tree(&self, place: usize) -> TreeState {
+        let id = TreeId::new(self.log.origin(place));
+        let state = self.store.inner.tree(&id).await.unwrap();
         state.unwrap()
     }
 

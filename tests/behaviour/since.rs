@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use modelwatch::http;
 use modelwatch::judge::Rules;
-use modelwatch::log::{Protocol, Shard, Start};
+use modelwatch::log::{LogId, Protocol, Shard, Start, TreeId};
 use modelwatch::monitor::{
-    Guided, Log, LogOutcome, Monitor, MonitoredLog, Progress, RekorV1Log, Stop,
+    CtGuide, Guided, Log, LogOutcome, Monitor, MonitoredLog, Progress, RekorV1Log, Stop,
 };
 use modelwatch::source::rekor_v1::Client;
 use modelwatch::store::Store;
@@ -53,7 +53,13 @@ impl Site {
 
     /// The first entry of this origin that is read, counted within its tree.
     async fn first(&self, origin: &str) -> u64 {
-        let state = self.store.inner.log(origin).await.unwrap().unwrap();
+        let state = self
+            .store
+            .inner
+            .tree(&TreeId::new(origin))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(state.follower.is_some(), "{origin}");
         state.first
     }
@@ -147,13 +153,17 @@ async fn a_guided_log_alerts_from_the_first_entry_of_the_date_over_all_trees() {
     for (since, [first, second]) in DATES {
         let site = Site::new().await;
         let (_log, followed) = two_trees(Start::Time(time(since))).await;
+        let id = followed.id();
         let guided = Guided {
             log: followed,
-            guides: vec!["ct".to_owned()],
+            guides: vec![CtGuide {
+                name: "ct".to_owned(),
+                id: Some(LogId::new("ct.example")),
+            }],
         };
         // Its index does not answer here, and no certificate log is read: only its start is tested.
         site.pass(MonitoredLog::Guided(guided)).await;
-        let guide = site.store.inner.guide("rekor.test").await.unwrap().unwrap();
+        let guide = site.store.inner.guide(&id).await.unwrap().unwrap();
         let earliest = if first.0 < 110 {
             first.0
         } else {
@@ -181,7 +191,7 @@ async fn a_date_to_come_is_refused_and_a_log_without_dates_is_read_in_full() {
     assert!(
         site.store
             .inner
-            .log(&log.origin(1))
+            .tree(&TreeId::new(log.origin(1)))
             .await
             .unwrap()
             .unwrap()

@@ -3,7 +3,7 @@
 use modelwatch::expect::{Expectation, NamedEntry};
 use modelwatch::store::Settled;
 
-use crate::scratch::{ORIGIN, RegisterOne as _, ScratchStore, at, leaf};
+use crate::scratch::{ORIGIN, RegisterOne as _, ScratchStore, at, leaf, tree};
 
 fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
     Expectation {
@@ -29,7 +29,7 @@ fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
 async fn checkpoints_of_bundles_wait_once_until_they_are_settled() {
     let scratch = ScratchStore::with_log().await;
     let notes = async |scratch: &ScratchStore| -> Vec<String> {
-        let waiting = scratch.store.bundle_checkpoints(ORIGIN, 10).await.unwrap();
+        let waiting = scratch.store.bundle_checkpoints(&tree(), 10).await.unwrap();
         let notes = waiting
             .into_iter()
             .map(|bundle_checkpoints| bundle_checkpoints.note);
@@ -54,14 +54,14 @@ async fn checkpoints_of_bundles_wait_once_until_they_are_settled() {
     assert!(
         scratch
             .store
-            .bundle_checkpoints("other.example", 10)
+            .bundle_checkpoints(&modelwatch::log::TreeId::new("other.example"), 10)
             .await
             .unwrap()
             .is_empty()
     );
     let first = scratch
         .store
-        .bundle_checkpoints(ORIGIN, 1)
+        .bundle_checkpoints(&tree(), 1)
         .await
         .unwrap()
         .remove(0);

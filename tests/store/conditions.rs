@@ -4,7 +4,7 @@ use modelwatch::finding::Severity;
 use modelwatch::finding::{FindingId, State, Verdict};
 use modelwatch::store::{AckOutcome, Condition, Delivery, FindingQuery, QueuedKind, Scope};
 
-use crate::scratch::{LOG, ORIGIN, ScratchStore, at, held};
+use crate::scratch::{LOG, ORIGIN, ScratchStore, at, held, log_id};
 
 fn scope() -> Scope {
     Scope {
@@ -249,7 +249,7 @@ async fn each_log_with_an_open_finding_about_health_is_named_once() {
     let both = [silence("quiet"), backlog];
     scratch.store.assess(&scope(), &both, at(5)).await.unwrap();
     let unhealthy = scratch.store.unhealthy_logs().await.unwrap();
-    assert_eq!(unhealthy, [(ORIGIN.to_owned(), LOG.to_owned())]);
+    assert_eq!(unhealthy, [(ORIGIN.to_owned(), Some(log_id()))]);
     scratch.store.assess(&scope(), &[], at(6)).await.unwrap();
     assert_eq!(scratch.store.unhealthy_logs().await.unwrap(), []);
 }

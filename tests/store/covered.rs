@@ -7,7 +7,7 @@
 
 use modelwatch::store::{Coverage, Dispute, Rescanned, WatchKey};
 
-use crate::scratch::{ORIGIN, ScratchStore, at, follower, signing};
+use crate::scratch::{ScratchStore, at, follower, signing, tree};
 
 fn watch(name: &str) -> WatchKey {
     WatchKey {
@@ -19,7 +19,7 @@ fn watch(name: &str) -> WatchKey {
 async fn covered(scratch: &ScratchStore, name: &str) -> Coverage {
     scratch
         .store
-        .coverage(&[watch(name)], Some(ORIGIN))
+        .coverage(&[watch(name)], Some(&tree()))
         .await
         .unwrap()
         .remove(0)
@@ -31,13 +31,13 @@ async fn a_watch_covers_from_seen_on_and_batches_carry_it_along() {
     scratch.begin(3).await;
     scratch
         .store
-        .watching(ORIGIN, &[watch("old")])
+        .watching(&tree(), &[watch("old")])
         .await
         .unwrap();
     scratch.read((3, 3), (10, 10), vec![]).await;
     scratch
         .store
-        .watching(ORIGIN, &[watch("new"), watch("old")])
+        .watching(&tree(), &[watch("new"), watch("old")])
         .await
         .unwrap();
     scratch.read((10, 10), (20, 20), vec![]).await;
@@ -57,7 +57,11 @@ async fn a_watch_covers_from_seen_on_and_batches_carry_it_along() {
 #[tokio::test]
 async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
     let scratch = ScratchStore::with_log().await;
-    scratch.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
+    scratch
+        .store
+        .watching(&tree(), &[watch("a")])
+        .await
+        .unwrap();
     scratch.read((0, 0), (10, 10), vec![]).await;
     let changed = WatchKey {
         conditions: [2; 32],
@@ -65,11 +69,15 @@ async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
     };
     scratch
         .store
-        .watching(ORIGIN, std::slice::from_ref(&changed))
+        .watching(&tree(), std::slice::from_ref(&changed))
         .await
         .unwrap();
     scratch.read((10, 10), (20, 20), vec![]).await;
-    scratch.store.watching(ORIGIN, &[watch("a")]).await.unwrap();
+    scratch
+        .store
+        .watching(&tree(), &[watch("a")])
+        .await
+        .unwrap();
     scratch.read((20, 20), (30, 30), vec![]).await;
     let first = covered(&scratch, "a").await;
     assert_eq!((first.from, first.gaps), (20, vec![10..20]));
@@ -88,14 +96,14 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
     scratch.read((0, 0), (10, 10), vec![]).await;
     scratch
         .store
-        .watching(ORIGIN, &[watch("falcon")])
+        .watching(&tree(), &[watch("falcon")])
         .await
         .unwrap();
     scratch.read((10, 10), (20, 20), vec![]).await;
     let mut found = signing(4);
     found.finding.proven = Some(true);
     let mut rescanned = Rescanned {
-        origin: ORIGIN.into(),
+        tree: tree(),
         range: 2..7,
         watches: vec![watch("falcon")],
         closes_gap: false,
@@ -112,7 +120,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
     let falcon = covered(&scratch, "falcon").await;
     assert_eq!((falcon.from, falcon.gaps), (0, vec![]));
     assert_eq!(scratch.alerts_of(signing(4).finding.id).await["all"], 1);
-    scratch.store.watching(ORIGIN, &[]).await.unwrap();
+    scratch.store.watching(&tree(), &[]).await.unwrap();
     scratch.read((20, 20), (25, 25), vec![]).await;
     assert_eq!(
         covered(&scratch, "falcon").await.gaps,
@@ -126,20 +134,20 @@ async fn what_will_be_read_again_counts_for_the_watches_of_then() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store
-        .watching(ORIGIN, &[watch("stays"), watch("goes")])
+        .watching(&tree(), &[watch("stays"), watch("goes")])
         .await
         .unwrap();
     scratch.read((0, 0), (10, 10), vec![]).await;
     scratch.read((10, 10), (20, 10), vec![]).await;
     scratch
         .store
-        .watching(ORIGIN, &[watch("stays"), watch("comes")])
+        .watching(&tree(), &[watch("stays"), watch("comes")])
         .await
         .unwrap();
     let mut fault = signing(0);
     fault.finding.index = None;
     let dispute = Dispute {
-        origin: ORIGIN.into(),
+        tree: tree(),
         expected: (20, 10),
         follower: follower(10, 10),
         fault,
@@ -151,7 +159,7 @@ async fn what_will_be_read_again_counts_for_the_watches_of_then() {
     scratch.store.dispute(&dispute).await.unwrap();
     scratch
         .store
-        .watching(ORIGIN, &[watch("stays"), watch("comes")])
+        .watching(&tree(), &[watch("stays"), watch("comes")])
         .await
         .unwrap();
     scratch.read((10, 10), (30, 30), vec![]).await;

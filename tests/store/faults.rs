@@ -3,7 +3,7 @@
 use modelwatch::finding::{Finding, FindingId, NewFinding, Severity, State, Verdict};
 use modelwatch::store::{Dispute, StoreError};
 
-use crate::scratch::{ORIGIN, ScratchStore, at, follower, held, signing, untrusted};
+use crate::scratch::{ORIGIN, ScratchStore, at, follower, held, signing, tree, untrusted};
 
 fn fault(proven: u64) -> NewFinding {
     let template = signing(proven);
@@ -30,7 +30,7 @@ fn fault(proven: u64) -> NewFinding {
 
 fn mismatch(seen: u64, proven: u64, occurrence: u8) -> Dispute {
     Dispute {
-        origin: ORIGIN.into(),
+        tree: tree(),
         expected: (seen, proven),
         follower: follower(proven, proven),
         fault: fault(proven),
@@ -59,7 +59,7 @@ async fn a_false_batch_rewinds_and_disputes_what_is_unproven() {
     scratch.store.dispute(&dispute).await.unwrap();
     let scratch = scratch.after_a_crash().await;
     assert_eq!(
-        scratch.store.log(ORIGIN).await.unwrap().unwrap().follower,
+        scratch.store.tree(&tree()).await.unwrap().unwrap().follower,
         Some(follower(5, 5))
     );
     assert_eq!(

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use modelwatch::log::Protocol;
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{Positions as _, Store as _, StoreError, Values as _};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::scratch::{ORIGIN, at, batch, follower, settings, signing};
+use crate::scratch::{at, batch, follower, log_id, settings, signing, tree};
 
 async fn raw(path: &Path, sql: &'static str) {
     let options = SqliteConnectOptions::new()
@@ -23,10 +24,11 @@ async fn begun(dir: &TempDir) -> SqliteStore {
     let store = SqliteStore::open(settings(dir.path().join("store.db")))
         .await
         .unwrap();
-    let log = modelwatch::store::NewLog {
-        origin: ORIGIN.into(),
+    let log = modelwatch::store::NewTree {
+        id: tree(),
+        log: log_id(),
         name: "main".into(),
-        protocol: "rekor-v2".into(),
+        protocol: Protocol::RekorV2,
         base: 0,
         follower: follower(0, 0),
         checkpoints: Vec::new(),
@@ -127,7 +129,7 @@ async fn one_monitor_has_the_lock_and_readers_need_none() {
         Err(StoreError::Locked { holders, .. }) if holders.written == Some(std::process::id())
     ));
     let reader = SqliteStore::open_read_only(settings.clone()).await.unwrap();
-    assert!(reader.log(ORIGIN).await.unwrap().is_some());
+    assert!(reader.tree(&tree()).await.unwrap().is_some());
     let registrar = SqliteStore::open(settings.clone()).await.unwrap();
     registrar.put_value("a", "b").await.unwrap();
     assert_eq!(
@@ -177,7 +179,7 @@ async fn a_refused_write_at_the_last_step_of_a_batch_undoes_all_of_it() {
         Err(StoreError::Database { .. })
     ));
     assert_eq!(
-        store.log(ORIGIN).await.unwrap().unwrap().follower,
+        store.tree(&tree()).await.unwrap().unwrap().follower,
         Some(follower(5, 5))
     );
     raw(&path, "DROP TRIGGER full").await;
@@ -190,7 +192,7 @@ async fn a_refused_write_at_the_last_step_of_a_batch_undoes_all_of_it() {
 
 /// The results of the next query and the next change, if the files are not those that were opened.
 async fn displaced(store: &SqliteStore) -> String {
-    let read = store.log(ORIGIN).await;
+    let read = store.tree(&tree()).await;
     assert!(
         matches!(read, Err(StoreError::Displaced { .. })),
         "{read:?}"
@@ -241,7 +243,7 @@ async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_a
         let dir = tempfile::tempdir().unwrap();
         let store = begun(&dir).await;
         let path = dir.path().join("store.db");
-        assert!(store.log(ORIGIN).await.unwrap().is_some());
+        assert!(store.tree(&tree()).await.unwrap().is_some());
         deed(&path);
         let error = displaced(&store).await;
         assert!(error.contains(reported), "{error}");
@@ -262,7 +264,7 @@ async fn a_write_ahead_log_that_is_made_anew_after_an_error_is_ours() {
             store.commit(&flood).await,
             Err(StoreError::Database { .. })
         ));
-        store.log(ORIGIN).await.unwrap();
+        store.tree(&tree()).await.unwrap();
         store.put_value("a", "b").await.unwrap();
     }
 }
@@ -276,7 +278,7 @@ async fn every_file_of_a_new_database_is_its_owners_alone_and_one_that_is_there_
     let settings = settings(dir.path().join("store.db"));
     let lock = SqliteStore::lock(&settings).unwrap();
     let store = begun(&dir).await;
-    store.log(ORIGIN).await.unwrap();
+    store.tree(&tree()).await.unwrap();
     let there: Vec<_> = SqliteStore::files(&settings.path)
         .into_iter()
         .filter(|file| file.exists())

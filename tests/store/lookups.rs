@@ -2,15 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::finding::{Finding, NewFinding, State};
+use modelwatch::log::{LogId, Protocol, TreeId};
 use modelwatch::store::{
-    Answered, Contradiction, FoundEntries, Guide, KnownEntry, Lookup, NewLookups, OpenCertificate,
-    PassError, PassErrorKind, PendingCertificate, PendingCertificateEnd, Postponed,
-    SettledCertificate, StoreError, VerifiedHead,
+    Answered, Contradiction, FoundEntries, Guide, KnownEntry, ListedTree, ListedTrees, Lookup,
+    NewLookups, OpenCertificate, PassError, PassErrorKind, PendingCertificate,
+    PendingCertificateEnd, Postponed, SettledCertificate, StoreError, VerifiedHead,
 };
 
-use crate::scratch::{ORIGIN, ScratchStore, at, head, leaf, signing};
+use crate::scratch::{ORIGIN, ScratchStore, at, head, leaf, log_id, signing, tree};
 
-const LOG: &str = "rekor.example";
+/// The URL of its server.
+const LOG: &str = "https://rekor.example/";
 const TREE: &str = "rekor.example - 17";
 
 /// A log with certificates of `keys`, found in it, and a guided log with an empty queue.
@@ -19,13 +21,33 @@ async fn begun() -> ScratchStore {
     scratch
         .read((0, 0), (20, 20), (1..=4).map(signing).collect())
         .await;
+    scratch.store.list_trees(&listed()).await.unwrap();
     scratch.store.begin_guide(&guide()).await.unwrap();
     scratch
 }
 
+fn log() -> LogId {
+    LogId::new(LOG)
+}
+
+/// The one tree that the guided log lists.
+fn listed() -> ListedTrees {
+    ListedTrees {
+        log: log(),
+        name: "v1".to_owned(),
+        protocol: Protocol::RekorV1,
+        signed_name: "rekor.example".to_owned(),
+        trees: vec![ListedTree {
+            id: TreeId::new(TREE),
+            is_verified: true,
+        }],
+        now: at(0),
+    }
+}
+
 fn guide() -> Guide {
     Guide {
-        log: LOG.to_owned(),
+        log: log(),
         start: 7,
         cursor: 0,
         rules: [1; 32],
@@ -47,7 +69,7 @@ fn certificate(key: &str, subjects: &[&str], finding: i64) -> PendingCertificate
 
 fn new_lookups(expected: i64, cursor: i64, certificates: Vec<PendingCertificate>) -> NewLookups {
     NewLookups {
-        log: LOG.to_owned(),
+        log: log(),
         expected,
         cursor,
         certificates,
@@ -58,7 +80,7 @@ fn new_lookups(expected: i64, cursor: i64, certificates: Vec<PendingCertificate>
 
 fn answered(subject: &str, entries: u64, due: Option<Timestamp>) -> Answered {
     Answered {
-        log: LOG.to_owned(),
+        log: log(),
         subject: subject.to_owned(),
         entries,
         due,
@@ -67,9 +89,9 @@ fn answered(subject: &str, entries: u64, due: Option<Timestamp>) -> Answered {
     }
 }
 
-fn entry(index: u64, key: &str, origin: &str) -> KnownEntry {
+fn entry(index: u64, key: &str, tree: &str) -> KnownEntry {
     KnownEntry {
-        origin: origin.to_owned(),
+        tree: TreeId::new(tree),
         name: "v1".to_owned(),
         index,
         leaf_hash: hex::encode(leaf(index)),
@@ -80,7 +102,7 @@ fn entry(index: u64, key: &str, origin: &str) -> KnownEntry {
 
 impl ScratchStore {
     async fn due(&self, now: Timestamp) -> Vec<Lookup> {
-        self.store.due_lookups(LOG, now, 100).await.unwrap()
+        self.store.due_lookups(&log(), now, 100).await.unwrap()
     }
 
     async fn due_names(&self, now: Timestamp) -> Vec<String> {
@@ -103,11 +125,18 @@ fn found_there(index: u64) -> NewFinding {
 #[tokio::test]
 async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
     let scratch = begun().await;
-    assert_eq!(scratch.store.guide("other.example").await.unwrap(), None);
+    assert_eq!(
+        scratch
+            .store
+            .guide(&LogId::new("other.example"))
+            .await
+            .unwrap(),
+        None
+    );
     let sightings = scratch.store.sightings(0, 100).await.unwrap();
     assert_eq!(sightings.len(), 4);
     assert_eq!(
-        (sightings[0].index, sightings[0].origin.as_str()),
+        (sightings[0].index, sightings[0].tree.as_str()),
         (1, ORIGIN)
     );
     assert_eq!(sightings[0].key, hex::encode([8; 32]));
@@ -123,7 +152,7 @@ async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
     assert!(matches!(again, Err(StoreError::Moved { .. })), "{again:?}");
     let scratch = scratch.after_a_crash().await;
     assert_eq!(
-        scratch.store.guide(LOG).await.unwrap().unwrap().cursor,
+        scratch.store.guide(&log()).await.unwrap().unwrap().cursor,
         cursor
     );
     assert_eq!(
@@ -174,7 +203,7 @@ async fn names_that_watches_spell_out_are_due_at_once_and_no_longer_when_they_ar
     let names = ["a@b".to_owned(), "c@d".to_owned()];
     scratch
         .store
-        .set_exact_names(LOG, &[1; 32], &names, at(1))
+        .set_exact_names(&log(), &[1; 32], &names, at(1))
         .await
         .unwrap();
     assert_eq!(scratch.due_names(at(1)).await, names);
@@ -187,13 +216,13 @@ async fn names_that_watches_spell_out_are_due_at_once_and_no_longer_when_they_ar
     // Reported again, nothing changes.
     scratch
         .store
-        .set_exact_names(LOG, &[1; 32], &names, at(6))
+        .set_exact_names(&log(), &[1; 32], &names, at(6))
         .await
         .unwrap();
     assert_eq!(scratch.due_names(at(7)).await, ["c@d"]);
     scratch
         .store
-        .set_exact_names(LOG, &[1; 32], &names[..1], at(8))
+        .set_exact_names(&log(), &[1; 32], &names[..1], at(8))
         .await
         .unwrap();
     assert!(!scratch.due(at(9)).await[0].direct);
@@ -204,11 +233,11 @@ async fn entries_are_known_until_the_watches_change() {
     let scratch = begun().await;
     scratch
         .store
-        .set_exact_names(LOG, &[1; 32], &["a@b".to_owned()], at(1))
+        .set_exact_names(&log(), &[1; 32], &["a@b".to_owned()], at(1))
         .await
         .unwrap();
     let found = FoundEntries {
-        log: LOG.to_owned(),
+        log: log(),
         entries: vec![
             entry(30, "k", TREE),
             entry(30, "l", TREE),
@@ -229,23 +258,23 @@ async fn entries_are_known_until_the_watches_change() {
     let finding = scratch.get(found.findings[0].finding.id).await;
     assert_eq!(finding.proven, Some(true));
     assert_eq!(scratch.alerts_of(finding.id).await["all"], 1);
-    let ids: Vec<(String, String)> = [30, 31, 32]
-        .map(|index| (TREE.to_owned(), hex::encode(leaf(index))))
+    let ids: Vec<(TreeId, String)> = [30, 31, 32]
+        .map(|index| (TreeId::new(TREE), hex::encode(leaf(index))))
         .into();
-    let known = scratch.store.known_entries(LOG, &ids).await.unwrap();
+    let known = scratch.store.known_entries(&log(), &ids).await.unwrap();
     assert_eq!(known.len(), 2);
     assert!(!known.contains(&ids[2]));
     assert!(scratch.due(at(6)).await.is_empty());
     // Another watch has to see them too.
     scratch
         .store
-        .set_exact_names(LOG, &[2; 32], &["a@b".to_owned()], at(7))
+        .set_exact_names(&log(), &[2; 32], &["a@b".to_owned()], at(7))
         .await
         .unwrap();
     assert!(
         scratch
             .store
-            .known_entries(LOG, &ids)
+            .known_entries(&log(), &ids)
             .await
             .unwrap()
             .is_empty()
@@ -268,13 +297,17 @@ async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
     new_lookups.elsewhere = vec![entry(40, "l", "log2.example")];
     scratch.store.enqueue(&new_lookups).await.unwrap();
     let found = FoundEntries {
-        log: LOG.to_owned(),
+        log: log(),
         entries: vec![entry(30, "k", TREE)],
         findings: Vec::new(),
         now: at(2),
     };
     scratch.store.found_entries(&found).await.unwrap();
-    let open = scratch.store.open_certificates(LOG, "a@b").await.unwrap();
+    let open = scratch
+        .store
+        .open_certificates(&log(), "a@b")
+        .await
+        .unwrap();
     let expected = |key: &str, entry: KnownEntry, own| OpenCertificate {
         key: key.to_owned(),
         not_after: at(600),
@@ -307,7 +340,11 @@ async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
         summaries[..2],
         ["entry 1; its signing is entry 30", "entry 2"]
     );
-    let open = scratch.store.open_certificates(LOG, "a@b").await.unwrap();
+    let open = scratch
+        .store
+        .open_certificates(&log(), "a@b")
+        .await
+        .unwrap();
     assert_eq!(open.len(), 1);
     assert!(scratch.due(at(1_000_000)).await.is_empty());
 }
@@ -316,7 +353,7 @@ fn postponed(subject: &str, retry: Timestamp, error: Option<PassErrorKind>) -> P
     Postponed {
         unread: None,
         position: 0,
-        log: LOG.to_owned(),
+        log: log(),
         subject: subject.to_owned(),
         retry,
         error: error.map(|kind| PassError {
@@ -337,7 +374,7 @@ async fn what_failed_stays_due_and_comes_after_the_others() {
     scratch.store.postponed(&behind).await.unwrap();
     let scratch = scratch.after_a_crash().await;
     assert_eq!(scratch.due_names(at(2)).await, ["e@f", "c@d"]);
-    let tally = scratch.store.lookup_counts(LOG, at(2)).await.unwrap();
+    let tally = scratch.store.lookup_counts(&log(), at(2)).await.unwrap();
     assert_eq!((tally.due, tally.oldest_due), (3, Some(at(1))));
     assert_eq!(tally.failed.unwrap().kind, PassErrorKind::Malformed);
     assert_eq!(scratch.due_names(at(60)).await, ["e@f", "a@b", "c@d"]);
@@ -350,7 +387,7 @@ async fn what_failed_stays_due_and_comes_after_the_others() {
             .await
             .unwrap();
     }
-    let tally = scratch.store.lookup_counts(LOG, at(60)).await.unwrap();
+    let tally = scratch.store.lookup_counts(&log(), at(60)).await.unwrap();
     assert_eq!((tally.due, tally.failed), (0, None));
 }
 
@@ -370,7 +407,7 @@ async fn names_of_new_certificates_come_before_those_that_are_looked_up_again() 
     }
     scratch
         .store
-        .set_exact_names(LOG, &[2; 32], &[], at(6))
+        .set_exact_names(&log(), &[2; 32], &[], at(6))
         .await
         .unwrap();
     let new = NewLookups {
@@ -430,13 +467,13 @@ async fn a_new_certificate_forgets_what_failed_before_it() {
 #[tokio::test]
 async fn another_guide_causes_all_look_ups_again_and_no_repeated_alerts() {
     let scratch = begun().await;
-    let guides = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>();
+    let guides = |names: &[&str]| names.iter().map(|&n| LogId::new(n)).collect::<Vec<_>>();
     scratch
         .store
-        .set_guides(LOG, &guides(&["ct"]))
+        .set_guides(&log(), &guides(&["ct"]))
         .await
         .unwrap();
-    let tally = scratch.store.lookup_counts(LOG, at(1)).await.unwrap();
+    let tally = scratch.store.lookup_counts(&log(), at(1)).await.unwrap();
     assert!(tally.pending_guides.is_empty(), "{tally:?}");
     let one = new_lookups(0, 2, vec![certificate("k", &["a@b"], 1)]);
     scratch.store.enqueue(&one).await.unwrap();
@@ -450,15 +487,21 @@ async fn another_guide_causes_all_look_ups_again_and_no_repeated_alerts() {
     // The same again changes nothing.
     scratch
         .store
-        .set_guides(LOG, &guides(&["ct"]))
+        .set_guides(&log(), &guides(&["ct"]))
         .await
         .unwrap();
-    assert_eq!(scratch.store.guide(LOG).await.unwrap().unwrap().cursor, 2);
+    assert_eq!(
+        scratch.store.guide(&log()).await.unwrap().unwrap().cursor,
+        2
+    );
     let more = guides(&["ct", "ct-2025"]);
-    scratch.store.set_guides(LOG, &more).await.unwrap();
+    scratch.store.set_guides(&log(), &more).await.unwrap();
     let scratch = scratch.after_a_crash().await;
-    assert_eq!(scratch.store.guide(LOG).await.unwrap().unwrap().cursor, 0);
-    let tally = scratch.store.lookup_counts(LOG, at(1)).await.unwrap();
+    assert_eq!(
+        scratch.store.guide(&log()).await.unwrap().unwrap().cursor,
+        0
+    );
+    let tally = scratch.store.lookup_counts(&log(), at(1)).await.unwrap();
     assert_eq!(tally.pending_guides, ["ct-2025"]);
     let again = new_lookups(
         0,
@@ -471,16 +514,19 @@ async fn another_guide_causes_all_look_ups_again_and_no_repeated_alerts() {
         scratch.list().await[0].summary,
         "entry 1; its signing is entry 30"
     );
-    scratch.store.guides_done(LOG).await.unwrap();
-    let tally = scratch.store.lookup_counts(LOG, at(1)).await.unwrap();
+    scratch.store.guides_done(&log()).await.unwrap();
+    let tally = scratch.store.lookup_counts(&log(), at(1)).await.unwrap();
     assert!(tally.pending_guides.is_empty());
     // One that is a guide no longer has nothing gone over again.
     scratch
         .store
-        .set_guides(LOG, &guides(&["ct-2025"]))
+        .set_guides(&log(), &guides(&["ct-2025"]))
         .await
         .unwrap();
-    assert_eq!(scratch.store.guide(LOG).await.unwrap().unwrap().cursor, 2);
+    assert_eq!(
+        scratch.store.guide(&log()).await.unwrap().unwrap().cursor,
+        2
+    );
 }
 
 #[tokio::test]
@@ -535,7 +581,7 @@ async fn the_counts_contain_the_length_of_the_queue_and_whether_the_index_answer
         vec![certificate("k", &["a@b"], 1), certificate("l", &["c@d"], 2)],
     );
     store.enqueue(&new_lookups).await.unwrap();
-    let tally = store.lookup_counts(LOG, at(3)).await.unwrap();
+    let tally = store.lookup_counts(&log(), at(3)).await.unwrap();
     assert_eq!((tally.due, tally.oldest_due), (2, Some(at(1))));
     assert_eq!((tally.answered, tally.known), (0, 0));
     // Ten minutes after a certificate's end its entry must be there; before, a missing one is no evidence.
@@ -549,17 +595,24 @@ async fn the_counts_contain_the_length_of_the_queue_and_whether_the_index_answer
         .answered(&answer("a@b", 0, ended - SignedDuration::from_secs(1)))
         .await
         .unwrap();
-    assert_eq!(store.lookup_counts(LOG, ended).await.unwrap().answered, 0);
+    assert_eq!(
+        store.lookup_counts(&log(), ended).await.unwrap().answered,
+        0
+    );
     store.answered(&answer("a@b", 0, ended)).await.unwrap();
-    let tally = store.lookup_counts(LOG, ended).await.unwrap();
+    let tally = store.lookup_counts(&log(), ended).await.unwrap();
     assert_eq!((tally.answered, tally.known), (1, 0));
     store.answered(&answer("c@d", 4, ended)).await.unwrap();
-    let tally = store.lookup_counts(LOG, ended).await.unwrap();
+    let tally = store.lookup_counts(&log(), ended).await.unwrap();
     assert_eq!((tally.answered, tally.known), (2, 1));
     // Yesterday's answer is no evidence about today.
     let tomorrow = ended + SignedDuration::from_hours(25);
     assert_eq!(
-        store.lookup_counts(LOG, tomorrow).await.unwrap().answered,
+        store
+            .lookup_counts(&log(), tomorrow)
+            .await
+            .unwrap()
+            .answered,
         0
     );
 }
@@ -567,17 +620,22 @@ async fn the_counts_contain_the_length_of_the_queue_and_whether_the_index_answer
 #[tokio::test]
 async fn what_was_spent_and_refused_is_remembered() {
     let scratch = begun().await;
-    scratch.store.spend(LOG, at(9), Some(at(8))).await.unwrap();
+    scratch
+        .store
+        .spend(&log(), at(9), Some(at(8)))
+        .await
+        .unwrap();
     let scratch = scratch.after_a_crash().await;
-    let guide = scratch.store.guide(LOG).await.unwrap().unwrap();
+    let guide = scratch.store.guide(&log()).await.unwrap().unwrap();
     assert_eq!((guide.spent, guide.mail_only), (at(9), Some(at(8))));
 }
 
 fn verified(expected: Option<u64>, size: u64) -> VerifiedHead {
     VerifiedHead {
-        origin: TREE.to_owned(),
+        tree: TreeId::new(TREE),
+        log: log(),
         name: "v1".to_owned(),
-        protocol: "rekor-v1".to_owned(),
+        protocol: Protocol::RekorV1,
         base: 0,
         expected,
         head: head(size),
@@ -599,7 +657,12 @@ async fn a_verified_head_needs_no_position_and_never_shrinks() {
         .await
         .unwrap();
     let scratch = scratch.after_a_crash().await;
-    let state = scratch.store.log(TREE).await.unwrap().unwrap();
+    let state = scratch
+        .store
+        .tree(&TreeId::new(TREE))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((state.follower, state.verified), (None, Some(head(12))));
     assert_eq!(state.size_since, at(12));
     for wrong in [
@@ -611,27 +674,41 @@ async fn a_verified_head_needs_no_position_and_never_shrinks() {
         assert!(matches!(moved, Err(StoreError::Moved { .. })), "{moved:?}");
     }
     assert_eq!(
-        scratch.store.log(TREE).await.unwrap().unwrap().verified,
+        scratch
+            .store
+            .tree(&TreeId::new(TREE))
+            .await
+            .unwrap()
+            .unwrap()
+            .verified,
         Some(head(12))
     );
-    assert!(scratch.store.checkpoint(TREE, 10).await.unwrap().is_some());
+    assert!(
+        scratch
+            .store
+            .checkpoint(&TreeId::new(TREE), 10)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[tokio::test]
 async fn a_log_that_was_read_keeps_its_position_beside_a_verified_head() {
     let scratch = ScratchStore::with_log().await;
     scratch.read((0, 0), (5, 5), Vec::new()).await;
-    let before = scratch.store.log(ORIGIN).await.unwrap().unwrap().follower;
+    let before = scratch.store.tree(&tree()).await.unwrap().unwrap().follower;
     let verified = VerifiedHead {
-        origin: ORIGIN.to_owned(),
+        tree: tree(),
+        log: log_id(),
         ..verified(None, 30)
     };
     scratch.store.record_head(&verified).await.unwrap();
-    let state = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+    let state = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!((state.follower, state.verified), (before, Some(head(30))));
     // Then reading continues, and the verified positions are kept.
     scratch.read((5, 5), (20, 20), Vec::new()).await;
-    let state = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+    let state = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!(state.verified, Some(head(30)));
 }
 

@@ -1,16 +1,18 @@
 //! The laws of `Passes`.
 
 use jiff::Timestamp;
+use modelwatch::log::{LogId, Part, Protocol, TreeId};
 use modelwatch::store::{
-    NewLog, Outcome, PassError, PassErrorKind, PassHistory, PassReport, RECENT_PASSES, Restart,
+    NewTree, Outcome, PassError, PassErrorKind, PassHistory, PassReport, RECENT_PASSES, Restart,
     VerifiedHead,
 };
 
-use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, follower, head, signing};
+use crate::scratch::{LOG, ScratchStore, at, batch, follower, head, log_id, signing, tree};
 
 fn report(outcome: Outcome, now: Timestamp) -> PassReport {
     PassReport {
-        origin: ORIGIN.into(),
+        log: log_id(),
+        part: Part::Tree(tree()),
         name: "renamed".into(),
         outcome,
         frozen: None,
@@ -52,7 +54,7 @@ async fn passes_are_counted_in_rows() {
             .end_pass(&report(outcome.clone(), at(9)))
             .await
             .unwrap();
-        let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+        let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
         assert_eq!(
             (log.behind_passes, log.failed_passes, log.backlog_passes),
             counts,
@@ -81,17 +83,25 @@ async fn a_log_that_was_never_reached_is_known_by_its_errors_and_can_still_begin
         ))
         .await
         .unwrap();
-    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+    let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!((log.follower, log.failed_passes), (None, 1));
     scratch.begin(3).await;
-    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+    let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!((log.follower, log.failed_passes), (Some(follower(3, 3)), 1));
 }
 
 #[tokio::test]
 async fn the_age_of_a_size_counts_from_its_first_sight_or_a_witness_but_never_from_the_future() {
     let scratch = ScratchStore::with_log().await;
-    let since = async || scratch.store.log(ORIGIN).await.unwrap().unwrap().size_since;
+    let since = async || {
+        scratch
+            .store
+            .tree(&tree())
+            .await
+            .unwrap()
+            .unwrap()
+            .size_since
+    };
     scratch.read((0, 0), (5, 5), vec![]).await;
     assert_eq!(since().await, at(1));
     let mut same = batch((5, 5), (5, 5), vec![]);
@@ -119,7 +129,8 @@ async fn the_age_of_a_size_counts_from_its_first_sight_or_a_witness_but_never_fr
 
 fn ended(outcome: Outcome, minutes: i64, rate_limited: bool) -> PassReport {
     PassReport {
-        origin: ORIGIN.into(),
+        log: log_id(),
+        part: Part::Tree(tree()),
         name: LOG.into(),
         outcome,
         frozen: None,
@@ -143,7 +154,11 @@ fn refused() -> Outcome {
 async fn the_last_passes_are_kept_oldest_first_and_no_more() {
     let scratch = ScratchStore::with_log().await;
     assert_eq!(
-        scratch.store.pass_history(ORIGIN).await.unwrap(),
+        scratch
+            .store
+            .pass_history(&log_id(), &Part::Tree(tree()))
+            .await
+            .unwrap(),
         PassHistory::default()
     );
     for minutes in 1..=9 {
@@ -156,7 +171,12 @@ async fn the_last_passes_are_kept_oldest_first_and_no_more() {
         scratch.store.end_pass(&report).await.unwrap();
     }
     let scratch = scratch.after_a_crash().await;
-    let recent = scratch.store.pass_history(ORIGIN).await.unwrap().recent;
+    let recent = scratch
+        .store
+        .pass_history(&log_id(), &Part::Tree(tree()))
+        .await
+        .unwrap()
+        .recent;
     assert_eq!(recent.len(), RECENT_PASSES);
     let ends: Vec<_> = recent
         .iter()
@@ -165,7 +185,8 @@ async fn the_last_passes_are_kept_oldest_first_and_no_more() {
     assert_eq!(ends.first(), Some(&(at(4), true)));
     assert_eq!(ends[4..], [(at(8), false), (at(9), true)]);
     assert_eq!((recent[5].began, recent[5].entries), (at(8), 9));
-    let other = scratch.store.pass_history("other.example").await.unwrap();
+    let other = Part::Tree(TreeId::new("other.example"));
+    let other = scratch.store.pass_history(&log_id(), &other).await.unwrap();
     assert_eq!(other, PassHistory::default());
 }
 
@@ -185,7 +206,11 @@ async fn refusals_are_counted_from_the_first_and_only_another_end_ends_them() {
     for (minutes, (outcome, limited, (passes, since))) in (1..).zip(table) {
         let report = ended(outcome, minutes, limited);
         scratch.store.end_pass(&report).await.unwrap();
-        let pass_history = scratch.store.pass_history(ORIGIN).await.unwrap();
+        let pass_history = scratch
+            .store
+            .pass_history(&log_id(), &Part::Tree(tree()))
+            .await
+            .unwrap();
         assert_eq!(
             (pass_history.limited_passes, pass_history.limited_since),
             (passes, since.map(at)),
@@ -202,10 +227,11 @@ async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
         scratch.begin(0).await;
         scratch.read((0, 0), (9, 0), vec![signing(3)]).await;
     }
-    let log = NewLog {
-        origin: "again.example".into(),
+    let log = NewTree {
+        id: TreeId::new("again.example"),
+        log: LogId::new("again.example"),
         name: LOG.into(),
-        protocol: "rekor-v2".into(),
+        protocol: Protocol::RekorV2,
         base: 0,
         follower: follower(first, first),
         checkpoints: vec![head(first.max(1))],
@@ -214,7 +240,7 @@ async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
     scratch.store.begin(&log).await.unwrap();
     scratch
         .store
-        .pass_history("again.example")
+        .pass_history(&log.log, &Part::Tree(log.id.clone()))
         .await
         .unwrap()
         .restart
@@ -235,9 +261,10 @@ async fn a_log_without_a_past_is_not_begun_anew() {
 async fn a_log_that_begins_behind_what_was_shown_of_it_is_begun_anew() {
     let scratch = ScratchStore::open().await;
     let shown = VerifiedHead {
-        origin: ORIGIN.into(),
+        tree: tree(),
+        log: log_id(),
         name: LOG.into(),
-        protocol: "rekor-v2".into(),
+        protocol: Protocol::RekorV2,
         base: 0,
         expected: None,
         head: head(7),
@@ -245,7 +272,12 @@ async fn a_log_that_begins_behind_what_was_shown_of_it_is_begun_anew() {
     };
     scratch.store.record_head(&shown).await.unwrap();
     scratch.begin(9).await;
-    let restart = scratch.store.pass_history(ORIGIN).await.unwrap().restart;
+    let restart = scratch
+        .store
+        .pass_history(&log_id(), &Part::Tree(tree()))
+        .await
+        .unwrap()
+        .restart;
     let restart = restart.map(|restart| (restart.first, restart.reached));
     assert_eq!(restart, Some((9, 7)));
 }

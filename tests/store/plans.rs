@@ -21,8 +21,9 @@ const STATEMENTS: &str = "MODELWATCH_TEST_STATEMENTS";
 
 /// Tables that do not grow with findings, entries, registrations or alerts.
 const SMALL: &[&str] = &[
-    // A row for each tree, its few checkpoints that wait, and what its last passes did.
+    // A row for each log and each tree, its few checkpoints that wait, and what its last passes did.
     "log",
+    "tree",
     "head",
     "pace",
     "restart",
@@ -144,7 +145,8 @@ fn executed() -> BTreeSet<String> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("statements");
     Command::new(std::env::current_exe().unwrap())
-        .args(["--skip", "plans::"])
+        // What an earlier version wrote has other tables.
+        .args(["--skip", "plans::", "--skip", "upgrade::"])
         .env(STATEMENTS, &path)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

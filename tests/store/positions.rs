@@ -1,16 +1,17 @@
 //! The laws of `Positions`.
 
 use jiff::SignedDuration;
-use modelwatch::store::{NewLog, StoreError};
+use modelwatch::log::Protocol;
+use modelwatch::store::{NewTree, StoreError};
 
-use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, follower, head, signing};
+use crate::scratch::{LOG, ScratchStore, at, batch, follower, head, log_id, signing, tree};
 
 #[tokio::test]
 async fn a_log_without_a_position_is_absent_and_not_an_error() {
     let scratch = ScratchStore::open().await;
-    assert_eq!(scratch.store.log(ORIGIN).await.unwrap(), None);
-    assert_eq!(scratch.store.checkpoint(ORIGIN, 5).await.unwrap(), None);
-    assert!(scratch.store.logs().await.unwrap().is_empty());
+    assert_eq!(scratch.store.tree(&tree()).await.unwrap(), None);
+    assert_eq!(scratch.store.checkpoint(&tree(), 5).await.unwrap(), None);
+    assert!(scratch.store.trees().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -19,23 +20,24 @@ async fn a_follower_comes_back_exactly_as_it_was_stored() {
     scratch.read((0, 0), (7, 0), vec![]).await;
     scratch.read((7, 0), (13, 11), vec![]).await;
     let scratch = scratch.after_a_crash().await;
-    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+    let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!(log.follower, Some(follower(13, 11)));
     assert_eq!(
-        (log.first, log.name.as_str(), log.protocol.as_str()),
-        (0, LOG, "rekor-v2")
+        (log.first, log.name.as_str(), &log.log),
+        (0, LOG, &log_id())
     );
-    assert_eq!(scratch.store.logs().await.unwrap(), [log]);
+    assert_eq!(scratch.store.trees().await.unwrap(), [log]);
 }
 
 #[tokio::test]
 async fn a_log_has_one_first_position() {
     let scratch = ScratchStore::open().await;
     scratch.begin(5).await;
-    let again = NewLog {
-        origin: ORIGIN.into(),
+    let again = NewTree {
+        id: tree(),
+        log: log_id(),
         name: LOG.into(),
-        protocol: "rekor-v2".into(),
+        protocol: Protocol::RekorV2,
         base: 0,
         follower: follower(9, 9),
         checkpoints: vec![head(9)],
@@ -45,10 +47,10 @@ async fn a_log_has_one_first_position() {
         scratch.store.begin(&again).await,
         Err(StoreError::Moved { .. })
     ));
-    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+    let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!((log.first, log.follower), (5, Some(follower(5, 5))));
     assert_eq!(
-        scratch.store.checkpoint(ORIGIN, 9).await.unwrap(),
+        scratch.store.checkpoint(&tree(), 9).await.unwrap(),
         None,
         "nothing of it was written"
     );
@@ -75,9 +77,9 @@ async fn a_batch_from_another_position_writes_nothing() {
         );
     }
     assert_eq!(scratch.list().await.len(), 1);
-    assert_eq!(scratch.store.checkpoint(ORIGIN, 6).await.unwrap(), None);
+    assert_eq!(scratch.store.checkpoint(&tree(), 6).await.unwrap(), None);
     assert_eq!(
-        scratch.store.log(ORIGIN).await.unwrap().unwrap().follower,
+        scratch.store.tree(&tree()).await.unwrap().unwrap().follower,
         Some(follower(5, 5))
     );
 }
@@ -117,7 +119,7 @@ async fn the_first_checkpoint_of_a_size_is_the_one_that_is_kept() {
     other.checkpoints = vec![same_size];
     other.now = at(2);
     scratch.store.commit(&other).await.unwrap();
-    let kept = scratch.store.checkpoint(ORIGIN, 5).await.unwrap().unwrap();
+    let kept = scratch.store.checkpoint(&tree(), 5).await.unwrap().unwrap();
     assert_eq!((kept.root, kept.note), (head(5).root, head(5).note));
 }
 
@@ -144,7 +146,7 @@ async fn of_the_checkpoints_of_a_day_that_is_over_the_largest_stays() {
         kept.extend(
             scratch
                 .store
-                .checkpoint(ORIGIN, size)
+                .checkpoint(&tree(), size)
                 .await
                 .unwrap()
                 .map(|_| size),

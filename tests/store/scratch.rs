@@ -10,13 +10,24 @@ use modelwatch::finding::{
     ChannelRoute, Evidence, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict,
 };
 use modelwatch::identity::Chain;
+use modelwatch::log::{LogId, Protocol, TreeId};
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Batch, Expectations, FindingQuery, NewLog, Settings, Store, StoreError};
+use modelwatch::store::{Batch, Expectations, FindingQuery, NewTree, Settings, Store, StoreError};
 use tempfile::TempDir;
 use tlog::{CompactRange, FollowerState, Head, leaf_hash};
 
 pub(crate) const ORIGIN: &str = "log.example";
 pub(crate) const LOG: &str = "main";
+
+/// The tree of the log.
+pub(crate) fn tree() -> TreeId {
+    TreeId::new(ORIGIN)
+}
+
+/// The log.
+pub(crate) fn log_id() -> LogId {
+    LogId::new(ORIGIN)
+}
 
 /// One store in its own directory.
 pub(crate) struct ScratchStore {
@@ -60,10 +71,11 @@ impl ScratchStore {
     }
 
     pub(crate) async fn begin(&self, first: u64) {
-        let log = NewLog {
-            origin: ORIGIN.into(),
+        let log = NewTree {
+            id: tree(),
+            log: log_id(),
             name: LOG.into(),
-            protocol: "rekor-v2".into(),
+            protocol: Protocol::RekorV2,
             base: 0,
             follower: follower(first, first),
             checkpoints: Vec::new(),
@@ -185,7 +197,7 @@ pub(crate) fn follower(seen: u64, proven: u64) -> FollowerState {
 
 pub(crate) fn batch(from: (u64, u64), to: (u64, u64), findings: Vec<NewFinding>) -> Batch {
     Batch {
-        origin: ORIGIN.into(),
+        tree: tree(),
         expected: from,
         follower: follower(to.0, to.1),
         checkpoints: Vec::new(),

@@ -1,9 +1,10 @@
 //! The laws of `StoredTimes`.
 
 use jiff::SignedDuration;
+use modelwatch::log::Part;
 use modelwatch::store::{Outcome, PassReport, Span};
 
-use crate::scratch::{LOG, ORIGIN, ScratchStore, at, batch, head};
+use crate::scratch::{LOG, ScratchStore, at, batch, head, log_id, tree};
 
 #[tokio::test]
 async fn what_a_clock_dated_ahead_counts_as_now_and_evidence_keeps_its_time() {
@@ -14,7 +15,7 @@ async fn what_a_clock_dated_ahead_counts_as_now_and_evidence_keeps_its_time() {
     dated.checkpoints = vec![head(5)];
     dated.now = ahead;
     scratch.store.commit(&dated).await.unwrap();
-    let report = PassReport::new(ORIGIN, LOG, Outcome::Proven, ahead);
+    let report = PassReport::new(log_id(), Part::Tree(tree()), LOG, Outcome::Proven, ahead);
     scratch.store.end_pass(&report).await.unwrap();
     let whole = Span {
         from: ahead,
@@ -25,9 +26,16 @@ async fn what_a_clock_dated_ahead_counts_as_now_and_evidence_keeps_its_time() {
     let near = ahead - SignedDuration::from_secs(1);
     assert_eq!(scratch.store.ahead_of(near).await.unwrap(), None);
     scratch.store.bring_back(at(1)).await.unwrap();
-    let log = scratch.store.log(ORIGIN).await.unwrap().unwrap();
+    let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!((log.last_success, log.size_since), (Some(at(1)), at(1)));
     // The time of the checkpoint is evidence: alone it is nothing that anything waits for.
     assert_eq!(scratch.store.ahead_of(at(1)).await.unwrap(), None);
-    assert!(scratch.store.checkpoint(ORIGIN, 5).await.unwrap().is_some());
+    assert!(
+        scratch
+            .store
+            .checkpoint(&tree(), 5)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }

@@ -3,8 +3,8 @@
 use super::plan;
 use super::plan::CertificateId;
 use super::state::GuidedPass;
-use super::trees::Trees;
 use crate::entry::Kind;
+use crate::log::LogId;
 use crate::monitor::halt::Halt;
 use crate::store::{Guide, KnownEntry, NewLookups, PendingCertificate, Sighting};
 
@@ -14,47 +14,40 @@ const SIGHTINGS: u32 = 1_000;
 impl GuidedPass<'_> {
     /// Reads the findings since the last call: certificates in CT logs are put into the queue, entries of other logs
     /// are recorded.
-    pub(super) async fn enqueue(&self, guide: &mut Guide, trees: &Trees) -> Result<(), Halt> {
+    pub(super) async fn enqueue(&self, guide: &mut Guide) -> Result<(), Halt> {
         loop {
             let store = &self.context.store;
             let sightings = store.sightings(guide.cursor, SIGHTINGS).await?;
             let Some(last) = sightings.last().map(|last| last.number) else {
                 return Ok(());
             };
-            let mut cursor = last;
             let mut new_lookups = NewLookups {
                 log: guide.log.clone(),
                 expected: guide.cursor,
-                cursor,
+                cursor: last,
                 certificates: Vec::new(),
                 elsewhere: Vec::new(),
                 now: self.now,
             };
             for sighting in sightings {
-                let is = |origin: &str| sighting.origin == origin;
-                if trees.list.iter().any(|t| is(t.shard.origin.as_str())) {
+                if sighting.log.as_ref() == Some(&guide.log) {
                     continue;
                 }
-                // Compare its origin, too: the log may have been renamed since.
-                let is_guide = self.guided.guides.contains(&sighting.log)
-                    || self.guides.contains(&sighting.origin);
+                let is_guide = |log: &LogId| {
+                    let mut guides = self.guided.guides.iter();
+                    guides.any(|guide| guide.id.as_ref() == Some(log))
+                };
                 // A certificate in another CT log is not a signing, and not issued by the CA of this log. It is not
                 // looked up.
                 if is_certificate(&sighting) {
-                    // If a CT log was renamed and is not part of this pass, it cannot be distinguished from other CT
-                    // logs.
-                    if !is_guide && self.absent_guides > 0 {
-                        cursor = sighting.number - 1;
-                        break;
-                    }
-                    if is_guide {
+                    if sighting.log.as_ref().is_some_and(is_guide) {
                         new_lookups.certificates.push(self.pending(&sighting));
                     }
                 } else {
                     let CertificateId { key, alike } = certificate_id(&sighting);
                     new_lookups.elsewhere.push(KnownEntry {
-                        origin: sighting.origin,
-                        name: sighting.log,
+                        tree: sighting.tree,
+                        name: sighting.name,
                         index: sighting.index,
                         leaf_hash: sighting.leaf_hash,
                         key,
@@ -62,12 +55,8 @@ impl GuidedPass<'_> {
                     });
                 }
             }
-            new_lookups.cursor = cursor;
             store.enqueue(&new_lookups).await?;
-            guide.cursor = cursor;
-            if cursor < last {
-                return Ok(());
-            }
+            guide.cursor = last;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Fetches entries by their ids, proves and matches them, and records them. One entry that fails hides no other.
 
+use crate::log::TreeId;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -24,20 +25,17 @@ impl GuidedPass<'_> {
         ids: Vec<EntryId>,
     ) -> Result<Vec<EntryId>, Halt> {
         // An id without a tree may belong to any of them.
-        let named: Vec<(EntryId, (String, String))> = ids
+        let named: Vec<(EntryId, (TreeId, String))> = ids
             .iter()
             .flat_map(|id| {
                 trees
                     .list
                     .iter()
                     .filter(|tree| id.tree.is_none_or(|named| named == tree.id))
-                    .map(|tree| {
-                        let origin = tree.shard.origin.as_str().to_owned();
-                        (*id, (origin, id.leaf.to_hex()))
-                    })
+                    .map(|tree| (*id, (tree.shard.id(), id.leaf.to_hex())))
             })
             .collect();
-        let leaves: Vec<(String, String)> = named.iter().map(|(_, leaf)| leaf.clone()).collect();
+        let leaves: Vec<(TreeId, String)> = named.iter().map(|(_, leaf)| leaf.clone()).collect();
         let store = &self.context.store;
         let known = store.known_entries(&guide.log, &leaves).await?;
         let known: BTreeSet<EntryId> = named
@@ -184,7 +182,7 @@ impl GuidedPass<'_> {
             .unknown_authorities
             .add(scanned.unknown_authorities);
         let known = |CertificateId { key, alike }| KnownEntry {
-            origin: tree.shard.origin.as_str().to_owned(),
+            tree: tree.shard.id(),
             name: self.guided.log.name.clone(),
             index,
             leaf_hash: leaf_hash.clone(),

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use tlog::{Head, LogFault};
+use tlog::{Head, KeyName, LogFault};
 
 use super::state::GuidedPass;
-use super::trees::{BETWEEN, Trees, name_in};
-use crate::log::Shard;
+use super::trees::Trees;
+use crate::log::{Part, Shard, TreeId};
 use crate::monitor::fault;
 use crate::monitor::halt::Halt;
 use crate::monitor::head::{self, Inconsistent, Smaller};
 use crate::monitor::health::{self, Noticed, Signatures, Subject};
 use crate::monitor::pass_end::{self, Ended};
 use crate::monitor::prove::KnownTree;
+use crate::monitor::rekor_v1::SignedOrigin;
 use crate::source::SourceError;
-use crate::source::rekor_v1::{TreeHead, TreeId};
+use crate::source::rekor_v1::{TreeHead, TreeNumber};
 use crate::store::{
-    LogState, Outcome, PassError, PassErrorKind, PassReport, StoreError, VerifiedHead,
+    ListedTree, Outcome, PassError, PassErrorKind, PassReport, StoreError, TreeState, VerifiedHead,
 };
 
 impl GuidedPass<'_> {
@@ -24,8 +25,11 @@ impl GuidedPass<'_> {
     /// is not known, the indexes of all later entries are not known either: `None`.
     pub(super) async fn trees(&mut self, answer: &[TreeHead]) -> Result<Option<Trees>, Halt> {
         let unverifiable = |why: String| Halt::failed(PassErrorKind::UnverifiableCheckpoint, why);
+        let Some(signed_name) = self.record_trees(answer).await? else {
+            return Err(unverifiable("it lists no tree".to_owned()));
+        };
         let mut trees = Trees {
-            log: String::new(),
+            signed_name,
             list: Vec::new(),
         };
         for (place, listed) in answer.iter().enumerate() {
@@ -34,23 +38,12 @@ impl GuidedPass<'_> {
                 .log
                 .shard(listed, trees.total())
                 .map_err(unverifiable)?;
-            let name = name_in(&shard.origin, listed.id).unwrap_or_default();
-            if place == 0 {
-                name.clone_into(&mut trees.log);
-            }
-            if name.is_empty() || name != trees.log {
-                // The entries of a log are found under one name. A tree with another name does not belong to it.
-                return Err(unverifiable(format!(
-                    "its trees have different names: {} is not of {}",
-                    shard.origin, trees.log
-                )));
-            }
             if place + 1 < answer.len() {
                 // A tree with a newer tree behind it must not change any more.
                 shard.ended = true;
                 shard.silence_after = None;
             }
-            let known = self.context.store.log(shard.origin.as_str()).await?;
+            let known = self.context.store.tree(&shard.id()).await?;
             match self.tree(shard, listed, known).await? {
                 Some(tree) => trees.list.push(tree),
                 // Entries in the older trees can be found without the newest one.
@@ -62,22 +55,50 @@ impl GuidedPass<'_> {
         Ok(Some(trees))
     }
 
+    /// Records which trees the log lists. Returns the name of the log that all of their origins have in common; `None`: it lists
+    /// none.
+    async fn record_trees(&self, answer: &[TreeHead]) -> Result<Option<KeyName>, Halt> {
+        let unverifiable = |why: String| Halt::failed(PassErrorKind::UnverifiableCheckpoint, why);
+        let log = &self.guided.log;
+        let mut common: Option<KeyName> = None;
+        let mut listed = Vec::with_capacity(answer.len());
+        for head in answer {
+            let SignedOrigin { origin, name } = SignedOrigin::of(head).map_err(unverifiable)?;
+            let common = common.get_or_insert_with(|| name.clone());
+            if *common != name {
+                // The entries of a log are found under one name. A tree with another name does not belong to it.
+                return Err(unverifiable(format!(
+                    "its trees have different names: {origin} is not of {common}"
+                )));
+            }
+            let shard = log.shard(head, 0).map_err(unverifiable)?;
+            listed.push(ListedTree {
+                id: shard.id(),
+                is_verified: shard.open(&head.note).is_ok(),
+            });
+        }
+        if let Some(name) = &common {
+            let listed = log.listed(name, listed, self.now);
+            self.context.store.list_trees(&listed).await?;
+        }
+        Ok(common)
+    }
+
     /// Records the trees that were listed before and are not listed now.
     async fn report_missing(&mut self, trees: &Trees) -> Result<(), StoreError> {
-        let is_listed = |origin: &str| trees.list.iter().any(|t| t.shard.origin.as_str() == origin);
-        for state in self.context.store.logs().await? {
-            let is_tree = state
-                .origin
-                .strip_prefix(&trees.log)
-                .is_some_and(|rest| rest.starts_with(BETWEEN));
-            if !is_tree || !state.is_begun() || is_listed(&state.origin) {
+        let log = self.guided.log.id();
+        let is_listed = |id: &TreeId| trees.list.iter().any(|tree| tree.shard.id() == *id);
+        for state in self.context.store.trees().await? {
+            if state.log != log || !state.is_begun() || is_listed(&state.id) {
                 continue;
             }
-            let why = format!("the log does not list its tree {} any more", state.origin);
+            let why = format!("the log does not list its tree {} any more", state.id);
             let error = PassError::new(PassErrorKind::Unavailable, why);
             self.tree_trouble.get_or_insert_with(|| error.clone());
             let name = &self.guided.log.name;
-            let report = PassReport::new(&state.origin, name, Outcome::Failed(error), self.now);
+            let outcome = Outcome::Failed(error);
+            let part = Part::Tree(state.id);
+            let report = PassReport::new(log.clone(), part, name, outcome, self.now);
             pass_end::end_without_reading(self.context, report, self.rules).await?;
         }
         Ok(())
@@ -87,10 +108,10 @@ impl GuidedPass<'_> {
         &mut self,
         shard: Shard,
         listed: &TreeHead,
-        known: Option<LogState>,
+        known: Option<TreeState>,
     ) -> Result<Option<KnownTree>, Halt> {
         let shard = Arc::new(shard);
-        let before = known.as_ref().and_then(LogState::largest_head).cloned();
+        let before = known.as_ref().and_then(TreeState::largest_head).cloned();
         // The size of a tree that has ended is known. The size of another one, and so the indexes of all later entries,
         // depend on its newest checkpoint.
         let is_certain = known.as_ref().is_none_or(|known| {
@@ -134,13 +155,19 @@ impl GuidedPass<'_> {
                 .as_ref()
                 .and_then(|signatures| signatures.witnessed(self.now)),
             rate_limited,
-            ..PassReport::new(shard.origin.as_str(), &shard.name, outcome, self.now)
+            ..PassReport::new(
+                shard.log.clone(),
+                Part::Tree(shard.id()),
+                &shard.name,
+                outcome,
+                self.now,
+            )
         };
         self.context.store.end_pass(&report).await?;
         let subject = Subject::of(&shard);
         health::assess_log(
             &*self.context.store,
-            subject,
+            &subject,
             self.rules,
             Noticed::default(),
             self.now,
@@ -170,8 +197,8 @@ impl GuidedPass<'_> {
     async fn judge_head(
         &self,
         shard: &Shard,
-        tree: TreeId,
-        known: Option<&LogState>,
+        tree: TreeNumber,
+        known: Option<&TreeState>,
         before: Option<&Head>,
         head: Head,
     ) -> Result<Head, Halt> {
@@ -206,7 +233,7 @@ impl GuidedPass<'_> {
     pub(super) async fn grown_after_its_end(
         &self,
         shard: &Shard,
-        known: Option<&LogState>,
+        known: Option<&TreeState>,
         head: &Head,
     ) -> Result<Option<Halt>, StoreError> {
         let frozen = known.and_then(|known| known.frozen.as_ref());
@@ -223,7 +250,7 @@ impl GuidedPass<'_> {
     async fn link(
         &self,
         shard: &Shard,
-        tree: TreeId,
+        tree: TreeNumber,
         older: &Head,
         newer: &Head,
     ) -> Result<(), Halt> {
@@ -257,7 +284,7 @@ impl GuidedPass<'_> {
     /// The consistency proof between two heads. Two heads of one size and the empty tree need none.
     pub(super) async fn consistency(
         &self,
-        tree: TreeId,
+        tree: TreeNumber,
         older: &Head,
         newer: &Head,
     ) -> Result<Vec<tlog::Hash>, SourceError> {
@@ -275,14 +302,14 @@ impl GuidedPass<'_> {
     async fn smaller(
         &self,
         shard: &Shard,
-        tree: TreeId,
-        known: Option<&LogState>,
+        tree: TreeNumber,
+        known: Option<&TreeState>,
         largest: &Head,
         shown: &Head,
     ) -> Result<Halt, StoreError> {
         let smaller = Smaller { shown, largest };
-        let origin = shard.origin.as_str();
-        let recorded = self.context.store.checkpoint(origin, shown.size).await?;
+        let tree_id = shard.id();
+        let recorded = self.context.store.checkpoint(&tree_id, shown.size).await?;
         let root = async {
             let proof = self.consistency(tree, shown, largest).await.ok()?;
             head::root_by_proof(shown, largest, &proof)
@@ -313,15 +340,16 @@ impl GuidedPass<'_> {
     pub(super) async fn record_head(
         &self,
         shard: &Shard,
-        known: Option<&LogState>,
+        known: Option<&TreeState>,
         head: &Head,
     ) -> Result<(), StoreError> {
         self.context
             .store
             .record_head(&VerifiedHead {
-                origin: shard.origin.as_str().to_owned(),
+                tree: shard.id(),
+                log: shard.log.clone(),
                 name: shard.name.clone(),
-                protocol: shard.protocol.as_str().to_owned(),
+                protocol: shard.protocol,
                 base: shard.base,
                 expected: known
                     .and_then(|known| known.verified.as_ref())

@@ -1,12 +1,12 @@
 //! Findings about what cannot be seen of a guided log.
 //!
-//! They are about all trees of the log. Their origin is the part that the origins of the trees have in common.
+//! They are about all trees of the log. Their origin is the log's name in the origins of its trees.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::plan;
 use super::state::GuidedPass;
-use super::trees::BETWEEN;
+use super::trees::Trees;
 use crate::escape;
 use crate::finding::Verdict;
 use crate::store::{Condition, Guide, LookupCounts, Scope, Store, StoreError};
@@ -31,18 +31,16 @@ const OF_A_GUIDED_LOG: &[Verdict] = &[
     Verdict::WatchIneffective,
 ];
 
-/// Resolves the findings about a guided log when it is read in full. `origin` is the origin of one of its trees.
+/// Resolves the findings about a guided log when it is read in full. `signed_name` is its name in the origins of
+/// its trees.
 pub(in crate::monitor) async fn no_longer_guided(
     store: &dyn Store,
-    origin: &str,
+    signed_name: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some((log, _)) = origin.rsplit_once(BETWEEN) else {
-        return Ok(());
-    };
     let scope = Scope {
         verdicts: OF_A_GUIDED_LOG,
-        origin: Some(log.to_owned()),
+        origin: Some(signed_name.to_owned()),
     };
     store.assess(&scope, &[], now).await
 }
@@ -52,6 +50,7 @@ impl GuidedPass<'_> {
     pub(super) async fn assess(
         &self,
         guide: &Guide,
+        trees: &Trees,
         counts: &LookupCounts,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -75,7 +74,12 @@ impl GuidedPass<'_> {
         let conditions: Vec<Condition> = said
             .into_iter()
             .filter_map(|(verdict, summary)| {
-                Some(Condition::of_log(verdict, name, &guide.log, summary?))
+                Some(Condition::of_log(
+                    verdict,
+                    name,
+                    trees.signed_name.as_str(),
+                    summary?,
+                ))
             })
             .collect();
         if !counts.pending_guides.is_empty() && counts.fresh == 0 {
@@ -83,7 +87,7 @@ impl GuidedPass<'_> {
         }
         let scope = Scope {
             verdicts: OF_A_GUIDED_LOG,
-            origin: Some(guide.log.clone()),
+            origin: Some(trees.signed_name.as_str().to_owned()),
         };
         self.context.store.assess(&scope, &conditions, now).await
     }

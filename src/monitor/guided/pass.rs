@@ -1,5 +1,6 @@
 //! One pass over a guided log.
 
+use crate::log::{LogId, Part};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::monitor::pass_deadline::PassDeadline;
 use crate::monitor::pass_end::{self, Ended};
 use crate::monitor::rekor_v1::RekorV1Log;
 use crate::source::rekor_v1::RequestCount;
-use crate::store::{LogState, LookupCounts, PassErrorKind, PassReport, StoreError};
+use crate::store::{LookupCounts, PassErrorKind, PassReport, StoreError, TreeState};
 
 /// One pass over a guided log. It ends after the passes over the CT logs that guide it.
 pub(in crate::monitor) async fn pass_over(
@@ -38,14 +39,6 @@ pub(in crate::monitor) async fn pass_over(
     let mut pass = GuidedPass {
         context,
         guided: counted,
-        guides: guide_statuses
-            .iter()
-            .filter_map(|guide_status| guide_status.origin.clone())
-            .collect(),
-        absent_guides: guide_statuses
-            .iter()
-            .filter(|guide_status| guide_status.origin.is_none())
-            .count(),
         rules,
         bootstrap,
         now,
@@ -72,12 +65,17 @@ pub(in crate::monitor) async fn pass_over(
     };
     let ended = Ended::of(run)?;
     let log = &guided.log;
-    let origin = log.origin();
     let report = PassReport {
         began: pass.now,
         entries: pass.entries,
         rate_limited: ended.rate_limited,
-        ..PassReport::new(&origin, &log.name, ended.outcome, context.clock.now())
+        ..PassReport::new(
+            log.id(),
+            Part::Whole,
+            &log.name,
+            ended.outcome,
+            context.clock.now(),
+        )
     };
     let mut outcome = pass_end::end_without_reading(context, report, rules).await?;
     if let Some(error) = pass.tree_trouble {
@@ -85,7 +83,7 @@ pub(in crate::monitor) async fn pass_over(
         outcome.error = Some(error);
     }
     if let Some(error) = &outcome.error {
-        pass_end::say(&log.name, &origin, error);
+        pass_end::say(&log.name, log.id().as_str(), error);
     } else {
         tracing::info!(
             log.name = log.name,
@@ -175,13 +173,13 @@ impl GuidedPass<'_> {
         let Some(GuidedState { trees, guide }) = state else {
             return Ok(());
         };
-        self.enqueue(guide, trees).await?;
+        self.enqueue(guide).await?;
         let worked = self.work_off(guide, trees).await;
         self.record_spending(guide).await?;
         // Not only at the end of the pass: the passes over the CT logs may take days.
         let now = self.context.clock.now();
         let counts = self.context.store.lookup_counts(&guide.log, now).await?;
-        self.assess(guide, &counts, now).await?;
+        self.assess(guide, trees, &counts, now).await?;
         worked
     }
 
@@ -212,7 +210,10 @@ impl GuidedPass<'_> {
         store
             .set_exact_names(&guide.log, &rules, &names, self.now)
             .await?;
-        store.set_guides(&guide.log, &self.guided.guides).await?;
+        let guides = self.guided.guides.iter().map(|guide| guide.id.clone());
+        if let Some(guides) = guides.collect::<Option<Vec<LogId>>>() {
+            store.set_guides(&guide.log, &guides).await?;
+        }
         // With a new guide, all findings are read again.
         if let Some(known) = store.guide(&guide.log).await? {
             guide.cursor = known.cursor;
@@ -222,18 +223,21 @@ impl GuidedPass<'_> {
 
     /// Verifies that every CT log was read to its end: without all certificates, entries of this log are missed.
     async fn guides_proven(&self, guide_statuses: &[GuideStatus]) -> Result<(), Halt> {
-        let states = self.context.store.logs().await?;
+        let states = self.context.store.trees().await?;
         for guide_status in guide_statuses {
             let proven = match &guide_status.ended {
                 Some(ended) => *ended.borrow() == Some(true),
-                None => states
-                    .iter()
-                    .any(|state| state.name == guide_status.name && is_proven(state)),
+                None => states.iter().any(|state| {
+                    guide_status.guide.id.as_ref() == Some(&state.log) && is_proven(state)
+                }),
             };
             if !proven {
                 return Err(Halt::failed(
                     PassErrorKind::Unavailable,
-                    format!("{}, which guides it, is not proven", guide_status.name),
+                    format!(
+                        "{}, which guides it, is not proven",
+                        guide_status.guide.name
+                    ),
                 ));
             }
         }
@@ -241,7 +245,7 @@ impl GuidedPass<'_> {
     }
 }
 
-fn is_proven(state: &LogState) -> bool {
+fn is_proven(state: &TreeState) -> bool {
     state.last_success.is_some() && state.error.is_none()
 }
 

@@ -346,7 +346,7 @@ mod tests {
                 .map(|&(index, own)| {
                     let entry = KnownEntry {
                         alike: "a".to_owned(),
-                        origin: "o".to_owned(),
+                        tree: crate::log::TreeId::new("o"),
                         name: if own { "v1" } else { "v2" }.to_owned(),
                         index,
                         leaf_hash: "l".to_owned(),
@@ -528,7 +528,7 @@ mod tests {
     fn an_impostor_is_said_beside_and_settles_nothing() {
         let mut certificate = open(0, &[]);
         certificate.alike = vec![KnownEntry {
-            origin: "o".to_owned(),
+            tree: crate::log::TreeId::new("o"),
             name: "v1".to_owned(),
             index: 9,
             leaf_hash: "l".to_owned(),

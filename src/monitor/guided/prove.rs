@@ -48,8 +48,7 @@ impl GuidedPass<'_> {
             }
         }
         if let Root::Newer(head) = root {
-            let origin = tree.shard.origin.as_str();
-            let known = self.context.store.log(origin).await?;
+            let known = self.context.store.tree(&tree.shard.id()).await?;
             let known = known.as_ref();
             let grown = self.grown_after_its_end(&tree.shard, known, &head).await?;
             if let Some(halt) = grown {

@@ -9,7 +9,7 @@ use crate::monitor::halt::Halt;
 use crate::monitor::monitored_log::Guided;
 use crate::monitor::tail::position_of;
 use crate::source::rekor_v1::TreeHead;
-use crate::store::{Guide, LogState, PassErrorKind, Store, StoreError};
+use crate::store::{Guide, PassErrorKind, Store, StoreError, TreeState};
 
 /// Whether a guided log would begin at its end, and has no stored position.
 pub(in crate::monitor) async fn would_begin_at_the_end(
@@ -19,19 +19,19 @@ pub(in crate::monitor) async fn would_begin_at_the_end(
     if guided.log.start != Start::End {
         return Ok(false);
     }
-    let is_known = |state: &LogState| state.name == guided.log.name && state.is_begun();
-    if store.logs().await?.iter().any(is_known) {
+    let id = guided.log.id();
+    let is_known = |state: &TreeState| state.log == id && state.is_begun();
+    if store.trees().await?.iter().any(is_known) {
         return Ok(false);
     }
-    // It is new, or stored under another name.
+    // It is new, or its server has another address now.
     let (trees, _) = guided.log.ask().await;
     for tree in &trees {
-        let origin = tree.shard.origin.as_str();
         if store
-            .log(origin)
+            .tree(&tree.shard.id())
             .await?
             .as_ref()
-            .is_some_and(LogState::is_begun)
+            .is_some_and(TreeState::is_begun)
         {
             return Ok(false);
         }
@@ -43,7 +43,8 @@ impl GuidedPass<'_> {
     /// What the store contains about the log. A new log is recorded first.
     pub(super) async fn guide(&self, listed: &[TreeHead], trees: &Trees) -> Result<Guide, Halt> {
         let store = &self.context.store;
-        if let Some(guide) = store.guide(&trees.log).await? {
+        let log = self.guided.log.id();
+        if let Some(guide) = store.guide(&log).await? {
             return Ok(guide);
         }
         let read_before = self.first_read(trees).await?;
@@ -62,7 +63,7 @@ impl GuidedPass<'_> {
             }
         };
         let guide = Guide {
-            log: trees.log.clone(),
+            log,
             start,
             cursor: 0,
             rules: self.rules.conditions_hash(),
@@ -95,7 +96,7 @@ impl GuidedPass<'_> {
     /// The first entry that was read when this log was read in full.
     async fn first_read(&self, trees: &Trees) -> Result<Option<u64>, StoreError> {
         for tree in &trees.list {
-            let state = self.context.store.log(tree.shard.origin.as_str()).await?;
+            let state = self.context.store.tree(&tree.shard.id()).await?;
             if let Some(state) = state.filter(|state| state.follower.is_some()) {
                 return Ok(Some(state.base.saturating_add(state.first)));
             }

@@ -23,10 +23,6 @@ pub(super) struct GuidedPass<'a> {
     pub(super) context: &'a Context,
     /// The log, whose requests are counted in `made`.
     pub(super) guided: Guided,
-    /// Origins of the CT logs that guide it and are part of this pass.
-    pub(super) guides: BTreeSet<String>,
-    /// Number of CT logs that guide it and are not part of this pass.
-    pub(super) absent_guides: usize,
     pub(super) rules: &'a Arc<Rules>,
     pub(super) bootstrap: bool,
     pub(super) now: Timestamp,

@@ -1,17 +1,13 @@
 //! The trees of a guided log.
 
-use tlog::Origin;
+use tlog::KeyName;
 
 use crate::monitor::prove::KnownTree;
-use crate::source::rekor_v1::TreeId;
-
-/// The separator between the name of a log and the id of a tree in an origin.
-pub(super) const BETWEEN: &str = " - ";
 
 /// All trees, oldest first.
 pub(super) struct Trees {
-    /// The name of the log, which the origins have in common.
-    pub(super) log: String,
+    /// The name of the log in the origins of its trees.
+    pub(super) signed_name: KeyName,
     pub(super) list: Vec<KnownTree>,
 }
 
@@ -22,13 +18,4 @@ impl Trees {
             .iter()
             .fold(0, |total, tree| total.saturating_add(tree.head.size))
     }
-}
-
-/// The name of the log in the origin of one of its trees.
-pub(super) fn name_in(origin: &Origin, id: TreeId) -> Option<&str> {
-    let name = origin
-        .as_str()
-        .strip_suffix(&id.to_string())?
-        .strip_suffix(BETWEEN)?;
-    (!name.is_empty()).then_some(name)
 }

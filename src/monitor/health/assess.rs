@@ -10,10 +10,10 @@ use super::{availability, backlog, canary, clock, position, silence};
 use crate::escape::few;
 use crate::finding::Verdict;
 use crate::judge::Rules;
-use crate::log::Shard;
+use crate::log::{Part, Shard};
 use crate::monitor::monitored_log::MonitoredLog;
 use crate::monitor::settings::Settings;
-use crate::store::{Condition, Conditions, Positions, Scope, Store, StoreError, TreeCoverage};
+use crate::store::{Condition, Conditions, Logs, Scope, Store, StoreError, TreeCoverage};
 
 /// Most watches with a gap that one sentence names.
 const NAMED_WATCHES: usize = 20;
@@ -50,28 +50,45 @@ const OF_THE_CLOCK: &[Verdict] = &[Verdict::ClockSkew];
 /// Assesses one log after its pass.
 pub(in crate::monitor) async fn assess_log(
     store: &dyn Store,
-    log: Subject<'_>,
+    log: &Subject<'_>,
     rules: &Rules,
     noticed: Noticed,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let origin = log.origin;
-    let Some(state) = store.log(origin).await? else {
-        return Ok(());
+    let history = store.pass_history(log.log, &log.part).await?;
+    let (mut found, lost, coverage) = match &log.part {
+        Part::Whole => {
+            let Some(state) = store.log(log.log).await? else {
+                return Ok(());
+            };
+            let (error, failed) = (state.error.as_ref(), state.failed_passes);
+            let mut found = availability::assess(log, error, failed, &history, now);
+            let behind = backlog::assess(log, 0, &history);
+            found.extend(behind.map(|summary| (Verdict::Backlog, summary)));
+            (found, None, Vec::new())
+        }
+        Part::Tree(tree) => {
+            let Some(state) = store.tree(tree).await? else {
+                return Ok(());
+            };
+            let (error, failed) = (state.error.as_ref(), state.failed_passes);
+            let mut found = availability::assess(log, error, failed, &history, now);
+            let silent = silence::assess(log, &state, now);
+            found.extend(silent.map(|summary| (Verdict::Silence, summary)));
+            let behind = backlog::assess(log, state.backlog_passes, &history);
+            found.extend(behind.map(|summary| (Verdict::Backlog, summary)));
+            let lost = position::assess(log, &state, &history, now);
+            (
+                found,
+                lost,
+                store.tree_coverage(rules.keys(), Some(tree)).await?,
+            )
+        }
     };
-    let pass_history = store.pass_history(origin).await?;
-    let coverage = store.tree_coverage(rules.keys(), Some(origin)).await?;
-    let mut found = availability::assess(log, &state, &pass_history, now);
-    if let Some(summary) = silence::assess(log, &state, now) {
-        found.push((Verdict::Silence, summary));
-    }
-    if let Some(summary) = backlog::assess(log, &state, &pass_history) {
-        found.push((Verdict::Backlog, summary));
-    }
-    let lost = noticed
+    let unusable = noticed
         .lost
         .map(|why| format!("the stored position of {} cannot be used: {why}", log.name));
-    if let Some(summary) = lost.or_else(|| position::assess(log, &state, &pass_history, now)) {
+    if let Some(summary) = unusable.or(lost) {
         found.push((Verdict::PositionLost, summary));
     }
     if let Some(summary) = noticed.crowd {
@@ -94,17 +111,17 @@ pub(in crate::monitor) async fn assess_checkpoint(
 ) -> Result<(), StoreError> {
     let required = settings.required_witnesses.get(&shard.name);
     let found = signatures.assess(shard, required.copied().unwrap_or(0), now);
-    record(store, Subject::of(shard), OF_A_CHECKPOINT, found, now).await
+    record(store, &Subject::of(shard), OF_A_CHECKPOINT, found, now).await
 }
 
 async fn record(
     store: &dyn Store,
-    log: Subject<'_>,
+    log: &Subject<'_>,
     verdicts: &'static [Verdict],
     found: Vec<(Verdict, String)>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let origin = log.origin;
+    let origin = log.origin();
     let conditions: Vec<Condition> = found
         .into_iter()
         .map(|(verdict, summary)| Condition::of_log(verdict, log.name, origin, summary))
@@ -205,12 +222,12 @@ async fn assess_clock(
 
 /// Resolves the findings about logs that are not monitored any more: no pass does, and nobody can acknowledge them.
 async fn forget_gone_logs(
-    store: &(impl Conditions + Positions + ?Sized),
+    store: &(impl Conditions + Logs + ?Sized),
     logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for (origin, name) in store.unhealthy_logs().await? {
-        if logs.iter().any(|log| position::is_of(log, &origin, &name)) {
+    for (origin, id) in store.unhealthy_logs().await? {
+        if id.is_some_and(|id| logs.iter().any(|log| log.id() == id)) {
             continue;
         }
         let all = Scope {
@@ -222,7 +239,7 @@ async fn forget_gone_logs(
     Ok(())
 }
 
-fn gaps(log: Subject<'_>, coverage: &[TreeCoverage]) -> Option<String> {
+fn gaps(log: &Subject<'_>, coverage: &[TreeCoverage]) -> Option<String> {
     let uneven = coverage.iter().flat_map(|tree| &tree.uneven);
     let with_gaps = uneven.filter(|covered| !covered.gaps.is_empty());
     let mut named = with_gaps

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::subject::Subject;
 use crate::finding::Verdict;
 use crate::moment;
-use crate::store::{LogState, PassErrorKind, PassHistory};
+use crate::store::{PassError, PassErrorKind, PassHistory};
 
 /// A log that cannot be read in this many passes in a row is a finding. Until then, the exit code and `status` report
 /// it.
@@ -18,18 +18,19 @@ const MISSING_PASSES: u32 = 2;
 /// minute, so that a refusal that lasts longer does not end by itself.
 const LIMITED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// Whether the recorded passes could not read the log.
+/// Whether the recorded passes could not read the log. `error` and `failed_passes` are those of the last passes.
 pub(super) fn assess(
-    log: Subject<'_>,
-    state: &LogState,
+    log: &Subject<'_>,
+    error: Option<&PassError>,
+    failed_passes: u32,
     pass_history: &PassHistory,
     now: Timestamp,
 ) -> Vec<(Verdict, String)> {
     let name = log.name;
     let mut found = Vec::new();
-    if let Some(error) = &state.error {
+    if let Some(error) = error {
         // If all of these passes were refused requests, that is reported instead: the log does answer.
-        let only_limited = pass_history.limited_passes >= state.failed_passes;
+        let only_limited = pass_history.limited_passes >= failed_passes;
         match error.kind {
             PassErrorKind::UnverifiableCheckpoint => found.push((
                 Verdict::UnverifiableCheckpoint,
@@ -38,18 +39,18 @@ pub(super) fn assess(
                     error.message
                 ),
             )),
-            PassErrorKind::EntriesMissing if state.failed_passes >= MISSING_PASSES => found.push((
+            PassErrorKind::EntriesMissing if failed_passes >= MISSING_PASSES => found.push((
                 Verdict::EntriesMissing,
                 format!("{name} does not show all of its entries: {}", error.message),
             )),
             PassErrorKind::Unavailable | PassErrorKind::Malformed
-                if state.failed_passes >= UNAVAILABLE_PASSES && !only_limited =>
+                if failed_passes >= UNAVAILABLE_PASSES && !only_limited =>
             {
                 found.push((
                     Verdict::Unavailable,
                     format!(
                         "{name} could not be read to its end for {} passes: {}",
-                        state.failed_passes, error.message
+                        failed_passes, error.message
                     ),
                 ));
             }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::subject::Subject;
-use crate::store::{LogState, PassHistory, RECENT_PASSES, RecentPass};
+use crate::store::{PassHistory, RECENT_PASSES, RecentPass};
 
 /// Passes in a row that end below the newest checkpoint.
 const BACKLOG_PASSES: u32 = 3;
@@ -12,12 +12,16 @@ const BACKLOG_PASSES: u32 = 3;
 const LATE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why the log is not read to its end, if that lasts.
-pub(super) fn assess(log: Subject<'_>, state: &LogState, history: &PassHistory) -> Option<String> {
+pub(super) fn assess(
+    log: &Subject<'_>,
+    backlog_passes: u32,
+    history: &PassHistory,
+) -> Option<String> {
     let name = log.name;
-    if state.backlog_passes >= BACKLOG_PASSES {
+    if backlog_passes >= BACKLOG_PASSES {
         return Some(format!(
             "{} passes in a row ended below the newest checkpoint of {name}",
-            state.backlog_passes
+            backlog_passes
         ));
     }
     let minutes = growing_lag(&history.recent)?;

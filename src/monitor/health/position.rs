@@ -8,7 +8,7 @@ use crate::escape::few;
 use crate::log::Shard;
 use crate::moment;
 use crate::monitor::monitored_log::MonitoredLog;
-use crate::store::{LogState, PassHistory, Positions, StoreError, Values};
+use crate::store::{PassHistory, Positions, StoreError, TreeState, Values};
 
 /// How long it is reported that a log was begun anew, or that the database belongs to another configuration. Nothing
 /// can undo that.
@@ -22,8 +22,8 @@ const NAMED_LOGS: usize = 5;
 
 /// Why the stored position of a log may be wrong.
 pub(super) fn assess(
-    log: Subject<'_>,
-    state: &LogState,
+    log: &Subject<'_>,
+    state: &TreeState,
     pass_history: &PassHistory,
     now: Timestamp,
 ) -> Option<String> {
@@ -50,7 +50,7 @@ pub(super) fn assess(
 
 /// No present key of the log signed the stored checkpoint: the position belongs to another log, or the key was changed.
 /// After a pass that proves everything, the stored checkpoint is signed by a present key.
-fn foreign_key(shard: &Shard, state: &LogState) -> Option<String> {
+fn foreign_key(shard: &Shard, state: &TreeState) -> Option<String> {
     state.error.as_ref()?;
     let follower = state.follower.as_ref()?;
     let head = follower.proven_head.as_ref().or(follower.head.as_ref())?;
@@ -66,6 +66,7 @@ fn foreign_key(shard: &Shard, state: &LogState) -> Option<String> {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Foreign {
     at: Timestamp,
+    /// Of each its id and its name in the configuration of then.
     logs: Vec<(String, String)>,
 }
 
@@ -75,31 +76,26 @@ pub(super) async fn note_foreign(
     logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut known = store.logs().await?;
-    known.retain(LogState::is_begun);
-    let is_ours = |state: &LogState| {
-        logs.iter()
-            .any(|log| is_of(log, &state.origin, &state.name))
-    };
+    let begun = store.trees().await?.into_iter();
+    let mut known: Vec<(String, String)> = begun
+        .filter(TreeState::is_begun)
+        .map(|state| (state.log.as_str().to_owned(), state.name))
+        .collect();
+    known.dedup();
+    let is_ours = |(id, name): &(String, String)| logs.iter().any(|log| is_of(log, id, name));
     if logs.is_empty() || known.is_empty() || known.iter().any(is_ours) {
         return Ok(());
     }
-    let logs = known
-        .into_iter()
-        .map(|state| (state.origin, state.name))
-        .collect();
+    let logs = known;
     let foreign = Foreign { at: now, logs };
     let text = serde_json::to_string(&foreign).expect("a struct of plain values is JSON");
     store.put_value(MEMORY, &text).await
 }
 
-/// Whether this origin and name in the store belong to that log. The trees of a Rekor v1 log have its name.
-pub(super) fn is_of(log: &MonitoredLog, origin: &str, name: &str) -> bool {
-    let is_origin = match log {
-        MonitoredLog::Tree(log) => log.shard.origin.as_str() == origin,
-        MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => false,
-    };
-    is_origin || log.name() == name
+/// Whether the stored log of this id and name is this log, or was configured under its name: another key or another address in
+/// one section is still the same configuration.
+fn is_of(log: &MonitoredLog, id: &str, name: &str) -> bool {
+    log.id().as_str() == id || log.name() == name
 }
 
 /// The sentence about it, for a week, or until one of the other logs is monitored again.
@@ -123,7 +119,7 @@ pub(super) async fn foreign(
     let is_followed = foreign
         .logs
         .iter()
-        .any(|(origin, name)| logs.iter().any(|log| is_of(log, origin, name)));
+        .any(|(id, name)| logs.iter().any(|log| is_of(log, id, name)));
     if is_followed || now.duration_since(foreign.at) > SAID_FOR {
         return Ok(None);
     }

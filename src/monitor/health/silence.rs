@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::subject::Subject;
 use crate::moment;
-use crate::store::LogState;
+use crate::store::TreeState;
 
 /// Why the log may have stopped, if it has shown nothing new for longer than it is allowed to.
-pub(super) fn assess(log: Subject<'_>, state: &LogState, now: Timestamp) -> Option<String> {
+pub(super) fn assess(log: &Subject<'_>, state: &TreeState, now: Timestamp) -> Option<String> {
     let limit = log.silence_after?;
     if state.frozen.is_some() || !state.is_begun() {
         return None;

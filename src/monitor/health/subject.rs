@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use crate::log::Shard;
+use crate::log::{LogId, Part, Shard};
 
-/// The log that is assessed.
-#[derive(Clone, Copy)]
+/// The log that is assessed, or the one of its trees.
 pub(in crate::monitor) struct Subject<'a> {
     /// Its name.
     pub(in crate::monitor) name: &'a str,
-    /// Its identity.
-    pub(in crate::monitor) origin: &'a str,
+    /// Which log.
+    pub(in crate::monitor) log: &'a LogId,
+    /// What of it.
+    pub(in crate::monitor) part: Part,
     /// How long it may show no new entry; `None`: without limit.
     pub(in crate::monitor) silence_after: Option<Duration>,
     /// The tree; `None` if the assessment is about a log of several trees as a whole.
@@ -21,10 +22,16 @@ impl<'a> Subject<'a> {
     pub(in crate::monitor) fn of(shard: &'a Shard) -> Self {
         Self {
             name: &shard.name,
-            origin: shard.origin.as_str(),
+            log: &shard.log,
+            part: Part::Tree(shard.id()),
             silence_after: shard.silence_after,
             tree: Some(shard),
         }
+    }
+
+    /// The origin that findings about it name.
+    pub(super) fn origin(&self) -> &str {
+        self.part.key(self.log)
     }
 }
 

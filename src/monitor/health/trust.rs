@@ -102,7 +102,7 @@ async fn all_ended(store: &dyn Store, logs: &[MonitoredLog]) -> Result<Option<St
         if log.shard.protocol.is_ct() {
             continue;
         }
-        let state = store.log(log.shard.origin.as_str()).await?;
+        let state = store.tree(&log.shard.id()).await?;
         if state.is_none_or(|state| state.frozen.is_none()) {
             return Ok(None);
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::identity::{Authorities, Certificate};
+use crate::log::TreeId;
 use crate::moment;
 use crate::store::{StoreError, Values};
 
@@ -74,9 +75,9 @@ impl UnknownIssuers {
     /// Reads what earlier passes counted.
     pub(in crate::monitor) async fn load(
         store: &dyn Values,
-        origin: &str,
+        tree: &TreeId,
     ) -> Result<Self, StoreError> {
-        let kept = store.get_value(&key(origin)).await?;
+        let kept = store.get_value(&key(tree)).await?;
         // A value of a later version is ignored.
         Ok(kept
             .and_then(|kept| serde_json::from_str(&kept).ok())
@@ -95,10 +96,10 @@ impl UnknownIssuers {
     pub(in crate::monitor) async fn save(
         &self,
         store: &dyn Values,
-        origin: &str,
+        tree: &TreeId,
     ) -> Result<(), StoreError> {
         let kept = serde_json::to_string(self).expect("numbers and times can be written");
-        store.put_value(&key(origin), &kept).await
+        store.put_value(&key(tree), &kept).await
     }
 
     /// Counts one certificate. Those of a log come in the order of their indexes, but may come again.
@@ -148,8 +149,8 @@ impl UnknownIssuers {
     }
 }
 
-fn key(origin: &str) -> String {
-    format!("strangers {origin}")
+fn key(tree: &TreeId) -> String {
+    format!("strangers {tree}")
 }
 
 #[cfg(test)]

@@ -34,13 +34,13 @@ impl TreePass<'_> {
         &self,
         follower: &Follower,
     ) -> Result<(), Halt> {
-        let origin = self.log.shard.origin.as_str();
+        let tree = self.log.shard.id();
         let store = &self.context.store;
         let Some(head) = follower.head() else {
             return Ok(());
         };
         let mut asked = 0;
-        for bundle_checkpoint in store.bundle_checkpoints(origin, IN_A_PASS).await? {
+        for bundle_checkpoint in store.bundle_checkpoints(&tree, IN_A_PASS).await? {
             let shard = &self.log.shard;
             let Ok(checkpoint) = shard.open(&bundle_checkpoint.note) else {
                 tracing::warn!(
@@ -93,8 +93,8 @@ impl TreePass<'_> {
         if size == head.size {
             return Ok(judged(head.root, head.clone()));
         }
-        let origin = self.log.shard.origin.as_str();
-        if let Some(known) = self.context.store.checkpoint(origin, size).await? {
+        let tree = self.log.shard.id();
+        if let Some(known) = self.context.store.checkpoint(&tree, size).await? {
             return Ok(judged(known.root, known));
         }
         if *asked >= ASKED_IN_A_PASS {

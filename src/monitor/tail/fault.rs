@@ -47,7 +47,7 @@ impl TreePass<'_> {
             }
         }
         let dispute = Dispute {
-            origin: self.log.shard.origin.as_str().to_owned(),
+            tree: self.log.shard.id(),
             expected: position(from),
             follower: state,
             fault: fault::finding(&self.log.shard, &fault, self.now),
@@ -86,8 +86,8 @@ impl TreePass<'_> {
             shown: &shown,
             largest,
         };
-        let origin = self.log.shard.origin.as_str();
-        let recorded = self.context.store.checkpoint(origin, shown.size).await?;
+        let tree = self.log.shard.id();
+        let recorded = self.context.store.checkpoint(&tree, shown.size).await?;
         let root = self.root_at(shown.size, largest);
         if let Some(first) = smaller.contradicts(recorded, root).await {
             return self

@@ -7,7 +7,7 @@ use tlog::{Checkpoint, CompactRange, Follower, Head, LogFault, Offer};
 use super::start_position::position_of;
 use super::tree_pass::TreePass;
 use crate::judge::Rules;
-use crate::log::Start;
+use crate::log::{Part, Start};
 use crate::monitor::context::Context;
 use crate::monitor::halt::Halt;
 use crate::monitor::head;
@@ -15,7 +15,7 @@ use crate::monitor::health::{self, Noticed, Subject, TimeSource};
 use crate::monitor::log::Log;
 use crate::monitor::outcome::LogOutcome;
 use crate::monitor::pass_end::{self, Ended};
-use crate::store::{NewLog, PassErrorKind, PassReport, StoreError};
+use crate::store::{NewTree, PassErrorKind, PassReport, StoreError};
 
 /// The line in the last checkpoint of a Rekor v2 shard that has ended (rekor-tiles `freeze-checkpoint`).
 const FROZEN: &str = "Log frozen";
@@ -26,9 +26,9 @@ pub(in crate::monitor) async fn pass_over(
     log: &Log,
     rules: &Arc<Rules>,
 ) -> Result<LogOutcome, StoreError> {
-    let origin = log.shard.origin.as_str().to_owned();
-    let state = context.store.log(&origin).await?;
-    context.reached.expect(&origin, state.as_ref())?;
+    let tree = log.shard.id();
+    let state = context.store.tree(&tree).await?;
+    context.reached.expect(&tree, state.as_ref())?;
     let mut pass = TreePass::new(context, log, rules, state).await?;
     let counted = pass.unknown_issuers.clone();
     pass.unknown_issuers.bring_back(pass.now);
@@ -40,7 +40,7 @@ pub(in crate::monitor) async fn pass_over(
         lost,
     } = Ended::of(run)?;
     if pass.unknown_issuers != counted {
-        pass.unknown_issuers.save(&*context.store, &origin).await?;
+        pass.unknown_issuers.save(&*context.store, &tree).await?;
     }
     let crowd = pass
         .unknown_issuers
@@ -52,14 +52,20 @@ pub(in crate::monitor) async fn pass_over(
         entries: pass.entries,
         rate_limited,
         head_time: pass.head_time,
-        ..PassReport::new(&origin, &log.shard.name, outcome, context.clock.now())
+        ..PassReport::new(
+            log.shard.log.clone(),
+            Part::Tree(tree),
+            &log.shard.name,
+            outcome,
+            context.clock.now(),
+        )
     };
     if let Some(error) = report.outcome.error() {
-        pass_end::say(&report.name, &report.origin, error);
+        pass_end::say(&report.name, report.key(), error);
     } else {
         tracing::info!(
             log.name = report.name,
-            log.origin = report.origin,
+            log.origin = report.key(),
             entries = report.entries,
             "{} entries read from {}",
             report.entries,
@@ -69,7 +75,7 @@ pub(in crate::monitor) async fn pass_over(
     context.store.end_pass(&report).await?;
     let subject = Subject::of(&log.shard);
     let noticed = Noticed { lost, crowd };
-    health::assess_log(&*context.store, subject, rules, noticed, report.now).await?;
+    health::assess_log(&*context.store, &subject, rules, noticed, report.now).await?;
     if let Some(signatures) = &pass.signatures {
         health::assess_checkpoint(
             &*context.store,
@@ -108,7 +114,7 @@ impl TreePass<'_> {
         };
         self.context
             .store
-            .watching(self.log.shard.origin.as_str(), self.rules.keys())
+            .watching(&self.log.shard.id(), self.rules.keys())
             .await?;
         self.record_growth_after_end(&checkpoint).await?;
         loop {
@@ -228,10 +234,11 @@ impl TreePass<'_> {
         let follower = Follower::new(base);
         self.context
             .store
-            .begin(&NewLog {
-                origin: shard.origin.as_str().to_owned(),
+            .begin(&NewTree {
+                id: shard.id(),
+                log: shard.log.clone(),
                 name: shard.name.clone(),
-                protocol: shard.protocol.as_str().to_owned(),
+                protocol: shard.protocol,
                 base: shard.base,
                 follower: follower.state(),
                 checkpoints: vec![Head::from(checkpoint)],

@@ -175,7 +175,7 @@ impl TreePass<'_> {
         self.context
             .store
             .commit(&Batch {
-                origin: self.log.shard.origin.as_str().to_owned(),
+                tree: self.log.shard.id(),
                 expected: position(&pending.from),
                 follower: state.clone(),
                 checkpoints: std::mem::take(&mut pending.checkpoints),
@@ -183,8 +183,8 @@ impl TreePass<'_> {
                 now: self.now,
             })
             .await?;
-        let origin = self.log.shard.origin.as_str();
-        self.context.reached.proven(origin, state.proven.size());
+        let tree = self.log.shard.id();
+        self.context.reached.proven(tree, state.proven.size());
         pending.from = state;
         // The time of the commit does not count.
         pending.read = Unrecorded::since(self.context.clock.now());

@@ -29,9 +29,9 @@ pub(in crate::monitor) async fn rescan_tree(
     rules: &Arc<Rules>,
     only: Option<&str>,
 ) -> Result<(u64, u64), RescanError> {
-    let origin = log.shard.origin.as_str();
-    context.store.watching(origin, rules.keys()).await?;
-    let Some(state) = context.store.log(origin).await? else {
+    let tree = log.shard.id();
+    context.store.watching(&tree, rules.keys()).await?;
+    let Some(state) = context.store.tree(&tree).await? else {
         return Ok((0, 0));
     };
     let Some(follower) = state.follower.clone() else {
@@ -39,7 +39,7 @@ pub(in crate::monitor) async fn rescan_tree(
     };
     let coverage = context
         .store
-        .tree_coverage(rules.keys(), Some(origin))
+        .tree_coverage(rules.keys(), Some(&tree))
         .await?;
     let gapped: Vec<Uneven> = coverage
         .into_iter()
@@ -76,7 +76,7 @@ pub(in crate::monitor) async fn rescan_tree(
             .unknown_issuers
             .said(&log.shard.name, rules.authorities(), now),
     };
-    health::assess_log(&*context.store, subject, rules, noticed, now).await?;
+    health::assess_log(&*context.store, &subject, rules, noticed, now).await?;
     match Ended::of(ended)?.outcome {
         Outcome::Proven => Ok(done),
         Outcome::Interrupted => Err(RescanError::Stopped),
@@ -194,7 +194,7 @@ impl TreePass<'_> {
             .context
             .store
             .rescanned(&Rescanned {
-                origin: self.log.shard.origin.as_str().to_owned(),
+                tree: self.log.shard.id(),
                 range: step.from..reached,
                 watches: watches.to_vec(),
                 closes_gap: reached >= step.gap_end,

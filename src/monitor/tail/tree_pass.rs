@@ -10,7 +10,7 @@ use crate::monitor::context::Context;
 use crate::monitor::health::{Signatures, UnknownIssuers};
 use crate::monitor::log::Log;
 use crate::monitor::pass_deadline::PassDeadline;
-use crate::store::{LogState, StoreError};
+use crate::store::{StoreError, TreeState};
 
 /// The state of a pass over one tree.
 pub(in crate::monitor) struct TreePass<'a> {
@@ -18,7 +18,7 @@ pub(in crate::monitor) struct TreePass<'a> {
     pub(super) log: &'a Log,
     pub(super) rules: &'a Arc<Rules>,
     pub(super) now: Timestamp,
-    pub(super) state: Option<LogState>,
+    pub(super) state: Option<TreeState>,
     pub(super) frozen: Option<(u64, Vec<u8>)>,
     pub(super) witnessed: Option<Timestamp>,
     /// The signatures of the newest checkpoint, once it was opened.
@@ -37,9 +37,9 @@ impl<'a> TreePass<'a> {
         context: &'a Context,
         log: &'a Log,
         rules: &'a Arc<Rules>,
-        state: Option<LogState>,
+        state: Option<TreeState>,
     ) -> Result<Self, StoreError> {
-        let origin = log.shard.origin.as_str();
+        let tree = log.shard.id();
         Ok(Self {
             context,
             log,
@@ -51,7 +51,7 @@ impl<'a> TreePass<'a> {
             signatures: None,
             head_time: None,
             entries: 0,
-            unknown_issuers: UnknownIssuers::load(&*context.store, origin).await?,
+            unknown_issuers: UnknownIssuers::load(&*context.store, &tree).await?,
             deadline: PassDeadline::of(&context.settings),
         })
     }

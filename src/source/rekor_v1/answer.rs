@@ -23,7 +23,7 @@ const MAX_TREES: usize = 256;
 
 /// One tree of a log, by its number in Trillian: decimal in the log's origin, sixteen hex digits in entry ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TreeId(u64);
+pub struct TreeNumber(u64);
 
 /// A text that is not a tree's number or an entry's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +34,7 @@ pub struct IdError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeHead {
     /// Which tree.
-    pub id: TreeId,
+    pub id: TreeNumber,
     /// Its size beside the note, unsigned: only the size in the note counts.
     pub claimed_size: u64,
     /// Its checkpoint as a signed note, not verified.
@@ -45,7 +45,7 @@ pub struct TreeHead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId {
     /// The tree; old and handwritten ids leave it out, and the log looks in all of them.
-    pub tree: Option<TreeId>,
+    pub tree: Option<TreeNumber>,
     /// The RFC 6962 leaf hash that the entry is to have.
     pub leaf: Hash,
 }
@@ -154,21 +154,21 @@ impl From<serde_json::Error> for NotAnAnswer {
     }
 }
 
-impl TreeId {
+impl TreeNumber {
     /// From its number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 }
 
-impl fmt::Display for TreeId {
+impl fmt::Display for TreeNumber {
     /// In decimal, as in the log's origin.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl FromStr for TreeId {
+impl FromStr for TreeNumber {
     type Err = IdError;
 
     /// From decimal, in the one way that a number is written.
@@ -181,7 +181,7 @@ impl FromStr for TreeId {
 
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(TreeId(tree)) = self.tree {
+        if let Some(TreeNumber(tree)) = self.tree {
             write!(f, "{tree:016x}")?;
         }
         f.write_str(&self.leaf.to_hex())
@@ -200,7 +200,7 @@ impl FromStr for EntryId {
                     return Err(IdError);
                 }
                 let tree = u64::from_str_radix(tree, 16).map_err(|_| IdError)?;
-                (Some(TreeId(tree)), leaf)
+                (Some(TreeNumber(tree)), leaf)
             }
             _ => return Err(IdError),
         };

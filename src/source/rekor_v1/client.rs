@@ -7,7 +7,7 @@ use serde_json::json;
 use tlog::Hash;
 use url::Url;
 
-use super::answer::{self, Entry, EntryId, IdError, NotAnAnswer, Retrieved, TreeHead, TreeId};
+use super::answer::{self, Entry, EntryId, IdError, NotAnAnswer, Retrieved, TreeHead, TreeNumber};
 use super::ids::IdReader;
 use crate::http::{self, Answer, HttpError, Pieces, RequestCount, ServerDate};
 use crate::log::GlobalIndex;
@@ -170,7 +170,7 @@ impl Client {
     /// [`SourceError::Skew`] if the replica that answers has not grown to `last` leaves yet.
     pub async fn consistency(
         &self,
-        tree: TreeId,
+        tree: TreeNumber,
         first: u64,
         last: u64,
     ) -> Result<Vec<Hash>, SourceError> {

@@ -9,6 +9,6 @@ pub mod ids;
 mod tree;
 
 pub use crate::http::RequestCount;
-pub use answer::{Entry, EntryId, IdError, Inclusion, TreeHead, TreeId};
+pub use answer::{Entry, EntryId, IdError, Inclusion, TreeHead, TreeNumber};
 pub use client::{Client, IndexAnswer, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
 pub use tree::Tree;

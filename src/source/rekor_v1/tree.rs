@@ -9,7 +9,7 @@ use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::split::LeafPath;
 use tlog::{Split, leaf_hash};
 
-use super::answer::{Entry, Leaf, Retrieved, TreeHead, TreeId};
+use super::answer::{Entry, Leaf, Retrieved, TreeHead, TreeNumber};
 use super::client::{Client, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
 use crate::log::GlobalIndex;
 use crate::source::{Leaves, LogSource, Prefetch, ServerDate, SourceError};
@@ -31,7 +31,7 @@ const MAX_IN_FLIGHT: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Tree {
     client: Client,
-    id: TreeId,
+    id: TreeNumber,
     base: u64,
     note: Bytes,
 }

@@ -8,6 +8,7 @@
 //! A range that a rescan has reached so far is one row for all of its watches. It is joined with what each of them covers
 //! when the gap is closed, or when the watches change.
 
+use crate::log::TreeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
@@ -258,7 +259,7 @@ pub(super) async fn coverage(
             }
         }
         answer.push(TreeCoverage {
-            origin,
+            tree: TreeId::new(origin),
             log: extent.name,
             base: extent.base,
             first: extent.first,
@@ -299,17 +300,17 @@ pub(super) async fn rescanned(
     let inserted = insert::insert(db, routes, &incoming, rescanned.now).await?;
     positions::prove_again(db, &inserted.known, rescanned.now).await?;
     let Rescanned {
-        origin,
+        tree,
         range,
         watches,
         closes_gap,
         ..
     } = rescanned;
     if !range.is_empty() && !watches.is_empty() {
-        reach(db, origin, watches, range).await?;
+        reach(db, tree.as_str(), watches, range).await?;
     }
     if *closes_gap {
-        fold(db, origin).await?;
+        fold(db, tree.as_str()).await?;
     }
     Ok(inserted.new)
 }

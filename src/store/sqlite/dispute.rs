@@ -21,16 +21,16 @@ pub(super) async fn dispute(
     dispute: &Dispute,
 ) -> Result<(), Fail> {
     let Dispute {
-        origin,
+        tree,
         expected,
         follower,
         now,
         ..
     } = dispute;
-    positions::advance(db, origin, *expected, follower, *now).await?;
+    positions::advance(db, tree, *expected, follower, *now).await?;
     let seen = follower.seen.size();
     if seen < expected.0 {
-        coverage::rewind(db, origin, seen).await?;
+        coverage::rewind(db, tree.as_str(), seen).await?;
     }
     let incoming: Vec<Incoming<'_>> = dispute.findings.iter().map(Incoming::of).collect();
     insert::insert(db, routes, &incoming, *now).await?;
@@ -65,9 +65,9 @@ async fn dispute_unproven(
         "INSERT INTO temp.finding_changes (finding)
          SELECT number FROM finding
          WHERE origin = $1 AND proven = 0 AND prior_state IS NULL
-           AND entry_index >= (SELECT base FROM log WHERE origin = $1) + $2",
+           AND entry_index >= (SELECT base FROM tree WHERE origin = $1) + $2",
     )
-    .bind(&dispute.origin)
+    .bind(dispute.tree.as_str())
     .bind(value::integer(dispute.expected.1)?)
     .execute(&mut *db)
     .await?;

@@ -13,16 +13,6 @@ use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity}
 use crate::moment;
 use crate::store::{Condition, HoldRule, Scope};
 
-/// The logs that findings about health are open of.
-pub(super) async fn logs(db: &mut SqliteConnection) -> Result<Vec<(String, String)>, Fail> {
-    Ok(sqlx::query_as(
-        "SELECT DISTINCT origin, list_log FROM finding
-         WHERE health = 1 AND state IN ('open', 'disputed') AND origin IS NOT NULL ORDER BY origin, list_log",
-    )
-    .fetch_all(&mut *db)
-    .await?)
-}
-
 /// What has to change so that the open health findings are the conditions that are true now.
 pub(super) struct Change<'a> {
     ended: Vec<i64>,

@@ -5,7 +5,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
-use super::value;
+use super::{logs, value};
+use crate::log::LogId;
 use crate::moment;
 use crate::store::{
     Answered, Lookup, LookupCounts, PendingCertificate, PendingCertificateEnd, Postponed,
@@ -38,10 +39,11 @@ const OTHERS: i64 = 4;
 /// What is due, in the order of the turns: see [`Lookups::due_lookups`](crate::store::Lookups::due_lookups).
 pub(super) async fn due(
     db: &mut SqliteConnection,
-    log: &str,
+    log: &LogId,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Lookup>, Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     let turns: Option<i64> = sqlx::query_scalar("SELECT turns FROM guided WHERE log = $1")
         .bind(log)
         .fetch_optional(&mut *db)
@@ -72,7 +74,7 @@ const FRESH: &str = "turn IS NULL OR turn <= news";
 async fn due_where(
     db: &mut SqliteConnection,
     condition: &str,
-    log: &str,
+    log: i64,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Lookup>, Fail> {
@@ -104,7 +106,7 @@ async fn due_where(
 }
 
 /// Counts a turn of this name.
-async fn take_turn(db: &mut SqliteConnection, log: &str, subject: &str) -> Result<(), Fail> {
+async fn take_turn(db: &mut SqliteConnection, log: i64, subject: &str) -> Result<(), Fail> {
     sqlx::query("UPDATE guided SET turns = turns + 1 WHERE log = $1")
         .bind(log)
         .execute(&mut *db)
@@ -129,6 +131,7 @@ pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> 
         settled,
         now,
     } = answered;
+    let log = logs::number_or_zero(db, log).await?;
     for settled in settled {
         settle(db, log, settled).await?;
     }
@@ -161,6 +164,7 @@ pub(super) async fn postponed(
         unread,
         position,
     } = postponed;
+    let log = logs::number_or_zero(db, log).await?;
     take_turn(db, log, subject).await?;
     sqlx::query(
         "UPDATE lookup SET retry = $3, failures = CASE WHEN $4 IS NULL THEN 0 ELSE failures + 1 END,
@@ -183,7 +187,7 @@ pub(super) async fn postponed(
 /// search can be ended.
 async fn settle(
     db: &mut SqliteConnection,
-    log: &str,
+    log: i64,
     settled: &SettledCertificate,
 ) -> Result<(), Fail> {
     let state = match settled.end {
@@ -218,9 +222,10 @@ async fn settle(
 /// How the queue stands.
 pub(super) async fn counts(
     db: &mut SqliteConnection,
-    log: &str,
+    log: &LogId,
     now: Timestamp,
 ) -> Result<LookupCounts, Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     let [now_micros, past, planned] = moments(now);
     let (due, oldest, fresh, unread): (i64, Option<i64>, i64, i64) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "SELECT count(*), min(min(due, $2)), ifnull(sum({FRESH}), 0), ifnull(sum(unread), 0) FROM lookup WHERE {DUE}"
@@ -272,7 +277,8 @@ pub(super) async fn counts(
     .fetch_one(&mut *db)
     .await?;
     let pending_guides = sqlx::query_scalar(
-        "SELECT guide FROM guided_by WHERE log = $1 AND pending = 1 ORDER BY guide",
+        "SELECT ifnull((SELECT name FROM log l WHERE l.id = b.guide), b.guide) AS name
+         FROM guided_by b WHERE b.log = $1 AND b.pending = 1 ORDER BY name",
     )
     .bind(log)
     .fetch_all(&mut *db)

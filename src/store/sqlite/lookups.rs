@@ -9,21 +9,23 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 
 use super::fail::Fail;
 use super::insert::{self, Incoming, insert_values};
-use super::{positions, value};
+use super::{logs, positions, value};
 use crate::finding::Routes;
+use crate::log::{LogId, TreeId};
 use crate::store::{
     FoundEntries, Guide, KnownEntry, NewLookups, OpenCertificate, PendingCertificate, Sighting,
 };
 
 /// What is known of a guided log.
-pub(super) async fn guide(db: &mut SqliteConnection, log: &str) -> Result<Option<Guide>, Fail> {
-    let row = sqlx::query("SELECT * FROM guided WHERE log = $1")
-        .bind(log)
-        .fetch_optional(&mut *db)
-        .await?;
+pub(super) async fn guide(db: &mut SqliteConnection, log: &LogId) -> Result<Option<Guide>, Fail> {
+    let row =
+        sqlx::query("SELECT g.* FROM guided g JOIN log l ON l.number = g.log WHERE l.id = $1")
+            .bind(log.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
     row.map(|row| {
         Ok(Guide {
-            log: row.try_get("log")?,
+            log: log.clone(),
             start: value::natural(row.try_get("start")?)?,
             cursor: row.try_get("cursor")?,
             rules: value::bytes32(row.try_get("rules")?)?,
@@ -36,11 +38,24 @@ pub(super) async fn guide(db: &mut SqliteConnection, log: &str) -> Result<Option
 
 /// The beginning of a guided log.
 pub(super) async fn begin(db: &mut SqliteConnection, guide: &Guide) -> Result<(), Fail> {
+    let Some(log) = logs::number(db, &guide.log).await? else {
+        // Its trees come first.
+        return Err(Fail::Moved(guide.log.to_string()));
+    };
+    // Findings about its look-ups name it as its trees do: two logs of one name could not be told apart.
+    let is_taken: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM guided g JOIN log l ON l.number = g.log
+                        WHERE l.number <> $1 AND l.signed_name = (SELECT signed_name FROM log WHERE number = $1))",
+    )
+    .bind(log)
+    .fetch_one(&mut *db)
+    .await?;
+    moved_unless(!is_taken, &guide.log)?;
     let done = sqlx::query(
         "INSERT INTO guided (log, start, cursor, rules, spent, mail_only) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (log) DO NOTHING",
     )
-    .bind(&guide.log)
+    .bind(log)
     .bind(value::integer(guide.start)?)
     .bind(guide.cursor)
     .bind(guide.rules.as_slice())
@@ -55,11 +70,12 @@ pub(super) async fn begin(db: &mut SqliteConnection, guide: &Guide) -> Result<()
 /// against.
 pub(super) async fn set_exact_names(
     db: &mut SqliteConnection,
-    log: &str,
+    log: &LogId,
     rules: &[u8; 32],
     subjects: &[String],
     now: Timestamp,
 ) -> Result<(), Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     let changed = sqlx::query("UPDATE guided SET rules = $2 WHERE log = $1 AND rules <> $2")
         .bind(log)
         .bind(rules.as_slice())
@@ -102,7 +118,7 @@ pub(super) async fn set_exact_names(
 }
 
 /// The names that are looked up because watches spell them out.
-async fn spelled_out(db: &mut SqliteConnection, log: &str) -> Result<Vec<String>, Fail> {
+async fn spelled_out(db: &mut SqliteConnection, log: i64) -> Result<Vec<String>, Fail> {
     Ok(
         sqlx::query_scalar("SELECT subject FROM lookup WHERE log = $1 AND direct = 1")
             .bind(log)
@@ -114,10 +130,11 @@ async fn spelled_out(db: &mut SqliteConnection, log: &str) -> Result<Vec<String>
 /// Whether `set_exact_names` would change nothing.
 pub(super) async fn is_spelled_out(
     db: &mut SqliteConnection,
-    log: &str,
+    log: &LogId,
     rules: &[u8; 32],
     subjects: &[String],
 ) -> Result<bool, Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     let stored: Option<Vec<u8>> = sqlx::query_scalar("SELECT rules FROM guided WHERE log = $1")
         .bind(log)
         .fetch_optional(&mut *db)
@@ -131,14 +148,15 @@ pub(super) async fn is_spelled_out(
 /// Which CT logs guide it. With one more, all findings are taken up again.
 pub(super) async fn set_guides(
     db: &mut SqliteConnection,
-    log: &str,
-    guides: &[String],
+    log: &LogId,
+    guides: &[LogId],
 ) -> Result<(), Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     let known = guides_of(db, log).await?;
     for gone in known.iter().filter(|known| !guides.contains(known)) {
         sqlx::query("DELETE FROM guided_by WHERE log = $1 AND guide = $2")
             .bind(log)
-            .bind(gone)
+            .bind(gone.as_str())
             .execute(&mut *db)
             .await?;
     }
@@ -147,7 +165,7 @@ pub(super) async fn set_guides(
         grew = true;
         sqlx::query("INSERT INTO guided_by (log, guide, pending) VALUES ($1, $2, $3)")
             .bind(log)
-            .bind(new)
+            .bind(new.as_str())
             // The first ones are there from the beginning.
             .bind(!known.is_empty())
             .execute(&mut *db)
@@ -162,27 +180,29 @@ pub(super) async fn set_guides(
     Ok(())
 }
 
-async fn guides_of(db: &mut SqliteConnection, log: &str) -> Result<Vec<String>, Fail> {
-    Ok(
+async fn guides_of(db: &mut SqliteConnection, log: i64) -> Result<Vec<LogId>, Fail> {
+    let guides: Vec<String> =
         sqlx::query_scalar("SELECT guide FROM guided_by WHERE log = $1 ORDER BY guide")
             .bind(log)
             .fetch_all(db)
-            .await?,
-    )
+            .await?;
+    Ok(guides.into_iter().map(LogId::new).collect())
 }
 
 /// Whether `set_guides` would change nothing.
 pub(super) async fn has_guides(
     db: &mut SqliteConnection,
-    log: &str,
-    guides: &[String],
+    log: &LogId,
+    guides: &[LogId],
 ) -> Result<bool, Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     let known = guides_of(db, log).await?;
     Ok(known.len() == guides.len() && known.iter().all(|known| guides.contains(known)))
 }
 
 /// What the guides showed before is looked up.
-pub(super) async fn guides_done(db: &mut SqliteConnection, log: &str) -> Result<(), Fail> {
+pub(super) async fn guides_done(db: &mut SqliteConnection, log: &LogId) -> Result<(), Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     sqlx::query("UPDATE guided_by SET pending = 0 WHERE log = $1")
         .bind(log)
         .execute(db)
@@ -198,7 +218,8 @@ pub(super) async fn sightings(
 ) -> Result<Vec<Sighting>, Fail> {
     let rows = sqlx::query(
         "SELECT f.number, f.log, f.origin, f.entry_index, f.leaf_hash, f.kind, f.chain, f.logged_sha256,
-                s.san, s.key_sha256, s.not_before, s.certificate
+                s.san, s.key_sha256, s.not_before, s.certificate,
+                (SELECT l.id FROM tree t JOIN log l ON l.number = t.log WHERE t.origin = f.origin) AS log_id
          FROM finding f JOIN signer s ON s.key = f.signer
          WHERE f.number > $1 AND f.watch IS NOT NULL AND f.log IS NOT NULL AND f.origin IS NOT NULL
            AND f.entry_index IS NOT NULL AND f.leaf_hash IS NOT NULL AND s.key_sha256 IS NOT NULL
@@ -216,8 +237,9 @@ fn sighting(row: &SqliteRow) -> Result<Sighting, Fail> {
         .map_err(|error| Fail::corrupt(format!("names of a signer: {error}")))?;
     Ok(Sighting {
         number: row.try_get("number")?,
-        log: row.try_get("log")?,
-        origin: row.try_get("origin")?,
+        name: row.try_get("log")?,
+        tree: TreeId::new(row.try_get::<String, _>("origin")?),
+        log: row.try_get::<Option<String>, _>("log_id")?.map(LogId::new),
         index: value::natural(row.try_get("entry_index")?)?,
         leaf_hash: row.try_get("leaf_hash")?,
         kind: row.try_get("kind")?,
@@ -246,22 +268,23 @@ pub(super) async fn enqueue(
         elsewhere,
         now,
     } = new_lookups;
+    let number = logs::number_or_zero(db, log).await?;
     let done = sqlx::query("UPDATE guided SET cursor = $3 WHERE log = $1 AND cursor = $2")
-        .bind(log)
+        .bind(number)
         .bind(expected)
         .bind(cursor)
         .execute(&mut *db)
         .await?;
     moved_unless(done.rows_affected() == 1, log)?;
     for certificate in certificates {
-        seek(db, log, certificate, *now).await?;
+        seek(db, number, certificate, *now).await?;
     }
-    add_entries(db, log, elsewhere, false).await
+    add_entries(db, number, elsewhere, false).await
 }
 
 async fn seek(
     db: &mut SqliteConnection,
-    log: &str,
+    log: i64,
     certificate: &PendingCertificate,
     now: Timestamp,
 ) -> Result<(), Fail> {
@@ -368,9 +391,10 @@ async fn seek(
 /// The certificates of a name that are still looked for, those that end first before the others.
 pub(super) async fn open_certificates(
     db: &mut SqliteConnection,
-    log: &str,
+    log: &LogId,
     subject: &str,
 ) -> Result<Vec<OpenCertificate>, Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     let rows = sqlx::query(
         "SELECT s.key, s.alike, s.not_after FROM sought_name n JOIN sought s ON s.log = n.log AND s.key = n.key
          WHERE n.log = $1 AND n.subject = $2 AND s.state = 'open' ORDER BY s.not_after, s.key LIMIT $3",
@@ -416,7 +440,7 @@ pub(super) async fn open_certificates(
 
 fn known_entry(row: &SqliteRow) -> Result<(KnownEntry, bool), Fail> {
     let entry = KnownEntry {
-        origin: row.try_get("origin")?,
+        tree: TreeId::new(row.try_get::<String, _>("origin")?),
         name: row.try_get("name")?,
         index: value::natural(row.try_get("entry_index")?)?,
         leaf_hash: row.try_get("leaf_hash")?,
@@ -429,9 +453,10 @@ fn known_entry(row: &SqliteRow) -> Result<(KnownEntry, bool), Fail> {
 /// Which of these leaves of a guided log, as (tree, leaf hash), are recorded.
 pub(super) async fn known(
     db: &mut SqliteConnection,
-    log: &str,
-    leaves: &[(String, String)],
-) -> Result<HashSet<(String, String)>, Fail> {
+    log: &LogId,
+    leaves: &[(TreeId, String)],
+) -> Result<HashSet<(TreeId, String)>, Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     const AT_ONCE: usize = 200;
     let mut known = HashSet::new();
     for chunk in leaves.chunks(AT_ONCE) {
@@ -439,12 +464,13 @@ pub(super) async fn known(
             "SELECT DISTINCT origin, leaf_hash FROM known_entry WHERE own = 1 AND log = ",
         );
         query.push_bind(log).push(" AND (leaf_hash, origin) IN (");
-        query.push_values(chunk, |mut row, (origin, leaf_hash)| {
-            row.push_bind(leaf_hash.as_str()).push_bind(origin.as_str());
+        query.push_values(chunk, |mut row, (tree, leaf_hash)| {
+            row.push_bind(leaf_hash.as_str()).push_bind(tree.as_str());
         });
         query.push(")");
         let rows: Vec<(String, String)> = query.build_query_as().fetch_all(&mut *db).await?;
-        known.extend(rows);
+        let of_tree = |(tree, leaf_hash): (String, String)| (TreeId::new(tree), leaf_hash);
+        known.extend(rows.into_iter().map(of_tree));
     }
     Ok(known)
 }
@@ -459,13 +485,14 @@ pub(super) async fn found(
     let inserted = insert::insert(db, routes, &incoming, found.now).await?;
     // The log may have been read in full before: what was not proven then is now.
     positions::prove_again(db, &inserted.known, found.now).await?;
-    add_entries(db, &found.log, &found.entries, true).await?;
+    let log = logs::number_or_zero(db, &found.log).await?;
+    add_entries(db, log, &found.entries, true).await?;
     Ok(inserted.new)
 }
 
 async fn add_entries(
     db: &mut SqliteConnection,
-    log: &str,
+    log: i64,
     entries: &[KnownEntry],
     own: bool,
 ) -> Result<(), Fail> {
@@ -479,7 +506,7 @@ async fn add_entries(
         entries,
         |mut row, entry| {
             row.push_bind(log)
-                .push_bind(entry.origin.as_str())
+                .push_bind(entry.tree.as_str())
                 .push_bind(entry.leaf_hash.as_str())
                 .push_bind(entry.key.as_str())
                 .push_bind(entry.alike.as_str())
@@ -495,10 +522,11 @@ async fn add_entries(
 /// What the requests so far amount to, and whether the server takes other names than mail addresses.
 pub(super) async fn spend(
     db: &mut SqliteConnection,
-    log: &str,
+    log: &LogId,
     spent: Timestamp,
     mail_only: Option<Timestamp>,
 ) -> Result<(), Fail> {
+    let log = logs::number_or_zero(db, log).await?;
     sqlx::query("UPDATE guided SET spent = $2, mail_only = $3 WHERE log = $1")
         .bind(log)
         .bind(value::micros(spent))
@@ -508,10 +536,10 @@ pub(super) async fn spend(
     Ok(())
 }
 
-fn moved_unless(done: bool, log: &str) -> Result<(), Fail> {
+fn moved_unless(done: bool, log: &LogId) -> Result<(), Fail> {
     if done {
         Ok(())
     } else {
-        Err(Fail::Moved(log.to_owned()))
+        Err(Fail::Moved(log.to_string()))
     }
 }

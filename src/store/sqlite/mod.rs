@@ -20,6 +20,7 @@ mod health;
 mod holder;
 mod insert;
 mod lock;
+mod logs;
 mod lookup_queue;
 mod lookups;
 mod memory;
@@ -120,8 +121,8 @@ mod tests {
                 "EXPLAIN QUERY PLAN UPDATE finding SET proven = 1 WHERE number IN (
                    SELECT number FROM finding
                    WHERE origin = 'x' AND proven = 0 AND prior_state IS NULL
-                     AND entry_index >= (SELECT base FROM log WHERE origin = 'x') + 1
-                     AND entry_index < (SELECT base FROM log WHERE origin = 'x') + 2
+                     AND entry_index >= (SELECT base FROM tree WHERE origin = 'x') + 1
+                     AND entry_index < (SELECT base FROM tree WHERE origin = 'x') + 2
                    LIMIT 3)",
                 "finding_unproven",
             ),

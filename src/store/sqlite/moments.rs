@@ -57,10 +57,11 @@ use Treatment::{AtUse, Evidence, Foreign, Past, Planned};
 /// Every column that holds moments; a test compares this list with the comments of the schema.
 ///
 /// `memory` holds more, as JSON of its owners: each reads what lies ahead as now, and writes it anew.
-const MOMENTS: [Stored; 23] = [
+const MOMENTS: [Stored; 24] = [
     stored("log", "last_success", Past, "last_success > $1"),
-    stored("log", "size_since", Past, "size_since > $1"),
-    stored("log", "behind_since", Past, "behind_since > $1"),
+    stored("tree", "last_success", Past, "last_success > $1"),
+    stored("tree", "size_since", Past, "size_since > $1"),
+    stored("tree", "behind_since", Past, "behind_since > $1"),
     stored("checkpoint", "at", Evidence, "at > $1"),
     // It names a request, and is compared with itself alone.
     stored("rescan", "at", Evidence, "at > $1"),

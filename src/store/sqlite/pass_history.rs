@@ -10,10 +10,11 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use super::fail::Fail;
 use super::value;
 use crate::expect::Expectation;
+use crate::log::TreeId;
 use crate::moment;
 use crate::store::{
-    BundleCheckpoint, NewLog, Outcome, PassHistory, PassReport, RECENT_PASSES, RecentPass, Restart,
-    Settled,
+    BundleCheckpoint, NewTree, Outcome, PassHistory, PassReport, RECENT_PASSES, RecentPass,
+    Restart, Settled,
 };
 
 /// Checkpoints that are kept of one registration: a bundle names one or two entries.
@@ -22,12 +23,12 @@ const MAX_VOUCHED: usize = 16;
 /// How the last passes over a log went.
 pub(super) async fn pass_history(
     db: &mut SqliteConnection,
-    origin: &str,
+    key: &str,
 ) -> Result<PassHistory, Fail> {
     let mut pass_history = PassHistory::default();
     let row =
         sqlx::query("SELECT recent, limited_passes, limited_since FROM pace WHERE origin = $1")
-            .bind(origin)
+            .bind(key)
             .fetch_optional(&mut *db)
             .await?;
     if let Some(row) = row {
@@ -39,7 +40,7 @@ pub(super) async fn pass_history(
     }
     let row: Option<(i64, i64, i64)> =
         sqlx::query_as("SELECT at, first, reached FROM restart WHERE origin = $1")
-            .bind(origin)
+            .bind(key)
             .fetch_optional(&mut *db)
             .await?;
     if let Some((at, first, reached)) = row {
@@ -54,7 +55,7 @@ pub(super) async fn pass_history(
 
 /// Adds the pass that ended.
 pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
-    let PassHistory { mut recent, .. } = pass_history(db, &report.origin).await?;
+    let PassHistory { mut recent, .. } = pass_history(db, report.key()).await?;
     // Nothing can be told from passes of which it is not known when they were.
     recent.retain(|pass| !moment::is_ahead(pass.ended, report.now));
     if recent.len() >= RECENT_PASSES {
@@ -78,7 +79,7 @@ pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Resul
            limited_passes = CASE WHEN $5 THEN limited_passes WHEN $3 THEN limited_passes + 1 ELSE 0 END,
            limited_since  = CASE WHEN $5 THEN limited_since WHEN $3 THEN ifnull(limited_since, $4) END",
     )
-    .bind(&report.origin)
+    .bind(report.key())
     .bind(recent)
     .bind(report.rate_limited)
     .bind(value::micros(report.now))
@@ -91,15 +92,15 @@ pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Resul
 /// Keeps that a log is begun anew, if it was followed before and the new position may leave something out.
 ///
 /// To be called before anything of the new beginning is written.
-pub(super) async fn begun(db: &mut SqliteConnection, log: &NewLog) -> Result<(), Fail> {
+pub(super) async fn begun(db: &mut SqliteConnection, tree: &NewTree) -> Result<(), Fail> {
     let (found, shown): (Option<i64>, Option<i64>) = sqlx::query_as(
         "SELECT (SELECT max(entry_index) + 1 FROM finding WHERE origin = $1),
                 (SELECT max(size) FROM checkpoint WHERE origin = $1)",
     )
-    .bind(&log.origin)
+    .bind(tree.id.as_str())
     .fetch_one(&mut *db)
     .await?;
-    let first = value::integer(log.follower.seen.size())?;
+    let first = value::integer(tree.follower.seen.size())?;
     // What was found was read; what a checkpoint covers may only have been shown.
     let is_covered = first == 0 || found.is_some_and(|found| first <= found);
     match found.max(shown) {
@@ -108,8 +109,8 @@ pub(super) async fn begun(db: &mut SqliteConnection, log: &NewLog) -> Result<(),
                 "INSERT INTO restart (origin, at, first, reached) VALUES ($1, $2, $3, $4)
                  ON CONFLICT (origin) DO UPDATE SET at = excluded.at, first = excluded.first, reached = excluded.reached",
             )
-            .bind(&log.origin)
-            .bind(value::micros(log.now))
+            .bind(tree.id.as_str())
+            .bind(value::micros(tree.now))
             .bind(first)
             .bind(reached)
             .execute(&mut *db)
@@ -117,7 +118,7 @@ pub(super) async fn begun(db: &mut SqliteConnection, log: &NewLog) -> Result<(),
         }
         _ => {
             sqlx::query("DELETE FROM restart WHERE origin = $1")
-                .bind(&log.origin)
+                .bind(tree.id.as_str())
                 .execute(&mut *db)
                 .await?;
         }
@@ -214,13 +215,13 @@ pub(super) async fn vouch(
 /// Those that wait to be compared with their log.
 pub(super) async fn bundle_checkpoints(
     db: &mut SqliteConnection,
-    origin: &str,
+    tree: &TreeId,
     limit: u32,
 ) -> Result<Vec<BundleCheckpoint>, Fail> {
     let rows: Vec<(i64, Vec<u8>, String)> = sqlx::query_as(
         "SELECT number, note, file FROM vouched WHERE origin = $1 AND state = 'waiting' ORDER BY number LIMIT $2",
     )
-    .bind(origin)
+    .bind(tree.as_str())
     .bind(limit)
     .fetch_all(&mut *db)
     .await?;

@@ -1,48 +1,54 @@
-//! Positions of logs: where reading stands, what vouches for it, and how passes ended.
+//! Positions of trees: where reading stands, what vouches for it, and how passes ended.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _};
 use tlog::{FollowerState, Head};
 
 use super::fail::Fail;
 use super::insert::{self, Incoming};
-use super::{finding_changes, value};
+use super::{finding_changes, logs, value};
 use crate::finding::{FindingId, Routes};
-use crate::store::{Batch, LogState, NewLog, Outcome, PassReport, VerifiedHead};
+use crate::log::{LogId, Part, TreeId};
+use crate::store::{Batch, NewTree, Outcome, PassReport, TreeState, VerifiedHead};
 
-/// One log.
-pub(super) async fn log(db: &mut SqliteConnection, origin: &str) -> Result<Option<LogState>, Fail> {
+/// Trees with the log that each is of, and their heads.
+const SELECT: &str = "SELECT t.*, l.id AS log_id, l.name, h.role, h.size, h.root, h.note
+     FROM tree t JOIN log l ON l.number = t.log LEFT JOIN head h ON h.origin = t.origin";
+
+/// One tree.
+pub(super) async fn tree(
+    db: &mut SqliteConnection,
+    id: &TreeId,
+) -> Result<Option<TreeState>, Fail> {
     // One statement is one snapshot: a batch that is committed meanwhile cannot be read half.
-    let rows = sqlx::query(
-        "SELECT l.*, h.role, h.size, h.root, h.note FROM log l LEFT JOIN head h ON h.origin = l.origin
-         WHERE l.origin = $1 ORDER BY h.size",
-    )
-    .bind(origin)
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "{SELECT} WHERE t.origin = $1 ORDER BY h.size"
+    )))
+    .bind(id.as_str())
     .fetch_all(&mut *db)
     .await?;
     Ok(states(&rows)?.pop())
 }
 
-/// Every log.
-pub(super) async fn logs(db: &mut SqliteConnection) -> Result<Vec<LogState>, Fail> {
-    let rows = sqlx::query(
-        "SELECT l.*, h.role, h.size, h.root, h.note FROM log l LEFT JOIN head h ON h.origin = l.origin
-         ORDER BY l.name, l.origin, h.size",
-    )
+/// Every tree.
+pub(super) async fn trees(db: &mut SqliteConnection) -> Result<Vec<TreeState>, Fail> {
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "{SELECT} ORDER BY l.name, l.number, t.place IS NULL, t.place, t.origin, h.size"
+    )))
     .fetch_all(&mut *db)
     .await?;
     states(&rows)
 }
 
-/// Rows of a log joined with its heads, one after the other.
-fn states(rows: &[SqliteRow]) -> Result<Vec<LogState>, Fail> {
-    let mut states: Vec<LogState> = Vec::new();
+/// Rows of trees joined with their heads, one after the other.
+fn states(rows: &[SqliteRow]) -> Result<Vec<TreeState>, Fail> {
+    let mut states: Vec<TreeState> = Vec::new();
     for row in rows {
         let origin: &str = row.try_get("origin")?;
-        if states.last().is_none_or(|last| last.origin != origin) {
+        if states.last().is_none_or(|last| last.id.as_str() != origin) {
             states.push(state(row)?);
         }
         let Some(role) = row.try_get::<Option<&str>, _>("role")? else {
@@ -84,8 +90,8 @@ const LARGEST: &str = "largest";
 const PENDING: &str = "pending";
 const VERIFIED: &str = "verified";
 
-/// A log without its heads.
-fn state(row: &SqliteRow) -> Result<LogState, Fail> {
+/// A tree without its heads.
+fn state(row: &SqliteRow) -> Result<TreeState, Fail> {
     let follower = match row.try_get::<Option<i64>, _>("seen")? {
         None => None,
         Some(seen) => Some(FollowerState {
@@ -107,10 +113,11 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
         (Some(kind), Some(message)) => Some(value::pass_error(kind, message)?),
         _ => None,
     };
-    Ok(LogState {
-        origin: row.try_get("origin")?,
+    Ok(TreeState {
+        id: TreeId::new(row.try_get::<String, _>("origin")?),
+        log: LogId::new(row.try_get::<String, _>("log_id")?),
         name: row.try_get("name")?,
-        protocol: row.try_get("protocol")?,
+        is_listed: row.try_get::<Option<i64>, _>("place")?.is_some(),
         base: value::natural(row.try_get("base")?)?,
         first: value::natural(row.try_get::<Option<i64>, _>("first")?.unwrap_or(0))?,
         follower,
@@ -126,33 +133,33 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
     })
 }
 
-/// The first position of a log.
-pub(super) async fn begin(db: &mut SqliteConnection, log: &NewLog) -> Result<(), Fail> {
-    let FollowerState { seen, proven, .. } = &log.follower;
+/// The first position of a tree.
+pub(super) async fn begin(db: &mut SqliteConnection, tree: &NewTree) -> Result<(), Fail> {
+    let FollowerState { seen, proven, .. } = &tree.follower;
+    let log = logs::enter(db, &tree.log, &tree.name, tree.protocol.as_str()).await?;
     let done = sqlx::query(
-        "INSERT INTO log (origin, name, protocol, first, seen, seen_frontier, proven, proven_frontier, size_since, base)
-         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol, base = excluded.base,
+        "INSERT INTO tree (origin, log, first, seen, seen_frontier, proven, proven_frontier, size_since, base)
+         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (origin) DO UPDATE SET log = excluded.log, base = excluded.base,
            first = excluded.first, seen = excluded.seen, seen_frontier = excluded.seen_frontier,
            proven = excluded.proven, proven_frontier = excluded.proven_frontier, size_since = excluded.size_since
-         WHERE log.seen IS NULL",
+         WHERE tree.seen IS NULL",
     )
-    .bind(&log.origin)
-    .bind(&log.name)
-    .bind(&log.protocol)
+    .bind(tree.id.as_str())
+    .bind(log)
     .bind(value::integer(seen.size())?)
     .bind(value::frontier_bytes(seen))
     .bind(value::integer(proven.size())?)
     .bind(value::frontier_bytes(proven))
-    .bind(value::micros(log.now))
-    .bind(value::integer(log.base)?)
+    .bind(value::micros(tree.now))
+    .bind(value::integer(tree.base)?)
     .execute(&mut *db)
     .await?;
     if done.rows_affected() == 0 {
-        return Err(Fail::Moved(log.origin.clone()));
+        return Err(Fail::Moved(tree.id.to_string()));
     }
-    replace_heads(db, &log.origin, &log.follower).await?;
-    add_checkpoints(db, &log.origin, &log.checkpoints, log.now).await
+    replace_heads(db, &tree.id, &tree.follower).await?;
+    add_checkpoints(db, &tree.id, &tree.checkpoints, tree.now).await
 }
 
 /// Moves a position, if it is where it is expected.
@@ -160,14 +167,14 @@ pub(super) async fn begin(db: &mut SqliteConnection, log: &NewLog) -> Result<(),
 /// Law 3 is in the condition: whoever would take `proven` back is told that it has moved.
 pub(super) async fn advance(
     db: &mut SqliteConnection,
-    origin: &str,
+    tree: &TreeId,
     expected: (u64, u64),
     follower: &FollowerState,
     now: Timestamp,
 ) -> Result<(), Fail> {
     let largest: Option<i64> =
         sqlx::query_scalar("SELECT size FROM head WHERE origin = $1 AND role = $2")
-            .bind(origin)
+            .bind(tree.as_str())
             .bind(LARGEST)
             .fetch_optional(&mut *db)
             .await?;
@@ -177,11 +184,11 @@ pub(super) async fn advance(
         .map(|head| value::integer(head.size))
         .transpose()?;
     let done = sqlx::query(
-        "UPDATE log SET seen = $4, seen_frontier = $5, proven = $6, proven_frontier = $7,
+        "UPDATE tree SET seen = $4, seen_frontier = $5, proven = $6, proven_frontier = $7,
                 size_since = CASE WHEN $8 THEN $9 ELSE size_since END
          WHERE origin = $1 AND seen = $2 AND proven = $3 AND proven <= $6",
     )
-    .bind(origin)
+    .bind(tree.as_str())
     .bind(value::integer(expected.0)?)
     .bind(value::integer(expected.1)?)
     .bind(value::integer(follower.seen.size())?)
@@ -193,18 +200,18 @@ pub(super) async fn advance(
     .execute(&mut *db)
     .await?;
     if done.rows_affected() == 0 {
-        return Err(Fail::Moved(origin.to_owned()));
+        return Err(Fail::Moved(tree.to_string()));
     }
-    replace_heads(db, origin, follower).await
+    replace_heads(db, tree, follower).await
 }
 
 async fn replace_heads(
     db: &mut SqliteConnection,
-    origin: &str,
+    tree: &TreeId,
     follower: &FollowerState,
 ) -> Result<(), Fail> {
     sqlx::query("DELETE FROM head WHERE origin = $1 AND role <> $2")
-        .bind(origin)
+        .bind(tree.as_str())
         .bind(VERIFIED)
         .execute(&mut *db)
         .await?;
@@ -215,19 +222,19 @@ async fn replace_heads(
         .chain(follower.head.iter().map(|head| (LARGEST, head)))
         .chain(follower.pending.iter().map(|head| (PENDING, head)));
     for (role, head) in heads {
-        insert_head(db, origin, role, head).await?;
+        insert_head(db, tree, role, head).await?;
     }
     Ok(())
 }
 
 async fn insert_head(
     db: &mut SqliteConnection,
-    origin: &str,
+    tree: &TreeId,
     role: &str,
     head: &Head,
 ) -> Result<(), Fail> {
     sqlx::query("INSERT INTO head (origin, role, size, root, note) VALUES ($1, $2, $3, $4, $5)")
-        .bind(origin)
+        .bind(tree.as_str())
         .bind(role)
         .bind(value::integer(head.size)?)
         .bind(head.root.as_bytes().as_slice())
@@ -245,7 +252,8 @@ pub(super) async fn record_head(
     verified: &VerifiedHead,
 ) -> Result<(), Fail> {
     let VerifiedHead {
-        origin,
+        tree,
+        log,
         name,
         protocol,
         base,
@@ -253,42 +261,42 @@ pub(super) async fn record_head(
         head,
         now,
     } = verified;
+    let log = logs::enter(db, log, name, protocol.as_str()).await?;
     sqlx::query(
-        "INSERT INTO log (origin, name, protocol, size_since, base) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (origin) DO UPDATE SET name = excluded.name, protocol = excluded.protocol,
-           base = CASE WHEN log.seen IS NULL THEN excluded.base ELSE log.base END",
+        "INSERT INTO tree (origin, log, size_since, base) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (origin) DO UPDATE SET log = excluded.log,
+           base = CASE WHEN tree.seen IS NULL THEN excluded.base ELSE tree.base END",
     )
-    .bind(origin)
-    .bind(name)
-    .bind(protocol)
+    .bind(tree.as_str())
+    .bind(log)
     .bind(value::micros(*now))
     .bind(value::integer(*base)?)
     .execute(&mut *db)
     .await?;
     let known: Option<i64> =
         sqlx::query_scalar("DELETE FROM head WHERE origin = $1 AND role = $2 RETURNING size")
-            .bind(origin)
+            .bind(tree.as_str())
             .bind(VERIFIED)
             .fetch_optional(&mut *db)
             .await?;
     let size = value::integer(head.size)?;
     if known != expected.map(value::integer).transpose()? || known > Some(size) {
-        return Err(Fail::Moved(origin.clone()));
+        return Err(Fail::Moved(tree.to_string()));
     }
-    insert_head(db, origin, VERIFIED, head).await?;
+    insert_head(db, tree, VERIFIED, head).await?;
     if known < Some(size) {
-        sqlx::query("UPDATE log SET size_since = $2 WHERE origin = $1")
-            .bind(origin)
+        sqlx::query("UPDATE tree SET size_since = $2 WHERE origin = $1")
+            .bind(tree.as_str())
             .bind(value::micros(*now))
             .execute(&mut *db)
             .await?;
     }
-    add_checkpoints(db, origin, std::slice::from_ref(head), *now).await
+    add_checkpoints(db, tree, std::slice::from_ref(head), *now).await
 }
 
 async fn add_checkpoints(
     db: &mut SqliteConnection,
-    origin: &str,
+    tree: &TreeId,
     checkpoints: &[Head],
     now: Timestamp,
 ) -> Result<(), Fail> {
@@ -297,7 +305,7 @@ async fn add_checkpoints(
             "INSERT INTO checkpoint (origin, size, root, note, at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (origin, size, root) DO NOTHING",
         )
-        .bind(origin)
+        .bind(tree.as_str())
         .bind(value::integer(head.size)?)
         .bind(head.root.as_bytes().as_slice())
         .bind(&*head.note)
@@ -315,7 +323,7 @@ pub(super) async fn commit(
     batch: &Batch,
 ) -> Result<u64, Fail> {
     let Batch {
-        origin,
+        tree,
         expected,
         follower,
         checkpoints,
@@ -324,10 +332,10 @@ pub(super) async fn commit(
     } = batch;
     if follower.seen.size() < expected.0 {
         // Only a dispute goes back.
-        return Err(Fail::Moved(origin.clone()));
+        return Err(Fail::Moved(tree.to_string()));
     }
-    advance(db, origin, *expected, follower, *now).await?;
-    add_checkpoints(db, origin, checkpoints, *now).await?;
+    advance(db, tree, *expected, follower, *now).await?;
+    add_checkpoints(db, tree, checkpoints, *now).await?;
     let incoming: Vec<Incoming<'_>> = findings.iter().map(Incoming::of).collect();
     let inserted = insert::insert(db, routes, &incoming, *now).await?;
     take_back_disputes(db, &inserted.known, *now).await?;
@@ -339,11 +347,11 @@ pub(super) async fn commit(
             "UPDATE finding SET proven = 1 WHERE number IN (
                SELECT number FROM finding
                WHERE origin = $1 AND proven = 0 AND prior_state IS NULL
-                 AND entry_index >= (SELECT base FROM log WHERE origin = $1) + $2
-                 AND entry_index < (SELECT base FROM log WHERE origin = $1) + $3
+                 AND entry_index >= (SELECT base FROM tree WHERE origin = $1) + $2
+                 AND entry_index < (SELECT base FROM tree WHERE origin = $1) + $3
                LIMIT $4)",
         )
-        .bind(origin)
+        .bind(tree.as_str())
         .bind(value::integer(expected.1)?)
         .bind(value::integer(follower.proven.size())?)
         .bind(PROVE)
@@ -424,27 +432,36 @@ pub(super) async fn prove_again(
 
 /// How a pass ended.
 pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
-    sqlx::query(
-        "INSERT INTO log (origin, name, protocol, size_since) VALUES ($1, $2, '', $3)
-         ON CONFLICT (origin) DO UPDATE SET name = excluded.name",
-    )
-    .bind(&report.origin)
-    .bind(&report.name)
-    .bind(value::micros(report.now))
-    .execute(&mut *db)
-    .await?;
+    let log = logs::enter(db, &report.log, &report.name, "").await?;
     let (word, error) = match &report.outcome {
         Outcome::Proven => ("proven", None),
         Outcome::Interrupted => ("interrupted", None),
         Outcome::Behind(error) => ("behind", Some(error)),
         Outcome::Failed(error) => ("failed", Some(error)),
     };
+    let tree = match &report.part {
+        Part::Whole => {
+            return logs::end_pass(db, log, word, error, value::micros(report.now)).await;
+        }
+        Part::Tree(tree) => tree,
+    };
+    // A checkpoint that did not verify takes no tree from another log.
+    sqlx::query(
+        "INSERT INTO tree (origin, log, size_since) VALUES ($1, $2, $3)
+         ON CONFLICT (origin) DO UPDATE SET log = excluded.log WHERE $4",
+    )
+    .bind(tree.as_str())
+    .bind(log)
+    .bind(value::micros(report.now))
+    .bind(report.outcome == Outcome::Proven)
+    .execute(&mut *db)
+    .await?;
     // A failed pass was shown nothing: it neither continues nor ends a row of smaller checkpoints,
     // or a log could hide a rollback behind outages. A row that began in the future, by a clock that was wrong, begins now:
     // else no time would ever have passed since. What was read up to the largest checkpoint is
     // no backlog, however the pass ended.
     sqlx::query(
-        "UPDATE log SET
+        "UPDATE tree SET
            last_success   = CASE $2 WHEN 'proven' THEN $3 ELSE last_success END,
            behind_passes  = CASE $2 WHEN 'behind' THEN behind_passes + 1 WHEN 'failed' THEN behind_passes ELSE 0 END,
            behind_since   = CASE $2 WHEN 'behind' THEN min(ifnull(behind_since, $3), $3) WHEN 'failed' THEN behind_since END,
@@ -458,7 +475,7 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
            size_since     = ifnull(min($9, $3), max(size_since, min(ifnull($8, size_since), $3)))
          WHERE origin = $1",
     )
-    .bind(&report.origin)
+    .bind(tree.as_str())
     .bind(word)
     .bind(value::micros(report.now))
     .bind(error.map(|error| error.kind.as_str()))
@@ -475,7 +492,7 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
 /// The checkpoint of this size that was recorded first.
 pub(super) async fn checkpoint(
     db: &mut SqliteConnection,
-    origin: &str,
+    tree: &TreeId,
     size: u64,
 ) -> Result<Option<Head>, Fail> {
     let Ok(size) = value::integer(size) else {
@@ -484,7 +501,7 @@ pub(super) async fn checkpoint(
     let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
         "SELECT root, note FROM checkpoint WHERE origin = $1 AND size = $2 ORDER BY rowid LIMIT 1",
     )
-    .bind(origin)
+    .bind(tree.as_str())
     .bind(size)
     .fetch_optional(&mut *db)
     .await?;
@@ -524,9 +541,10 @@ pub(super) async fn extents(
     origin: Option<&str>,
 ) -> Result<HashMap<String, Extent>, Fail> {
     let rows: Vec<(String, String, i64, i64, i64)> = match origin {
-        None => sqlx::query_as("SELECT origin, name, base, first, seen FROM log WHERE seen IS NOT NULL"),
+        None => sqlx::query_as("SELECT t.origin, l.name, t.base, t.first, t.seen FROM tree t JOIN log l ON l.number = t.log WHERE t.seen IS NOT NULL"),
         Some(origin) => sqlx::query_as(
-            "SELECT origin, name, base, first, seen FROM log WHERE seen IS NOT NULL AND origin = $1",
+            "SELECT t.origin, l.name, t.base, t.first, t.seen FROM tree t JOIN log l ON l.number = t.log
+             WHERE t.seen IS NOT NULL AND t.origin = $1",
         )
         .bind(origin),
     }
@@ -545,9 +563,9 @@ pub(super) async fn extents(
         .collect()
 }
 
-/// How far a log was read.
+/// How far a tree was read.
 pub(super) struct Extent {
-    /// Its name.
+    /// The log's name.
     pub name: String,
     /// What to add to count over all trees of the log.
     pub base: u64,

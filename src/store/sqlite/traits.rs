@@ -11,35 +11,65 @@ use tlog::Head;
 use super::fail::Fail;
 use super::files::Place;
 use super::{
-    SqliteStore, coverage, dispute, expectations, findings, health, lookup_queue, lookups, memory,
-    moments, outbox, pass_history, positions,
+    SqliteStore, coverage, dispute, expectations, findings, health, logs, lookup_queue, lookups,
+    memory, moments, outbox, pass_history, positions,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Severity};
+use crate::log::{LogId, Part, TreeId};
 use crate::store::{
     AckOutcome, Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue,
     ChannelQueues, Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute,
     Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide,
-    HoldRule, Judged, LogFaults, LogState, Lookup, LookupCounts, Lookups, NewLog, NewLookups,
-    OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed, QueuedAlert,
-    Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span, Store,
-    StoreError, StoredTimes, TreeCoverage, Values, VerifiedHead, WatchKey,
+    HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups,
+    NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
+    QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span,
+    Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
 };
 
 #[async_trait]
-impl Positions for SqliteStore {
-    async fn log(&self, origin: &str) -> Result<Option<LogState>, StoreError> {
-        reading!(self, "reading a position", |db| positions::log(db, origin))
+impl Logs for SqliteStore {
+    async fn log(&self, id: &LogId) -> Result<Option<LogState>, StoreError> {
+        reading!(self, "reading a log", |db| logs::log(db, id))
     }
 
     async fn logs(&self) -> Result<Vec<LogState>, StoreError> {
-        reading!(self, "reading positions", |db| positions::logs(db))
+        reading!(self, "reading logs", |db| logs::logs(db))
     }
 
-    async fn begin(&self, log: &NewLog) -> Result<(), StoreError> {
+    async fn list_trees(&self, listed: &ListedTrees) -> Result<(), StoreError> {
+        // Once per pass and mostly the same: writers are kept out only if something changes.
+        if reading!(self, "reading the trees of a log", |db| logs::is_listed_so(
+            db, listed
+        ))? {
+            return Ok(());
+        }
+        writing!(self, "recording the trees of a log", |db| logs::list_trees(
+            db, listed
+        ))
+    }
+
+    async fn unhealthy_logs(&self) -> Result<Vec<(String, Option<LogId>)>, StoreError> {
+        reading!(self, "reading findings about health", |db| logs::unhealthy(
+            db
+        ))
+    }
+}
+
+#[async_trait]
+impl Positions for SqliteStore {
+    async fn tree(&self, id: &TreeId) -> Result<Option<TreeState>, StoreError> {
+        reading!(self, "reading a position", |db| positions::tree(db, id))
+    }
+
+    async fn trees(&self) -> Result<Vec<TreeState>, StoreError> {
+        reading!(self, "reading positions", |db| positions::trees(db))
+    }
+
+    async fn begin(&self, tree: &NewTree) -> Result<(), StoreError> {
         writing!(self, "recording a first position", |db| async {
-            pass_history::begun(db, log).await?;
-            positions::begin(db, log).await
+            pass_history::begun(db, tree).await?;
+            positions::begin(db, tree).await
         })
     }
 
@@ -57,9 +87,9 @@ impl Positions for SqliteStore {
         ))
     }
 
-    async fn checkpoint(&self, origin: &str, size: u64) -> Result<Option<Head>, StoreError> {
+    async fn checkpoint(&self, tree: &TreeId, size: u64) -> Result<Option<Head>, StoreError> {
         reading!(self, "reading a checkpoint", |db| positions::checkpoint(
-            db, origin, size
+            db, tree, size
         ))
     }
 
@@ -67,10 +97,6 @@ impl Positions for SqliteStore {
         writing!(self, "forgetting checkpoints", |db| positions::prune(
             db, now
         ))
-    }
-
-    async fn unhealthy_logs(&self) -> Result<Vec<(String, String)>, StoreError> {
-        reading!(self, "reading findings about health", |db| health::logs(db))
     }
 }
 
@@ -83,9 +109,9 @@ impl Passes for SqliteStore {
         })
     }
 
-    async fn pass_history(&self, origin: &str) -> Result<PassHistory, StoreError> {
+    async fn pass_history(&self, log: &LogId, part: &Part) -> Result<PassHistory, StoreError> {
         reading!(self, "reading how passes went", |db| {
-            pass_history::pass_history(db, origin)
+            pass_history::pass_history(db, part.key(log))
         })
     }
 }
@@ -111,25 +137,31 @@ impl LogFaults for SqliteStore {
 
 #[async_trait]
 impl CoveredRanges for SqliteStore {
-    async fn watching(&self, origin: &str, watches: &[WatchKey]) -> Result<(), StoreError> {
+    async fn watching(&self, tree: &TreeId, watches: &[WatchKey]) -> Result<(), StoreError> {
         // Once per pass and mostly the same: writers are kept out only if something changes.
         if reading!(self, "reading coverage", |db| coverage::is_declared(
-            db, origin, watches
+            db,
+            tree.as_str(),
+            watches
         ))? {
             return Ok(());
         }
         writing!(self, "recording coverage", |db| coverage::watching(
-            db, origin, watches
+            db,
+            tree.as_str(),
+            watches
         ))
     }
 
     async fn tree_coverage(
         &self,
         watches: &[WatchKey],
-        origin: Option<&str>,
+        tree: Option<&TreeId>,
     ) -> Result<Vec<TreeCoverage>, StoreError> {
         reading!(self, "reading coverage", |db| coverage::coverage(
-            db, watches, origin
+            db,
+            watches,
+            tree.map(TreeId::as_str)
         ))
     }
 
@@ -163,7 +195,7 @@ impl Rescans for SqliteStore {
 
 #[async_trait]
 impl Lookups for SqliteStore {
-    async fn guide(&self, log: &str) -> Result<Option<Guide>, StoreError> {
+    async fn guide(&self, log: &LogId) -> Result<Option<Guide>, StoreError> {
         reading!(self, "reading a guided log", |db| lookups::guide(db, log))
     }
 
@@ -175,7 +207,7 @@ impl Lookups for SqliteStore {
 
     async fn set_exact_names(
         &self,
-        log: &str,
+        log: &LogId,
         rules: &[u8; 32],
         subjects: &[String],
         now: Timestamp,
@@ -192,7 +224,7 @@ impl Lookups for SqliteStore {
         ))
     }
 
-    async fn set_guides(&self, log: &str, guides: &[String]) -> Result<(), StoreError> {
+    async fn set_guides(&self, log: &LogId, guides: &[LogId]) -> Result<(), StoreError> {
         // Once per pass and mostly the same, as above.
         let same = reading!(self, "reading look-ups", |db| lookups::has_guides(
             db, log, guides
@@ -205,7 +237,7 @@ impl Lookups for SqliteStore {
         ))
     }
 
-    async fn guides_done(&self, log: &str) -> Result<(), StoreError> {
+    async fn guides_done(&self, log: &LogId) -> Result<(), StoreError> {
         writing!(self, "recording look-ups", |db| lookups::guides_done(
             db, log
         ))
@@ -226,7 +258,7 @@ impl Lookups for SqliteStore {
 
     async fn due_lookups(
         &self,
-        log: &str,
+        log: &LogId,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Lookup>, StoreError> {
@@ -237,7 +269,7 @@ impl Lookups for SqliteStore {
 
     async fn open_certificates(
         &self,
-        log: &str,
+        log: &LogId,
         subject: &str,
     ) -> Result<Vec<OpenCertificate>, StoreError> {
         reading!(self, "reading look-ups", |db| lookups::open_certificates(
@@ -247,9 +279,9 @@ impl Lookups for SqliteStore {
 
     async fn known_entries(
         &self,
-        log: &str,
-        leaves: &[(String, String)],
-    ) -> Result<HashSet<(String, String)>, StoreError> {
+        log: &LogId,
+        leaves: &[(TreeId, String)],
+    ) -> Result<HashSet<(TreeId, String)>, StoreError> {
         reading!(self, "reading looked-up entries", |db| lookups::known(
             db, log, leaves
         ))
@@ -277,7 +309,7 @@ impl Lookups for SqliteStore {
 
     async fn spend(
         &self,
-        log: &str,
+        log: &LogId,
         spent: Timestamp,
         mail_only: Option<Timestamp>,
     ) -> Result<(), StoreError> {
@@ -286,7 +318,7 @@ impl Lookups for SqliteStore {
         ))
     }
 
-    async fn lookup_counts(&self, log: &str, now: Timestamp) -> Result<LookupCounts, StoreError> {
+    async fn lookup_counts(&self, log: &LogId, now: Timestamp) -> Result<LookupCounts, StoreError> {
         reading!(self, "counting look-ups", |db| lookup_queue::counts(
             db, log, now
         ))
@@ -334,11 +366,11 @@ impl StoredTimes for SqliteStore {
 impl BundleCheckpoints for SqliteStore {
     async fn bundle_checkpoints(
         &self,
-        origin: &str,
+        tree: &TreeId,
         limit: u32,
     ) -> Result<Vec<BundleCheckpoint>, StoreError> {
         reading!(self, "reading checkpoints of bundles", |db| {
-            pass_history::bundle_checkpoints(db, origin, limit)
+            pass_history::bundle_checkpoints(db, tree, limit)
         })
     }
 

@@ -19,7 +19,10 @@ impl World {
     pub(super) async fn spend_all(&self) {
         self.good().await;
         let spent = self.now() + SignedDuration::from_secs(600);
-        self.truly().spend(super::LOG, spent, None).await.unwrap();
+        self.truly()
+            .spend(&self.v1_log().id(), spent, None)
+            .await
+            .unwrap();
     }
 
     /// Entries that are really in the log, under these names, with a certificate of an attacker.
@@ -101,7 +104,10 @@ async fn a_name_under_which_tens_of_thousands_of_entries_are_filed_is_read_from_
     assert!(!outcome.proven);
     let message = outcome.error.unwrap().message;
     assert!(message.contains("does not show"), "{message}");
-    let tally = world.truly().lookup_counts(super::LOG, world.now()).await;
+    let tally = world
+        .truly()
+        .lookup_counts(&world.v1_log().id(), world.now())
+        .await;
     assert!(tally.unwrap().unread >= 29_000);
     // Other names are looked up as ever.
     let other = world.issue(&tag(2));
@@ -361,7 +367,11 @@ async fn what_a_new_guide_showed_before_is_a_gap_until_it_is_looked_up() {
     world.pass(false).await.unwrap();
     world.guides = vec!["ct".to_owned(), "ct-old".to_owned()];
     let spent = world.now() + SignedDuration::from_secs(600);
-    world.truly().spend(super::LOG, spent, None).await.unwrap();
+    world
+        .truly()
+        .spend(&world.v1_log().id(), spent, None)
+        .await
+        .unwrap();
     world.clock.advance(30);
     world.pass(false).await.unwrap();
     let open = world.open().await;

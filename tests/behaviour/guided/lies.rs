@@ -87,7 +87,11 @@ async fn hundreds_of_entries_that_are_not_there_hide_none_that_is() {
     let mut world = World::new().await;
     world.good().await;
     let spent = world.now() + jiff::SignedDuration::from_secs(580);
-    world.truly().spend(super::LOG, spent, None).await.unwrap();
+    world
+        .truly()
+        .spend(&world.v1_log().id(), spent, None)
+        .await
+        .unwrap();
     let certificate = world.issue(RELEASE);
     let index = world.sign(&certificate, RELEASE);
     let tree = &world.v1.id(0, 3)[..16];

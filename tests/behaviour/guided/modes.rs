@@ -200,7 +200,7 @@ async fn two_guided_logs_share_a_ct_log_and_nothing_else() {
             keys,
             ..world.v1_log()
         },
-        guides: vec!["ct".to_owned()],
+        guides: vec![world.guide_named("ct")],
     });
     let certificate = world.issue(RELEASE);
     world.sign(&certificate, RELEASE);
@@ -238,7 +238,7 @@ async fn a_second_log_of_the_same_name_is_reported_and_stops_no_other() {
             keys,
             ..world.v1_log()
         },
-        guides: vec!["ct".to_owned()],
+        guides: vec![world.guide_named("ct")],
     });
     let certificate = world.issue(RELEASE);
     world.sign(&certificate, RELEASE);

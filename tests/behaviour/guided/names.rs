@@ -138,7 +138,11 @@ async fn a_flood_of_entries_under_one_name_keeps_no_other_name_waiting() {
     let index = world.sign(&certificate, &name);
     // Fifteen requests are left of the initial ones.
     let spent = world.now() + SignedDuration::from_secs(570);
-    world.truly().spend(super::LOG, spent, None).await.unwrap();
+    world
+        .truly()
+        .spend(&world.v1_log().id(), spent, None)
+        .await
+        .unwrap();
     assert_eq!(world.bad().await, "unavailable");
     let found = world.entries().await;
     assert!((2..=150).contains(&found.len()), "{}", found.len());

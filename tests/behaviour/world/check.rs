@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use futures_util::TryStreamExt as _;
 use modelwatch::finding::{AlertPolicy, Finding, State, Verdict};
-use modelwatch::store::{FindingQuery, FindingRecord, LogState, QueuedKind, Store};
+use modelwatch::log::TreeId;
+use modelwatch::store::{FindingQuery, FindingRecord, QueuedKind, Store, TreeState};
 use tlog::{Checkpoint, Follower};
 
 use super::{Leaf, Watched, World};
@@ -18,7 +19,12 @@ impl World {
         assert_eq!(ids.len(), findings.len(), "an id twice");
         for watched in self.logs.clone() {
             let origin = &watched.log.origin;
-            let Some(state) = self.truly().log(origin).await.expect("readable") else {
+            let Some(state) = self
+                .truly()
+                .tree(&TreeId::new(origin))
+                .await
+                .expect("readable")
+            else {
                 continue;
             };
             if state.follower.is_some() {
@@ -31,10 +37,10 @@ impl World {
     }
 
     /// proven <= seen <= largest head; proven never falls; the stored position is one that the log signed.
-    fn check_position(&mut self, watched: &Watched, state: &LogState) {
+    fn check_position(&mut self, watched: &Watched, state: &TreeState) {
         let follower = state.follower.clone().expect("checked by the caller");
         let (seen, proven) = (follower.seen.size(), follower.proven.size());
-        let origin = &state.origin;
+        let origin = state.id.as_str();
         assert!(
             proven <= seen,
             "{origin}: proven {proven} above seen {seen}"
@@ -44,7 +50,7 @@ impl World {
             "{origin}: {seen} read of {}",
             watched.log.largest()
         );
-        let before = self.proven.entry(origin.clone()).or_default();
+        let before = self.proven.entry(origin.to_owned()).or_default();
         assert!(
             proven >= *before,
             "{origin}: proven fell from {before} to {proven}"
@@ -75,14 +81,14 @@ impl World {
     }
 
     /// A watch covers everything that was read since it was added, and the gap before is reported.
-    async fn check_coverage(&mut self, state: &LogState) {
+    async fn check_coverage(&mut self, state: &TreeState) {
         let follower = state.follower.as_ref().expect("checked by the caller");
         let seen = follower.seen.size();
         // A rewound range will be read again, with the present watches.
         for end in self
             .gaps
             .iter_mut()
-            .filter(|((_, of), _)| *of == state.origin)
+            .filter(|((_, of), _)| *of == state.id.as_str())
             .map(|(_, end)| end)
         {
             *end = (*end).min(seen);
@@ -93,13 +99,13 @@ impl World {
             .await
             .expect("readable")
         {
-            if covered.origin != state.origin {
+            if covered.tree != state.id {
                 continue;
             }
             let explained = self
                 .gaps
                 .iter()
-                .find(|((watch, of), _)| *watch == covered.watch.name && *of == state.origin)
+                .find(|((watch, of), _)| *watch == covered.watch.name && *of == state.id.as_str())
                 .map_or(state.first, |(_, end)| *end);
             let holes: u64 = covered
                 .gaps
@@ -116,13 +122,13 @@ impl World {
 
     /// Exactly one finding for each watch and signing below `proven` that a naive matcher selects in the watch's
     /// coverage; nothing is proven that the log did not sign; no finding without a leaf.
-    async fn check_findings(&self, watched: &Watched, state: &LogState, findings: &[Finding]) {
+    async fn check_findings(&self, watched: &Watched, state: &TreeState, findings: &[Finding]) {
         let follower = state.follower.as_ref().expect("checked by the caller");
         let (seen, proven) = (follower.seen.size(), follower.proven.size());
         let truth = watched.log.truth();
         let of_signings: Vec<&Finding> = findings
             .iter()
-            .filter(|f| f.origin.as_deref() == Some(&*state.origin) && f.index.is_some())
+            .filter(|f| f.origin.as_deref() == Some(state.id.as_str()) && f.index.is_some())
             .collect();
         let mut found: HashMap<(&str, u64, &str), u32> = HashMap::new();
         for finding in &of_signings {
@@ -166,7 +172,7 @@ impl World {
         for spec in &self.specs {
             let gaps: Vec<Range<u64>> = coverage
                 .iter()
-                .filter(|c| c.origin == state.origin && c.watch.name == spec.name)
+                .filter(|c| c.tree == state.id && c.watch.name == spec.name)
                 .flat_map(|c| c.gaps.clone())
                 .collect();
             for (index, leaf) in (state.first..proven).zip(truth.iter().skip(state.first as usize))

@@ -8,14 +8,15 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use modelwatch::expect::Expectation;
 use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
+use modelwatch::log::{LogId, Part, TreeId};
 use modelwatch::store::{
     AckOutcome, Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue,
     ChannelQueues, Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute,
     Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide,
-    HoldRule, Judged, LogFaults, LogState, Lookup, LookupCounts, Lookups, NewLog, NewLookups,
-    OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed, QueuedAlert,
-    Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span, Store,
-    StoreError, StoredTimes, TreeCoverage, Values, VerifiedHead, WatchKey,
+    HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups,
+    NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
+    QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span,
+    Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
 };
 use tlog::Head;
 
@@ -129,20 +130,26 @@ macro_rules! through {
     };
 }
 
-through!(Positions {
-    fn log(origin: &str) -> Option<LogState>;
+through!(Logs {
+    fn log(id: &LogId) -> Option<LogState>;
     fn logs() -> Vec<LogState>;
-    fn begin(log: &NewLog) -> ();
+    fn list_trees(listed: &ListedTrees) -> ();
+    fn unhealthy_logs() -> Vec<(String, Option<LogId>)>;
+});
+
+through!(Positions {
+    fn tree(id: &TreeId) -> Option<TreeState>;
+    fn trees() -> Vec<TreeState>;
+    fn begin(tree: &NewTree) -> ();
     fn commit(batch: &Batch) -> u64;
     fn record_head(head: &VerifiedHead) -> ();
-    fn checkpoint(origin: &str, size: u64) -> Option<Head>;
+    fn checkpoint(tree: &TreeId, size: u64) -> Option<Head>;
     fn prune(now: Timestamp) -> ();
-    fn unhealthy_logs() -> Vec<(String, String)>;
 });
 
 through!(Passes {
     fn end_pass(report: &PassReport) -> ();
-    fn pass_history(origin: &str) -> PassHistory;
+    fn pass_history(log: &LogId, part: &Part) -> PassHistory;
 });
 
 through!(LogFaults {
@@ -151,8 +158,8 @@ through!(LogFaults {
 });
 
 through!(CoveredRanges {
-    fn watching(origin: &str, watches: &[WatchKey]) -> ();
-    fn tree_coverage(watches: &[WatchKey], origin: Option<&str>) -> Vec<TreeCoverage>;
+    fn watching(tree: &TreeId, watches: &[WatchKey]) -> ();
+    fn tree_coverage(watches: &[WatchKey], tree: Option<&TreeId>) -> Vec<TreeCoverage>;
     fn rescanned(rescanned: &Rescanned) -> u64;
 });
 
@@ -163,21 +170,21 @@ through!(Rescans {
 });
 
 through!(Lookups {
-    fn guide(log: &str) -> Option<Guide>;
+    fn guide(log: &LogId) -> Option<Guide>;
     fn begin_guide(guide: &Guide) -> ();
-    fn set_exact_names(log: &str, rules: &[u8; 32], subjects: &[String], now: Timestamp) -> ();
-    fn set_guides(log: &str, guides: &[String]) -> ();
-    fn guides_done(log: &str) -> ();
+    fn set_exact_names(log: &LogId, rules: &[u8; 32], subjects: &[String], now: Timestamp) -> ();
+    fn set_guides(log: &LogId, guides: &[LogId]) -> ();
+    fn guides_done(log: &LogId) -> ();
     fn sightings(after: i64, limit: u32) -> Vec<Sighting>;
     fn enqueue(new_lookups: &NewLookups) -> ();
-    fn due_lookups(log: &str, now: Timestamp, limit: u32) -> Vec<Lookup>;
-    fn open_certificates(log: &str, subject: &str) -> Vec<OpenCertificate>;
-    fn known_entries(log: &str, leaves: &[(String, String)]) -> HashSet<(String, String)>;
+    fn due_lookups(log: &LogId, now: Timestamp, limit: u32) -> Vec<Lookup>;
+    fn open_certificates(log: &LogId, subject: &str) -> Vec<OpenCertificate>;
+    fn known_entries(log: &LogId, leaves: &[(TreeId, String)]) -> HashSet<(TreeId, String)>;
     fn found_entries(found: &FoundEntries) -> u64;
     fn answered(answered: &Answered) -> ();
     fn postponed(postponed: &Postponed) -> ();
-    fn spend(log: &str, spent: Timestamp, mail_only: Option<Timestamp>) -> ();
-    fn lookup_counts(log: &str, now: Timestamp) -> LookupCounts;
+    fn spend(log: &LogId, spent: Timestamp, mail_only: Option<Timestamp>) -> ();
+    fn lookup_counts(log: &LogId, now: Timestamp) -> LookupCounts;
 });
 
 through!(Conditions {
@@ -190,7 +197,7 @@ through!(StoredTimes {
 });
 
 through!(BundleCheckpoints {
-    fn bundle_checkpoints(origin: &str, limit: u32) -> Vec<BundleCheckpoint>;
+    fn bundle_checkpoints(tree: &TreeId, limit: u32) -> Vec<BundleCheckpoint>;
     fn settle(number: i64, settled: Settled) -> ();
 });
 

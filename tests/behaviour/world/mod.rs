@@ -20,11 +20,11 @@ use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
 use modelwatch::finding::{Finding, FindingId, Routes};
 use modelwatch::judge::Rules;
-use modelwatch::log::Start;
+use modelwatch::log::{Start, TreeId};
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Settings, Stop,
 };
-use modelwatch::store::{Alerts as _, Delivery, LogState, QueuedKind, Store, StoreError};
+use modelwatch::store::{Alerts as _, Delivery, QueuedKind, Store, StoreError, TreeState};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
@@ -138,10 +138,14 @@ impl World {
         self.directory.path().join("world.db")
     }
 
+    /// The tree of the first log.
+    pub fn tree_id(&self) -> TreeId {
+        TreeId::new(&self.log().origin)
+    }
+
     /// The position of the first log.
-    pub async fn state(&self) -> LogState {
-        let origin = &self.log().origin;
-        let state = self.truly().log(origin).await.expect("readable");
+    pub async fn state(&self) -> TreeState {
+        let state = self.truly().tree(&self.tree_id()).await.expect("readable");
         state.expect("a pass over it has ended")
     }
 
@@ -177,7 +181,11 @@ impl World {
     pub async fn watch(&mut self, specs: Vec<Spec>) {
         for watched in &self.logs {
             let origin = &watched.log.origin;
-            let known = self.truly().log(origin).await.expect("readable");
+            let known = self
+                .truly()
+                .tree(&TreeId::new(origin))
+                .await
+                .expect("readable");
             let Some(follower) = known.and_then(|state| state.follower) else {
                 continue;
             };
@@ -405,7 +413,7 @@ impl World {
             .expect("readable");
         for covered in coverage.iter().filter(|covered| covered.gaps.is_empty()) {
             self.gaps.retain(|(watch, origin), _| {
-                *watch != covered.watch.name || *origin != covered.origin
+                *watch != covered.watch.name || *origin != covered.tree.as_str()
             });
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use modelwatch::finding::{ChannelRoute, Routes, Severity};
 use modelwatch::identity::Authorities;
 use modelwatch::judge::Rules;
-use modelwatch::log::{Protocol, Shard, Start};
+use modelwatch::log::{LogId, Protocol, Shard, Start};
 use modelwatch::monitor::Log;
 use modelwatch::store::Settings;
 use modelwatch::store::sqlite::SqliteStore;
@@ -28,7 +28,9 @@ impl Watched {
         let log = Arc::new(FakeLog::new(origin));
         let shard = Shard {
             name: origin.split('.').next().unwrap_or(origin).to_owned(),
+            log: LogId::new(origin),
             origin: Origin::new(origin).expect("a line"),
+            label: None,
             protocol: Protocol::RekorV2,
             base: 0,
             ended: false,

@@ -14,7 +14,7 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::scan::scan_here;
 use crate::judge::Rules;
-use crate::log::{Protocol, Shard, Start};
+use crate::log::{LogId, Protocol, Shard, Start};
 use crate::source::Leaves;
 use crate::watch::{Conditions, Severity, Watch, Watches};
 use change::{Random, change};
@@ -87,7 +87,9 @@ pub(crate) fn shard() -> Shard {
     let spki = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x19\xbf\x44\x09\x69\x84\xcd\xfe\x85\x41\xba\xc1\x67\xdc\x3b\x96\xc8\x50\x86\xaa\x30\xb6\xb6\xcb\x0c\x5c\x38\xad\x70\x31\x66\xe1";
     Shard {
         name: "log".to_owned(),
+        log: LogId::new("log.example"),
         origin: Origin::new("log.example").unwrap(),
+        label: None,
         protocol: Protocol::RekorV1,
         base: 0,
         ended: false,

@@ -27,7 +27,7 @@ fn columns() -> Vec<(String, String)> {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    let mut columns = Vec::new();
+    let mut columns: Vec<(String, String)> = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(file).unwrap();
         let (mut table, mut above) = (None, String::new());
@@ -36,6 +36,18 @@ fn columns() -> Vec<(String, String)> {
             let words: Vec<&str> = sql.split_whitespace().collect();
             match words.as_slice() {
                 ["CREATE", "TABLE", name, ..] => table = Some((*name).to_owned()),
+                ["ALTER", "TABLE", from, "RENAME", "TO", to] => {
+                    let (from, to) = (format!("{from}."), to.trim_end_matches(';'));
+                    for (column, _) in &mut columns {
+                        if let Some(rest) = column.strip_prefix(&from) {
+                            *column = format!("{to}.{rest}");
+                        }
+                    }
+                }
+                ["DROP", "TABLE", name] => {
+                    let gone = format!("{}.", name.trim_end_matches(';'));
+                    columns.retain(|(column, _)| !column.starts_with(&gone));
+                }
                 ["ALTER", "TABLE", name, "ADD", "COLUMN", column, ..] => {
                     let said = if comment.is_empty() {
                         above.as_str()
@@ -113,7 +125,8 @@ async fn every_column_that_holds_a_moment_is_listed_with_what_becomes_of_it() {
 
 /// A row of each table, with every moment at $1.
 const ROWS: &str = "
-INSERT INTO log (origin, name, protocol, last_success, size_since, behind_since) VALUES ('o', 'n', '', $1, $1, $1);
+INSERT INTO log (number, id, name, protocol, last_success) VALUES (7, 'l', 'n', '', $1);
+INSERT INTO tree (origin, log, last_success, size_since, behind_since) VALUES ('o', 7, $1, $1, $1);
 INSERT INTO checkpoint (origin, size, root, note, at) VALUES ('o', 1, x'00', x'00', $1);
 INSERT INTO rescan (watch, at) VALUES ('w', $1);
 INSERT INTO signer (key, san, extensions, not_before) VALUES (x'00', '[]', '{}', $1);
@@ -125,9 +138,9 @@ INSERT INTO expectation (leaves, body, file, at) VALUES (x'00', '{}', '', $1);
 INSERT INTO alert (channel, kind, group_key, closed, created, due, state, delivered)
   VALUES ('c', 'alert', 'a', 1, $1, $1, 'pending', NULL), ('c', 'digest', 'b', 1, $1, $1, 'pending', NULL),
          ('c', 'alert', 'd', 1, $1, $1, 'delivered', $1);
-INSERT INTO lookup (log, subject, direct, due, asked, retry) VALUES ('g', 'a', 0, $1, $1, $1), ('g', 'b', 0, NULL, $1, NULL);
-INSERT INTO guided (log, start, cursor, rules, spent, mail_only) VALUES ('g', 0, 0, x'00', $1, $1);
-INSERT INTO sought (log, key, not_after) VALUES ('g', 'k', $1);
+INSERT INTO guided (log, start, cursor, rules, spent, mail_only) VALUES (7, 0, 0, x'00', $1, $1);
+INSERT INTO lookup (log, subject, direct, due, asked, retry) VALUES (7, 'a', 0, $1, $1, $1), (7, 'b', 0, NULL, $1, NULL);
+INSERT INTO sought (log, key, not_after) VALUES (7, 'k', $1);
 INSERT INTO pace (origin, limited_since) VALUES ('o', $1);
 INSERT INTO restart (origin, at, first, reached) VALUES ('o', $1, 0, 0);
 ";
@@ -178,8 +191,8 @@ async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
     let (then, now) = (value::micros(at(YEAR)), value::micros(at(0)));
     for (column, values) in all(&store).await {
         let expected: Vec<Option<i64>> = match column.as_str() {
-            "log.last_success" | "log.size_since" | "log.behind_since" | "pace.limited_since"
-            | "restart.at" | "lookup.asked" => vec![Some(now); values.len()],
+            "log.last_success" | "tree.last_success" | "tree.size_since" | "tree.behind_since"
+            | "pace.limited_since" | "restart.at" | "lookup.asked" => vec![Some(now); values.len()],
             "lookup.due" | "lookup.retry" => vec![Some(now), None],
             // What is not held needs no other beginning than it has.
             "finding.held_from" => vec![Some(now), Some(now), None],

@@ -1,0 +1,279 @@
+//! A database that the version before the table of trees has written, brought to this version.
+
+use std::path::{Path, PathBuf};
+
+use futures_util::TryStreamExt as _;
+use modelwatch::finding::Verdict;
+use modelwatch::log::Protocol;
+use modelwatch::log::{LogId, Part, TreeId};
+use modelwatch::store::sqlite::SqliteStore;
+use modelwatch::store::{
+    Batch, Condition, Conditions as _, FindingQuery, Findings as _, ListedTree, ListedTrees,
+    Logs as _, Lookups as _, Outcome, PassReport, Passes as _, Positions as _, Scope, Store as _,
+    StoreError,
+};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+use crate::scratch::{at, follower, settings, signing};
+
+const V1: &str = "https://rekor.example/";
+const GUIDED: &str = "https://guided.example/";
+
+/// What earlier versions wrote of each kind of log: a Rekor v2 log and two CT logs that are read, one that only ever failed, a
+/// Rekor v1 log with two trees that are read and one that never verified, and a guided one with look-ups under way.
+const ROWS: &str = "
+INSERT INTO log (origin, name, protocol, first, seen, seen_frontier, proven, proven_frontier, last_success, size_since, base) VALUES
+  ('log.example', 'main', 'rekor-v2', 0, 0, x'', 0, x'', 5, 5, 0),
+  ('ct.example/2026', 'ct', 'ct-static', 0, 0, x'', 0, x'', 5, 5, 0),
+  ('AbCd=', 'old ct', 'ct-rfc6962', 0, 0, x'', 0, x'', 5, 5, 0),
+  ('rekor.example - 17', 'v1', 'rekor-v1', 0, 0, x'', 0, x'', 5, 5, 0),
+  ('rekor.example - 18', 'v1', 'rekor-v1', 0, 0, x'', 0, x'', 5, 5, 40);
+INSERT INTO log (origin, name, protocol, failed_passes, size_since, error_kind, error_message) VALUES
+  ('failed.example', 'failed', '', 3, 5, 'unavailable', 'no answer'),
+  ('rekor.example - 19', 'v1', '', 1, 5, 'unverifiable-checkpoint', 'not signed');
+INSERT INTO log (origin, name, protocol, failed_passes, last_success, size_since, error_kind, error_message) VALUES
+  ('https://rekor.example/', 'v1', '', 0, 9, 5, NULL, NULL),
+  ('https://guided.example/', 'guided', '', 2, 7, 5, 'unavailable', 'its index is slow');
+INSERT INTO log (origin, name, protocol, size_since, base) VALUES ('guided.example - 3', 'guided', 'rekor-v1', 5, 0);
+INSERT INTO head (origin, role, size, root, note) VALUES
+  ('guided.example - 3', 'verified', 7, zeroblob(32), x'6e'), ('log.example', 'largest', 9, zeroblob(32), x'6e');
+INSERT INTO memory (key, value) VALUES
+  ('trees https://rekor.example/', '[\"rekor.example - 17\",\"rekor.example - 18\",\"rekor.example - 19\"]'), ('heartbeat', '1');
+INSERT INTO pace (origin, limited_passes) VALUES ('https://guided.example/', 2), ('log.example', 1);
+INSERT INTO coverage (origin, watch, conditions, start) VALUES ('log.example', 'falcon', zeroblob(32), 0);
+INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, log, origin, subject, first_seen, summary) VALUES
+  (1, randomblob(16), 'backlog', 3, 'backlog', 3, 1, 'open', 'guided', 'guided.example', 'guided.example', 5, 'names wait'),
+  (2, randomblob(16), 'unavailable', 3, 'unavailable', 3, 1, 'open', 'v1', 'rekor.example - 17', 'rekor.example - 17', 5, 'no answer'),
+  (3, randomblob(16), 'unavailable', 3, 'unavailable', 3, 1, 'open', 'v1', 'https://rekor.example/', 'https://rekor.example/', 5, 'no answer');
+INSERT INTO alert (channel, kind, group_key, created, due) VALUES ('all', 'alert', 'a', 5, 5);
+INSERT INTO member (alert, finding) VALUES (1, 1);
+INSERT INTO guided (log, start, cursor, rules, spent, turns) VALUES ('guided.example', 4, 2, zeroblob(32), 5, 6);
+INSERT INTO guided_by (log, guide, pending) VALUES ('guided.example', 'ct', 0), ('guided.example', 'old ct', 1);
+INSERT INTO lookup (log, subject, direct, due, failures, turn) VALUES ('guided.example', 'a@b', 1, 5, 2, 3);
+INSERT INTO sought (log, key, not_after) VALUES ('guided.example', 'k', 9);
+INSERT INTO sought_name (log, subject, key) VALUES ('guided.example', 'a@b', 'k');
+INSERT INTO sought_finding (log, key, finding) VALUES ('guided.example', 'k', 1);
+INSERT INTO known_entry (log, origin, leaf_hash, key, entry_index, name, own) VALUES
+  ('guided.example', 'guided.example - 3', 'l', 'k', 30, 'guided', 1);
+";
+
+/// A database of the version before, with these rows.
+async fn earlier(path: &Path, rows: &'static str) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut migrator = Migrator::new(directory).await.unwrap();
+    let before = migrator.iter().filter(|migration| migration.version < 20);
+    migrator.migrations = before.cloned().collect::<Vec<_>>().into();
+    let mut connection = connect(path).await;
+    migrator.run(&mut connection).await.unwrap();
+    sqlx::raw_sql(rows).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn connect(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
+    options.connect().await.unwrap()
+}
+
+fn database(dir: &tempfile::TempDir) -> PathBuf {
+    dir.path().join("store.db")
+}
+
+#[tokio::test]
+async fn each_tree_of_an_earlier_version_is_of_its_log_and_everything_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    earlier(&database(&dir), ROWS).await;
+    let store = SqliteStore::open(settings(database(&dir))).await.unwrap();
+    let states = store.trees().await.unwrap();
+    let mut trees: Vec<(&str, &str, bool, bool)> = states
+        .iter()
+        .map(|state| {
+            (
+                state.id.as_str(),
+                state.log.as_str(),
+                state.is_listed,
+                state.follower.is_some(),
+            )
+        })
+        .collect();
+    trees.sort_unstable();
+    assert_eq!(
+        trees,
+        [
+            ("AbCd=", "AbCd=", false, true),
+            ("ct.example/2026", "ct.example/2026", false, true),
+            ("failed.example", "failed.example", false, false),
+            ("guided.example - 3", GUIDED, false, false),
+            ("log.example", "log.example", false, true),
+            ("rekor.example - 17", V1, true, true),
+            ("rekor.example - 18", V1, true, true),
+            ("rekor.example - 19", V1, true, false),
+        ]
+    );
+    let whole = store.log(&LogId::new(GUIDED)).await.unwrap().unwrap();
+    assert_eq!(
+        (whole.failed_passes, whole.signed_name.as_deref()),
+        (2, Some("guided.example"))
+    );
+    let history = store
+        .pass_history(&LogId::new(GUIDED), &Part::Whole)
+        .await
+        .unwrap();
+    assert_eq!(history.limited_passes, 2);
+    // Look-ups go on where they stood.
+    let guided = LogId::new(GUIDED);
+    let guide = store.guide(&guided).await.unwrap().unwrap();
+    assert_eq!((guide.start, guide.cursor), (4, 2));
+    let due = store.due_lookups(&guided, at(0), 10).await.unwrap();
+    assert_eq!((due[0].subject.as_str(), due[0].failures), ("a@b", 2));
+    let open = store.open_certificates(&guided, "a@b").await.unwrap();
+    assert_eq!((open[0].key.as_str(), open[0].entries.len()), ("k", 1));
+    let leaf = (TreeId::new("guided.example - 3"), "l".to_owned());
+    let known = store
+        .known_entries(&guided, std::slice::from_ref(&leaf))
+        .await
+        .unwrap();
+    assert!(known.contains(&leaf));
+    // The guides are the same ones: nothing is gone over again.
+    let guides = ["AbCd=", "ct.example/2026"].map(LogId::new);
+    store.set_guides(&guided, &guides).await.unwrap();
+    assert_eq!(store.guide(&guided).await.unwrap().unwrap().cursor, 2);
+    let counts = store.lookup_counts(&guided, at(0)).await.unwrap();
+    assert_eq!(counts.pending_guides, ["old ct"]);
+    // What is open about health is still of its log.
+    let unhealthy = store.unhealthy_logs().await.unwrap();
+    let of = |origin: &str| {
+        unhealthy
+            .iter()
+            .find(|(of, _)| of == origin)
+            .unwrap()
+            .1
+            .clone()
+    };
+    assert_eq!(of("guided.example"), Some(guided));
+    assert_eq!(of("rekor.example - 17"), Some(LogId::new(V1)));
+    assert_eq!(of(V1), Some(LogId::new(V1)));
+}
+
+#[tokio::test]
+async fn a_pass_over_each_kind_of_log_goes_on_after_the_upgrade() {
+    let dir = tempfile::tempdir().unwrap();
+    earlier(&database(&dir), ROWS).await;
+    let store = SqliteStore::open(settings(database(&dir))).await.unwrap();
+    // Findings, positions and alerts.
+    for origin in [
+        "log.example",
+        "ct.example/2026",
+        "AbCd=",
+        "rekor.example - 18",
+    ] {
+        let tree = TreeId::new(origin);
+        let batch = Batch {
+            tree: tree.clone(),
+            expected: (0, 0),
+            follower: follower(5, 5),
+            checkpoints: Vec::new(),
+            findings: if origin == "log.example" {
+                vec![signing(3)]
+            } else {
+                Vec::new()
+            },
+            now: at(1),
+        };
+        store.commit(&batch).await.unwrap();
+        let state = store.tree(&tree).await.unwrap().unwrap();
+        let report = PassReport::new(
+            state.log,
+            Part::Tree(tree.clone()),
+            &state.name,
+            Outcome::Proven,
+            at(2),
+        );
+        store.end_pass(&report).await.unwrap();
+        let state = store.tree(&tree).await.unwrap().unwrap();
+        assert_eq!(state.follower, Some(follower(5, 5)), "{origin}");
+        assert_eq!(state.last_success, Some(at(2)), "{origin}");
+    }
+    let listed = ListedTrees {
+        log: LogId::new(V1),
+        name: "v1".to_owned(),
+        protocol: Protocol::RekorV1,
+        signed_name: "rekor.example".to_owned(),
+        trees: [17, 18, 20]
+            .map(|number| ListedTree {
+                id: TreeId::new(format!("rekor.example - {number}")),
+                is_verified: true,
+            })
+            .into(),
+        now: at(3),
+    };
+    store.list_trees(&listed).await.unwrap();
+    let new = store
+        .tree(&TreeId::new("rekor.example - 20"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(new.log, LogId::new(V1));
+    let scope = Scope {
+        verdicts: &[Verdict::Backlog],
+        origin: Some("guided.example".to_owned()),
+    };
+    store
+        .assess(&scope, &[] as &[Condition], at(4))
+        .await
+        .unwrap();
+    let open: Vec<_> = store
+        .findings(&FindingQuery::open())
+        .try_collect()
+        .await
+        .unwrap();
+    assert!(
+        open.iter()
+            .all(|finding| finding.verdict != Verdict::Backlog)
+    );
+    assert!(
+        open.iter()
+            .any(|finding| finding.verdict == Verdict::IdentityUnexpected)
+    );
+}
+
+#[tokio::test]
+async fn an_upgrade_that_cannot_be_finished_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    earlier(&database(&dir), ROWS).await;
+    let mut connection = connect(&database(&dir)).await;
+    // The last table that the upgrade removes: it fails at its end.
+    let block = "CREATE TABLE old_log (x)";
+    sqlx::raw_sql(block).execute(&mut connection).await.unwrap();
+    let refused = SqliteStore::open(settings(database(&dir))).await;
+    assert!(
+        matches!(refused, Err(StoreError::Open { .. })),
+        "{refused:?}"
+    );
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name IN ('tree', 'old_head')";
+    let changed: i64 = sqlx::query_scalar(tables)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(changed, 0);
+    let names: i64 = sqlx::query_scalar(AssertSqlSafe(
+        "SELECT count(*) FROM lookup WHERE log = 'guided.example'",
+    ))
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(names, 1);
+    sqlx::raw_sql("DROP TABLE old_log")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    SqliteStore::open(settings(database(&dir)))
+        .await
+        .unwrap()
+        .close()
+        .await;
+}
