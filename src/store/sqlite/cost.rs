@@ -15,9 +15,10 @@ use crate::finding::{
     ChannelRoute, Evidence, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict,
 };
 use crate::identity::Chain;
+use crate::log::{LogId, Protocol, TreeId};
 use crate::store::{
     Alerts as _, Condition, Conditions as _, CoveredRanges as _, Expectations as _, FindingQuery,
-    Findings as _, NewLog, Positions as _, Rescanned, Scope, Settings, WatchKey,
+    Findings as _, NewTree, Positions as _, Rescanned, Scope, Settings, WatchKey,
 };
 
 const ORIGIN: &str = "log.example";
@@ -116,7 +117,7 @@ fn signing(index: u64) -> NewFinding {
 
 fn rescanned(findings: Vec<NewFinding>) -> Rescanned {
     Rescanned {
-        origin: ORIGIN.to_owned(),
+        tree: TreeId::new(ORIGIN),
         range: 0..0,
         watches: Vec::new(),
         closes_gap: false,
@@ -226,10 +227,11 @@ fn watches(count: u8) -> Vec<WatchKey> {
 
 async fn begun(counted: &Counted, trees: u64) {
     for tree in 0..trees {
-        let log = NewLog {
-            origin: format!("{tree}.example"),
+        let log = NewTree {
+            id: TreeId::new(format!("{tree}.example")),
+            log: LogId::new(format!("{tree}.example")),
             name: format!("log-{tree}"),
-            protocol: "rekor-v2".to_owned(),
+            protocol: Protocol::RekorV2,
             base: 0,
             follower: tlog::Follower::new(tlog::CompactRange::new()).state(),
             checkpoints: Vec::new(),
@@ -248,13 +250,15 @@ async fn the_coverage_of_one_tree_is_read_at_the_same_cost_beside_ten_times_as_m
         let (store, watches) = (&counted.store, watches(50));
         for tree in 0..trees {
             store
-                .watching(&format!("{tree}.example"), &watches)
+                .watching(&TreeId::new(format!("{tree}.example")), &watches)
                 .await
                 .unwrap();
         }
-        let declared = counted.cost(store.watching("7.example", &watches)).await;
+        let declared = counted
+            .cost(store.watching(&TreeId::new("7.example"), &watches))
+            .await;
         let read = counted
-            .cost(store.tree_coverage(&watches, Some("7.example")))
+            .cost(store.tree_coverage(&watches, Some(&TreeId::new("7.example"))))
             .await;
         costs.push(declared + read);
     }
@@ -266,8 +270,8 @@ async fn watches_that_never_changed_take_one_row_each_for_all_trees() {
     let counted = Counted::open().await;
     begun(&counted, 30).await;
     for tree in 0..30 {
-        let origin = format!("{tree}.example");
-        counted.store.watching(&origin, &watches(40)).await.unwrap();
+        let tree = TreeId::new(format!("{tree}.example"));
+        counted.store.watching(&tree, &watches(40)).await.unwrap();
     }
     let rows: Vec<i64> = sqlx::query_scalar(
         "SELECT count(*) FROM coverage UNION ALL SELECT count(*) FROM watch_set_member
@@ -293,7 +297,7 @@ async fn a_step_of_a_rescan_costs_the_same_for_ten_times_as_many_watches() {
         let counted = Counted::open().await;
         begun(&counted, 1).await;
         let step = |range| Rescanned {
-            origin: "0.example".to_owned(),
+            tree: TreeId::new("0.example"),
             range,
             watches: watches(count),
             ..rescanned(Vec::new())
