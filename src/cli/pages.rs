@@ -509,7 +509,10 @@ pub(super) fn exit_status(path: &str) -> &'static [Code] {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::cli::signing;
 
     /// Every command that help shows, by its words.
     fn paths(command: &Command, path: &str, paths: &mut Vec<String>) {
@@ -545,9 +548,14 @@ mod tests {
                 let end = line.find(" >").unwrap_or(line.len());
                 let called = line.get(from..end).unwrap_or_default();
                 let words = words(called);
-                let parsed = Cli::command().try_get_matches_from(&words);
+                let arguments = signing::normalize(words.iter().map(OsString::from));
+                let command: Vec<_> = arguments
+                    .iter()
+                    .map(|word| word.to_string_lossy())
+                    .collect();
+                let command = command.join(" ");
+                let parsed = Cli::command().try_get_matches_from(arguments);
                 assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
-                let command = words.join(" ");
                 assert!(command.contains(path), "{line} is no example of {path}");
             }
         }
