@@ -9,6 +9,7 @@ use modelwatch::expect::{Expectation, RegisteredSigning};
 use modelwatch::finding::{
     ChannelRoute, Evidence, Finding, FindingId, NewFinding, Routes, Severity, Verdict,
 };
+use modelwatch::log::TreeId;
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{Condition, Rescanned, Scope, Settings, Store};
 
@@ -111,7 +112,7 @@ pub(super) fn take_back(bench: &Bench, findings: u64) -> Figure {
                 now(0),
             );
             let rescanned = Rescanned {
-                origin: "filled.example".to_owned(),
+                tree: TreeId::new("filled.example"),
                 range: n..n,
                 watches: Vec::new(),
                 closes_gap: false,

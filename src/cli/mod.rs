@@ -163,7 +163,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
     match command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Init(args) => init::run(&args, config).await,
-        Command::Monitor(args) => monitor::run(&args, config, screen).await,
+        Command::Monitor(args) => Box::pin(monitor::run(&args, config, screen)).await,
         Command::Status(args) => status::run(&args, config).await,
         Command::Findings(command) => findings::run(&command, config).await,
         Command::Expect(command) => expect::run(&command, config).await,

@@ -126,7 +126,7 @@ proptest! {
         removed in 0..4_usize,
         added in prop_oneof![
             "[\"\\\\{}a+/=_ \n]{0,3}".prop_map(String::into_bytes),
-            Just(br#"\u0041"#.to_vec()),
+            Just(br"\u0041".to_vec()),
             Just(br#"","x":""#.to_vec()),
             Just(br#"","publicKey":{"rawBytes":""},"x":""#.to_vec()),
             proptest::collection::vec(any::<u8>(), 1..3),

@@ -43,7 +43,7 @@ impl Rules {
                 finding.in_shape,
                 &anomalies,
             ),
-            anomalies: anomalies,
+            anomalies,
         })
     }
 }

@@ -110,7 +110,7 @@ impl Judge<'_> {
             chain: Some(chain),
             not_before: certificate.map(Certificate::not_before),
             state: if held { State::Held } else { State::Open },
-            anomalies: anomalies,
+            anomalies,
             ..Finding::new(id, verdict, severity, summary, self.now)
         };
         NewFinding {

@@ -23,6 +23,10 @@ pub enum LeafFormat {
 }
 
 /// What a type of log is like.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row of a table of independent properties"
+)]
 struct Properties {
     /// The value of `type` in the configuration and in JSON.
     word: &'static str,

@@ -177,7 +177,9 @@ mod tests {
 
     fn root(leaves: &[Hash]) -> Hash {
         let mut range = CompactRange::new();
-        leaves.iter().for_each(|leaf| range.push(*leaf));
+        for leaf in leaves {
+            range.push(*leaf);
+        }
         range.root()
     }
 
@@ -185,7 +187,7 @@ mod tests {
         Head {
             size: leaves.len() as u64,
             root: root(leaves),
-            note: vec![leaves.len() as u8].into(),
+            note: leaves.len().to_be_bytes().to_vec().into(),
         }
     }
 

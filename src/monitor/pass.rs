@@ -104,7 +104,8 @@ impl Monitor {
                         trees::pass_over(&context, &log, listing, &rules).await
                     }
                     MonitoredLog::Guided(log) => {
-                        guided::pass_over(&context, &log, guides, &rules, bootstrap).await
+                        let pass = guided::pass_over(&context, &log, guides, &rules, bootstrap);
+                        Box::pin(pass).await
                     }
                 };
                 end.send_replace(outcome.as_ref().ok().map(|outcome| outcome.proven));
@@ -261,10 +262,10 @@ fn guides(logs: &[MonitoredLog]) -> (Vec<End>, HashMap<usize, Vec<GuideStatus>>)
     let ends: Vec<End> = logs.iter().map(|_| End::new(None)).collect();
     let mut guides = HashMap::new();
     for (place, log) in logs.iter().enumerate() {
-        let MonitoredLog::Guided(guided) = log else {
+        let MonitoredLog::Guided(monitored) = log else {
             continue;
         };
-        let waits_for = guided.guides.iter().map(|guide| {
+        let waits_for = monitored.guides.iter().map(|guide| {
             let is_guide = |log: &MonitoredLog| Some(log.id()) == guide.id;
             let of_this_pass = logs.iter().zip(&ends).find(|(log, _)| is_guide(log));
             GuideStatus {

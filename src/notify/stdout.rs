@@ -29,6 +29,10 @@ pub(super) struct StdoutSettings {
     pub(super) as_json: Option<bool>,
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of channel types reads every type with one signature"
+)]
 fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
     let as_json = match written.text("format") {
         Some("text") => Some(false),

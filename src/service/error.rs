@@ -74,9 +74,8 @@ impl ServiceError {
     /// The error of the store behind it, if trying again does not help: what this process knows and what is stored are no
     /// longer the same.
     pub fn final_store_error(&self) -> Option<&StoreError> {
-        let error = match self {
-            Self::Store(error) | Self::Heartbeat(HeartbeatError::Store(error)) => error,
-            _ => return None,
+        let (Self::Store(error) | Self::Heartbeat(HeartbeatError::Store(error))) = self else {
+            return None;
         };
         is_final(error).then_some(error)
     }

@@ -38,6 +38,10 @@ pub use transport::Transport;
 
 /// How a log with one tree is read, a row for each type. The second argument is the id of the log's key (RFC 6962 section
 /// 3.2), from which logs without an origin get one.
+#[expect(
+    clippy::type_complexity,
+    reason = "a row is read in one glance; a name for the function would hide its arguments"
+)]
 const ONE_TREE: [(Protocol, fn(Transport, [u8; 32]) -> Arc<dyn LogSource>); 3] = [
     (Protocol::RekorV2, |transport, _| {
         Arc::new(RekorV2::new(transport))

@@ -188,9 +188,10 @@ impl Ahead {
     /// The share of the next prefetched bundle.
     fn share(&self) -> usize {
         let smallest = self.settings.budget_bytes / self.settings.max_in_flight.max(1);
-        match self.recent.is_empty() {
-            true => self.settings.first_guess_bytes,
-            false => self.expected().max(smallest),
+        if self.recent.is_empty() {
+            self.settings.first_guess_bytes
+        } else {
+            self.expected().max(smallest)
         }
     }
 

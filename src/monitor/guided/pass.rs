@@ -55,7 +55,7 @@ pub(in crate::monitor) async fn pass_over(
         knows_all_trees: true,
         entries: 0,
     };
-    let run = match pass.run(&mut guide_statuses).await {
+    let run = match Box::pin(pass.run(&mut guide_statuses)).await {
         // Nothing is lost, because what is recorded is compared with what is stored. The passes over other logs go on.
         Err(Halt::Store(error @ StoreError::Moved { .. })) => Err(Halt::failed(
             PassErrorKind::Unavailable,
@@ -103,7 +103,7 @@ impl GuidedPass<'_> {
             let last = guide_statuses.iter().all(GuideStatus::has_ended);
             // A slow index must not delay the other logs or the report of errors.
             let deadline = self.deadline;
-            let failed = match deadline.bound(self.round(&mut state)).await {
+            let failed = match Box::pin(deadline.bound(self.round(&mut state))).await {
                 Ok(()) => None,
                 Err(halt @ Halt::Failed(_)) if !last => Some(halt),
                 Err(halt) => return Err(halt),

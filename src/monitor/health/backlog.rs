@@ -20,8 +20,7 @@ pub(super) fn assess(
     let name = log.name;
     if backlog_passes >= BACKLOG_PASSES {
         return Some(format!(
-            "{} passes in a row ended below the newest checkpoint of {name}",
-            backlog_passes
+            "{backlog_passes} passes in a row ended below the newest checkpoint of {name}"
         ));
     }
     let minutes = growing_lag(&history.recent)?;

@@ -57,7 +57,7 @@ impl TreePass<'_> {
             match self.compare(head, &checkpoint, &mut asked).await? {
                 Compared::Later => {}
                 Compared::Settled(settled) => {
-                    store.settle(bundle_checkpoint.number, settled).await?
+                    store.settle(bundle_checkpoint.number, settled).await?;
                 }
                 Compared::Contradicts(first) => {
                     return Err(self

@@ -89,9 +89,10 @@ where
         }
         job.push(bundle);
         let is_small = count < JOB_LEAVES && bytes < JOB_BYTES;
-        next = match is_small {
-            true => poll_immediate(bundles.next()).await.flatten(),
-            false => None,
+        next = if is_small {
+            poll_immediate(bundles.next()).await.flatten()
+        } else {
+            None
         };
     }
     (!job.is_empty()).then_some(job)

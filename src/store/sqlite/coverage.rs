@@ -9,6 +9,7 @@
 //! when the gap is closed, or when the watches change.
 
 use crate::log::TreeId;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
@@ -225,8 +226,8 @@ pub(super) async fn coverage(
         .map(|(number, _)| *number)
         .chain(stretches.values().flatten().map(|(set, _)| *set));
     for set in others {
-        if !known.contains_key(&set) {
-            known.insert(set, members(db, set).await?.into_iter().collect());
+        if let Entry::Vacant(entry) = known.entry(set) {
+            entry.insert(members(db, set).await?.into_iter().collect());
         }
     }
     let mut answer = Vec::with_capacity(extents.len());

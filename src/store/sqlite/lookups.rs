@@ -456,8 +456,8 @@ pub(super) async fn known(
     log: &LogId,
     leaves: &[(TreeId, String)],
 ) -> Result<HashSet<(TreeId, String)>, Fail> {
-    let log = logs::number_or_zero(db, log).await?;
     const AT_ONCE: usize = 200;
+    let log = logs::number_or_zero(db, log).await?;
     let mut known = HashSet::new();
     for chunk in leaves.chunks(AT_ONCE) {
         let mut query = QueryBuilder::<Sqlite>::new(

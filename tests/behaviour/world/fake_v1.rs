@@ -458,7 +458,7 @@ impl State {
                     match anomaly {
                         Anomaly::Doubles(index) if asked.contains(index) => indexes.push(*index),
                         Anomaly::AddsNext(index) if asked.contains(index) => {
-                            indexes.push(index + 1)
+                            indexes.push(index + 1);
                         }
                         _ => {}
                     }

@@ -53,6 +53,7 @@ pub fn child() -> Result<bool, Box<dyn Error>> {
             let options = verify::Options {
                 now: 0,
                 strict: true,
+                valid_at: verify::ValidAt::Present,
             };
             // Each form of the signature is dropped when the next one is there.
             let signature = SignatureFile::parse(&fs::read(file)?)?;
