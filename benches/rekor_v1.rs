@@ -25,7 +25,7 @@ use base64::engine::general_purpose::STANDARD;
 use modelwatch::clock::SystemClock;
 use modelwatch::entry;
 use modelwatch::finding::Routes;
-use modelwatch::http::{self, Pace};
+use modelwatch::http::{self, RateLimit};
 use modelwatch::judge::Rules;
 use modelwatch::log::Start;
 use modelwatch::monitor::{Monitor, MonitoredLog, Progress, RekorV1Log, Stop};
@@ -286,7 +286,7 @@ async fn measure(name: &str, size: u64, latency: Duration, limit: Option<NonZero
         Stop::default(),
     );
     let http = match limit {
-        Some(limit) => http::Client::default().paced(Pace::per_minute(limit)),
+        Some(limit) => http::Client::default().rate_limited(RateLimit::per_minute(limit)),
         None => http::Client::default(),
     };
     let log = MonitoredLog::RekorV1(RekorV1Log {

@@ -461,11 +461,12 @@ fn a_single_file_has_its_own_name() {
 
 #[test]
 fn a_digest_is_that_of_the_specification_and_json_has_both() {
+    use sha2::{Digest as _, Sha256};
+
     let site = Site::new();
     for name in ["sub/a", "sub-x", "sub.json"] {
         site.write(&format!("model/{name}"), name);
     }
-    use sha2::{Digest as _, Sha256};
     let root = |names: [&str; 3]| {
         let digests = names.map(|name| Sha256::digest(name).to_vec());
         hex::encode(Sha256::digest(digests.concat()))
