@@ -1,4 +1,4 @@
-//! A TUF repository for those who need its documents as they are: who signs models, and who verifies them.
+//! A TUF repository and its documents as they were published, for signing models and verifying them.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub struct Published {
 pub struct Publisher(Tuf);
 
 impl Publisher {
-    /// A repository; asks nobody.
+    /// A repository. Makes no request.
     ///
     /// # Errors
     /// A root to begin with that cannot be used.

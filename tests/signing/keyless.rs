@@ -110,7 +110,7 @@ fn the_check_that_failed_is_named() {
         assert!(found.stderr.contains(said), "{}", found.stderr);
         assert_eq!(found.stdout, "");
     }
-    // Somebody else's trust, and without asking anybody.
+    // The trust of other instances, and no request.
     let line = format!("verify falcon --signature v1.sig {exact} --offline");
     let found = site.expect(&line, 1);
     assert!(
@@ -123,7 +123,7 @@ fn the_check_that_failed_is_named() {
 }
 
 #[test]
-fn a_changed_model_is_refused_and_the_report_says_who_signed_it() {
+fn a_changed_model_is_refused_and_the_report_names_the_signer() {
     let site = site();
     let line = format!(
         "verify falcon --signature v1.sig --trusted-root root.json --json {}",

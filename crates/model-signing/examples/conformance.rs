@@ -1,4 +1,4 @@
-//! Speaks the protocol of Sigstore's conformance suite (github.com/sigstore/sigstore-conformance, `docs/cli_protocol.md`),
+//! Implements the protocol of Sigstore's conformance suite (github.com/sigstore/sigstore-conformance, `docs/cli_protocol.md`),
 //! as far as verification goes:
 //!
 //! ```text

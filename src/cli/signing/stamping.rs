@@ -120,12 +120,12 @@ fn leave(place: &Path, file: &[u8]) -> std::io::Result<()> {
     left.sync_all()
 }
 
-/// A timestamp over `message` by the authority at `url`. Whether anybody trusts it is the verifier's affair; that it answers
-/// this request, and is signed by the certificate that comes with it, is checked.
+/// A timestamp over `message` by the authority at `url`. It answers this request and is signed by the
+/// certificate that comes with it; the verifier decides later whether to trust that.
 async fn ask(http: &http::Client, url: &Url, message: &[u8]) -> anyhow::Result<Vec<u8>> {
     let asking = || format!("the timestamp authority {}", http::server_of(url));
     let request = Request::new(message)?;
-    // Whoever signs has chosen it: it may well be a server of his own network.
+    // The signer has chosen it: it may be a server of the signer's own network.
     let policy = AddressPolicy::allowing(url.host_str().map(str::to_owned));
     let headers = [("content-type", Request::MEDIA_TYPE)];
     let mut pause = PAUSE;

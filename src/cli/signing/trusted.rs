@@ -2,7 +2,7 @@
 //!
 //! Of an instance, a trusted root is part of the program. What its TUF repository published since is kept in the user's cache
 //! directory, and asked for once a day, or if a verification fails that newer trust may explain. Without a network, what is
-//! there serves: a failure is remembered for an hour, so that nobody waits for each verification.
+//! there serves: a failure is remembered for an hour, so that not every verification waits.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -180,8 +180,8 @@ impl Repository {
         {
             return None;
         }
-        // Before the question: whoever is killed while he waits shall not wait again at once. Where nothing can be kept,
-        // nothing is asked.
+        // Before the request: if the user ends the program while it waits, the next run does not wait again. Where nothing
+        // can be kept, no request is made.
         let folder = self.cache.parent()?;
         std::fs::create_dir_all(folder).ok()?;
         std::fs::write(&failed, clock::now().to_string()).ok()?;
@@ -224,7 +224,7 @@ fn is_past(moment: Timestamp, span: SignedDuration) -> bool {
     age >= span || age < SignedDuration::ZERO
 }
 
-/// `$XDG_CACHE_HOME/modelwatch`, or `~/.cache/modelwatch`; `None` for who has no home.
+/// `$XDG_CACHE_HOME/modelwatch`, or `~/.cache/modelwatch`; `None` if neither variable is set.
 fn cache_directory() -> Option<PathBuf> {
     let absolute = |name: &str| {
         let path = PathBuf::from(std::env::var_os(name)?);

@@ -58,17 +58,17 @@ pub struct Verified {
     pub ignored_timestamps: usize,
 }
 
-/// A time that somebody trusted vouches for.
+/// A time that a trusted authority or log confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifiedTime {
     /// In seconds of Unix time.
     pub seconds: i64,
-    /// Who vouches for it.
+    /// Which of them.
     pub source: TimeSource,
 }
 
-/// Who vouches for a time.
+/// What confirms a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimeSource {
@@ -345,7 +345,7 @@ fn restrict_authorities(trust: &mut Trust, result: &VerificationResult) -> bool 
     authorities.len() != before
 }
 
-/// What the library says that it did. It did all of it, or did not return: this is for the day on which that changes.
+/// That the library made every check. Today it returns an error otherwise; this holds if a later version does not.
 fn require_everything(result: &VerificationResult) -> Result<(), KeylessError> {
     for (done, check) in [
         (result.certificate_verified(), Check::CertificatePath),

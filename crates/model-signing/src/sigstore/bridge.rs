@@ -1,9 +1,9 @@
 //! Times that were verified here, in a form that `sigstore-verify` takes.
 //!
-//! Its reader of timestamps knows neither fractions of a second, which RFC 3161 allows and authorities write, nor
-//! authorities with RSA, P-521 or Ed25519 keys. [`crate::timestamp`] does, and asks more of the authority's certificate. So
-//! in place of each timestamp that was verified here, the library gets one of the same second, by an authority that exists
-//! for one verification and is the only one that it is told to trust.
+//! Its reader of timestamps supports neither fractions of a second, which RFC 3161 allows and authorities write, nor
+//! authorities with RSA, P-521 or Ed25519 keys. [`crate::timestamp`] supports them, and checks more of the authority's
+//! certificate. So in place of each timestamp that was verified here, the library gets one with the same second, by an
+//! authority that exists for one verification and is the only one in the trusted root that the library gets.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;

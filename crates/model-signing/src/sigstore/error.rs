@@ -20,7 +20,7 @@ pub enum Check {
     KeyUsage,
     /// The certificate is for the identity that was asked for.
     Identity,
-    /// The identity was vouched for by the provider that was asked for.
+    /// The identity is by the provider that was asked for.
     Issuer,
     /// The certificate has an extension with the value that was asked for.
     Extension,

@@ -49,7 +49,7 @@ pub enum NameKind {
     Uri,
     /// Fulcio's otherName: a user name.
     UserName,
-    /// A kind that Fulcio gives to nobody.
+    /// A kind that Fulcio does not issue.
     Other,
 }
 
@@ -119,8 +119,8 @@ impl Identity {
         found.next().and_then(|(_, text)| text.as_deref())
     }
 
-    /// Both encodings of the issuer say the same where both are there. Whoever reads one of them alone must not see another
-    /// issuer than whoever reads the other.
+    /// Both encodings of the issuer are equal where both are there: a reader of one of them must not see another issuer
+    /// than a reader of the other.
     fn read_issuer(&self) -> Result<String, KeylessError> {
         let bad = |reason: String| KeylessError::new(Check::Issuer, reason);
         let found = |wanted: u64| {

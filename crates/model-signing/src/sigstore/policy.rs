@@ -5,7 +5,7 @@ use regex::{Regex, RegexBuilder};
 use super::error::{Check, KeylessError};
 use super::identity::Identity;
 
-/// Longest pattern, in bytes: nobody writes a page of it.
+/// Longest pattern, in bytes: about a page.
 const MAX_PATTERN_BYTES: usize = 4096;
 /// Most bytes that a compiled pattern may take.
 const MAX_COMPILED_BYTES: usize = 1 << 20;

@@ -58,7 +58,7 @@ pub enum Instance {
     Staging,
 }
 
-/// What is trusted. An item that cannot be used is left out and named ([`Self::remarks`]); it condemns no other.
+/// What is trusted. An item that cannot be used is left out and named ([`Self::remarks`]); the others stay.
 #[derive(Debug, Clone)]
 pub struct Trust {
     pub(super) root: TrustedRoot,
@@ -193,7 +193,7 @@ fn camel(value: Value) -> Result<Value, TrustError> {
                     camel_name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
                     camel_name.push_str(letters.as_str());
                 }
-                // Off-spec: protobuf's mapping takes the last of two. Here no reader shall see another one.
+                // Off-spec: protobuf's mapping takes the last of two. That is refused here: two readers must not read two values.
                 if renamed.contains_key(&camel_name) {
                     return Err(TrustError::Format(format!("{camel_name} is there twice")));
                 }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_cannot_be_used_is_named_and_condemns_no_other() {
+    fn an_item_that_cannot_be_used_is_named_and_the_others_stay() {
         let json = SigstoreInstance::PublicGood.embedded_trusted_root_json();
         let mut root: Value = serde_json::from_str(json).expect("JSON");
         let whole = Trust::from_trusted_root(json.as_bytes()).expect("a trusted root");

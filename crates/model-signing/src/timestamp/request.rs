@@ -54,7 +54,7 @@ impl Request {
     }
 
     /// That `response` answers this request: it was granted, is over the message, has the nonce, and is signed by a trusted
-    /// authority; with no authorities, by the certificate that it carries, since who trusts whom is the verifier's affair.
+    /// authority; with no authorities, by the certificate that it carries: the verifier decides later whether to trust it.
     ///
     /// # Errors
     ///

@@ -138,7 +138,7 @@ pub(super) fn check_attributes(token: &Token<'_>, signer: &[u8]) -> Result<(), T
 
 fn is_hash_of(id: &CertificateId<'_>, certificate: &[u8]) -> Result<bool, TimestampError> {
     let digest = match (id.is_sha1, id.hash) {
-        // Version 1 of the attribute has no other hash. It only says which certificate is meant, on top of a signature.
+        // Version 1 of the attribute has no other hash. It only names the certificate, on top of a signature.
         (true, _) => digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate),
         (false, None) => Hash::Sha256.of(certificate),
         (false, Some(oid)) => Hash::of_oid(oid)

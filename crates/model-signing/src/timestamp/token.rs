@@ -1,4 +1,4 @@
-//! What a timestamp token says (RFC 3161 §2.4.2, in CMS SignedData, RFC 5652 §5). Nothing is verified here.
+//! The content of a timestamp token (RFC 3161 §2.4.2, in CMS SignedData, RFC 5652 §5). Nothing is verified here.
 
 use super::TimestampError;
 use super::der::{self, Element, Malformed, Reader};
@@ -170,7 +170,7 @@ fn embedded(certificates: Element<'_>) -> Result<Vec<&[u8]>, Malformed> {
     let mut found = Vec::new();
     while !reader.is_empty() {
         let element = reader.any("a certificate of the token")?;
-        // The others are kinds that nobody uses (RFC 5652 §10.2.2).
+        // The other kinds are not in use (RFC 5652 §10.2.2).
         if element.tag == der::SEQUENCE {
             if found.len() == MAX_EMBEDDED {
                 return Err(Malformed("at most 16 certificates of the token"));

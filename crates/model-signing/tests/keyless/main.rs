@@ -1,4 +1,4 @@
-//! Keyless signatures made by a Sigstore of our own, right and wrong in each way, and what verifying says.
+//! Keyless signatures made by a Sigstore of our own, right and wrong in each way, and the verdict on each.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

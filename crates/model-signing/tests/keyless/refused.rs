@@ -59,7 +59,7 @@ fn changed(signing: Signing, change: impl Fn(&mut Value) + 'static) -> Signing {
 }
 
 #[test]
-fn a_certificate_that_nobody_trusted_vouches_for_is_refused() {
+fn a_certificate_without_a_path_an_sct_or_the_right_names_is_refused() {
     let uri = |text: &str| SanType::URI(Ia5String::try_from(text).unwrap());
     refuse(vec![
         (
@@ -455,7 +455,7 @@ fn an_entry_about_something_else_is_refused() {
 }
 
 #[test]
-fn a_time_that_nobody_trusted_proves_is_refused() {
+fn a_time_that_no_trusted_authority_proves_is_refused() {
     let stamp = Stamp::default;
     refuse(vec![
         (
@@ -672,7 +672,7 @@ fn trust_that_does_not_cover_the_signing_is_refused() {
 }
 
 #[test]
-fn an_authority_whose_own_root_had_expired_vouches_for_nobody() {
+fn a_certificate_of_an_authority_whose_root_had_expired_is_refused() {
     let sigstore = Sigstore {
         fulcio: Authority::valid_for_years(0),
         ..Sigstore::new()

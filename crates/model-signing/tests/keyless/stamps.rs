@@ -200,8 +200,8 @@ fn an_answer_must_be_to_the_request() {
         Err(TimestampError::Imprint)
     );
     assert_ne!(Request::new(MESSAGE).unwrap().der(), der);
-    let stranger = StampAuthority::with(&rcgen::PKCS_ECDSA_P256_SHA256, Flaws::default());
-    let token = stranger.stamp(
+    let other_authority = StampAuthority::with(&rcgen::PKCS_ECDSA_P256_SHA256, Flaws::default());
+    let token = other_authority.stamp(
         MESSAGE,
         &Stamp {
             nonce: Some(nonce),

@@ -94,7 +94,7 @@ fn a_timestamp_can_take_the_place_of_a_promise() {
     };
     let verified = sign_and_open(&Sigstore::new(), &signing).unwrap();
     assert_eq!(verified.times.len(), 1);
-    // Nobody has signed the index over all trees.
+    // The index over all trees is not signed.
     assert_eq!(verified.entries[0].log_index, None);
     assert_eq!(verified.entries[0].tree_index, 1);
 }

@@ -27,7 +27,7 @@ pub struct Leaf {
     /// Seconds after the day of signing at which it becomes valid, and how many it is valid.
     pub valid_from: u64,
     pub valid_seconds: u64,
-    /// Issued by somebody else under the same name.
+    /// Issued by another authority of the same name.
     pub by_another: bool,
     pub sct: Sct,
 }

@@ -116,7 +116,7 @@ impl Log {
         } else {
             root
         };
-        let stranger = KeyPair::generate_for(if entry.is_v2 {
+        let other_key = KeyPair::generate_for(if entry.is_v2 {
             &PKCS_ED25519
         } else {
             &rcgen::PKCS_ECDSA_P256_SHA256
@@ -124,7 +124,7 @@ impl Log {
         .unwrap();
         let note = format!("{}\n3\n{}\n", self.origin, base64(signed_root));
         let key = if entry.forged_checkpoint {
-            &stranger
+            &other_key
         } else {
             &self.key
         };
@@ -156,7 +156,7 @@ impl Log {
                 hex(&self.id)
             );
             let key = if entry.forged_promise {
-                &stranger
+                &other_key
             } else {
                 &self.key
             };

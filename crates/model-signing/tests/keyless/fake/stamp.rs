@@ -14,7 +14,7 @@ use super::{SIGNED_AT, base64, der, sha256};
 pub struct Stamp {
     /// Seconds after the signing.
     pub after: i64,
-    /// By an authority that nobody trusts.
+    /// By an authority that is not trusted.
     pub by_another: bool,
     /// Over something else.
     pub over_another: bool,
