@@ -33,8 +33,9 @@ pub use document::Remark;
 pub use listed::{FollowedLog, ListedKey, ListedKind, ListedLog};
 pub use material::{Trust, Update};
 pub use problem::{Problem, Refusal};
-pub use published::{Published, Publisher};
+pub use published::Publisher;
 pub use settings::{RepositorySettings, Settings, SourceSettings};
+pub use tuf::Published;
 pub use updater::{TrustState, TrustUpdater};
 
 /// Longest accepted trusted root, in bytes. That of the public instance has 10 KiB.

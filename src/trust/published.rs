@@ -5,20 +5,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::settings::RepositorySettings;
-use super::tuf::Tuf;
+use super::tuf::{Published, Tuf};
 use super::{Problem, TrustError};
 use crate::http;
-
-/// What a repository has published, verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    /// The trusted root, JSON.
-    pub trusted_root: Vec<u8>,
-    /// The signing configurations, JSON: the default one first, and then that of Rekor v2 where there is one.
-    pub signing_configs: Vec<Vec<u8>>,
-    /// When the repository was last asked and everything was right.
-    pub refreshed: Timestamp,
-}
 
 /// A TUF repository, and what is kept of it in a file.
 pub struct Publisher(Tuf);

@@ -13,19 +13,15 @@ use model_signing::verify::{MAX_SIGNATURE_BYTES, SignatureFile, VerifyError};
 use serde_json::{Value, json};
 
 use super::trusted::{TrustArgs, Trusted};
-use super::verify::{Common, certificate_report};
 use super::{Warnings, read};
 use crate::cli::output::Mistake;
 use crate::clock;
 use crate::identity::Extension;
 
-/// Arguments of `verify sigstore`.
+/// Who must have signed, and what is trusted.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-pub(in crate::cli) struct VerifyArgs {
-    #[command(flatten)]
-    pub(super) common: Common,
-
+pub(super) struct KeylessArgs {
     #[command(flatten)]
     who: IdentityArgs,
 
@@ -101,17 +97,17 @@ fn required(text: &str) -> Result<Requirement, Mistake> {
     })
 }
 
-impl VerifyArgs {
-    /// What was signed, by whom it must be, and by whom it was.
-    pub(super) fn open(&self, warnings: &mut Warnings) -> anyhow::Result<(Statement, Verified)> {
+impl KeylessArgs {
+    /// What was signed, by whom it must be, and by whom it was. The signature is read from `place`, and `signature` is its
+    /// name in messages.
+    pub(super) fn open(
+        &self,
+        signature: &Path,
+        place: &Path,
+        warnings: &mut Warnings,
+    ) -> anyhow::Result<(Statement, Verified)> {
         let policy = self.who.policy()?;
-        let signature = &self.common.signature;
         let reading = || format!("the signature {}", signature.display());
-        let place = if signature == Path::new("-") {
-            Path::new("/dev/stdin")
-        } else {
-            signature
-        };
         let bytes = read(place, MAX_SIGNATURE_BYTES)?;
         let file = SignatureFile::parse(&bytes).with_context(reading)?;
         drop(bytes);
@@ -146,7 +142,7 @@ fn verify(
     }
 }
 
-/// Adds to a report who signed, when, and where it is logged.
+/// Adds to a report who signed, when, and where it is logged; the certificate is not added.
 pub(super) fn describe(verified: &Verified, report: &mut Value) {
     let time = |time: &VerifiedTime| {
         json!({
@@ -175,7 +171,7 @@ pub(super) fn describe(verified: &Verified, report: &mut Value) {
     report["log_entries"] = verified.entries.iter().map(entry).collect();
     let first = verified.entries.first();
     report["log_index"] = Value::from(first.and_then(|entry| entry.log_index));
-    let Some((der, identity)) = &verified.certificate else {
+    let Some((_, identity)) = &verified.certificate else {
         return;
     };
     let name = identity.names.first();
@@ -190,7 +186,6 @@ pub(super) fn describe(verified: &Verified, report: &mut Value) {
         })
         .collect::<serde_json::Map<_, _>>()
         .into();
-    report["certificate"] = Value::from(certificate_report(der));
 }
 
 fn rfc3339(seconds: i64) -> Option<String> {

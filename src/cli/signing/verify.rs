@@ -31,7 +31,7 @@ pub(in crate::cli) enum Method {
     Certificate(CertificateArgs),
     /// Verify that an identity signed the model, with Sigstore: no key is needed (the default)
     #[command(args_override_self = true)]
-    Sigstore(keyless::VerifyArgs),
+    Sigstore(SigstoreArgs),
 }
 
 /// What every method takes.
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Common {
 
     /// The signature. `-`: from standard input
     #[arg(long, value_name = "PATH", value_parser = path())]
-    pub(super) signature: PathBuf,
+    signature: PathBuf,
 
     /// Pass over files that were not signed
     #[arg(long, overrides_with = "no_ignore_unsigned_files")]
@@ -110,6 +110,17 @@ pub(in crate::cli) struct CertificateArgs {
     stamps: StampArgs,
 }
 
+/// Arguments of `verify sigstore`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(in crate::cli) struct SigstoreArgs {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    keyless: keyless::KeylessArgs,
+}
+
 fn time(written: &str) -> Result<Timestamp, &'static str> {
     config::parse_time(written)
         .ok_or("write a date such as 2026-01-01, or a time such as 2026-01-01T08:00:00Z")
@@ -152,7 +163,10 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
             let Method::Sigstore(args) = method else {
                 unreachable!("only a keyless signature has no verifier that is made before")
             };
-            let (opened, verified) = args.open(&mut warnings)?;
+            let opened = args
+                .keyless
+                .open(&common.signature, common.place(), &mut warnings);
+            let (opened, verified) = opened?;
             keyless = Some(verified);
             return common.compare(statement.insert(opened), &mut warnings);
         };
@@ -178,6 +192,8 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
             let mut report = report(statement.as_ref(), &signer, &verified, &warnings);
             if let Some(keyless) = &keyless {
                 keyless::describe(keyless, &mut report);
+                let der = keyless.certificate.as_ref().map(|(der, _)| der.as_slice());
+                report["certificate"] = Value::from(der.and_then(certificate_report));
             }
             output.json(&report)
         }
@@ -368,7 +384,7 @@ impl SignerReport {
 }
 
 /// A certificate as a report has it; `None` if it cannot be read.
-pub(super) fn certificate_report(der: &[u8]) -> Option<Value> {
+fn certificate_report(der: &[u8]) -> Option<Value> {
     let time = |second| Timestamp::from_second(second).map(|time| time.to_string());
     let certificate = Summary::of(der).ok()?;
     Some(json!({

@@ -20,7 +20,6 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::material::Directories;
-use super::published::Published;
 use super::settings::RepositorySettings;
 use super::{Ask, MAX_BYTES, Problem, Refusal, Trust, TrustError, Update};
 use crate::file;
@@ -45,6 +44,17 @@ const MAX_ROOT_ROTATIONS: u32 = 1024;
 
 /// At most this much text of a repository or a server is repeated in messages.
 const MAX_QUOTED_CHARS: usize = 500;
+
+/// What a repository has published, verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The trusted root, JSON.
+    pub trusted_root: Vec<u8>,
+    /// The signing configurations, JSON: the default one first, and then that of Rekor v2 where there is one.
+    pub signing_configs: Vec<Vec<u8>>,
+    /// When the repository was last asked and everything was right.
+    pub refreshed: Timestamp,
+}
 
 /// One TUF repository.
 pub(super) struct Tuf {

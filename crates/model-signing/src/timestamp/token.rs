@@ -22,6 +22,9 @@ const SIGNING_CERTIFICATE_V2: &[u8] = &[
     0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x2f,
 ];
 
+/// Most timestamps of a signature: the limit of sigstore-python.
+pub const MAX_TIMESTAMPS: usize = 32;
+
 /// Most bytes of a token. With a chain of RSA-4096 certificates in it, one has some 10 KiB.
 pub const MAX_TOKEN_BYTES: usize = 256 << 10;
 
