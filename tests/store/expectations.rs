@@ -533,10 +533,10 @@ async fn more_bundles_than_one_transaction_takes_are_all_registered_in_order() {
         .collect();
     for expected in [true, false] {
         let registered = scratch.store.register_all(&signings, at(5)).await.unwrap();
-        let (new, changed): (Vec<_>, Vec<_>) = registered.into_iter().unzip();
+        let (new, affected): (Vec<_>, Vec<_>) = registered.into_iter().unzip();
         assert_eq!(new, vec![expected; 250]);
         let ids = (0..250).map(|index| signing(index).finding.id);
         let changes: Vec<_> = ids.filter(|_| expected).collect();
-        assert_eq!(changed.concat(), changes);
+        assert_eq!(affected.concat(), changes);
     }
 }

@@ -138,8 +138,8 @@ async fn each_tree_of_an_earlier_version_is_of_its_log_and_everything_goes_on() 
         .unwrap();
     assert!(known.contains(&leaf));
     // The guides are the same ones: nothing is gone over again.
-    let guides = ["AbCd=", "ct.example/2026"].map(LogId::new);
-    store.set_guides(&guided, &guides).await.unwrap();
+    let same = ["AbCd=", "ct.example/2026"].map(LogId::new);
+    store.set_guides(&guided, &same).await.unwrap();
     assert_eq!(store.guide(&guided).await.unwrap().unwrap().cursor, 2);
     let counts = store.lookup_counts(&guided, at(0)).await.unwrap();
     assert_eq!(counts.pending_guides, ["old ct"]);

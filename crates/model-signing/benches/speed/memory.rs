@@ -50,11 +50,7 @@ pub fn child() -> Result<bool, Box<dyn Error>> {
         _ => {
             let signer = KeySigner::new(key()?);
             let verifier = Verifier::Key(signer.material().key().clone());
-            let options = verify::Options {
-                now: 0,
-                strict: true,
-                valid_at: verify::ValidAt::Present,
-            };
+            let options = verify::Options::at_present(0, true);
             // Each form of the signature is dropped when the next one is there.
             let signature = SignatureFile::parse(&fs::read(file)?)?;
             let statement = Statement::parse(&signature.verify(&verifier, &options)?.payload)?;
