@@ -60,7 +60,7 @@ async fn every_sabotage_of_the_store_is_noticed() {
         ),
         (
             "the frontier is another tree's",
-            "UPDATE log SET proven_frontier = zeroblob(length(proven_frontier))",
+            "UPDATE tree SET proven_frontier = zeroblob(length(proven_frontier))",
             "never signed what is proven",
         ),
     ] {
@@ -85,7 +85,7 @@ async fn a_database_that_is_overwritten_with_an_older_one_ends_the_process_that_
     world.log().grow(other_leaves(3));
     world.good_step().await;
     // As the backup of a second ago: the same file, and less in it.
-    let older = "UPDATE log SET seen = 0, seen_frontier = x'', proven = 0, proven_frontier = x''; DELETE FROM head";
+    let older = "UPDATE tree SET seen = 0, seen_frontier = x'', proven = 0, proven_frontier = x''; DELETE FROM head";
     world.sabotage(older).await;
     let ended = world.pass().await;
     let Err(MonitorError::Store(error @ StoreError::Displaced { .. })) = ended else {

@@ -165,10 +165,11 @@ impl World {
 
     /// A CT log of the configuration.
     fn guide_named(&self, name: &str) -> CtGuide {
-        let more = self.more.iter().find(|log| log.shard.name == name);
-        let id = match more {
+        let configured = self.more.iter().find(|log| log.shard.name == name);
+        let id = match configured {
             Some(log) => log.shard.log.clone(),
-            None => LogId::new(&self.ct.origin),
+            None if name == self.ct_name => LogId::new(&self.ct.origin),
+            None => LogId::new(format!("{name}.example")),
         };
         CtGuide {
             name: name.to_owned(),

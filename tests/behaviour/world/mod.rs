@@ -245,11 +245,11 @@ impl World {
         let mut db = SqliteConnection::connect(&database)
             .await
             .expect("it is there");
-        let before = sqlx::query_scalar("SELECT proven_frontier FROM log")
+        let before = sqlx::query_scalar("SELECT proven_frontier FROM tree")
             .fetch_one(&mut db)
             .await
             .expect("it has one");
-        sqlx::query("UPDATE log SET proven_frontier = $1")
+        sqlx::query("UPDATE tree SET proven_frontier = $1")
             .bind(by)
             .execute(&mut db)
             .await
@@ -267,7 +267,7 @@ impl World {
         for statement in [
             "DELETE FROM head",
             "DELETE FROM coverage",
-            "DELETE FROM log",
+            "DELETE FROM tree",
         ] {
             sqlx::query(statement)
                 .execute(&mut db)
