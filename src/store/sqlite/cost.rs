@@ -43,9 +43,12 @@ impl Counted {
         };
         let store = SqliteStore::open(settings).await.unwrap();
         let steps = Arc::new(AtomicU64::new(0));
-        // Readers connect on demand, and one call after the other uses the same connection.
-        for pool in [store.writer.as_ref().unwrap(), &store.reader] {
-            let mut connection = pool.acquire().await.unwrap();
+        // All connections at once: a call may use any of those that read.
+        let mut connections = vec![store.writer.as_ref().unwrap().acquire().await.unwrap()];
+        for _ in 0..store.reader.options().get_max_connections() {
+            connections.push(store.reader.acquire().await.unwrap());
+        }
+        for connection in &mut connections {
             let steps = Arc::clone(&steps);
             let mut handle = connection.lock_handle().await.unwrap();
             handle.set_progress_handler(1, move || {
@@ -53,6 +56,7 @@ impl Counted {
                 true
             });
         }
+        drop(connections);
         Self {
             _dir: dir,
             store,
