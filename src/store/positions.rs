@@ -24,7 +24,7 @@ pub trait Positions: Send + Sync {
 
     /// Gives a tree its first position. `StoreError::Moved` if it has one already. If findings or
     /// recorded checkpoints show that it was followed before, beyond the new position or up to an
-    /// unknown place below it, that is kept as a [`Restart`].
+    /// unknown place below it, that is kept as a [`Restart`](super::Restart).
     async fn begin(&self, tree: &NewTree) -> Result<(), StoreError>;
 
     /// Records a batch: position, verified checkpoints, findings, alerts. Findings below the new

@@ -47,7 +47,7 @@ struct IdentityArgs {
     identity_regex: Option<String>,
 
     /// The identity provider that vouches for it, exactly, such as
-    /// https://token.actions.githubusercontent.com
+    /// `https://token.actions.githubusercontent.com`
     #[arg(long, value_name = "URL")]
     identity_provider: String,
 

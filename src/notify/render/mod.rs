@@ -1,6 +1,6 @@
 //! Renders a message: one page for people, as text and as HTML, and one line for programs.
 //!
-//! A [`Page`] contains unescaped strings. The text and HTML renderers escape everything that they write, each in one
+//! A [`Page`](crate::report::page::Page) contains unescaped strings. The text and HTML renderers escape everything that they write, each in one
 //! place, so that no field of a finding can be missed.
 
 mod json;

@@ -71,7 +71,7 @@ pub struct Entry {
 /// verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// As [`Entry::id`].
+    /// The id that the server gave it.
     pub id: EntryId,
     /// The leaf.
     pub body: Bytes,

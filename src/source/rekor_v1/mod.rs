@@ -1,6 +1,6 @@
 //! Rekor v1: a REST interface before several Trillian trees that follow each other.
 //!
-//! Its entries are counted in two ways: over all trees ([`GlobalIndex`](crate::shard::GlobalIndex), which requests and
+//! Its entries are counted in two ways: over all trees ([`GlobalIndex`](crate::log::GlobalIndex), which requests and
 //! people use), and within a tree (a bare `u64`, which checkpoints and proofs use).
 
 pub mod answer;
