@@ -45,7 +45,9 @@ async fn every_sabotage_of_the_store_is_noticed() {
         ),
         (
             "a watch covers less than it should",
-            "UPDATE coverage SET start = 3 WHERE watch = 'mail'",
+            "INSERT INTO coverage
+               SELECT origin, watch, conditions, 3, NULL FROM tree_watch_set JOIN watch_set_member USING (watch_set)
+               WHERE watch = 'mail'",
             "unexplained gaps",
         ),
         (

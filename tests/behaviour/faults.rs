@@ -37,7 +37,7 @@ pub const WRITING: [&str; 18] = [
 const READING: [&str; 11] = [
     "tree",
     "checkpoint",
-    "coverage",
+    "tree_coverage",
     "untrusted",
     "registrations",
     "rescans",
