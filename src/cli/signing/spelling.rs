@@ -56,27 +56,9 @@ fn is_slip(word: &str) -> bool {
     };
     let is_near = |method: &str| {
         let edits = if method.len() <= 4 { 1 } else { 2 };
-        distance(word, method) <= edits || sorted(word) == sorted(method)
+        strsim::levenshtein(word, method) <= edits || sorted(word) == sorted(method)
     };
     METHODS.into_iter().any(is_near) && Path::new(word).symlink_metadata().is_err()
-}
-
-/// How many letters have to be changed, put in or taken out to make one word of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut next = vec![at + 1];
-        for (column, wanted) in other.iter().enumerate() {
-            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
-            let changed = cell(&row, column) + usize::from(letter != *wanted);
-            let put_in = cell(&next, column) + 1;
-            let taken_out = cell(&row, column + 1) + 1;
-            next.push(changed.min(put_in).min(taken_out));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// Where the command is, if it is one of these.
