@@ -201,12 +201,15 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
 fn signer(method: &Method, warnings: &mut Warnings) -> anyhow::Result<Box<dyn Signer>> {
     Ok(match method {
         Method::Key(args) => Box::new(args.key.signer()?),
-        Method::Certificate(args) => Box::new(args.chain.signer(args.key.signer()?, warnings)?),
+        Method::Certificate(args) => {
+            let signer = args.key.signer()?;
+            Box::new(args.chain.signer(signer, &args.chain.leaf()?, warnings)?)
+        }
         Method::Pkcs11Key(args) => Box::new(args.token.signer()?),
         Method::Pkcs11Certificate(args) => {
-            let leaf = read(&args.chain.signing_certificate, MAX_PEM_BYTES)?;
+            let leaf = args.chain.leaf()?;
             let signer = args.token.signer_for(&leaf)?;
-            Box::new(args.chain.signer(signer, warnings)?)
+            Box::new(args.chain.signer(signer, &leaf, warnings)?)
         }
         Method::Sigstore(_) => unreachable!("was refused before"),
     })
@@ -374,20 +377,25 @@ impl PrivateKeyArgs {
 const MAX_PASSWORD_BYTES: usize = 4096;
 
 impl ChainArgs {
+    /// The file with the signing certificate. It is read once: a pipe is empty the second time.
+    fn leaf(&self) -> anyhow::Result<Vec<u8>> {
+        read(&self.signing_certificate, MAX_PEM_BYTES)
+    }
+
     fn signer<S: Signer>(
         &self,
         signer: S,
+        leaf: &[u8],
         warnings: &mut Warnings,
     ) -> anyhow::Result<CertificateSigner<S>> {
         let strict = warnings.strict;
-        let leaf = read(&self.signing_certificate, MAX_PEM_BYTES)?;
         let chain: Vec<_> = self
             .certificate_chain
             .iter()
             .map(|path| read(path, MAX_PEM_BYTES))
             .collect::<Result<_, _>>()?;
         let reading = || format!("the certificate {}", self.signing_certificate.display());
-        let signer = CertificateSigner::new(signer, &leaf, &chain).with_context(reading)?;
+        let signer = CertificateSigner::new(signer, leaf, &chain).with_context(reading)?;
         // What its own verifier would refuse is not signed.
         if signer
             .check(clock::now().as_second(), strict)
