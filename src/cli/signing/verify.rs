@@ -353,19 +353,15 @@ fn log_fingerprints(store: &TrustStore, chain: &[Vec<u8>]) {
     }
 }
 
-/// Who signed, of a signature that was verified; all empty otherwise.
+/// Who signed, of a signature with a key or a certificate that was verified; all empty otherwise.
 #[derive(Debug, Default)]
-pub(super) struct SignerReport {
-    /// `key`, `certificate` or `sigstore`.
-    pub(super) method: Option<&'static str>,
-    /// Whom Sigstore certified.
-    pub(super) identity: Option<String>,
-    pub(super) key: Option<Value>,
-    pub(super) certificate: Option<Value>,
+struct SignerReport {
+    /// `key` or `certificate`.
+    method: Option<&'static str>,
+    key: Option<Value>,
+    certificate: Option<Value>,
     /// When trusted authorities saw the signature, RFC 3339.
-    pub(super) timestamps: Vec<String>,
-    /// Of the entry in the transparency log.
-    pub(super) log_index: Option<u64>,
+    timestamps: Vec<String>,
 }
 
 impl SignerReport {
@@ -414,6 +410,7 @@ pub(super) fn signed(statement: &Statement) -> Value {
     })
 }
 
+/// The keys are always there; those that a keyless signature has a value for, [`keyless::describe`] sets.
 fn report(
     statement: Option<&Statement>,
     signer: &SignerReport,
@@ -438,11 +435,11 @@ fn report(
         "error": error.map(causes),
         "warnings": warnings.said,
         "method": signer.method,
-        "identity": signer.identity,
+        "identity": null,
         "key": signer.key,
         "certificate": signer.certificate,
         "timestamps": signer.timestamps,
-        "log_index": signer.log_index,
+        "log_index": null,
         "signed": statement.map(signed),
         "missing": differences.missing,
         "extra": differences.extra,
