@@ -50,8 +50,6 @@ const MAX_QUOTED_CHARS: usize = 500;
 pub struct Published {
     /// The trusted root, JSON.
     pub trusted_root: Vec<u8>,
-    /// The signing configurations, JSON: the default one first, and then that of Rekor v2 where there is one.
-    pub signing_configs: Vec<Vec<u8>>,
     /// When the repository was last asked and everything was right.
     pub refreshed: Timestamp,
 }
@@ -236,7 +234,6 @@ impl Tuf {
         let documents = self.documents(cache).ok()?;
         Some(Published {
             trusted_root: documents.trusted_root,
-            signing_configs: documents.directories.signing,
             refreshed: cache.refreshed,
         })
     }
