@@ -1,5 +1,7 @@
 //! The content of a timestamp token (RFC 3161 §2.4.2, in CMS SignedData, RFC 5652 §5). Nothing is verified here.
 
+use pkcs8::der::DateTime;
+
 use super::TimestampError;
 use super::der::{self, Element, Malformed, Reader};
 
@@ -329,34 +331,14 @@ fn seconds(text: &[u8]) -> Option<i64> {
     if !is_fraction || !whole.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let number = |from: usize, to: usize| -> Option<i64> {
-        let digits = std::str::from_utf8(whole.get(from..to)?).ok()?;
+    let year = std::str::from_utf8(whole.get(..4)?).ok()?.parse().ok()?;
+    let two = |from: usize| -> Option<u8> {
+        let digits = std::str::from_utf8(whole.get(from..from + 2)?).ok()?;
         digits.parse().ok()
     };
-    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    let (hour, minute, second) = (number(8, 10)?, number(10, 12)?, number(12, 14)?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => return None,
-    };
-    let is_time = (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60;
-    // Timestamps exist since 2001; an earlier year would only make the sum below harder to read.
-    if !is_time || year < 1970 {
-        return None;
-    }
-    // Days from the civil calendar, with years that begin in March.
-    let (years, months) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days = 365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 + day
-        - 719_469;
-    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+    // A time that the calendar does not have is an error, and so is one before 1970. There is no leap second.
+    let time = DateTime::new(year, two(4)?, two(6)?, two(8)?, two(10)?, two(12)?).ok()?;
+    i64::try_from(time.unix_duration().as_secs()).ok()
 }
 
 #[cfg(test)]
