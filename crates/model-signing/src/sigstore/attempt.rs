@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::{DerPublicKey, Sha256Hash};
 use sigstore_verify::{
     PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier,
@@ -122,25 +123,21 @@ pub(super) fn verify_bundle(
     let signature = check_shape(bundle)?;
     let stamped = countable_timestamps(bundle, signature, trust)?;
     let ignored_timestamps = bundle.timestamps().len() - stamped.len();
-    let mut trust_of_entries = trust.clone();
-    trust_of_entries.root.timestamp_authorities.clear();
+    let mut root = trust.root.clone();
+    root.timestamp_authorities.clear();
     let mut timestamps = Vec::new();
     if !stamped.is_empty() {
         let bridge = Bridge::new()?;
-        trust_of_entries
-            .root
-            .timestamp_authorities
-            .push(bridge.authority()?);
+        root.timestamp_authorities.push(bridge.authority()?);
         for time in &stamped {
             timestamps.push(bridge.stamp(signature, *time)?);
         }
     }
     let converted = convert::bundle(bundle, &timestamps)?;
     let artifact = Wanted::of(artifact, bundle)?;
-    trust_of_entries.root.tlogs = logs_of(bundle, trust);
-    let run = |trust: &Trust| {
-        let verifier =
-            Verifier::new(&trust.root).map_err(|error| KeylessError::of_library(&error))?;
+    root.tlogs = logs_of(bundle, trust);
+    let run = |root: &TrustedRoot| {
+        let verifier = Verifier::new(root).map_err(|error| KeylessError::of_library(&error))?;
         let outcome = match (signer, artifact) {
             (Signer::Identity(_), Wanted::Bytes(bytes)) => {
                 verifier.verify(bytes, &converted, &VerificationPolicy::any_identity())
@@ -159,11 +156,11 @@ pub(super) fn verify_bundle(
         };
         outcome.map_err(|error| KeylessError::of_library(&error))
     };
-    let mut result = run(&trust_of_entries)?;
+    let mut result = run(&root)?;
     let certificate = match (signer, bundle.leaf_certificate()) {
         (Signer::Identity(policy), Some(der)) => {
-            if restrict_authorities(&mut trust_of_entries, &result) {
-                result = run(&trust_of_entries)?;
+            if restrict_authorities(&mut root, &result) {
+                result = run(&root)?;
             }
             require_everything(&result)?;
             check_usage(der)?;
@@ -325,8 +322,8 @@ fn logs_of(bundle: &Bundle, trust: &Trust) -> Vec<sigstore_verify::trust_root::T
 
 /// Leaves out the authorities of which a certificate was not valid at a verified time: the library takes every certificate
 /// of an authority's chain as trusted, and looks at the validity of none. Answers whether there are any.
-fn restrict_authorities(trust: &mut Trust, result: &VerificationResult) -> bool {
-    let authorities = &mut trust.root.certificate_authorities;
+fn restrict_authorities(root: &mut TrustedRoot, result: &VerificationResult) -> bool {
+    let authorities = &mut root.certificate_authorities;
     let before = authorities.len();
     let times: Vec<i64> = result
         .verified_timestamps()
