@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sigstore_verify::trust_root::TrustedRoot;
+use sigstore_verify::trust_root::{TransparencyLog, TrustedRoot};
 use sigstore_verify::types::{DerPublicKey, Sha256Hash};
 use sigstore_verify::{
     PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier,
@@ -302,22 +302,22 @@ fn first_subject(bundle: &Bundle) -> Result<[u8; 32], KeylessError> {
 
 /// The logs that the entries of the bundle name: an entry that names one log is not proven by another one's checkpoint.
 /// Where no log has such an id, any of them may prove it, as sigstore-python does it.
-fn logs_of(bundle: &Bundle, trust: &Trust) -> Vec<sigstore_verify::trust_root::TransparencyLog> {
+fn logs_of(bundle: &Bundle, trust: &Trust) -> Vec<TransparencyLog> {
     let all = &trust.root.tlogs;
     let entries = bundle.tlog_entries();
-    let is_named = |entry: &TlogEntry| {
-        all.iter()
-            .any(|log| log.log_id.key_id.as_bytes().starts_with(&entry.log_id))
-    };
-    if !entries.iter().all(is_named) {
+    let is_known = |entry: &TlogEntry| all.iter().any(|log| is_named(log, entry));
+    if !entries.iter().all(is_known) {
         return all.clone();
     }
-    let named = all.iter().filter(|log| {
-        entries
-            .iter()
-            .any(|entry| log.log_id.key_id.as_bytes().starts_with(&entry.log_id))
-    });
+    let named = all
+        .iter()
+        .filter(|log| entries.iter().any(|entry| is_named(log, entry)));
     named.cloned().collect()
+}
+
+/// Whether an entry names this log. What it has may be the beginning of the log's id.
+fn is_named(log: &TransparencyLog, entry: &TlogEntry) -> bool {
+    log.log_id.key_id.as_bytes().starts_with(&entry.log_id)
 }
 
 /// Leaves out the authorities of which a certificate was not valid at a verified time: the library takes every certificate
@@ -399,9 +399,7 @@ fn times(result: &VerificationResult, stamped: &[i64]) -> Vec<VerifiedTime> {
 
 fn described(entry: &TlogEntry, trust: &Trust) -> LogEntry {
     let logs = &trust.root.tlogs;
-    let mut named = logs
-        .iter()
-        .filter(|log| log.log_id.key_id.as_bytes().starts_with(&entry.log_id));
+    let mut named = logs.iter().filter(|log| is_named(log, entry));
     let is_v2 = entry.kind == "hashedrekord" && entry.version == "0.0.2";
     let proof = entry.inclusion_proof.as_ref();
     let checkpoint = proof.and_then(|proof| proof.checkpoint.as_deref());
