@@ -32,12 +32,23 @@ pub enum Curve {
     P521,
 }
 
-/// A hash function that goes before ECDSA.
+/// A hash function that goes before a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hash {
     Sha256,
     Sha384,
     Sha512,
+}
+
+impl Hash {
+    pub(crate) fn of(self, bytes: &[u8]) -> aws_lc_rs::digest::Digest {
+        let algorithm = match self {
+            Self::Sha256 => &aws_lc_rs::digest::SHA256,
+            Self::Sha384 => &aws_lc_rs::digest::SHA384,
+            Self::Sha512 => &aws_lc_rs::digest::SHA512,
+        };
+        aws_lc_rs::digest::digest(algorithm, bytes)
+    }
 }
 
 /// Why bytes are not a key that can sign or verify models.
@@ -174,16 +185,11 @@ impl Curve {
     /// The message, hashed as this curve demands.
     #[cfg(all(unix, feature = "pkcs11"))]
     pub(crate) fn digest(self, message: &[u8]) -> aws_lc_rs::digest::Digest {
-        let algorithm = match self.hash() {
-            Hash::Sha256 => &aws_lc_rs::digest::SHA256,
-            Hash::Sha384 => &aws_lc_rs::digest::SHA384,
-            Hash::Sha512 => &aws_lc_rs::digest::SHA512,
-        };
-        aws_lc_rs::digest::digest(algorithm, message)
+        self.hash().of(message)
     }
 
     /// How ECDSA on this curve is verified after that hash.
-    fn verification(self, hash: Hash) -> &'static EcdsaVerificationAlgorithm {
+    pub(crate) fn verification(self, hash: Hash) -> &'static EcdsaVerificationAlgorithm {
         match (self, hash) {
             (Self::P256, Hash::Sha256) => &signature::ECDSA_P256_SHA256_ASN1,
             (Self::P256, Hash::Sha384) => &signature::ECDSA_P256_SHA384_ASN1,

@@ -6,7 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_parser::prelude::X509Certificate;
 
-use super::signer::{self, Hash};
+use super::signer::{self, hash_named};
 use super::token::Token;
 use super::{TimestampError, signer::SignerCertificate};
 use crate::certificate::{self, ChainError};
@@ -249,7 +249,7 @@ fn is_valid_at(certificate: &X509Certificate<'_>, time: i64) -> bool {
 }
 
 pub(super) fn check_imprint(token: &Token<'_>, message: &[u8]) -> Result<(), TimestampError> {
-    let hash = Hash::of_oid(token.info.hash).ok_or(TimestampError::Unsupported(
+    let hash = hash_named(token.info.hash).ok_or(TimestampError::Unsupported(
         "another hash function than SHA-256, SHA-384 or SHA-512",
     ))?;
     verify_slices_are_equal(hash.of(message).as_ref(), token.info.imprint)

@@ -3,9 +3,10 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::der::{BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE, encode};
-use super::signer::{self, Hash, SignerCertificate};
+use super::signer::{self, SignerCertificate};
 use super::token::Token;
 use super::{Authorities, Stamped, TimestampError, authority};
+use crate::key::Hash;
 
 /// TimeStampReq without the imprint's digest and the nonce: version 1, SHA-256, and the authority's certificate wanted.
 const SHA256_IDENTIFIER: &[u8] = &[

@@ -1,38 +1,21 @@
 //! The signature of a token: by which certificate, over what, and whether that certificate is for timestamps.
 
-use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use pkcs8::ObjectIdentifier;
 use x509_parser::prelude::{FromDer as _, ParsedExtension, SubjectPublicKeyInfo, X509Certificate};
 
 use super::TimestampError;
 use super::token::{CertificateId, SignerId, TST_INFO, Token};
+use crate::key::{Curve, Hash};
 
-/// A hash function that counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hash {
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-impl Hash {
-    /// By the content of its object identifier, 2.16.840.1.101.3.4.2.{1,2,3}.
-    pub(super) fn of_oid(oid: &[u8]) -> Option<Self> {
-        match oid.strip_prefix(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02])? {
-            [1] => Some(Self::Sha256),
-            [2] => Some(Self::Sha384),
-            [3] => Some(Self::Sha512),
-            _ => None,
-        }
-    }
-
-    pub(super) fn of(self, bytes: &[u8]) -> Digest {
-        let algorithm = match self {
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha384 => &digest::SHA384,
-            Self::Sha512 => &digest::SHA512,
-        };
-        digest::digest(algorithm, bytes)
+/// The hash function with this content of its object identifier, 2.16.840.1.101.3.4.2.{1,2,3}; no other one counts.
+pub(super) fn hash_named(oid: &[u8]) -> Option<Hash> {
+    match oid.strip_prefix(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02])? {
+        [1] => Some(Hash::Sha256),
+        [2] => Some(Hash::Sha384),
+        [3] => Some(Hash::Sha512),
+        _ => None,
     }
 }
 
@@ -121,7 +104,7 @@ pub(super) fn check_attributes(token: &Token<'_>, signer: &[u8]) -> Result<(), T
             "their content type is not TSTInfo",
         ));
     }
-    let hash = Hash::of_oid(token.signer.digest).ok_or(TimestampError::Unsupported(
+    let hash = hash_named(token.signer.digest).ok_or(TimestampError::Unsupported(
         "another digest of the signer than SHA-256, SHA-384 or SHA-512",
     ))?;
     let digest = hash.of(token.info_der);
@@ -141,7 +124,7 @@ fn is_hash_of(id: &CertificateId<'_>, certificate: &[u8]) -> Result<bool, Timest
         // Version 1 of the attribute has no other hash. It only names the certificate, on top of a signature.
         (true, _) => digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate),
         (false, None) => Hash::Sha256.of(certificate),
-        (false, Some(oid)) => Hash::of_oid(oid)
+        (false, Some(oid)) => hash_named(oid)
             .ok_or(TimestampError::Unsupported(
                 "another hash for the signer's certificate",
             ))?
@@ -168,7 +151,7 @@ fn algorithm(
             Some([11]) => Hash::Sha256,
             Some([12]) => Hash::Sha384,
             Some([13]) => Hash::Sha512,
-            _ => Hash::of_oid(digest)?,
+            _ => hash_named(digest)?,
         },
     };
     let is_pss = algorithm == [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
@@ -184,18 +167,8 @@ fn algorithm(
         },
         "1.2.840.10045.2.1" => {
             let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
-            match (curve.to_id_string().as_str(), hash) {
-                ("1.2.840.10045.3.1.7", Hash::Sha256) => &signature::ECDSA_P256_SHA256_ASN1,
-                ("1.2.840.10045.3.1.7", Hash::Sha384) => &signature::ECDSA_P256_SHA384_ASN1,
-                ("1.2.840.10045.3.1.7", Hash::Sha512) => &signature::ECDSA_P256_SHA512_ASN1,
-                ("1.3.132.0.34", Hash::Sha256) => &signature::ECDSA_P384_SHA256_ASN1,
-                ("1.3.132.0.34", Hash::Sha384) => &signature::ECDSA_P384_SHA384_ASN1,
-                ("1.3.132.0.34", Hash::Sha512) => &signature::ECDSA_P384_SHA512_ASN1,
-                ("1.3.132.0.35", Hash::Sha256) => &signature::ECDSA_P521_SHA256_ASN1,
-                ("1.3.132.0.35", Hash::Sha384) => &signature::ECDSA_P521_SHA384_ASN1,
-                ("1.3.132.0.35", Hash::Sha512) => &signature::ECDSA_P521_SHA512_ASN1,
-                _ => return None,
-            }
+            let curve = ObjectIdentifier::new(&curve.to_id_string()).ok()?;
+            Curve::from_oid(curve).ok()?.verification(hash)
         }
         _ => return None,
     })
