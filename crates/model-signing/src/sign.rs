@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::bundle::MAX_CERTIFICATES;
-use crate::certificate::{self, ChainError, Rules, ValidAt};
+use crate::certificate::{self, ChainError, Rules};
 use crate::dsse::{self, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{BadSignature, PrivateKey, PublicKey};
 use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE};
@@ -217,11 +217,7 @@ impl<S: Signer> CertificateSigner<S> {
         let Material::Certificates { chain, .. } = &self.material else {
             return Err(ChainError::NoCertificate);
         };
-        let rules = Rules {
-            now,
-            valid_at: ValidAt::Present,
-            strict,
-        };
+        let rules = Rules::at_present(now, strict);
         Ok(certificate::check_for_signing(chain, &rules)?.lacks_key_usage)
     }
 }

@@ -10,9 +10,13 @@ use std::str;
 use serde::Deserialize;
 
 use crate::bundle::{Bundle, BundleError, Content, MODEL_SIGNATURE_MEDIA_TYPE};
-use crate::certificate::{self, ChainError, Rules, TrustStore, ValidAt};
+use crate::certificate::{self, ChainError, TrustStore, ValidAt};
 use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{Curve, Hash, PublicKey};
+
+/// How to verify.
+#[doc(inline)]
+pub use crate::certificate::Rules as Options;
 
 /// Most bytes of a signature file: 512 MiB, which is enough for two million files.
 pub const MAX_SIGNATURE_BYTES: usize = 512 << 20;
@@ -30,29 +34,6 @@ pub enum Verifier {
     Key(PublicKey),
     /// By a certificate that leads to one of these.
     Certificates(TrustStore),
-}
-
-/// How to verify.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// The present, in seconds of Unix time.
-    pub now: i64,
-    /// When the certificates of the chain must be valid.
-    pub valid_at: ValidAt,
-    /// Refuse what is accepted only because the reference implementation accepts it: SHA-1 and RSA keys below 2048 bits
-    /// in the chain, and a signature of version 0.2 over the wrong encoding.
-    pub strict: bool,
-}
-
-impl Options {
-    /// Certificates must be valid at `now`, in seconds of Unix time.
-    pub fn at_present(now: i64, strict: bool) -> Self {
-        Self {
-            now,
-            valid_at: ValidAt::Present,
-            strict,
-        }
-    }
 }
 
 /// Something about a good signature that its reader should know.
@@ -339,12 +320,7 @@ impl SignatureFile {
         };
         match self.certificates() {
             [leaf, others @ ..] if !self.bundle.is_keyless() => {
-                let rules = Rules {
-                    now: options.now,
-                    valid_at: options.valid_at.clone(),
-                    strict: options.strict,
-                };
-                Ok(certificate::walk(leaf, others, store, &rules)?)
+                Ok(certificate::walk(leaf, others, store, options)?)
             }
             _ => Err(method),
         }

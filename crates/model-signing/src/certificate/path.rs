@@ -25,14 +25,15 @@ pub enum ValidAt {
     AllowExpired,
 }
 
-/// What is asked of the certificates of a chain.
+/// What is asked of the certificates of a chain, and of a signature: [`crate::verify::Options`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// The present, in seconds of Unix time.
     pub now: i64,
-    /// When they must be valid.
+    /// When the certificates of the chain must be valid.
     pub valid_at: ValidAt,
-    /// Refuse SHA-1 and RSA keys below 2048 bits in the chain.
+    /// Refuse what is accepted only because the reference implementation accepts it: SHA-1 and RSA keys below 2048 bits
+    /// in the chain, and a signature of version 0.2 over the wrong encoding.
     pub strict: bool,
 }
 
@@ -62,6 +63,15 @@ impl Instant {
 }
 
 impl Rules {
+    /// Certificates must be valid at `now`, in seconds of Unix time.
+    pub fn at_present(now: i64, strict: bool) -> Self {
+        Self {
+            now,
+            valid_at: ValidAt::Present,
+            strict,
+        }
+    }
+
     /// The instants to try, in this order; one of them has to do.
     fn instants(&self) -> Vec<Instant> {
         let exactly = |at| Instant {
