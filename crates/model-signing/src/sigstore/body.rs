@@ -3,7 +3,6 @@
 //! The log hashes the JSON text that the signer sent. That text is not kept, but every known client writes it in one of a few
 //! ways; an entry whose hash none of them gives is about another envelope.
 
-use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use super::error::{Check, KeylessError};
 use crate::bundle::TlogEntry;
 use crate::dsse::Envelope;
+use crate::hash::{Algorithm, Hasher};
 
 #[derive(Deserialize)]
 struct Body {
@@ -47,18 +47,11 @@ pub(super) fn check_envelope_hash(
     }
     let payload = STANDARD.encode(&envelope.payload);
     for form in forms(envelope) {
-        let mut context = Context::new(&SHA256);
-        context.update(form.before.as_bytes());
-        context.update(payload.as_bytes());
-        context.update(form.after.as_bytes());
-        let digest = context.finish();
-        let hex = digest
-            .as_ref()
-            .iter()
-            .fold(String::with_capacity(64), |hex, byte| {
-                hex + &format!("{byte:02x}")
-            });
-        if hex == hash.value {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(form.before.as_bytes());
+        hasher.update(payload.as_bytes());
+        hasher.update(form.after.as_bytes());
+        if hasher.finish().to_string() == hash.value {
             return Ok(());
         }
     }
