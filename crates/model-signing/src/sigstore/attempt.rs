@@ -17,6 +17,7 @@ use super::identity::Identity;
 use super::policy::Policy;
 use super::trust::Trust;
 use crate::bundle::{Bundle, Content, TlogEntry};
+use crate::certificate;
 use crate::timestamp::Token;
 
 /// How far a verified time may lie ahead of the verifier's clock, in seconds: authorities and verifiers are synchronised
@@ -360,7 +361,7 @@ fn require_everything(result: &VerificationResult) -> Result<(), KeylessError> {
 /// The key usage of the signer's certificate; the library checks the extended one.
 fn check_usage(der: &[u8]) -> Result<(), KeylessError> {
     let bad = |reason: &str| Err(KeylessError::new(Check::KeyUsage, reason));
-    let Ok(([], certificate)) = X509Certificate::from_der(der) else {
+    let Ok(certificate) = certificate::read(der) else {
         return bad("the certificate is no X.509 certificate in DER");
     };
     match certificate.key_usage() {

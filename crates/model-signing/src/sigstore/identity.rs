@@ -1,8 +1,9 @@
 //! Whom a certificate of Sigstore names: its alternative names, its issuer, and Fulcio's other extensions.
 
-use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
+use x509_parser::prelude::{GeneralName, ParsedExtension};
 
 use super::error::{Check, KeylessError};
+use crate::certificate;
 use crate::timestamp::der::{self, context};
 
 /// 1.3.6.1.4.1.57264.1, the arc of Fulcio's extensions.
@@ -69,7 +70,7 @@ impl Identity {
     /// Reads a certificate in DER.
     pub(super) fn read(der: &[u8]) -> Result<Self, KeylessError> {
         let bad = |reason: &str| KeylessError::new(Check::Identity, reason);
-        let Ok(([], certificate)) = X509Certificate::from_der(der) else {
+        let Ok(certificate) = certificate::read(der) else {
             return Err(bad("the certificate is no X.509 certificate in DER"));
         };
         let mut identity = Self {

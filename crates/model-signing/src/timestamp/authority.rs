@@ -9,7 +9,7 @@ use x509_parser::prelude::X509Certificate;
 use super::signer::{self, hash_named};
 use super::token::Token;
 use super::{TimestampError, signer::SignerCertificate};
-use crate::certificate::{self, ChainError};
+use crate::certificate;
 
 /// 1.3.6.1.5.5.7.3.8, the content of the object identifier.
 const TIME_STAMPING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08];
@@ -53,7 +53,7 @@ impl Authority {
         period: (Option<i64>, Option<i64>),
     ) -> Result<Self, TimestampError> {
         for der in chain {
-            parse(der)?;
+            certificate::read(der)?;
         }
         let (signer, intermediates, root) = match chain {
             [] => return Err(TimestampError::NoRoot),
@@ -85,7 +85,7 @@ impl Authorities {
         };
         for file in files {
             for der in certificate::all_of_pem(file.as_ref())? {
-                let parsed = parse(&der)?;
+                let parsed = certificate::read(&der)?;
                 if parsed.subject().as_raw() == parsed.issuer().as_raw() {
                     authority.roots.push(der);
                 } else {
@@ -213,7 +213,7 @@ impl Authority {
             .roots
             .iter()
             // The library does not look at the validity of a root.
-            .filter(|root| parse(root).is_ok_and(|root| is_valid_at(&root, time)))
+            .filter(|root| certificate::read(root).is_ok_and(|root| is_valid_at(&root, time)))
             .map(|root| rustls_pki_types::CertificateDer::from(root.as_slice()))
             .collect();
         if roots.is_empty() {
@@ -237,10 +237,6 @@ impl Authority {
         .map_err(path)?;
         Ok(())
     }
-}
-
-fn parse(der: &[u8]) -> Result<X509Certificate<'_>, ChainError> {
-    certificate::read(der)
 }
 
 fn is_valid_at(certificate: &X509Certificate<'_>, time: i64) -> bool {

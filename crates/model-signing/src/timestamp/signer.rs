@@ -3,10 +3,11 @@
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use pkcs8::ObjectIdentifier;
-use x509_parser::prelude::{FromDer as _, ParsedExtension, SubjectPublicKeyInfo, X509Certificate};
+use x509_parser::prelude::{ParsedExtension, SubjectPublicKeyInfo, X509Certificate};
 
 use super::TimestampError;
 use super::token::{CertificateId, SignerId, TST_INFO, Token};
+use crate::certificate;
 use crate::key::{Curve, Hash};
 
 /// The hash function with this content of its object identifier, 2.16.840.1.101.3.4.2.{1,2,3}; no other one counts.
@@ -28,14 +29,12 @@ pub(super) struct SignerCertificate<'a> {
 
 impl<'a> SignerCertificate<'a> {
     pub(super) fn parse(der: &'a [u8]) -> Option<Self> {
-        match X509Certificate::from_der(der) {
-            Ok(([], x509)) => Some(Self { der, x509 }),
-            _ => None,
-        }
+        let x509 = certificate::read(der).ok()?;
+        Some(Self { der, x509 })
     }
 
     pub(super) fn shown(&self) -> String {
-        crate::certificate::shown_subject(&self.x509)
+        certificate::shown_subject(&self.x509)
     }
 
     pub(super) fn is_named_by(&self, id: &SignerId<'_>) -> bool {
