@@ -3,7 +3,7 @@
 //! Other programs list the model meanwhile: a temporary file in it would become part of what they sign, and would be
 //! there for good if this program were killed.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -79,7 +79,7 @@ impl Destination {
             path: path.to_owned(),
             source,
         };
-        let (directory, _, there) = place(path)?;
+        let (directory, there) = place(path)?;
         let may_write = |path: &Path, access| rustix::fs::access(path, access);
         let way = match may_write(directory, Access::WRITE_OK | Access::EXEC_OK) {
             _ if there.as_ref().is_some_and(|there| is_mount(path, there)) => Way::InPlace,
@@ -334,8 +334,8 @@ fn is_same_mount(one: &Path, other: &Path) -> bool {
     matches!((device(one), device(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The directory of a file that is not there or is a regular one, its name, and what is there.
-fn place(path: &Path) -> Result<(&Path, &OsStr, Option<Metadata>), ReplaceError> {
+/// The directory of a file that is not there or is a regular one, and what is there. The path ends in a name.
+fn place(path: &Path) -> Result<(&Path, Option<Metadata>), ReplaceError> {
     let there = match fs::symlink_metadata(path) {
         Ok(there) => {
             let kind = there.file_type();
@@ -364,7 +364,7 @@ fn place(path: &Path) -> Result<(&Path, &OsStr, Option<Metadata>), ReplaceError>
             });
         }
     };
-    let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
+    let (Some(_), Some(directory)) = (path.file_name(), path.parent()) else {
         return Err(ReplaceError::NoName {
             path: path.to_owned(),
         });
@@ -374,7 +374,7 @@ fn place(path: &Path) -> Result<(&Path, &OsStr, Option<Metadata>), ReplaceError>
     } else {
         directory
     };
-    Ok((directory, name, there))
+    Ok((directory, there))
 }
 
 #[cfg(test)]
