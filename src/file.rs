@@ -91,7 +91,7 @@ fn read_into(
     Ok(bytes)
 }
 
-/// Reads a regular file of at most `limit_bytes` that somebody else may have put there; `Ok(None)` if it does not exist.
+/// Reads a regular file of at most `limit_bytes` that another user may have written; `Ok(None)` if it does not exist.
 ///
 /// A pipe would make this program wait for its writer, and a device has no end. Symbolic links are followed: the owner of
 /// the directory decides about its content anyway.

@@ -1,7 +1,7 @@
 //! From a registered bundle to the exact leaves that its signing left in a log.
 //!
 //! A registration suppresses an alert, so it matches a signing by no less than certificate, signature and digest: by
-//! the hash of its whole leaf, or, if somebody has logged the signing again, by these three in another leaf. A name,
+//! the hash of its whole leaf, or, if the signing was logged again, by these three in another leaf. A name,
 //! tag or date in a bundle never makes another signing expected.
 
 mod leaf;

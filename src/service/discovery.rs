@@ -18,7 +18,7 @@ const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The configured logs, and those that trust names and that need no more to be followed.
 ///
 /// `begun`: some log has a position already. What is found then is new, so it is read from its first entry: a
-/// start at its end would skip what was signed before anybody noticed. The same holds if only a configured log is read
+/// start at its end would skip what was signed before anyone noticed. The same holds if only a configured log is read
 /// from somewhere before its end: an operator who wants the past of one log wants that of all.
 pub fn logs(
     config: &Config,

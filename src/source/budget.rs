@@ -24,7 +24,7 @@ pub struct Budget {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Share(Option<Arc<OwnedSemaphorePermit>>);
 
-/// Leaves are the same leaves, whoever accounts for them.
+/// Leaves are equal independently of the budget that counts them.
 impl PartialEq for Share {
     fn eq(&self, _: &Self) -> bool {
         true

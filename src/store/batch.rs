@@ -260,7 +260,7 @@ impl Outcome {
     }
 }
 
-/// A rescan that somebody asked for.
+/// A rescan that was requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RescanRequest {
     /// The watch; `None` is every one.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Why the store could not do it. Nothing was written, except where a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process holds the lock: a monitor, or anybody who may open its file.
+    /// Another process holds the lock: a monitor, or any process that may open its file.
     #[error("{path} is in use: {lock} is locked by {holders}")]
     Locked {
         /// The database.
@@ -16,7 +16,7 @@ pub enum StoreError {
         /// Who holds it.
         holders: Holders,
     },
-    /// The files are not those that this process opened: what it records from now on, nobody would find. It does not
+    /// The files are not those that this process opened: what it records from now on would be lost. It does not
     /// pass by trying again.
     #[error(
         "{what} while this process works on it: nothing that it does now would be found there. Stop modelwatch before a database is removed, moved or restored, and start it again afterwards"
@@ -55,7 +55,7 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
-    /// The stored position is not the expected one: somebody else moved it.
+    /// The stored position is not the expected one: another process moved it.
     #[error("the position of {origin} is not where it was expected: another monitor moved it")]
     Moved {
         /// The log.
@@ -132,7 +132,7 @@ pub struct Holder {
     pub process: u32,
     /// The number of the user whose process it is; `None` if it has ended, and one that it started holds the lock on.
     pub user: Option<u32>,
-    /// Its command line, cut. Text of whoever started it: to be escaped where it is shown.
+    /// Its command line, cut. The user who started it chose the text: escape it where it is shown.
     pub command: Option<String>,
 }
 

@@ -66,7 +66,7 @@ pub trait Findings: Send + Sync {
     /// `rules` holds every watch that has a hold now. Answers how many.
     async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError>;
 
-    /// When somebody who has the key last signed under each of these watches, as far as the findings show that were
+    /// When a holder of the key last signed under each of these watches, as far as the findings show that were
     /// recorded after number `after`, untrusted chains apart; and the number to go on from. A watch without such a finding
     /// is left out.
     ///

@@ -28,7 +28,7 @@ pub trait Lookups: Send + Sync {
 
     /// Makes these the names that are asked for whatever CT logs show: new ones are due at once.
     /// Under other `rules` (a hash of the watches) than before, what was fetched is forgotten and due
-    /// again, because nobody matched it against these watches.
+    /// again, because it was not matched against these watches.
     async fn set_exact_names(
         &self,
         log: &LogId,

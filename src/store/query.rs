@@ -31,7 +31,7 @@ pub struct FindingQuery {
 }
 
 impl FindingQuery {
-    /// What is open: somebody should look at it.
+    /// Open: a person has to look at it.
     pub fn open() -> Self {
         let states = State::ALL.into_iter().filter(|state| state.is_open());
         Self {

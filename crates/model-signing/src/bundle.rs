@@ -49,7 +49,7 @@ const MEDIA_TYPES: &[&str] = &[
     "application/vnd.dev.sigstore.bundle+json;version=0.1",
 ];
 
-/// A Sigstore bundle as somebody wrote it.
+/// A Sigstore bundle as it was written, not verified.
 ///
 /// ```
 /// use model_signing::bundle::{Bundle, Content};
@@ -245,7 +245,7 @@ impl Bundle {
     }
 
     fn read(document: &Object<'_>) -> Result<Self, JsonError> {
-        // First of all: whoever hands in another kind of file shall be told just that.
+        // First: the error for another kind of file names that kind and nothing else.
         let media_type = document.required("mediaType")?;
         let media_type = one_of_texts(&media_type, MEDIA_TYPES)?;
         let material = document.required("verificationMaterial")?.object()?;

@@ -19,7 +19,7 @@ pub const MAX_JSON_BYTES: usize = 64 << 20;
 /// Most signatures of one envelope. Sigstore's clients accept a single one; DSSE allows several.
 pub const MAX_SIGNATURES: usize = 64;
 
-/// A DSSE envelope as somebody sent it.
+/// A DSSE envelope as it was received, not verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// What the payload is, a media type or URI: [`IN_TOTO_PAYLOAD_TYPE`] for a model signature.

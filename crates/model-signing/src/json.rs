@@ -1,4 +1,4 @@
-//! Reading JSON that somebody else wrote: bounded, and every complaint names its field.
+//! Reads JSON from other programs: bounded, and every error names its field.
 //!
 //! serde's derive would lose what this reader must know: which of two equal keys a value came from,
 //! and where in the document a value was found. So the text becomes a small tree of [`Node`]s first,
@@ -309,7 +309,7 @@ fn check_names(node: &Node<'_>, known: &Names, path: &str) -> Result<(), JsonErr
             items
                 .try_for_each(|(index, item)| check_names(item, known, &format!("{path}[{index}]")))
         }
-        // Whoever reads the field says of which type it should have been.
+        // The caller that reads the field reports the type that it expected.
         _ => Ok(()),
     }
 }

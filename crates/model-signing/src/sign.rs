@@ -55,7 +55,7 @@ pub enum SignError {
     /// The certificate is another key's.
     #[error("the public key of the signing certificate is not that of the private key")]
     KeyMismatch,
-    /// More certificates than anybody reads.
+    /// There are more certificates than verifiers read.
     #[error(
         "{found} certificates, more than the {MAX_CERTIFICATES} that a signature file may have"
     )]

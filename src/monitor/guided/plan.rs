@@ -510,7 +510,7 @@ mod tests {
         );
         let bare = of(None, None);
         assert_eq!((bare.key.as_str(), bare.alike.as_str()), ("k", "k"));
-        // What cannot be put into the form that CT logs hold is nobody's but its own.
+        // A certificate that cannot be put into the form of CT logs equals no other certificate.
         assert_ne!(of(Some(at(0)), None).key, "t");
         // Nor is what no authority vouches for, whatever part of a true certificate it copies.
         let impostor = CertificateId::of(

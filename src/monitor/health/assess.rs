@@ -220,7 +220,7 @@ async fn assess_clock(
     Ok(())
 }
 
-/// Resolves the findings about logs that are not monitored any more: no pass does, and nobody can acknowledge them.
+/// Resolves the findings about logs that are not monitored any more: no pass does, and they cannot be acknowledged.
 async fn forget_gone_logs(
     store: &(impl Conditions + Logs + ?Sized),
     logs: &[MonitoredLog],

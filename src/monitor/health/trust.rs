@@ -96,7 +96,7 @@ async fn all_ended(store: &dyn Store, logs: &[MonitoredLog]) -> Result<Option<St
     for log in logs {
         let log = match log {
             MonitoredLog::Tree(log) => log,
-            // Nobody announces the end of its last tree.
+            // The log does not announce the end of its last tree.
             MonitoredLog::RekorV1(_) | MonitoredLog::Guided(_) => return Ok(None),
         };
         if log.shard.protocol.is_ct() {

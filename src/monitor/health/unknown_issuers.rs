@@ -22,7 +22,7 @@ const CROWD: usize = 10;
 /// They are counted among this many last entries.
 const WINDOW: u64 = 1_000;
 
-/// How long a burst is reported after its last certificate. Nobody can acknowledge a finding about health, so it has to
+/// How long a burst is reported after its last certificate. A finding about health cannot be acknowledged, so it has to
 /// end by itself; and it must outlast the reading of a backlog.
 const LINGER: SignedDuration = SignedDuration::from_hours(24);
 

@@ -72,7 +72,7 @@ async fn dispute_unproven(
     .execute(&mut *db)
     .await?;
     finding_changes::begin_history(db).await?;
-    // A held one stops waiting: nobody vouches any more for what made it look harmless.
+    // A held one stops waiting: the reason to hold it is not proven any more.
     sqlx::query(
         "UPDATE finding SET prior_state = CASE state WHEN 'held' THEN 'open' ELSE state END, state = 'disputed'
          WHERE number IN (SELECT finding FROM temp.finding_changes)",

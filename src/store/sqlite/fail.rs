@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::file;
 use crate::store::StoreError;
 
-/// What went wrong, before anybody knows in which database and while doing what.
+/// An error before the name of the database and of the action are added to it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fail {
     #[error(transparent)]

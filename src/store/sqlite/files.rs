@@ -126,7 +126,7 @@ impl FileId {
 }
 
 /// The files that this process works on. SQLite goes on reading and writing files that were removed, and opens what stands
-/// in their place with its next connection: nobody would ever read what it recorded.
+/// in their place with its next connection: what it recorded would be lost.
 #[derive(Debug)]
 pub(super) struct Place {
     database: PathBuf,

@@ -93,7 +93,7 @@ async fn write(
     Ok(())
 }
 
-/// Takes them out of alerts that nobody has claimed yet; an alert that is left empty disappears.
+/// Takes them out of alerts that no outbox has claimed yet; an alert that is left empty disappears.
 pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
@@ -124,7 +124,7 @@ pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fai
 
 /// Queues the message that it is over for each claimed alert whose last open finding is among them.
 ///
-/// One that was given up gets none: nobody heard of it.
+/// One that was given up gets none: it reached no one.
 pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> Result<(), Fail> {
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)

@@ -172,7 +172,7 @@ async fn insert_chunk(
         })
         .collect();
     outbox::tell(db, routes, &told, now).await?;
-    // Whoever vouches for a registered certificate is known now: others of its findings may have waited for that.
+    // The authority of a registered certificate is known now: others of its findings may have waited for that.
     let seen: BTreeMap<i64, String> = new
         .iter()
         .filter_map(|(_, standing)| standing.registered)

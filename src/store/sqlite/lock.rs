@@ -54,7 +54,7 @@ pub(super) fn take(database: &Path) -> Result<StoreLock, StoreError> {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {
                 let found = super::holder::of(&lock);
-                // Whoever held it may be gone meanwhile: one that nobody holds is asked for once more.
+                // The holder may have ended meanwhile: a lock without a holder is requested once more.
                 if holders.is_none() && found.is_empty() {
                     holders = Some(found);
                     continue;

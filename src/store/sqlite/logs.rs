@@ -113,7 +113,7 @@ pub(super) async fn list_trees(
         .execute(&mut *db)
         .await?;
     for (place, tree) in (0_i64..).zip(&listed.trees) {
-        // Whoever lists the tree of another log, and does not show that it signs for it, gets nothing of it.
+        // A server that lists the tree of another log and does not show that it signs for it gets nothing of it.
         sqlx::query(
             "INSERT INTO tree (origin, log, place, size_since) VALUES ($1, $2, $3, $4)
              ON CONFLICT (origin) DO UPDATE SET log = excluded.log, place = excluded.place

@@ -112,7 +112,7 @@ const MOMENTS: [Stored; 24] = [
         Planned(Lookup::LONGEST_RETRY),
         "retry > $2",
     ),
-    // The allowance of requests and the word about old servers: whoever uses them leaves what lies ahead out.
+    // The budget of requests and the last refusal of an old server: their readers ignore times that lie ahead.
     stored("guided", "spent", AtUse, ""),
     stored("guided", "mail_only", AtUse, ""),
     stored("sought", "not_after", Foreign, ""),

@@ -87,7 +87,7 @@ impl SqliteStore {
     /// dies. Readers and `expect` need none.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] if another process has it, or anybody else holds a lock on its file.
+    /// [`StoreError::Locked`] if another process has it, or a process of another program holds a lock on its file.
     pub fn lock(settings: &Settings) -> Result<StoreLock, StoreError> {
         lock::take(&settings.path)
     }
@@ -177,7 +177,7 @@ async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
     let reader = match first_read(beside_a_writer.clone()).await {
         Ok(reader) => reader,
         // A reader of a write-ahead log needs its index file, which it cannot create here. Without
-        // such a log nobody writes, and the file alone is the whole truth. (`immutable` beside a
+        // no process writes to such a log, and the file alone is complete. (`immutable` beside a
         // writer would read torn pages: so only then.)
         Err(error) if fail::cannot_open(&error) && !wal_is_used(path) => {
             first_read(beside_a_writer.immutable(true))

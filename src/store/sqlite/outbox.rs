@@ -283,7 +283,7 @@ pub(super) async fn is_due(
     .await?)
 }
 
-/// Makes one digest of more than `flood` alerts that nobody has claimed. Those that were handed out
+/// Makes one digest of more than `flood` alerts that no outbox has claimed. Those that were handed out
 /// keep their ids: they may have been sent.
 async fn merge_flood(
     db: &mut SqliteConnection,

@@ -126,7 +126,7 @@ pub(super) async fn begun(db: &mut SqliteConnection, tree: &NewTree) -> Result<(
     Ok(())
 }
 
-/// When somebody who has the key last signed under each of these watches, as far as the findings that came after number
+/// When a holder of the key last signed under each of these watches, as far as the findings that came after number
 /// `after` show it.
 ///
 /// Anybody can log a public bundle again, and the entry is a new one then. So a certificate that a CA vouches for shows only

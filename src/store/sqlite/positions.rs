@@ -164,7 +164,7 @@ pub(super) async fn begin(db: &mut SqliteConnection, tree: &NewTree) -> Result<(
 
 /// Moves a position, if it is where it is expected.
 ///
-/// Law 3 is in the condition: whoever would take `proven` back is told that it has moved.
+/// Law 3 is in the condition: a caller that would lower `proven` gets the error that it has moved.
 pub(super) async fn advance(
     db: &mut SqliteConnection,
     tree: &TreeId,

@@ -1,4 +1,4 @@
-//! Registered signings in entries that are not the registered ones: somebody has logged them again.
+//! Registered signings in entries that are not the registered ones: they were logged again.
 //!
 //! Certificate, digest and signature decide, byte for byte. Of the certificate it is the part that the CA signed: what
 //! lies around that part anybody can change. But then the changed one must be vouched for as the registered one is, and

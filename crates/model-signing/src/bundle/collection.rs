@@ -141,7 +141,7 @@ struct OneOfMany<'t> {
 /// The values of a text; the last one may be broken. At most one more than a collection may have.
 fn documents(text: &[u8]) -> Vec<OneOfMany<'_>> {
     let mut documents = Vec::new();
-    // Only finds where each value ends: whoever parses it checks it.
+    // Only finds where each value ends: the parser of the value checks it.
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
     let (mut begin, mut counted, mut line) = (0, 0, 1);
     while documents.len() <= MAX_COLLECTED {

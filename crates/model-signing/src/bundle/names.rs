@@ -7,7 +7,7 @@ pub(super) const BUNDLE: Names = Object(&[
     (
         "verificationMaterial",
         Object(&[
-            // The last three are older: whoever verifies must have the key.
+            // The last three are older: the verifier must already have the key.
             (
                 "publicKey",
                 Object(&[

@@ -10,7 +10,7 @@ const PRIME_FIELD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1004
 
 /// The curve, if every one of the numbers is that of one that model signatures may use.
 ///
-/// Every one: a generator of somebody's choice on the right curve would make any public key his.
+/// Every one: with a generator of their choice on the right curve, attackers have a private key for any public key.
 pub(super) fn curve(parameters: &[u8]) -> Result<Curve, KeyError> {
     if P256.is(parameters) == Ok(true) {
         Ok(Curve::P256)

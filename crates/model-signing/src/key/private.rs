@@ -73,7 +73,7 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`SigningFailed`] if the cryptographic library fails, which has no cause that anybody could mend.
+    /// [`SigningFailed`] if the cryptographic library fails, which the caller cannot mend.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         let signature = self.pair.sign(&SystemRandom::new(), message);
         Ok(signature.map_err(|_| SigningFailed)?.as_ref().to_vec())

@@ -183,7 +183,7 @@ impl std::str::FromStr for Uri {
             pin: pin(query.take("pin-value"), query.take("pin-source"))?,
         };
         check_type(path.take("type"))?;
-        // RFC 7512 section 2.3 reserves these for vendors. Others of the query mean nothing to anybody.
+        // RFC 7512 section 2.3 reserves these for vendors. No specification gives other names in the query a meaning.
         if let Some((name, _)) = path.0.iter().find(|(name, _)| !name.starts_with("x-")) {
             return Err(UriError::Unknown {
                 attribute: excerpt(name.as_bytes()),
@@ -304,7 +304,7 @@ fn check_type(value: Option<Vec<u8>>) -> Result<(), UriError> {
     }
 }
 
-/// A relative module would be whatever lies in the directory in which somebody happens to sign.
+/// A relative path would load any file of that name from the current directory of the signer.
 fn module_path(value: Vec<u8>) -> Result<PathBuf, UriError> {
     match value.first() {
         Some(b'/') if !value.contains(&0) => Ok(OsString::from_vec(value).into()),
