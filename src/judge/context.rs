@@ -7,7 +7,8 @@ use tlog::Hash;
 
 use super::Rules;
 use crate::entry::{Entry, Signing, Statement};
-use crate::identity::{Certificate, Extension};
+use crate::finding::Finding;
+use crate::identity::{Certificate, Extension, Signer};
 use crate::log::Shard;
 
 /// A leaf and its place in a log.
@@ -50,8 +51,25 @@ pub(crate) struct Judge<'a> {
     pub(crate) logged_about: Option<Timestamp>,
 }
 
+/// A finding with what is known of its signer.
+pub(super) fn of_signer(signer: &Signer, finding: Finding) -> Finding {
+    let certificate = signer.certificate();
+    Finding {
+        issuer: certificate.and_then(Certificate::issuer).map(str::to_owned),
+        extensions: certificate.map(extensions).unwrap_or_default(),
+        certificate_sha256: certificate.and_then(Certificate::sha256).map(hex::encode),
+        key_sha256: Some(hex::encode(signer.key_sha256())),
+        key_fingerprint: match signer {
+            Signer::Key(key) => key.fingerprint().map(str::to_owned),
+            Signer::Certificate(_) => None,
+        },
+        not_before: certificate.map(Certificate::not_before),
+        ..finding
+    }
+}
+
 /// The values of Fulcio's extensions by their names, without the issuer.
-pub(super) fn extensions(certificate: &Certificate) -> BTreeMap<String, String> {
+fn extensions(certificate: &Certificate) -> BTreeMap<String, String> {
     certificate
         .extensions()
         .iter()

@@ -2,12 +2,12 @@
 
 use jiff::SignedDuration;
 
-use super::context::{Judge, Payload, Place, extensions};
+use super::context::{Judge, Payload, Place, of_signer};
 use super::signer::{claimant, who};
 use crate::entry::{Entry, Kind, Signing};
 use crate::expect::SignedAs;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
-use crate::identity::{Assessment, Certificate, Chain, Signer};
+use crate::identity::{Assessment, Certificate, Chain};
 use crate::watch::Match;
 
 /// A certificate that expired this long before its neighbours in the log were issued was not in use when it was logged:
@@ -99,22 +99,13 @@ impl Judge<'_> {
             kind: Some(kind.to_string()),
             digest,
             san: names,
-            issuer: certificate.and_then(Certificate::issuer).map(str::to_owned),
-            extensions: certificate.map(extensions).unwrap_or_default(),
-            certificate_sha256: certificate.and_then(Certificate::sha256).map(hex::encode),
-            key_sha256: Some(hex::encode(signing.signer.key_sha256())),
-            key_fingerprint: match &signing.signer {
-                Signer::Key(key) => key.fingerprint().map(str::to_owned),
-                Signer::Certificate(_) => None,
-            },
             chain: Some(chain),
-            not_before: certificate.map(Certificate::not_before),
             state: if held { State::Held } else { State::Open },
             anomalies,
             ..Finding::new(id, verdict, severity, summary, self.now)
         };
         NewFinding {
-            finding,
+            finding: of_signer(&signing.signer, finding),
             rule: self.rules.rule(found.watch),
             evidence: Evidence {
                 certificate: certificate.map(|c| c.der().to_vec()),

@@ -10,12 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sha2::{Digest as _, Sha256};
 
 use super::Rules;
-use super::context::{Judge, Place, extensions};
+use super::context::{Judge, Place, of_signer};
 use super::signer::who;
 use crate::entry::{self, Entry, EntryError, Found, Kind, Signing, Unreadable};
 use crate::escape;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, Verdict};
-use crate::identity::{Certificate, Key, MAX_NAMES, Signer};
+use crate::identity::{MAX_NAMES, Signer};
 
 /// Most reasons that a summary lists: an entry has as many as it has verifiers.
 const MOST_REASONS: usize = 3;
@@ -104,11 +104,11 @@ impl Hidden {
                 }
             }
             Found::Signer(signer) => {
-                matches.clear();
-                watches.matches(&signer, &mut matches);
                 if known.iter().any(|signing| signing.signer == signer) {
                     return;
                 }
+                matches.clear();
+                watches.matches(&signer, &mut matches);
                 for found in &matches {
                     let trace = hidden.watches.entry(found.watch).or_insert(Trace::Text);
                     if matches!(trace, Trace::Text) {
@@ -227,41 +227,35 @@ impl Judge<'_> {
                 summary.push_str(&watch.name);
             }
         }
-        let certificate = signer.and_then(Signer::certificate);
+        let finding = Finding {
+            watch: watch_of.map(|w| w.name.clone()),
+            log: Some(self.shard.name.clone()),
+            origin: Some(origin.to_owned()),
+            index: Some(place.index),
+            leaf_hash: Some(place.hash.to_hex()),
+            proven: Some(false),
+            kind: kind.map(ToString::to_string),
+            san: signer
+                .map(|signer| signer.names().iter().take(MAX_NAMES).cloned().collect())
+                .unwrap_or_default(),
+            ..Finding::new(
+                FindingId::of_unreadable(
+                    watch_of.map(|w| w.name.as_str()),
+                    origin,
+                    place.index,
+                    place.hash.as_bytes(),
+                    ordinal,
+                ),
+                Verdict::Unreadable,
+                watch_of.map_or(Severity::Low, |w| w.severity),
+                summary,
+                self.now,
+            )
+        };
         NewFinding {
-            finding: Finding {
-                watch: watch_of.map(|w| w.name.clone()),
-                log: Some(self.shard.name.clone()),
-                origin: Some(origin.to_owned()),
-                index: Some(place.index),
-                leaf_hash: Some(place.hash.to_hex()),
-                proven: Some(false),
-                kind: kind.map(ToString::to_string),
-                san: signer
-                    .map(|signer| signer.names().iter().take(MAX_NAMES).cloned().collect())
-                    .unwrap_or_default(),
-                issuer: certificate.and_then(Certificate::issuer).map(str::to_owned),
-                extensions: certificate.map(extensions).unwrap_or_default(),
-                certificate_sha256: certificate.and_then(Certificate::sha256).map(hex::encode),
-                key_sha256: signer.map(|signer| hex::encode(signer.key_sha256())),
-                key_fingerprint: match signer {
-                    Some(Signer::Key(key)) => Key::fingerprint(key).map(str::to_owned),
-                    _ => None,
-                },
-                not_before: certificate.map(Certificate::not_before),
-                ..Finding::new(
-                    FindingId::of_unreadable(
-                        watch_of.map(|w| w.name.as_str()),
-                        origin,
-                        place.index,
-                        place.hash.as_bytes(),
-                        ordinal,
-                    ),
-                    Verdict::Unreadable,
-                    watch_of.map_or(Severity::Low, |w| w.severity),
-                    summary,
-                    self.now,
-                )
+            finding: match signer {
+                Some(signer) => of_signer(signer, finding),
+                None => finding,
             },
             rule: watch.and_then(|w| self.rules.rule(w)),
             evidence: Evidence {
