@@ -15,8 +15,6 @@ pub(super) enum Halt {
     Limited(PassError),
     /// The program was asked to stop, or the time of the pass is over.
     Stopped,
-    /// The stored position cannot be used.
-    PositionLost(String),
 }
 
 impl From<StoreError> for Halt {

@@ -2,11 +2,12 @@
 
 use super::context::Context;
 use super::halt::Halt;
-use super::health::{self, Noticed, Subject};
+use super::health::{self, Noticed, Signatures, Subject};
 use super::outcome::LogOutcome;
 use crate::escape;
 use crate::judge::Rules;
-use crate::store::{Outcome, PassError, PassErrorKind, PassReport, StoreError};
+use crate::log::Shard;
+use crate::store::{Outcome, PassError, PassReport, StoreError};
 
 /// How a pass over a log ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,8 +15,6 @@ pub(super) struct Ended {
     pub(super) outcome: Outcome,
     /// The log refused more requests.
     pub(super) rate_limited: bool,
-    /// Why the stored position cannot be used.
-    pub(super) lost: Option<String>,
 }
 
 impl Ended {
@@ -25,7 +24,6 @@ impl Ended {
         let mut ended = Self {
             outcome: Outcome::Proven,
             rate_limited: false,
-            lost: None,
         };
         match run {
             Ok(()) => {}
@@ -36,11 +34,6 @@ impl Ended {
             Err(Halt::Limited(error)) => {
                 ended.outcome = Outcome::Failed(error);
                 ended.rate_limited = true;
-            }
-            Err(Halt::PositionLost(why)) => {
-                ended.outcome =
-                    Outcome::Failed(PassError::new(PassErrorKind::PositionLost, why.clone()));
-                ended.lost = Some(why);
             }
         }
         Ok(ended)
@@ -57,6 +50,24 @@ pub(super) fn say(log: &str, origin: &str, error: &PassError) {
         escape::terminal(log),
         escape::terminal(&error.message),
     );
+}
+
+/// Records how the pass over a tree ended, and assesses the health of the tree and of its newest checkpoint.
+pub(super) async fn end_of_tree(
+    context: &Context,
+    report: &PassReport,
+    shard: &Shard,
+    rules: &Rules,
+    noticed: Noticed,
+    signatures: Option<&Signatures>,
+) -> Result<(), StoreError> {
+    let store = &*context.store;
+    store.end_pass(report).await?;
+    health::assess_log(store, &Subject::of(shard), rules, noticed, report.now).await?;
+    if let Some(signatures) = signatures {
+        health::assess_checkpoint(store, &context.settings, shard, signatures, report.now).await?;
+    }
+    Ok(())
 }
 
 /// Records how the pass ended for a log as a whole, or for a tree that cannot be read.

@@ -89,8 +89,7 @@ fn certificate_id(sighting: &Sighting) -> CertificateId {
 
 /// Whether the finding is about a certificate in a CT log.
 fn is_certificate(sighting: &Sighting) -> bool {
-    let kind = sighting.kind.as_deref();
     [Kind::X509, Kind::PRECERTIFICATE]
         .iter()
-        .any(|of_a_certificate| kind == Some(of_a_certificate.to_string().as_str()))
+        .any(|kind| sighting.kind.as_deref() == Some(kind.name()))
 }

@@ -10,7 +10,7 @@ use crate::log::{Part, Shard, TreeId};
 use crate::monitor::fault;
 use crate::monitor::halt::Halt;
 use crate::monitor::head::{self, Inconsistent, Smaller};
-use crate::monitor::health::{self, Noticed, Signatures, Subject};
+use crate::monitor::health::{Noticed, Signatures};
 use crate::monitor::pass_end::{self, Ended};
 use crate::monitor::prove::KnownTree;
 use crate::monitor::rekor_v1::SignedOrigin;
@@ -24,20 +24,16 @@ impl GuidedPass<'_> {
     /// The trees with their newest heads. An error of one tree is recorded, and the tree keeps its last head. If that
     /// is not known, the indexes of all later entries are not known either: `None`.
     pub(super) async fn trees(&mut self, answer: &[TreeHead]) -> Result<Option<Trees>, Halt> {
-        let unverifiable = |why: String| Halt::failed(PassErrorKind::UnverifiableCheckpoint, why);
-        let Some(signed_name) = self.record_trees(answer).await? else {
-            return Err(unverifiable("it lists no tree".to_owned()));
+        let Some((signed_name, shards)) = self.record_trees(answer).await? else {
+            let why = "it lists no tree".to_owned();
+            return Err(Halt::failed(PassErrorKind::UnverifiableCheckpoint, why));
         };
         let mut trees = Trees {
             signed_name,
             list: Vec::new(),
         };
-        for (place, listed) in answer.iter().enumerate() {
-            let mut shard = self
-                .guided
-                .log
-                .shard(listed, trees.total())
-                .map_err(unverifiable)?;
+        for (place, (listed, mut shard)) in answer.iter().zip(shards).enumerate() {
+            shard.base = trees.total();
             if place + 1 < answer.len() {
                 // A tree with a newer tree behind it must not change any more.
                 shard.ended = true;
@@ -55,13 +51,17 @@ impl GuidedPass<'_> {
         Ok(Some(trees))
     }
 
-    /// Records which trees the log lists. Returns the name of the log that all of their origins have in common; `None`: it lists
-    /// none.
-    async fn record_trees(&self, answer: &[TreeHead]) -> Result<Option<KeyName>, Halt> {
+    /// Records which trees the log lists. Returns the name of the log that all of their origins have in common, and the trees
+    /// in this order, each with a base of 0; `None`: it lists none.
+    async fn record_trees(
+        &self,
+        answer: &[TreeHead],
+    ) -> Result<Option<(KeyName, Vec<Shard>)>, Halt> {
         let unverifiable = |why: String| Halt::failed(PassErrorKind::UnverifiableCheckpoint, why);
         let log = &self.guided.log;
         let mut common: Option<KeyName> = None;
         let mut listed = Vec::with_capacity(answer.len());
+        let mut shards = Vec::with_capacity(answer.len());
         for head in answer {
             let SignedOrigin { origin, name } = SignedOrigin::of(head).map_err(unverifiable)?;
             let common = common.get_or_insert_with(|| name.clone());
@@ -76,12 +76,12 @@ impl GuidedPass<'_> {
                 id: shard.id(),
                 is_verified: shard.open(&head.note).is_ok(),
             });
+            shards.push(shard);
         }
-        if let Some(name) = &common {
-            let listed = log.listed(name, listed, self.now);
-            self.context.store.list_trees(&listed).await?;
-        }
-        Ok(common)
+        let Some(name) = common else { return Ok(None) };
+        let listed = log.listed(&name, listed, self.now);
+        self.context.store.list_trees(&listed).await?;
+        Ok(Some((name, shards)))
     }
 
     /// Records the trees that were listed before and are not listed now.
@@ -140,7 +140,6 @@ impl GuidedPass<'_> {
         let Ended {
             outcome,
             rate_limited,
-            lost: _,
         } = Ended::of(run)?;
         let frozen = head
             .as_ref()
@@ -163,26 +162,17 @@ impl GuidedPass<'_> {
                 self.now,
             )
         };
-        self.context.store.end_pass(&report).await?;
-        let subject = Subject::of(&shard);
-        health::assess_log(
-            &*self.context.store,
-            &subject,
+        let noticed = Noticed::default();
+        let signatures = signatures.as_ref();
+        pass_end::end_of_tree(
+            self.context,
+            &report,
+            &shard,
             self.rules,
-            Noticed::default(),
-            self.now,
+            noticed,
+            signatures,
         )
         .await?;
-        if let Some(signatures) = &signatures {
-            health::assess_checkpoint(
-                &*self.context.store,
-                &self.context.settings,
-                &shard,
-                signatures,
-                self.now,
-            )
-            .await?;
-        }
         if rate_limited && let Some(error) = report.outcome.error() {
             return Err(Halt::Limited(error.clone()));
         }

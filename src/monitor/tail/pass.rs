@@ -11,7 +11,7 @@ use crate::log::{Part, Start};
 use crate::monitor::context::Context;
 use crate::monitor::halt::Halt;
 use crate::monitor::head;
-use crate::monitor::health::{self, Noticed, Subject, TimeSource};
+use crate::monitor::health::{Noticed, Signatures, TimeSource};
 use crate::monitor::log::Log;
 use crate::monitor::outcome::LogOutcome;
 use crate::monitor::pass_end::{self, Ended};
@@ -37,7 +37,6 @@ pub(in crate::monitor) async fn pass_over(
     let Ended {
         outcome,
         rate_limited,
-        lost,
     } = Ended::of(run)?;
     if pass.unknown_issuers != counted {
         pass.unknown_issuers.save(&*context.store, &tree).await?;
@@ -72,23 +71,17 @@ pub(in crate::monitor) async fn pass_over(
             crate::escape::terminal(&report.name),
         );
     }
-    context.store.end_pass(&report).await?;
-    let subject = Subject::of(&log.shard);
-    let noticed = Noticed { lost, crowd };
-    health::assess_log(&*context.store, &subject, rules, noticed, report.now).await?;
-    if let Some(signatures) = &pass.signatures {
-        health::assess_checkpoint(
-            &*context.store,
-            &context.settings,
-            &log.shard,
-            signatures,
-            report.now,
-        )
-        .await?;
-        if let Some(signed) = signatures.dated() {
-            let teller = TimeSource::Head(report.name.clone());
-            context.time_reports.add(teller, signed, report.now);
-        }
+    let lost = report.outcome.error();
+    let lost = lost.filter(|error| error.kind == PassErrorKind::PositionLost);
+    let noticed = Noticed {
+        lost: lost.map(|error| error.message.clone()),
+        crowd,
+    };
+    let signatures = pass.signatures.as_ref();
+    pass_end::end_of_tree(context, &report, &log.shard, rules, noticed, signatures).await?;
+    if let Some(signed) = signatures.and_then(Signatures::dated) {
+        let teller = TimeSource::Head(report.name.clone());
+        context.time_reports.add(teller, signed, report.now);
     }
     if let Some(server) = log.source.date() {
         let teller = TimeSource::Server(server.host);
@@ -104,7 +97,8 @@ impl TreePass<'_> {
         // Before any request: a damaged position is found without one.
         let follower = saved
             .map(|saved| {
-                Follower::resume(saved).map_err(|error| Halt::PositionLost(error.to_string()))
+                Follower::resume(saved)
+                    .map_err(|error| Halt::failed(PassErrorKind::PositionLost, error.to_string()))
             })
             .transpose()?;
         let checkpoint = self.newest_checkpoint().await?;
@@ -184,7 +178,7 @@ impl TreePass<'_> {
             Halt::failed(PassErrorKind::UnverifiableCheckpoint, error.to_string())
         })?;
         let witnesses = &self.context.settings.witnesses;
-        let signatures = health::Signatures::of(&checkpoint, shard, witnesses);
+        let signatures = Signatures::of(&checkpoint, shard, witnesses);
         self.witnessed = signatures.witnessed(self.now);
         self.head_time = signatures.head_time(self.now);
         self.signatures = Some(signatures);
