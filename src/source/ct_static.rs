@@ -8,7 +8,7 @@ use tlog::Split;
 use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::tile::{BundleIndex, FULL_WIDTH};
 
-use super::tiles::{Tiles, absent};
+use super::tiles::{self, Tiles, absent, malformed};
 use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, ServerDate, SourceError, ct};
 
@@ -51,10 +51,7 @@ impl LogSource for CtStatic {
     }
 
     fn bundle(&self, index: u64, size: u64) -> Range<u64> {
-        match BundleIndex::of_leaf(index, size) {
-            Ok(bundle) => bundle.start()..bundle.end(),
-            Err(_) => index..index,
-        }
+        tiles::bundle(index, size)
     }
 
     async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
@@ -67,14 +64,7 @@ impl LogSource for CtStatic {
         size: u64,
         limit_bytes: usize,
     ) -> Result<Leaves, SourceError> {
-        let tile = BundleIndex::of_leaf(want.start, size)
-            .ok()
-            .filter(|tile| want.start < want.end && want.end <= tile.end())
-            .ok_or(SourceError::OutOfRange {
-                start: want.start,
-                end: want.end,
-                size,
-            })?;
+        let tile = tiles::bundle_of(&want, size)?;
         let path = data_path(&tile);
         let full = (!tile.is_full()).then(|| data_path(&tile.full()));
         let limit_bytes = limit_bytes.min(MAX_DATA_TILE_BYTES);
@@ -82,10 +72,7 @@ impl LogSource for CtStatic {
         let width = if is_full { FULL_WIDTH } else { tile.width() };
         ct::data_tile(&bytes, tile.start(), width)
             .map(|leaves| leaves.within(&want))
-            .map_err(|e| SourceError::Malformed {
-                resource: self.tiles().address(&path),
-                reason: e.to_string(),
-            })
+            .map_err(|e| malformed(&self.tiles().address(&path), &e))
     }
 
     async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {

@@ -97,12 +97,6 @@ pub trait LogSource: Send + Sync {
         Prefetch::default()
     }
 
-    /// The expected size of a bundle's leaves in memory, before the first was read: it determines how many are
-    /// prefetched at first. 1 MiB unless the source overrides it; those of Rekor v2 have 0.5 to 0.6 MB.
-    fn usual_bundle_bytes(&self) -> usize {
-        1024 * 1024
-    }
-
     /// All leaves of `want`, which must lie within one [`bundle`](Self::bundle).
     ///
     /// # Errors

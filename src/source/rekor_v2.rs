@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tlog::Split;
 use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
-use tlog::tile::{self, Bundle, BundleIndex};
+use tlog::tile::{self, Bundle};
 
-use super::tiles::{Tiles, absent, malformed};
+use super::tiles::{self, Tiles, absent, malformed};
 use super::transport::{Got, Transport, TransportError};
 use super::{Leaves, LogSource, ServerDate, SourceError};
 
@@ -92,10 +92,7 @@ impl LogSource for RekorV2 {
     }
 
     fn bundle(&self, index: u64, size: u64) -> Range<u64> {
-        match BundleIndex::of_leaf(index, size) {
-            Ok(bundle) => bundle.start()..bundle.end(),
-            Err(_) => index..index,
-        }
+        tiles::bundle(index, size)
     }
 
     async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError> {
@@ -108,14 +105,7 @@ impl LogSource for RekorV2 {
         size: u64,
         limit_bytes: usize,
     ) -> Result<Leaves, SourceError> {
-        let index = BundleIndex::of_leaf(want.start, size)
-            .ok()
-            .filter(|bundle| want.start < want.end && want.end <= bundle.end())
-            .ok_or(SourceError::OutOfRange {
-                start: want.start,
-                end: want.end,
-                size,
-            })?;
+        let index = tiles::bundle_of(&want, size)?;
         let path = index.path();
         let full = (!index.is_full()).then(|| index.full().path());
         let limit_bytes = limit_bytes.min(tile::MAX_BUNDLE_BYTES);
@@ -130,10 +120,7 @@ impl LogSource for RekorV2 {
         let spans = spans(&bundle.map_err(|e| malformed(&address, &e))?);
         Leaves::new(index.start(), bytes, spans)
             .map(|leaves| leaves.within(&want))
-            .map_err(|e| SourceError::Malformed {
-                resource: address,
-                reason: e.to_string(),
-            })
+            .map_err(|e| malformed(&address, &e))
     }
 
     async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {

@@ -1,11 +1,12 @@
 //! What all tiled logs have in common (C2SP tlog-tiles): partial files that full ones replace, and hash tiles.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use tlog::tile::{self, TileIndex};
-use tlog::{Hash, Node, Split, TileError};
+use tlog::tile::{self, BundleIndex, TileIndex};
+use tlog::{Hash, Node, Split};
 
 use super::SourceError;
 use super::transport::{Got, Transport};
@@ -99,7 +100,27 @@ pub(super) fn absent(resource: &str, tried: String) -> SourceError {
     }
 }
 
-pub(super) fn malformed(resource: &str, error: &TileError) -> SourceError {
+/// The leaves of the bundle that holds this one, as [`super::LogSource::bundle`].
+pub(super) fn bundle(index: u64, size: u64) -> Range<u64> {
+    match BundleIndex::of_leaf(index, size) {
+        Ok(bundle) => bundle.start()..bundle.end(),
+        Err(_) => index..index,
+    }
+}
+
+/// The bundle that holds all of these leaves.
+pub(super) fn bundle_of(want: &Range<u64>, size: u64) -> Result<BundleIndex, SourceError> {
+    BundleIndex::of_leaf(want.start, size)
+        .ok()
+        .filter(|bundle| want.start < want.end && want.end <= bundle.end())
+        .ok_or(SourceError::OutOfRange {
+            start: want.start,
+            end: want.end,
+            size,
+        })
+}
+
+pub(super) fn malformed(resource: &str, error: &impl ToString) -> SourceError {
     SourceError::Malformed {
         resource: resource.to_owned(),
         reason: error.to_string(),
