@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use super::error::HttpError;
 
-/// Which hosts a request may lead to.
+/// Which hosts a request may lead to: by default only those with no other than public addresses.
 #[derive(Clone, Debug, Default)]
 pub struct AddressPolicy {
     private_hosts: BTreeSet<String>,
@@ -21,12 +21,7 @@ pub struct AddressPolicy {
 }
 
 impl AddressPolicy {
-    /// Only hosts with no other than public addresses.
-    pub fn public_only() -> Self {
-        Self::default()
-    }
-
-    /// Like [`public_only`](Self::public_only), but the hosts with these names, or literal addresses, may have any
+    /// Like the default, but the hosts with these names, or literal addresses, may have any
     /// address. Case does not count; no wildcards.
     pub fn allowing<I>(hosts: I) -> Self
     where
@@ -307,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_literal_private_address_is_seen_in_every_spelling() {
-        let policy = AddressPolicy::public_only();
+        let policy = AddressPolicy::default();
         for url in [
             "http://localhost/",
             "http://LOCALHOST.:80/",

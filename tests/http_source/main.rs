@@ -258,7 +258,7 @@ async fn private_hosts_get_no_post_unless_they_are_allowed_by_name() {
     let server = Server::start(|_| Answer::status(202)).await;
     // `localhost` is resolved, the others are literal addresses.
     for host in ["localhost", "127.0.0.1", "127.1"] {
-        let refused = post(&server, host, &AddressPolicy::public_only()).await;
+        let refused = post(&server, host, &AddressPolicy::default()).await;
         assert!(
             matches!(refused, Err(HttpError::ForbiddenAddress { .. })),
             "{refused:?}"
