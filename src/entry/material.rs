@@ -121,16 +121,12 @@ fn x509(
             _ => vec![Err(EntryError::Pem { field })],
         };
     };
-    let certificate = |read: Result<Certificate, _>| {
-        read.map(|certificate| Signer::Certificate(Box::new(certificate)))
-            .map_err(|source| EntryError::Certificate { field, source })
-    };
     let key = |read: Result<Key, _>| {
         read.map(Signer::Key)
             .map_err(|source| EntryError::Key { field, source })
     };
     let signer = match label {
-        b"CERTIFICATE" => certificate(Certificate::parse(content)),
+        b"CERTIFICATE" => certificate(content, field),
         b"PUBLIC KEY" => key(Key::from_spki(content)),
         b"RSA PUBLIC KEY" => key(Key::from_pkcs1(&content)),
         b"PGP PUBLIC KEY BLOCK" => return pgp(bytes, field),
@@ -140,6 +136,13 @@ fn x509(
         let _ = reading.part::<()>(Err(EntryError::Pem { field }));
     }
     vec![signer]
+}
+
+/// The signer with this certificate in DER.
+pub(super) fn certificate(der: Vec<u8>, field: &'static str) -> Result<Signer, EntryError> {
+    Certificate::parse(der)
+        .map(|certificate| Signer::Certificate(Box::new(certificate)))
+        .map_err(|source| EntryError::Certificate { field, source })
 }
 
 /// Whether the blocks are the certificates of the CAs above the signer, each the issuer of the one before: no parser
@@ -188,15 +191,10 @@ pub(super) fn signers_of_message(
         _ => &bytes,
     };
     let (certificates, problem) = identity::found_in_pkcs7(message);
-    let signer = |der| {
-        Certificate::parse(der)
-            .map(|certificate| Signer::Certificate(Box::new(certificate)))
-            .map_err(|source| EntryError::Certificate { field, source })
-    };
     let problem = problem.map(|source| Err(EntryError::Message { field, source }));
     certificates
         .into_iter()
-        .map(signer)
+        .map(|der| certificate(der, field))
         .chain(problem)
         .collect()
 }

@@ -5,7 +5,7 @@ use super::digest::{Digest, HashAlgorithm};
 use super::material::{self, base64};
 use super::object::object;
 use super::{EntryError, Reading, Text, read_spec};
-use crate::identity::{Certificate, Key, Signer};
+use crate::identity::{Key, Signer};
 
 object! {
     HashedRekordSpec {
@@ -84,7 +84,11 @@ pub(super) fn canonical_hashedrekord(leaf: &[u8], reading: &mut Reading) -> bool
     let record = canonical_record(leaf);
     let is_one = record.is_some();
     if let Some((digest, signature, der)) = record {
-        reading.verifier(certificate(der), Some(digest), Some(signature));
+        reading.verifier(
+            material::certificate(der, CERTIFICATE),
+            Some(digest),
+            Some(signature),
+        );
     }
     is_one
 }
@@ -148,20 +152,11 @@ impl Signature<'_> {
 
 const CERTIFICATE: &str = "verifier.x509Certificate.rawBytes";
 
-fn certificate(der: Vec<u8>) -> Result<Signer, EntryError> {
-    Certificate::parse(der)
-        .map(|certificate| Signer::Certificate(Box::new(certificate)))
-        .map_err(|source| EntryError::Certificate {
-            field: CERTIFICATE,
-            source,
-        })
-}
-
 impl Verifier<'_> {
     fn read(&self) -> Result<Signer, EntryError> {
         match (&self.certificate, &self.key) {
             (Some(certificate), None) => {
-                self::certificate(base64(&certificate.raw.0, CERTIFICATE)?)
+                material::certificate(base64(&certificate.raw.0, CERTIFICATE)?, CERTIFICATE)
             }
             (None, Some(key)) => {
                 let field = "verifier.publicKey.rawBytes";
