@@ -261,8 +261,7 @@ impl<'a> Scopes<'a> {
     fn of(watches: &'a [At<Watch>]) -> Self {
         let mut scopes: HashMap<_, Vec<_>> = HashMap::new();
         for (index, watch) in watches.iter().enumerate() {
-            let sets = std::iter::once(&watch.value.conditions).chain(&watch.value.any);
-            for glob in sets.flat_map(|set| &set.san_glob) {
+            for glob in watch.value.sets().flat_map(|set| &set.san_glob) {
                 let before = glob.as_str().split('*').next().unwrap_or_default();
                 scopes.entry(before).or_default().push((index, glob));
             }
@@ -298,8 +297,9 @@ fn workflows_of(watch: &Watch) -> Vec<&str> {
     if !watch.any.is_empty() && watch.any.iter().any(wider) {
         return Vec::new();
     }
-    let sets = std::iter::once(&watch.conditions).chain(&watch.any);
-    sets.flat_map(|set| set.san.iter().map(String::as_str).chain(globs_of(set)))
+    watch
+        .sets()
+        .flat_map(|set| set.san.iter().map(String::as_str).chain(globs_of(set)))
         .collect()
 }
 

@@ -203,8 +203,8 @@ impl Watches {
     /// be parsed.
     pub fn naming_certificate(&self, sha256: &[u8; 32]) -> impl Iterator<Item = usize> {
         let names = |watch: &Watch| {
-            std::iter::once(&watch.conditions)
-                .chain(&watch.any)
+            watch
+                .sets()
                 .any(|conditions| conditions.certificate_sha256.contains(sha256))
         };
         let watches = self.list.iter().enumerate();
@@ -217,8 +217,8 @@ impl Watches {
     pub fn name_certificates(&self) -> bool {
         let mut watches = self.list.iter();
         watches.any(|watch| {
-            std::iter::once(&watch.conditions)
-                .chain(&watch.any)
+            watch
+                .sets()
                 .any(|conditions| !conditions.certificate_sha256.is_empty())
         })
     }
@@ -233,8 +233,8 @@ impl Watches {
                 })
         };
         let has_no_text = move |watch: &Watch| {
-            std::iter::once(&watch.conditions)
-                .chain(&watch.any)
+            watch
+                .sets()
                 .any(|conditions| conditions.names_key() || conditions.san.iter().any(is_numbers))
         };
         let watches = self.list.iter().enumerate();

@@ -143,14 +143,18 @@ impl Watch {
         sans
     }
 
+    /// All of its sets of conditions.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = &Conditions> {
+        std::iter::once(&self.conditions).chain(&self.any)
+    }
+
     /// The names of a signer, with the selected ones first: a certificate may contain others, and the reader of an
     /// alert should see the name that the watch selected.
     pub fn selected_first(&self, names: &[San]) -> Vec<San> {
-        let sets = || std::iter::once(&self.conditions).chain(&self.any);
         let (mut first, rest): (Vec<San>, Vec<San>) = names.iter().cloned().partition(|san| {
             let forms = subject::other_forms(san);
             let mut names = std::iter::once(&san.value).chain(&forms);
-            names.any(|name| sets().any(|set| set.select_name(name)))
+            names.any(|name| self.sets().any(|set| set.select_name(name)))
         });
         first.extend(rest);
         first
