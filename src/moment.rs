@@ -1,10 +1,15 @@
-//! Stored times that are later than now.
+//! Stored times that are later than now, and how a sentence shows a time.
 //!
 //! If the clock is wrong during one pass, everything that this pass stores has a wrong time. When the clock is right
 //! again, a past event with a later time would never become old, and a plan with a later time would be delayed by the
 //! error of the clock. So both count as now. Evidence keeps its original date.
 
 use jiff::{SignedDuration, Timestamp};
+
+/// A time in a sentence: in UTC, to the second.
+pub fn shown(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
 
 /// How much later than now the time of a past event may be with correct clocks: two machines, or one machine before and
 /// after its clock is corrected, differ by less.

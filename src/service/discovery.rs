@@ -246,7 +246,7 @@ fn stale(
     Some(format!(
         "the trusted root was last renewed from {} at {}{ahead}{why}",
         settings.source,
-        refreshed.strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment::shown(refreshed)
     ))
 }
 

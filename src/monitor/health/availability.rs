@@ -65,7 +65,7 @@ pub(super) fn assess(
             Verdict::RateLimited,
             format!(
                 "{name} has refused requests because there were too many since {}",
-                since.strftime("%Y-%m-%dT%H:%M:%SZ")
+                moment::shown(since)
             ),
         ));
     }

@@ -95,7 +95,7 @@ impl Book {
             if now.duration_since(last) <= every {
                 continue;
             }
-            let at = last.strftime("%Y-%m-%dT%H:%M:%SZ");
+            let at = moment::shown(last);
             let since = if known.seen.is_some() {
                 format!("the last one is of {at}")
             } else {

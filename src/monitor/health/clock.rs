@@ -96,8 +96,8 @@ pub(super) async fn will_be_ahead(
     Ok(span.map(|Span { from, until }| {
         format!(
             "; the times stored from {} to {} are its own, and count as the present one when it is right again",
-            time(from),
-            time(until)
+            moment::shown(from),
+            moment::shown(until)
         )
     }))
 }
@@ -106,15 +106,11 @@ impl Ahead {
     fn said(&self) -> String {
         format!(
             "the clock of this machine was ahead, or is behind now: the times stored from {} to {} lay ahead of {}, and count as that one",
-            time(self.from),
-            time(self.until),
-            time(self.noticed)
+            moment::shown(self.from),
+            moment::shown(self.until),
+            moment::shown(self.noticed)
         )
     }
-}
-
-fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// An error of the clock.

@@ -81,11 +81,10 @@ impl Outage {
         if now.duration_since(over.until) > SAID_FOR {
             return Ok(None);
         }
-        let at = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Ok(Some(format!(
             "the database could not be used from {} to {}: {}",
-            at(over.from),
-            at(over.until),
+            moment::shown(over.from),
+            moment::shown(over.until),
             over.why
         )))
     }

@@ -34,7 +34,7 @@ pub(super) fn assess(
     if now.duration_since(moment::past(restart.at, now)) > SAID_FOR {
         return None;
     }
-    let at = restart.at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    let at = moment::shown(restart.at);
     Some(if restart.reached < restart.first {
         format!(
             "{} was begun anew at entry {} ({at}), although it had been followed up to entry {}: what lies between was not read",

@@ -96,7 +96,7 @@ impl Signatures {
                 Verdict::ClockSkew,
                 format!(
                     "{signer} has dated the newest checkpoint of {name} {}, which lies in the future of this machine's clock: that time is not used, and the checkpoint counts as signed when it was first seen",
-                    time.strftime("%Y-%m-%dT%H:%M:%SZ")
+                    moment::shown(time)
                 ),
             ));
         }

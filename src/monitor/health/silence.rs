@@ -18,7 +18,7 @@ pub(super) fn assess(log: &Subject<'_>, state: &TreeState, now: Timestamp) -> Op
         format!(
             "{} has shown nothing new since {}: it may have stopped, or an old checkpoint is being replayed",
             log.name,
-            state.size_since.strftime("%Y-%m-%dT%H:%M:%SZ")
+            moment::shown(state.size_since)
         )
     })
 }
