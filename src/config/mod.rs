@@ -98,12 +98,28 @@ pub enum ConfigError {
 ///
 /// If it cannot be read, or anything in it is an error.
 pub fn load(path: &Path) -> Result<(Config, Problems), ConfigError> {
-    let text =
-        file::read_text(path, MAX_CONFIG_BYTES).map_err(|error| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source: error.into(),
-        })?;
-    let (config, problems) = validate(&text, path, &|file| file.is_file());
+    check(&read(path)?, path)
+}
+
+/// The text of a configuration file.
+///
+/// # Errors
+///
+/// [`ConfigError::Unreadable`] if it cannot be read or is too long.
+pub fn read(path: &Path) -> Result<String, ConfigError> {
+    file::read_text(path, MAX_CONFIG_BYTES).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source: error.into(),
+    })
+}
+
+/// The configuration in the text of this file; the second part of the answer are warnings.
+///
+/// # Errors
+///
+/// [`ConfigError::Wrong`] if anything in it is an error.
+pub fn check(text: &str, path: &Path) -> Result<(Config, Problems), ConfigError> {
+    let (config, problems) = validate(text, path, &|file| file.is_file());
     match config {
         Some(config) => Ok((config, problems)),
         None => Err(ConfigError::Wrong(problems)),

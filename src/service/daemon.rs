@@ -39,7 +39,7 @@ impl Daemon<'_> {
     pub async fn run(&self, mut run: Run) -> Result<(), ServiceError> {
         let mut begins = format!("modelwatch {} starts", env!("CARGO_PKG_VERSION"));
         loop {
-            let fingerprint = run.setup.fingerprint.as_deref();
+            let fingerprint = &run.setup.fingerprint;
             let now = clock::now();
             if let Err(error) = loaded::record(&*run.store, self.config, fingerprint, now).await {
                 tracing::warn!("{}", escape::terminal(&causes(&error)));

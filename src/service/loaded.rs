@@ -27,10 +27,15 @@ struct Loaded {
     process: u32,
 }
 
-/// SHA-256 of a configuration file, hex; `None` if it cannot be read.
-pub(super) fn fingerprint(path: &Path) -> Option<String> {
+/// SHA-256 of a configuration, hex.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The same of a file; `None` if it cannot be read.
+fn fingerprint(path: &Path) -> Option<String> {
     let bytes = file::read(path, MAX_CONFIG_BYTES).ok()?;
-    Some(hex::encode(Sha256::digest(bytes)))
+    Some(sha256(&bytes))
 }
 
 /// Records what this daemon works with.
@@ -41,10 +46,9 @@ pub(super) fn fingerprint(path: &Path) -> Option<String> {
 pub(super) async fn record(
     store: &dyn Values,
     path: &Path,
-    sha256: Option<&str>,
+    sha256: &str,
     now: Timestamp,
 ) -> Result<(), ServiceError> {
-    let Some(sha256) = sha256 else { return Ok(()) };
     let loaded = Loaded {
         file: std::path::absolute(path)
             .map_err(ServiceError::system("the working directory cannot be read"))?,

@@ -27,8 +27,8 @@ use crate::watch::Watches;
 pub struct Setup {
     pub(super) config: Config,
     pub(super) http: http::Client,
-    /// SHA-256 of the configuration file, hex, if it could be computed.
-    pub(super) fingerprint: Option<String>,
+    /// SHA-256 of the configuration that was read, hex.
+    pub(super) fingerprint: String,
     witnesses: Vec<Verifier>,
     renewal: Renewal,
     /// What the logs and rules below were made with.
@@ -97,9 +97,9 @@ impl Setup {
 
     /// Without logs.
     fn read(path: &Path, warn: fn(&Problems)) -> Result<Self, ServiceError> {
-        // Before the file is read: if it changes in between, it counts as changed.
-        let fingerprint = loaded::fingerprint(path);
-        let (config, warnings) = config::load(path)?;
+        // Once: it may be a pipe.
+        let text = config::read(path)?;
+        let (config, warnings) = config::check(&text, path)?;
         warn(&warnings);
         let updater = match &config.trust {
             Some(settings) => Some(TrustUpdater::open(settings.clone()).map_err(|error| {
@@ -124,7 +124,7 @@ impl Setup {
         Ok(Self {
             http: http::Client::new(config.http.clone()),
             config,
-            fingerprint,
+            fingerprint: loaded::sha256(text.as_bytes()),
             witnesses,
             renewal: Renewal::new(updater),
             trust: None,
@@ -178,8 +178,10 @@ impl Setup {
         self.logs = logs::followed(&settings, root, &self.http)
             .map_err(|mistake| located(&self.config, mistake))?;
         self.settings = settings;
+        if !is_same(trust.as_ref(), self.trust.as_ref()) {
+            self.rules = OnceLock::new();
+        }
         self.trust = trust;
-        self.rules = OnceLock::new();
         Ok(())
     }
 
@@ -248,11 +250,7 @@ impl Setup {
     /// Works with what is trusted now, if it is another trust than before.
     async fn adopt(&mut self, store: &dyn Positions) -> Result<bool, StoreError> {
         let (known, before) = (self.known(), self.trust.clone());
-        let same = match (&known.trust, &before) {
-            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
-            (now, before) => now.is_none() && before.is_none(),
-        };
-        if same {
+        if is_same(known.trust.as_ref(), before.as_ref()) {
             return Ok(false);
         }
         match (self.arrange(begun(store).await?), before) {
@@ -403,6 +401,14 @@ impl Setup {
     /// What was written, with every default.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+}
+
+/// Whether both are one trust, or none.
+fn is_same(one: Option<&Arc<Trust>>, other: Option<&Arc<Trust>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 
