@@ -248,14 +248,7 @@ fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
 }
 
 fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {
-    let Some(watch) = setup.watch(&args.name) else {
-        return Err(Mistake(format!(
-            "the configuration has no watch named {}: {}",
-            args.name,
-            setup.watch_names()
-        ))
-        .into());
-    };
+    let watch = setup.watch(&args.name)?;
     let given = Given::read(&args.against)?;
     let mut output = Output::new();
     let mut outcome = Outcome::Clean;
@@ -286,14 +279,8 @@ fn one_watch(setup: &Setup, args: &WatchArgs) -> anyhow::Result<Outcome> {
 
 async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> {
     let names = setup.channel_names();
-    if let Some(name) = only
-        && !names.iter().any(|known| known == name)
-    {
-        return Err(Mistake(format!(
-            "the configuration has no channel named {name}: {}",
-            service::listed(&names)
-        ))
-        .into());
+    if let Some(name) = only {
+        setup.require_channel(name)?;
     }
     if names.is_empty() {
         return Err(Mistake(

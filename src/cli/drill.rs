@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::process::Command;
 
-use super::output::{self, Mistake, Outcome, Output};
+use super::output::{self, Outcome, Output};
 use crate::selftest::{self, Plan, Stage};
-use crate::service::{self, RefreshPolicy, Setup};
+use crate::service::{RefreshPolicy, Setup};
 
 /// Arguments of `drill`.
 #[derive(Debug, clap::Args)]
@@ -38,13 +38,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = Setup::load_and_ask(config, RefreshPolicy::IfDue, output::warn).await?;
     let names = setup.channel_names();
     for name in &args.channel {
-        if !names.contains(name) {
-            return Err(Mistake(format!(
-                "the configuration has no channel named {name}: {}",
-                service::listed(&names)
-            ))
-            .into());
-        }
+        setup.require_channel(name)?;
     }
     let program = std::env::current_exe().context("the path of this program is not known")?;
     let plan = Plan {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::output::{Mistake, Outcome, Output};
+use super::output::{Outcome, Output};
 use crate::clock::{self, SystemClock};
 use crate::escape;
 use crate::monitor::{Monitor, Progress, RescanError, Stop};
@@ -20,14 +20,8 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = super::load(config)?;
     let rules = setup.rules()?;
-    if let Some(name) = &args.watch
-        && !rules.keys().iter().any(|key| key.name == *name)
-    {
-        return Err(Mistake(format!(
-            "the configuration has no watch named {name}: {}",
-            setup.watch_names()
-        ))
-        .into());
+    if let Some(name) = &args.watch {
+        setup.watch(name)?;
     }
     let mut output = Output::new();
     let _lock = match setup.lock() {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::described::listed;
+use super::error::Mistake;
 use super::setup::Setup;
 use crate::finding::Severity;
 use crate::http;
-use crate::notify::Lacking;
+use crate::notify::{Channel, Lacking};
 use crate::secret::SecretSource;
 
 impl Setup {
@@ -17,13 +19,24 @@ impl Setup {
             .collect()
     }
 
+    /// # Errors
+    ///
+    /// No channel has the name.
+    pub fn require_channel(&self, name: &str) -> Result<(), Mistake> {
+        let names = self.channel_names();
+        if names.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(Mistake(format!(
+            "the configuration has no channel named {name}: {}",
+            listed(&names)
+        )))
+    }
+
     /// The channels that get findings of this severity.
-    pub fn channels_for(&self, severity: Severity) -> Vec<String> {
+    pub(super) fn channels_for(&self, severity: Severity) -> impl Iterator<Item = &Channel> {
         let channels = self.config.channels.iter();
-        channels
-            .filter(|channel| channel.min_severity <= severity)
-            .map(|channel| channel.name.clone())
-            .collect()
+        channels.filter(move |channel| channel.min_severity <= severity)
     }
 
     /// What a channel cannot work without and what is missing on this machine.

@@ -70,10 +70,10 @@ pub fn log(
                 let origin = origin.as_ref().map(Origin::as_str);
                 origin.is_none_or(|origin| origin == hex::encode(id))
             });
-            let id = match (keys.as_slice(), origin) {
-                ([key], _) => key.id(),
-                ([], _) if unusable_id.is_some() => *unusable_id.unwrap_or(&[0; 32]),
-                ([], Some(origin)) if is_configured => {
+            let id = match (keys.as_slice(), unusable_id, origin) {
+                ([key], ..) => key.id(),
+                ([], Some(id), _) => *id,
+                ([], None, Some(origin)) if is_configured => {
                     return Err(mistake(format!(
                         "its origin is the id of its key, {}, not {origin}: correct the key, or leave the origin out",
                         ids.join(", ")
@@ -108,8 +108,10 @@ pub fn log(
         .filter_map(|key| LogKey::read(&key.spki_der).ok())
         .map(|key| key.tree_head(name.clone()))
         .collect();
-    if let Some(why) = unusable.as_ref().and_then(Verifier::why_unusable) {
-        let id_hash = *unusable.as_ref().map_or(&[0; 32], Verifier::id_hash);
+    if let Some(unusable) = &unusable
+        && let Some(why) = unusable.why_unusable()
+    {
+        let id_hash = *unusable.id_hash();
         verifiers.push(Verifier::unusable(name.clone(), id_hash, why.to_owned()));
     }
     if verifiers.is_empty() {
@@ -117,7 +119,19 @@ pub fn log(
             "the trusted root has no key of a CT log: give public_key".to_owned(),
         ));
     }
-    let shard = Shard {
+    Ok(Log {
+        shard: Arc::new(only_shard(settings, origin, verifiers)),
+        source,
+    })
+}
+
+/// The one tree of a log.
+pub(super) fn only_shard(
+    settings: &LogSettings,
+    origin: Origin,
+    verifiers: Vec<Verifier>,
+) -> Shard {
+    Shard {
         name: settings.name.clone(),
         log: LogId::of_tree(&origin),
         origin,
@@ -129,11 +143,7 @@ pub fn log(
         start: settings.start,
         silence_after: settings.silence_after,
         rollback_after: settings.rollback_after,
-    };
-    Ok(Log {
-        shard: Arc::new(shard),
-        source,
-    })
+    }
 }
 
 #[cfg(test)]

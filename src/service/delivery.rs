@@ -55,7 +55,10 @@ impl Delivery {
             outbox: setup.outbox(Arc::clone(store)),
             heartbeat: setup.heartbeat(Arc::clone(store)),
             channels: setup.channel_names(),
-            urgent_channels: setup.channels_for(Severity::High),
+            urgent_channels: setup
+                .channels_for(Severity::High)
+                .map(|channel| channel.name.clone())
+                .collect(),
             every_log: setup.reads_every_log(),
             fail_on: setup.config.fail_on,
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::error::Mistake;
 use super::setup::Setup;
 use crate::escape;
 use crate::http;
@@ -46,12 +47,22 @@ impl Setup {
     }
 
     /// The watch with this name.
-    pub fn watch(&self, name: &str) -> Option<&Watch> {
-        self.config.watches.iter().find(|watch| watch.name == name)
+    ///
+    /// # Errors
+    ///
+    /// No watch has the name.
+    pub fn watch(&self, name: &str) -> Result<&Watch, Mistake> {
+        let mut watches = self.config.watches.iter();
+        watches.find(|watch| watch.name == name).ok_or_else(|| {
+            Mistake(format!(
+                "the configuration has no watch named {name}: {}",
+                self.watch_names()
+            ))
+        })
     }
 
     /// The names of the watches, for a message about a name that does not exist.
-    pub fn watch_names(&self) -> String {
+    fn watch_names(&self) -> String {
         let names: Vec<_> = self.config.watches.iter().map(|w| w.name.clone()).collect();
         listed(&names)
     }
@@ -107,7 +118,7 @@ fn counted(what: &str, names: Vec<String>) -> String {
 }
 
 /// Names in a message about a name that does not exist; escaped.
-pub fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "it has none".to_owned();
     }

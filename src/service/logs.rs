@@ -186,19 +186,7 @@ fn shard(
             origin.as_str()
         )));
     }
-    Ok(Shard {
-        name: name.clone(),
-        log: LogId::of_tree(origin),
-        origin: origin.clone(),
-        label: None,
-        protocol: log.protocol,
-        base: 0,
-        ended: false,
-        verifiers,
-        start: log.start,
-        silence_after: log.silence_after,
-        rollback_after: log.rollback_after,
-    })
+    Ok(ct::only_shard(log, origin.clone(), verifiers))
 }
 
 fn server(location: &Location) -> Option<&Url> {

@@ -26,7 +26,6 @@ mod systemd;
 mod unrecorded;
 
 pub use daemon::Daemon;
-pub use described::listed;
 pub use error::{Mistake, ServiceError, causes};
 pub use exposed::exposed;
 pub use run::{Run, RunOptions, rehearse, without_trust};

@@ -64,14 +64,9 @@ pub async fn lock(setup: &Setup) -> Result<StoreLock, StoreError> {
     if was_sent(setup, &what, now).await {
         return Err(error);
     }
-    let channels = setup.channels_for(Severity::High);
     let summary = format!("this monitor could not begin and has read nothing: {what}");
     let failures = Outbox::send_without_a_store(
-        setup
-            .config
-            .channels
-            .iter()
-            .filter(|channel| channels.contains(&channel.name)),
+        setup.channels_for(Severity::High),
         &setup.http,
         finding("lock", now, summary),
         now,
