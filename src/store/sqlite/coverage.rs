@@ -45,13 +45,8 @@ impl Covered {
             .await?
             .remove(origin)
             .unwrap_or_default();
-        let set: Option<i64> =
-            sqlx::query_scalar("SELECT watch_set FROM tree_watch_set WHERE origin = $1")
-                .bind(origin)
-                .fetch_optional(&mut *db)
-                .await?;
-        let set: HashSet<WatchKey> = match set {
-            Some(set) => members(db, set).await?.into_iter().collect(),
+        let set: HashSet<WatchKey> = match sets(db, Some(origin)).await?.remove(origin) {
+            Some((set, _)) => members(db, set).await?.into_iter().collect(),
             None => HashSet::new(),
         };
         for watch in &set {

@@ -59,10 +59,6 @@ pub(super) async fn logs(db: &mut SqliteConnection) -> Result<Vec<LogState>, Fai
 }
 
 fn state(row: &SqliteRow) -> Result<LogState, Fail> {
-    let error = match (row.try_get("error_kind")?, row.try_get("error_message")?) {
-        (Some(kind), Some(message)) => Some(value::pass_error(kind, message)?),
-        _ => None,
-    };
     Ok(LogState {
         id: LogId::new(row.try_get::<String, _>("id")?),
         name: row.try_get("name")?,
@@ -70,7 +66,7 @@ fn state(row: &SqliteRow) -> Result<LogState, Fail> {
         signed_name: row.try_get("signed_name")?,
         failed_passes: value::small(row.try_get("failed_passes")?)?,
         last_success: value::moment_if(row.try_get("last_success")?)?,
-        error,
+        error: value::last_error(row)?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What is looked up for a log that is not read in full, and what was found; whose turn it is, is in `turns`.
+//! What is looked up for a log that is not read in full, and what was found; `lookup_queue` has the order in which they are due.
 
 use std::collections::HashSet;
 

@@ -109,10 +109,6 @@ fn state(row: &SqliteRow) -> Result<TreeState, Fail> {
         (Some(size), Some(note)) => Some((value::natural(size)?, note)),
         _ => None,
     };
-    let error = match (row.try_get("error_kind")?, row.try_get("error_message")?) {
-        (Some(kind), Some(message)) => Some(value::pass_error(kind, message)?),
-        _ => None,
-    };
     Ok(TreeState {
         id: TreeId::new(row.try_get::<String, _>("origin")?),
         log: LogId::new(row.try_get::<String, _>("log_id")?),
@@ -129,7 +125,7 @@ fn state(row: &SqliteRow) -> Result<TreeState, Fail> {
         failed_passes: value::small(row.try_get("failed_passes")?)?,
         last_success: value::moment_if(row.try_get("last_success")?)?,
         size_since: value::moment(row.try_get("size_since")?)?,
-        error,
+        error: value::last_error(row)?,
     })
 }
 
@@ -433,12 +429,13 @@ pub(super) async fn prove_again(
 /// How a pass ended.
 pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
     let log = logs::enter(db, &report.log, &report.name, "").await?;
-    let (word, error) = match &report.outcome {
-        Outcome::Proven => ("proven", None),
-        Outcome::Interrupted => ("interrupted", None),
-        Outcome::Behind(error) => ("behind", Some(error)),
-        Outcome::Failed(error) => ("failed", Some(error)),
+    let word = match &report.outcome {
+        Outcome::Proven => "proven",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Behind(_) => "behind",
+        Outcome::Failed(_) => "failed",
     };
+    let error = report.outcome.error();
     let tree = match &report.part {
         Part::Whole => {
             return logs::end_pass(db, log, word, error, value::micros(report.now)).await;

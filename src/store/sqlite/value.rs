@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 use tlog::follower::Head;
 use tlog::frontier::CompactRange;
 use tlog::hash::Hash;
@@ -58,6 +60,14 @@ pub(super) fn pass_error(kind: &str, message: String) -> Result<PassError, Fail>
     let kind = PassErrorKind::from_word(kind)
         .ok_or_else(|| Fail::corrupt(format!("kind of error {kind:?}")))?;
     Ok(PassError { kind, message })
+}
+
+/// Why the last pass of a row could not be finished, if it could not.
+pub(super) fn last_error(row: &SqliteRow) -> Result<Option<PassError>, Fail> {
+    match (row.try_get("error_kind")?, row.try_get("error_message")?) {
+        (Some(kind), Some(message)) => pass_error(kind, message).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// A stored state.
