@@ -14,8 +14,7 @@ use super::stage::{self, Plan, Stage};
 use crate::clock;
 use crate::finding::Routes;
 use crate::service::Setup;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{ChannelQueue, ChannelQueues as _, Settings, Store as _, StoreError};
+use crate::store::{ChannelQueue, ChannelQueues as _, Store as _, StoreError};
 
 /// Longest that a process of the drill may take besides the channels themselves.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -76,11 +75,7 @@ fn all(names: &[String], check: &Check) -> Vec<ChannelReport> {
 }
 
 async fn queue(copy: &Path) -> Result<BTreeMap<String, ChannelQueue>, StoreError> {
-    let store = SqliteStore::open(Settings {
-        path: copy.to_owned(),
-        routes: Routes::default(),
-    })
-    .await?;
+    let store = stage::open(copy, Routes::default()).await?;
     let queue = store.channel_queues(clock::now()).await?;
     store.close().await;
     Ok(queue)

@@ -89,12 +89,17 @@ pub async fn run(
     }
 }
 
-async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
-    let store = SqliteStore::open(Settings {
+/// The copy of the database.
+pub(super) async fn open(copy: &Path, routes: Routes) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(Settings {
         path: copy.to_owned(),
-        routes: routes(config),
+        routes,
     })
-    .await?;
+    .await
+}
+
+async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
+    let store = open(copy, routes(config)).await?;
     drop_real_alerts(&store, config).await?;
     let now = clock::now();
     let finding = Finding::drill(now);
@@ -157,11 +162,7 @@ async fn deliver(mut config: Config, copy: &Path, only: &[String]) -> Result<(),
         .channels
         .retain(|channel| only.contains(&channel.name));
     // Without routes: the report shows that a channel fails, and no other channel gets a finding about it.
-    let store = SqliteStore::open(Settings {
-        path: copy.to_owned(),
-        routes: Routes::default(),
-    })
-    .await?;
+    let store = open(copy, Routes::default()).await?;
     let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(store);
     let outbox = Outbox::new(
         std::sync::Arc::clone(&store),
