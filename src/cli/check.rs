@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::bundles::{self, Given};
 use super::output::{self, Mistake, Outcome, Output, time};
+use super::setup;
 use crate::clock;
 use crate::escape;
 use crate::monitor::MonitoredLog;
@@ -47,7 +48,7 @@ struct NotifyArgs {
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let setup = match &args.what {
         // What a watch selects does not depend on trust: no request is needed.
-        Some(What::Notify(_) | What::Watch(_)) => super::load(config)?,
+        Some(What::Notify(_) | What::Watch(_)) => setup::load(config)?,
         None => Setup::load_and_ask(config, RefreshPolicy::Now, output::warn).await?,
     };
     match &args.what {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, Refused, time};
-use super::values;
+use super::{setup, values};
 use crate::clock;
 use crate::escape;
 use crate::expect::{self, ExpectError, Expectation};
@@ -66,7 +66,7 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 async fn register(bundles: &[PathBuf], config: &Path) -> anyhow::Result<Outcome> {
     let own = read(&Given::read_all(bundles)?)?;
     if !own.signings.is_empty() {
-        let store = super::load(config)?.writer().await?;
+        let store = setup::load(config)?.writer().await?;
         record(&own.signings, &*store).await?;
         store.close().await;
     }
@@ -176,7 +176,7 @@ pub(super) async fn record(
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = super::load(config)?.reader().await?;
+    let store = setup::load(config)?.reader().await?;
     let mut output = Output::new();
     let registrations = store.registrations().await?;
     for registration in &registrations {
@@ -214,7 +214,7 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
 }
 
 async fn remove(args: &RemoveArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = super::load(config)?.writer().await?;
+    let store = setup::load(config)?.writer().await?;
     let mut output = Output::new();
     let mut unknown = Vec::new();
     for number in &args.numbers {

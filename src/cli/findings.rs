@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 
 use super::output::{Mistake, Outcome, Output};
-use super::values;
+use super::{setup, values};
 use crate::clock;
 use crate::config;
 use crate::finding::{FindingId, Severity, State, Verdict};
@@ -170,7 +170,7 @@ pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outc
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = super::load(config)?.reader().await?;
+    let store = setup::load(config)?.reader().await?;
     let states = if args.all {
         Vec::new()
     } else {
@@ -234,7 +234,7 @@ async fn count(store: &dyn Findings, query: &FindingQuery) -> anyhow::Result<u64
 }
 
 async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = super::load(config)?.reader().await?;
+    let store = setup::load(config)?.reader().await?;
     let record = find(&*store, &args.id).await?;
     let mut output = Output::new();
     if args.json {
@@ -265,7 +265,7 @@ async fn ack(args: &AckArgs, config: &Path) -> anyhow::Result<Outcome> {
     if args.reason.trim().is_empty() {
         return Err(Mistake("--reason is empty: say why this is accepted".to_owned()).into());
     }
-    let store = super::load(config)?.writer().await?;
+    let store = setup::load(config)?.writer().await?;
     let now = clock::now();
     if args.ids.is_empty() {
         let query = args.filter.query(Vec::new());

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::output::Outcome;
-use super::{Cli, pages};
+use super::pages;
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
@@ -24,15 +24,17 @@ pub(super) struct ManArgs {
     directory: PathBuf,
 }
 
-pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<Outcome> {
+/// Prints the completions of `command` for the shell.
+pub(super) fn completions(args: &CompletionsArgs, mut command: Command) -> anyhow::Result<Outcome> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "modelwatch", &mut script);
+    clap_complete::generate(args.shell, &mut command, "modelwatch", &mut script);
     std::io::Write::write_all(&mut std::io::stdout(), &script)?;
     Ok(Outcome::Clean)
 }
 
-pub(super) fn man(args: &ManArgs) -> anyhow::Result<Outcome> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+/// Writes the man pages of `command` and of all commands below it.
+pub(super) fn man(args: &ManArgs, command: Command) -> anyhow::Result<Outcome> {
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     write_pages(&command, "", &args.directory).with_context(|| {
         format!(

@@ -14,6 +14,7 @@ mod output;
 mod pages;
 mod progress;
 mod rescan;
+mod setup;
 mod signer_file;
 mod signing;
 mod status;
@@ -23,9 +24,8 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::service::{ServiceError, Setup};
 use output::Outcome;
 
 /// Watches Sigstore's transparency logs for signings by your identities.
@@ -110,7 +110,7 @@ enum Command {
 /// Parses the command line, runs the command, answers its exit code.
 pub fn main() -> ExitCode {
     let arguments = signing::normalize(std::env::args_os());
-    let matches = pages::command().get_matches_from(arguments);
+    let matches = pages::with_examples(Cli::command(), "").get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // A drill makes logs lie and channels fail: the log lines about that would alarm the operator.
     let usual = match &cli.command {
@@ -127,8 +127,8 @@ pub fn main() -> ExitCode {
         Command::Sign(method) => Ok(signing::sign(&method)),
         Command::Verify(method) => Ok(signing::verify(&method, cli.logging.level())),
         Command::Digest(args) => Ok(signing::digest(&args)),
-        Command::Completions(args) => generate::completions(&args),
-        Command::Man(args) => generate::man(&args),
+        Command::Completions(args) => generate::completions(&args, Cli::command()),
+        Command::Man(args) => generate::man(&args, Cli::command()),
         Command::Watch(command) => watch::run(&command),
         command => match runtime() {
             Ok(runtime) => {
@@ -144,11 +144,6 @@ pub fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) => output::fail(&error).into(),
     }
-}
-
-/// The setup of a configuration, without a request. Its warnings are printed.
-fn load(config: &Path) -> Result<Setup, ServiceError> {
-    Setup::load(config, output::warn)
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -1,8 +1,6 @@
 //! What the help and man pages contain besides the options: examples, and what the exit code means.
 
-use clap::{Command, CommandFactory as _};
-
-use super::Cli;
+use clap::Command;
 
 /// A use of a command, and what for.
 pub(super) struct Example {
@@ -459,12 +457,9 @@ const SIGNING: &[Code] = &[
     (2, "The command line makes no sense."),
 ];
 
-/// The command line, with examples on each help page.
-pub(super) fn command() -> Command {
-    with_examples(Cli::command(), "")
-}
-
-fn with_examples(command: Command, path: &str) -> Command {
+/// A command, with examples on its help page and on those of the commands below it. `path` is its words after the
+/// program's name.
+pub(super) fn with_examples(command: Command, path: &str) -> Command {
     let names: Vec<String> = command
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())
@@ -511,8 +506,10 @@ pub(super) fn exit_status(path: &str) -> &'static [Code] {
 mod tests {
     use std::ffi::OsString;
 
+    use clap::CommandFactory as _;
+
     use super::*;
-    use crate::cli::signing;
+    use crate::cli::{Cli, signing};
 
     /// Every command that help shows, by its words.
     fn paths(command: &Command, path: &str, paths: &mut Vec<String>) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::output::{Outcome, Output};
+use super::setup;
 use crate::clock::{self, SystemClock};
 use crate::escape;
 use crate::monitor::{Monitor, Progress, RescanError, Stop};
@@ -18,7 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
-    let setup = super::load(config)?;
+    let setup = setup::load(config)?;
     let rules = setup.rules()?;
     if let Some(name) = &args.watch {
         setup.watch(name)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::output::{Outcome, Output};
-use super::values;
+use super::{setup, values};
 use crate::clock;
 use crate::escape;
 
@@ -23,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
-    let setup = super::load(config)?;
+    let setup = setup::load(config)?;
     let store = setup.reader().await?;
     let now = clock::now();
     let status = setup.status(&*store, now).await?;

@@ -3,7 +3,8 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Args, given};
+use super::args::Args;
+use super::given;
 use crate::cli::bundles::Given;
 use crate::cli::output::Mistake;
 use crate::cli::watch::Blocks;

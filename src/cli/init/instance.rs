@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use tlog::Origin;
 use url::Url;
 
-use super::Args;
+use super::args::Args;
 use crate::cli::output::Mistake;
 use crate::clock;
 use crate::http::{self, Retry};

@@ -3,7 +3,8 @@
 use model_signing::manifest::Manifest;
 use serde::{Serialize, Serializer};
 
-use super::{Warnings, print, tree};
+use super::messages::{Warnings, print};
+use super::tree;
 use crate::cli::output::Outcome;
 
 /// Arguments of `digest`.

@@ -12,8 +12,9 @@ use model_signing::statement::Statement;
 use model_signing::verify::{MAX_SIGNATURE_BYTES, SignatureFile, VerifyError};
 use serde_json::{Value, json};
 
+use super::files::read;
+use super::messages::Warnings;
 use super::trusted::{TrustArgs, Trusted};
-use super::{Warnings, read};
 use crate::cli::output::Mistake;
 use crate::clock;
 use crate::identity::Extension;

@@ -16,8 +16,10 @@ use model_signing::walk::{Listed, Listing, Model};
 use model_signing::{Destination, MAX_PEM_BYTES};
 use serde_json::{Value, json};
 
+use super::files::{is_standard, path, read};
+use super::messages::{Warnings, print, shown};
 use super::stamping::{self, StampingArgs};
-use super::{Sigstore, Warnings, is_standard, path, print, read, tree};
+use super::tree;
 use crate::cli::output::{Mistake, Outcome};
 use crate::clock;
 
@@ -193,7 +195,7 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Clean);
     }
     reported.with_context(|| format!("{} was written", common.signature.display()))?;
-    let written = super::shown(&common.signature.display().to_string());
+    let written = shown(&common.signature.display().to_string());
     let _ = writeln!(io::stderr(), "The signature is in {written}");
     Ok(Outcome::Clean)
 }
@@ -430,4 +432,21 @@ fn report(common: &Common, signed: &anyhow::Result<Value>, warnings: &Warnings) 
         "signature": written.map(|path| path.display().to_string()),
         "signed": signed,
     })
+}
+
+/// The arguments of a method that is not there yet.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Sigstore {
+    #[arg(hide = true, allow_hyphen_values = true, trailing_var_arg = true)]
+    _rest: Vec<std::ffi::OsString>,
+}
+
+impl Sigstore {
+    fn refusal(command: &str, methods: &str) -> anyhow::Error {
+        Mistake(format!(
+            "`{command} sigstore`, which is also what `{command}` is without a method, is not in this version; \
+             there are {methods}"
+        ))
+        .into()
+    }
 }

@@ -12,7 +12,7 @@ use model_signing::timestamp::{Authorities, Request, attach};
 use model_signing::verify::{MAX_SIGNATURE_BYTES, SignatureFile};
 use url::Url;
 
-use super::{is_standard, read};
+use super::files::{is_standard, read};
 use crate::cli::output::Mistake;
 use crate::http::{self, AddressPolicy};
 

@@ -8,7 +8,8 @@ use model_signing::sigstore::{MAX_TRUST_BYTES, Trust};
 use model_signing::timestamp::Authorities;
 use model_signing::verify::SignatureFile;
 
-use super::{Warnings, path, read};
+use super::files::{path, read};
+use super::messages::Warnings;
 
 /// How far a timestamp may lie ahead of this machine's clock, in seconds.
 const CLOCK_SKEW_SECONDS: i64 = 300;

@@ -9,8 +9,9 @@ use model_signing::manifest::{Manifest, Method};
 use model_signing::model;
 use model_signing::walk::{Ignored, Inside, Listing, Model, has_pattern};
 
+use super::files::path;
+use super::messages::{Warnings, few};
 use super::progress::Meter;
-use super::{Warnings, few, path};
 use crate::cli::output::Mistake;
 
 /// Which files.

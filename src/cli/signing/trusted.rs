@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use model_signing::sigstore::{Instance, MAX_TRUST_BYTES, Trust};
 
-use super::{path, read};
+use super::files::{path, read};
 use crate::clock;
 use crate::http;
 use crate::trust::{Published, Publisher, RepositorySettings};

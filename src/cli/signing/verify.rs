@@ -14,8 +14,10 @@ use model_signing::statement::{Statement, Version};
 use model_signing::verify::{MAX_SIGNATURE_BYTES, Options, SignatureFile, Verifier, Warning};
 use serde_json::{Value, json};
 
+use super::files::{path, read};
+use super::messages::{Warnings, print};
 use super::stamps::StampArgs;
-use super::{Warnings, keyless, path, print, read, tree};
+use super::{keyless, tree};
 use crate::cli::logging::Level;
 use crate::cli::output::{Outcome, causes};
 use crate::{clock, config};
