@@ -21,8 +21,8 @@ impl Publisher {
         Ok(Self(Tuf::open(repository, cache)?.0))
     }
 
-    /// What is kept, verified again; `None` if there is nothing.
-    pub fn kept(&self) -> Option<Published> {
+    /// What is kept, as it was verified when it was read; `None` if there is nothing.
+    pub fn kept(&self) -> Option<&Published> {
         self.0.published()
     }
 

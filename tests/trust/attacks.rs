@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::trust::{
-    Problem, Refusal, RepositorySettings, Settings, SourceSettings, TrustUpdater,
+    Problem, Publisher, Refusal, RepositorySettings, Settings, SourceSettings, TrustUpdater,
 };
 use tempfile::TempDir;
 use url::Url;
@@ -78,6 +78,35 @@ fn published() -> Repository {
 
 fn after(minutes: i64) -> Timestamp {
     now() + SignedDuration::from_mins(minutes)
+}
+
+#[tokio::test]
+async fn a_cache_is_verified_when_it_is_opened_and_serves_from_then_on() {
+    let site = Site::of(&published()).await;
+    let open = || {
+        let repository = RepositorySettings::Mirror {
+            mirror: site.server.url("repository"),
+            root: site.root(),
+        };
+        Publisher::open(&repository, site.cache()).unwrap()
+    };
+    let mut publisher = open();
+    assert!(publisher.kept().is_none());
+    publisher.refresh(&client(), now()).await.unwrap();
+    let kept = publisher.kept().unwrap().clone();
+    assert_eq!(kept.refreshed, now());
+    let opened = open();
+    assert_eq!(opened.kept(), Some(&kept));
+    // From here on the file does not verify: its signatures are other ones.
+    let text = fs::read_to_string(site.cache()).unwrap();
+    fs::write(
+        site.cache(),
+        text.replace("\\\"sig\\\":\\\"", "\\\"sig\\\":\\\"00"),
+    )
+    .unwrap();
+    assert_ne!(fs::read_to_string(site.cache()).unwrap(), text);
+    assert_eq!(opened.kept(), Some(&kept));
+    assert!(open().kept().is_none());
 }
 
 #[tokio::test]

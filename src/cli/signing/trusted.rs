@@ -161,7 +161,7 @@ impl Repository {
             return None;
         }
         let opened = Publisher::open(&self.settings, self.cache.clone());
-        opened.ok()?.kept()
+        opened.ok()?.kept().cloned()
     }
 
     /// Asks the repository, unless it could not be asked a while ago; `None` if nothing comes of it.
@@ -214,7 +214,7 @@ impl Repository {
         // A name that is still being looked up must not keep the program.
         runtime.shutdown_background();
         answer.context("no answer in time")??;
-        Ok(publisher.kept())
+        Ok(publisher.kept().cloned())
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Tuf {
     anchor: Vec<u8>,
     path: PathBuf,
     cache: Option<Cache>,
+    /// The documents of the cache as they were last verified; `None` if the cache does not verify.
+    published: Option<Published>,
 }
 
 impl Tuf {
@@ -92,12 +94,14 @@ impl Tuf {
             anchor,
             path,
             cache: None,
+            published: None,
         };
         let trust = match Cache::read(&tuf.path) {
             Ok(None) => None,
             Ok(Some(cache)) => match tuf.verified(&cache) {
-                Ok(trust) => {
+                Ok((trust, published)) => {
                     tuf.cache = Some(cache);
+                    tuf.published = Some(published);
                     Some(trust)
                 }
                 Err(problem) => {
@@ -141,12 +145,13 @@ impl Tuf {
                 "not finished within {TIME_LIMIT:?}"
             ))),
             Ok(Err(error)) => Err(error.into()),
-            Ok(Ok(documents)) => documents.trust(now),
+            Ok(Ok(documents)) => documents.usable(now),
         };
         match trust {
-            Ok(trust) => {
+            Ok((trust, published)) => {
                 let asked = self.cache.take().map(|cache| cache.asked);
                 self.cache = Some(Cache::new(now, kept, asked.unwrap_or_default()));
+                self.published = Some(published);
                 self.write();
                 Ok(trust)
             }
@@ -196,8 +201,10 @@ impl Tuf {
             .cache
             .as_ref()
             .is_none_or(|ours| theirs.refreshed > ours.refreshed);
-        if is_newer && self.verified(&theirs).is_ok() {
+        let newer = is_newer.then(|| self.verified(&theirs).ok()).flatten();
+        if let Some((_, published)) = newer {
             self.cache = Some(theirs);
+            self.published = Some(published);
         } else if let Some(ours) = &mut self.cache {
             ours.asked.catch_up(theirs.asked);
         }
@@ -228,19 +235,14 @@ impl Tuf {
         }
     }
 
-    /// The documents that are kept, verified again; `None` if nothing is kept or it does not verify.
-    pub(super) fn published(&self) -> Option<Published> {
-        let cache = self.cache.as_ref()?;
-        let documents = self.documents(cache).ok()?;
-        Some(Published {
-            trusted_root: documents.trusted_root,
-            refreshed: cache.refreshed,
-        })
+    /// The documents that are kept; `None` if nothing is kept or it does not verify.
+    pub(super) fn published(&self) -> Option<&Published> {
+        self.published.as_ref()
     }
 
     /// The cache, judged at the time of its refresh.
-    fn verified(&self, cache: &Cache) -> Result<(Trust, Update), Problem> {
-        self.documents(cache)?.trust(cache.refreshed)
+    fn verified(&self, cache: &Cache) -> Result<((Trust, Update), Published), Problem> {
+        self.documents(cache)?.usable(cache.refreshed)
     }
 
     fn documents(&self, cache: &Cache) -> Result<Documents, Problem> {
@@ -269,7 +271,8 @@ struct Documents {
 }
 
 impl Documents {
-    fn trust(&self, refreshed: Timestamp) -> Result<(Trust, Update), Problem> {
+    /// What a monitor and what a verification of models use of them, if they can be used.
+    fn usable(self, refreshed: Timestamp) -> Result<((Trust, Update), Published), Problem> {
         let update = Update {
             root_version: self.root_version,
             version: self.version,
@@ -277,7 +280,11 @@ impl Documents {
             refreshed,
         };
         let trust = Trust::of(&self.trusted_root, &self.directories)?;
-        Ok((trust, update))
+        let published = Published {
+            trusted_root: self.trusted_root,
+            refreshed,
+        };
+        Ok(((trust, update), published))
     }
 }
 
