@@ -245,12 +245,10 @@ fn countable_timestamps(
             return Err(bad("the bundle has a timestamp twice".to_owned()));
         }
         let token = Token::parse(der).map_err(|error| bad(error.to_string()))?;
-        if authorities.may_have_made(&token) {
-            let stamped = authorities
-                .verify(der, signature)
-                .map_err(|error| bad(format!("invalid timestamp: {error}")))?;
-            times.push(stamped.time);
-        }
+        let stamped = authorities
+            .verify_own(&token, signature)
+            .map_err(|error| bad(format!("invalid timestamp: {error}")))?;
+        times.extend(stamped.map(|stamped| stamped.time));
     }
     Ok(times)
 }

@@ -116,39 +116,55 @@ impl Authorities {
         self.authorities.is_empty()
     }
 
-    /// Whether the signer of a token calls itself as one of the authorities does, or as a certificate in the token whose
-    /// issuer could be one. Nothing is verified.
-    #[cfg(feature = "sigstore")]
-    pub(crate) fn may_have_made(&self, token: &Token<'_>) -> bool {
-        self.authorities
-            .iter()
-            .any(|authority| !authority.signers(token).is_empty())
-    }
-
     /// Verifies that one of the authorities has made `token` (a TimeStampResp or the token in it) over `message`.
     ///
     /// # Errors
     ///
-    /// [`TimestampError`], which tells the check that failed.
+    /// [`TimestampError`], which names the check that failed.
     pub fn verify(&self, token: &[u8], message: &[u8]) -> Result<Stamped, TimestampError> {
         let token = Token::parse(token)?;
         check_imprint(&token, message)?;
-        // Of several authorities, the one that came furthest tells what is wrong.
-        let mut error = TimestampError::UnknownAuthority;
+        self.judge(&token)
+            .unwrap_or(Err(TimestampError::UnknownAuthority))
+    }
+
+    /// As [`verify`](Self::verify), for a token that was read. `None` if it names a signer that is none of the authorities,
+    /// and whose certificate in the token was not issued by one of them: nothing of it was verified then.
+    ///
+    /// # Errors
+    ///
+    /// [`TimestampError`], if the token names one of the authorities.
+    #[cfg(feature = "sigstore")]
+    pub(crate) fn verify_own(
+        &self,
+        token: &Token<'_>,
+        message: &[u8],
+    ) -> Result<Option<Stamped>, TimestampError> {
+        let Some(judged) = self.judge(token) else {
+            return Ok(None);
+        };
+        check_imprint(token, message)?;
+        judged.map(Some)
+    }
+
+    /// Who has made the token; `None` if it names none of the authorities. Of several that it may name, the error is the
+    /// last one's.
+    fn judge(&self, token: &Token<'_>) -> Option<Result<Stamped, TimestampError>> {
+        let mut judged = None;
         for authority in &self.authorities {
-            for signer in authority.signers(&token) {
-                match authority.judge(&token, &signer) {
+            for signer in authority.signers(token) {
+                match authority.judge(token, &signer) {
                     Ok(()) => {
-                        return Ok(Stamped {
+                        return Some(Ok(Stamped {
                             time: token.info.time,
                             authority: signer.shown(),
-                        });
+                        }));
                     }
-                    Err(why) => error = why,
+                    Err(why) => judged = Some(Err(why)),
                 }
             }
         }
-        Err(error)
+        judged
     }
 }
 
