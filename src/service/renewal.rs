@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use crate::escape;
 use crate::http;
 use crate::report::time;
-use crate::trust::{Ask, Trust, TrustState, TrustUpdater};
+use crate::trust::{RefreshReason, Trust, TrustState, TrustUpdater};
 
 /// The updater of trust, here or in a task that is asking for newer trust.
 pub struct Renewal {
@@ -66,7 +66,7 @@ impl Renewal {
             self.finished().await;
         }
         match &mut self.updater {
-            Some(updater) if !updater.asks_somebody() => {
+            Some(updater) if !updater.uses_network() => {
                 updater.refresh(http, now).await;
                 self.take_over();
             }
@@ -76,8 +76,13 @@ impl Renewal {
     }
 
     /// Begins to look for newer trust because of these, if the last time was long enough ago. Answers whether it did.
-    pub fn ask(&mut self, asks: &[Ask], http: &http::Client, now: Timestamp) -> bool {
-        let grants = |updater: &mut TrustUpdater| updater.asks(asks, now);
+    pub fn request_refresh(
+        &mut self,
+        reasons: &[RefreshReason],
+        http: &http::Client,
+        now: Timestamp,
+    ) -> bool {
+        let grants = |updater: &mut TrustUpdater| updater.request_refresh(reasons, now);
         let is_granted = self.updater.as_mut().is_some_and(grants);
         if is_granted {
             tracing::info!("newer trust is asked for: it may explain what was found");

@@ -19,7 +19,9 @@ use crate::http;
 use crate::judge::Rules;
 use crate::monitor::{self, LogOutcome, MonitoredLog, TrustReport};
 use crate::store::{PassErrorKind, Positions, StoreError, TreeState, WatchKey};
-use crate::trust::{Ask, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater};
+use crate::trust::{
+    RefreshReason, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater,
+};
 use crate::watch::Watches;
 
 /// A valid configuration, what is trusted, and what follows from both: the logs to follow and what is looked for in them.
@@ -86,7 +88,7 @@ impl Setup {
             .await;
         if let Err(error) = setup.arrange(false) {
             // The key of a log may have been published since trust was renewed.
-            if policy == RefreshPolicy::Now || !setup.ask(&[Ask::Log]) {
+            if policy == RefreshPolicy::Now || !setup.request_refresh(&[RefreshReason::Log]) {
                 return Err(error.into());
             }
             setup.renewal.finished().await;
@@ -219,21 +221,22 @@ impl Setup {
         unknown_authorities: BTreeSet<[u8; 20]>,
     ) -> bool {
         let unknown = unknown_authorities.into_iter();
-        let mut asks: Vec<Ask> = unknown.map(Ask::Authority).collect();
+        let mut reasons: Vec<RefreshReason> = unknown.map(RefreshReason::Authority).collect();
         let is_unverifiable = |outcome: &LogOutcome| {
             let error = outcome.error.as_ref();
             error.is_some_and(|error| error.kind == PassErrorKind::UnverifiableCheckpoint)
         };
         if outcomes.iter().any(is_unverifiable) {
-            asks.push(Ask::Checkpoint);
+            reasons.push(RefreshReason::Checkpoint);
         }
-        self.ask(&asks)
+        self.request_refresh(&reasons)
     }
 
     /// Begins to look for newer trust for these reasons. Answers whether it did: the same is not asked for again shortly
     /// after.
-    fn ask(&mut self, asks: &[Ask]) -> bool {
-        self.renewal.ask(asks, &self.http, clock::now())
+    fn request_refresh(&mut self, reasons: &[RefreshReason]) -> bool {
+        self.renewal
+            .request_refresh(reasons, &self.http, clock::now())
     }
 
     /// Waits for the newer trust that is being looked for, without end if none is. Answers as [`Self::renew`]. May be

@@ -7,13 +7,13 @@
 //!
 //! A [`TrustUpdater`] holds the current trusted root and updates it: from a file, or from a TUF repository.
 
-mod asked;
 mod document;
 mod fit;
 mod listed;
 mod material;
 mod problem;
 mod published;
+mod refresh_requests;
 mod settings;
 mod tuf;
 mod updater;
@@ -28,12 +28,12 @@ use crate::file::{self, FileError};
 use crate::identity::{Authorities, CtLog};
 use document::{LogInstance, RootDocument};
 
-pub use asked::Ask;
 pub use document::Remark;
 pub use listed::{FollowedLog, ListedKey, ListedKind, ListedLog};
 pub use material::{Trust, Update};
 pub use problem::{Problem, Refusal};
 pub use published::Publisher;
+pub use refresh_requests::RefreshReason;
 pub use settings::{RepositorySettings, Settings, SourceSettings};
 pub use tuf::Published;
 pub use updater::{TrustState, TrustUpdater};

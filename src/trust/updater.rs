@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::tuf::Tuf;
 use super::{
-    Ask, MAX_BYTES, Problem, Refusal, Settings, SourceSettings, Trust, TrustError, Update,
+    MAX_BYTES, Problem, RefreshReason, Refusal, Settings, SourceSettings, Trust, TrustError, Update,
 };
 use crate::file;
 use crate::http;
@@ -26,7 +26,7 @@ pub struct TrustUpdater {
     problem: Option<Problem>,
     tried: Option<Timestamp>,
     /// A failure has requested the next update.
-    is_asked: bool,
+    is_requested: bool,
 }
 
 enum Source {
@@ -71,23 +71,23 @@ impl TrustUpdater {
             update: update.flatten(),
             problem: None,
             tried: None,
-            is_asked: false,
+            is_requested: false,
         })
     }
 
     /// Records failures that a newer trusted root may explain, and returns whether to update now: at most once a
     /// minute, less often while it brings nothing new, and once in six hours for each unknown authority. A file is read
     /// again anyway.
-    pub fn asks(&mut self, asks: &[Ask], now: Timestamp) -> bool {
+    pub fn request_refresh(&mut self, reasons: &[RefreshReason], now: Timestamp) -> bool {
         let Source::Tuf(tuf) = &mut self.source else {
             return false;
         };
-        self.is_asked = tuf.asks(asks, now);
-        self.is_asked
+        self.is_requested = tuf.request_refresh(reasons, now);
+        self.is_requested
     }
 
     /// Whether an update sends requests.
-    pub const fn asks_somebody(&self) -> bool {
+    pub const fn uses_network(&self) -> bool {
         matches!(self.source, Source::Tuf(_))
     }
 
@@ -130,7 +130,7 @@ impl TrustUpdater {
             }
             Err(problem) => self.problem = Some(problem),
         }
-        if std::mem::take(&mut self.is_asked)
+        if std::mem::take(&mut self.is_requested)
             && let Source::Tuf(tuf) = &mut self.source
         {
             tuf.answered(has_changed);

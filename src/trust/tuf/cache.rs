@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sigstore_tuf::{Error, MetadataStore};
 
 use crate::file::{self, FileError};
-use crate::trust::asked::Asked;
+use crate::trust::refresh_requests::RefreshRequests;
 
 /// Longest accepted cache in memory and on disk, in bytes: 32 roots and one of every other file at their limits. That
 /// of the public instance has 200 KiB.
@@ -66,7 +66,7 @@ pub(super) struct Cache {
     /// Roots that were verified since, in refreshes that were then refused or cut off.
     roots: BTreeMap<String, String>,
     /// Updates that failures have requested.
-    pub(super) asked: Asked,
+    pub(super) refresh_requests: RefreshRequests,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,18 +75,26 @@ struct Written {
     files: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     roots: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Asked::is_nothing")]
-    asked: Asked,
+    #[serde(
+        rename = "asked",
+        default,
+        skip_serializing_if = "RefreshRequests::is_empty"
+    )]
+    refresh_requests: RefreshRequests,
 }
 
 impl Cache {
     /// All of it as it is verified now.
-    pub(super) const fn new(refreshed: Timestamp, kept: Arc<Kept>, asked: Asked) -> Self {
+    pub(super) const fn new(
+        refreshed: Timestamp,
+        kept: Arc<Kept>,
+        refresh_requests: RefreshRequests,
+    ) -> Self {
         Self {
             refreshed,
             kept,
             roots: BTreeMap::new(),
-            asked,
+            refresh_requests,
         }
     }
 
@@ -131,7 +139,7 @@ impl Cache {
             refreshed: written.refreshed,
             kept: Arc::new(Kept(Mutex::new(written.files))),
             roots: written.roots,
-            asked: written.asked,
+            refresh_requests: written.refresh_requests,
         }))
     }
 
@@ -142,7 +150,7 @@ impl Cache {
             refreshed: self.refreshed,
             files,
             roots: self.roots.clone(),
-            asked: self.asked.clone(),
+            refresh_requests: self.refresh_requests.clone(),
         })?;
         if bytes.len() > MAX_BYTES {
             return Err(FileError::TooLong {

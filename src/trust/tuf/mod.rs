@@ -21,7 +21,7 @@ use url::Url;
 
 use super::material::Directories;
 use super::settings::RepositorySettings;
-use super::{Ask, MAX_BYTES, Problem, Refusal, Trust, TrustError, Update};
+use super::{MAX_BYTES, Problem, RefreshReason, Refusal, Trust, TrustError, Update};
 use crate::file;
 use crate::http;
 use cache::{Cache, Kept};
@@ -149,8 +149,8 @@ impl Tuf {
         };
         match trust {
             Ok((trust, published)) => {
-                let asked = self.cache.take().map(|cache| cache.asked);
-                self.cache = Some(Cache::new(now, kept, asked.unwrap_or_default()));
+                let refresh_requests = self.cache.take().map(|cache| cache.refresh_requests);
+                self.cache = Some(Cache::new(now, kept, refresh_requests.unwrap_or_default()));
                 self.published = Some(published);
                 self.write();
                 Ok(trust)
@@ -168,16 +168,16 @@ impl Tuf {
         }
     }
 
-    /// See [`super::TrustUpdater::asks`].
-    pub(super) fn asks(&mut self, asks: &[Ask], now: Timestamp) -> bool {
+    /// See [`super::TrustUpdater::request_refresh`].
+    pub(super) fn request_refresh(&mut self, reasons: &[RefreshReason], now: Timestamp) -> bool {
         self.catch_up();
         let Some(cache) = &mut self.cache else {
             // There is no cache: the next start updates anyway.
             return false;
         };
-        let before = cache.asked.clone();
-        let is_granted = cache.asked.grants(asks, cache.refreshed, now);
-        if cache.asked != before {
+        let before = cache.refresh_requests.clone();
+        let is_granted = cache.refresh_requests.grants(reasons, cache.refreshed, now);
+        if cache.refresh_requests != before {
             self.write();
         }
         is_granted
@@ -186,7 +186,7 @@ impl Tuf {
     /// What came of a refresh that was granted: whether it brought another trust.
     pub(super) fn answered(&mut self, has_changed: bool) {
         if let Some(cache) = &mut self.cache {
-            cache.asked.answered(has_changed);
+            cache.refresh_requests.answered(has_changed);
             self.write();
         }
     }
@@ -206,7 +206,7 @@ impl Tuf {
             self.cache = Some(theirs);
             self.published = Some(published);
         } else if let Some(ours) = &mut self.cache {
-            ours.asked.catch_up(theirs.asked);
+            ours.refresh_requests.catch_up(theirs.refresh_requests);
         }
     }
 

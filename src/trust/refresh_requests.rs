@@ -23,7 +23,7 @@ const MAX_AUTHORITIES: usize = 512;
 
 /// What newer trust may explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
+pub enum RefreshReason {
     /// A checkpoint that is signed by no known key.
     Checkpoint,
     /// A log that the trusted root does not have.
@@ -34,7 +34,7 @@ pub enum Ask {
 
 /// The requested updates, and their times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct RefreshRequests {
     /// When a refresh was last granted.
     last: Option<Timestamp>,
     /// How long it is waited after that.
@@ -44,29 +44,39 @@ pub(super) struct Asked {
     authorities: BTreeMap<String, Option<Timestamp>>,
 }
 
-impl Asked {
-    pub(super) fn is_nothing(&self) -> bool {
+impl RefreshRequests {
+    pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// Records these failures, and returns whether to update now, for them and for those that wait. `refreshed` is the
     /// time of the last update.
-    pub(super) fn grants(&mut self, asks: &[Ask], refreshed: Timestamp, now: Timestamp) -> bool {
+    pub(super) fn grants(
+        &mut self,
+        reasons: &[RefreshReason],
+        refreshed: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         // A time in the future comes from a wrong clock.
-        self.authorities.retain(|_, asked| {
-            asked.is_none_or(|asked| asked <= now && now.duration_since(asked) < AUTHORITY_PAUSE)
+        self.authorities.retain(|_, requested| {
+            requested.is_none_or(|requested| {
+                requested <= now && now.duration_since(requested) < AUTHORITY_PAUSE
+            })
         });
         let mut others = false;
-        for ask in asks {
-            match ask {
-                Ask::Checkpoint | Ask::Log => others = true,
-                Ask::Authority(id) => {
+        for reason in reasons {
+            match reason {
+                RefreshReason::Checkpoint | RefreshReason::Log => others = true,
+                RefreshReason::Authority(id) => {
                     self.authorities.entry(hex::encode(id)).or_insert(None);
                 }
             }
         }
         while self.authorities.len() > MAX_AUTHORITIES {
-            let oldest = self.authorities.iter().min_by_key(|(_, asked)| **asked);
+            let oldest = self
+                .authorities
+                .iter()
+                .min_by_key(|(_, requested)| **requested);
             let oldest = oldest.map(|(id, _)| id.clone());
             oldest.map(|id| self.authorities.remove(&id));
         }
@@ -88,8 +98,8 @@ impl Asked {
             self.wait_seconds = 0;
         }
         self.last = Some(now);
-        self.authorities.values_mut().for_each(|asked| {
-            asked.get_or_insert(now);
+        self.authorities.values_mut().for_each(|requested| {
+            requested.get_or_insert(now);
         });
         true
     }
@@ -124,59 +134,66 @@ mod tests {
     const LONG_AGO: i64 = -10_000;
 
     #[test]
-    fn a_failure_that_lasts_asks_after_a_minute_and_then_less_and_less_up_to_once_an_hour() {
-        let mut asked = Asked::default();
+    fn a_failure_that_lasts_requests_updates_less_and_less_often_down_to_one_an_hour() {
+        let mut requests = RefreshRequests::default();
         let mut granted = Vec::new();
         for minute in 0..300 {
-            if asked.grants(&[Ask::Checkpoint], at(LONG_AGO), at(minute)) {
+            if requests.grants(&[RefreshReason::Checkpoint], at(LONG_AGO), at(minute)) {
                 granted.push(minute);
-                asked.answered(false);
+                requests.answered(false);
             }
         }
         assert_eq!(granted, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]);
         // Something came of it: the next failure is another one.
-        assert!(asked.grants(&[Ask::Log], at(LONG_AGO), at(303)));
-        asked.answered(true);
-        assert!(!asked.grants(&[Ask::Log], at(LONG_AGO), at(303)));
-        assert!(asked.grants(&[Ask::Log], at(LONG_AGO), at(304)));
+        assert!(requests.grants(&[RefreshReason::Log], at(LONG_AGO), at(303)));
+        requests.answered(true);
+        assert!(!requests.grants(&[RefreshReason::Log], at(LONG_AGO), at(303)));
+        assert!(requests.grants(&[RefreshReason::Log], at(LONG_AGO), at(304)));
     }
 
     #[test]
     fn an_unknown_authority_requests_an_update_once_in_six_hours_and_waits_for_the_next() {
-        let (one, two) = (Ask::Authority([1; 20]), Ask::Authority([2; 20]));
-        let mut asked = Asked::default();
-        assert!(asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(0)));
-        asked.answered(false);
+        let (one, two) = (
+            RefreshReason::Authority([1; 20]),
+            RefreshReason::Authority([2; 20]),
+        );
+        let mut requests = RefreshRequests::default();
+        assert!(requests.grants(std::slice::from_ref(&one), at(LONG_AGO), at(0)));
+        requests.answered(false);
         for minute in [1, 10, 359] {
-            assert!(!asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(minute)));
+            assert!(!requests.grants(std::slice::from_ref(&one), at(LONG_AGO), at(minute)));
         }
-        assert!(asked.grants(std::slice::from_ref(&one), at(LONG_AGO), at(360)));
-        asked.answered(false);
+        assert!(requests.grants(std::slice::from_ref(&one), at(LONG_AGO), at(360)));
+        requests.answered(false);
         // It comes too soon; it causes an update later although it does not come again.
-        assert!(!asked.grants(&[two], at(LONG_AGO), at(360)));
-        assert!(asked.grants(&[], at(LONG_AGO), at(361)));
-        assert!(!asked.grants(&[], at(LONG_AGO), at(700)));
+        assert!(!requests.grants(&[two], at(LONG_AGO), at(360)));
+        assert!(requests.grants(&[], at(LONG_AGO), at(361)));
+        assert!(!requests.grants(&[], at(LONG_AGO), at(700)));
     }
 
     #[test]
     fn no_update_follows_a_recent_one_and_a_clock_that_was_wrong_blocks_none() {
-        let mut asked = Asked::default();
-        assert!(!asked.grants(&[Ask::Checkpoint], at(0), at(0)));
-        assert!(asked.grants(&[Ask::Checkpoint, Ask::Authority([1; 20])], at(0), at(1)));
+        let mut requests = RefreshRequests::default();
+        assert!(!requests.grants(&[RefreshReason::Checkpoint], at(0), at(0)));
+        assert!(requests.grants(
+            &[RefreshReason::Checkpoint, RefreshReason::Authority([1; 20])],
+            at(0),
+            at(1)
+        ));
         // Its clock was a year ahead.
         let year = -365 * 24 * 60;
-        assert!(asked.grants(&[Ask::Checkpoint], at(0), at(year)));
-        assert!(asked.grants(&[Ask::Authority([1; 20])], at(0), at(year + 1)));
+        assert!(requests.grants(&[RefreshReason::Checkpoint], at(0), at(year)));
+        assert!(requests.grants(&[RefreshReason::Authority([1; 20])], at(0), at(year + 1)));
     }
 
     #[test]
     fn a_flood_of_authorities_is_bounded() {
-        let mut asked = Asked::default();
+        let mut requests = RefreshRequests::default();
         for number in 0..2_000_u32 {
             let mut id = [0; 20];
             id[..4].copy_from_slice(&number.to_be_bytes());
-            asked.grants(&[Ask::Authority(id)], at(0), at(0));
+            requests.grants(&[RefreshReason::Authority(id)], at(0), at(0));
         }
-        assert_eq!(asked.authorities.len(), MAX_AUTHORITIES);
+        assert_eq!(requests.authorities.len(), MAX_AUTHORITIES);
     }
 }
