@@ -175,16 +175,16 @@ impl Judge<'_> {
         hidden: &Hidden,
         findings: &mut Vec<NewFinding>,
     ) {
-        let mut said = format!(
+        let mut sentence = format!(
             "entry {} of {} cannot be understood: {reason}",
             place.index, self.shard.name
         );
         if let Some(limit) = hidden.limit {
-            said.push_str("; ");
-            said.push_str(limit);
+            sentence.push_str("; ");
+            sentence.push_str(limit);
         }
         let mut add = |traced: Option<(usize, &Trace)>| {
-            findings.push(self.one_unreadable(place, kind, ordinal, &said, traced));
+            findings.push(self.one_unreadable(place, kind, ordinal, &sentence, traced));
         };
         if hidden.watches.is_empty() {
             add(None);
@@ -199,7 +199,7 @@ impl Judge<'_> {
         place: Place<'_>,
         kind: Option<&Kind>,
         ordinal: u32,
-        said: &str,
+        sentence: &str,
         traced: Option<(usize, &Trace)>,
     ) -> NewFinding {
         let (watch, trace) = traced.unzip();
@@ -209,7 +209,7 @@ impl Judge<'_> {
         });
         let watch_of = watch.map(|place| self.rules.watches().get(place));
         let origin = self.shard.origin.as_str();
-        let mut summary = said.to_owned();
+        let mut summary = sentence.to_owned();
         match (watch_of, signer) {
             (None, _) => {}
             (Some(watch), None) if matches!(trace, Some(Trace::Unsearched)) => {

@@ -69,7 +69,7 @@ impl Monitor {
     ) -> Result<Vec<LogOutcome>, MonitorError> {
         let ended = self.pass_over_all(logs, rules, bootstrap).await;
         if let Err(MonitorError::Store(error)) = &ended {
-            self.0.outage.goes_on(error, self.0.clock.now());
+            self.0.outage.record_failure(error, self.0.clock.now());
         }
         ended
     }

@@ -10,7 +10,7 @@ use super::settings::Settings;
 
 /// How much longer a pass may take for everything but leaves: requests for checkpoints and hashes, and recording. Each
 /// request has a timeout of half a minute, but a log may cause many of them.
-const BESIDES: Duration = Duration::from_mins(10);
+const MAX_OTHER_WORK: Duration = Duration::from_mins(10);
 
 /// How long names are looked up in a pass that reads the logs to their ends. A slow index must not keep the program
 /// from ending; the next pass looks up the rest.
@@ -27,7 +27,7 @@ struct Limits {
     /// No more leaves are read after it; what was read is recorded.
     ends: Instant,
     /// Everything is given up then: a log may be slow in answers other than leaves.
-    given_up: Instant,
+    gives_up: Instant,
 }
 
 impl Limits {
@@ -35,7 +35,7 @@ impl Limits {
         let begins = Instant::now();
         Self {
             ends: begins + length,
-            given_up: begins + length + BESIDES,
+            gives_up: begins + length + MAX_OTHER_WORK,
         }
     }
 }
@@ -73,7 +73,7 @@ impl PassDeadline {
         let Some(deadline) = self.0 else {
             return work.await.map_err(Into::into);
         };
-        match tokio::time::timeout_at(deadline.given_up, work).await {
+        match tokio::time::timeout_at(deadline.gives_up, work).await {
             Ok(ended) => ended.map_err(Into::into),
             Err(_) => Err(Halt::failed(
                 PassErrorKind::Unavailable,

@@ -273,7 +273,7 @@ pub fn record_lines(record: &FindingRecord) -> Vec<String> {
             escape::terminal(&row.reason)
         )
     }));
-    lines.extend(record.told.iter().map(|(channel, alert, delivered)| {
+    lines.extend(record.alerts.iter().map(|(channel, alert, delivered)| {
         let when = delivered.map_or("not delivered yet".to_owned(), time);
         format!(
             "{:<14}{} ({alert}): {when}",
@@ -301,7 +301,7 @@ pub fn record_json(record: &FindingRecord) -> serde_json::Value {
     json!({
         "finding": record.finding,
         "history": record.history,
-        "alerts": record.told.iter().map(|(channel, alert, delivered)| json!({
+        "alerts": record.alerts.iter().map(|(channel, alert, delivered)| json!({
             "channel": channel, "id": alert, "delivered": delivered,
         })).collect::<Vec<_>>(),
         "evidence": {

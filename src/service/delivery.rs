@@ -31,7 +31,7 @@ const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A store that fails for less than this may only be busy: no message is sent.
-const STORE_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+const STORE_OUTAGE_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// How often the channels get the message that the store fails.
 const STORE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
@@ -169,7 +169,7 @@ impl Delivery {
         sent: &mut Option<Timestamp>,
     ) {
         let now = clock::now();
-        let lasts = now.duration_since(since) >= STORE_PATIENCE;
+        let lasts = now.duration_since(since) >= STORE_OUTAGE_LIMIT;
         let is_due = sent.is_none_or(|sent| {
             sent < since || moment::is_ahead(sent, now) || now.duration_since(sent) >= STORE_PAUSE
         });

@@ -11,7 +11,7 @@ const UNIT_BYTES: usize = 16 * 1024;
 
 /// How long a log waits for its part. A log whose server is slow holds a part of which it uses nothing yet, so after that
 /// time the others go on without one: slow servers never stop other logs, and what was promised to them is not in memory.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A number of bytes, shared by all that have a clone of it.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl Budget {
     /// Waits for a part of that size, in the order of the calls; goes on without one when that takes too long.
     pub(super) async fn wait(&self, bytes: usize) -> Share {
         let permit = Arc::clone(&self.units).acquire_many_owned(self.units_of(bytes));
-        match timeout(PATIENCE, permit).await {
+        match timeout(MAX_WAIT, permit).await {
             Ok(Ok(permit)) => Share::of(permit),
             Ok(Err(_)) | Err(_) => Share::default(),
         }
@@ -121,6 +121,6 @@ mod tests {
         assert!(share.0.is_some());
         let before = tokio::time::Instant::now();
         assert!(budget.wait(2 * UNIT_BYTES).await.0.is_none());
-        assert_eq!(before.elapsed(), PATIENCE);
+        assert_eq!(before.elapsed(), MAX_WAIT);
     }
 }

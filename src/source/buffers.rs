@@ -31,8 +31,8 @@ impl Buffers {
     }
 
     /// What was written into a buffer. When the last part of it is dropped, the buffer can be taken again.
-    pub(super) fn lend(&self, bytes: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Lent {
+    pub(super) fn share_bytes(&self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(SharedBytes {
             bytes,
             buffers: self.clone(),
         })
@@ -44,18 +44,18 @@ impl Buffers {
 }
 
 /// A buffer in use, which is given back at its end.
-struct Lent {
+struct SharedBytes {
     bytes: Vec<u8>,
     buffers: Buffers,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for SharedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Lent {
+impl Drop for SharedBytes {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
         let mut spare = self.buffers.spare();
@@ -76,7 +76,7 @@ mod tests {
         let mut bytes = buffers.take(3);
         bytes.extend_from_slice(b"abc");
         let place = bytes.as_ptr();
-        let all = buffers.lend(bytes);
+        let all = buffers.share_bytes(bytes);
         let part = all.slice(1..2);
         drop(all);
         assert_eq!((buffers.spare().len(), part.as_ref()), (0, &b"b"[..]));
@@ -85,7 +85,7 @@ mod tests {
         let again = buffers.take(3);
         assert_eq!((again.len(), again.as_ptr()), (0, place));
         // One that is too small for the next file stays.
-        drop(buffers.lend(again));
+        drop(buffers.share_bytes(again));
         assert!(buffers.take(STEP_BYTES + 1).capacity() > STEP_BYTES);
         assert_eq!(buffers.spare().len(), 1);
     }
@@ -93,11 +93,11 @@ mod tests {
     #[test]
     fn few_buffers_and_no_large_ones_are_kept() {
         let buffers = Buffers::default();
-        let lent = (0..2 * MAX_SPARE).map(|_| buffers.lend(buffers.take(1)));
-        drop(lent.collect::<Vec<_>>());
+        let shared = (0..2 * MAX_SPARE).map(|_| buffers.share_bytes(buffers.take(1)));
+        drop(shared.collect::<Vec<_>>());
         assert_eq!(buffers.spare().len(), MAX_SPARE);
         let buffers = Buffers::default();
-        drop(buffers.lend(buffers.take(MAX_SPARE_BYTES + 1)));
+        drop(buffers.share_bytes(buffers.take(MAX_SPARE_BYTES + 1)));
         assert_eq!(buffers.spare().len(), 0);
     }
 }

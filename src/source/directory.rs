@@ -28,7 +28,7 @@ pub(super) fn read(
     );
     let take = |length| buffers.take(length);
     match file::read_regular_into(&root.join(relative), limit_bytes, take) {
-        Ok(bytes) => Ok(bytes.map(|bytes| buffers.lend(bytes))),
+        Ok(bytes) => Ok(bytes.map(|bytes| buffers.share_bytes(bytes))),
         Err(FileError::TooLong { limit_bytes }) => Err(TransportError::TooLarge { limit_bytes }),
         Err(FileError::NotRegular) => Err(Cause::NotAFile.into()),
         Err(FileError::Io(error)) => Err(Cause::Io(error).into()),

@@ -79,7 +79,7 @@ pub struct PendingCertificate {
     /// What tells it from all others: the SHA-256 of its TBSCertificate as CT logs hold it, hex.
     pub key: String,
     /// Its key and the start of its validity, which another certificate may have too.
-    pub alike: String,
+    pub key_and_start: String,
     /// Its names, as they are asked for: in ASCII lower case. Without any there is no search.
     pub subjects: Vec<String>,
     /// The end of its validity.
@@ -87,7 +87,7 @@ pub struct PendingCertificate {
     /// The number of the finding that tells of it.
     pub finding: i64,
     /// What that finding says if there is no search.
-    pub unaskable: Option<String>,
+    pub no_lookup_note: Option<String>,
 }
 
 impl PendingCertificate {
@@ -109,8 +109,8 @@ pub struct KnownEntry {
     pub leaf_hash: String,
     /// The signer's certificate, as [`PendingCertificate::key`], or bare key; empty if no watch selects one.
     pub key: String,
-    /// The signer, as [`PendingCertificate::alike`].
-    pub alike: String,
+    /// The signer, as [`PendingCertificate::key_and_start`].
+    pub key_and_start: String,
 }
 
 /// A name to ask the index for.
@@ -146,7 +146,7 @@ pub struct OpenCertificate {
     /// The entries with this certificate that are known, first those of the guided log; at most [`Self::MAX_ENTRIES`].
     pub entries: Vec<(KnownEntry, bool)>,
     /// Entries by another certificate of the same key and start: they settle nothing. At most [`Self::MAX_ENTRIES`].
-    pub alike: Vec<KnownEntry>,
+    pub other_certificates: Vec<KnownEntry>,
 }
 
 impl OpenCertificate {
@@ -212,7 +212,7 @@ pub struct SettledCertificate {
     /// How it ended.
     pub end: PendingCertificateEnd,
     /// What the certificate's findings say from now on, besides what they said.
-    pub said: String,
+    pub summary: String,
 }
 
 /// How the search for a certificate's entries ended.

@@ -51,7 +51,7 @@ pub struct FindingRecord {
     /// What became of it, oldest first.
     pub history: Vec<HistoryRow>,
     /// Where it was told: (channel, alert id, when delivered).
-    pub told: Vec<(String, String, Option<Timestamp>)>,
+    pub alerts: Vec<(String, String, Option<Timestamp>)>,
 }
 
 /// One change of a finding.

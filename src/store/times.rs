@@ -9,7 +9,7 @@ use super::{Span, StoreError};
 ///
 /// Laws:
 /// 1. What is kept as evidence keeps its time.
-/// 2. After `bring_back`, whatever waits for a time waits from now at the latest.
+/// 2. After `correct_future_times`, whatever waits for a time waits from now at the latest.
 #[async_trait]
 pub trait StoredTimes: Send + Sync {
     /// From when to when moments are stored that lie ahead of now, so that they count as now (see
@@ -18,5 +18,5 @@ pub trait StoredTimes: Send + Sync {
     async fn ahead_of(&self, now: Timestamp) -> Result<Option<Span>, StoreError>;
 
     /// Sets to now what lies ahead of now and is no evidence: what is waited for begins now at the latest.
-    async fn bring_back(&self, now: Timestamp) -> Result<(), StoreError>;
+    async fn correct_future_times(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -13,7 +13,7 @@ use crate::binary::{Site, text};
 use crate::world::{Signer, other_leaves};
 
 /// Nothing here takes a tenth of it, even on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// A running daemon, and its log lines.
 struct Daemon {
@@ -41,7 +41,7 @@ impl Daemon {
     fn expected(&self, part: &str) -> Vec<String> {
         let mut reported = Vec::new();
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(TIME_LIMIT) {
                 Ok(line) if line.contains(part) => {
                     reported.push(line);
                     return reported;

@@ -13,7 +13,7 @@ use crate::recording::{self, recording, scratch, watches};
 use crate::reported::{Counts, Finding, LogStatus};
 
 /// Time limit of a command: nothing here takes a tenth of it, even on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// One `[[log]]` of the configuration.
 #[derive(Clone)]
@@ -147,7 +147,7 @@ impl Program {
             .enable_all()
             .build()
             .unwrap()
-            .block_on(async { tokio::time::timeout(PATIENCE, command.output()).await });
+            .block_on(async { tokio::time::timeout(TIME_LIMIT, command.output()).await });
         let output = ended
             .unwrap_or_else(|_| panic!("{arguments:?} did not end"))
             .unwrap();

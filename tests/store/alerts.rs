@@ -204,7 +204,7 @@ async fn an_alert_is_handed_out_until_its_delivery_is_recorded() {
         .unwrap()
         .unwrap();
     assert_eq!(
-        record.told,
+        record.alerts,
         [("all".into(), first[0].id.clone(), Some(at(11)))]
     );
 }

@@ -260,6 +260,6 @@ async fn moments_ahead_of_now_are_found_and_set_to_now() {
     scratch.read((0, 0), (9, 0), vec![held(2)]).await;
     let span = scratch.store.ahead_of(at(-600)).await.unwrap().unwrap();
     assert_eq!((span.from, span.until), (at(1), at(1)));
-    scratch.store.bring_back(at(-600)).await.unwrap();
+    scratch.store.correct_future_times(at(-600)).await.unwrap();
     assert_eq!(scratch.store.ahead_of(at(-600)).await.unwrap(), None);
 }

@@ -59,11 +59,11 @@ fn guide() -> Guide {
 fn certificate(key: &str, subjects: &[&str], finding: i64) -> PendingCertificate {
     PendingCertificate {
         key: key.to_owned(),
-        alike: format!("like {key}"),
+        key_and_start: format!("like {key}"),
         subjects: subjects.iter().map(|&s| s.to_owned()).collect(),
         not_after: at(600),
         finding,
-        unaskable: None,
+        no_lookup_note: None,
     }
 }
 
@@ -96,7 +96,7 @@ fn entry(index: u64, key: &str, tree: &str) -> KnownEntry {
         index,
         leaf_hash: hex::encode(leaf(index)),
         key: key.to_owned(),
-        alike: String::new(),
+        key_and_start: String::new(),
     }
 }
 
@@ -312,7 +312,7 @@ async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
         key: key.to_owned(),
         not_after: at(600),
         entries: vec![(entry, own)],
-        alike: Vec::new(),
+        other_certificates: Vec::new(),
     };
     assert_eq!(
         open,
@@ -325,7 +325,7 @@ async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
         end: PendingCertificateEnd::InThisLog,
-        said: "; its signing is entry 30".to_owned(),
+        summary: "; its signing is entry 30".to_owned(),
     }];
     for _ in 0..2 {
         scratch.store.answered(&answer).await.unwrap();
@@ -481,7 +481,7 @@ async fn another_guide_causes_all_look_ups_again_and_no_repeated_alerts() {
     answer.settled = vec![SettledCertificate {
         key: "k".to_owned(),
         end: PendingCertificateEnd::InThisLog,
-        said: "; its signing is entry 30".to_owned(),
+        summary: "; its signing is entry 30".to_owned(),
     }];
     scratch.store.answered(&answer).await.unwrap();
     // The same again changes nothing.
@@ -554,11 +554,11 @@ async fn each_finding_of_a_certificate_that_cannot_be_looked_up_reports_it() {
     let scratch = begun().await;
     let sightings = scratch.store.sightings(0, 100).await.unwrap();
     for (cursor, sighting) in [(1, &sightings[0]), (2, &sightings[1])] {
-        let unaskable = PendingCertificate {
-            unaskable: Some("; too long".to_owned()),
+        let no_lookup_note = PendingCertificate {
+            no_lookup_note: Some("; too long".to_owned()),
             ..certificate("k", &[], sighting.number)
         };
-        let one = new_lookups(cursor - 1, cursor, vec![unaskable]);
+        let one = new_lookups(cursor - 1, cursor, vec![no_lookup_note]);
         scratch.store.enqueue(&one).await.unwrap();
     }
     let summaries: Vec<String> = scratch

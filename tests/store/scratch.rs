@@ -134,7 +134,7 @@ impl ScratchStore {
     pub(crate) async fn alerts_of(&self, id: FindingId) -> HashMap<String, usize> {
         let record = self.store.finding(&id.to_string()).await.unwrap().unwrap();
         let mut sent = HashMap::new();
-        for (channel, ..) in record.told {
+        for (channel, ..) in record.alerts {
             *sent.entry(channel).or_default() += 1;
         }
         sent

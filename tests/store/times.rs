@@ -25,7 +25,7 @@ async fn what_a_clock_dated_ahead_counts_as_now_and_evidence_keeps_its_time() {
     // Two clocks may differ by a little.
     let near = ahead - SignedDuration::from_secs(1);
     assert_eq!(scratch.store.ahead_of(near).await.unwrap(), None);
-    scratch.store.bring_back(at(1)).await.unwrap();
+    scratch.store.correct_future_times(at(1)).await.unwrap();
     let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!((log.last_success, log.size_since), (Some(at(1)), at(1)));
     // The time of the checkpoint is evidence: alone it is nothing that anything waits for.

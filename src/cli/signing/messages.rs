@@ -30,21 +30,21 @@ pub(super) fn print(write: impl FnOnce(&mut Output) -> anyhow::Result<()>) -> an
 #[derive(Debug, Default)]
 pub(super) struct Warnings {
     pub(super) strict: bool,
-    pub(super) said: Vec<String>,
+    pub(super) list: Vec<String>,
 }
 
 impl Warnings {
     pub(super) fn new(strict: bool) -> Self {
         Self {
             strict,
-            said: Vec::new(),
+            list: Vec::new(),
         }
     }
 
     pub(super) fn warn(&mut self, warning: String) -> anyhow::Result<()> {
         anyhow::ensure!(!self.strict, "{warning} (--strict)");
         let _ = writeln!(io::stderr(), "warning: {}", shown(&warning));
-        self.said.push(warning);
+        self.list.push(warning);
         Ok(())
     }
 }

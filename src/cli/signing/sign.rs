@@ -282,7 +282,7 @@ impl Common {
         let manifest = tree::hash(&model, &listing, method)?;
         let statement = Statement::new(name, manifest, model.allows_symlinks(), recorded)?;
         let payload = statement.to_json();
-        let said = super::verify::signed(&statement);
+        let signed = super::verify::signed(&statement);
         // The list of a million files takes as much memory as its JSON does, and that in base64 comes next.
         drop(statement);
         let bundle = sign::bundle(payload.as_bytes(), signer)?;
@@ -294,7 +294,7 @@ impl Common {
                 .and_then(|()| io::stdout().flush())
                 .context("standard output cannot be written")?,
         }
-        Ok(said)
+        Ok(signed)
     }
 
     /// Completes what an earlier run left. Answers what the signature says.
@@ -428,7 +428,7 @@ fn report(common: &Common, signed: &anyhow::Result<Value>, warnings: &Warnings) 
     json!({
         "ok": signed.is_some(),
         "error": error,
-        "warnings": warnings.said,
+        "warnings": warnings.list,
         "signature": written.map(|path| path.display().to_string()),
         "signed": signed,
     })

@@ -17,7 +17,7 @@ use crate::cli::output::Mistake;
 use crate::http::{self, AddressPolicy};
 
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// How often an authority is asked that is busy or cannot be reached, and how long after the first time; twice that
 /// after the second.
 const TRIES: u32 = 3;
@@ -131,7 +131,7 @@ async fn ask(http: &http::Client, url: &Url, message: &[u8]) -> anyhow::Result<V
     let mut pause = PAUSE;
     for attempt in 1..=TRIES {
         let body = Bytes::from(request.der());
-        let reply = http.post(url, &headers, body, PATIENCE, &policy).await;
+        let reply = http.post(url, &headers, body, TIME_LIMIT, &policy).await;
         let why = match reply {
             Ok(reply) if reply.status == 200 || reply.status == 201 => {
                 request
@@ -145,7 +145,7 @@ async fn ask(http: &http::Client, url: &Url, message: &[u8]) -> anyhow::Result<V
                 if reply.status != 429 && reply.status < 500 {
                     return Err(why);
                 }
-                pause = pause.max(reply.retry_after.unwrap_or_default().min(PATIENCE));
+                pause = pause.max(reply.retry_after.unwrap_or_default().min(TIME_LIMIT));
                 why
             }
             Err(error) => anyhow::Error::from(error).context(asking()),

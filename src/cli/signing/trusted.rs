@@ -21,7 +21,7 @@ const REFRESH: SignedDuration = SignedDuration::from_hours(24);
 /// How long a failure is remembered.
 const RETRY: SignedDuration = SignedDuration::from_hours(1);
 /// How long a verification waits for the repository.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// A failure's time in RFC 3339.
 const MAX_FAILURE_BYTES: usize = 64;
 
@@ -209,7 +209,7 @@ impl Repository {
         let answer = runtime.block_on(async {
             let http = http::Client::default();
             let asked = publisher.refresh(&http, clock::now());
-            tokio::time::timeout(PATIENCE, asked).await
+            tokio::time::timeout(TIME_LIMIT, asked).await
         });
         // A name that is still being looked up must not keep the program.
         runtime.shutdown_background();

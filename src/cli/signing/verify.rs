@@ -435,7 +435,7 @@ fn report(
     json!({
         "ok": verified.is_ok(),
         "error": error.map(causes),
-        "warnings": warnings.said,
+        "warnings": warnings.list,
         "method": signer.method,
         "identity": null,
         "key": signer.key,

@@ -14,39 +14,39 @@ use crate::source::rekor_v1::{EntryId, IndexAnswer, IndexQuery, MAX_RETRIEVED};
 use crate::store::{Answered, Guide, Lookup, PassError, PassErrorKind, Postponed, StoreError};
 
 /// Number of look-ups that are read from the queue at once.
-const LOOKUPS: u32 = 100;
+const PAGE: u32 = 100;
 
 /// After this many failures in a row the harmless question is asked again, to find out whether the names fail or the
 /// index.
-const DOUBTFUL: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 
 /// Requests for one name before the next name is looked up: one question, one request for entries, and a few proofs.
 /// Anybody can log thousands of entries under a name, so each name has a share of a pass.
-const TURN: u64 = 6;
+const REQUESTS_OF_A_LOOKUP: u64 = 6;
 
 /// Names whose answers are kept in memory until more of their entries are fetched. The index is asked again for the
 /// others.
-const UNDER_WAY: usize = 64;
+const MAX_UNFINISHED: usize = 64;
 
 impl GuidedPass<'_> {
     /// Looks up all names that are due, as far as the requests and the time of this pass allow. A name that fails does
     /// not delay the others.
     ///
     /// # Errors
-    /// Only errors that end the pass. Other errors are in `self.trouble`.
-    pub(super) async fn work_off(
+    /// Only errors that end the pass. Other errors are in `self.first_error`.
+    pub(super) async fn look_up_due(
         &mut self,
         guide: &mut Guide,
         trees: &mut Trees,
     ) -> Result<(), Halt> {
         let mut proven_roots = ProvenRoots::new();
-        let mut under_way = BTreeMap::new();
+        let mut unfinished = BTreeMap::new();
         let mut failures = 0;
-        let mut is_well = false;
+        let mut is_index_healthy = false;
         let mut asked_any = false;
         loop {
             let failed = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
-            let limit = LOOKUPS.saturating_add(failed);
+            let limit = PAGE.saturating_add(failed);
             let now = self.context.clock.now();
             let store = &self.context.store;
             let mut due = store.due_lookups(&guide.log, now, limit).await?;
@@ -62,15 +62,15 @@ impl GuidedPass<'_> {
                 if asked_any && self.deadline.is_over() {
                     return Ok(());
                 }
-                if !is_well {
-                    is_well = self.is_well(guide).await?;
+                if !is_index_healthy {
+                    is_index_healthy = self.is_index_healthy(guide).await?;
                     failures = 0;
                 }
-                if !is_well || !self.has_room() {
+                if !is_index_healthy || !self.allows_request() {
                     return Ok(());
                 }
                 asked_any = true;
-                let answer = under_way.remove(&lookup.subject);
+                let answer = unfinished.remove(&lookup.subject);
                 let asked = self
                     .look_up(guide, trees, &mut proven_roots, &lookup, answer)
                     .await;
@@ -78,22 +78,23 @@ impl GuidedPass<'_> {
                 let error = match asked {
                     Ok(rest) => {
                         failures = 0;
-                        if let Some(rest) = rest.filter(|_| under_way.len() < UNDER_WAY) {
-                            under_way.insert(lookup.subject, rest);
+                        if let Some(rest) = rest.filter(|_| unfinished.len() < MAX_UNFINISHED) {
+                            unfinished.insert(lookup.subject, rest);
                         }
                         continue;
                     }
                     Err(Halt::Failed(error)) => error,
                     Err(Halt::Limited(error)) => {
                         // The next harmless question shows whether this name is the cause.
-                        failures = DOUBTFUL;
+                        failures = MAX_FAILURES;
                         error
                     }
                     Err(other) => return Err(other),
                 };
-                self.give_up(guide, &lookup, error, None).await?;
+                self.record_failed_lookup(guide, &lookup, error, None)
+                    .await?;
                 failures += 1;
-                is_well = failures < DOUBTFUL;
+                is_index_healthy = failures < MAX_FAILURES;
             }
         }
     }
@@ -103,8 +104,8 @@ impl GuidedPass<'_> {
     ///
     /// # Errors
     /// The index limits the number of requests.
-    async fn is_well(&mut self, guide: &mut Guide) -> Result<bool, Halt> {
-        if !self.has_room() {
+    async fn is_index_healthy(&mut self, guide: &mut Guide) -> Result<bool, Halt> {
+        if !self.allows_request() {
             return Ok(false);
         }
         let harmless = plan::harmless(fastrand::u128(..));
@@ -120,7 +121,7 @@ impl GuidedPass<'_> {
             Ok(_) => Ok(true),
             Err(AskError::Refused) => {
                 let name = &self.guided.log.name;
-                self.trouble.get_or_insert_with(|| {
+                self.first_error.get_or_insert_with(|| {
                     PassError::new(
                         PassErrorKind::Unavailable,
                         format!("the search index of {name} refuses every question"),
@@ -129,7 +130,7 @@ impl GuidedPass<'_> {
                 Ok(false)
             }
             Err(AskError::Halt(Halt::Failed(error))) => {
-                self.trouble.get_or_insert(error);
+                self.first_error.get_or_insert(error);
                 Ok(false)
             }
             Err(AskError::Halt(halt)) => Err(halt),
@@ -138,7 +139,7 @@ impl GuidedPass<'_> {
 
     /// Records that a name could not be looked up, or that its entries could not all be read. It is retried with
     /// backoff, and not again in this pass.
-    async fn give_up(
+    async fn record_failed_lookup(
         &mut self,
         guide: &Guide,
         lookup: &Lookup,
@@ -149,7 +150,7 @@ impl GuidedPass<'_> {
         self.postpone(guide, lookup, retry, Some(error.clone()), rest)
             .await?;
         self.failed.insert(lookup.subject.clone());
-        self.trouble.get_or_insert(error);
+        self.first_error.get_or_insert(error);
         Ok(())
     }
 
@@ -174,16 +175,16 @@ impl GuidedPass<'_> {
     }
 
     /// Whether one more request may be made.
-    pub(super) fn has_room(&mut self) -> bool {
+    pub(super) fn allows_request(&mut self) -> bool {
         self.charge();
-        self.budget.has_room(self.context.clock.now())
+        self.budget.allows_request(self.context.clock.now())
     }
 
     /// Whether the current name has used its requests. They are not limited by the budget: otherwise the last name of
     /// each pass would be asked for and its entries never be read. The next pass makes up for the difference.
-    pub(super) fn deadline_is_used(&mut self) -> bool {
+    pub(super) fn lookup_is_over(&mut self) -> bool {
         self.charge();
-        self.requests >= self.turn_ends_at
+        self.requests >= self.lookup_ends_at
     }
 
     /// Charges the requests that were made since the last call, retries included.
@@ -218,23 +219,23 @@ impl GuidedPass<'_> {
         answer: Option<Answer>,
     ) -> Result<Option<Answer>, Halt> {
         self.charge();
-        self.turn_ends_at = self.requests.saturating_add(TURN);
+        self.lookup_ends_at = self.requests.saturating_add(REQUESTS_OF_A_LOOKUP);
         let mut answer = match answer {
             Some(answer) => answer,
             None => self.answer(guide, trees, lookup).await?,
         };
         // After each failure fewer entries are requested at once: one of them may make the log fail.
-        let most = (MAX_RETRIEVED >> lookup.failures.min(4)).max(1);
+        let limit = (MAX_RETRIEVED >> lookup.failures.min(4)).max(1);
         while !answer.chosen.is_empty() {
-            if self.deadline_is_used() {
+            if self.lookup_is_over() {
                 return self.unfinished(guide, lookup, answer).await.map(Some);
             }
-            self.fetch_chosen(guide, trees, proven_roots, &mut answer, most)
+            self.fetch_chosen(guide, trees, proven_roots, &mut answer, limit)
                 .await?;
         }
-        if let Some(error) = answer.trouble {
+        if let Some(error) = answer.first_error {
             // The answer is not recorded: it is requested again until the log returns what its index names.
-            self.give_up(guide, lookup, error, Some(&answer.chosen))
+            self.record_failed_lookup(guide, lookup, error, Some(&answer.chosen))
                 .await?;
             return Ok(None);
         }
@@ -268,13 +269,13 @@ impl GuidedPass<'_> {
         trees: &mut Trees,
         proven_roots: &mut ProvenRoots,
         answer: &mut Answer,
-        most: usize,
+        limit: usize,
     ) -> Result<(), Halt> {
-        let taken = answer.chosen.take(most);
+        let taken = answer.chosen.take(limit);
         let ids: Vec<EntryId> = taken.iter().map(|(id, _)| *id).collect();
         let fetched = self.fetch(guide, trees, proven_roots, ids).await?;
-        if let Some(error) = fetched.trouble {
-            answer.trouble.get_or_insert(error);
+        if let Some(error) = fetched.first_error {
+            answer.first_error.get_or_insert(error);
         }
         for (id, of_stretch) in taken {
             if fetched.recorded.contains(&id) {
@@ -327,7 +328,7 @@ impl GuidedPass<'_> {
                 Ok(None) => break,
                 Err(error) => match Halt::from(error) {
                     Halt::Failed(error) if answer.entries > 0 => {
-                        answer.trouble = Some(error);
+                        answer.first_error = Some(error);
                         break;
                     }
                     halt => return Err(halt),
@@ -340,7 +341,7 @@ impl GuidedPass<'_> {
                 lookup.subject
             );
             answer
-                .trouble
+                .first_error
                 .get_or_insert_with(|| PassError::new(PassErrorKind::Malformed, why));
         }
         // After failures, begin with another entry each time: the log may fail at the first ones.
@@ -390,7 +391,7 @@ struct Answer {
     /// The entries that are still to be fetched.
     chosen: Chosen,
     /// The first error in it, or in one of its entries.
-    trouble: Option<PassError>,
+    first_error: Option<PassError>,
 }
 
 /// Why the index did not answer.

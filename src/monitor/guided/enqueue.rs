@@ -44,14 +44,14 @@ impl GuidedPass<'_> {
                         new_lookups.certificates.push(self.pending(&sighting));
                     }
                 } else {
-                    let CertificateId { key, alike } = certificate_id(&sighting);
+                    let CertificateId { key, key_and_start } = certificate_id(&sighting);
                     new_lookups.elsewhere.push(KnownEntry {
                         tree: sighting.tree,
                         name: sighting.name,
                         index: sighting.index,
                         leaf_hash: sighting.leaf_hash,
                         key,
-                        alike,
+                        key_and_start,
                     });
                 }
             }
@@ -63,15 +63,15 @@ impl GuidedPass<'_> {
     /// The look-up of a certificate.
     fn pending(&self, sighting: &Sighting) -> PendingCertificate {
         let subjects = plan::subjects(&sighting.san);
-        let CertificateId { key, alike } = certificate_id(sighting);
+        let CertificateId { key, key_and_start } = certificate_id(sighting);
         PendingCertificate {
-            unaskable: subjects
+            no_lookup_note: subjects
                 .is_empty()
-                .then(|| plan::unaskable(&self.guided.log.name)),
+                .then(|| plan::no_lookup_note(&self.guided.log.name)),
             subjects,
             not_after: plan::not_after(sighting, self.now),
             key,
-            alike,
+            key_and_start,
             finding: sighting.number,
         }
     }

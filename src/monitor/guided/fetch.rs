@@ -61,7 +61,7 @@ impl GuidedPass<'_> {
         let mut fetched = Fetched::default();
         let mut parts = vec![ids];
         while let Some(mut ids) = parts.pop() {
-            if self.deadline_is_used() {
+            if self.lookup_is_over() {
                 fetched.left.extend(ids);
                 continue;
             }
@@ -82,11 +82,11 @@ impl GuidedPass<'_> {
                 Err(error) => match Halt::from(error) {
                     // The log may refuse a single entry. Of several, the cause is not known.
                     Halt::Limited(error) if ids.len() == 1 => {
-                        fetched.trouble.get_or_insert(error);
+                        fetched.first_error.get_or_insert(error);
                         continue;
                     }
                     Halt::Failed(error) => {
-                        fetched.trouble.get_or_insert(error);
+                        fetched.first_error.get_or_insert(error);
                         continue;
                     }
                     halt => return Err(halt),
@@ -118,7 +118,7 @@ impl GuidedPass<'_> {
         let mut halted = None;
         for (id, entry) in ids.iter().zip(answer) {
             let Some(entry) = entry else {
-                fetched.trouble.get_or_insert_with(|| {
+                fetched.first_error.get_or_insert_with(|| {
                     let why = format!("the index names entry {id}, which the log does not show");
                     PassError::new(PassErrorKind::EntriesMissing, why)
                 });
@@ -131,7 +131,7 @@ impl GuidedPass<'_> {
                 Ok(true) => recorded.push(*id),
                 Ok(false) => fetched.left.push(*id),
                 Err(Halt::Failed(error) | Halt::Limited(error)) => {
-                    fetched.trouble.get_or_insert(error);
+                    fetched.first_error.get_or_insert(error);
                 }
                 Err(halt) => {
                     halted = Some(halt);
@@ -181,13 +181,13 @@ impl GuidedPass<'_> {
         self.context
             .unknown_authorities
             .add(scanned.unknown_authorities);
-        let known = |CertificateId { key, alike }| KnownEntry {
+        let known = |CertificateId { key, key_and_start }| KnownEntry {
             tree: tree.shard.id(),
             name: self.guided.log.name.clone(),
             index,
             leaf_hash: leaf_hash.clone(),
             key,
-            alike,
+            key_and_start,
         };
         let signers: BTreeSet<CertificateId> = scanned
             .findings
@@ -211,7 +211,7 @@ impl GuidedPass<'_> {
         if signers.is_empty() {
             found.entries.push(known(CertificateId {
                 key: String::new(),
-                alike: String::new(),
+                key_and_start: String::new(),
             }));
         }
         found.entries.extend(signers.into_iter().map(known));
@@ -235,5 +235,5 @@ pub(super) struct Fetched {
     /// The entries for which no request was left.
     pub(super) left: Vec<EntryId>,
     /// The error of the first other entry.
-    pub(super) trouble: Option<PassError>,
+    pub(super) first_error: Option<PassError>,
 }

@@ -94,7 +94,7 @@ impl GuidedPass<'_> {
             }
             let why = format!("the log does not list its tree {} any more", state.id);
             let error = PassError::new(PassErrorKind::Unavailable, why);
-            self.tree_trouble.get_or_insert_with(|| error.clone());
+            self.tree_error.get_or_insert_with(|| error.clone());
             let name = &self.guided.log.name;
             let outcome = Outcome::Failed(error);
             let part = Part::Tree(state.id);
@@ -146,7 +146,7 @@ impl GuidedPass<'_> {
             .filter(|_| shard.ended && outcome == Outcome::Proven)
             .map(|head| (head.size, head.note.to_vec()));
         if let Some(error) = outcome.error() {
-            self.tree_trouble.get_or_insert_with(|| error.clone());
+            self.tree_error.get_or_insert_with(|| error.clone());
         }
         let report = PassReport {
             frozen,

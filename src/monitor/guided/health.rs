@@ -60,18 +60,19 @@ impl GuidedPass<'_> {
             .watches()
             .iter()
             .filter(|watch| {
-                let unaskable = |name: &String| !plan::is_askable(name);
-                watch.selects_without_a_name() || watch.spelled_out_sans().iter().any(unaskable)
+                let no_lookup_note = |name: &String| !plan::is_askable(name);
+                watch.selects_without_a_name()
+                    || watch.spelled_out_sans().iter().any(no_lookup_note)
             })
             .map(|watch| watch.name.as_str())
             .collect();
-        let said = [
+        let sentence = [
             (Verdict::Backlog, backlog(name, counts, now)),
             (Verdict::CoverageGap, gap(name, counts)),
             (Verdict::IndexSilent, silent(name, counts)),
             (Verdict::WatchIneffective, ineffective(name, &nameless)),
         ];
-        let conditions: Vec<Condition> = said
+        let conditions: Vec<Condition> = sentence
             .into_iter()
             .filter_map(|(verdict, summary)| {
                 Some(Condition::of_log(
@@ -205,10 +206,10 @@ mod tests {
         assert_eq!(ineffective("v1", &[]), None);
         let names: Vec<String> = (0..25).map(|n| format!("w{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let said = ineffective("v1", &names).expect("there are some");
+        let sentence = ineffective("v1", &names).expect("there are some");
         assert!(
-            said.contains("w19 and 5 more") && !said.contains("w20"),
-            "{said}"
+            sentence.contains("w19 and 5 more") && !sentence.contains("w20"),
+            "{sentence}"
         );
     }
 }

@@ -45,12 +45,12 @@ pub(in crate::monitor) async fn pass_over(
         budget: RequestBudget::new(now),
         mail_only: None,
         knows_its_guide: false,
-        tree_trouble: None,
-        trouble: None,
+        tree_error: None,
+        first_error: None,
         failed: BTreeSet::new(),
         made,
         requests: 0,
-        turn_ends_at: 0,
+        lookup_ends_at: 0,
         deadline: PassDeadline::of_lookups(&context.settings),
         knows_all_trees: true,
         entries: 0,
@@ -78,7 +78,7 @@ pub(in crate::monitor) async fn pass_over(
         )
     };
     let mut outcome = pass_end::end_without_reading(context, report, rules).await?;
-    if let Some(error) = pass.tree_trouble {
+    if let Some(error) = pass.tree_error {
         outcome.proven = false;
         outcome.error = Some(error);
     }
@@ -124,7 +124,7 @@ impl GuidedPass<'_> {
                 return Err(halt);
             }
             if is_long {
-                self.trouble = None;
+                self.first_error = None;
                 self.failed.clear();
                 self.deadline = PassDeadline::of_lookups(&self.context.settings);
             }
@@ -136,7 +136,7 @@ impl GuidedPass<'_> {
         let now = self.context.clock.now();
         let counts = self.context.store.lookup_counts(&guide.log, now).await?;
         self.guides_proven(guide_statuses).await?;
-        if let Some(error) = self.trouble.take().or_else(|| counts.failed.clone()) {
+        if let Some(error) = self.first_error.take().or_else(|| counts.failed.clone()) {
             return Err(Halt::Failed(error));
         }
         if counts.due > 0 {
@@ -174,7 +174,7 @@ impl GuidedPass<'_> {
             return Ok(());
         };
         self.enqueue(guide).await?;
-        let worked = self.work_off(guide, trees).await;
+        let worked = self.look_up_due(guide, trees).await;
         self.record_spending(guide).await?;
         // Not only at the end of the pass: the passes over the CT logs may take days.
         let now = self.context.clock.now();
@@ -186,7 +186,7 @@ impl GuidedPass<'_> {
     /// Requests the list of trees, and reads what the store contains about the log. `None`: the trees are not known.
     async fn state(&mut self) -> Result<Option<GuidedState>, Halt> {
         let listed = self.guided.log.server.info().await?;
-        self.tree_trouble = None;
+        self.tree_error = None;
         let Some(trees) = self.trees(&listed).await? else {
             return Ok(None);
         };

@@ -30,26 +30,27 @@ const RETRIES: [SignedDuration; 3] = [
 ];
 
 /// The delay after those: one hour, half of which may be spent in the queue.
-const LATER: SignedDuration = SignedDuration::from_mins(30);
+const LAST_DELAY: SignedDuration = SignedDuration::from_mins(30);
 
 /// How often the exact names of watches are looked up.
-const HOURLY: SignedDuration = SignedDuration::from_hours(1);
+const EXACT_NAME_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long after the end of its validity the entry of a certificate is looked for.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+const SEARCH_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// The mean rate of requests: one in two seconds. The CT logs need 14 requests a minute (227 certificates per second in
 /// requests of 1,000), so that the sum is less than one a second.
-const PACE: SignedDuration = SignedDuration::from_secs(2);
+const REQUEST_INTERVAL: SignedDuration = SignedDuration::from_secs(2);
 
 /// Requests that may be made at once after a time without any: those of the first pass of an ordinary configuration.
 const BURST: i32 = 300;
 
 /// The virtual clock of a [`RequestBudget`] is never further ahead, even if the real clock was set back by some
 /// minutes.
-const LONGEST_AHEAD: SignedDuration = SignedDuration::from_secs(PACE.as_secs() * 2 * BURST as i64);
+const MAX_AHEAD: SignedDuration =
+    SignedDuration::from_secs(REQUEST_INTERVAL.as_secs() * 2 * BURST as i64);
 
-/// The requests that may be made to the index of a log. Each request moves a virtual clock on by [`PACE`]; the clock
+/// The requests that may be made to the index of a log. Each request moves a virtual clock on by [`REQUEST_INTERVAL`]; the clock
 /// may be ahead of the real one by [`BURST`] requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestBudget {
@@ -62,17 +63,17 @@ impl RequestBudget {
     }
 
     /// Whether one more request may be made now.
-    pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
+    pub(super) fn allows_request(&mut self, now: Timestamp) -> bool {
         // If the clock was set back by more, earlier requests are not counted. Otherwise no request would be made for
         // as long.
-        self.spent = moment::planned(self.spent, LONGEST_AHEAD, now);
-        self.spent.duration_since(now) <= PACE * (BURST - 1)
+        self.spent = moment::planned(self.spent, MAX_AHEAD, now);
+        self.spent.duration_since(now) <= REQUEST_INTERVAL * (BURST - 1)
     }
 
     /// Counts requests that were made. Requests beyond the limit delay the next ones.
     pub(super) fn charge(&mut self, requests: u64, now: Timestamp) {
         let requests = i32::try_from(requests).unwrap_or(i32::MAX).min(BURST);
-        self.spent = later(self.spent.max(now), PACE * requests);
+        self.spent = later(self.spent.max(now), REQUEST_INTERVAL * requests);
     }
 
     /// The virtual clock, which is stored.
@@ -116,7 +117,7 @@ pub(super) fn harmless(random: u128) -> String {
 }
 
 /// What a certificate has in common with forged copies of it: its key and the start of its validity.
-pub(super) fn alike(key: &str, not_before: Option<Timestamp>) -> String {
+pub(super) fn key_and_start(key: &str, not_before: Option<Timestamp>) -> String {
     not_before.map_or_else(
         || key.to_owned(),
         |not_before| format!("{key}@{}", not_before.as_second()),
@@ -129,8 +130,8 @@ pub(super) struct CertificateId {
     /// SHA-256 of the TBSCertificate as CT logs contain it. Only the CA can sign another one. It is the same for a
     /// precertificate and for the certificate.
     pub(super) key: String,
-    /// As [`alike`].
-    pub(super) alike: String,
+    /// As [`key_and_start`].
+    pub(super) key_and_start: String,
 }
 
 impl CertificateId {
@@ -143,26 +144,28 @@ impl CertificateId {
         logged: Option<String>,
         certificate: Option<&[u8]>,
     ) -> Self {
-        let alike = alike(key, not_before);
+        let key_and_start = key_and_start(key, not_before);
         if chain == Some(Chain::Untrusted) {
-            let own =
-                certificate.map_or_else(|| alike.clone(), |der| hex::encode(Sha256::digest(der)));
+            let own = certificate.map_or_else(
+                || key_and_start.clone(),
+                |der| hex::encode(Sha256::digest(der)),
+            );
             let key = format!("untrusted {own}");
-            return Self { key, alike };
+            return Self { key, key_and_start };
         }
         let logged = logged.or_else(|| {
             let certificate = Certificate::parse(certificate?.to_vec()).ok()?;
             certificate.logged_sha256().map(hex::encode)
         });
         Self {
-            key: logged.unwrap_or_else(|| alike.clone()),
-            alike,
+            key: logged.unwrap_or_else(|| key_and_start.clone()),
+            key_and_start,
         }
     }
 }
 
 /// The note on the finding of a certificate without a name that can be looked up.
-pub(super) fn unaskable(log: &str) -> String {
+pub(super) fn no_lookup_note(log: &str) -> String {
     format!(
         "; what was signed with it cannot be looked up in {log}: the search index takes names of 1 to {MAX_SUBJECT_CHARS} characters"
     )
@@ -178,7 +181,7 @@ fn backoff(times: u32) -> SignedDuration {
         .ok()
         .and_then(|times| RETRIES.get(times))
         .copied()
-        .unwrap_or(LATER)
+        .unwrap_or(LAST_DELAY)
 }
 
 /// The names of a certificate that are looked up: in lower case like in the index, each once, none that is too long,
@@ -231,11 +234,11 @@ pub(super) fn next(
     let mut settled = Vec::new();
     let mut due: Vec<Timestamp> = Vec::new();
     if direct {
-        due.push(later(now, HOURLY));
+        due.push(later(now, EXACT_NAME_INTERVAL));
     }
     let retry = backoff(tries);
     for certificate in open {
-        let given_up = later(certificate.not_after, PATIENCE);
+        let given_up = later(certificate.not_after, SEARCH_PERIOD);
         let end = match certificate.entries.first() {
             Some((_, true)) => PendingCertificateEnd::InThisLog,
             Some((_, false)) => PendingCertificateEnd::InOtherLog,
@@ -253,7 +256,7 @@ pub(super) fn next(
         settled.push(SettledCertificate {
             key: certificate.key.clone(),
             end,
-            said: said(log, certificate),
+            summary: sentence(log, certificate),
         });
     }
     if open.len() >= OpenCertificate::MAX_AT_ONCE && settled.len() == open.len() {
@@ -270,8 +273,8 @@ pub(super) fn next(
 }
 
 /// The text that is appended to the summary of the finding of a certificate.
-fn said(log: &str, certificate: &OpenCertificate) -> String {
-    let mut said = match certificate.entries.split_first() {
+fn sentence(log: &str, certificate: &OpenCertificate) -> String {
+    let mut sentence = match certificate.entries.split_first() {
         None => format!(
             "; no entry of it was found in {log} within a day after its end: it may have been used with a log that is not followed, or not at all"
         ),
@@ -290,20 +293,20 @@ fn said(log: &str, certificate: &OpenCertificate) -> String {
             format!("; its {verb} {listed} of {}", first.name)
         }
     };
-    let alike: Vec<_> = certificate.alike.iter().collect();
-    if let Some(first) = alike.first() {
-        let (listed, is_one) = listed(&alike);
+    let others: Vec<_> = certificate.other_certificates.iter().collect();
+    if let Some(first) = others.first() {
+        let (listed, is_one) = listed(&others);
         let (noun, verb) = if is_one {
             ("entry", "holds")
         } else {
             ("entries", "hold")
         };
         let name = &first.name;
-        said = format!(
-            "{said}; {noun} {listed} of {name} {verb} another certificate for its key: anybody can make one, so that says nothing of this one"
+        sentence = format!(
+            "{sentence}; {noun} {listed} of {name} {verb} another certificate for its key: anybody can make one, so that says nothing of this one"
         );
     }
-    said
+    sentence
 }
 
 /// The indexes in a sentence, and whether it is one.
@@ -339,13 +342,13 @@ mod tests {
     fn open(not_after: i64, entries: &[(u64, bool)]) -> OpenCertificate {
         OpenCertificate {
             key: "k".to_owned(),
-            alike: Vec::new(),
+            other_certificates: Vec::new(),
             not_after: at(not_after),
             entries: entries
                 .iter()
                 .map(|&(index, own)| {
                     let entry = KnownEntry {
-                        alike: "a".to_owned(),
+                        key_and_start: "a".to_owned(),
                         tree: crate::log::TreeId::new("o"),
                         name: if own { "v1" } else { "v2" }.to_owned(),
                         index,
@@ -432,10 +435,13 @@ mod tests {
                 "; no entry of it was found in v1 within a day after its end: it may have been used with a log that is not followed, or not at all",
             ),
         ];
-        for (entries, end, said) in table {
+        for (entries, end, sentence) in table {
             let settled = next("v1", false, 0, &[open(0, entries)], at(25 * HOUR)).settled;
             assert_eq!(settled.len(), 1);
-            assert_eq!((settled[0].end, settled[0].said.as_str()), (end, said));
+            assert_eq!(
+                (settled[0].end, settled[0].summary.as_str()),
+                (end, sentence)
+            );
         }
     }
 
@@ -450,11 +456,11 @@ mod tests {
         let spend = |budget: &mut RequestBudget, now: i64| {
             (0..1000)
                 .take_while(|_| {
-                    let has_room = budget.has_room(at(now));
-                    if has_room {
+                    let allows_request = budget.allows_request(at(now));
+                    if allows_request {
                         budget.charge(1, at(now));
                     }
-                    has_room
+                    allows_request
                 })
                 .count()
         };
@@ -464,12 +470,12 @@ mod tests {
         assert_eq!(spend(&mut budget, 60), 30);
         // It survives being written down.
         let mut restored = RequestBudget::new(budget.spent());
-        assert!(!restored.has_room(at(60)));
+        assert!(!restored.allows_request(at(60)));
         // What a request took more than once is paid back.
         restored.charge(4, at(60));
-        assert!(!restored.has_room(at(68)) && restored.has_room(at(70)));
+        assert!(!restored.allows_request(at(68)) && restored.allows_request(at(70)));
         // A clock that is set back by a day must not silence the watch for a day.
-        assert!(restored.has_room(at(-24 * HOUR)));
+        assert!(restored.allows_request(at(-24 * HOUR)));
     }
 
     #[test]
@@ -505,11 +511,11 @@ mod tests {
         };
         let one = of(Some(at(0)), Some("t"));
         assert_eq!(
-            (one.key.as_str(), one.alike),
+            (one.key.as_str(), one.key_and_start),
             ("t", format!("k@{}", at(0).as_second()))
         );
         let bare = of(None, None);
-        assert_eq!((bare.key.as_str(), bare.alike.as_str()), ("k", "k"));
+        assert_eq!((bare.key.as_str(), bare.key_and_start.as_str()), ("k", "k"));
         // A certificate that cannot be put into the form of CT logs equals no other certificate.
         assert_ne!(of(Some(at(0)), None).key, "t");
         // Nor is what no authority vouches for, whatever part of a true certificate it copies.
@@ -521,29 +527,32 @@ mod tests {
             None,
         );
         assert_ne!(impostor.key, one.key);
-        assert_ne!(impostor.key, impostor.alike);
+        assert_ne!(impostor.key, impostor.key_and_start);
     }
 
     #[test]
     fn an_impostor_is_said_beside_and_settles_nothing() {
         let mut certificate = open(0, &[]);
-        certificate.alike = vec![KnownEntry {
+        certificate.other_certificates = vec![KnownEntry {
             tree: crate::log::TreeId::new("o"),
             name: "v1".to_owned(),
             index: 9,
             leaf_hash: "l".to_owned(),
             key: "other".to_owned(),
-            alike: "a".to_owned(),
+            key_and_start: "a".to_owned(),
         }];
         let early = next("v1", false, 0, &[certificate.clone()], at(HOUR));
         assert!(early.settled.is_empty());
         let settled = next("v1", false, 0, &[certificate], at(25 * HOUR)).settled;
         assert_eq!(settled[0].end, PendingCertificateEnd::NotFound);
-        let said = &settled[0].said;
-        assert!(said.starts_with("; no entry of it was found"), "{said}");
+        let sentence = &settled[0].summary;
         assert!(
-            said.contains("; entry 9 of v1 holds another certificate"),
-            "{said}"
+            sentence.starts_with("; no entry of it was found"),
+            "{sentence}"
+        );
+        assert!(
+            sentence.contains("; entry 9 of v1 holds another certificate"),
+            "{sentence}"
         );
     }
 

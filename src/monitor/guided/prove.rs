@@ -31,7 +31,7 @@ impl GuidedPass<'_> {
         if (size, root) == (tree.head.size, tree.head.root) || proven_roots.contains(&proven) {
             return Ok(true);
         }
-        if self.deadline_is_used() {
+        if self.lookup_is_over() {
             return Ok(false);
         }
         let root = placed.root(tree)?;

@@ -32,9 +32,9 @@ pub(super) struct GuidedPass<'a> {
     /// Whether the requests of earlier passes are counted.
     pub(super) knows_its_guide: bool,
     /// The first error of a tree; it is recorded with the tree.
-    pub(super) tree_trouble: Option<PassError>,
+    pub(super) tree_error: Option<PassError>,
     /// The error of the first look-up that failed.
-    pub(super) trouble: Option<PassError>,
+    pub(super) first_error: Option<PassError>,
     /// Names whose look-up failed. They are not looked up again within one [`ROUND`].
     pub(super) failed: BTreeSet<String>,
     /// Requests that are not charged to the budget yet.
@@ -42,7 +42,7 @@ pub(super) struct GuidedPass<'a> {
     /// Requests of this pass that are charged.
     pub(super) requests: u64,
     /// The value of `requests` at which the next name is looked up.
-    pub(super) turn_ends_at: u64,
+    pub(super) lookup_ends_at: u64,
     /// When the look-ups of this pass end.
     pub(super) deadline: PassDeadline,
     /// Whether all entries were in trees that the log had listed.

@@ -91,7 +91,7 @@ pub(in crate::monitor) async fn assess_log(
     if let Some(summary) = unusable.or(lost) {
         found.push((Verdict::PositionLost, summary));
     }
-    if let Some(summary) = noticed.crowd {
+    if let Some(summary) = noticed.issuer_burst {
         found.push((Verdict::TrustRootStale, summary));
     }
     if let Some(summary) = gaps(log, &coverage) {
@@ -140,7 +140,7 @@ pub(in crate::monitor) async fn before_a_pass(
     logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    clock::bring_back(store, now).await?;
+    clock::correct_future_times(store, now).await?;
     if settings.every_log {
         position::note_foreign(store, logs, now).await?;
     }
@@ -168,7 +168,7 @@ pub(in crate::monitor) async fn assess_whole(
     for (watch, summary) in canary::missing(store, &settings.canaries, now).await? {
         raise(Verdict::CanaryMissing, &watch, summary);
     }
-    if let Some(summary) = outage.said(store, now).await? {
+    if let Some(summary) = outage.sentence(store, now).await? {
         raise(Verdict::StoreFailing, "store", summary);
     }
     if let Some(summary) = position::foreign(store, logs, now).await? {
@@ -197,20 +197,20 @@ async fn assess_clock(
     if time_reports.is_empty() && matches!(stored, clock::Stored::Nothing) {
         return Ok(());
     }
-    let mut said = Vec::new();
+    let mut sentence = Vec::new();
     if let Some(skew) = clock::skew(&time_reports) {
         let span = match skew.ahead {
             Some(by) => clock::will_be_ahead(store, by, now).await?,
             None => None,
         };
-        said.push(skew.said + &span.unwrap_or_default());
+        sentence.push(skew.sentence + &span.unwrap_or_default());
     }
     let is_over = matches!(stored, clock::Stored::Over);
-    if let clock::Stored::Said(stored) = stored {
-        said.push(stored);
+    if let clock::Stored::Recent(stored) = stored {
+        sentence.push(stored);
     }
-    let conditions: Vec<Condition> = (!said.is_empty())
-        .then(|| Condition::new(Verdict::ClockSkew, "clock", said.join("; ")))
+    let conditions: Vec<Condition> = (!sentence.is_empty())
+        .then(|| Condition::new(Verdict::ClockSkew, "clock", sentence.join("; ")))
         .into_iter()
         .collect();
     store.assess(scope, &conditions, now).await?;

@@ -13,11 +13,11 @@ use crate::monitor::settings::CanarySettings;
 use crate::store::{Findings, StoreError, Values};
 
 /// The key of the stored value.
-const MEMORY: &str = "canaries";
+const KEY: &str = "canaries";
 
 /// What is known about all canaries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Book {
+struct Canaries {
     /// The number of the newest finding that was read.
     after: i64,
     canaries: BTreeMap<String, Known>,
@@ -38,25 +38,25 @@ pub(super) async fn missing(
     canaries: &[CanarySettings],
     now: Timestamp,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    let remembered = store.get_value(MEMORY).await?;
-    if canaries.is_empty() && remembered.is_none() {
+    let value = store.get_value(KEY).await?;
+    if canaries.is_empty() && value.is_none() {
         return Ok(Vec::new());
     }
     // A value that this version cannot read is ignored: the period of each canary begins now.
-    let before: Book = remembered
+    let before: Canaries = value
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
     let watches: Vec<String> = canaries.iter().map(|canary| canary.watch.clone()).collect();
     let (after, seen) = store.seen_since(&watches, before.after).await?;
-    let book = before.with(canaries, after, &seen, now);
-    if book != before {
-        let text = serde_json::to_string(&book).expect("maps of plain values are JSON");
-        store.put_value(MEMORY, &text).await?;
+    let canaries_seen = before.with(canaries, after, &seen, now);
+    if canaries_seen != before {
+        let text = serde_json::to_string(&canaries_seen).expect("maps of plain values are JSON");
+        store.put_value(KEY, &text).await?;
     }
-    Ok(book.overdue(canaries, now))
+    Ok(canaries_seen.overdue(canaries, now))
 }
 
-impl Book {
+impl Canaries {
     /// The state after these signings. A canary that is not configured any more is removed; its period begins anew when
     /// it comes back.
     fn with(
@@ -134,40 +134,42 @@ mod tests {
     fn a_canary_has_its_period_from_the_first_pass_that_knew_it_and_from_each_sight() {
         let canaries = nightly();
         let nothing = BTreeMap::new();
-        let missing = |book: &Book, hour| !book.overdue(&canaries, at(hour)).is_empty();
-        let book = Book::default().with(&canaries, 0, &nothing, at(100));
-        assert!(!missing(&book, 126) && missing(&book, 127));
+        let missing =
+            |canaries_seen: &Canaries, hour| !canaries_seen.overdue(&canaries, at(hour)).is_empty();
+        let canaries_seen = Canaries::default().with(&canaries, 0, &nothing, at(100));
+        assert!(!missing(&canaries_seen, 126) && missing(&canaries_seen, 127));
         // A pass without a signing does not begin the period anew.
-        let book = book.with(&canaries, 0, &nothing, at(120));
-        assert!(!missing(&book, 126) && missing(&book, 127));
+        let canaries_seen = canaries_seen.with(&canaries, 0, &nothing, at(120));
+        assert!(!missing(&canaries_seen, 126) && missing(&canaries_seen, 127));
         let seen = BTreeMap::from([("nightly".to_owned(), at(125))]);
-        let book = book.with(&canaries, 7, &seen, at(125));
-        assert!(!missing(&book, 151) && missing(&book, 152));
-        let (_, said) = book.overdue(&canaries, at(152)).remove(0);
+        let canaries_seen = canaries_seen.with(&canaries, 7, &seen, at(125));
+        assert!(!missing(&canaries_seen, 151) && missing(&canaries_seen, 152));
+        let (_, sentence) = canaries_seen.overdue(&canaries, at(152)).remove(0);
         assert!(
-            said.contains("every 26h") && said.contains("1970-01-06T05:00:00Z"),
-            "{said}"
+            sentence.contains("every 26h") && sentence.contains("1970-01-06T05:00:00Z"),
+            "{sentence}"
         );
         // A time in the future counts from the first pass that finds it.
         let ahead = BTreeMap::from([("nightly".to_owned(), at(9000))]);
-        let skewed = Book::default().with(&canaries, 8, &ahead, at(9000));
+        let skewed = Canaries::default().with(&canaries, 8, &ahead, at(9000));
         let skewed = skewed.with(&canaries, 8, &nothing, at(200));
         let skewed = skewed.with(&canaries, 8, &nothing, at(210));
         assert!(!missing(&skewed, 226) && missing(&skewed, 227));
         // Removed and added again: an old signing does not make it overdue at once.
-        let book = book
-            .with(&[], 7, &nothing, at(300))
-            .with(&canaries, 7, &nothing, at(400));
-        assert!(!missing(&book, 426) && missing(&book, 427));
+        let canaries_seen =
+            canaries_seen
+                .with(&[], 7, &nothing, at(300))
+                .with(&canaries, 7, &nothing, at(400));
+        assert!(!missing(&canaries_seen, 426) && missing(&canaries_seen, 427));
     }
 
     #[test]
     fn what_is_remembered_is_read_again() {
-        let book = Book::default().with(&nightly(), 3, &BTreeMap::new(), at(1));
-        let text = serde_json::to_string(&book).expect("plain values");
+        let canaries_seen = Canaries::default().with(&nightly(), 3, &BTreeMap::new(), at(1));
+        let text = serde_json::to_string(&canaries_seen).expect("plain values");
         assert_eq!(
-            serde_json::from_str::<Book>(&text).expect("as written"),
-            book
+            serde_json::from_str::<Canaries>(&text).expect("as written"),
+            canaries_seen
         );
     }
 }

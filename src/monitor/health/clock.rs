@@ -14,10 +14,10 @@ use crate::store::{Span, StoreError, StoredTimes, Values};
 const TOLERANCE: SignedDuration = moment::TOLERANCE;
 
 /// The key of the stored value.
-const MEMORY: &str = "clock.ahead";
+const KEY: &str = "clock.ahead";
 
 /// How long the finding lasts: long enough to reach every channel.
-const SAID_FOR: SignedDuration = SignedDuration::from_hours(1);
+const REPORT_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Stored times that were in the future.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ struct Ahead {
 /// Sets stored times that are in the future to now. Otherwise everything would wait for as long as the clock was wrong.
 ///
 /// Their span is stored first: after a crash between the two, the next pass finds them again.
-pub(super) async fn bring_back(
+pub(super) async fn correct_future_times(
     store: &(impl StoredTimes + Values + ?Sized),
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -42,16 +42,16 @@ pub(super) async fn bring_back(
         from,
         until,
     };
-    tracing::warn!("{}", ahead.said());
+    tracing::warn!("{}", ahead.sentence());
     let text = serde_json::to_string(&ahead).expect("a struct of times is JSON");
-    store.put_value(MEMORY, &text).await?;
-    store.bring_back(now).await
+    store.put_value(KEY, &text).await?;
+    store.correct_future_times(now).await
 }
 
 /// What is reported about stored times.
 pub(super) enum Stored {
     /// They were in the future recently.
-    Said(String),
+    Recent(String),
     /// That was reported for long enough.
     Over,
     /// There is nothing to report, and was not.
@@ -60,19 +60,16 @@ pub(super) enum Stored {
 
 /// What is reported about stored times that were in the future.
 pub(super) async fn stored(store: &dyn Values, now: Timestamp) -> Result<Stored, StoreError> {
-    let remembered = store
-        .get_value(MEMORY)
-        .await?
-        .filter(|text| !text.is_empty());
-    let Some(text) = remembered else {
+    let value = store.get_value(KEY).await?.filter(|text| !text.is_empty());
+    let Some(text) = value else {
         return Ok(Stored::Nothing);
     };
     match serde_json::from_str::<Ahead>(&text) {
         Ok(ahead)
             if !moment::is_ahead(ahead.noticed, now)
-                && now.duration_since(ahead.noticed) <= SAID_FOR =>
+                && now.duration_since(ahead.noticed) <= REPORT_PERIOD =>
         {
-            Ok(Stored::Said(ahead.said()))
+            Ok(Stored::Recent(ahead.sentence()))
         }
         _ => Ok(Stored::Over),
     }
@@ -80,7 +77,7 @@ pub(super) async fn stored(store: &dyn Values, now: Timestamp) -> Result<Stored,
 
 /// Deletes their span, after the finding was resolved.
 pub(super) async fn forget(store: &dyn Values) -> Result<(), StoreError> {
-    store.put_value(MEMORY, "").await
+    store.put_value(KEY, "").await
 }
 
 /// The times that a clock has stored that is ahead by this much: they will be in the future when the clock is right.
@@ -103,7 +100,7 @@ pub(super) async fn will_be_ahead(
 }
 
 impl Ahead {
-    fn said(&self) -> String {
+    fn sentence(&self) -> String {
         format!(
             "the clock of this machine was ahead, or is behind now: the times stored from {} to {} lay ahead of {}, and count as that one",
             moment::shown(self.from),
@@ -117,7 +114,7 @@ impl Ahead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Skew {
     /// One sentence.
-    pub(super) said: String,
+    pub(super) sentence: String,
     /// Least time by which it is ahead; `None`: it is behind.
     pub(super) ahead: Option<SignedDuration>,
 }
@@ -162,7 +159,7 @@ pub(super) fn skew(time_reports: &[TimeReport]) -> Option<Skew> {
         .collect();
     who.sort_unstable();
     Some(Skew {
-        said: format!(
+        sentence: format!(
             "the clock of this machine is at least {} {word} the time that others tell: {}",
             length(least),
             few(who, NAMED)
@@ -221,7 +218,7 @@ mod tests {
 
     #[test]
     fn two_who_agree_are_believed_and_one_never() {
-        for (time_reports, said) in [
+        for (time_reports, sentence) in [
             (vec![], None),
             (vec![server("a", 60)], None),
             (vec![certificates(60)], None),
@@ -272,10 +269,10 @@ mod tests {
                 Some("60 minutes behind"),
             ),
         ] {
-            let judged = skew(&time_reports).map(|skew| skew.said);
-            match (&judged, said) {
-                (Some(judged), Some(said)) => assert!(judged.contains(said), "{judged}"),
-                _ => assert_eq!(judged.as_deref(), said, "{time_reports:?}"),
+            let judged = skew(&time_reports).map(|skew| skew.sentence);
+            match (&judged, sentence) {
+                (Some(judged), Some(sentence)) => assert!(judged.contains(sentence), "{judged}"),
+                _ => assert_eq!(judged.as_deref(), sentence, "{time_reports:?}"),
             }
         }
     }

@@ -9,10 +9,10 @@ use crate::moment;
 use crate::store::{StoreError, Values};
 
 /// The key of the stored value.
-const MEMORY: &str = "store.outage";
+const KEY: &str = "store.outage";
 
 /// How long an outage is reported after its end: long enough to reach every channel.
-const SAID_FOR: SignedDuration = SignedDuration::from_hours(1);
+const REPORT_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
 /// When the store could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub(in crate::monitor) struct Outage(Arc<Mutex<Option<Failing>>>);
 
 impl Outage {
     /// Records that a pass could not be stored.
-    pub(in crate::monitor) fn goes_on(&self, error: &StoreError, now: Timestamp) {
+    pub(in crate::monitor) fn record_failure(&self, error: &StoreError, now: Timestamp) {
         let mut failing = self.lock();
         let from = failing
             .as_ref()
@@ -49,7 +49,7 @@ impl Outage {
 
     /// The sentence about an outage that is over. It is called when the store works again, and first stores what was
     /// kept in memory.
-    pub(in crate::monitor) async fn said(
+    pub(in crate::monitor) async fn sentence(
         &self,
         store: &dyn Values,
         now: Timestamp,
@@ -58,12 +58,12 @@ impl Outage {
         let over = if let Some(mut failing) = over {
             failing.until = now;
             let text = serde_json::to_string(&failing).expect("a struct of plain values is JSON");
-            store.put_value(MEMORY, &text).await?;
+            store.put_value(KEY, &text).await?;
             // Only now: if storing it fails, the outage goes on.
             *self.lock() = None;
             failing
         } else {
-            let Some(text) = store.get_value(MEMORY).await? else {
+            let Some(text) = store.get_value(KEY).await? else {
                 return Ok(None);
             };
             let Ok(mut failing) = serde_json::from_str::<Failing>(&text) else {
@@ -74,11 +74,11 @@ impl Outage {
                 failing.until = now;
                 let text =
                     serde_json::to_string(&failing).expect("a struct of plain values is JSON");
-                store.put_value(MEMORY, &text).await?;
+                store.put_value(KEY, &text).await?;
             }
             failing
         };
-        if now.duration_since(over.until) > SAID_FOR {
+        if now.duration_since(over.until) > REPORT_PERIOD {
             return Ok(None);
         }
         Ok(Some(format!(

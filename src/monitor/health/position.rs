@@ -12,10 +12,10 @@ use crate::store::{PassHistory, Positions, StoreError, TreeState, Values};
 
 /// How long it is reported that a log was begun anew, or that the database belongs to another configuration. Nothing
 /// can undo that.
-const SAID_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+const REPORT_PERIOD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The key of the stored value.
-const MEMORY: &str = "database.foreign";
+const KEY: &str = "database.foreign";
 
 /// Most logs that one sentence names.
 const NAMED_LOGS: usize = 5;
@@ -31,7 +31,7 @@ pub(super) fn assess(
         return Some(why);
     }
     let restart = pass_history.restart.as_ref()?;
-    if now.duration_since(moment::past(restart.at, now)) > SAID_FOR {
+    if now.duration_since(moment::past(restart.at, now)) > REPORT_PERIOD {
         return None;
     }
     let at = moment::shown(restart.at);
@@ -89,7 +89,7 @@ pub(super) async fn note_foreign(
     let logs = known;
     let foreign = Foreign { at: now, logs };
     let text = serde_json::to_string(&foreign).expect("a struct of plain values is JSON");
-    store.put_value(MEMORY, &text).await
+    store.put_value(KEY, &text).await
 }
 
 /// Whether the stored log of this id and name is this log, or was configured under its name: another key or another address in
@@ -104,7 +104,7 @@ pub(super) async fn foreign(
     logs: &[MonitoredLog],
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {
-    let Some(text) = store.get_value(MEMORY).await? else {
+    let Some(text) = store.get_value(KEY).await? else {
         return Ok(None);
     };
     let Ok(mut foreign) = serde_json::from_str::<Foreign>(&text) else {
@@ -114,13 +114,13 @@ pub(super) async fn foreign(
         // Stored, because otherwise it would be reported for as long as the clock was ahead.
         foreign.at = now;
         let text = serde_json::to_string(&foreign).expect("a struct of plain values is JSON");
-        store.put_value(MEMORY, &text).await?;
+        store.put_value(KEY, &text).await?;
     }
     let is_followed = foreign
         .logs
         .iter()
         .any(|(id, name)| logs.iter().any(|log| is_of(log, id, name)));
-    if is_followed || now.duration_since(foreign.at) > SAID_FOR {
+    if is_followed || now.duration_since(foreign.at) > REPORT_PERIOD {
         return Ok(None);
     }
     let names = foreign.logs.iter().map(|(_, name)| name);

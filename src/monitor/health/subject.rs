@@ -41,5 +41,5 @@ pub(in crate::monitor) struct Noticed {
     /// Why the stored position cannot be used.
     pub(in crate::monitor) lost: Option<String>,
     /// Why the trusted root may be out of date.
-    pub(in crate::monitor) crowd: Option<String>,
+    pub(in crate::monitor) issuer_burst: Option<String>,
 }

@@ -17,14 +17,14 @@ use crate::moment;
 use crate::store::{StoreError, Values};
 
 /// This many different names under one unknown authority are a burst.
-const CROWD: usize = 10;
+const BURST_NAMES: usize = 10;
 
 /// They are counted among this many last entries.
 const WINDOW: u64 = 1_000;
 
 /// How long a burst is reported after its last certificate. A finding about health cannot be acknowledged, so it has to
 /// end by itself; and it must outlast the reading of a backlog.
-const LINGER: SignedDuration = SignedDuration::from_hours(24);
+const REPORT_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// One name in a certificate of an unknown authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl UnknownIssuers {
 
     /// Sets the time of a burst that is in the future to now. Otherwise it would be reported for as long as the clock
     /// was ahead.
-    pub(in crate::monitor) fn bring_back(&mut self, now: Timestamp) {
+    pub(in crate::monitor) fn correct_future_times(&mut self, now: Timestamp) {
         if let Some(burst) = &mut self.burst {
             burst.at = moment::past(burst.at, now);
         }
@@ -120,7 +120,7 @@ impl UnknownIssuers {
             .map(|earlier| earlier.name)
             .chain([unknown_issuer.name])
             .collect();
-        if names.len() >= CROWD {
+        if names.len() >= BURST_NAMES {
             self.burst = Some(IssuerBurst {
                 authority: unknown_issuer.authority,
                 index: unknown_issuer.index,
@@ -131,18 +131,19 @@ impl UnknownIssuers {
     }
 
     /// A sentence about the log of this name: why the trusted root may be out of date.
-    pub(in crate::monitor) fn said(
+    pub(in crate::monitor) fn sentence(
         &self,
         log: &str,
         authorities: Option<&Authorities>,
         now: Timestamp,
     ) -> Option<String> {
         let burst = self.burst.as_ref()?;
-        if now.duration_since(burst.at) > LINGER || authorities?.has_key_id(&burst.authority) {
+        if now.duration_since(burst.at) > REPORT_PERIOD || authorities?.has_key_id(&burst.authority)
+        {
             return None;
         }
         Some(format!(
-            "{CROWD} different names and more within {WINDOW} entries of {log}, before entry {}, have certificates of an authority that the trusted root does not know (key id {}): it may be a new one of Sigstore",
+            "{BURST_NAMES} different names and more within {WINDOW} entries of {log}, before entry {}, have certificates of an authority that the trusted root does not know (key id {}): it may be a new one of Sigstore",
             burst.index.saturating_add(1),
             hex::encode(burst.authority)
         ))
@@ -210,17 +211,17 @@ mod tests {
     fn a_crowd_is_said_until_a_day_after_its_last_name() {
         let authorities = Authorities::new(Vec::new()).ok();
         let burst = counted((0..10).map(|n| (n, 1, n)));
-        for (hours, said) in [(0, true), (24, true), (25, false)] {
+        for (hours, reported) in [(0, true), (24, true), (25, false)] {
             let now = at(hours * HOUR);
-            let sentence = burst.said("main", authorities.as_ref(), now);
-            assert_eq!(sentence.is_some(), said, "{hours}");
+            let sentence = burst.sentence("main", authorities.as_ref(), now);
+            assert_eq!(sentence.is_some(), reported, "{hours}");
         }
         // By a clock that was ahead then.
         let mut ahead = burst.clone();
-        ahead.bring_back(at(-1000 * HOUR));
-        let sentence = |hours| ahead.said("main", authorities.as_ref(), at(hours * HOUR));
+        ahead.correct_future_times(at(-1000 * HOUR));
+        let sentence = |hours| ahead.sentence("main", authorities.as_ref(), at(hours * HOUR));
         assert!(sentence(-1000 + 24).is_some() && sentence(-1000 + 25).is_none());
-        assert_eq!(burst.said("main", None, at(0)), None);
+        assert_eq!(burst.sentence("main", None, at(0)), None);
     }
 
     #[test]

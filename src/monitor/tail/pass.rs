@@ -31,7 +31,7 @@ pub(in crate::monitor) async fn pass_over(
     context.reached.expect(&tree, state.as_ref())?;
     let mut pass = TreePass::new(context, log, rules, state).await?;
     let counted = pass.unknown_issuers.clone();
-    pass.unknown_issuers.bring_back(pass.now);
+    pass.unknown_issuers.correct_future_times(pass.now);
     let deadline = pass.deadline;
     let run = deadline.bound(pass.run()).await;
     let Ended {
@@ -41,9 +41,9 @@ pub(in crate::monitor) async fn pass_over(
     if pass.unknown_issuers != counted {
         pass.unknown_issuers.save(&*context.store, &tree).await?;
     }
-    let crowd = pass
-        .unknown_issuers
-        .said(&log.shard.name, rules.authorities(), pass.now);
+    let issuer_burst =
+        pass.unknown_issuers
+            .sentence(&log.shard.name, rules.authorities(), pass.now);
     let report = PassReport {
         frozen: pass.frozen,
         witnessed: pass.witnessed,
@@ -75,17 +75,17 @@ pub(in crate::monitor) async fn pass_over(
     let lost = lost.filter(|error| error.kind == PassErrorKind::PositionLost);
     let noticed = Noticed {
         lost: lost.map(|error| error.message.clone()),
-        crowd,
+        issuer_burst,
     };
     let signatures = pass.signatures.as_ref();
     pass_end::end_of_tree(context, &report, &log.shard, rules, noticed, signatures).await?;
     if let Some(signed) = signatures.and_then(Signatures::dated) {
-        let teller = TimeSource::Head(report.name.clone());
-        context.time_reports.add(teller, signed, report.now);
+        let source = TimeSource::Head(report.name.clone());
+        context.time_reports.add(source, signed, report.now);
     }
     if let Some(server) = log.source.date() {
-        let teller = TimeSource::Server(server.host);
-        context.time_reports.add(teller, server.now, report.now);
+        let source = TimeSource::Server(server.host);
+        context.time_reports.add(source, server.now, report.now);
     }
     Ok(report.into())
 }
@@ -139,8 +139,8 @@ impl TreePass<'_> {
                 }
             }
         }
-        let says_so = |line: &String| line.starts_with(FROZEN);
-        if self.log.shard.ended || checkpoint.extensions().iter().any(says_so) {
+        let is_marker = |line: &String| line.starts_with(FROZEN);
+        if self.log.shard.ended || checkpoint.extensions().iter().any(is_marker) {
             if self.frozen.is_none() {
                 tracing::info!(
                     log.name = self.log.shard.name,

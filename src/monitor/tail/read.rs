@@ -43,7 +43,7 @@ impl Unrecorded {
     }
 
     /// How long it may wait for more entries.
-    pub(in crate::monitor) fn patience(self, now: Timestamp) -> Duration {
+    pub(in crate::monitor) fn time_left(self, now: Timestamp) -> Duration {
         let left = BATCH_TIME - now.duration_since(self.since);
         // Zero if it is due, and at most all of it.
         Duration::try_from(left.min(BATCH_TIME)).unwrap_or_default()
@@ -105,7 +105,7 @@ impl TreePass<'_> {
         let mut scanned = std::pin::pin!(scanned);
         loop {
             let has_read = follower.seen() > pending.from.seen.size();
-            let patience = pending.read.patience(self.context.clock.now());
+            let time_left = pending.read.time_left(self.context.clock.now());
             let next = tokio::select! {
                 biased;
                 () = self.context.stop.wait() => return Err(Halt::Stopped),
@@ -113,7 +113,7 @@ impl TreePass<'_> {
                 // Last, so that leaves that have arrived are used and each pass makes progress.
                 () = self.deadline.wait() => return Err(Halt::Stopped),
                 // What was read does not wait for a log that stops answering.
-                () = tokio::time::sleep(patience), if has_read => {
+                () = tokio::time::sleep(time_left), if has_read => {
                     self.commit(follower, pending).await?;
                     continue;
                 }
@@ -129,8 +129,8 @@ impl TreePass<'_> {
             } = next?;
             self.context.unknown_authorities.add(unknown_authorities);
             if let Some(logged) = logged_about {
-                let teller = TimeSource::Certificates(self.log.shard.name.clone());
-                self.context.time_reports.add(teller, logged, self.now);
+                let source = TimeSource::Certificates(self.log.shard.name.clone());
+                self.context.time_reports.add(source, logged, self.now);
             }
             let count = hashes.len() as u64;
             pending.findings.extend(findings);
@@ -200,7 +200,7 @@ mod tests {
     fn what_was_read_is_due_after_two_seconds_and_when_the_clock_was_set_back() {
         let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap_or_default();
         let read = Unrecorded::since(at(10_000));
-        for (now, due, patience) in [
+        for (now, due, time_left) in [
             (10_000, false, 2_000),
             (11_999, false, 1),
             (12_000, true, 0),
@@ -210,8 +210,8 @@ mod tests {
         ] {
             assert_eq!(read.is_due(at(now)), due, "{now}");
             assert_eq!(
-                read.patience(at(now)),
-                Duration::from_millis(patience),
+                read.time_left(at(now)),
+                Duration::from_millis(time_left),
                 "{now}"
             );
         }

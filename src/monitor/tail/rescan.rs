@@ -72,9 +72,9 @@ pub(in crate::monitor) async fn rescan_tree(
     let now = context.clock.now();
     let noticed = Noticed {
         lost: None,
-        crowd: pass
+        issuer_burst: pass
             .unknown_issuers
-            .said(&log.shard.name, rules.authorities(), now),
+            .sentence(&log.shard.name, rules.authorities(), now),
     };
     health::assess_log(&*context.store, &subject, rules, noticed, now).await?;
     match Ended::of(ended)?.outcome {
@@ -133,7 +133,7 @@ impl TreePass<'_> {
                 biased;
                 () = self.context.stop.wait() => return Err(Halt::Stopped),
                 next = scanned.next() => next,
-                () = tokio::time::sleep(step.read.patience(clock.now())), if step.from < frontier.size() => {
+                () = tokio::time::sleep(step.read.time_left(clock.now())), if step.from < frontier.size() => {
                     self.record_step(&frontier, head, watches, &mut step, done).await?;
                     continue;
                 }

@@ -36,7 +36,7 @@ pub(in crate::monitor) struct Scanned {
 }
 
 /// Fewer certificates than this show no time: anybody can log one.
-const TELLING_CERTIFICATES: usize = 8;
+const MIN_CERTIFICATES: usize = 8;
 
 /// Small bundles, as those of Rekor v1, are scanned in one job until they have so many leaves together, as many as one of
 /// Rekor v2: to wake another thread costs as much as scanning a dozen leaves.
@@ -178,7 +178,7 @@ pub(in crate::monitor) fn scan_here(
         let hidden = Hidden::in_leaf(leaf, rules);
         selected.push((place, Err(judge::reason(error.as_ref())), hidden));
     }
-    let enough = times.len() >= TELLING_CERTIFICATES;
+    let enough = times.len() >= MIN_CERTIFICATES;
     let logged_about = median(&mut times);
     scanned.logged_about = logged_about.filter(|_| enough);
     if selected.is_empty() {

@@ -30,7 +30,7 @@ pub(in crate::monitor) const MARGIN: SignedDuration = SignedDuration::from_hours
 
 /// Bundles without a time that are skipped, towards newer entries, before the search continues with older ones. Each
 /// one is a request.
-const MAX_TIMELESS: u32 = 8;
+const MAX_UNDATED: u32 = 8;
 
 /// A position in a tree of `size` entries. All entries before it were logged before `since`, by the times in the
 /// entries.
@@ -80,12 +80,12 @@ fn logged_about(
                 let Ok(entry) = entry::parse(leaf) else {
                     continue;
                 };
-                let vouched = entry.signings.iter().filter_map(|signing| {
+                let trusted = entry.signings.iter().filter_map(|signing| {
                     let certificate = signing.signer.certificate()?;
                     let chain = signing.signer.judge(authorities).chain;
                     (chain != Chain::Untrusted).then(|| certificate.not_before())
                 });
-                times.extend(vouched);
+                times.extend(trusted);
             }
         }
     }
@@ -103,31 +103,31 @@ fn timestamp(leaf: &[u8]) -> Option<Timestamp> {
 ///
 /// Entries before `low` were logged before the date, entries from `high` on at or after it, as far as is known.
 struct Search {
-    goal: Timestamp,
+    date: Timestamp,
     size: u64,
     low: u64,
     high: u64,
     /// The start of the bundle that ends at `low`: its entries may be as late as those after it.
     position: u64,
     /// Bundles without a time: the start of the first, the end of the last, and their number.
-    timeless: Option<(u64, u64, u32)>,
+    undated: Option<(u64, u64, u32)>,
 }
 
 impl Search {
     fn new(since: Timestamp, size: u64) -> Self {
         Self {
-            goal: since.checked_sub(MARGIN).unwrap_or(Timestamp::MIN),
+            date: since.checked_sub(MARGIN).unwrap_or(Timestamp::MIN),
             size,
             low: 0,
             high: size,
             position: 0,
-            timeless: None,
+            undated: None,
         }
     }
 
     /// An index in the bundle to read next; `None` at the end.
     fn probe(&self) -> Option<u64> {
-        if let Some((_, end, _)) = self.timeless {
+        if let Some((_, end, _)) = self.undated {
             return Some(end);
         }
         (self.low < self.high).then(|| self.low + (self.high - self.low) / 2)
@@ -135,29 +135,29 @@ impl Search {
 
     /// Records the time in the bundle of the last [`Self::probe`].
     fn record(&mut self, bundle: &Range<u64>, time: Option<Timestamp>) {
-        let first = self.timeless.map_or(bundle.start, |(first, ..)| first);
+        let first = self.undated.map_or(bundle.start, |(first, ..)| first);
         match time {
-            Some(time) if time < self.goal => {
+            Some(time) if time < self.date => {
                 self.low = bundle.end.clamp(self.low, self.size);
                 self.position = bundle.start;
-                self.timeless = None;
+                self.undated = None;
             }
-            Some(_) => self.turn_back(first),
+            Some(_) => self.search_earlier(first),
             None => {
-                let count = self.timeless.map_or(0, |(.., count)| count) + 1;
-                if bundle.end >= self.high || count > MAX_TIMELESS {
-                    self.turn_back(first);
+                let count = self.undated.map_or(0, |(.., count)| count) + 1;
+                if bundle.end >= self.high || count > MAX_UNDATED {
+                    self.search_earlier(first);
                 } else {
-                    self.timeless = Some((first, bundle.end, count));
+                    self.undated = Some((first, bundle.end, count));
                 }
             }
         }
     }
 
     /// Continues before `first`. It ends also for a source whose bundles overlap.
-    fn turn_back(&mut self, first: u64) {
+    fn search_earlier(&mut self, first: u64) {
         self.high = first.clamp(self.low, self.high.saturating_sub(1).max(self.low));
-        self.timeless = None;
+        self.undated = None;
     }
 
     fn position(&self) -> u64 {

@@ -14,13 +14,13 @@ use crate::source::Leaves;
 use crate::watch::{Conditions, Watch, Watches};
 
 /// A key of Ed25519.
-const STOLEN: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x33\xcf\xa4\x75\xcf\xca\x4b\x0b\x55\xca\xee\x42\x83\x28\x90\x76\x90\x51\x53\x34\xce\xff\xb0\x90\x68\x4b\x0a\x10\x80\x33\x72\xa6";
+const STOLEN_KEY: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x33\xcf\xa4\x75\xcf\xca\x4b\x0b\x55\xca\xee\x42\x83\x28\x90\x76\x90\x51\x53\x34\xce\xff\xb0\x90\x68\x4b\x0a\x10\x80\x33\x72\xa6";
 
 /// The watches that the leaf is a finding of: `key` by the stolen key, `certificate`, `address`, `name` and
 /// `other`.
-fn told(leaf: &Value) -> Vec<(Option<String>, Severity)> {
+fn findings_of(leaf: &Value) -> Vec<(Option<String>, Severity)> {
     let watch = |name: &str, conditions| Watch::new(name, conditions);
-    let digest = Sha256::digest(STOLEN).into();
+    let digest = Sha256::digest(STOLEN_KEY).into();
     let san = |san: &str| Conditions {
         san: vec![san.to_owned()],
         ..Conditions::default()
@@ -44,16 +44,16 @@ fn told(leaf: &Value) -> Vec<(Option<String>, Severity)> {
     let leaves = Leaves::copied(0, &[leaf.to_string().into_bytes()]).expect("leaves");
     let scanned = scan_here(&leaves, &shard(), &rules, Timestamp::UNIX_EPOCH);
     let findings = scanned.findings.into_iter().map(|new| new.finding);
-    let told = findings.map(|finding| {
+    let findings_of = findings.map(|finding| {
         assert_eq!(finding.verdict, Verdict::Unreadable);
         (finding.watch, finding.severity)
     });
-    told.collect()
+    findings_of.collect()
 }
 
 fn of_watches(names: &[&str]) -> Vec<(Option<String>, Severity)> {
-    let told = names.iter().map(|name| Some((*name).to_owned()));
-    told.map(|watch| (watch, Severity::High)).collect()
+    let findings_of = names.iter().map(|name| Some((*name).to_owned()));
+    findings_of.map(|watch| (watch, Severity::High)).collect()
 }
 
 fn intoto(public_key: &str, keyid: &str) -> Value {
@@ -89,7 +89,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 fn spanning() -> String {
     // Between the two texts are 40 characters of base64, which are 30 octets.
     let head = b"\x30\x81\xcb\x30\x03\x06\x01\x2a\x03\x81\xc3\x00";
-    let decoy = [&head[..], &[b'A'; 0xc2 - 30 - STOLEN.len()]].concat();
+    let decoy = [&head[..], &[b'A'; 0xc2 - 30 - STOLEN_KEY.len()]].concat();
     pem("XXX", &decoy).replace("END XXX", "END XXY")
 }
 
@@ -101,26 +101,29 @@ fn certificates() -> Vec<u8> {
 
 #[test]
 fn a_decoy_that_takes_up_the_block_behind_it_does_not_hide_its_key() {
-    let stolen = pem("PUBLIC KEY", STOLEN);
+    let stolen = pem("PUBLIC KEY", STOLEN_KEY);
     let entry = intoto(&(spanning() + &stolen), "");
-    assert_eq!(told(&entry), of_watches(&["key"]));
+    assert_eq!(findings_of(&entry), of_watches(&["key"]));
     // Readers of TUF pass over a blank in the base64.
     let blank = stolen.replace("MCow", "MC ow");
-    assert_eq!(told(&tuf(&(spanning() + &blank), "")), of_watches(&["key"]));
+    assert_eq!(
+        findings_of(&tuf(&(spanning() + &blank), "")),
+        of_watches(&["key"])
+    );
 }
 
 #[test]
 fn an_entry_that_is_not_searched_whole_is_told_to_each_watch_that_a_text_does_not_show() {
-    let header = pem("PUBLIC KEY", STOLEN).replacen("-----\n", "-----\nX: y\n\n", 1);
+    let header = pem("PUBLIC KEY", STOLEN_KEY).replacen("-----\n", "-----\nX: y\n\n", 1);
     let decoys = STANDARD.encode(certificates());
     let all = of_watches(&["key", "certificate", "address", "other"]);
-    assert_eq!(told(&intoto(&header, &decoys)), all);
-    assert_eq!(told(&intoto("nothing", &decoys)), all);
+    assert_eq!(findings_of(&intoto(&header, &decoys)), all);
+    assert_eq!(findings_of(&intoto("nothing", &decoys)), all);
     // Entries of known kinds too, of which all could be read.
-    let blank = pem("PUBLIC KEY", STOLEN).replace("MCow", "MC ow");
-    assert_eq!(told(&tuf(&blank, &decoys)), all);
-    assert_eq!(told(&tuf("00", &decoys)), all);
-    assert_eq!(told(&tuf("00", "")), []);
+    let blank = pem("PUBLIC KEY", STOLEN_KEY).replace("MCow", "MC ow");
+    assert_eq!(findings_of(&tuf(&blank, &decoys)), all);
+    assert_eq!(findings_of(&tuf("00", &decoys)), all);
+    assert_eq!(findings_of(&tuf("00", "")), []);
 }
 
 fn rekord(version: &str, format: &str, key: &str) -> Value {
@@ -132,7 +135,7 @@ fn rekord(version: &str, format: &str, key: &str) -> Value {
 
 #[test]
 fn a_minisign_key_is_found_in_each_field_and_a_field_of_minisign_hides_no_other_key() {
-    let (_, octets) = STOLEN.split_at(STOLEN.len() - 32);
+    let (_, octets) = STOLEN_KEY.split_at(STOLEN_KEY.len() - 32);
     let line = STANDARD.encode([b"Ed12345678", octets].concat());
     let (first, second) = line.split_at(20);
     for (version, format, key) in [
@@ -149,19 +152,19 @@ fn a_minisign_key_is_found_in_each_field_and_a_field_of_minisign_hides_no_other_
         ),
         ("0.0.9", "minisign", line.clone()),
         ("0.0.9", "minisign", STANDARD.encode(octets)),
-        ("0.0.1", "minisign", pem("PUBLIC KEY", STOLEN)),
+        ("0.0.1", "minisign", pem("PUBLIC KEY", STOLEN_KEY)),
         (
             "0.0.1",
             "minisign",
             format!(
                 "{}\n{}",
                 STANDARD.encode([b'E'; 42]),
-                pem("PUBLIC KEY", STOLEN)
+                pem("PUBLIC KEY", STOLEN_KEY)
             ),
         ),
     ] {
         assert_eq!(
-            told(&rekord(version, format, &key)),
+            findings_of(&rekord(version, format, &key)),
             of_watches(&["key"]),
             "{format} {key}"
         );
@@ -174,8 +177,8 @@ fn what_the_token_of_a_timestamp_holds_is_searched() {
         let content = STANDARD.encode([b"\x30\x82\x01\x00 a token ", holds].concat());
         json!({"apiVersion": "0.0.1", "kind": "rfc3161", "spec": {"tsr": {"content": content}}})
     };
-    assert_eq!(told(&token(STOLEN)), of_watches(&["key"]));
-    assert_eq!(told(&token(b"")), []);
+    assert_eq!(findings_of(&token(STOLEN_KEY)), of_watches(&["key"]));
+    assert_eq!(findings_of(&token(b"")), []);
 }
 
 #[test]
@@ -198,6 +201,6 @@ fn the_last_of_too_many_names_is_read_too() {
         params.subject_alt_names = (0..300).map(uri).chain([last]).collect();
         let certificate = params.self_signed(&key).expect("a certificate");
         let pem = pem("CERTIFICATE", certificate.der());
-        assert_eq!(told(&intoto(&pem, "")), of_watches(&[watch]));
+        assert_eq!(findings_of(&intoto(&pem, "")), of_watches(&[watch]));
     }
 }

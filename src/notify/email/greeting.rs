@@ -9,17 +9,17 @@ use tokio::time::timeout;
 
 /// How long to wait for a greeting before testing for TLS. Most servers send it at once; some delay it by half a minute
 /// against spammers.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const MAX_DELAY: Duration = Duration::from_secs(2);
 
 /// How long to wait for the answer to this test.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
-/// Whether the server of `stream`, which sent nothing for `patience`, expects TLS from the first byte: it would wait
+/// Whether the server of `stream`, which sent nothing for `max_delay`, expects TLS from the first byte: it would wait
 /// for the client while the client waits for the greeting.
 ///
 /// The test uses a second connection, so that a server that is only slow can continue on the first.
-pub(super) async fn waits_for_tls(stream: &TcpStream, patience: Duration) -> bool {
-    if timeout(patience, stream.peek(&mut [0])).await.is_ok() {
+pub(super) async fn waits_for_tls(stream: &TcpStream, max_delay: Duration) -> bool {
+    if timeout(max_delay, stream.peek(&mut [0])).await.is_ok() {
         return false;
     }
     let Ok(server) = stream.peer_addr() else {

@@ -35,14 +35,14 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// Mails messages to the recipients of one channel.
 pub(super) struct Email {
     settings: EmailSettings,
-    patience: Duration,
+    max_delay: Duration,
 }
 
 impl Email {
     pub(super) fn new(settings: EmailSettings) -> Self {
         Self {
             settings,
-            patience: greeting::PATIENCE,
+            max_delay: greeting::MAX_DELAY,
         }
     }
 
@@ -81,7 +81,7 @@ impl Email {
             ),
             credentials,
             step: TIME_LIMIT,
-            patience: self.patience,
+            max_delay: self.max_delay,
         })
     }
 

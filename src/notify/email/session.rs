@@ -41,7 +41,7 @@ pub(super) struct Way {
     /// Time limit of each step.
     pub(super) step: Duration,
     /// How long to wait for a greeting before testing for TLS.
-    pub(super) patience: Duration,
+    pub(super) max_delay: Duration,
 }
 
 /// How the conversation is protected.
@@ -340,7 +340,7 @@ async fn connect(way: &Way, name: &ClientId, plain: bool) -> Result<AsyncSmtpCon
         }
         Tls::Required(_) | Tls::Offered(_) => {
             let stream = reach(way).await?;
-            if greeting::waits_for_tls(&stream, way.patience).await {
+            if greeting::waits_for_tls(&stream, way.max_delay).await {
                 return Err(Attempt::Failed(Failure::SpeaksTls));
             }
             AsyncSmtpConnection::connect_with_transport(Box::new(stream), name)

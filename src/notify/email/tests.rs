@@ -448,7 +448,7 @@ async fn a_port_with_implicit_tls_is_reported() {
     });
     let email = Email {
         settings: settings(port),
-        patience: Duration::from_millis(1),
+        max_delay: Duration::from_millis(1),
     };
     let sent = email.send(&testing::alert(vec![]), testing::NOW).await;
     let error = sent.unwrap_err();
@@ -457,7 +457,7 @@ async fn a_port_with_implicit_tls_is_reported() {
     assert!(error.needs_operator());
     server.abort();
     // Detected within 5 seconds, including the connection.
-    assert!(greeting::PATIENCE * 2 < Duration::from_secs(5));
+    assert!(greeting::MAX_DELAY * 2 < Duration::from_secs(5));
 }
 
 #[tokio::test]
@@ -477,7 +477,7 @@ async fn a_server_that_is_slow_to_greet_is_waited_for() {
     });
     let email = Email {
         settings: settings(port),
-        patience: Duration::from_millis(1),
+        max_delay: Duration::from_millis(1),
     };
     let sent = email.send(&testing::alert(vec![]), testing::NOW).await;
     assert!(sent.is_err());

@@ -14,7 +14,7 @@ const FIRST_DELAY: Duration = Duration::from_mins(1);
 pub(super) const LONGEST_DELAY: Duration = Delivery::LONGEST_RETRY.unsigned_abs();
 
 /// A younger alert is not given up: this allows for a weekend, and a Monday morning for repairs.
-const PATIENCE: Duration = Duration::from_hours(3 * 24);
+const MIN_AGE: Duration = Duration::from_hours(3 * 24);
 
 /// Nor is one with fewer attempts: it may be old because modelwatch was not running.
 const FEWEST_ATTEMPTS: u32 = 10;
@@ -38,7 +38,7 @@ pub(super) fn is_hopeless(created: Timestamp, attempts: u32, now: Timestamp) -> 
     // If the clock was set back, no alert becomes older.
     let age = now.duration_since(moment::past(created, now));
     let age = Duration::try_from(age).unwrap_or_default();
-    attempts >= FEWEST_ATTEMPTS && age >= PATIENCE
+    attempts >= FEWEST_ATTEMPTS && age >= MIN_AGE
 }
 
 #[cfg(test)]

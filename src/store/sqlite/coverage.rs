@@ -132,12 +132,12 @@ impl Covered {
 fn join(ranges: &mut Vec<Stretch>, (mut start, mut end): Stretch) {
     let reaches = |end: Option<u64>, start: u64| end.is_none_or(|end| end >= start);
     ranges.retain(|(other_start, other_end)| {
-        let touches = reaches(end, *other_start) && reaches(*other_end, start);
-        if touches {
+        let is_adjacent = reaches(end, *other_start) && reaches(*other_end, start);
+        if is_adjacent {
             start = start.min(*other_start);
             end = end.zip(*other_end).map(|(a, b)| a.max(b));
         }
-        !touches
+        !is_adjacent
     });
     let place = ranges.partition_point(|(other, _)| *other < start);
     ranges.insert(place, (start, end));

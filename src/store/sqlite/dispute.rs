@@ -85,8 +85,8 @@ async fn dispute_unproven(
         dispute.now,
     )
     .await?;
-    finding_changes::keep_untold(db).await?;
-    finding_changes::tell(db, routes, None, dispute.now).await
+    finding_changes::keep_unalerted(db).await?;
+    finding_changes::queue_alerts(db, routes, None, dispute.now).await
 }
 
 /// The fault itself: once while it lasts; again when it comes back after it was closed.
@@ -137,7 +137,7 @@ async fn record_fault(
             .execute(&mut *db)
             .await?;
         finding_changes::write_history(db, "the log did it again", now).await?;
-        finding_changes::tell(db, routes, None, now).await?;
+        finding_changes::queue_alerts(db, routes, None, now).await?;
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ async fn add_notes(db: &mut SqliteConnection, number: i64, notes: &[Vec<u8>]) ->
             .bind(number)
             .fetch_one(&mut *db)
             .await?;
-    let room = usize::try_from(MAX_NOTES - kept).unwrap_or(0);
-    let notes = notes.get(..room.min(notes.len())).unwrap_or_default();
+    let free = usize::try_from(MAX_NOTES - kept).unwrap_or(0);
+    let notes = notes.get(..free.min(notes.len())).unwrap_or_default();
     insert::insert_evidence(db, number, notes, kept).await
 }

@@ -18,7 +18,7 @@ use crate::finding::{FindingId, NewFinding, Routes, Verdict};
 use crate::store::Registration;
 
 /// Whether a registration says anything about findings that are judged so. (The same as the list in
-/// `TOUCH`.)
+/// `ADD_FINDINGS`.)
 pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
     matches!(
         verdict,
@@ -52,7 +52,7 @@ impl Registered {
 }
 
 /// Adds the findings of a registration's leaves to the scratch set: of those that its bundle names, or of the others.
-const TOUCH: &str = "INSERT INTO temp.finding_changes (finding)
+const ADD_FINDINGS: &str = "INSERT INTO temp.finding_changes (finding)
      SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
      WHERE e.expectation = $1 AND e.named = $2 AND f.registered_as IS NOT NULL
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
@@ -164,7 +164,7 @@ async fn register(
     .fetch_optional(&mut *db)
     .await?;
     // Also of one that was registered before: the bundle may hold a newer proof.
-    pass_history::vouch(db, expectation, file).await?;
+    pass_history::add_bundle_checkpoints(db, expectation, file).await?;
     let (number, file) = match new {
         Some(number) => (number, file.to_owned()),
         None => {
@@ -199,23 +199,23 @@ async fn register(
     }
     replays::register(db, expectation, number).await?;
     finding_changes::clear(db).await?;
-    touch(db, number, true).await?;
+    add_findings(db, number, true).await?;
     let mut changed = expect_changed(db, &reason(&file), now).await?;
     finding_changes::clear(db).await?;
-    touch(db, number, false).await?;
+    add_findings(db, number, false).await?;
     changed.extend(expect_changed(db, &replays::reason(&file), now).await?);
     Ok((new.is_some(), changed))
 }
 
 /// Adds the findings of a registration to the scratch set: of the entries that its bundle names, or all others.
-async fn touch(db: &mut SqliteConnection, number: i64, named: bool) -> Result<(), Fail> {
-    sqlx::query(TOUCH)
+async fn add_findings(db: &mut SqliteConnection, number: i64, named: bool) -> Result<(), Fail> {
+    sqlx::query(ADD_FINDINGS)
         .bind(number)
         .bind(named)
         .execute(&mut *db)
         .await?;
     if !named {
-        sqlx::query(replays::TOUCH)
+        sqlx::query(replays::ADD_FINDINGS)
             .bind(number)
             .execute(&mut *db)
             .await?;
@@ -247,8 +247,8 @@ pub(super) async fn expect_changed(
     .execute(&mut *db)
     .await?;
     finding_changes::write_history(db, reason, now).await?;
-    finding_changes::leave_unclaimed(db).await?;
-    finding_changes::tell_resolved(db, now).await?;
+    finding_changes::leave_unclaimed_alerts(db).await?;
+    finding_changes::queue_resolved_alerts(db, now).await?;
     Ok(changed)
 }
 
@@ -298,7 +298,7 @@ pub(super) async fn unregister(
     let Some(file) = file else { return Ok(None) };
     finding_changes::clear(db).await?;
     for named in [true, false] {
-        touch(db, number, named).await?;
+        add_findings(db, number, named).await?;
     }
     for statement in [
         "DELETE FROM expected_leaf WHERE expectation = $1",
@@ -330,7 +330,7 @@ pub(super) async fn unregister(
     .execute(&mut *db)
     .await?;
     finding_changes::write_history(db, &format!("no longer registered: {file}"), now).await?;
-    finding_changes::tell(db, routes, None, now).await?;
+    finding_changes::queue_alerts(db, routes, None, now).await?;
     Ok(Some(ids(db).await?))
 }
 

@@ -94,7 +94,7 @@ async fn write(
 }
 
 /// Takes them out of alerts that no outbox has claimed yet; an alert that is left empty disappears.
-pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fail> {
+pub(super) async fn leave_unclaimed_alerts(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
         .await?;
@@ -125,7 +125,10 @@ pub(super) async fn leave_unclaimed(db: &mut SqliteConnection) -> Result<(), Fai
 /// Queues the message that it is over for each claimed alert whose last open finding is among them.
 ///
 /// One that was given up gets none: it reached no one.
-pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> Result<(), Fail> {
+pub(super) async fn queue_resolved_alerts(
+    db: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<(), Fail> {
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
         .await?;
@@ -162,7 +165,7 @@ pub(super) async fn tell_resolved(db: &mut SqliteConnection, now: Timestamp) -> 
 }
 
 /// Leaves in the set those that no alert tells of yet.
-pub(super) async fn keep_untold(db: &mut SqliteConnection) -> Result<(), Fail> {
+pub(super) async fn keep_unalerted(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
         "DELETE FROM temp.finding_changes WHERE EXISTS (
            SELECT 1 FROM member m CROSS JOIN alert a ON a.number = m.alert
@@ -174,7 +177,7 @@ pub(super) async fn keep_untold(db: &mut SqliteConnection) -> Result<(), Fail> {
 }
 
 /// Queues their alerts, as far as they alert as they stand now.
-pub(super) async fn tell(
+pub(super) async fn queue_alerts(
     db: &mut SqliteConnection,
     routes: &Routes,
     except: Option<&str>,
@@ -198,7 +201,7 @@ pub(super) async fn tell(
             return Ok(());
         };
         after = *last;
-        let told: Vec<AlertRequest<'_>> = page
+        let requests: Vec<AlertRequest<'_>> = page
             .iter()
             .map(|(number, finding)| AlertRequest {
                 number: *number,
@@ -206,6 +209,6 @@ pub(super) async fn tell(
                 except,
             })
             .collect();
-        outbox::tell(db, routes, &told, now).await?;
+        outbox::queue_alerts(db, routes, &requests, now).await?;
     }
 }

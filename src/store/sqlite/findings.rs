@@ -220,7 +220,7 @@ pub(super) async fn show(
     Ok(Some(FindingRecord {
         evidence: evidence(db, number).await?,
         history: history(db, number).await?,
-        told: told(db, number).await?,
+        alerts: alerts(db, number).await?,
         finding,
     }))
 }
@@ -277,7 +277,7 @@ async fn history(db: &mut SqliteConnection, number: i64) -> Result<Vec<HistoryRo
         .collect()
 }
 
-async fn told(
+async fn alerts(
     db: &mut SqliteConnection,
     number: i64,
 ) -> Result<Vec<(String, String, Option<Timestamp>)>, Fail> {
@@ -390,7 +390,7 @@ pub(super) async fn acknowledge(
     finding_changes::clear(db).await?;
     let mut outcomes = Vec::new();
     for id in ids {
-        outcomes.push((*id, touch_to_ack(db, *id).await?));
+        outcomes.push((*id, add_finding_to_ack(db, *id).await?));
     }
     close_changed(db, reason, now).await?;
     Ok(outcomes)
@@ -408,10 +408,10 @@ async fn close_changed(
     .execute(&mut *db)
     .await?;
     finding_changes::write_history(db, reason, now).await?;
-    finding_changes::leave_unclaimed(db).await
+    finding_changes::leave_unclaimed_alerts(db).await
 }
 
-async fn touch_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOutcome, Fail> {
+async fn add_finding_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOutcome, Fail> {
     let row: Option<(i64, bool, String)> =
         sqlx::query_as("SELECT number, health, state FROM finding WHERE id = $1")
             .bind(id.as_bytes().as_slice())
@@ -501,23 +501,19 @@ pub(super) async fn rejudge(
     .bind(json!(judged.anomalies).to_string())
     .execute(&mut *db)
     .await?;
-    look_for_replays(db, number, now).await?;
+    find_replays(db, number, now).await?;
     finding_changes::only(db, number).await?;
     if news {
         finding_changes::write_history(db, "judged again by another trusted root", now).await?;
-        finding_changes::leave_unclaimed(db).await?;
-        finding_changes::tell(db, routes, None, now).await?;
+        finding_changes::leave_unclaimed_alerts(db).await?;
+        finding_changes::queue_alerts(db, routes, None, now).await?;
     }
     Ok(())
 }
 
 /// Who vouches for a certificate decides which of its findings are of a registered signing: this one, and, if this one is,
 /// others.
-async fn look_for_replays(
-    db: &mut SqliteConnection,
-    number: i64,
-    now: Timestamp,
-) -> Result<(), Fail> {
+async fn find_replays(db: &mut SqliteConnection, number: i64, now: Timestamp) -> Result<(), Fail> {
     replays::judge_one(db, number, now).await?;
     let registered: Vec<(i64, String)> = sqlx::query_as(
         "SELECT x.number, x.file FROM finding f JOIN expected_leaf l ON l.leaf_hash = f.registered_as
@@ -529,5 +525,5 @@ async fn look_for_replays(
     .bind(number)
     .fetch_all(&mut *db)
     .await?;
-    replays::look_again(db, &registered.into_iter().collect(), now).await
+    replays::expect_replays(db, &registered.into_iter().collect(), now).await
 }

@@ -16,7 +16,7 @@ use crate::store::{Condition, HoldRule, Scope};
 /// What has to change so that the open health findings are the conditions that are true now.
 pub(super) struct Change<'a> {
     ended: Vec<i64>,
-    resaid: Vec<(i64, &'a str)>,
+    changed: Vec<(i64, &'a str)>,
     begun: Vec<&'a Condition>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Change<'a> {
         .bind(scope.origin.as_deref())
         .fetch_all(&mut *db)
         .await?;
-        let (mut ended, mut resaid) = (Vec::new(), Vec::new());
+        let (mut ended, mut changed) = (Vec::new(), Vec::new());
         for row in &rows {
             let number: i64 = row.try_get("number")?;
             let verdict = value::verdict(row.try_get("verdict")?)?;
@@ -54,7 +54,7 @@ impl<'a> Change<'a> {
             match begun.remove(&(verdict.as_str(), subject.unwrap_or_default())) {
                 None => ended.push(number),
                 Some(condition) if condition.summary != row.try_get::<&str, _>("summary")? => {
-                    resaid.push((number, condition.summary.as_str()));
+                    changed.push((number, condition.summary.as_str()));
                 }
                 Some(_) => {}
             }
@@ -63,14 +63,14 @@ impl<'a> Change<'a> {
         begun.sort_unstable_by_key(|condition| (condition.verdict, &condition.subject));
         Ok(Self {
             ended,
-            resaid,
+            changed,
             begun,
         })
     }
 
     /// Whether nothing changes.
     pub(super) const fn is_empty(&self) -> bool {
-        self.ended.is_empty() && self.resaid.is_empty() && self.begun.is_empty()
+        self.ended.is_empty() && self.changed.is_empty() && self.begun.is_empty()
     }
 
     /// Makes it so.
@@ -80,7 +80,7 @@ impl<'a> Change<'a> {
         routes: &Routes,
         now: Timestamp,
     ) -> Result<(), Fail> {
-        for (number, summary) in &self.resaid {
+        for (number, summary) in &self.changed {
             sqlx::query("UPDATE finding SET summary = $2 WHERE number = $1")
                 .bind(number)
                 .bind(summary)
@@ -102,13 +102,13 @@ impl<'a> Change<'a> {
             .execute(&mut *db)
             .await?;
             finding_changes::write_history(db, "over by itself", now).await?;
-            finding_changes::leave_unclaimed(db).await?;
-            finding_changes::tell_resolved(db, now).await?;
+            finding_changes::leave_unclaimed_alerts(db).await?;
+            finding_changes::queue_resolved_alerts(db, now).await?;
         }
         let begun: Vec<(NewFinding, &Condition)> = self
             .begun
             .iter()
-            .map(|condition| (raised(condition, now), *condition))
+            .map(|condition| (finding_of(condition, now), *condition))
             .collect();
         let incoming: Vec<Incoming<'_>> = begun
             .iter()
@@ -148,10 +148,10 @@ async fn reopen(
         .execute(&mut *db)
         .await?;
     finding_changes::write_history(db, "began again", now).await?;
-    finding_changes::tell(db, routes, except, now).await
+    finding_changes::queue_alerts(db, routes, except, now).await
 }
 
-fn raised(condition: &Condition, now: Timestamp) -> NewFinding {
+fn finding_of(condition: &Condition, now: Timestamp) -> NewFinding {
     let Condition {
         verdict,
         subject,
@@ -206,7 +206,8 @@ pub(super) async fn held(db: &mut SqliteConnection) -> Result<Vec<Held>, Fail> {
             } else {
                 let index: Option<i64> = row.try_get("entry_index")?;
                 let index = index.map(value::natural).transpose()?;
-                !record::said(row.try_get("summary")?, index, row.try_get("log")?).is_empty()
+                !record::anomalies_in(row.try_get("summary")?, index, row.try_get("log")?)
+                    .is_empty()
             };
             Ok(Held {
                 number: row.try_get("number")?,
@@ -280,7 +281,7 @@ pub(super) async fn release(
         .execute(&mut *db)
         .await?;
         finding_changes::write_history(db, reason, now).await?;
-        finding_changes::tell(db, routes, None, now).await?;
+        finding_changes::queue_alerts(db, routes, None, now).await?;
     }
     Ok(count)
 }

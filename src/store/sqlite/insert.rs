@@ -162,7 +162,7 @@ async fn insert_chunk(
             .await?;
         }
     }
-    let told: Vec<outbox::AlertRequest<'_>> = new
+    let requests: Vec<outbox::AlertRequest<'_>> = new
         .iter()
         .filter(|(_, standing)| standing.registered.is_none())
         .map(|(number, standing)| outbox::AlertRequest {
@@ -171,14 +171,14 @@ async fn insert_chunk(
             except: standing.incoming.except,
         })
         .collect();
-    outbox::tell(db, routes, &told, now).await?;
+    outbox::queue_alerts(db, routes, &requests, now).await?;
     // The authority of a registered certificate is known now: others of its findings may have waited for that.
     let seen: BTreeMap<i64, String> = new
         .iter()
         .filter_map(|(_, standing)| standing.registered)
         .map(|registered| (registered.number, registered.file.clone()))
         .collect();
-    replays::look_again(db, &seen, now).await
+    replays::expect_replays(db, &seen, now).await
 }
 
 /// Adds signed notes to what is kept of a finding.

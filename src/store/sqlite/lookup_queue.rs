@@ -14,7 +14,7 @@ use crate::store::{
 };
 
 /// Answers older than this say nothing about how the index does today.
-const LATELY: SignedDuration = SignedDuration::from_hours(24);
+const RECENT_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is due at $2. A clock that was ahead for a while must not keep a name waiting until then: one that was never
 /// asked is due, and so is one that was asked in what is the future now ($3 is the latest that counts as past), or that is
@@ -106,7 +106,7 @@ async fn due_where(
 }
 
 /// Counts a turn of this name.
-async fn take_turn(db: &mut SqliteConnection, log: i64, subject: &str) -> Result<(), Fail> {
+async fn count_lookup(db: &mut SqliteConnection, log: i64, subject: &str) -> Result<(), Fail> {
     sqlx::query("UPDATE guided SET turns = turns + 1 WHERE log = $1")
         .bind(log)
         .execute(&mut *db)
@@ -135,7 +135,7 @@ pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> 
     for settled in settled {
         settle(db, log, settled).await?;
     }
-    take_turn(db, log, subject).await?;
+    count_lookup(db, log, subject).await?;
     sqlx::query(
         "UPDATE lookup SET tries = tries + 1, due = $3, asked = $4, entries = $5, unread = 0, position = 0,
                 retry = NULL, failures = 0, error_kind = NULL, error_message = NULL
@@ -165,7 +165,7 @@ pub(super) async fn postponed(
         position,
     } = postponed;
     let log = logs::number_or_zero(db, log).await?;
-    take_turn(db, log, subject).await?;
+    count_lookup(db, log, subject).await?;
     sqlx::query(
         "UPDATE lookup SET retry = $3, failures = CASE WHEN $4 IS NULL THEN 0 ELSE failures + 1 END,
                 error_kind = $4, error_message = $5, unread = ifnull($6, unread), position = $7
@@ -201,7 +201,7 @@ async fn settle(
     .bind(log)
     .bind(&settled.key)
     .bind(state)
-    .bind(&settled.said)
+    .bind(&settled.summary)
     .execute(&mut *db)
     .await?;
     if done.rows_affected() == 0 {
@@ -213,7 +213,7 @@ async fn settle(
     )
     .bind(log)
     .bind(&settled.key)
-    .bind(&settled.said)
+    .bind(&settled.summary)
     .execute(&mut *db)
     .await?;
     Ok(())
@@ -247,7 +247,7 @@ pub(super) async fn counts(
     .fetch_optional(&mut *db)
     .await?;
     let lag = i64::try_from(PendingCertificate::LAG.as_micros()).unwrap_or(i64::MAX);
-    let lately = value::micros(now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN));
+    let recent = value::micros(now.saturating_sub(RECENT_PERIOD).unwrap_or(Timestamp::MIN));
     // A certificate that was used with another log says nothing about this one's index.
     let (answered, known): (i64, i64) = sqlx::query_as(
         "SELECT count(*), ifnull(sum(l.entries > 0), 0) FROM lookup l
@@ -257,7 +257,7 @@ pub(super) async fn counts(
                          AND s.state <> 'elsewhere' AND s.not_after + $3 <= l.asked)",
     )
     .bind(log)
-    .bind(lately)
+    .bind(recent)
     .bind(lag)
     .fetch_one(&mut *db)
     .await?;

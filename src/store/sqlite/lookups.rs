@@ -290,11 +290,11 @@ async fn seek(
 ) -> Result<(), Fail> {
     let PendingCertificate {
         key,
-        alike,
+        key_and_start,
         subjects,
         not_after,
         finding,
-        unaskable,
+        no_lookup_note,
     } = certificate;
     let is_known: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sought_finding WHERE log = $1 AND finding = $2)",
@@ -322,8 +322,8 @@ async fn seek(
     .bind(key)
     .bind(value::micros(*not_after))
     .bind(state)
-    .bind(unaskable.as_deref().filter(|_| subjects.is_empty()))
-    .bind(alike)
+    .bind(no_lookup_note.as_deref().filter(|_| subjects.is_empty()))
+    .bind(key_and_start)
     .execute(&mut *db)
     .await?
     .rows_affected()
@@ -363,7 +363,7 @@ async fn seek(
         .execute(&mut *db)
         .await?;
     }
-    let tells_too = sqlx::query(
+    let is_new = sqlx::query(
         "INSERT INTO sought_finding (log, key, finding) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
     .bind(log)
@@ -373,7 +373,7 @@ async fn seek(
     .await?
     .rows_affected()
         > 0;
-    if tells_too {
+    if is_new {
         // One that comes when the search is over says what the others said then.
         sqlx::query(
             "UPDATE finding SET summary = summary || (SELECT said FROM sought WHERE log = $1 AND key = $2)
@@ -415,7 +415,7 @@ pub(super) async fn open_certificates(
         .bind(OpenCertificate::MAX_ENTRIES)
         .fetch_all(&mut *db)
         .await?;
-        let alike = sqlx::query(
+        let others = sqlx::query(
             "SELECT * FROM known_entry WHERE log = $1 AND alike = $2 AND alike <> '' AND key <> $3
              ORDER BY own DESC, entry_index, origin LIMIT $4",
         )
@@ -426,7 +426,7 @@ pub(super) async fn open_certificates(
         .fetch_all(&mut *db)
         .await?;
         open.push(OpenCertificate {
-            alike: alike
+            other_certificates: others
                 .iter()
                 .map(|row| known_entry(row).map(|(entry, _)| entry))
                 .collect::<Result<_, _>>()?,
@@ -445,7 +445,7 @@ fn known_entry(row: &SqliteRow) -> Result<(KnownEntry, bool), Fail> {
         index: value::natural(row.try_get("entry_index")?)?,
         leaf_hash: row.try_get("leaf_hash")?,
         key: row.try_get("key")?,
-        alike: row.try_get("alike")?,
+        key_and_start: row.try_get("alike")?,
     };
     Ok((entry, row.try_get("own")?))
 }
@@ -509,7 +509,7 @@ async fn add_entries(
                 .push_bind(entry.tree.as_str())
                 .push_bind(entry.leaf_hash.as_str())
                 .push_bind(entry.key.as_str())
-                .push_bind(entry.alike.as_str())
+                .push_bind(entry.key_and_start.as_str())
                 .push_bind(i64::try_from(entry.index).unwrap_or(i64::MAX))
                 .push_bind(entry.name.as_str())
                 .push_bind(own);

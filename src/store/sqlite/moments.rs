@@ -180,7 +180,10 @@ pub(super) async fn ahead_of(
 }
 
 /// Sets to now what lies ahead and is no evidence.
-pub(super) async fn bring_back(db: &mut SqliteConnection, now: Timestamp) -> Result<(), Fail> {
+pub(super) async fn correct_future_times(
+    db: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<(), Fail> {
     let latest = |longest| value::micros(moment::latest(longest, now));
     for stored in &MOMENTS {
         let Some(longest) = stored.longest() else {

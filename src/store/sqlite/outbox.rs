@@ -57,34 +57,34 @@ pub(super) struct AlertRequest<'a> {
 
 /// Queues the alerts of these findings: each joins the unclaimed alert of its channel and group, or
 /// begins one.
-pub(super) async fn tell(
+pub(super) async fn queue_alerts(
     db: &mut SqliteConnection,
     routes: &Routes,
-    told: &[AlertRequest<'_>],
+    requests: &[AlertRequest<'_>],
     now: Timestamp,
 ) -> Result<(), Fail> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
     let mut members: Vec<(usize, i64)> = Vec::new();
-    let is_limited = |alert_policy: &AlertRequest<'_>| {
-        alert_policy.finding.alert_policy() == words::AlertPolicy::OncePerWatch
+    let is_limited = |request: &AlertRequest<'_>| {
+        request.finding.alert_policy() == words::AlertPolicy::OncePerWatch
     };
-    let earlier = if told.iter().any(is_limited) {
-        told_lately(db, now).await?
+    let earlier = if requests.iter().any(is_limited) {
+        recently_alerted(db, now).await?
     } else {
         HashMap::new()
     };
-    for alert_policy in told {
-        let Some(envelope) = Envelope::of(alert_policy.finding, now)? else {
+    for request in requests {
+        let Some(envelope) = Envelope::of(request.finding, now)? else {
             continue;
         };
-        for channel in routes.channels(alert_policy.finding, alert_policy.except) {
+        for channel in routes.channels(request.finding, request.except) {
             let key = (channel, envelope.group_key.clone());
             let place = if let Some(place) = places.get(&key) {
                 *place
             } else {
                 let mut envelope = envelope.clone();
-                if is_limited(alert_policy)
+                if is_limited(request)
                     && let Some(last) = earlier.get(&(channel.to_owned(), key.1.clone()))
                 {
                     // A moment ahead of the clock counts as now.
@@ -94,7 +94,7 @@ pub(super) async fn tell(
                 places.insert(key, groups.len() - 1);
                 groups.len() - 1
             };
-            members.push((place, alert_policy.number));
+            members.push((place, request.number));
         }
     }
     let rows = insert_values(
@@ -183,7 +183,7 @@ impl Envelope {
 
 /// When alerts of unreadable entries that name a watch went out within a day, by channel and group: alone, or merged
 /// into those of a flood.
-async fn told_lately(
+async fn recently_alerted(
     db: &mut SqliteConnection,
     now: Timestamp,
 ) -> Result<HashMap<(String, String), Timestamp>, Fail> {

@@ -18,7 +18,7 @@ use crate::store::{
 };
 
 /// Checkpoints that are kept of one registration: a bundle names one or two entries.
-const MAX_VOUCHED: usize = 16;
+const MAX_BUNDLE_CHECKPOINTS: usize = 16;
 
 /// How the last passes over a log went.
 pub(super) async fn pass_history(
@@ -188,7 +188,7 @@ pub(super) async fn seen_since(
 }
 
 /// Keeps the checkpoints that a registration carries.
-pub(super) async fn vouch(
+pub(super) async fn add_bundle_checkpoints(
     db: &mut SqliteConnection,
     expectation: &Expectation,
     file: &str,
@@ -198,7 +198,7 @@ pub(super) async fn vouch(
         .iter()
         .filter_map(|entry| entry.origin.as_ref().zip(entry.checkpoint.as_ref()))
         .filter(|(_, note)| note.len() <= tlog::checkpoint::MAX_CHECKPOINT_BYTES)
-        .take(MAX_VOUCHED);
+        .take(MAX_BUNDLE_CHECKPOINTS);
     for (origin, note) in carried {
         sqlx::query(
             "INSERT INTO vouched (origin, note, file) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

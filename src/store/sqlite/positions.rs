@@ -406,7 +406,7 @@ pub(super) async fn take_back_disputes(
     )
     .execute(&mut *db)
     .await?;
-    finding_changes::leave_unclaimed(db).await
+    finding_changes::leave_unclaimed_alerts(db).await
 }
 
 /// Findings that were found again in proven leaves: when they were found first, their batch was not

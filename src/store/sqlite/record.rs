@@ -43,7 +43,7 @@ pub(super) fn finding(row: &SqliteRow) -> Result<Finding, Fail> {
     let anomalies: Option<&str> = row.try_get("anomalies")?;
     let mut anomalies = match anomalies {
         Some(anomalies) => json(anomalies)?,
-        None => said(&summary, index, log.as_deref()),
+        None => anomalies_in(&summary, index, log.as_deref()),
     };
     if row.try_get("logged_again")? {
         anomalies.push(LOGGED_AGAIN.to_owned());
@@ -89,7 +89,7 @@ fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fail> {
 }
 
 /// What an earlier version said to be odd about a signing. It kept that in the summary alone, behind the entry's place.
-pub(super) fn said(summary: &str, index: Option<u64>, log: Option<&str>) -> Vec<String> {
+pub(super) fn anomalies_in(summary: &str, index: Option<u64>, log: Option<&str>) -> Vec<String> {
     /// What else stands there: about the watch, and about looking a certificate's entries up.
     const OTHERS: [&str; 5] = [
         "it is out of shape",
@@ -142,7 +142,7 @@ mod tests {
                 &[],
             ),
         ] {
-            let read = said(&format!("{claimed}{behind}"), Some(7), Some("main"));
+            let read = anomalies_in(&format!("{claimed}{behind}"), Some(7), Some("main"));
             assert_eq!(read, anomalies, "{behind}");
         }
         for elsewhere in [
@@ -151,11 +151,14 @@ mod tests {
             "nothing",
         ] {
             assert_eq!(
-                said(elsewhere, Some(7), Some("main")),
+                anomalies_in(elsewhere, Some(7), Some("main")),
                 [""; 0],
                 "{elsewhere}"
             );
         }
-        assert_eq!(said("the log is silent", None, Some("main")), [""; 0]);
+        assert_eq!(
+            anomalies_in("the log is silent", None, Some("main")),
+            [""; 0]
+        );
     }
 }

@@ -43,7 +43,7 @@ macro_rules! same_signing {
 pub(super) use same_signing;
 
 /// Adds the findings of a registration's signing to the scratch set, in whatever entries they are.
-pub(super) const TOUCH: &str = concat!(
+pub(super) const ADD_FINDINGS: &str = concat!(
     "INSERT INTO temp.finding_changes (finding)
      SELECT f.number FROM expected_signing e JOIN finding f ON f.signature_sha256 = e.signature_sha256
      LEFT JOIN signer s ON s.key = f.signer
@@ -200,7 +200,8 @@ pub(super) async fn of(
                 By::Key(found) => key == found,
                 By::Certificate { sha256, tbs: found } => {
                     certificate == sha256
-                        || (*tbs == found && vouched(db, candidate, *number, certificate).await?)
+                        || (*tbs == found
+                            && is_registered_with(db, candidate, *number, certificate).await?)
                 }
             };
             if same {
@@ -219,7 +220,7 @@ pub(super) async fn of(
 
 /// Whether the registered certificate has the same chain as the one of this finding, which differs from it in nothing that
 /// the CA signed. (The same as the last part of `same_signing!`.)
-async fn vouched(
+async fn is_registered_with(
     db: &mut SqliteConnection,
     candidate: &Candidate<'_>,
     number: i64,
@@ -318,14 +319,17 @@ async fn name(
 }
 
 /// Makes findings expected that are of the signings of these registrations, by what has been seen since they were recorded.
-pub(super) async fn look_again(
+pub(super) async fn expect_replays(
     db: &mut SqliteConnection,
     registered: &BTreeMap<i64, String>,
     now: Timestamp,
 ) -> Result<(), Fail> {
     for (number, file) in registered {
         finding_changes::clear(db).await?;
-        sqlx::query(TOUCH).bind(number).execute(&mut *db).await?;
+        sqlx::query(ADD_FINDINGS)
+            .bind(number)
+            .execute(&mut *db)
+            .await?;
         expectations::expect_changed(db, &reason(file), now).await?;
     }
     Ok(())

@@ -355,9 +355,9 @@ impl StoredTimes for SqliteStore {
         ))
     }
 
-    async fn bring_back(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn correct_future_times(&self, now: Timestamp) -> Result<(), StoreError> {
         writing!(self, "setting stored times to now", |db| {
-            moments::bring_back(db, now)
+            moments::correct_future_times(db, now)
         })
     }
 }

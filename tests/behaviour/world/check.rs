@@ -215,7 +215,7 @@ impl World {
         for finding in findings {
             let record = self.record(finding).await;
             let mut alerted: Vec<&str> = record
-                .told
+                .alerts
                 .iter()
                 .filter(|(_, alert, _)| !resolutions.contains(alert.as_str()))
                 .map(|(channel, _, _)| channel.as_str())

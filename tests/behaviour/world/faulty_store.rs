@@ -193,7 +193,7 @@ through!(Conditions {
 
 through!(StoredTimes {
     fn ahead_of(now: Timestamp) -> Option<Span>;
-    fn bring_back(now: Timestamp) -> ();
+    fn correct_future_times(now: Timestamp) -> ();
 });
 
 through!(BundleCheckpoints {

@@ -49,12 +49,12 @@ fn columns() -> Vec<(String, String)> {
                     columns.retain(|(column, _)| !column.starts_with(&gone));
                 }
                 ["ALTER", "TABLE", name, "ADD", "COLUMN", column, ..] => {
-                    let said = if comment.is_empty() {
+                    let comment = if comment.is_empty() {
                         above.as_str()
                     } else {
                         comment
                     };
-                    columns.push((format!("{name}.{column}"), said.to_owned()));
+                    columns.push((format!("{name}.{column}"), comment.to_owned()));
                 }
                 [")" | ");", ..] => table = None,
                 [column, ..] if table.is_some() => {
@@ -187,7 +187,7 @@ async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
         until: at(YEAR),
     };
     assert_eq!(span, Some(whole));
-    store.bring_back(at(0)).await.unwrap();
+    store.correct_future_times(at(0)).await.unwrap();
     let (then, now) = (value::micros(at(YEAR)), value::micros(at(0)));
     for (column, values) in all(&store).await {
         let expected: Vec<Option<i64>> = match column.as_str() {
@@ -214,7 +214,7 @@ async fn what_may_be_planned_and_what_two_clocks_differ_by_stays() {
     let before = all(&store).await;
     for now in [at(0), at(9), at(0) - moment::TOLERANCE] {
         assert_eq!(store.ahead_of(now).await.unwrap(), None, "{now}");
-        store.bring_back(now).await.unwrap();
+        store.correct_future_times(now).await.unwrap();
         assert_eq!(all(&store).await, before, "{now}");
     }
     // Each planned moment, alone, at the end of its longest delay and just beyond.
