@@ -10,31 +10,31 @@ use super::pass_error::PassError;
 use crate::finding::{NewFinding, Verdict};
 use crate::watch::WatchKey;
 
-/// What is known of one tree.
+/// The state of one tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeState {
     /// Which tree.
     pub id: TreeId,
-    /// The log that it is of.
+    /// The log of the tree.
     pub log: LogId,
     /// The log's name in the configuration at the last pass.
     pub name: String,
-    /// Whether its log listed it last; `false` also of a log that lists no trees.
+    /// Whether its log listed it last. `false` also for a log that lists no trees.
     pub is_listed: bool,
-    /// The entries of its log before its first one: added to an index within the tree, it gives that of findings. 0 for logs
-    /// of one tree.
+    /// The entries of its log before its first one: added to an index within the tree, it gives the index in findings.
+    /// 0 for logs with one tree.
     pub base: u64,
-    /// Where reading began: what lies before is no gap.
+    /// Where reading began. Entries before it are not a gap.
     pub first: u64,
-    /// The two positions; `None` while passes have only failed.
+    /// The two positions; `None` while all passes have failed.
     pub follower: Option<FollowerState>,
     /// The largest verified checkpoint of a tree that is followed without being read in full.
     pub verified: Option<Head>,
     /// The checkpoint that ended the tree: (size, raw note).
     pub frozen: Option<(u64, Vec<u8>)>,
-    /// Passes in a row that were shown a smaller checkpoint than the largest one.
+    /// Passes in a row in which the log showed a smaller checkpoint than the largest one.
     pub behind_passes: u32,
-    /// When the first of those ended.
+    /// The end of the first of those.
     pub behind_since: Option<Timestamp>,
     /// Passes in a row that ended below the newest checkpoint.
     pub backlog_passes: u32,
@@ -49,12 +49,12 @@ pub struct TreeState {
 }
 
 impl TreeState {
-    /// Whether it has a position, or its checkpoints are followed without one.
+    /// Whether it has a position, or only its checkpoints are followed.
     pub fn is_begun(&self) -> bool {
         self.follower.is_some() || self.verified.is_some()
     }
 
-    /// The largest checkpoint that was accepted, whether the log is read or only its checkpoints are.
+    /// The largest checkpoint that was accepted, whether the log is read or only its checkpoints are followed.
     pub fn largest_head(&self) -> Option<&Head> {
         let followed = self.follower.as_ref().and_then(|f| f.head.as_ref());
         followed
@@ -69,7 +69,7 @@ impl TreeState {
 pub struct NewTree {
     /// Which tree.
     pub id: TreeId,
-    /// The log that it is of.
+    /// The log of the tree.
     pub log: LogId,
     /// The log's name in the configuration.
     pub name: String,
@@ -81,7 +81,7 @@ pub struct NewTree {
     pub follower: FollowerState,
     /// The checkpoints that were verified on the way.
     pub checkpoints: Vec<Head>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
@@ -90,45 +90,45 @@ pub struct NewTree {
 pub struct Batch {
     /// The tree.
     pub tree: TreeId,
-    /// `(seen, proven)` that this batch goes on from.
+    /// `(seen, proven)` that this batch continues from.
     pub expected: (u64, u64),
     /// The state after it.
     pub follower: FollowerState,
     /// Checkpoints that were verified since the last batch.
     pub checkpoints: Vec<Head>,
-    /// What was found between the expected and the new `seen`.
+    /// The findings between the expected and the new `seen`.
     pub findings: Vec<NewFinding>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// A fault of a log and what it does to the position.
+/// A fault of a log and its effect on the position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispute {
     /// The tree.
     pub tree: TreeId,
-    /// `(seen, proven)` that this goes on from.
+    /// `(seen, proven)` that this continues from.
     pub expected: (u64, u64),
-    /// The state after it: rewound to the proven position, or as it was.
+    /// The state after it: rewound to the proven position, or unchanged.
     pub follower: FollowerState,
     /// The fault, with the signed notes as evidence.
     pub fault: NewFinding,
-    /// What tells two occurrences of one fault apart: hash of the contradicting root.
+    /// What distinguishes two occurrences of one fault: the hash of the contradicting root.
     pub occurrence: [u8; 32],
     /// Whether the unproven findings from the proven position on are disputed.
     pub batch_is_false: bool,
-    /// What was found in the false batch since the last commit: recorded as disputed, and alerted.
+    /// The findings of the false batch since the last commit: recorded as disputed, and alerted.
     pub findings: Vec<NewFinding>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// How a pass over one log ended.
+/// The result of a pass over one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassReport {
     /// The log.
     pub log: LogId,
-    /// What of it the pass went over.
+    /// The part of the log that the pass read.
     pub part: Part,
     /// The log's name in the configuration.
     pub name: String,
@@ -136,23 +136,23 @@ pub struct PassReport {
     pub outcome: Outcome,
     /// The freezing checkpoint, once seen: (size, raw note).
     pub frozen: Option<(u64, Vec<u8>)>,
-    /// When the log was last known to move by a witness's signed time.
+    /// The last time at which the log moved, by a witness's signed time.
     pub witnessed: Option<Timestamp>,
     /// When the pass began.
     pub began: Timestamp,
     /// Entries that it read.
     pub entries: u64,
-    /// Whether the log ended it by asking for fewer requests.
+    /// Whether the log ended it by a rate limit.
     pub rate_limited: bool,
-    /// When the log itself says that it signed its newest head (CT logs do): the head is as old as that, however lately it
-    /// was first seen here.
+    /// The time at which the log signed its newest head, by the head itself (only CT logs state it). The head is as old
+    /// as that, even if it was first seen here just now.
     pub head_time: Option<Timestamp>,
-    /// When.
+    /// The end of the pass.
     pub now: Timestamp,
 }
 
 impl PassReport {
-    /// Of a pass that began and ended now, and had nothing to read; what else is known of it is set on it.
+    /// The report of a pass that began and ended now and had nothing to read. The caller sets what else is known.
     pub fn new(log: LogId, part: Part, name: &str, outcome: Outcome, now: Timestamp) -> Self {
         Self {
             log,
@@ -169,34 +169,34 @@ impl PassReport {
         }
     }
 
-    /// What it is recorded under: the origin of the tree, or the id of the log.
+    /// The key under which it is recorded: the origin of the tree, or the id of the log.
     pub fn key(&self) -> &str {
         self.part.key(&self.log)
     }
 }
 
-/// How the last passes over a log went.
+/// The results of the last passes over a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PassHistory {
     /// The last [`RECENT_PASSES`], oldest first.
     pub recent: Vec<RecentPass>,
-    /// Passes in a row that the log ended by asking for fewer requests.
+    /// Passes in a row that the log ended by a rate limit.
     pub limited_passes: u32,
-    /// When the first of those ended.
+    /// The end of the first of those.
     pub limited_since: Option<Timestamp>,
-    /// The log was begun anew, although it had been read before.
+    /// The last time that reading of the log began at a new position, although it had been read before.
     pub restart: Option<Restart>,
 }
 
-/// How many passes are remembered of each log.
+/// Number of passes that are stored for each log.
 pub const RECENT_PASSES: usize = 6;
 
 /// One of the last passes over a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RecentPass {
-    /// When it began.
+    /// The beginning of the pass.
     pub began: Timestamp,
-    /// When it ended.
+    /// The end of the pass.
     pub ended: Timestamp,
     /// Entries that it read.
     pub entries: u64,
@@ -204,14 +204,14 @@ pub struct RecentPass {
     pub proven: bool,
 }
 
-/// A first position that was taken although findings or recorded checkpoints show an earlier one.
+/// A first position that was set although findings or recorded checkpoints show an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restart {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Where it begins since then.
+    /// Where reading begins since then.
     pub first: u64,
-    /// Up to where the log had been followed before, as far as can be told.
+    /// Up to where the log was followed before, as far as it is known.
     pub reached: u64,
 }
 
@@ -226,27 +226,27 @@ pub struct BundleCheckpoint {
     pub file: String,
 }
 
-/// What came of comparing a bundle's checkpoint with the log.
+/// The result of comparing a bundle's checkpoint with the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// The log's history holds it.
+    /// The history of the log contains it.
     Agrees,
-    /// The log signed another history than the one it shows.
+    /// The log signed another history than the one that it shows.
     Contradicts,
-    /// No key that we know of the log signed it, or it is no checkpoint: it says nothing.
+    /// No known key of the log signed it, or it is not a checkpoint: it proves nothing.
     Unknown,
 }
 
-/// The end of a pass.
+/// Whether a pass proved everything, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything up to the newest checkpoint is proven.
     Proven,
-    /// Ended by us below the newest checkpoint: on request, or because it was the turn of other logs.
+    /// modelwatch ended it below the newest checkpoint: on request, or at the pass deadline.
     Interrupted,
     /// The log showed a smaller checkpoint than before.
     Behind(PassError),
-    /// It could not be finished.
+    /// The pass failed.
     Failed(PassError),
 }
 
@@ -263,30 +263,30 @@ impl Outcome {
 /// A rescan that was requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RescanRequest {
-    /// The watch; `None` is every one.
+    /// The watch; `None` means all.
     pub watch: Option<String>,
-    /// When it was asked for last.
+    /// The time of the last request.
     pub at: Timestamp,
 }
 
-/// What a rescan of a proven range found.
+/// The result of rescanning a proven range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rescanned {
     /// The tree.
     pub tree: TreeId,
-    /// The range, counted within the tree, whose leaves were read again and hash to the proven root.
+    /// The range, counted within the tree. Its leaves were read again and hash to the proven root.
     pub range: Range<u64>,
     /// The watches that cover the range now.
     pub watches: Vec<WatchKey>,
-    /// The gap ends with the range: what was recorded of it so far is joined with what each watch covers.
+    /// The gap ends with the range: the rows of the steps so far are merged into the ranges of each watch.
     pub closes_gap: bool,
-    /// What was found; all proven.
+    /// The findings, all proven.
     pub findings: Vec<NewFinding>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// Stored moments, from the earliest to the latest.
+/// Stored times, from the earliest to the latest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The earliest.
@@ -296,7 +296,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// The span over both.
+    /// The span that contains both.
     pub fn joined(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(Self {
@@ -308,34 +308,34 @@ impl Span {
     }
 }
 
-/// Which health findings an assessment is about: all others are left alone.
+/// The health findings that an assessment replaces. All others stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// These verdicts,
+    /// Only findings with these verdicts,
     pub verdicts: &'static [Verdict],
-    /// and this log only; `None`: findings of no log.
+    /// and only of this log; `None`: findings of no log.
     pub origin: Option<String>,
 }
 
-/// A way of being blind that is true now.
+/// A problem of the monitoring that exists now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// Which way.
+    /// The kind of problem.
     pub verdict: Verdict,
-    /// What tells it from others of its verdict: an origin, a channel, a watch and an origin.
+    /// What distinguishes it from others with its verdict: an origin, a channel, a watch and an origin.
     pub subject: String,
     /// The log's name, if it is about one.
     pub log: Option<String>,
     /// The log's identity, if it is about one.
     pub origin: Option<String>,
-    /// A channel that the news is not told on, because it is the one that fails.
+    /// A channel on which it is not alerted, because that channel is the one that fails.
     pub except_channel: Option<String>,
     /// One sentence.
     pub summary: String,
 }
 
 impl Condition {
-    /// One that is about no single log.
+    /// A condition that is not about one log.
     pub fn new(verdict: Verdict, subject: &str, summary: String) -> Self {
         Self {
             verdict,
@@ -347,7 +347,7 @@ impl Condition {
         }
     }
 
-    /// One that is about a log.
+    /// A condition about one log.
     pub fn of_log(verdict: Verdict, log: &str, origin: &str, summary: String) -> Self {
         Self {
             log: Some(log.to_owned()),

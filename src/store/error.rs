@@ -1,9 +1,9 @@
-//! Why the store could not do it.
+//! Errors of the store.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why the store could not do it. Nothing was written, except where a variant says otherwise.
+/// Why a call of the store failed. Nothing was written, unless a variant states otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process holds the lock: a monitor, or any process that may open its file.
@@ -13,19 +13,19 @@ pub enum StoreError {
         path: PathBuf,
         /// The lock file.
         lock: PathBuf,
-        /// Who holds it.
+        /// The processes that hold it.
         holders: Holders,
     },
-    /// The files are not those that this process opened: what it records from now on would be lost. It does not
-    /// pass by trying again.
+    /// The files are not those that this process opened: what it recorded from now on would be lost. A retry does not
+    /// help.
     #[error(
         "{what} while this process works on it: nothing that it does now would be found there. Stop modelwatch before a database is removed, moved or restored, and start it again afterwards"
     )]
     Displaced {
-        /// What became of which file.
+        /// The file, and what happened to it.
         what: String,
     },
-    /// Written by a newer version.
+    /// A newer version wrote the database.
     #[error(
         "{path} was written by a newer modelwatch (schema {found}, this version knows {known}): upgrade this program"
     )]
@@ -37,7 +37,7 @@ pub enum StoreError {
         /// The newest that this version knows.
         known: i64,
     },
-    /// Written by an older version, and opened for reading only.
+    /// An older version wrote the database, and it was opened for reading only.
     #[error(
         "{path} was written by an older modelwatch (schema {found}, this version knows {known}): the next `modelwatch monitor` brings it up to date"
     )]
@@ -49,13 +49,13 @@ pub enum StoreError {
         /// The newest that this version knows.
         known: i64,
     },
-    /// Opened for reading only, and not there.
+    /// Opened for reading only, and the database does not exist.
     #[error("{path} does not exist yet: the first `modelwatch monitor` creates it")]
     Absent {
         /// The database.
         path: PathBuf,
     },
-    /// The stored position is not the expected one: another process moved it.
+    /// The stored position is not the expected one: another process changed it.
     #[error("the position of {origin} is not where it was expected: another monitor moved it")]
     Moved {
         /// The log.
@@ -67,13 +67,13 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
-    /// It cannot be written.
+    /// The database cannot be written.
     #[error("{path} cannot be written: it, or its directory, is read-only")]
     ReadOnly {
         /// The database.
         path: PathBuf,
     },
-    /// A stored value is not what this program writes.
+    /// A stored value is not one that this program writes.
     #[error(
         "{path} is damaged ({what}): restore a copy of it; without one, move it away, and the next `modelwatch monitor` begins anew and says what it would leave out"
     )]
@@ -83,20 +83,20 @@ pub enum StoreError {
         /// Which value.
         what: String,
     },
-    /// What is there is no database of this program.
+    /// The file is not a database of this program.
     #[error(
         "{path} is {what}: `url` in [store] has to name the database, or a file that is not there yet"
     )]
     NotADatabase {
         /// The path.
         path: PathBuf,
-        /// What it is.
+        /// What it is instead.
         what: &'static str,
     },
-    /// Several findings have ids that begin like this.
+    /// Several findings have ids that begin with these digits.
     #[error("several findings have an id that begins with {0}: give more digits")]
     Ambiguous(String),
-    /// It cannot be opened.
+    /// The database cannot be opened.
     #[error("{path} cannot be opened")]
     Open {
         /// The database.
@@ -104,33 +104,33 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The database refused.
+    /// An error of the database.
     #[error("{path}: {action}")]
     Database {
         /// The database.
         path: PathBuf,
-        /// What was being done.
+        /// The action that failed.
         action: &'static str,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// Who holds the lock of a database, as far as it can be told.
+/// The processes that hold the lock of a database, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holders {
-    /// The processes that the system names; those of other machines and other PID namespaces it does not.
+    /// The processes that the system names. It does not name those of other machines and other PID namespaces.
     pub processes: Vec<Holder>,
-    /// The number that the last monitor wrote to the lock file. It may have ended long ago.
+    /// The process id that the last monitor wrote to the lock file. That process may have ended long ago.
     pub written: Option<u32>,
 }
 
 /// A process that holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Its number.
+    /// Its process id.
     pub process: u32,
-    /// The number of the user whose process it is; `None` if it has ended, and one that it started holds the lock on.
+    /// The user id of the process; `None` if it has ended, and a process that it started holds the lock.
     pub user: Option<u32>,
     /// Its command line, cut. The user who started it chose the text: escape it where it is shown.
     pub command: Option<String>,

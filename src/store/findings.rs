@@ -1,4 +1,4 @@
-//! What was found: listed, shown, acknowledged and judged again.
+//! Findings: listed, shown, acknowledged and judged again.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,20 @@ use crate::finding::{Evidence, Finding, FindingId, Severity};
 /// 2. A repeated finding (same id) is the same row, and is alerted once.
 /// 3. From the moment a finding that alerts exists, its alerts exist, routed by the [`Routes`](crate::finding::Routes) that the
 ///    store was opened with.
-/// 4. A list is ordered by log name, index, watch and id, and neither skips nor repeats a finding while others are written.
+/// 4. A list is ordered by log name, index, watch and id. It neither skips nor repeats a finding while others are
+///    written.
 #[async_trait]
 pub trait Findings: Send + Sync {
-    /// Findings ordered by log name, index, watch, id; read in pages, in flat memory.
+    /// Findings ordered by log name, index, watch, id; read in pages, with constant memory.
     fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>>;
 
     /// One finding with its evidence and history, by its full id or a prefix of at least 4 digits;
     /// `StoreError::Ambiguous` if several share it.
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError>;
 
-    /// Acknowledges the security findings of a query, but no more than its limit; without states in it, those that are
-    /// `open`. What was acknowledged or resolved before, and what is about health, is left alone. Many are acknowledged in
-    /// groups, each a transaction: after an error the same call acknowledges the rest.
+    /// Acknowledges the security findings of a query, at most its limit; without states in the query, those that are
+    /// `open`. Findings that are acknowledged or resolved already, and those about health, stay unchanged. Many are
+    /// acknowledged in groups, each in one transaction: after an error the same call acknowledges the rest.
     async fn acknowledge_matching(
         &self,
         query: &FindingQuery,
@@ -44,17 +45,17 @@ pub trait Findings: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError>;
 
-    /// How many findings are open, by what they mean for the exit code.
+    /// The numbers of open findings, by their meaning for the exit code.
     async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError>;
 
-    /// Untrusted-chain findings with their certificates, to be judged again.
+    /// Untrusted-chain findings with their certificates, to judge again.
     async fn untrusted(
         &self,
         after: Option<FindingId>,
         limit: u32,
     ) -> Result<Vec<(Finding, Evidence)>, StoreError>;
 
-    /// Records that a finding is judged otherwise now; alerts if it alerts now.
+    /// Replaces the judgement of a finding. Alerts if the finding alerts by the new one.
     async fn rejudge(
         &self,
         id: FindingId,
@@ -62,17 +63,17 @@ pub trait Findings: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Opens (and alerts) held findings whose time is over, or whose watch is gone or changed:
-    /// `rules` holds every watch that has a hold now. Answers how many.
+    /// Opens (and alerts) held findings whose time is over, or whose watch was removed or changed. `rules` contains
+    /// every watch that has a hold now. Returns their number.
     async fn release_holds(&self, rules: &[HoldRule], now: Timestamp) -> Result<u64, StoreError>;
 
-    /// When a holder of the key last signed under each of these watches, as far as the findings show that were
-    /// recorded after number `after`, untrusted chains apart; and the number to go on from. A watch without such a finding
-    /// is left out.
+    /// The last time at which a holder of the key signed under each of these watches, by the findings that were
+    /// recorded after number `after`, without untrusted chains; and the number of the last finding. A watch without
+    /// such a finding is absent.
     ///
-    /// A signing that was logged again shows nothing new: under a trusted certificate counts when it was issued (at most
-    /// when it was first seen), under any other key only a signature that is in no earlier entry, and when it was first
-    /// seen.
+    /// A signing that was logged again shows nothing new. Under a trusted certificate, the time when it was issued
+    /// counts (at most the time when it was first seen). Under any other key, only a signature counts that is in no
+    /// earlier entry, at the time when it was first seen.
     async fn seen_since(
         &self,
         watches: &[String],

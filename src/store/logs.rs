@@ -1,4 +1,4 @@
-//! Logs, and which trees each of them has.
+//! Logs, and the trees of each.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{PassError, StoreError};
 use crate::log::{LogId, Protocol, TreeId};
 
-/// What is known of a log as a whole.
+/// The state of a log as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogState {
     /// Which log.
@@ -15,13 +15,13 @@ pub struct LogState {
     pub name: String,
     /// Its type; `None` while it has no position.
     pub protocol: Option<Protocol>,
-    /// Of a log that lists its trees: its name in the origins of its trees.
+    /// For a log that lists its trees: its name in the origins of its trees.
     pub signed_name: Option<String>,
-    /// Of a log that lists its trees: passes in a row in which the log as a whole failed.
+    /// For a log that lists its trees: passes in a row in which the log as a whole failed.
     pub failed_passes: u32,
-    /// Of a log that lists its trees: the end of the last pass in which the log as a whole did not fail.
+    /// For a log that lists its trees: the end of the last pass in which the log as a whole did not fail.
     pub last_success: Option<Timestamp>,
-    /// Of a log that lists its trees: why the log as a whole failed in the last pass.
+    /// For a log that lists its trees: why the log as a whole failed in the last pass.
     pub error: Option<PassError>,
 }
 
@@ -38,7 +38,7 @@ pub struct ListedTrees {
     pub signed_name: String,
     /// The trees, oldest first.
     pub trees: Vec<ListedTree>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
@@ -54,21 +54,22 @@ pub struct ListedTree {
 /// Logs and their trees.
 ///
 /// Laws:
-/// 1. A tree is of one log: of the one whose keys signed its checkpoint last. What was not verified takes no tree from another log.
-/// 2. A log of which nothing is known yet, and which signs for a tree of another log, is that log at another address: all trees
-///    and look-ups of that log are its own from then on.
+/// 1. A tree belongs to one log: the one whose keys signed its checkpoint last. An unverified checkpoint takes no tree
+///    from another log.
+/// 2. If a new log signs for a tree of another log, it is that log at another address: all trees and look-ups of that
+///    log are moved to it.
 #[async_trait]
 pub trait Logs: Send + Sync {
-    /// What is known of one log; `None` if no pass over it has ended yet.
+    /// The state of one log; `None` if no pass over it has ended yet.
     async fn log(&self, id: &LogId) -> Result<Option<LogState>, StoreError>;
 
-    /// Every log that is known, ordered by name.
+    /// Every known log, ordered by name.
     async fn logs(&self) -> Result<Vec<LogState>, StoreError>;
 
     /// Records which trees a log lists.
     async fn list_trees(&self, listed: &ListedTrees) -> Result<(), StoreError>;
 
-    /// What findings about health are open of: the origin that they name, and the log that this is of, or is. `None`: of no
-    /// log that is known.
+    /// The logs of the open findings about health: the origin in the finding, and the log that has it or is it; `None`
+    /// if no known log has it.
     async fn unhealthy_logs(&self) -> Result<Vec<(String, Option<LogId>)>, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What is kept of a log that is not read in full, but by way of CT logs and its search index.
+//! The state of logs that are not read in full, but covered by CT logs and their search index.
 
 use jiff::{SignedDuration, Timestamp};
 use tlog::Head;
@@ -8,24 +8,24 @@ use crate::finding::NewFinding;
 use crate::identity::{Chain, San};
 use crate::log::{LogId, Protocol, TreeId};
 
-/// What is known of a guided log as a whole.
+/// The state of a guided log as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guide {
     /// The log.
     pub log: LogId,
-    /// Index over all trees: entries below were there before the watch began, and are not told.
+    /// Index over all trees: entries below it are older than the watch, and are not reported.
     pub start: u64,
-    /// Up to which finding certificates were taken up.
+    /// The last finding whose certificate is in the queue.
     pub cursor: i64,
     /// Hash of the watches that entries were matched against.
     pub rules: [u8; 32],
-    /// When the requests made so far would have ended, had they been evenly spread.
+    /// The time at which the requests so far would have ended if they had been evenly spread.
     pub spent: Timestamp,
-    /// When the server last refused to be asked for other names than mail addresses.
+    /// When the server last refused a question about a name that is not a mail address.
     pub mail_only: Option<Timestamp>,
 }
 
-/// A signing or a certificate that was found in some log, as far as looking up is concerned.
+/// The part of a finding about a signing or a certificate that look-ups use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// The finding's number: later ones are larger.
@@ -34,7 +34,7 @@ pub struct Sighting {
     pub name: String,
     /// The tree.
     pub tree: TreeId,
-    /// The log that the tree is of; `None` if no pass over that has ended.
+    /// The log of the tree; `None` if no pass over it has ended.
     pub log: Option<LogId>,
     /// The entry.
     pub index: u64,
@@ -42,26 +42,26 @@ pub struct Sighting {
     pub leaf_hash: String,
     /// What kind of entry it is.
     pub kind: Option<String>,
-    /// Who: every name of the certificate.
+    /// Every name of the certificate.
     pub san: Vec<San>,
     /// SHA-256 of the DER SubjectPublicKeyInfo, hex.
     pub key: String,
-    /// What vouches for the signer.
+    /// The result of verifying the signer's certificate.
     pub chain: Option<Chain>,
-    /// SHA-256 of the TBSCertificate as a CT log holds it, hex; of a trusted certificate that was found in one.
+    /// SHA-256 of the TBSCertificate as CT logs contain it, hex; only of a trusted certificate that was found in one.
     pub logged: Option<String>,
     /// Start of the certificate's validity; `None` for a bare key.
     pub not_before: Option<Timestamp>,
-    /// The certificate itself, where it is kept.
+    /// The certificate itself, if it is stored.
     pub certificate: Option<Vec<u8>>,
 }
 
-/// What is to be looked up from now on.
+/// Additions to the queue of look-ups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLookups {
     /// The guided log.
     pub log: LogId,
-    /// The cursor that this goes on from.
+    /// The cursor that this continues from.
     pub expected: i64,
     /// The cursor after it.
     pub cursor: i64,
@@ -69,30 +69,30 @@ pub struct NewLookups {
     pub certificates: Vec<PendingCertificate>,
     /// Entries of other logs that a certificate may have been used for.
     pub elsewhere: Vec<KnownEntry>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// A certificate whose entries are looked for.
+/// A certificate whose entries modelwatch looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingCertificate {
-    /// What tells it from all others: the SHA-256 of its TBSCertificate as CT logs hold it, hex.
+    /// What distinguishes it from all others: the SHA-256 of its TBSCertificate as CT logs contain it, hex.
     pub key: String,
-    /// Its key and the start of its validity, which another certificate may have too.
+    /// Its key and the start of its validity. Another certificate may have the same.
     pub key_and_start: String,
-    /// Its names, as they are asked for: in ASCII lower case. Without any there is no search.
+    /// Its names in ASCII lower case, as they are sent to the index. Without a name there is no look-up.
     pub subjects: Vec<String>,
     /// The end of its validity.
     pub not_after: Timestamp,
-    /// The number of the finding that tells of it.
+    /// The number of the finding about it.
     pub finding: i64,
-    /// What that finding says if there is no search.
+    /// The text that its finding gets if there is no look-up.
     pub no_lookup_note: Option<String>,
 }
 
 impl PendingCertificate {
-    /// How long after the end of its validity it may still turn up in new entries that verifiers believe: the queues of
-    /// signers, of the log and of its index. What was answered before that says nothing about the index.
+    /// How long after the end of its validity it may still appear in new entries that verifiers accept: the queues of
+    /// signers, of the log and of its index. An answer before that proves nothing about the index.
     pub const LAG: SignedDuration = SignedDuration::from_mins(10);
 }
 
@@ -103,7 +103,7 @@ pub struct KnownEntry {
     pub tree: TreeId,
     /// The log's name.
     pub name: String,
-    /// The entry, as findings name it.
+    /// Its index, as in findings.
     pub index: u64,
     /// RFC 6962 leaf hash, hex.
     pub leaf_hash: String,
@@ -113,47 +113,48 @@ pub struct KnownEntry {
     pub key_and_start: String,
 }
 
-/// A name to ask the index for.
+/// A name to look up in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
     /// The name, in ASCII lower case.
     pub subject: String,
-    /// Whether a watch spells it out.
+    /// Whether a watch contains exactly this name.
     pub direct: bool,
     /// Answers since the newest certificate of this name.
     pub tries: u32,
-    /// How often in a row it was asked for without an answer.
+    /// Failures in a row.
     pub failures: u32,
-    /// Where among the entries of its answer that are not read it goes on.
+    /// The position in the answer, among the entries that are not read yet.
     pub position: u64,
 }
 
 impl Lookup {
-    /// A name is never due later: what ends in a year is asked for daily until then.
+    /// The longest time until a name is due: a certificate that ends in a year is looked up daily until then.
     pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-    /// The turn of one that was not answered comes again no later.
+    /// The longest delay after a failure.
     pub const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(2);
 }
 
-/// A certificate of a name that is still looked for.
+/// A certificate that modelwatch still looks for, under one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCertificate {
     /// The certificate, as [`PendingCertificate::key`].
     pub key: String,
     /// The end of its validity.
     pub not_after: Timestamp,
-    /// The entries with this certificate that are known, first those of the guided log; at most [`Self::MAX_ENTRIES`].
+    /// The known entries with this certificate, first those of the guided log; at most [`Self::MAX_ENTRIES`].
     pub entries: Vec<(KnownEntry, bool)>,
-    /// Entries by another certificate of the same key and start: they settle nothing. At most [`Self::MAX_ENTRIES`].
+    /// Entries with another certificate of the same key and start. They do not end the search. At most
+    /// [`Self::MAX_ENTRIES`].
     pub other_certificates: Vec<KnownEntry>,
 }
 
 impl OpenCertificate {
-    /// Entries that are named for one certificate: a sentence for a person lists a few.
+    /// Number of entries that are listed for one certificate, in a sentence for a person.
     pub const MAX_ENTRIES: u32 = 4;
 
-    /// Certificates of one name that are judged at once; the others keep their turn.
+    /// Certificates of one name that are judged at once. The others follow in the next look-up.
     pub const MAX_AT_ONCE: usize = 256;
 }
 
@@ -162,92 +163,92 @@ impl OpenCertificate {
 pub struct FoundEntries {
     /// The guided log.
     pub log: LogId,
-    /// What they are: one for each signer of each entry, at least one for each entry.
+    /// One for each signer of each entry, at least one for each entry.
     pub entries: Vec<KnownEntry>,
-    /// What was found in them; all proven.
+    /// The findings, all proven.
     pub findings: Vec<NewFinding>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// The index's answer to a look-up, all of whose entries are recorded.
+/// The answer of the index to a look-up. All of its entries are recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     /// The guided log.
     pub log: LogId,
-    /// The name that was asked for.
+    /// The name that was looked up.
     pub subject: String,
-    /// How many entries the answer named.
+    /// Number of entries in the answer.
     pub entries: u64,
-    /// When it is asked for again; `None`: not before there is a reason.
+    /// The time of the next look-up; `None`: only after another certificate.
     pub due: Option<Timestamp>,
-    /// Certificates that are looked for no longer.
+    /// Certificates whose search has ended.
     pub settled: Vec<SettledCertificate>,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// A look-up that was not answered, or whose answer takes more than one turn: it stays due, behind the others.
+/// A look-up that failed, or whose answer takes more than one turn. It stays due, after the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Postponed {
     /// The guided log.
     pub log: LogId,
     /// The name.
     pub subject: String,
-    /// When its turn comes again.
+    /// The time of the next attempt.
     pub retry: Timestamp,
-    /// Why there is no answer; `None`: there is one, and more of it to be fetched.
+    /// Why there is no answer; `None`: there is one, and more of it is to be fetched.
     pub error: Option<PassError>,
     /// Entries of the answer that are not read; `None`: there is no answer.
     pub unread: Option<u64>,
-    /// Where among these its next turn goes on.
+    /// The position in the answer at which the next turn continues.
     pub position: u64,
 }
 
-/// A certificate that is looked for no longer.
+/// A certificate whose search has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettledCertificate {
     /// The certificate, as [`PendingCertificate::key`].
     pub key: String,
-    /// How it ended.
+    /// The result.
     pub end: PendingCertificateEnd,
-    /// What the certificate's findings say from now on, besides what they said.
+    /// Text that is appended to the summaries of the certificate's findings.
     pub summary: String,
 }
 
-/// How the search for a certificate's entries ended.
+/// The result of the search for a certificate's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingCertificateEnd {
     /// An entry was found in the guided log.
     InThisLog,
     /// An entry was found in another log.
     InOtherLog,
-    /// Its time is over.
+    /// The time for the search is over.
     NotFound,
 }
 
-/// How the queue of look-ups stands.
+/// The state of the queue of look-ups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LookupCounts {
-    /// How many are due.
+    /// The number of due look-ups.
     pub due: u64,
-    /// Those of them that had no turn since their newest certificate.
+    /// Those of them that were not looked up since their newest certificate.
     pub fresh: u64,
-    /// Entries that the index named under those that are due and that are not read yet.
+    /// Entries in the answers to due look-ups that are not read yet.
     pub unread: u64,
-    /// The CT logs that were named as guides later than others, and whose earlier certificates are not looked up yet.
+    /// The CT logs that became guides later than others, and whose earlier certificates are not looked up yet.
     pub pending_guides: Vec<String>,
-    /// Since when the longest of them has waited.
+    /// The time since which the oldest of them is due.
     pub oldest_due: Option<Timestamp>,
-    /// Why one of them was not answered, if that was tried.
+    /// The error of one of them, if one failed.
     pub failed: Option<PassError>,
-    /// Names of certificates whose validity had ended when the index answered, lately.
+    /// Names of certificates whose validity had ended when the index answered, within the last day.
     pub answered: u64,
-    /// Those of them for which the index knew an entry.
+    /// Those of them for which the index had an entry.
     pub known: u64,
-    /// Of the certificates that ended and were looked up after that, the last ones: at most [`Self::LAST`].
+    /// The last certificates that ended and were looked up after that: at most [`Self::LAST`].
     pub ended: u64,
-    /// Those of them of which an entry was found.
+    /// Those of them with an entry.
     pub found: u64,
 }
 
@@ -261,7 +262,7 @@ impl LookupCounts {
 pub struct VerifiedHead {
     /// The tree.
     pub tree: TreeId,
-    /// The log that it is of.
+    /// The log of the tree.
     pub log: LogId,
     /// The log's name in the configuration.
     pub name: String,
@@ -269,21 +270,21 @@ pub struct VerifiedHead {
     pub protocol: Protocol,
     /// The entries of its log before its first one.
     pub base: u64,
-    /// The size that this goes on from; `None`: none was recorded.
+    /// The size that this continues from; `None`: none was recorded.
     pub expected: Option<u64>,
     /// The checkpoint, consistent with the one before.
     pub head: Head,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// A fault of a log that does not touch a position.
+/// A fault of a log that does not change a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
     /// The fault, with the signed notes as evidence.
     pub fault: NewFinding,
-    /// What tells two occurrences of one fault apart: hash of the contradicting root.
+    /// What distinguishes two occurrences of one fault: the hash of the contradicting root.
     pub occurrence: [u8; 32],
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }

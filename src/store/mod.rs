@@ -1,14 +1,15 @@
-//! The store: what is known, durable, and shared by modules that do not know each other.
+//! The store: durable data that modules share without depending on each other.
 //!
-//! `monitor` writes positions and findings, `notify` delivers the alerts, commands read. One database has one monitor (an
-//! operating-system lock); readers and `expect` work beside it.
+//! `monitor` writes positions and findings, `notify` delivers the alerts, commands read. A database has one monitor at
+//! a time (a lock of the operating system). Readers and `expect` work at the same time as it.
 //!
-//! There is one trait for each kind of thing that is kept, so that a reader asks for what it needs and a test double has only
-//! what its test uses. Each trait names its laws; these hold for all of them, and `tests/store` checks them for each:
+//! There is one trait for each kind of data, so that a reader requires only what it uses and a test double implements
+//! only what its test uses. Each trait lists its laws. These hold for all of them, and `tests/store` checks them for
+//! each:
 //!
 //! 1. `Ok(None)` means absent, never "could not be read".
-//! 2. Every writing method is one transaction, all or nothing, except those that say otherwise.
-//! 3. What a method returned `Ok` for survives the death of the process and of the machine.
+//! 2. Every writing method is one transaction, all or nothing, unless its documentation states otherwise.
+//! 3. What a method returned `Ok` for survives a crash of the process and of the machine.
 //! 4. All methods may be called concurrently, from several processes.
 
 mod alerts;
@@ -71,7 +72,7 @@ pub use crate::watch::{HoldRule, WatchKey};
 
 use crate::finding::Routes;
 
-/// The whole store, for those that need all of it; everything else asks for the traits that it uses.
+/// The whole store, for callers that need all of it. Other code uses single traits.
 #[async_trait]
 pub trait Store:
     Logs
@@ -90,16 +91,16 @@ pub trait Store:
     + ChannelQueues
     + Values
 {
-    /// Lets go of the database in good order, so that one file holds all of it. Nothing is lost
-    /// without; nothing may be asked of the store afterwards.
+    /// Closes the database so that one file holds all of it. Without this call nothing is lost. The store cannot be
+    /// used afterwards.
     async fn close(&self) {}
 }
 
-/// How a store is opened.
+/// Settings for opening a store.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Path of the SQLite database; created and migrated if it is not there.
+    /// Path of the SQLite database. It is created and migrated if it does not exist.
     pub path: std::path::PathBuf,
-    /// Where findings are told.
+    /// The channels of each finding.
     pub routes: Routes,
 }

@@ -1,10 +1,10 @@
-//! Why a pass could not be finished.
+//! Why a pass failed.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Why a pass could not be finished: the `error` of a log in `status --json`.
+/// Why a pass failed: the `error` of a log in `status --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PassError {
     /// The kind, for programs.
@@ -22,18 +22,18 @@ pub enum PassErrorKind {
     Behind,
     /// Something could not be fetched.
     Unavailable,
-    /// Something was fetched that a log does not serve there.
+    /// The answer is not one that a log serves.
     Malformed,
     /// The log left entries out of its replies.
     EntriesMissing,
-    /// The log broke a promise; a finding has the evidence.
+    /// The log contradicted what it signed; a finding has the evidence.
     LogFault,
     /// The stored position cannot be used.
     PositionLost,
 }
 
 impl PassErrorKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 7] = [
         Self::UnverifiableCheckpoint,
         Self::Behind,
@@ -44,7 +44,7 @@ impl PassErrorKind {
         Self::PositionLost,
     ];
 
-    /// Its word in JSON and in the database.
+    /// The word in JSON and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UnverifiableCheckpoint => "unverifiable-checkpoint",
@@ -57,7 +57,7 @@ impl PassErrorKind {
         }
     }
 
-    /// The kind of this word.
+    /// The kind with this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -75,7 +75,7 @@ impl Serialize for PassErrorKind {
     }
 }
 
-/// Longest message that is kept, in characters: it may quote a server.
+/// Longest message that is stored, in characters: it may quote a server.
 const MAX_MESSAGE_CHARS: usize = 1_000;
 
 impl PassError {

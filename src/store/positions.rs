@@ -1,4 +1,4 @@
-//! Where reading of each tree stands, and the checkpoints that show it.
+//! The position of each tree, and the checkpoints that prove it.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -10,26 +10,26 @@ use crate::log::TreeId;
 /// Positions of trees and the checkpoints that were verified.
 ///
 /// Laws:
-/// 1. A method that moves a position compares it with the expected one in the same statement that changes it, and answers
-///    [`StoreError::Moved`] if it is another one.
+/// 1. A method that moves a position compares it with the expected one in the same statement that changes it, and
+///    returns [`StoreError::Moved`] if it is another one.
 /// 2. `proven` of a tree never decreases.
 /// 3. A position, its checkpoints, the findings of its batch and their alerts are written in one transaction.
 #[async_trait]
 pub trait Positions: Send + Sync {
-    /// What is known of one tree; `None` if it was not listed and no pass over it has ended yet.
+    /// The state of one tree; `None` if it was not listed and no pass over it has ended yet.
     async fn tree(&self, id: &TreeId) -> Result<Option<TreeState>, StoreError>;
 
-    /// Every tree that is known, those of a log together, as it listed them; the logs by name.
+    /// Every known tree, ordered by the name of its log; the trees of a log in the order in which it lists them.
     async fn trees(&self) -> Result<Vec<TreeState>, StoreError>;
 
-    /// Gives a tree its first position. `StoreError::Moved` if it has one already. If findings or
-    /// recorded checkpoints show that it was followed before, beyond the new position or up to an
-    /// unknown place below it, that is kept as a [`Restart`](super::Restart).
+    /// Sets the first position of a tree. `StoreError::Moved` if it has one already. If findings or recorded
+    /// checkpoints show that it was followed before, beyond the new position or up to an unknown place below it, a
+    /// [`Restart`](super::Restart) is recorded.
     async fn begin(&self, tree: &NewTree) -> Result<(), StoreError>;
 
-    /// Records a batch: position, verified checkpoints, findings, alerts. Findings below the new
-    /// `proven` become proven; disputed ones that come back (same id) return to the state that
-    /// they had before. Answers how many findings were new.
+    /// Records a batch: position, verified checkpoints, findings, alerts. Findings below the new `proven` become
+    /// proven. Disputed ones that are found again (same id) return to the state that they had before. Returns the
+    /// number of new findings.
     async fn commit(&self, batch: &Batch) -> Result<u64, StoreError>;
 
     /// Records the newest verified checkpoint of a tree that is not read in full. Its size never
@@ -39,6 +39,6 @@ pub trait Positions: Send + Sync {
     /// The verified checkpoint of this size that was recorded first.
     async fn checkpoint(&self, tree: &TreeId, size: u64) -> Result<Option<Head>, StoreError>;
 
-    /// Forgets verified checkpoints that no finding cites, but for one a day per origin.
+    /// Deletes verified checkpoints that no finding cites, except one a day for each origin.
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What is read from the store.
+//! Queries to the store, and their results.
 
 use crate::log::TreeId;
 use std::ops::Range;
@@ -9,29 +9,29 @@ use super::WatchKey;
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, Severity, State, Verdict};
 
-/// Which findings are listed or acknowledged: those that meet every condition. The default is every finding.
+/// The findings to list or acknowledge: those that meet every condition. The default is every finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingQuery {
-    /// In one of these states; empty: in any.
+    /// In one of these states; empty: in any state.
     pub states: Vec<State>,
-    /// Of one of these watches, by name; empty: of any, and of none.
+    /// Of one of these watches, by name; empty: of any watch, and of none.
     pub watches: Vec<String>,
-    /// With one of these verdicts; empty: with any.
+    /// With one of these verdicts; empty: with any verdict.
     pub verdicts: Vec<Verdict>,
     /// At least this severe.
     pub min_severity: Option<Severity>,
     /// First seen at this time or later.
     pub since: Option<Timestamp>,
-    /// Of this digest: `algorithm:hex`, or the hex alone, which then is of any algorithm.
+    /// With this digest: `algorithm:hex`, or the hex alone for any algorithm.
     pub digest: Option<String>,
-    /// One of its names is this one, whatever the case of ASCII letters; `*` is any number of any characters.
+    /// With this name, whatever the case of ASCII letters; `*` matches any characters.
     pub san: Option<String>,
     /// At most this many.
     pub limit: Option<u64>,
 }
 
 impl FindingQuery {
-    /// Open: a person has to look at it.
+    /// Findings that a person has to look at.
     pub fn open() -> Self {
         let states = State::ALL.into_iter().filter(|state| state.is_open());
         Self {
@@ -41,23 +41,23 @@ impl FindingQuery {
     }
 }
 
-/// One finding with everything that is kept of it.
+/// One finding with everything that is stored about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingRecord {
     /// The finding.
     pub finding: Finding,
     /// Certificate, notes, leaf.
     pub evidence: Evidence,
-    /// What became of it, oldest first.
+    /// Its changes, oldest first.
     pub history: Vec<HistoryRow>,
-    /// Where it was told: (channel, alert id, when delivered).
+    /// Its alerts: (channel, alert id, time of delivery).
     pub alerts: Vec<(String, String, Option<Timestamp>)>,
 }
 
 /// One change of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct HistoryRow {
-    /// When.
+    /// The time.
     pub at: Timestamp,
     /// The verdict from then on.
     pub verdict: Verdict,
@@ -65,14 +65,14 @@ pub struct HistoryRow {
     pub severity: Severity,
     /// The state from then on.
     pub state: State,
-    /// Why: a person's reason, the registered file, what ended it.
+    /// The reason: a person's text, the registered file, or what ended it.
     pub reason: String,
 }
 
-/// What became of a request to acknowledge a finding.
+/// The result of a request to acknowledge a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AckOutcome {
-    /// Done.
+    /// It is acknowledged.
     Acked,
     /// It was acknowledged or resolved before.
     AlreadyClosed,
@@ -82,7 +82,7 @@ pub enum AckOutcome {
     Unknown,
 }
 
-/// Open findings, by what they mean for the exit code.
+/// Numbers of open findings, by their meaning for the exit code.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Open or disputed security findings of at least `fail_on`: exit 1.
@@ -106,11 +106,11 @@ pub struct Coverage {
     pub from: u64,
     /// The log's `seen`.
     pub seen: u64,
-    /// What was never matched against it between the log's first position and `seen`.
+    /// The ranges between the log's first position and `seen` that were never matched against it.
     pub gaps: Vec<Range<u64>>,
 }
 
-/// What watches cover of one tree.
+/// The part of one tree that each watch covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeCoverage {
     /// Which tree.
@@ -121,20 +121,20 @@ pub struct TreeCoverage {
     pub base: u64,
     /// Its first position.
     pub first: u64,
-    /// Up to where it was read.
+    /// The end of what was read.
     pub seen: u64,
-    /// The watches that do not cover all of it, in the order in which they were asked for.
+    /// The watches that do not cover all of it, in the order of the question.
     pub uneven: Vec<Uneven>,
 }
 
-/// A watch that does not cover all that was read of a tree.
+/// A watch that does not cover all of a tree that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uneven {
     /// The watch.
     pub watch: WatchKey,
     /// From here on it covers everything up to `seen`.
     pub from: u64,
-    /// What was never matched against it between the first position and `seen`.
+    /// The ranges between the first position and `seen` that were never matched against it.
     pub gaps: Vec<Range<u64>>,
 }
 
@@ -167,22 +167,22 @@ pub struct Registration {
     pub number: i64,
     /// What was registered.
     pub expectation: Expectation,
-    /// From which file.
+    /// The name of the file.
     pub file: String,
-    /// When.
+    /// The time of the registration.
     pub at: Timestamp,
-    /// How many findings are of it.
+    /// The number of its findings.
     pub findings: u64,
 }
 
-/// What kind of message is queued.
+/// The kind of a queued message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueuedKind {
     /// One group of findings.
     Alert,
-    /// Many: a flood, or the day's low ones.
+    /// Many findings: a flood, or those of a day with low severity.
     Digest,
-    /// What was alerted is over.
+    /// All findings of an alert are closed.
     Resolved,
 }
 
@@ -197,57 +197,57 @@ impl QueuedKind {
     }
 }
 
-/// A message that waits in the outbox of one channel.
+/// A message in the outbox of one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedAlert {
-    /// Stable over attempts: receivers drop repeats by it.
+    /// The same for all attempts: receivers drop repeats by it.
     pub id: String,
-    /// What kind.
+    /// The kind.
     pub kind: QueuedKind,
     /// Joins an alert and its resolution: the alert's id.
     pub key: String,
-    /// The highest of its findings'.
+    /// The highest severity of its findings.
     pub severity: Severity,
-    /// How many findings it has.
+    /// The number of its findings.
     pub findings: u64,
     /// When it was created.
     pub created: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
-    /// Recipients that have it, of a channel that has several.
+    /// For a channel with several recipients: those that have it.
     pub reached: Vec<String>,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// It was taken.
+    /// The receiver accepted it.
     Delivered,
-    /// It will be tried again at `at`.
+    /// The next attempt is at `at`.
     Retry {
-        /// When.
+        /// The time.
         at: Timestamp,
-        /// Why.
+        /// The error.
         error: String,
-        /// All recipients that have it, now or since earlier: they are left out of the next attempt.
+        /// All recipients that have it: the next attempt leaves them out.
         reached: Vec<String>,
     },
-    /// It will not be tried again.
+    /// There is no further attempt.
     GaveUp {
-        /// Why.
+        /// The error.
         error: String,
     },
 }
 
 impl Delivery {
-    /// A retry is never further ahead.
+    /// The longest delay before a retry.
     pub const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
-    /// How long a daily digest collects before its first attempt.
+    /// How long a daily digest collects findings before its first attempt.
     pub const DIGEST_AFTER: SignedDuration = SignedDuration::from_hours(24);
 }
 
-/// Findings of one alert that are alike.
+/// Findings of one alert with the same watch, verdict and severity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingCounts {
     /// The watch, if they have one.
@@ -256,7 +256,7 @@ pub struct FindingCounts {
     pub verdict: Verdict,
     /// Their severity.
     pub severity: Severity,
-    /// How many.
+    /// Their number.
     pub count: u64,
 }
 
@@ -265,9 +265,9 @@ pub struct FindingCounts {
 pub struct ChannelQueue {
     /// Not delivered yet.
     pub pending: u64,
-    /// Not delivered yet, and it is time.
+    /// Not delivered yet, and due.
     pub due: u64,
-    /// Given up.
+    /// Given up: there is no further attempt.
     pub failed: u64,
     /// The last error of one that is pending or was given up.
     pub last_error: Option<String>,

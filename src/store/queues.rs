@@ -1,4 +1,4 @@
-//! How many alerts wait on each channel.
+//! The numbers of alerts on each channel.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Rescans that a person asked for.
+//! Rescans that a person requested.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,17 +8,16 @@ use super::{RescanRequest, StoreError};
 /// Requests for rescans, from commands to the running monitor.
 ///
 /// Laws:
-/// 1. A request stays until it was done.
-/// 2. A request that was made again while it was being done stays.
+/// 1. A request stays until it is done.
+/// 2. A request that is repeated while it is being done stays.
 #[async_trait]
 pub trait Rescans: Send + Sync {
-    /// Asks the running monitor for a rescan; `None` is every watch. What was asked for before and is not done yet
-    /// is asked for anew.
+    /// Requests a rescan from the running monitor; `None` means every watch. A request that is not done yet is renewed.
     async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// The rescans that were asked for and not done yet, oldest first.
+    /// The requested rescans that are not done yet, oldest first.
     async fn rescans(&self) -> Result<Vec<RescanRequest>, StoreError>;
 
-    /// Records that a rescan was done. One that was asked for again meanwhile stays.
+    /// Records that a rescan is done. One that was requested again meanwhile stays.
     async fn rescan_done(&self, request: &RescanRequest) -> Result<(), StoreError>;
 }

@@ -1,5 +1,5 @@
-//! What changes cost, counted and not timed: SQLite calls a handler again and again while it works, about once for each row
-//! that it looks at.
+//! The cost of changes, counted and not timed: SQLite calls a handler regularly while it works, about once for each row
+//! that it reads.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -23,7 +23,7 @@ use crate::store::{
 
 const ORIGIN: &str = "log.example";
 
-/// A store, and how much SQLite has worked for it.
+/// A store, and a counter of the work of SQLite.
 struct Counted {
     _dir: tempfile::TempDir,
     store: SqliteStore,
@@ -64,7 +64,7 @@ impl Counted {
         }
     }
 
-    /// With so many findings, each in an alert of its own.
+    /// A store with this many findings, each in an alert of its own.
     async fn with_findings(count: u64) -> Self {
         let counted = Self::open().await;
         let found = (0..count).map(signing).collect();
@@ -72,7 +72,7 @@ impl Counted {
         counted
     }
 
-    /// What a call makes SQLite do.
+    /// The work of SQLite during a call.
     async fn cost<T, E: std::fmt::Debug>(&self, call: impl Future<Output = Result<T, E>>) -> u64 {
         let before = self.steps.load(Ordering::Relaxed);
         call.await.unwrap();
@@ -145,7 +145,7 @@ fn registration(index: u64) -> (String, Expectation) {
     (format!("{index}.sig"), expectation)
 }
 
-/// The cost of each kind of change beside so many findings.
+/// The cost of each kind of change with this many other findings.
 async fn changes(findings: u64) -> Vec<(&'static str, u64)> {
     let counted = Counted::with_findings(findings).await;
     let store = &counted.store;
@@ -174,7 +174,7 @@ async fn changes(findings: u64) -> Vec<(&'static str, u64)> {
         "health resolves",
         counted.cost(store.assess(&scope, &[], now())).await,
     ));
-    // None of it comes back from a dispute, which is found out in the same way.
+    // None of the findings comes back from a dispute; the same query finds that out.
     let known = rescanned(vec![signing(8)]);
     costs.push(("found again", counted.cost(store.rescanned(&known)).await));
     let list = FindingQuery {

@@ -1,11 +1,11 @@
-//! Coverage: which ranges of a tree were matched against which watch.
+//! Coverage: the ranges of a tree that were matched against each watch.
 //!
-//! The watches that new entries of a tree are matched against are kept as one set, and trees share sets. A watch of the
-//! tree's set without rows of its own covers everything from the tree's first position up to `seen`, wherever that is. So
-//! 10,000 watches over 100 trees are 10,000 rows and not a million, a pass with the watches of the pass before compares
-//! one hash, and committing a batch changes nothing here.
+//! The watches that new entries of a tree are matched against are stored as one set, and trees share sets. A watch in
+//! the tree's set without rows of its own covers everything from the tree's first position up to `seen`, as `seen`
+//! grows. So 10,000 watches over 100 trees are 10,000 rows and not a million, a pass with the same watches as the pass
+//! before compares one hash, and committing a batch changes nothing here.
 //!
-//! A range that a rescan has reached so far is one row for all of its watches. It is joined with what each of them covers
+//! A range that a rescan has read so far is one row for all of its watches. It is merged into the ranges of each watch
 //! when the gap is closed, or when the watches change.
 
 use crate::log::TreeId;
@@ -23,20 +23,20 @@ use super::value;
 use crate::finding::Routes;
 use crate::store::{Rescanned, TreeCoverage, Uneven, WatchKey};
 
-/// A range of entries; without an end it reaches up to `seen`, wherever that is.
+/// A range of entries. Without an end, it ends at `seen`, as `seen` grows.
 type Stretch = (u64, Option<u64>);
 
-/// What the watches cover of one tree.
+/// The ranges of one tree that each watch covers.
 struct Covered {
     extent: Extent,
-    /// By watch, in order and apart from each other.
+    /// By watch, in order and disjoint.
     ranges: HashMap<WatchKey, Vec<Stretch>>,
-    /// Those that cover up to `seen` without a row of their own, if that is all that they cover.
+    /// Watches that cover exactly the range up to `seen` without a row of their own.
     set: HashSet<WatchKey>,
 }
 
 impl Covered {
-    /// `None` of a tree without a position: nothing of it was read.
+    /// `None` for a tree without a position: none of it was read.
     async fn read(db: &mut SqliteConnection, origin: &str) -> Result<Option<Self>, Fail> {
         let Some(extent) = positions::extents(db, Some(origin)).await?.remove(origin) else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl Covered {
         }))
     }
 
-    /// New watches cover from `seen` on; those that are not declared any more stop there.
+    /// New watches cover from `seen` on; those that are no longer declared cover up to it.
     fn declare(&mut self, declared: &[WatchKey]) {
         let seen = self.extent.seen;
         self.set = declared.iter().cloned().collect();
@@ -80,7 +80,7 @@ impl Covered {
             for range in ranges.iter_mut() {
                 range.1.get_or_insert(seen);
             }
-            // A range of nothing is none.
+            // An empty range is not stored.
             ranges.retain(|(start, end)| end.is_none_or(|end| *start < end));
         }
         for watch in declared {
@@ -88,7 +88,7 @@ impl Covered {
         }
     }
 
-    /// Writes it. Only watches whose ranges differ from the tree's get rows.
+    /// Stores it. Only watches whose ranges differ from the tree's get rows.
     async fn write(self, db: &mut SqliteConnection, origin: &str) -> Result<(), Fail> {
         for statement in [
             "DELETE FROM coverage WHERE origin = $1",
@@ -128,7 +128,7 @@ impl Covered {
     }
 }
 
-/// Adds a range to others, in order and joined with those that it touches.
+/// Adds a range to others, in order and merged with adjacent ones.
 fn join(ranges: &mut Vec<Stretch>, (mut start, mut end): Stretch) {
     let reaches = |end: Option<u64>, start: u64| end.is_none_or(|end| end >= start);
     ranges.retain(|(other_start, other_end)| {
@@ -159,13 +159,13 @@ pub(super) async fn is_declared(
     .await?)
 }
 
-/// New watches cover from `seen` on; gone ones stop there.
+/// New watches cover from `seen` on; removed ones cover up to it.
 pub(super) async fn watching(
     db: &mut SqliteConnection,
     origin: &str,
     watches: &[WatchKey],
 ) -> Result<(), Fail> {
-    // Without a position nothing is read: the watches are declared again once there is one.
+    // Without a position nothing is read. The watches are declared again when there is one.
     let Some(mut covered) = Covered::read(db, origin).await? else {
         return Ok(());
     };
@@ -182,7 +182,7 @@ pub(super) async fn watching(
     covered.write(db, origin).await
 }
 
-/// Reading goes back to `seen`: what lies after it will be matched again, by the watches of then.
+/// Reading goes back to `seen`: the entries after it will be matched again, against the watches of that pass.
 pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -> Result<(), Fail> {
     let seen = value::integer(seen)?;
     for statement in [
@@ -201,7 +201,7 @@ pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -
     Ok(())
 }
 
-/// What these watches cover of every tree, or of one.
+/// The ranges of every tree, or of one, that these watches cover.
 pub(super) async fn coverage(
     db: &mut SqliteConnection,
     watches: &[WatchKey],
@@ -213,7 +213,7 @@ pub(super) async fn coverage(
     let mut stretches = stretches(db, origin).await?;
     let sets = sets(db, origin).await?;
     let asked_hash = hash(watches);
-    // Whom each set holds that is asked for here and is not exactly what is asked for.
+    // For each set that differs from these watches: those of its watches that are among them.
     let mut known: HashMap<i64, HashSet<WatchKey>> = HashMap::new();
     let others = sets
         .values()
@@ -266,8 +266,8 @@ pub(super) async fn coverage(
     Ok(answer)
 }
 
-/// What of a tree lies in no range (they are ordered by their start), and where the last covered stretch begins that
-/// reaches its end.
+/// The parts of a tree that are in no range (ordered by their start), and the start of the last covered range if it
+/// reaches the end.
 fn holes(extent: &Extent, ranges: &[Stretch]) -> (u64, Vec<Range<u64>>) {
     let whole = extent.first..extent.seen;
     let mut gaps = Vec::new();
@@ -286,7 +286,7 @@ fn holes(extent: &Extent, ranges: &[Stretch]) -> (u64, Vec<Range<u64>>) {
     (from, gaps)
 }
 
-/// Findings of a rescan, and the range that is covered now.
+/// Records the findings of a rescan, and that the range is covered now.
 pub(super) async fn rescanned(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -311,7 +311,7 @@ pub(super) async fn rescanned(
     Ok(inserted.new)
 }
 
-/// Records how far a rescan for these watches has come.
+/// Records the progress of a rescan for these watches.
 async fn reach(
     db: &mut SqliteConnection,
     origin: &str,
@@ -344,7 +344,7 @@ async fn reach(
     Ok(())
 }
 
-/// Joins what rescans have reached with what each watch covers.
+/// Merges the ranges of unfinished rescans into those of each watch.
 async fn fold(db: &mut SqliteConnection, origin: &str) -> Result<(), Fail> {
     let Some(covered) = Covered::read(db, origin).await? else {
         return Ok(());
@@ -352,13 +352,13 @@ async fn fold(db: &mut SqliteConnection, origin: &str) -> Result<(), Fail> {
     covered.write(db, origin).await
 }
 
-/// The rows of watches whose ranges differ from those of their tree, by tree and watch, ordered.
+/// The rows of watches whose ranges differ from those of their tree, ordered by tree and watch.
 async fn rows(
     db: &mut SqliteConnection,
     origin: Option<&str>,
 ) -> Result<HashMap<String, HashMap<WatchKey, Vec<Stretch>>>, Fail> {
     type Row = (String, String, Vec<u8>, i64, Option<i64>);
-    // Two statements, so that one tree's is answered from the index.
+    // Two statements, so that an index answers the one for a single tree.
     let rows: Vec<Row> = match origin {
         None => sqlx::query_as(
             "SELECT origin, watch, conditions, start, until FROM coverage ORDER BY origin, watch, conditions, start",
@@ -387,7 +387,7 @@ async fn rows(
     Ok(all)
 }
 
-/// What unfinished rescans have reached: by tree, the set of watches and the range.
+/// The progress of unfinished rescans by tree: the set of watches and the range.
 async fn stretches(
     db: &mut SqliteConnection,
     origin: Option<&str>,
@@ -448,7 +448,7 @@ async fn members(db: &mut SqliteConnection, set: i64) -> Result<Vec<WatchKey>, F
         .collect()
 }
 
-/// The number of a set, which is recorded if it is new.
+/// The number of a set. A new set is recorded.
 async fn ensure(db: &mut SqliteConnection, watches: &[WatchKey]) -> Result<i64, Fail> {
     let hash = hash(watches);
     let known: Option<i64> = sqlx::query_scalar("SELECT number FROM watch_set WHERE hash = $1")
@@ -482,7 +482,7 @@ async fn ensure(db: &mut SqliteConnection, watches: &[WatchKey]) -> Result<i64, 
 fn hash(watches: &[WatchKey]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for watch in watches {
-        // The length keeps names and conditions apart, whatever they are.
+        // The length separates names and conditions, whatever they contain.
         hash.update((watch.name.len() as u64).to_be_bytes());
         hash.update(&watch.name);
         hash.update(watch.conditions);
@@ -490,7 +490,7 @@ fn hash(watches: &[WatchKey]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Deletes the sets that no tree and no rescan has any more.
+/// Deletes the sets that no tree and no rescan has.
 async fn forget_unused(db: &mut SqliteConnection) -> Result<(), Fail> {
     let unused: Vec<i64> = sqlx::query_scalar(
         "SELECT number FROM watch_set w
@@ -517,7 +517,7 @@ async fn forget_unused(db: &mut SqliteConnection) -> Result<(), Fail> {
 mod tests {
     use super::*;
 
-    /// What covers `[10, 20)`; from where on it covers all of it; what it leaves open.
+    /// For a watch that covers `[10, 20)`: the index from which it covers the rest, and its gaps.
     type Case<'a> = (&'a [Range<u64>], u64, &'a [Range<u64>]);
 
     fn tree() -> Extent {

@@ -1,4 +1,4 @@
-//! A log broke a promise: its fault, and what it makes of what was read on its word.
+//! Faults of logs, and their effect on what was read before.
 
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -10,8 +10,8 @@ use super::{coverage, finding_changes, positions, value};
 use crate::finding::{NewFinding, Routes};
 use crate::store::{Contradiction, Dispute};
 
-/// Notes that are kept of one fault: enough for both sides and several repeats, not for a log that
-/// signs another root each minute.
+/// Notes that are stored for one fault: enough for both sides and several repeats, but limited, because a log can sign
+/// another root each minute.
 const MAX_NOTES: i64 = 16;
 
 /// Records a fault, and disputes the batch that it makes false.
@@ -40,7 +40,7 @@ pub(super) async fn dispute(
     record_fault(db, routes, &dispute.fault, &dispute.occurrence, *now).await
 }
 
-/// Records a fault of a log that does not touch its position.
+/// Records a fault of a log without changing its position.
 pub(super) async fn contradicted(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -72,7 +72,7 @@ async fn dispute_unproven(
     .execute(&mut *db)
     .await?;
     finding_changes::begin_history(db).await?;
-    // A held one stops waiting: the reason to hold it is not proven any more.
+    // A held one is alerted now: the reason to hold it is not proven any more.
     sqlx::query(
         "UPDATE finding SET prior_state = CASE state WHEN 'held' THEN 'open' ELSE state END, state = 'disputed'
          WHERE number IN (SELECT finding FROM temp.finding_changes)",
@@ -89,7 +89,7 @@ async fn dispute_unproven(
     finding_changes::queue_alerts(db, routes, None, dispute.now).await
 }
 
-/// The fault itself: once while it lasts; again when it comes back after it was closed.
+/// The fault itself: recorded once while it lasts, and again when it returns after it was closed.
 async fn record_fault(
     db: &mut SqliteConnection,
     routes: &Routes,

@@ -1,7 +1,7 @@
 //! Registered signings: what makes a finding `expected`.
 //!
-//! The leaf hash decides, and of a certificate in a CT log the hash of what was logged: names, tags and dates never do. The
-//! same signing in another entry is in `replays`.
+//! The leaf hash decides, and for a certificate in a CT log the hash of the logged certificate; never names, tags or
+//! dates. `replays` finds the same signing in other entries.
 
 use std::collections::HashMap;
 
@@ -17,8 +17,7 @@ use crate::expect::Expectation;
 use crate::finding::{FindingId, NewFinding, Routes, Verdict};
 use crate::store::Registration;
 
-/// Whether a registration says anything about findings that are judged so. (The same as the list in
-/// `ADD_FINDINGS`.)
+/// Whether a registration has an effect on findings with this verdict. (The same as the list in `ADD_FINDINGS`.)
 pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
     matches!(
         verdict,
@@ -36,12 +35,12 @@ pub(super) struct Registered {
     pub number: i64,
     /// From which file.
     pub file: String,
-    /// By its signing alone: the entry is not the registered one.
+    /// It has the registered signing, but is not the registered entry.
     pub again: bool,
 }
 
 impl Registered {
-    /// What the history says.
+    /// The reason in the history.
     pub(super) fn reason(&self) -> String {
         if self.again {
             replays::reason(&self.file)
@@ -58,12 +57,12 @@ const ADD_FINDINGS: &str = "INSERT INTO temp.finding_changes (finding)
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
      ON CONFLICT DO NOTHING";
 
-/// What the history says of a registration.
+/// The reason in the history.
 pub(super) fn reason(file: &str) -> String {
     format!("registered: {file}")
 }
 
-/// What a registration must name to expect this finding, hex.
+/// What a registration must contain to expect this finding, hex.
 pub(super) fn registered_as(new: &NewFinding) -> Option<String> {
     let finding = &new.finding;
     if !can_be_expected(finding.verdict) {
@@ -84,7 +83,7 @@ pub(super) async fn any(db: &mut SqliteConnection) -> Result<bool, Fail> {
     )
 }
 
-/// Which of these are registered, and by which registration first.
+/// Those of these that are registered, with the first registration.
 pub(super) async fn of(
     db: &mut SqliteConnection,
     leaves: impl Iterator<Item = &str>,
@@ -108,7 +107,7 @@ pub(super) async fn of(
         .persistent(false)
         .fetch_all(&mut *db)
         .await?;
-    // The oldest registration comes last, and stays.
+    // The oldest registration comes last and replaces the others.
     let registered = rows.into_iter().map(|(leaf, number, file, named)| {
         let again = !named;
         (
@@ -123,10 +122,10 @@ pub(super) async fn of(
     Ok(registered.collect())
 }
 
-/// Registrations of one transaction: a thousand in one would keep the monitor from writing for as long as they take.
+/// Registrations in one transaction. The monitor cannot write during it.
 pub(super) const GROUP: usize = 100;
 
-/// Registers signings; their findings become expected.
+/// Registers signings. Their findings become expected.
 pub(super) async fn register_all(
     db: &mut SqliteConnection,
     signings: &[(String, Expectation)],
@@ -139,8 +138,8 @@ pub(super) async fn register_all(
     Ok(registered)
 }
 
-/// Registers a signing; its findings become expected. One that was registered before, by a version that kept less of it,
-/// is completed.
+/// Registers a signing. Its findings become expected. If an earlier version registered it with less data, the rest is
+/// added.
 async fn register(
     db: &mut SqliteConnection,
     expectation: &Expectation,
@@ -163,7 +162,7 @@ async fn register(
     .bind(value::micros(now))
     .fetch_optional(&mut *db)
     .await?;
-    // Also of one that was registered before: the bundle may hold a newer proof.
+    // Also of one that was registered before: the bundle may contain a newer proof.
     pass_history::add_bundle_checkpoints(db, expectation, file).await?;
     let (number, file) = match new {
         Some(number) => (number, file.to_owned()),
@@ -181,7 +180,7 @@ async fn register(
             .execute(&mut *db)
             .await?;
     }
-    // Its certificate, wherever a CT log holds it, is as much the owner's as the signing.
+    // The certificate in any entry of a CT log is the owner's too.
     for leaf in leaves.iter().chain(&expectation.logged_sha256) {
         let hash = hex::encode(leaf);
         let is_certificate = expectation.logged_sha256.as_ref() == Some(leaf);
@@ -223,7 +222,7 @@ async fn add_findings(db: &mut SqliteConnection, number: i64, named: bool) -> Re
     Ok(())
 }
 
-/// Makes the findings of the scratch set expected, those apart that are; answers which it changed.
+/// Makes the findings of the scratch set expected, except those that are. Returns the changed ones.
 pub(super) async fn expect_changed(
     db: &mut SqliteConnection,
     reason: &str,
@@ -284,7 +283,7 @@ pub(super) async fn registrations(db: &mut SqliteConnection) -> Result<Vec<Regis
         .collect()
 }
 
-/// Removes a registration; findings that no other one expects are reopened and alerted.
+/// Removes a registration. Findings without another registration are reopened and alerted.
 pub(super) async fn unregister(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -321,7 +320,7 @@ pub(super) async fn unregister(
     .execute(&mut *db)
     .await?;
     finding_changes::begin_history(db).await?;
-    // One whose batch is false goes back to being disputed, and to open with its leaf.
+    // A finding of a false batch becomes disputed again; it becomes open when its leaf is read again.
     sqlx::query(
         "UPDATE finding SET verdict = judged_verdict, severity = judged_severity,
            state = iif(prior_state IS NULL, 'open', 'disputed'), prior_state = iif(prior_state IS NULL, NULL, 'open')

@@ -1,11 +1,11 @@
-//! From what went wrong inside to what the caller is told.
+//! Errors inside the store, and their conversion into the error that the caller gets.
 
 use std::path::Path;
 
 use crate::file;
 use crate::store::StoreError;
 
-/// An error before the name of the database and of the action are added to it.
+/// An error without the name of the database and of the action.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fail {
     #[error(transparent)]
@@ -28,7 +28,7 @@ impl Fail {
         Self::Corrupt(what.into())
     }
 
-    /// What the caller is told.
+    /// Converts it into the error that the caller gets.
     pub(super) fn during(self, action: &'static str, path: &Path) -> StoreError {
         let path = path.to_owned();
         match self {
@@ -73,8 +73,8 @@ const SQLITE_FULL: u32 = 13;
 const SQLITE_CANTOPEN: u32 = 14;
 const SQLITE_NOTADB: u32 = 26;
 
-/// Whether the file begins as every SQLite database does (<https://www.sqlite.org/fileformat.html> §1.3.1).
-/// One that does not was overwritten, or never was one.
+/// Whether the file begins as every SQLite database does (<https://www.sqlite.org/fileformat.html> §1.3.1). Otherwise
+/// it was overwritten, or is no database.
 fn begins_as_a_database(path: &Path) -> bool {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     file::read_head(path, MAGIC.len()).is_ok_and(|head| head == MAGIC)
@@ -86,7 +86,7 @@ fn primary_code(error: &sqlx::Error) -> Option<u32> {
     code.parse::<u32>().ok().map(|code| code & 0xff)
 }
 
-/// A column whose value has another type than this program writes.
+/// A column that has a value of another type than this program writes.
 fn is_undecodable(error: &sqlx::Error) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! The files of a database: the owner's alone, and the same ones all the time.
+//! The files of a database: readable by their owner only, and checked to stay the same files.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use super::fail::Fail;
 use super::lock;
 use crate::store::StoreError;
 
-/// The directory of the database has to be there: a mistyped path must not become a new database.
+/// The directory of the database must exist. Otherwise a mistyped path would become a new database.
 pub(super) fn require_directory(path: &Path) -> Result<(), StoreError> {
     require_file(path)?;
     let directory = match path.parent() {
@@ -26,7 +26,7 @@ pub(super) fn require_directory(path: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// What is at the path may only be a file.
+/// The path must be a file.
 pub(super) fn require_file(path: &Path) -> Result<(), StoreError> {
     let not = |what| {
         Err(StoreError::NotADatabase {
@@ -37,12 +37,12 @@ pub(super) fn require_file(path: &Path) -> Result<(), StoreError> {
     match path.metadata() {
         Ok(there) if there.is_dir() => not("a directory"),
         Ok(there) if !there.is_file() => not("not a file"),
-        // That it is not there, or cannot be looked at, shows when it is opened.
+        // A missing or unreadable file causes an error later, when it is opened.
         _ => Ok(()),
     }
 }
 
-/// The path with this behind its last name.
+/// The path with this suffix.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.to_owned().into_os_string();
     path.push(suffix);
@@ -54,7 +54,7 @@ pub(super) fn wal_of(database: &Path) -> PathBuf {
     beside(database, "-wal")
 }
 
-/// Every file that belongs to a database, whether or not it is there.
+/// Every file that belongs to a database, whether it exists or not.
 pub(super) fn all(database: &Path) -> Vec<PathBuf> {
     let mut files = vec![database.to_owned()];
     files.extend(["-wal", "-shm", "-journal"].map(|suffix| beside(database, suffix)));
@@ -62,11 +62,11 @@ pub(super) fn all(database: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Creates an empty file that only its owner may read and write, whatever the umask. One that is there stays as it is.
+/// Creates an empty file that only its owner may read and write, whatever the umask. An existing file stays unchanged.
 ///
 /// SQLite gives the files that it creates beside a database the permissions of the database.
 pub(super) fn create(path: &Path) -> io::Result<()> {
-    // Also where nothing can be created.
+    // Also if nothing can be created.
     if path.try_exists()? {
         return Ok(());
     }
@@ -77,10 +77,10 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
     let created = match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             if path.try_exists()? {
-                // By another process, just now.
+                // Another process created it just now.
                 return Ok(());
             }
-            // A link that leads to no file yet.
+            // A symbolic link to a file that does not exist.
             options.create_new(false).create(true).open(path)?
         }
         created => created?,
@@ -91,7 +91,7 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Which file it is, whatever it is called.
+/// Identifies a file independently of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {
     device: u64,
@@ -99,7 +99,7 @@ struct FileId {
 }
 
 impl FileId {
-    /// `None` if there is no file, or if this system does not tell files apart.
+    /// `None` if there is no file, or if this system does not identify files.
     fn of(path: &Path) -> io::Result<Option<(Self, u64)>> {
         match path.metadata() {
             #[cfg(unix)]
@@ -125,8 +125,8 @@ impl FileId {
     }
 }
 
-/// The files that this process works on. SQLite goes on reading and writing files that were removed, and opens what stands
-/// in their place with its next connection: what it recorded would be lost.
+/// The files that this process works on. SQLite continues to read and write files that were removed, and its next
+/// connection opens the files that replace them: what it recorded would be lost.
 #[derive(Debug)]
 pub(super) struct Place {
     database: PathBuf,
@@ -135,15 +135,16 @@ pub(super) struct Place {
     wal: Mutex<Wal>,
 }
 
-/// The write-ahead log, as it was last seen.
+/// The write-ahead log when it was last checked.
 #[derive(Debug, Default)]
 struct Wal {
     id: Option<FileId>,
-    /// Connections that are being closed: SQLite removes the file with the last one, and makes it anew with the next.
+    /// The number of connections that are being closed: SQLite removes the file with the last one, and creates it again
+    /// with the next one.
     closing: u32,
 }
 
-/// A connection of the database is being closed while it lives.
+/// A connection of the database is being closed while this exists.
 pub(super) struct Closing<'a>(&'a Place);
 
 impl Drop for Closing<'_> {
@@ -155,7 +156,7 @@ impl Drop for Closing<'_> {
 }
 
 impl Place {
-    /// The files of a database that was opened just now.
+    /// The files of a database that was just opened.
     pub(super) fn of(database: &Path) -> io::Result<Self> {
         let (id, _) = FileId::of(database)?.ok_or(io::ErrorKind::NotFound)?;
         Ok(Self {
@@ -166,16 +167,15 @@ impl Place {
         })
     }
 
-    /// To be kept until the connection is closed.
+    /// The caller keeps it until the connection is closed.
     pub(super) fn closing(&self) -> Closing<'_> {
         self.lock().closing += 1;
         Closing(self)
     }
 
-    /// That the files are those that were opened.
+    /// Checks that the files are those that were opened.
     ///
-    /// # Errors
-    /// They are not, or it cannot be told.
+    /// # Errors They are not, or it cannot be determined.
     pub(super) fn check(&self) -> Result<(), Fail> {
         let displaced = |what: String| Err(Fail::Displaced(what));
         let database = self.database.display();
@@ -184,7 +184,7 @@ impl Place {
             Some((id, _)) if id != self.id => {
                 return displaced(format!("another file was put in the place of {database}"));
             }
-            // A database has its schema at least.
+            // A database contains at least its schema.
             Some((_, 0)) => return displaced(format!("{database} was emptied")),
             Some(_) => {}
         }

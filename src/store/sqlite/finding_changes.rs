@@ -1,12 +1,12 @@
-//! Changes of findings, always in the same steps: which ones (the scratch set `finding_changes`), their
-//! history begun, the change itself, the change in the history, and what it means for alerts.
+//! Changes of findings, always in the same steps: the set of findings (the scratch set `finding_changes`), the first
+//! row of their history, the change itself, its row in the history, and its effect on alerts.
 //!
-//! `finding_changes` and `vacated` are temporary tables of the writer's connection: a change of one finding
-//! and one of a thousand are the same statements. Both tables are kept in memory, and until a statement ends SQLite keeps
-//! a second copy of each page that it changes: a caller that may change very many findings does so in groups.
+//! `finding_changes` and `vacated` are temporary tables of the writer's connection: changes of one finding and of a
+//! thousand use the same statements. Both tables are in memory, and until a statement ends SQLite has a second copy of
+//! each page that it changes. So a caller that may change very many findings does it in groups.
 //!
-//! `CROSS JOIN` makes SQLite read the scratch set first and look the rest up by it. With `JOIN` it may read every finding
-//! and look for it in the set, because nothing tells it how small the set is.
+//! `CROSS JOIN` makes SQLite read the scratch set first and look up the rest by it. With `JOIN` it may read every
+//! finding and look for it in the set, because it has no statistics about the size of the set.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -17,11 +17,11 @@ use super::record::{numbered, select_finding};
 use super::value;
 use crate::finding::Routes;
 
-/// Findings that are read into memory at once to be told.
+/// Number of findings that are read into memory at once.
 const PAGE: i64 = 400;
 
-/// Most rows of history for one finding that a log can cause by lying on and off: one that serves a
-/// false batch at each pass must not fill the disk.
+/// Most rows of history that a log can cause for one finding with alternating answers: a log that serves a false batch
+/// at each pass must not fill the disk.
 const MAX_FLIPS: i64 = 64;
 
 /// Empties the set.
@@ -42,7 +42,7 @@ pub(super) async fn only(db: &mut SqliteConnection, number: i64) -> Result<(), F
     Ok(())
 }
 
-/// Writes the first row of history of those that have none: how they stood until now.
+/// Writes the first row of history of those that have none: their state before the change.
 pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
         "INSERT INTO history (finding, at, verdict, severity, state, reason)
@@ -55,7 +55,7 @@ pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail>
     Ok(())
 }
 
-/// Writes how they stand now, and why.
+/// Writes a row of history with the state now, and the reason.
 pub(super) async fn write_history(
     db: &mut SqliteConnection,
     reason: &str,
@@ -93,7 +93,7 @@ async fn write(
     Ok(())
 }
 
-/// Takes them out of alerts that no outbox has claimed yet; an alert that is left empty disappears.
+/// Removes them from alerts that no outbox has claimed yet. An empty alert is deleted.
 pub(super) async fn leave_unclaimed_alerts(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
@@ -122,9 +122,9 @@ pub(super) async fn leave_unclaimed_alerts(db: &mut SqliteConnection) -> Result<
     Ok(())
 }
 
-/// Queues the message that it is over for each claimed alert whose last open finding is among them.
+/// Queues the message that all is closed, for each claimed alert whose last open finding is in the set.
 ///
-/// One that was given up gets none: it reached no one.
+/// There is none for an alert that was given up: no receiver has it.
 pub(super) async fn queue_resolved_alerts(
     db: &mut SqliteConnection,
     now: Timestamp,
@@ -164,7 +164,7 @@ pub(super) async fn queue_resolved_alerts(
     Ok(())
 }
 
-/// Leaves in the set those that no alert tells of yet.
+/// Removes from the set those that are in an alert.
 pub(super) async fn keep_unalerted(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
         "DELETE FROM temp.finding_changes WHERE EXISTS (
@@ -176,7 +176,7 @@ pub(super) async fn keep_unalerted(db: &mut SqliteConnection) -> Result<(), Fail
     Ok(())
 }
 
-/// Queues their alerts, as far as they alert as they stand now.
+/// Queues the alerts of the findings in the set, according to their present verdict and state.
 pub(super) async fn queue_alerts(
     db: &mut SqliteConnection,
     routes: &Routes,

@@ -18,11 +18,11 @@ use crate::store::{AckOutcome, Counts, FindingQuery, FindingRecord, HistoryRow, 
 /// Findings of one page of a list: a few hundred kilobytes.
 const PAGE: u64 = 200;
 
-/// Digits of an id below which it is not looked up: 4 hexadecimal digits tell 65,536 apart.
+/// Digits of an id that a look-up requires: 4 hexadecimal digits distinguish 65,536 ids.
 const MIN_PREFIX: usize = 4;
 
-/// All findings of a query, a page at a time: each page goes on from the last row of the one before,
-/// so that none is skipped or repeated while others write.
+/// All findings of a query in pages. Each page continues from the last row of the one before, so that none is skipped
+/// or repeated while others write.
 pub(super) fn list(
     reader: &SqlitePool,
     query: &FindingQuery,
@@ -48,7 +48,7 @@ struct Paging {
     last: Place,
 }
 
-/// A place in the order of lists.
+/// A position in the order of lists.
 struct Place {
     log: String,
     index: i64,
@@ -57,7 +57,7 @@ struct Place {
 }
 
 impl Place {
-    /// Before everything: stored indices begin at 0, -1 stands for none.
+    /// Before every other: stored indexes begin at 0, and -1 means none.
     const fn before_all() -> Self {
         Self {
             log: String::new(),
@@ -67,7 +67,7 @@ impl Place {
         }
     }
 
-    /// Its four values, between commas.
+    /// Its four values, separated by commas.
     fn bind(&self, sql: &mut QueryBuilder<Sqlite>) {
         let mut place = sql.separated(", ");
         place
@@ -119,13 +119,13 @@ impl Paging {
     }
 }
 
-/// The conditions of a query on the finding `f` and its signer `s`, each as another `AND`.
+/// Appends the conditions of a query on the finding `f` and its signer `s`, each with `AND`.
 fn conditions(sql: &mut QueryBuilder<Sqlite>, query: &FindingQuery) {
     if !query.states.is_empty() {
         let states = query.states.iter().map(|state| state.as_str());
         one_of(sql, "f.state", states);
         if !query.states.contains(&State::Resolved) {
-            // That of an index: SQLite does not derive it from the list.
+            // The condition of an index: SQLite does not derive it from the list.
             sql.push(" AND f.state <> 'resolved'");
         }
     }
@@ -153,7 +153,7 @@ fn conditions(sql: &mut QueryBuilder<Sqlite>, query: &FindingQuery) {
         sql.push_bind(digest.to_ascii_lowercase());
     }
     if let Some(san) = &query.san {
-        // LIKE takes ASCII letters of both cases for the same, as a watch does.
+        // LIKE ignores the case of ASCII letters, as a watch does.
         sql.push(
             " AND EXISTS (SELECT 1 FROM json_each(s.san) n WHERE json_extract(n.value, '$.value') LIKE ",
         );
@@ -188,7 +188,7 @@ fn like(glob: &str) -> String {
     pattern
 }
 
-/// One finding with everything that is kept of it.
+/// One finding with everything that is stored about it.
 pub(super) async fn show(
     db: &mut SqliteConnection,
     prefix: &str,
@@ -252,7 +252,7 @@ async fn evidence(db: &mut SqliteConnection, number: i64) -> Result<Evidence, Fa
     Ok(evidence)
 }
 
-/// Its history; of a finding that never changed, its beginning.
+/// Its history. A finding that never changed has one row: its beginning.
 async fn history(db: &mut SqliteConnection, number: i64) -> Result<Vec<HistoryRow>, Fail> {
     let rows = sqlx::query(
         "SELECT at, verdict, severity, state, reason, number FROM history WHERE finding = $1
@@ -293,7 +293,7 @@ async fn alerts(
         .collect()
 }
 
-/// Open findings, by what they mean for the exit code.
+/// Numbers of open findings, by their meaning for the exit code.
 pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Result<Counts, Fail> {
     let (security, health): (i64, i64) = sqlx::query_as(
         "SELECT (SELECT count(*) FROM finding
@@ -309,8 +309,9 @@ pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Resu
     })
 }
 
-/// How far the findings of a query are acknowledged. They are acknowledged in groups, each a transaction: a million in one
-/// would keep a second copy of every changed page in memory, and a long command could not be interrupted.
+/// The progress of acknowledging the findings of a query. It is done in groups, each in one transaction: a transaction
+/// over a million would need a second copy of every changed page in memory, and a long command could not be
+/// interrupted.
 pub(super) struct Acknowledging<'a> {
     query: &'a FindingQuery,
     left: u64,
@@ -318,7 +319,7 @@ pub(super) struct Acknowledging<'a> {
 }
 
 impl<'a> Acknowledging<'a> {
-    /// Findings of one transaction.
+    /// Findings in one transaction.
     pub(super) const GROUP: u64 = 5_000;
 
     /// Before the first group.
@@ -330,8 +331,8 @@ impl<'a> Acknowledging<'a> {
         }
     }
 
-    /// Acknowledges the next security findings of the query; without states in it, those that are open. None are left if
-    /// the answer is empty.
+    /// Acknowledges the next security findings of the query; without states in it, those that are open. An empty answer
+    /// means that none are left.
     pub(super) async fn next_group(
         &mut self,
         db: &mut SqliteConnection,
@@ -343,8 +344,8 @@ impl<'a> Acknowledging<'a> {
             return Ok(Vec::new());
         }
         finding_changes::clear(db).await?;
-        // In the order of lists, from where the last group ended: with another index SQLite would sort all that are left
-        // for each group.
+        // In the order of lists, from the end of the last group: with another index SQLite would sort all remaining
+        // ones for each group.
         let mut sql = QueryBuilder::<Sqlite>::new(
             "INSERT INTO temp.finding_changes (finding)
              SELECT f.number FROM finding f INDEXED BY finding_list_unresolved LEFT JOIN signer s ON s.key = f.signer
@@ -462,8 +463,8 @@ pub(super) async fn untrusted(
     Ok(answer)
 }
 
-/// Records that a finding is judged otherwise now. What a person accepted under another verdict is
-/// open again: "an impostor" that turns out to be the real identity is not what was accepted.
+/// Replaces the judgement of a finding. A finding that a person accepted under another verdict is opened again: the
+/// person accepted "an impostor", not the real identity.
 pub(super) async fn rejudge(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -511,8 +512,8 @@ pub(super) async fn rejudge(
     Ok(())
 }
 
-/// Who vouches for a certificate decides which of its findings are of a registered signing: this one, and, if this one is,
-/// others.
+/// The result of verifying a certificate decides which of its findings belong to a registered signing: this one and, if
+/// this one does, others.
 async fn find_replays(db: &mut SqliteConnection, number: i64, now: Timestamp) -> Result<(), Fail> {
     replays::judge_one(db, number, now).await?;
     let registered: Vec<(i64, String)> = sqlx::query_as(

@@ -1,4 +1,4 @@
-//! Findings that open and close by themselves: ways of being blind, and holds.
+//! Findings that open and close without a person: health findings, and holds.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity}
 use crate::moment;
 use crate::store::{Condition, HoldRule, Scope};
 
-/// What has to change so that the open health findings are the conditions that are true now.
+/// The changes after which the open health findings are the conditions that are true now.
 pub(super) struct Change<'a> {
     ended: Vec<i64>,
     changed: Vec<(i64, &'a str)>,
@@ -21,7 +21,7 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Compares what is open with what is true.
+    /// Compares the open findings with the conditions.
     pub(super) async fn between(
         db: &mut SqliteConnection,
         scope: &Scope,
@@ -68,12 +68,12 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Whether nothing changes.
+    /// Whether there is no change.
     pub(super) const fn is_empty(&self) -> bool {
         self.ended.is_empty() && self.changed.is_empty() && self.begun.is_empty()
     }
 
-    /// Makes it so.
+    /// Writes the changes.
     pub(super) async fn apply(
         &self,
         db: &mut SqliteConnection,
@@ -128,7 +128,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// An episode that ended and began again within one instant of the clock has the id of before.
+/// A condition that ended and began again at the same moment has the same id as before.
 async fn reopen(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -167,7 +167,7 @@ fn finding_of(condition: &Condition, now: Timestamp) -> NewFinding {
             ..Finding::new(
                 FindingId::of_episode(*verdict, subject, now),
                 *verdict,
-                // The contract's word for every finding about health.
+                // The contract's word for findings about health.
                 Severity::High,
                 summary.clone(),
                 now,
@@ -178,18 +178,18 @@ fn finding_of(condition: &Condition, now: Timestamp) -> NewFinding {
     }
 }
 
-/// A held finding as far as its release is concerned.
+/// The part of a held finding that its release needs.
 pub(super) struct Held {
     number: i64,
     watch: Option<String>,
     rule: Option<Vec<u8>>,
-    /// From when its hold counts.
+    /// The start of its hold.
     since: Timestamp,
-    /// Something is odd about it. An earlier version held it all the same.
+    /// The signing has anomalies. An earlier version held it nevertheless.
     is_odd: bool,
 }
 
-/// All findings that wait.
+/// All held findings.
 pub(super) async fn held(db: &mut SqliteConnection) -> Result<Vec<Held>, Fail> {
     let rows =
         sqlx::query(
@@ -220,7 +220,7 @@ pub(super) async fn held(db: &mut SqliteConnection) -> Result<Vec<Held>, Fail> {
         .collect()
 }
 
-/// Those that wait no longer, with the reason.
+/// Those to release, with the reason.
 pub(super) fn released(
     held: &[Held],
     rules: &[HoldRule],
@@ -242,7 +242,7 @@ pub(super) fn released(
             if held.is_odd {
                 return Some((held.number, "a signing with an anomaly is not held"));
             }
-            // A hold too long to be added never ends.
+            // A hold that is too long to add never ends.
             let until = SignedDuration::try_from(rule.hold)
                 .ok()
                 .and_then(|hold| moment::past(held.since, now).checked_add(hold).ok())?;
@@ -251,7 +251,7 @@ pub(super) fn released(
         .collect()
 }
 
-/// Opens and alerts them; those that were registered or acknowledged meanwhile stay so.
+/// Opens and alerts them. Those that were registered or acknowledged meanwhile stay unchanged.
 pub(super) async fn release(
     db: &mut SqliteConnection,
     routes: &Routes,

@@ -1,18 +1,18 @@
-//! Which processes hold a lock on a file, as the system says: Linux, `proc_locks(5)` and `proc_pid_cmdline(5)`.
+//! The processes that hold a lock on a file, by `proc_locks(5)` and `proc_pid_cmdline(5)` of Linux.
 
 use std::path::Path;
 
 use crate::store::Holder;
 
-/// Holders that are named: many may hold a lock for reading.
+/// Most processes that an error names: many may hold a lock for reading.
 const MOST: usize = 3;
 
-/// The processes that hold a lock on this file; empty if the system does not say. Those of other machines and of other
-/// PID namespaces are not among them.
+/// The processes that hold a lock on this file; empty if the system does not list them. It does not list those of other
+/// machines and of other PID namespaces.
 #[cfg(target_os = "linux")]
 pub(super) fn of(file: &Path) -> Vec<Holder> {
     use std::os::unix::fs::MetadataExt as _;
-    /// A busy file server has some ten thousand locks, of 60 bytes each.
+    /// A busy file server has some ten thousand locks, with 60 bytes each.
     const MAX_LOCKS_BYTES: usize = 8 << 20;
     let (Ok(file), Some(locks)) = (
         file.metadata(),
@@ -60,8 +60,8 @@ fn holders(locks: &str, device: (u32, u32), inode: u64) -> Vec<u32> {
             })
         })
         .collect();
-    // Some file systems (btrfs, overlayfs) show another device there than in `stat`: the inode has to do then. A lock of
-    // another kind than ours is in the way only where the file system makes one of the other (NFS).
+    // Some file systems (btrfs, overlayfs) show another device there than in `stat`, so only the inode is compared. A
+    // lock of another kind than ours conflicts only where the file system converts one into the other (NFS).
     let is_on_device = |line: &&Line<'_>| line.device == Some(device);
     let any_on_device = on_inode.iter().any(|line| is_on_device(&line));
     let of_file: Vec<&Line<'_>> = on_inode
@@ -79,11 +79,11 @@ fn holders(locks: &str, device: (u32, u32), inode: u64) -> Vec<u32> {
     processes
 }
 
-/// What the system says about a process.
+/// The user and the command of a process.
 #[cfg(target_os = "linux")]
 fn described(process: u32) -> Holder {
     use std::os::unix::fs::MetadataExt as _;
-    /// Longest command that is told, in characters.
+    /// Longest command that is shown, in characters.
     const MAX_COMMAND_CHARS: usize = 200;
     const MAX_COMMAND_BYTES: usize = 4096;
     let about = Path::new("/proc").join(process.to_string());
@@ -124,7 +124,7 @@ nonsense
         for (device, inode, expected) in [
             (device, 131, &[11][..]),
             ((0, 0x2b), 131, &[15]),
-            // Another device than `stat` gives.
+            // Another device than in `stat`.
             ((0, 0x31), 132, &[13, 14]),
             (device, 133, &[16]),
             // A lock of a file description belongs to no process.

@@ -1,4 +1,4 @@
-//! New findings: each with who signed it, what is kept beside it and its alerts, in one transaction.
+//! New findings: each with its signer, its evidence and its alerts, in one transaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -14,20 +14,20 @@ use super::value;
 use super::{expectations, outbox, replays};
 use crate::finding::{Class, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict};
 
-/// Rows of one statement. Several hundred are three times as fast as one (fewer hops to SQLite's
-/// thread); 400 rows of 30 values stay well below SQLite's limit of 32,766 parameters.
+/// Rows of one statement. Several hundred are three times as fast as one (fewer calls to SQLite's thread). 400 rows of
+/// 30 values stay well below SQLite's limit of 32,766 parameters.
 const ROWS: usize = 400;
 
-/// A finding on its way into the store.
+/// A finding that is to be recorded.
 #[derive(Clone, Copy)]
 pub(super) struct Incoming<'a> {
     /// What was found.
     pub new: &'a NewFinding,
-    /// Of a health finding: what tells it from others of its verdict.
+    /// For a health finding: what distinguishes it from others with its verdict.
     pub subject: Option<&'a str>,
-    /// Of a fault: hash of the contradicting root.
+    /// For a fault: the hash of the contradicting root.
     pub occurrence: Option<&'a [u8; 32]>,
-    /// A channel that it is not told on.
+    /// A channel on which it is not alerted.
     pub except: Option<&'a str>,
 }
 
@@ -42,16 +42,15 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// What became of incoming findings.
+/// The result of recording findings.
 pub(super) struct Inserted {
-    /// How many were new.
+    /// The number of new ones.
     pub new: u64,
-    /// The others: they had been recorded before and were left alone.
+    /// The others: they were recorded before and are unchanged.
     pub known: Vec<FindingId>,
 }
 
-/// Records the findings that are not there yet, `expected` where their leaf is registered, and
-/// queues their alerts.
+/// Records the new findings, `expected` where their leaf is registered, and queues their alerts.
 pub(super) async fn insert(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -68,7 +67,7 @@ pub(super) async fn insert(
     Ok(inserted)
 }
 
-/// A finding as it stands once registrations are taken into account.
+/// A finding with the verdict and state that registrations give it.
 struct Standing<'a> {
     incoming: Incoming<'a>,
     signer: Option<SignerKey>,
@@ -92,7 +91,7 @@ async fn insert_chunk(
         .map(|incoming| expectations::registered_as(incoming.new))
         .collect();
     let leaves = names.iter().filter_map(Option::as_deref);
-    // First: it learns what registrations of earlier versions are about.
+    // First: it completes registrations of earlier versions.
     let replays = replays::of(db, chunk).await?;
     let registered = expectations::of(db, leaves).await?;
 
@@ -131,7 +130,7 @@ async fn insert_chunk(
             replays::complete(db, &standing.incoming, now).await?;
         }
     }
-    // One id twice in a batch is one row, and must be told once.
+    // The same id twice in a batch is one row, and is alerted once.
     let mut once = HashSet::new();
     new.retain(|(number, _)| once.insert(*number));
     inserted.new += new.len() as u64;
@@ -172,7 +171,7 @@ async fn insert_chunk(
         })
         .collect();
     outbox::queue_alerts(db, routes, &requests, now).await?;
-    // The authority of a registered certificate is known now: others of its findings may have waited for that.
+    // The chain of a registered certificate is known now. That may decide about others of its findings.
     let seen: BTreeMap<i64, String> = new
         .iter()
         .filter_map(|(_, standing)| standing.registered)
@@ -181,7 +180,7 @@ async fn insert_chunk(
     replays::expect_replays(db, &seen, now).await
 }
 
-/// Adds signed notes to what is kept of a finding.
+/// Adds signed notes to the evidence of a finding.
 pub(super) async fn insert_evidence(
     db: &mut SqliteConnection,
     number: i64,
@@ -201,7 +200,7 @@ pub(super) async fn insert_evidence(
     Ok(())
 }
 
-/// The numbers of the rows that were not there before.
+/// The numbers of the rows that are new.
 async fn insert_rows(
     db: &mut SqliteConnection,
     standing: &[Standing<'_>],
@@ -210,7 +209,7 @@ async fn insert_rows(
         in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen, fault,
         occurrence, subject, summary, logged_sha256, signature_sha256, tbs_sha256, anomalies) ";
     for standing in standing {
-        // Here, where it can still be said: a value is bound below without a way to fail.
+        // Checked here, where an error can be returned: the closure that binds the values below cannot return one.
         standing
             .incoming
             .new
@@ -282,11 +281,11 @@ fn chain_word(finding: &Finding) -> Option<&'static str> {
     finding.chain.map(crate::identity::Chain::as_str)
 }
 
-/// Names a row of `signer`: equal rows are one row.
+/// Identifies a row of `signer`: equal signers share one row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct SignerKey([u8; 16]);
 
-/// Records who signed; the key of each finding's signer, in order.
+/// Records the signers. Returns the key of each finding's signer, in order.
 async fn insert_signers(
     db: &mut SqliteConnection,
     chunk: &[Incoming<'_>],
@@ -322,7 +321,7 @@ async fn insert_signers(
     Ok(keys)
 }
 
-/// Who signed, as it is stored.
+/// A signer as it is stored.
 struct Signer<'a> {
     finding: &'a Finding,
     san: String,
@@ -331,7 +330,7 @@ struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    /// `None` if the finding says nothing of a signer.
+    /// `None` if the finding has no signer.
     fn of(new: &'a NewFinding) -> Result<Option<Self>, Fail> {
         let Finding {
             san,
@@ -381,7 +380,8 @@ impl<'a> Signer<'a> {
         ];
         let mut hash = Sha256::new();
         for part in parts {
-            // The length keeps parts apart, and absent from empty. The fingerprint is of the key that `key_sha256` names.
+            // The length separates the parts, and distinguishes absent from empty. The fingerprint is of the key that
+            // `key_sha256` names.
             hash.update(
                 part.map_or(u64::MAX, |part| part.len() as u64)
                     .to_be_bytes(),
@@ -406,7 +406,7 @@ pub(super) async fn insert_values<T>(
     for chunk in items.chunks(ROWS) {
         let mut query = QueryBuilder::<Sqlite>::new(head);
         query.push_values(chunk, &push).push(tail);
-        // Only the full size comes again and again; keeping a statement of each size fills memory.
+        // Only the full size repeats. A prepared statement for each size would fill memory.
         let query = query.build().persistent(chunk.len() == ROWS);
         rows.extend(query.fetch_all(&mut *db).await?);
     }

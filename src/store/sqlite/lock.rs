@@ -1,4 +1,4 @@
-//! The lock that keeps a second monitor off a database, and who holds it.
+//! The lock that excludes a second monitor from a database, and its holders.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use super::files;
 use crate::store::{Holders, StoreError};
 
-/// The right to be the one monitor of a database.
+/// The right to be the only monitor of a database.
 ///
-/// The kernel releases it when the process dies, however it dies: no stale lock is ever left. The
-/// file itself stays, because removing it would let two processes lock two files of one name.
+/// The kernel releases it when the process ends in any way, so there is never a stale lock. The file itself stays:
+/// removing it would let two processes lock two files with one name.
 ///
-/// It is `flock(2)` on Linux and the BSDs. A file server that does not pass it on (NFS before Linux 2.6.12, some FUSE file systems) keeps
-/// out processes of the same machine only. Anybody who may open the file can hold it, for reading too: so it is the owner's alone.
+/// It is `flock(2)` on Linux and the BSDs. A file server that does not support it (NFS before Linux 2.6.12, some FUSE
+/// file systems) excludes processes of the same machine only. Every process that may open the file can hold it, for
+/// reading too: so only the owner may open it.
 #[derive(Debug)]
 pub struct StoreLock {
     _file: File,
@@ -76,16 +77,16 @@ pub(super) fn take(database: &Path) -> Result<StoreLock, StoreError> {
             }
         }
     }
-    // For people only: the lock is what keeps others out, and holds on a full disk too.
+    // For people only: the lock itself excludes others, on a full disk too.
     let _ = file
         .set_len(0)
         .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
     Ok(StoreLock { _file: file })
 }
 
-/// The number that the last process which had the lock wrote there.
+/// The process id that the last holder of the lock wrote.
 fn written(lock: &File) -> Option<u32> {
-    /// The longest process number, and the newline.
+    /// The longest process id, and the newline.
     const LONGEST: u64 = 11;
     let mut text = String::new();
     lock.take(LONGEST).read_to_string(&mut text).ok()?;

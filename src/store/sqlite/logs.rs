@@ -1,4 +1,4 @@
-//! Logs, and the trees that each has.
+//! Logs, and the trees of each.
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -16,12 +16,12 @@ pub(super) async fn number(db: &mut SqliteConnection, log: &LogId) -> Result<Opt
         .await?)
 }
 
-/// The number of a log, or 0, which no log has: nothing is stored under it, and nothing can be.
+/// The number of a log, or 0, which no log has: no row has it.
 pub(super) async fn number_or_zero(db: &mut SqliteConnection, log: &LogId) -> Result<i64, Fail> {
     Ok(number(db, log).await?.unwrap_or(0))
 }
 
-/// The number of a log, which is recorded if it is new. `protocol` is empty where it is not known.
+/// The number of a log. A new log is recorded. `protocol` is empty where it is not known.
 pub(super) async fn enter(
     db: &mut SqliteConnection,
     log: &LogId,
@@ -92,7 +92,7 @@ pub(super) async fn is_listed_so(
     Ok(listed.eq(trees.iter().map(String::as_str)))
 }
 
-/// Which trees a log has, as it listed them.
+/// Records the trees of a log, as it listed them.
 pub(super) async fn list_trees(
     db: &mut SqliteConnection,
     listed: &ListedTrees,
@@ -109,7 +109,7 @@ pub(super) async fn list_trees(
         .execute(&mut *db)
         .await?;
     for (place, tree) in (0_i64..).zip(&listed.trees) {
-        // A server that lists the tree of another log and does not show that it signs for it gets nothing of it.
+        // A server that lists the tree of another log without a signature for it does not get the tree.
         sqlx::query(
             "INSERT INTO tree (origin, log, place, size_since) VALUES ($1, $2, $3, $4)
              ON CONFLICT (origin) DO UPDATE SET log = excluded.log, place = excluded.place
@@ -126,8 +126,8 @@ pub(super) async fn list_trees(
     Ok(())
 }
 
-/// A log of which nothing is known yet, and that signs for a tree which is of another one: it is that one, and its server has
-/// another address now. Its look-ups and all of its trees go with it.
+/// A new log that signs for a tree of another log is that log, and its server has another address now. Its look-ups and
+/// all of its trees are moved to it.
 async fn take_over_moved(db: &mut SqliteConnection, listed: &ListedTrees) -> Result<(), Fail> {
     let new = number(db, &listed.log).await?;
     if let Some(new) = new {
@@ -170,8 +170,8 @@ async fn take_over_moved(db: &mut SqliteConnection, listed: &ListedTrees) -> Res
     Ok(())
 }
 
-/// What findings about health are open of: the origin that they name, and the log that this is of, or is. `None`: no log that
-/// was followed.
+/// The logs of the open findings about health: the origin in the finding, and the log that has it or is it; `None` if
+/// no log has it.
 pub(super) async fn unhealthy(
     db: &mut SqliteConnection,
 ) -> Result<Vec<(String, Option<LogId>)>, Fail> {
@@ -190,7 +190,7 @@ pub(super) async fn unhealthy(
     Ok(rows.into_iter().map(of_log).collect())
 }
 
-/// How a pass over a log as a whole ended.
+/// Records the result of a pass over a log as a whole.
 pub(super) async fn end_pass(
     db: &mut SqliteConnection,
     log: i64,

@@ -1,4 +1,4 @@
-//! Whose turn it is in the queue of look-ups, and what became of it.
+//! The order of the queue of look-ups, and their results.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
@@ -13,12 +13,12 @@ use crate::store::{
     SettledCertificate,
 };
 
-/// Answers older than this say nothing about how the index does today.
+/// Older answers prove nothing about the index today.
 const RECENT_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is due at $2. A clock that was ahead for a while must not keep a name waiting until then: one that was never
-/// asked is due, and so is one that was asked in what is the future now ($3 is the latest that counts as past), or that is
-/// due further ahead than any is ($4).
+/// What is due at $2. A clock that was ahead for a while must not delay a name until then. So a name is also due if it
+/// was never looked up, or if it was looked up in what is the future now ($3 is the latest past moment), or if it is
+/// due further ahead than any name is ($4).
 const DUE: &str =
     "log = $1 AND due IS NOT NULL AND (due <= $2 OR asked IS NULL OR asked > $3 OR due > $4)";
 
@@ -32,11 +32,11 @@ fn moments(now: Timestamp) -> [i64; 3] {
     .map(|longest| value::micros(moment::latest(longest, now)))
 }
 
-/// In how many turns one is of a name that had a turn since its newest certificate: names that sign without end keep no other
-/// one waiting for ever.
+/// One of this many turns goes to a name that had a turn since its newest certificate. So names that sign all the time
+/// do not block the others.
 const OTHERS: i64 = 4;
 
-/// What is due, in the order of the turns: see [`Lookups::due_lookups`](crate::store::Lookups::due_lookups).
+/// The due look-ups in the order of their turns: see [`Lookups::due_lookups`](crate::store::Lookups::due_lookups).
 pub(super) async fn due(
     db: &mut SqliteConnection,
     log: &LogId,
@@ -121,7 +121,7 @@ async fn count_lookup(db: &mut SqliteConnection, log: i64, subject: &str) -> Res
     Ok(())
 }
 
-/// An answer: what it settles, and when the name is asked for again.
+/// Records an answer: the certificates that it settles, and the time of the next look-up.
 pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> Result<(), Fail> {
     let Answered {
         log,
@@ -151,7 +151,7 @@ pub(super) async fn answered(db: &mut SqliteConnection, answered: &Answered) -> 
     Ok(())
 }
 
-/// No answer, or not all of what it names: its turn comes again.
+/// Records a failure, or that the answer is not read completely. The name gets another turn.
 pub(super) async fn postponed(
     db: &mut SqliteConnection,
     postponed: &Postponed,
@@ -183,8 +183,8 @@ pub(super) async fn postponed(
     Ok(())
 }
 
-/// Ends the search for a certificate's entries and says in its findings how: once, for only an open
-/// search can be ended.
+/// Ends the search for a certificate's entries and appends the result to its findings. This happens once, because only
+/// an open search can end.
 async fn settle(
     db: &mut SqliteConnection,
     log: i64,
@@ -219,7 +219,7 @@ async fn settle(
     Ok(())
 }
 
-/// How the queue stands.
+/// The state of the queue.
 pub(super) async fn counts(
     db: &mut SqliteConnection,
     log: &LogId,
@@ -248,7 +248,7 @@ pub(super) async fn counts(
     .await?;
     let lag = i64::try_from(PendingCertificate::LAG.as_micros()).unwrap_or(i64::MAX);
     let recent = value::micros(now.saturating_sub(RECENT_PERIOD).unwrap_or(Timestamp::MIN));
-    // A certificate that was used with another log says nothing about this one's index.
+    // A certificate that was used with another log proves nothing about this one's index.
     let (answered, known): (i64, i64) = sqlx::query_as(
         "SELECT count(*), ifnull(sum(l.entries > 0), 0) FROM lookup l
          WHERE l.log = $1 AND l.asked > $2
@@ -261,7 +261,7 @@ pub(super) async fn counts(
     .bind(lag)
     .fetch_one(&mut *db)
     .await?;
-    // However long ago: an index that is no longer filled is silent for those who sign once a week, too.
+    // However long ago: if an owner signs once a week, an index that is no longer filled must be noticed too.
     let (ended, found): (i64, i64) = sqlx::query_as(
         "SELECT count(*), ifnull(sum(state = 'here'), 0) FROM (
            SELECT s.state FROM sought s

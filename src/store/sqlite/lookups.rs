@@ -1,4 +1,4 @@
-//! What is looked up for a log that is not read in full, and what was found; `lookup_queue` has the order in which they are due.
+//! The look-ups for logs that are not read in full, and their results; `lookup_queue` has their order.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::store::{
     FoundEntries, Guide, KnownEntry, NewLookups, OpenCertificate, PendingCertificate, Sighting,
 };
 
-/// What is known of a guided log.
+/// The state of a guided log.
 pub(super) async fn guide(db: &mut SqliteConnection, log: &LogId) -> Result<Option<Guide>, Fail> {
     let row =
         sqlx::query("SELECT g.* FROM guided g JOIN log l ON l.number = g.log WHERE l.id = $1")
@@ -36,13 +36,14 @@ pub(super) async fn guide(db: &mut SqliteConnection, log: &LogId) -> Result<Opti
     .transpose()
 }
 
-/// The beginning of a guided log.
+/// Records the first state of a guided log.
 pub(super) async fn begin(db: &mut SqliteConnection, guide: &Guide) -> Result<(), Fail> {
     let Some(log) = logs::number(db, &guide.log).await? else {
-        // Its trees come first.
+        // Its trees are recorded first.
         return Err(Fail::Moved(guide.log.to_string()));
     };
-    // Findings about its look-ups name it as its trees do: two logs of one name could not be told apart.
+    // Findings about its look-ups use the name in the origins of its trees: two logs with one name would be
+    // indistinguishable.
     let is_taken: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM guided g JOIN log l ON l.number = g.log
                         WHERE l.number <> $1 AND l.signed_name = (SELECT signed_name FROM log WHERE number = $1))",
@@ -66,8 +67,7 @@ pub(super) async fn begin(db: &mut SqliteConnection, guide: &Guide) -> Result<()
     moved_unless(done.rows_affected() == 1, &guide.log)
 }
 
-/// Which names are asked for whatever CT logs show, and which watches their entries are matched
-/// against.
+/// Sets the names that are always looked up, and the watches that their entries are matched against.
 pub(super) async fn set_exact_names(
     db: &mut SqliteConnection,
     log: &LogId,
@@ -82,7 +82,7 @@ pub(super) async fn set_exact_names(
         .execute(&mut *db)
         .await?;
     if changed.rows_affected() > 0 {
-        // What was fetched was never matched against the watches of today.
+        // Entries that were fetched before were not matched against the present watches.
         sqlx::query("DELETE FROM known_entry WHERE log = $1 AND own = 1")
             .bind(log)
             .execute(&mut *db)
@@ -117,7 +117,7 @@ pub(super) async fn set_exact_names(
     Ok(())
 }
 
-/// The names that are looked up because watches spell them out.
+/// The names that are always looked up, because watches contain exactly them.
 async fn spelled_out(db: &mut SqliteConnection, log: i64) -> Result<Vec<String>, Fail> {
     Ok(
         sqlx::query_scalar("SELECT subject FROM lookup WHERE log = $1 AND direct = 1")
@@ -145,7 +145,7 @@ pub(super) async fn is_spelled_out(
     Ok(stored.as_deref() == Some(rules.as_slice()) && known == wanted)
 }
 
-/// Which CT logs guide it. With one more, all findings are taken up again.
+/// Sets the CT logs that guide it. If one is new, all findings are taken up again.
 pub(super) async fn set_guides(
     db: &mut SqliteConnection,
     log: &LogId,
@@ -166,7 +166,7 @@ pub(super) async fn set_guides(
         sqlx::query("INSERT INTO guided_by (log, guide, pending) VALUES ($1, $2, $3)")
             .bind(log)
             .bind(new.as_str())
-            // The first ones are there from the beginning.
+            // The guides of the first pass are complete from the beginning.
             .bind(!known.is_empty())
             .execute(&mut *db)
             .await?;
@@ -200,7 +200,7 @@ pub(super) async fn has_guides(
     Ok(known.len() == guides.len() && known.iter().all(|known| guides.contains(known)))
 }
 
-/// What the guides showed before is looked up.
+/// Records that the earlier certificates of the guides are looked up.
 pub(super) async fn guides_done(db: &mut SqliteConnection, log: &LogId) -> Result<(), Fail> {
     let log = logs::number_or_zero(db, log).await?;
     sqlx::query("UPDATE guided_by SET pending = 0 WHERE log = $1")
@@ -255,7 +255,7 @@ fn sighting(row: &SqliteRow) -> Result<Sighting, Fail> {
     })
 }
 
-/// Takes up certificates, and moves the cursor past them.
+/// Adds certificates to the queue, and moves the cursor past them.
 pub(super) async fn enqueue(
     db: &mut SqliteConnection,
     new_lookups: &NewLookups,
@@ -304,7 +304,7 @@ async fn seek(
     .fetch_one(&mut *db)
     .await?;
     if is_known {
-        // Everything is gone over again for another guide.
+        // All findings are taken up again for another guide.
         return Ok(());
     }
     let state = if subjects.is_empty() {
@@ -312,7 +312,7 @@ async fn seek(
     } else {
         "open"
     };
-    // The same certificate, seen by another watch or in another log, begins nothing anew.
+    // The same certificate in another finding (of another watch or another log) does not begin a new search.
     let news = sqlx::query(
         "INSERT INTO sought (log, key, not_after, state, said, alike) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (log, key) DO UPDATE SET not_after = excluded.not_after, state = excluded.state, said = excluded.said
@@ -341,8 +341,8 @@ async fn seek(
             continue;
         }
         if new_name {
-            // Two certificates may differ in nothing but their names: what was found under the one settles nothing about
-            // the other.
+            // Two certificates may differ only in their names: entries that were found under one name prove nothing
+            // about the other.
             sqlx::query(
                 "UPDATE sought SET state = 'open', said = NULL WHERE log = $1 AND key = $2",
             )
@@ -351,7 +351,7 @@ async fn seek(
             .execute(&mut *db)
             .await?;
         }
-        // What failed before the certificate came says nothing about its entries.
+        // Failures before the certificate was issued prove nothing about its entries.
         sqlx::query(
             "INSERT INTO lookup (log, subject, direct, due, news) VALUES ($1, $2, 0, $3, (SELECT turns FROM guided WHERE log = $1))
              ON CONFLICT (log, subject) DO UPDATE SET tries = 0, due = min(ifnull(due, excluded.due), excluded.due),
@@ -374,7 +374,7 @@ async fn seek(
     .rows_affected()
         > 0;
     if is_new {
-        // One that comes when the search is over says what the others said then.
+        // A finding that is recorded after the search ended gets the result too.
         sqlx::query(
             "UPDATE finding SET summary = summary || (SELECT said FROM sought WHERE log = $1 AND key = $2)
              WHERE number = $3 AND (SELECT said FROM sought WHERE log = $1 AND key = $2) IS NOT NULL",
@@ -388,7 +388,7 @@ async fn seek(
     Ok(())
 }
 
-/// The certificates of a name that are still looked for, those that end first before the others.
+/// The certificates of a name whose search has not ended, ordered by the end of their validity.
 pub(super) async fn open_certificates(
     db: &mut SqliteConnection,
     log: &LogId,
@@ -450,7 +450,7 @@ fn known_entry(row: &SqliteRow) -> Result<(KnownEntry, bool), Fail> {
     Ok((entry, row.try_get("own")?))
 }
 
-/// Which of these leaves of a guided log, as (tree, leaf hash), are recorded.
+/// Those of these leaves of a guided log, as (tree, leaf hash), that are recorded.
 pub(super) async fn known(
     db: &mut SqliteConnection,
     log: &LogId,
@@ -475,7 +475,7 @@ pub(super) async fn known(
     Ok(known)
 }
 
-/// Entries with their findings.
+/// Records entries with their findings.
 pub(super) async fn found(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -483,7 +483,7 @@ pub(super) async fn found(
 ) -> Result<u64, Fail> {
     let incoming: Vec<Incoming<'_>> = found.findings.iter().map(Incoming::of).collect();
     let inserted = insert::insert(db, routes, &incoming, found.now).await?;
-    // The log may have been read in full before: what was not proven then is now.
+    // The log may have been read in full before. Findings that were unproven then are proven now.
     positions::prove_again(db, &inserted.known, found.now).await?;
     let log = logs::number_or_zero(db, &found.log).await?;
     add_entries(db, log, &found.entries, true).await?;
@@ -519,7 +519,7 @@ async fn add_entries(
     Ok(())
 }
 
-/// What the requests so far amount to, and whether the server takes other names than mail addresses.
+/// Records the state of the request budget, and whether the server takes names other than mail addresses.
 pub(super) async fn spend(
     db: &mut SqliteConnection,
     log: &LogId,

@@ -1,4 +1,4 @@
-//! Small things between processes and passes: remembered values, and rescans that were asked for.
+//! Values that modules keep between processes and passes, and requested rescans.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -7,7 +7,7 @@ use super::fail::Fail;
 use super::value;
 use crate::store::RescanRequest;
 
-/// A remembered value.
+/// Reads a value.
 pub(super) async fn get_value(
     db: &mut SqliteConnection,
     key: &str,
@@ -20,7 +20,7 @@ pub(super) async fn get_value(
     )
 }
 
-/// Remembers a value.
+/// Writes a value.
 pub(super) async fn put_value(
     db: &mut SqliteConnection,
     key: &str,
@@ -36,13 +36,13 @@ pub(super) async fn put_value(
     Ok(())
 }
 
-/// Asks for a rescan. Every watch is the name that no watch has: the empty one.
+/// Requests a rescan. The empty name, which no watch has, means every watch.
 pub(super) async fn request_rescan(
     db: &mut SqliteConnection,
     watch: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    // The newer time keeps the request from being taken for the one that is being done at this moment.
+    // The newer time distinguishes the request from the one that is being done now.
     sqlx::query(
         "INSERT INTO rescan (watch, at) VALUES ($1, $2) ON CONFLICT (watch) DO UPDATE SET at = excluded.at",
     )
@@ -53,7 +53,7 @@ pub(super) async fn request_rescan(
     Ok(())
 }
 
-/// What was asked for.
+/// The requested rescans.
 pub(super) async fn rescans(db: &mut SqliteConnection) -> Result<Vec<RescanRequest>, Fail> {
     let rows: Vec<(String, i64)> =
         sqlx::query_as("SELECT watch, at FROM rescan ORDER BY at, watch")
@@ -69,7 +69,7 @@ pub(super) async fn rescans(db: &mut SqliteConnection) -> Result<Vec<RescanReque
         .collect()
 }
 
-/// Lets go of a request, unless it was made again.
+/// Deletes a request, unless it was repeated.
 pub(super) async fn rescan_done(
     db: &mut SqliteConnection,
     request: &RescanRequest,

@@ -1,8 +1,8 @@
 //! The store in one SQLite database.
 //!
-//! One connection writes, others read beside it (write-ahead log). Every writing method is one
-//! `BEGIN IMMEDIATE` transaction, which other processes wait for; what it finds when it begins is
-//! what it changes. Its `COMMIT` returns when the log is on the disk (`synchronous = FULL`).
+//! One connection writes, others read at the same time (write-ahead log). Every writing method is one `BEGIN IMMEDIATE`
+//! transaction, which other processes wait for. It changes what it finds after it has begun. Its `COMMIT` returns when
+//! the log is on the disk (`synchronous = FULL`).
 
 #[macro_use]
 mod transaction;
@@ -42,7 +42,7 @@ use self::files::Place;
 pub use self::lock::StoreLock;
 use crate::finding::Routes;
 
-/// Everything durable, in one SQLite database.
+/// The store in one SQLite database.
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
@@ -50,7 +50,7 @@ pub struct SqliteStore {
     /// One connection: SQLite has one writer. `None`: opened for reading only.
     writer: Option<SqlitePool>,
     reader: SqlitePool,
-    /// The files that were opened; `None` of a store that is only read, which does not live long.
+    /// The files that were opened; `None` for a store that is only read, which exists for a short time.
     place: Option<Place>,
 }
 
@@ -70,7 +70,7 @@ mod tests {
         };
         let store = SqliteStore::open(settings).await.unwrap();
         store.put_value("before", "kept").await.unwrap();
-        // SQLite answers a database that may not grow as it answers a disk that is full.
+        // SQLite reports a database that may not grow like a full disk.
         let writer = store.writer.as_ref().unwrap();
         sqlx::query("PRAGMA max_page_count = 1")
             .execute(writer)
@@ -84,11 +84,11 @@ mod tests {
             Some("kept")
         );
         assert_eq!(store.get_value("more").await.unwrap(), None);
-        // The limit went with the connection: there is room again, and the store goes on.
+        // The limit ended with the connection: there is space again, and the store continues.
         store.put_value("more", &large).await.unwrap();
     }
 
-    /// How SQLite answers a query: `SCAN` of a table, or a sort of its own, is what must not be.
+    /// A `SCAN` of a table, or sorting by SQLite, must not occur in the plan of a query.
     async fn plan(store: &SqliteStore, sql: &'static str) -> String {
         let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql)
             .fetch_all(store.writer.as_ref().unwrap())

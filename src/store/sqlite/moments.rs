@@ -1,8 +1,8 @@
-//! Every stored moment, and what becomes of one that lies ahead of now: see [`moment`].
+//! Every stored time, and what happens to one that is in the future: see [`moment`].
 //!
-//! A comparison with now could read such a moment as now. But what counts from a moment (a silence, a hold) would then begin
-//! anew with each pass, so what only moves the program on is set to now, once, before a pass. What tells people when
-//! something happened keeps its date.
+//! A comparison with now could treat such a time as now. But a period that begins with it (a silence, a hold) would
+//! then begin again with each pass. So times that only control the program are set to now, once, before a pass. Times
+//! that are shown to people as the date of an event stay unchanged.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AssertSqlSafe;
@@ -14,27 +14,28 @@ use super::value;
 use crate::moment;
 use crate::store::{Delivery, Lookup, Span};
 
-/// What becomes of a stored moment that lies ahead.
+/// What happens to a stored time that is in the future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Treatment {
-    /// It has passed: set to now.
+    /// It should be in the past: set to now.
     Past,
-    /// It is planned, at most so far ahead: set to now.
+    /// It is planned, at most this far ahead: set to now.
     Planned(SignedDuration),
-    /// It is read as now where it is used, which writes it anew.
+    /// It is read as now where it is used, and written again there.
     AtUse,
-    /// It says when something happened: kept, and not compared with now.
+    /// It is the date of an event: unchanged, and not compared with now.
     Evidence,
-    /// Not by the clock of this machine: kept.
+    /// Another clock made it: unchanged.
     Foreign,
 }
 
-/// A column that holds moments.
+/// A column that contains times.
 struct Stored {
     table: &'static str,
     column: &'static str,
     treatment: Treatment,
-    /// Which rows lie ahead: of $1, the latest moment that may have passed, and $2, the latest that may be planned.
+    /// The rows that are in the future: after $1, the latest time in the past, or after $2, the latest time that can be
+    /// planned.
     ahead: &'static str,
 }
 
@@ -54,16 +55,16 @@ const fn stored(
 
 use Treatment::{AtUse, Evidence, Foreign, Past, Planned};
 
-/// Every column that holds moments; a test compares this list with the comments of the schema.
+/// Every column that contains times. A test compares this list with the comments of the schema.
 ///
-/// `memory` holds more, as JSON of its owners: each reads what lies ahead as now, and writes it anew.
+/// `memory` contains more, as JSON of its owners: each reads a time in the future as now, and writes it again.
 const MOMENTS: [Stored; 24] = [
     stored("log", "last_success", Past, "last_success > $1"),
     stored("tree", "last_success", Past, "last_success > $1"),
     stored("tree", "size_since", Past, "size_since > $1"),
     stored("tree", "behind_since", Past, "behind_since > $1"),
     stored("checkpoint", "at", Evidence, "at > $1"),
-    // It names a request, and is compared with itself alone.
+    // It identifies a request, and is compared only for equality.
     stored("rescan", "at", Evidence, "at > $1"),
     stored("signer", "not_before", Foreign, ""),
     stored("finding", "first_seen", Evidence, "first_seen > $1"),
@@ -98,7 +99,7 @@ const MOMENTS: [Stored; 24] = [
         "state = 'pending' AND due > $2",
     ),
     stored("alert", "delivered", Evidence, "delivered > $1"),
-    // Before `asked` is set to now: what was asked for in the future is asked for again.
+    // Before `asked` is set to now: a name that was looked up in the future is looked up again.
     stored(
         "lookup",
         "due",
@@ -112,11 +113,11 @@ const MOMENTS: [Stored; 24] = [
         Planned(Lookup::LONGEST_RETRY),
         "retry > $2",
     ),
-    // The budget of requests and the last refusal of an old server: their readers ignore times that lie ahead.
+    // The request budget and the last refusal of an old server: their readers ignore times in the future.
     stored("guided", "spent", AtUse, ""),
     stored("guided", "mail_only", AtUse, ""),
     stored("sought", "not_after", Foreign, ""),
-    // JSON. Passes that lie ahead are left out when the next one is added.
+    // JSON. Passes in the future are removed when the next one is added.
     stored("pace", "recent", AtUse, ""),
     stored("pace", "limited_since", Past, "limited_since > $1"),
     stored("restart", "at", Past, "at > $1"),
@@ -132,7 +133,7 @@ impl Stored {
         }
     }
 
-    /// The earliest and the latest that lie ahead.
+    /// The earliest and the latest time in the future.
     async fn span(&self, db: &mut SqliteConnection, now: Timestamp) -> Result<Option<Span>, Fail> {
         let Self {
             table,
@@ -153,7 +154,7 @@ impl Stored {
     }
 }
 
-/// From when to when moments are stored that lie ahead, evidence too; `None` if none has to be set to now.
+/// The span of stored times in the future, with evidence; `None` if none has to be set to now.
 pub(super) async fn ahead_of(
     db: &mut SqliteConnection,
     now: Timestamp,
@@ -163,7 +164,7 @@ pub(super) async fn ahead_of(
     for stored in changing {
         all = Span::joined(all, stored.span(db, now).await?);
     }
-    // Findings and their history are many, and are looked through only if it matters.
+    // Findings and their history are many rows, and are read only if the span is needed.
     let held: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM finding WHERE state = 'held' AND ifnull(held_from, first_seen) > $1)",
     )
@@ -179,7 +180,7 @@ pub(super) async fn ahead_of(
     Ok(all)
 }
 
-/// Sets to now what lies ahead and is no evidence.
+/// Sets times in the future to now, except evidence.
 pub(super) async fn correct_future_times(
     db: &mut SqliteConnection,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! Opening the database: created and migrated by its owner, only read by others.
+//! Opening the database: its owner creates and migrates it, others only read it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,24 +26,23 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Page cache of the writer, KiB. The default of 2 MiB writes random index pages twice in a flood.
 const WRITER_CACHE_KIB: i32 = 16 * 1024;
 
-/// What the write-ahead log shrinks to again after a flood, in bytes.
+/// The size to which the write-ahead log is reduced after a flood, in bytes.
 const WAL_LIMIT_BYTES: i32 = 16 * 1024 * 1024;
 
-/// Connections for reading. SQLite reads beside one writer; a list that is paged slowly into a pipe
-/// must not keep others waiting.
+/// Connections for reading. SQLite reads concurrently with one writer. A list that is read slowly through a pipe must
+/// not delay other readers.
 const READERS: u32 = 4;
 
-/// Scratch sets of a transaction: which findings it changes, which unsent alerts those leave.
+/// Scratch sets of a transaction: the changed findings, and the unsent alerts that lose findings.
 const SCRATCH: &str = "CREATE TEMP TABLE finding_changes (finding INTEGER NOT NULL PRIMARY KEY);
 CREATE TEMP TABLE vacated (alert INTEGER NOT NULL PRIMARY KEY);";
 
 impl SqliteStore {
-    /// Opens a database for reading and writing; creates it, and brings it to this version's schema.
+    /// Opens a database for reading and writing. Creates it if necessary, and migrates it to this version's schema.
     ///
-    /// # Errors
-    /// [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`],
-    /// [`StoreError::Corrupt`] for a file that is no database, [`StoreError::NotADatabase`] for what is no file, or a
-    /// database of another program.
+    /// # Errors [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`], [`StoreError::Corrupt`]
+    /// for a file that is no database, [`StoreError::NotADatabase`] for a path that is no file, or a database of
+    /// another program.
     pub async fn open(settings: Settings) -> Result<Self, StoreError> {
         let (writer, reader, place) = writable(&settings).await?;
         let Settings { path, routes } = settings;
@@ -56,11 +55,10 @@ impl SqliteStore {
         })
     }
 
-    /// Opens a database for reading only: creates, migrates and changes nothing, and works where
-    /// nothing can be written. Its writing methods answer [`StoreError::ReadOnly`].
+    /// Opens a database for reading only. It creates, migrates and changes nothing, and works where nothing can be
+    /// written. Its writing methods return [`StoreError::ReadOnly`].
     ///
-    /// # Errors
-    /// [`StoreError::Absent`] if there is none yet; [`StoreError::Older`], [`StoreError::Newer`];
+    /// # Errors [`StoreError::Absent`] if there is none; [`StoreError::Older`], [`StoreError::Newer`];
     /// [`StoreError::Open`], [`StoreError::Corrupt`].
     pub async fn open_read_only(settings: Settings) -> Result<Self, StoreError> {
         let reader = readable(&settings).await?;
@@ -74,8 +72,8 @@ impl SqliteStore {
         })
     }
 
-    /// Writes the database, as it stands at this moment, into the new file `to`. It is only read itself, and a
-    /// monitor that works on it is not disturbed.
+    /// Copies the database, in its present state, into the new file `to`. The database is only read, and a monitor that
+    /// uses it is not disturbed.
     ///
     /// # Errors
     /// As [`Self::open_read_only`]; or the file cannot be written.
@@ -83,8 +81,8 @@ impl SqliteStore {
         copy(settings, to).await
     }
 
-    /// Takes the right to be the one monitor of a database, until the lock is dropped or the process
-    /// dies. Readers and `expect` need none.
+    /// Takes the right to be the only monitor of a database, until the lock is dropped or the process ends. Readers and
+    /// `expect` do not need it.
     ///
     /// # Errors
     /// [`StoreError::Locked`] if another process has it, or a process of another program holds a lock on its file.
@@ -92,7 +90,7 @@ impl SqliteStore {
         lock::take(&settings.path)
     }
 
-    /// Every file that belongs to a database, whether or not it is there.
+    /// Every file that belongs to a database, whether it exists or not.
     pub fn files(database: &Path) -> Vec<PathBuf> {
         files::all(database)
     }
@@ -110,21 +108,21 @@ impl SqliteStore {
         Ok(writer.acquire().await?)
     }
 
-    /// That the files are those that were opened. Before every question: whatever a pass, a delivery or a heartbeat rests
-    /// on is what everybody else finds there too.
+    /// Checks that the files are those that were opened. Called before every query: otherwise passes, deliveries and
+    /// heartbeats would use files that other processes do not see.
     fn in_place(&self) -> Result<(), Fail> {
         self.place.as_ref().map_or(Ok(()), Place::check)
     }
 }
 
-/// Opens for writing: the writer's one connection, a pool for readers that connects on demand, and which files they are.
+/// Opens for writing: one connection for writing, a pool for readers that connects on demand, and the files.
 async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool, Place), StoreError> {
     let path = settings.path.as_path();
     files::require_directory(path)?;
     files::create(path).map_err(|error| opening(sqlx::Error::Io(error), path))?;
-    // SQLite itself creates none: one that is removed later must not come back empty.
+    // SQLite itself creates none: a database that is removed later must not return empty.
     let options = options(path)
-        // Law 4: WAL with NORMAL would lose the last commits when the machine dies.
+        // Law 3: WAL with NORMAL would lose the last commits in a crash of the machine.
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", (-WRITER_CACHE_KIB).to_string())
         .pragma("journal_size_limit", WAL_LIMIT_BYTES.to_string());
@@ -145,7 +143,7 @@ async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool, Place)
                 source: error.into(),
             })?;
     }
-    // Only now: a database of another program was refused above, and stays as it is.
+    // Only now: a database of another program was refused above, and is unchanged.
     sqlx::query("PRAGMA journal_mode = WAL")
         .execute(&writer)
         .await
@@ -155,7 +153,7 @@ async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool, Place)
     Ok((writer, reader, place))
 }
 
-/// Opens for reading only: changes no byte, also where nothing can be written.
+/// Opens for reading only. It changes no byte, and works where nothing can be written.
 async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
     let path = settings.path.as_path();
     let absent = || StoreError::Absent {
@@ -176,9 +174,9 @@ async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
     let beside_a_writer = options(path).read_only(true);
     let reader = match first_read(beside_a_writer.clone()).await {
         Ok(reader) => reader,
-        // A reader of a write-ahead log needs its index file, which it cannot create here. Without
-        // no process writes to such a log, and the file alone is complete. (`immutable` beside a
-        // writer would read torn pages: so only then.)
+        // A reader of a write-ahead log needs its index file, which it cannot create here. Without an index file no
+        // process writes to such a log, and the file alone is complete. (`immutable` during a writer's transaction
+        // would read torn pages, so it is set only then.)
         Err(error) if fail::cannot_open(&error) && !wal_is_used(path) => {
             first_read(beside_a_writer.immutable(true))
                 .await
@@ -200,7 +198,7 @@ async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
 /// Copies the database in one reading transaction.
 async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
     let reader = readable(settings).await?;
-    // SQLite takes an empty file for none.
+    // SQLite treats an empty file as a new database.
     files::create(to).map_err(|error| opening(sqlx::Error::Io(error), to))?;
     let copied = sqlx::query("VACUUM INTO ?")
         .bind(to.to_string_lossy().into_owned())
@@ -212,7 +210,7 @@ async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
         .map_err(|error| Fail::Sql(error).during("copying it", &settings.path))
 }
 
-/// Whether there is a write-ahead log with something in it.
+/// Whether there is a write-ahead log that is not empty.
 fn wal_is_used(path: &Path) -> bool {
     let wal = files::wal_of(path);
     wal.metadata().is_ok_and(|wal| wal.len() > 0)
@@ -226,7 +224,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("temp_store", "MEMORY")
 }
 
-/// Connections are never retired: there is no network that could have cut them.
+/// Connections are never closed because of their age: there is no network that could have cut them.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -236,7 +234,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-/// Opening is lazy in SQLite: only a read tells whether the files can be used.
+/// SQLite opens files when they are first used: only a read shows whether they can be used.
 async fn first_read(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let reader = pool(1).connect_with(options).await?;
     sqlx::query("SELECT count(*) FROM sqlite_schema")
@@ -261,7 +259,7 @@ fn newest() -> i64 {
         .unwrap_or(0)
 }
 
-/// The schema of the database, 0 for an empty one; a newer or a foreign one is an error.
+/// The schema of the database, 0 for an empty one. A newer one, or that of another program, is an error.
 async fn version(pool: &SqlitePool, path: &Path) -> Result<i64, StoreError> {
     let (application, tables, migrated): (i64, i64, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id),
@@ -272,7 +270,7 @@ async fn version(pool: &SqlitePool, path: &Path) -> Result<i64, StoreError> {
     .await
     .map_err(|error| opening(error, path))?;
     if application != APPLICATION_ID {
-        // sqlx creates its table before the first migration sets the id: a crash may come between.
+        // sqlx creates its table before the first migration sets the id: a crash between the two is possible.
         if application == 0 && tables == migrated {
             return Ok(0);
         }

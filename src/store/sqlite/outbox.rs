@@ -15,7 +15,7 @@ use crate::finding::{self as words, Finding, Routes};
 use crate::moment;
 use crate::store::{ChannelQueue, Delivery, FindingCounts, QueuedAlert, QueuedKind};
 
-/// Whether an alert is first due up to a day after it began: a digest, or one that is told once a day.
+/// Whether the first attempt of an alert is up to a day after its creation: a digest, or one that is sent once a day.
 macro_rules! waits_a_day {
     () => {
         "((kind = 'digest' OR group_key LIKE 'unreadable %') AND attempts = 0)"
@@ -24,11 +24,11 @@ macro_rules! waits_a_day {
 
 pub(super) use waits_a_day;
 
-/// Alerts that are handed out at once.
+/// Most alerts that one claim returns.
 const CLAIM: i64 = 100;
 
-/// What is due at $2. $3 and $4 are the latest moments that a retry and what waits a day may be planned for: what lies
-/// further ahead was dated by a clock that was wrong, and counts as now.
+/// What is due at $2. $3 and $4 are the latest times for which a retry and a daily alert can be planned. A later time
+/// was set by a wrong clock, and counts as now.
 macro_rules! due {
     () => {
         concat!("(due <= $2 OR due > iif(", waits_a_day!(), ", $4, $3))")
@@ -44,19 +44,18 @@ fn latest(now: Timestamp) -> (i64, i64) {
     )
 }
 
-/// A finding that is to be told.
+/// A finding to alert.
 #[derive(Clone, Copy)]
 pub(super) struct AlertRequest<'a> {
     /// Its row.
     pub number: i64,
-    /// As it stands.
+    /// Its present state.
     pub finding: &'a Finding,
-    /// A channel that it is not told on.
+    /// A channel on which it is not alerted.
     pub except: Option<&'a str>,
 }
 
-/// Queues the alerts of these findings: each joins the unclaimed alert of its channel and group, or
-/// begins one.
+/// Queues the alerts of these findings: each joins the unclaimed alert of its channel and group, or begins one.
 pub(super) async fn queue_alerts(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -87,7 +86,7 @@ pub(super) async fn queue_alerts(
                 if is_limited(request)
                     && let Some(last) = earlier.get(&(channel.to_owned(), key.1.clone()))
                 {
-                    // A moment ahead of the clock counts as now.
+                    // A time in the future counts as now.
                     envelope.due = a_day_after(now.min(*last))?.max(now);
                 }
                 groups.push(Group { channel, envelope });
@@ -124,7 +123,7 @@ pub(super) async fn queue_alerts(
         .into_iter()
         .map(|(place, finding)| {
             let alert = numbers.get(place).copied().flatten();
-            // Law 5: rather no finding than one without its alert.
+            // If an alert were missing, the finding must not be recorded either.
             alert
                 .map(|alert| (alert, finding))
                 .ok_or_else(|| Fail::corrupt("an alert was not queued"))
@@ -148,7 +147,7 @@ struct Group<'a> {
     envelope: Envelope,
 }
 
-/// Where a finding's news go.
+/// The message and the group of a finding.
 #[derive(Clone)]
 struct Envelope {
     kind: QueuedKind,
@@ -157,7 +156,7 @@ struct Envelope {
 }
 
 impl Envelope {
-    /// `None` if it is not told.
+    /// `None` if it is not alerted.
     fn of(finding: &Finding, now: Timestamp) -> Result<Option<Self>, Fail> {
         Ok(match finding.alert_policy() {
             words::AlertPolicy::Never => None,
@@ -181,8 +180,8 @@ impl Envelope {
     }
 }
 
-/// When alerts of unreadable entries that name a watch went out within a day, by channel and group: alone, or merged
-/// into those of a flood.
+/// The last alerts within a day of unreadable entries that name a watch, by channel and group: alone, or as part of a
+/// flood.
 async fn recently_alerted(
     db: &mut SqliteConnection,
     now: Timestamp,
@@ -216,10 +215,9 @@ fn a_day_after(time: Timestamp) -> Result<Timestamp, Fail> {
         .map_err(|_| Fail::corrupt(format!("the time {time} is out of range")))
 }
 
-/// Hands out what is due, closed to what comes later.
+/// Returns the due alerts and closes their groups.
 ///
-/// If the process dies before it records what became of them, the next call hands out the same
-/// alerts with the same ids.
+/// If the process dies before it records the results, the next call returns the same alerts with the same ids.
 pub(super) async fn claim(
     db: &mut SqliteConnection,
     channel: &str,
@@ -263,7 +261,7 @@ pub(super) async fn claim(
     rows.iter().map(queued).collect()
 }
 
-/// Whether anything is due, without keeping writers out to learn it.
+/// Whether any alert is due; it takes no lock on the database.
 pub(super) async fn is_due(
     db: &mut SqliteConnection,
     channel: &str,
@@ -283,8 +281,8 @@ pub(super) async fn is_due(
     .await?)
 }
 
-/// Makes one digest of more than `flood` alerts that no outbox has claimed. Those that were handed out
-/// keep their ids: they may have been sent.
+/// Merges more than `flood` alerts that no outbox has claimed into one digest. Claimed alerts keep their ids: they may
+/// have been sent.
 async fn merge_flood(
     db: &mut SqliteConnection,
     channel: &str,
@@ -407,7 +405,7 @@ pub(super) async fn counts(
         .collect()
 }
 
-/// Records what became of an attempt.
+/// Records the result of an attempt.
 pub(super) async fn record_delivery(
     db: &mut SqliteConnection,
     alert: &str,

@@ -1,4 +1,4 @@
-//! What judging the health of the watch needs to know of earlier passes and of other people's checkpoints.
+//! The results of earlier passes and the checkpoints of bundles, which the assessment of health needs.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::store::{
     Restart, Settled,
 };
 
-/// Checkpoints that are kept of one registration: a bundle names one or two entries.
+/// Checkpoints that are stored for one registration: a bundle names one or two entries.
 const MAX_BUNDLE_CHECKPOINTS: usize = 16;
 
-/// How the last passes over a log went.
+/// The results of the last passes over a log.
 pub(super) async fn pass_history(
     db: &mut SqliteConnection,
     key: &str,
@@ -56,7 +56,7 @@ pub(super) async fn pass_history(
 /// Adds the pass that ended.
 pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
     let PassHistory { mut recent, .. } = pass_history(db, report.key()).await?;
-    // Nothing can be told from passes of which it is not known when they were.
+    // Passes with unknown times are not usable.
     recent.retain(|pass| !moment::is_ahead(pass.ended, report.now));
     if recent.len() >= RECENT_PASSES {
         recent.drain(..=recent.len() - RECENT_PASSES);
@@ -69,7 +69,7 @@ pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Resul
     });
     let recent = serde_json::to_string(&recent)
         .map_err(|error| Fail::Sql(sqlx::Error::Encode(error.into())))?;
-    // A pass that we ended ourselves says nothing about the log.
+    // A pass that modelwatch ended proves nothing about the log.
     let interrupted = report.outcome == Outcome::Interrupted;
     sqlx::query(
         "INSERT INTO pace (origin, recent, limited_passes, limited_since)
@@ -89,9 +89,10 @@ pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Resul
     Ok(())
 }
 
-/// Keeps that a log is begun anew, if it was followed before and the new position may leave something out.
+/// Records that reading of a log begins at a new position, if it was followed before and the new position may leave
+/// entries out.
 ///
-/// To be called before anything of the new beginning is written.
+/// It is called before the new position is written.
 pub(super) async fn begun(db: &mut SqliteConnection, tree: &NewTree) -> Result<(), Fail> {
     let (found, shown): (Option<i64>, Option<i64>) = sqlx::query_as(
         "SELECT (SELECT max(entry_index) + 1 FROM finding WHERE origin = $1),
@@ -101,7 +102,7 @@ pub(super) async fn begun(db: &mut SqliteConnection, tree: &NewTree) -> Result<(
     .fetch_one(&mut *db)
     .await?;
     let first = value::integer(tree.follower.seen.size())?;
-    // What was found was read; what a checkpoint covers may only have been shown.
+    // The finding's entry was read; the entries of a checkpoint may not have been.
     let is_covered = first == 0 || found.is_some_and(|found| first <= found);
     match found.max(shown) {
         Some(reached) if !is_covered => {
@@ -126,12 +127,11 @@ pub(super) async fn begun(db: &mut SqliteConnection, tree: &NewTree) -> Result<(
     Ok(())
 }
 
-/// When a holder of the key last signed under each of these watches, as far as the findings that came after number
-/// `after` show it.
+/// The last time at which a holder of the key signed under each of these watches, by the findings after number `after`.
 ///
-/// Anybody can log a public bundle again, and the entry is a new one then. So a certificate that a CA vouches for shows only
-/// when it was issued; of any other key only a signature counts that is in no earlier entry, or, where entries do not hold
-/// it, such a digest. Findings are never deleted, so what was seen is known without anything else being kept.
+/// Anybody can log a public bundle again, as a new entry. So for a trusted certificate, the time when it was issued
+/// counts. For any other key, only a signature counts that is in no earlier entry; where entries have no signature, the
+/// digest. Findings are never deleted, so earlier signatures are known without another table.
 pub(super) async fn seen_since(
     db: &mut SqliteConnection,
     watches: &[String],
@@ -144,8 +144,8 @@ pub(super) async fn seen_since(
     if watches.is_empty() || last <= after {
         return Ok((last, BTreeMap::new()));
     }
-    // Two watches of one entry are two findings. What an earlier version recorded is compared by its digest, and so is an entry
-    // from which the signature cannot be taken: anybody can log a known signing in such a one.
+    // Two watches that match one entry are two findings. Findings of an earlier version are compared by their digest,
+    // and so is an entry whose signature cannot be read: anybody can log a known signing in such an entry.
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT f.watch, max(CASE f.chain WHEN 'trusted' THEN min(ifnull(s.not_before, 0), f.first_seen)
                                           WHEN 'unknown' THEN min(ifnull(s.not_before, f.first_seen), f.first_seen)
@@ -187,7 +187,7 @@ pub(super) async fn seen_since(
     Ok((last, seen))
 }
 
-/// Keeps the checkpoints that a registration carries.
+/// Stores the checkpoints of a registration.
 pub(super) async fn add_bundle_checkpoints(
     db: &mut SqliteConnection,
     expectation: &Expectation,
@@ -212,7 +212,7 @@ pub(super) async fn add_bundle_checkpoints(
     Ok(())
 }
 
-/// Those that wait to be compared with their log.
+/// Those that are not compared with their log yet.
 pub(super) async fn bundle_checkpoints(
     db: &mut SqliteConnection,
     tree: &TreeId,
@@ -231,7 +231,7 @@ pub(super) async fn bundle_checkpoints(
         .collect())
 }
 
-/// What came of it.
+/// Records the result of a comparison.
 pub(super) async fn settle(
     db: &mut SqliteConnection,
     number: i64,

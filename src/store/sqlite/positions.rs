@@ -1,4 +1,4 @@
-//! Positions of trees: where reading stands, what vouches for it, and how passes ended.
+//! Positions of trees, their checkpoints, and the results of passes.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::finding::{FindingId, Routes};
 use crate::log::{LogId, Part, TreeId};
 use crate::store::{Batch, NewTree, Outcome, PassReport, TreeState, VerifiedHead};
 
-/// Trees with the log that each is of, and their heads.
+/// Trees with their logs and heads.
 const SELECT: &str = "SELECT t.*, l.id AS log_id, l.name, h.role, h.size, h.root, h.note
      FROM tree t JOIN log l ON l.number = t.log LEFT JOIN head h ON h.origin = t.origin";
 
@@ -23,7 +23,7 @@ pub(super) async fn tree(
     db: &mut SqliteConnection,
     id: &TreeId,
 ) -> Result<Option<TreeState>, Fail> {
-    // One statement is one snapshot: a batch that is committed meanwhile cannot be read half.
+    // One statement is one snapshot: it cannot read half of a batch that is committed meanwhile.
     let rows = sqlx::query(AssertSqlSafe(format!(
         "{SELECT} WHERE t.origin = $1 ORDER BY h.size"
     )))
@@ -43,7 +43,7 @@ pub(super) async fn trees(db: &mut SqliteConnection) -> Result<Vec<TreeState>, F
     states(&rows)
 }
 
-/// Rows of trees joined with their heads, one after the other.
+/// Rows of trees joined with their heads, in order.
 fn states(rows: &[SqliteRow]) -> Result<Vec<TreeState>, Fail> {
     let mut states: Vec<TreeState> = Vec::new();
     for row in rows {
@@ -129,7 +129,7 @@ fn state(row: &SqliteRow) -> Result<TreeState, Fail> {
     })
 }
 
-/// The first position of a tree.
+/// Sets the first position of a tree.
 pub(super) async fn begin(db: &mut SqliteConnection, tree: &NewTree) -> Result<(), Fail> {
     let FollowerState { seen, proven, .. } = &tree.follower;
     let log = logs::enter(db, &tree.log, &tree.name, tree.protocol.as_str()).await?;
@@ -158,9 +158,9 @@ pub(super) async fn begin(db: &mut SqliteConnection, tree: &NewTree) -> Result<(
     add_checkpoints(db, &tree.id, &tree.checkpoints, tree.now).await
 }
 
-/// Moves a position, if it is where it is expected.
+/// Moves a position, if it is the expected one.
 ///
-/// Law 3 is in the condition: a caller that would lower `proven` gets the error that it has moved.
+/// The condition enforces law 2: a caller that would lower `proven` gets [`StoreError::Moved`].
 pub(super) async fn advance(
     db: &mut SqliteConnection,
     tree: &TreeId,
@@ -240,9 +240,9 @@ async fn insert_head(
     Ok(())
 }
 
-/// The newest checkpoint of a tree that is not read, if the one before is where it is expected.
+/// Records the newest checkpoint of a tree that is not read, if the one before is the expected one.
 ///
-/// A log that was read before keeps its position: this is no word about what was read.
+/// A log that was read before keeps its position: the checkpoint proves nothing about the entries.
 pub(super) async fn record_head(
     db: &mut SqliteConnection,
     verified: &VerifiedHead,
@@ -312,7 +312,7 @@ async fn add_checkpoints(
     Ok(())
 }
 
-/// A batch: position, checkpoints, findings, alerts, proofs.
+/// Records a batch: position, checkpoints, findings, alerts, proofs.
 pub(super) async fn commit(
     db: &mut SqliteConnection,
     routes: &Routes,
@@ -327,7 +327,7 @@ pub(super) async fn commit(
         now,
     } = batch;
     if follower.seen.size() < expected.0 {
-        // Only a dispute goes back.
+        // Only a dispute moves it back.
         return Err(Fail::Moved(tree.to_string()));
     }
     advance(db, tree, *expected, follower, *now).await?;
@@ -335,10 +335,10 @@ pub(super) async fn commit(
     let incoming: Vec<Incoming<'_>> = findings.iter().map(Incoming::of).collect();
     let inserted = insert::insert(db, routes, &incoming, *now).await?;
     take_back_disputes(db, &inserted.known, *now).await?;
-    // In steps: until a statement ends, SQLite keeps each page that it changes a second time in memory, and the first
-    // proof of a long catch-up may cover 100,000 findings.
+    // In steps: until a statement ends, SQLite keeps a second copy in memory of each page that it changes, and the
+    // first proof of a long catch-up may cover 100,000 findings.
     loop {
-        // A finding whose batch was false and that has not come back is no part of what is proven now.
+        // A finding of a false batch that was not found again is not part of what is proven now.
         let proven = sqlx::query(
             "UPDATE finding SET proven = 1 WHERE number IN (
                SELECT number FROM finding
@@ -360,7 +360,7 @@ pub(super) async fn commit(
     Ok(inserted.new)
 }
 
-/// Returns disputed findings whose leaf came back to where they stood before.
+/// Disputed findings whose leaf was found again return to their earlier state.
 pub(super) async fn take_back_disputes(
     db: &mut SqliteConnection,
     known: &[FindingId],
@@ -379,7 +379,7 @@ pub(super) async fn take_back_disputes(
         .execute(&mut *db)
         .await?;
     }
-    // One that was acknowledged or registered meanwhile stays as it was made.
+    // A finding that was acknowledged or registered meanwhile stays unchanged.
     sqlx::query(
         "UPDATE finding SET prior_state = NULL
          WHERE state <> 'disputed' AND number IN (SELECT finding FROM temp.finding_changes)",
@@ -399,7 +399,7 @@ pub(super) async fn take_back_disputes(
     .execute(&mut *db)
     .await?;
     finding_changes::write_flip(db, "the log served its entry again", now).await?;
-    // What was closed before the dispute is closed again, and no news.
+    // A finding that was closed before the dispute is closed again, without an alert.
     sqlx::query(
         "DELETE FROM temp.finding_changes WHERE EXISTS (
            SELECT 1 FROM finding f WHERE f.number = finding_changes.finding AND f.state = 'open')",
@@ -409,8 +409,7 @@ pub(super) async fn take_back_disputes(
     finding_changes::leave_unclaimed_alerts(db).await
 }
 
-/// Findings that were found again in proven leaves: when they were found first, their batch was not
-/// proven yet, or was false.
+/// Marks findings that were found again in proven leaves: at first their batch was not proven yet, or was false.
 pub(super) async fn prove_again(
     db: &mut SqliteConnection,
     known: &[FindingId],
@@ -426,7 +425,7 @@ pub(super) async fn prove_again(
     Ok(())
 }
 
-/// How a pass ended.
+/// Records the result of a pass.
 pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
     let log = logs::enter(db, &report.log, &report.name, "").await?;
     let word = match &report.outcome {
@@ -442,7 +441,7 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
         }
         Part::Tree(tree) => tree,
     };
-    // A checkpoint that did not verify takes no tree from another log.
+    // An unverified checkpoint takes no tree from another log.
     sqlx::query(
         "INSERT INTO tree (origin, log, size_since) VALUES ($1, $2, $3)
          ON CONFLICT (origin) DO UPDATE SET log = excluded.log WHERE $4",
@@ -453,10 +452,10 @@ pub(super) async fn end_pass(db: &mut SqliteConnection, report: &PassReport) -> 
     .bind(report.outcome == Outcome::Proven)
     .execute(&mut *db)
     .await?;
-    // A failed pass was shown nothing: it neither continues nor ends a row of smaller checkpoints,
-    // or a log could hide a rollback behind outages. A row that began in the future, by a clock that was wrong, begins now:
-    // else no time would ever have passed since. What was read up to the largest checkpoint is
-    // no backlog, however the pass ended.
+    // A failed pass saw no checkpoint: it neither continues nor ends a row of smaller checkpoints. Otherwise a log
+    // could hide a rollback behind outages. A row that began in the future, by a wrong clock, begins now. Otherwise its
+    // age would stay zero. If everything up to the largest checkpoint was read, there is no backlog, whatever the
+    // result of the pass.
     sqlx::query(
         "UPDATE tree SET
            last_success   = CASE $2 WHEN 'proven' THEN $3 ELSE last_success END,
@@ -506,9 +505,9 @@ pub(super) async fn checkpoint(
         .transpose()
 }
 
-/// Thins out the checkpoints of days that are over to the largest of each day.
+/// Deletes the checkpoints of past days, except the largest of each day.
 ///
-/// Those stay that evidence cites, and those that the follower's state stands on.
+/// Checkpoints stay that are evidence, and those in the follower's state.
 pub(super) async fn prune(db: &mut SqliteConnection, now: Timestamp) -> Result<(), Fail> {
     sqlx::query(
         "DELETE FROM checkpoint
@@ -532,7 +531,7 @@ pub(super) async fn prune(db: &mut SqliteConnection, now: Timestamp) -> Result<(
 
 const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// The origin, name, first position and `seen` of every log that has a position, or of one.
+/// The origin, name, first position and `seen` of every log with a position, or of one.
 pub(super) async fn extents(
     db: &mut SqliteConnection,
     origin: Option<&str>,
@@ -560,7 +559,7 @@ pub(super) async fn extents(
         .collect()
 }
 
-/// How far a tree was read.
+/// The extent of a tree that was read.
 pub(super) struct Extent {
     /// The log's name.
     pub name: String,
@@ -568,6 +567,6 @@ pub(super) struct Extent {
     pub base: u64,
     /// Where reading began.
     pub first: u64,
-    /// Where it stands.
+    /// The present position.
     pub seen: u64,
 }

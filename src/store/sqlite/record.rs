@@ -1,4 +1,4 @@
-//! Findings as rows, read back.
+//! Rows of findings.
 
 use std::collections::BTreeMap;
 
@@ -88,9 +88,10 @@ fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fail> {
     serde_json::from_str(text).map_err(|error| Fail::corrupt(error.to_string()))
 }
 
-/// What an earlier version said to be odd about a signing. It kept that in the summary alone, behind the entry's place.
+/// The anomalies of a signing that an earlier version recorded. It stored them only in the summary, after the entry's
+/// place.
 pub(super) fn anomalies_in(summary: &str, index: Option<u64>, log: Option<&str>) -> Vec<String> {
-    /// What else stands there: about the watch, and about looking a certificate's entries up.
+    /// Other phrases after the place: about the watch, and about the look-up of a certificate's entries.
     const OTHERS: [&str; 5] = [
         "it is out of shape",
         "its signing is entry ",
@@ -101,7 +102,7 @@ pub(super) fn anomalies_in(summary: &str, index: Option<u64>, log: Option<&str>)
     let (Some(index), Some(log)) = (index, log) else {
         return Vec::new();
     };
-    // The last one: names that a certificate chose for itself stand before it.
+    // The last one: names that the subject of a certificate chose come before it.
     let place = format!(": entry {index} of {log}");
     let Some((_, behind)) = summary.rsplit_once(&place) else {
         return Vec::new();
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_an_earlier_version_said_to_be_odd_is_read_from_its_summary() {
-        // A certificate may choose for its name what looks like a place.
+        // The subject of a certificate may choose a name that looks like a place.
         let claimed = "a; b: entry 7 of main; c signed sha256:00, which nobody registered";
         for (behind, anomalies) in [
             (": entry 7 of main", &[][..]),

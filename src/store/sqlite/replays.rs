@@ -1,11 +1,11 @@
-//! Registered signings in entries that are not the registered ones: they were logged again.
+//! Registered signings in other entries than the registered ones: they were logged again.
 //!
-//! Certificate, digest and signature decide, byte for byte. Of the certificate it is the part that the CA signed: what
-//! lies around that part anybody can change. But then the changed one must be vouched for as the registered one is, and
-//! that is known from a finding with the registered one.
+//! Certificate, digest and signature decide, byte for byte. Of the certificate, only the part counts that the CA
+//! signed, because anybody can change the rest. But then the changed certificate must have the same chain as the
+//! registered one, which is known from a finding with the registered one.
 //!
-//! An entry may hold the certificate's bare key in the place of the certificate: then the key decides, as it was logged. It is the
-//! same signature of the same key over the same digest, and it proves nothing new either.
+//! An entry may contain the bare key of the certificate in its place. Then the logged key decides: it is the same
+//! signature of the same key over the same digest, and it proves nothing new either.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,7 @@ use super::insert::Incoming;
 use crate::expect::{Expectation, Part, SignedAs};
 use crate::finding::Finding;
 
-/// What a row `e` of `expected_signing` and a finding `f` with its signer `s` have in common, besides the signature.
+/// The common columns of a row `e` of `expected_signing` and a finding `f` with its signer `s`, besides the signature.
 macro_rules! same_signing {
     () => {
         "e.digest = f.digest
@@ -42,7 +42,7 @@ macro_rules! same_signing {
 }
 pub(super) use same_signing;
 
-/// Adds the findings of a registration's signing to the scratch set, in whatever entries they are.
+/// Adds the findings of a registration's signing to the scratch set, in any entry.
 pub(super) const ADD_FINDINGS: &str = concat!(
     "INSERT INTO temp.finding_changes (finding)
      SELECT f.number FROM expected_signing e JOIN finding f ON f.signature_sha256 = e.signature_sha256
@@ -53,7 +53,7 @@ pub(super) const ADD_FINDINGS: &str = concat!(
     " ON CONFLICT DO NOTHING"
 );
 
-/// Keeps what every entry of a registered signing holds.
+/// Records the parts that every entry of a registered signing contains.
 pub(super) async fn register(
     db: &mut SqliteConnection,
     expectation: &Expectation,
@@ -105,7 +105,7 @@ impl Known<'_> {
     }
 }
 
-/// A finding whose signing may be one that is registered.
+/// A finding whose signing may be a registered one.
 struct Candidate<'a> {
     finding: &'a Finding,
     signed_as: &'a SignedAs,
@@ -115,11 +115,11 @@ struct Candidate<'a> {
     signer: By<'a>,
 }
 
-/// Whose signature it is, hashes in hex.
+/// Its signer, hashes in hex.
 enum By<'a> {
-    /// A certificate's, and the hash of its TBSCertificate.
+    /// With a certificate: its hash, and that of its TBSCertificate.
     Certificate { sha256: &'a str, tbs: String },
-    /// A bare key's.
+    /// With a bare key: its hash.
     Key(&'a str),
 }
 
@@ -145,10 +145,11 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Of a row of `expected_signing` and its registration: signature, part, digest, certificate, TBSCertificate, key, number, file.
+/// A row of `expected_signing` with its registration: signature, part, digest, certificate, TBSCertificate, key,
+/// number, file.
 type Row = (String, String, String, String, String, String, i64, String);
 
-/// Which of these findings are of a registered signing, by their place; by which registration first.
+/// The findings among these, by their place, whose signing is registered, with the first registration.
 pub(super) async fn of(
     db: &mut SqliteConnection,
     chunk: &[Incoming<'_>],
@@ -218,8 +219,8 @@ pub(super) async fn of(
     Ok(registered)
 }
 
-/// Whether the registered certificate has the same chain as the one of this finding, which differs from it in nothing that
-/// the CA signed. (The same as the last part of `same_signing!`.)
+/// Whether the registered certificate has the same chain as the one of this finding. The part that the CA signed is the
+/// same in both. (The same as the last part of `same_signing!`.)
 async fn is_registered_with(
     db: &mut SqliteConnection,
     candidate: &Candidate<'_>,
@@ -245,8 +246,8 @@ async fn is_registered_with(
     .await?)
 }
 
-/// A registration of an earlier version knows its signing by the hashes of leaves alone. An entry that has such a leaf, or
-/// whose parts make one in another form, shows the parts: they are kept from then on.
+/// A registration of an earlier version contains only the hashes of leaves. An entry with such a leaf, or whose parts
+/// are such a leaf in another form, shows the parts of the signing. They are stored from then on.
 async fn learn(
     db: &mut SqliteConnection,
     candidates: &[(usize, Candidate<'_>)],
@@ -274,7 +275,7 @@ async fn learn(
         .await?;
     for (leaf, number) in rows {
         for candidate in by_leaf.get(&leaf).into_iter().flatten() {
-            // A bundle's signing has a certificate, and so has each of its leaves.
+            // The signing of a bundle has a certificate, and so has each of its leaves.
             let By::Certificate { sha256, tbs } = &candidate.signer else {
                 continue;
             };
@@ -294,8 +295,8 @@ async fn learn(
     Ok(())
 }
 
-/// Of a leaf that an earlier version registered it is not known whether the bundle names an entry that is it. Once it is seen,
-/// its kind tells: a bundle names entries by their kinds.
+/// For a leaf that an earlier version registered, it is unknown whether the bundle names it as an entry. Once the entry
+/// is read, its kind decides: a bundle names entries by their kinds.
 async fn name(
     db: &mut SqliteConnection,
     leaf: &str,
@@ -318,7 +319,7 @@ async fn name(
     Ok(())
 }
 
-/// Makes findings expected that are of the signings of these registrations, by what has been seen since they were recorded.
+/// Makes findings of the signings of these registrations expected, by what was read since the registrations.
 pub(super) async fn expect_replays(
     db: &mut SqliteConnection,
     registered: &BTreeMap<i64, String>,
@@ -335,7 +336,8 @@ pub(super) async fn expect_replays(
     Ok(())
 }
 
-/// Adds to a finding that an earlier version recorded what its entry shows, and makes it expected if that is registered.
+/// Adds the parts that its entry shows to a finding of an earlier version, and makes it expected if they are
+/// registered.
 pub(super) async fn complete(
     db: &mut SqliteConnection,
     incoming: &Incoming<'_>,
@@ -359,7 +361,7 @@ pub(super) async fn complete(
     }
 }
 
-/// Makes one finding expected if its signing is registered; answers whether it did.
+/// Makes one finding expected if its signing is registered. Returns whether it did.
 pub(super) async fn judge_one(
     db: &mut SqliteConnection,
     number: i64,
@@ -382,7 +384,7 @@ pub(super) async fn judge_one(
     Ok(!changed.is_empty())
 }
 
-/// What the history says of a signing that is registered, and was logged again.
+/// The reason in the history of a registered signing that was logged again.
 pub(super) fn reason(file: &str) -> String {
     format!("logged again, registered: {file}")
 }

@@ -1,4 +1,4 @@
-//! How the database answers each trait of the store: by one query, or in one transaction.
+//! The implementation of each trait of the store: one query or one transaction for each method.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -38,7 +38,7 @@ impl Logs for SqliteStore {
     }
 
     async fn list_trees(&self, listed: &ListedTrees) -> Result<(), StoreError> {
-        // Once per pass and mostly the same: writers are kept out only if something changes.
+        // Called once per pass and mostly the same: it takes the write lock only if something changes.
         if reading!(self, "reading the trees of a log", |db| logs::is_listed_so(
             db, listed
         ))? {
@@ -138,7 +138,7 @@ impl LogFaults for SqliteStore {
 #[async_trait]
 impl CoveredRanges for SqliteStore {
     async fn watching(&self, tree: &TreeId, watches: &[WatchKey]) -> Result<(), StoreError> {
-        // Once per pass and mostly the same: writers are kept out only if something changes.
+        // Called once per pass and mostly the same: it takes the write lock only if something changes.
         if reading!(self, "reading coverage", |db| coverage::is_declared(
             db,
             tree.as_str(),
@@ -212,7 +212,7 @@ impl Lookups for SqliteStore {
         subjects: &[String],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        // Once per pass and mostly the same: writers are kept out only if something changes.
+        // Called once per pass and mostly the same: it takes the write lock only if something changes.
         let same = reading!(self, "reading look-ups", |db| lookups::is_spelled_out(
             db, log, rules, subjects
         ))?;
@@ -225,7 +225,7 @@ impl Lookups for SqliteStore {
     }
 
     async fn set_guides(&self, log: &LogId, guides: &[LogId]) -> Result<(), StoreError> {
-        // Once per pass and mostly the same, as above.
+        // Called once per pass and mostly the same, as above.
         let same = reading!(self, "reading look-ups", |db| lookups::has_guides(
             db, log, guides
         ))?;
@@ -340,7 +340,7 @@ impl Conditions for SqliteStore {
             return Ok(());
         }
         writing!(self, "recording findings about health", |db| async {
-            // Read again: what was read outside of the transaction may have changed.
+            // Read again: it may have changed since the read outside of the transaction.
             let change = health::Change::between(db, scope, conditions).await?;
             change.apply(db, &self.routes, now).await
         })

@@ -1,6 +1,6 @@
-//! How each method of the store asks the database: one query, or one transaction.
+//! The two ways in which a method of the store uses the database: one query, or one transaction.
 
-/// `reading!(self, "what", |db| query)`: one reading query, its error with what it was for.
+/// `reading!(self, "action", |db| query)`: one reading query. An error gets the name of the action.
 macro_rules! reading {
     ($store:expr, $action:literal, |$db:ident| $query:expr) => {{
         let answer = async {
@@ -14,8 +14,8 @@ macro_rules! reading {
     }};
 }
 
-/// `writing!(self, "what", |db| change)`: one transaction. If the change fails, or this future is
-/// dropped, the transaction is rolled back.
+/// `writing!(self, "action", |db| change)`: one transaction. If the change fails, or this future is dropped, the
+/// transaction is rolled back.
 macro_rules! writing {
     ($store:expr, $action:literal, |$db:ident| $change:expr) => {{
         let answer = async {
@@ -29,8 +29,8 @@ macro_rules! writing {
             }
             .await;
             if let Err(Fail::Sql(_)) = &answer {
-                // When the disk is full, SQLite rolls back by itself. sqlx then cannot, goes on
-                // counting a transaction, and refuses every later one on this connection.
+                // On a full disk SQLite rolls back itself. sqlx then cannot, still counts a transaction, and refuses
+                // every later one on this connection.
                 let _closing = $store.place.as_ref().map(Place::closing);
                 connection.close().await.ok();
             }

@@ -1,4 +1,4 @@
-//! How values are written in columns, and the way back, which believes nothing.
+//! Values in columns: how they are written, and how they are read with every check.
 
 use jiff::Timestamp;
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -13,7 +13,7 @@ use super::fail::Fail;
 use crate::finding::{FindingId, Severity, State, Verdict};
 use crate::store::{PassError, PassErrorKind};
 
-/// A position. Sizes of trees end at 2^63 - 1, so that nothing real is refused.
+/// A position. Sizes of trees end at 2^63 - 1, so that no real size is refused.
 pub(super) fn integer(value: u64) -> Result<i64, Fail> {
     i64::try_from(value).map_err(|_| Fail::corrupt(format!("position {value} is above 2^63 - 1")))
 }
@@ -44,7 +44,7 @@ pub(super) fn moment_if(micros: Option<i64>) -> Result<Option<Timestamp>, Fail> 
     micros.map(moment).transpose()
 }
 
-/// A word of the contract, as its type spells it.
+/// A word of the contract.
 pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, Fail> {
     let word: StrDeserializer<'_, WordError> = text.into_deserializer();
     T::deserialize(word).map_err(|error| Fail::corrupt(error.to_string()))
@@ -55,14 +55,14 @@ pub(super) fn verdict(text: &str) -> Result<Verdict, Fail> {
     Verdict::from_word(text).ok_or_else(|| Fail::corrupt(format!("verdict {text:?}")))
 }
 
-/// A stored reason why a pass could not be finished.
+/// A stored kind of a pass error.
 pub(super) fn pass_error(kind: &str, message: String) -> Result<PassError, Fail> {
     let kind = PassErrorKind::from_word(kind)
         .ok_or_else(|| Fail::corrupt(format!("kind of error {kind:?}")))?;
     Ok(PassError { kind, message })
 }
 
-/// Why the last pass of a row could not be finished, if it could not.
+/// Why the last pass of a row failed, if it did.
 pub(super) fn last_error(row: &SqliteRow) -> Result<Option<PassError>, Fail> {
     match (row.try_get("error_kind")?, row.try_get("error_message")?) {
         (Some(kind), Some(message)) => pass_error(kind, message).map(Some),
@@ -84,7 +84,7 @@ const SEVERITIES: [Severity; 5] = [
     Severity::Critical,
 ];
 
-/// The stored number of a severity: SQL compares it.
+/// The stored number of a severity. SQL compares it.
 pub(super) const fn rank(severity: Severity) -> i64 {
     match severity {
         Severity::Info => 0,
@@ -117,7 +117,7 @@ pub(super) fn bytes32(bytes: &[u8]) -> Result<[u8; 32], Fail> {
         .map_err(|_| Fail::corrupt(format!("a hash of {} bytes", bytes.len())))
 }
 
-/// The hashes of a frontier, one after the other.
+/// The concatenated hashes of a frontier.
 pub(super) fn frontier_bytes(frontier: &CompactRange) -> Vec<u8> {
     frontier
         .hashes()

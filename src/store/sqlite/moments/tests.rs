@@ -10,7 +10,7 @@ use crate::finding::Routes;
 use crate::store::Settings;
 use crate::store::sqlite::SqliteStore;
 
-/// Whether a comment says that its column holds a moment: 0001 says how times are written, and its comments begin so.
+/// Whether a comment describes a time: 0001 defines how times are written, and their comments begin like this.
 fn is_of_a_moment(comment: &str) -> bool {
     let comment = comment.trim_start_matches([' ', '-']).to_ascii_lowercase();
     let begins = comment
@@ -63,7 +63,7 @@ fn columns() -> Vec<(String, String)> {
                 }
                 _ => {}
             }
-            // A remark of several lines belongs to what follows it.
+            // A comment of several lines belongs to the column after it.
             match (words.is_empty(), comment.is_empty()) {
                 (true, false) if above.is_empty() => comment.clone_into(&mut above),
                 (true, false) => {}
@@ -105,7 +105,7 @@ async fn every_column_that_holds_a_moment_is_listed_with_what_becomes_of_it() {
         by_comment, listed,
         "a column whose comment begins with \"time\" belongs into MOMENTS, and the other way round"
     );
-    // The comments were read as the database has its columns.
+    // The comments were read for the same columns as the database has.
     let (_dir, store) = open().await;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT m.name || '.' || c.name FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) c
@@ -123,7 +123,7 @@ async fn every_column_that_holds_a_moment_is_listed_with_what_becomes_of_it() {
     }
 }
 
-/// A row of each table, with every moment at $1.
+/// A row in each table, with every time at $1.
 const ROWS: &str = "
 INSERT INTO log (number, id, name, protocol, last_success) VALUES (7, 'l', 'n', '', $1);
 INSERT INTO tree (origin, log, last_success, size_since, behind_since) VALUES ('o', 7, $1, $1, $1);
@@ -149,7 +149,7 @@ fn at(hours: i64) -> Timestamp {
     "2026-11-21T08:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hours)
 }
 
-/// Every moment of the rows: (column, its values).
+/// Every time in the rows: (column, its values).
 async fn all(store: &SqliteStore) -> Vec<(String, Vec<Option<i64>>)> {
     let mut all = Vec::new();
     for Stored { table, column, .. } in &MOMENTS {
@@ -194,16 +194,16 @@ async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
             "log.last_success" | "tree.last_success" | "tree.size_since" | "tree.behind_since"
             | "pace.limited_since" | "restart.at" | "lookup.asked" => vec![Some(now); values.len()],
             "lookup.due" | "lookup.retry" => vec![Some(now), None],
-            // What is not held needs no other beginning than it has.
+            // Without a hold, the start of the hold does not matter.
             "finding.held_from" => vec![Some(now), Some(now), None],
-            // What was delivered is over.
+            // A delivered alert has no further times.
             "alert.created" | "alert.due" => vec![Some(now), Some(now), Some(then)],
             "alert.delivered" => vec![None, None, Some(then)],
             _ => vec![Some(then); values.len()],
         };
         assert_eq!(values, expected, "{column}");
     }
-    // Evidence alone changes nothing more.
+    // If only evidence is in the future, nothing changes.
     assert_eq!(store.ahead_of(at(0)).await.unwrap(), None);
 }
 
@@ -217,7 +217,7 @@ async fn what_may_be_planned_and_what_two_clocks_differ_by_stays() {
         store.correct_future_times(now).await.unwrap();
         assert_eq!(all(&store).await, before, "{now}");
     }
-    // Each planned moment, alone, at the end of its longest delay and just beyond.
+    // Each planned time alone, at the end of its longest delay and just after it.
     for (change, longest) in [
         (
             "UPDATE alert SET due = $1 WHERE group_key = 'a'",
