@@ -16,12 +16,14 @@ mod convert;
 mod error;
 mod identity;
 mod policy;
+mod token;
 mod trust;
 
 pub use attempt::{Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime, verify};
 pub use error::{Check, KeylessError};
 pub use identity::{Identity, Name, NameKind};
 pub use policy::{IdentityPattern, PatternError, Policy, Requirement};
+pub use token::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES, TokenError};
 pub use trust::{Instance, MAX_TRUST_BYTES, Trust, TrustError};
 
 use crate::bundle::Content;
