@@ -12,8 +12,9 @@ use url::Url;
 
 use super::dates::Dates;
 use super::error::{HttpError, causes};
+use super::post::REPLY_LIMIT_BYTES;
 use super::retry::{Again, Failure};
-use super::{REPLY_LIMIT_BYTES, address, setup};
+use super::{address, setup};
 use crate::escape;
 
 /// The size that is reserved at first for a body whose length the server announces. The announced length may be false.
@@ -196,7 +197,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
 
 /// The body. Its size is counted after decompression while it arrives, so a few kilobytes that unpack to gigabytes are
 /// cut off at the limit.
-async fn whole_body(
+pub(super) async fn whole_body(
     mut response: Response,
     name: &str,
     limit_bytes: usize,

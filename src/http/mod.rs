@@ -15,6 +15,7 @@ mod dates;
 mod error;
 mod exchange;
 mod pieces;
+mod post;
 mod proxy;
 mod rate_limit;
 mod retry;
@@ -29,7 +30,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
 use url::Url;
 
 pub use address::AddressPolicy;
@@ -38,16 +38,14 @@ pub use dates::ServerDate;
 pub use error::HttpError;
 pub use exchange::{Absence, Answer};
 pub use pieces::Pieces;
+pub use post::{PostReply, REPLY_LIMIT_BYTES};
 pub use proxy::{ProxyChoice, ProxySettings, ProxyUrl, ProxyUrlError};
 pub use rate_limit::RateLimit;
 pub use retry::Retry;
 
 use dates::Dates;
 use error::{shown, shown_host};
-use exchange::{
-    answer_once, beginning, header_map, read_once, reason_in, retry_after, sending_failed,
-    timed_out,
-};
+use exchange::{answer_once, header_map, read_once};
 use proxy::Proxies;
 use setup::Ground;
 
@@ -60,9 +58,6 @@ pub const USER_AGENT: &str = concat!(
     env!("CARGO_PKG_REPOSITORY"),
     ")"
 );
-
-/// At most this much of the response to a [`Client::post`] is kept: enough to describe an error.
-pub const REPLY_LIMIT_BYTES: usize = 16 * 1024;
 
 /// How the client behaves. The defaults are right for public logs.
 #[derive(Clone, Debug)]
@@ -129,21 +124,6 @@ struct Shared {
     reading_guarded: OnceLock<reqwest::Client>,
     posting_public: OnceLock<reqwest::Client>,
     posting_anywhere: OnceLock<reqwest::Client>,
-}
-
-/// The response to a [`Client::post`]. The caller decides whether it is a success.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostReply {
-    /// The server, and the proxy to it, in the form for messages.
-    pub name: String,
-    /// The status code.
-    pub status: u16,
-    /// How long the server asks us to wait.
-    pub retry_after: Option<Duration>,
-    /// The server's reason: one line, cut and escaped.
-    pub message: Option<String>,
-    /// The beginning of the body, at most [`REPLY_LIMIT_BYTES`].
-    pub body: Bytes,
 }
 
 /// How one resource is read.
@@ -261,6 +241,33 @@ impl Client {
         };
         self.read(&reading, url, limit_bytes, |client| client.get(url.clone()))
             .await
+    }
+
+    /// Like [`find`](Self::find), with these headers, which may be secret. No redirect is followed: the server would
+    /// choose who gets them.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get). A redirect is [`HttpError::Status`].
+    pub async fn find_with(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        limit_bytes: usize,
+    ) -> Result<Answer<Bytes>, HttpError> {
+        let ground = self.ground().await?;
+        let name = named(shown(url), ground, url);
+        let headers = header_map(headers, &name)?;
+        let reading = Reading {
+            client: built(&self.shared.posting_anywhere, || {
+                setup::posting_anywhere(ground)
+            })?,
+            name,
+            authorization: self.authorization(url).await?,
+        };
+        self.read(&reading, url, limit_bytes, |client| {
+            client.get(url.clone()).headers(headers.clone())
+        })
+        .await
     }
 
     /// Like [`get`](Self::get), for a query with a body of JSON. It must not change anything at the server, because it
@@ -441,61 +448,6 @@ impl Client {
     /// unauthenticated.
     pub fn date(&self, url: &Url) -> Option<ServerDate> {
         self.shared.dates.of(url)
-    }
-
-    /// Sends `body` to `url`, once, and returns the server's response within `time_limit`. Redirects are responses too.
-    /// Unless `policy` allows the host by name, it must have public addresses only. A proxy resolves names itself, so
-    /// with a proxy only literal addresses in the URL and names of the same machine are checked.
-    ///
-    /// # Errors
-    /// No answer, or a forbidden address. The message shows neither path nor query of `url`.
-    pub async fn post(
-        &self,
-        url: &Url,
-        headers: &[(&str, &str)],
-        body: Bytes,
-        time_limit: Duration,
-        policy: &AddressPolicy,
-    ) -> Result<PostReply, HttpError> {
-        if let Some(error) = policy.forbids(url) {
-            return Err(error);
-        }
-        let ground = self.ground().await?;
-        let name = named(shown_host(url), ground, url);
-        let resolves_itself = ground.proxies.via(url).is_none();
-        let client = if resolves_itself && !policy.allows_by_name(url) {
-            built(&self.shared.posting_public, || {
-                setup::posting_public(ground)
-            })?
-        } else {
-            built(&self.shared.posting_anywhere, || {
-                setup::posting_anywhere(ground)
-            })?
-        };
-        let mut headers = header_map(headers, &name)?;
-        if let Some(authorization) = self.authorization(url).await? {
-            headers.entry(AUTHORIZATION).or_insert(authorization);
-        }
-        let request = client.post(url.clone()).headers(headers).body(body);
-        let exchange = async {
-            let mut response = request
-                .send()
-                .await
-                .map_err(|e| sending_failed(e, url, &name))?;
-            let status = response.status().as_u16();
-            let retry_after = retry_after(response.headers());
-            let body = beginning(&mut response).await;
-            Ok(PostReply {
-                name: name.clone(),
-                status,
-                retry_after,
-                message: reason_in(&String::from_utf8_lossy(&body)),
-                body,
-            })
-        };
-        timeout(time_limit, exchange)
-            .await
-            .unwrap_or_else(|_| Err(timed_out(&name, time_limit)))
     }
 }
 

@@ -348,3 +348,68 @@ async fn errors_name_the_url_and_the_first_line_of_the_reason() {
     let expected = "answered 429: slow down, retry after 3600 s";
     assert!(error.unwrap_err().to_string().ends_with(expected));
 }
+
+#[tokio::test]
+async fn headers_are_sent_and_no_redirect_gets_them() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/token" => Answer::ok("t0ken"),
+        "/absent" => Answer::status(404),
+        _ => Answer::Reply(302, vec!["Location: /token".to_owned()], Vec::new()),
+    })
+    .await;
+    let client = Client::new(settings());
+    let headers = [("authorization", "Bearer s3cret")];
+    let found = client
+        .find_with(&server.url("token"), &headers, 100)
+        .await
+        .unwrap();
+    assert_eq!(found.found().as_deref(), Some(&b"t0ken"[..]));
+    let head = server.requests()[0].head.to_ascii_lowercase();
+    assert!(head.contains("authorization: bearer s3cret"), "{head}");
+    let absent = client.find_with(&server.url("absent"), &headers, 100).await;
+    assert!(absent.unwrap().found().is_none());
+    let moved = client.find_with(&server.url("moved"), &headers, 100).await;
+    assert!(
+        matches!(moved, Err(HttpError::Status { status: 302, .. })),
+        "{moved:?}"
+    );
+    assert_eq!(server.paths(), ["/token", "/absent", "/moved"]);
+    let illegal = client
+        .find_with(&server.url("token"), &[("x", "s3cret\n")], 100)
+        .await
+        .unwrap_err();
+    assert!(!illegal.to_string().contains("s3cret"), "{illegal}");
+}
+
+#[tokio::test]
+async fn the_response_to_a_post_is_whole_or_an_error() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/fits" => Answer::ok(vec![b'x'; 100]),
+        "/longer" => Answer::ok(vec![b'x'; 101]),
+        "/endless" => Answer::Endless(vec![b'x'; 50]),
+        "/cut" => Answer::Cut(b"xxx".to_vec()),
+        _ => Answer::status(400),
+    })
+    .await;
+    let client = Client::new(settings());
+    let ask = async |path: &str| {
+        let (url, body) = (server.url(path), Bytes::from_static(b"{}"));
+        let policy = AddressPolicy::allowing(["127.0.0.1"]);
+        let limit = Duration::from_secs(5);
+        client.post_for(&url, &[], body, 100, limit, &policy).await
+    };
+    assert_eq!(ask("fits").await.unwrap().body.len(), 100);
+    for path in ["longer", "endless"] {
+        let refused = ask(path).await;
+        assert!(
+            matches!(refused, Err(HttpError::TooLarge { .. })),
+            "{path}: {refused:?}"
+        );
+    }
+    let cut = ask("cut").await;
+    assert!(matches!(cut, Err(HttpError::Body { .. })), "{cut:?}");
+    let refused = ask("other").await.unwrap();
+    assert_eq!((refused.status, refused.body.len()), (400, 19));
+    // Never a second time: what it does at the server may have been done.
+    assert_eq!(server.paths().len(), 5);
+}
