@@ -1,6 +1,9 @@
 //! Leaves of certificate transparency logs (RFC 6962 §3.4): who was issued a certificate.
 
-use super::{Entry, EntryError, Kind, MAX_LEAF_BYTES, Reading};
+use super::error::EntryError;
+use super::kind::Kind;
+use super::reading::Reading;
+use super::signing::{Entry, MAX_LEAF_BYTES};
 use crate::identity::{Certificate, Signer};
 
 /// `LogEntryType` (RFC 6962 §3.1).

@@ -2,8 +2,10 @@
 
 use base64::Engine as _;
 
+use super::error::EntryError;
+use super::object::Text;
 use super::pem::{self, Block, Blocks};
-use super::{EntryError, Reading, Text};
+use super::reading::Reading;
 use crate::codec::{LENIENT, STANDARD};
 use crate::identity::{self, Certificate, Key, KeyFormat, Signer};
 

@@ -5,9 +5,9 @@
 //! that ignores unknown members would miss a signer that others see. So each object lists every member that a server
 //! writes, used here or not, and records any other one: in the same pass, at no cost for an entry without such members.
 
-use serde::Deserialize;
+use std::borrow::Cow;
 
-use super::Text;
+use serde::Deserialize;
 
 /// Whether an object, or one inside of it, has a member that no server writes.
 pub(super) trait Object {
@@ -84,7 +84,7 @@ macro_rules! object {
                         use serde::de::Error as _;
                         $(let mut $field = None;)*
                         let mut has_more = false;
-                        while let Some($crate::entry::Text(name)) = map.next_key()? {
+                        while let Some($crate::entry::object::Text(name)) = map.next_key()? {
                             match &*name {
                                 $($($key)|+ => {
                                     if $field.is_some() {
@@ -126,6 +126,10 @@ macro_rules! object {
 }
 
 pub(super) use object;
+
+/// Text that is borrowed from the leaf if it has no escapes, inside options and lists too.
+#[derive(Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

@@ -10,8 +10,9 @@ use ::base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::reading::Reading;
 use super::*;
-use crate::identity::{Extension, KeyFormat};
+use crate::identity::{Extension, KeyFormat, Signer};
 
 const V1: &str = include_str!("../../tests/data/entries/rekor-v1.jsonl");
 const V2: &str = include_str!("../../tests/data/entries/rekor-v2.jsonl");

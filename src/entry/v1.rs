@@ -6,9 +6,10 @@
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::digest::{Digest, HashAlgorithm};
+use super::error::EntryError;
 use super::material::{self, base64, signers};
-use super::object::{Known, object};
-use super::{EntryError, Reading, Text, read_spec};
+use super::object::{Known, Text, object};
+use super::reading::{Reading, read_spec};
 use crate::identity::{Key, KeyFormat, Signer};
 
 object! {

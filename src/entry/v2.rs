@@ -2,9 +2,10 @@
 
 use super::canonical::Canonical;
 use super::digest::{Digest, HashAlgorithm};
+use super::error::EntryError;
 use super::material::{self, base64};
-use super::object::object;
-use super::{EntryError, Reading, Text, read_spec};
+use super::object::{Text, object};
+use super::reading::{Reading, read_spec};
 use crate::identity::{Key, Signer};
 
 object! {

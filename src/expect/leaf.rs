@@ -1,34 +1,13 @@
 //! The leaves of a signing in Rekor v2 (`rekor-tiles` pkg/types): canonical JSON (RFC 8785) of everything that the
 //! client sent, and of nothing else. So they can be computed.
 
-use aws_lc_rs::digest as hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::Signed;
-use crate::entry::{Digest, HashAlgorithm};
+use super::signed::Signed;
+use crate::entry::Digest;
 use crate::identity::{Certificate, KeyType};
-
-/// The hash algorithm that Sigstore uses with a key, which is also the one in the entry; pure Ed25519 has none.
-pub(super) fn hash_of(key: KeyType) -> Option<HashAlgorithm> {
-    match key {
-        KeyType::P256 | KeyType::Rsa { .. } => Some(HashAlgorithm::Sha256),
-        KeyType::P384 => Some(HashAlgorithm::Sha384),
-        KeyType::P521 => Some(HashAlgorithm::Sha512),
-        KeyType::Ed25519 => None,
-    }
-}
-
-pub(super) fn digest(algorithm: HashAlgorithm, message: &[u8]) -> Option<Digest> {
-    let hash = match algorithm {
-        HashAlgorithm::Sha256 => &hash::SHA256,
-        HashAlgorithm::Sha384 => &hash::SHA384,
-        HashAlgorithm::Sha512 => &hash::SHA512,
-        HashAlgorithm::Sha1 | HashAlgorithm::Sha3_256 | HashAlgorithm::Sha3_384 => return None,
-    };
-    Digest::new(algorithm, hash::digest(hash, message).as_ref())
-}
 
 /// The entries of Rekor v2 with this signing: `hashedrekord 0.0.2`, and for envelopes `dsse 0.0.2`, which logs accepted
 /// until 2026.

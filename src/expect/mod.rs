@@ -4,19 +4,23 @@
 //! the hash of its whole leaf, or, if the signing was logged again, by these three in another leaf. A name,
 //! tag or date in a bundle never makes another signing expected.
 
+mod error;
 mod leaf;
 mod replay;
+mod signed;
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
-use model_signing::bundle::{Bundle, BundleError, Content, TlogEntry};
+use model_signing::bundle::{Bundle, TlogEntry};
 use serde::{Deserialize, Serialize};
 use tlog::hash::leaf_hash;
 
-use crate::entry::{self, Digest, EntryError, HashAlgorithm};
-use crate::identity::{self, Certificate, CertificateError, KeyType, SignatureError};
+use crate::entry;
+use crate::identity::Certificate;
+use signed::{Signed, kind};
 
+pub use error::ExpectError;
 pub use replay::{Part, RegisteredSigning, SignedAs};
 
 /// A signing that its owner has registered.
@@ -63,71 +67,6 @@ pub struct NamedEntry {
     /// serves to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
-}
-
-/// Why a bundle cannot be registered.
-#[derive(Debug, thiserror::Error)]
-pub enum ExpectError {
-    /// Not a bundle.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// Signed with a bare key.
-    #[error(
-        "signed with a key, not with a certificate: the bundle does not hold the key, so its log entry cannot be \
-         recomputed; watch the key by its key_sha256 and acknowledge its findings"
-    )]
-    NoCertificate,
-    /// Its certificate cannot be read.
-    #[error("its certificate: {0}")]
-    Certificate(#[from] CertificateError),
-    /// More than one signature: each would be a separate signing, and the certificate belongs to only one of them.
-    #[error("it holds {0} signatures, a bundle with a certificate has one")]
-    Signatures(usize),
-    /// Its signature is not by its certificate's key.
-    #[error("its signature: {0}")]
-    Signature(#[from] SignatureError),
-    /// The digest in it is by a hash that its key does not go with.
-    #[error("its digest is not of the hash algorithm that belongs to its key")]
-    Digest,
-    /// A log entry that cannot be compared because it is not there.
-    #[error(
-        "its log entry {log_index} ({kind}) has no canonicalizedBody, which is needed to compute its leaf"
-    )]
-    NoBody {
-        /// Which.
-        log_index: u64,
-        /// Of which kind.
-        kind: String,
-    },
-    /// A log entry that cannot be read.
-    #[error("its log entry {log_index}: {source}")]
-    Unreadable {
-        /// Which.
-        log_index: u64,
-        /// Why.
-        source: EntryError,
-    },
-    /// A log entry of a kind that no bundle of this content has.
-    #[error("its log entry {log_index} is of kind {kind}, which does not match its content")]
-    Kind {
-        /// Which.
-        log_index: u64,
-        /// The kind in the bundle.
-        kind: String,
-    },
-    /// A log entry that records another signing than the bundle holds.
-    #[error("its log entry {log_index} is of another signing: another {part}")]
-    OtherEntry {
-        /// Which.
-        log_index: u64,
-        /// What differs.
-        part: &'static str,
-    },
-    /// No leaf of any log can be computed from it.
-    #[error(
-        "no log can contain it: Rekor v2 does not accept its type of key, and it names no entry of Rekor v1"
-    )]
-    NoLeaf,
 }
 
 /// Parses a bundle, verifies its signature with the key of its own certificate, and computes its leaves.
@@ -205,111 +144,6 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
     })
 }
 
-/// The content of a bundle, with verified signature.
-struct Signed<'b> {
-    /// The signed digest: of a plain signature that of the file, of an envelope that of its pre-authentication
-    /// encoding, with the hash algorithm of the signature; absent with Ed25519.
-    message: Option<Digest>,
-    /// SHA-256 of an envelope's payload.
-    payload: Option<Digest>,
-    key: KeyType,
-    signature: &'b [u8],
-}
-
-impl<'b> Signed<'b> {
-    fn verify(content: Content<'b>, certificate: &Certificate) -> Result<Self, ExpectError> {
-        let spki = certificate.spki_der();
-        let key = KeyType::of(spki)?;
-        match content {
-            Content::Dsse(envelope) => {
-                let [signature] = envelope.signatures.as_slice() else {
-                    return Err(ExpectError::Signatures(envelope.signatures.len()));
-                };
-                let pae = envelope.pae();
-                identity::verify(spki, &pae, &signature.sig)?;
-                Ok(Self {
-                    message: leaf::hash_of(key).and_then(|hash| leaf::digest(hash, &pae)),
-                    payload: leaf::digest(HashAlgorithm::Sha256, &envelope.payload),
-                    key,
-                    signature: &signature.sig,
-                })
-            }
-            Content::Message {
-                digest_algorithm,
-                digest,
-                signature,
-            } => {
-                let algorithm = HashAlgorithm::from_proto_name(digest_algorithm.name());
-                if algorithm != leaf::hash_of(key) {
-                    return Err(ExpectError::Digest);
-                }
-                let message = algorithm.and_then(|algorithm| Digest::new(algorithm, digest));
-                identity::verify_digest(spki, digest, signature)?;
-                Ok(Self {
-                    message: Some(message.ok_or(ExpectError::Digest)?),
-                    payload: None,
-                    key,
-                    signature,
-                })
-            }
-        }
-    }
-
-    /// What to show: the payload rather than its encoding.
-    fn what(&self) -> Digest {
-        self.payload
-            .or(self.message)
-            .expect("an envelope has a payload, a plain signature its message")
-    }
-
-    /// Compares the entry in the bundle with the bundle's content: digest, certificate and signature must be equal, or
-    /// a registration would make a signing of somebody else expected.
-    fn compare(
-        &self,
-        named: &TlogEntry,
-        body: &[u8],
-        certificate: &Certificate,
-    ) -> Result<(), ExpectError> {
-        let log_index = named.log_index;
-        let other = |part| Err(ExpectError::OtherEntry { log_index, part });
-        let entry =
-            entry::parse(body).map_err(|source| ExpectError::Unreadable { log_index, source })?;
-        if let Some(unreadable) = entry.unreadable.first() {
-            return Err(ExpectError::Unreadable {
-                log_index,
-                source: unreadable.error().clone(),
-            });
-        }
-        if entry.kind.to_string() != kind(named) {
-            return other("kind");
-        }
-        let digest = match (entry.kind.name(), entry.kind.version()) {
-            ("hashedrekord", "0.0.1" | "0.0.2") => self.message,
-            ("dsse", "0.0.1" | "0.0.2") | ("intoto", "0.0.2") => self.payload,
-            _ => None,
-        };
-        let Some(digest) = digest else {
-            return Err(ExpectError::Kind {
-                log_index,
-                kind: kind(named),
-            });
-        };
-        let [signing] = entry.signings.as_slice() else {
-            return other("number of signatures");
-        };
-        if signing.digest != Some(digest) {
-            return other("digest");
-        }
-        if signing.signer.certificate().map(Certificate::der) != Some(certificate.der()) {
-            return other("certificate");
-        }
-        if signing.signature.as_deref() != Some(self.signature) {
-            return other("signature");
-        }
-        Ok(())
-    }
-}
-
 /// Whether it is an entry of Rekor v2, whose bytes are canonical. `intoto 0.0.2` is a kind of v1 with the same version.
 fn is_tiled(named: &TlogEntry) -> bool {
     named.version == "0.0.2" && named.kind != "intoto"
@@ -318,10 +152,6 @@ fn is_tiled(named: &TlogEntry) -> bool {
 /// Whether a computed leaf is of the kind that the bundle names.
 fn is_of_kind(leaf: &[u8], named: &TlogEntry) -> bool {
     entry::parse(leaf).is_ok_and(|entry| entry.kind.to_string() == kind(named))
-}
-
-fn kind(named: &TlogEntry) -> String {
-    format!("{} {}", named.kind, named.version)
 }
 
 impl NamedEntry {

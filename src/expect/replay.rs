@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tlog::hash::leaf_hash;
 
-use super::{Signed, leaf};
+use super::leaf;
+use super::signed::Signed;
 use crate::entry::{Digest, Kind, Signing};
 use crate::identity::{Certificate, KeyType, der};
 

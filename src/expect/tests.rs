@@ -7,6 +7,7 @@ use rcgen::{CertificateParams, KeyPair, SigningKey as _};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::identity;
 
 /// `model_signing` over Rekor v2, entry 157 of the recorded log.
 const HASHEDREKORD_002: &str =

@@ -130,9 +130,6 @@ const CRATES: [&str; 3] = ["src", "crates/tlog/src", "crates/model-signing/src"]
 const CYCLIC: &[(&str, &str, Cycle)] = &[
     ("src", "config", Cycle::BetweenModules),
     ("src", "config", Cycle::WithOwnFile),
-    ("src", "entry", Cycle::WithOwnFile),
-    ("src", "entry::search", Cycle::WithOwnFile),
-    ("src", "expect", Cycle::WithOwnFile),
     ("src", "http", Cycle::BetweenModules),
     ("src", "http", Cycle::WithOwnFile),
     ("src", "identity", Cycle::BetweenModules),

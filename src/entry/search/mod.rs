@@ -5,28 +5,18 @@
 //! both. All text is decoded as base64 in every way in which a parser could ([`text`]), the result again, three levels
 //! deep, and all of it is searched for certificates and keys at any position ([`signers`]).
 
+mod found;
 mod signers;
 #[cfg(test)]
 mod tests;
 mod text;
 mod usual;
 
+pub use found::Found;
 pub(super) use usual::usual_signers;
 
-use crate::identity::Signer;
 use signers::Effort;
 use text::{MAX_DEPTH, decodings, strings, texts, unescape};
-
-/// Something in a leaf.
-#[derive(Debug)]
-pub enum Found<'a> {
-    /// Bytes of the leaf, or what text in it decodes to. A name is in them as it is in its certificate.
-    Bytes(&'a [u8]),
-    /// A certificate or a key.
-    Signer(Signer),
-    /// What has the structure of a certificate and cannot be read as one.
-    Certificate(&'a [u8]),
-}
 
 /// For each byte of the leaf, the number of bytes that are decoded to find signers that no known parser would find:
 /// base64 that begins in the middle of a string, and a third level of it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Found;
+use super::found::Found;
 use crate::identity::{Certificate, Key, Signer};
 
 /// The remaining bytes that may be copied and hashed: nested structures could otherwise be read again and again.
