@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{Extension, SanType};
+use super::extension::Extension;
+use super::san::SanType;
 
 /// A trait that no certificate of a healthy Fulcio has.
 ///

@@ -16,10 +16,12 @@ pub(crate) mod der;
 #[cfg(test)]
 mod encodings;
 mod extension;
+mod general_name;
 mod key;
 mod material;
 mod openpgp;
 mod pkcs7;
+mod precertificate;
 mod san;
 mod sct;
 mod signature;
@@ -31,12 +33,12 @@ mod time;
 
 pub use anomaly::Anomaly;
 pub use authorities::{Assessment, Authorities, AuthorityChain, AuthorityError, Chain};
-pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES, MAX_NAMES};
+pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
 pub use extension::{Extension, Extensions};
 pub use key::{Key, KeyError, KeyFormat};
 pub use openpgp::PgpError;
 pub use pkcs7::{Pkcs7Error, found_in_pkcs7, signers_of_pkcs7};
-pub use san::{San, SanType};
+pub use san::{MAX_NAMES, San, SanType};
 pub use sct::CtLog;
 pub use signature::{KeyType, SignatureError, verify, verify_digest};
 

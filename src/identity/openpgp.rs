@@ -13,8 +13,8 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::MAX_NAMES;
 use super::material::Material;
+use super::san::MAX_NAMES;
 
 /// Most keys in one block of which only the packet can be parsed. Keys that can be parsed are not counted.
 const MAX_OPAQUE_KEYS: usize = 1024;

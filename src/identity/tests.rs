@@ -117,7 +117,7 @@ fn a_timestamp_that_was_taken_from_another_certificate_is_false() {
     // A CA of this test issues a certificate with the extension of a recorded one, as with a stolen CA key.
     let recorded = labelled("stolen-identity");
     let list = {
-        let needle = sct::SCT_LIST;
+        let needle = precertificate::SCT_LIST;
         let at = recorded
             .der()
             .windows(needle.len())

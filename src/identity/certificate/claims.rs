@@ -4,14 +4,27 @@ use std::borrow::Cow;
 
 use jiff::SignedDuration;
 
-use super::{CertificateError, Frame, MAX_EXTENSIONS, MAX_NAMES, lenient};
+use super::error::CertificateError;
+use super::frame::Frame;
+use super::usage;
 use crate::identity::der::{self, DerError, Reader};
 use crate::identity::extension::{Encoding, Extensions};
-use crate::identity::sct::{PRECERTIFICATE_POISON, SCT_LIST};
-use crate::identity::{Anomaly, Extension, San, SanType, text};
+use crate::identity::precertificate::{PRECERTIFICATE_POISON, SCT_LIST};
+use crate::identity::san::{MAX_NAMES, San, SanType};
+use crate::identity::{Anomaly, Extension, text};
 
 /// Fulcio's validity is ten minutes; from here on it is worth a word.
 const LONG_VALIDITY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Most extensions in one certificate; Fulcio's have about thirty.
+pub(super) const MAX_EXTENSIONS: usize = 128;
+
+/// The result of a parser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parsed {
+    pub(super) frame: Frame,
+    pub(super) claims: Claims,
+}
 
 /// The decoded extensions, and their anomalies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -186,7 +199,7 @@ fn allows_certificate_signing(value: &[u8]) -> bool {
     match der::only(value, der::BIT_STRING) {
         Ok([_unused, first, ..]) => first & 0b0000_0100 != 0,
         Ok(_) => false,
-        Err(_) => lenient::allows_certificate_signing(value),
+        Err(_) => usage::allows_certificate_signing(value),
     }
 }
 
@@ -194,7 +207,7 @@ fn allows_certificate_signing(value: &[u8]) -> bool {
 /// the CAs of the trusted root were configured.
 fn is_authority(value: &[u8]) -> bool {
     let Ok(content) = der::only(value, der::SEQUENCE) else {
-        return lenient::is_authority(value);
+        return usage::is_authority(value);
     };
     let mut reader = Reader::new(content);
     match reader.optional(der::BOOLEAN) {
@@ -220,7 +233,7 @@ fn key_id(bytes: &[u8]) -> KeyId {
 
 fn allows_code_signing(value: &[u8]) -> bool {
     let Ok(content) = der::only(value, der::SEQUENCE) else {
-        return lenient::allows_code_signing(value);
+        return usage::allows_code_signing(value);
     };
     let mut reader = Reader::new(content);
     while let Ok(purpose) = reader.expect(der::OID) {

@@ -27,7 +27,7 @@ pub enum CertificateError {
         /// Which end of the validity.
         part: &'static str,
     },
-    /// More than [`super::MAX_NAMES`] names.
+    /// More than [`crate::identity::MAX_NAMES`] names.
     #[error("more than {limit} names")]
     TooManyNames {
         /// The limit.

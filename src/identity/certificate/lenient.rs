@@ -9,14 +9,13 @@ use std::ops::Range;
 use jiff::Timestamp;
 use x509_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::certificate::X509CertificateParser;
-use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use x509_parser::nom::Parser as _;
 use x509_parser::time::ASN1Time;
 
-use super::claims::Claims;
-use super::{Frame, Parsed};
+use super::claims::{Claims, Parsed};
+use super::frame::Frame;
 use crate::identity::der::DerError;
-use crate::identity::{Anomaly, San, der, san};
+use crate::identity::{Anomaly, San, der, general_name};
 
 /// Reads a certificate of at most [`super::MAX_CERTIFICATE_BYTES`]; `None` if this reader cannot either.
 pub(super) fn read(input: &[u8]) -> Option<Parsed> {
@@ -71,7 +70,7 @@ fn moment(time: ASN1Time) -> Option<Timestamp> {
 /// Parses a list of names, strictly if that is possible.
 fn names(value: &[u8], sans: &mut Vec<San>, anomalies: &mut Vec<Anomaly>) -> Result<(), DerError> {
     let before = (sans.len(), anomalies.len());
-    let Err(error) = san::parse(value, sans, anomalies) else {
+    let Err(error) = general_name::parse(value, sans, anomalies) else {
         return Ok(());
     };
     sans.truncate(before.0);
@@ -81,7 +80,7 @@ fn names(value: &[u8], sans: &mut Vec<San>, anomalies: &mut Vec<Anomaly>) -> Res
     while !rest.is_empty() {
         let (after, name) = Any::from_der(rest).map_err(|_| error)?;
         let split = |content| split_other_name(content).ok_or(error);
-        san::add(identifier(&name), name.data, split, sans, anomalies)?;
+        general_name::add(identifier(&name), name.data, split, sans, anomalies)?;
         rest = after;
     }
     Ok(())
@@ -97,16 +96,4 @@ fn split_other_name(content: &[u8]) -> Option<(&[u8], &[u8])> {
     let (rest, oid) = Any::from_der(content).ok()?;
     let (_, value) = Any::from_der(rest).ok()?;
     Some((oid.data, value.data))
-}
-
-pub(super) fn allows_certificate_signing(value: &[u8]) -> bool {
-    KeyUsage::from_der(value).is_ok_and(|(_, usage)| usage.key_cert_sign())
-}
-
-pub(super) fn is_authority(value: &[u8]) -> bool {
-    BasicConstraints::from_der(value).is_ok_and(|(_, constraints)| constraints.ca)
-}
-
-pub(super) fn allows_code_signing(value: &[u8]) -> bool {
-    ExtendedKeyUsage::from_der(value).is_ok_and(|(_, usage)| usage.code_signing || usage.any)
 }

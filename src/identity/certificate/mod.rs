@@ -18,34 +18,30 @@
 
 mod claims;
 mod error;
+mod frame;
 mod lenient;
 mod strict;
 #[cfg(test)]
 mod tests;
 mod twins;
+mod usage;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::sct::Logged;
+use super::precertificate::Logged;
 use super::signature::verify_certificate;
 use super::{Anomaly, Extension, Extensions, San, ber, der};
-use claims::Claims;
 pub(super) use claims::KeyId;
+use claims::Parsed;
 
 pub use error::CertificateError;
 
 /// Longest accepted certificate, in bytes: a leaf of a tiled log cannot contain a longer one, and the longest of Fulcio
 /// have a twentieth of that.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
-
-/// Most names in one certificate. Fulcio gives one; web servers' certificates have up to a hundred by policy.
-pub const MAX_NAMES: usize = 256;
-
-/// Most extensions in one certificate; Fulcio's have about thirty.
-const MAX_EXTENSIONS: usize = 128;
 
 /// `AlgorithmIdentifier { id-alg-unsigned }` and an empty BIT STRING (RFC 9925 §3).
 const UNSIGNED: &[u8] = b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x06\x24\x03\x01\x00";
@@ -243,7 +239,12 @@ impl Certificate {
         let Some(given) = self.sha256() else {
             return Vec::new();
         };
-        let twins = twins::of(self).into_iter();
+        let twins = twins::of(
+            self.tbs_der(),
+            self.signature_algorithm_der(),
+            &self.signature(),
+        )
+        .into_iter();
         let others = twins.filter(|twin| twin.as_slice() != self.der());
         [given]
             .into_iter()
@@ -387,27 +388,4 @@ fn parse_strictly(der: &[u8]) -> Result<Parsed, CertificateError> {
         });
     }
     strict::read(der)
-}
-
-/// The result of a parser.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Parsed {
-    frame: Frame,
-    claims: Claims,
-}
-
-/// The positions of its parts in the DER: whole elements, but the content of the serial number and the signature. And
-/// its validity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Frame {
-    tbs: Range<usize>,
-    serial: Range<usize>,
-    issuer_name: Range<usize>,
-    subject_name: Range<usize>,
-    spki: Range<usize>,
-    signature_algorithm: Range<usize>,
-    signature: Range<usize>,
-    signature_unused_bits: u8,
-    not_before: Timestamp,
-    not_after: Timestamp,
 }

@@ -1,9 +1,10 @@
 //! The first parser: strict DER, and the fields of RFC 5280 §4.1 with nothing between them or after them.
 
-use super::claims::Claims;
-use super::{CertificateError, Frame, Parsed};
+use super::claims::{Claims, Parsed};
+use super::error::CertificateError;
+use super::frame::Frame;
 use crate::identity::der::{self, DerError, Reader};
-use crate::identity::{san, time};
+use crate::identity::{general_name, time};
 
 /// Names the part in which DER could not be read.
 fn in_part(part: &'static str) -> impl FnOnce(DerError) -> CertificateError {
@@ -92,7 +93,7 @@ fn read_extensions(mut explicit: Reader<'_>, claims: &mut Claims) -> Result<(), 
         let value = fields.expect(der::OCTET_STRING).map_err(in_part(PART))?;
         fields.end().map_err(in_part(PART))?;
         let (oid, value) = (fields.bytes(&oid.content), fields.bytes(&value.content));
-        claims.extension(oid, value, san::parse)?;
+        claims.extension(oid, value, general_name::parse)?;
     }
     Ok(())
 }

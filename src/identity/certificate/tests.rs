@@ -6,9 +6,10 @@ use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::claims::MAX_EXTENSIONS;
 use super::*;
 use crate::identity::tests::{harbor, labelled, recorded};
-use crate::identity::{Chain, Signer, der};
+use crate::identity::{Chain, MAX_NAMES, Signer, der};
 
 const SUBJECT_ALTERNATIVE_NAME: &[u64] = &[2, 5, 29, 17];
 const BASIC_CONSTRAINTS: &[u64] = &[2, 5, 29, 19];

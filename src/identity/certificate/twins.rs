@@ -5,19 +5,15 @@
 //! whole certificate matches none of these. So a certificate that is searched by its hash is searched in each of its
 //! forms.
 
-use super::Certificate;
 use crate::identity::curve::other_halves;
 use crate::identity::{ber, der};
 
-/// Each DER certificate of the same TBSCertificate, with its own algorithm, with the same signature and with the other
-/// one that verifies, if there is one.
-pub(super) fn of(certificate: &Certificate) -> Vec<Vec<u8>> {
-    let tbs = certificate.tbs_der();
-    let signature = certificate.signature();
+/// Each DER certificate of this TBSCertificate, with the algorithm in it, with this signature and with the other one
+/// that verifies, if there is one. `outer_algorithm` is the algorithm beside the signature, which counts if the
+/// TBSCertificate has none.
+pub(super) fn of(tbs: &[u8], outer_algorithm: &[u8], signature: &[u8]) -> Vec<Vec<u8>> {
     let algorithm = algorithm_in(tbs);
-    let algorithm = algorithm
-        .as_deref()
-        .unwrap_or(certificate.signature_algorithm_der());
+    let algorithm = algorithm.as_deref().unwrap_or(outer_algorithm);
     let with = |signature: &[u8]| {
         let mut content = Vec::with_capacity(tbs.len() + algorithm.len() + signature.len() + 8);
         content.extend_from_slice(tbs);
@@ -25,8 +21,8 @@ pub(super) fn of(certificate: &Certificate) -> Vec<Vec<u8>> {
         content.extend(der::encode(der::BIT_STRING, &[&[0], signature].concat()));
         der::encode(der::SEQUENCE, &content)
     };
-    let Some((r, s)) = ecdsa(&signature) else {
-        return vec![with(&signature)];
+    let Some((r, s)) = ecdsa(signature) else {
+        return vec![with(signature)];
     };
     let pair = |s: &[u8]| der::encode(der::SEQUENCE, &[number(r), number(s)].concat());
     let other = other_halves(r, s);
