@@ -32,7 +32,7 @@ impl FindingId {
         ])
     }
 
-    /// What cannot be read in an entry: apart from its readable signings of the same ordinal.
+    /// A part of an entry that cannot be read. It differs from the readable signing with the same ordinal.
     pub fn of_unreadable(
         watch: Option<&str>,
         origin: &str,

@@ -6,7 +6,7 @@ use crate::identity::Chain;
 /// The new assessment of a finding, after the trusted root changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
-    /// Whether its certificate leads to a CA.
+    /// The result of verifying its certificate.
     pub chain: Chain,
     /// Its verdict without registrations.
     pub verdict: Verdict,
@@ -14,6 +14,6 @@ pub struct Judged {
     pub severity: Severity,
     /// One sentence.
     pub summary: String,
-    /// What is odd about it.
+    /// Its anomalies.
     pub anomalies: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Findings: a signing under a watched identity, a broken promise of a log, or a failure of the monitoring.
+//! Findings: a signing under a watched identity, a fault of a log, or a failure of the monitoring.
 
 mod drill;
 mod id;
@@ -72,9 +72,9 @@ pub struct Finding {
     pub first_seen: Timestamp,
     /// Its state.
     pub state: State,
-    /// For `log-fault`: the broken promise, as in JSON.
+    /// For `log-fault`: the fault, as in JSON.
     pub fault: Option<String>,
-    /// One sentence for a person. May hold text from the log: escape it where it is shown.
+    /// One sentence for a person. It may contain text from the log: escape it where it is shown.
     pub summary: String,
     /// Anomalies of the signing, each a phrase that the summary contains too; empty for other findings.
     #[serde(default)]

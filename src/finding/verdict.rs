@@ -12,13 +12,13 @@ pub enum Verdict {
     ModelUnexpected,
     /// A watched identity signed something that is not registered; the log does not contain what.
     IdentityUnexpected,
-    /// Like `IdentityUnexpected`, and the payload is known to be something else than a model signing.
+    /// Like `IdentityUnexpected`, and the payload is known to be something other than a model signing.
     OtherPredicate,
-    /// The watched name in a certificate that leads to no CA of the trusted root, or in a key that calls itself so.
+    /// The watched name in a certificate without a path to a CA of the trusted root, or in a key that claims the name.
     UntrustedChain,
-    /// Registered, but the log does not hold it.
+    /// Registered, but the log does not contain it.
     Missing,
-    /// The log broke a promise.
+    /// The log contradicted what it signed.
     LogFault,
     /// A leaf, or a signing in it, that cannot be understood.
     Unreadable,
@@ -36,11 +36,11 @@ pub enum Verdict {
     CoverageGap,
     /// The trusted root may be out of date.
     TrustRootStale,
-    /// A watch that cannot select anything, or not in the way in which a log is followed.
+    /// A watch that can select nothing, or nothing in the way in which a log is followed.
     WatchIneffective,
     /// A log of the trusted root that is not followed.
     LogUnfollowed,
-    /// A log ended, and no other log is followed that has not.
+    /// A log ended, and every other followed log ended too.
     LogEnded,
     /// The log leaves entries out of its replies.
     EntriesMissing,
@@ -64,10 +64,10 @@ pub enum Verdict {
     NotifierFailing,
 }
 
-/// Which exit code an open finding makes.
+/// The exit code that an open finding causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Somebody signed, or a log contradicted itself: exit 1 from `fail_on` on; closed by people.
+    /// An identity signed, or a log contradicted itself: exit 1 from `fail_on` on; people close it.
     Security,
     /// The monitoring may not work: exit 3; resolves when its cause is gone, cannot be acknowledged.
     Health,
@@ -78,7 +78,7 @@ pub enum Class {
 pub enum AlertPolicy {
     /// Never.
     Never,
-    /// At once.
+    /// Immediately.
     AtOnce,
     /// In one alert for each watch, log and day: the first at once, those of the following 24 hours together
     /// afterwards.
@@ -88,7 +88,7 @@ pub enum AlertPolicy {
 }
 
 impl Verdict {
-    /// All of them, in the contract's order.
+    /// All verdicts, in the contract's order.
     pub const ALL: [Self; 28] = [
         Self::Expected,
         Self::ModelUnexpected,
@@ -159,7 +159,7 @@ impl Verdict {
         Self::ALL.into_iter().find(|v| v.as_str() == word)
     }
 
-    /// Which exit code it makes while it is open.
+    /// The exit code that it causes while it is open.
     pub const fn class(self) -> Class {
         match self {
             Self::Expected
@@ -212,12 +212,12 @@ pub enum State {
     Acked,
     /// The leaves of its batch were false: kept as evidence; counts as open.
     Disputed,
-    /// Registered, or over by itself.
+    /// Registered, or its cause is gone.
     Resolved,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 5] = [
         Self::Open,
         Self::Held,
@@ -242,7 +242,7 @@ impl State {
         Self::ALL.into_iter().find(|s| s.as_str() == word)
     }
 
-    /// Whether it makes the exit code something else than 0.
+    /// Whether it causes an exit code other than 0.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Open | Self::Disputed)
     }

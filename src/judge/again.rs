@@ -8,7 +8,8 @@ use crate::finding::{Evidence, Finding, Judged, Verdict};
 use crate::identity::{Assessment, Certificate, Chain, Signer};
 
 impl Rules {
-    /// Judges a finding of [`Verdict::UntrustedChain`] by the present authorities; `None`: its chain still leads to none.
+    /// Judges a finding of [`Verdict::UntrustedChain`] by the present authorities; `None`: there is still no path to
+    /// one of them.
     pub(crate) fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Judged> {
         let watch = self
             .watches()
@@ -19,7 +20,7 @@ impl Rules {
             return None;
         }
         let mut anomalies: Vec<_> = anomalies.iter().map(ToString::to_string).collect();
-        // The leaves beside it, which show this, are not stored.
+        // The values beside the leaf, which show this, are not stored.
         let is_kept = |anomaly: &&String| *anomaly == LONG_EXPIRED_SAID;
         anomalies.extend(finding.anomalies.iter().find(is_kept).cloned());
         let verdict = Verdict::IdentityUnexpected;

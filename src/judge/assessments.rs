@@ -1,17 +1,19 @@
-//! What the trusted root said about certificates, so that the signatures of one that comes again are verified once.
+//! A cache of the results of verifying certificates, so that the signatures of a repeated certificate are verified
+//! once.
 //!
-//! One belongs to one set of rules, and so to one trusted root: other trust is other rules, which begin with nothing.
+//! A cache belongs to one set of rules, and so to one trusted root: another trusted root has other rules with an empty
+//! cache.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::identity::Assessment;
 
-/// Certificates of one generation, some hundred bytes each. Fulcio issues a certificate for each run of a workflow, whose
-/// signings stand close together in a log.
+/// Certificates of one generation, some hundred bytes each. Fulcio issues a certificate for each run of a workflow,
+/// whose signings are close together in a log.
 const GENERATION: usize = 4_096;
 
-/// Bounded: when a generation is full, the one before it is forgotten.
+/// Bounded: when a generation is full, the one before it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Assessments(Mutex<Generations>);
 
@@ -22,8 +24,8 @@ struct Generations {
 }
 
 impl Assessments {
-    /// The assessment of the certificate with this SHA-256: the one that is known, or what `judge` answers. Two threads may
-    /// judge the same certificate at once; both answer the same.
+    /// The assessment of the certificate with this SHA-256: from the cache, or from `judge`. Two threads may judge the
+    /// same certificate at once, with the same result.
     pub(super) fn of(
         &self,
         certificate: [u8; 32],

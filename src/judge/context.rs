@@ -1,4 +1,4 @@
-//! What a finding is made from, besides the match.
+//! The values besides the match that a finding is made from.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(crate) struct Place<'a> {
     pub(crate) beside: Option<&'a [u8]>,
 }
 
-/// What a log served with an entry as its signed payload.
+/// The bytes that a log served with an entry as its signed payload.
 #[derive(Debug, Default)]
 pub(crate) struct Payload {
     /// The statement in it, if its digest is the one that was signed.
@@ -51,7 +51,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) logged_about: Option<Timestamp>,
 }
 
-/// A finding with what is known of its signer.
+/// A finding with the fields of its signer.
 pub(super) fn of_signer(signer: &Signer, finding: Finding) -> Finding {
     let certificate = signer.certificate();
     Finding {

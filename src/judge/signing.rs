@@ -37,7 +37,7 @@ impl Judge<'_> {
         {
             anomalies.push(LONG_EXPIRED_SAID.to_owned());
         }
-        // A key that is not watched itself was selected by a name that it claims, and that no CA certifies.
+        // The watch selected a key, not by the key itself but by a name that it claims, and that no CA certifies.
         let verdict = if matches!(chain, Chain::Untrusted | Chain::None) && !found.by_key {
             Verdict::UntrustedChain
         } else {
@@ -76,7 +76,7 @@ impl Judge<'_> {
             found.in_shape,
             &anomalies,
         );
-        // The log or a server between caused it, not the signer: the severity does not change.
+        // The log, or a server before it, caused it, not the signer: the severity does not change.
         if let Some(served) = payload.contradicting {
             summary.push_str("; the attestation that the log serves with it is not what was signed: its SHA-256 is ");
             summary.push_str(&hex::encode(served));
@@ -126,11 +126,11 @@ impl Judge<'_> {
     }
 }
 
-/// What an identity did.
+/// The action of an identity.
 pub(super) enum Done<'a> {
-    /// It signed that.
+    /// It signed this.
     Signed(&'a str),
-    /// A certificate was issued to it: a CT log shows no more.
+    /// A CA issued a certificate to it: a CT log shows no more.
     Issued,
 }
 

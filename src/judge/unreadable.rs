@@ -41,7 +41,8 @@ enum Trace {
 }
 
 impl Hidden {
-    /// What is hidden in an entry that was read. It is not searched if all readers read the whole entry alike.
+    /// What is hidden in an entry that was read. It is not searched if all readers read the whole entry in the same
+    /// way.
     pub(crate) fn beside(entry: &Entry, leaf: &[u8], rules: &Rules) -> Self {
         if !entry.unreadable.is_empty() {
             Self::search(leaf, rules, &[])

@@ -4,28 +4,28 @@ use tlog::{Checkpoint, CheckpointError, Note, NoteError, Origin, Verifier};
 
 use crate::escape::few;
 
-/// Why a note is no checkpoint of a tree.
+/// Why a note is not a checkpoint of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// None of the tree's keys has signed it. Which keys are named by its signatures, and which were expected: by name and
-    /// key id, as on a signature line.
+    /// No key of the tree has signed it. The keys that its signatures name, and the expected ones, by name and key id,
+    /// as on a signature line.
     #[error(
         "the checkpoint of {origin} is not signed by a key of the log: it is signed by {signers}, and a signature by {keys} is expected"
     )]
     NotSigned {
-        /// The tree that was asked for.
+        /// The expected tree.
         origin: String,
         /// The keys that the note names, escaped.
         signers: String,
         /// The keys of the tree.
         keys: String,
     },
-    /// Anything else.
+    /// Any other error.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
 
-/// How many keys are named in one sentence.
+/// Most keys that one sentence names.
 const NAMED: usize = 5;
 
 fn named(key: &Verifier) -> String {
@@ -49,8 +49,7 @@ fn signers(note: &[u8]) -> String {
 
 /// A note as a checkpoint of the tree of this origin, signed by one of these keys.
 ///
-/// # Errors
-/// It is none, of another tree, or not signed by any of the keys.
+/// # Errors It is not a checkpoint, is of another tree, or is not signed by any of the keys.
 pub fn open_checkpoint(
     note: &[u8],
     origin: &Origin,

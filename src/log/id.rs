@@ -1,4 +1,4 @@
-//! What tells logs and trees apart.
+//! The identities of logs and trees.
 //!
 //! A log has trees. Most logs have one; a Rekor v1 log has several, one after the other. Positions, checkpoints and coverage
 //! belong to a tree, look-ups and the list of its trees to a log.
@@ -13,7 +13,7 @@ use url::Url;
 pub struct TreeId(String);
 
 impl TreeId {
-    /// The tree whose checkpoints have this origin, as it is stored.
+    /// The tree whose checkpoints have this origin, as in the database.
     pub fn new(origin: impl Into<String>) -> Self {
         Self(origin.into())
     }
@@ -36,25 +36,25 @@ impl fmt::Display for TreeId {
     }
 }
 
-/// Identifies a log: of one tree by the origin of that tree, of several by the URL of its server, for which trees it has is not
-/// known before the server was asked.
+/// Identifies a log: a log with one tree by the origin of that tree, a log with several by the URL of its server,
+/// because its trees are not known before a request.
 ///
-/// Its name in the configuration is not part of it: a log may be renamed.
+/// Its name in the configuration is not part of the identity: a log may be renamed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogId(String);
 
 impl LogId {
-    /// As it is stored.
+    /// From the form in the database.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// A log of one tree.
+    /// A log with one tree.
     pub fn of_tree(origin: &Origin) -> Self {
         Self(origin.as_str().to_owned())
     }
 
-    /// A log of several trees.
+    /// A log with several trees.
     pub fn of_server(url: &Url) -> Self {
         Self(url.to_string())
     }
@@ -71,7 +71,7 @@ impl fmt::Display for LogId {
     }
 }
 
-/// What a pass went over.
+/// The part of a log that a pass has read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// One tree of a log.
@@ -81,7 +81,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// What it is recorded under: the origin of the tree, or the id of its log.
+    /// The key under which it is recorded: the origin of the tree, or the id of its log.
     pub fn key<'a>(&'a self, log: &'a LogId) -> &'a str {
         match self {
             Self::Tree(tree) => tree.as_str(),

@@ -1,4 +1,5 @@
-//! The public keys of logs: of the kinds that `tlog` verifies itself, and of those that it lets its caller verify with.
+//! The public keys of logs: of the types that `tlog` verifies itself, and of those for which its caller provides the
+//! verification.
 
 use std::sync::Arc;
 
@@ -11,23 +12,23 @@ use tlog::{ForeignAlgorithm, ForeignKey, KeyError, KeyName, Origin, Verifier, Vk
 
 use super::Protocol;
 
-/// Lengths of RSA moduli that are verified with, in bits.
+/// Accepted lengths of RSA moduli, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// rsaEncryption (RFC 8017 appendix C).
 const RSA: &str = "1.2.840.113549.1.1.1";
 
-/// ECDSA keys on other curves than P-256, each with the hashes that logs sign with: Rekor and CT logs take SHA-256 whatever
-/// the curve (rekor `pkg/util/signed_note.go`, RFC 6962 §2.1.4), other signers the one that fits the curve.
+/// ECDSA keys on curves other than P-256, each with the hashes that logs sign with: Rekor and CT logs use SHA-256 with
+/// every curve (rekor `pkg/util/signed_note.go`, RFC 6962 §2.1.4), other signers use the hash that fits the curve.
 const CURVES: [[&dyn VerificationAlgorithm; 2]; 2] = [
     [&ECDSA_P384_SHA256_ASN1, &ECDSA_P384_SHA384_ASN1],
     [&ECDSA_P521_SHA256_ASN1, &ECDSA_P521_SHA512_ASN1],
 ];
 
-/// Signature algorithms to come (FIPS 204 and 205), by the last arc below 2.16.840.1.101.3.4.3.
+/// Future signature algorithms (FIPS 204 and 205), by the last arc below 2.16.840.1.101.3.4.3.
 const FUTURE: &str = "2.16.840.1.101.3.4.3.";
 
-/// A public key that a log's signatures can be verified with: Ed25519, ECDSA P-256, P-384 or P-521, or RSA.
+/// A public key of a log: Ed25519, ECDSA P-256, P-384 or P-521, or RSA.
 #[derive(Debug, Clone)]
 pub struct LogKey {
     spki_der: Vec<u8>,
@@ -47,7 +48,7 @@ pub enum LogKeyError {
     /// An RSA key that is too short, too long or malformed.
     #[error("not an RSA key of 2,048 to 8,192 bits")]
     Rsa,
-    /// Of another algorithm; its object identifier, with its name where it has one.
+    /// Of another algorithm; its object identifier, with its name if it is known.
     #[error("of the algorithm {0}, which is not verified here")]
     Algorithm(String),
     /// A verifier key of another log.
@@ -82,10 +83,10 @@ impl LogKey {
         })
     }
 
-    /// The key in a C2SP verifier key (`NAME+ID+KEY`) of a log that is spoken to like this and has this origin.
+    /// The key in a C2SP verifier key (`NAME+ID+KEY`) of a log with this protocol and this origin.
     ///
-    /// The name is the origin's, but for logs that have none of their own: Rekor v1 names its key as it likes, and a log of
-    /// RFC 6962 is known by the key.
+    /// The name must be the origin, except for logs without a name of their own: Rekor v1 chooses the name of its key
+    /// freely, and a log of RFC 6962 is identified by its key.
     ///
     /// # Errors
     /// See [`LogKeyError`].
@@ -104,7 +105,8 @@ impl LogKey {
             });
         }
         let key = Self::read(&vkey.spki_der().map_err(LogKeyError::Malformed)?)?;
-        // Which of the ways to compute the id was used depends on who wrote the text; what it is for, finding a slip, each does.
+        // The author of the text chose how the id is computed. Each way detects a typing error, which is the purpose of
+        // the id.
         let ways = [Self::verifier, Self::rekor_v1, Self::tree_head];
         let mut ids = ways.iter().map(|way| way(&key, vkey.name.clone()).id());
         if !ids.any(|id| vkey.expect_id(id).is_ok()) {
@@ -119,7 +121,7 @@ impl LogKey {
         &self.spki_der
     }
 
-    /// The key under that name in a note that the log signs as C2SP signed-note says: a Rekor v2 log.
+    /// The key under that name in a note that the log signs as in C2SP signed-note: a Rekor v2 log.
     pub fn verifier(&self, name: KeyName) -> Verifier {
         match &self.foreign {
             None => Verifier::from_spki_der(name, &self.spki_der).expect("it was read before"),
@@ -141,7 +143,7 @@ impl LogKey {
     }
 }
 
-/// A key of a Rekor v1 log, also one that cannot be used: its signatures are then named and not verified.
+/// The key of a Rekor v1 log, also one that cannot be used: its signatures are then named and not verified.
 pub fn rekor_v1_verifier(name: &KeyName, spki_der: &[u8]) -> Verifier {
     match LogKey::read(spki_der) {
         Ok(key) => key.rekor_v1(name.clone()),
@@ -230,7 +232,7 @@ mod tests {
         Checkpoint::open(note.as_bytes(), &origin, std::slice::from_ref(key)).is_ok()
     }
 
-    /// The same of a CT log: `TreeHeadSignature` of RFC 6962 §3.5, and how it is signed.
+    /// The same for a CT log: `TreeHeadSignature` of RFC 6962 §3.5, and its signature.
     fn head(algorithm: [u8; 2], sign: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
         let mut message = vec![0, 1];
         message.extend(7_u64.to_be_bytes());

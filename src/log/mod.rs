@@ -1,4 +1,4 @@
-//! Logs and their trees: what identifies them, what type they are of, which keys sign their checkpoints.
+//! Logs and their trees: their identities, their types, and the keys that sign their checkpoints.
 
 mod checkpoint;
 mod id;
@@ -15,25 +15,25 @@ pub use id::{LogId, Part, TreeId};
 pub use key::{LogKey, LogKeyError, rekor_v1_verifier};
 pub use protocol::{LeafFormat, Protocol};
 
-/// An entry's place as Rekor v1 counts: over all trees of a log, from the first entry of the oldest one.
+/// An entry's index as Rekor v1 counts: over all trees of a log, from the first entry of the oldest one.
 ///
-/// Within a tree an index is a bare `u64`. The two are never mixed up, because only a tree's base leads from one to the
-/// other. For every other kind of log the base is 0, and both are the same number.
+/// An index within a tree is a `u64`. The two types cannot be confused, because only a tree's base converts one into
+/// the other. For every other type of log the base is 0, and both are the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GlobalIndex(u64);
 
 impl GlobalIndex {
-    /// An index that counts over all trees already.
+    /// An index that already counts over all trees.
     pub const fn new(index: u64) -> Self {
         Self(index)
     }
 
-    /// The place of leaf `local` of a tree that begins at `base`; `None` beyond 64 bits.
+    /// The index of leaf `local` of a tree that begins at `base`; `None` beyond 64 bits.
     pub fn of(base: u64, local: u64) -> Option<Self> {
         base.checked_add(local).map(Self)
     }
 
-    /// The leaf of a tree that begins at `base`; `None` if this place lies before it.
+    /// The leaf of a tree that begins at `base`; `None` if this index is before the tree.
     pub const fn within(self, base: u64) -> Option<u64> {
         self.0.checked_sub(base)
     }
@@ -50,17 +50,17 @@ impl std::fmt::Display for GlobalIndex {
     }
 }
 
-/// Where reading begins while there is no stored position.
+/// The first position of a tree without a stored one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// At the newest checkpoint: what came before is not read. Never taken silently.
+    /// The newest checkpoint: earlier entries are not read. This is never chosen silently.
     End,
-    /// At the first entry.
+    /// The first entry.
     Beginning,
-    /// At this index.
+    /// This index.
     Index(u64),
-    /// At the first entry that was logged then or later, or some way before it: what entries say of their time is
-    /// rough.
+    /// The first entry that was logged at that time or later, or some entries before it: the times in entries are
+    /// approximate.
     Time(Timestamp),
 }
 
@@ -69,45 +69,44 @@ pub enum Start {
 pub struct Shard {
     /// The log's name in findings and on the command line.
     pub name: String,
-    /// The log that it is of.
+    /// The log of the tree.
     pub log: LogId,
     /// The first line of its checkpoints, which identifies it.
     pub origin: Origin,
-    /// What people call it to tell it from the other trees of its log; `None`: the log has one tree.
+    /// A name for people that distinguishes it from the other trees of its log; `None`: the log has one tree.
     pub label: Option<String>,
     /// The type of its log.
     pub protocol: Protocol,
-    /// What to add to an index within this tree to get the one that findings name. Rekor v1 counts over all its
-    /// trees; everywhere else it is 0.
+    /// Added to an index within this tree, it gives the index in findings. Rekor v1 counts over all its trees; for
+    /// every other type it is 0.
     pub base: u64,
-    /// Whether its log lists it as a tree that takes no more entries: from then on it must never change.
+    /// Whether its log lists it as a tree that takes no more entries: then it must not change any more.
     pub ended: bool,
     /// The keys that may sign its checkpoints; never empty.
     pub verifiers: Vec<Verifier>,
-    /// Where reading begins while there is no stored position.
+    /// The first position if there is no stored one.
     pub start: Start,
-    /// How long its size may stay the same before that is a finding; `None` is never.
+    /// How long its size may stay the same before that is a finding; `None` means no limit.
     pub silence_after: Option<Duration>,
-    /// How long it has to show smaller checkpoints than before, in passes in a row, before that is a rollback.
+    /// How long it must show smaller checkpoints than before, in passes in a row, before that is a rollback.
     pub rollback_after: Duration,
 }
 
 impl Shard {
-    /// Which tree it is.
+    /// The id of the tree.
     pub fn id(&self) -> TreeId {
         TreeId::from(&self.origin)
     }
 
     /// A note as a checkpoint of this tree, signed by one of its keys.
     ///
-    /// # Errors
-    /// It is none, of another tree, or not signed by any of the keys.
+    /// # Errors It is not a checkpoint, is of another tree, or is not signed by any of the keys.
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, OpenError> {
         open_checkpoint(note, &self.origin, &self.verifiers)
     }
 
-    /// Under which names and key ids an opened checkpoint bears signatures in the log's name that are of algorithms which
-    /// are not verified here, or by keys that are known and cannot be used.
+    /// The names and key ids of signatures on an opened checkpoint that use the log's name and cannot be verified here:
+    /// their algorithm is unknown, or their key cannot be used.
     pub fn unsupported(&self, checkpoint: &Checkpoint) -> Vec<String> {
         let Ok(note) = Note::parse(checkpoint.raw()) else {
             return Vec::new();

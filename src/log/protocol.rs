@@ -1,11 +1,11 @@
 //! The types of logs: a table with one row for each.
 
-/// How a log is read.
+/// The protocol of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// Rekor v2: checkpoints, tiles and entry bundles as static files (C2SP tlog-tiles).
     RekorV2,
-    /// Rekor v1: a REST interface before Trillian trees, of which one follows the other.
+    /// Rekor v1: a REST interface to Trillian trees that follow each other.
     RekorV1,
     /// A certificate transparency log of static files (C2SP static-ct-api).
     CtStatic,
@@ -13,7 +13,7 @@ pub enum Protocol {
     CtRfc6962,
 }
 
-/// What the leaves of a log are.
+/// The format of the leaves of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeafFormat {
     /// Entries of Rekor: JSON with `kind` and `apiVersion`.
@@ -22,7 +22,7 @@ pub enum LeafFormat {
     Certificate,
 }
 
-/// What a type of log is like.
+/// The properties of a type of log.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "a row of a table of independent properties"
@@ -30,22 +30,21 @@ pub enum LeafFormat {
 struct Properties {
     /// The value of `type` in the configuration and in JSON.
     word: &'static str,
-    /// In a message.
+    /// The name in messages.
     title: &'static str,
     leaf_format: LeafFormat,
-    /// Configuration or trust has to give its origin: its checkpoints have one that does not follow from its key or its
-    /// server.
+    /// Configuration or trusted root must contain its origin, because it does not follow from its key or its server.
     needs_origin: bool,
-    /// It consists of static files, which may also be in a directory.
+    /// It consists of static files, which can also be in a directory.
     is_files: bool,
-    /// Its server lists its trees, each with an origin of its own.
+    /// Its server lists its trees, each with an origin.
     has_several_trees: bool,
     /// Its server has a search index, so that it can be guided.
     has_index: bool,
 }
 
 impl Protocol {
-    /// All of them, in the order of the documentation.
+    /// All types, in the order of the documentation.
     pub const ALL: [Self; 4] = [
         Self::RekorV2,
         Self::RekorV1,
@@ -99,19 +98,19 @@ impl Protocol {
         self.properties().word
     }
 
-    /// By its word in the configuration.
+    /// The type with this word in the configuration.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|protocol| protocol.as_str() == word)
     }
 
-    /// In a message, with its article.
+    /// The name in messages, with its article.
     pub const fn title(self) -> &'static str {
         self.properties().title
     }
 
-    /// What its leaves are.
+    /// The format of its leaves.
     pub const fn leaf_format(self) -> LeafFormat {
         self.properties().leaf_format
     }
@@ -121,18 +120,18 @@ impl Protocol {
         matches!(self.leaf_format(), LeafFormat::Certificate)
     }
 
-    /// Whether configuration or trust has to give its origin: its checkpoints have one that does not follow from its key or
-    /// its server.
+    /// Whether configuration or trusted root must contain its origin, because it does not follow from its key or its
+    /// server.
     pub const fn needs_origin(self) -> bool {
         self.properties().needs_origin
     }
 
-    /// Whether it consists of static files, which may also be in a directory.
+    /// Whether it consists of static files, which can also be in a directory.
     pub const fn is_files(self) -> bool {
         self.properties().is_files
     }
 
-    /// Whether its server lists its trees, each with an origin of its own.
+    /// Whether its server lists its trees, each with an origin.
     pub const fn has_several_trees(self) -> bool {
         self.properties().has_several_trees
     }
@@ -151,7 +150,7 @@ mod tests {
     fn every_type_has_a_word_of_its_own_that_leads_back_to_it() {
         for protocol in Protocol::ALL {
             assert_eq!(Protocol::from_word(protocol.as_str()), Some(protocol));
-            // An origin that is given is the origin of one tree.
+            // If an origin is required, it is the origin of the only tree.
             assert!(
                 !(protocol.needs_origin() && protocol.has_several_trees()),
                 "{protocol:?}"

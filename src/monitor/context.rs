@@ -15,7 +15,7 @@ use crate::store::Store;
 /// Bundles that are scanned at once, per core: one is worked on, one waits in order.
 pub(super) const SCANS_PER_CORE: usize = 2;
 
-/// Memory for the leaves of all logs: what one log reads ahead, and what keeps all cores busy.
+/// Memory for the leaves of all logs: the prefetched leaves of one log, and enough to use all cores.
 fn budget() -> Budget {
     let Prefetch {
         budget_bytes,

@@ -58,7 +58,7 @@ pub(super) fn finding(shard: &Shard, fault: &LogFault, now: Timestamp) -> NewFin
     }
 }
 
-/// The size that is contradicted. Two sightings of one fault have the same, and are one finding.
+/// The size that is contradicted. It is the same whenever one fault is seen, so that there is one finding.
 fn contradicted_size(fault: &LogFault) -> u64 {
     match fault {
         LogFault::RootMismatch { size, .. } | LogFault::Fork { size, .. } => *size,

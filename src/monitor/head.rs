@@ -63,7 +63,7 @@ impl Smaller<'_> {
         }
     }
 
-    /// The fault, if the passes that show it are so many that this is a rollback. `known` is what was recorded before this pass.
+    /// The fault, if enough passes have shown it for a rollback. `known` is the recorded state before this pass.
     pub(super) fn rollback(
         self,
         known: Option<&TreeState>,

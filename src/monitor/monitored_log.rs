@@ -10,7 +10,7 @@ pub enum MonitoredLog {
     Tree(Log),
     /// Several trees, which the log lists; each is read in full.
     RekorV1(RekorV1Log),
-    /// A log that grows too fast to be read: entries are found by way of CT logs and of its search index.
+    /// A log that grows too fast to be read: entries are found through CT logs and its search index.
     Guided(Guided),
 }
 
@@ -42,7 +42,7 @@ impl From<Log> for MonitoredLog {
     }
 }
 
-/// A Rekor v1 log whose entries are found by way of CT logs and of its search index.
+/// A Rekor v1 log whose entries are found through CT logs and its search index.
 #[derive(Debug, Clone)]
 pub struct Guided {
     /// The log. Its `start` is the index of the first entry that is reported.
@@ -56,6 +56,6 @@ pub struct Guided {
 pub struct CtGuide {
     /// Its name in the configuration.
     pub name: String,
-    /// Which log it is; `None` until something is trusted that has its key.
+    /// Its id; `None` until there is a trusted root with its key.
     pub id: Option<LogId>,
 }

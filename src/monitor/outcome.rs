@@ -9,7 +9,7 @@ pub struct LogOutcome {
     pub log: String,
     /// Everything up to the newest checkpoint was read and proven.
     pub proven: bool,
-    /// Why not; `None` also for a pass that was stopped.
+    /// Why it is not proven; `None` also for a pass that was stopped.
     pub error: Option<PassError>,
     /// Number of entries that were read.
     pub entries: u64,
@@ -18,8 +18,8 @@ pub struct LogOutcome {
 /// Why a pass did not begin, or had to end for every log.
 #[derive(Debug, thiserror::Error)]
 pub enum MonitorError {
-    /// A first position at the end of a log skips all entries before it. After the loss of a database that must not happen
-    /// without a question.
+    /// A first position at the end of a log skips all entries before it. After the loss of a database that needs
+    /// permission.
     #[error(
         "no position is stored for {}, and the configuration says to start at the end: entries that are already there would never be read. \
          If this is the first run, run once with --bootstrap. If it is not, the database was lost: restore it, or give `start` an index that you know was read",
@@ -68,7 +68,7 @@ pub enum RescanError {
     /// The program was asked to stop.
     #[error("stopped before the end: run it again to go on")]
     Stopped,
-    /// The store could not do it.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

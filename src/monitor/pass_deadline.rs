@@ -26,7 +26,7 @@ pub(super) struct PassDeadline(Option<Limits>);
 struct Limits {
     /// No more leaves are read after it; what was read is recorded.
     ends: Instant,
-    /// Everything is given up then: a log may be slow in answers other than leaves.
+    /// All work ends then: a log may be slow in answers other than leaves.
     gives_up: Instant,
 }
 

@@ -1,8 +1,8 @@
 //! Proves that an entry is in a tree of a log. Pure: the answers of the log are arguments.
 //!
-//! A search index, or a user, names an entry; nothing of what the log answers about it is believed before it is verified.
-//! [`place`] verifies the entry itself and its inclusion proof, which leads to some root. [`Placed::root`] says what that root
-//! lacks to be a root of the tree, and [`Root::verify`] verifies the consistency proof between the two.
+//! A search index, or a user, names an entry. Nothing in the log's answer is trusted before it is verified. [`place`]
+//! verifies the entry itself and its inclusion proof, which leads to some root. [`Placed::root`] compares that root
+//! with the known head of the tree, and [`Root::verify`] verifies the consistency proof between the two.
 
 use std::sync::Arc;
 
@@ -41,11 +41,10 @@ pub(crate) struct Placed<'a> {
     inclusion: &'a Inclusion,
 }
 
-/// Verifies that an entry is the one that was asked for: its body is the leaf of that id, its indexes over all trees and within
+/// Verifies that an entry is the requested one: its body is the leaf of that id, its indexes over all trees and within
 /// one belong together, and its inclusion proof is valid.
 ///
-/// # Errors
-/// [`Unproven::Invalid`] names what is not so.
+/// # Errors [`Unproven::Invalid`] names the violated condition.
 pub(crate) fn place<'a>(
     trees: &[KnownTree],
     asked: &EntryId,
@@ -110,7 +109,7 @@ impl Placed<'_> {
         (self.inclusion.tree_size, self.inclusion.root)
     }
 
-    /// What that root is to its tree.
+    /// The relation of that root to the tree.
     ///
     /// # Errors
     /// [`Unproven::Invalid`]: it is larger than the known head, and not signed.

@@ -39,7 +39,7 @@ pub(super) struct Listing {
     pub(super) trees: Vec<Log>,
     /// Whether a key of the log signed the checkpoint that was listed with each.
     pub(super) verified: Vec<bool>,
-    /// What the oldest one calls the log.
+    /// The log's name in the origin of the oldest one.
     pub(super) signed_name: Option<KeyName>,
     /// Why there are no more.
     pub(super) error: Option<PassError>,
@@ -188,7 +188,7 @@ pub(super) struct SignedOrigin {
 }
 
 impl SignedOrigin {
-    /// Of the tree that was asked for: of several trees under one key, no other one's checkpoint takes its place.
+    /// For the requested tree: a checkpoint of another tree under the same key is refused.
     pub(super) fn of(head: &TreeHead) -> Result<Self, String> {
         let first_line = head.note.split(|byte| *byte == b'\n').next();
         let origin = String::from_utf8_lossy(first_line.unwrap_or_default());

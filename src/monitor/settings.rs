@@ -15,11 +15,11 @@ pub struct Settings {
     pub required_witnesses: BTreeMap<String, usize>,
     /// Identities that sign regularly.
     pub canaries: Vec<CanarySettings>,
-    /// Whether passes include every configured log. Only then a database with other logs only belongs to another
+    /// Whether passes include every configured log. Only then a database with other logs only is that of another
     /// configuration.
     pub every_log: bool,
-    /// How long a log is read in one pass; `None`: to its end. A pass ends with its last log: without a limit, a log
-    /// that is large or slow keeps the others from being read again.
+    /// How long a log is read in one pass; `None`: to its end. A pass ends with its last log: without a limit, a large
+    /// or slow log delays the next pass over the others.
     pub pass_limit: Option<Duration>,
 }
 

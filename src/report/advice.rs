@@ -1,7 +1,7 @@
 //! The meaning of a finding, and what to do about it.
 //!
-//! Only what is certain: an entry of a log does not contain what was signed, so no text here calls a signing that of a
-//! model unless its payload was seen.
+//! The texts contain only what is certain. An entry of a log does not contain what was signed, so no text calls a
+//! signing that of a model unless its payload was read.
 
 mod health;
 
@@ -15,7 +15,7 @@ pub struct Advice {
     pub action: &'static str,
 }
 
-/// Commands to copy. Ids are hexadecimal and the rest is fixed: no text of a log gets into a shell.
+/// Commands to copy. They contain fixed text and hexadecimal ids: no text of a log reaches a shell.
 pub fn commands(finding: &Finding) -> Vec<String> {
     let id = finding.id;
     let show = format!("modelwatch findings show {id}");
@@ -51,14 +51,14 @@ pub fn commands(finding: &Finding) -> Vec<String> {
     };
     let mut commands = vec![show];
     commands.extend(more.iter().map(|&command| command.to_owned()));
-    // A finding about health ends by itself and cannot be acknowledged.
+    // A finding about health resolves when its cause is gone, and cannot be acknowledged.
     if finding.verdict.class() == Class::Security {
         commands.push(ack);
     }
     commands
 }
 
-/// What it means and what to do.
+/// The meaning and what to do.
 pub fn of(finding: &Finding) -> Advice {
     if finding.state == State::Disputed {
         return Advice {

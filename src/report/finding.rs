@@ -1,4 +1,4 @@
-//! One finding: in a message, in a table, with everything that is recorded, and for programs.
+//! One finding: in a message, in a table, in full, and for programs.
 
 use base64::Engine as _;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::finding::{Class, Finding, State, Verdict};
 use crate::identity::Chain;
 use crate::store::FindingRecord;
 
-/// Names in one certificate that are shown; real ones have one.
+/// Most names of one certificate that are shown; real ones have one.
 const SANS_SHOWN: usize = 5;
 
 /// A heading over the facts of a finding.
@@ -46,7 +46,7 @@ pub fn heading(finding: &Finding) -> &'static str {
     }
 }
 
-/// What a message shows of a finding: label and raw value. `is_over`: the message is its resolution.
+/// The facts of a finding in a message: label and raw value. `is_over`: the message is its resolution.
 pub fn brief(finding: &Finding, is_over: bool) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Summary", finding.summary.clone())];
     let mut fact = |label, value: Option<String>| {
@@ -210,7 +210,7 @@ pub fn row(finding: &Finding) -> String {
     )
 }
 
-/// Everything that is recorded of a finding: label and raw value.
+/// Everything that is recorded about a finding: label and raw value.
 pub fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("id", finding.id.to_string()),

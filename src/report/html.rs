@@ -5,7 +5,7 @@ use crate::escape::{html, truncate};
 use super::page::{Block, Page};
 use super::text::VALUE_CHARS;
 
-/// The page in this form; all of it is escaped.
+/// The page in HTML; all of it is escaped.
 pub fn write(page: &Page) -> String {
     let mut out = String::from(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"></head>\n\

@@ -1,4 +1,4 @@
-//! One log: what is stored of it, put together from its trees.
+//! One log: its stored state, combined from its trees.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::log::{LogId, Protocol};
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log, unread_entries};
 use crate::store::{LogState, LookupCounts, PassError, PassErrorKind, TreeState};
 
-/// A log of the configuration that has no keys before something is trusted.
+/// A log of the configuration whose keys are not known before there is a trusted root.
 #[derive(Debug)]
 pub struct WaitingLog {
     /// Its name.
@@ -24,7 +24,7 @@ pub struct WaitingLog {
     pub is_guided: bool,
 }
 
-/// What is stored of logs and trees.
+/// The stored state of logs and trees.
 #[derive(Debug, Default)]
 pub struct StoredLogs {
     /// Every log.
@@ -43,28 +43,28 @@ impl StoredLogs {
 #[derive(Debug, Serialize)]
 pub struct LogStatus {
     pub name: String,
-    /// `None`: it is not known before something is trusted.
+    /// `None`: it is not known before there is a trusted root.
     origin: Option<String>,
     #[serde(rename = "type")]
     protocol: &'static str,
     mode: &'static str,
     pub seen: Option<u64>,
     pub proven: Option<u64>,
-    /// `None` also while the checkpoint of some tree was never verified: the end of the log is not known.
+    /// `None` also if the checkpoint of some tree was never verified: the end of the log is not known.
     pub head: Option<u64>,
     first: Option<u64>,
     pub frozen: bool,
     pub last_success: Option<Timestamp>,
     pub error: Option<PassError>,
     trees: Vec<TreeStatus>,
-    /// Of a guided log that was begun.
+    /// For a guided log with a stored state.
     pub lookups: Option<LookupStatus>,
-    /// By what name its look-ups are kept.
+    /// The name under which its look-ups are stored.
     #[serde(skip)]
     pub guide: Option<LogId>,
 }
 
-/// How the queue of look-ups of a guided log stands.
+/// The state of the queue of look-ups of a guided log.
 #[derive(Debug, Serialize)]
 pub struct LookupStatus {
     due: u64,
@@ -72,8 +72,8 @@ pub struct LookupStatus {
     unread: u64,
 }
 
-/// One tree of a Rekor v1 log. Its positions count within it; `base` is what leads to those of the log. There are none while
-/// its checkpoint was never verified.
+/// One tree of a Rekor v1 log. Its positions count within it; `base` converts them to those of the log. There are none
+/// if its checkpoint was never verified.
 #[derive(Debug, Serialize)]
 struct TreeStatus {
     origin: String,
@@ -97,7 +97,7 @@ impl LogStatus {
         }
     }
 
-    /// A log of the configuration without keys yet: nothing is trusted, so nothing is read.
+    /// A log of the configuration without known keys: there is no trusted root, so nothing is read.
     pub fn waiting(log: &WaitingLog, known: &StoredLogs) -> Self {
         let is_rekor_v1 = log.protocol == Protocol::RekorV1;
         let origin = match (&log.origin, &log.location) {
@@ -105,7 +105,7 @@ impl LogStatus {
             (None, Some(location)) if is_rekor_v1 => Some(location.clone()),
             (None, _) => None,
         };
-        // Without keys it may not be known which log it is, but by its name in the configuration.
+        // Without keys only its name in the configuration may identify it.
         let is_it = |state: &&LogState| match &origin {
             Some(origin) if !is_rekor_v1 => state.id.as_str() == origin,
             _ => state.name == log.name,
@@ -123,7 +123,7 @@ impl LogStatus {
             origin,
             protocol: log.protocol.as_str(),
             mode: if log.is_guided { "guided" } else { "tail" },
-            // Its positions are known again with its keys.
+            // With its keys its positions are known.
             seen: None,
             proven: None,
             head: None,
@@ -202,16 +202,16 @@ impl LogStatus {
         }
     }
 
-    /// A log is as healthy as its newest tree, whether or not that was ever verified: that the older ones are proven to
-    /// their end shows nothing about new entries.
+    /// The newest tree decides about the health of a log, even if it was never verified: that the older ones are proven
+    /// to their end shows nothing about new entries.
     fn of_trees(log: &RekorV1Log, known: &StoredLogs) -> Self {
         let id = log.id();
         let whole = known.logs.iter().find(|state| state.id == id);
         let mut states: Vec<&TreeState> = known.trees_of(&id).collect();
-        // Before the log has listed its trees to this version, whatever was tried is one of them.
+        // The log has not listed its trees to this version: every stored tree counts.
         let lists = states.iter().any(|state| state.is_listed);
         states.retain(|state| state.follower.is_some() || state.is_listed || !lists);
-        // As the log listed them, oldest first; those that it no longer lists after them.
+        // In the order in which the log lists them, oldest first; those that it no longer lists come after them.
         states.sort_by_key(|state| {
             let base = (!state.is_listed).then_some((state.follower.is_none(), state.base));
             (!state.is_listed, base)
@@ -219,8 +219,8 @@ impl LogStatus {
         let trees: Vec<TreeStatus> = states.into_iter().map(TreeStatus::of).collect();
         let every_head = trees.iter().all(|tree| tree.head.is_some());
         let ends = trees.iter().filter_map(TreeStatus::end);
-        // What lies behind trees that are proven: that the log lists no more of them was proven to nobody when it did
-        // not answer, or not in a way that can be believed.
+        // Entries after the proven trees: if the log did not answer, or not validly, it is not proven that it has no
+        // more trees.
         let successes = trees.iter().map(|tree| tree.last_success);
         let listings = whole.map(|state| state.last_success);
         Self {
@@ -259,16 +259,16 @@ impl LogStatus {
     }
 }
 
-/// What is true of a log that is not read in full, for people.
+/// The properties of a log that is not read in full, for people.
 const GUIDED: &str = "    guided: certificates of its CT logs are seen completely; entries as far as its search index names them, under the names in those certificates and those that watches spell out";
 
 impl LogStatus {
-    /// A log that is not read has no positions: only its trees' checkpoints are followed.
+    /// A log that is not read has no positions: only the checkpoints of its trees are followed.
     fn of_guided(guided: &Guided, known: &StoredLogs) -> Self {
         let log = &guided.log;
         let id = log.id();
         let whole = known.logs.iter().find(|state| state.id == id);
-        // Those that never verified too.
+        // Also those that were never verified.
         let trees: Vec<&TreeState> = known.trees_of(&id).collect();
         let end = |state: &&TreeState| state.base.checked_add(state.verified.as_ref()?.size);
         // A tree that has always failed: the end of the log is not known.
@@ -349,13 +349,14 @@ impl TreeStatus {
         }
     }
 
-    /// Where it ends, counted over all trees.
+    /// Its end, counted over all trees.
     fn end(&self) -> Option<u64> {
         self.base?.checked_add(self.head?)
     }
 }
 
-/// The end of the stretch without a hole, counted over all trees: through each that is done, into the first that is not.
+/// The end of the range without a hole, counted over all trees: through each complete tree, into the first incomplete
+/// one.
 fn contiguous(trees: &[TreeStatus], reached: impl Fn(&TreeStatus) -> Option<u64>) -> Option<u64> {
     let mut end = None;
     for tree in trees {

@@ -1,7 +1,7 @@
-//! What people and programs are shown of logs, watches, findings and passes: one description of each.
+//! Logs, watches, findings and passes as people and programs see them: one description of each.
 //!
-//! The strings of a description are raw. What writes them for a medium escapes them: `text` for a terminal and the plain
-//! part of a mail, `html` for its other part, JSON by itself.
+//! The strings of a description are raw. The code that writes a medium escapes them: `text` for a terminal and the
+//! plain part of a mail, `html` for its other part, JSON by its encoding.
 
 pub mod advice;
 pub mod finding;

@@ -1,6 +1,6 @@
-//! What a command answers, by its exit code.
+//! The result of a command, by its exit code.
 
-/// The answer of a command. The exit codes are 0 to 3, in this order.
+/// The result of a command. The exit codes are 0 to 3, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Yes, clean, done.

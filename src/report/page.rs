@@ -1,6 +1,6 @@
-//! What is shown to a person, before it is written for a medium.
+//! A page for a person, independent of the medium.
 
-/// Raw content: every string may hold what a signer wrote, and the medium has to escape it.
+/// Raw content: every string may contain text of a signer, and the code that writes the medium has to escape it.
 pub struct Page {
     /// The first line.
     pub title: String,
@@ -10,7 +10,7 @@ pub struct Page {
 
 /// A part of a page.
 pub enum Block {
-    /// A heading in this program's own words.
+    /// A heading with fixed text.
     Heading(&'static str),
     /// A paragraph.
     Paragraph(String),
@@ -18,6 +18,6 @@ pub enum Block {
     Facts(Vec<(&'static str, String)>),
     /// A list.
     Items(Vec<String>),
-    /// Commands to copy: this program's own words and hexadecimal ids only.
+    /// Commands to copy: only fixed text and hexadecimal ids.
     Commands(Vec<String>),
 }

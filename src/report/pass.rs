@@ -11,7 +11,7 @@ use crate::store::Counts;
 /// Most characters of the error of one log in the line about a pass.
 const ERROR_CHARS: usize = 300;
 
-/// How many logs were not read and proven. A pass over no log at all counts as one.
+/// The number of logs that were not read and proven. A pass over no log counts as one.
 pub fn unread(outcomes: &[LogOutcome]) -> usize {
     let unread = outcomes.iter().filter(|outcome| !outcome.proven).count();
     unread.max(usize::from(outcomes.is_empty()))
@@ -31,7 +31,7 @@ pub struct PassResult {
 }
 
 impl PassResult {
-    /// What the exit code is made of.
+    /// The numbers that determine the exit code.
     pub const fn outcome(self) -> Outcome {
         if self.security > 0 {
             Outcome::No
@@ -42,7 +42,7 @@ impl PassResult {
         }
     }
 
-    /// What is not as it should be, a line each. `fail_on`: the severity from which on security findings are counted.
+    /// The problems, one line each. `fail_on`: the lowest severity of security findings that are counted.
     pub fn lines(self, fail_on: Severity) -> Vec<String> {
         let Self {
             security,
@@ -76,7 +76,7 @@ impl PassResult {
 pub struct PassSummary {
     /// Entries that were read.
     pub entries: u64,
-    /// How many logs were proven and which findings are open, on one line; escaped.
+    /// The number of proven logs and the open findings, on one line; escaped.
     pub state: String,
     /// The errors of logs, each after a semicolon; escaped.
     pub errors: String,

@@ -1,4 +1,4 @@
-//! The state of a monitor as its store holds it: logs, trust, watches, alerts, open findings.
+//! The state of a monitor, from its store: logs, trust, watches, alerts, open findings.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -15,16 +15,16 @@ use crate::escape;
 use crate::moment;
 use crate::store::{ChannelQueue, Counts, TreeCoverage, WatchKey};
 
-/// Watches that are listed one by one for people; beyond, only those with gaps are.
+/// Most watches that are listed one by one for people. If there are more, only those with gaps are listed.
 const LISTED_WATCHES: usize = 20;
 
-/// All of it, as `status --json` writes it.
+/// The whole state, as in `status --json`.
 #[derive(Debug, Serialize)]
 pub struct Status {
     contract: u32,
     /// The running daemon.
     pub daemon: Option<DaemonStatus>,
-    /// What is trusted.
+    /// The trusted root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<TrustStatus>,
     /// The logs.
@@ -50,12 +50,12 @@ pub struct DaemonStatus {
     pub changed: bool,
 }
 
-/// What is trusted, as far as it is known without asking.
+/// The trusted root, as far as it is known without a request.
 #[derive(Debug, Serialize)]
 pub struct TrustStatus {
     /// The repository or file.
     pub source: String,
-    /// Something is trusted.
+    /// Whether there is a trusted root.
     pub known: bool,
     /// The version of the repository's timestamp.
     pub version: Option<u64>,
@@ -63,18 +63,18 @@ pub struct TrustStatus {
     pub expires: Option<Timestamp>,
     /// When it was verified last.
     pub refreshed: Option<Timestamp>,
-    /// The logs that it names and that are not followed.
+    /// The logs in it that are not followed.
     pub not_followed: Vec<NotFollowedStatus>,
-    /// What is wrong with single items of it, which are left out or read all the same.
+    /// Problems of single items of it, which are left out or used nevertheless.
     pub remarks: Vec<String>,
 }
 
-/// A log that trust names and that is not followed.
+/// A log of the trusted root that is not followed.
 #[derive(Debug, Serialize)]
 pub struct NotFollowedStatus {
-    /// Its name and what kind of log it is.
+    /// Its name and kind.
     pub log: String,
-    /// The configuration says so.
+    /// The configuration ignores it.
     pub ignored: bool,
 }
 
@@ -84,8 +84,8 @@ pub struct WatchStatus {
     name: String,
     /// The trees that were read.
     trees: Arc<[Tree]>,
-    /// What it covers of those of which it does not cover all, by their place: from where on it covers all, and what was
-    /// read and never matched, `[first, end)`, both counted over all trees of the log.
+    /// For each tree that it does not cover completely: the index from which it covers everything, and the ranges that
+    /// were read and never matched, `[first, end)`, both counted over all trees of the log.
     uneven: BTreeMap<usize, (u64, Vec<(u64, u64)>)>,
 }
 
@@ -98,7 +98,7 @@ struct Tree {
     first: u64,
 }
 
-/// What a watch covers of a tree.
+/// The part of a tree that a watch covers.
 #[derive(Serialize)]
 struct WatchOnLog<'a> {
     log: &'a str,
@@ -133,7 +133,7 @@ pub struct AlertStatus {
     errors: Vec<String>,
 }
 
-/// How many findings are open.
+/// The numbers of open findings.
 #[derive(Debug, Serialize)]
 pub struct FindingStatus {
     security: u64,
@@ -141,7 +141,7 @@ pub struct FindingStatus {
 }
 
 impl Status {
-    /// Of these parts.
+    /// Combines these parts.
     pub fn new(
         daemon: Option<DaemonStatus>,
         trust: Option<TrustStatus>,
@@ -161,8 +161,8 @@ impl Status {
         }
     }
 
-    /// What no pass has proven within this time: raw names. A monitor that has no log to prove is stale too: the trust
-    /// that was to name the logs never came.
+    /// The names of logs that no pass has proven within this time, raw. A monitor without any log to prove is stale
+    /// too: it never got the trusted root that names its logs.
     pub fn stale(&self, max_age: Duration, now: Timestamp) -> Vec<String> {
         let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
         let is_stale = |log: &&LogStatus| is_older(log.last_success, max_age, now);
@@ -212,14 +212,14 @@ impl Status {
     }
 }
 
-/// Whether the last proven pass is older than that, or never was. The age of one that lies in the future is not known: a
-/// wrong clock has dated it.
+/// Whether the last proven pass is older than that, or never happened. A pass in the future has no known age: a wrong
+/// clock set its time.
 fn is_older(last: Option<Timestamp>, max_age: SignedDuration, now: Timestamp) -> bool {
     last.is_none_or(|last| moment::is_ahead(last, now) || now.duration_since(last) > max_age)
 }
 
 impl DaemonStatus {
-    /// That the daemon has not read the file as it is now.
+    /// The line about a file that has changed since the daemon read it.
     fn line(&self) -> Option<String> {
         self.changed.then(|| {
             format!(
@@ -252,7 +252,7 @@ impl TrustStatus {
 }
 
 impl WatchStatus {
-    /// The watches, in this order, with what they were matched against.
+    /// The watches, in this order, with the ranges that they were matched against.
     pub fn of_all(watches: Vec<WatchKey>, coverage: &[TreeCoverage]) -> Vec<Self> {
         let trees: Arc<[Tree]> = coverage
             .iter()
@@ -325,7 +325,7 @@ impl WatchStatus {
 }
 
 impl AlertStatus {
-    /// Of the queues, by channel. `channels`: the names of the configured ones.
+    /// The state of the queues, by channel. `channels`: the names of the configured ones.
     pub fn of(queues: BTreeMap<String, ChannelQueue>, channels: &[String]) -> Self {
         let mut alerts = Self::default();
         for (channel, queue) in queues {

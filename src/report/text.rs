@@ -10,7 +10,7 @@ pub(super) const VALUE_CHARS: usize = 300;
 /// Width of the labels of facts; the longest has 7 letters.
 const LABEL_WIDTH: usize = 9;
 
-/// The page in this form; all of it is escaped.
+/// The page as plain text; all of it is escaped.
 pub fn write(page: &Page) -> String {
     let mut out = String::new();
     line(&mut out, &shown(&page.title));

@@ -1,4 +1,4 @@
-//! Does an alert reach every channel, even if the process dies after it was recorded?
+//! Tests whether an alert reaches every channel, even if the process dies after it was recorded.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::finding::Routes;
 use crate::service::Setup;
 use crate::store::{ChannelQueue, ChannelQueues as _, Store as _, StoreError};
 
-/// Longest that a process of the drill may take besides the channels themselves.
+/// Longest time that a process of the drill may take besides the channels themselves.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// Most bytes of the error output of a process that are shown.
@@ -106,7 +106,7 @@ async fn record_and_die(plan: &Plan<'_>, copy: &Path) -> Result<(), String> {
             complaint(&mut child).await
         ));
     }
-    // SIGKILL: it has no chance to write anything more.
+    // SIGKILL: the process cannot write anything more.
     child
         .kill()
         .await

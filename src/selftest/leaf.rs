@@ -1,4 +1,4 @@
-//! A leaf of Rekor v2 with a made-up certificate: what a log would contain after such a signing.
+//! A leaf of Rekor v2 with an invented certificate: like the leaf of a log after such a signing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,7 @@ const POINT: &str = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d
 /// 1.3.6.1.4.1.57264.1, Fulcio's extensions.
 const FULCIO: &[u8] = b"\x2b\x06\x01\x04\x01\x83\xbf\x30\x01";
 
-/// Fulcio's validity.
+/// The validity of Fulcio's certificates.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// The canonical JSON of a `hashedrekord 0.0.2` by this signer.

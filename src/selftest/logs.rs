@@ -1,4 +1,5 @@
-//! Is each log read, proven, and caught when it lies? By passes of the real monitor into databases of their own.
+//! Tests whether each log is read and proven, and whether a false leaf is detected. Passes of the real monitor write to
+//! new databases.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,16 +20,16 @@ use crate::service::ServiceError;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{FindingQuery, PassErrorKind, Settings, Store, TreeState};
 
-/// A log that answered, held at its newest checkpoint.
+/// A log that answered, fixed at its newest checkpoint.
 pub(super) struct Rehearsal {
     log: Log,
     checkpoint: Bytes,
-    /// The first entry of its last bundle, which is what is read.
+    /// The first entry of its last bundle, which is the part that is read.
     start: u64,
 }
 
 impl Rehearsal {
-    /// The log, read from its last bundle on, with this done to it.
+    /// The log, read from its last bundle on, with this change.
     pub(super) fn staged(&self, twist: Twist) -> Log {
         Log {
             shard: Arc::new(Shard {
@@ -44,18 +45,18 @@ impl Rehearsal {
     }
 }
 
-/// One tree that is tried: all that a log has, or one of several.
+/// One tree that is tested: the only one of a log, or one of several.
 pub(super) struct Trial {
     log: Log,
-    /// The names of the CT logs, if it is followed by way of them.
+    /// The names of the CT logs, if they guide it.
     guided_by: Option<Vec<String>>,
 }
 
-/// What is known of the logs, in the copy of the store.
+/// The stored state of the logs, in the copy of the store.
 pub(super) struct Known {
     /// The trees.
     pub(super) trees: BTreeMap<TreeId, TreeState>,
-    /// Of guided logs: from which entry on they are alerted.
+    /// For guided logs: the first entry that is reported.
     pub(super) told_from: BTreeMap<LogId, u64>,
 }
 
@@ -101,7 +102,7 @@ pub(super) async fn trials(log: &MonitoredLog) -> (Vec<Trial>, Option<LogReport>
     (trials, report)
 }
 
-/// Tries one tree. `known` is what the copy of the store knows of it. There is a rehearsal if it was read well.
+/// Tests one tree. `known` is its state in the copy of the store. There is a rehearsal if it was read.
 pub(super) async fn try_one(
     trial: &Trial,
     known: &Known,
@@ -199,16 +200,16 @@ async fn newest(log: &Log) -> Result<(Bytes, Checkpoint), Check> {
     let shard = &log.shard;
     let raw = log.source.checkpoint().await;
     let raw = raw.map_err(|error| Check::unanswered(error.to_string()))?;
-    // Not a checkpoint that verifies: whatever it is, what the log holds is not seen.
+    // It has no checkpoint that verifies: for whatever reason, its entries are not read.
     let checkpoint = shard
         .open(&raw)
         .map_err(|error| Check::failed(format!("its checkpoint does not verify: {error}")))?;
     Ok((raw, checkpoint))
 }
 
-/// Whether the log's present tree still begins with the one that was proven.
+/// Whether the log's present tree still begins with the proven one.
 async fn history(log: &Log, known: Option<&TreeState>, checkpoint: &Checkpoint) -> Check {
-    // Of a log that is guided, what was verified is a head without a position.
+    // For a guided log, a head without a position was verified.
     let head = known.and_then(|state| {
         let follower = state.follower.as_ref();
         follower

@@ -1,5 +1,5 @@
-//! Shows that nothing is overlooked: logs, watches, channels and an outage are tried with the real configuration and a copy
-//! of the store.
+//! Tests that nothing is overlooked: logs, watches, channels and an outage are tested with the real configuration and a
+//! copy of the store.
 
 mod channels;
 mod leaf;
@@ -32,16 +32,16 @@ use report::{Answer, Check, LogReport, WatchReport};
 pub use report::Report;
 pub use stage::{Plan, Stage, run as run_stage};
 
-/// Logs that are tried at once.
+/// Logs that are tested at once.
 const LOGS_AT_ONCE: usize = 4;
 
-/// Tries everything. The running daemon and its database are not touched.
+/// Tests everything. The running daemon and its database are not changed.
 ///
 /// # Errors
 ///
-/// The self-test itself could not be done; what it finds is in the report.
+/// The self-test itself could not be done. The results of the tests are in the report.
 pub async fn run(setup: &Setup, plan: &Plan<'_>) -> Result<Report, ServiceError> {
-    // Without trust no log is read; what does not depend on it is shown all the same.
+    // Without a trusted root no log is read; the tests that do not need it are done.
     let rules = setup.rules_so_far()?;
     let scratch = tempfile::tempdir()
         .map_err(ServiceError::system("a temporary directory cannot be made"))?;
@@ -91,7 +91,7 @@ async fn known(store: &SqliteStore) -> Result<Known, StoreError> {
     })
 }
 
-/// Whether trust can be relied on and every log that it names is read.
+/// Tests whether there is a usable trusted root, and whether every log in it is read.
 fn trusted(setup: &Setup) -> Option<Check> {
     let settings = setup.trust_settings()?;
     let (known, report) = (setup.known(), setup.trust_report());
@@ -205,7 +205,7 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
                 list.push(unseen);
             }
         }
-        // Of several trees, the last one that was begun late stands for all before it.
+        // If a log has several trees, the last one that was begun late represents all before it.
         let is_later = |other: &&LogReport| {
             other.name == log.name && other.begun_late && other.from > log.from
         };

@@ -1,4 +1,4 @@
-//! Does an unreachable log change the exit code and withhold the heartbeat?
+//! Tests whether an unreachable log changes the exit code and withholds the heartbeat.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use crate::secret::UrlSource;
 use crate::service::{ServiceError, rehearse};
 use crate::store::Store;
 
-/// Any period will do: each database has had none yet.
+/// Any period will do: each database is new and has no heartbeat yet.
 const EVERY: Duration = Duration::from_hours(1);
 
-/// Passes over all of them twice: as they are, and with the first one unreachable. The heartbeats go to a receiver of
-/// our own.
+/// Two passes over all of them: unchanged, and with the first one unreachable. The heartbeats go to a receiver in this
+/// process.
 pub(super) async fn try_it(
     rehearsals: &[Rehearsal],
     rules: &Arc<Rules>,
@@ -59,7 +59,7 @@ pub(super) async fn try_it(
         (Outcome::Unanswered, 0) => {
             Check::ok("an unreachable log makes the exit code 3 and withholds the heartbeat")
         }
-        // A security finding in the last entries counts more than the outage; the heartbeat is still withheld.
+        // A security finding in the last entries has priority over the outage; the heartbeat is withheld nevertheless.
         (Outcome::No, 0) => Check::ok(
             "an unreachable log withholds the heartbeat (the exit code is 1: a finding is open)",
         ),
@@ -112,7 +112,7 @@ impl Receiver {
         })
     }
 
-    /// One `monitor --once` over these logs into a new database: its exit code, and how many heartbeats came.
+    /// One `monitor --once` over these logs into a new database. Returns its exit code, and the number of heartbeats.
     async fn watch(
         &self,
         logs: Vec<MonitoredLog>,

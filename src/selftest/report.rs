@@ -1,21 +1,21 @@
-//! What a drill has shown, for people and for scripts.
+//! The results of a drill, for people and for scripts.
 
 use serde::Serialize;
 
 use crate::escape;
 use crate::report::Outcome;
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
-    /// Shown to work.
+    /// It works.
     Ok,
-    /// Shown not to work: the watch is blind here.
+    /// It does not work: the monitor would miss signings.
     Failed,
-    /// It could not be asked.
+    /// It could not be tested.
     Unanswered,
-    /// Nothing to be shown here.
+    /// There is nothing to test.
     Skipped,
 }
 
@@ -56,31 +56,31 @@ impl Check {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct LogReport {
     pub(super) name: String,
-    /// Of a log with several trees, this one's own.
+    /// The origin of the tree of a log with several.
     pub(super) origin: String,
-    /// Which of the log's trees, for people; `None`: the log has one tree, or this is about all of them.
+    /// A name for people of the tree; `None`: the log has one tree, or this is about all of them.
     #[serde(skip)]
     pub(super) tree: Option<String>,
     #[serde(rename = "type")]
     pub(super) protocol: &'static str,
     pub(super) mode: &'static str,
-    /// The CT logs that a guided log is followed by.
+    /// The CT logs that guide it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) guided_by: Vec<String>,
     /// The end of the tree now; this and the other numbers of entries count over all trees of the log.
     pub(super) head: Option<u64>,
     /// The first entry that is read, or that findings are made of; null before the first pass.
     pub(super) from: Option<u64>,
-    /// Something was there before that.
+    /// There are entries before that.
     #[serde(skip)]
     pub(super) begun_late: bool,
-    /// How far it is read and proven.
+    /// The end of the part that is read and proven.
     pub(super) proven: Option<u64>,
     /// An entry was fetched again and proven against the signed checkpoint.
     pub(super) entry: Check,
-    /// What was proven before is still what the log signs.
+    /// The proven tree is still the beginning of the signed one.
     pub(super) history: Check,
-    /// A leaf with one other byte is found out.
+    /// A leaf with one changed byte is detected.
     pub(super) swapped_leaf: Check,
 }
 
@@ -88,13 +88,13 @@ pub(super) struct LogReport {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct WatchReport {
     pub(super) name: String,
-    /// Made-up signings that it selected.
+    /// Number of invented signings that it selected.
     pub(super) selected: usize,
-    /// Near misses that it rejected.
+    /// Number of similar signings that it did not select.
     pub(super) rejected: usize,
     #[serde(flatten)]
     pub(super) check: Check,
-    /// What it has never been matched against, such as `main: entries 0 to 511`.
+    /// The ranges that it has never been matched against, such as `main: entries 0 to 511`.
     pub(super) gaps: Vec<String>,
 }
 
@@ -109,23 +109,24 @@ pub(super) struct ChannelReport {
 /// All of it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Whose certificates count and which logs there are; null without `[trust]`.
+    /// The trusted authorities and logs; null without `[trust]`.
     pub(super) trust: Option<Check>,
     pub(super) logs: Vec<LogReport>,
     pub(super) watches: Vec<WatchReport>,
     pub(super) channels: Vec<ChannelReport>,
-    /// An unreachable log makes exit code 3 and withholds the heartbeat.
+    /// An unreachable log causes exit code 3 and withholds the heartbeat.
     pub(super) outage: Check,
     /// Whether another service notices when the monitor stops.
     pub(super) heartbeat: bool,
-    /// What this configuration cannot see.
+    /// What this configuration cannot detect.
     pub(super) cannot_see: Vec<String>,
-    /// Which servers to open in a firewall, if some did not answer.
+    /// The servers to open in a firewall, if some did not answer.
     pub(super) network: Option<String>,
 }
 
 impl Report {
-    /// 1 if anything is blind; else 3 if anything could not be asked. That there is no channel is allowed, and no pass.
+    /// 1 if something does not work; otherwise 3 if something could not be tested. A configuration without a channel is
+    /// allowed, and does not pass.
     pub fn outcome(&self) -> Outcome {
         if self.has(Answer::Failed) {
             Outcome::No
@@ -136,7 +137,7 @@ impl Report {
         }
     }
 
-    /// Whether one of the checks came to this.
+    /// Whether one of the checks had this result.
     fn has(&self, answer: Answer) -> bool {
         self.logs
             .iter()
@@ -212,7 +213,7 @@ impl Report {
 }
 
 impl LogReport {
-    /// The log, and which of its trees this is about.
+    /// The log, and its tree if it has several.
     fn label(&self) -> String {
         match &self.tree {
             Some(tree) => format!("{}, tree {tree}", self.name),
@@ -220,7 +221,7 @@ impl LogReport {
         }
     }
 
-    /// What went well in one line, everything else in one of its own.
+    /// All successes on one line, every other result on its own line.
     fn add_lines(&self, lines: &mut Vec<String>) {
         let name = format!("log {}", self.label());
         let checks = [&self.entry, &self.history, &self.swapped_leaf];
@@ -233,7 +234,7 @@ impl LogReport {
             let is_said = match check.result {
                 Answer::Ok => false,
                 Answer::Failed | Answer::Unanswered => true,
-                // That nothing could be compared or changed follows from the line about the entries.
+                // Without the entries, nothing could be compared or changed: one line is enough.
                 Answer::Skipped => place == 0,
             };
             if is_said {
@@ -264,7 +265,7 @@ impl LogReport {
         format!("{} ({protocol}, {mode}): {seen}", self.label())
     }
 
-    /// Of a log of which no position is known.
+    /// For a log without a known position.
     fn unread(&self) -> &'static str {
         if self.entry.result == Answer::Unanswered {
             "unknown: it does not answer, as said above"

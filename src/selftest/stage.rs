@@ -1,5 +1,5 @@
-//! What a drill does in processes of their own, so that one of them can die: an alarm is put into the outbox by one,
-//! and delivered by another.
+//! The parts of a drill that run in separate processes, so that one of them can be killed: one writes an alarm to the
+//! outbox, the other delivers it.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -23,16 +23,16 @@ use crate::store::{
 /// What the first process writes when the alert is recorded.
 pub(super) const RECORDED: &str = "recorded";
 
-/// How long channels may take.
+/// The time limit for channels.
 pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(30);
 
-/// What a self-test does besides reading.
+/// The effects of a self-test outside of this process.
 pub struct Plan<'a> {
     /// The channels that get the alert of the self-test.
     pub channels: Vec<String>,
-    /// Nothing but the caller may write to standard output.
+    /// Only the caller writes to standard output.
     pub keeps_stdout: bool,
-    /// The command of a process for one stage, which works on this copy of the store and sends on these channels.
+    /// The command of a process for one stage, with this copy of the store and these channels.
     pub process: &'a dyn Fn(Stage, &Path, &[String]) -> Command,
 }
 
@@ -41,12 +41,12 @@ pub struct Plan<'a> {
 pub enum Stage {
     /// Records an alert in the copy, writes one line, and waits to be killed.
     Record,
-    /// Delivers what the copy's outbox holds.
+    /// Delivers the alerts in the copy's outbox.
     Deliver,
 }
 
 impl Stage {
-    /// Both.
+    /// Both stages.
     pub const ALL: [Self; 2] = [Self::Record, Self::Deliver];
 
     /// Its word on the command line.
@@ -57,17 +57,17 @@ impl Stage {
         }
     }
 
-    /// The one with this word.
+    /// The stage with this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.as_str() == word)
     }
 }
 
-/// Works as one of the two processes, on this copy of the store. `only`: the channels on which the alert is sent.
+/// Runs one of the two stages with this copy of the store. `only`: the channels on which the alert is sent.
 ///
 /// # Errors
 ///
-/// The configuration or the copy cannot be used, or standard output not be written.
+/// The configuration or the copy cannot be used, or standard output cannot be written.
 pub async fn run(
     stage: Stage,
     config: &Path,
@@ -134,10 +134,10 @@ async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Marks the alerts that wait in the copy as delivered: they are those of the real database, which delivers them.
+/// Marks the waiting alerts in the copy as delivered: the real database has the same alerts, and delivers them.
 async fn drop_real_alerts(store: &SqliteStore, config: &Config) -> Result<(), StoreError> {
     let now = clock::now();
-    // Also what waits for a later attempt.
+    // Also those that wait for a later attempt.
     let later = now
         .checked_add(Duration::from_hours(24 * 365))
         .unwrap_or(now);
@@ -161,7 +161,7 @@ async fn deliver(mut config: Config, copy: &Path, only: &[String]) -> Result<(),
     config
         .channels
         .retain(|channel| only.contains(&channel.name));
-    // Without routes: the report shows that a channel fails, and no other channel gets a finding about it.
+    // Without routes: the report shows that a channel fails, so no other channel gets a finding about it.
     let store = open(copy, Routes::default()).await?;
     let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(store);
     let outbox = Outbox::new(

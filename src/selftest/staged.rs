@@ -1,4 +1,4 @@
-//! A log as it is, but for what the drill does to it.
+//! A log with a change that the drill makes.
 
 use std::io;
 use std::ops::Range;
@@ -10,18 +10,18 @@ use tlog::Split;
 
 use crate::source::{Cause, Leaves, LogSource, SourceError};
 
-/// What is done to it.
+/// The change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Twist {
-    /// Nothing.
+    /// No change.
     Honest,
-    /// One bit of this leaf is served flipped.
+    /// One bit of this leaf is flipped.
     Swapped(u64),
-    /// No question is answered.
+    /// No request is answered.
     Unreachable,
 }
 
-/// A real log, held at the checkpoint that was verified.
+/// A real log, fixed at the checkpoint that was verified.
 pub(super) struct Staged {
     pub(super) inner: Arc<dyn LogSource>,
     pub(super) checkpoint: Bytes,
@@ -71,7 +71,7 @@ fn swapped(leaves: Leaves, index: u64) -> Leaves {
     let changed = leaves.iter().map(|(at, leaf)| {
         let mut leaf = leaf.to_vec();
         if at == index {
-            // In the middle, where it is neither a length nor an end.
+            // In the middle, where the byte belongs to neither a length nor an end.
             let middle = leaf.len() / 2;
             match leaf.get_mut(middle) {
                 Some(byte) => *byte ^= 1,
@@ -80,6 +80,6 @@ fn swapped(leaves: Leaves, index: u64) -> Leaves {
         }
         leaf
     });
-    // As long as what was read: it fits again.
+    // It has the same length as the leaf, so it fits.
     Leaves::copied(leaves.start(), changed).unwrap_or(leaves)
 }

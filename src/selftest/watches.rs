@@ -1,4 +1,4 @@
-//! Does each watch select the signings that it describes?
+//! Tests whether each watch selects the signings that it describes.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::entry;
 use crate::judge::Rules;
 use crate::watch::{Forms, Sample, samples};
 
-/// Shows each watch made-up signings: through the real reader of entries and the real matcher, all watches at once.
+/// Matches invented signings against all watches, with the real reader of entries and the real matcher.
 pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
     let forms = Forms::new();
     rules
@@ -54,7 +54,7 @@ pub(super) fn try_all(rules: &Rules, now: Timestamp) -> Vec<WatchReport> {
         .collect()
 }
 
-/// What the program makes of one example, held against what it must make of it.
+/// Compares the result for one example with the expected one.
 fn shown(rules: &Rules, place: usize, sample: &Sample, now: Timestamp) -> Result<(), &'static str> {
     let entry =
         entry::parse(&leaf::of(sample, now)).map_err(|_| "a made-up entry cannot be read")?;

@@ -1,4 +1,4 @@
-//! The configured channels, and what they need on this machine.
+//! The configured channels, and their requirements on this machine.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ impl Setup {
         channels.filter(move |channel| channel.min_severity <= severity)
     }
 
-    /// What a channel cannot work without and what is missing on this machine.
+    /// The requirements of a channel that this machine does not meet.
     pub async fn lacking(&self, channel: &str) -> Vec<Lacking> {
         let mut channels = self.config.channels.iter();
         match channels.find(|known| known.name == channel) {
@@ -48,12 +48,12 @@ impl Setup {
         }
     }
 
-    /// The same of the heartbeat.
+    /// The same for the heartbeat.
     pub async fn heartbeat_lacks(&self) -> Option<Lacking> {
         self.config.heartbeat.as_ref()?.lacking().await
     }
 
-    /// What any channel or the heartbeat cannot work without, in words.
+    /// The requirements of all channels and the heartbeat that this machine does not meet, in words.
     pub async fn all_lacking(&self) -> Vec<String> {
         let mut said = Vec::new();
         for channel in &self.config.channels {

@@ -13,15 +13,17 @@ use crate::monitor::Log;
 use crate::source::{self, Location, Transport};
 use crate::trust::TrustedRoot;
 
-/// How many keys are named in one sentence.
+/// Most keys that one sentence names.
 const NAMED_KEYS: usize = 5;
 
-/// A CT log, ready to be read. Its key is one of the configured ones, or one that the trusted root has for the log's address,
-/// or for any: which one it is, the head of a static log shows, and of a log of RFC 6962 the origin, which is the key's id.
+/// A CT log, ready to be read. Its key is one of the configured ones, or one that the trusted root has for the log's
+/// address, or for any address. The head of a static log identifies the key among them. The origin of a log of RFC 6962
+/// is the id of its key.
 ///
 /// # Errors
 ///
-/// No such key, or more than one of a log of RFC 6962; a key that cannot be used; an origin that is not the key's.
+/// There is no such key, or more than one for a log of RFC 6962; a key cannot be used; an origin is not that of the
+/// key.
 pub fn log(
     settings: &LogSettings,
     location: &Location,
@@ -42,7 +44,7 @@ pub fn log(
                 valid_for: (None, None),
             })
             .collect(),
-        // No other log's key stands in for the one that is listed there.
+        // The key of another log must not replace the one that is listed there.
         Some(_) if unusable.is_some() => Vec::new(),
         Some(root) => root.ct_keys(&location.to_string()),
         None => return Err(mistake("nothing says which key signs its heads".to_owned())),
@@ -104,7 +106,7 @@ pub fn log(
     let name = KeyName::new(origin.as_str()).map_err(|error| mistake(error.to_string()))?;
     let mut verifiers: Vec<Verifier> = keys
         .iter()
-        // Those of a trusted root that cannot be used were left out when it was read.
+        // Unusable keys of a trusted root were left out when it was read.
         .filter_map(|key| LogKey::read(&key.spki_der).ok())
         .map(|key| key.tree_head(name.clone()))
         .collect();
@@ -125,7 +127,7 @@ pub fn log(
     })
 }
 
-/// The one tree of a log.
+/// The only tree of a log.
 pub(super) fn only_shard(
     settings: &LogSettings,
     origin: Origin,

@@ -1,4 +1,4 @@
-//! The daemon: passes on the schedule, deliveries beside them, and reloads, until it is asked to end.
+//! The daemon: passes on the schedule, concurrent deliveries, and reloads, until it is requested to end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,16 +26,16 @@ pub struct Daemon<'a> {
     pub config: &'a Path,
     /// Gets the warnings about the configuration at a reload.
     pub warn: fn(&Problems),
-    /// Asks for reloads.
+    /// Receives requests for reloads.
     pub hangup: Hangup,
 }
 
 impl Daemon<'_> {
-    /// Passes on the schedule until it is asked to end.
+    /// Runs passes on the schedule until it is requested to end.
     ///
     /// # Errors
     ///
-    /// A log may not begin at its end. The store cannot be used in a way that does not pass.
+    /// A log may not begin at its end. The store fails permanently.
     pub async fn run(&self, mut run: Run) -> Result<(), ServiceError> {
         let mut begins = format!("modelwatch {} starts", env!("CARGO_PKG_VERSION"));
         loop {
@@ -56,7 +56,7 @@ impl Daemon<'_> {
         }
     }
 
-    /// Passes until it is asked to end (`None`), or has taken up its configuration anew.
+    /// Runs passes until it is requested to end (`None`), or has loaded a new configuration.
     async fn passes(&self, run: &mut Run) -> Result<Option<Run>, ServiceError> {
         let schedule = run.setup.config.schedule.clone();
         systemd::ready();
@@ -85,7 +85,7 @@ impl Daemon<'_> {
                 Err(ServiceError::Store(error)) => {
                     signals.is_clean.store(false, Ordering::Release);
                     last.report_failing_store(run, &error).await;
-                    // A full disk may be emptied; a position that another process moves will not come back.
+                    // A full disk may be emptied. A position that another process changes does not return.
                     if is_final(&error) {
                         return Err(error.into());
                     }
@@ -110,7 +110,7 @@ impl Daemon<'_> {
         }
         watchdog.abort();
         if next.is_some() {
-            // The delivery in progress is finished: aborted, it would be sent again.
+            // The delivery in progress is finished: an aborted one would be sent again.
             signals.quit.notify_one();
             let _ = delivery.await;
             run.store.close().await;
@@ -118,7 +118,7 @@ impl Daemon<'_> {
         }
         systemd::stopping();
         delivery.abort();
-        // The task may have been aborted in the middle of a delivery: it is repeated under its id.
+        // The task may have been aborted in the middle of a delivery: it is repeated with the same id.
         let _ = delivery.await;
         run.delivery.drain().await?;
         loaded::clear(&*run.store).await?;
@@ -126,7 +126,7 @@ impl Daemon<'_> {
         Ok(None)
     }
 
-    /// Waits for the next pass. Answers whether a reload comes first.
+    /// Waits for the next pass. Returns whether a reload comes first.
     async fn wait(
         &self,
         run: &mut Run,
@@ -140,8 +140,8 @@ impl Daemon<'_> {
                 () = tokio::time::sleep_until(due) => return Ok(false),
                 () = self.hangup.wait() => return Ok(true),
                 ended = &mut *delivery => return Err(why_ended(ended)),
-                // What failed for want of newer trust is tried again when it has come. The next pass reports a store that
-                // fails.
+                // What failed because of an old trusted root is tried again after the update. The next pass reports a
+                // store that fails.
                 renewed = run.setup.renewed(&*run.store) => if !matches!(renewed, Ok(false)) {
                     return Ok(false);
                 },
@@ -150,7 +150,7 @@ impl Daemon<'_> {
     }
 }
 
-/// What was reported last, so that the same is not reported again and again.
+/// The last report, so that the same is not reported again and again.
 #[derive(Debug, Default)]
 struct Last {
     line: String,
@@ -159,7 +159,7 @@ struct Last {
 }
 
 impl Last {
-    /// Logs how the pass ended, if entries were read or something has changed since the last line.
+    /// Logs the result of a pass, if entries were read or something has changed since the last line.
     async fn report(&mut self, run: &Run, outcomes: &[LogOutcome]) {
         let counts = run.delivery.counts().await;
         let counts = counts.map(|(counts, _)| counts);
@@ -190,13 +190,13 @@ impl Last {
     }
 }
 
-/// Why the deliveries have ended by themselves.
+/// Why the deliveries have ended without a request.
 fn why_ended(ended: Result<Option<ServiceError>, JoinError>) -> ServiceError {
     match ended {
         Ok(Some(error)) => error,
         Ok(None) => ServiceError::DeliveriesEnded,
         Err(error) => match error.try_into_panic() {
-            // Only a bug gets here: let it be seen as one.
+            // Only a bug leads here: do not hide it.
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(cancelled) => cancelled.into(),
         },

@@ -20,23 +20,23 @@ use crate::notify::{Drained, Heartbeat, Outbox};
 use crate::report::{PassResult, time};
 use crate::store::{Counts, Store, StoreError};
 
-/// How long `--once` and the end of the daemon wait for channels; what is left stays queued.
+/// How long `--once` and the end of the daemon wait for channels. Other alerts stay queued.
 pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(30);
 
-/// How often alerts that are due are looked for between passes, and how long those of a pass are collected after some were
-/// sent: what a flood brings meanwhile becomes one digest.
+/// How often due alerts are read between passes, and how long those of a pass are collected after some were sent: the
+/// alerts of a flood meanwhile become one digest.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(15);
 
-/// How often the first alerts of a pass are looked for.
+/// How often the outbox is checked for the first alerts of a pass.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
-/// A store that fails for less than this may only be busy: no message is sent.
+/// A store that fails for a shorter time may only be busy: no message is sent.
 const STORE_OUTAGE_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// How often the channels get the message that the store fails.
 const STORE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
-/// What is sent for a store, and when the heartbeat is.
+/// The alerts and heartbeats of a store.
 pub(super) struct Delivery {
     store: Arc<dyn Store>,
     outbox: Outbox,
@@ -77,7 +77,7 @@ impl Delivery {
         }
     }
 
-    /// What comes after a single pass: alerts, the heartbeat, and the result. Closes the store.
+    /// The end of a single pass: alerts, the heartbeat, and the result. Closes the store.
     pub(super) async fn settle(&self, unread: usize) -> Result<PassResult, ServiceError> {
         self.drain().await?;
         self.beat(unread == 0).await?;
@@ -91,13 +91,13 @@ impl Delivery {
         })
     }
 
-    /// Delivers what is due, for at most [`DELIVERY_TIME`].
+    /// Delivers due alerts, for at most [`DELIVERY_TIME`].
     pub(super) async fn drain(&self) -> Result<Drained, StoreError> {
         self.outbox.drain(clock::now(), DELIVERY_TIME).await
     }
 
-    /// Delivers what is due until it is aborted or `signals.quit` comes (`None`), or until nothing can be recorded any more:
-    /// a task of its own, so that a mail server that hangs never delays a log.
+    /// Delivers due alerts until it is aborted or `signals.quit` is set (`None`), or until nothing can be recorded any
+    /// more. It is a task of its own, so that a mail server that hangs never delays a log.
     pub(super) async fn run(self: Arc<Self>, signals: Arc<Signals>) -> Option<ServiceError> {
         let mut rhythm = Rhythm::new(Instant::now());
         loop {
@@ -130,7 +130,7 @@ impl Delivery {
         }
     }
 
-    /// Sends the heartbeat if it is due: only after a pass over every log that was clean in every way.
+    /// Sends the heartbeat if it is due, and only after a pass over every log without any problem.
     async fn beat(&self, is_clean: bool) -> Result<(), ServiceError> {
         let Some(heartbeat) = &self.heartbeat else {
             return Ok(());
@@ -150,8 +150,8 @@ impl Delivery {
         let queues = self.store.channel_queues(clock::now()).await?;
         Ok((
             self.store.counts(self.fail_on).await?,
-            // Alerts for a channel that is no longer configured stay for ever: `status` shows them, but this pass does not
-            // owe them.
+            // Alerts for a channel that is no longer configured stay forever. `status` shows them, but they are not
+            // counted as undelivered by this pass.
             queues
                 .iter()
                 .filter(|(channel, _)| self.channels.contains(channel))
@@ -160,8 +160,8 @@ impl Delivery {
         ))
     }
 
-    /// Sends the message that nothing can be recorded since `since`, without the store: after some minutes, then hourly.
-    /// `sent` is when it was sent last. The finding follows when the store can be written again.
+    /// Sends the message that nothing can be recorded since `since`, without the store: after some minutes, then every
+    /// hour. `sent` is when it was sent last. The finding follows when the store can be written again.
     pub(super) async fn report_failing_store(
         &self,
         error: &StoreError,
@@ -181,7 +181,7 @@ impl Delivery {
         self.send_past_the_store(since, summary).await;
     }
 
-    /// If this ends the monitor because it can record nothing any more: sends that message, without the store.
+    /// If this error ends the monitor because nothing can be recorded any more, sends that message, without the store.
     pub(super) async fn report_end(&self, error: &ServiceError) {
         if let Some(error) = error.final_store_error() {
             let summary = format!(
@@ -201,10 +201,10 @@ impl Delivery {
     }
 }
 
-/// Why alerts are looked for now.
+/// The reason for reading the outbox now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
-    /// They are not.
+    /// There is none.
     Not,
     /// The first alerts of a pass may be there.
     Early,
@@ -212,7 +212,7 @@ enum Look {
     Regular,
 }
 
-/// When alerts were looked for, and when some were sent.
+/// When the outbox was read last, and when alerts were sent last.
 struct Rhythm {
     looked: Instant,
     sent: Option<Instant>,
@@ -226,7 +226,7 @@ impl Rhythm {
         }
     }
 
-    /// Whether to look now: the first alerts of a pass leave at once, those after them together.
+    /// Whether to read the outbox now: the first alerts of a pass are sent at once, later ones are collected.
     fn look(&self, is_passing: bool, now: Instant) -> Look {
         let is_over = |since: Instant| now.duration_since(since) >= DELIVERY_PAUSE;
         if is_over(self.looked) {
@@ -249,10 +249,10 @@ impl Rhythm {
     }
 }
 
-/// What the passes signal to the task that delivers.
+/// The signals from the passes to the task that delivers.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
-    /// A pass goes on: it may find something at any time.
+    /// A pass is running: it may find something at any time.
     pub(super) is_passing: AtomicBool,
     /// Whether the last pass was clean.
     pub(super) is_clean: AtomicBool,
@@ -271,7 +271,7 @@ mod tests {
         let begun = Instant::now();
         let after = |seconds| begun + Duration::from_secs(seconds);
         let mut rhythm = Rhythm::new(begun);
-        // Whether a pass goes on, what is done, and whether something was there to send.
+        // Whether a pass is running, the reason to read the outbox, and whether an alert was sent.
         for (second, is_passing, look, has_sent) in [
             (1, false, Look::Not, false),
             (2, true, Look::Early, false),

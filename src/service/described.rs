@@ -1,4 +1,4 @@
-//! What a setup consists of, in words.
+//! The parts of a setup, in words.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::trust::{Problem, SourceSettings};
 use crate::watch::Watch;
 
 impl Setup {
-    /// What to open in a firewall, and what helps without, after these logs did not answer; escaped. `None`: all did, and
-    /// trust too.
+    /// The servers to open in a firewall, and the alternatives, if one of these logs did not answer; escaped. `None`:
+    /// all answered, and the trusted root could be updated.
     pub fn network_advice(&self, unreached: &[String]) -> Option<String> {
         let mut servers = BTreeSet::new();
         let known = self.known();
@@ -25,7 +25,7 @@ impl Setup {
         }
         let logs = self.config.logs.iter().chain(&self.settings);
         for log in logs {
-            // Without trust none of those that it has the keys of could be asked.
+            // Without a trusted root, no log whose keys it contains could be read.
             let is_unreached = unreached.contains(&log.name) || is_lost && known.trust.is_none();
             if let Some(Location::Server(url)) = log.location.as_ref().filter(|_| is_unreached) {
                 servers.insert(http::server_of(url));
@@ -90,7 +90,7 @@ impl Setup {
         )
     }
 
-    /// What is unusual about how servers are reached, a line each.
+    /// Unusual settings for reaching servers, one line each.
     ///
     /// # Errors
     ///
@@ -100,9 +100,9 @@ impl Setup {
     }
 }
 
-/// How many there are, and their names.
+/// Their number, and their names.
 fn counted(what: &str, names: Vec<String>) -> String {
-    /// Names that a line of the log shows.
+    /// Most names in one line.
     const SHOWN: usize = 10;
     let ending = match (names.len(), what) {
         (1, _) => "",

@@ -1,4 +1,4 @@
-//! From trust to the logs that are followed, and to findings about those that are not.
+//! The logs to follow according to the trusted root, and findings about logs that are not followed.
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -12,14 +12,14 @@ use crate::monitor::{MonitoredLog, TrustReport, Unfollowed};
 use crate::source::Location;
 use crate::trust::{FollowedLog, ListedKind, ListedLog, Problem, Settings, Trust, TrustState};
 
-/// Trust that was not renewed for so long may miss a log, or an authority.
+/// A trusted root that was not renewed for this long may lack a log, or an authority.
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The configured logs, and those that trust names and that need no more to be followed.
+/// The configured logs, and those of the trusted root that need no configuration.
 ///
-/// `begun`: some log has a position already. What is found then is new, so it is read from its first entry: a
-/// start at its end would skip what was signed before anyone noticed. The same holds if only a configured log is read
-/// from somewhere before its end: an operator who wants the past of one log wants that of all.
+/// `begun`: some log has a position already. A log that appears then is new, so it is read from its first entry: a
+/// start at its end would skip earlier signings. The same holds if only a configured log is read from somewhere before
+/// its end: an operator who wants the past of one log wants that of all.
 pub fn logs(
     config: &Config,
     trust: Option<&Trust>,
@@ -64,7 +64,8 @@ pub fn logs(
     Ok(logs)
 }
 
-/// A configured log with its location: without a URL of its own, that in trust. `None` as long as nothing is trusted.
+/// A configured log with its location. If it has no URL, that of the trusted root is used. `None` without a trusted
+/// root.
 fn located(log: &LogSettings, trust: Option<&Trust>) -> Result<Option<LogSettings>, Mistake> {
     if log.location.is_some() {
         return Ok(Some(log.clone()));
@@ -94,14 +95,14 @@ fn located(log: &LogSettings, trust: Option<&Trust>) -> Result<Option<LogSetting
     }
 }
 
-/// A log that trust names and that is not read.
+/// A log of the trusted root that is not read.
 pub struct NotFollowed<'a> {
     pub log: &'a ListedLog,
-    /// The configuration says so.
+    /// The configuration ignores it.
     pub ignored: bool,
 }
 
-/// The logs that trust names and that are not among these: as they are configured or were found, and as they are read.
+/// The logs of the trusted root that are not among these, which are given as configured or found, and as they are read.
 pub fn not_followed<'a>(
     settings: &Settings,
     trust: &'a Trust,
@@ -132,8 +133,8 @@ pub fn not_followed<'a>(
         .collect()
 }
 
-/// What the log ids of its keys are in a trusted root. A CT log at another address may have any key of the trusted root
-/// until its head is seen, so its keys do not identify it.
+/// The log ids of its keys in a trusted root. A CT log at another address may have any key of the trusted root until
+/// its head is read, so its keys do not identify it.
 fn key_ids(log: &MonitoredLog) -> Vec<[u8; 32]> {
     let of_keys = |keys: &[Vec<u8>]| keys.iter().map(|key| Sha256::digest(key).into()).collect();
     match log {
@@ -147,7 +148,7 @@ fn key_ids(log: &MonitoredLog) -> Vec<[u8; 32]> {
     }
 }
 
-/// The name of a log, and what kind of log it is or why it cannot be followed.
+/// The name of a log, and its kind or why it cannot be followed.
 pub fn named(log: &ListedLog) -> String {
     let what = match &log.kind {
         ListedKind::RekorV2(_) => Protocol::RekorV2.as_str(),
@@ -160,7 +161,7 @@ pub fn named(log: &ListedLog) -> String {
     format!("{} ({what})", log.name)
 }
 
-/// What is wrong with trust after a pass.
+/// The problems of the trusted root after a pass.
 pub fn report(
     settings: Option<&Settings>,
     known: &TrustState,
@@ -204,10 +205,10 @@ pub fn report(
         .filter(|not| {
             let goes_on = not.log.ends.is_none_or(|end| end > now);
             let matters = match not.log.kind {
-                // Verifiers accept nothing from there.
+                // Verifiers accept nothing from this log.
                 ListedKind::NoKey => false,
-                // Its certificates are found again in Rekor, so a CT log that is not read hides none. But of a guided log only
-                // the entries of those certificates are seen.
+                // Its certificates occur again in Rekor, so a CT log that is not read hides none. But for a guided log,
+                // only the entries of certificates in CT logs are found.
                 ListedKind::Ct => is_guided,
                 _ => true,
             };
@@ -221,7 +222,7 @@ pub fn report(
     report
 }
 
-/// Why trust has to be renewed; `None` if it is new enough.
+/// Why the trusted root has to be renewed; `None` if it is new enough.
 fn stale(
     settings: &Settings,
     known: &TrustState,
@@ -229,7 +230,7 @@ fn stale(
     now: Timestamp,
 ) -> Option<String> {
     let age = now.duration_since(refreshed);
-    // An answer from the future would never grow old, and no finding would be raised.
+    // A time in the future would never become too old, and no finding would be raised.
     let is_ahead = moment::is_ahead(refreshed, now);
     if !is_ahead && age <= STALE {
         return None;
@@ -250,7 +251,7 @@ fn stale(
     ))
 }
 
-/// That a log is not followed, and which configuration would follow it.
+/// The sentence that a log is not followed, with the configuration that would follow it.
 fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
     let said = format!("trust names a log that is not followed: {}", named(log));
     if log.kind == ListedKind::Ct {
@@ -299,7 +300,7 @@ mod tests {
 
     const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
 
-    /// The trusted root of the recorded world, which names two Rekor v2 logs.
+    /// The trusted root of the recorded world, which contains two Rekor v2 logs.
     fn harbor() -> std::sync::Arc<Trust> {
         let root: serde_json::Value = serde_json::from_str(HARBOR).unwrap();
         let both = serde_json::json!({

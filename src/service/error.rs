@@ -1,4 +1,4 @@
-//! Why a command cannot do what it is asked for, by whose fault.
+//! Why a command failed, by cause.
 
 use std::error::Error;
 use std::io;
@@ -11,41 +11,42 @@ use crate::monitor::MonitorError;
 use crate::notify::HeartbeatError;
 use crate::store::StoreError;
 
-/// The operator's mistake: in a file that the configuration names, in a key that does not fit trust, on the command line.
+/// A mistake of the operator: in a file that the configuration names, in a key that contradicts the trusted root, on
+/// the command line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Mistake(pub String);
 
-/// Why a command cannot do what it is asked for.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// The configuration cannot be read, or is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The operator's mistake elsewhere.
+    /// Another mistake of the operator.
     #[error(transparent)]
     Mistake(#[from] Mistake),
-    /// Trust is configured, and nothing of it was ever verified.
+    /// A source of trust is configured, and no trusted root from it was ever verified.
     #[error("there is no trusted root yet, so nothing is read: {why}")]
     NoTrust {
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// The store cannot be used.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What HTTP needs on this machine is missing.
+    /// A file or variable that HTTP needs is missing on this machine.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The heartbeat was not sent.
     #[error(transparent)]
     Heartbeat(#[from] HeartbeatError),
-    /// The system refuses something else.
+    /// Another error of the system.
     #[error("{what}: {source}")]
     System {
-        /// What cannot be done.
+        /// The action that failed.
         what: &'static str,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The task that delivers alerts has ended.
@@ -66,13 +67,12 @@ impl From<MonitorError> for ServiceError {
 }
 
 impl ServiceError {
-    /// For `map_err` on what the system refuses.
+    /// For `map_err` on errors of the system.
     pub fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { what, source }
     }
 
-    /// The error of the store behind it, if trying again does not help: what this process knows and what is stored are no
-    /// longer the same.
+    /// The error of the store behind it, if a retry does not help: the state in this process and the stored one differ.
     pub fn final_store_error(&self) -> Option<&StoreError> {
         let (Self::Store(error) | Self::Heartbeat(HeartbeatError::Store(error))) = self else {
             return None;
@@ -81,7 +81,7 @@ impl ServiceError {
     }
 }
 
-/// Whether trying again does not help.
+/// Whether a retry does not help.
 pub fn is_final(error: &StoreError) -> bool {
     matches!(
         error,

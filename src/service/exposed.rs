@@ -7,8 +7,8 @@ use super::setup::Setup;
 use crate::store::sqlite::SqliteStore;
 use crate::trust::SourceSettings;
 
-/// Files of this configuration that other users may read or write, as sentences. The files are not changed: their owner
-/// may have intended it.
+/// Files of this configuration that other users may read or write, as sentences. The permissions are not changed: their
+/// owner may have intended them.
 pub fn exposed(setup: &Setup) -> Vec<String> {
     let mut files = SqliteStore::files(&setup.config.database);
     if let Some(settings) = setup.trust_settings()

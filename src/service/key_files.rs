@@ -13,7 +13,7 @@ use crate::log::{LogKey, LogKeyError};
 /// A public key in PEM is a few kilobytes; a chain of certificates some tens.
 const MAX_PEM_BYTES: usize = 1 << 20;
 
-/// Why a file holds no key that can be used.
+/// Why a file has no usable key.
 #[derive(Debug, thiserror::Error)]
 enum KeyFileError {
     /// The file cannot be read.
@@ -22,19 +22,19 @@ enum KeyFileError {
     /// Neither PEM nor a verifier key.
     #[error("not a PEM file")]
     NotPem,
-    /// PEM of something else.
+    /// PEM with another label.
     #[error("holds a `{label}`, not a `PUBLIC KEY`")]
     Label {
-        /// What the file holds, as its first line has it.
+        /// The label of the first block.
         label: String,
     },
-    /// A key that logs are not verified with.
+    /// A key that is not for logs.
     #[error(transparent)]
     Log(#[from] LogKeyError),
-    /// A key that cosignatures are not verified with.
+    /// A key that is not for cosignatures.
     #[error(transparent)]
     Witness(#[from] KeyError),
-    /// A verifier key of a log, where one of a witness is needed.
+    /// A verifier key of a log, where one of a witness is required.
     #[error("is the key of a log, not of a witness")]
     NotOfWitness,
     /// A verifier key of another witness.
@@ -110,7 +110,7 @@ fn verifier_key(bytes: &[u8]) -> Option<&str> {
 
 /// The SubjectPublicKeyInfo in a PEM file.
 fn spki_der(pem: &[u8]) -> Result<Vec<u8>, KeyFileError> {
-    // Editors of Windows put a byte order mark in front.
+    // Editors of Windows write a byte order mark at the beginning.
     let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     let (_, pem) = parse_x509_pem(pem).map_err(|_| KeyFileError::NotPem)?;
     if pem.label != "PUBLIC KEY" {

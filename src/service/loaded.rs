@@ -1,4 +1,4 @@
-//! Which configuration the running daemon works with, as a value in the store.
+//! The configuration of the running daemon, as a value in the store.
 
 use std::path::{Path, PathBuf};
 
@@ -32,17 +32,17 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The same of a file; `None` if it cannot be read.
+/// The same for a file; `None` if it cannot be read.
 fn fingerprint(path: &Path) -> Option<String> {
     let bytes = file::read(path, MAX_CONFIG_BYTES).ok()?;
     Some(sha256(&bytes))
 }
 
-/// Records what this daemon works with.
+/// Records the configuration of this daemon.
 ///
 /// # Errors
 ///
-/// The store cannot be written, or the path of the file be made absolute.
+/// The store cannot be written, or the path of the file cannot be made absolute.
 pub(super) async fn record(
     store: &dyn Values,
     path: &Path,

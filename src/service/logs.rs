@@ -1,4 +1,4 @@
-//! From `[[log]]` to a log that can be read: its source, its keys, and the rate limit of its server.
+//! Logs that can be read, from `[[log]]`: source, keys, and the rate limit of the server.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -18,11 +18,11 @@ use crate::source::rekor_v1::Client;
 use crate::source::{self, Location, Transport};
 use crate::trust::TrustedRoot;
 
-/// The logs, ready to be read; nothing is asked of them yet.
+/// The logs, ready to be read. No request is sent yet.
 ///
 /// # Errors
 ///
-/// A key that cannot be used, or no key at all.
+/// A key that cannot be used, or no key.
 pub fn followed(
     logs: &[LogSettings],
     trusted_root: Option<&TrustedRoot>,
@@ -63,7 +63,7 @@ pub fn followed(
     Ok(monitored)
 }
 
-/// Names the CT logs that guide each guided log.
+/// Sets the CT logs that guide each guided log.
 fn set_guides(monitored: &mut [MonitoredLog], logs: &[LogSettings]) {
     let ids: HashMap<String, LogId> = monitored
         .iter()
@@ -102,12 +102,12 @@ fn one_tree(
     })
 }
 
-/// The rate limits by host: the logs of one server share a limit, and the strictest one counts.
+/// The rate limits by host: the logs of one server share a limit, and the strictest one applies.
 fn rate_limits(logs: &[LogSettings]) -> HashMap<&str, RateLimit> {
     let mut limits: HashMap<&str, NonZeroU32> = HashMap::new();
     for log in logs {
         let usual = match (&log.location, log.protocol) {
-            // Tiles come from a storage bucket without a limit; what Rekor v1 answers is computed for each reader.
+            // Tiles come from a storage bucket without a limit; a Rekor v1 server computes every response.
             (Some(Location::Server(url)), Protocol::RekorV1) => Client::usual_interval(url),
             _ => None,
         };
@@ -154,7 +154,7 @@ fn rekor_v1(
     };
     Ok(match &log.mode {
         Mode::Tail => MonitoredLog::RekorV1(followed),
-        // Which logs guide it is known when all are made.
+        // Its guides are set when all logs are made.
         Mode::Guided { .. } => MonitoredLog::Guided(Guided {
             log: followed,
             guides: Vec::new(),
@@ -172,8 +172,8 @@ fn shard(
     let key_name = KeyName::new(origin.as_str())
         .map_err(|error| Mistake(format!("log[{name}].origin: {error}")))?;
     let verifiers = match trusted_root {
-        // A key that is listed and cannot be used stays among them: its log is not read then, and that is a finding. A
-        // mistake would end the monitoring of all other logs.
+        // A listed key that cannot be used stays among them: then the log is not read, and that is a finding. An error
+        // would end the monitoring of all other logs.
         Some(root) if log.public_keys.is_empty() => root.log_keys(origin, server(location)),
         _ => {
             let keys = key_files::of_log(log)?.into_iter();

@@ -1,7 +1,8 @@
 //! Configuration and trust become the logs and rules of a monitor, and the monitor runs.
 //!
-//! Which logs are followed, when trust is renewed and when it is stale is decided here. `Setup` holds what every command
-//! needs; `Run` adds the open store and all that works with it; `Daemon` repeats passes on the schedule.
+//! This module decides which logs are followed, when the trusted root is updated and when it is stale. `Setup` contains
+//! what every command needs; `Run` adds the open store and the parts that use it; `Daemon` repeats passes on the
+//! schedule.
 
 mod channels;
 mod ct;

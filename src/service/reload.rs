@@ -1,4 +1,4 @@
-//! SIGHUP: the daemon takes up its configuration anew, all of it or none.
+//! SIGHUP: the daemon loads a new configuration, completely or not at all.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::log::Start;
 use crate::monitor::MonitoredLog;
 use crate::store::{Positions, StoreError};
 
-/// Environment variables that a line names.
+/// Most environment variables that one line names.
 const VARIABLES: usize = 10;
 
-/// Takes up the configuration at `path` in the place of the one that `running` was made from.
+/// Loads the configuration at `path`, which replaces the one that `running` was made from.
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the new configuration, or could not be taken up without a restart: then nothing has changed.
+/// Any problem of the new configuration, or a change that requires a restart. Then nothing has changed.
 pub(super) async fn reload(
     running: &Run,
     path: &Path,
@@ -81,7 +81,7 @@ async fn would_begin_at_the_end(
         let id = log.id();
         let (start, is_moved) = match &log {
             MonitoredLog::Tree(tree) => (tree.shard.start, false),
-            // A Rekor v1 log whose server has another address now: which trees it has, only the server can tell.
+            // A Rekor v1 log whose server has another address now: only the server knows its trees.
             MonitoredLog::RekorV1(v1) => (v1.start, is_followed_as(running, &v1.name)),
             MonitoredLog::Guided(guided) => {
                 (guided.log.start, is_followed_as(running, &guided.log.name))

@@ -1,4 +1,4 @@
-//! Newer trust, looked for beside the passes: none of them waits for a repository to answer.
+//! Updates of the trusted root at the same time as passes: no pass waits for a repository to answer.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::http;
 use crate::report::time;
 use crate::trust::{RefreshReason, Trust, TrustState, TrustUpdater};
 
-/// The updater of trust, here or in a task that is asking for newer trust.
+/// The updater of the trusted root, here or in the task that updates it.
 pub struct Renewal {
-    /// `None` while it is in the task, or if no trust is configured.
+    /// `None` while it is in the task, or if no source of trust is configured.
     updater: Option<TrustUpdater>,
-    /// What it knew last.
+    /// Its last result.
     known: TrustState,
     running: Option<JoinHandle<TrustUpdater>>,
     is_configured: bool,
@@ -38,17 +38,18 @@ impl Renewal {
         }
     }
 
-    /// Whether trust is configured.
+    /// Whether a source of trust is configured.
     pub const fn is_configured(&self) -> bool {
         self.is_configured
     }
 
-    /// What is trusted now, and what came of asking for newer trust.
+    /// The trusted root now, and the result of the last update.
     pub fn known(&self) -> TrustState {
         self.known.clone()
     }
 
-    /// Looks for newer trust and waits for it: at a start, when nothing else can be done. `in_any_case`, or if it is due.
+    /// Updates the trusted root and waits for it: at a start, when nothing else can be done. `in_any_case`, or if it is
+    /// due.
     pub async fn look(&mut self, http: &http::Client, in_any_case: bool, now: Timestamp) {
         if let Some(updater) = &mut self.updater {
             if in_any_case {
@@ -60,7 +61,7 @@ impl Renewal {
         }
     }
 
-    /// Begins to look for newer trust if that is due. A file is read at once, a repository asked beside what goes on.
+    /// Begins an update if it is due. A file is read at once; a repository is read in a task.
     pub async fn begin_if_due(&mut self, http: &http::Client, now: Timestamp) {
         if self.running.as_ref().is_some_and(JoinHandle::is_finished) {
             self.finished().await;
@@ -75,7 +76,7 @@ impl Renewal {
         }
     }
 
-    /// Begins to look for newer trust because of these, if the last time was long enough ago. Answers whether it did.
+    /// Begins an update for these reasons, if the last one was long enough ago. Returns whether it did.
     pub fn request_refresh(
         &mut self,
         reasons: &[RefreshReason],
@@ -101,7 +102,7 @@ impl Renewal {
         }
     }
 
-    /// Waits until what was begun is over; without end if nothing was. May be dropped and called again.
+    /// Waits until the running update is over; forever if there is none. It may be dropped and called again.
     pub async fn finished(&mut self) {
         let Some(running) = &mut self.running else {
             return std::future::pending().await;
@@ -113,13 +114,14 @@ impl Renewal {
                 self.updater = Some(updater);
                 self.take_over();
             }
-            // Only a bug gets here: let it be seen as one.
+            // Only a bug leads here: do not hide it.
             Err(panic) if panic.is_panic() => std::panic::resume_unwind(panic.into_panic()),
             Err(_) => {}
         }
     }
 
-    /// Goes back to what was trusted before, because the newest cannot be worked with. It is tried again.
+    /// Goes back to the previous trusted root, because the newest one does not fit the configuration. The newest is
+    /// tried again.
     pub fn refuse(&mut self, before: Arc<Trust>, said: String) {
         if let Some(updater) = &mut self.updater {
             updater.refuse(before, said);
@@ -127,7 +129,8 @@ impl Renewal {
         }
     }
 
-    /// Takes over what the updater knows now, and logs a new problem, with the date of the trust that stays in use.
+    /// Takes the new result of the updater, and logs a new problem, with the date of the trusted root that stays in
+    /// use.
     fn take_over(&mut self) {
         let Some(updater) = &self.updater else { return };
         let known = updater.known();

@@ -1,4 +1,4 @@
-//! One monitor over one store: its passes, and what is sent about them.
+//! One monitor over one store: its passes, and the messages about them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use crate::notify::Heartbeat;
 use crate::report::{PassResult, unread};
 use crate::store::Store;
 
-/// How long the daemon reads one log before it looks at the others again: first contact with a large log takes hours.
+/// How long the daemon reads one log before it reads the others again: the first pass over a large log takes hours.
 const PASS_LIMIT: Duration = Duration::from_mins(10);
 
 /// How a monitor runs.
@@ -26,7 +26,7 @@ pub struct RunOptions {
     pub bootstrap: bool,
 }
 
-/// A running monitor: the one holder of the setup, the open store and all that works with both.
+/// A running monitor: it owns the setup, the open store and the parts that use both.
 pub struct Run {
     pub(super) setup: Setup,
     pub(super) store: Arc<dyn Store>,
@@ -38,11 +38,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Opens the store and makes the logs ready. The caller has the lock of the store and keeps it while this lives.
+    /// Opens the store and makes the logs ready. The caller has the lock of the store and keeps it as long as this
+    /// exists.
     ///
     /// # Errors
     ///
-    /// The store cannot be used; configuration and trust do not fit.
+    /// The store cannot be used, or configuration and trusted root contradict each other.
     pub async fn begin(
         setup: Setup,
         options: RunOptions,
@@ -83,25 +84,25 @@ impl Run {
         }
     }
 
-    /// What a pass is doing.
+    /// The progress of a pass.
     pub fn progress(&self) -> Progress {
         self.progress.clone()
     }
 
-    /// One pass, or two if newer trust came because of what the first one found: no later pass would use it. Then alerts
-    /// and the heartbeat.
+    /// One pass, or two if a newer trusted root arrived because of the findings of the first one: no later pass would
+    /// use it. Then alerts and the heartbeat.
     ///
     /// # Errors
     ///
-    /// A log may not begin at its end; the store cannot be used.
+    /// A log may not begin at its end, or the store cannot be used.
     pub async fn once(mut self) -> Result<PassResult, ServiceError> {
         let signals = Arc::new(Signals::default());
         signals.is_passing.store(true, Ordering::Release);
         // The first alert of an attack does not wait for the end of the pass.
         let delivery = tokio::spawn(Arc::clone(&self.delivery).run(Arc::clone(&signals)));
         let outcomes = self.pass_twice_at_most().await;
-        // The delivery in progress is finished: aborted, it would be sent again. If it could not use the store, the pass or
-        // what follows cannot either, and reports it.
+        // The delivery in progress is finished: an aborted one would be sent again. If it could not use the store, the
+        // pass or the later steps cannot either, and report it.
         signals.quit.notify_one();
         let _ = delivery.await;
         let result = match outcomes {
@@ -120,7 +121,7 @@ impl Run {
         Ok(outcomes)
     }
 
-    /// Newer trust if it is due, one pass, then the rescans that were requested: new entries come first.
+    /// A newer trusted root if it is due, one pass, then the rescans that were requested: new entries come first.
     pub(super) async fn pass(&mut self) -> Result<Vec<LogOutcome>, ServiceError> {
         self.setup.renew(&*self.store).await?;
         let rules = self.setup.rules()?;
@@ -134,8 +135,8 @@ impl Run {
         Ok(outcomes)
     }
 
-    /// Hands on how something ended. If it ends the monitor because nothing can be recorded any more, the channels get a
-    /// message without the store.
+    /// Returns the result unchanged. If it ends the monitor because nothing can be recorded any more, the channels get
+    /// a message without the store.
     pub(super) async fn reported<T>(
         &self,
         ended: Result<T, ServiceError>,
@@ -147,7 +148,7 @@ impl Run {
     }
 }
 
-/// Records and sends what is wrong with trust where nothing is trusted, so that no log may be read.
+/// Records and sends the problems of a trusted root that does not exist, so that no log may be read.
 ///
 /// # Errors
 ///
@@ -166,7 +167,7 @@ pub async fn without_trust(setup: Setup, stop: Stop) -> Result<PassResult, Servi
     run.delivery.settle(unread).await
 }
 
-/// What `monitor --once` would answer for these logs, without channels.
+/// The result of `monitor --once` for these logs, without channels.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! From the configuration and trust to the logs and rules of a monitor.
+//! The logs and rules of a monitor, from the configuration and the trusted root.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,8 +24,8 @@ use crate::trust::{
 };
 use crate::watch::Watches;
 
-/// A valid configuration, what is trusted, and what follows from both: the logs to follow and what is looked for in them.
-/// Both are made anew when trust changes.
+/// A valid configuration, the trusted root, and what follows from both: the logs to follow and the watches. Both are
+/// made again when the trusted root changes.
 pub struct Setup {
     pub(super) config: Config,
     pub(super) http: http::Client,
@@ -33,45 +33,45 @@ pub struct Setup {
     pub(super) fingerprint: String,
     witnesses: Vec<Verifier>,
     renewal: Renewal,
-    /// What the logs and rules below were made with.
+    /// The trusted root that the logs and rules below were made with.
     trust: Option<Arc<Trust>>,
-    /// The logs of the configuration and those that trust names.
+    /// The logs of the configuration and those of the trusted root.
     pub(super) settings: Vec<LogSettings>,
     /// The same, ready to be read.
     logs: Vec<MonitoredLog>,
     /// The names of the logs to read; all of them if there is none.
     only: Vec<String>,
-    /// Compiled when they are asked for: most commands need none.
+    /// Compiled at the first use: most commands need none.
     rules: OnceLock<Arc<Rules>>,
 }
 
-/// Whether newer trust is asked for.
+/// Whether to update the trusted root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshPolicy {
-    /// If the known trust is older than the configuration allows.
+    /// If the present one is older than the configuration allows.
     IfDue,
     /// In any case.
     Now,
 }
 
 impl Setup {
-    /// Loads the configuration and the trust that it names, as far as that is known without a request. `warn` gets the
+    /// Loads the configuration and its trusted root, as far as that is possible without a request. `warn` gets the
     /// warnings about the configuration.
     ///
     /// # Errors
     ///
-    /// The operator's mistakes.
+    /// Mistakes of the operator.
     pub fn load(path: &Path, warn: fn(&Problems)) -> Result<Self, ServiceError> {
         let mut setup = Self::read(path, warn)?;
         setup.arrange(false)?;
         Ok(setup)
     }
 
-    /// As [`Self::load`], and asks for newer trust. Afterwards there may be no trust at all; then no log may be read.
+    /// As [`Self::load`], and updates the trusted root. Afterwards there may be none at all; then no log may be read.
     ///
     /// # Errors
     ///
-    /// The operator's mistakes.
+    /// Mistakes of the operator.
     pub async fn load_and_ask(
         path: &Path,
         policy: RefreshPolicy,
@@ -79,7 +79,7 @@ impl Setup {
     ) -> Result<Self, ServiceError> {
         let mut setup = Self::read(path, warn)?;
         let http = setup.http.clone();
-        // What is missing on this machine would otherwise look like a server that does not answer.
+        // A problem of this machine would otherwise look like a server that does not answer.
         let prepared = http.prepare().await;
         prepared.map_err(|error| Mistake(format!("[http]: {error}")))?;
         setup
@@ -87,7 +87,7 @@ impl Setup {
             .look(&http, policy == RefreshPolicy::Now, clock::now())
             .await;
         if let Err(error) = setup.arrange(false) {
-            // The key of a log may have been published since trust was renewed.
+            // The key of a log may have been published since the last update.
             if policy == RefreshPolicy::Now || !setup.request_refresh(&[RefreshReason::Log]) {
                 return Err(error.into());
             }
@@ -137,7 +137,7 @@ impl Setup {
         })
     }
 
-    /// Reads only the logs of these names from now on; every log if there is no name.
+    /// Reads only the logs with these names from now on; every log if there is no name.
     ///
     /// # Errors
     ///
@@ -159,21 +159,21 @@ impl Setup {
         self.only.is_empty()
     }
 
-    /// The names that were selected.
+    /// The selected names.
     pub(super) fn only(&self) -> &[String] {
         &self.only
     }
 
-    /// Makes the logs anew, from the configuration and what is trusted now. `begun`: some log has a position.
+    /// Makes the logs again, from the configuration and the present trusted root. `begun`: some log has a position.
     ///
     /// # Errors
     ///
-    /// Configuration and trust do not fit; then nothing has changed.
+    /// Configuration and trusted root contradict each other; then nothing has changed.
     fn arrange(&mut self, begun: bool) -> Result<(), Mistake> {
         let trust = self.known().trust;
         let mut settings = discovery::logs(&self.config, trust.as_deref(), begun, clock::now())?;
         if trust.is_none() && self.renewal.is_configured() {
-            // Only what needs no trust can be named; nothing is read before there is one.
+            // Only logs that do not need the trusted root can be named; nothing is read before there is one.
             settings.retain(|log| !log.public_keys.is_empty());
         }
         let root = trust.as_deref().map(Trust::root);
@@ -187,12 +187,12 @@ impl Setup {
         Ok(())
     }
 
-    /// Makes the logs anew. A log without a position that trust has found begins at its first entry once another one has a
-    /// position.
+    /// Makes the logs again. A log of the trusted root without a position begins at its first entry once another log
+    /// has a position.
     ///
     /// # Errors
     ///
-    /// The store cannot be read; configuration and trust do not fit.
+    /// The store cannot be read, or configuration and trusted root contradict each other.
     pub(super) async fn arrange_after(
         &mut self,
         store: &dyn Positions,
@@ -201,9 +201,9 @@ impl Setup {
         Ok(self.arrange(begun)?)
     }
 
-    /// Takes over newer trust that has come, and begins to look for it if that is due. Answers whether logs and rules have
-    /// changed. Trust that cannot be had or worked with is no error: what was followed before is still followed, and
-    /// [`Self::trust_report`] has the reason.
+    /// Uses a newer trusted root that has arrived, and begins an update if it is due. Returns whether logs and rules
+    /// have changed. A failed update is no error: the same logs are followed as before, and [`Self::trust_report`] has
+    /// the reason.
     ///
     /// # Errors
     ///
@@ -213,8 +213,8 @@ impl Setup {
         self.adopt(store).await
     }
 
-    /// Begins to look for newer trust if it may explain what a pass found: a checkpoint that does not verify, or a
-    /// certificate with a watched name that leads to no authority. Answers whether it did.
+    /// Begins an update of the trusted root if it may explain what a pass found: a checkpoint that does not verify, or
+    /// a certificate with a watched name without a path to an authority. Returns whether it did.
     pub(super) fn ask_after(
         &mut self,
         outcomes: &[LogOutcome],
@@ -232,15 +232,15 @@ impl Setup {
         self.request_refresh(&reasons)
     }
 
-    /// Begins to look for newer trust for these reasons. Answers whether it did: the same is not asked for again shortly
-    /// after.
+    /// Begins an update of the trusted root for these reasons. Returns whether it did: the same reason does not cause
+    /// another update shortly after.
     fn request_refresh(&mut self, reasons: &[RefreshReason]) -> bool {
         self.renewal
             .request_refresh(reasons, &self.http, clock::now())
     }
 
-    /// Waits for the newer trust that is being looked for, without end if none is. Answers as [`Self::renew`]. May be
-    /// dropped: the next [`Self::renew`] takes over what has come.
+    /// Waits for the running update, forever if there is none. Returns as [`Self::renew`]. It may be dropped: the next
+    /// [`Self::renew`] uses the result.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ impl Setup {
         self.adopt(store).await
     }
 
-    /// Works with what is trusted now, if it is another trust than before.
+    /// Uses the present trusted root, if it is another one than before.
     async fn adopt(&mut self, store: &dyn Positions) -> Result<bool, StoreError> {
         let (known, before) = (self.known(), self.trust.clone());
         if is_same(known.trust.as_ref(), before.as_ref()) {
@@ -273,7 +273,7 @@ impl Setup {
 
     /// # Errors
     ///
-    /// Trust is configured, and nothing of it was ever verified.
+    /// A source of trust is configured, and no trusted root from it was ever verified.
     pub fn require_trust(&self) -> Result<(), ServiceError> {
         let known = self.known();
         if known.trust.is_some() || !self.renewal.is_configured() {
@@ -286,12 +286,12 @@ impl Setup {
         Err(ServiceError::NoTrust { why })
     }
 
-    /// What is trusted now, and the result of the last request for newer trust.
+    /// The trusted root, and the result of the last update.
     pub fn known(&self) -> TrustState {
         self.renewal.known()
     }
 
-    /// The logs of the configuration that cannot be asked before something is trusted.
+    /// The logs of the configuration that cannot be read before there is a trusted root.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &LogSettings> {
         let logs = self.config.logs.iter();
         logs.filter(|log| !self.settings.iter().any(|known| known.name == log.name))
@@ -302,12 +302,12 @@ impl Setup {
         self.waiting().map(|log| log.name.clone()).collect()
     }
 
-    /// The settings of trust.
+    /// The settings of the trusted root.
     pub fn trust_settings(&self) -> Option<&Settings> {
         self.config.trust.as_ref()
     }
 
-    /// What is wrong with trust, for findings.
+    /// The problems of the trusted root, for findings.
     pub fn trust_report(&self) -> TrustReport {
         discovery::report(
             self.trust_settings(),
@@ -318,7 +318,7 @@ impl Setup {
         )
     }
 
-    /// The logs that trust names and that are not followed.
+    /// The logs of the trusted root that are not followed.
     pub fn not_followed(&self) -> Vec<NotFollowed<'_>> {
         match (self.trust_settings(), self.trust.as_deref()) {
             (Some(settings), Some(trust)) => {
@@ -328,17 +328,17 @@ impl Setup {
         }
     }
 
-    /// What is wrong with single items of what is trusted.
+    /// The problems of single items of the trusted root.
     pub fn trust_remarks(&self) -> &[Remark] {
         self.trust.as_deref().map_or(&[], Trust::remarks)
     }
 
-    /// The logs of the configuration and of trust, ready to be read; nothing was asked of them yet.
+    /// The logs of the configuration and of the trusted root, ready to be read. No request was sent yet.
     pub fn logs(&self) -> &[MonitoredLog] {
         &self.logs
     }
 
-    /// Those of them that are read.
+    /// The selected ones among them.
     pub(super) fn selected(&self) -> Vec<MonitoredLog> {
         let is_selected = |log: &&MonitoredLog| {
             self.only.is_empty() || self.only.iter().any(|name| name == log.name())
@@ -346,7 +346,7 @@ impl Setup {
         self.logs.iter().filter(is_selected).cloned().collect()
     }
 
-    /// What the monitor looks at besides watches.
+    /// The settings of the monitor besides logs and watches.
     pub(super) fn monitor(&self) -> monitor::Settings {
         let required = self.settings.iter().filter(|log| log.require_witnesses > 0);
         monitor::Settings {
@@ -364,14 +364,14 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// Watches that cannot be compiled, and trust that does not exist yet: without it an impostor and the owner would
-    /// look alike.
+    /// Watches that cannot be compiled, or no trusted root yet: without it an impostor and the owner would be
+    /// indistinguishable.
     pub fn rules(&self) -> Result<Arc<Rules>, ServiceError> {
         self.require_trust()?;
         self.rules_so_far()
     }
 
-    /// As [`Self::rules`], also without trust: for looking at what does not depend on it, never for reading a log.
+    /// As [`Self::rules`], also without a trusted root: only for checks that do not need one, never for reading a log.
     ///
     /// # Errors
     ///
@@ -390,7 +390,7 @@ impl Setup {
         Ok(Arc::clone(self.rules.get_or_init(|| rules)))
     }
 
-    /// The watches as the store knows them.
+    /// The watches as the store identifies them.
     pub(super) fn watch_keys(&self) -> Vec<WatchKey> {
         let watches = self.config.watches.iter();
         watches
@@ -401,13 +401,13 @@ impl Setup {
             .collect()
     }
 
-    /// What was written, with every default.
+    /// The configuration with every default.
     pub fn config(&self) -> &Config {
         &self.config
     }
 }
 
-/// Whether both are one trust, or none.
+/// Whether both are the same trusted root, or none.
 fn is_same(one: Option<&Arc<Trust>>, other: Option<&Arc<Trust>>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),

@@ -1,4 +1,4 @@
-//! Signals: an end, and the configuration read again.
+//! Signals: requests to end, and to reload the configuration.
 
 use std::sync::Arc;
 
@@ -48,10 +48,10 @@ async fn received() -> bool {
 pub struct Hangup(Arc<Notify>);
 
 impl Hangup {
-    /// Listens for SIGHUP from now on. Without this the signal ends the program.
+    /// Receives SIGHUP from now on. Without this the signal ends the program.
     ///
-    /// When the terminal of a daemon is closed, the daemon ends, as other programs do: it would go on unseen, and keep the
-    /// store locked.
+    /// When the terminal of a daemon is closed, the daemon ends, as other programs do: otherwise it would run unseen
+    /// and keep the store locked.
     pub fn listen(stop: Stop) -> Self {
         let hangup = Self::default();
         #[cfg(unix)]
@@ -66,7 +66,7 @@ impl Hangup {
                             if had_terminal && !has_terminal() {
                                 stop.request();
                             }
-                            // Several while a pass runs are one.
+                            // Several requests during a pass are one reload.
                             requested.notify_one();
                         }
                     });
@@ -85,7 +85,7 @@ impl Hangup {
     }
 }
 
-/// Whether this program has a terminal; one that was closed does not count.
+/// Whether this program has an open terminal.
 #[cfg(unix)]
 fn has_terminal() -> bool {
     use std::io::IsTerminal as _;

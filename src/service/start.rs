@@ -1,4 +1,4 @@
-//! Where logs begin that have no position yet: never at a time in the future.
+//! The first position of logs without a stored one: never at a time in the future.
 
 use jiff::Timestamp;
 
@@ -11,10 +11,10 @@ use crate::report::time;
 ///
 /// # Errors
 ///
-/// Some log would begin there.
+/// The start of some log is such a time.
 pub fn refuse_future(config: &Config, now: Timestamp) -> Result<(), Mistake> {
     let of_logs = config.logs.iter().map(|log| (Some(&log.name), log.start));
-    // First the section in which it is written: logs without a start have it from [monitor].
+    // The section in which it is written: logs without a start have that of [monitor].
     for (log, start) in [(None, config.start)].into_iter().chain(of_logs) {
         let Start::Time(start) = start else { continue };
         if start <= now {

@@ -13,7 +13,7 @@ use crate::report::{
 use crate::store::{Store, StoreError};
 
 impl Setup {
-    /// How far each log was read and proven, and whether alerts wait.
+    /// The extent to which each log was read and proven, and whether alerts wait.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl Setup {
         ))
     }
 
-    /// The logs that are followed, and those of the configuration that wait for trust.
+    /// The logs that are followed, and those of the configuration that wait for the trusted root.
     async fn log_statuses(
         &self,
         store: &dyn Store,

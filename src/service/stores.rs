@@ -11,7 +11,7 @@ use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{Settings, Store, StoreError};
 
 impl Setup {
-    /// Takes the lock that keeps a second monitor off the store.
+    /// Takes the lock that excludes a second monitor from the store.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// The store cannot be read, or the copy not be written.
+    /// The store cannot be read, or the copy cannot be written.
     pub async fn copied(&self, to: &Path) -> Result<SqliteStore, StoreError> {
         match SqliteStore::copy(&self.store_settings(), to).await {
             Ok(()) | Err(StoreError::Absent { .. }) => {}
@@ -75,7 +75,7 @@ impl Setup {
     }
 }
 
-/// Which findings are sent on which channels.
+/// The channels of each finding.
 pub fn routes(config: &Config) -> Routes {
     let channels = config.channels.iter().map(|channel| ChannelRoute {
         name: channel.name.clone(),

@@ -1,21 +1,21 @@
-//! Notifications to systemd: ready, alive, what is being done, stopping. Without systemd there are none.
+//! Notifications to systemd: ready, alive, status, stopping. Without systemd there are none.
 
 use std::time::Duration;
 
 use crate::monitor::Progress;
 
-/// A pass that shows no sign of life for this long hangs: the watchdog is no longer fed, and
-/// systemd starts the program anew. Longer than any single resource may take with its retries.
+/// A pass without progress for this long hangs: the watchdog gets no more notifications, and systemd restarts the
+/// program. It is longer than any single resource may take with its retries.
 #[cfg(target_os = "linux")]
 const LIFELESS: Duration = Duration::from_mins(10);
 
-/// Says that the daemon is ready.
+/// Notifies systemd that the daemon is ready.
 pub fn ready() {
     #[cfg(target_os = "linux")]
     tell(&[sd_notify::NotifyState::Ready]);
 }
 
-/// Says that the daemon ends.
+/// Notifies systemd that the daemon ends.
 pub fn stopping() {
     #[cfg(target_os = "linux")]
     tell(&[sd_notify::NotifyState::Stopping]);
@@ -36,7 +36,7 @@ fn tell(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-/// Feeds the watchdog while passes move or none is running.
+/// Notifies the watchdog while passes make progress or none is running.
 pub async fn feed_watchdog(progress: Progress) {
     #[cfg(target_os = "linux")]
     {

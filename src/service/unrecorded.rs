@@ -1,6 +1,6 @@
-//! Messages that do not go through the store, because it cannot be used or another process works with it.
+//! Messages without the store, because it cannot be used or another process uses it.
 //!
-//! The outbox is in the store. So such a message is not queued and not tried again.
+//! The outbox is in the store. So such a message is not queued and not retried.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ const LOCK_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// The key of the value in the store that records the last such message.
 const KEY: &str = "lock.told";
 
-/// The last message that the lock is taken.
+/// The last message that another process has the lock.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sent {
     at: Timestamp,
@@ -37,7 +37,7 @@ pub(super) fn finding(subject: &str, since: Timestamp, summary: String) -> Findi
     )
 }
 
-/// Logs which channels did not take a message.
+/// Logs the channels that did not accept a message.
 pub(super) fn log_failures(failures: &[(String, NotifyError)]) {
     for (channel, error) in failures {
         tracing::error!(
@@ -48,8 +48,8 @@ pub(super) fn log_failures(failures: &[(String, NotifyError)]) {
     }
 }
 
-/// Takes the lock that keeps a second monitor off the store. If another process has it, the channels get a message: that
-/// process keeps this one from seeing anything.
+/// Takes the lock that excludes a second monitor from the store. If another process has it, the channels get a message:
+/// because of that process, this one cannot monitor.
 ///
 /// # Errors
 ///
@@ -79,7 +79,7 @@ pub async fn lock(setup: &Setup) -> Result<StoreLock, StoreError> {
     Err(error)
 }
 
-/// Whether the same message was sent within the hour; not if the store cannot be read.
+/// Whether the same message was sent within the hour; `false` if the store cannot be read.
 async fn was_sent(setup: &Setup, what: &str, now: Timestamp) -> bool {
     let Ok(store) = setup.reader().await else {
         return false;
@@ -94,8 +94,8 @@ async fn was_sent(setup: &Setup, what: &str, now: Timestamp) -> bool {
         })
 }
 
-/// Records the message for the next hour, beside the process that has the lock, as a registration is recorded. Only in a
-/// store of this version: without the lock none is created and none is migrated.
+/// Records the message for the next hour, while another process has the lock, in the same way as a registration. Only
+/// in a store of this version: without the lock none is created or migrated.
 async fn record(setup: &Setup, what: String, now: Timestamp) {
     let Ok(reader) = setup.reader().await else {
         return;

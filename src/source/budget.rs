@@ -1,4 +1,4 @@
-//! Memory for leaves that all logs share: a hundred logs at once hold no more of them than one.
+//! Memory for leaves that all logs share: a hundred logs together have no more of them in memory than one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// What is counted: small enough for the bundles of any log, large enough for a count of 32 bits.
+/// The unit of the budget: small enough for the bundles of any log, large enough for a count of 32 bits.
 const UNIT_BYTES: usize = 16 * 1024;
 
-/// How long a log waits for its part. A log whose server is slow holds a part of which it uses nothing yet, so after that
-/// time the others go on without one: slow servers never stop other logs, and what was promised to them is not in memory.
+/// How long a log waits for its part. If the server of a log is slow, the log has a part and does not use it yet. So
+/// after that time the others continue without one: slow servers never stop other logs, and a part that is not used is
+/// not in memory.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// A number of bytes, shared by all that have a clone of it.
+/// A number of bytes, shared by all clones.
 #[derive(Clone, Debug)]
 pub struct Budget {
     units: Arc<Semaphore>,
@@ -38,7 +39,7 @@ impl Share {
         Self(Some(Arc::new(permit)))
     }
 
-    /// Gives back what a bundle of this size does not need. A share that has clones stays as it is.
+    /// Returns what a bundle of this size does not need. A share with clones stays unchanged.
     pub(super) fn shrink(mut self, bytes: usize) -> Self {
         if let Some(permit) = self.0.as_mut().and_then(Arc::get_mut) {
             let needed = bytes.div_ceil(UNIT_BYTES).max(1);
@@ -49,7 +50,7 @@ impl Share {
 }
 
 impl Budget {
-    /// So many bytes.
+    /// This many bytes.
     pub fn new(bytes: usize) -> Self {
         let total = u32::try_from(bytes / UNIT_BYTES)
             .unwrap_or(u32::MAX >> 4)
@@ -60,7 +61,7 @@ impl Budget {
         }
     }
 
-    /// All of it at most: a bundle that is larger is read all the same.
+    /// At most the whole budget: a larger bundle is read nevertheless.
     fn units_of(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(UNIT_BYTES))
             .unwrap_or(u32::MAX)
@@ -73,7 +74,7 @@ impl Budget {
         permit.ok().map(Share::of)
     }
 
-    /// Waits for a part of that size, in the order of the calls; goes on without one when that takes too long.
+    /// Waits for a part of that size, in the order of the calls. Continues without one when that takes too long.
     pub(super) async fn wait(&self, bytes: usize) -> Share {
         let permit = Arc::clone(&self.units).acquire_many_owned(self.units_of(bytes));
         match timeout(MAX_WAIT, permit).await {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// Most buffers that are kept while none is needed. In a catch-up one is taken as soon as one is given back.
+/// Most unused buffers that are kept. In a catch-up one is taken as soon as one is returned.
 const MAX_SPARE: usize = 4;
 
 /// Longest buffer that is kept, in bytes.
@@ -21,7 +21,7 @@ const STEP_BYTES: usize = 128 * 1024;
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
-    /// An empty buffer for so many bytes.
+    /// An empty buffer for this many bytes.
     pub(super) fn take(&self, capacity: usize) -> Vec<u8> {
         let mut spare = self.spare();
         let fits = spare.iter().position(|bytes| bytes.capacity() >= capacity);
@@ -43,7 +43,7 @@ impl Buffers {
     }
 }
 
-/// A buffer in use, which is given back at its end.
+/// A buffer in use, which is returned when it is dropped.
 struct SharedBytes {
     bytes: Vec<u8>,
     buffers: Buffers,
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(buffers.spare().len(), 1);
         let again = buffers.take(3);
         assert_eq!((again.len(), again.as_ptr()), (0, place));
-        // One that is too small for the next file stays.
+        // A buffer that is too small for the next file is kept.
         drop(buffers.share_bytes(again));
         assert!(buffers.take(STEP_BYTES + 1).capacity() > STEP_BYTES);
         assert_eq!(buffers.spare().len(), 1);

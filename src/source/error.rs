@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::http::HttpError;
 use crate::log::GlobalIndex;
 
-/// Why a log could not be read. This is no evidence about the log's honesty: only what could be read is verified.
+/// Why a log could not be read. This does not show that the log is dishonest: only what could be read is verified.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The log does not have it: HTTP 404 or 410, no such file.
@@ -17,7 +17,7 @@ pub enum SourceError {
         /// Each requested address, with its response.
         tried: String,
     },
-    /// It could not be had.
+    /// It could not be fetched.
     #[error("{resource} cannot be read: {cause}")]
     Unavailable {
         /// The requested resource, relative to the log.
@@ -65,7 +65,7 @@ pub enum SourceError {
     EntriesMissing {
         /// The first missing entry, with its index over all trees.
         first: GlobalIndex,
-        /// How many are, of one request.
+        /// The number of missing entries, of one request.
         count: usize,
     },
     /// A replica answered that is behind. It may have caught up at the next request.
@@ -76,7 +76,7 @@ pub enum SourceError {
         /// The log's message.
         message: String,
     },
-    /// Not a question that a log can answer: leaves of several bundles, or beyond the tree.
+    /// An invalid request: leaves of several bundles, or beyond the tree.
     #[error("leaves {start}..{end} do not lie within one bundle of a tree of {size} leaves")]
     OutOfRange {
         /// The first requested leaf.
@@ -116,7 +116,7 @@ pub enum SourceErrorKind {
 }
 
 impl SourceError {
-    /// Whether the log asks for fewer requests: 429, with or without a time to wait.
+    /// Whether the log asks for fewer requests: 429, with or without a waiting time.
     pub fn is_rate_limit(&self) -> bool {
         const TOO_MANY_REQUESTS: u16 = 429;
         matches!(
@@ -152,7 +152,7 @@ impl SourceError {
         )
     }
 
-    /// What kind of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> SourceErrorKind {
         match self {
             Self::Absent { .. }

@@ -16,7 +16,7 @@ pub struct Leaves {
     spans: Vec<Range<u32>>,
     /// The data that the log serves with some of them, by index.
     beside: BTreeMap<u64, Bytes>,
-    /// What they take of a budget that logs share.
+    /// Their part of a budget that logs share.
     share: Share,
 }
 
@@ -36,7 +36,7 @@ pub enum LeavesError {
     PastTheEnd {
         /// The first index.
         start: u64,
-        /// How many leaves.
+        /// The number of leaves.
         count: usize,
     },
 }
@@ -167,7 +167,7 @@ impl Leaves {
         self.spans.is_empty()
     }
 
-    /// The memory that these leaves hold on to, in bytes.
+    /// The memory that these leaves use, in bytes.
     pub fn size_bytes(&self) -> usize {
         let beside: usize = self.beside.values().map(Bytes::len).sum();
         self.bytes.len() + beside + self.spans.len() * size_of::<Range<u32>>()

@@ -1,4 +1,4 @@
-//! Where a log lives.
+//! The location of a log.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

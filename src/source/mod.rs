@@ -36,8 +36,8 @@ pub use prefetch::{Prefetch, leaves};
 pub use rekor_v2::RekorV2;
 pub use transport::Transport;
 
-/// How a log with one tree is read, a row for each type. The second argument is the id of the log's key (RFC 6962 section
-/// 3.2), from which logs without an origin get one.
+/// The constructors of logs with one tree, a row for each type. The second argument is the id of the log's key (RFC
+/// 6962 section 3.2), from which logs without an origin get one.
 #[expect(
     clippy::type_complexity,
     reason = "a row is read in one glance; a name for the function would hide its arguments"
@@ -54,7 +54,8 @@ const ONE_TREE: [(Protocol, fn(Transport, [u8; 32]) -> Arc<dyn LogSource>); 3] =
     }),
 ];
 
-/// A log with one tree, not asked yet. `None` for a type of log that has several: its server has to be asked for them.
+/// A log with one tree; no request is sent yet. `None` for a type of log that has several: its server must list them
+/// first.
 pub fn of_one_tree(
     protocol: Protocol,
     transport: Transport,
@@ -92,7 +93,7 @@ pub trait LogSource: Send + Sync {
     /// Pure arithmetic. `index` must be smaller than `size`.
     fn bundle(&self, index: u64, size: u64) -> Range<u64>;
 
-    /// How far to read ahead of this log, which depends on what one request gives.
+    /// How far to read ahead of this log, which depends on the size of one answer.
     fn prefetch(&self) -> Prefetch {
         Prefetch::default()
     }

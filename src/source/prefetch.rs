@@ -20,7 +20,8 @@ pub struct Prefetch {
     pub budget_bytes: usize,
     /// The expected size of a bundle before the first was read.
     pub first_guess_bytes: usize,
-    /// What all logs share. A log waits for a part of it for one bundle, and takes what is left to read further ahead.
+    /// The budget that all logs share. A log waits for a part of it for one bundle, and reads further ahead only with
+    /// free parts.
     pub shared: Option<Budget>,
 }
 
@@ -157,7 +158,7 @@ impl Ahead {
         }
     }
 
-    /// Starts to read the next bundle; answers whether there is one.
+    /// Starts to read the next bundle. Returns whether there is one.
     fn start(&mut self, share: Option<usize>, held: Share) -> bool {
         let bundle = self.source.bundle(self.next, self.size);
         let want = self.next..bundle.end.min(self.end);

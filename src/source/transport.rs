@@ -1,4 +1,4 @@
-//! One way to get a file of a log, whether over HTTP or from a directory.
+//! Reads files of a log over HTTP or from a directory.
 
 use std::io;
 use std::path::Path;
@@ -106,7 +106,7 @@ impl Transport {
         })
     }
 
-    /// What time it is by the server's newest answer.
+    /// The time in the server's newest answer.
     pub(super) fn date(&self) -> Option<ServerDate> {
         match &self.0 {
             Way::Http { client, base } => client.date(base),

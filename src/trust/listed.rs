@@ -17,7 +17,7 @@ use crate::log::Protocol;
 /// At most this much of an invalid address is repeated in messages.
 const MAX_QUOTED_CHARS: usize = 100;
 
-/// A log that trust names.
+/// A log in the trusted root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedLog {
     /// Its kind.
@@ -37,21 +37,21 @@ pub struct ListedLog {
     address: Option<String>,
 }
 
-/// A key of a log that trust names.
+/// A key of a log in the trusted root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedKey {
     /// The SubjectPublicKeyInfo in DER, usable or not.
     pub spki_der: Vec<u8>,
-    /// The log id that it is listed with.
+    /// The listed log id.
     pub id: Vec<u8>,
 }
 
-/// What kind of log trust names.
+/// The kind of a log in the trusted root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListedKind {
     /// Rekor v2 with known origin and key, so it can be followed automatically.
     RekorV2(Origin),
-    /// Rekor v2 with an origin that is not its address, and that no document contains.
+    /// Rekor v2 with an origin that differs from its address, and that no document contains.
     RekorV2Unnamed,
     /// Rekor v1: too large to be followed without a configuration.
     RekorV1,
@@ -118,7 +118,7 @@ pub(super) fn listed(root: &TrustedRoot, rekor: &[Address], ct: &[Address]) -> V
     logs
 }
 
-/// The log that these keys with one address are of.
+/// The log of these keys, which have one address.
 fn of_rekor(group: &[&LogInstance], addresses: &[Address], is_joined: &mut [bool]) -> ListedLog {
     let base = group.iter().find_map(|log| directory(&log.base_url));
     let name = base.as_ref().map(name_of);
@@ -335,11 +335,11 @@ impl ListedLog {
         })
     }
 
-    /// Whether it is among these. `all` is everything that trust names.
+    /// Whether it is among these. `all` are all logs of the trusted root.
     pub fn is_followed(&self, followed: &[FollowedLog<'_>], all: &[Self]) -> bool {
         let is_its = |id: &[u8; 32]| self.keys.iter().any(|key| key.id == id);
         let is_ct = |log: &&FollowedLog<'_>| log.protocol.is_ct();
-        // A key that a Rekor log and a CT log share is that of two logs.
+        // A Rekor log and a CT log that share a key are two logs.
         let mut of_its_kind = followed
             .iter()
             .filter(|log| is_ct(log) == (self.kind == ListedKind::Ct));

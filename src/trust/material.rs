@@ -30,7 +30,7 @@ pub(super) struct Directories {
     pub(super) monitor: Option<Vec<u8>>,
 }
 
-/// Which state of a TUF repository is trusted.
+/// The state of a TUF repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Update {
     /// The version of its root.
@@ -44,7 +44,7 @@ pub struct Update {
 }
 
 impl Trust {
-    /// A trusted root whose logs are not to be followed by themselves.
+    /// A trusted root whose logs are not followed automatically.
     pub(super) fn without_logs(json: &[u8]) -> Result<Self, TrustError> {
         let root = TrustedRoot::parse(json)?;
         Ok(Self {
@@ -136,7 +136,7 @@ impl Trust {
                 .map(<[u8]>::to_vec)
                 .or_else(|| bytes(&all.monitor_config)),
         };
-        // The file is its writer's, who is there to correct it.
+        // The operator wrote the file, and can correct it.
         for json in &directories.signing {
             signing_config(json)?;
         }

@@ -82,7 +82,7 @@ pub enum TrustError {
     /// A signing configuration that cannot be read.
     #[error("not a Sigstore signing config: {0}")]
     SigningConfig(String),
-    /// The root that a repository is trusted by to begin with.
+    /// The first root of a repository, which the operator trusts.
     #[error("not the root of a TUF repository: {0}")]
     Anchor(String),
     /// A MonitorConfig that cannot be read.
@@ -199,7 +199,7 @@ impl TrustedRoot {
         }
     }
 
-    /// The address of the certificate transparency log whose key has this id; `None` if it has none.
+    /// The address of the certificate transparency log whose key has this id; `None` if there is none.
     pub fn ct_url(&self, id: &[u8; 32]) -> Option<&str> {
         let mut listed = self.ctlogs.iter();
         let log = listed.find(|log| log.ct_id() == Some(*id))?;

@@ -1,14 +1,14 @@
-//! Why the newest trust is not trusted.
+//! Why the newest trusted root is not used.
 
 use super::TrustError;
 
 /// Why the trusted root could not be updated. The old one stays in use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// The repository did not answer, or not like a repository: nothing was served.
+    /// The repository did not answer, or the answer is not that of a repository: nothing was served.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
-    /// Something was offered that must not be trusted.
+    /// A trusted root was served that must not be used.
     #[error("{why}: {message}")]
     Refused {
         /// The reason.
@@ -23,11 +23,11 @@ pub enum Problem {
 pub enum Refusal {
     /// It has expired: it may be an old one, replayed.
     Expired,
-    /// It is not signed as it has to be, or its parts do not fit each other.
+    /// It is not signed as required, or its parts contradict each other.
     Forged,
     /// It is older than one that was seen before.
     RolledBack,
-    /// It cannot be understood, or the configuration cannot work with it.
+    /// It cannot be parsed, or contradicts the configuration.
     Unusable,
 }
 

@@ -9,27 +9,25 @@ use super::tuf::{Published, Tuf};
 use super::{Problem, TrustError};
 use crate::http;
 
-/// A TUF repository, and what is kept of it in a file.
+/// A TUF repository, with its cache in a file.
 pub struct Publisher(Tuf);
 
 impl Publisher {
-    /// A repository. Makes no request.
+    /// A repository. It sends no request.
     ///
-    /// # Errors
-    /// A root to begin with that cannot be used.
+    /// # Errors The first root cannot be used.
     pub fn open(repository: &RepositorySettings, cache: PathBuf) -> Result<Self, TrustError> {
         Ok(Self(Tuf::open(repository, cache)?.0))
     }
 
-    /// What is kept, as it was verified when it was read; `None` if there is nothing.
+    /// The content of the cache, verified when it was read; `None` if there is none.
     pub fn kept(&self) -> Option<&Published> {
         self.0.published()
     }
 
-    /// Asks the repository, and keeps what it answers.
+    /// Updates from the repository, and stores the result.
     ///
-    /// # Errors
-    /// What was kept before stays as it is.
+    /// # Errors The cache stays unchanged.
     pub async fn refresh(&mut self, http: &http::Client, now: Timestamp) -> Result<(), Problem> {
         self.0.refresh(http, now).await.map(drop)
     }

@@ -1,7 +1,7 @@
 //! Updates of the trusted root that a failure requests before the next one is due.
 //!
 //! A failed verification may be explained by a trusted root that was published an hour ago. But a person who can cause
-//! failures (a broken log, a stranger who logs certificates of invented authorities) must not make every monitor send
+//! failures (with a broken log, or by logging certificates of invented authorities) must not make every monitor send
 //! requests to the repository all the time.
 
 use std::collections::BTreeMap;
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The shortest time between two requested updates, and the pause after the first one that brought nothing new.
+/// The shortest time between two requested updates, and the pause after the first one without a change.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
-/// The longest pause, after many updates that brought nothing new.
+/// The longest pause, after many updates without a change.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// An unknown authority requests an update once in this time: as often as the trusted root is updated anyway.
@@ -37,7 +37,7 @@ pub enum RefreshReason {
 pub(super) struct RefreshRequests {
     /// When a refresh was last granted.
     last: Option<Timestamp>,
-    /// How long it is waited after that.
+    /// The pause after that.
     wait_seconds: i64,
     /// Authorities by key id in hex, with the time of their request; `None` if they wait for the next update.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -104,7 +104,7 @@ impl RefreshRequests {
         true
     }
 
-    /// What came of the refresh: whether it brought another trust.
+    /// Records the result of the update: whether the trusted root changed.
     pub(super) fn answered(&mut self, has_changed: bool) {
         let wait = SignedDuration::from_secs(self.wait_seconds);
         let wait = match (has_changed, wait.is_zero()) {
@@ -144,7 +144,7 @@ mod tests {
             }
         }
         assert_eq!(granted, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]);
-        // Something came of it: the next failure is another one.
+        // The update changed the trusted root: the next failure has another cause.
         assert!(requests.grants(&[RefreshReason::Log], at(LONG_AGO), at(303)));
         requests.answered(true);
         assert!(!requests.grants(&[RefreshReason::Log], at(LONG_AGO), at(303)));
@@ -165,7 +165,7 @@ mod tests {
         }
         assert!(requests.grants(std::slice::from_ref(&one), at(LONG_AGO), at(360)));
         requests.answered(false);
-        // It comes too soon; it causes an update later although it does not come again.
+        // It comes too soon. It causes an update later, although it does not come again.
         assert!(!requests.grants(&[two], at(LONG_AGO), at(360)));
         assert!(requests.grants(&[], at(LONG_AGO), at(361)));
         assert!(!requests.grants(&[], at(LONG_AGO), at(700)));

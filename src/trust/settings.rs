@@ -1,4 +1,4 @@
-//! What can be set about trust.
+//! The settings of the trusted root.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,21 +29,21 @@ pub enum SourceSettings {
     ClientTrustConfig(PathBuf),
     /// A TUF repository.
     Tuf {
-        /// Which one.
+        /// Its address and first root.
         repository: RepositorySettings,
         /// The file with the last verified version.
         cache: PathBuf,
     },
 }
 
-/// A TUF repository and the root that it is trusted by.
+/// A TUF repository and its first root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepositorySettings {
     /// Sigstore's public-good instance.
     PublicGood,
     /// Sigstore's staging instance.
     Staging,
-    /// Any other.
+    /// Any other repository.
     Mirror {
         /// The directory with `timestamp.json`, `http` or `https`: its content is signed.
         mirror: Url,
@@ -63,7 +63,7 @@ impl RepositorySettings {
     /// The server, as `host:port`.
     pub fn server(&self) -> String {
         match self {
-            // As the metadata of sigstore-tuf has them.
+            // In the form of the metadata of sigstore-tuf.
             Self::PublicGood => "tuf-repo-cdn.sigstore.dev:443".to_owned(),
             Self::Staging => "tuf-repo-cdn.sigstage.dev:443".to_owned(),
             Self::Mirror { mirror, .. } => crate::http::server_of(mirror),

@@ -34,7 +34,7 @@ enum Source {
     Tuf(Box<Tuf>),
 }
 
-/// What came of looking again.
+/// The result of an update.
 #[derive(Debug, Clone)]
 pub struct TrustState {
     /// The current trusted root: the same allocation as before while its content is the same. `None` only if a
@@ -113,7 +113,7 @@ impl TrustUpdater {
         self.known()
     }
 
-    /// Looks again, now.
+    /// Updates now.
     pub async fn refresh(&mut self, http: &http::Client, now: Timestamp) -> TrustState {
         self.tried = Some(now);
         let mut has_changed = false;
@@ -162,7 +162,7 @@ impl TrustUpdater {
             return false;
         }
         let limit = SignedDuration::try_from(self.settings.refresh).unwrap_or(SignedDuration::MAX);
-        // An answer from the future was dated by a wrong clock: update again.
+        // A wrong clock dated an answer in the future: update again.
         self.update.is_none_or(|update| {
             let age = now.duration_since(update.refreshed);
             moment::is_ahead(update.refreshed, now) || age >= limit

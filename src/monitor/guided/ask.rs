@@ -1,4 +1,4 @@
-//! Looks up the names in the queue: the order of requests, and what the answers of the index lead to.
+//! Looks up the names in the queue: the order of requests, and the use of the answers of the index.
 
 use std::collections::BTreeMap;
 
@@ -180,8 +180,8 @@ impl GuidedPass<'_> {
         self.budget.allows_request(self.context.clock.now())
     }
 
-    /// Whether the current name has used its requests. They are not limited by the budget: otherwise the last name of
-    /// each pass would be asked for and its entries never be read. The next pass makes up for the difference.
+    /// Whether the current name has used its requests. The budget does not end a look-up: otherwise the entries of the
+    /// last name of each pass would never be read. The next pass makes fewer requests instead.
     pub(super) fn lookup_is_over(&mut self) -> bool {
         self.charge();
         self.requests >= self.lookup_ends_at
@@ -208,7 +208,7 @@ impl GuidedPass<'_> {
         Ok(())
     }
 
-    /// Looks up one name: asks the index, fetches new entries, and records what follows. Returns the rest of an answer
+    /// Looks up one name: asks the index, fetches new entries, and records the results. Returns the rest of an answer
     /// that takes more requests than one name may make.
     async fn look_up(
         &mut self,
@@ -289,7 +289,7 @@ impl GuidedPass<'_> {
         Ok(())
     }
 
-    /// Puts a name behind the others that are due, because there are more entries to fetch.
+    /// Moves a name behind the other due ones, because there are more entries to fetch.
     async fn unfinished(
         &self,
         guide: &Guide,
@@ -302,7 +302,7 @@ impl GuidedPass<'_> {
         Ok(answer)
     }
 
-    /// Asks the index for a name, and chooses among the entries that are not known yet. If an answer breaks off, its
+    /// Asks the index for a name, and chooses among the entries that are not known yet. If an answer is cut, its
     /// beginning is used.
     async fn answer(
         &mut self,

@@ -35,7 +35,7 @@ impl GuidedPass<'_> {
         for (place, (listed, mut shard)) in answer.iter().zip(shards).enumerate() {
             shard.base = trees.total();
             if place + 1 < answer.len() {
-                // A tree with a newer tree behind it must not change any more.
+                // A tree with a newer one after it must not change any more.
                 shard.ended = true;
                 shard.silence_after = None;
             }

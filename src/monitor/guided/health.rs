@@ -1,4 +1,4 @@
-//! Findings about what cannot be seen of a guided log.
+//! Findings about the limits of monitoring a guided log.
 //!
 //! They are about all trees of the log. Their origin is the log's name in the origins of its trees.
 
@@ -94,7 +94,7 @@ impl GuidedPass<'_> {
     }
 }
 
-/// How many entries that the search index has named are not read yet; `None`: all are.
+/// The number of entries in answers of the search index that are not read yet; `None`: all are read.
 pub fn unread_entries(count: u64) -> Option<String> {
     (count > 0).then(|| format!("{count} entries that the index names are not read yet"))
 }
@@ -112,8 +112,8 @@ fn backlog(name: &str, counts: &LookupCounts, now: Timestamp) -> Option<String> 
     })
 }
 
-/// A CT log that became a guide later: until the names of its earlier certificates have been looked up, signings with
-/// those certificates may be unknown.
+/// A CT log that became a guide later. Signings with its earlier certificates may be unknown until their names have
+/// been looked up.
 fn gap(name: &str, counts: &LookupCounts) -> Option<String> {
     if counts.pending_guides.is_empty() || counts.fresh == 0 {
         return None;
@@ -125,7 +125,7 @@ fn gap(name: &str, counts: &LookupCounts) -> Option<String> {
     ))
 }
 
-/// An index that returns entries for some names may be right. One that returns none is not filled: certificates are
+/// An index that returns entries for some names may be complete. One that returns none is not filled: certificates are
 /// issued for an immediate signing.
 fn silent(name: &str, counts: &LookupCounts) -> Option<String> {
     if counts.answered > 0 && counts.known == 0 {

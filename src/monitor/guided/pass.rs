@@ -56,7 +56,8 @@ pub(in crate::monitor) async fn pass_over(
         entries: 0,
     };
     let run = match Box::pin(pass.run(&mut guide_statuses)).await {
-        // Nothing is lost, because what is recorded is compared with what is stored. The passes over other logs go on.
+        // Nothing is lost, because the recorded values are compared with the stored ones. The passes over other logs
+        // continue.
         Err(Halt::Store(error @ StoreError::Moved { .. })) => Err(Halt::failed(
             PassErrorKind::Unavailable,
             format!("another [[log]] or another monitor looks up the same log: {error}"),

@@ -1,4 +1,4 @@
-//! What to ask the search index, when, and when to stop. Pure.
+//! The questions to the search index: which, when, and until when. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -35,14 +35,15 @@ const LAST_DELAY: SignedDuration = SignedDuration::from_mins(30);
 /// How often the exact names of watches are looked up.
 const EXACT_NAME_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long after the end of its validity the entry of a certificate is looked for.
+/// How long after the end of its validity modelwatch looks for the entry of a certificate.
 const SEARCH_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// The mean rate of requests: one in two seconds. The CT logs need 14 requests a minute (227 certificates per second in
 /// requests of 1,000), so that the sum is less than one a second.
 const REQUEST_INTERVAL: SignedDuration = SignedDuration::from_secs(2);
 
-/// Requests that may be made at once after a time without any: those of the first pass of an ordinary configuration.
+/// Requests that may be made at once after a time without requests: enough for the first pass of an ordinary
+/// configuration.
 const BURST: i32 = 300;
 
 /// The virtual clock of a [`RequestBudget`] is never further ahead, even if the real clock was set back by some
@@ -50,8 +51,8 @@ const BURST: i32 = 300;
 const MAX_AHEAD: SignedDuration =
     SignedDuration::from_secs(REQUEST_INTERVAL.as_secs() * 2 * BURST as i64);
 
-/// The requests that may be made to the index of a log. Each request moves a virtual clock on by [`REQUEST_INTERVAL`]; the clock
-/// may be ahead of the real one by [`BURST`] requests.
+/// The requests that may be made to the index of a log. Each request advances a virtual clock by [`REQUEST_INTERVAL`].
+/// The clock may be ahead of the real one by [`BURST`] requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestBudget {
     spent: Timestamp,
@@ -111,7 +112,7 @@ pub(super) fn is_mail(subject: &str) -> bool {
 }
 
 /// A name that has no entries and that the index has no reason to refuse. If this question fails, the index is the
-/// cause. The name is random: otherwise somebody could log entries under it until its answer takes too long.
+/// cause. The name is random: otherwise an attacker could log entries under it until its answer takes too long.
 pub(super) fn harmless(random: u128) -> String {
     format!("harmless-{random:032x}@example.com")
 }
@@ -213,16 +214,16 @@ pub(super) fn not_after(sighting: &Sighting, now: Timestamp) -> Timestamp {
     kept.unwrap_or_else(|| later(sighting.not_before.unwrap_or(now), VALIDITY))
 }
 
-/// What follows from an answer.
+/// The consequences of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Next {
     /// When the name is looked up again; `None`: not until there is a new reason.
     pub(super) due: Option<Timestamp>,
-    /// Certificates that are not looked for any more.
+    /// Certificates whose search has ended.
     pub(super) settled: Vec<SettledCertificate>,
 }
 
-/// What follows from an answer about a name whose entries are all recorded. `tries` is the number of answers before
+/// The consequences of an answer about a name whose entries are all recorded. `tries` is the number of answers before
 /// this one.
 pub(super) fn next(
     log: &str,
@@ -389,7 +390,7 @@ mod tests {
         assert_eq!(next("v1", true, 7, &[], at(0)).due, Some(at(HOUR)));
         let ended = [open(-25 * HOUR, &[])];
         assert_eq!(next("v1", true, 7, &ended, at(0)).due, Some(at(HOUR)));
-        // And sooner while there is something to be found.
+        // And sooner while a certificate is open.
         let fresh = [open(0, &[])];
         assert_eq!(next("v1", true, 0, &fresh, at(0)).due, Some(at(MINUTE)));
     }
@@ -401,7 +402,7 @@ mod tests {
         assert_eq!(while_valid.due, Some(at(10 * MINUTE)));
         assert_eq!(while_valid.settled.len(), 1);
         assert_eq!(next("v1", false, 0, &found, at(10 * MINUTE)).due, None);
-        // With nothing open there is nothing to ask.
+        // Without an open certificate there is no next question.
         assert_eq!(next("v1", false, 0, &[], at(0)).due, None);
     }
 
@@ -466,15 +467,15 @@ mod tests {
         };
         let mut budget = RequestBudget::new(at(-HOUR));
         assert_eq!(spend(&mut budget, 0), 300);
-        // A minute later, what a minute gives.
+        // After a minute, the requests of a minute are allowed.
         assert_eq!(spend(&mut budget, 60), 30);
-        // It survives being written down.
+        // It is the same after it was stored.
         let mut restored = RequestBudget::new(budget.spent());
         assert!(!restored.allows_request(at(60)));
-        // What a request took more than once is paid back.
+        // Requests beyond the first are subtracted later.
         restored.charge(4, at(60));
         assert!(!restored.allows_request(at(68)) && restored.allows_request(at(70)));
-        // A clock that is set back by a day must not silence the watch for a day.
+        // A clock that is set back by a day must not stop look-ups for a day.
         assert!(restored.allows_request(at(-24 * HOUR)));
     }
 
@@ -518,7 +519,7 @@ mod tests {
         assert_eq!((bare.key.as_str(), bare.key_and_start.as_str()), ("k", "k"));
         // A certificate that cannot be put into the form of CT logs equals no other certificate.
         assert_ne!(of(Some(at(0)), None).key, "t");
-        // Nor is what no authority vouches for, whatever part of a true certificate it copies.
+        // The same holds for a certificate without a trusted CA, whatever part of a real certificate it copies.
         let impostor = CertificateId::of(
             "k",
             Some(at(0)),

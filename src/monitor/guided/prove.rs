@@ -1,4 +1,4 @@
-//! Requests what the proof of an entry lacks, and records larger heads.
+//! Requests the missing parts of the proof of an entry, and records larger heads.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,7 @@
-//! Which of the entries in an answer of the index are fetched next.
+//! The choice of the entries of an answer that are fetched next.
 //!
 //! Anybody can log hundreds of thousands of entries under a name. Many indexes return the newest entries first or last,
-//! so both ends of a long answer are fetched first. With them a part in the middle is fetched, which moves on with each
+//! so both ends of a long answer are fetched first. With them a part in the middle is fetched, which advances with each
 //! request. So new entries are mostly found at once, all others later, and the memory does not grow with the answer.
 
 use std::collections::{HashSet, VecDeque};
@@ -59,7 +59,7 @@ impl Sample {
         let mut stretch = self.stretch.into_iter();
         let has_stretch = stretch.len() > 0;
         loop {
-            // An id in the middle part and at an end counts for the middle part, so that this moves on.
+            // An id in the middle part and at an end belongs to the middle part, so that this part advances.
             let round = [
                 (stretch.next(), true),
                 (last.next(), false),
@@ -78,7 +78,7 @@ impl Sample {
         ids.rotate_left(skip.checked_rem(ids.len()).unwrap_or_default());
         Chosen {
             total: self.total,
-            // After the last id it begins anew.
+            // After the last id it begins again.
             position: if has_stretch { self.position } else { 0 },
             ids,
         }
@@ -101,7 +101,7 @@ impl Chosen {
         self.ids.is_empty()
     }
 
-    /// Takes at most `most` ids. The middle part moves on after those that cannot be read: see [`Self::unread`].
+    /// Takes at most `most` ids. The middle part advances past those that cannot be read: see [`Self::unread`].
     pub(super) fn take(&mut self, most: usize) -> Vec<(EntryId, bool)> {
         let most = most.min(self.ids.len());
         self.ids.drain(..most).collect()
@@ -195,7 +195,7 @@ mod tests {
                 position = chosen.position;
             }
         }
-        // After the end it begins anew.
+        // After the end it begins again.
         assert_eq!(chosen(0..2_000, 20_000).position, 0);
     }
 

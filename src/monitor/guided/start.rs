@@ -49,7 +49,8 @@ impl GuidedPass<'_> {
         }
         let read_before = self.first_read(trees).await?;
         let start = match (read_before, self.guided.log.start) {
-            // Entries that were reported when the log was read in full stay reported, and none of them is left out.
+            // Entries that were reported when the log was read in full are reported again now, and none of them is left
+            // out.
             (Some(first), _) => first,
             (None, Start::Beginning) => 0,
             (None, Start::Index(at)) => at,

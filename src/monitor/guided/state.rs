@@ -15,7 +15,7 @@ use crate::monitor::pass_deadline::PassDeadline;
 use crate::source::rekor_v1::RequestCount;
 use crate::store::{Guide, PassError};
 
-/// How often the queue is read while the passes over the CT logs go on: the first ones may take days.
+/// How often the queue is read during the passes over the CT logs: the first ones may take days.
 pub(super) const ROUND: Duration = Duration::from_mins(1);
 
 /// The state of a pass over a guided log.

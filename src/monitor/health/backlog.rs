@@ -11,7 +11,7 @@ const BACKLOG_PASSES: u32 = 3;
 /// Shorter passes than this one are no backlog: alerts are not late enough.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Why the log is not read to its end, if that lasts.
+/// Why the log is not read to its end, if that has lasted long enough for a finding.
 pub(super) fn assess(
     log: &Subject<'_>,
     backlog_passes: u32,
@@ -29,13 +29,13 @@ pub(super) fn assess(
     ))
 }
 
-/// How many minutes the last pass took, if passes take ever longer because the log grows while they read.
+/// How many minutes the last pass took, if passes take longer and longer because the log grows while they read.
 ///
-/// A pass reads what has grown since the last one began. While reading is faster than growing, passes become shorter,
-/// also after an outage or at the first start; while it is slower, each is longer than the one before by the same
-/// factor, although each ends proven. So it is the lag that grows if, over all the passes that are remembered, the
-/// monitor was busier than idle, and the middle one of the last three took longer by a fifth than that of the first
-/// three. (The middle one: a single slow or quick pass changes nothing.)
+/// A pass reads the entries that were added since the last one began. While reading is faster than the growth, passes
+/// become shorter, also after an outage or at the first start. While it is slower, each pass is longer than the one
+/// before by the same factor, although each ends proven. So the lag grows if, over all stored passes, the monitor was
+/// busier than idle, and the median of the last three took longer by a fifth than that of the first three. (The median:
+/// a single slow or fast pass changes nothing.)
 fn growing_lag(recent: &[RecentPass]) -> Option<i64> {
     if recent.len() < RECENT_PASSES || !recent.iter().all(|pass| pass.proven && pass.entries > 0) {
         return None;
@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// Passes of these minutes, with a pause of so many between them.
+    /// Passes with these minutes, and this many minutes of pause between them.
     fn passes(minutes: &[i64], pause: i64) -> Vec<RecentPass> {
         let mut now = Timestamp::UNIX_EPOCH;
         let mut passes = Vec::new();
@@ -88,17 +88,17 @@ mod tests {
         for (minutes, pause, lag) in [
             (&[4, 5, 6, 7, 8, 10][..], 0, Some(10)),
             (&[10, 12, 14, 17, 20, 24], 1, Some(24)),
-            // One that was quick, or slow, changes nothing.
+            // One fast or slow pass changes nothing.
             (&[10, 12, 14, 1, 20, 24], 1, Some(24)),
             (&[10, 10, 60, 10, 10, 10], 0, None),
-            // Catching up: each pass is shorter, or they are all alike.
+            // Catching up: each pass is shorter, or all are equal.
             (&[120, 60, 30, 15, 8, 4], 0, None),
             (&[10, 10, 10, 10, 10, 10], 0, None),
             // Longer, and idle most of the time.
             (&[10, 12, 14, 17, 20, 24], 60, None),
             // Longer, and still quick.
             (&[1, 1, 1, 2, 3, 4], 0, None),
-            // Too few to tell.
+            // Too few passes.
             (&[10, 20, 40, 80], 0, None),
         ] {
             assert_eq!(growing_lag(&passes(minutes, pause)), lag, "{minutes:?}");

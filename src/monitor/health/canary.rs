@@ -1,7 +1,7 @@
 //! Canaries: identities that sign regularly. If one is not seen, it has stopped, or monitoring does not work.
 //!
-//! Old bundles of a canary are public: if somebody logs them again, that is no new signing. What counts is when the
-//! certificate was issued, or that the signature is new; the store provides both.
+//! Old bundles of a canary are public: if another person logs them again, that is no new signing. The time when the
+//! certificate was issued counts, or that the signature is new; the store provides both.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::store::{Findings, StoreError, Values};
 /// The key of the stored value.
 const KEY: &str = "canaries";
 
-/// What is known about all canaries.
+/// The state of all canaries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Canaries {
     /// The number of the newest finding that was read.
@@ -23,7 +23,7 @@ struct Canaries {
     canaries: BTreeMap<String, Known>,
 }
 
-/// What is known about one canary.
+/// The state of one canary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     /// The time of the first pass with this canary. Its first period begins then.
@@ -57,8 +57,8 @@ pub(super) async fn missing(
 }
 
 impl Canaries {
-    /// The state after these signings. A canary that is not configured any more is removed; its period begins anew when
-    /// it comes back.
+    /// The state after these signings. A canary that is not configured any more is removed. If it returns, its period
+    /// begins again.
     fn with(
         &self,
         canaries: &[CanarySettings],
@@ -138,7 +138,7 @@ mod tests {
             |canaries_seen: &Canaries, hour| !canaries_seen.overdue(&canaries, at(hour)).is_empty();
         let canaries_seen = Canaries::default().with(&canaries, 0, &nothing, at(100));
         assert!(!missing(&canaries_seen, 126) && missing(&canaries_seen, 127));
-        // A pass without a signing does not begin the period anew.
+        // A pass without a signing does not restart the period.
         let canaries_seen = canaries_seen.with(&canaries, 0, &nothing, at(120));
         assert!(!missing(&canaries_seen, 126) && missing(&canaries_seen, 127));
         let seen = BTreeMap::from([("nightly".to_owned(), at(125))]);

@@ -27,7 +27,8 @@ struct Ahead {
     until: Timestamp,
 }
 
-/// Sets stored times that are in the future to now. Otherwise everything would wait for as long as the clock was wrong.
+/// Sets stored times that are in the future to now. Otherwise every waiting time would be longer by the error of the
+/// clock.
 ///
 /// Their span is stored first: after a crash between the two, the next pass finds them again.
 pub(super) async fn correct_future_times(
@@ -54,7 +55,7 @@ pub(super) enum Stored {
     Recent(String),
     /// That was reported for long enough.
     Over,
-    /// There is nothing to report, and was not.
+    /// There is nothing to report, and nothing was reported.
     Nothing,
 }
 
@@ -80,7 +81,8 @@ pub(super) async fn forget(store: &dyn Values) -> Result<(), StoreError> {
     store.put_value(KEY, "").await
 }
 
-/// The times that a clock has stored that is ahead by this much: they will be in the future when the clock is right.
+/// The span of times that a clock stored that is ahead by this much: they will be in the future when the clock is
+/// right.
 pub(super) async fn will_be_ahead(
     store: &dyn StoredTimes,
     by: SignedDuration,
@@ -126,7 +128,7 @@ const NAMED: usize = 5;
 ///
 /// These are at least two, one of them a server, and more than the servers for which the clock is right. Certificates
 /// and signed heads only show that the clock is behind: old ones prove nothing. They alone never suffice: anybody can
-/// log a dozen certificates of his own, and a log can date its heads as it likes.
+/// log a dozen of their own certificates, and a log can choose the dates of its heads.
 pub(super) fn skew(time_reports: &[TimeReport]) -> Option<Skew> {
     let late: Vec<&TimeReport> = time_reports
         .iter()

@@ -1,7 +1,8 @@
-//! Findings about what monitoring cannot see. They are raised after a pass, and resolved when their cause is gone.
+//! Findings about the limits of the monitoring. They are raised after a pass, and resolved when their cause is gone.
 //!
-//! A log is assessed after its pass; everything else is assessed when the passes over all logs have ended. Each assessment
-//! names the verdicts that it is about, and leaves findings of other verdicts alone. What a pass could not assess stays as it is.
+//! A log is assessed after its pass; everything else is assessed when the passes over all logs have ended. Each
+//! assessment names its verdicts, and does not change findings with other verdicts. What a pass could not assess stays
+//! unchanged.
 
 mod assess;
 mod availability;

@@ -59,7 +59,7 @@ impl Outage {
             failing.until = now;
             let text = serde_json::to_string(&failing).expect("a struct of plain values is JSON");
             store.put_value(KEY, &text).await?;
-            // Only now: if storing it fails, the outage goes on.
+            // Only now: if storing it fails, the outage continues.
             *self.lock() = None;
             failing
         } else {

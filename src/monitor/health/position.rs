@@ -1,4 +1,4 @@
-//! Stored positions that belong to another log, or that were begun anew.
+//! Stored positions that belong to another log, or that were begun again.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use crate::moment;
 use crate::monitor::monitored_log::MonitoredLog;
 use crate::store::{PassHistory, Positions, StoreError, TreeState, Values};
 
-/// How long it is reported that a log was begun anew, or that the database belongs to another configuration. Nothing
-/// can undo that.
+/// How long it is reported that a log was begun again, or that the database belongs to another configuration. It cannot
+/// be undone.
 const REPORT_PERIOD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The key of the stored value.
@@ -66,7 +66,7 @@ fn foreign_key(shard: &Shard, state: &TreeState) -> Option<String> {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Foreign {
     at: Timestamp,
-    /// Of each its id and its name in the configuration of then.
+    /// For each, its id and its name in the configuration at that time.
     logs: Vec<(String, String)>,
 }
 
@@ -92,8 +92,8 @@ pub(super) async fn note_foreign(
     store.put_value(KEY, &text).await
 }
 
-/// Whether the stored log of this id and name is this log, or was configured under its name: another key or another address in
-/// one section is still the same configuration.
+/// Whether the stored log with this id and name is this log, or was configured under its name: another key or another
+/// address in one section is still the same configuration.
 fn is_of(log: &MonitoredLog, id: &str, name: &str) -> bool {
     log.id().as_str() == id || log.name() == name
 }

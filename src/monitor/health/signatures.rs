@@ -155,7 +155,7 @@ mod tests {
             };
             let used = signatures.head_time(now);
             assert_eq!(used, is_used.then_some(dated), "{dated}");
-            // The time is evidence about the clock of this machine all the same.
+            // The time is evidence about the clock of this machine nevertheless.
             assert_eq!(signatures.dated(), Some(dated));
         }
     }

@@ -6,7 +6,7 @@ use super::subject::Subject;
 use crate::moment;
 use crate::store::TreeState;
 
-/// Why the log may have stopped, if it has shown nothing new for longer than it is allowed to.
+/// Why the log may have stopped, if it has shown no new entry for longer than allowed.
 pub(super) fn assess(log: &Subject<'_>, state: &TreeState, now: Timestamp) -> Option<String> {
     let limit = log.silence_after?;
     if state.frozen.is_some() || !state.is_begun() {

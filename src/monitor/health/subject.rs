@@ -10,7 +10,7 @@ pub(in crate::monitor) struct Subject<'a> {
     pub(in crate::monitor) name: &'a str,
     /// Which log.
     pub(in crate::monitor) log: &'a LogId,
-    /// What of it.
+    /// The part of it.
     pub(in crate::monitor) part: Part,
     /// How long it may show no new entry; `None`: without limit.
     pub(in crate::monitor) silence_after: Option<Duration>,

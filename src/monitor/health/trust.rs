@@ -9,13 +9,13 @@ use crate::store::{Condition, Scope, Store, StoreError};
 /// The state of the trusted root for a pass, as far as it concerns users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustReport {
-    /// There is no trusted root, so that nothing was read. The other fields mean nothing.
+    /// There is no trusted root, so that nothing was read. The other fields have no meaning.
     pub nothing_known: bool,
     /// Why a newer trusted root was refused.
     pub refused: Option<String>,
     /// No newer trusted root could be requested: an earlier refusal may still be true.
     pub unanswered: bool,
-    /// Since when it was not renewed, if that is too long.
+    /// Since when it was not renewed, if that is too long ago.
     pub stale: Option<String>,
     /// Logs of the trusted root that are not monitored.
     pub unfollowed: Vec<Unfollowed>,
@@ -90,7 +90,7 @@ pub(in crate::monitor) async fn assess(
     store.assess(&scope, &conditions, now).await
 }
 
-/// A sentence if every log that takes signings was ended by its operator; `None` while one goes on.
+/// A sentence if every log that takes signings was ended by its operator; `None` if one continues.
 async fn all_ended(store: &dyn Store, logs: &[MonitoredLog]) -> Result<Option<String>, StoreError> {
     let mut names = Vec::new();
     for log in logs {

@@ -1,8 +1,8 @@
 //! Certificates of authorities that the trusted root does not contain. A single one is forged; many may be of a new
 //! authority of Sigstore.
 //!
-//! Anybody can log ten such certificates. The finding is then wrong, once, and hides nothing: a watched name is a
-//! finding of its own whoever issued it. So nothing is verified here. Memory is bounded: one certificate of each entry
+//! Anybody can log ten such certificates. The finding is then wrong, once, and hides nothing: a watched name is always
+//! a finding of its own, with any issuer. So nothing is verified here. Memory is bounded: one certificate of each entry
 //! is counted, among the last thousand entries.
 
 use std::collections::{BTreeSet, VecDeque};

@@ -1,4 +1,4 @@
-//! What happens when leaves or checkpoints of a tree contradict what the log signed.
+//! Leaves or checkpoints of a tree that contradict what the log signed.
 
 use std::sync::Arc;
 

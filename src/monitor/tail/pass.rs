@@ -132,8 +132,8 @@ impl TreePass<'_> {
                 }
                 Err(fault) => {
                     let halt = self.contradicted(&fault).await?;
-                    // The leaves show which of two heads of one size is false. A forged head that waits must not keep
-                    // the true one from being read.
+                    // The leaves show which of two heads of one size is false. A forged head that waits must not delay
+                    // reading the true one.
                     self.read(&mut follower, &before, None).await?;
                     return Err(halt);
                 }

@@ -75,8 +75,8 @@ impl TreePass<'_> {
         };
         let until = checkpoint.map_or(u64::MAX, Checkpoint::size);
         let ended = self.read_all(follower, &mut pending, until).await;
-        // However the reading ended, what was read is recorded. (After a false batch, which is recorded with its fault,
-        // nothing is pending.)
+        // What was read is recorded, whatever the reason for the end. (After a false batch, which is recorded with its
+        // fault, nothing is pending.)
         if !matches!(ended, Err(Halt::Store(_))) {
             self.commit(follower, &mut pending).await?;
         }
@@ -112,7 +112,7 @@ impl TreePass<'_> {
                 next = scanned.next() => next,
                 // Last, so that leaves that have arrived are used and each pass makes progress.
                 () = self.deadline.wait() => return Err(Halt::Stopped),
-                // What was read does not wait for a log that stops answering.
+                // Entries that were read are committed even if the log stops answering.
                 () = tokio::time::sleep(time_left), if has_read => {
                     self.commit(follower, pending).await?;
                     continue;

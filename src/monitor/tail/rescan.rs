@@ -92,7 +92,7 @@ struct Step {
     from: u64,
     findings: Vec<NewFinding>,
     read: Unrecorded,
-    /// Where the gap ends that it is a part of.
+    /// The end of the gap that it is a part of.
     gap_end: u64,
 }
 

@@ -38,11 +38,11 @@ pub(in crate::monitor) struct Scanned {
 /// Fewer certificates than this show no time: anybody can log one.
 const MIN_CERTIFICATES: usize = 8;
 
-/// Small bundles, as those of Rekor v1, are scanned in one job until they have so many leaves together, as many as one of
-/// Rekor v2: to wake another thread costs as much as scanning a dozen leaves.
+/// Small bundles, like those of Rekor v1, are scanned in one job until they have this many leaves together, as many as
+/// one bundle of Rekor v2: starting another thread costs as much as scanning a dozen leaves.
 const JOB_LEAVES: usize = 256;
 
-/// No more bundles are added to a job that has so many bytes: the memory of a log that serves long leaves stays as it was.
+/// No more bundles are added to a job with this many bytes: long leaves do not increase the memory.
 const JOB_BYTES: usize = 1024 * 1024;
 
 /// Reads these leaves of a tree of `size` leaves and scans them, in order, many bundles at once.
@@ -74,7 +74,7 @@ pub(in crate::monitor) fn scanned<'a>(
     .flatten()
 }
 
-/// The next bundle, and those behind it that are there already and small.
+/// The next bundle, and the small ones after it that have arrived already.
 async fn next_job<T>(bundles: &mut T) -> Option<Vec<Result<Leaves, SourceError>>>
 where
     T: Stream<Item = Result<Leaves, SourceError>> + Unpin,

@@ -1,4 +1,4 @@
-//! The first position of a log that is read from a date on.
+//! The first position of a log that is read from a date.
 //!
 //! Entries of a log are in the order in which they were logged, and most of them contain the time: the `notBefore` of a
 //! certificate, or the timestamp of a CT log. So a binary search finds a date, in as many requests as the size has

@@ -1,4 +1,4 @@
-//! Entries that cannot be read, or that hold more than their signings: which watches their findings name.
+//! Entries that cannot be read, or that contain more than their signings: the watches that their findings name.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,8 +16,7 @@ use crate::watch::{Conditions, Watch, Watches};
 /// A key of Ed25519.
 const STOLEN_KEY: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x33\xcf\xa4\x75\xcf\xca\x4b\x0b\x55\xca\xee\x42\x83\x28\x90\x76\x90\x51\x53\x34\xce\xff\xb0\x90\x68\x4b\x0a\x10\x80\x33\x72\xa6";
 
-/// The watches that the leaf is a finding of: `key` by the stolen key, `certificate`, `address`, `name` and
-/// `other`.
+/// The watches of the findings of the leaf: `key` for the stolen key, `certificate`, `address`, `name` and `other`.
 fn findings_of(leaf: &Value) -> Vec<(Option<String>, Severity)> {
     let watch = |name: &str, conditions| Watch::new(name, conditions);
     let digest = Sha256::digest(STOLEN_KEY).into();
@@ -85,7 +84,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
-/// A broken block before the stolen key, of which the whole makes one key of an unknown algorithm with the block behind it.
+/// A broken block before the stolen key. Together with the block after it, it is one key of an unknown algorithm.
 fn spanning() -> String {
     // Between the two texts are 40 characters of base64, which are 30 octets.
     let head = b"\x30\x81\xcb\x30\x03\x06\x01\x2a\x03\x81\xc3\x00";
@@ -93,7 +92,7 @@ fn spanning() -> String {
     pem("XXX", &decoy).replace("END XXX", "END XXY")
 }
 
-/// What begins like certificates of 32 kB, so many that not all of them are read.
+/// Texts that begin like certificates of 32 kB, so many that not all of them are read.
 fn certificates() -> Vec<u8> {
     b"\x30\x82\x7f\xff\x30\x82\x7f\xf0\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x0a\x30\x04\x06\x02\x2a\x03\x03\x02\x00\x00"
         .repeat(1500)
@@ -104,7 +103,7 @@ fn a_decoy_that_takes_up_the_block_behind_it_does_not_hide_its_key() {
     let stolen = pem("PUBLIC KEY", STOLEN_KEY);
     let entry = intoto(&(spanning() + &stolen), "");
     assert_eq!(findings_of(&entry), of_watches(&["key"]));
-    // Readers of TUF pass over a blank in the base64.
+    // Readers of TUF ignore a blank in the base64.
     let blank = stolen.replace("MCow", "MC ow");
     assert_eq!(
         findings_of(&tuf(&(spanning() + &blank), "")),
@@ -119,7 +118,7 @@ fn an_entry_that_is_not_searched_whole_is_told_to_each_watch_that_a_text_does_no
     let all = of_watches(&["key", "certificate", "address", "other"]);
     assert_eq!(findings_of(&intoto(&header, &decoys)), all);
     assert_eq!(findings_of(&intoto("nothing", &decoys)), all);
-    // Entries of known kinds too, of which all could be read.
+    // Entries of known kinds too, if all of them could be read.
     let blank = pem("PUBLIC KEY", STOLEN_KEY).replace("MCow", "MC ow");
     assert_eq!(findings_of(&tuf(&blank, &decoys)), all);
     assert_eq!(findings_of(&tuf("00", &decoys)), all);

@@ -81,7 +81,7 @@ fn log(verdict: Verdict) -> (&'static str, &'static str) {
     }
 }
 
-/// This program, its machine, or what its operator wrote.
+/// This program, its machine, or its configuration.
 fn ourselves(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::PositionLost => (

@@ -33,7 +33,7 @@ pub struct IdError;
 /// The log's description of one of its trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeHead {
-    /// Which tree.
+    /// The id of the tree.
     pub id: TreeNumber,
     /// Its size beside the note, unsigned: only the size in the note counts.
     pub claimed_size: u64,
@@ -41,19 +41,19 @@ pub struct TreeHead {
     pub note: Bytes,
 }
 
-/// An entry's name: the hash of its leaf, mostly with the tree that holds it.
+/// An entry's name: the hash of its leaf, usually with the number of its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId {
-    /// The tree; old and handwritten ids leave it out, and the log looks in all of them.
+    /// The tree; old and handwritten ids do not contain it, and the log searches all of them.
     pub tree: Option<TreeNumber>,
-    /// The RFC 6962 leaf hash that the entry is to have.
+    /// The RFC 6962 leaf hash of the entry.
     pub leaf: Hash,
 }
 
 /// One entry as the log serves it. Nothing of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The name that the log gives it; whether `body` hashes to it is for the reader to see.
+    /// The id in the response. The caller has to verify that `body` hashes to it.
     pub id: EntryId,
     /// The leaf.
     pub body: Bytes,
@@ -63,7 +63,7 @@ pub struct Entry {
     pub inclusion: Option<Inclusion>,
     /// When the log accepted the entry, according to the log, in seconds since 1970. No tree hash covers it.
     pub integrated_at: i64,
-    /// What was attested, for some entries of some kinds. No tree hash covers it: its own is in the leaf.
+    /// The attestation, for some entries of some kinds. No tree hash covers it; the leaf contains its hash.
     pub attestation: Option<Bytes>,
 }
 
@@ -83,7 +83,7 @@ pub struct Leaf {
     pub attestation: Option<Bytes>,
 }
 
-/// What an answer with entries is read as.
+/// The type that an answer with entries is read as.
 pub(super) trait Retrieved: Sized {
     /// Reads the answer.
     fn read(json: &[u8]) -> Result<Vec<Self>, NotAnAnswer>;
@@ -129,7 +129,7 @@ impl Retrieved for Leaf {
     }
 }
 
-/// Where an entry stands in its tree, and the path from there to a root.
+/// The index of an entry in its tree, and the path from it to a root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inclusion {
     /// Its place within the tree.
@@ -144,7 +144,7 @@ pub struct Inclusion {
     pub checkpoint: Option<Bytes>,
 }
 
-/// Why an answer is not one: in words, for people.
+/// Why an answer is invalid: in words, for people.
 #[derive(Debug)]
 pub struct NotAnAnswer(pub(super) String);
 
@@ -171,7 +171,7 @@ impl fmt::Display for TreeNumber {
 impl FromStr for TreeNumber {
     type Err = IdError;
 
-    /// From decimal, in the one way that a number is written.
+    /// From decimal. Only one form of each number is accepted.
     fn from_str(text: &str) -> Result<Self, IdError> {
         let number = text.parse().map_err(|_| IdError)?;
         let id = Self(number);
@@ -255,10 +255,9 @@ pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
         .collect()
 }
 
-/// The same answer without the proofs, which are two thirds of what there is to read in it.
+/// The same answer without the proofs, which are two thirds of it.
 ///
-/// # Errors
-/// Bytes that are no such answer; what is in a proof besides the entry's place and the size of the tree is not looked at.
+/// # Errors Bytes that are no such answer. Of a proof, only the entry's index and the size of the tree are read.
 pub fn leaves(json: &[u8]) -> Result<Vec<Leaf>, NotAnAnswer> {
     let raw: AtMost<OneKey<'_, RawEntry<'_, RawPlace>>, MAX_RETRIEVED> =
         serde_json::from_slice(json)?;
@@ -308,7 +307,8 @@ impl RawTree {
 }
 
 impl<I> RawEntry<'_, I> {
-    /// The entry but for its place within its tree, what was read of its proof, and the time at which the log took it.
+    /// The entry without its index in its tree, the part of its proof that was read, and the time at which the log
+    /// accepted it.
     fn read(self, id: &str) -> Result<(Leaf, Option<I>, i64), NotAnAnswer> {
         let id: EntryId = id
             .parse()
@@ -351,7 +351,7 @@ impl RawInclusion<'_> {
     }
 }
 
-/// The place of a leaf in a tree of that size, if there is such a place.
+/// The index of a leaf in a tree of that size, if it is valid.
 fn in_tree(local: u64, tree_size: u64) -> Result<u64, NotAnAnswer> {
     if tree_size > MAX_TREE_SIZE || local >= tree_size {
         return Err(NotAnAnswer(format!(

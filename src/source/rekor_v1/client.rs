@@ -58,7 +58,7 @@ pub struct IndexAnswer {
     url: String,
     pieces: Pieces,
     reader: IdReader,
-    /// Why it does not go on.
+    /// Why the rest cannot be read.
     broken: Option<NotAnAnswer>,
 }
 
@@ -106,7 +106,7 @@ impl Client {
         }
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn base(&self) -> &Url {
         &self.base
     }
@@ -126,11 +126,11 @@ impl Client {
         answer::trees(&answer).map_err(|why| self.malformed(LOG, why))
     }
 
-    /// The entries at these places, at most [`MAX_RETRIEVED`], in the order of the question, with their proofs or as leaves.
-    /// `None` stands for one that the answer leaves out: the log does that in silence, and a lagging replica does it too.
+    /// The entries with these indexes, at most [`MAX_RETRIEVED`], in the order of the request, with their proofs or as
+    /// leaves. `None` means that the answer leaves an entry out: the log does that silently, and a lagging replica does
+    /// it too.
     ///
-    /// # Errors
-    /// [`SourceError::Malformed`] if the answer holds what was not asked for.
+    /// # Errors [`SourceError::Malformed`] if the answer contains an entry that was not requested.
     pub(super) async fn retrieve_indexes<T: Retrieved>(
         &self,
         indexes: &[GlobalIndex],
@@ -145,11 +145,10 @@ impl Client {
         })
     }
 
-    /// The entries of these names, at most [`MAX_RETRIEVED`], in the order of the question. `None` stands for one that the
-    /// answer leaves out.
+    /// The entries with these ids, at most [`MAX_RETRIEVED`], in the order of the request. `None` means that the answer
+    /// leaves an entry out.
     ///
-    /// # Errors
-    /// [`SourceError::Malformed`] if the answer holds what was not asked for.
+    /// # Errors [`SourceError::Malformed`] if the answer contains an entry that was not requested.
     pub async fn retrieve_uuids(
         &self,
         ids: &[EntryId],
@@ -281,7 +280,7 @@ fn is_skew(message: &str) -> bool {
     message.contains("greater than what is currently observable")
 }
 
-/// The entries in the order of the question.
+/// The entries in the order of the request.
 fn matched<Q, T: Retrieved>(
     requested: &[Q],
     entries: Vec<T>,

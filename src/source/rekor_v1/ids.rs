@@ -14,12 +14,12 @@ const MAX_ELEMENT_BYTES: usize = 6 * 80 + 2;
 #[derive(Debug, Default)]
 pub struct IdReader {
     at: At,
-    /// The present element, without white space around it; cut when it is longer than any id.
+    /// The present element, without white space around it; cut if it is longer than any id.
     element: Vec<u8>,
     in_string: bool,
     /// The last byte was a backslash in a string.
     escaped: bool,
-    /// How many lists and objects within the present element are open.
+    /// The number of open lists and objects within the present element.
     depth: u32,
     /// Elements so far.
     elements: u64,

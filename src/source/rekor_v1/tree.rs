@@ -27,7 +27,7 @@ const PAUSES: [Duration; 5] = [
 /// At the public log's 220 ms an answer, 44 requests of ten entries at once give 2,000 entries a second.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// One tree, as the log described it in its list of trees.
+/// One tree, from the description in the log's list of trees.
 #[derive(Debug, Clone)]
 pub struct Tree {
     client: Client,
@@ -122,7 +122,8 @@ impl Tree {
         Ok(answers)
     }
 
-    /// That the log counts as we do. If its trees changed their order, each index would name another entry.
+    /// Verifies that the log counts as we do. If its trees changed their order, each index would belong to another
+    /// entry.
     fn expect_at(&self, local: u64, entry: &impl Retrieved) -> Result<(), SourceError> {
         let tree = entry.id().tree.unwrap_or(self.id);
         let leaf = entry.local().unwrap_or(local);
@@ -138,7 +139,7 @@ impl Tree {
         Ok(())
     }
 
-    /// What is still missing after the last time of asking: entries, or a replica that has grown far enough.
+    /// What is still missing after the last request: entries, or a replica that has grown far enough.
     fn unanswered<T>(&self, locals: &[u64], found: &[Option<T>]) -> SourceError {
         let mut missing = locals
             .iter()

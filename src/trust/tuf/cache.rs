@@ -84,7 +84,7 @@ struct Written {
 }
 
 impl Cache {
-    /// All of it as it is verified now.
+    /// All documents as they are verified now.
     pub(super) const fn new(
         refreshed: Timestamp,
         kept: Arc<Kept>,
@@ -98,7 +98,7 @@ impl Cache {
         }
     }
 
-    /// All of it to work on, with the newest roots.
+    /// A copy for an update, with the newest roots.
     pub(super) fn working_copy(&self) -> Kept {
         let mut files = self.kept.copied();
         files.extend(self.roots.clone());
@@ -124,10 +124,9 @@ impl Cache {
         is_new
     }
 
-    /// Reads it; `None` if the file is not there.
+    /// Reads it; `None` if the file does not exist.
     ///
-    /// # Errors
-    /// A file that cannot be read, or is none of ours.
+    /// # Errors A file that cannot be read, or that this program did not write.
     pub(super) fn read(path: &Path) -> std::io::Result<Option<Self>> {
         let bytes = match file::read(path, MAX_BYTES).map_err(std::io::Error::from) {
             Ok(bytes) => bytes,
@@ -175,7 +174,7 @@ impl Cache {
 }
 
 impl Kept {
-    /// As it is now, to work on.
+    /// The present content, for an update.
     pub(super) fn copy(&self) -> Self {
         Self(Mutex::new(self.copied()))
     }

@@ -1,4 +1,4 @@
-//! Trust by The Update Framework: the present or the last content of a repository.
+//! The Update Framework: the present or the last content of a repository.
 //!
 //! `sigstore-tuf` verifies; this module fetches and stores its files, and interprets its results. An update counts as a
 //! whole or not at all: the cache is replaced only if every signature, version and date was valid and the result is a
@@ -50,7 +50,7 @@ const MAX_QUOTED_CHARS: usize = 500;
 pub struct Published {
     /// The trusted root, JSON.
     pub trusted_root: Vec<u8>,
-    /// When the repository was last asked and everything was right.
+    /// When the repository last gave a valid answer.
     pub refreshed: Timestamp,
 }
 
@@ -183,7 +183,7 @@ impl Tuf {
         is_granted
     }
 
-    /// What came of a refresh that was granted: whether it brought another trust.
+    /// Records the result of a granted update: whether the trusted root changed.
     pub(super) fn answered(&mut self, has_changed: bool) {
         if let Some(cache) = &mut self.cache {
             cache.refresh_requests.answered(has_changed);
@@ -235,7 +235,7 @@ impl Tuf {
         }
     }
 
-    /// The documents that are kept; `None` if nothing is kept or it does not verify.
+    /// The documents of the cache; `None` if there are none or they do not verify.
     pub(super) fn published(&self) -> Option<&Published> {
         self.published.as_ref()
     }
@@ -271,7 +271,7 @@ struct Documents {
 }
 
 impl Documents {
-    /// What a monitor and what a verification of models use of them, if they can be used.
+    /// The documents that a monitor and the verification of models use, if they are usable.
     fn usable(self, refreshed: Timestamp) -> Result<((Trust, Update), Published), Problem> {
         let update = Update {
             root_version: self.root_version,
@@ -354,7 +354,7 @@ impl From<Error> for Problem {
         let message = explained(&error);
         let why = match error {
             Error::Transport { message, .. } => return Self::Unreachable(cut(&message)),
-            // A response that is not JSON comes not from the repository but from a proxy or a login page in its place:
+            // A response that is not JSON is not from the repository but from a proxy or a login page in its place:
             // nothing was served.
             Error::Io { .. } | Error::Json(_) => return Self::Unreachable(message),
             Error::Expired { .. } => Refusal::Expired,

@@ -1,9 +1,9 @@
-//! Changes to an entry: those that a thief would make, and those of chance.
+//! Changes to an entry: those that an attacker would make, and random ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// SplitMix64: the same run everywhere.
+/// SplitMix64: the same sequence on every machine.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -24,7 +24,7 @@ impl Random {
     }
 }
 
-/// Changes a leaf; `other` is one of a stranger.
+/// Changes a leaf; `other` is another signer's.
 pub(super) fn change(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     match random.below(10) {
         0 => bytes(leaf, random),
@@ -54,7 +54,7 @@ fn bytes(leaf: &[u8], random: &mut Random) -> Vec<u8> {
     leaf
 }
 
-/// Members in another case, twice, unknown, or of the stranger's entry.
+/// Members in another case, twice, unknown, or from the other signer's entry.
 fn members(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let text = String::from_utf8_lossy(leaf).into_owned();
     let names: Vec<usize> = text.match_indices("\":").map(|(at, _)| at).collect();
@@ -79,7 +79,7 @@ fn members(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let unknown_issuer = String::from_utf8_lossy(other).into_owned();
     let (before, after) = (&text[..start - 1], &text[end + 1..]);
     let value = match unknown_issuer.find(&format!("\"{name}\":")) {
-        // As it is there, up to where it ends in some way.
+        // The text, cut where some value ends.
         Some(at) => value(&unknown_issuer[at + name.len() + 3..]).unwrap_or("{}"),
         None => "{}",
     };
@@ -130,7 +130,7 @@ fn escapes(leaf: &[u8], random: &mut Random) -> Vec<u8> {
     escaped
 }
 
-/// What is around the entry.
+/// The parts around the entry.
 fn around(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     match random.below(6) {
         0 => [leaf, b" \n{}"].concat(),
@@ -144,7 +144,7 @@ fn around(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// What a key field holds.
+/// The value of a key field.
 fn key(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let Some((before, text, after)) = key_field(leaf) else {
         return bytes(leaf, random);
@@ -176,7 +176,7 @@ fn key(leaf: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     [before, field.as_bytes(), after].concat()
 }
 
-/// The first field with PEM or DER in base64, and what is around it.
+/// The first field with PEM or DER in base64, and the text around it.
 fn key_field(leaf: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let find = |wanted: &[u8]| {
         leaf.windows(wanted.len())
@@ -190,7 +190,7 @@ fn key_field(leaf: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((&leaf[..start], &leaf[start..end], &leaf[end..]))
 }
 
-/// Base64 written otherwise.
+/// Base64 in another form.
 fn base64(text: &str, random: &mut Random) -> String {
     let every = random.one(&[&1usize, &4, &7, &64]);
     let with = |between: &str| {
@@ -216,7 +216,7 @@ fn base64(text: &str, random: &mut Random) -> String {
     }
 }
 
-/// PEM written otherwise, with the stranger's before it, after it, or in it.
+/// PEM in another form, with the other signer's before it, after it, or in it.
 fn pem(mine: &str, theirs: &str, random: &mut Random) -> String {
     let line = random.below(mine.lines().count().max(1));
     let at_line = |with: &dyn Fn(&str) -> String| {

@@ -1,11 +1,11 @@
-//! How programs in Go read the signers of an entry, by the rules of `tests/data/go-reading.md`. Simple on purpose, and
-//! without anything of the program that it is compared with.
+//! How programs in Go read the signers of an entry, by the rules of `tests/data/go-reading.md`. It is deliberately
+//! simple, and shares no code with the program that it is compared with.
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, NO_PAD, PAD};
 
-/// J8, but less deep than the stack of a test allows: no mutation nests as deep.
+/// J8, but with less depth than the stack of a test allows: no mutation nests more deeply.
 const MAX_DEPTH: usize = 200;
 
 /// B2.
@@ -168,7 +168,7 @@ fn public_key(bytes: &[u8]) -> Vec<Vec<u8>> {
     keys
 }
 
-/// P1 to P7: the label, the content and what follows.
+/// P1 to P7: the label, the content and the text after them.
 fn pem(text: &[u8]) -> Option<(&[u8], Vec<u8>, &[u8])> {
     let mut rest = text;
     loop {
@@ -245,7 +245,7 @@ fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 impl Json {
-    /// The first value of a text, and what follows.
+    /// The first value of a text, and the text after it.
     fn read(text: &[u8], depth: usize) -> Option<(Self, &[u8])> {
         let text = text.trim_ascii_start();
         let depth = depth.checked_sub(1)?;

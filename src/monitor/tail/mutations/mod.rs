@@ -1,4 +1,4 @@
-//! Recorded entries, changed: whoever a program in Go takes for the signer is found, whatever was done to the entry.
+//! Recorded entries, changed: the signer that a program in Go reads is found after every change to the entry.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod change;
@@ -36,7 +36,7 @@ fn recorded() -> Vec<Vec<u8>> {
     leaves
 }
 
-/// What a certificate or a key is watched by, as another reader of X.509 sees it.
+/// The name by which a certificate or a key is watched, as another reader of X.509 reads it.
 fn names(der: &[u8]) -> Vec<String> {
     let digest = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
     let Ok((rest, certificate)) = X509Certificate::from_der(der) else {
@@ -100,7 +100,7 @@ pub(crate) fn shard() -> Shard {
     }
 }
 
-/// The watches that each leaf is a finding of.
+/// The watches of the findings of each leaf.
 fn found(leaves: &[Vec<u8>], rules: &Rules) -> Vec<HashSet<String>> {
     let all = Leaves::copied(0, leaves).unwrap();
     let scanned = scan_here(&all, &shard(), rules, Timestamp::UNIX_EPOCH);
@@ -167,7 +167,7 @@ fn no_change_to_an_entry_hides_whom_go_takes_for_its_signer() {
         missed.len(),
         missed[0]
     );
-    // It is not because nothing was read, or because nothing was changed.
+    // The reason must not be that nothing was read, or that nothing was changed.
     let seen: usize = counts.iter().map(|(seen, _, _)| seen).sum();
     let odd: usize = counts.iter().map(|(_, odd, _)| odd).sum();
     assert!(
@@ -193,7 +193,7 @@ fn the_reader_follows_the_table_of_rules() {
     assert!(rules.len() > 20);
 }
 
-/// Whether a comment names the rule, or a span of rules that it is in.
+/// Whether a comment names the rule, or a range of rules that contains it.
 fn mentions(line: &str, rule: &str) -> bool {
     let (letter, number) = rule.split_at(1);
     let number: u32 = number.parse().unwrap();

@@ -1,4 +1,4 @@
-//! The JSON of a server's responses, as it is written.
+//! The JSON of a server's responses, as the server writes it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,7 +30,7 @@ pub(super) struct RawTree {
     pub(super) note: String,
 }
 
-/// An entry; `I` is what is read of its inclusion proof.
+/// An entry; `I` is the part of its inclusion proof that is read.
 #[derive(Deserialize)]
 pub(super) struct RawEntry<'a, I> {
     #[serde(borrow)]
@@ -69,7 +69,7 @@ pub(super) struct RawInclusion<'a> {
     pub(super) checkpoint: Option<String>,
 }
 
-/// What a reader of all leaves reads of an inclusion proof.
+/// The part of an inclusion proof that is read with all leaves.
 #[derive(Deserialize)]
 pub(super) struct RawPlace {
     #[serde(rename = "logIndex")]
