@@ -18,6 +18,7 @@ pub mod log;
 pub mod moment;
 pub mod monitor;
 pub mod notify;
+pub mod oidc;
 mod report;
 pub mod secret;
 mod selftest;

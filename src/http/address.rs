@@ -87,7 +87,7 @@ pub(super) fn plain(host: &str) -> String {
 }
 
 /// Whether a URL leads to the same machine: a proxy on another machine would connect to itself.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         None => false,
         Some(Host::Domain(name)) => is_local_name(name),

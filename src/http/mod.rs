@@ -32,7 +32,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::OnceCell;
 use url::Url;
 
-pub use address::AddressPolicy;
+pub use address::{AddressPolicy, is_loopback};
 pub use credentials::{CredentialScheme, CredentialSettings};
 pub use dates::ServerDate;
 pub use error::HttpError;

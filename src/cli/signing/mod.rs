@@ -7,10 +7,13 @@
 
 mod digest;
 mod files;
+#[expect(dead_code, reason = "`sign sigstore` takes its token from here")]
+mod identity;
 mod keyless;
 mod messages;
 mod progress;
 mod sign;
+mod sign_in;
 mod spelling;
 mod stamping;
 mod stamps;

@@ -7,7 +7,7 @@ mod claims;
 mod error;
 mod named;
 
-pub use error::TokenError;
+pub use error::{MAX_TOKEN_BYTES, TokenError};
 pub use named::CertifiedName;
 
 use std::fmt;
@@ -18,9 +18,6 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use claims::{email, is_true, number, text};
-
-/// Longest identity token in bytes. Those of workflows have about 2 KiB, and servers refuse headers above 8 to 64 KiB.
-pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
 /// The audience that the public certificate authority expects (Fulcio, `config/identity/config.yaml`).
 pub const DEFAULT_AUDIENCE: &str = "sigstore";

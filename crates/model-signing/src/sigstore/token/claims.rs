@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::TokenError;
+use super::error::TokenError;
 
 /// Most audiences of a token.
 const MAX_AUDIENCES: usize = 64;

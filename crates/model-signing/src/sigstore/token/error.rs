@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::MAX_TOKEN_BYTES;
+/// Longest identity token in bytes. Those of workflows have about 2 KiB, and servers refuse headers above 8 to 64 KiB.
+pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
 /// Why an identity token cannot be used. The token itself is never quoted; claims are, and may be foreign text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
