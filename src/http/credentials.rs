@@ -11,8 +11,8 @@ use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::HttpError;
 use super::address::{is_loopback, plain};
+use super::error::HttpError;
 use crate::secret::SecretSource;
 
 /// Credentials for one host.

@@ -8,8 +8,6 @@ use reqwest::header::{AGE, DATE, HeaderMap};
 use tokio::time::Instant;
 use url::Url;
 
-use super::exchange::http_date;
-
 /// Number of hosts whose time is stored. A configuration names a few; further ones are ignored.
 const MAX_HOSTS: usize = 64;
 
@@ -66,6 +64,12 @@ fn sent_at(headers: &HeaderMap) -> Option<Timestamp> {
     };
     date.checked_add(SignedDuration::from_secs(i64::from(age)))
         .ok()
+}
+
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text.trim())
+        .ok()
+        .map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

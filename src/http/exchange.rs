@@ -4,21 +4,22 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
-use super::dates::Dates;
+use super::dates::{Dates, http_date};
 use super::error::{HttpError, causes};
-use super::post::REPLY_LIMIT_BYTES;
 use super::retry::{Again, Failure};
 use super::{address, setup};
 use crate::escape;
 
 /// The size that is reserved at first for a body whose length the server announces. The announced length may be false.
 const ANNOUNCED_BYTES_TRUSTED: u64 = 1024 * 1024;
+
+/// At most this much of the response to a [`Client::post`](super::Client::post) is kept: enough to describe an error.
+pub const REPLY_LIMIT_BYTES: usize = 16 * 1024;
 
 /// Sends `request` to `url` once, and reads the whole response. `name` is the form of the URL for errors. `idle` is the
 /// longest time without any progress.
@@ -329,12 +330,6 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let sent = http_date(headers.get(DATE)?.to_str().ok()?)?;
     let wait = until.duration_since(sent);
     Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
-}
-
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text.trim())
-        .ok()
-        .map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

@@ -8,14 +8,12 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::address::AddressPolicy;
+use super::client::{Client, built, named};
 use super::error::{HttpError, shown_host};
 use super::exchange::{
     beginning, header_map, reason_in, retry_after, sending_failed, timed_out, whole_body,
 };
-use super::{Client, built, named, setup};
-
-/// At most this much of the response to a [`Client::post`] is kept: enough to describe an error.
-pub const REPLY_LIMIT_BYTES: usize = 16 * 1024;
+use super::setup;
 
 /// The response to a [`Client::post`] or [`Client::post_for`]. The caller decides whether it is a success.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
-use super::HttpError;
 use super::address::{is_loopback, plain};
+use super::error::HttpError;
 use crate::secret::SecretSource;
 
 /// Which proxy requests go through. Requests to this very machine never use one.

@@ -7,11 +7,11 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, Proxy};
 use url::Url;
 
-use super::Settings;
 use super::address::Guard;
 use super::credentials;
 use super::error::{HttpError, causes, shown};
 use super::proxy::{Proxies, Via};
+use super::settings::Settings;
 use crate::file;
 
 /// A mirror that moves a file once or twice is plausible, more is a loop.

@@ -130,8 +130,6 @@ const CRATES: [&str; 3] = ["src", "crates/tlog/src", "crates/model-signing/src"]
 const CYCLIC: &[(&str, &str, Cycle)] = &[
     ("src", "config", Cycle::BetweenModules),
     ("src", "config", Cycle::WithOwnFile),
-    ("src", "http", Cycle::BetweenModules),
-    ("src", "http", Cycle::WithOwnFile),
     ("src", "notify", Cycle::BetweenModules),
     ("src", "notify::email", Cycle::WithOwnFile),
     ("src", "notify::outbox", Cycle::WithOwnFile),
