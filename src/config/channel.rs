@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::context::Context;
+use super::keys;
+use super::place::Place;
 use super::problems::Problems;
-use super::reader::{Place, Section};
+use super::reader::Section;
 use super::values::{file, secret, unique, url};
-use super::{Context, keys};
 use crate::notify::{
     CHANNEL_TYPES, Channel, ChannelSettings, ChannelType, KeyType, Place as ChannelPlace, Remark,
     Value, Written,

@@ -2,14 +2,47 @@
 
 use std::path::PathBuf;
 
-use super::problems::Problems;
+use super::context::Context;
+use super::log_settings::LogSettings;
+use super::problems::{Places, Problems};
 use super::reader::Section;
-use super::{
-    Config, Context, canary, channel, http, keys, lints, log, trust, values, watch, witness,
-};
-use crate::monitor::Schedule;
-use crate::notify::HeartbeatSettings;
-use crate::watch::Severity;
+use super::witness::WitnessSettings;
+use super::{canary, channel, http, keys, lints, log, trust, values, watch, witness};
+use crate::log::Start;
+use crate::monitor::{CanarySettings, Schedule};
+use crate::notify::{Channel, HeartbeatSettings};
+use crate::watch::{Severity, Watch};
+
+/// A valid configuration: every default applied, every path counted from the configuration's directory.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The SQLite database.
+    pub database: PathBuf,
+    /// The source of the trusted root; without it no certificate chain is checked.
+    pub trust: Option<crate::trust::Settings>,
+    /// Where reading begins in logs without their own setting.
+    pub start: Start,
+    /// When passes begin.
+    pub schedule: Schedule,
+    /// From which severity an open finding makes the exit code 1.
+    pub fail_on: Severity,
+    /// The dead man's switch.
+    pub heartbeat: Option<HeartbeatSettings>,
+    /// How to send requests.
+    pub http: crate::http::Settings,
+    /// The logs, no two with one origin or name; at least one unless the trusted root lists them.
+    pub logs: Vec<LogSettings>,
+    /// The watches, in the order written; no two of one name.
+    pub watches: Vec<Watch>,
+    /// The channels, in the order written; no two of one name.
+    pub channels: Vec<Channel>,
+    /// Identities that sign regularly; each names one of the watches, no two the same.
+    pub canaries: Vec<CanarySettings>,
+    /// Witnesses of the logs; no two of one name.
+    pub witnesses: Vec<WitnessSettings>,
+    /// The places of keys whose files may turn out unusable later.
+    pub places: Places,
+}
 
 pub(super) fn read(
     root: &Section<'_>,
@@ -35,7 +68,7 @@ pub(super) fn read(
     let (witnesses, written_witnesses) = witness::witnesses(root, context, problems);
     let defaults = log::Defaults {
         witnesses: written_witnesses,
-        start: start.unwrap_or(crate::log::Start::End),
+        start: start.unwrap_or(Start::End),
         gives_keys: trust.gives_keys,
         discovers: trust.discovers,
     };

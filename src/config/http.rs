@@ -4,10 +4,11 @@ use std::path::Path;
 
 use url::{Host, Url};
 
+use super::context::Context;
+use super::keys;
 use super::problems::Problems;
 use super::reader::{At, Section};
 use super::values::{files, secret};
-use super::{Context, keys};
 use crate::http::{
     CredentialScheme, CredentialSettings, ProxyChoice, ProxySettings, ProxyUrl, Settings,
 };

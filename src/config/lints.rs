@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use url::Url;
 
+use super::place::Place;
 use super::problems::Problems;
-use super::reader::{At, Place, Section};
+use super::reader::{At, Section};
 use crate::watch::{Conditions, Glob, SanRegex, Watch};
 
 /// From this number on, regular expressions dominate the time of a pass: they are tried one by one if they contain no

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::reader::Place;
+use super::place::Place;
 use crate::escape;
 
 /// The level of a problem.

@@ -4,30 +4,13 @@ use std::time::Duration;
 
 use toml_edit::{Array, Item, Table, TableLike, Value};
 
+use super::place::Place;
 use super::problems::Problems;
 use super::{duration, keys};
 use crate::watch::Severity;
 
 /// Most values that a list may hold; a watch that needs more is better written as several.
 const MAX_VALUES: usize = 10_000;
-
-/// The place of a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    /// The key path.
-    pub(super) path: String,
-    /// In bytes from the start of the file.
-    pub(super) offset: usize,
-}
-
-impl Place {
-    pub(super) fn syntax(offset: usize) -> Self {
-        Self {
-            path: String::new(),
-            offset,
-        }
-    }
-}
 
 /// A value and its place.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::log::Start;
+use crate::watch::Severity;
 
 const GOOD: &str = r#"
 [[log]]

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::context::Context;
+use super::keys;
 use super::problems::Problems;
 use super::reader::Section;
 use super::values::{file, has_userinfo};
-use super::{Context, keys};
 use crate::trust::{RepositorySettings, Settings, SourceSettings};
 
 /// The repository of the public instance is signed anew every few days; a file in it changes every few months.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::Context;
+use super::context::Context;
+use super::place::Place;
 use super::problems::Problems;
 use super::reader::{At, Section};
 use crate::secret::{SecretSource, UrlSource};
@@ -99,7 +100,7 @@ pub(super) fn url(
 }
 
 /// Whether a URL contains a user or a password, which is an error: URLs are displayed, compared and stored.
-pub(super) fn has_userinfo(url: &Url, place: &super::Place, problems: &mut Problems) -> bool {
+pub(super) fn has_userinfo(url: &Url, place: &Place, problems: &mut Problems) -> bool {
     let has = !url.username().is_empty() || url.password().is_some();
     if has {
         problems.error(
@@ -156,7 +157,7 @@ pub(super) fn unique(
     seen: &mut HashMap<String, usize>,
     name: &str,
     what: &str,
-    place: &super::Place,
+    place: &Place,
     problems: &mut Problems,
 ) {
     let count = seen.entry(name.to_owned()).or_default();

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use tlog::{KeyName, Verifier};
 
+use super::context::Context;
+use super::keys;
 use super::problems::Problems;
 use super::reader::{At, Section};
 use super::values::{file, unique};
-use super::{Context, keys};
 
 /// The most signatures of a note.
 const MAX_WITNESSES: usize = 100;
