@@ -12,9 +12,11 @@ use serde::Deserialize;
 use tlog::note::tree_head;
 use tlog::{CompactRange, Hash, KeyName, Node, Split, consistency_ranges, leaf_hash};
 
+use super::log_source::{LogSource, Prefetch};
 use super::tiles::absent;
-use super::transport::{Got, Transport, TransportError};
-use super::{Leaves, LogSource, Prefetch, ServerDate, SourceError, ct};
+use super::transport::{Got, Transport};
+use super::transport_error::TransportError;
+use super::{Leaves, ServerDate, SourceError, ct};
 
 /// Entries in one request. If a server returns fewer, the rest is requested again. If a server returns entries only up
 /// to the next multiple of its own limit (as CTFE does), this number is such a multiple.

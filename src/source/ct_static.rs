@@ -8,9 +8,11 @@ use tlog::Split;
 use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::tile::{BundleIndex, FULL_WIDTH};
 
+use super::log_source::LogSource;
 use super::tiles::{self, Tiles, absent, malformed};
-use super::transport::{Got, Transport, TransportError};
-use super::{Leaves, LogSource, ServerDate, SourceError, ct};
+use super::transport::{Got, Transport};
+use super::transport_error::TransportError;
+use super::{Leaves, ServerDate, SourceError, ct};
 
 /// Longest accepted data tile, in bytes: 256 certificates and precertificates, each of the largest accepted size (64
 /// KiB). Fulcio's tiles have half a megabyte.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::buffers::Buffers;
 use super::error::Cause;
-use super::transport::TransportError;
+use super::transport_error::TransportError;
 use crate::file::{self, FileError};
 
 /// Reads the file `path` below `root`, at most `limit_bytes` of it. `Ok(None)`: there is none.

@@ -11,18 +11,15 @@ mod directory;
 mod error;
 mod leaves;
 mod location;
+mod log_source;
 mod prefetch;
 pub mod rekor_v1;
 mod rekor_v2;
 mod tiles;
 mod transport;
+mod transport_error;
 
-use std::ops::Range;
 use std::sync::Arc;
-
-use async_trait::async_trait;
-use bytes::Bytes;
-use tlog::Split;
 
 pub use crate::http::ServerDate;
 use crate::log::Protocol;
@@ -32,7 +29,8 @@ pub use ct_static::CtStatic;
 pub use error::{Cause, SourceError, SourceErrorKind};
 pub use leaves::{Leaves, LeavesError};
 pub use location::{Location, LocationError};
-pub use prefetch::{Prefetch, leaves};
+pub use log_source::{LogSource, Prefetch};
+pub use prefetch::leaves;
 pub use rekor_v2::RekorV2;
 pub use transport::Transport;
 
@@ -63,81 +61,6 @@ pub fn of_one_tree(
 ) -> Option<Arc<dyn LogSource>> {
     let (_, open) = ONE_TREE.iter().find(|(of, _)| *of == protocol)?;
     Some(open(transport, key_id))
-}
-
-/// A log that can be read.
-///
-/// Laws, on which the callers rely and which every implementation must satisfy:
-///
-/// 1. *Nothing is verified.* All data of the log, true or forged, is returned, if it has the form of the requested
-///    resource.
-/// 2. *Absent is not unreadable.* [`SourceError::Absent`] means that the log reports the resource as absent. Every
-///    other failure is another error; nothing is left out silently.
-/// 3. *Bounded.* One call returns, stores and waits for no more than one resource's limits, whatever the log serves
-///    and whatever `size` it claims.
-/// 4. *`size` is a tree size from a verified checkpoint of this log.* A log only has to serve what such a checkpoint
-///    implies, so nothing else is requested.
-/// 5. *No relevant state.* The same call can be repeated, concurrently, and after any error; a dropped call has no
-///    effect.
-#[async_trait]
-pub trait LogSource: Send + Sync {
-    /// The log's newest checkpoint, unverified: any bytes, possibly none.
-    ///
-    /// # Errors
-    /// [`SourceError::CheckpointTooLong`] if it cannot be a checkpoint for its length alone.
-    async fn checkpoint(&self) -> Result<Bytes, SourceError>;
-
-    /// The range of leaves that the log serves together with leaf `index` in a tree of `size` leaves: it contains
-    /// `index` and ends at or before `size`.
-    ///
-    /// Pure arithmetic. `index` must be smaller than `size`.
-    fn bundle(&self, index: u64, size: u64) -> Range<u64>;
-
-    /// How far to read ahead of this log, which depends on the size of one answer.
-    fn prefetch(&self) -> Prefetch {
-        Prefetch::default()
-    }
-
-    /// All leaves of `want`, which must lie within one [`bundle`](Self::bundle).
-    ///
-    /// # Errors
-    /// [`SourceError::Malformed`] if the log serves anything else than exactly that bundle.
-    async fn leaves(&self, want: Range<u64>, size: u64) -> Result<Leaves, SourceError>;
-
-    /// Like [`leaves`](Self::leaves), but fails with [`SourceError::TooLarge`] when the data read exceeds
-    /// `limit_bytes`. A source with its leaves in memory need not implement it.
-    ///
-    /// # Errors
-    /// As above.
-    async fn leaves_within(
-        &self,
-        want: Range<u64>,
-        size: u64,
-        limit_bytes: usize,
-    ) -> Result<Leaves, SourceError> {
-        let start = want.start;
-        let leaves = self.leaves(want, size).await?;
-        if leaves.size_bytes() > limit_bytes {
-            return Err(SourceError::TooLarge {
-                resource: format!("the leaves from {start}"),
-                limit_bytes,
-            });
-        }
-        Ok(leaves)
-    }
-
-    /// The tree of `size` leaves, split before leaf `at`: enough to compute the frontier and the root of the first `at`
-    /// leaves and the root of the whole tree. `at` is at most `size`.
-    ///
-    /// # Errors
-    /// As for any other resource. Only the comparison of the roots shows whether the hashes are right.
-    async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError>;
-
-    /// The time of the log's server in its newest response; `None` if it has none. Sends no request. A source without a
-    /// server need not implement it.
-    fn date(&self) -> Option<ServerDate> {
-        None
-    }
 }
 
 #[cfg(test)]

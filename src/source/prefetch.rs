@@ -7,36 +7,9 @@ use std::sync::Arc;
 use futures_util::{Stream, stream};
 use tokio::task::JoinHandle;
 
-use super::budget::{Budget, Share};
-use super::{Cause, Leaves, LogSource, SourceError};
-
-/// How far to read ahead.
-#[derive(Clone, Debug)]
-pub struct Prefetch {
-    /// Most concurrent requests. More give no gain at the latencies of real logs, and burden the server.
-    pub max_in_flight: usize,
-    /// The memory for bundles that are being read, or wait for delivery, in total. One bundle is always read, whatever
-    /// its size.
-    pub budget_bytes: usize,
-    /// The expected size of a bundle before the first was read.
-    pub first_guess_bytes: usize,
-    /// The budget that all logs share. A log waits for a part of it for one bundle, and reads further ahead only with
-    /// free parts.
-    pub shared: Option<Budget>,
-}
-
-impl Default for Prefetch {
-    fn default() -> Self {
-        Self {
-            max_in_flight: 32,
-            // 18 bundles of Rekor's usual 0.58 MB with reserve: over 40,000 entries/s at 100 ms.
-            budget_bytes: 16 * 1024 * 1024,
-            // Rekor v2's have 0.5 to 0.6 MB.
-            first_guess_bytes: 1024 * 1024,
-            shared: None,
-        }
-    }
-}
+use super::budget::Share;
+use super::log_source::{LogSource, Prefetch};
+use super::{Cause, Leaves, SourceError};
 
 /// This many of the last bundles determine the expected size of the next ones.
 const RECENT: usize = 32;

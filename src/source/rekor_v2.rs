@@ -9,9 +9,11 @@ use tlog::Split;
 use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::tile::{self, Bundle};
 
+use super::log_source::LogSource;
 use super::tiles::{self, Tiles, absent, malformed};
-use super::transport::{Got, Transport, TransportError};
-use super::{Leaves, LogSource, ServerDate, SourceError};
+use super::transport::{Got, Transport};
+use super::transport_error::TransportError;
+use super::{Leaves, ServerDate, SourceError};
 
 /// Where a log's files may be below its URL: as in the specification of Rekor v2, or directly, as in a storage bucket
 /// or a mirror. Tried in this order.

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use tlog::Split;
 
 use super::*;
+use crate::source::Budget;
 
 /// Leaves of one bundle of four, and the time to read one: the later, the faster.
 #[derive(Default)]

@@ -7,15 +7,14 @@ use serde_json::json;
 use tlog::Hash;
 use url::Url;
 
-use super::answer::{self, Entry, EntryId, IdError, NotAnAnswer, Retrieved, TreeHead, TreeNumber};
+use super::answer::{self, Entry, Retrieved, TreeHead};
+use super::entry_id::{EntryId, IdError, TreeNumber};
+use super::error::NotAnAnswer;
 use super::ids::IdReader;
 use crate::http::{self, Answer, HttpError, Pieces, RequestCount, ServerDate};
 use crate::log::GlobalIndex;
-use crate::source::transport::TransportError;
+use crate::source::transport_error::TransportError;
 use crate::source::{Cause, SourceError};
-
-/// Most entries in one request (rekor's `openapi.yaml`: more give 422).
-pub const MAX_RETRIEVED: usize = 10;
 
 /// Longest response with entries. The longest accepted leaf has 32 MiB, and it is sent as base64.
 pub const MAX_ENTRIES_BYTES: usize = 48 * 1024 * 1024;
@@ -126,11 +125,12 @@ impl Client {
         answer::trees(&answer).map_err(|why| self.malformed(LOG, why))
     }
 
-    /// The entries with these indexes, at most [`MAX_RETRIEVED`], in the order of the request, with their proofs or as
-    /// leaves. `None` means that the answer leaves an entry out: the log does that silently, and a lagging replica does
-    /// it too.
+    /// The entries with these indexes, at most [`MAX_RETRIEVED`](super::MAX_RETRIEVED), in the order of the request,
+    /// with their proofs or as leaves. `None` means that the answer leaves an entry out: the log does that silently, and
+    /// a lagging replica does it too.
     ///
-    /// # Errors [`SourceError::Malformed`] if the answer contains an entry that was not requested.
+    /// # Errors
+    /// [`SourceError::Malformed`] if the answer contains an entry that was not requested.
     pub(super) async fn retrieve_indexes<T: Retrieved>(
         &self,
         indexes: &[GlobalIndex],
@@ -145,10 +145,11 @@ impl Client {
         })
     }
 
-    /// The entries with these ids, at most [`MAX_RETRIEVED`], in the order of the request. `None` means that the answer
-    /// leaves an entry out.
+    /// The entries with these ids, at most [`MAX_RETRIEVED`](super::MAX_RETRIEVED), in the order of the request. `None`
+    /// means that the answer leaves an entry out.
     ///
-    /// # Errors [`SourceError::Malformed`] if the answer contains an entry that was not requested.
+    /// # Errors
+    /// [`SourceError::Malformed`] if the answer contains an entry that was not requested.
     pub async fn retrieve_uuids(
         &self,
         ids: &[EntryId],

@@ -5,7 +5,8 @@
 
 use std::mem;
 
-use super::answer::{EntryId, IdError, NotAnAnswer};
+use super::entry_id::{EntryId, IdError};
+use super::error::NotAnAnswer;
 
 /// Longest element that can be an id, in bytes: 80 digits, each written as `\u0030`, between quotes.
 const MAX_ELEMENT_BYTES: usize = 6 * 80 + 2;

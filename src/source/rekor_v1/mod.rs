@@ -5,10 +5,13 @@
 
 pub mod answer;
 mod client;
+mod entry_id;
+mod error;
 pub mod ids;
 mod tree;
 
 pub use crate::http::RequestCount;
-pub use answer::{Entry, EntryId, IdError, Inclusion, TreeHead, TreeNumber};
-pub use client::{Client, IndexAnswer, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
+pub use answer::{Entry, Inclusion, MAX_RETRIEVED, TreeHead};
+pub use client::{Client, IndexAnswer, IndexQuery, MAX_ENTRIES_BYTES};
+pub use entry_id::{EntryId, IdError, TreeNumber};
 pub use tree::Tree;

@@ -9,8 +9,9 @@ use tlog::checkpoint::MAX_CHECKPOINT_BYTES;
 use tlog::split::LeafPath;
 use tlog::{Split, leaf_hash};
 
-use super::answer::{Entry, Leaf, Retrieved, TreeHead, TreeNumber};
-use super::client::{Client, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
+use super::answer::{Entry, Leaf, MAX_RETRIEVED, Retrieved, TreeHead};
+use super::client::{Client, MAX_ENTRIES_BYTES};
+use super::entry_id::TreeNumber;
 use crate::log::GlobalIndex;
 use crate::source::{Leaves, LogSource, Prefetch, ServerDate, SourceError};
 

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
 use super::*;
+use crate::source::rekor_v1::IdError;
 
 const HASH: &str = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
 
