@@ -5,7 +5,7 @@ use tlog::{KeyName, Origin, Verifier};
 use url::Url;
 
 use super::document::LogInstance;
-use super::listed::{directory, name_of};
+use super::place::{directory, name_of};
 
 impl LogInstance {
     /// The key, if it belongs to the tiled log with that origin, which is read `at` a URL; as one that cannot be used

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use tlog::Origin;
 use url::Url;
 
-use super::TrustedRoot;
 use super::document::{Address, LogInstance};
+use super::place::{directory, name_of, place_of};
+use super::root::TrustedRoot;
 use crate::log::Protocol;
 
 /// At most this much of an invalid address is repeated in messages.
@@ -74,6 +75,13 @@ pub struct FollowedLog<'a> {
     pub url: Option<&'a Url>,
     /// The hashes whose first bytes are the ids of its keys, as far as they certainly belong to it.
     pub key_ids: Vec<[u8; 32]>,
+}
+
+impl TrustedRoot {
+    /// Its logs, as far as they can be distinguished without a signing configuration.
+    pub fn logs(&self) -> Vec<ListedLog> {
+        listed(self, &[], &[])
+    }
 }
 
 /// The logs of a trusted root, each once: Rekor v2 by origin, the others by address. And the addresses without a key.
@@ -266,42 +274,6 @@ fn no_address(group: &[&LogInstance]) -> String {
     }
     let written: String = written.chars().take(MAX_QUOTED_CHARS).collect();
     format!("{written:?} is not an http or https URL")
-}
-
-/// The URL of a directory on a server; `None` if it is something else. Without a scheme it means https, as in
-/// configurations that people wrote.
-pub(super) fn directory(written: &str) -> Option<Url> {
-    let written = written.trim();
-    let url = if written.contains("://") {
-        Url::parse(written)
-    } else if written.is_empty() {
-        return None;
-    } else {
-        Url::parse(&format!("https://{}", written.trim_start_matches('/')))
-    };
-    let mut url = url.ok()?;
-    let is_one = matches!(url.scheme(), "https" | "http")
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if is_one && !url.path().ends_with('/') {
-        let path = format!("{}/", url.path());
-        url.set_path(&path);
-    }
-    is_one.then_some(url)
-}
-
-/// The name of a log from its URL: its host and path, which is the origin of most Rekor v2 logs.
-pub(super) fn name_of(url: &Url) -> String {
-    let path = url.path().trim_end_matches('/');
-    format!("{}{path}", url.host_str().unwrap_or_default())
-}
-
-/// The same with the port: two logs of one host are two.
-fn place_of(url: &Url) -> String {
-    let port = url
-        .port()
-        .map_or_else(String::new, |port| format!(":{port}"));
-    format!("{}{port}", name_of(url))
 }
 
 impl LogInstance {

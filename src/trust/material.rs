@@ -5,8 +5,9 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::document::{self, Address, Remark};
+use super::error::{MAX_BYTES, TrustError, media_type};
 use super::listed::{ListedLog, listed};
-use super::{MAX_BYTES, TrustError, TrustedRoot, media_type};
+use super::root::TrustedRoot;
 
 /// The beginning of the media type of every version.
 const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig";

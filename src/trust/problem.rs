@@ -1,6 +1,6 @@
 //! Why the newest trusted root is not used.
 
-use super::TrustError;
+use super::error::TrustError;
 
 /// Why the trusted root could not be updated. The old one stays in use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

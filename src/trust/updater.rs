@@ -6,10 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use super::error::MAX_BYTES;
 use super::tuf::Tuf;
-use super::{
-    MAX_BYTES, Problem, RefreshReason, Refusal, Settings, SourceSettings, Trust, TrustError, Update,
-};
+use super::{Problem, RefreshReason, Refusal, Settings, SourceSettings, Trust, TrustError, Update};
 use crate::file;
 use crate::http;
 use crate::moment;

@@ -19,9 +19,10 @@ use sigstore_tuf::{Error, Repository, TrustedMetadataSet, Updater, UpdaterConfig
 use tokio::time::timeout;
 use url::Url;
 
+use super::error::MAX_BYTES;
 use super::material::Directories;
 use super::settings::RepositorySettings;
-use super::{MAX_BYTES, Problem, RefreshReason, Refusal, Trust, TrustError, Update};
+use super::{Problem, RefreshReason, Refusal, Trust, TrustError, Update};
 use crate::file;
 use crate::http;
 use cache::{Cache, Kept};
