@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};
 
 use super::beginnings::Beginnings;
+use super::definition::Watch;
 use super::index_key::{IndexKey, choose, traces};
-use super::{Subject, Watch};
+use super::subject::Subject;
 use crate::identity::{Extension, Signer};
 
 /// A name or value of at most this many bytes is converted to lower case on the stack; those of workflows have about a

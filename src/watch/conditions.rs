@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::part::Part;
-use super::{Glob, SanRegex, Subject};
+use super::subject::Subject;
+use super::{Glob, SanRegex};
 use crate::identity::Extension;
 
 /// Conditions that must all be satisfied; for each condition, one of its values must match. An empty list is no

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::part::Part;
-use super::{Conditions, Glob, SanRegex, Subject, Watch};
+use super::subject::Subject;
+use super::{Conditions, Glob, SanRegex, Watch};
 use crate::identity::Signer;
 
 /// Texts are compared for similarity up to this many characters: the time is quadratic, and the SAN may come from an

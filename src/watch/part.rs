@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Glob, SanRegex, Subject};
+use super::subject::Subject;
+use super::{Glob, SanRegex};
 use crate::identity::Extension;
 
 /// One condition of a set: one of its values must match.

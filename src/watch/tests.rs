@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::testing::{GITHUB, certificate, conditions, signer, watch};
 use super::*;

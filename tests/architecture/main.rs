@@ -133,7 +133,6 @@ const CYCLIC: &[(&str, &str, Cycle)] = &[
     ("src", "notify::outbox", Cycle::WithOwnFile),
     ("src", "report::advice", Cycle::WithOwnFile),
     ("src", "store::sqlite", Cycle::BetweenModules),
-    ("src", "watch", Cycle::WithOwnFile),
     ("crates/tlog/src", "", Cycle::BetweenModules),
     ("crates/tlog/src", "note", Cycle::BetweenModules),
     ("crates/tlog/src", "note", Cycle::WithOwnFile),
