@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::channel_types::{ChannelSettings, ChannelType, KeyType, Place, Written};
+use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::error::remote_text;
 use super::{Lacking, Message, Notifier, NotifyError, render};
 use crate::http;

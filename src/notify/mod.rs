@@ -9,6 +9,7 @@
 //! Due alerts are stored durably; this module only delivers them. After a crash between sending and recording, an alert
 //! is sent again with the same id; no alert is lost.
 
+mod channel_type;
 mod channel_types;
 mod email;
 mod error;
@@ -29,9 +30,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use channel_types::{
-    CHANNEL_TYPES, ChannelSettings, ChannelType, KeyType, Place, Remark, Value, Written,
-};
+pub use channel_type::{ChannelSettings, ChannelType, KeyType, Place, Remark, Value, Written};
+pub use channel_types::CHANNEL_TYPES;
 pub use email::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
 pub use error::{NotifyError, Unreached};
 pub use heartbeat::{Beat, Heartbeat, HeartbeatError};

@@ -1,6 +1,6 @@
 //! Checks in advance, without sending anything, whether this machine has everything that a channel needs.
 
-use super::{HeartbeatSettings, NotifyError};
+use super::NotifyError;
 use crate::secret::{SecretSource, UrlSource};
 
 /// Something that a channel or the heartbeat needs, and that is missing.
@@ -49,13 +49,6 @@ impl Lacking {
     }
 }
 
-impl HeartbeatSettings {
-    /// The missing thing that the heartbeat needs: the source of its URL.
-    pub async fn lacking(&self) -> Option<Lacking> {
-        Lacking::url(&self.url).await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
@@ -63,7 +56,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::notify::channel_types::ChannelSettings;
+    use crate::notify::HeartbeatSettings;
+    use crate::notify::channel_type::ChannelSettings;
     use crate::notify::email::EmailSettings;
     use crate::notify::exec::ExecSettings;
     use crate::notify::stdout::StdoutSettings;

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ChannelSettings;
+use super::channel_type::ChannelSettings;
+use super::ready::Lacking;
 use crate::finding::Severity;
 use crate::secret::UrlSource;
 
@@ -28,4 +29,11 @@ pub struct HeartbeatSettings {
     pub url: UrlSource,
     /// At most one request in this time.
     pub every: Duration,
+}
+
+impl HeartbeatSettings {
+    /// The missing thing that the heartbeat needs: the source of its URL.
+    pub async fn lacking(&self) -> Option<Lacking> {
+        Lacking::url(&self.url).await
+    }
 }

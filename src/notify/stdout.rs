@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::channel_types::{ChannelSettings, ChannelType, KeyType, Place, Written};
+use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::{Lacking, Message, Notifier, NotifyError, render};
 use crate::http;
 use crate::secret::SecretSource;

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 
 use crate::http::{AddressPolicy, Client, HttpError, PostReply};
 
-use super::channel_types::{ChannelSettings, ChannelType, KeyType, Place, Written};
+use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::error::remote_text;
 use super::{Lacking, Message, Notifier, NotifyError, render};
 use crate::secret::{SecretError, SecretSource, UrlSource};

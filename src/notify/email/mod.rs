@@ -1,6 +1,7 @@
 //! Mail over SMTP.
 
 mod address;
+mod channel;
 mod greeting;
 mod hello;
 mod session;
@@ -22,7 +23,8 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 pub use address::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
-pub(super) use settings::{EmailSettings, TYPE};
+pub(super) use channel::TYPE;
+pub(super) use settings::EmailSettings;
 
 use self::address::SmtpSecurity;
 use super::error::{Unreached, remote_text};

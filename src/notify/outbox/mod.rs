@@ -1,6 +1,7 @@
 //! Delivers the alerts in the store: each channel separately, so that none waits for another.
 
 mod backoff;
+mod drain;
 mod queue;
 mod trouble;
 
@@ -17,7 +18,10 @@ use crate::http;
 use crate::store::{Alerts, Condition, Conditions, Scope, Store, StoreError, Values};
 
 use super::{Channel, Message, Notifier, NotifyError};
+use drain::Present;
 use queue::Queue;
+
+pub use drain::Drained;
 
 /// Only the health of channels is assessed here.
 const SCOPE: Scope = Scope {
@@ -32,17 +36,6 @@ const ROUNDS: u32 = 3;
 /// Time limit of a channel for a message without the store.
 const PAST_THE_STORE: Duration = Duration::from_secs(30);
 
-/// The results of one [`Outbox::drain`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Drained {
-    /// Accepted.
-    pub delivered: u64,
-    /// Not accepted; will be tried again.
-    pub postponed: u64,
-    /// Not accepted, and not tried again.
-    pub gave_up: u64,
-}
-
 /// Delivers alerts from the store over the configured channels.
 ///
 /// One per store and process. It keeps nothing that matters: dropped at any point, it leaves the
@@ -56,34 +49,6 @@ struct State {
     queues: Vec<Queue>,
     /// The conditions that were reported last; `None` if those of an earlier process are in the store.
     reported: Option<Vec<Condition>>,
-}
-
-/// The present time for steps that take long: the given `now` plus the time since then.
-#[derive(Clone, Copy)]
-struct Present {
-    now: Timestamp,
-    since: Instant,
-    until: Instant,
-}
-
-impl Drained {
-    /// Whether something was due.
-    pub fn is_any(&self) -> bool {
-        self.delivered + self.postponed + self.gave_up > 0
-    }
-}
-
-impl Present {
-    fn now(self) -> Timestamp {
-        // Saturates only at the end of time.
-        self.now
-            .checked_add(self.since.elapsed())
-            .unwrap_or(Timestamp::MAX)
-    }
-
-    fn is_over(self) -> bool {
-        Instant::now() >= self.until
-    }
 }
 
 /// What an outbox asks of the store.

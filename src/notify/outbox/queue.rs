@@ -13,8 +13,9 @@ use crate::notify::message::FINDINGS_IN_FULL;
 use crate::notify::{Message, Notifier, NotifyError, Receipt};
 use crate::store::{Alerts, Condition, Delivery, QueuedAlert, QueuedKind, StoreError, Values};
 
+use super::backoff;
+use super::drain::{Drained, Present};
 use super::trouble::Trouble;
-use super::{Drained, Present, backoff};
 
 /// If more alerts than this are due at once on one channel, they become one digest: people would not read them all.
 const FLOOD: u32 = 20;
