@@ -79,7 +79,10 @@ pub fn of(finding: &Finding) -> Advice {
         | Verdict::UntrustedChain
         | Verdict::Missing
         | Verdict::Unreadable => signing(finding.verdict),
-        _ => health::of(finding.verdict),
+        _ => {
+            let (meaning, action) = health::of(finding.verdict);
+            Advice { meaning, action }
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! The meaning of a health finding, and what to do about it.
 
-use super::Advice;
 use crate::finding::Verdict;
 
 /// The meaning and what to do.
-pub(super) fn of(verdict: Verdict) -> Advice {
-    let (meaning, action) = match verdict {
+pub(super) fn of(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
         Verdict::UnverifiableCheckpoint
         | Verdict::Unavailable
         | Verdict::Silence
@@ -17,8 +16,7 @@ pub(super) fn of(verdict: Verdict) -> Advice {
         | Verdict::IndexSilent
         | Verdict::RateLimited => log(verdict),
         _ => ourselves(verdict),
-    };
-    Advice { meaning, action }
+    }
 }
 
 /// A log, or the connection to it.
