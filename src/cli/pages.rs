@@ -324,6 +324,19 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "verify attestation",
+        &[
+            example(
+                "All that GitHub attests of a file",
+                "modelwatch verify attestation MODEL sha256:DIGEST.jsonl --identity-glob 'https://github.com/ORG/REPO/.github/workflows/*@refs/tags/*' --identity-provider https://token.actions.githubusercontent.com",
+            ),
+            example(
+                "SLSA provenance alone, with the commit that it must be of",
+                "modelwatch verify attestation MODEL attestations.jsonl --identity-glob 'https://github.com/ORG/REPO/.github/workflows/*@refs/tags/*' --identity-provider https://token.actions.githubusercontent.com --predicate-type https://slsa.dev/provenance/v1 --require source_repository_digest=COMMIT",
+            ),
+        ],
+    ),
+    (
         "verify certificate",
         &[example(
             "By the root that the signer's certificate leads to",

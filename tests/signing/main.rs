@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may only fail")]
 
+mod attestation;
 mod cases;
 mod commands;
 #[path = "../../crates/model-signing/tests/keyless/fake/mod.rs"]

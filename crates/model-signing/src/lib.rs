@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod attestation;
 pub mod bundle;
 pub mod certificate;
 pub mod dsse;

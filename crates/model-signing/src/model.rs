@@ -24,6 +24,7 @@ use crate::walk::{Ignored, Listing, Model, WalkError};
 mod hashing;
 
 pub use hashing::hash;
+pub(crate) use hashing::stable;
 
 /// What the verifier wants of a comparison.
 #[derive(Debug, Clone, Default)]

@@ -98,6 +98,12 @@ fn required(text: &str) -> Result<Requirement, Mistake> {
     })
 }
 
+/// By whom something must be signed, and what is trusted.
+pub(super) struct Keyless {
+    policy: Policy,
+    trusted: Trusted,
+}
+
 impl KeylessArgs {
     /// What was signed, by whom it must be, and by whom it was. The signature is read from `place`, and `signature` is its
     /// name in messages.
@@ -112,34 +118,47 @@ impl KeylessArgs {
         let bytes = read(place, MAX_SIGNATURE_BYTES)?;
         let file = SignatureFile::parse(&bytes).with_context(reading)?;
         drop(bytes);
-        let mut trusted = self.trust.load()?;
-        let opened = verify(&file, &policy, &mut trusted).with_context(reading)?;
+        let trusted = self.trust.load()?;
+        let mut keyless = Keyless { policy, trusted };
+        let verify = |policy: &Policy, trust: &Trust, now| file.verify_keyless(policy, trust, now);
+        let opened = keyless.verify(verify, warnings).with_context(reading)?;
+        let statement = Statement::parse(&opened.payload).with_context(reading)?;
+        Ok((statement, opened.verified))
+    }
+
+    /// Reads the options, and the files that they name.
+    pub(super) fn prepare(&self) -> anyhow::Result<Keyless> {
+        Ok(Keyless {
+            policy: self.who.policy()?,
+            trusted: self.trust.load()?,
+        })
+    }
+}
+
+impl Keyless {
+    /// Verifies with what is trusted; once more with newer trust if the first time failed at something that it may explain.
+    /// `verify` gets the present in seconds of Unix time.
+    pub(super) fn verify(
+        &mut self,
+        verify: impl Fn(&Policy, &Trust, i64) -> Result<OpenedKeyless, VerifyError>,
+        warnings: &mut Warnings,
+    ) -> anyhow::Result<OpenedKeyless> {
+        let now = clock::now().as_second();
+        let opened = match verify(&self.policy, self.trusted.trust(), now) {
+            Err(VerifyError::Keyless(error))
+                if error.check.depends_on_trust() && self.trusted.refresh_for_a_failure() =>
+            {
+                verify(&self.policy, self.trusted.trust(), now)
+            }
+            verdict => verdict,
+        }?;
         if opened.verified.ignored_timestamps > 0 {
             warnings.warn(format!(
                 "timestamps by authorities that are not trusted, which count for nothing: {}",
                 opened.verified.ignored_timestamps
             ))?;
         }
-        let statement = Statement::parse(&opened.payload).with_context(reading)?;
-        Ok((statement, opened.verified))
-    }
-}
-
-/// Verifies with what is trusted; once more with newer trust if the first time failed at something that it may explain.
-fn verify(
-    file: &SignatureFile,
-    policy: &Policy,
-    trusted: &mut Trusted,
-) -> Result<OpenedKeyless, VerifyError> {
-    let now = clock::now().as_second();
-    let verify = |trust: &Trust| file.verify_keyless(policy, trust, now);
-    match verify(trusted.trust()) {
-        Err(VerifyError::Keyless(error))
-            if error.check.depends_on_trust() && trusted.refresh_for_a_failure() =>
-        {
-            verify(trusted.trust())
-        }
-        verdict => verdict,
+        Ok(opened)
     }
 }
 

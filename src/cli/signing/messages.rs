@@ -50,7 +50,7 @@ impl Warnings {
 }
 
 /// At most ten names, for a message.
-pub(super) fn few(names: &[String]) -> String {
+pub(super) fn few<T: std::fmt::Debug>(names: &[T]) -> String {
     let shown: Vec<_> = names
         .iter()
         .take(10)

@@ -5,6 +5,7 @@
 //! trusted root of an instance may ask its TUF repository for a newer one (`trusted`), and that signing asks the
 //! timestamp authorities of `--tsa-url` (`stamping`).
 
+mod attestation;
 mod digest;
 mod files;
 #[expect(dead_code, reason = "`sign sigstore` takes its token from here")]

@@ -7,8 +7,9 @@ use std::path::Path;
 const WITH_VALUE: [&str; 3] = ["--config", "--log-format", "--log-level"];
 
 /// What may follow `sign` and `verify`; for any other word the reference inserts `sigstore`.
-const METHODS: [&str; 6] = [
+const METHODS: [&str; 7] = [
     "sigstore",
+    "attestation",
     "key",
     "certificate",
     "pkcs11-key",
@@ -24,9 +25,9 @@ pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -
     let Some(command) = command_of(&arguments) else {
         return arguments;
     };
-    let takes_method = arguments
-        .get(command)
-        .is_some_and(|word| word == "sign" || word == "verify");
+    let is = |name: &str| arguments.get(command).is_some_and(|word| word == name);
+    let is_sign = is("sign");
+    let takes_method = is_sign || is("verify");
     for argument in arguments
         .iter_mut()
         .skip(1)
@@ -39,7 +40,7 @@ pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -
     if takes_method
         && let Some(word) = arguments.get(command + 1).and_then(|word| word.to_str())
         && !word.starts_with('-')
-        && !METHODS.contains(&word)
+        && (!METHODS.contains(&word) || is_sign && word == "attestation")
         && !is_slip(word)
     {
         arguments.insert(command + 1, "sigstore".into());
@@ -169,6 +170,18 @@ mod tests {
             ("modelwatch sign --help", "modelwatch sign --help"),
             ("modelwatch sign", "modelwatch sign"),
             ("modelwatch digest key", "modelwatch digest key"),
+            (
+                "modelwatch verify attestation m b",
+                "modelwatch verify attestation m b",
+            ),
+            (
+                "modelwatch verify ./attestation",
+                "modelwatch verify sigstore ./attestation",
+            ),
+            (
+                "modelwatch sign attestation",
+                "modelwatch sign sigstore attestation",
+            ),
         ] {
             assert_eq!(normalized(written), meant);
         }

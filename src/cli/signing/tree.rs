@@ -155,7 +155,12 @@ impl TreeArgs {
         Ok(ignored)
     }
 
-    fn ignore(&self, ignored: &mut Ignored, path: &Path) -> anyhow::Result<Option<Inside>> {
+    /// Leaves out a path, if it is in the model.
+    pub(super) fn ignore(
+        &self,
+        ignored: &mut Ignored,
+        path: &Path,
+    ) -> anyhow::Result<Option<Inside>> {
         ignored
             .add(&self.model, path)
             .with_context(|| format!("{} cannot be resolved", path.display()))

@@ -14,6 +14,7 @@ use model_signing::statement::{Statement, Version};
 use model_signing::verify::{MAX_SIGNATURE_BYTES, Options, SignatureFile, Verifier, Warning};
 use serde_json::{Value, json};
 
+use super::attestation::{self, AttestationArgs};
 use super::files::{path, read};
 use super::messages::{Warnings, print};
 use super::stamps::StampArgs;
@@ -34,6 +35,10 @@ pub(in crate::cli) enum Method {
     /// Verify that an identity signed the model, with Sigstore: no key is needed (the default)
     #[command(args_override_self = true)]
     Sigstore(SigstoreArgs),
+    /// Verify that attestations by an identity are about the model: SLSA provenance, or any other
+    /// in-toto statement that names its files
+    #[command(args_override_self = true)]
+    Attestation(AttestationArgs),
 }
 
 /// What every method takes.
@@ -145,7 +150,7 @@ impl Method {
         match self {
             Self::Key(args) => Some(&args.stamps),
             Self::Certificate(args) => Some(&args.stamps),
-            Self::Sigstore(_) => None,
+            Self::Sigstore(_) | Self::Attestation(_) => None,
         }
     }
 }
@@ -155,6 +160,7 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
         Method::Key(args) => &args.common,
         Method::Certificate(args) => &args.common,
         Method::Sigstore(args) => &args.common,
+        Method::Attestation(args) => return attestation::run(args),
     };
     let mut warnings = Warnings::new(common.strict);
     let mut statement = None;
@@ -218,7 +224,7 @@ fn verifier(method: &Method) -> anyhow::Result<Option<Verifier>> {
             Verifier::Key(key)
         }
         Method::Certificate(args) => Verifier::Certificates(args.trusted()?),
-        Method::Sigstore(_) => return Ok(None),
+        Method::Sigstore(_) | Method::Attestation(_) => return Ok(None),
     }))
 }
 
@@ -382,7 +388,7 @@ impl SignerReport {
 }
 
 /// A certificate as a report has it; `None` if it cannot be read.
-fn certificate_report(der: &[u8]) -> Option<Value> {
+pub(super) fn certificate_report(der: &[u8]) -> Option<Value> {
     let time = |second| Timestamp::from_second(second).map(|time| time.to_string());
     let certificate = Summary::of(der).ok()?;
     Some(json!({

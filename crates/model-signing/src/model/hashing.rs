@@ -123,10 +123,9 @@ impl Hashing<'_> {
 
     /// One file by all threads.
     fn wide(&self, file: &Listed, resources: &mut Vec<Resource>) -> Result<(), WalkError> {
-        let hashed = self.stable(file, |opened| match self.method.shard_bytes() {
+        let hashed = stable(self.model, file, |opened| match self.method.shard_bytes() {
             None => {
-                let digest = file::tree(&opened.file, opened.size(), &self.work)
-                    .map_err(|source| self.unreadable(file, source))?;
+                let digest = file::tree(&opened.file, opened.size(), &self.work)?;
                 Ok(Hashed::File(resource(file, None, digest)))
             }
             Some(bytes) => {
@@ -150,10 +149,10 @@ impl Hashing<'_> {
 
     /// One file by this thread, perhaps with another one that reads ahead.
     fn narrow(&self, file: &Listed) -> Result<Hashed, WalkError> {
-        self.stable(file, |opened| {
+        stable(self.model, file, |opened| {
             Ok(match self.method.shard_bytes() {
                 None => {
-                    let digest = self.digest(file, opened, (0, opened.size()))?;
+                    let digest = self.digest(opened, (0, opened.size()))?;
                     Hashed::File(resource(file, None, digest))
                 }
                 Some(bytes) => Hashed::Shards(
@@ -165,80 +164,65 @@ impl Hashing<'_> {
         })
     }
 
-    fn open(&self, file: &Listed) -> Result<Opened, WalkError> {
-        let opened = self.model.open_file(&file.name)?;
-        // How the work is spread, and that there are not too many shards, was decided by the size that was listed.
-        if opened.size() != file.size {
-            return Err(self.changed(file));
-        }
-        Ok(opened)
-    }
-
-    fn part(&self, file: &Listed, opened: &Opened, shard: Shard) -> Result<Resource, WalkError> {
-        let digest = self.digest(file, opened, (shard.start, shard.end))?;
+    fn part(&self, file: &Listed, opened: &Opened, shard: Shard) -> std::io::Result<Resource> {
+        let digest = self.digest(opened, (shard.start, shard.end))?;
         Ok(resource(file, Some(shard), digest))
     }
 
-    fn digest(
-        &self,
-        file: &Listed,
-        opened: &Opened,
-        range: (u64, u64),
-    ) -> Result<Digest, WalkError> {
+    fn digest(&self, opened: &Opened, range: (u64, u64)) -> std::io::Result<Digest> {
         let algorithm = self.method.algorithm();
         file::range(&opened.file, range, algorithm, &self.work, || {
             self.has_idle_core()
         })
-        .map_err(|source| self.unreadable(file, source))
-    }
-
-    /// Hashes a file that was one file, with one content, from its first byte to its last.
-    ///
-    /// Whether only its permissions have changed meanwhile, nothing but its content can tell: it is hashed again.
-    fn stable(
-        &self,
-        file: &Listed,
-        hash: impl Fn(&Opened) -> Result<Hashed, WalkError>,
-    ) -> Result<Hashed, WalkError> {
-        let mut last: Option<(Opened, Hashed)> = None;
-        for _ in 0..MAX_READS {
-            let opened = self.open(file)?;
-            let hashed = hash(&opened)?;
-            if let Some((earlier, before)) = &last
-                && (!opened.is_same_file(earlier) || hashed != *before)
-            {
-                return Err(self.changed(file));
-            }
-            match opened.change() {
-                Ok(Change::None) => return Ok(hashed),
-                Ok(Change::Attributes) => last = Some((opened, hashed)),
-                Ok(Change::Content) => return Err(self.changed(file)),
-                Err(error) => return Err(self.unreadable(file, error.into())),
-            }
-        }
-        Err(self.changed(file))
-    }
-
-    fn unreadable(&self, file: &Listed, source: std::io::Error) -> WalkError {
-        // It had its size when it was opened.
-        if source.kind() == std::io::ErrorKind::UnexpectedEof {
-            return self.changed(file);
-        }
-        WalkError::Unreadable {
-            path: self.model.path_of(&file.name),
-            source,
-        }
-    }
-
-    fn changed(&self, file: &Listed) -> WalkError {
-        WalkError::Changed {
-            path: self.model.path_of(&file.name),
-        }
     }
 }
 
 /// How often a file is read whose permissions change each time, before it is given up.
 const MAX_READS: usize = 4;
+
+/// Hashes a file that was one file, with one content, from its first byte to its last.
+///
+/// Whether only its permissions have changed meanwhile, nothing but its content shows: it is hashed again.
+pub(crate) fn stable<T: PartialEq>(
+    model: &Model,
+    file: &Listed,
+    hash: impl Fn(&Opened) -> std::io::Result<T>,
+) -> Result<T, WalkError> {
+    let changed = || WalkError::Changed {
+        path: model.path_of(&file.name),
+    };
+    let unreadable = |source: std::io::Error| {
+        // It had its size when it was opened.
+        if source.kind() == std::io::ErrorKind::UnexpectedEof {
+            return changed();
+        }
+        WalkError::Unreadable {
+            path: model.path_of(&file.name),
+            source,
+        }
+    };
+    let mut last: Option<(Opened, T)> = None;
+    for _ in 0..MAX_READS {
+        let opened = model.open_file(&file.name)?;
+        // How the work is spread, and that there are not too many shards, was decided by the size that was listed.
+        if opened.size() != file.size {
+            return Err(changed());
+        }
+        let hashed = hash(&opened).map_err(unreadable)?;
+        if let Some((earlier, before)) = &last
+            && (!opened.is_same_file(earlier) || hashed != *before)
+        {
+            return Err(changed());
+        }
+        match opened.change() {
+            Ok(Change::None) => return Ok(hashed),
+            Ok(Change::Attributes) => last = Some((opened, hashed)),
+            Ok(Change::Content) => return Err(changed()),
+            Err(error) => return Err(unreadable(error.into())),
+        }
+    }
+    Err(changed())
+}
 
 /// What one file gives. Most give one resource, and a list of one would cost as much again.
 #[derive(PartialEq)]
