@@ -3,7 +3,7 @@
 use crate::log::TreeId;
 use async_trait::async_trait;
 
-use super::{Coverage, Rescanned, StoreError, TreeCoverage, WatchKey};
+use super::{Rescanned, StoreError, TreeCoverage, WatchKey};
 
 /// The ranges of each tree that were matched against each watch.
 ///
@@ -27,16 +27,6 @@ pub trait CoveredRanges: Send + Sync {
         watches: &[WatchKey],
         tree: Option<&TreeId>,
     ) -> Result<Vec<TreeCoverage>, StoreError>;
-
-    /// The same with a row for each watch and tree.
-    async fn coverage(
-        &self,
-        watches: &[WatchKey],
-        tree: Option<&TreeId>,
-    ) -> Result<Vec<Coverage>, StoreError> {
-        let trees = self.tree_coverage(watches, tree).await?;
-        Ok(TreeCoverage::of_each(&trees, watches))
-    }
 
     /// Records the findings of a rescan in a proven range, and that the range is covered now.
     async fn rescanned(&self, rescanned: &Rescanned) -> Result<u64, StoreError>;

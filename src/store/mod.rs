@@ -59,8 +59,8 @@ pub use pass_error::{PassError, PassErrorKind};
 pub use passes::Passes;
 pub use positions::Positions;
 pub use query::{
-    AckOutcome, ChannelQueue, Counts, Coverage, Delivery, FindingCounts, FindingQuery,
-    FindingRecord, HistoryRow, QueuedAlert, QueuedKind, Registration, TreeCoverage, Uneven,
+    AckOutcome, ChannelQueue, Counts, Delivery, FindingCounts, FindingQuery, FindingRecord,
+    HistoryRow, QueuedAlert, QueuedKind, Registration, TreeCoverage, Uneven,
 };
 pub use queues::ChannelQueues;
 pub use rescans::Rescans;

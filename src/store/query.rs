@@ -91,25 +91,6 @@ pub struct Counts {
     pub health: u64,
 }
 
-/// What one watch covers of one tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Coverage {
-    /// The watch.
-    pub watch: WatchKey,
-    /// The tree.
-    pub tree: TreeId,
-    /// The log's name.
-    pub log: String,
-    /// What to add to the positions below to count over all trees of the log.
-    pub base: u64,
-    /// From here on it covers everything up to `seen`.
-    pub from: u64,
-    /// The log's `seen`.
-    pub seen: u64,
-    /// The ranges between the log's first position and `seen` that were never matched against it.
-    pub gaps: Vec<Range<u64>>,
-}
-
 /// The part of one tree that each watch covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeCoverage {
@@ -136,28 +117,6 @@ pub struct Uneven {
     pub from: u64,
     /// The ranges between the first position and `seen` that were never matched against it.
     pub gaps: Vec<Range<u64>>,
-}
-
-impl TreeCoverage {
-    /// A row for each of these watches, by watch and then by tree.
-    pub fn of_each(trees: &[Self], watches: &[WatchKey]) -> Vec<Coverage> {
-        let mut all = Vec::with_capacity(trees.len().saturating_mul(watches.len()));
-        for watch in watches {
-            for tree in trees {
-                let uneven = tree.uneven.iter().find(|uneven| uneven.watch == *watch);
-                all.push(Coverage {
-                    watch: watch.clone(),
-                    tree: tree.tree.clone(),
-                    log: tree.log.clone(),
-                    base: tree.base,
-                    from: uneven.map_or(tree.first, |uneven| uneven.from),
-                    seen: tree.seen,
-                    gaps: uneven.map_or_else(Vec::new, |uneven| uneven.gaps.clone()),
-                });
-            }
-        }
-        all
-    }
 }
 
 /// A registered signing.

@@ -230,13 +230,9 @@ async fn what_a_rescan_of_a_slow_log_has_matched_is_recorded_before_its_step_is_
     world.log().stall_from(800);
     world.log().slow(&world.clock, 3);
     let gap = async || {
-        let coverage = world
-            .truly()
-            .coverage(world.rules_keys(), None)
-            .await
-            .unwrap();
-        let late = coverage.into_iter().find(|c| c.watch.name == "late");
-        late.and_then(|late| late.gaps.first().cloned())
+        let open = world.open_gaps().await;
+        let late = open.iter().find(|(_, of)| of.watch.name == "late");
+        late.and_then(|(_, late)| late.gaps.first().cloned())
     };
     let closes = async || gap().await.is_some_and(|gap| gap.start >= 256);
     tokio::select! {

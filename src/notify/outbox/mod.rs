@@ -145,16 +145,6 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
         Ok(true)
     }
 
-    /// The names of the channels, as configured.
-    pub async fn channels(&self) -> Vec<String> {
-        let state = self.state.lock().await;
-        state
-            .queues
-            .iter()
-            .map(|queue| queue.name().to_owned())
-            .collect()
-    }
-
     /// Sends a finding on these channels without the store, because the store fails: it is not queued, recorded or
     /// tried again. Returns the channels that did not accept it.
     pub async fn send_past_the_store(

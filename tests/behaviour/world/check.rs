@@ -93,13 +93,8 @@ impl World {
         {
             *end = (*end).min(seen);
         }
-        for covered in self
-            .truly()
-            .coverage(self.rules.keys(), None)
-            .await
-            .expect("readable")
-        {
-            if covered.tree != state.id {
+        for (tree, covered) in self.open_gaps().await {
+            if tree != state.id {
                 continue;
             }
             let explained = self
@@ -164,16 +159,12 @@ impl World {
             );
         }
         assert!(found.values().all(|count| *count == 1), "twice: {found:?}");
-        let coverage = self
-            .truly()
-            .coverage(self.rules.keys(), None)
-            .await
-            .expect("readable");
+        let open = self.open_gaps().await;
         for spec in &self.specs {
-            let gaps: Vec<Range<u64>> = coverage
+            let gaps: Vec<Range<u64>> = open
                 .iter()
-                .filter(|c| c.tree == state.id && c.watch.name == spec.name)
-                .flat_map(|c| c.gaps.clone())
+                .filter(|(tree, uneven)| *tree == state.id && uneven.watch.name == spec.name)
+                .flat_map(|(_, uneven)| uneven.gaps.clone())
                 .collect();
             for (index, leaf) in (state.first..proven).zip(truth.iter().skip(state.first as usize))
             {

@@ -24,7 +24,7 @@ use modelwatch::log::{Start, TreeId};
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Settings, Stop,
 };
-use modelwatch::store::{Alerts as _, Delivery, QueuedKind, Store, StoreError, TreeState};
+use modelwatch::store::{Alerts as _, Delivery, QueuedKind, Store, StoreError, TreeState, Uneven};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
@@ -359,11 +359,6 @@ impl World {
             .await
     }
 
-    /// The keys of the present watches in the coverage.
-    pub fn rules_keys(&self) -> &[modelwatch::store::WatchKey] {
-        self.rules.keys()
-    }
-
     /// Closes the gaps over the first log, unless it is dropped before its end.
     pub async fn rescan_only(&self) -> Result<(u64, u64), RescanError> {
         let log = self.logs[0].log().into();
@@ -406,16 +401,27 @@ impl World {
     }
 
     async fn forget_closed_gaps(&mut self) {
-        let coverage = self
-            .truly()
-            .coverage(self.rules.keys(), None)
-            .await
-            .expect("readable");
-        for covered in coverage.iter().filter(|covered| covered.gaps.is_empty()) {
-            self.gaps.retain(|(watch, origin), _| {
-                *watch != covered.watch.name || *origin != covered.tree.as_str()
-            });
-        }
+        let open = self.open_gaps().await;
+        let is_watched = |name: &str| self.rules.keys().iter().any(|key| key.name == name);
+        self.gaps.retain(|(watch, origin), _| {
+            let is_of = |(tree, uneven): &(TreeId, Uneven)| {
+                tree.as_str() == origin && uneven.watch.name == *watch
+            };
+            !is_watched(watch) || open.iter().any(is_of)
+        });
+    }
+
+    /// What of each tree was read and never matched against a watch.
+    pub async fn open_gaps(&self) -> Vec<(TreeId, Uneven)> {
+        let coverage = self.truly().tree_coverage(self.rules.keys(), None).await;
+        let trees = coverage.expect("readable").into_iter();
+        trees
+            .flat_map(|tree| {
+                let of_tree = move |uneven| (tree.tree.clone(), uneven);
+                tree.uneven.into_iter().map(of_tree)
+            })
+            .filter(|(_, uneven)| !uneven.gaps.is_empty())
+            .collect()
     }
 
     /// Delivers all that is due, like the outbox.
