@@ -155,6 +155,7 @@ mod tests {
     use super::*;
     use crate::http;
     use crate::log::{Protocol, Start};
+    use crate::source::Files;
 
     const HARBOR: &str = include_str!("../../tests/data/trust/harbor.json");
     const AT_HOME: &str = "https://ctfe.harbor.example";
@@ -169,7 +170,8 @@ mod tests {
             origin: origin.map(|origin| Origin::new(origin).unwrap()),
             ..LogSettings::found(any, MIRROR.parse().unwrap(), Start::End)
         };
-        let transport = Transport::new(location.clone(), http::Client::default());
+        let transport =
+            Transport::new(location.clone(), http::Client::default(), &Files::default());
         log(&settings, &location, &[], Some(&root), transport).map_err(|error| error.to_string())
     }
 

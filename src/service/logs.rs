@@ -15,7 +15,7 @@ use crate::http::{self, RateLimit};
 use crate::log::{LogId, Protocol, Shard};
 use crate::monitor::{CtGuide, Guided, Log, MonitoredLog, RekorV1Log};
 use crate::source::rekor_v1::Client;
-use crate::source::{self, Location, Transport};
+use crate::source::{self, Files, Location, Transport};
 use crate::trust::TrustedRoot;
 
 /// The logs, ready to be read. No request is sent yet.
@@ -29,6 +29,7 @@ pub fn followed(
     http: &http::Client,
 ) -> Result<Vec<MonitoredLog>, Mistake> {
     let rate_limits = rate_limits(logs);
+    let files = Files::default();
     let monitored: Result<Vec<MonitoredLog>, Mistake> = logs
         .iter()
         .map(|log| {
@@ -52,7 +53,7 @@ pub fn followed(
                     rekor_v1(log, url, trusted_root, http)
                 }
                 location => {
-                    let transport = Transport::new(location.clone(), http);
+                    let transport = Transport::new(location.clone(), http, &files);
                     one_tree(log, location, trusted_root, transport).map(MonitoredLog::Tree)
                 }
             }

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// Most unused buffers that are kept. In a catch-up one is taken as soon as one is returned.
-const MAX_SPARE: usize = 4;
+/// Most bytes of unused buffers that are kept. In a catch-up a buffer is taken as soon as one is returned.
+const MAX_SPARE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Longest buffer that is kept, in bytes.
-const MAX_SPARE_BYTES: usize = 1024 * 1024;
+const LONGEST_SPARE_BYTES: usize = 1024 * 1024;
 
 /// Buffers are made in multiples of this, in bytes, so that one fits the next bundle too.
 const STEP_BYTES: usize = 128 * 1024;
 
-/// Unused buffers.
+/// Unused buffers; clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -59,7 +59,8 @@ impl Drop for SharedBytes {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
         let mut spare = self.buffers.spare();
-        if bytes.capacity() <= MAX_SPARE_BYTES && spare.len() < MAX_SPARE {
+        let kept: usize = spare.iter().map(Vec::capacity).sum();
+        if bytes.capacity() <= LONGEST_SPARE_BYTES && kept + bytes.capacity() <= MAX_SPARE_BYTES {
             bytes.clear();
             spare.push(bytes);
         }
@@ -93,11 +94,12 @@ mod tests {
     #[test]
     fn few_buffers_and_no_large_ones_are_kept() {
         let buffers = Buffers::default();
-        let shared = (0..2 * MAX_SPARE).map(|_| buffers.share_bytes(buffers.take(1)));
+        let many = 2 * MAX_SPARE_BYTES / STEP_BYTES;
+        let shared = (0..many).map(|_| buffers.share_bytes(buffers.take(1)));
         drop(shared.collect::<Vec<_>>());
-        assert_eq!(buffers.spare().len(), MAX_SPARE);
+        assert_eq!(buffers.spare().len(), MAX_SPARE_BYTES / STEP_BYTES);
         let buffers = Buffers::default();
-        drop(buffers.share_bytes(buffers.take(MAX_SPARE_BYTES + 1)));
+        drop(buffers.share_bytes(buffers.take(LONGEST_SPARE_BYTES + 1)));
         assert_eq!(buffers.spare().len(), 0);
     }
 }

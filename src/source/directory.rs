@@ -1,19 +1,69 @@
 //! Reading files of a directory that someone else may write to.
 
+use std::io;
 use std::path::{Component, Path};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::buffers::Buffers;
 use super::error::Cause;
 use super::transport_error::TransportError;
 use crate::file::{self, FileError};
 
+/// Most files that are read at once. Each is read by a thread of its own: five hundred logs that begin together would
+/// otherwise need as many threads.
+const MAX_AT_ONCE: usize = 16;
+
+/// How long a file waits until others were read. After that time it is read all the same: a disk that does not answer must not
+/// stop the logs on other disks.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reads the files of logs in directories. Clones share the buffers, and the limit of what is read at once: a hundred logs need
+/// no more of both than one.
+#[derive(Clone, Debug)]
+pub struct Files {
+    buffers: Buffers,
+    readers: Arc<Semaphore>,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            buffers: Buffers::default(),
+            readers: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+        }
+    }
+}
+
+impl Files {
+    /// Reads the file `path` below `root`, as [`read`] does, without blocking the task.
+    pub(super) async fn read(
+        &self,
+        root: &Arc<Path>,
+        path: &str,
+        limit_bytes: usize,
+    ) -> Result<Option<Bytes>, TransportError> {
+        let reader = timeout(PATIENCE, Arc::clone(&self.readers).acquire_owned()).await;
+        let (root, path, buffers) = (Arc::clone(root), path.to_owned(), self.buffers.clone());
+        tokio::task::spawn_blocking(move || {
+            // Also when the task that waits is dropped: the thread still reads.
+            let _reader = reader;
+            read(&root, &path, limit_bytes, &buffers)
+        })
+        .await
+        .unwrap_or_else(|e| Err(Cause::Io(io::Error::other(e)).into()))
+    }
+}
+
 /// Reads the file `path` below `root`, at most `limit_bytes` of it. `Ok(None)`: there is none.
 ///
 /// Only regular files are read: a pipe would block until data is written to it, and a device has no end. Symbolic links
 /// are followed, because a person who can create them controls the content anyway.
-pub(super) fn read(
+fn read(
     root: &Path,
     path: &str,
     limit_bytes: usize,
@@ -69,6 +119,23 @@ mod tests {
             read(dir.path(), "000", 10),
             Err(TransportError::Other(Cause::NotAFile))
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_files_are_read_at_once_and_none_waits_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "x").unwrap();
+        let (files, root) = (Files::default(), Arc::from(dir.path()));
+        let all = u32::try_from(MAX_AT_ONCE).unwrap();
+        let busy = files.clone().readers.acquire_many_owned(all).await;
+        let before = tokio::time::Instant::now();
+        assert!(files.read(&root, "file", 1).await.unwrap().is_some());
+        assert_eq!(before.elapsed(), PATIENCE, "clones share the limit");
+        drop(busy);
+        let before = tokio::time::Instant::now();
+        assert!(files.read(&root, "file", 1).await.unwrap().is_some());
+        assert_eq!(before.elapsed(), Duration::ZERO);
+        assert_eq!(files.readers.available_permits(), MAX_AT_ONCE);
     }
 
     #[cfg(unix)]

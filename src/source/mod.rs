@@ -26,6 +26,7 @@ use crate::log::Protocol;
 pub use budget::Budget;
 pub use ct_rfc6962::CtRfc6962;
 pub use ct_static::CtStatic;
+pub use directory::Files;
 pub use error::{Cause, SourceError, SourceErrorKind};
 pub use leaves::{Leaves, LeavesError};
 pub use location::{Location, LocationError};
@@ -72,7 +73,7 @@ mod tests {
     fn every_type_of_log_with_one_tree_can_be_read() {
         for protocol in Protocol::ALL {
             let location = "https://log.example".parse().expect("a URL");
-            let transport = Transport::new(location, Client::default());
+            let transport = Transport::new(location, Client::default(), &Files::default());
             let source = of_one_tree(protocol, transport, [0; 32]);
             assert_eq!(
                 source.is_none(),

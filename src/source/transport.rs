@@ -1,14 +1,12 @@
 //! Reads files of a log over HTTP or from a directory.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use url::Url;
 
-use super::buffers::Buffers;
-use super::directory;
+use super::directory::Files;
 use super::error::Cause;
 use super::location::Location;
 use super::transport_error::TransportError;
@@ -21,7 +19,7 @@ pub struct Transport(Way);
 #[derive(Clone, Debug)]
 enum Way {
     Http { client: Client, base: Url },
-    Directory { root: Arc<Path>, buffers: Buffers },
+    Directory { root: Arc<Path>, files: Files },
 }
 
 /// The result of a request for a file.
@@ -33,13 +31,13 @@ pub(super) enum Got {
 }
 
 impl Transport {
-    /// The transport for the log at `location`. `client` is used if that is a server.
-    pub fn new(location: Location, client: Client) -> Self {
+    /// The transport for the log at `location`. `client` is used if that is a server, `files` if it is a directory.
+    pub fn new(location: Location, client: Client, files: &Files) -> Self {
         Self(match location {
             Location::Server(base) => Way::Http { client, base },
             Location::Directory(path) => Way::Directory {
                 root: path.into(),
-                buffers: Buffers::default(),
+                files: files.clone(),
             },
         })
     }
@@ -75,13 +73,8 @@ impl Transport {
                     Answer::Absent(absence) => Got::Absent(absence.to_string()),
                 })
             }
-            Way::Directory { root, buffers } => {
-                let (root, name, buffers) = (Arc::clone(root), path.to_owned(), buffers.clone());
-                let read = tokio::task::spawn_blocking(move || {
-                    directory::read(&root, &name, limit_bytes, &buffers)
-                })
-                .await
-                .unwrap_or_else(|e| Err(Cause::Io(io::Error::other(e)).into()))?;
+            Way::Directory { root, files } => {
+                let read = files.read(root, path, limit_bytes).await?;
                 Ok(read.map_or_else(
                     || Got::Absent(format!("{}: no such file", self.address(path))),
                     Got::File,

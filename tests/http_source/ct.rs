@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use modelwatch::source::{
-    CtRfc6962, CtStatic, LogSource, SourceError, SourceErrorKind, Transport, leaves,
+    CtRfc6962, CtStatic, Files, LogSource, SourceError, SourceErrorKind, Transport, leaves,
 };
 use tlog::{Checkpoint, CompactRange, Hash, KeyName, Origin, Split, Verifier, leaf_hash};
 
@@ -145,7 +145,7 @@ async fn log(size: u64, most: u64, more: u64) -> Server {
 fn source(server: &Server) -> Arc<CtRfc6962> {
     let location = server.url("").as_str().parse().unwrap();
     Arc::new(CtRfc6962::new(
-        Transport::new(location, client()),
+        Transport::new(location, client(), &Files::default()),
         [0x5a; 32],
     ))
 }
@@ -282,7 +282,10 @@ async fn a_tree_head_becomes_a_note_and_anything_else_is_handed_on() {
         let answer = answer.to_owned();
         let server = Server::start(move |_| Answer::ok(answer.clone())).await;
         let location = server.url("").as_str().parse().unwrap();
-        let source = CtRfc6962::new(Transport::new(location, client()), log.id());
+        let source = CtRfc6962::new(
+            Transport::new(location, client(), &Files::default()),
+            log.id(),
+        );
         let raw = source.checkpoint().await.unwrap();
         assert_eq!(server.paths(), ["/ct/v1/get-sth"]);
         Checkpoint::open(&raw, &origin, &[verifier]).ok()
@@ -308,7 +311,7 @@ async fn a_tree_head_becomes_a_note_and_anything_else_is_handed_on() {
 async fn the_files_of_a_static_log_hash_to_what_it_signed() {
     let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/ct-small/static");
     let location = recording.to_str().unwrap().parse().unwrap();
-    let source = CtStatic::new(Transport::new(location, client()));
+    let source = CtStatic::new(Transport::new(location, client(), &Files::default()));
     let text = String::from_utf8(source.checkpoint().await.unwrap().to_vec()).unwrap();
     let signed = Hash::from_base64(text.lines().nth(2).unwrap()).unwrap();
     let split = source.split(1792, 1978).await.unwrap();
@@ -346,7 +349,7 @@ async fn a_partial_tile_that_was_replaced_by_the_full_one_is_cut_from_it() {
     })
     .await;
     let location = server.url("").as_str().parse().unwrap();
-    let source = CtStatic::new(Transport::new(location, client()));
+    let source = CtStatic::new(Transport::new(location, client(), &Files::default()));
     let leaves = source.leaves(1792..1978, 1978).await.unwrap();
     assert!(
         leaves

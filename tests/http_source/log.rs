@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use modelwatch::source::{
-    Leaves, LogSource, Prefetch, RekorV2, SourceError, SourceErrorKind, Transport, leaves,
+    Files, Leaves, LogSource, Prefetch, RekorV2, SourceError, SourceErrorKind, Transport, leaves,
 };
 use tempfile::TempDir;
 use tlog::{CompactRange, Hash, leaf_hash};
@@ -23,7 +23,11 @@ fn recording() -> PathBuf {
 }
 
 fn source_of(location: &str) -> RekorV2 {
-    RekorV2::new(Transport::new(location.parse().unwrap(), client()))
+    RekorV2::new(Transport::new(
+        location.parse().unwrap(),
+        client(),
+        &Files::default(),
+    ))
 }
 
 fn recorded() -> RekorV2 {
