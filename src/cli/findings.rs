@@ -209,7 +209,7 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
             ..args.filter.query(Vec::new())
         };
         let held = if is_default {
-            count(&*store, &held).await?
+            store.count(&held).await?
         } else {
             0
         };
@@ -221,16 +221,6 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
     }
     output.end()?;
     Ok(Outcome::Clean)
-}
-
-/// How many findings a query has, in flat memory.
-async fn count(store: &dyn Findings, query: &FindingQuery) -> anyhow::Result<u64> {
-    let mut findings = store.findings(query);
-    let mut count = 0;
-    while findings.try_next().await?.is_some() {
-        count += 1;
-    }
-    Ok(count)
 }
 
 async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {

@@ -23,6 +23,9 @@ pub trait Findings: Send + Sync {
     /// Findings ordered by log name, index, watch, id; read in pages, with constant memory.
     fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>>;
 
+    /// How many findings a query has, but no more than its limit.
+    async fn count(&self, query: &FindingQuery) -> Result<u64, StoreError>;
+
     /// One finding with its evidence and history, by its full id or a prefix of at least 4 digits;
     /// `StoreError::Ambiguous` if several share it.
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError>;

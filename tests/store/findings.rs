@@ -404,6 +404,63 @@ async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged()
 }
 
 #[tokio::test]
+async fn what_is_held_is_listed_by_itself_in_order_and_counted() {
+    let scratch = ScratchStore::with_log().await;
+    let found = vec![held(5), signing(1), held(2), held(3)];
+    scratch.read((0, 0), (9, 0), found).await;
+    let query = |limit| FindingQuery {
+        states: vec![State::Held],
+        limit,
+        ..FindingQuery::default()
+    };
+    let listed = scratch.query(&query(None)).await;
+    let indexes: Vec<_> = listed.into_iter().filter_map(|found| found.index).collect();
+    assert_eq!(indexes, [2, 3, 5]);
+    for (limit, count) in [(None, 3), (Some(2), 2), (Some(9), 3)] {
+        assert_eq!(scratch.store.count(&query(limit)).await.unwrap(), count);
+    }
+    for (states, count) in [
+        (vec![], 4),
+        (vec![State::Open], 1),
+        (vec![State::Open, State::Held], 4),
+        (vec![State::Acked], 0),
+    ] {
+        let query = FindingQuery {
+            states,
+            ..FindingQuery::default()
+        };
+        assert_eq!(scratch.store.count(&query).await.unwrap(), count);
+    }
+}
+
+#[tokio::test]
+async fn only_findings_in_the_states_that_are_asked_for_are_acknowledged() {
+    for (states, acked) in [
+        (vec![], vec![1]),
+        (vec![State::Open], vec![1]),
+        (vec![State::Held], vec![2]),
+        (vec![State::Held, State::Open], vec![1, 2]),
+        (vec![State::Acked], vec![]),
+        (vec![State::Resolved, State::Held], vec![2]),
+    ] {
+        let scratch = ScratchStore::with_log().await;
+        let mut found = vec![signing(1), held(2)];
+        scratch.read((0, 0), (9, 0), found.clone()).await;
+        let query = FindingQuery {
+            states: states.clone(),
+            ..FindingQuery::default()
+        };
+        let ids = scratch
+            .store
+            .acknowledge_matching(&query, "seen", at(5))
+            .await;
+        found.retain(|new| acked.contains(&new.finding.index.unwrap()));
+        let expected: Vec<_> = found.iter().map(|new| new.finding.id).collect();
+        assert_eq!(ids.unwrap(), expected, "{states:?}");
+    }
+}
+
+#[tokio::test]
 async fn more_findings_than_one_transaction_takes_are_all_acknowledged_in_order() {
     let scratch = ScratchStore::with_log().await;
     let count = 5_003;

@@ -53,6 +53,7 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("SELECT max(number) FROM finding", "finding", "SQLite looks up the last row"),
     ("SELECT (SELECT max(entry_index) + 1 FROM finding", "finding", "asked once for each tree, when it is begun"),
     ("SELECT number, watch, rule,", "finding", "what is held, in an index of its own: each may have to be released"),
+    ("SELECT count(*) FROM finding f LEFT JOIN signer", "finding", "what is counted: that is held, in an index of its own"),
     ("SELECT EXISTS (SELECT 1 FROM finding WHERE state = 'held'", "finding", "what is held, in an index of its own"),
     ("SELECT channel, count(*), sum(", "alert", "alerts that wait or were given up, in indexes of their own"),
     ("SELECT origin, watch, conditions, start, until FROM coverage ORDER", "coverage", "`status` lists all logs"),

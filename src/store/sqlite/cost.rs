@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 
 use super::SqliteStore;
@@ -200,6 +201,65 @@ async fn a_change_costs_the_same_beside_ten_times_as_many_findings() {
             "{change}: {few}, and then {many}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_open_or_held_is_listed_and_counted_at_the_same_cost_beside_ten_times_as_many_others()
+ {
+    let mut costs = Vec::new();
+    for others in [300, 3_000] {
+        let counted = Counted::with_findings(others).await;
+        let store = &counted.store;
+        let all = FindingQuery::default();
+        store
+            .acknowledge_matching(&all, "seen", now())
+            .await
+            .unwrap();
+        let mut held = signing(1_000_000);
+        held.finding.state = State::Held;
+        let found = vec![held, signing(1_000_001)];
+        store.rescanned(&rescanned(found)).await.unwrap();
+        let held = FindingQuery {
+            states: vec![State::Held],
+            ..FindingQuery::default()
+        };
+        let mut cost = 0;
+        for query in [FindingQuery::open(), held] {
+            let listed = async { store.findings(&query).try_collect::<Vec<_>>().await };
+            cost += counted.cost(listed).await;
+            cost += counted.cost(store.count(&query)).await;
+            assert_eq!(store.count(&query).await.unwrap(), 1);
+        }
+        costs.push(cost);
+    }
+    assert!(costs[0] > 0 && costs[1] <= costs[0] + 20, "{costs:?}");
+}
+
+#[tokio::test]
+async fn the_health_of_a_log_is_assessed_at_the_same_cost_beside_ten_times_as_many_that_fail() {
+    let mut costs = Vec::new();
+    for others in [20, 200] {
+        let counted = Counted::open().await;
+        let verdicts: &[Verdict] = &[Verdict::Unavailable];
+        let mut cost = 0;
+        for log in 0..others {
+            let (name, origin) = (format!("log-{log}"), format!("{log}.example"));
+            let summary = "it does not answer".to_owned();
+            let failed = Condition::of_log(Verdict::Unavailable, &name, &origin, summary);
+            let scope = Scope {
+                verdicts,
+                origin: Some(origin),
+            };
+            let store = &counted.store;
+            store
+                .assess(&scope, &[failed.clone()], now())
+                .await
+                .unwrap();
+            cost = counted.cost(store.assess(&scope, &[failed], now())).await;
+        }
+        costs.push(cost);
+    }
+    assert!(costs[0] > 0 && costs[1] <= costs[0] + 20, "{costs:?}");
 }
 
 #[tokio::test]

@@ -55,13 +55,30 @@ pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail>
     Ok(())
 }
 
+/// A row of history for each of them.
+macro_rules! write {
+    ($clauses:literal) => {
+        concat!(
+            "INSERT INTO history (finding, at, verdict, severity, state, reason) ",
+            "SELECT f.number, $1, f.verdict, f.severity, f.state, $2 ",
+            "FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding ",
+            $clauses
+        )
+    };
+}
+
 /// Writes a row of history with the state now, and the reason.
 pub(super) async fn write_history(
     db: &mut SqliteConnection,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    write(db, reason, now, i64::MAX).await
+    sqlx::query(write!(""))
+        .bind(value::micros(now))
+        .bind(reason)
+        .execute(&mut *db)
+        .await?;
+    Ok(())
 }
 
 /// The same for a change that the log causes.
@@ -70,24 +87,12 @@ pub(super) async fn write_flip(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    write(db, reason, now, MAX_FLIPS).await
-}
-
-async fn write(
-    db: &mut SqliteConnection,
-    reason: &str,
-    now: Timestamp,
-    limit: i64,
-) -> Result<(), Fail> {
-    sqlx::query(
-        "INSERT INTO history (finding, at, verdict, severity, state, reason)
-         SELECT f.number, $1, f.verdict, f.severity, f.state, $2
-         FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
-         WHERE (SELECT count(*) FROM history h WHERE h.finding = f.number) < $3",
-    )
+    sqlx::query(write!(
+        "WHERE (SELECT count(*) FROM history h WHERE h.finding = f.number) < $3"
+    ))
     .bind(value::micros(now))
     .bind(reason)
-    .bind(limit)
+    .bind(MAX_FLIPS)
     .execute(&mut *db)
     .await?;
     Ok(())
@@ -98,7 +103,7 @@ pub(super) async fn leave_unclaimed_alerts(db: &mut SqliteConnection) -> Result<
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
         .await?;
-    sqlx::query(
+    let left = sqlx::query(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
          FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
@@ -106,6 +111,10 @@ pub(super) async fn leave_unclaimed_alerts(db: &mut SqliteConnection) -> Result<
     )
     .execute(&mut *db)
     .await?;
+    if left.rows_affected() == 0 {
+        // Mostly: otherwise the members of every finding would be looked up once more.
+        return Ok(());
+    }
     sqlx::query(
         "DELETE FROM member WHERE (alert, finding) IN (
            SELECT m.alert, m.finding FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding

@@ -119,15 +119,42 @@ impl Paging {
     }
 }
 
+/// The condition of the index of lists that has all findings in these states, and its name.
+///
+/// SQLite uses such an index only for a statement that has the same condition, word for word and without parameters.
+fn list_index(states: &[State]) -> (&'static str, &'static str) {
+    let is_open = |state: &State| matches!(state, State::Open | State::Disputed);
+    match states {
+        [] => ("", "finding_list"),
+        [State::Held] => (" AND f.state = 'held'", "finding_held"),
+        states if states.iter().all(is_open) => {
+            (" AND f.state IN ('open', 'disputed')", "finding_list_open")
+        }
+        _ => ("", "finding_list"),
+    }
+}
+
+/// How many findings a query has.
+pub(super) async fn count(db: &mut SqliteConnection, query: &FindingQuery) -> Result<u64, Fail> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "SELECT count(*) FROM finding f LEFT JOIN signer s ON s.key = f.signer WHERE true",
+    );
+    conditions(&mut sql, query);
+    let count: i64 = sql
+        .build_query_scalar()
+        .persistent(false)
+        .fetch_one(&mut *db)
+        .await?;
+    let count = value::natural(count)?;
+    Ok(query.limit.map_or(count, |limit| limit.min(count)))
+}
+
 /// Appends the conditions of a query on the finding `f` and its signer `s`, each with `AND`.
 fn conditions(sql: &mut QueryBuilder<Sqlite>, query: &FindingQuery) {
     if !query.states.is_empty() {
+        sql.push(list_index(&query.states).0);
         let states = query.states.iter().map(|state| state.as_str());
         one_of(sql, "f.state", states);
-        if !query.states.contains(&State::Resolved) {
-            // The condition of an index: SQLite does not derive it from the list.
-            sql.push(" AND f.state <> 'resolved'");
-        }
     }
     if !query.watches.is_empty() {
         one_of(sql, "f.watch", query.watches.iter().map(String::as_str));
@@ -312,22 +339,35 @@ pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Resu
 /// The progress of acknowledging the findings of a query. It is done in groups, each in one transaction: a transaction
 /// over a million would need a second copy of every changed page in memory, and a long command could not be
 /// interrupted.
-pub(super) struct Acknowledging<'a> {
-    query: &'a FindingQuery,
+pub(super) struct Acknowledging {
+    /// In states that can be acknowledged.
+    query: FindingQuery,
     left: u64,
     last: Place,
 }
 
-impl<'a> Acknowledging<'a> {
-    /// Findings in one transaction.
+impl Acknowledging {
+    /// Findings of one transaction.
     pub(super) const GROUP: u64 = 5_000;
 
     /// Before the first group.
-    pub(super) fn of(query: &'a FindingQuery) -> Self {
+    pub(super) fn of(query: &FindingQuery) -> Self {
+        let mut query = query.clone();
+        if query.states.is_empty() {
+            query.states.push(State::Open);
+        }
+        let is_acknowledged = |state: &State| match state {
+            State::Open | State::Disputed | State::Held => true,
+            State::Acked | State::Resolved => false,
+        };
+        query.states.retain(is_acknowledged);
         Self {
-            query,
-            left: query.limit.unwrap_or(u64::MAX),
+            left: match query.states.as_slice() {
+                [] => 0,
+                _ => query.limit.unwrap_or(u64::MAX),
+            },
             last: Place::before_all(),
+            query,
         }
     }
 
@@ -347,16 +387,15 @@ impl<'a> Acknowledging<'a> {
         // In the order of lists, from the end of the last group: with another index SQLite would sort all remaining
         // ones for each group.
         let mut sql = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO temp.finding_changes (finding)
-             SELECT f.number FROM finding f INDEXED BY finding_list_unresolved LEFT JOIN signer s ON s.key = f.signer
+            "INSERT INTO temp.finding_changes (finding) SELECT f.number FROM finding f INDEXED BY ",
+        );
+        sql.push(list_index(&self.query.states).1).push(
+            " LEFT JOIN signer s ON s.key = f.signer
              WHERE (f.list_log, f.list_index, f.list_watch, f.id) > (",
         );
         self.last.bind(&mut sql);
-        sql.push(") AND f.state <> 'resolved' AND f.health = 0 AND f.state IN ('open', 'disputed', 'held')");
-        if self.query.states.is_empty() {
-            sql.push(" AND f.state = 'open'");
-        }
-        conditions(&mut sql, self.query);
+        sql.push(") AND f.health = 0");
+        conditions(&mut sql, &self.query);
         sql.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
         sql.push_bind(value::integer(limit)?);
         sql.build().persistent(false).execute(&mut *db).await?;

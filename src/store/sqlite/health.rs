@@ -36,8 +36,9 @@ impl<'a> Change<'a> {
                 )
             })
             .collect();
+        // By default SQLite would read the open health findings of all logs for each of them.
         let rows = sqlx::query(
-            "SELECT number, verdict, subject, summary FROM finding
+            "SELECT number, verdict, subject, summary FROM finding INDEXED BY finding_unhealthy
              WHERE health = 1 AND state IN ('open', 'disputed') AND origin IS $1",
         )
         .bind(scope.origin.as_deref())

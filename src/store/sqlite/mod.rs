@@ -108,9 +108,9 @@ mod tests {
         let table = [
             (
                 "EXPLAIN QUERY PLAN SELECT * FROM finding f LEFT JOIN signer s ON s.key = f.signer
-                 WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ('', -2, '', x'') AND f.state <> 'resolved'
+                 WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ('', -2, '', x'') AND f.state IN ('open', 'disputed')
                  ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT 50",
-                "finding_list_unresolved",
+                "finding_list_open",
             ),
             (
                 "EXPLAIN QUERY PLAN SELECT count(*) FROM finding
@@ -132,6 +132,12 @@ mod tests {
                 "finding_registered_as",
             ),
             ("EXPLAIN QUERY PLAN SELECT number FROM finding WHERE state = 'held'", "finding_held"),
+            (
+                "EXPLAIN QUERY PLAN SELECT * FROM finding f LEFT JOIN signer s ON s.key = f.signer
+                 WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ('', -2, '', x'') AND f.state = 'held' AND f.state IN (?1)
+                 ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT 50",
+                "finding_held",
+            ),
             (
                 "EXPLAIN QUERY PLAN SELECT number FROM alert WHERE channel = 'a' AND state = 'pending' AND due <= 1",
                 "alert_due",

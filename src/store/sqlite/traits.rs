@@ -389,6 +389,10 @@ impl Findings for SqliteStore {
             .boxed()
     }
 
+    async fn count(&self, query: &FindingQuery) -> Result<u64, StoreError> {
+        reading!(self, "counting findings", |db| findings::count(db, query))
+    }
+
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError> {
         reading!(self, "reading a finding", |db| findings::show(
             db, id_prefix

@@ -202,6 +202,7 @@ through!(BundleCheckpoints {
 });
 
 through!(Findings {
+    fn count(query: &FindingQuery) -> u64;
     fn finding(id_prefix: &str) -> Option<FindingRecord>;
     fn acknowledge_matching(query: &FindingQuery, reason: &str, now: Timestamp) -> Vec<FindingId>;
     fn acknowledge(ids: &[FindingId], reason: &str, now: Timestamp) -> Vec<(FindingId, AckOutcome)>;
