@@ -75,14 +75,6 @@ impl Loopback {
     ///
     /// [`OidcError`]: the sign-in was refused, another one came back, or none.
     pub async fn code(self, sign_in: &SignIn<'_>) -> Result<SecretString, OidcError> {
-        self.code_within(sign_in, PATIENCE).await
-    }
-
-    pub(super) async fn code_within(
-        self,
-        sign_in: &SignIn<'_>,
-        patience: Duration,
-    ) -> Result<SecretString, OidcError> {
         let provider = sign_in.provider();
         let expected = Expected {
             state: sign_in.state().to_owned(),
@@ -90,8 +82,8 @@ impl Loopback {
             names_itself: provider.names_itself,
             hosts: ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{}", self.port)),
         };
-        let came = timeout(patience, self.wait(expected)).await;
-        came.map_err(|_| OidcError::Timeout(patience))?
+        let came = timeout(PATIENCE, self.wait(expected)).await;
+        came.map_err(|_| OidcError::Timeout(PATIENCE))?
     }
 
     async fn wait(self, expected: Expected) -> Result<SecretString, OidcError> {

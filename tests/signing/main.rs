@@ -13,8 +13,10 @@ mod commands;
 )]
 mod fake;
 mod guide;
+mod issuer;
 mod keyless;
 mod outputs;
+mod sign_ins;
 mod site;
 mod stamps;
 mod unreadable;

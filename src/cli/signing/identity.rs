@@ -2,12 +2,14 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use model_signing::sigstore::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::files::path;
+use super::lifetime::{Estimate, Order, Prospect};
 use super::messages::{Warnings, shown};
 use super::sign_in;
 use crate::cli::output::Mistake;
@@ -78,8 +80,18 @@ enum Source<'a> {
 /// An identity token that has been checked, and how to get another one.
 pub(super) struct Identity {
     token: IdentityToken,
-    renewal: Option<(Ambient, Platform)>,
+    renewal: Renewal,
     audience: String,
+}
+
+/// Where another token of the same identity comes from.
+enum Renewal {
+    /// The platform issues one on every request.
+    Platform(Ambient, Platform),
+    /// A program may have written a new one there, as Kubernetes does.
+    File(SecretSource),
+    /// There is only the one.
+    None,
 }
 
 impl IdentityArgs {
@@ -116,7 +128,7 @@ impl IdentityArgs {
         warnings: &mut Warnings,
     ) -> anyhow::Result<Identity> {
         let http = Client::default();
-        let mut renewal = None;
+        let mut renewal = Renewal::None;
         let token = match self.source(Ambient::of_process())? {
             Source::Text(token) => {
                 warnings.warn(
@@ -133,14 +145,17 @@ impl IdentityArgs {
                 IdentityToken::parse(&text)?
             }
             Source::Stored(stored) => {
-                let text = stored.read().await.context("the identity token")?;
-                IdentityToken::parse(text.expose_secret()).with_context(|| stored.to_string())?
+                let token = stored_token(&stored).await?;
+                if let SecretSource::File(_) = stored {
+                    renewal = Renewal::File(stored);
+                }
+                token
             }
             Source::Platform(ambient, platform) => {
-                let text = ambient.token(platform, &self.client_id, &http).await?;
-                let token = IdentityToken::parse(text.expose_secret())
-                    .with_context(|| platform.to_string())?;
-                renewal = platform.is_renewable().then_some((ambient, platform));
+                let token = platform_token(&ambient, platform, &self.client_id, &http).await?;
+                if platform.is_renewable() {
+                    renewal = Renewal::Platform(ambient, platform);
+                }
                 token
             }
             Source::Person => {
@@ -230,6 +245,90 @@ impl Identity {
     pub(super) fn token(&self) -> &IdentityToken {
         &self.token
     }
+
+    /// When the certificate is requested, by how long hashing will take. A token that expires before that is an error if it
+    /// is certain, and a warning otherwise.
+    pub(super) fn order(
+        &self,
+        estimate: Estimate,
+        warnings: &mut Warnings,
+    ) -> anyhow::Result<Order> {
+        let left = self
+            .token
+            .expires()
+            .saturating_sub(clock::now().as_second());
+        let left = Duration::from_secs(u64::try_from(left).unwrap_or(0));
+        let is_renewable = matches!(self.renewal, Renewal::Platform(..));
+        let advice = "use a token that is valid for longer, the credentials of a platform, which are renewed, or a faster way \
+                      to hash (--hash blake3, --shard-size)";
+        match estimate.prospect(left, is_renewable) {
+            Prospect::Good(order) => Ok(order),
+            Prospect::Uncertain(order) => {
+                warnings.warn(format!(
+                    "the identity token expires in {} s, and a certificate ten minutes after it is issued: the model may not \
+                     have been hashed by then; {advice}",
+                    left.as_secs()
+                ))?;
+                Ok(order)
+            }
+            Prospect::Hopeless => anyhow::bail!(
+                "hashing takes at least {} on this machine, but the identity token expires in {} s, and a certificate ten \
+                 minutes after it is issued: {advice}",
+                estimate.least(),
+                left.as_secs()
+            ),
+        }
+    }
+
+    /// A token that is valid now: if this one has expired while the model was hashed, another one of the same identity.
+    pub(super) fn renew(&mut self) -> anyhow::Result<()> {
+        let now = clock::now().as_second();
+        if now.saturating_add(RESERVE_SECONDS) < self.token.expires() {
+            return Ok(());
+        }
+        let runtime = runtime()?;
+        let renewed = runtime.block_on(async {
+            Ok(match &self.renewal {
+                Renewal::Platform(ambient, platform) => {
+                    let http = Client::default();
+                    Some(platform_token(ambient, *platform, &self.audience, &http).await?)
+                }
+                Renewal::File(stored) => Some(stored_token(stored).await?),
+                Renewal::None => None,
+            })
+        });
+        runtime.shutdown_background();
+        let renewed: anyhow::Result<_> = renewed;
+        if let Some(token) = renewed.context("a new identity token")? {
+            anyhow::ensure!(
+                token.name() == self.token.name() && token.provider() == self.token.provider(),
+                "the new identity token is for {:?}, and the one before was for {:?}",
+                token.name().to_string(),
+                self.token.name().to_string()
+            );
+            self.token = token;
+        }
+        let checked = self.token.check(&self.audience, clock::now().as_second());
+        checked.context("the model has been hashed, and not signed")
+    }
+}
+
+/// How long a token must still be valid to be sent to the certificate authority, in seconds.
+const RESERVE_SECONDS: i64 = 15;
+
+async fn stored_token(stored: &SecretSource) -> anyhow::Result<IdentityToken> {
+    let text = stored.read().await.context("the identity token")?;
+    IdentityToken::parse(text.expose_secret()).with_context(|| stored.to_string())
+}
+
+async fn platform_token(
+    ambient: &Ambient,
+    platform: Platform,
+    audience: &str,
+    http: &Client,
+) -> anyhow::Result<IdentityToken> {
+    let text = ambient.token(platform, audience, http).await?;
+    IdentityToken::parse(text.expose_secret()).with_context(|| platform.to_string())
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -11,6 +11,8 @@ mod files;
 #[expect(dead_code, reason = "`sign sigstore` takes its token from here")]
 mod identity;
 mod keyless;
+#[expect(dead_code, reason = "`identity` measures with it")]
+mod lifetime;
 mod messages;
 mod progress;
 mod sign;
