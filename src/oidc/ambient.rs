@@ -78,3 +78,6 @@ impl Ambient {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,8 +48,12 @@ pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -
     arguments
 }
 
-/// Whether a word is more likely a method with a slip in it (`kye`) than a model: nothing is there by that name.
+/// Whether a word is more likely a method with a slip in it (`kye`, `KEY`, `cert`) than a model: nothing is there by that
+/// name.
 fn is_slip(word: &str) -> bool {
+    /// `pk`, `c` and the like are too short to mean a method.
+    const ABBREVIATION: usize = 3;
+    let lower = word.to_lowercase().replace('_', "-");
     let sorted = |word: &str| {
         let mut letters: Vec<char> = word.chars().collect();
         letters.sort_unstable();
@@ -57,7 +61,9 @@ fn is_slip(word: &str) -> bool {
     };
     let is_near = |method: &str| {
         let edits = if method.len() <= 4 { 1 } else { 2 };
-        strsim::levenshtein(word, method) <= edits || sorted(word) == sorted(method)
+        strsim::levenshtein(&lower, method) <= edits
+            || sorted(&lower) == sorted(method)
+            || (lower.len() >= ABBREVIATION && method.starts_with(&lower))
     };
     METHODS.into_iter().any(is_near) && Path::new(word).symlink_metadata().is_err()
 }
@@ -154,6 +160,13 @@ mod tests {
                 "modelwatch verify certifcate m",
             ),
             ("modelwatch sign sigstor m", "modelwatch sign sigstor m"),
+            ("modelwatch sign KEY m", "modelwatch sign KEY m"),
+            ("modelwatch sign cert m", "modelwatch sign cert m"),
+            ("modelwatch verify PKCS11 m", "modelwatch verify PKCS11 m"),
+            (
+                "modelwatch sign keyless m",
+                "modelwatch sign sigstore keyless m",
+            ),
             // A model may be called nearly so, if it is there.
             ("modelwatch sign src", "modelwatch sign sigstore src"),
             ("modelwatch sign ./kye", "modelwatch sign sigstore ./kye"),
