@@ -212,7 +212,7 @@ impl Bundle {
 
     /// Whether it is by a certificate that Sigstore issued for the occasion: it has a single certificate, as v0.3 wants it;
     /// or it is of an older version, which had a chain there, and has an entry of a log.
-    pub(crate) fn is_keyless(&self) -> bool {
+    pub fn is_keyless(&self) -> bool {
         match self.signer {
             Signer::Certificates {
                 is_single: true, ..

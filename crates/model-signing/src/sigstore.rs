@@ -19,7 +19,9 @@ mod policy;
 mod token;
 mod trust;
 
-pub use attempt::{Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime, verify};
+pub use attempt::{
+    Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime, verify, verify_bundle,
+};
 pub use error::{Check, KeylessError};
 pub use identity::{Identity, Name, NameKind};
 pub use policy::{IdentityPattern, PatternError, Policy, Requirement};
@@ -102,7 +104,7 @@ fn open(
     now: i64,
 ) -> Result<OpenedKeyless, VerifyError> {
     let signer = Signer::Identity(policy);
-    let verified = attempt::verify_bundle(bundle, &Artifact::Statement, &signer, trust, now)
+    let verified = verify_bundle(bundle, &Artifact::Statement, &signer, trust, now)
         .map_err(VerifyError::Keyless)?;
     let Content::Dsse(envelope) = bundle.content() else {
         unreachable!("a statement is in an envelope")

@@ -13,6 +13,7 @@ use crate::bundle::{Bundle, BundleError, Content, MODEL_SIGNATURE_MEDIA_TYPE};
 use crate::certificate::{self, ChainError, TrustStore, ValidAt};
 use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{Curve, Hash, PublicKey};
+use crate::timestamp::Authorities;
 
 /// How to verify.
 #[doc(inline)]
@@ -20,6 +21,9 @@ pub use crate::certificate::Rules as Options;
 
 /// Most bytes of a signature file: 512 MiB, which is enough for two million files.
 pub const MAX_SIGNATURE_BYTES: usize = 512 << 20;
+
+/// How far a timestamp may lie ahead of this machine's clock, in seconds.
+const CLOCK_SKEW_SECONDS: i64 = 300;
 
 pub(crate) const MEDIA_TYPE: &str = MODEL_SIGNATURE_MEDIA_TYPE;
 
@@ -151,6 +155,15 @@ pub fn open(file: &[u8], verifier: &Verifier, options: &Options) -> Result<Opene
     SignatureFile::parse(file)?.verify(verifier, options)
 }
 
+/// The times of a signature that count, and those that do not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProvenTimes {
+    /// By trusted authorities, in seconds of Unix time.
+    pub times: Vec<i64>,
+    /// Why the other timestamps do not count: they may be by authorities that the signer trusts.
+    pub uncounted: Vec<String>,
+}
+
 /// A signature file that has been read. Nothing in it has been verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureFile {
@@ -167,7 +180,16 @@ impl SignatureFile {
     ///
     /// [`VerifyError::Bundle`], [`VerifyError::NotAStatement`] and [`VerifyError::Signatures`].
     pub fn parse(file: &[u8]) -> Result<Self, VerifyError> {
-        let bundle = Bundle::parse_model_signature(file, MAX_SIGNATURE_BYTES)?;
+        Self::from_bundle(Bundle::parse_model_signature(file, MAX_SIGNATURE_BYTES)?)
+    }
+
+    /// The signature file that holds this bundle, which was read from a file of another form. The reader of bundles is more
+    /// tolerant than [`Self::parse`].
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError::NotAStatement`] and [`VerifyError::Signatures`].
+    pub fn from_bundle(bundle: Bundle) -> Result<Self, VerifyError> {
         let signature = Self { bundle };
         let envelope = signature.envelope()?;
         if envelope.payload_type != IN_TOTO_PAYLOAD_TYPE {
@@ -207,6 +229,25 @@ impl SignatureFile {
     /// The RFC 3161 timestamps over the signature, in DER: see [`crate::timestamp::Authorities::verify`]. Not verified.
     pub fn timestamps(&self) -> &[Vec<u8>] {
         self.bundle.timestamps()
+    }
+
+    /// When trusted authorities saw the signature. `now` is the present, in seconds of Unix time.
+    pub fn proven_times(&self, authorities: &Authorities, now: i64) -> ProvenTimes {
+        let mut proven = ProvenTimes::default();
+        for token in self.timestamps() {
+            match authorities.verify(token, self.signature()) {
+                Ok(stamped) if stamped.time <= now.saturating_add(CLOCK_SKEW_SECONDS) => {
+                    proven.times.push(stamped.time);
+                }
+                Ok(_) => proven.uncounted.push(
+                    "a timestamp lies after this machine's time, and counts for nothing".to_owned(),
+                ),
+                Err(why) => proven
+                    .uncounted
+                    .push(format!("a timestamp counts for nothing: {why}")),
+            }
+        }
+        proven
     }
 
     /// Verifies that the signature is by whom it must be. The payload is returned as it was signed.

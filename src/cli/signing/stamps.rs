@@ -11,9 +11,6 @@ use model_signing::verify::SignatureFile;
 use super::files::{path, read};
 use super::messages::Warnings;
 
-/// How far a timestamp may lie ahead of this machine's clock, in seconds.
-const CLOCK_SKEW_SECONDS: i64 = 300;
-
 /// Whose timestamps count.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -67,23 +64,13 @@ impl StampArgs {
         if authorities.is_empty() {
             return Ok(Vec::new());
         }
-        let mut times = Vec::new();
-        for token in file.timestamps() {
-            match authorities.verify(token, file.signature()) {
-                Ok(stamped) if stamped.time <= now.saturating_add(CLOCK_SKEW_SECONDS) => {
-                    times.push(stamped.time);
-                }
-                Ok(_) => warnings.warn(
-                    "a timestamp lies after this machine's time, and counts for nothing".to_owned(),
-                )?,
-                Err(why) => {
-                    warnings.warn(format!("a timestamp counts for nothing: {why}"))?;
-                }
-            }
+        let proven = file.proven_times(&authorities, now);
+        for why in proven.uncounted {
+            warnings.warn(why)?;
         }
         if file.timestamps().is_empty() {
             warnings.warn("the signature has no timestamp".to_owned())?;
         }
-        Ok(times)
+        Ok(proven.times)
     }
 }
