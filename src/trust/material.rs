@@ -20,6 +20,8 @@ pub struct Trust {
     logs: Vec<ListedLog>,
     remarks: Vec<Remark>,
     fingerprint: [u8; 32],
+    /// The trusted root as it was read, JSON.
+    document: Vec<u8>,
 }
 
 /// The documents with the addresses of the logs of a trusted root.
@@ -53,12 +55,14 @@ impl Trust {
             root,
             logs: Vec::new(),
             fingerprint: fingerprint(&[json]),
+            document: json.to_vec(),
         })
     }
 
     /// A trusted root, and the addresses of its logs. A document with addresses that cannot be parsed is left out and
     /// named, because the trusted root is sufficient.
     pub(super) fn of(root: &[u8], directories: &Directories) -> Result<Self, TrustError> {
+        let document = root.to_vec();
         let mut documents = vec![root];
         documents.extend(directories.signing.iter().map(Vec::as_slice));
         documents.extend(directories.monitor.as_deref());
@@ -89,6 +93,7 @@ impl Trust {
             root,
             remarks,
             fingerprint: fingerprint(&documents),
+            document,
         })
     }
 
@@ -155,6 +160,11 @@ impl Trust {
     /// The trusted root.
     pub fn root(&self) -> &TrustedRoot {
         &self.root
+    }
+
+    /// The trusted root as it was read, JSON: for readers of their own.
+    pub fn document(&self) -> &[u8] {
+        &self.document
     }
 
     /// The logs that it names; none if they are not to be followed by themselves.
