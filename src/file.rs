@@ -146,6 +146,14 @@ pub fn read_regular_into(
     }
 }
 
+/// Waits until the names in a directory are on the disk: those of files that were put there just now.
+///
+/// # Errors
+/// The directory cannot be opened or written.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
 /// Reads the beginning of a file: `limit_bytes`, or fewer if the file has fewer.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use modelwatch::finding::{
 };
 use modelwatch::log::TreeId;
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Condition, Rescanned, Scope, Settings, Store};
+use modelwatch::store::{Condition, Handling, HandlingRequest, Rescanned, Scope, Settings, Store};
 
 use super::child::median;
 use super::filled;
@@ -72,10 +72,13 @@ pub(super) fn ack_one(bench: &Bench, findings: u64) -> Figure {
         let mut costs = Vec::new();
         for n in 0..CHANGES {
             let id = id(findings - n)?;
-            costs.push(
-                cost(async { store.acknowledge(&[id], "measured", now(n)).await.map(drop) })
-                    .await?,
-            );
+            let request = |n| HandlingRequest {
+                handling: Handling::Ack,
+                author: "bench",
+                reason: "measured",
+                at: now(n),
+            };
+            costs.push(cost(async { store.handle(&[id], &request(n)).await.map(drop) }).await?);
         }
         Ok(middle(&mut costs))
     })

@@ -1,12 +1,15 @@
 //! The command line: one file for each command, with its `Args` and its `run`.
 
+mod backup;
 mod bundles;
 mod check;
 mod demo;
 mod drill;
 mod expect;
+mod finding_filter;
 mod findings;
 mod generate;
+mod handling;
 mod init;
 mod logging;
 mod monitor;
@@ -73,12 +76,17 @@ enum Command {
     Monitor(monitor::Args),
     /// Show how far each log was read and proven, and whether alerts wait
     Status(status::Args),
-    /// List, show and acknowledge findings
+    /// List, show, acknowledge and reopen findings, add notes to them
     #[command(subcommand)]
     Findings(findings::Command),
     /// Register signings as your own, from their bundles
     #[command(subcommand)]
     Expect(expect::Command),
+    /// Copy the database into a new file, also while a monitor runs
+    ///
+    /// The copy is as the database stands at this moment, is checked by opening it, and only its owner may read it. No
+    /// file is written over, and where something fails none is left.
+    Backup(backup::Args),
     /// Match entries that were already read against watches that came later
     Rescan(rescan::Args),
     /// Check the configuration, the store and every log; one watch; or the channels
@@ -162,6 +170,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         Command::Status(args) => status::run(&args, config).await,
         Command::Findings(command) => findings::run(&command, config).await,
         Command::Expect(command) => expect::run(&command, config).await,
+        Command::Backup(args) => backup::run(&args, config).await,
         Command::Rescan(args) => rescan::run(&args, config).await,
         Command::Check(args) => check::run(&args, config).await,
         Command::Drill(args) => drill::run(&args, config).await,

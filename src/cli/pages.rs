@@ -150,6 +150,46 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "findings reopen",
+        &[
+            example(
+                "One that was acknowledged by mistake",
+                "modelwatch findings reopen 9a41c07b --reason 'it was not Jane'",
+            ),
+            example(
+                "All that was acknowledged of one identity",
+                "modelwatch findings reopen --identity jane@example.org --reason 'her account was stolen'",
+            ),
+        ],
+    ),
+    (
+        "findings note",
+        &[example(
+            "What was found out so far, in another person's name",
+            "modelwatch findings note 9a41c07b --reason 'ticket 4711: the run is unknown' --author jane",
+        )],
+    ),
+    (
+        "findings history",
+        &[
+            example(
+                "Who did what with it, when and why",
+                "modelwatch findings history 9a41c07b",
+            ),
+            example(
+                "For a script",
+                "modelwatch findings history 9a41c07b --json",
+            ),
+        ],
+    ),
+    (
+        "backup",
+        &[example(
+            "Each night, from cron",
+            "modelwatch backup /srv/backup/modelwatch-2026-11-30.db",
+        )],
+    ),
+    (
         "expect",
         &[
             example(

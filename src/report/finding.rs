@@ -7,7 +7,7 @@ use super::{cell, time};
 use crate::escape;
 use crate::finding::{Class, Finding, State, Verdict};
 use crate::identity::Chain;
-use crate::store::FindingRecord;
+use crate::store::{Action, FindingRecord, HistoryRow};
 
 /// Most names of one certificate that are shown; real ones have one.
 const SANS_SHOWN: usize = 5;
@@ -263,15 +263,8 @@ pub fn record_lines(record: &FindingRecord) -> Vec<String> {
         .map(|(name, value)| format!("{name:<14}{}", escape::terminal(&value)))
         .collect();
     lines.extend(record.history.iter().map(|row| {
-        format!(
-            "{:<14}{}  {}, {}, {}  {}",
-            "history",
-            time(row.at),
-            row.state,
-            row.verdict,
-            row.severity.as_str(),
-            escape::terminal(&row.reason)
-        )
+        let line = history_line(row);
+        format!("{:<14}{}", "history", escape::terminal(&line))
     }));
     lines.extend(record.alerts.iter().map(|(channel, alert, delivered)| {
         let when = delivered.map_or("not delivered yet".to_owned(), time);
@@ -293,6 +286,23 @@ pub fn record_lines(record: &FindingRecord) -> Vec<String> {
         lines.push("(--json holds the certificate)".to_owned());
     }
     lines
+}
+
+/// One change of a finding in one raw line: when, what it was from then on, who did what, and why.
+pub fn history_line(row: &HistoryRow) -> String {
+    let by = match (row.action, &row.author) {
+        (Action::Seen | Action::Change, _) => String::new(),
+        (action, Some(author)) => format!("{} by {author}: ", action.as_str()),
+        (action, None) => format!("{}: ", action.as_str()),
+    };
+    format!(
+        "{}  {}, {}, {}  {by}{}",
+        time(row.at),
+        row.state,
+        row.verdict,
+        row.severity.as_str(),
+        row.reason
+    )
 }
 
 /// A finding with its evidence, history and alerts, for programs.

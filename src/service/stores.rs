@@ -56,6 +56,15 @@ impl Setup {
         SqliteStore::open(settings).await
     }
 
+    /// A copy of the store as it is now, in the new file `to`, complete and checked, or no file at all.
+    ///
+    /// # Errors
+    ///
+    /// There is such a file, the store cannot be read, or the copy not be written.
+    pub async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        SqliteStore::backup(&self.store_settings(), to).await
+    }
+
     /// The outbox of all channels.
     pub fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
         Outbox::new(store, &self.config.channels, &self.http)

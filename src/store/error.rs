@@ -61,6 +61,12 @@ pub enum StoreError {
         /// The log.
         origin: String,
     },
+    /// A file that must be new is there already.
+    #[error("{path} exists already, and is never written over: name a file that is not there")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The disk is full.
     #[error("no space is left for {path}")]
     Full {

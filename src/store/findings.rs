@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
-use super::{AckOutcome, Counts, FindingQuery, FindingRecord, HoldRule, Judged, StoreError};
+use super::{
+    Counts, FindingQuery, FindingRecord, HandlingOutcome, HandlingRequest, HoldRule, Judged,
+    StoreError,
+};
 use crate::finding::{Evidence, Finding, FindingId, Severity};
 
 /// Findings.
@@ -15,7 +18,7 @@ use crate::finding::{Evidence, Finding, FindingId, Severity};
 /// 1. A finding is never deleted, and each of its changes has a row of history.
 /// 2. A repeated finding (same id) is the same row, and is alerted once.
 /// 3. From the moment a finding that alerts exists, its alerts exist, routed by the [`Routes`](crate::finding::Routes) that the
-///    store was opened with.
+///    store was opened with. The exception is a finding that a person reopened: that person has seen it.
 /// 4. A list is ordered by log name, index, watch and id. It neither skips nor repeats a finding while others are
 ///    written.
 #[async_trait]
@@ -30,23 +33,23 @@ pub trait Findings: Send + Sync {
     /// `StoreError::Ambiguous` if several share it.
     async fn finding(&self, id_prefix: &str) -> Result<Option<FindingRecord>, StoreError>;
 
-    /// Acknowledges the security findings of a query, at most its limit; without states in the query, those that are
-    /// `open`. Findings that are acknowledged or resolved already, and those about health, stay unchanged. Many are
-    /// acknowledged in groups, each in one transaction: after an error the same call acknowledges the rest.
-    async fn acknowledge_matching(
+    /// Handles the security findings of a query, at most its limit. Without states in the query, `open` ones are
+    /// acknowledged, and `open` and `disputed` ones get a note; whatever its states, only acknowledged ones are reopened.
+    /// The others, and those about health, stay unchanged. Many are handled in groups, each a transaction: after an error
+    /// the same call acknowledges or reopens the rest.
+    async fn handle_matching(
         &self,
         query: &FindingQuery,
-        reason: &str,
-        now: Timestamp,
+        request: &HandlingRequest<'_>,
     ) -> Result<Vec<FindingId>, StoreError>;
 
-    /// Acknowledges open, held or disputed security findings by id.
-    async fn acknowledge(
+    /// Handles findings by id, in one transaction with their history: acknowledges open, held or disputed security findings,
+    /// reopens acknowledged ones without an alert, or adds a note to any.
+    async fn handle(
         &self,
         ids: &[FindingId],
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError>;
+        request: &HandlingRequest<'_>,
+    ) -> Result<Vec<(FindingId, HandlingOutcome)>, StoreError>;
 
     /// The numbers of open findings, by their meaning for the exit code.
     async fn counts(&self, fail_on: Severity) -> Result<Counts, StoreError>;

@@ -21,6 +21,7 @@ mod error;
 mod expectations;
 mod faults;
 mod findings;
+mod handling;
 mod logs;
 mod lookup;
 mod lookups;
@@ -48,6 +49,7 @@ pub use error::{Holder, Holders, StoreError};
 pub use expectations::Expectations;
 pub use faults::LogFaults;
 pub use findings::Findings;
+pub use handling::{Action, Handling, HandlingOutcome, HandlingRequest};
 pub use logs::{ListedTree, ListedTrees, LogState, Logs};
 pub use lookup::{
     Answered, Contradiction, FoundEntries, Guide, KnownEntry, Lookup, LookupCounts, NewLookups,
@@ -59,7 +61,7 @@ pub use pass_error::{PassError, PassErrorKind};
 pub use passes::Passes;
 pub use positions::Positions;
 pub use query::{
-    AckOutcome, ChannelQueue, Counts, Delivery, FindingCounts, FindingQuery, FindingRecord,
+    ChannelQueue, Counts, Delivery, FindingCounts, FindingQuery, FindingRecord,
     HistoryRow, QueuedAlert, QueuedKind, Registration, TreeCoverage, Uneven,
 };
 pub use queues::ChannelQueues;

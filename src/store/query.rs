@@ -6,6 +6,7 @@ use std::ops::Range;
 use jiff::{SignedDuration, Timestamp};
 
 use super::WatchKey;
+use super::handling::Action;
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, Severity, State, Verdict};
 
@@ -59,27 +60,18 @@ pub struct FindingRecord {
 pub struct HistoryRow {
     /// The time.
     pub at: Timestamp,
+    /// Who did it; `None`: the program, or an earlier version recorded it.
+    pub author: Option<String>,
+    /// What was done.
+    pub action: Action,
+    /// The state from then on.
+    pub state: State,
     /// The verdict from then on.
     pub verdict: Verdict,
     /// The severity from then on.
     pub severity: Severity,
-    /// The state from then on.
-    pub state: State,
     /// The reason: a person's text, the registered file, or what ended it.
     pub reason: String,
-}
-
-/// The result of a request to acknowledge a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AckOutcome {
-    /// It is acknowledged.
-    Acked,
-    /// It was acknowledged or resolved before.
-    AlreadyClosed,
-    /// A finding about health resolves itself.
-    Health,
-    /// No such finding.
-    Unknown,
 }
 
 /// Numbers of open findings, by their meaning for the exit code.

@@ -95,6 +95,28 @@ fn a_full_disk_is_reported_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_backup_without_space_is_an_error_that_names_the_file_and_leaves_none() {
+    let site = site();
+    let Some(reported) = in_namespace(
+        &site,
+        r#"
+        "$MODELWATCH" monitor --once 2>/dev/null || test $? = 1
+        mkdir kept
+        mount -t tmpfs -o size=64k none kept
+        "$MODELWATCH" backup kept/copy.db 2>&1 || echo "exit $?"
+        ls -A kept
+        "#,
+    ) else {
+        return;
+    };
+    assert!(
+        reported.contains("no space is left for kept/copy.db"),
+        "{reported}"
+    );
+    assert!(reported.ends_with("exit 3\n"), "{reported}");
+}
+
+#[test]
 fn a_read_only_database_is_reported_and_can_still_be_read() {
     let site = site();
     let Some(reported) = in_namespace(

@@ -7,7 +7,7 @@ use modelwatch::finding::FindingId;
 
 use crate::registered::expectation;
 use crate::world::{
-    Condition, Fault, MAIL, Mode, OWL, Question, RegisterOne as _, Signer, Spec, World,
+    Condition, Fault, MAIL, Mode, OWL, Question, RegisterOne as _, Signer, Spec, World, ack,
     other_leaves, unreadable,
 };
 
@@ -23,7 +23,7 @@ pub const WRITING: [&str; 18] = [
     "request_rescan",
     "rescan_done",
     "assess",
-    "acknowledge",
+    "handle",
     "rejudge",
     "register_all",
     "unregister",
@@ -168,7 +168,7 @@ async fn live(fault: Option<Fault>) -> (World, Outcome) {
         known
             && world
                 .store()
-                .acknowledge(&[id], "known", world.now())
+                .handle(&[id], &ack("known", world.now()))
                 .await
                 .is_ok()
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use modelwatch::finding::State;
 
-use crate::world::{MAIL, Question, Signer, World, other_leaves};
+use crate::world::{MAIL, Question, Signer, World, ack, other_leaves};
 
 /// A log of 300 entries that is proven, and a signing by the owner at 300 that is not read yet.
 async fn proven_300() -> World {
@@ -294,7 +294,7 @@ async fn a_fault_that_is_acknowledged_returns_with_another_root() {
     let id = world.of("log-fault").await[0].id;
     world
         .truly()
-        .acknowledge(&[id], "known", world.now())
+        .handle(&[id], &ack("known", world.now()))
         .await
         .unwrap();
     // The same fault again is the acknowledged one.

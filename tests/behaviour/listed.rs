@@ -86,6 +86,56 @@ fn what_is_listed_is_open_and_meets_every_filter() {
 }
 
 #[test]
+fn a_person_reopens_and_notes_by_the_same_filters_and_the_history_has_the_names() {
+    let site = read();
+    let run = |arguments: &[&str]| {
+        let done = site.run(arguments);
+        assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+        text(&done.stdout)
+    };
+    let reason = ["--reason", "why", "--author", "Jane\u{202e}"];
+    let branch = ["--identity", "*@refs/heads/*"];
+    let do_it = |what: &str| run(&[&["findings", what], &branch[..], &reason].concat());
+    assert_eq!(do_it("ack"), "1 acknowledged\n");
+    assert_eq!(do_it("note"), "0 noted\n");
+    assert_eq!(do_it("reopen"), "1 reopened\n");
+    assert_eq!(do_it("note"), "1 noted\n");
+    let shown = run(&["findings", "list", "--json", "--identity", "*@refs/heads/*"]);
+    let finding: Value = serde_json::from_str(shown.trim_end()).unwrap();
+    let id = finding["id"].as_str().unwrap();
+    let rows: Vec<Value> = run(&["findings", "history", &id[..8], "--json"])
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let actions: Vec<_> = rows
+        .iter()
+        .map(|row| row["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(actions, ["seen", "ack", "reopen", "note"]);
+    let fields: Vec<_> = rows[1].as_object().unwrap().keys().collect();
+    let mut expected = [
+        "at", "author", "action", "state", "verdict", "severity", "reason",
+    ];
+    expected.sort_unstable();
+    assert_eq!(fields, expected);
+    assert_eq!(rows[0]["author"], Value::Null);
+    assert_eq!(rows[1]["author"], "Jane\u{202e}");
+    assert_eq!(rows[1]["state"], "acked");
+    let people = run(&["findings", "history", id]);
+    assert!(
+        people.contains("note by Jane") && !people.contains('\u{202e}'),
+        "{people}"
+    );
+    // The second time there is nothing to do; what cannot be done is exit code 2.
+    let again = run(&[&["findings", "reopen", id], &reason[..]].concat());
+    assert!(again.ends_with("was open before\n0 reopened\n"), "{again}");
+    let empty = site.run(&["findings", "note", id, "--reason", " "]);
+    assert_eq!(empty.status.code(), Some(2));
+    let nameless = site.run(&["findings", "note", id, "--reason", "x", "--author", ""]);
+    assert_eq!(nameless.status.code(), Some(2));
+}
+
+#[test]
 fn a_filter_that_means_nothing_is_refused() {
     let site = read();
     for (arguments, reported) in [

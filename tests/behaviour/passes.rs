@@ -8,7 +8,7 @@ use modelwatch::monitor::{MonitorError, RescanError};
 use modelwatch::store::{PassErrorKind, QueuedKind};
 
 use crate::world::{
-    Condition, MAIL, Question, Signer, Spec, Watched, World, dated, one_of_many, other_leaves,
+    Condition, MAIL, Question, Signer, Spec, Watched, World, ack, dated, one_of_many, other_leaves,
     recorded, unreadable, usual,
 };
 
@@ -440,7 +440,7 @@ async fn what_was_acknowledged_stays_so() {
     let id = world.of("identity-unexpected").await[0].id;
     world
         .truly()
-        .acknowledge(&[id], "it was me", world.now())
+        .handle(&[id], &ack("it was me", world.now()))
         .await
         .unwrap();
     world.log().grow(other_leaves(10));

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use modelwatch::finding::{Finding, Severity, Verdict};
 use modelwatch::store::{Delivery, QueuedKind};
 
-use crate::scratch::{ScratchStore, at, critical, held, signing, untrusted, watched};
+use crate::scratch::{ScratchStore, ack, at, critical, held, signing, untrusted, watched};
 
 const FLOOD: u32 = 20;
 
@@ -326,7 +326,7 @@ async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_dis
     let ids = [watched("b", 1).finding.id, signing(2).finding.id];
     scratch
         .store
-        .acknowledge(&ids, "known", at(2))
+        .handle(&ids, &ack("known", at(2)))
         .await
         .unwrap();
     assert!(scratch.alerts_of(ids[0]).await.is_empty());
@@ -343,7 +343,7 @@ async fn an_acknowledged_finding_leaves_its_unclaimed_alert_and_an_empty_one_dis
     // Claimed: it has been sent, and an acknowledgement sends nothing more.
     scratch
         .store
-        .acknowledge(&[watched("a", 1).finding.id], "known", at(3))
+        .handle(&[watched("a", 1).finding.id], &ack("known", at(3)))
         .await
         .unwrap();
     assert_eq!(

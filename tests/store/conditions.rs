@@ -2,9 +2,9 @@
 
 use modelwatch::finding::Severity;
 use modelwatch::finding::{FindingId, State, Verdict};
-use modelwatch::store::{AckOutcome, Condition, Delivery, FindingQuery, QueuedKind, Scope};
+use modelwatch::store::{Condition, Delivery, FindingQuery, HandlingOutcome, QueuedKind, Scope};
 
-use crate::scratch::{LOG, ORIGIN, ScratchStore, at, held, log_id};
+use crate::scratch::{LOG, ORIGIN, ScratchStore, ack, at, held, log_id};
 
 fn scope() -> Scope {
     Scope {
@@ -49,16 +49,16 @@ async fn one_episode_is_one_finding_and_ends_by_itself() {
         FindingId::of_episode(Verdict::Silence, ORIGIN, at(5))
     );
     assert_eq!(finding.summary, "still quiet");
-    let ack = scratch
+    let acked = scratch
         .store
-        .acknowledge(&[finding.id], "never mind", at(7))
+        .handle(&[finding.id], &ack("never mind", at(7)))
         .await
         .unwrap();
-    assert_eq!(ack, [(finding.id, AckOutcome::Health)]);
+    assert_eq!(acked, [(finding.id, HandlingOutcome::Health)]);
     assert!(
         scratch
             .store
-            .acknowledge_matching(&FindingQuery::default(), "all", at(7))
+            .handle_matching(&FindingQuery::default(), &ack("all", at(7)))
             .await
             .unwrap()
             .is_empty()

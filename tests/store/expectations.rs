@@ -6,7 +6,7 @@ use modelwatch::identity::Chain;
 use modelwatch::store::{Delivery, QueuedKind};
 
 use crate::scratch::{
-    RegisterOne as _, ScratchStore, at, batch, critical, held, leaf, signing, watched,
+    RegisterOne as _, ScratchStore, ack, at, batch, critical, held, leaf, signing, watched,
 };
 
 fn bundle_of(indices: &[u64]) -> Expectation {
@@ -247,7 +247,7 @@ async fn an_alert_with_something_open_in_it_is_not_over() {
         .unwrap();
     scratch
         .store
-        .acknowledge(&[signing(3).finding.id], "known", at(3))
+        .handle(&[signing(3).finding.id], &ack("known", at(3)))
         .await
         .unwrap();
     assert!(

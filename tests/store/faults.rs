@@ -3,7 +3,7 @@
 use modelwatch::finding::{Finding, FindingId, NewFinding, Severity, State, Verdict};
 use modelwatch::store::{Dispute, StoreError};
 
-use crate::scratch::{ORIGIN, ScratchStore, at, follower, held, signing, tree, untrusted};
+use crate::scratch::{ORIGIN, ScratchStore, ack, at, follower, held, signing, tree, untrusted};
 
 fn fault(proven: u64) -> NewFinding {
     let template = signing(proven);
@@ -28,7 +28,7 @@ fn fault(proven: u64) -> NewFinding {
     }
 }
 
-fn mismatch(seen: u64, proven: u64, occurrence: u8) -> Dispute {
+pub(crate) fn mismatch(seen: u64, proven: u64, occurrence: u8) -> Dispute {
     Dispute {
         tree: tree(),
         expected: (seen, proven),
@@ -110,7 +110,7 @@ async fn what_comes_back_is_as_it_was_and_what_does_not_stays_disputed_and_unpro
     let scratch = read().await;
     scratch
         .store
-        .acknowledge(&[signing(8).finding.id], "known", at(2))
+        .handle(&[signing(8).finding.id], &ack("known", at(2)))
         .await
         .unwrap();
     scratch.store.dispute(&mismatch(20, 5, 1)).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_disputed_finding_that_was_acknowledged_stays_so_and_is_proven_only_wi
     let ids = [signing(6).finding.id, signing(8).finding.id];
     scratch
         .store
-        .acknowledge(&ids, "a lie", at(4))
+        .handle(&ids, &ack("a lie", at(4)))
         .await
         .unwrap();
     scratch.read((5, 5), (20, 20), vec![signing(8)]).await;
@@ -185,7 +185,7 @@ async fn a_fault_is_recorded_once_and_reopened_when_it_comes_back_after_it_was_c
         .unwrap();
     scratch
         .store
-        .acknowledge(&[id], "asked the operator", at(4))
+        .handle(&[id], &ack("asked the operator", at(4)))
         .await
         .unwrap();
     scratch.store.dispute(&mismatch(5, 5, 2)).await.unwrap();

@@ -3,9 +3,9 @@
 use futures_util::TryStreamExt as _;
 use modelwatch::finding::{FindingId, Severity, State, Verdict};
 use modelwatch::identity::Chain;
-use modelwatch::store::{AckOutcome, Counts, FindingQuery, Judged, StoreError};
+use modelwatch::store::{Counts, FindingQuery, HandlingOutcome, Judged, StoreError};
 
-use crate::scratch::{ScratchStore, at, critical, held, signing, untrusted, watched};
+use crate::scratch::{ScratchStore, ack, at, critical, held, signing, untrusted, watched};
 
 #[tokio::test]
 async fn a_finding_comes_back_as_it_was_written_with_its_evidence() {
@@ -197,7 +197,7 @@ async fn different() -> ScratchStore {
     let acked = [signing(1).finding.id];
     scratch
         .store
-        .acknowledge(&acked, "seen", at(2))
+        .handle(&acked, &ack("seen", at(2)))
         .await
         .unwrap();
     scratch
@@ -294,7 +294,8 @@ async fn what_is_acknowledged_is_what_a_query_selects_of_what_is_open() {
             _ => true,
         };
         let expected: Vec<_> = expected.iter().copied().filter(takes).collect();
-        let acked = scratch.store.acknowledge_matching(&query, "seen", at(3));
+        let request = ack("seen", at(3));
+        let acked = scratch.store.handle_matching(&query, &request);
         assert_eq!(acked.await.unwrap().len(), expected.len(), "{query:?}");
         for finding in scratch.list().await {
             let index = finding.index.unwrap();
@@ -311,24 +312,29 @@ async fn acknowledging_all_takes_the_open_ones_and_reports_the_result_of_each_id
         .read((0, 0), (9, 0), vec![signing(1), held(2)])
         .await;
     let every = FindingQuery::default();
-    let all = scratch.store.acknowledge_matching(&every, "seen", at(5));
+    let request = ack("seen", at(5));
+    let all = scratch.store.handle_matching(&every, &request);
     assert_eq!(all.await.unwrap(), [signing(1).finding.id]);
-    let none = scratch.store.acknowledge(&[], "seen", at(5)).await.unwrap();
+    let none = scratch
+        .store
+        .handle(&[], &ack("seen", at(5)))
+        .await
+        .unwrap();
     assert_eq!(none, []);
     let unknown = FindingId::of_fault("a", "b", 1);
     let ids = [signing(1).finding.id, held(2).finding.id, unknown];
     let some = scratch
         .store
-        .acknowledge(&ids, "seen", at(6))
+        .handle(&ids, &ack("seen", at(6)))
         .await
         .unwrap();
     let outcomes: Vec<_> = some.into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(
         outcomes,
         [
-            AckOutcome::AlreadyClosed,
-            AckOutcome::Acked,
-            AckOutcome::Unknown
+            HandlingOutcome::Before,
+            HandlingOutcome::Done,
+            HandlingOutcome::Unknown
         ]
     );
     assert_eq!(
@@ -363,7 +369,7 @@ async fn an_impostor_that_turns_out_trusted_alerts_even_if_it_was_acknowledged()
     let id = untrusted(1).finding.id;
     scratch
         .store
-        .acknowledge(&[id], "an impostor", at(2))
+        .handle(&[id], &ack("an impostor", at(2)))
         .await
         .unwrap();
     let rejudge = async |now| {
@@ -476,7 +482,7 @@ async fn more_findings_than_one_transaction_takes_are_all_acknowledged_in_order(
     for expected in [5_001, 2, 0] {
         let group = scratch
             .store
-            .acknowledge_matching(&limited, "seen", at(5))
+            .handle_matching(&limited, &ack("seen", at(5)))
             .await
             .unwrap();
         assert_eq!(group.len(), expected);

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod alerts;
+mod backup;
 mod bundle_checkpoints;
 mod conditions;
 mod covered;
@@ -12,6 +13,7 @@ mod expectations;
 mod faults;
 mod files;
 mod findings;
+mod handling;
 mod holds;
 mod logs;
 mod lookups;

@@ -12,7 +12,10 @@ use modelwatch::finding::{
 use modelwatch::identity::Chain;
 use modelwatch::log::{LogId, Protocol, TreeId};
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Batch, Expectations, FindingQuery, NewTree, Settings, Store, StoreError};
+use modelwatch::store::{
+    Batch, Expectations, FindingQuery, Handling, HandlingRequest, NewTree, Settings, Store,
+    StoreError,
+};
 use tempfile::TempDir;
 use tlog::{CompactRange, FollowerState, Head, leaf_hash};
 
@@ -296,3 +299,13 @@ pub(crate) trait RegisterOne: Expectations {
 }
 
 impl<S: Expectations + ?Sized> RegisterOne for S {}
+
+/// A request to acknowledge, by Jane.
+pub(crate) fn ack(reason: &str, at: Timestamp) -> HandlingRequest<'_> {
+    HandlingRequest {
+        handling: Handling::Ack,
+        author: "jane",
+        reason,
+        at,
+    }
+}

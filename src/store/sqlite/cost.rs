@@ -19,7 +19,8 @@ use crate::identity::Chain;
 use crate::log::{LogId, Protocol, TreeId};
 use crate::store::{
     Alerts as _, Condition, Conditions as _, CoveredRanges as _, Expectations as _, FindingQuery,
-    Findings as _, NewTree, Positions as _, Rescanned, Scope, Settings, WatchKey,
+    Findings as _, Handling, HandlingRequest, NewTree, Positions as _, Rescanned, Scope, Settings,
+    WatchKey,
 };
 
 const ORIGIN: &str = "log.example";
@@ -167,9 +168,10 @@ async fn changes(findings: u64) -> Vec<(&'static str, u64)> {
         counted.cost(store.unregister(2, now())).await,
     ));
     let id = signing(7).finding.id;
+    let request = request();
     costs.push((
         "findings ack",
-        counted.cost(store.acknowledge(&[id], "seen", now())).await,
+        counted.cost(store.handle(&[id], &request)).await,
     ));
     costs.push((
         "health resolves",
@@ -184,11 +186,18 @@ async fn changes(findings: u64) -> Vec<(&'static str, u64)> {
     };
     costs.push((
         "ack of one of many",
-        counted
-            .cost(store.acknowledge_matching(&list, "seen", now()))
-            .await,
+        counted.cost(store.handle_matching(&list, &request)).await,
     ));
     costs
+}
+
+fn request() -> HandlingRequest<'static> {
+    HandlingRequest {
+        handling: Handling::Ack,
+        author: "jane",
+        reason: "seen",
+        at: now(),
+    }
 }
 
 #[tokio::test]
@@ -211,10 +220,7 @@ async fn what_is_open_or_held_is_listed_and_counted_at_the_same_cost_beside_ten_
         let counted = Counted::with_findings(others).await;
         let store = &counted.store;
         let all = FindingQuery::default();
-        store
-            .acknowledge_matching(&all, "seen", now())
-            .await
-            .unwrap();
+        store.handle_matching(&all, &request()).await.unwrap();
         let mut held = signing(1_000_000);
         held.finding.state = State::Held;
         let found = vec![held, signing(1_000_001)];

@@ -16,6 +16,7 @@ use super::outbox::{self, AlertRequest};
 use super::record::{numbered, select_finding};
 use super::value;
 use crate::finding::Routes;
+use crate::store::{Action, HandlingRequest};
 
 /// Number of findings that are read into memory at once.
 const PAGE: i64 = 400;
@@ -45,8 +46,8 @@ pub(super) async fn only(db: &mut SqliteConnection, number: i64) -> Result<(), F
 /// Writes the first row of history of those that have none: their state before the change.
 pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
-        "INSERT INTO history (finding, at, verdict, severity, state, reason)
-         SELECT f.number, f.first_seen, f.verdict, f.severity, f.state, 'first seen'
+        "INSERT INTO history (finding, at, verdict, severity, state, reason, action)
+         SELECT f.number, f.first_seen, f.verdict, f.severity, f.state, 'first seen', 'seen'
          FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
          WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.finding = f.number)",
     )
@@ -59,8 +60,8 @@ pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail>
 macro_rules! write {
     ($clauses:literal) => {
         concat!(
-            "INSERT INTO history (finding, at, verdict, severity, state, reason) ",
-            "SELECT f.number, $1, f.verdict, f.severity, f.state, $2 ",
+            "INSERT INTO history (finding, at, verdict, severity, state, reason, action, author) ",
+            "SELECT f.number, $1, f.verdict, f.severity, f.state, $2, $3, $4 ",
             "FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding ",
             $clauses
         )
@@ -76,6 +77,23 @@ pub(super) async fn write_history(
     sqlx::query(write!(""))
         .bind(value::micros(now))
         .bind(reason)
+        .bind(Action::Change.as_str())
+        .bind(None::<&str>)
+        .execute(&mut *db)
+        .await?;
+    Ok(())
+}
+
+/// Writes a row of history for what a person did.
+pub(super) async fn write_handling(
+    db: &mut SqliteConnection,
+    request: &HandlingRequest<'_>,
+) -> Result<(), Fail> {
+    sqlx::query(write!(""))
+        .bind(value::micros(request.at))
+        .bind(request.reason)
+        .bind(Action::from(request.handling).as_str())
+        .bind(request.author)
         .execute(&mut *db)
         .await?;
     Ok(())
@@ -88,10 +106,12 @@ pub(super) async fn write_flip(
     now: Timestamp,
 ) -> Result<(), Fail> {
     sqlx::query(write!(
-        "WHERE (SELECT count(*) FROM history h WHERE h.finding = f.number) < $3"
+        "WHERE (SELECT count(*) FROM history h WHERE h.finding = f.number) < $5"
     ))
     .bind(value::micros(now))
     .bind(reason)
+    .bind(Action::Change.as_str())
+    .bind(None::<&str>)
     .bind(MAX_FLIPS)
     .execute(&mut *db)
     .await?;

@@ -1,4 +1,4 @@
-//! Findings: listed, shown, counted, acknowledged, judged again.
+//! Findings: listed, shown, counted, judged again.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
 use super::{finding_changes, replays, value};
 use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State};
-use crate::store::{AckOutcome, Counts, FindingQuery, FindingRecord, HistoryRow, Judged};
+use crate::store::{Counts, FindingQuery, FindingRecord, HistoryRow, Judged};
 
 /// Findings of one page of a list: a few hundred kilobytes.
 const PAGE: u64 = 200;
@@ -49,16 +49,16 @@ struct Paging {
 }
 
 /// A position in the order of lists.
-struct Place {
-    log: String,
-    index: i64,
-    watch: String,
-    id: Vec<u8>,
+pub(super) struct Place {
+    pub(super) log: String,
+    pub(super) index: i64,
+    pub(super) watch: String,
+    pub(super) id: Vec<u8>,
 }
 
 impl Place {
     /// Before every other: stored indexes begin at 0, and -1 means none.
-    const fn before_all() -> Self {
+    pub(super) const fn before_all() -> Self {
         Self {
             log: String::new(),
             index: -2,
@@ -68,7 +68,7 @@ impl Place {
     }
 
     /// Its four values, separated by commas.
-    fn bind(&self, sql: &mut QueryBuilder<Sqlite>) {
+    pub(super) fn bind(&self, sql: &mut QueryBuilder<Sqlite>) {
         let mut place = sql.separated(", ");
         place
             .push_bind(self.log.clone())
@@ -122,7 +122,7 @@ impl Paging {
 /// The condition of the index of lists that has all findings in these states, and its name.
 ///
 /// SQLite uses such an index only for a statement that has the same condition, word for word and without parameters.
-fn list_index(states: &[State]) -> (&'static str, &'static str) {
+pub(super) fn list_index(states: &[State]) -> (&'static str, &'static str) {
     let is_open = |state: &State| matches!(state, State::Open | State::Disputed);
     match states {
         [] => ("", "finding_list"),
@@ -150,7 +150,7 @@ pub(super) async fn count(db: &mut SqliteConnection, query: &FindingQuery) -> Re
 }
 
 /// Appends the conditions of a query on the finding `f` and its signer `s`, each with `AND`.
-fn conditions(sql: &mut QueryBuilder<Sqlite>, query: &FindingQuery) {
+pub(super) fn conditions(sql: &mut QueryBuilder<Sqlite>, query: &FindingQuery) {
     if !query.states.is_empty() {
         sql.push(list_index(&query.states).0);
         let states = query.states.iter().map(|state| state.as_str());
@@ -282,9 +282,9 @@ async fn evidence(db: &mut SqliteConnection, number: i64) -> Result<Evidence, Fa
 /// Its history. A finding that never changed has one row: its beginning.
 async fn history(db: &mut SqliteConnection, number: i64) -> Result<Vec<HistoryRow>, Fail> {
     let rows = sqlx::query(
-        "SELECT at, verdict, severity, state, reason, number FROM history WHERE finding = $1
+        "SELECT at, verdict, severity, state, reason, number, author, action FROM history WHERE finding = $1
          UNION ALL
-         SELECT first_seen, verdict, severity, state, 'first seen', 0 FROM finding
+         SELECT first_seen, verdict, severity, state, 'first seen', 0, NULL, 'seen' FROM finding
          WHERE number = $1 AND NOT EXISTS (SELECT 1 FROM history h WHERE h.finding = $1)
          ORDER BY 6",
     )
@@ -299,6 +299,8 @@ async fn history(db: &mut SqliteConnection, number: i64) -> Result<Vec<HistoryRo
                 severity: value::severity(row.try_get(2)?)?,
                 state: value::state(row.try_get(3)?)?,
                 reason: row.try_get(4)?,
+                author: row.try_get(6)?,
+                action: value::action(row.try_get(7)?)?,
             })
         })
         .collect()
@@ -333,147 +335,6 @@ pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Resu
     Ok(Counts {
         security: value::natural(security)?,
         health: value::natural(health)?,
-    })
-}
-
-/// The progress of acknowledging the findings of a query. It is done in groups, each in one transaction: a transaction
-/// over a million would need a second copy of every changed page in memory, and a long command could not be
-/// interrupted.
-pub(super) struct Acknowledging {
-    /// In states that can be acknowledged.
-    query: FindingQuery,
-    left: u64,
-    last: Place,
-}
-
-impl Acknowledging {
-    /// Findings of one transaction.
-    pub(super) const GROUP: u64 = 5_000;
-
-    /// Before the first group.
-    pub(super) fn of(query: &FindingQuery) -> Self {
-        let mut query = query.clone();
-        if query.states.is_empty() {
-            query.states.push(State::Open);
-        }
-        let is_acknowledged = |state: &State| match state {
-            State::Open | State::Disputed | State::Held => true,
-            State::Acked | State::Resolved => false,
-        };
-        query.states.retain(is_acknowledged);
-        Self {
-            left: match query.states.as_slice() {
-                [] => 0,
-                _ => query.limit.unwrap_or(u64::MAX),
-            },
-            last: Place::before_all(),
-            query,
-        }
-    }
-
-    /// Acknowledges the next security findings of the query; without states in it, those that are open. An empty answer
-    /// means that none are left.
-    pub(super) async fn next_group(
-        &mut self,
-        db: &mut SqliteConnection,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Vec<FindingId>, Fail> {
-        let limit = self.left.min(Self::GROUP);
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        finding_changes::clear(db).await?;
-        // In the order of lists, from the end of the last group: with another index SQLite would sort all remaining
-        // ones for each group.
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO temp.finding_changes (finding) SELECT f.number FROM finding f INDEXED BY ",
-        );
-        sql.push(list_index(&self.query.states).1).push(
-            " LEFT JOIN signer s ON s.key = f.signer
-             WHERE (f.list_log, f.list_index, f.list_watch, f.id) > (",
-        );
-        self.last.bind(&mut sql);
-        sql.push(") AND f.health = 0");
-        conditions(&mut sql, &self.query);
-        sql.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
-        sql.push_bind(value::integer(limit)?);
-        sql.build().persistent(false).execute(&mut *db).await?;
-        let rows: Vec<(Vec<u8>, String, i64, String)> = sqlx::query_as(
-            "SELECT f.id, f.list_log, f.list_index, f.list_watch
-             FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
-             ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
-        )
-        .fetch_all(&mut *db)
-        .await?;
-        close_changed(db, reason, now).await?;
-        if let Some((id, log, index, watch)) = rows.last() {
-            self.last = Place {
-                log: log.clone(),
-                index: *index,
-                watch: watch.clone(),
-                id: id.clone(),
-            };
-        }
-        self.left -= rows.len() as u64;
-        rows.iter().map(|(id, ..)| value::finding_id(id)).collect()
-    }
-}
-
-/// Acknowledges findings by their ids.
-pub(super) async fn acknowledge(
-    db: &mut SqliteConnection,
-    ids: &[FindingId],
-    reason: &str,
-    now: Timestamp,
-) -> Result<Vec<(FindingId, AckOutcome)>, Fail> {
-    finding_changes::clear(db).await?;
-    let mut outcomes = Vec::new();
-    for id in ids {
-        outcomes.push((*id, add_finding_to_ack(db, *id).await?));
-    }
-    close_changed(db, reason, now).await?;
-    Ok(outcomes)
-}
-
-async fn close_changed(
-    db: &mut SqliteConnection,
-    reason: &str,
-    now: Timestamp,
-) -> Result<(), Fail> {
-    finding_changes::begin_history(db).await?;
-    sqlx::query(
-        "UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.finding_changes)",
-    )
-    .execute(&mut *db)
-    .await?;
-    finding_changes::write_history(db, reason, now).await?;
-    finding_changes::leave_unclaimed_alerts(db).await
-}
-
-async fn add_finding_to_ack(db: &mut SqliteConnection, id: FindingId) -> Result<AckOutcome, Fail> {
-    let row: Option<(i64, bool, String)> =
-        sqlx::query_as("SELECT number, health, state FROM finding WHERE id = $1")
-            .bind(id.as_bytes().as_slice())
-            .fetch_optional(&mut *db)
-            .await?;
-    let Some((number, health, state)) = row else {
-        return Ok(AckOutcome::Unknown);
-    };
-    if health {
-        return Ok(AckOutcome::Health);
-    }
-    Ok(match value::state(&state)? {
-        State::Acked | State::Resolved => AckOutcome::AlreadyClosed,
-        State::Open | State::Held | State::Disputed => {
-            sqlx::query(
-                "INSERT INTO temp.finding_changes (finding) VALUES ($1) ON CONFLICT DO NOTHING",
-            )
-            .bind(number)
-            .execute(&mut *db)
-            .await?;
-            AckOutcome::Acked
-        }
     })
 }
 

@@ -7,6 +7,7 @@
 #[macro_use]
 mod transaction;
 
+mod backup;
 #[cfg(test)]
 mod cost;
 mod coverage;
@@ -16,6 +17,7 @@ mod fail;
 mod files;
 mod finding_changes;
 mod findings;
+mod handling;
 mod health;
 mod holder;
 mod insert;

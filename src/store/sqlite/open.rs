@@ -155,7 +155,18 @@ async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool, Place)
 
 /// Opens for reading only. It changes no byte, and works where nothing can be written.
 async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
-    let path = settings.path.as_path();
+    match readable_of_any_version(&settings.path).await? {
+        (reader, version) if version == newest() => Ok(reader),
+        (_, found) => Err(StoreError::Older {
+            path: settings.path.clone(),
+            found,
+            known: newest(),
+        }),
+    }
+}
+
+/// The same for a database of this or an earlier version of the schema; which one it is.
+pub(super) async fn readable_of_any_version(path: &Path) -> Result<(SqlitePool, i64), StoreError> {
     let absent = || StoreError::Absent {
         path: path.to_owned(),
     };
@@ -186,12 +197,7 @@ async fn readable(settings: &Settings) -> Result<SqlitePool, StoreError> {
     };
     match version(&reader, path).await? {
         0 => Err(absent()),
-        version if version == newest() => Ok(reader),
-        found => Err(StoreError::Older {
-            path: path.to_owned(),
-            found,
-            known: newest(),
-        }),
+        version => Ok((reader, version)),
     }
 }
 
@@ -200,14 +206,18 @@ async fn copy(settings: &Settings, to: &Path) -> Result<(), StoreError> {
     let reader = readable(settings).await?;
     // SQLite treats an empty file as a new database.
     files::create(to).map_err(|error| opening(sqlx::Error::Io(error), to))?;
-    let copied = sqlx::query("VACUUM INTO ?")
-        .bind(to.to_string_lossy().into_owned())
-        .execute(&reader)
-        .await;
+    let copied = vacuum_into(&reader, to).await;
     reader.close().await;
-    copied
-        .map(|_| ())
-        .map_err(|error| Fail::Sql(error).during("copying it", &settings.path))
+    copied.map_err(|error| Fail::Sql(error).during("copying it", &settings.path))
+}
+
+/// Writes what a database holds at this moment into an empty file. SQLite does not sync the file.
+pub(super) async fn vacuum_into(reader: &SqlitePool, to: &Path) -> Result<(), sqlx::Error> {
+    sqlx::query("VACUUM INTO ?")
+        .bind(to.to_string_lossy().into_owned())
+        .execute(reader)
+        .await
+        .map(drop)
 }
 
 /// Whether there is a write-ahead log that is not empty.

@@ -11,20 +11,21 @@ use tlog::Head;
 use super::fail::Fail;
 use super::files::Place;
 use super::{
-    SqliteStore, coverage, dispute, expectations, findings, health, logs, lookup_queue, lookups,
-    memory, moments, outbox, pass_history, positions,
+    SqliteStore, coverage, dispute, expectations, findings, handling, health, logs, lookup_queue,
+    lookups, memory, moments, outbox, pass_history, positions,
 };
 use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Severity};
 use crate::log::{LogId, Part, TreeId};
 use crate::store::{
-    AckOutcome, Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue,
-    ChannelQueues, Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute,
-    Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide,
-    HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups,
-    NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
-    QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span,
-    Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
+    Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue, ChannelQueues,
+    Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, Expectations,
+    FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome,
+    HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup,
+    LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes,
+    Positions, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope,
+    Settled, Sighting, Span, Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values,
+    VerifiedHead, WatchKey,
 };
 
 #[async_trait]
@@ -399,32 +400,29 @@ impl Findings for SqliteStore {
         ))
     }
 
-    async fn acknowledge_matching(
+    async fn handle_matching(
         &self,
         query: &FindingQuery,
-        reason: &str,
-        now: Timestamp,
+        request: &HandlingRequest<'_>,
     ) -> Result<Vec<FindingId>, StoreError> {
-        let mut acknowledging = findings::Acknowledging::of(query);
-        let mut acknowledged = Vec::new();
+        let mut matching = handling::Matching::of(query, request);
+        let mut handled = Vec::new();
         loop {
-            let group = writing!(self, "acknowledging findings", |db| acknowledging
-                .next_group(db, reason, now))?;
+            let group = writing!(self, "handling findings", |db| matching.next_group(db))?;
             if group.is_empty() {
-                return Ok(acknowledged);
+                return Ok(handled);
             }
-            acknowledged.extend(group);
+            handled.extend(group);
         }
     }
 
-    async fn acknowledge(
+    async fn handle(
         &self,
         ids: &[FindingId],
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Vec<(FindingId, AckOutcome)>, StoreError> {
-        writing!(self, "acknowledging findings", |db| findings::acknowledge(
-            db, ids, reason, now
+        request: &HandlingRequest<'_>,
+    ) -> Result<Vec<(FindingId, HandlingOutcome)>, StoreError> {
+        writing!(self, "handling findings", |db| handling::handle(
+            db, ids, request
         ))
     }
 

@@ -11,7 +11,7 @@ use tlog::hash::Hash;
 
 use super::fail::Fail;
 use crate::finding::{FindingId, Severity, State, Verdict};
-use crate::store::{PassError, PassErrorKind};
+use crate::store::{Action, PassError, PassErrorKind};
 
 /// A position. Sizes of trees end at 2^63 - 1, so that no real size is refused.
 pub(super) fn integer(value: u64) -> Result<i64, Fail> {
@@ -84,7 +84,12 @@ const SEVERITIES: [Severity; 5] = [
     Severity::Critical,
 ];
 
-/// The stored number of a severity. SQL compares it.
+/// A stored action of a row of history.
+pub(super) fn action(text: &str) -> Result<Action, Fail> {
+    Action::from_word(text).ok_or_else(|| Fail::corrupt(format!("action {text:?}")))
+}
+
+/// The stored number of a severity: SQL compares it.
 pub(super) const fn rank(severity: Severity) -> i64 {
     match severity {
         Severity::Info => 0,

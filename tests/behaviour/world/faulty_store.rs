@@ -10,13 +10,14 @@ use modelwatch::expect::Expectation;
 use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
 use modelwatch::log::{LogId, Part, TreeId};
 use modelwatch::store::{
-    AckOutcome, Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue,
-    ChannelQueues, Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute,
-    Expectations, FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide,
-    HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups,
-    NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
-    QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span,
-    Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
+    Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue, ChannelQueues,
+    Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, Expectations,
+    FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome,
+    HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup,
+    LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes,
+    Positions, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope,
+    Settled, Sighting, Span, Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values,
+    VerifiedHead, WatchKey,
 };
 use tlog::Head;
 
@@ -204,8 +205,8 @@ through!(BundleCheckpoints {
 through!(Findings {
     fn count(query: &FindingQuery) -> u64;
     fn finding(id_prefix: &str) -> Option<FindingRecord>;
-    fn acknowledge_matching(query: &FindingQuery, reason: &str, now: Timestamp) -> Vec<FindingId>;
-    fn acknowledge(ids: &[FindingId], reason: &str, now: Timestamp) -> Vec<(FindingId, AckOutcome)>;
+    fn handle_matching(query: &FindingQuery, request: &HandlingRequest<'_>) -> Vec<FindingId>;
+    fn handle(ids: &[FindingId], request: &HandlingRequest<'_>) -> Vec<(FindingId, HandlingOutcome)>;
     fn counts(fail_on: Severity) -> Counts;
     fn untrusted(after: Option<FindingId>, limit: u32) -> Vec<(Finding, Evidence)>;
     fn rejudge(id: FindingId, judged: &Judged, now: Timestamp) -> ();

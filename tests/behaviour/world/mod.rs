@@ -24,7 +24,9 @@ use modelwatch::log::{Start, TreeId};
 use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Settings, Stop,
 };
-use modelwatch::store::{Alerts as _, Delivery, QueuedKind, Store, StoreError, TreeState, Uneven};
+use modelwatch::store::{
+    Alerts as _, Delivery, Handling, HandlingRequest, QueuedKind, Store, StoreError, TreeState, Uneven,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
@@ -45,6 +47,16 @@ pub use witness::{Witness, line};
 
 /// More than this many alerts at once become a digest: the same number as in the outbox.
 const FLOOD: u32 = 20;
+
+/// A request to acknowledge, by Jane.
+pub fn ack(reason: &str, at: Timestamp) -> HandlingRequest<'_> {
+    HandlingRequest {
+        handling: Handling::Ack,
+        author: "jane",
+        reason,
+        at,
+    }
+}
 
 /// A delivered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
