@@ -19,6 +19,7 @@ pub mod moment;
 pub mod monitor;
 pub mod notify;
 pub mod oidc;
+pub mod reconcile;
 mod report;
 pub mod secret;
 mod selftest;

@@ -4,8 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 
 use super::output::Mistake;
-use crate::clock;
-use crate::config;
+use super::values;
 use crate::finding::{Severity, State, Verdict};
 use crate::store::{FindingQuery, FindingRecord, Findings};
 
@@ -30,7 +29,7 @@ pub(super) struct Filter {
         value_parser = words(State::ALL.map(State::as_str), State::from_word))]
     state: Vec<State>,
     /// First seen since this date or time, or for this long: 2026-01-01, 2026-01-01T08:00:00Z, 24h
-    #[arg(long, value_name = "WHEN", value_parser = since)]
+    #[arg(long, value_name = "WHEN", value_parser = values::moment)]
     since: Option<Timestamp>,
     /// Of this digest: `sha256:hex`, or the hex alone
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
@@ -53,18 +52,6 @@ fn words<T: Clone + Send + Sync + 'static>(
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(words)
         .map(move |word| value(&word).expect("each of these words has its value"))
-}
-
-fn since(written: &str) -> Result<Timestamp, String> {
-    if let Some(time) = config::parse_time(written) {
-        return Ok(time);
-    }
-    config::parse_duration(written)
-        .and_then(|age| clock::now().checked_sub(age).ok())
-        .ok_or_else(|| {
-            "write a date such as 2026-01-01, a time such as 2026-01-01T08:00:00Z, or a duration such as 24h"
-                .to_owned()
-        })
 }
 
 fn digest(written: &str) -> Result<String, String> {

@@ -16,6 +16,7 @@ mod monitor;
 mod output;
 mod pages;
 mod progress;
+mod reconcile;
 mod rescan;
 mod setup;
 mod signer_file;
@@ -82,6 +83,12 @@ enum Command {
     /// Register signings as your own, from their bundles
     #[command(subcommand)]
     Expect(expect::Command),
+    /// Compare your bundles and models with the logs, in both directions
+    ///
+    /// For each bundle: does it verify, is its entry proven in its log, and is the model beside it still the one that was
+    /// signed? For each signing by the watched identities: which bundle is its own? Exit code 1: there is a discrepancy; 3:
+    /// there is none, and something could not be found out.
+    Reconcile(reconcile::Args),
     /// Copy the database into a new file, also while a monitor runs
     ///
     /// The copy is as the database stands at this moment, is checked by opening it, and only its owner may read it. No
@@ -170,6 +177,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         Command::Status(args) => status::run(&args, config).await,
         Command::Findings(command) => findings::run(&command, config).await,
         Command::Expect(command) => expect::run(&command, config).await,
+        Command::Reconcile(args) => Box::pin(reconcile::run(&args, config)).await,
         Command::Backup(args) => backup::run(&args, config).await,
         Command::Rescan(args) => rescan::run(&args, config).await,
         Command::Check(args) => check::run(&args, config).await,

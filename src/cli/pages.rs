@@ -183,6 +183,27 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "reconcile",
+        &[
+            example(
+                "All that was released, against all that was signed",
+                "modelwatch reconcile /srv/models",
+            ),
+            example(
+                "The bundles of the last week alone, for a script",
+                "modelwatch reconcile --since 168h --no-models --json releases/",
+            ),
+            example(
+                "With a key, and who else signed the same model",
+                "modelwatch reconcile falcon-7b --public-key release.pub --remote",
+            ),
+            example(
+                "Register what agrees",
+                "modelwatch reconcile --register releases/v1.1.0/model.sig",
+            ),
+        ],
+    ),
+    (
         "backup",
         &[example(
             "Each night, from cron",
@@ -466,6 +487,18 @@ const EXIT_STATUS: &[(&str, &[Code])] = &[
                 "A file is no bundle, or one of its bundles cannot be registered.",
             ),
             (3, "The store could not be used."),
+        ],
+    ),
+    (
+        "reconcile",
+        &[
+            (0, "All agrees."),
+            (1, "There is a discrepancy."),
+            (2, "The command or its configuration is wrong."),
+            (
+                3,
+                "There is no discrepancy, and something could not be found out.",
+            ),
         ],
     ),
     (

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::clock;
 use crate::config;
 
 /// A duration on the command line, written as in the configuration.
@@ -20,4 +23,17 @@ pub(super) fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
             "a whole number in digits is wanted, such as 10".to_owned()
         }
     })
+}
+
+/// A time on the command line, or how long ago it was.
+pub(super) fn moment(written: &str) -> Result<Timestamp, String> {
+    if let Some(time) = config::parse_time(written) {
+        return Ok(time);
+    }
+    config::parse_duration(written)
+        .and_then(|age| clock::now().checked_sub(age).ok())
+        .ok_or_else(|| {
+            "write a date such as 2026-01-01, a time such as 2026-01-01T08:00:00Z, or a duration such as 24h"
+                .to_owned()
+        })
 }

@@ -67,7 +67,8 @@ pub struct LogStatus {
 /// The state of the queue of look-ups of a guided log.
 #[derive(Debug, Serialize)]
 pub struct LookupStatus {
-    due: u64,
+    /// Names that wait to be looked up.
+    pub due: u64,
     oldest_due: Option<Timestamp>,
     unread: u64,
 }
@@ -299,7 +300,7 @@ impl LogStatus {
     }
 
     /// Whether it is not read in full.
-    fn is_guided(&self) -> bool {
+    pub fn is_guided(&self) -> bool {
         self.mode == "guided"
     }
 }

@@ -31,6 +31,7 @@ mod positions;
 mod query;
 mod queues;
 mod rescans;
+mod signings;
 pub mod sqlite;
 mod times;
 mod values;
@@ -66,6 +67,7 @@ pub use query::{
 };
 pub use queues::ChannelQueues;
 pub use rescans::Rescans;
+pub use signings::{SigningQuery, Signings, StoredSigning};
 pub use times::StoredTimes;
 pub use values::Values;
 
@@ -88,6 +90,7 @@ pub trait Store:
     + StoredTimes
     + BundleCheckpoints
     + Findings
+    + Signings
     + Expectations
     + Alerts
     + ChannelQueues

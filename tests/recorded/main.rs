@@ -21,6 +21,7 @@ mod alerting;
 mod growing;
 mod later;
 mod lying;
+mod reconciled;
 mod registered;
 mod served;
 mod strange;

@@ -23,6 +23,7 @@ mod positions;
 mod rescans;
 mod scratch;
 mod seen_since;
+mod signings;
 mod times;
 mod upgrade;
 mod values;

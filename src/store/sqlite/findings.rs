@@ -189,7 +189,7 @@ pub(super) fn conditions(sql: &mut QueryBuilder<Sqlite>, query: &FindingQuery) {
     }
 }
 
-fn one_of<'q>(
+pub(super) fn one_of<'q>(
     sql: &mut QueryBuilder<Sqlite>,
     column: &'static str,
     values: impl Iterator<Item = &'q str>,

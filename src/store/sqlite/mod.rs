@@ -33,6 +33,7 @@ mod pass_history;
 mod positions;
 mod record;
 mod replays;
+mod signings;
 mod traits;
 mod value;
 

@@ -16,8 +16,8 @@ use modelwatch::store::{
     HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup,
     LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes,
     Positions, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope,
-    Settled, Sighting, Span, Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values,
-    VerifiedHead, WatchKey,
+    Settled, Sighting, SigningQuery, Signings, Span, Store, StoreError, StoredSigning, StoredTimes,
+    TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
 };
 use tlog::Head;
 
@@ -215,6 +215,14 @@ through!(Findings {
 } and {
     fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {
         self.inner.findings(query)
+    }
+});
+
+through!(Signings {
+    fn signings_of_leaves(leaf_hashes: &[String]) -> Vec<StoredSigning>;
+} and {
+    fn signings<'a>(&'a self, query: &SigningQuery) -> BoxStream<'a, Result<StoredSigning, StoreError>> {
+        self.inner.signings(query)
     }
 });
 
