@@ -62,8 +62,8 @@ pub use pass_error::{PassError, PassErrorKind};
 pub use passes::Passes;
 pub use positions::Positions;
 pub use query::{
-    ChannelQueue, Counts, Delivery, FindingCounts, FindingQuery, FindingRecord,
-    HistoryRow, QueuedAlert, QueuedKind, Registration, TreeCoverage, Uneven,
+    ChannelQueue, Counts, Delivery, FindingCounts, FindingQuery, FindingRecord, HistoryRow,
+    QueuedAlert, QueuedKind, Registration, TreeCoverage, Uneven,
 };
 pub use queues::ChannelQueues;
 pub use rescans::Rescans;

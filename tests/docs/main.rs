@@ -7,6 +7,7 @@
 )]
 
 mod blind;
+mod incident;
 mod page;
 
 use std::collections::BTreeSet;

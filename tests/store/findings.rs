@@ -458,7 +458,7 @@ async fn only_findings_in_the_states_that_are_asked_for_are_acknowledged() {
         };
         let ids = scratch
             .store
-            .acknowledge_matching(&query, "seen", at(5))
+            .handle_matching(&query, &ack("seen", at(5)))
             .await;
         found.retain(|new| acked.contains(&new.finding.index.unwrap()));
         let expected: Vec<_> = found.iter().map(|new| new.finding.id).collect();

@@ -26,10 +26,7 @@ impl<'a> Matching<'a> {
     /// Before the first group.
     pub(super) fn of(query: &FindingQuery, request: &'a HandlingRequest<'a>) -> Self {
         let (usual, possible): (&[State], &[State]) = match request.handling {
-            Handling::Ack => (
-                &[State::Open],
-                &[State::Open, State::Disputed, State::Held],
-            ),
+            Handling::Ack => (&[State::Open], &[State::Open, State::Disputed, State::Held]),
             Handling::Reopen => (&State::ALL, &[State::Acked]),
             Handling::Note => (&[State::Open, State::Disputed], &State::ALL),
         };

@@ -25,7 +25,8 @@ use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Settings, Stop,
 };
 use modelwatch::store::{
-    Alerts as _, Delivery, Handling, HandlingRequest, QueuedKind, Store, StoreError, TreeState, Uneven,
+    Alerts as _, Delivery, Handling, HandlingRequest, QueuedKind, Store, StoreError, TreeState,
+    Uneven,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
