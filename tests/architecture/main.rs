@@ -129,9 +129,6 @@ const CRATES: [&str; 3] = ["src", "crates/tlog/src", "crates/model-signing/src"]
 /// Modules that contain a cycle today: their folder and their path. A cycle that is gone must be deleted here.
 const CYCLIC: &[(&str, &str, Cycle)] = &[
     ("src", "store::sqlite", Cycle::BetweenModules),
-    ("crates/tlog/src", "", Cycle::BetweenModules),
-    ("crates/tlog/src", "note", Cycle::BetweenModules),
-    ("crates/tlog/src", "note", Cycle::WithOwnFile),
     ("crates/model-signing/src", "", Cycle::BetweenModules),
     (
         "crates/model-signing/src",

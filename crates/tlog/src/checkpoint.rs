@@ -6,8 +6,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::excerpt::excerpt;
 use crate::note::{self, Cosignature, Note, NoteError, Verifier};
-use crate::{Hash, HashError, MAX_TREE_SIZE, empty_root};
+use crate::size::parse_size;
+use crate::{Hash, HashError, empty_root};
 
 /// Longest accepted checkpoint, in bytes: that of a [note](note::MAX_NOTE_BYTES), which allows for many witnesses.
 pub const MAX_CHECKPOINT_BYTES: usize = note::MAX_NOTE_BYTES;
@@ -75,7 +77,7 @@ impl Origin {
     /// [`OriginError`].
     pub fn new(origin: &str) -> Result<Self, OriginError> {
         if origin.is_empty() || origin.contains(|c: char| c < ' ') {
-            return Err(OriginError(note::excerpt(origin)));
+            return Err(OriginError(excerpt(origin)));
         }
         Ok(Self(origin.to_owned()))
     }
@@ -114,10 +116,10 @@ impl Checkpoint {
         if found != origin.as_str() {
             return Err(CheckpointError::WrongOrigin {
                 expected: origin.clone(),
-                found: note::excerpt(found),
+                found: excerpt(found),
             });
         }
-        let size = parse_size(size).ok_or_else(|| CheckpointError::Size(note::excerpt(size)))?;
+        let size = parse_size(size).ok_or_else(|| CheckpointError::Size(excerpt(size)))?;
         let root = Hash::from_base64(root).map_err(CheckpointError::Root)?;
         if size == 0 && root != empty_root() {
             return Err(CheckpointError::EmptyTreeRoot(root));
@@ -178,14 +180,6 @@ impl Checkpoint {
     pub const fn raw(&self) -> &Arc<[u8]> {
         &self.raw
     }
-}
-
-/// Parses a decimal number in canonical form, so that each size has exactly one signed text.
-pub(crate) fn parse_size(text: &str) -> Option<u64> {
-    let canonical =
-        text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    let size = text.parse().ok()?;
-    (canonical && size <= MAX_TREE_SIZE).then_some(size)
 }
 
 #[cfg(test)]

@@ -13,29 +13,15 @@ mod state;
 pub use state::{FollowerState, ResumeError};
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
-use alloc::sync::Arc;
-use core::fmt;
 use core::ops::Range;
 
-use crate::{Checkpoint, CompactRange, Hash, LogFault};
+use crate::{Checkpoint, CompactRange, Hash, Head, LogFault};
 
 /// Most accepted checkpoints that are not reached yet.
 ///
 /// One would be enough to read a log. The sizes in between prove progress during a long catch-up, and reveal a
 /// contradiction between them. Each contains a note, so this number bounds the storage that a log can cause.
 pub const MAX_PENDING: usize = 16;
-
-/// The content of one verified checkpoint.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Head {
-    /// Leaves in the tree.
-    pub size: u64,
-    /// Root of the tree.
-    pub root: Hash,
-    /// The signed note, byte for byte: the evidence.
-    pub note: Arc<[u8]>,
-}
 
 /// Follows one log. See the [module](self) documentation.
 ///
@@ -270,27 +256,6 @@ impl Follower {
             note: signed.note.clone(),
             proven_note: self.proven_head.as_ref().map(|head| head.note.clone()),
         }
-    }
-}
-
-impl From<&Checkpoint> for Head {
-    fn from(checkpoint: &Checkpoint) -> Self {
-        Self {
-            size: checkpoint.size(),
-            root: checkpoint.root(),
-            note: checkpoint.raw().clone(),
-        }
-    }
-}
-
-impl fmt::Debug for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let note: String = String::from_utf8_lossy(&self.note).into_owned();
-        f.debug_struct("Head")
-            .field("size", &self.size)
-            .field("root", &self.root)
-            .field("note", &note)
-            .finish()
     }
 }
 

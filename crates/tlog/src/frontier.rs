@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
+use crate::MAX_TREE_SIZE;
 use crate::hash::{Hash, empty_root, node_hash};
 use crate::proof::{self, ProofError};
-use crate::{MAX_TREE_SIZE, split};
 
 /// The compact range of leaves `[0, size)`: the root of each maximal complete subtree, largest first.
 ///
@@ -132,7 +132,7 @@ impl CompactRange {
 
     /// Root of the tree, RFC 6962 §2.1.
     pub fn root(&self) -> Hash {
-        split::fold(&self.hashes).unwrap_or_else(empty_root)
+        fold(&self.hashes).unwrap_or_else(empty_root)
     }
 
     /// Whether `self` can grow to `later`, as far as the two frontiers show: the subtrees in both are equal. (A subtree
@@ -149,6 +149,15 @@ impl CompactRange {
             .take(shared)
             .eq(later.hashes.iter().take(shared))
     }
+}
+
+/// Root over a frontier, largest subtree first; `None` for the empty tree.
+pub(crate) fn fold(frontier: &[Hash]) -> Option<Hash> {
+    frontier
+        .iter()
+        .rev()
+        .copied()
+        .reduce(|right, left| node_hash(&left, &right))
 }
 
 #[cfg(test)]

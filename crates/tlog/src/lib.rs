@@ -32,12 +32,15 @@
 extern crate alloc;
 
 pub mod checkpoint;
+mod excerpt;
 pub mod fault;
 pub mod follower;
 pub mod frontier;
 pub mod hash;
+mod head;
 pub mod note;
 pub mod proof;
+mod size;
 pub mod split;
 #[cfg(test)]
 mod testing;
@@ -45,14 +48,16 @@ pub mod tile;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Origin, OriginError};
 pub use fault::LogFault;
-pub use follower::{AbsorbError, Follower, FollowerState, Head, Offer, Progress, ResumeError};
+pub use follower::{AbsorbError, Follower, FollowerState, Offer, Progress, ResumeError};
 pub use frontier::{CompactRange, FrontierError};
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
+pub use head::Head;
 pub use note::{
     Cosignature, Cosigned, ForeignAlgorithm, ForeignKey, KeyError, KeyId, KeyName, Note, NoteError,
     Unsigned, Verified, Verifier, Vkey,
 };
 pub use proof::{ProofError, consistency_ranges, verify_consistency, verify_inclusion};
+pub use size::MAX_TREE_SIZE;
 pub use split::{LeafPath, Node, Split, SplitError};
 pub use tile::{Bundle, BundleIndex, TileError, TileIndex};
 
@@ -60,9 +65,3 @@ pub use tile::{Bundle, BundleIndex, TileError, TileIndex};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// Largest tree that this crate accepts, in leaves: 2^63 - 1.
-///
-/// Other programs store sizes in signed 64-bit integers (Go's checksum database, an SQL `BIGINT`), so a log that signs
-/// a larger size is broken or hostile. The limit also prevents overflow in sums of positions.
-pub const MAX_TREE_SIZE: u64 = i64::MAX as u64;

@@ -13,19 +13,24 @@
 //!
 //! Use nothing of a note before [`Note::verify`], which returns [`Verified`].
 
+mod checked;
 mod foreign;
 mod key;
+mod name;
 pub mod tree_head;
 
 pub use foreign::{ForeignAlgorithm, ForeignKey};
-pub use key::{KeyError, KeyId, KeyName, Verifier, Vkey};
+pub use key::{Verifier, Vkey};
+pub use name::{KeyError, KeyId, KeyName};
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use key::Checked;
+use checked::Checked;
+
+use crate::excerpt::excerpt;
 
 /// Longest accepted note, in bytes.
 ///
@@ -406,20 +411,6 @@ impl<'a> Verified<'a> {
     pub(crate) fn into_cosignatures(self) -> Vec<Cosignature> {
         self.cosignatures
     }
-}
-
-/// Escapes text from a note for an error message: one line, nothing invisible, not too long.
-pub(crate) fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 80;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use crate::frontier::fold;
 use crate::hash::{Hash, empty_root, node_hash};
 use crate::proof::{ProofError, Shape};
 use crate::{CompactRange, FrontierError, MAX_TREE_SIZE};
@@ -251,15 +252,6 @@ fn complete_right_siblings(
             (node.end()? <= size).then_some((node, *hash))
         })
         .collect())
-}
-
-/// Root over a frontier, largest subtree first; `None` for the empty tree.
-pub(crate) fn fold(frontier: &[Hash]) -> Option<Hash> {
-    frontier
-        .iter()
-        .rev()
-        .copied()
-        .reduce(|right, left| node_hash(&left, &right))
 }
 
 /// Maximal complete subtrees of `[start, end)`, from left to right.

@@ -5,7 +5,7 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use tlog::follower::Head;
+use tlog::Head;
 use tlog::frontier::CompactRange;
 use tlog::hash::Hash;
 

@@ -3,8 +3,8 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{Follower, Head, MAX_PENDING};
-use crate::{CompactRange, MAX_TREE_SIZE};
+use super::{Follower, MAX_PENDING};
+use crate::{CompactRange, Head, MAX_TREE_SIZE};
 
 /// The complete state of a [`Follower`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! The keys that sign notes: names, ids, and how each algorithm is verified.
 
-use alloc::borrow::ToOwned as _;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,19 +12,11 @@ use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
 use p256::pkcs8::{DecodePublicKey as _, ObjectIdentifier, SubjectPublicKeyInfoRef};
 use sha2::{Digest as _, Sha256};
 
+use super::checked::Checked;
 use super::foreign::{ForeignAlgorithm, ForeignKey};
+use super::name::{KeyError, KeyId, KeyName, id_hash};
 use super::tree_head;
-
-/// Name of a key: not empty, without Unicode spaces, plus signs and control characters (C2SP signed-note, "Format").
-///
-/// It need not be the log's origin: Rekor v1 signs `rekor.sigstore.dev - 1193050959916656506` with the key
-/// `rekor.sigstore.dev`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyName(String);
-
-/// The four bytes that distinguish the keys of a name; a hint, not a proof.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 4]);
+use crate::excerpt::excerpt;
 
 /// A public key with its name, which verifies signature lines of a note.
 #[derive(Clone, Debug)]
@@ -50,53 +40,6 @@ enum Key {
     Unusable(String),
 }
 
-/// A valid signature, and what it contains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Checked {
-    Log,
-    Cosigned {
-        time: u64,
-    },
-    /// By a certificate transparency log; milliseconds.
-    Head {
-        timestamp: u64,
-    },
-}
-
-/// A key or a key's name that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// A name that no signature line can have.
-    #[error("a key name is not empty and has no spaces, plus signs or control characters: \"{0}\"")]
-    Name(String),
-    /// Not a usable Ed25519 public key.
-    #[error("not a point of Ed25519, or one of small order")]
-    Ed25519,
-    /// Not the DER of a P-256 public key.
-    #[error("not the SubjectPublicKeyInfo of a P-256 key in DER")]
-    EcdsaP256,
-    /// Not the DER of any public key.
-    #[error("not a SubjectPublicKeyInfo in DER")]
-    NotSpki,
-    /// Not the text form of a key.
-    #[error(
-        "not a verifier key: name, key id in hexadecimal and key in base64, joined by plus signs: \"{0}\""
-    )]
-    Vkey(String),
-    /// A text form whose key id is not that of its name and key.
-    #[error("the verifier key contains the id {claimed}, but its id is {computed}")]
-    VkeyId {
-        /// The id in the text.
-        claimed: KeyId,
-        /// The id computed from name, algorithm and key.
-        computed: KeyId,
-    },
-    /// A public key of another algorithm; its object identifier, or the type byte of a verifier key.
-    #[error("keys of algorithm {0} are not supported here")]
-    Unsupported(String),
-}
-
 /// DER of an Ed25519 SubjectPublicKeyInfo up to the 32 bytes of the key, RFC 8410 §4.
 const ED25519_SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
@@ -104,81 +47,6 @@ const ED25519_SPKI_PREFIX: [u8; 12] = [
 
 /// id-ecPublicKey, RFC 5480 §2.1.1.
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-
-impl KeyName {
-    /// Checks that a text can be a key name.
-    ///
-    /// # Errors
-    /// [`KeyError::Name`].
-    pub fn new(name: &str) -> Result<Self, KeyError> {
-        if Self::is_valid(name) {
-            Ok(Self(name.to_owned()))
-        } else {
-            Err(KeyError::Name(super::excerpt(name)))
-        }
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(super) fn is_valid(name: &str) -> bool {
-        !name.is_empty()
-            && !name
-                .chars()
-                .any(|c| c.is_whitespace() || c == '+' || c < ' ')
-    }
-}
-
-impl fmt::Display for KeyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl KeyId {
-    /// Takes the four bytes, as the first four of a decoded signature.
-    pub const fn new(bytes: [u8; 4]) -> Self {
-        Self(bytes)
-    }
-
-    /// The four bytes, most significant first.
-    pub const fn as_bytes(&self) -> &[u8; 4] {
-        &self.0
-    }
-
-    /// `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)[:4]`, C2SP signed-note, "Signatures".
-    pub(super) fn of(name: &KeyName, algorithm: u8, key: &[u8]) -> Self {
-        Self::truncated(id_hash(name, &[algorithm], key))
-    }
-
-    const fn truncated([a, b, c, d, ..]: [u8; 32]) -> Self {
-        Self([a, b, c, d])
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", u32::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyId({self})")
-    }
-}
-
-/// The hash whose first four bytes are the key id: `SHA-256(name ‖ "\n" ‖ algorithm ‖ key)`.
-fn id_hash(name: &KeyName, algorithm: &[u8], key: &[u8]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(name.0.as_bytes());
-    hasher.update(b"\n");
-    hasher.update(algorithm);
-    hasher.update(key);
-    hasher.finalize().into()
-}
 
 impl Verifier {
     /// A log's Ed25519 key (signature type 0x01).
@@ -328,7 +196,7 @@ impl Verifier {
         let verifier = match (vkey.algorithm, key) {
             (0x01, Ok(key)) => Self::ed25519(name, key)?,
             (0x04, Ok(key)) => Self::cosigner_ed25519(name, key)?,
-            (0x01 | 0x04, Err(_)) => return Err(KeyError::Vkey(super::excerpt(text))),
+            (0x01 | 0x04, Err(_)) => return Err(KeyError::Vkey(excerpt(text))),
             (other, _) => return Err(KeyError::Unsupported(format!("0x{other:02x}"))),
         };
         vkey.expect_id(verifier.id())?;
@@ -442,7 +310,7 @@ impl Vkey {
     /// # Errors
     /// [`KeyError::Vkey`], [`KeyError::Name`].
     pub fn read(text: &str) -> Result<Self, KeyError> {
-        let malformed = || KeyError::Vkey(super::excerpt(text));
+        let malformed = || KeyError::Vkey(excerpt(text));
         // A name contains no plus sign; base64 may.
         let (name, rest) = text.split_once('+').ok_or_else(malformed)?;
         let (id, key) = rest.split_once('+').ok_or_else(malformed)?;
@@ -451,7 +319,7 @@ impl Vkey {
         let id = is_hex
             .then(|| u32::from_str_radix(id, 16).ok())
             .flatten()
-            .map(|id| KeyId(id.to_be_bytes()))
+            .map(|id| KeyId::new(id.to_be_bytes()))
             .ok_or_else(malformed)?;
         let bytes = STANDARD.decode(key).map_err(|_| malformed())?;
         let (algorithm, key) = bytes.split_first().ok_or_else(malformed)?;
@@ -470,7 +338,7 @@ impl Vkey {
     /// [`KeyError::Vkey`] if there is none; [`KeyError::Unsupported`] for another type, also a witness's.
     pub fn spki_der(&self) -> Result<Vec<u8>, KeyError> {
         const RSA: &[u8] = b"PKIX-RSA-PKCS#1v1.5";
-        let malformed = || KeyError::Vkey(super::excerpt(self.name.as_str()));
+        let malformed = || KeyError::Vkey(excerpt(self.name.as_str()));
         match (self.algorithm, self.key.len()) {
             (0x01, 32) => Ok([&ED25519_SPKI_PREFIX, self.key.as_slice()].concat()),
             (0x02 | 0x05, 1..) => Ok(self.key.clone()),

@@ -11,10 +11,10 @@ use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::key::Checked;
-use super::{KeyId, KeyName};
+use super::checked::Checked;
+use super::name::{KeyId, KeyName};
 use crate::Hash;
-use crate::checkpoint::parse_size;
+use crate::size::parse_size;
 
 /// `sha256(4)`, `ecdsa(3)`: SignatureAndHashAlgorithm of RFC 5246 §7.4.1.4.1. RFC 6962 §2.1.4 allows this hash alone,
 /// whatever the curve.
