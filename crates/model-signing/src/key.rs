@@ -3,206 +3,28 @@
 //! Models are signed with ECDSA on the curves P-256, P-384 and P-521; the hash goes with the curve: SHA-256, SHA-384,
 //! SHA-512. Signatures by others with Ed25519 and RSA are verified as well.
 
-use std::fmt;
-
 use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, UnparsedPublicKey};
+use aws_lc_rs::signature::{ParsedPublicKey, UnparsedPublicKey};
 use others::OtherKey;
 use pkcs8::ObjectIdentifier;
 use pkcs8::der::{Decode as _, Encode as _};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
-use crate::pem::{self, PemError};
+use crate::pem;
 
+mod curve;
 mod domain;
+mod error;
 mod legacy;
 mod others;
 mod private;
 
+pub use curve::Curve;
+pub(crate) use curve::Hash;
+pub use error::{BadSignature, KeyError};
 pub use private::{PrivateKey, SigningFailed};
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-
-/// An elliptic curve that model signatures may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names say all")]
-pub enum Curve {
-    P256,
-    P384,
-    P521,
-}
-
-/// A hash function that goes before a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hash {
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-impl Hash {
-    pub(crate) fn of(self, bytes: &[u8]) -> aws_lc_rs::digest::Digest {
-        let algorithm = match self {
-            Self::Sha256 => &aws_lc_rs::digest::SHA256,
-            Self::Sha384 => &aws_lc_rs::digest::SHA384,
-            Self::Sha512 => &aws_lc_rs::digest::SHA512,
-        };
-        aws_lc_rs::digest::digest(algorithm, bytes)
-    }
-}
-
-/// Why bytes are not a key that can sign or verify models.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// Not PEM.
-    #[error(transparent)]
-    Pem(#[from] PemError),
-    /// No block of a kind that was asked for.
-    #[error("{}, where a PEM block `{needed}` is needed", Found(.found))]
-    NoKey {
-        /// The label of the block that is needed.
-        needed: &'static str,
-        /// The label of the first block, if there is one.
-        found: Option<String>,
-    },
-    /// A private key of a kind that does not sign models.
-    #[error(
-        "a key of the kind {algorithm}: only keys on the elliptic curves P-256, P-384 and P-521 can sign models"
-    )]
-    NotElliptic {
-        /// Its name, or its object identifier.
-        algorithm: String,
-    },
-    /// A public key of a kind that no model is verified with: ML-DSA, X25519, an RSA key of 1024 bits.
-    #[error(
-        "a key of the kind {algorithm}, with which models are not verified: there are keys on the elliptic curves \
-         P-256, P-384 and P-521, Ed25519, and RSA from 2048 to 4096 bits"
-    )]
-    NotVerified {
-        /// Its name, or its object identifier.
-        algorithm: String,
-    },
-    /// An elliptic curve that model signatures do not have.
-    #[error("a key on the curve {curve}: only the curves P-256, P-384 and P-521 can sign models")]
-    UnsupportedCurve {
-        /// Its name, or its object identifier.
-        curve: String,
-    },
-    /// The structure is broken, or the numbers are no key: a point that is not on the curve.
-    #[error("the key is malformed: {reason}")]
-    Malformed {
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// The private key is encrypted, and no password was given.
-    #[error("the private key is encrypted, and no password was given")]
-    PasswordNeeded,
-    /// A password was given for a private key that is not encrypted: its owner believes that it is.
-    #[error("a password was given, but the private key is not encrypted")]
-    NotEncrypted,
-    /// The private key cannot be decrypted with the password.
-    #[error("the private key cannot be decrypted: the password is wrong, or the file is damaged")]
-    WrongPassword,
-    /// The private key is encrypted in a way that is not read here.
-    #[error(
-        "the private key is encrypted with {cipher}, which is not read; convert it with `openssl pkcs8 -topk8`"
-    )]
-    UnsupportedCipher {
-        /// The name that the file gives.
-        cipher: String,
-    },
-    /// The private key is encrypted so that to try a password costs more time or memory than is spent here.
-    #[error("the private key is encrypted at a cost that is beyond all measure: {cost}")]
-    TooCostly {
-        /// What it would cost.
-        cost: String,
-    },
-}
-
-struct Found<'a>(&'a Option<String>);
-
-impl fmt::Display for Found<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            // The label is foreign text.
-            Some(label) => write!(f, "a PEM block {label:?}"),
-            None => f.write_str("no PEM block"),
-        }
-    }
-}
-
-/// The signature is not one by that key over those bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the signature does not verify")]
-pub struct BadSignature;
-
-impl Curve {
-    const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// The name that NIST gave it: `P-256`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-        }
-    }
-
-    pub(crate) fn hash(self) -> Hash {
-        match self {
-            Self::P256 => Hash::Sha256,
-            Self::P384 => Hash::Sha384,
-            Self::P521 => Hash::Sha512,
-        }
-    }
-
-    pub(crate) fn oid(self) -> ObjectIdentifier {
-        match self {
-            Self::P256 => ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
-            Self::P384 => ObjectIdentifier::new_unwrap("1.3.132.0.34"),
-            Self::P521 => ObjectIdentifier::new_unwrap("1.3.132.0.35"),
-        }
-    }
-
-    pub(crate) fn from_oid(oid: ObjectIdentifier) -> Result<Self, KeyError> {
-        let curve = Self::ALL.into_iter().find(|curve| curve.oid() == oid);
-        curve.ok_or_else(|| KeyError::UnsupportedCurve {
-            curve: curve_name(oid),
-        })
-    }
-
-    /// How many bytes a coordinate has, and so each of the two numbers of a signature.
-    #[cfg(all(unix, feature = "pkcs11"))]
-    pub(crate) fn field_bytes(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    /// The message, hashed as this curve demands.
-    #[cfg(all(unix, feature = "pkcs11"))]
-    pub(crate) fn digest(self, message: &[u8]) -> aws_lc_rs::digest::Digest {
-        self.hash().of(message)
-    }
-
-    /// How ECDSA on this curve is verified after that hash.
-    pub(crate) fn verification(self, hash: Hash) -> &'static EcdsaVerificationAlgorithm {
-        match (self, hash) {
-            (Self::P256, Hash::Sha256) => &signature::ECDSA_P256_SHA256_ASN1,
-            (Self::P256, Hash::Sha384) => &signature::ECDSA_P256_SHA384_ASN1,
-            (Self::P256, Hash::Sha512) => &signature::ECDSA_P256_SHA512_ASN1,
-            (Self::P384, Hash::Sha256) => &signature::ECDSA_P384_SHA256_ASN1,
-            (Self::P384, Hash::Sha384) => &signature::ECDSA_P384_SHA384_ASN1,
-            (Self::P384, Hash::Sha512) => &signature::ECDSA_P384_SHA512_ASN1,
-            (Self::P521, Hash::Sha256) => &signature::ECDSA_P521_SHA256_ASN1,
-            (Self::P521, Hash::Sha384) => &signature::ECDSA_P521_SHA384_ASN1,
-            (Self::P521, Hash::Sha512) => &signature::ECDSA_P521_SHA512_ASN1,
-        }
-    }
-}
 
 /// A public key that models are verified with. A point is on its curve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -387,17 +209,6 @@ fn algorithm_name(oid: ObjectIdentifier) -> String {
         "2.16.840.1.101.3.4.3.17" => "ML-DSA-44".to_owned(),
         "2.16.840.1.101.3.4.3.18" => "ML-DSA-65".to_owned(),
         "2.16.840.1.101.3.4.3.19" => "ML-DSA-87".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-fn curve_name(oid: ObjectIdentifier) -> String {
-    match oid.to_string().as_str() {
-        "1.3.132.0.10" => "secp256k1".to_owned(),
-        "1.3.132.0.33" => "P-224".to_owned(),
-        "1.3.36.3.3.2.8.1.1.7" => "brainpoolP256r1".to_owned(),
-        "1.3.36.3.3.2.8.1.1.11" => "brainpoolP384r1".to_owned(),
-        "1.3.36.3.3.2.8.1.1.13" => "brainpoolP512r1".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -13,6 +13,9 @@ pub mod model;
 mod pem;
 #[cfg(all(unix, feature = "pkcs11"))]
 pub mod pkcs11;
+#[cfg(all(unix, feature = "pkcs11"))]
+mod pkcs11_error;
+mod pss;
 #[cfg(unix)]
 mod replace;
 pub mod sign;

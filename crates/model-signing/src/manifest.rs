@@ -15,16 +15,12 @@ mod difference;
 mod name;
 
 pub use difference::{Changed, Differences};
-pub use name::NameError;
 pub(crate) use name::check as check_name;
+pub use name::{NameError, SINGLE_FILE};
 
 /// Most resources (files, or shards of files) of one manifest: what the memory of a machine that hashes models holds
 /// with ease, 1 GiB, and four times the largest model seen in the wild.
 pub const MAX_RESOURCES: usize = 1 << 22;
-
-/// What the reference implementation calls the file of a model that is a single file: its path relative to itself. The
-/// specification has the name of the file instead (section 6.1.2).
-pub const SINGLE_FILE: &str = ".";
 
 /// Shard size of the reference implementation, in bytes.
 pub const DEFAULT_SHARD_BYTES: NonZeroU64 = NonZeroU64::new(1_000_000_000).expect("not 0");

@@ -78,7 +78,7 @@ pub enum SignError {
     /// The token did not sign.
     #[cfg(all(unix, feature = "pkcs11"))]
     #[error(transparent)]
-    Token(#[from] crate::pkcs11::Pkcs11Error),
+    Token(#[from] crate::pkcs11_error::Pkcs11Error),
 }
 
 /// Signs `payload`, an in-toto statement, and returns the signature file.

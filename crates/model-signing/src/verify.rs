@@ -15,6 +15,12 @@ use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{Curve, Hash, PublicKey};
 use crate::timestamp::Authorities;
 
+#[cfg(feature = "sigstore")]
+mod keyless;
+
+#[cfg(feature = "sigstore")]
+pub use keyless::{OpenedKeyless, verify_attestation};
+
 /// How to verify.
 #[doc(inline)]
 pub use crate::certificate::Rules as Options;

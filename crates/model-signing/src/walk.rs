@@ -19,6 +19,7 @@ mod beneath;
 mod error;
 mod ignored;
 mod listing;
+mod pointers;
 
 use crate::manifest::{MAX_RESOURCES, SINGLE_FILE};
 use beneath::{LIST, READ, READ_LINKED, SEARCH, anywhere, beneath};

@@ -6,12 +6,11 @@
 
 use std::ops::ControlFlow;
 
-use pkcs8::der::asn1::AnyRef;
-use pkcs8::der::{self, Decode as _, Reader as _, SliceReader};
-use x509_parser::extensions::{GeneralName, GeneralSubtree, NameConstraints};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Name;
 
-use super::ChainError;
+use super::error::ChainError;
+use super::limits::Limits;
 use super::name;
 use super::parsed::Certificate;
 
@@ -20,37 +19,6 @@ const SMTP_UTF8_MAILBOX: &str = "1.3.6.1.5.5.7.8.9";
 
 /// Most comparisons for one certificate and one CA: OpenSSL's limit.
 const MAX_COMPARISONS: usize = 1 << 20;
-
-/// The limits of a certificate on the names below it.
-pub(super) struct Limits<'a> {
-    constraints: NameConstraints<'a>,
-    /// Every subtree is just a name; anything else has no meaning in X.509.
-    is_plain: bool,
-}
-
-impl<'a> Limits<'a> {
-    /// From the extension, parsed and as it is.
-    pub(super) fn new(constraints: NameConstraints<'a>, raw: &[u8]) -> Self {
-        Self {
-            constraints,
-            is_plain: has_names_only(raw).is_ok(),
-        }
-    }
-
-    fn permitted(&self) -> &[GeneralSubtree<'a>] {
-        self.constraints
-            .permitted_subtrees
-            .as_deref()
-            .unwrap_or_default()
-    }
-
-    fn excluded(&self) -> &[GeneralSubtree<'a>] {
-        self.constraints
-            .excluded_subtrees
-            .as_deref()
-            .unwrap_or_default()
-    }
-}
 
 /// Checks every certificate of a path against the limits of all those above it.
 pub(super) fn check(path: &[&Certificate<'_>]) -> Result<(), ChainError> {
@@ -318,20 +286,4 @@ fn is_host(text: &str) -> bool {
             }
         });
     found == ControlFlow::Continue(true)
-}
-
-/// Whether each subtree of the extension is a single value, its base: `minimum` and `maximum` have no use in X.509
-/// (RFC 5280), and OpenSSL refuses them.
-fn has_names_only(extension: &[u8]) -> der::Result<()> {
-    let mut reader = SliceReader::new(extension)?;
-    reader.sequence(|both| -> der::Result<()> {
-        while !both.is_finished() {
-            let mut list = SliceReader::new(AnyRef::decode(both)?.value())?;
-            while !list.is_finished() {
-                list.sequence(|subtree| AnyRef::decode(subtree).map(drop))?;
-            }
-        }
-        Ok(())
-    })?;
-    reader.finish()
 }

@@ -8,8 +8,10 @@ use x509_parser::extensions::{
 };
 use x509_parser::prelude::X509Certificate;
 
-use super::constraints::Limits;
-use super::{ChainError, malformed, name, read};
+use super::error::ChainError;
+use super::limits::Limits;
+use super::x509::{malformed, read};
+use super::{name, scheme};
 
 /// Extensions that OpenSSL takes for understood when they are critical.
 const UNDERSTOOD: &[&str] = &[
@@ -149,7 +151,7 @@ impl<'a> Certificate<'a> {
                 return false;
             }
         }
-        super::signature::fits_key(&self.x509, issuer.x509.public_key())
+        scheme::fits_key(&self.x509, issuer.x509.public_key())
     }
 
     /// Its key usage, if it has one, allows it to sign certificates.

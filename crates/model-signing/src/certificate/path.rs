@@ -3,8 +3,9 @@
 
 use x509_parser::time::ASN1Time;
 
+use super::error::ChainError;
 use super::parsed::Certificate;
-use super::{ChainError, TrustStore, constraints, signature};
+use super::{TrustStore, constraints, signature};
 use crate::key::PublicKey;
 
 /// Most certificates between the signer's and the last: OpenSSL's default.

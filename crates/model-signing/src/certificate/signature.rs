@@ -1,52 +1,12 @@
 //! Signatures on certificates: ECDSA, RSA and Ed25519, by what the two certificates say.
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
-use x509_parser::prelude::{SubjectPublicKeyInfo, X509Certificate};
-use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::x509::AlgorithmIdentifier;
+use x509_parser::prelude::SubjectPublicKeyInfo;
 
-use super::ChainError;
+use super::error::ChainError;
 use super::parsed::Certificate;
-
-const RSA: &str = "1.2.840.113549.1.1.1";
-const RSA_PSS: &str = "1.2.840.113549.1.1.10";
-const EC: &str = "1.2.840.10045.2.1";
-const ED25519: &str = "1.3.101.112";
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scheme {
-    Ecdsa(Digest),
-    RsaPkcs1(Digest),
-    RsaPss(Digest),
-    Ed25519,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Digest {
-    Sha1,
-    Sha224,
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-/// Whether the algorithm that `subject` is signed with is one for that kind of key.
-pub(super) fn fits_key(subject: &X509Certificate<'_>, key: &SubjectPublicKeyInfo<'_>) -> bool {
-    let kind = key.algorithm.algorithm.to_id_string();
-    match subject
-        .signature_algorithm
-        .algorithm
-        .to_id_string()
-        .as_str()
-    {
-        ED25519 => kind == ED25519,
-        RSA_PSS => kind == RSA || kind == RSA_PSS,
-        oid if oid.starts_with("1.2.840.113549.1.1.") => kind == RSA,
-        oid if oid.starts_with("1.2.840.10045.4.") => kind == EC,
-        // The verification that follows reports that it is not supported.
-        _ => true,
-    }
-}
+use super::scheme::{Scheme, scheme};
+use crate::pss::Digest;
 
 /// Verifies the signature of `issuer` on `subject`.
 pub(super) fn verify(
@@ -98,46 +58,6 @@ pub(super) fn weakness(
         }
         _ => None,
     })
-}
-
-fn scheme(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
-    Some(match algorithm.algorithm.to_id_string().as_str() {
-        "1.2.840.10045.4.1" => Scheme::Ecdsa(Digest::Sha1),
-        "1.2.840.10045.4.3.1" => Scheme::Ecdsa(Digest::Sha224),
-        "1.2.840.10045.4.3.2" => Scheme::Ecdsa(Digest::Sha256),
-        "1.2.840.10045.4.3.3" => Scheme::Ecdsa(Digest::Sha384),
-        "1.2.840.10045.4.3.4" => Scheme::Ecdsa(Digest::Sha512),
-        "1.2.840.113549.1.1.5" => Scheme::RsaPkcs1(Digest::Sha1),
-        "1.2.840.113549.1.1.11" => Scheme::RsaPkcs1(Digest::Sha256),
-        "1.2.840.113549.1.1.12" => Scheme::RsaPkcs1(Digest::Sha384),
-        "1.2.840.113549.1.1.13" => Scheme::RsaPkcs1(Digest::Sha512),
-        RSA_PSS => Scheme::RsaPss(pss_digest(algorithm)?),
-        ED25519 => Scheme::Ed25519,
-        _ => return None,
-    })
-}
-
-/// Whether RSA-PSS parameters are those of SHA-256 with a salt of 32 bytes.
-pub(super) fn is_pss_with_sha256(algorithm: &AlgorithmIdentifier<'_>) -> Option<bool> {
-    Some(pss_digest(algorithm)? == Digest::Sha256)
-}
-
-/// The digest of RSA-PSS, if it is the same inside of the mask and the salt is as long as it: what everybody writes.
-fn pss_digest(algorithm: &AlgorithmIdentifier<'_>) -> Option<Digest> {
-    let parameters = RsaSsaPssParams::try_from(algorithm.parameters.as_ref()?).ok()?;
-    let mask = parameters.mask_gen_algorithm().ok()?;
-    let hash = parameters.hash_algorithm_oid().to_id_string();
-    let (digest, bytes) = match hash.as_str() {
-        "2.16.840.1.101.3.4.2.1" => (Digest::Sha256, 32),
-        "2.16.840.1.101.3.4.2.2" => (Digest::Sha384, 48),
-        "2.16.840.1.101.3.4.2.3" => (Digest::Sha512, 64),
-        _ => return None,
-    };
-    let usual = mask.mgf.to_id_string() == "1.2.840.113549.1.1.8"
-        && mask.hash.to_id_string() == hash
-        && parameters.salt_length() == bytes
-        && parameters.trailer_field() == 1;
-    usual.then_some(digest)
 }
 
 fn algorithm(

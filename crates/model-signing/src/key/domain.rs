@@ -4,7 +4,8 @@ use pkcs8::ObjectIdentifier;
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef, UintRef};
 use pkcs8::der::{self, Decode as _, Reader as _, SliceReader};
 
-use super::{Curve, KeyError};
+use super::curve::Curve;
+use super::error::KeyError;
 
 const PRIME_FIELD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.1.1");
 

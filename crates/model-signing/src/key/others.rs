@@ -9,7 +9,8 @@ use pkcs8::spki::AlgorithmIdentifierRef;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::AlgorithmIdentifier;
 
-use super::{BadSignature, KeyError};
+use super::error::{BadSignature, KeyError};
+use crate::pss;
 
 /// Shortest and longest modulus in bits. Longer keys only cost time: the format has none.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
@@ -118,7 +119,7 @@ fn check_pss_parameters(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), Ke
         };
         let der = whole.to_der().ok()?;
         let (_, parsed) = AlgorithmIdentifier::from_der(&der).ok()?;
-        crate::certificate::is_pss_with_sha256(&parsed)
+        Some(pss::digest(&parsed)? == pss::Digest::Sha256)
     };
     match fits(parameters) {
         Some(true) => Ok(()),

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::SINGLE_FILE;
+/// What the reference implementation calls the file of a model that is a single file: its path relative to itself. The
+/// specification has the name of the file instead (section 6.1.2).
+pub const SINGLE_FILE: &str = ".";
 
 /// Longest name, in bytes: Linux's `PATH_MAX`. No system that could hold the model has longer ones.
 const MAX_NAME_BYTES: usize = 4096;

@@ -1,50 +1,10 @@
 //! Where the module of a token is: the shared library that speaks to it.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::uri::Uri;
-
-/// Why no module can be loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModuleError {
-    /// The path of the URI cannot be looked at.
-    #[error("module {}: {source}", .path.display())]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The path of the URI is a directory, and the URI has no `module-name` to look for in it.
-    #[error("module {} is a directory, and the URI has no `module-name`", .path.display())]
-    Directory {
-        /// The path.
-        path: PathBuf,
-    },
-    /// No module of that name where modules are.
-    #[error("no module {name:?} in {}", Places(.searched))]
-    NotFound {
-        /// The name of the URI.
-        name: String,
-        /// Where it was looked for.
-        searched: Vec<PathBuf>,
-    },
-}
-
-struct Places<'a>(&'a [PathBuf]);
-
-impl std::fmt::Display for Places<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, place) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", place.display())?;
-        }
-        Ok(())
-    }
-}
+use crate::pkcs11_error::ModuleError;
 
 /// Where distributions keep modules, below each of which `pkcs11` and `softhsm` are looked in.
 const LIBRARIES: &[&str] = &[

@@ -1,12 +1,6 @@
 //! What a walk finds.
 
-use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
-
-use rayon::prelude::*;
-
-use super::{Model, WalkError};
 
 /// What a model consists of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,12 +22,6 @@ pub struct Listed {
     pub size: u64,
 }
 
-/// How a pointer file of Git LFS begins (its specification, version 1), in the place of the file that it stands for.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
-
-/// Longest pointer file of Git LFS, by its specification.
-const MAX_LFS_POINTER_BYTES: u64 = 1024;
-
 impl Listing {
     /// How many bytes all files have.
     pub fn bytes(&self) -> u64 {
@@ -49,23 +37,6 @@ impl Listing {
         left_over.sort_unstable();
         left_over
     }
-
-    /// Files that are only pointers of Git LFS: the files themselves were not downloaded. Sorted.
-    ///
-    /// # Errors
-    ///
-    /// A file that could be one cannot be read.
-    pub fn lfs_pointers(&self, model: &Model) -> Result<Vec<String>, WalkError> {
-        let least = LFS_POINTER.len() as u64;
-        let mut pointers = self
-            .files
-            .par_iter()
-            .filter(|file| (least..=MAX_LFS_POINTER_BYTES).contains(&file.size))
-            .filter_map(|file| is_lfs_pointer(model, file).transpose())
-            .collect::<Result<Vec<_>, _>>()?;
-        pointers.sort_unstable();
-        Ok(pointers)
-    }
 }
 
 fn is_left_over(name: &str, signature: Option<&str>) -> bool {
@@ -76,19 +47,6 @@ fn is_left_over(name: &str, signature: Option<&str>) -> bool {
             && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && (base.strip_suffix(".sig").is_some() || Some(base) == signature)
     })
-}
-
-fn is_lfs_pointer(model: &Model, file: &Listed) -> Result<Option<String>, WalkError> {
-    let opened = model.open_file(&file.name)?;
-    let mut begin = [0; LFS_POINTER.len()];
-    match opened.file.read_exact_at(&mut begin, 0) {
-        Ok(()) => Ok((begin == *LFS_POINTER).then(|| file.name.to_string())),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(source) => Err(WalkError::Unreadable {
-            path: model.path_of(&file.name),
-            source,
-        }),
-    }
 }
 
 #[cfg(test)]
