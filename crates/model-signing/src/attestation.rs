@@ -7,10 +7,7 @@
 //! Nothing here has been verified: the signature of the bundle that a statement comes in is checked before
 //! (`sigstore::verify_attestation`).
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::bundle::{Bundle, Content};
 use crate::json::excerpt;
@@ -18,11 +15,13 @@ use crate::manifest::{NameError, SINGLE_FILE, check_name};
 
 #[cfg(unix)]
 mod coverage;
+mod digests;
 mod function;
 mod provenance;
 
 #[cfg(unix)]
 pub use coverage::{Coverage, CoverageError, Measured, Mismatch, files_to_hash};
+use digests::Digests;
 pub use function::HashFunction;
 pub use provenance::{Provenance, Source};
 
@@ -38,9 +37,6 @@ const MAX_STATEMENT_BYTES: usize = crate::bundle::MAX_BUNDLE_BYTES;
 /// Most subjects of one statement. GitHub's attestations have at most 1024, and a statement about each file of a large model
 /// has one for each.
 pub const MAX_SUBJECTS: usize = 1 << 20;
-
-/// Most digests of one subject: more than there are names for in the in-toto specification.
-const MAX_DIGESTS: usize = 64;
 
 /// Why a payload is no statement that can be held against a model.
 ///
@@ -263,46 +259,6 @@ struct RawStatement {
 struct RawSubject {
     name: Option<String>,
     digest: Digests,
-}
-
-/// Members of an object in its order. None is there twice: two readers could take two.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Digests(pub(crate) Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Digests {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Digests;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of digests")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Digests, A::Error> {
-                use serde::de::Error as _;
-                let mut members: Vec<(String, String)> = Vec::new();
-                while let Some((name, digest)) = map.next_entry::<String, String>()? {
-                    if members.iter().any(|(known, _)| *known == name) {
-                        let name = excerpt(&name);
-                        return Err(A::Error::custom(format_args!(
-                            "digest {name:?} is there twice"
-                        )));
-                    }
-                    if members.len() == MAX_DIGESTS {
-                        return Err(A::Error::custom(format_args!(
-                            "a subject has more than {MAX_DIGESTS} digests"
-                        )));
-                    }
-                    members.push((name, digest));
-                }
-                Ok(Digests(members))
-            }
-        }
-
-        deserializer.deserialize_map(Members)
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ use serde_json::{Map, Value, json};
 use super::files::{path, read};
 use super::keyless::{self, KeylessArgs};
 use super::messages::{Warnings, few, print};
-use super::{tree, verify};
+use super::report::certificate_report;
+use super::tree;
 use crate::cli::output::{Mistake, Outcome, causes};
 use crate::escape;
 use crate::file;
@@ -353,7 +354,7 @@ impl Verdict {
         });
         keyless::describe(&self.verified, &mut report);
         let der = self.verified.certificate.as_ref().map(|(der, _)| &**der);
-        report["certificate"] = der.and_then(verify::certificate_report).into();
+        report["certificate"] = der.and_then(certificate_report).into();
         report
     }
 }

@@ -15,6 +15,7 @@ mod keyless;
 mod lifetime;
 mod messages;
 mod progress;
+mod report;
 mod sign;
 mod sign_in;
 mod spelling;

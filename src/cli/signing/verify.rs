@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use model_signing::MAX_PEM_BYTES;
-use model_signing::certificate::{Summary, TrustStore, ValidAt, fingerprint};
+use model_signing::certificate::{TrustStore, ValidAt, fingerprint};
 use model_signing::key::PublicKey;
 use model_signing::manifest::{Changed, Differences};
 use model_signing::model::{self, MismatchError};
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::attestation::{self, AttestationArgs};
 use super::files::{path, read};
 use super::messages::{Warnings, print};
+use super::report::certificate_report;
 use super::stamps::StampArgs;
 use super::{keyless, tree};
 use crate::cli::logging::Level;
@@ -385,19 +386,6 @@ impl SignerReport {
             ..Self::default()
         }
     }
-}
-
-/// A certificate as a report has it; `None` if it cannot be read.
-pub(super) fn certificate_report(der: &[u8]) -> Option<Value> {
-    let time = |second| Timestamp::from_second(second).map(|time| time.to_string());
-    let certificate = Summary::of(der).ok()?;
-    Some(json!({
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "sha256": certificate.sha256,
-        "not_before": time(certificate.not_before).ok(),
-        "not_after": time(certificate.not_after).ok(),
-    }))
 }
 
 /// What was signed, as a report has it.

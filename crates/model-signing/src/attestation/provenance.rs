@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Digests;
+use super::digests::Digests;
 
 /// <https://slsa.dev/spec/v0.2/provenance>
 const V0_2: &str = "https://slsa.dev/provenance/v0.2";
