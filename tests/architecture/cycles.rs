@@ -91,8 +91,8 @@ fn extended(target: Target, rest: &[String]) -> Target {
 }
 
 /// Between what a cycle is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cycle {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cycle {
     /// Modules inside of one module, each with all that it contains.
     BetweenModules,
     /// The file of a module and files inside of the module.
@@ -112,8 +112,8 @@ impl fmt::Display for Cycle {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
     /// The module's path; empty for the root of the crate.
-    pub module: String,
-    pub cycle: Cycle,
+    module: String,
+    cycle: Cycle,
     /// The files or modules, from the first one back to it.
     path: Vec<Module>,
 }

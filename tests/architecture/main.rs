@@ -15,7 +15,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cycles::Cycle;
 use dependencies::Dependencies;
 use rules::{Place, check_file};
 
@@ -126,9 +125,6 @@ fn the_modules_have_no_dependency_cycle() {
 /// The crates of this repository: the folders of their sources.
 const CRATES: [&str; 3] = ["src", "crates/tlog/src", "crates/model-signing/src"];
 
-/// Modules that contain a cycle today: their folder and their path. A cycle that is gone must be deleted here.
-const CYCLIC: &[(&str, &str, Cycle)] = &[("src", "store::sqlite", Cycle::BetweenModules)];
-
 #[test]
 fn no_file_depends_on_itself_through_others() {
     let mut problems = Vec::new();
@@ -139,19 +135,8 @@ fn no_file_depends_on_itself_through_others() {
             .filter(|(place, _)| place.module != "main")
             .map(|(place, scan)| (place.path, scan))
             .collect();
-        let mut allowed: BTreeSet<_> = CYCLIC
-            .iter()
-            .filter(|(of, ..)| *of == folder)
-            .map(|(_, module, cycle)| ((*module).to_owned(), *cycle))
-            .collect();
-        for found in cycles::check(&files) {
-            if !allowed.remove(&(found.module.clone(), found.cycle)) {
-                problems.push(format!("{folder}: {found}"));
-            }
-        }
-        problems.extend(allowed.into_iter().map(|(module, cycle)| {
-            format!("{folder}: {module} has no cycle {cycle} any more: delete it from the list in this test")
-        }));
+        let found = cycles::check(&files).into_iter();
+        problems.extend(found.map(|found| format!("{folder}: {found}")));
     }
     assert_none(&problems);
 }

@@ -16,8 +16,10 @@ use std::ops::Range;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnection;
 
+use super::batch::insert_values;
 use super::fail::Fail;
-use super::insert::{self, Incoming, insert_values};
+use super::incoming::Incoming;
+use super::insert;
 use super::positions::{self, Extent};
 use super::value;
 use crate::finding::Routes;

@@ -5,7 +5,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
-use super::insert::{self, Incoming};
+use super::incoming::Incoming;
+use super::insert;
 use super::{coverage, finding_changes, positions, value};
 use crate::finding::{NewFinding, Routes};
 use crate::store::{Contradiction, Dispute};

@@ -3,52 +3,17 @@
 //! The leaf hash decides, and for a certificate in a CT log the hash of the logged certificate; never names, tags or
 //! dates. `replays` finds the same signing in other entries.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
+use super::registered::{expect_changed, ids, reason, reason_of_replay};
 use super::{finding_changes, pass_history, replays, value};
 use crate::expect::Expectation;
-use crate::finding::{FindingId, NewFinding, Routes, Verdict};
+use crate::finding::{FindingId, Routes};
 use crate::store::Registration;
-
-/// Whether a registration has an effect on findings with this verdict. (The same as the list in `ADD_FINDINGS`.)
-pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
-    matches!(
-        verdict,
-        Verdict::ModelUnexpected
-            | Verdict::IdentityUnexpected
-            | Verdict::OtherPredicate
-            | Verdict::UntrustedChain
-    )
-}
-
-/// The registration that expects a finding.
-#[derive(Debug, Clone)]
-pub(super) struct Registered {
-    /// Its number.
-    pub number: i64,
-    /// From which file.
-    pub file: String,
-    /// It has the registered signing, but is not the registered entry.
-    pub again: bool,
-}
-
-impl Registered {
-    /// The reason in the history.
-    pub(super) fn reason(&self) -> String {
-        if self.again {
-            replays::reason(&self.file)
-        } else {
-            reason(&self.file)
-        }
-    }
-}
 
 /// Adds the findings of a registration's leaves to the scratch set: of those that its bundle names, or of the others.
 const ADD_FINDINGS: &str = "INSERT INTO temp.finding_changes (finding)
@@ -56,71 +21,6 @@ const ADD_FINDINGS: &str = "INSERT INTO temp.finding_changes (finding)
      WHERE e.expectation = $1 AND e.named = $2 AND f.registered_as IS NOT NULL
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
      ON CONFLICT DO NOTHING";
-
-/// The reason in the history.
-pub(super) fn reason(file: &str) -> String {
-    format!("registered: {file}")
-}
-
-/// What a registration must contain to expect this finding, hex.
-pub(super) fn registered_as(new: &NewFinding) -> Option<String> {
-    let finding = &new.finding;
-    if !can_be_expected(finding.verdict) {
-        return None;
-    }
-    match new.evidence.logged_sha256 {
-        Some(logged) => Some(hex::encode(logged)),
-        None => finding.leaf_hash.clone(),
-    }
-}
-
-/// Whether anything is registered.
-pub(super) async fn any(db: &mut SqliteConnection) -> Result<bool, Fail> {
-    Ok(
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM expectation)")
-            .fetch_one(&mut *db)
-            .await?,
-    )
-}
-
-/// Those of these that are registered, with the first registration.
-pub(super) async fn of(
-    db: &mut SqliteConnection,
-    leaves: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Registered>, Fail> {
-    let leaves: Vec<&str> = leaves.collect();
-    if leaves.is_empty() || !any(db).await? {
-        return Ok(HashMap::new());
-    }
-    // At most one leaf for each row of an insert: far below SQLite's limit of parameters.
-    let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT e.leaf_hash, x.number, x.file, e.named FROM expected_leaf e JOIN expectation x ON x.number = e.expectation
-         WHERE e.leaf_hash IN (",
-    );
-    let mut list = query.separated(", ");
-    for leaf in leaves {
-        list.push_bind(leaf);
-    }
-    query.push(") ORDER BY x.number DESC");
-    let rows: Vec<(String, i64, String, bool)> = query
-        .build_query_as()
-        .persistent(false)
-        .fetch_all(&mut *db)
-        .await?;
-    // The oldest registration comes last and replaces the others.
-    let registered = rows.into_iter().map(|(leaf, number, file, named)| {
-        let again = !named;
-        (
-            leaf,
-            Registered {
-                number,
-                file,
-                again,
-            },
-        )
-    });
-    Ok(registered.collect())
-}
 
 /// Registrations in one transaction. The monitor cannot write during it.
 pub(super) const GROUP: usize = 100;
@@ -202,7 +102,7 @@ async fn register(
     let mut changed = expect_changed(db, &reason(&file), now).await?;
     finding_changes::clear(db).await?;
     add_findings(db, number, false).await?;
-    changed.extend(expect_changed(db, &replays::reason(&file), now).await?);
+    changed.extend(expect_changed(db, &reason_of_replay(&file), now).await?);
     Ok((new.is_some(), changed))
 }
 
@@ -220,35 +120,6 @@ async fn add_findings(db: &mut SqliteConnection, number: i64, named: bool) -> Re
             .await?;
     }
     Ok(())
-}
-
-/// Makes the findings of the scratch set expected, except those that are. Returns the changed ones.
-pub(super) async fn expect_changed(
-    db: &mut SqliteConnection,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Vec<FindingId>, Fail> {
-    sqlx::query(
-        "DELETE FROM temp.finding_changes WHERE EXISTS (
-           SELECT 1 FROM finding f WHERE f.number = finding_changes.finding AND f.verdict = 'expected')",
-    )
-    .execute(&mut *db)
-    .await?;
-    let changed = ids(db).await?;
-    if changed.is_empty() {
-        return Ok(changed);
-    }
-    finding_changes::begin_history(db).await?;
-    sqlx::query(
-        "UPDATE finding SET verdict = 'expected', severity = 0, state = 'resolved'
-         WHERE number IN (SELECT finding FROM temp.finding_changes)",
-    )
-    .execute(&mut *db)
-    .await?;
-    finding_changes::write_history(db, reason, now).await?;
-    finding_changes::leave_unclaimed_alerts(db).await?;
-    finding_changes::queue_resolved_alerts(db, now).await?;
-    Ok(changed)
 }
 
 /// All registrations, oldest first.
@@ -331,15 +202,4 @@ pub(super) async fn unregister(
     finding_changes::write_history(db, &format!("no longer registered: {file}"), now).await?;
     finding_changes::queue_alerts(db, routes, None, now).await?;
     Ok(Some(ids(db).await?))
-}
-
-/// The ids of the scratch set.
-async fn ids(db: &mut SqliteConnection) -> Result<Vec<FindingId>, Fail> {
-    let ids: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT f.id FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
-         ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    ids.iter().map(|id| value::finding_id(id)).collect()
 }

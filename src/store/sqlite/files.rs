@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fail::Fail;
-use super::lock;
 use crate::store::StoreError;
 
 /// The directory of the database must exist. Otherwise a mistyped path would become a new database.
@@ -58,7 +57,7 @@ pub(super) fn wal_of(database: &Path) -> PathBuf {
 pub(super) fn all(database: &Path) -> Vec<PathBuf> {
     let mut files = vec![database.to_owned()];
     files.extend(["-wal", "-shm", "-journal"].map(|suffix| beside(database, suffix)));
-    files.push(lock::path_of(database));
+    files.push(lock_of(database));
     files
 }
 
@@ -208,4 +207,9 @@ impl Place {
     fn lock(&self) -> MutexGuard<'_, Wal> {
         self.wal.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The lock file of a database.
+pub(super) fn lock_of(database: &Path) -> PathBuf {
+    beside(database, ".lock")
 }

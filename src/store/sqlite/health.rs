@@ -7,7 +7,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
-use super::insert::{self, Incoming};
+use super::incoming::Incoming;
+use super::insert;
 use super::{finding_changes, record, value};
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Routes, Severity};
 use crate::moment;

@@ -5,42 +5,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sqlx::query_builder::{QueryBuilder, Separated};
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
-use super::expectations::Registered;
+use super::batch::{ROWS, insert_values};
 use super::fail::Fail;
+use super::incoming::Incoming;
+use super::registered::{self, Registered};
 use super::value;
-use super::{expectations, outbox, replays};
+use super::{outbox, replays};
 use crate::finding::{Class, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict};
-
-/// Rows of one statement. Several hundred are three times as fast as one (fewer calls to SQLite's thread). 400 rows of
-/// 30 values stay well below SQLite's limit of 32,766 parameters.
-const ROWS: usize = 400;
-
-/// A finding that is to be recorded.
-#[derive(Clone, Copy)]
-pub(super) struct Incoming<'a> {
-    /// What was found.
-    pub new: &'a NewFinding,
-    /// For a health finding: what distinguishes it from others with its verdict.
-    pub subject: Option<&'a str>,
-    /// For a fault: the hash of the contradicting root.
-    pub occurrence: Option<&'a [u8; 32]>,
-    /// A channel on which it is not alerted.
-    pub except: Option<&'a str>,
-}
-
-impl<'a> Incoming<'a> {
-    pub(super) const fn of(new: &'a NewFinding) -> Self {
-        Self {
-            new,
-            subject: None,
-            occurrence: None,
-            except: None,
-        }
-    }
-}
 
 /// The result of recording findings.
 pub(super) struct Inserted {
@@ -88,12 +61,12 @@ async fn insert_chunk(
     let signers = insert_signers(db, chunk).await?;
     let names: Vec<Option<String>> = chunk
         .iter()
-        .map(|incoming| expectations::registered_as(incoming.new))
+        .map(|incoming| registered::registered_as(incoming.new))
         .collect();
     let leaves = names.iter().filter_map(Option::as_deref);
     // First: it completes registrations of earlier versions.
     let replays = replays::of(db, chunk).await?;
-    let registered = expectations::of(db, leaves).await?;
+    let registered = registered::of(db, leaves).await?;
 
     let standing: Vec<Standing<'_>> = chunk
         .iter()
@@ -392,23 +365,4 @@ impl<'a> Signer<'a> {
         key.copy_from_slice(&hash.finalize()[..16]);
         SignerKey(key)
     }
-}
-
-/// `head VALUES (…), (…) tail`, in statements of at most [`ROWS`] rows.
-pub(super) async fn insert_values<T>(
-    db: &mut SqliteConnection,
-    head: &str,
-    tail: &str,
-    items: &[T],
-    push: impl Fn(Separated<'_, Sqlite, &'static str>, &T),
-) -> Result<Vec<SqliteRow>, Fail> {
-    let mut rows = Vec::new();
-    for chunk in items.chunks(ROWS) {
-        let mut query = QueryBuilder::<Sqlite>::new(head);
-        query.push_values(chunk, &push).push(tail);
-        // Only the full size repeats. A prepared statement for each size would fill memory.
-        let query = query.build().persistent(chunk.len() == ROWS);
-        rows.extend(query.fetch_all(&mut *db).await?);
-    }
-    Ok(rows)
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::files;
 use crate::store::{Holders, StoreError};
@@ -20,15 +20,10 @@ pub struct StoreLock {
     _file: File,
 }
 
-/// The lock file of a database.
-pub(super) fn path_of(database: &Path) -> PathBuf {
-    files::beside(database, ".lock")
-}
-
 /// Takes the lock `<database>.lock`.
 pub(super) fn take(database: &Path) -> Result<StoreLock, StoreError> {
     files::require_directory(database)?;
-    let lock = path_of(database);
+    let lock = files::lock_of(database);
     let unopened = |error: io::Error| match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             StoreError::ReadOnly {

@@ -7,8 +7,10 @@ use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 
+use super::batch::insert_values;
 use super::fail::Fail;
-use super::insert::{self, Incoming, insert_values};
+use super::incoming::Incoming;
+use super::insert;
 use super::{logs, positions, value};
 use crate::finding::Routes;
 use crate::log::{LogId, TreeId};

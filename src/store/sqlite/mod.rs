@@ -8,6 +8,7 @@
 mod transaction;
 
 mod backup;
+mod batch;
 #[cfg(test)]
 mod cost;
 mod coverage;
@@ -20,6 +21,7 @@ mod findings;
 mod handling;
 mod health;
 mod holder;
+mod incoming;
 mod insert;
 mod lock;
 mod logs;
@@ -32,6 +34,7 @@ mod outbox;
 mod pass_history;
 mod positions;
 mod record;
+mod registered;
 mod replays;
 mod signings;
 mod traits;

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::batch::insert_values;
 use super::fail::Fail;
-use super::insert::insert_values;
 use super::record::{finding, select_finding};
 use super::value;
 use crate::finding::{self as words, Finding, Routes};

@@ -8,7 +8,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 use tlog::{FollowerState, Head};
 
 use super::fail::Fail;
-use super::insert::{self, Incoming};
+use super::incoming::Incoming;
+use super::insert;
 use super::{finding_changes, logs, value};
 use crate::finding::{FindingId, Routes};
 use crate::log::{LogId, Part, TreeId};

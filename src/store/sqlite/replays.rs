@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-use super::expectations::{self, Registered, can_be_expected};
 use super::fail::Fail;
 use super::finding_changes;
-use super::insert::Incoming;
+use super::incoming::Incoming;
+use super::registered::{self, Registered, can_be_expected, reason_of_replay};
 use crate::expect::{Expectation, Part, SignedAs};
 use crate::finding::Finding;
 
@@ -159,7 +159,7 @@ pub(super) async fn of(
         .enumerate()
         .filter_map(|(place, incoming)| Some((place, Candidate::of(incoming)?)))
         .collect();
-    if candidates.is_empty() || !expectations::any(db).await? {
+    if candidates.is_empty() || !registered::any(db).await? {
         return Ok(HashMap::new());
     }
     learn(db, &candidates).await?;
@@ -331,7 +331,7 @@ pub(super) async fn expect_replays(
             .bind(number)
             .execute(&mut *db)
             .await?;
-        expectations::expect_changed(db, &reason(file), now).await?;
+        registered::expect_changed(db, &reason_of_replay(file), now).await?;
     }
     Ok(())
 }
@@ -380,11 +380,6 @@ pub(super) async fn judge_one(
     .await?;
     let Some(file) = file else { return Ok(false) };
     finding_changes::only(db, number).await?;
-    let changed = expectations::expect_changed(db, &reason(&file), now).await?;
+    let changed = registered::expect_changed(db, &reason_of_replay(&file), now).await?;
     Ok(!changed.is_empty())
-}
-
-/// The reason in the history of a registered signing that was logged again.
-pub(super) fn reason(file: &str) -> String {
-    format!("logged again, registered: {file}")
 }

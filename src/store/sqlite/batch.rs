@@ -1,0 +1,29 @@
+//! Statements that insert many rows.
+
+use sqlx::query_builder::{QueryBuilder, Separated};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+
+use super::fail::Fail;
+
+/// Rows of one statement. Several hundred are three times as fast as one (fewer calls to SQLite's thread). 400 rows of
+/// 30 values stay well below SQLite's limit of 32,766 parameters.
+pub(super) const ROWS: usize = 400;
+
+/// `head VALUES (…), (…) tail`, in statements of at most [`ROWS`] rows.
+pub(super) async fn insert_values<T>(
+    db: &mut SqliteConnection,
+    head: &str,
+    tail: &str,
+    items: &[T],
+    push: impl Fn(Separated<'_, Sqlite, &'static str>, &T),
+) -> Result<Vec<SqliteRow>, Fail> {
+    let mut rows = Vec::new();
+    for chunk in items.chunks(ROWS) {
+        let mut query = QueryBuilder::<Sqlite>::new(head);
+        query.push_values(chunk, &push).push(tail);
+        // Only the full size repeats. A prepared statement for each size would fill memory.
+        let query = query.build().persistent(chunk.len() == ROWS);
+        rows.extend(query.fetch_all(&mut *db).await?);
+    }
+    Ok(rows)
+}
