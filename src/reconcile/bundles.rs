@@ -7,13 +7,15 @@ use model_signing::bundle::{Bundle, Content};
 use sha2::{Digest as _, Sha256};
 
 use super::entries::{self, Stored};
+use super::error::ReconcileError;
 use super::files::{self, BundleFile, BundleFiles};
 use super::followed::Followed;
 use super::line::{EntryPlace, Kind, Line, LineType};
+use super::model;
 use super::remote::{self, Identity};
 use super::signings::Explained;
 use super::trusted::Verified;
-use super::{Question, ReconcileError, World, model};
+use super::world::{Question, World};
 use crate::expect::Expectation;
 use crate::identity::Signer;
 use crate::store::StoreError;

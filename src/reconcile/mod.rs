@@ -7,6 +7,7 @@
 
 mod bundles;
 mod entries;
+mod error;
 mod files;
 mod followed;
 mod leaf;
@@ -15,79 +16,18 @@ mod model;
 mod remote;
 mod signings;
 mod trusted;
-
-use std::path::PathBuf;
-
-use jiff::Timestamp;
+mod world;
 
 use crate::expect::Expectation;
-use crate::identity::Authorities;
-use crate::judge::Rules;
-use crate::monitor::MonitoredLog;
-use crate::report::log::LogStatus;
-use crate::store::{SigningQuery, Store, StoreError, WatchKey};
+use crate::store::StoreError;
 use bundles::Bundles;
 use followed::Followed;
 
+pub use error::ReconcileError;
 pub use files::NoSuchPath;
 pub use line::{ChangedFiles, Counts, EntryPlace, Kind, Line, LineType};
 pub use trusted::Trusted;
-
-/// Why nothing could be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum ReconcileError {
-    /// A path of the command line.
-    #[error(transparent)]
-    Path(#[from] NoSuchPath),
-    /// The store cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// What is compared.
-#[derive(Debug, Default)]
-pub struct Question {
-    /// Files with bundles, and directories.
-    pub paths: Vec<PathBuf>,
-    /// Which signings have to have a bundle.
-    pub signings: SigningQuery,
-    /// Models are left out.
-    pub no_models: bool,
-    /// The search index of Rekor v1 is asked for others who signed the same models.
-    pub remote: bool,
-    /// What agrees is registered.
-    pub register: bool,
-}
-
-/// What the bundles are compared with.
-pub struct World<'a> {
-    /// What was found in the logs.
-    pub store: &'a dyn Store,
-    /// The logs that are followed.
-    pub logs: &'a [MonitoredLog],
-    /// How far each of them is read.
-    pub statuses: &'a [LogStatus],
-    /// The watches.
-    pub rules: &'a Rules,
-    /// What bundles are verified with.
-    pub trusted: &'a Trusted,
-    /// The present.
-    pub now: Timestamp,
-}
-
-impl World<'_> {
-    fn authorities(&self) -> Option<&Authorities> {
-        self.rules.authorities()
-    }
-
-    /// The watches whose signings are compared.
-    fn watches(&self, query: &SigningQuery) -> Vec<WatchKey> {
-        let keys = self.rules.keys().iter();
-        keys.filter(|key| query.watches.is_empty() || query.watches.contains(&key.name))
-            .cloned()
-            .collect()
-    }
-}
+pub use world::{Question, World};
 
 /// Where the answer goes.
 pub trait Answer {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 
-use super::ReconcileError;
+use super::error::ReconcileError;
 use super::followed::Followed;
 use super::line::{EntryPlace, Kind, Line};
 use crate::expect::{Expectation, Part};
