@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_harmless_name_is_not_copied() {
+    fn a_name_without_special_characters_is_not_copied() {
         assert!(matches!(terminal(WORKFLOW), Cow::Borrowed(_)));
         assert!(matches!(header(WORKFLOW), Cow::Borrowed(_)));
         assert!(matches!(html(WORKFLOW), Cow::Borrowed(_)));

@@ -53,13 +53,13 @@ pub enum SecretError {
     #[error("{0} is empty")]
     Empty(String),
     /// It was to be a URL.
-    #[error("{source_name} does not hold an http or https URL")]
+    #[error("{source_name} does not contain an http or https URL")]
     NotAUrl {
         /// The variable or file.
         source_name: String,
     },
     /// The URL holds a user or a password.
-    #[error("{source_name} holds a URL with a user or a password: use [[http.credentials]]")]
+    #[error("{source_name} contains a URL with a user or a password: use [[http.credentials]]")]
     UserInfo {
         /// The variable or file.
         source_name: String,

@@ -152,7 +152,7 @@ impl Given {
 
 fn signer(bundle: &Bundle) -> anyhow::Result<Signer> {
     let leaf = bundle.leaf_certificate().context(
-        "the bundle holds no certificate, only a hint of a key: give the public key's PEM file instead",
+        "the bundle contains no certificate, only a hint of a key: give the public key's PEM file instead",
     )?;
     signer_file::certificate(leaf.to_vec())
 }

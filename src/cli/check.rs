@@ -74,7 +74,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     for line in setup.described_http().await? {
         output.line(&format!("ok    http: {}", escape::terminal(&line)))?;
     }
-    let told = channels_can_work(setup, &mut output).await?;
+    let can_alert = channels_can_work(setup, &mut output).await?;
     if !trust(setup, &mut output)? {
         outcome = Outcome::Unanswered;
     }
@@ -121,7 +121,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
                     ))?;
                     for key in tree.shard.unsupported(&checkpoint) {
                         output.line(&format!(
-                            "note  log {name}{of_tree}: its checkpoint bears a signature that is not verified here: {}",
+                            "note  log {name}{of_tree}: its checkpoint has a signature that is not verified here: {}",
                             escape::terminal(&key)
                         ))?;
                     }
@@ -149,7 +149,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     for name in setup.waiting_for_trust() {
         outcome = Outcome::Unanswered;
         output.line(&format!(
-            "FAIL  log {}: not asked, because nothing is trusted yet",
+            "FAIL  log {}: not read, because there is no trusted root yet",
             escape::terminal(&name)
         ))?;
     }
@@ -157,10 +157,10 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
         output.line(&format!("note  {advice}"))?;
     }
     if setup.channel_names().is_empty() {
-        output.line("note  nobody is told: there is no [[channel]]")?;
+        output.line("note  no alert is sent: there is no [[channel]]")?;
     }
     output.end()?;
-    Ok(if told { outcome } else { Outcome::Wrong })
+    Ok(if can_alert { outcome } else { Outcome::Wrong })
 }
 
 /// Looks whether each channel and the heartbeat have what they need on this machine; nothing is sent. Answers whether
@@ -228,7 +228,7 @@ fn trust(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
     }
     for unfollowed in &report.unfollowed {
         output.line(&format!(
-            "FAIL  {} (`ignore` in [trust] if that is meant)",
+            "FAIL  {} (`ignore` in [trust] if that is intended)",
             escape::terminal(&unfollowed.summary)
         ))?;
     }
@@ -285,7 +285,7 @@ async fn channels(setup: &Setup, only: Option<&str>) -> anyhow::Result<Outcome> 
     }
     if names.is_empty() {
         return Err(Mistake(
-            "the configuration has no [[channel]]: nobody would be told".to_owned(),
+            "the configuration has no [[channel]]: no alert would be sent".to_owned(),
         )
         .into());
     }

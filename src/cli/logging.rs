@@ -173,7 +173,7 @@ fn filter(written: Option<&str>) -> Result<Option<EnvFilter>, Mistake> {
         let is_module = directive.starts_with("modelwatch") || directive.contains("::");
         let names_module = is_module && !directive.contains('=');
         if !is_level && !names_module && !directive.ends_with(']') {
-            return Err(mistake(format!("{level:?} is no level")));
+            return Err(mistake(format!("{level:?} is not a level")));
         }
     }
     EnvFilter::try_new(written)

@@ -18,9 +18,9 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "",
         &[
-            example("See what this is about", "modelwatch demo"),
+            example("See an example", "modelwatch demo"),
             example(
-                "Write a configuration for whoever signed this bundle",
+                "Write a configuration for the signer of this bundle",
                 "modelwatch init --from model.sig",
             ),
             example(
@@ -43,7 +43,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "init",
         &[
             example(
-                "Watch whoever signed this bundle, and register it",
+                "Watch the signer of this bundle, and register it",
                 "modelwatch init --from model.sig --register",
             ),
             example(
@@ -72,7 +72,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "modelwatch monitor --once --bootstrap",
             ),
             example(
-                "One pass, for cron and CI: the exit code says what is open",
+                "One pass, for cron and CI: the exit code shows what is open",
                 "modelwatch monitor --once",
             ),
             example(
@@ -299,7 +299,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "drill",
         &[
             example(
-                "Tell people first: an alarm marked [DRILL] arrives",
+                "Inform people first: an alarm marked [DRILL] arrives",
                 "modelwatch drill",
             ),
             example("For a script", "modelwatch drill --json"),
@@ -308,7 +308,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "watch",
         &[example(
-            "A watch for whoever signed this bundle",
+            "A watch for the signer of this bundle",
             "modelwatch watch suggest model.sig >>modelwatch.toml",
         )],
     ),
@@ -316,7 +316,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "watch suggest",
         &[
             example(
-                "For whoever signed this bundle",
+                "For the signer of this bundle",
                 "modelwatch watch suggest model.sig >>modelwatch.toml",
             ),
             example("For a key", "modelwatch watch suggest signing.pub"),
@@ -447,7 +447,7 @@ const EXIT_STATUS: &[(&str, &[Code])] = &[
         &[
             (
                 0,
-                "With --once: everything was read up to the newest checkpoint and proven, and nothing is open. Without it: the daemon was asked to end.",
+                "With --once: everything was read up to the newest checkpoint and proven, and nothing is open. Without it: the daemon was requested to end.",
             ),
             (
                 1,
@@ -459,7 +459,7 @@ const EXIT_STATUS: &[(&str, &[Code])] = &[
             ),
             (
                 3,
-                "A log could not be read to its end, a finding about the health of the watch is open, an alert that is due is undelivered, or the store could not be used.",
+                "A log could not be read to its end, a finding about the health of the monitoring is open, an alert that is due is undelivered, or the store could not be used.",
             ),
         ],
     ),
@@ -484,7 +484,7 @@ const EXIT_STATUS: &[(&str, &[Code])] = &[
             (1, "A bundle contradicts itself, and none is registered."),
             (
                 2,
-                "A file is no bundle, or one of its bundles cannot be registered.",
+                "A file is not a bundle, or one of its bundles cannot be registered.",
             ),
             (3, "The store could not be used."),
         ],
@@ -519,10 +519,10 @@ const EXIT_STATUS: &[(&str, &[Code])] = &[
             (0, "All was shown."),
             (
                 1,
-                "The watch is blind somewhere, or a channel took no alarm.",
+                "A test failed: signings would be missed, or a channel did not accept the alarm.",
             ),
             (2, "The command or its configuration is wrong."),
-            (3, "Something could not be asked."),
+            (3, "Something could not be tested."),
         ],
     ),
     ("sign", SIGNING),

@@ -22,7 +22,7 @@ pub(super) fn read(bytes: &[u8]) -> anyhow::Result<Vec<Signer>> {
     if let Some(signers) = pem(text)? {
         anyhow::ensure!(
             !signers.is_empty(),
-            "holds no certificate and no public key"
+            "contains no certificate and no public key"
         );
         return Ok(signers);
     }
@@ -52,7 +52,7 @@ fn pem(text: &[u8]) -> anyhow::Result<Option<Vec<Signer>>> {
         any = true;
         anyhow::ensure!(
             signers.len() < MAX_PEM_BLOCKS,
-            "holds more than {MAX_PEM_BLOCKS} PEM blocks"
+            "contains more than {MAX_PEM_BLOCKS} PEM blocks"
         );
         match block.label.as_str() {
             "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
@@ -68,9 +68,9 @@ fn pem(text: &[u8]) -> anyhow::Result<Option<Vec<Signer>>> {
             // As `openssl ecparam -genkey` and `openssl x509 -text` write them beside what counts.
             "EC PARAMETERS" | "X509 CRL" => {}
             secret if secret.ends_with("PRIVATE KEY") => anyhow::bail!(
-                "holds a `{secret}`, which belongs into no file that a monitor reads: give the public key"
+                "contains a `{secret}`, which a monitor must not read: give the public key"
             ),
-            other => anyhow::bail!("holds a `{other}`, neither a certificate nor a public key"),
+            other => anyhow::bail!("contains a `{other}`, neither a certificate nor a public key"),
         }
     }
     Ok(any.then_some(signers))

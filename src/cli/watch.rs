@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_of_one_name_are_told_apart_and_the_same_one_is_written_once() {
+    fn blocks_of_one_name_are_distinguished_and_equal_ones_are_written_once() {
         let block = |mail: &str| {
             let meant = watch::read_meant(mail).expect("a mail address");
             watch::suggest_meant(&meant, None, &watch::Forms::new()).expect("a name")

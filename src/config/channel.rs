@@ -141,7 +141,7 @@ fn no_such_type(written: &str) -> String {
         "slack" | "teams" | "mattermost" | "github-issue" => {
             let (last, others) = types.split_last().expect("the table has rows");
             format!(
-                "this version has {} and {last}: a program of yours behind exec can do it",
+                "this version has {} and {last}: a program of your own can do it through exec",
                 others.join(", ")
             )
         }

@@ -146,7 +146,7 @@ fn digests(section: &Section<'_>, key: &str, problems: &mut Problems) -> Vec<[u8
         let hint = if plain.len() == 64 && plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             format!("write {}", plain.to_ascii_lowercase())
         } else if plain.len() == 40 {
-            "this looks like a SHA-1 fingerprint; take the SHA-256".to_owned()
+            "this looks like a SHA-1 fingerprint; use SHA-256".to_owned()
         } else if key == "key_sha256" {
             "openssl pkey -pubin -in key.pem -outform DER | sha256sum".to_owned()
         } else {

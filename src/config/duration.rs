@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_time_have_units() {
+    fn durations_have_units() {
         for (text, seconds) in [
             ("1s", Some(1)),
             ("45m", Some(2700)),

@@ -238,7 +238,7 @@ fn scheme(table: &Section<'_>, problems: &mut Problems) -> Option<CredentialSche
         "http" => {
             problems.warning(
                 &written.place,
-                "these credentials are sent unencrypted: everybody on the way can read them",
+                "these credentials are sent unencrypted: anybody on the way can read them",
                 "use https".to_owned(),
             );
             Some(CredentialScheme::Http)

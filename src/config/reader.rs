@@ -145,7 +145,7 @@ impl<'t> Section<'t> {
                 offset: value.span().map_or(place.offset, |span| span.start),
             };
             match value.as_str() {
-                Some("") => problems.error(&place, "holds an empty string", None),
+                Some("") => problems.error(&place, "contains an empty string", None),
                 Some(value) => values.push(At { value, place }),
                 None => problems.error(
                     &place,

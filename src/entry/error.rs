@@ -42,7 +42,7 @@ pub enum EntryError {
         field: &'static str,
     },
     /// A field that excludes another one.
-    #[error("{field} holds a certificate and a key")]
+    #[error("{field} contains a certificate and a key")]
     Ambiguous {
         /// Its path in the entry.
         field: &'static str,
@@ -60,7 +60,7 @@ pub enum EntryError {
         field: &'static str,
     },
     /// A field that should hold a certificate or a key and holds neither.
-    #[error("{field} holds neither a certificate nor a key")]
+    #[error("{field} contains neither a certificate nor a key")]
     NoKey {
         /// Its path in the entry.
         field: &'static str,

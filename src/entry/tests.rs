@@ -151,7 +151,7 @@ proptest! {
 }
 
 #[test]
-fn strange_leaves_are_unreadable_or_searched_never_nothing() {
+fn unusual_leaves_are_unreadable_or_searched_and_never_ignored() {
     for line in STRANGE.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         let name = row["name"].as_str().unwrap();
@@ -406,7 +406,7 @@ fn the_number_of_signings_has_a_limit_and_reaching_it_is_reported() {
 }
 
 #[test]
-fn a_certificate_in_odd_der_is_a_signing_and_unreadable() {
+fn a_certificate_in_unusual_der_is_a_signing_and_unreadable() {
     let good = recorded_leaf("stolen-identity");
     let expected = parse(good.as_bytes()).unwrap().signings.remove(0);
     let certificate = expected.signer.certificate().unwrap();
@@ -733,7 +733,7 @@ fn keys_that_cannot_be_read_are_unreadable_with_a_reason() {
 }
 
 #[test]
-fn a_jar_is_signed_by_whom_its_message_names_whatever_certificate_the_entry_shows() {
+fn the_signers_of_a_jar_are_those_in_its_message_and_not_the_certificate_of_the_entry() {
     const MESSAGE: &[u8] = include_bytes!("../../tests/data/keys/jar.p7s");
     const CA: &[u8] = include_bytes!("../../tests/data/keys/jar-ca.pem");
     let jar = |message: &[u8]| {

@@ -40,7 +40,7 @@ pub fn ascii_json(json: &str) -> Cow<'_, str> {
             continue;
         }
         for unit in c.encode_utf16(&mut [0; 2]) {
-            write!(ascii, "\\u{unit:04x}").expect("a String takes all");
+            write!(ascii, "\\u{unit:04x}").expect("writing to a String does not fail");
         }
     }
     Cow::Owned(ascii)

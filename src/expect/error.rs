@@ -13,7 +13,7 @@ pub enum ExpectError {
     Bundle(#[from] BundleError),
     /// Signed with a bare key.
     #[error(
-        "signed with a key, not with a certificate: the bundle does not hold the key, so its log entry cannot be \
+        "signed with a key, not with a certificate: the bundle does not contain the key, so its log entry cannot be \
          recomputed; watch the key by its key_sha256 and acknowledge its findings"
     )]
     NoCertificate,
@@ -21,7 +21,7 @@ pub enum ExpectError {
     #[error("its certificate: {0}")]
     Certificate(#[from] CertificateError),
     /// More than one signature: each would be a separate signing, and the certificate belongs to only one of them.
-    #[error("it holds {0} signatures, a bundle with a certificate has one")]
+    #[error("it contains {0} signatures, a bundle with a certificate has one")]
     Signatures(usize),
     /// Its signature is not by its certificate's key.
     #[error("its signature: {0}")]

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_host_s_time_goes_on_from_its_newest_answer() {
+    async fn the_time_of_a_host_continues_from_its_newest_answer() {
         let url = |text: &str| Url::parse(text).unwrap();
         let (log, other) = (
             url("https://log.example/a"),

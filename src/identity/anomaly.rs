@@ -74,10 +74,10 @@ impl std::fmt::Display for Anomaly {
             Self::RepeatedExtension(extension) => write!(f, "its {extension} is repeated"),
             Self::RepeatedNames => f.write_str("its list of names is repeated"),
             Self::TwoIssuers => f.write_str("it has two issuers"),
-            Self::NoSct => f.write_str("the certificate holds no SCT"),
+            Self::NoSct => f.write_str("the certificate contains no SCT"),
             Self::FalseSct => f.write_str("its SCT does not verify"),
             Self::UnknownSct => {
-                f.write_str("its SCT is by a log that the trusted root does not know")
+                f.write_str("its SCT is by a log that the trusted root does not contain")
             }
             Self::UntimelySct => f.write_str(
                 "its SCT is from outside the time for which the trusted root trusts the log",

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_element_is_none_and_nothing_overflows() {
+    fn bytes_that_are_no_element_are_refused_and_nothing_overflows() {
         let deep = [&b"\x30\x80".repeat(200)[..], &b"\0\0".repeat(200)].concat();
         for input in [
             &b""[..],

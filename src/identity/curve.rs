@@ -239,7 +239,7 @@ fn non_residue(prime: &BigUint) -> Option<BigUint> {
 }
 
 fn bytes(hexadecimal: &str) -> Vec<u8> {
-    hex::decode(hexadecimal).expect("the table holds whole octets")
+    hex::decode(hexadecimal).expect("the table has whole octets")
 }
 
 fn number(hexadecimal: &str) -> BigUint {

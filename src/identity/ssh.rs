@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_key_does_not_hide_it() {
+    fn text_before_a_key_does_not_hide_it() {
         let key = line("ssh-ed25519", BLOB, " ann@harbor");
         for before in [
             "",

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_comes_again_is_judged_once() {
+    fn a_repeated_certificate_is_judged_once() {
         let assessments = Assessments::default();
         let mut judged = 0;
         for certificate in [1, 2, 1, 1, 2] {

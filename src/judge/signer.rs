@@ -35,7 +35,7 @@ pub(super) fn claimant(signer: &Signer, names: &[San]) -> String {
             who(signer, names)
         ),
         Signer::Key(key) => format!(
-            "{}, for which nobody vouches, calls itself {}",
+            "{}, which no CA certifies, claims to be {}",
             named_key(key),
             listed(names).unwrap_or_else(|| "nothing".to_owned()),
         ),

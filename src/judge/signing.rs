@@ -198,9 +198,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_odd_or_out_of_shape_is_critical_and_an_impostor_stays_low() {
+    fn anomalies_and_signings_out_of_shape_are_critical_and_an_impostor_stays_low() {
         use Severity::{Critical, Low, Medium};
-        let odd = ["the certificate holds no SCT".to_owned()];
+        let odd = ["the certificate contains no SCT".to_owned()];
         for (verdict, in_shape, anomalies, expected) in [
             (Verdict::IdentityUnexpected, None, &[][..], Medium),
             (Verdict::IdentityUnexpected, Some(true), &[], Medium),

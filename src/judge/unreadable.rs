@@ -125,7 +125,7 @@ impl Hidden {
             Found::Certificate(_) => {}
         });
         if !is_whole {
-            hidden.stop_at("it holds more than is searched", rules);
+            hidden.stop_at("it contains more than is searched", rules);
         }
         hidden
     }
@@ -149,7 +149,7 @@ impl Judge<'_> {
             None if hidden.is_empty() => return,
             None => {
                 let signings = entry.signings.iter().map(|signing| signing.ordinal + 1);
-                let reason = "it holds more than an entry of a known kind does".to_owned();
+                let reason = "it contains more than an entry of a known kind does".to_owned();
                 (signings.max().unwrap_or(0), reason)
             }
         };
@@ -214,15 +214,17 @@ impl Judge<'_> {
         match (watch_of, signer) {
             (None, _) => {}
             (Some(watch), None) if matches!(trace, Some(Trace::Unsearched)) => {
-                summary.push_str("; what was not searched may hold what this watch looks for: ");
+                summary.push_str(
+                    "; the part that was not searched may contain what this watch looks for: ",
+                );
                 summary.push_str(&watch.name);
             }
             (Some(watch), None) => {
-                summary.push_str("; it holds a name that this watch looks for: ");
+                summary.push_str("; it contains a name that this watch looks for: ");
                 summary.push_str(&watch.name);
             }
             (Some(watch), Some(signer)) => {
-                summary.push_str("; a lenient reader may take ");
+                summary.push_str("; a lenient reader may accept ");
                 summary.push_str(&who(signer, signer.names()));
                 summary.push_str(" for its signer, whom this watch looks for: ");
                 summary.push_str(&watch.name);

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cannot_be_used_says_why() {
+    fn the_error_for_an_unusable_key_has_the_reason() {
         let rsa_1024 = concat!(
             "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDVqPWlnPdJNHYRTtvJDxZDbhkpXFBpWzHG",
             "7PzUSiPwLxw7X9xXtQnCCcNlJb6aHqOGXe1XbQBJ1uEBFz1Fd0RL6h5P7qLYkqNIuQVQbZzA",

@@ -21,7 +21,7 @@ pub enum MonitorError {
     /// A first position at the end of a log skips all entries before it. After the loss of a database that needs
     /// permission.
     #[error(
-        "no position is stored for {}, and the configuration says to start at the end: entries that are already there would never be read. \
+        "no position is stored for {}, and the configuration starts at the end: entries that are already there would never be read. \
          If this is the first run, run once with --bootstrap. If it is not, the database was lost: restore it, or give `start` an index that you know was read",
         .0.join(", ")
     )]

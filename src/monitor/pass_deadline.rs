@@ -77,7 +77,7 @@ impl PassDeadline {
             Ok(ended) => ended.map_err(Into::into),
             Err(_) => Err(Halt::failed(
                 PassErrorKind::Unavailable,
-                "it answers, but too slowly for a pass to end".to_owned(),
+                "it answers, but too slowly to finish a pass".to_owned(),
             )),
         }
     }

@@ -58,7 +58,7 @@ pub(crate) fn place<'a>(
     let id = asked
         .tree
         .or(entry.id.tree)
-        .ok_or_else(|| invalid("the log does not say which tree holds it".to_owned()))?;
+        .ok_or_else(|| invalid("the log does not state which tree contains it".to_owned()))?;
     let (tree, of) = trees
         .iter()
         .enumerate()
@@ -71,7 +71,7 @@ pub(crate) fn place<'a>(
     let local = inclusion.local;
     if entry.global.within(of.shard.base) != Some(local) {
         return Err(invalid(format!(
-            "it says that it is number {} of the log and leaf {local} of a tree that begins at {}",
+            "by its answer it is number {} of the log and leaf {local} of a tree that begins at {}",
             entry.global, of.shard.base
         )));
     }
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_differs_from_the_one_that_was_asked_for_is_invalid() {
+    fn an_entry_that_differs_from_the_requested_one_is_invalid() {
         let trees = [tree()];
         let changes: [fn(&mut Entry); 6] = [
             |entry| entry.body = Bytes::from_static(b"[]"),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_root_that_nobody_signed_is_invalid() {
+    fn a_larger_root_without_a_signature_is_invalid() {
         let known = KnownTree {
             head: head(1, leaf_hash(BODY)),
             ..tree()

@@ -65,7 +65,7 @@ pub(super) async fn rescan_as_asked(
             && rules.watches().position(name).is_none()
         {
             tracing::info!(
-                "a rescan waits for a monitor that knows the watch {}",
+                "a rescan waits for a monitor with the watch {}",
                 crate::escape::terminal(name)
             );
             continue;

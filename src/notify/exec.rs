@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_left_behind_does_not_hold_us() {
+    async fn a_remaining_temporary_file_does_not_block_a_write() {
         let error = send(&shell("sleep 5 & exit 3", LONG), &testing::alert(vec![])).await;
         assert!(matches!(error, Err(NotifyError::Program { .. })));
     }

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_went_back_does_not_silence_it() {
+    fn a_clock_that_was_set_back_does_not_stop_it() {
         let at = |secs: i64| Timestamp::from_second(secs).unwrap();
         assert!(is_due(None, HOUR, at(0)));
         assert!(is_due(Some("nonsense"), HOUR, at(0)));

@@ -163,9 +163,9 @@ const UNREGISTERED: [(&str, &str); 4] = [
         ", and no signing with it is registered",
         ", and a signing with it is registered now",
     ),
-    (", which nobody registered", ", which is registered now"),
+    (", which is not registered", ", which is registered now"),
     (
-        ", and nobody registered what it signed",
+        ", and the signing is not registered",
         ", and a signing with it is registered now",
     ),
 ];
@@ -218,11 +218,11 @@ mod tests {
                 "over: a certificate was issued to a@b, and a signing with it is registered now: entry 1 of l (and 1 more finding)",
             ),
             (
-                "a@b signed sha256:00, which nobody registered: entry 1 of l",
+                "a@b signed sha256:00, which is not registered: entry 1 of l",
                 "over: a@b signed sha256:00, which is registered now: entry 1 of l (and 1 more finding)",
             ),
             (
-                "a certificate was issued to a@b, and nobody registered what it signed: entry 1 of l",
+                "a certificate was issued to a@b, and the signing is not registered: entry 1 of l",
                 "over: a certificate was issued to a@b, and a signing with it is registered now: entry 1 of l (and 1 more finding)",
             ),
         ] {

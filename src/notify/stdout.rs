@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_person_is_shown_the_text_of_a_mail_in_which_nothing_is_obeyed() {
+    async fn the_text_of_a_mail_is_shown_and_no_markup_in_it_has_an_effect() {
         let stream = Stream::new(Vec::new(), Form::Text);
         for hostile in testing::HOSTILE {
             let message = testing::alert(vec![testing::hostile(hostile)]);

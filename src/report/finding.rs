@@ -270,7 +270,7 @@ pub fn record_lines(record: &FindingRecord) -> Vec<String> {
         let when = delivered.map_or("not delivered yet".to_owned(), time);
         format!(
             "{:<14}{} ({alert}): {when}",
-            "told on",
+            "alerted on",
             escape::terminal(channel)
         )
     }));
@@ -283,7 +283,7 @@ pub fn record_lines(record: &FindingRecord) -> Vec<String> {
         );
     }
     if record.evidence.certificate.is_some() {
-        lines.push("(--json holds the certificate)".to_owned());
+        lines.push("(--json contains the certificate)".to_owned());
     }
     lines
 }

@@ -118,7 +118,8 @@ impl LogStatus {
             trees.chain(whole)
         });
         let last_success = successes.min().flatten();
-        let why = "nothing is trusted yet, so it is not read: `modelwatch check` asks for trust";
+        let why =
+            "there is no trusted root yet, so it is not read: `modelwatch check` requests one";
         Self {
             name: log.name.clone(),
             origin,

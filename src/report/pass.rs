@@ -53,12 +53,12 @@ impl PassResult {
         let mut lines = Vec::new();
         if unread > 0 {
             lines.push(format!(
-                "{unread} logs were not read and proven to their newest checkpoint: `modelwatch status` says why"
+                "{unread} logs were not read and proven to their newest checkpoint: `modelwatch status` shows why"
             ));
         }
         if undelivered > 0 {
             lines.push(format!(
-                "{undelivered} alerts are due and could not be delivered: `modelwatch status` says why"
+                "{undelivered} alerts are due and could not be delivered: `modelwatch status` shows why"
             ));
         }
         if security + health > 0 {

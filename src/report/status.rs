@@ -223,7 +223,7 @@ impl DaemonStatus {
     fn line(&self) -> Option<String> {
         self.changed.then(|| {
             format!(
-                "the daemon (process {}) works with {} as it was at {}, and the file has changed: `systemctl reload modelwatch`, or SIGHUP, takes it up",
+                "the daemon (process {}) works with {} as it was at {}, and the file has changed: `systemctl reload modelwatch`, or SIGHUP, loads it",
                 self.process,
                 escape::terminal(&self.file.display().to_string()),
                 time(self.loaded)
@@ -362,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proven_pass_that_lies_ahead_is_older_than_any_age() {
+    fn a_proven_pass_in_the_future_is_older_than_any_age() {
         let hours = SignedDuration::from_hours;
         let now = Timestamp::UNIX_EPOCH + hours(1_000_000);
         for (ago, older) in [

@@ -32,7 +32,7 @@ pub(super) async fn try_all(
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    if let Err(why) = record_and_die(plan, copy).await {
+    if let Err(why) = record_and_exit(plan, copy).await {
         return Ok(all(&names, &Check::failed(why)));
     }
     let queued = queue(copy).await?;
@@ -50,13 +50,13 @@ pub(super) async fn try_all(
             let check = if queued.pending != 1 {
                 Check::failed("the alarm was lost when the process that recorded it was killed")
             } else if !plan.channels.contains(name) {
-                Check::skipped("the alarm survived the death of its process in the outbox; not told, as you wished")
+                Check::skipped("the alarm survived the death of its process in the outbox; not sent, as requested")
             } else if left.pending == 0 {
-                Check::ok("told, by the process that came after the one that was killed")
+                Check::ok("delivered by the process that was started after the other was killed")
             } else {
                 Check::failed(format!(
-                    "not told: {}",
-                    left.last_error.as_deref().unwrap_or("nobody took it")
+                    "not delivered: {}",
+                    left.last_error.as_deref().unwrap_or("no recipient accepted it")
                 ))
             };
             ChannelReport { name: name.clone(), check }
@@ -82,7 +82,7 @@ async fn queue(copy: &Path) -> Result<BTreeMap<String, ChannelQueue>, StoreError
 }
 
 /// `Err`: why the alert could not be recorded.
-async fn record_and_die(plan: &Plan<'_>, copy: &Path) -> Result<(), String> {
+async fn record_and_exit(plan: &Plan<'_>, copy: &Path) -> Result<(), String> {
     let mut command = (plan.process)(Stage::Record, copy, &[]);
     let mut child = command
         .stdin(Stdio::null())
@@ -152,7 +152,7 @@ async fn complaint(child: &mut Child) -> String {
     }
     let said = String::from_utf8_lossy(&said).trim().to_owned();
     if said.is_empty() {
-        "it did not say why".to_owned()
+        "it gave no reason".to_owned()
     } else {
         said
     }

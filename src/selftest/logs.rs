@@ -57,7 +57,7 @@ pub(super) struct Known {
     /// The trees.
     pub(super) trees: BTreeMap<TreeId, TreeState>,
     /// For guided logs: the first entry that is reported.
-    pub(super) told_from: BTreeMap<LogId, u64>,
+    pub(super) guided_from: BTreeMap<LogId, u64>,
 }
 
 fn mode(guided_by: Option<&Vec<String>>) -> &'static str {
@@ -110,7 +110,7 @@ pub(super) async fn try_one(
     scratch: &Path,
 ) -> Result<(LogReport, Option<Rehearsal>), ServiceError> {
     let Trial { log, guided_by } = trial;
-    let told_from = known.told_from.get(&log.shard.log);
+    let guided_from = known.guided_from.get(&log.shard.log);
     let known = known.trees.get(&log.shard.id());
     let base = log.shard.base;
     let counted = |local: u64| base.saturating_add(local);
@@ -124,13 +124,13 @@ pub(super) async fn try_one(
         guided_by: guided_by.clone().unwrap_or_default(),
         head: None,
         from: match guided_by {
-            Some(_) => told_from.copied(),
+            Some(_) => guided_from.copied(),
             None => known
                 .filter(|state| state.follower.is_some())
                 .map(|state| counted(state.first)),
         },
         begun_late: match guided_by {
-            Some(_) => told_from.is_some_and(|from| *from > 0),
+            Some(_) => guided_from.is_some_and(|from| *from > 0),
             None => known.is_some_and(|state| state.follower.is_some() && state.first > 0),
         },
         proven: known

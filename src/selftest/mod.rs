@@ -78,16 +78,16 @@ pub async fn run(setup: &Setup, plan: &Plan<'_>) -> Result<Report, ServiceError>
 }
 
 async fn known(store: &SqliteStore) -> Result<Known, StoreError> {
-    let mut told_from = BTreeMap::new();
+    let mut guided_from = BTreeMap::new();
     for log in store.logs().await? {
         if let Some(guide) = store.guide(&log.id).await? {
-            told_from.insert(log.id, guide.start);
+            guided_from.insert(log.id, guide.start);
         }
     }
     let trees = store.trees().await?.into_iter();
     Ok(Known {
         trees: trees.map(|state| (state.id.clone(), state)).collect(),
-        told_from,
+        guided_from,
     })
 }
 
@@ -111,7 +111,7 @@ fn trusted(setup: &Setup) -> Option<Check> {
             .problem
             .map_or_else(String::new, |problem| format!(": it {problem}"));
         return Some(Check::unanswered(format!(
-            "{}: nothing is trusted yet, so no log that it has the keys of was read{why}",
+            "{}: there is no trusted root yet, so no log with keys in it was read{why}",
             settings.source
         )));
     }
@@ -173,7 +173,7 @@ fn name_gaps(watches: &mut [WatchReport], coverage: &[TreeCoverage]) {
 fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
     let mut list = vec![
         "signings in a log that is not listed above, or in none".to_owned(),
-        "what was signed: a log holds a hash of it".to_owned(),
+        "what was signed: a log contains only a hash of it".to_owned(),
     ];
     let ignored = setup.not_followed().into_iter().filter(|not| not.ignored);
     list.extend(ignored.map(|not| {
@@ -184,15 +184,14 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
     }));
     if report.trust.is_none() {
         list.push(
-            "whether a certificate is Sigstore's or made by anybody: there is no [trust]"
-                .to_owned(),
+            "whether a certificate is Sigstore's or a forgery: there is no [trust]".to_owned(),
         );
     }
     list.extend(
         setup
             .waiting_for_trust()
             .into_iter()
-            .map(|log| format!("signings in {log}, as long as nothing is trusted")),
+            .map(|log| format!("signings in {log}, as long as there is no trusted root")),
     );
     for log in &report.logs {
         if log.mode == "guided" {
@@ -222,7 +221,10 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
             }
         }
         if log.entry.result != Answer::Ok && log.entry.result != Answer::Skipped {
-            list.push(format!("{}, as long as what is said above is so", log.name));
+            list.push(format!(
+                "{}, as long as the problems above remain",
+                log.name
+            ));
         }
     }
     for watch in &report.watches {
@@ -247,13 +249,12 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
         list.push("anybody's signing: there is no [[watch]]".to_owned());
     }
     if report.channels.is_empty() {
-        list.push("a person: there is no [[channel]], and nobody is told".to_owned());
+        list.push(
+            "how to reach a person: there is no [[channel]], and no alert is sent".to_owned(),
+        );
     }
     if !report.heartbeat {
-        list.push(
-            "its own end: there is no [heartbeat], and nobody notices when the watch stops"
-                .to_owned(),
-        );
+        list.push("its own end: there is no [heartbeat], and its end is not noticed".to_owned());
     }
     list
 }

@@ -33,7 +33,7 @@ pub(super) async fn try_it(
 ) -> Result<Check, ServiceError> {
     if rehearsals.is_empty() {
         return Ok(Check::skipped(
-            "no log could be read, so none can be taken away",
+            "no log could be read, so an outage cannot be tested",
         ));
     }
     let staged = |first: Twist| -> Vec<MonitoredLog> {
@@ -49,7 +49,7 @@ pub(super) async fn try_it(
         .await?;
     if outcome == Outcome::Unanswered || beats != 1 {
         return Ok(Check::unanswered(
-            "with every log reachable there was no heartbeat either: `modelwatch status` says what is not healthy",
+            "with every log reachable there was no heartbeat either: `modelwatch status` shows what is not healthy",
         ));
     }
     let (outcome, beats) = receiver

@@ -175,7 +175,7 @@ impl Report {
             lines.push(line(&format!("channel {}", channel.name), &channel.check));
         }
         lines.push(line("outage", &self.outage));
-        lines.push("\nThis configuration sees".to_owned());
+        lines.push("\nThis configuration detects".to_owned());
         for log in &self.logs {
             // The line is the same for all trees of a guided log.
             let is_said = |other: &LogReport| other.mode == "guided" && other.name == log.name;
@@ -184,7 +184,7 @@ impl Report {
                 lines.push(bullet(&log.sees()));
             }
         }
-        lines.push("\nIt does not see".to_owned());
+        lines.push("\nIt does not detect".to_owned());
         for item in &self.cannot_see {
             lines.push(bullet(item));
         }
@@ -193,19 +193,18 @@ impl Report {
             lines.push(format!("\nNo answer. {network}"));
         }
         let verdict = if self.has(Answer::Failed) {
-            "\nFailed: the watch is blind where it says FAIL."
+            "\nFailed: signings would be missed where a line has FAIL."
         } else if self.has(Answer::Unanswered) {
-            "\nNot passed: what says ? could not be asked."
+            "\nNot passed: the lines with ? could not be tested."
         } else if self.channels.is_empty() {
-            "\nWhat was tried was seen, but nobody is told."
+            "\nEvery test passed, but no alert is sent."
         } else {
             "\nPassed."
         };
         lines.push(verdict.to_owned());
         if self.channels.is_empty() {
             lines.push(
-                "There is no [[channel]]: whatever is found is recorded, and reaches nobody."
-                    .to_owned(),
+                "There is no [[channel]]: findings are recorded, and reach no person.".to_owned(),
             );
         }
         lines
@@ -249,7 +248,7 @@ impl LogReport {
             let by = self.guided_by.join(", ");
             let seen = match self.from {
                 Some(from) => format!(
-                    "every certificate that {by} sees, and what its search index names of entry {from} and later ones"
+                    "every certificate in {by}, and the entries from {from} on that its search index returns for their names"
                 ),
                 None => self.unread().to_owned(),
             };
@@ -268,7 +267,7 @@ impl LogReport {
     /// For a log without a known position.
     fn unread(&self) -> &'static str {
         if self.entry.result == Answer::Unanswered {
-            "unknown: it does not answer, as said above"
+            "unknown: it does not answer, as shown above"
         } else {
             "nothing yet: `modelwatch monitor` has not read it"
         }
@@ -316,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn blind_counts_more_than_not_asked_and_skipped_not_at_all() {
+    fn failed_has_priority_over_unanswered_and_skipped_does_not_count() {
         for (checks, outcome) in [
             ([Check::ok(""), Check::skipped("")], Outcome::Clean),
             ([Check::ok(""), Check::unanswered("")], Outcome::Unanswered),

@@ -47,7 +47,11 @@ pub fn log(
         // The key of another log must not replace the one that is listed there.
         Some(_) if unusable.is_some() => Vec::new(),
         Some(root) => root.ct_keys(&location.to_string()),
-        None => return Err(mistake("nothing says which key signs its heads".to_owned())),
+        None => {
+            return Err(mistake(
+                "it is unknown which key signs its heads".to_owned(),
+            ));
+        }
     };
     let mut ids: Vec<String> = keys
         .iter()

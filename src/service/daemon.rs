@@ -49,7 +49,7 @@ impl Daemon<'_> {
             match run.reported(ended).await? {
                 None => return Ok(()),
                 Some(next) => {
-                    "the configuration is taken up anew".clone_into(&mut begins);
+                    "the configuration is reloaded".clone_into(&mut begins);
                     run = next;
                 }
             }

@@ -185,7 +185,7 @@ impl Delivery {
     pub(super) async fn report_end(&self, error: &ServiceError) {
         if let Some(error) = error.final_store_error() {
             let summary = format!(
-                "this monitor has ended, and sees nothing until it is started again: {error}"
+                "this monitor has ended, and detects nothing until it is started again: {error}"
             );
             self.send_past_the_store(clock::now(), summary).await;
         }

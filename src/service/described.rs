@@ -36,12 +36,12 @@ impl Setup {
         }
         let servers: Vec<String> = servers.into_iter().collect();
         let instead = if known.trust.is_none() && is_lost {
-            ". Where no network is to be had, `modelwatch init --trusted-root FILE` writes a configuration that takes trust from a file"
+            ". Without a network, `modelwatch init --trusted-root FILE` writes a configuration with the trusted root in a file"
         } else {
             ""
         };
         Some(format!(
-            "to be opened in the firewall, or to be reached through a proxy: {}{instead}",
+            "open these in the firewall, or reach them through a proxy: {}{instead}",
             escape::terminal(&servers.join(", "))
         ))
     }

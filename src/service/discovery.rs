@@ -180,12 +180,12 @@ pub fn report(
         Some(refused @ Problem::Refused { .. }) => {
             report.refused = Some(if known.trust.is_some() {
                 format!(
-                    "a newer trusted root is refused, {} goes on with the one before: {refused}",
+                    "a newer trusted root is refused, and the one before of {} stays in use: {refused}",
                     settings.source
                 )
             } else {
                 format!(
-                    "the trusted root of {} is refused, and there is none from before: nothing is read: {refused}",
+                    "the trusted root of {} is refused, and there is no earlier one: nothing is read: {refused}",
                     settings.source
                 )
             });
@@ -256,7 +256,7 @@ fn unfollowed(log: &ListedLog, trust: &Trust) -> String {
     let said = format!("trust names a log that is not followed: {}", named(log));
     if log.kind == ListedKind::Ct {
         return format!(
-            "{said}. What is signed with a certificate that only it holds is not looked up in a guided log: add a [[log]] for it, and its name to guided_by"
+            "{said}. A signing whose certificate is only in this log is not looked up in a guided log: add a [[log]] for it, and its name to guided_by"
         );
     }
     if let (ListedKind::RekorV2Unnamed, Some(url)) = (&log.kind, &log.url) {

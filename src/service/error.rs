@@ -50,7 +50,7 @@ pub enum ServiceError {
         source: io::Error,
     },
     /// The task that delivers alerts has ended.
-    #[error("the deliveries have ended without being asked to")]
+    #[error("the deliveries have ended without a request")]
     DeliveriesEnded,
     /// The task that delivers alerts was cancelled.
     #[error(transparent)]

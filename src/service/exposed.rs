@@ -53,7 +53,7 @@ fn exposed_file(path: &Path, file: &Metadata) -> Option<String> {
         (false, false) => return None,
     };
     Some(format!(
-        "{}: other users may {may} it (mode {mode:04o}), and whoever may open the lock can keep the monitor from starting: chmod 600",
+        "{}: other users may {may} it (mode {mode:04o}), and every user who may open the lock can prevent the monitor from starting: chmod 600",
         path.display()
     ))
 }

@@ -23,7 +23,7 @@ enum KeyFileError {
     #[error("not a PEM file")]
     NotPem,
     /// PEM with another label.
-    #[error("holds a `{label}`, not a `PUBLIC KEY`")]
+    #[error("contains a `{label}`, not a `PUBLIC KEY`")]
     Label {
         /// The label of the first block.
         label: String,

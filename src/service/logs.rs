@@ -34,12 +34,12 @@ pub fn followed(
         .iter()
         .map(|log| {
             let http = match host(log).and_then(|host| rate_limits.get(host)) {
-                Some(pace) => http.rate_limited(pace.clone()),
+                Some(rate_limit) => http.rate_limited(rate_limit.clone()),
                 None => http.clone(),
             };
             let Some(location) = &log.location else {
                 return Err(Mistake(format!(
-                    "log[{}]: nothing says where it is read",
+                    "log[{}]: its location is unknown",
                     log.name
                 )));
             };

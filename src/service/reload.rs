@@ -32,7 +32,7 @@ pub(super) async fn reload(
     let (before, after) = (&running.setup.config.database, &setup.config.database);
     if before != after {
         return Err(Mistake(format!(
-            "[store] names another database, {} instead of {}: the daemon has to be started anew for that",
+            "[store] names another database, {} instead of {}: restart the daemon for that",
             after.display(),
             before.display()
         ))
@@ -51,7 +51,7 @@ pub(super) async fn reload(
     let silent = would_begin_at_the_end(&running.setup, &setup, &*running.store).await?;
     if !silent.is_empty() {
         return Err(Mistake(format!(
-            "{} would begin at the end, and what it holds already would never be read: give `start`, or start the daemon anew with --bootstrap",
+            "{} would begin at the end, and its present entries would never be read: give `start`, or restart the daemon with --bootstrap",
             silent.join(", ")
         ))
         .into());
@@ -105,7 +105,7 @@ fn is_followed_as(running: &Setup, name: &str) -> bool {
 
 /// Logs why a reload was refused, one line for each problem.
 pub(super) fn log_refusal(error: &ServiceError) {
-    tracing::error!("the configuration was not taken up, everything goes on as before:");
+    tracing::error!("the configuration was not reloaded, and the old one stays in use:");
     if let ServiceError::Config(ConfigError::Wrong(problems)) = error {
         // Already escaped, one line for each.
         for line in problems.to_string().lines() {

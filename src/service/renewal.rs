@@ -86,7 +86,7 @@ impl Renewal {
         let grants = |updater: &mut TrustUpdater| updater.request_refresh(reasons, now);
         let is_granted = self.updater.as_mut().is_some_and(grants);
         if is_granted {
-            tracing::info!("newer trust is asked for: it may explain what was found");
+            tracing::info!("the trusted root is updated: a newer one may explain a finding");
             self.begin(http, now);
         }
         is_granted
@@ -141,7 +141,7 @@ impl Renewal {
                 format!(", verified {}", time(update.refreshed))
             });
             tracing::warn!(
-                "trust was not renewed, what was known before{since}, goes on serving: {}",
+                "the trusted root was not updated, the old one{since} stays in use: {}",
                 escape::terminal(&problem.to_string())
             );
         }

@@ -280,7 +280,7 @@ impl Setup {
             return Ok(());
         }
         let why = known.problem.map_or_else(
-            || "`modelwatch check` asks for one".to_owned(),
+            || "`modelwatch check` requests one".to_owned(),
             |problem| problem.to_string(),
         );
         Err(ServiceError::NoTrust { why })

@@ -12,27 +12,27 @@ const LIFELESS: Duration = Duration::from_mins(10);
 /// Notifies systemd that the daemon is ready.
 pub fn ready() {
     #[cfg(target_os = "linux")]
-    tell(&[sd_notify::NotifyState::Ready]);
+    notify(&[sd_notify::NotifyState::Ready]);
 }
 
 /// Notifies systemd that the daemon ends.
 pub fn stopping() {
     #[cfg(target_os = "linux")]
-    tell(&[sd_notify::NotifyState::Stopping]);
+    notify(&[sd_notify::NotifyState::Stopping]);
 }
 
 /// Shows this line in `systemctl status`.
 pub fn status(line: &str) {
     #[cfg(target_os = "linux")]
-    tell(&[sd_notify::NotifyState::Status(line)]);
+    notify(&[sd_notify::NotifyState::Status(line)]);
     #[cfg(not(target_os = "linux"))]
     let _ = line;
 }
 
 #[cfg(target_os = "linux")]
-fn tell(states: &[sd_notify::NotifyState<'_>]) {
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("systemd was not told: {error}");
+        tracing::debug!("systemd was not notified: {error}");
     }
 }
 
@@ -51,7 +51,7 @@ pub async fn feed_watchdog(progress: Progress) {
                 last = (progress.steps(), tokio::time::Instant::now());
             }
             if last.1.elapsed() < LIFELESS {
-                tell(&[sd_notify::NotifyState::Watchdog]);
+                notify(&[sd_notify::NotifyState::Watchdog]);
             }
         }
     }

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_comes_before_who_reads_further_ahead_and_nobody_waits_without_end() {
+    async fn a_waiting_log_has_priority_over_prefetching_and_no_log_waits_forever() {
         let budget = Budget::new(4 * UNIT_BYTES);
         let held = budget.take(4 * UNIT_BYTES);
         let waiting = tokio::spawn({

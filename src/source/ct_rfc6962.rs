@@ -91,7 +91,7 @@ impl CtRfc6962 {
         let proof: Proof = serde_json::from_slice(&answer).map_err(|e| malformed(e.to_string()))?;
         if proof.consistency.len() != ranges.len() {
             return Err(malformed(format!(
-                "the proof has {} hashes, it takes {}",
+                "the proof has {} hashes instead of {}",
                 proof.consistency.len(),
                 ranges.len()
             )));

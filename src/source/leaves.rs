@@ -24,7 +24,7 @@ pub struct Leaves {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeavesError {
     /// A leaf would be outside of the buffer.
-    #[error("leaf {index} lies outside of the {length} bytes that were read")]
+    #[error("leaf {index} is outside of the {length} bytes that were read")]
     OutOfBounds {
         /// The leaf's index in the log.
         index: u64,
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leaves_are_found_again_where_they_lie() {
+    fn leaves_are_found_again_at_their_positions() {
         let leaves = Leaves::copied(7, ["a", "", "bcd"]).unwrap();
         assert_eq!((leaves.start(), leaves.end(), leaves.len()), (7, 10, 3));
         let all: Vec<_> = leaves.iter().collect();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_outside_of_the_buffer_is_refused() {
+    fn a_leaf_outside_of_the_buffer_is_refused() {
         let bytes = Bytes::from_static(b"abc");
         #[expect(clippy::reversed_empty_ranges, reason = "what is wrong with it")]
         for span in [0..4, 4..4, 2..1, u32::MAX..u32::MAX] {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_joined_with_what_stands_beside_them() {
+    fn joined_parts_keep_the_data_beside_their_leaves() {
         let part = |start, leaves: &[&str]| Leaves::copied(start, leaves).unwrap();
         let beside = Bytes::from_static(b"x");
         let parts = vec![

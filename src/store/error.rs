@@ -27,7 +27,7 @@ pub enum StoreError {
     },
     /// A newer version wrote the database.
     #[error(
-        "{path} was written by a newer modelwatch (schema {found}, this version knows {known}): upgrade this program"
+        "{path} was written by a newer modelwatch (schema {found}, this version supports {known}): upgrade this program"
     )]
     Newer {
         /// The database.
@@ -39,7 +39,7 @@ pub enum StoreError {
     },
     /// An older version wrote the database, and it was opened for reading only.
     #[error(
-        "{path} was written by an older modelwatch (schema {found}, this version knows {known}): the next `modelwatch monitor` brings it up to date"
+        "{path} was written by an older modelwatch (schema {found}, this version uses {known}): the next `modelwatch monitor` migrates it"
     )]
     Older {
         /// The database.
@@ -81,7 +81,7 @@ pub enum StoreError {
     },
     /// A stored value is not one that this program writes.
     #[error(
-        "{path} is damaged ({what}): restore a copy of it; without one, move it away, and the next `modelwatch monitor` begins anew and says what it would leave out"
+        "{path} is damaged ({what}): restore a copy of it; without one, move it away, and the next `modelwatch monitor` begins again and names what it would leave out"
     )]
     Corrupt {
         /// The database.

@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_cannot_be_read_is_named_and_the_others_stand() {
+    fn an_item_that_cannot_be_read_is_named_and_the_others_are_used() {
         let mut document: Value = serde_json::from_str(HARBOR).unwrap();
         let logs = read(&document).tlogs.len();
         let tlogs = document["tlogs"].as_array_mut().unwrap();

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_for_another_log_is_not_used_for_it() {
+    fn a_key_of_another_log_is_not_used() {
         let moved = HARBOR.replace("https://log2025-1.", "https://log2024-1.");
         let root = TrustedRoot::parse(moved.as_bytes()).expect("a trusted root");
         let keys = |origin| root.log_keys(&Origin::new(origin).expect("an origin"), None);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_key_is_another_thing_than_no_key_and_the_other_logs_have_theirs() {
+    fn an_unusable_key_is_distinguished_from_no_key_and_other_logs_keep_theirs() {
         let ed25519 = "MCowBQYDK2Vw";
         let ed448 = "MCowBQYDK2Vx";
         let other = HARBOR.replacen(ed25519, ed448, 1);

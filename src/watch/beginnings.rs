@@ -100,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_many_are_found_as_by_looking_at_each(
+        fn the_search_finds_as_many_as_a_comparison_with_each(
             texts in proptest::collection::vec("[ab]{0,5}", 0..20),
             name in "[ab]{0,8}",
         ) {

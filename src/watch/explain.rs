@@ -134,7 +134,7 @@ fn difference(
     };
     let text = text.unwrap_or_default();
     if beside {
-        format!("one of them fits, but every one has to: {text}")
+        format!("one of them fits, but all have to: {text}")
     } else {
         text
     }

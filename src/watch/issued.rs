@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_patterns_get_a_name_that_their_issuer_may_write() {
+    fn unusual_patterns_get_a_name_that_their_issuer_may_write() {
         for asked in [
             conditions()
                 .glob("https://github.com/*/*/.github/workflows/sign-*.yaml@refs/heads/rel-*"),
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn where_an_issuer_never_writes_what_is_asked_for_there_is_nothing_and_the_reason() {
+    fn a_value_that_an_issuer_never_writes_has_no_sample_and_a_reason() {
         for (asked, part) in [
             (
                 conditions().san("https://github.com/acme/owl"),

@@ -90,7 +90,7 @@ pub fn several(signers: &[Signer]) -> Option<String> {
         counted(authorities.len(), "certificate of an authority"),
     ];
     let mut text = format!(
-        "The file holds {}.",
+        "The file contains {}.",
         parts
             .into_iter()
             .flatten()
@@ -621,7 +621,7 @@ build_trigger = "release"
         let description = several(&signers).expect("several");
         assert_eq!(
             description,
-            format!("The file holds {} public keys.", keys.len())
+            format!("The file contains {} public keys.", keys.len())
         );
     }
 
@@ -636,7 +636,7 @@ build_trigger = "release"
             .collect();
         assert_eq!(names, ["name = \"jane\"", "name = \"joe\""]);
         let description = several(&signers).expect("several");
-        assert_eq!(description, "The file holds 2 certificates.");
+        assert_eq!(description, "The file contains 2 certificates.");
         assert_eq!(several(&signers[..1]), None);
     }
 

@@ -300,7 +300,7 @@ fn found(watches: Vec<Watch>, signer: &Signer) -> Vec<Match> {
 }
 
 #[test]
-fn matches_are_added_behind_what_is_there() {
+fn matches_are_appended() {
     let watches = Watches::compile(vec![watch("w", conditions().issuer(GITHUB))]).expect("valid");
     let mut found = Vec::new();
     let signer = signer(&[RELEASE], &[(8, GITHUB)]);
@@ -621,7 +621,7 @@ fn an_unreadable_leaf_is_searched_for_what_watches_name_in_any_case() {
 }
 
 #[test]
-fn what_a_watch_spells_out_can_be_asked_for_and_what_only_a_key_names_cannot() {
+fn exact_names_of_a_watch_can_be_looked_up_and_keys_cannot() {
     let with_any = |mut watch: Watch, any: Vec<Conditions>| {
         watch.any = any;
         watch
@@ -752,7 +752,7 @@ fn a_key_is_selected_by_each_of_its_hashes_and_shown_by_two() {
 }
 
 #[test]
-fn a_certificate_is_selected_by_the_hash_of_its_twin() {
+fn a_certificate_is_selected_by_the_hash_of_its_other_encoding() {
     let read = |bytes: &[u8]| Certificate::parse(bytes.to_vec()).expect("sound");
     let one = read(include_bytes!(
         "../../tests/data/keys/encodings/certificate.secp384r1.der"

@@ -51,7 +51,7 @@ fn other_history(world: &World, size: u64) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_bundle_of_the_same_history_agrees_and_is_not_asked_again() {
+async fn a_bundle_of_the_same_history_agrees_and_is_not_compared_again() {
     let mut world = World::new().await;
     world.log().grow(other_leaves(100));
     let note = world.log().note();

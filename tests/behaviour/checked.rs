@@ -9,7 +9,7 @@ use modelwatch::store::StoreError;
 use crate::world::{Signer, World, other_leaves};
 
 #[tokio::test]
-async fn every_sabotage_of_the_store_is_noticed() {
+async fn every_kind_of_damage_to_the_store_is_noticed() {
     for (what, sql, noticed) in [
         (
             "a finding is lost",
@@ -81,7 +81,7 @@ async fn every_sabotage_of_the_store_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_overwritten_with_an_older_one_ends_the_process_that_knows_more() {
+async fn a_database_that_is_overwritten_with_an_older_one_ends_the_process() {
     let mut world = World::new().await;
     world.keep_running();
     world.log().grow(other_leaves(3));

@@ -245,7 +245,7 @@ fn what_is_no_bundle_at_all_is_named_and_nothing_is_registered() {
         ),
         (KEY, "given: not a Sigstore bundle: it is a PEM file"),
         ("{}", "given: not a Sigstore bundle: mediaType is missing"),
-        ("[]", "given: the file holds no bundle"),
+        ("[]", "given: the file contains no bundle"),
         (
             r#"{"message": "Not Found"}"#,
             "an answer of a server that says \"Not Found\"",
@@ -282,7 +282,7 @@ fn a_watch_is_suggested_for_each_signer_and_each_bundle_is_explained() {
         reported.contains("# Signer of line 1, line 4\n"),
         "{reported}"
     );
-    assert!(text(&suggested.stderr).contains("given (line 2): the bundle holds no certificate"));
+    assert!(text(&suggested.stderr).contains("given (line 2): the bundle contains no certificate"));
     let blocks: toml_edit::DocumentMut = reported.parse().unwrap();
     let watches = blocks["watch"].as_array_of_tables().unwrap();
     let names: std::collections::BTreeSet<_> = watches
@@ -298,7 +298,7 @@ fn a_watch_is_suggested_for_each_signer_and_each_bundle_is_explained() {
     let checked = site.run(&against, format!("{}\n{}\n", v2(), keyed()));
     assert_eq!(checked.status.code(), Some(2), "{}", text(&checked.stdout));
     assert!(text(&checked.stdout).starts_with("given (line 1):\n"));
-    assert!(text(&checked.stderr).contains("given (line 2): the bundle holds no certificate"));
+    assert!(text(&checked.stderr).contains("given (line 2): the bundle contains no certificate"));
     let unknown_issuer = fs::read_to_string(site.path("modelwatch.toml"))
         .unwrap()
         .replace("harbor-ml-example", "somebody-else");

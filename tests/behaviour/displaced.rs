@@ -95,7 +95,7 @@ fn a_pass_whose_database_is_removed_or_replaced_ends_with_3_and_alerts_the_chann
 }
 
 #[test]
-fn a_daemon_at_rest_whose_database_is_removed_ends_by_itself() {
+fn an_idle_daemon_whose_database_is_removed_ends() {
     let site = Site::new();
     site.log.grow([Signer::Mail.signs(0)]);
     let mut daemon = site.command(&["monitor"]).spawn().unwrap();

@@ -142,13 +142,13 @@ fn without_a_channel_the_last_line_reports_that_no_alert_is_sent() {
         assert!(!reported.contains("Passed."), "{reported}");
         let last = reported.lines().last().unwrap();
         assert!(last.starts_with("There is no [[channel]]"), "{reported}");
-        assert!(reported.contains("nobody is told"), "{reported}");
+        assert!(reported.contains("no alert is sent"), "{reported}");
     }
     let output = site.run(&["check"]);
     let reported = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{reported}");
     let last = reported.lines().last().unwrap();
-    assert!(last.contains("nobody is told"), "{reported}");
+    assert!(last.contains("no alert is sent"), "{reported}");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_channel_that_cannot_work_here_is_2_in_a_check_and_named_with_its_key() {
 }
 
 #[test]
-fn a_log_that_cannot_be_asked_is_3_and_one_with_another_key_is_1() {
+fn an_unreachable_log_is_3_and_one_with_another_key_is_1() {
     let site = site();
     let good = std::fs::read_to_string(site.path().join("modelwatch.toml")).unwrap();
     let at = good.find("url = \"http://").unwrap();

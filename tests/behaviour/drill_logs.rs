@@ -149,7 +149,7 @@ async fn the_limits_of_a_guided_log_are_reported() {
     // Its index does not answer here; its position is recorded all the same.
     site.run(&["monitor", "--once", "--bootstrap"]).await;
     let text = text(&site.run(&["drill"]).await.stdout);
-    let sees = "  - v1 (rekor-v1, guided by ct): every certificate that ct sees, and what its search index names of entry 0 and later ones\n";
+    let sees = "  - v1 (rekor-v1, guided by ct): every certificate in ct, and the entries from 0 on that its search index returns for their names\n";
     assert_eq!(text.matches(sees).count(), 1, "{text}");
 }
 

@@ -248,7 +248,7 @@ fn several_keys_in_a_file_are_reported_and_each_is_watched() {
         ("both.asc", 13),
     ] {
         let (block, code) = suggested(file);
-        let reported = format!("# The file holds {count} public keys.\n");
+        let reported = format!("# The file contains {count} public keys.\n");
         assert!(block.starts_with(&reported), "{file}: {block}");
         assert_eq!(code, Some(0), "{file}");
         for key in Key::from_pgp(&data(file)).unwrap() {

@@ -408,7 +408,7 @@ async fn a_name_that_a_watch_spells_out_needs_no_certificate() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_had_is_had_by_the_next_pass() {
+async fn what_cannot_be_fetched_is_fetched_by_the_next_pass() {
     for status in [503, 429] {
         for (path, after) in [
             ("index/retrieve", 0),

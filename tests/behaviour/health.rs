@@ -445,7 +445,7 @@ async fn a_rescan_of_some_of_the_logs_is_still_pending_for_the_others() {
 }
 
 #[tokio::test]
-async fn a_rescan_for_a_watch_that_this_process_does_not_know_waits_for_one_that_does() {
+async fn a_rescan_for_an_unknown_watch_waits_for_a_process_with_the_watch() {
     let mut world = World::new().await;
     world.settings.every_log = true;
     world.log().grow([Signer::Mail.signs(0)]);
@@ -496,7 +496,7 @@ async fn a_log_with_a_new_first_position_is_reported_for_a_week() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_begun_anew_at_its_beginning_leaves_nothing_out() {
+async fn a_restart_at_the_beginning_of_a_log_leaves_nothing_out() {
     let mut world = World::new().await;
     world.log().grow([Signer::Mail.signs(0)]);
     world.good_step().await;

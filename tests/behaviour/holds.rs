@@ -148,7 +148,7 @@ async fn a_signing_with_an_anomaly_is_never_held_whatever_severity_its_watch_has
 async fn what_an_earlier_version_held_in_spite_of_an_anomaly_alerts_once() {
     for (reported, state) in [
         ("", State::Held),
-        ("; the certificate holds no SCT", State::Open),
+        ("; the certificate contains no SCT", State::Open),
     ] {
         let mut world = held().await;
         // It had anomalies only in the summary. (Its severity is no evidence: a watch may have its own.)

@@ -200,7 +200,7 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
         (vec!["--from", "absent"], "absent: No such file"),
         (
             vec!["--from", "given"],
-            "it is a PEM file, a certificate or a key; --key takes",
+            "it is a PEM file, a certificate or a key; --key accepts",
         ),
         (vec!["--key", "absent"], "absent: No such file"),
         (vec!["--key", "/dev/null"], "neither a Sigstore bundle"),
@@ -293,7 +293,7 @@ fn nothing_is_replaced_without_force() {
 }
 
 #[test]
-fn bundles_are_registered_if_that_is_asked_for() {
+fn bundles_are_registered_on_request() {
     let site = Site::new();
     let (_, reported) = site.init(&["--from", BUNDLE, "--register"]);
     assert!(
@@ -358,7 +358,7 @@ fn bundle_of(name: &str) -> String {
 }
 
 #[test]
-fn another_instance_is_asked_which_logs_it_has() {
+fn the_logs_of_another_instance_come_from_its_repository() {
     const STATIC: &str = include_str!("../data/ct-small/static.pub.pem");
     const CHECKPOINT: &[u8] = include_bytes!("../data/ct-small/static/checkpoint");
     let mut instance = Instance::new(&["one"]);
@@ -393,7 +393,7 @@ fn another_instance_is_asked_which_logs_it_has() {
         "root.json",
     ]);
     assert!(
-        reported.contains("stand there as comments: 1."),
+        reported.contains("they are comments in the file: 1."),
         "{reported}"
     );
     let document = parsed(&written);
@@ -454,7 +454,7 @@ fn a_repository_that_cannot_be_trusted_or_reached_is_3_and_nothing_is_written() 
     };
     let reported = init(&instance.url("absent"));
     assert!(
-        reported.contains("cannot be asked which logs there are"),
+        reported.contains("cannot be read, so the logs are unknown"),
         "{reported}"
     );
     instance.serve("/tuf/targets/trusted_root.json", b"{}");

@@ -90,7 +90,7 @@ fn a_death_after_any_answer_of_the_log_loses_nothing() {
 }
 
 #[test]
-fn a_death_after_a_committed_batch_goes_on_behind_it() {
+fn after_a_crash_reading_continues_behind_the_committed_batch() {
     // A batch is committed after 16 bundles: this dies with one on the disk.
     let (expected, answers) = undisturbed(1200);
     assert!(answers > 18, "{answers}");

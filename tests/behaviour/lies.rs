@@ -227,7 +227,7 @@ async fn the_time_of_a_rollback_without_its_three_passes_is_none() {
 }
 
 #[tokio::test]
-async fn a_replica_that_catches_up_begins_the_time_of_a_rollback_anew_and_an_outage_does_not() {
+async fn a_replica_that_catches_up_resets_the_time_of_a_rollback_and_an_outage_does_not() {
     let mut world = patient().await;
     world.log().show(300);
     world.bad_step().await;

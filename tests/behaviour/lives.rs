@@ -130,7 +130,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_life_ends_proven_with_exactly_the_naive_findings(
+    fn any_sequence_of_events_ends_proven_with_exactly_the_naive_findings(
         events in prop::collection::vec(event(), 1..24)
     ) {
         tokio::runtime::Builder::new_current_thread()

@@ -290,9 +290,9 @@ fn init_reports_that_the_variable_of_its_webhook_is_not_set() {
     assert!(unset.contains("MODELWATCH_TEST_HOOK is not set"), "{unset}");
     let wrong = with(Some("hooks.example"), "b.toml");
     assert!(
-        wrong.contains("MODELWATCH_TEST_HOOK does not hold an http"),
+        wrong.contains("MODELWATCH_TEST_HOOK does not contain an http"),
         "{wrong}"
     );
     let set = with(Some("https://hooks.example/x"), "c.toml");
-    assert!(!set.contains("nobody is told"), "{set}");
+    assert!(!set.contains("no alert is sent"), "{set}");
 }

@@ -306,7 +306,7 @@ async fn a_watch_added_later_leaves_a_gap_that_a_rescan_closes() {
 }
 
 #[tokio::test]
-async fn a_rescan_believes_nothing_that_is_not_what_was_proven() {
+async fn a_rescan_accepts_only_the_leaves_that_were_proven() {
     let mut world = World::new().await;
     world.log().grow(other_leaves(300));
     world.good_step().await;

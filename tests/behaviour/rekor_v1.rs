@@ -160,7 +160,7 @@ async fn a_rotation_between_two_passes_ends_the_old_tree_and_begins_the_new_one_
 }
 
 #[tokio::test]
-async fn an_ended_tree_that_grows_broke_a_promise() {
+async fn an_ended_tree_that_grows_is_a_fault() {
     let mut v1 = V1::new().await;
     v1.rotate();
     v1.good().await;
@@ -208,7 +208,7 @@ async fn an_end_is_never_taken_silently_and_what_appears_later_is_read_from_its_
 }
 
 #[tokio::test]
-async fn an_entry_that_a_reply_leaves_out_is_asked_for_again() {
+async fn an_entry_that_a_reply_leaves_out_is_requested_again() {
     let v1 = V1::new().await;
     v1.log.odd(Anomaly::DropsOnce(23));
     v1.good().await;
@@ -242,7 +242,7 @@ async fn a_smaller_checkpoint_is_a_lagging_replica_until_it_is_a_rollback() {
 }
 
 #[tokio::test]
-async fn a_tree_with_another_history_is_a_fork_and_its_log_convicts_itself() {
+async fn a_tree_with_another_history_is_a_fork_and_the_notes_of_its_log_prove_it() {
     let v1 = V1::new().await;
     v1.good().await;
     v1.log.fork(0, 3, Signer::UnknownIssuer.signs(9));

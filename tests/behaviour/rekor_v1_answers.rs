@@ -154,7 +154,7 @@ fn watch(name: &str, conditions: Conditions) -> Watch {
 }
 
 #[tokio::test]
-async fn what_a_key_calls_itself_proves_nothing_and_the_key_itself_does() {
+async fn the_name_that_a_key_claims_proves_nothing_and_the_key_itself_does() {
     const PGP: &[u8] = include_bytes!("../data/keys/one.asc");
     const SSH: &[u8] = include_bytes!("../data/keys/ed25519.pub");
     let mut v1 = V1::new().await;
@@ -215,7 +215,7 @@ async fn what_a_key_calls_itself_proves_nothing_and_the_key_itself_does() {
     let fingerprint = "C9AD1BC6030CEADA040EDFF1E8C5FAA47DF8BDCB";
     assert_eq!(finding.key_fingerprint.as_deref(), Some(fingerprint));
     let reported = format!(
-        "the OpenPGP key {fingerprint}, for which nobody vouches, calls itself release@harbor.example and Harbor Release "
+        "the OpenPGP key {fingerprint}, which no CA certifies, claims to be release@harbor.example and Harbor Release "
     );
     assert!(
         finding.summary.starts_with(&reported),

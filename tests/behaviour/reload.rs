@@ -121,7 +121,7 @@ fn a_daemon_logs_its_start_each_pass_that_changed_something_and_each_alert() {
     );
     // A pass that changes nothing logs no line; the reload makes one at once.
     daemon.signal("-HUP");
-    daemon.expected("taken up anew");
+    daemon.expected("is reloaded");
     daemon.expected("0 entries read; 1 of 1 logs proven; 1 security and 0 health findings open");
     let rest = daemon.end();
     assert!(!rest.iter().any(|line| line.contains("INFO")), "{rest:#?}");
@@ -149,7 +149,7 @@ fn at_sighup_the_whole_configuration_is_used_and_status_reports_if_it_was_not() 
 
     site.log.grow([Signer::Branch.signs(1)]);
     daemon.signal("-HUP");
-    let taken = daemon.expected("taken up anew").pop().unwrap();
+    let taken = daemon.expected("is reloaded").pop().unwrap();
     assert!(
         taken.contains("3 watches (mail, release, heads), 2 channels (file, other)"),
         "{taken}"
@@ -197,7 +197,7 @@ fn a_configuration_that_cannot_be_taken_up_changes_nothing_and_each_problem_is_l
     ] {
         configure(&site, |_| bad.clone());
         daemon.signal("-HUP");
-        daemon.expected("everything goes on as before");
+        daemon.expected("the old one stays in use");
         let mut logged = String::new();
         while let Some(missing) = reported.iter().find(|part| !logged.contains(**part)) {
             logged += &daemon.expected("ERROR").pop().unwrap();
@@ -209,6 +209,6 @@ fn a_configuration_that_cannot_be_taken_up_changes_nothing_and_each_problem_is_l
     }
     // A valid file is used again.
     daemon.signal("-HUP");
-    daemon.expected("taken up anew");
+    daemon.expected("is reloaded");
     daemon.end();
 }

@@ -558,7 +558,7 @@ async fn an_owner_s_signature_beside_a_thief_s_covers_its_own_part_only() {
 }
 
 #[tokio::test]
-async fn a_registration_of_an_earlier_version_knows_repeats_too() {
+async fn a_registration_of_an_earlier_version_covers_repeats_too() {
     for original_first in [true, false] {
         let mut world = world().await;
         let signed = Signed::new(&world);

@@ -211,7 +211,7 @@ fn a_log_whose_origin_is_not_its_address_is_written_down_by_init_and_known_by_it
 }
 
 #[test]
-fn a_key_that_was_published_since_is_asked_for_when_a_checkpoint_does_not_verify() {
+fn a_checkpoint_that_does_not_verify_updates_the_trusted_root() {
     let mut instance = Instance::new(&["one", "two"]);
     instance.log("one").grow(other_leaves(3));
     instance.log("two").grow(other_leaves(2));
@@ -255,7 +255,7 @@ fn a_key_that_was_published_since_is_asked_for_when_a_checkpoint_does_not_verify
 }
 
 #[test]
-fn a_log_that_the_trusted_root_has_since_is_asked_for_when_a_configured_one_has_no_key() {
+fn a_configured_log_without_a_key_updates_the_trusted_root() {
     let mut instance = Instance::new(&["one", "two"]);
     instance.log("one").grow(other_leaves(3));
     instance.log("two").grow(other_leaves(2));
@@ -279,7 +279,7 @@ fn a_log_that_the_trusted_root_has_since_is_asked_for_when_a_configured_one_has_
 }
 
 #[test]
-fn a_thief_under_a_new_authority_is_judged_again_with_the_trust_that_is_asked_for() {
+fn a_signing_under_a_new_authority_is_judged_again_with_the_updated_trusted_root() {
     let mut instance = Instance::new(&["one"]);
     instance.log("one").grow(other_leaves(3));
     instance.publish(&["one"], &[]);

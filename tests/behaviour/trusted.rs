@@ -275,7 +275,10 @@ fn logs_that_wait_for_trust_are_shown_and_are_not_proven() {
         let row = reported.lines().find(|line| line.starts_with(log)).unwrap();
         assert!(row.ends_with("never"), "{reported}");
     }
-    assert!(reported.contains("nothing is trusted yet"), "{reported}");
+    assert!(
+        reported.contains("there is no trusted root yet"),
+        "{reported}"
+    );
     assert!(
         reported.contains("or never: mine, v1, trust from"),
         "{reported}"
@@ -327,7 +330,7 @@ command = ["sh", "-c", "cat >> alerts"]
         "FAIL  trust: ",
         "ok    store",
         "FAIL  log own: ",
-        "FAIL  log v1: not asked, because nothing is trusted yet",
+        "FAIL  log v1: not read, because there is no trusted root yet",
         "127.0.0.1:9, [::1]:9, localhost:9",
         "`modelwatch init --trusted-root FILE`",
     ] {
@@ -338,10 +341,10 @@ command = ["sh", "-c", "cat >> alerts"]
     let reported = text(&drill.stdout);
     assert_eq!(drill.status.code(), Some(3), "{reported}");
     for part in [
-        "nothing is trusted yet",
+        "there is no trusted root yet",
         "watch mail: selects ",
         "channel file",
-        "signings in v1, as long as nothing is trusted",
+        "signings in v1, as long as there is no trusted root",
         "127.0.0.1:9, [::1]:9, localhost:9",
         "\nNot passed: ",
     ] {
@@ -423,14 +426,14 @@ fn the_use_of_the_cache_is_reported_at_each_start() {
     site.instance.forget_file("/tuf/timestamp.json");
     let stderr = site.pass(0);
     assert!(
-        stderr.contains("goes on serving: cannot be reached"),
+        stderr.contains("stays in use: cannot be reached"),
         "{stderr}"
     );
-    assert_eq!(stderr.matches("goes on serving").count(), 1, "{stderr}");
+    assert_eq!(stderr.matches("stays in use").count(), 1, "{stderr}");
     assert_eq!(site.health(), []);
     // An answer that is dated in the future would never be old.
     site.age_by(-30 * 24);
-    assert!(site.pass(3).contains("goes on serving"));
+    assert!(site.pass(3).contains("stays in use"));
     assert_eq!(site.health(), [reported("trust-root-stale", "open")]);
 }
 
@@ -484,7 +487,7 @@ fn an_unfollowed_rekor_v1_log_is_reported_with_the_settings_that_follow_it() {
         "FAIL  trust names a log that is not followed: 127.0.0.1/v1 (rekor-v1)",
         &format!("type = \"rekor-v1\" and url = \"{v1}/\""),
         &format!("mode = \"guided\" and by way of the CT logs {ct}/2026/"),
-        "(`ignore` in [trust] if that is meant)",
+        "(`ignore` in [trust] if that is intended)",
         "note  not followed: 127.0.0.1/ct/2026 (certificate transparency)",
     ] {
         assert!(stdout.contains(part), "{part}\n{stdout}");
@@ -516,7 +519,7 @@ fn an_unfollowed_rekor_v1_log_is_reported_with_the_settings_that_follow_it() {
     std::fs::write(site.directory.path().join("key.pem"), key).unwrap();
     let stdout = text(&site.run(&["check"]).stdout);
     assert!(
-        stdout.contains("FAIL  trust names a log that is not followed: 127.0.0.1/ct/2026 (certificate transparency). What is signed"),
+        stdout.contains("FAIL  trust names a log that is not followed: 127.0.0.1/ct/2026 (certificate transparency). A signing whose certificate"),
         "{stdout}"
     );
 }

@@ -126,7 +126,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     (
         "index-silent",
         "../src/monitor/guided/health",
-        "an_index_is_silent_if_it_knows_none_of_the_names_that_must_be_there",
+        "an_index_is_silent_if_it_has_none_of_the_expected_names",
     ),
     (
         "rate-limited",

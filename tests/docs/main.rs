@@ -370,7 +370,7 @@ fn the_first_watch_of_the_readme_can_be_set_up_by_following_it() {
 /// What `init` wrote, with the log of the demo in place of Sigstore's.
 fn aimed_at_the_demo(written: &str) -> String {
     let (before, rest) = written.split_once("[[log]]").unwrap();
-    let (_, watches) = rest.split_once("# Whose signings are looked for").unwrap();
+    let (_, watches) = rest.split_once("# The signers to look for").unwrap();
     let public = "tuf = \"public-good\"";
     assert!(before.contains(public), "{written}");
     let before = before.replace(public, "trusted_root = \"harbor/trusted_root.json\"");

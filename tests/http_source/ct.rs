@@ -80,7 +80,7 @@ async fn refusing(size: u64, most: u64, long: usize) -> Server {
 }
 
 #[tokio::test]
-async fn a_batch_that_the_log_refuses_is_asked_for_in_halves() {
+async fn a_batch_that_the_log_refuses_is_requested_in_halves() {
     for (most, requests, again) in [(1000, 1, 1), (300, 2 + 4, 4), (1, 9 + 1000, 1000)] {
         let server = refusing(1000, most, 0).await;
         let log = source(&server);
@@ -171,7 +171,7 @@ async fn a_minute_of_227_certificates_a_second_costs_fewer_requests_than_seconds
 }
 
 #[tokio::test]
-async fn an_answer_with_fewer_entries_is_gone_on_from_and_no_entries_or_more_are_refused() {
+async fn an_answer_with_fewer_entries_is_continued_and_no_entries_or_more_are_refused() {
     let server = log(100, 7, 0).await;
     let all = source(&server).leaves(0..100, 100).await.unwrap();
     assert_eq!((all.start(), all.end()), (0, 100));

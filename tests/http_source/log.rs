@@ -133,7 +133,7 @@ async fn hash_tiles_give_the_frontier_and_the_root_at_every_cut_of_every_tree() 
 }
 
 #[tokio::test]
-async fn the_prefix_is_found_once_and_remembered_until_it_no_longer_works() {
+async fn the_prefix_is_found_once_and_used_until_it_no_longer_works() {
     let bare = server("").await;
     let source = source_of(bare.url("log/").as_str());
     // For any first request.
@@ -161,7 +161,7 @@ async fn the_prefix_is_found_once_and_remembered_until_it_no_longer_works() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_forbids_what_it_does_not_have_is_found_all_the_same() {
+async fn a_bucket_that_forbids_absent_files_is_found_nevertheless() {
     let server = Server::start(|request| match request.path.as_str() {
         "/checkpoint" => Answer::ok("a note"),
         _ => Answer::status(403),
@@ -259,7 +259,7 @@ async fn a_tile_of_the_wrong_length_is_malformed() {
 }
 
 #[tokio::test]
-async fn leaves_of_two_bundles_or_beyond_the_tree_are_not_asked_for() {
+async fn leaves_of_two_bundles_or_beyond_the_tree_are_not_requested() {
     let source = recorded();
     #[expect(clippy::reversed_empty_ranges, reason = "what is wrong with it")]
     for want in [
@@ -315,7 +315,7 @@ async fn a_log_that_claims_2_to_the_62_leaves_fails_in_bounded_time() {
 }
 
 #[tokio::test]
-async fn an_empty_log_has_nothing_to_ask_for() {
+async fn an_empty_log_needs_no_request() {
     let source: Arc<dyn LogSource> = Arc::new(recorded());
     let mut stream = leaves(source.clone(), 0..0, 0, Prefetch::default());
     assert!(stream.next().await.is_none());
@@ -339,7 +339,7 @@ async fn a_pipe_in_the_place_of_a_bundle_does_not_hang_the_reader() {
 }
 
 #[tokio::test]
-async fn the_pause_that_a_log_asks_for_is_reported() {
+async fn the_pause_that_a_log_requests_is_reported() {
     let server = Server::start(|_| Answer::status(503).with("Retry-After: 900")).await;
     let error = source_of(server.url.as_str())
         .checkpoint()

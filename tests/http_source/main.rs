@@ -117,7 +117,7 @@ async fn only_404_and_410_mean_absent() {
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_asked_for_again() {
+async fn temporary_errors_are_retried() {
     for status in [429, 500, 502, 503, 504] {
         let server = Server::start(move |request| match request.earlier {
             0 | 1 => Answer::status(status),
@@ -172,7 +172,7 @@ async fn cut_and_broken_bodies_are_read_again_and_never_taken_for_whole() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_comes_is_given_up_and_asked_for_again() {
+async fn a_request_without_an_answer_is_ended_and_repeated() {
     let impatient = Client::new(Settings {
         idle_timeout: Duration::from_millis(100),
         ..settings()

@@ -35,7 +35,7 @@ async fn post(client: &Client, to: &str, policy: &AddressPolicy) -> Result<u16, 
 }
 
 #[tokio::test]
-async fn whatever_is_asked_goes_through_the_proxy_but_this_machine() {
+async fn every_request_goes_through_the_proxy_except_those_to_this_machine() {
     let proxy = Server::start(|_| Answer::ok("by proxy")).await;
     let client = Client::new(through(&proxy));
     let (public, question) = (AddressPolicy::default(), Bytes::from_static(b"{}"));
@@ -291,7 +291,7 @@ async fn credentials_leave_this_machine_only_under_tls_unless_http_is_configured
 }
 
 #[tokio::test]
-async fn a_url_with_a_user_is_not_asked() {
+async fn no_request_goes_to_a_url_with_a_user() {
     let server = Server::start(|_| Answer::ok("")).await;
     let mut secret = server.url("file");
     secret.set_username("bob").unwrap();

@@ -85,7 +85,7 @@ fn a_start_at_an_index_finds_and_proves_everything_from_there() {
 }
 
 #[test]
-fn a_start_at_the_end_is_taken_only_when_asked_for_and_skips_nothing_after_it() {
+fn a_start_at_the_end_needs_permission_and_skips_nothing_after_it() {
     let half = 1274;
     let folder = LogFolder::new();
     folder.publish_at("v2b", half);
@@ -109,7 +109,7 @@ fn a_start_at_the_end_is_taken_only_when_asked_for_and_skips_nothing_after_it() 
 }
 
 #[test]
-fn a_start_beyond_the_log_is_not_a_quiet_pass() {
+fn a_start_beyond_the_log_is_an_error() {
     let beyond = size("v2b") + 1000;
     let log = Log::recorded("v2b")
         .in_folder(&published("v2b"))

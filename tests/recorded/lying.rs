@@ -179,7 +179,7 @@ fn what_cannot_be_read_is_neither_a_fault_nor_progress() {
 }
 
 #[test]
-fn what_only_looks_odd_is_fine() {
+fn unusual_but_valid_values_are_accepted() {
     each("none", |case| {
         case.program.pass().assert_code(0);
         let status = case.program.status("v2b");

@@ -100,7 +100,7 @@ fn compressed_answers_are_unpacked() {
 }
 
 #[test]
-fn an_overloaded_server_is_asked_again() {
+fn an_overloaded_server_gets_the_request_again() {
     let fifth = |number: usize| (number % 5 == 4).then(|| Answer::status(503));
     assert_read(&Served::failing(fifth), "");
 }
@@ -113,7 +113,7 @@ fn a_server_that_names_a_time_to_wait_is_given_it() {
 }
 
 #[test]
-fn a_body_that_ends_early_is_asked_for_again() {
+fn a_body_that_ends_early_is_requested_again() {
     let cutting = Served::new(
         |_| None,
         |number, mut body| {

@@ -290,7 +290,7 @@ fn a_missing_method_is_reported_as_a_mistake() {
 }
 
 #[test]
-fn no_configuration_is_needed_and_a_wrong_one_does_no_harm() {
+fn no_configuration_is_needed_and_a_wrong_one_is_ignored() {
     let site = site();
     site.write("modelwatch.toml", "wrong");
     site.expect("digest model", 0);
@@ -340,10 +340,10 @@ fn a_path_to_leave_out_is_no_pattern_and_no_list_and_is_there() {
     site.write("model/x.tmp", "");
     site.write("model/a,b", "");
     for (path, part) in [
-        ("model/*.tmp", "is no pattern"),
-        ("model/?.tmp", "is no pattern"),
-        ("model/[x].tmp", "is no pattern"),
-        ("*.tmp", "is no pattern"),
+        ("model/*.tmp", "is not a pattern"),
+        ("model/?.tmp", "is not a pattern"),
+        ("model/[x].tmp", "is not a pattern"),
+        ("*.tmp", "is not a pattern"),
         (
             "model/x.tmp,model/config.json",
             "a comma does not separate paths",

@@ -175,7 +175,7 @@ fn without_an_answer_the_signature_is_left_for_resume() {
 }
 
 #[test]
-fn a_busy_authority_is_asked_again() {
+fn a_busy_authority_gets_a_second_request() {
     let site = site();
     let url = serve(&site, &[Answer::Busy, Answer::Stamp]);
     site.expect(&format!("{SIGN} --tsa-url {url}"), 0);

@@ -29,7 +29,7 @@ async fn health(scratch: &ScratchStore) -> u64 {
 }
 
 #[tokio::test]
-async fn one_episode_is_one_finding_and_ends_by_itself() {
+async fn one_episode_is_one_finding_and_is_resolved_when_it_ends() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store
@@ -74,7 +74,7 @@ async fn one_episode_is_one_finding_and_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn an_assessment_leaves_what_it_is_not_about() {
+async fn an_assessment_changes_only_findings_of_its_scope() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store

@@ -143,7 +143,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
 }
 
 #[tokio::test]
-async fn what_will_be_read_again_counts_for_the_watches_of_then() {
+async fn ranges_that_will_be_read_again_belong_to_the_later_watches() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store

@@ -485,7 +485,7 @@ async fn a_finding_of_an_earlier_version_is_completed_when_its_entry_is_read_aga
 }
 
 #[tokio::test]
-async fn of_two_bundles_of_one_signing_the_other_still_expects_what_the_one_left() {
+async fn one_of_two_bundles_of_a_signing_still_expects_its_findings() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store

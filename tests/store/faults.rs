@@ -200,7 +200,7 @@ async fn a_fault_is_recorded_once_and_reopened_when_it_comes_back_after_it_was_c
 }
 
 #[tokio::test]
-async fn a_log_that_lies_at_each_pass_does_not_fill_the_history() {
+async fn a_log_with_a_false_batch_at_each_pass_does_not_fill_the_history() {
     let scratch = read().await;
     scratch.store.dispute(&mismatch(20, 5, 1)).await.unwrap();
     for _ in 0..80 {

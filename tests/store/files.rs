@@ -254,7 +254,7 @@ async fn a_database_that_is_removed_moved_replaced_or_emptied_is_not_worked_on_a
 }
 
 #[tokio::test]
-async fn a_write_ahead_log_that_is_made_anew_after_an_error_is_ours() {
+async fn a_write_ahead_log_that_is_created_again_after_an_error_is_ours() {
     let dir = tempfile::tempdir().unwrap();
     let store = begun(&dir).await;
     raw(&dir.path().join("store.db"), FULL).await;

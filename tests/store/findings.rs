@@ -76,7 +76,7 @@ async fn findings_are_proven_by_the_commit_that_proves_their_range() {
 }
 
 #[tokio::test]
-async fn lists_are_ordered_by_log_index_watch_and_page_without_a_seam() {
+async fn lists_are_ordered_by_log_index_watch_and_pages_neither_skip_nor_repeat() {
     let scratch = ScratchStore::with_log().await;
     let mut found = Vec::new();
     for index in (0..450).rev() {

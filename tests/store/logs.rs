@@ -174,7 +174,7 @@ async fn a_log_at_another_address_keeps_its_trees_and_its_look_ups() {
 }
 
 #[tokio::test]
-async fn passes_over_a_log_as_a_whole_are_counted_apart_from_those_over_its_trees() {
+async fn passes_over_a_log_as_a_whole_are_counted_separately_from_those_over_its_trees() {
     let scratch = ScratchStore::open().await;
     scratch
         .store

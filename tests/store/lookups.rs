@@ -123,7 +123,7 @@ fn found_there(index: u64) -> NewFinding {
 }
 
 #[tokio::test]
-async fn what_is_enlisted_survives_a_crash_and_is_enlisted_once() {
+async fn queued_certificates_survive_a_crash_and_are_queued_once() {
     let scratch = begun().await;
     assert_eq!(
         scratch
@@ -198,7 +198,7 @@ async fn a_name_is_queued_once_and_keeps_its_place() {
 }
 
 #[tokio::test]
-async fn names_that_watches_spell_out_are_due_at_once_and_no_longer_when_they_are_gone() {
+async fn exact_names_of_watches_are_due_at_once_and_never_after_their_removal() {
     let scratch = begun().await;
     let names = ["a@b".to_owned(), "c@d".to_owned()];
     scratch
@@ -229,7 +229,7 @@ async fn names_that_watches_spell_out_are_due_at_once_and_no_longer_when_they_ar
 }
 
 #[tokio::test]
-async fn entries_are_known_until_the_watches_change() {
+async fn fetched_entries_stay_recorded_until_the_watches_change() {
     let scratch = begun().await;
     scratch
         .store
@@ -420,7 +420,7 @@ async fn names_of_new_certificates_come_before_those_that_are_looked_up_again() 
 }
 
 #[tokio::test]
-async fn of_four_turns_one_is_of_a_name_without_news() {
+async fn one_of_four_look_ups_is_of_a_name_without_a_new_certificate() {
     let scratch = begun().await;
     let fresh: Vec<String> = (0..9).map(|n| format!("fresh{n}@b")).collect();
     let old = new_lookups(0, 1, vec![certificate("k", &["old1@b", "old2@b"], 1)]);
@@ -618,7 +618,7 @@ async fn the_counts_contain_the_length_of_the_queue_and_whether_the_index_answer
 }
 
 #[tokio::test]
-async fn what_was_spent_and_refused_is_remembered() {
+async fn the_request_budget_and_refusals_are_stored() {
     let scratch = begun().await;
     scratch
         .store

@@ -247,7 +247,7 @@ async fn begun_anew(first: u64, found: bool) -> Option<Restart> {
 }
 
 #[tokio::test]
-async fn a_log_without_a_past_is_not_begun_anew() {
+async fn the_first_position_of_a_new_log_is_no_restart() {
     for (first, found) in [(0, false), (5, false), (5, true)] {
         assert_eq!(
             begun_anew(first, found).await,
@@ -258,7 +258,7 @@ async fn a_log_without_a_past_is_not_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_log_that_begins_behind_what_was_shown_of_it_is_begun_anew() {
+async fn a_first_position_behind_earlier_findings_is_a_restart() {
     let scratch = ScratchStore::open().await;
     let shown = VerifiedHead {
         tree: tree(),

@@ -5,7 +5,7 @@ use modelwatch::store::RescanRequest;
 use crate::scratch::{ScratchStore, at};
 
 #[tokio::test]
-async fn a_rescan_waits_until_it_is_done_and_is_not_done_if_it_was_asked_for_meanwhile() {
+async fn a_rescan_waits_until_it_is_done_and_stays_if_it_was_requested_meanwhile() {
     let scratch = ScratchStore::open().await;
     scratch
         .store

@@ -7,7 +7,7 @@ use modelwatch::identity::Chain;
 use crate::scratch::{ScratchStore, at, signing, watched};
 
 #[tokio::test]
-async fn signings_are_seen_once_and_by_the_watches_that_were_asked_for() {
+async fn signings_are_found_once_and_only_by_the_given_watches() {
     let scratch = ScratchStore::with_log().await;
     let watches = ["quiet".to_owned(), "absent".to_owned()];
     let seen = async |after| scratch.store.seen_since(&watches, after).await.unwrap();

@@ -83,7 +83,7 @@ fn database(dir: &tempfile::TempDir) -> PathBuf {
 }
 
 #[tokio::test]
-async fn each_tree_of_an_earlier_version_is_of_its_log_and_everything_goes_on() {
+async fn each_tree_of_an_earlier_version_gets_its_log_and_reading_continues() {
     let dir = tempfile::tempdir().unwrap();
     earlier(&database(&dir), ROWS).await;
     let store = SqliteStore::open(settings(database(&dir))).await.unwrap();
@@ -159,7 +159,7 @@ async fn each_tree_of_an_earlier_version_is_of_its_log_and_everything_goes_on() 
 }
 
 #[tokio::test]
-async fn a_pass_over_each_kind_of_log_goes_on_after_the_upgrade() {
+async fn a_pass_over_each_kind_of_log_continues_after_the_upgrade() {
     let dir = tempfile::tempdir().unwrap();
     earlier(&database(&dir), ROWS).await;
     let store = SqliteStore::open(settings(database(&dir))).await.unwrap();

@@ -145,7 +145,7 @@ async fn a_chain_without_end_gets_on_and_what_was_known_serves() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_not_trusted_again_though_the_rest_was_refused() {
+async fn a_withdrawn_key_is_not_trusted_again_if_the_rest_of_the_update_was_refused() {
     let mut repository = published();
     let site = Site::of(&repository).await;
     site.updater().refresh(&client(), now()).await;

@@ -165,7 +165,7 @@ async fn without_anything_known_a_bad_repository_gives_nothing_to_trust() {
 }
 
 #[tokio::test]
-async fn what_was_good_goes_on_serving_and_is_never_replaced_by_what_is_refused() {
+async fn a_valid_trusted_root_stays_in_use_and_a_refused_one_never_replaces_it() {
     // Each has a timestamp that is older than the valid one, which is detected first.
     for name in ["expired", "forged", "rollback"] {
         let mirror = Mirror::after_good().await;
@@ -235,7 +235,7 @@ async fn a_cache_that_was_changed_is_neither_trusted_nor_an_obstacle() {
 }
 
 #[tokio::test]
-async fn a_repository_is_asked_when_its_answer_is_old_and_not_again_at_once_after_a_failure() {
+async fn a_repository_is_read_when_its_answer_is_old_and_not_again_at_once_after_a_failure() {
     let mirror = Mirror::after_good().await;
     let asked = || mirror.server.requests().len();
     let mut updater = mirror.updater();

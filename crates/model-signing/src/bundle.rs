@@ -101,7 +101,7 @@ pub enum Content<'b> {
 
 /// A hash function that a bundle may name: `HashAlgorithm` of sigstore_common.proto.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say all")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum DigestAlgorithm {
     Sha2_256,
     Sha2_384,

@@ -119,7 +119,7 @@ pub fn fingerprint(der: &[u8]) -> String {
     let mut text = String::with_capacity(96);
     for (index, byte) in digest.as_ref().iter().enumerate() {
         let separator = if index == 0 { "" } else { ":" };
-        write!(text, "{separator}{byte:02X}").expect("a String takes everything");
+        write!(text, "{separator}{byte:02X}").expect("writing to a String does not fail");
     }
     text
 }

@@ -81,7 +81,7 @@ impl PublicKey {
     /// [`KeyError`], as [`from_pem`](Self::from_pem).
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
         let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed {
-            reason: "it is no SubjectPublicKeyInfo in DER",
+            reason: "it is not a SubjectPublicKeyInfo in DER",
         })?;
         let key = spki.subject_public_key.as_bytes();
         let key = key.ok_or(KeyError::Malformed {

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_in_the_order_of_their_code_points() {
+    fn names_are_in_the_order_of_their_code_points() {
         let sorted = [
             "-",
             "a",
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_stand_in_the_order_of_their_names_too() {
+    fn shards_are_in_the_order_of_their_names_too() {
         let method = Method::shards(Algorithm::Sha256, NonZeroU64::new(2).unwrap()).unwrap();
         let other = |path: &str, start, end| Resource {
             path: path.into(),

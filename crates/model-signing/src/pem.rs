@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_kept_apart_from_the_contents() {
+    fn headers_are_separate_from_the_contents() {
         let text = "-----BEGIN K-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAEC\n-----END K-----\n";
         let block = blocks(text.as_bytes()).unwrap().next().unwrap().unwrap();
         assert_eq!(block.header(b"Proc-Type"), Some(&b"4,ENCRYPTED"[..]));

@@ -298,7 +298,7 @@ fn private_keys(session: &Session) -> Result<Vec<String>, Pkcs11Error> {
                 Attribute::Id(id) if !id.is_empty() => {
                     let mut text = "id=".to_owned();
                     for byte in id {
-                        write!(text, "%{byte:02X}").expect("a String takes everything");
+                        write!(text, "%{byte:02X}").expect("writing to a String does not fail");
                     }
                     name.push(text);
                 }

@@ -220,7 +220,7 @@ impl Destination {
                 .and_then(|()| file.set_len(bytes.len() as u64))
                 .and_then(|()| file.sync_all())
         } else {
-            Err(io::Error::other("it is no regular file any more"))
+            Err(io::Error::other("it is not a regular file any more"))
         };
         if written.is_err() && !exists {
             let _ = fs::remove_file(&self.path);

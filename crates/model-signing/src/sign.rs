@@ -73,7 +73,7 @@ pub enum SignError {
     #[error(transparent)]
     Library(#[from] crate::key::SigningFailed),
     /// What came back is no signature by the key that was to sign: a token with a fault, or with two keys of one name.
-    #[error("what the signer returned is no signature by its own public key")]
+    #[error("the signer did not return a signature by its own public key")]
     Untrue(#[from] BadSignature),
     /// The token did not sign.
     #[cfg(all(unix, feature = "pkcs11"))]

@@ -245,9 +245,9 @@ impl SignatureFile {
                 Ok(stamped) if stamped.time <= now.saturating_add(CLOCK_SKEW_SECONDS) => {
                     proven.times.push(stamped.time);
                 }
-                Ok(_) => proven.uncounted.push(
-                    "a timestamp lies after this machine's time, and counts for nothing".to_owned(),
-                ),
+                Ok(_) => proven
+                    .uncounted
+                    .push("a timestamp is after this machine's time, and is ignored".to_owned()),
                 Err(why) => proven
                     .uncounted
                     .push(format!("a timestamp counts for nothing: {why}")),

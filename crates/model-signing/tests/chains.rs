@@ -130,11 +130,11 @@ fn an_error_names_the_certificate_and_the_check() {
         ),
         (
             "issuer-is-no-ca",
-            "certificate chain: \"CN=no ca\" has issued a certificate, but is no CA: its basic constraints say so",
+            "certificate chain: \"CN=no ca\" has issued a certificate, but is not a CA: by its basic constraints",
         ),
         (
             "issuer-without-key-cert-sign",
-            "certificate chain: \"CN=no sign\" has issued a certificate, but is no CA: its key usage lacks keyCertSign",
+            "certificate chain: \"CN=no sign\" has issued a certificate, but is not a CA: its key usage lacks keyCertSign",
         ),
         (
             "path-length-exceeded",

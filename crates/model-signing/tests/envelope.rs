@@ -78,7 +78,7 @@ fn each_broken_rule_is_named_with_its_field() {
 }
 
 #[test]
-fn the_encoding_counts_bytes_and_keeps_type_and_payload_apart() {
+fn the_encoding_counts_bytes_and_separates_type_and_payload() {
     assert_eq!(pae("é", "ü".as_bytes()), "DSSEv1 2 é 2 ü".as_bytes());
     assert_eq!(pae("", b""), b"DSSEv1 0  0 ");
     assert_ne!(pae("a 1 b", b"c"), pae("a", b"b 1 c"));

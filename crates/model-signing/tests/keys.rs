@@ -132,7 +132,7 @@ fn a_public_key_is_the_same_in_every_form() {
 }
 
 #[test]
-fn what_is_no_key_for_models_is_said() {
+fn the_error_names_the_type_of_a_key_that_is_not_for_models() {
     let public = |name: &str| PublicKey::from_pem(&file(name)).unwrap_err().to_string();
     let error = |name: &str| private(name, None).unwrap_err().to_string();
     let only = "only keys on the elliptic curves P-256, P-384 and P-521 can sign models";

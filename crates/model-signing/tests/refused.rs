@@ -258,7 +258,7 @@ fn a_name_given_twice_is_refused_in_whatever_spelling() {
 }
 
 #[test]
-fn a_file_of_another_kind_is_told_so() {
+fn the_error_for_a_file_of_another_kind_names_the_kind() {
     for (json, complaint) in [
         ("", "not JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "the document is an array, not an object"),

@@ -186,7 +186,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
 }
 
 #[test]
-fn who_signed_in_another_way_is_said() {
+fn the_error_names_the_method_of_another_signer() {
     let mut file = signed(PAYLOAD);
     let material = json!({"certificate": {"rawBytes": "MAA="}, "tlogEntries": []});
     *file.pointer_mut("/verificationMaterial").unwrap() = material;
@@ -256,7 +256,7 @@ fn a_signature_in_any_other_form_than_der_is_refused() {
 }
 
 #[test]
-fn the_encoding_of_0_2_is_taken_only_from_what_says_to_be_of_0_2() {
+fn the_encoding_of_0_2_is_accepted_only_for_statements_of_0_2() {
     // As Python writes the bytes: repr(payload).
     let text = r#"b'{"predicateType":"https://model_signing/Digests/v0.1",\n\t"it\'s": "\\\\ \xc3\xbc\x7f"}'"#;
     let old = |payload: &str, text: &str| {

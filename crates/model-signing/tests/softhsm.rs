@@ -258,7 +258,7 @@ fn a_token_signs_on_every_curve_and_is_found_by_name_or_id() {
 }
 
 #[test]
-fn what_a_token_does_not_have_is_said() {
+fn the_error_names_what_a_token_does_not_have() {
     let Some(hsm) = Hsm::new() else { return };
     let algorithm = &signature::ECDSA_P256_SHA256_ASN1_SIGNING;
     hsm.token("one");

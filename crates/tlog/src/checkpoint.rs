@@ -60,7 +60,7 @@ pub enum CheckpointError {
     #[error("\"{0}\" is not a size in decimal without sign and leading zeros, of at most 2^63 - 1")]
     Size(String),
     /// A root that is not 32 bytes in canonical base64.
-    #[error("the root is no hash: {0}")]
+    #[error("the root is not a hash: {0}")]
     Root(HashError),
     /// A tree without leaves whose root is not that of the empty tree.
     #[error("the tree is empty, but its root is {0}")]

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_the_wrong_shape_are_refused() {
+    fn parts_of_the_wrong_size_are_refused() {
         let hash = leaf(0);
         assert!(CompactRange::from_parts(0, [hash].to_vec()).is_err());
         assert!(CompactRange::from_parts(3, [hash].to_vec()).is_err());

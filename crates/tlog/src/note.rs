@@ -66,7 +66,7 @@ pub enum NoteError {
     #[error("the note is not UTF-8 from byte {0} on")]
     NotUtf8(usize),
     /// A control character other than newline.
-    #[error("the note holds the control character U+{:04X}", u32::from(*.0))]
+    #[error("the note contains the control character U+{:04X}", u32::from(*.0))]
     ControlCharacter(char),
     /// No blank line between text and signatures, or nothing before it.
     #[error("not a signed note: there is no text followed by a blank line")]

@@ -31,7 +31,7 @@ pub enum ProofError {
     #[error("a tree of {0} leaves is larger than 2^63 - 1")]
     TooLarge(u64),
     /// Too few or too many hashes.
-    #[error("the proof has {found} hashes, it takes {expected}")]
+    #[error("the proof has {found} hashes instead of {expected}")]
     Length {
         /// Hashes that a proof about these sizes has.
         expected: usize,

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_tile_stands_in_for_a_partial_one_and_nothing_else_does() {
+    fn a_full_tile_replaces_a_partial_one_and_nothing_else_does() {
         let full: Vec<u8> = (0..=255).flat_map(|n| [n; 32]).collect();
         assert_eq!(
             decode_hashes_prefix(&full, 2).unwrap(),

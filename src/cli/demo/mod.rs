@@ -80,7 +80,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
     let entries: u64 = outcomes.iter().map(|outcome| outcome.entries).sum();
     let query = FindingQuery::default();
     let findings: Vec<Finding> = store.findings(&query).try_collect().await?;
-    tell(&findings, entries, took, args.keep.as_deref())?;
+    print_findings(&findings, entries, took, args.keep.as_deref())?;
     Ok(Outcome::Clean)
 }
 
@@ -97,7 +97,7 @@ fn unpack(directory: &Path) -> anyhow::Result<PathBuf> {
     Ok(config)
 }
 
-fn tell(
+fn print_findings(
     findings: &[Finding],
     entries: u64,
     took: std::time::Duration,
@@ -109,21 +109,21 @@ fn tell(
     let forged: Vec<_> = of(findings, |v| v == Verdict::UntrustedChain);
     output.line(
         "harbor-ml-example publishes the model falcon. Its release workflow signs it, and every such\n\
-         signature leaves an entry in a public log. The owner watches whatever the repository signs, and\n\
-         has registered the one release that it made.\n",
+         signature leaves an entry in a public log. The owner watches every signing of the repository, and\n\
+         has registered its only release.\n",
     )?;
     output.line(&format!(
         "read {entries} entries of a recorded log in {} ms, and proved that they are exactly what the\n\
          log signed: nothing was hidden, nothing was changed.\n",
         took.as_millis()
     ))?;
-    output.line("EXPECTED: the owner's own release, known by its bundle")?;
+    output.line("EXPECTED: the owner's own release, recognized by its bundle")?;
     list(&expected, &mut output)?;
-    output.line("\nALARM: signed under the owner's identity, and the owner knows nothing of it")?;
+    output.line("\nALARM: signed under the owner's identity, but not registered by the owner")?;
     list(&alarms, &mut output)?;
     output.line(
-        "\n    Entry 158 is a poisoned model under the very name and tag of the real release: its signature\n    \
-         verifies, and no user could tell. Only the log knows, and now the owner does.",
+        "\n    Entry 158 is a poisoned model with the name and tag of the real release: its signature\n    \
+         verifies, and no user could notice. The log shows it, and the owner gets an alert.",
     )?;
     output.line("\nNOISE: the same name in certificates that no trusted authority issued; anyone can write those")?;
     list(&forged, &mut output)?;

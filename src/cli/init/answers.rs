@@ -95,7 +95,7 @@ impl Answers {
         let register = args.register
             || (!bundles.is_empty()
                 && questions
-                    .yes_or_no("Is what these bundles hold your own signing, to be registered?")?);
+                    .yes_or_no("Are these bundles your own signings? They will be registered.")?);
         Ok(Self {
             watches: blocks.into_texts(),
             start,
@@ -109,7 +109,7 @@ impl Answers {
 /// The message about a file for `--from` that holds no bundles: what it is instead.
 fn no_bundle(given: &Given) -> anyhow::Error {
     match given.bundles() {
-        Err(why) => Mistake(format!("{why}; --key takes a public key or certificate")).into(),
+        Err(why) => Mistake(format!("{why}; --key accepts a public key or certificate")).into(),
         Ok(_) => Mistake(format!("{}: no bundle", given.name())).into(),
     }
 }
@@ -204,7 +204,7 @@ impl Questions {
                 }
             };
             let issuer = self.until(
-                "Who vouches for that name, such as https://accounts.google.com? Empty: anybody",
+                "Which OIDC issuer confirms that name, such as https://accounts.google.com? Empty: any",
                 "",
                 |answer| match answer {
                     "" => Ok(None),
@@ -233,13 +233,13 @@ impl Questions {
             variable => given::variable(variable).map(Channel::Webhook),
         };
         let mut channel = self.until(
-            "Who is told? A mail address, the name of an environment variable that holds a webhook's URL, or this terminal",
+            "Where are alerts sent? A mail address, the name of an environment variable that holds a webhook's URL, or this terminal",
             "terminal",
             read,
         )?;
         if let Channel::Email { smtp, .. } = &mut channel {
             *smtp = self.until(
-                "Which server takes the mail? smtps://host:465 or smtp://host:587",
+                "Which server sends the mail? smtps://host:465 or smtp://host:587",
                 "smtp://localhost:25",
                 given::smtp,
             )?;

@@ -222,7 +222,7 @@ impl Instance {
         }
         if !self.unknown.is_empty() {
             remarks.push(format!(
-                "Certificate logs that could not be asked what they are stand there as comments: {}.",
+                "These certificate logs did not answer, so their type is unknown and they are comments in the file: {}.",
                 self.unknown.len()
             ));
         }
@@ -260,12 +260,12 @@ async fn trusted(repository: RepositorySettings) -> anyhow::Result<Arc<Trust>> {
     match (refreshed.trust, refreshed.problem) {
         (Some(trust), None) => Ok(trust),
         (_, Some(Problem::Unreachable(why))) => {
-            anyhow::bail!("the TUF repository cannot be asked which logs there are: {why}")
+            anyhow::bail!("the TUF repository cannot be read, so the logs are unknown: {why}")
         }
         (_, Some(refused @ Problem::Refused { .. })) => {
-            anyhow::bail!("what the TUF repository says cannot be trusted: it is {refused}")
+            anyhow::bail!("the content of the TUF repository cannot be trusted: it is {refused}")
         }
-        (None, None) => anyhow::bail!("the TUF repository says nothing"),
+        (None, None) => anyhow::bail!("the TUF repository is empty"),
     }
 }
 
@@ -339,7 +339,7 @@ fn written(file: &Path, config: &Path) -> anyhow::Result<String> {
     match path.to_str() {
         Some(text) => Ok(text.to_owned()),
         None => Err(Mistake(format!(
-            "{} is no UTF-8, which a configuration has to be",
+            "{} is not UTF-8, and a configuration must be",
             path.display()
         ))
         .into()),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_from_where_the_configuration_stands() {
+    fn paths_are_relative_to_the_directory_of_the_configuration() {
         for (file, config, expected) in [
             ("/etc/mw/root.json", "/etc/mw/modelwatch.toml", "root.json"),
             (

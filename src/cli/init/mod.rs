@@ -51,7 +51,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
         let url = UrlSource::Secret(SecretSource::Env(variable.clone()));
         if let Err(error) = url.read().await {
             output.line(&format!(
-                "{error}: until it holds the webhook's URL where modelwatch runs, nobody is told."
+                "{error}: until it contains the webhook's URL where modelwatch runs, no alert is sent."
             ))?;
         }
     }
@@ -80,11 +80,11 @@ fn next(path: &Path, start: &str) -> anyhow::Result<()> {
     let mut steps = vec![
         (
             format!("modelwatch{config} monitor --once"),
-            "reads from where you said",
+            "reads from the given start",
         ),
         (
             format!("modelwatch{config} drill"),
-            "would it see, and tell? An alarm marked [DRILL] is sent",
+            "tests detection and alerts; sends an alarm marked [DRILL]",
         ),
         (format!("modelwatch{config} monitor"), "keeps watching"),
     ];

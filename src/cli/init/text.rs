@@ -11,8 +11,8 @@ const HEAD: &str = "\
 # of this file.
 #
 #   modelwatch check      the configuration, the database, every log
-#   modelwatch drill      would it see, and tell? After each change of this file
-#   modelwatch monitor    the watch itself
+#   modelwatch drill      tests detection and alerts; run it after each change of this file
+#   modelwatch monitor    monitors the logs
 
 [store]
 url = \"sqlite:modelwatch.db\"
@@ -28,12 +28,12 @@ const HEARTBEAT: &str = "
 ";
 
 const WATCHES: &str = "
-# Whose signings are looked for. Select wide; `shape` says what is normal, and what does not fit it is critical.
-# With `hold` a signing in shape waits that long for `modelwatch expect add BUNDLE`, before anybody is told.
+# The signers to look for. Select widely; `shape` describes normal signings, and all others are critical.
+# With `hold` a signing in shape waits that long for `modelwatch expect add BUNDLE` before an alert is sent.
 ";
 
 const MORE_CHANNELS: &str = "
-# Another way to be told; docs/alerts.md has all of them. Secrets stay outside of this file.
+# Another channel; docs/alerts.md describes all types. Secrets stay outside of this file.
 # [[channel]]
 # name = \"oncall\"
 # type = \"email\"
@@ -89,7 +89,7 @@ fn trust(text: &mut String, source: &Source) {
         ),
         Source::TrustedRoot(file) => writeln!(
             text,
-            "# A file, which nobody renews: with `tuf` new logs and authorities are found by themselves.\n\
+            "# A file is not updated: with `tuf`, new logs and authorities are found automatically.\n\
              trusted_root = {}",
             quoted(file)
         ),
@@ -112,8 +112,8 @@ fn logs(text: &mut String, instance: &Instance) {
         if is_v1 && instance.is_guided {
             text.push_str(
                 "\n# Rekor v1, where most clients write, grows faster than one reader may read it. So it is read by way of the\n\
-                 # certificate logs, which hold every certificate that was issued to a name, and of its search index.\n\
-                 # `modelwatch status` says what that proves and what it cannot see.\n",
+                 # certificate logs, which contain every certificate that was issued to a name, and of its search index.\n\
+                 # `modelwatch status` shows what that proves and what it cannot detect.\n",
             );
         } else if is_v1 {
             text.push_str("\n# Rekor v1, read in full.\n");
@@ -150,7 +150,7 @@ fn logs(text: &mut String, instance: &Instance) {
         // An escaped string has no line end, so what follows it stays a comment.
         let _ = write!(
             text,
-            "\n# A certificate log that could not be asked what it is: ct-rfc6962 or ct-static.\n\
+            "\n# A certificate log that did not answer, so its type is unknown: ct-rfc6962 or ct-static.\n\
              # [[log]]\n# name = \"ct\"\n# type = \"ct-static\"\n# url = {}\n\
              # origin = \"…\"              # of a ct-static log: the first line of url/checkpoint\n",
             quoted(url)
@@ -159,7 +159,7 @@ fn logs(text: &mut String, instance: &Instance) {
 }
 
 fn channel(text: &mut String, channel: &Channel) {
-    text.push_str("\n# Where findings are told.\n[[channel]]\n");
+    text.push_str("\n# Where alerts are sent.\n[[channel]]\n");
     let _ = match channel {
         Channel::Terminal => writeln!(
             text,

@@ -262,7 +262,7 @@ impl Common {
         let ignored = self.tree.ignored_beside(self.place(), warnings)?;
         let recorded = ignored.recorded().map_err(|path| {
             anyhow::anyhow!(
-                "the path {path:?} to leave out is not UTF-8, so no signature can hold it"
+                "the path {path:?} to leave out is not UTF-8, so no signature can contain it"
             )
         })?;
         let model = self.tree.open(false)?;

@@ -107,7 +107,7 @@ impl TreeArgs {
             );
             anyhow::ensure!(
                 !is_pattern,
-                "{shown}: a path to leave out is no pattern, and has none of the characters `*`, `?` and `[`; \
+                "{shown}: a path to leave out is not a pattern, and has none of the characters `*`, `?` and `[`; \
                  give the option once for each file or directory"
             );
             anyhow::ensure!(
@@ -189,8 +189,7 @@ pub(super) fn warn_of_gaps(
     let pointers = listing.lfs_pointers(model)?;
     if !pointers.is_empty() {
         warnings.warn(format!(
-            "pointer files of Git LFS are in the model, and not the files that they stand for (`git lfs pull` downloads \
-             them): {}",
+            "pointer files of Git LFS are in the model, and not the files that they represent (`git lfs pull` downloads them): {}",
             few(&pointers)
         ))?;
     }
@@ -205,7 +204,7 @@ pub(super) fn warn_of_gaps(
     let linked = &listing.linked_directories;
     if !linked.is_empty() {
         warnings.warn(format!(
-            "what lies behind symlinks to directories is not covered: {}",
+            "the content behind symlinks to directories is not covered: {}",
             few(linked)
         ))?;
     }

@@ -192,7 +192,7 @@ impl Repository {
             }
             Err(why) => {
                 tracing::info!(
-                    "the TUF repository {} was not asked for a newer trusted root: {why:#}",
+                    "the TUF repository {} could not be read for a newer trusted root: {why:#}",
                     self.settings.server()
                 );
                 None

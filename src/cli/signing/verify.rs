@@ -337,8 +337,7 @@ fn give_hint(options: &model::Options, error: &MismatchError) {
                 .iter()
                 .any(|name| options.ignored.covers(name)) =>
         {
-            "some of the missing files were signed, but are left out here; \
-             by default those of git are, and --no-ignore-git-paths takes them in"
+            "some of the missing files were signed, but are left out here; by default those of git are, and --no-ignore-git-paths includes them"
         }
         _ => return,
     };

@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_key_and_does_no_harm() {
+    fn a_cut_key_is_no_key_and_hides_nothing() {
         let packets = include_bytes!("../../../tests/data/keys/one.pgp");
         for bytes in [SPKI, packets] {
             for length in 0..bytes.len() {

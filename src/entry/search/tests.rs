@@ -74,7 +74,7 @@ fn a_literal_is_found_however_its_string_is_written() {
 }
 
 #[test]
-fn escapes_that_are_cut_off_or_false_do_no_harm() {
+fn cut_or_invalid_escapes_make_no_text() {
     for leaf in ["\\", "\\u", "\\u00", "\\uzzzz", "\\ud800", "\\u00e9"] {
         assert!(!holds(leaf, "falcon"), "{leaf}");
     }

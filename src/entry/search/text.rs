@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_decoded_wherever_it_begins_and_whatever_stands_between_its_characters() {
+    fn base64_is_decoded_at_each_start_and_with_any_characters_between() {
         for text in [
             "ZmFsY29uPz4/",
             "ZmFsY29uPz4_",

@@ -85,7 +85,7 @@ fn x509_parser_finds_the_same_names_and_uses() {
 }
 
 #[test]
-fn a_thief_who_makes_the_outermost_structure_odd_is_seen_all_the_same() {
+fn an_unusual_outermost_structure_does_not_hide_a_signing() {
     let good = labelled("stolen-identity");
     let parts = content(good.der());
     let with = |more: &[u8]| [parts.as_slice(), more].concat();
@@ -143,7 +143,7 @@ fn a_thief_who_makes_the_outermost_structure_odd_is_seen_all_the_same() {
 }
 
 #[test]
-fn names_in_odd_der_are_still_names() {
+fn names_in_unusual_der_are_read() {
     for (value, expected) in [
         (&b"\x30\x81\x05\x81\x03a@b"[..], "a@b"),
         (b"\x30\x06\x86\x81\x03s:p", "s:p"),
@@ -187,7 +187,7 @@ fn what_no_reader_can_split_into_names_is_an_error() {
 }
 
 #[test]
-fn limits_are_no_anomaly_that_could_be_passed_over() {
+fn a_certificate_beyond_a_limit_is_refused() {
     let names = b"\x81\x01a".repeat(MAX_NAMES + 1);
     let der = made(&[(SUBJECT_ALTERNATIVE_NAME, &long_sequence(&names))]);
     assert!(Certificate::parse(der).is_err());

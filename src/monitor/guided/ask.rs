@@ -337,7 +337,7 @@ impl GuidedPass<'_> {
         }
         if none > 0 {
             let why = format!(
-                "the index names {none} entries under {:?} by something that is no entry's id",
+                "the index names {none} entries under {:?} by something that is not the id of an entry",
                 lookup.subject
             );
             answer
@@ -356,13 +356,13 @@ impl GuidedPass<'_> {
             Ok(ids) => Ok(ids),
             Err(AskError::Refused) => {
                 let why = if mail_only {
-                    "it takes mail addresses only, as servers before Rekor 1.5.4 do"
+                    "it accepts mail addresses only, as servers before Rekor 1.5.4 do"
                 } else {
                     "it refuses this name"
                 };
                 Err(Halt::failed(
                     PassErrorKind::Unavailable,
-                    format!("its index cannot be asked for {subject:?}: {why}"),
+                    format!("its index cannot look up {subject:?}: {why}"),
                 ))
             }
             Err(AskError::Halt(halt)) => Err(halt),

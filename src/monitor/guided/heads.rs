@@ -201,7 +201,7 @@ impl GuidedPass<'_> {
             return Err(Halt::failed(
                 PassErrorKind::Malformed,
                 format!(
-                    "the first entry of {} was number {} of the log, and would be number {} by what the log says of its older trees",
+                    "the first entry of {} was number {} of the log, and would be number {} by the sizes of its older trees now",
                     shard.origin, known.base, shard.base
                 ),
             ));
@@ -264,7 +264,7 @@ impl GuidedPass<'_> {
             Inconsistent::NoProof(error) => Ok(Halt::failed(
                 PassErrorKind::Malformed,
                 format!(
-                    "what it shows between {} and {} entries is no proof: {error}",
+                    "its proof between {} and {} entries is invalid: {error}",
                     older.size, newer.size
                 ),
             )),

@@ -130,12 +130,12 @@ fn gap(name: &str, counts: &LookupCounts) -> Option<String> {
 fn silent(name: &str, counts: &LookupCounts) -> Option<String> {
     if counts.answered > 0 && counts.known == 0 {
         Some(format!(
-            "the search index of {name} knows no entry for any of the {} names whose certificates were logged and have ended: what was signed with them cannot be found",
+            "the search index of {name} has no entry for any of the {} names whose certificates were logged and have ended: what was signed with them cannot be found",
             counts.answered
         ))
     } else if counts.ended >= UNFOUND && counts.found == 0 {
         Some(format!(
-            "the search index of {name} knows other entries, but none for any of the last {} certificates that have ended: what was signed with them cannot be found",
+            "the search index of {name} has other entries, but none for any of the last {} certificates that have ended: what was signed with them cannot be found",
             counts.ended
         ))
     } else {
@@ -149,7 +149,7 @@ fn ineffective(name: &str, watches: &[&str]) -> Option<String> {
     }
     let listed = escape::few(watches, NAMED_WATCHES);
     Some(format!(
-        "{name} is guided by names, and these watches select by a key or a certificate without a name, or by one that is too long to be asked for: {listed}. What they look for is not seen there: give them an exact `san`, or read the log with mode = \"tail\""
+        "{name} is guided by names, and these watches select by a key or a certificate without a name, or by one that is too long to look up: {listed}. Their signings are not found there: give them an exact `san`, or read the log with mode = \"tail\""
     ))
 }
 
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_silent_if_it_knows_none_of_the_names_that_must_be_there() {
+    fn an_index_is_silent_if_it_has_none_of_the_expected_names() {
         assert!(silent("v1", &counts(0, None, 3, 0)).is_some());
         assert!(silent("v1", &counts(0, None, 3, 1)).is_none());
         assert!(silent("v1", &counts(0, None, 0, 0)).is_none());
     }
 
     #[test]
-    fn an_index_that_knows_old_entries_only_is_silent_too() {
+    fn an_index_with_old_entries_only_is_silent_too() {
         for (ended, found, is_silent) in [(4, 0, false), (5, 0, true), (1_000, 1, false)] {
             let counts = LookupCounts {
                 ended,

@@ -157,7 +157,7 @@ impl GuidedPass<'_> {
         let why = if self.deadline.is_over() {
             "the index answers too slowly for one pass"
         } else {
-            "more would be more requests than a shared index should be asked"
+            "more requests would be too many for a shared index"
         };
         format!(
             "{} names still wait to be looked up{unread}: {why}",

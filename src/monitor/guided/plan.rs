@@ -304,7 +304,7 @@ fn sentence(log: &str, certificate: &OpenCertificate) -> String {
         };
         let name = &first.name;
         sentence = format!(
-            "{sentence}; {noun} {listed} of {name} {verb} another certificate for its key: anybody can make one, so that says nothing of this one"
+            "{sentence}; {noun} {listed} of {name} {verb} another certificate for its key: anybody can make one, so it proves nothing about this one"
         );
     }
     sentence
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_asked_for_again_less_and_less_often_until_a_day_after_its_certificate_ended() {
+    fn a_name_is_looked_up_less_and_less_often_until_a_day_after_its_certificate_ended() {
         let certificate = [open(0, &[])];
         let table = [
             (0, 0, Some(MINUTE)),
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_a_watch_spells_out_is_asked_for_hourly_for_ever() {
+    fn an_exact_name_of_a_watch_is_always_looked_up_hourly() {
         assert_eq!(next("v1", true, 7, &[], at(0)).due, Some(at(HOUR)));
         let ended = [open(-25 * HOUR, &[])];
         assert_eq!(next("v1", true, 7, &ended, at(0)).due, Some(at(HOUR)));
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_found_certificate_is_asked_for_once_more_after_it_can_no_longer_sign() {
+    fn a_found_certificate_is_looked_up_once_more_after_it_can_no_longer_sign() {
         let found = [open(0, &[(5, true)])];
         let while_valid = next("v1", false, 0, &found, at(-MINUTE));
         assert_eq!(while_valid.due, Some(at(10 * MINUTE)));
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_says_what_became_of_it() {
+    fn the_summary_of_a_certificate_has_the_result_of_its_search() {
         type Case<'a> = (&'a [(u64, bool)], PendingCertificateEnd, &'a str);
         let table: [Case<'_>; 5] = [
             (
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_average_one_in_two_seconds_with_a_burst_after_a_quiet_time() {
+    fn requests_average_one_in_two_seconds_with_a_burst_after_a_time_without_requests() {
         let spend = |budget: &mut RequestBudget, now: i64| {
             (0..1000)
                 .take_while(|_| {
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_asked_for_in_lower_case_each_once_and_not_beyond_the_limit() {
+    fn names_are_looked_up_in_lower_case_each_once_and_not_beyond_the_limit() {
         let san = |value: &str| San {
             kind: SanType::Uri,
             value: value.to_owned(),
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_known_by_what_its_ca_signed_and_a_bare_key_by_itself() {
+    fn a_certificate_is_identified_by_the_part_that_its_ca_signed_and_a_bare_key_by_itself() {
         let of = |not_before, logged: Option<&str>| {
             CertificateId::of("k", not_before, None, logged.map(str::to_owned), None)
         };
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impostor_is_said_beside_and_settles_nothing() {
+    fn an_impostor_is_mentioned_and_settles_nothing() {
         let mut certificate = open(0, &[]);
         certificate.other_certificates = vec![KnownEntry {
             tree: crate::log::TreeId::new("o"),
@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_server_is_asked_for_mail_addresses_only() {
+    fn an_old_server_gets_questions_about_mail_addresses_only() {
         let uri = "https://github.com/o/r/.github/workflows/w.yml@refs/tags/v1";
         for (subject, mail_only, question_) in [
             (

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn passes_that_read_nothing_or_proved_nothing_say_nothing_about_lag() {
+    fn passes_that_read_nothing_or_proved_nothing_do_not_count_for_the_lag() {
         let minutes = [10, 12, 14, 17, 20, 24];
         let mut idle = passes(&minutes, 0);
         idle[2].entries = 0;

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canary_has_its_period_from_the_first_pass_that_knew_it_and_from_each_sight() {
+    fn the_period_of_a_canary_begins_with_its_first_pass_and_with_each_signing() {
         let canaries = nightly();
         let nothing = BTreeMap::new();
         let missing =
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_read_again() {
+    fn the_stored_state_of_canaries_is_read_again() {
         let canaries_seen = Canaries::default().with(&nightly(), 3, &BTreeMap::new(), at(1));
         let text = serde_json::to_string(&canaries_seen).expect("plain values");
         assert_eq!(

@@ -104,7 +104,7 @@ pub(super) async fn will_be_ahead(
 impl Ahead {
     fn sentence(&self) -> String {
         format!(
-            "the clock of this machine was ahead, or is behind now: the times stored from {} to {} lay ahead of {}, and count as that one",
+            "the clock of this machine was ahead, or is behind now: the times stored from {} to {} were later than {}, and count as that time",
             moment::shown(self.from),
             moment::shown(self.until),
             moment::shown(self.noticed)
@@ -162,7 +162,7 @@ pub(super) fn skew(time_reports: &[TimeReport]) -> Option<Skew> {
     who.sort_unstable();
     Some(Skew {
         sentence: format!(
-            "the clock of this machine is at least {} {word} the time that others tell: {}",
+            "the clock of this machine is at least {} {word} the time of other sources: {}",
             length(least),
             few(who, NAMED)
         ),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_agree_are_believed_and_one_never() {
+    fn two_agreeing_sources_are_enough_and_one_is_not() {
         for (time_reports, sentence) in [
             (vec![], None),
             (vec![server("a", 60)], None),
@@ -248,7 +248,7 @@ mod tests {
             (vec![server("a", -60), certificates(-600)], None),
             (
                 vec![server("a", 60), server("b", 9)],
-                Some("at least 9 minutes behind the time that others tell: a, b"),
+                Some("at least 9 minutes behind the time of other sources: a, b"),
             ),
             (
                 vec![server("a", -60), server("b", -9)],

@@ -37,12 +37,12 @@ pub(super) fn assess(
     let at = moment::shown(restart.at);
     Some(if restart.reached < restart.first {
         format!(
-            "{} was begun anew at entry {} ({at}), although it had been followed up to entry {}: what lies between was not read",
+            "{} was begun again at entry {} ({at}), although it had been followed up to entry {}: the entries between were not read",
             log.name, restart.first, restart.reached
         )
     } else {
         format!(
-            "{} was begun anew at entry {} ({at}), although it had been followed before: what it showed until then may not have been read",
+            "{} was begun again at entry {} ({at}), although it had been followed before: earlier entries may not have been read",
             log.name, restart.first
         )
     })
@@ -56,7 +56,7 @@ fn foreign_key(shard: &Shard, state: &TreeState) -> Option<String> {
     let head = follower.proven_head.as_ref().or(follower.head.as_ref())?;
     shard.open(&head.note).is_err().then(|| {
         format!(
-            "the stored position of {} is vouched for by a checkpoint that none of its keys signed: the database is of another log, or the key was changed",
+            "the stored position of {} belongs to a checkpoint that none of its keys signed: the database is of another log, or the key was changed",
             shard.name
         )
     })
@@ -125,7 +125,7 @@ pub(super) async fn foreign(
     }
     let names = foreign.logs.iter().map(|(_, name)| name);
     Ok(Some(format!(
-        "the database knew none of the configured logs, but {}: it may be that of another configuration, and the positions of this one lost",
+        "the database had none of the configured logs, but {}: it may be that of another configuration, and the positions of this one lost",
         few(names, NAMED_LOGS)
     )))
 }

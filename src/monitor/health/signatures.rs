@@ -95,7 +95,7 @@ impl Signatures {
             found.push((
                 Verdict::ClockSkew,
                 format!(
-                    "{signer} has dated the newest checkpoint of {name} {}, which lies in the future of this machine's clock: that time is not used, and the checkpoint counts as signed when it was first seen",
+                    "{signer} has dated the newest checkpoint of {name} {}, which is in the future of this machine's clock: that time is not used, and the checkpoint counts as signed when it was first seen",
                     moment::shown(time)
                 ),
             ));
@@ -106,7 +106,7 @@ impl Signatures {
             found.push((
                 Verdict::UnknownSignature,
                 format!(
-                    "the newest checkpoint of {name} verifies, and bears another signature in the log's name by a key that is not known: {}",
+                    "the newest checkpoint of {name} verifies, and has another signature in the log's name by an unknown key: {}",
                     few(keys, NAMED)
                 ),
             ));
@@ -117,7 +117,7 @@ impl Signatures {
             found.push((
                 Verdict::WitnessContradiction,
                 format!(
-                    "under the newest checkpoint of {name} stands a cosignature by {} that does not verify: the witness vouches for something else",
+                    "the newest checkpoint of {name} has a cosignature by {} that does not verify: the witness signed something else",
                     few(contradicting.iter().map(KeyName::as_str), NAMED)
                 ),
             ));

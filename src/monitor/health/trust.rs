@@ -110,7 +110,7 @@ async fn all_ended(store: &dyn Store, logs: &[MonitoredLog]) -> Result<Option<St
     }
     Ok((!names.is_empty()).then(|| {
         format!(
-            "every log that is followed was ended by its operator, and trust names none that goes on: {}",
+            "every log that is followed was ended by its operator, and the trusted root names none that continues: {}",
             names.join(", ")
         )
     }))

@@ -143,7 +143,7 @@ impl UnknownIssuers {
             return None;
         }
         Some(format!(
-            "{BURST_NAMES} different names and more within {WINDOW} entries of {log}, before entry {}, have certificates of an authority that the trusted root does not know (key id {}): it may be a new one of Sigstore",
+            "{BURST_NAMES} different names and more within {WINDOW} entries of {log}, before entry {}, have certificates of an authority that the trusted root does not contain (key id {}): it may be a new one of Sigstore",
             burst.index.saturating_add(1),
             hex::encode(burst.authority)
         ))
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_different_names_under_one_authority_within_a_thousand_entries_are_a_crowd() {
+    fn ten_different_names_under_one_authority_within_a_thousand_entries_are_a_burst() {
         let every = |step: u64, count: u64| (0..count).map(move |n| (n * step, 1, n));
         for (unknown_issuers, burst) in [
             (counted(every(1, 10)), true),
@@ -202,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_takes_no_more_room_than_the_window() {
+    fn a_flood_takes_no_more_memory_than_the_window() {
         let flood = counted((0..5000).map(|n| (n, 1, n)));
         assert_eq!(flood.seen.len(), 1000);
     }
 
     #[test]
-    fn a_crowd_is_said_until_a_day_after_its_last_name() {
+    fn a_burst_is_reported_until_a_day_after_its_last_name() {
         let authorities = Authorities::new(Vec::new()).ok();
         let burst = counted((0..10).map(|n| (n, 1, n)));
         for (hours, reported) in [(0, true), (24, true), (25, false)] {

@@ -45,7 +45,7 @@ impl TreePass<'_> {
             let Ok(checkpoint) = shard.open(&bundle_checkpoint.note) else {
                 tracing::warn!(
                     log.name = shard.name,
-                    "the checkpoint of {} in {} is not signed by a key of the log: it says nothing",
+                    "the checkpoint of {} in {} is not signed by a key of the log: it proves nothing",
                     crate::escape::terminal(&shard.name),
                     crate::escape::terminal(&bundle_checkpoint.file),
                 );

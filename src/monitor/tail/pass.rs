@@ -163,7 +163,7 @@ impl TreePass<'_> {
             Some(state) if state.follower.is_some() && state.base != now => Err(Halt::failed(
                 PassErrorKind::Malformed,
                 format!(
-                    "its first entry was number {} of the log, and would be number {now} by what the log says of its older trees",
+                    "its first entry was number {} of the log, and would be number {now} by the sizes of its older trees now",
                     state.base
                 ),
             )),

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_a_certificate_log_s_leaf_stands_in_its_header() {
+    fn the_time_of_a_certificate_log_s_leaf_is_in_its_header() {
         let mut leaf = vec![0, 0];
         leaf.extend(1_763_712_000_000_u64.to_be_bytes());
         assert_eq!(timestamp(&leaf), Some(at(1_763_712_000)));

@@ -99,7 +99,7 @@ fn certificates() -> Vec<u8> {
 }
 
 #[test]
-fn a_decoy_that_takes_up_the_block_behind_it_does_not_hide_its_key() {
+fn a_decoy_that_absorbs_the_next_block_does_not_hide_its_key() {
     let stolen = pem("PUBLIC KEY", STOLEN_KEY);
     let entry = intoto(&(spanning() + &stolen), "");
     assert_eq!(findings_of(&entry), of_watches(&["key"]));
@@ -112,7 +112,7 @@ fn a_decoy_that_takes_up_the_block_behind_it_does_not_hide_its_key() {
 }
 
 #[test]
-fn an_entry_that_is_not_searched_whole_is_told_to_each_watch_that_a_text_does_not_show() {
+fn an_entry_that_is_not_searched_whole_is_a_finding_of_each_watch_without_a_text() {
     let header = pem("PUBLIC KEY", STOLEN_KEY).replacen("-----\n", "-----\nX: y\n\n", 1);
     let decoys = STANDARD.encode(certificates());
     let all = of_watches(&["key", "certificate", "address", "other"]);

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receivers_wish_counts_within_the_hour() {
+    fn the_delay_that_a_receiver_requests_is_used_up_to_an_hour() {
         let wish = |secs| delay(1, Some(Duration::from_secs(secs)), 1.0).as_secs();
         assert_eq!((wish(1), wish(600), wish(u64::MAX)), (60, 600, 3600));
     }

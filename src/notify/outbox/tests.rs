@@ -522,7 +522,7 @@ async fn a_channel_that_reaches_no_recipient_fails_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_test_message_that_is_taken_ends_what_was_remembered() {
+async fn an_accepted_test_message_resets_the_failures() {
     let store = Arc::new(MemoryStore::default());
     let several = Several::default();
     several.refuse(&[("b@corp.example", true)]);

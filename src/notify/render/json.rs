@@ -33,12 +33,12 @@ struct Row<'a> {
 }
 
 impl<'a> From<&'a FindingCounts> for Row<'a> {
-    fn from(tally: &'a FindingCounts) -> Self {
+    fn from(counts: &'a FindingCounts) -> Self {
         Self {
-            watch: tally.watch.as_deref(),
-            verdict: tally.verdict.as_str(),
-            severity: tally.severity.as_str(),
-            count: tally.count,
+            watch: counts.watch.as_deref(),
+            verdict: counts.verdict.as_str(),
+            severity: counts.severity.as_str(),
+            count: counts.count,
         }
     }
 }
@@ -56,7 +56,7 @@ pub(crate) fn json(message: &Message) -> String {
         tally: message.counts.iter().map(Row::from).collect(),
         findings: fitting(&message.findings),
     };
-    escape::json(&line).expect("maps have string keys, and a String takes all")
+    escape::json(&line).expect("maps have string keys, and writing to a String does not fail")
 }
 
 /// As many of the findings as fit, the most severe first, and at least one.

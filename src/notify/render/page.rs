@@ -26,8 +26,7 @@ pub(super) fn of(message: &Message) -> Page {
                 .to_owned(),
         )),
         Kind::Alert | Kind::Digest if message.is_drill() => blocks.push(Block::Paragraph(
-            "Nothing is wrong and nothing is to be done: somebody ran modelwatch drill, and this message shows that a \
-             real alarm would have reached you."
+            "Nothing is wrong and you need to do nothing: a person ran modelwatch drill, and this message shows that a real alarm would have reached you."
                 .to_owned(),
         )),
         Kind::Alert | Kind::Digest => advice(message, &mut blocks),

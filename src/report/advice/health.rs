@@ -33,8 +33,7 @@ fn log(verdict: Verdict) -> (&'static str, &'static str) {
              nothing is lost if the log comes back.",
         ),
         Verdict::Silence => (
-            "The log has not grown for too long. Somebody may serve an old checkpoint here again \
-             and again, while the log grows elsewhere.",
+            "The log has not grown for too long. An attacker may serve an old checkpoint here again and again, while the log grows elsewhere.",
             "Compare the size of the log from another network.",
         ),
         Verdict::Backlog => (
@@ -48,7 +47,7 @@ fn log(verdict: Verdict) -> (&'static str, &'static str) {
             "Follow the log that replaces it.",
         ),
         Verdict::EntriesMissing => (
-            "The log answers, but leaves entries out of its replies, also when asked again: they \
+            "The log answers, but leaves entries out of its replies, also when they are requested again: they \
              cannot be compared with the watches.",
             "Check whether others can read these entries; inform the operator of the log.",
         ),
@@ -95,8 +94,7 @@ fn ourselves(verdict: Verdict) -> (&'static str, &'static str) {
         ),
         Verdict::TrustRootStale => (
             "The trusted root may be out of date: it was not updated for a long time, or many \
-             certificates come from an authority that it does not contain. Signings under a new CA \
-             of Sigstore would be taken for forgeries, and a new log would not be read.",
+             certificates come from an authority that it does not contain. Signings under a new CA of Sigstore would be reported as forgeries, and a new log would not be read.",
             "Renew the trusted root; `modelwatch check` updates it and shows errors.",
         ),
         Verdict::TrustRootRefused => (

@@ -536,7 +536,7 @@ mod tests {
         clippy::single_range_in_vec_init,
         reason = "a list of one range is what is meant"
     )]
-    fn holes_are_what_no_range_covers_and_from_is_where_the_last_stretch_begins() {
+    fn holes_are_covered_by_no_range_and_from_is_the_start_of_the_last_range() {
         let table: [Case<'_>; 7] = [
             (&[], 20, &[10..20]),
             (&[10..20], 10, &[]),
@@ -554,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_touch_are_one_and_others_stay_apart() {
+    fn adjacent_ranges_are_merged_and_others_stay_separate() {
         let table: [(&[Stretch], Stretch, &[Stretch]); 8] = [
             (&[], (1, Some(2)), &[(1, Some(2))]),
             (&[(1, Some(2))], (2, Some(3)), &[(1, Some(3))]),

@@ -239,7 +239,7 @@ pub(super) fn released(
                 held.rule.as_deref().unwrap_or_default(),
             );
             let Some(rule) = rules.get(&key) else {
-                return Some((held.number, "its watch is gone or has changed"));
+                return Some((held.number, "its watch was removed or changed"));
             };
             if held.is_odd {
                 return Some((held.number, "a signing with an anomaly is not held"));

@@ -119,7 +119,7 @@ nonsense
 ";
 
     #[test]
-    fn who_holds_a_lock_is_who_holds_one_on_that_inode_and_does_not_wait_for_it() {
+    fn the_holder_of_a_lock_has_one_on_that_inode_and_does_not_wait_for_it() {
         let device = (0xfe, 2);
         for (device, inode, expected) in [
             (device, 131, &[11][..]),

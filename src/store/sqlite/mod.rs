@@ -68,7 +68,7 @@ mod tests {
     use crate::store::{Settings, StoreError, Values as _};
 
     #[tokio::test]
-    async fn a_full_disk_is_said_and_loses_nothing() {
+    async fn a_full_disk_is_an_error_and_loses_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings {
             path: dir.path().join("store.db"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_asked_often_is_answered_from_an_index() {
+    async fn frequent_queries_use_an_index() {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings {
             path: dir.path().join("store.db"),

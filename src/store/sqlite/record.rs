@@ -123,15 +123,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_earlier_version_said_to_be_odd_is_read_from_its_summary() {
+    fn anomalies_of_an_earlier_version_are_read_from_the_summary() {
         // The subject of a certificate may choose a name that looks like a place.
-        let claimed = "a; b: entry 7 of main; c signed sha256:00, which nobody registered";
+        let claimed = "a; b: entry 7 of main; c signed sha256:00, which is not registered";
         for (behind, anomalies) in [
             (": entry 7 of main", &[][..]),
             (": entry 7 of main; it is out of shape", &[]),
             (
-                ": entry 7 of main; the certificate holds no SCT",
-                &["the certificate holds no SCT"],
+                ": entry 7 of main; the certificate contains no SCT",
+                &["the certificate contains no SCT"],
             ),
             (
                 ": entry 7 of main; it is out of shape; it has 2 names; valid for 3 days",
@@ -147,8 +147,8 @@ mod tests {
             assert_eq!(read, anomalies, "{behind}");
         }
         for elsewhere in [
-            "a signed b: entry 70 of main; the certificate holds no SCT",
-            "a signed b: entry 7 of mainland; the certificate holds no SCT",
+            "a signed b: entry 70 of main; the certificate contains no SCT",
+            "a signed b: entry 7 of mainland; the certificate contains no SCT",
             "nothing",
         ] {
             assert_eq!(

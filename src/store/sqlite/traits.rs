@@ -178,7 +178,7 @@ impl CoveredRanges for SqliteStore {
 #[async_trait]
 impl Rescans for SqliteStore {
     async fn request_rescan(&self, watch: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
-        writing!(self, "asking for a rescan", |db| memory::request_rescan(
+        writing!(self, "requesting a rescan", |db| memory::request_rescan(
             db, watch, now
         ))
     }
@@ -578,7 +578,7 @@ impl Values for SqliteStore {
     }
 
     async fn put_value(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        writing!(self, "remembering a value", |db| memory::put_value(
+        writing!(self, "writing a value", |db| memory::put_value(
             db, key, value
         ))
     }

@@ -138,7 +138,7 @@ async fn an_id_of_a_wrong_form_makes_itself_unread_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_index_that_hangs_ends_the_pass_in_time_and_each_name_is_asked() {
+async fn a_hanging_index_ends_the_pass_in_time_and_each_name_is_looked_up() {
     let mut world = World::new().await;
     world.retry_within = Duration::from_secs(1);
     world.settings = Settings {
@@ -216,7 +216,7 @@ async fn an_entry_that_the_log_fails_at_hides_no_other_entry_and_no_other_name()
 }
 
 #[tokio::test]
-async fn retries_count_against_the_allowance() {
+async fn retries_count_against_the_request_budget() {
     let world = World::new().await;
     world.spend_all().await;
     for number in 0..40 {
@@ -271,7 +271,7 @@ async fn an_impostor_that_looks_like_a_certificate_settles_nothing() {
 }
 
 #[tokio::test]
-async fn a_copy_of_a_certificate_with_a_spoilt_signature_settles_nothing() {
+async fn a_copy_of_a_certificate_with_an_invalid_signature_settles_nothing() {
     let mut world = World::new().await;
     let stolen = world.issue(RELEASE);
     let spoilt = stolen.spoilt();

@@ -10,7 +10,7 @@ use super::{MAIL, RELEASE, World, log, nothing};
 use crate::world::{FakeLog, Question, issue};
 
 #[tokio::test]
-async fn an_index_that_knows_nothing_of_certificates_that_ended_is_silent_until_it_answers() {
+async fn an_index_without_entries_of_ended_certificates_is_silent_until_it_answers() {
     let mut world = World::new().await;
     let certificate = world.issue(RELEASE);
     for seconds in [0, 60, 300] {
@@ -26,7 +26,7 @@ async fn an_index_that_knows_nothing_of_certificates_that_ended_is_silent_until_
 }
 
 #[tokio::test]
-async fn an_index_that_is_no_longer_filled_is_silent_although_it_knows_old_entries() {
+async fn an_index_that_is_no_longer_filled_is_silent_although_it_has_old_entries() {
     let mut world = World::new().await;
     let before = world.now() - jiff::SignedDuration::from_hours(48);
     let old = issue(RELEASE, before, true);

@@ -116,7 +116,7 @@ impl Play {
 }
 
 #[tokio::test]
-async fn in_any_mix_each_name_has_its_turn_and_each_theft_is_found_in_time() {
+async fn in_any_mix_each_name_is_looked_up_and_each_theft_is_found_in_time() {
     for seed in 0..3 {
         let world = World::new().await;
         world.spend_all().await;

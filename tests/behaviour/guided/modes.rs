@@ -85,7 +85,7 @@ async fn a_date_to_start_at_is_found_in_the_log() {
 }
 
 #[tokio::test]
-async fn read_in_full_then_guided_then_in_full_skips_nothing_in_silence() {
+async fn read_in_full_then_guided_then_in_full_skips_nothing_silently() {
     let mut world = World::new().await;
     let ct = log(&world.ct, "ct", Protocol::CtRfc6962);
     let certificate = world.issue(RELEASE);

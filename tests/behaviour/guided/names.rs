@@ -53,7 +53,7 @@ async fn a_name_that_is_refused_for_itself_makes_no_server_old() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_too_long_to_be_asked_for_is_reported() {
+async fn a_name_that_is_too_long_to_look_up_is_reported() {
     let world = World::new().await;
     let name = RELEASE.replace("release", &"r".repeat(500));
     world.issue(&name);
@@ -67,7 +67,7 @@ async fn a_name_that_is_too_long_to_be_asked_for_is_reported() {
 }
 
 #[tokio::test]
-async fn a_name_with_control_characters_is_asked_for_as_it_is() {
+async fn a_name_with_control_characters_is_looked_up_unchanged() {
     let mut world = World::new().await;
     let name = RELEASE.replace("release", "\u{1b}[31m\r\n\"\\{}release");
     let certificate = world.issue(&name);

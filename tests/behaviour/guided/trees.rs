@@ -95,7 +95,7 @@ async fn a_rotation_gives_entries_of_the_new_tree_their_place_behind_the_old_one
 }
 
 #[tokio::test]
-async fn an_ended_tree_that_grows_broke_a_promise_and_moves_nothing() {
+async fn an_ended_tree_that_grows_is_a_fault_and_moves_nothing() {
     let mut world = World::new().await;
     world.rotate();
     world.good().await;

@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 
 /// A hash function that is computed here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say all")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 #[non_exhaustive]
 pub enum HashFunction {
     Sha1,

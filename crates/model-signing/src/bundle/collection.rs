@@ -69,7 +69,7 @@ pub enum CollectionError {
     #[error("not a Sigstore bundle: it is {0}")]
     Other(&'static str),
     /// JSON of a form that is read, with nothing in it.
-    #[error("the file holds no bundle: its list is empty")]
+    #[error("the file contains no bundle: its list is empty")]
     Nothing,
     /// More bundles than are read.
     #[error("more than {limit} bundles")]

@@ -33,7 +33,7 @@ pub enum ChainError {
     #[error("the signing certificate has {0}")]
     LeafKey(KeyError),
     /// The way ends at a certificate whose issuer is neither trusted nor in the bundle.
-    #[error("{subject} is issued by {issuer}, of which there is no matching certificate among those that are trusted{}", if *.from_store { "" } else { " or in the bundle" })]
+    #[error("{subject} is issued by {issuer}, and no trusted certificate matches that issuer{}", if *.from_store { "" } else { " or in the bundle" })]
     NoIssuer {
         /// The certificate.
         subject: String,
@@ -83,7 +83,7 @@ pub enum ChainError {
         algorithm: String,
     },
     /// A certificate that issued another one may not do so.
-    #[error("{subject} has issued a certificate, but is no CA: {reason}")]
+    #[error("{subject} has issued a certificate, but is not a CA: {reason}")]
     NotCa {
         /// The certificate.
         subject: String,

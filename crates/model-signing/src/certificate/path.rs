@@ -327,7 +327,7 @@ fn check_ca(certificate: &Certificate<'_>, is_root: bool) -> Result<(), &'static
     }
     match &certificate.basic_constraints {
         Some(constraints) if constraints.ca => Ok(()),
-        Some(_) => Err("its basic constraints say so"),
+        Some(_) => Err("by its basic constraints"),
         // Roots from before that extension existed: version 1, or a key usage that allows it.
         None if is_root
             && (certificate.x509.version().0 == 0 || certificate.key_usage.is_some()) =>

@@ -9,7 +9,7 @@ pub(crate) fn read(der: &[u8]) -> Result<X509Certificate<'_>, ChainError> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
         Ok(_) => Err(malformed(der, "something follows it")),
-        Err(_) => Err(malformed(der, "it is no X.509 certificate in DER")),
+        Err(_) => Err(malformed(der, "it is not an X.509 certificate in DER")),
     }
 }
 

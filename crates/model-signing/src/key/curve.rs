@@ -7,7 +7,7 @@ use super::error::KeyError;
 
 /// An elliptic curve that model signatures may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names say all")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Curve {
     P256,
     P384,

@@ -54,7 +54,7 @@ impl OtherKey {
 
     fn rsa(key: &[u8], only_pss: bool) -> Result<Self, KeyError> {
         let bits = modulus_bits(key).map_err(|_| KeyError::Malformed {
-            reason: "it is no RSAPublicKey in DER",
+            reason: "it is not an RSAPublicKey in DER",
         })?;
         if !RSA_BITS.contains(&bits) {
             return Err(KeyError::NotVerified {

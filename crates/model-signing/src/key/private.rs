@@ -128,7 +128,7 @@ impl PrivateKey {
         pair: Result<EcdsaKeyPair, aws_lc_rs::error::KeyRejected>,
     ) -> Result<Self, KeyError> {
         let pair = pair.map_err(|_| KeyError::Malformed {
-            reason: "its number is no private key on its curve, or its public half is another key's",
+            reason: "its number is not a private key on its curve, or its public half is that of another key",
         })?;
         let public = PublicKey::from_point(curve, pair.public_key().as_ref())?;
         Ok(Self { pair, public })
@@ -163,7 +163,7 @@ fn not_elliptic(algorithm: &str) -> KeyError {
 
 fn not_pkcs8() -> KeyError {
     KeyError::Malformed {
-        reason: "it is no PKCS#8 structure in DER",
+        reason: "it is not a PKCS#8 structure in DER",
     }
 }
 
@@ -206,7 +206,7 @@ fn encryption_of(der: &[u8]) -> Option<ObjectIdentifier> {
 /// The curve that an ECPrivateKey (RFC 5915) names: outside of PKCS#8 nothing else does.
 fn sec1_curve(der: &[u8]) -> Result<Curve, KeyError> {
     let malformed = KeyError::Malformed {
-        reason: "it is no ECPrivateKey in DER that names its curve",
+        reason: "it is not an ECPrivateKey in DER that names its curve",
     };
     let parameters = sec1_parameters(der).ok().flatten().ok_or(malformed)?;
     match ObjectIdentifier::from_der(&parameters) {

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_stays_short_and_says_how_much_it_leaves_out() {
+    fn a_message_stays_short_and_counts_what_it_leaves_out() {
         let many: Vec<_> = (0..1000).map(|i| format!("f{i}")).collect();
         let files: Vec<_> = many.iter().map(|name| (name.as_str(), "")).collect();
         let differences = manifest(&files).compare(&manifest(&[("\u{1b}[2J", "")]));

@@ -44,7 +44,7 @@ pub enum UriError {
         attribute: String,
     },
     /// An attribute of the path that the standard does not have: to ignore it might select another key.
-    #[error("`{attribute}` is no attribute of a PKCS#11 URI{}", if *.in_query { " before the question mark" } else { "" })]
+    #[error("`{attribute}` is not an attribute of a PKCS#11 URI{}", if *.in_query { " before the question mark" } else { "" })]
     Unknown {
         /// The attribute, shortened.
         attribute: String,
@@ -84,7 +84,7 @@ pub enum UriError {
 ///
 /// let uri = "pkcs11:token=release;object=signing%20key?module-name=softhsm2&pin-source=/etc/release.pin".parse::<Uri>()?;
 /// let error = "pkcs11:token=release;objet=key?module-name=softhsm2".parse::<Uri>().unwrap_err();
-/// assert_eq!(error.to_string(), "`objet` is no attribute of a PKCS#11 URI");
+/// assert_eq!(error.to_string(), "`objet` is not an attribute of a PKCS#11 URI");
 /// # Ok::<(), model_signing::pkcs11::UriError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_uri_is_said() {
+    fn the_error_names_the_problem_of_a_uri() {
         let value = |attribute, found: &str, needed| UriError::Value {
             attribute,
             found: found.to_owned(),

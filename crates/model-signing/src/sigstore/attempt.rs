@@ -188,7 +188,7 @@ pub fn verify_bundle(
         return Err(KeylessError::new(
             Check::Time,
             format!(
-                "the verified time {} lies after the present, {now} (seconds of Unix time)",
+                "the verified time {} is after the present, {now} (seconds of Unix time)",
                 late.seconds
             ),
         ));
@@ -297,7 +297,7 @@ fn first_subject(bundle: &Bundle) -> Result<[u8; 32], KeylessError> {
         ));
     };
     let statement: Statement = serde_json::from_slice(&envelope.payload)
-        .map_err(|_| bad("the payload is no in-toto statement with subjects"))?;
+        .map_err(|_| bad("the payload is not an in-toto statement with subjects"))?;
     let digests = statement.subject.iter();
     let mut digests = digests.filter_map(|subject| subject.digest.get("sha256"));
     let digest = digests
@@ -369,7 +369,7 @@ fn require_everything(result: &VerificationResult) -> Result<(), KeylessError> {
 fn check_usage(der: &[u8]) -> Result<(), KeylessError> {
     let bad = |reason: &str| Err(KeylessError::new(Check::KeyUsage, reason));
     let Ok(certificate) = certificate::read(der) else {
-        return bad("the certificate is no X.509 certificate in DER");
+        return bad("the certificate is not an X.509 certificate in DER");
     };
     match certificate.key_usage() {
         Ok(Some(usage)) if usage.value.digital_signature() => {}

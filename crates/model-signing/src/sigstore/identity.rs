@@ -71,7 +71,7 @@ impl Identity {
     pub(super) fn read(der: &[u8]) -> Result<Self, KeylessError> {
         let bad = |reason: &str| KeylessError::new(Check::Identity, reason);
         let Ok(certificate) = certificate::read(der) else {
-            return Err(bad("the certificate is no X.509 certificate in DER"));
+            return Err(bad("the certificate is not an X.509 certificate in DER"));
         };
         let mut identity = Self {
             names: Vec::new(),

@@ -141,7 +141,7 @@ impl Policy {
                 return Err(KeylessError::new(
                     Check::Identity,
                     format!(
-                        "it was signed by {:?}, and {} was asked for",
+                        "it was signed by {:?}, and {} is required",
                         name.text,
                         self.identity.shown()
                     ),
@@ -152,7 +152,7 @@ impl Policy {
             return Err(KeylessError::new(
                 Check::Issuer,
                 format!(
-                    "the signer's identity provider is {:?}, and {:?} was asked for",
+                    "the signer's identity provider is {:?}, and {:?} is required",
                     identity.issuer, self.issuer
                 ),
             ));
@@ -164,7 +164,7 @@ impl Policy {
                 return Err(KeylessError::new(
                     Check::Extension,
                     format!(
-                        "{} is {found}, and {:?} was asked for",
+                        "{} is {found}, and {:?} is required",
                         required.name, required.value
                     ),
                 ));

@@ -58,7 +58,7 @@ impl IdentityToken {
             [_, _, _, _, _] => return Err(TokenError::Encrypted),
             _ => return Err(TokenError::Format("it has not the three parts of one")),
         };
-        let header = object(header).ok_or(TokenError::Format("its header is no JSON object"))?;
+        let header = object(header).ok_or(TokenError::Format("its header is not a JSON object"))?;
         match header.get("alg").and_then(Value::as_str) {
             Some(algorithm) if algorithm.eq_ignore_ascii_case("none") => {
                 return Err(TokenError::Unsigned);

@@ -126,7 +126,7 @@ impl Trust {
                         "{list} has more than {MAX_ITEMS} items"
                     )));
                 }
-                Some(_) => return Err(TrustError::Format(format!("{list} is no list"))),
+                Some(_) => return Err(TrustError::Format(format!("{list} is not a list"))),
             };
             let mut kept = Vec::new();
             for (index, mut item) in items.into_iter().enumerate() {
@@ -290,7 +290,7 @@ mod tests {
             ),
             (
                 r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":7}"#,
-                "tlogs is no list",
+                "tlogs is not a list",
             ),
             (
                 r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","media_type":""}"#,

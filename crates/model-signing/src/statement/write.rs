@@ -78,7 +78,7 @@ impl Statement {
 }
 
 fn display(out: &mut String, value: &impl std::fmt::Display) {
-    write!(out, "{value}").expect("a String takes everything");
+    write!(out, "{value}").expect("writing to a String does not fail");
 }
 
 /// A JSON string in ASCII, escaped as Python does it.

@@ -74,7 +74,7 @@ impl Request {
                 SignerCertificate::parse(der).filter(|found| found.is_named_by(&token.signer.id))
             })
             .ok_or(TimestampError::Attributes(
-                "the signer's certificate was asked for and is not there",
+                "the signer's certificate was requested and is missing",
             ))?;
         signer::check_attributes(&token, signer.der)?;
         signer.verify(&token)?;

@@ -81,7 +81,9 @@ impl<'a> SignerCertificate<'a> {
             Ok(Some(usage)) if usage.value.digital_signature() || usage.value.non_repudiation() => {
                 Ok(())
             }
-            _ => Err(TimestampError::Usage("its key usage does not let it sign")),
+            _ => Err(TimestampError::Usage(
+                "its key usage does not allow signing",
+            )),
         }
     }
 

@@ -25,7 +25,7 @@ pub enum WalkError {
         what: &'static str,
     },
     /// A file whose name is not UTF-8; JSON has no way to write it.
-    #[error("the name {path:?} is not UTF-8, so no signature can hold it")]
+    #[error("the name {path:?} is not UTF-8, so no signature can contain it")]
     NotUtf8 {
         /// Of the file.
         path: PathBuf,

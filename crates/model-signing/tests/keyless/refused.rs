@@ -682,7 +682,7 @@ fn a_certificate_of_an_authority_whose_root_had_expired_is_refused() {
 }
 
 #[test]
-fn what_was_asked_for_must_be_there() {
+fn a_requested_entry_must_be_in_the_answer() {
     let sigstore = Sigstore::new();
     let bundle = sigstore.sign(&payload(), &Signing::v1());
     let trust = trust(&sigstore);

@@ -100,7 +100,7 @@ fn a_timestamp_can_take_the_place_of_a_promise() {
 }
 
 #[test]
-fn a_timestamp_by_an_authority_that_is_not_trusted_counts_for_nothing_and_spoils_nothing() {
+fn a_timestamp_by_an_authority_that_is_not_trusted_is_ignored() {
     let foreign = || Stamp {
         by_another: true,
         ..Stamp::default()

@@ -316,7 +316,7 @@ fn pending_heads_are_bounded_and_none_is_dropped() {
 type Damage = fn(&mut FollowerState);
 
 #[test]
-fn a_stored_state_is_believed_only_if_a_follower_could_be_in_it() {
+fn a_stored_state_is_accepted_only_if_a_follower_could_be_in_it() {
     let mut follower = proven_at(6);
     assert_eq!(follower.offer(&checkpoint(20)), Ok(Offer::Ahead));
     assert_eq!(follower.offer(&checkpoint(30)), Ok(Offer::Ahead));

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_bundle_stands_in_for_a_partial_one_and_nothing_else_does() {
+    fn a_full_bundle_replaces_a_partial_one_and_nothing_else_does() {
         let leaves: Vec<Vec<u8>> = (0..=255).map(|n| vec![n; n.into()]).collect();
         let bytes = encode(&leaves);
         for width in [1, 2, 255, 256] {

@@ -113,7 +113,7 @@ fn found(leaves: &[Vec<u8>], rules: &Rules) -> Vec<HashSet<String>> {
 }
 
 #[test]
-fn no_change_to_an_entry_hides_whom_go_takes_for_its_signer() {
+fn no_change_to_an_entry_hides_the_signer_that_go_reads() {
     let recorded = recorded();
     assert_eq!(recorded.len(), 200);
     let mut watched = BTreeSet::new();

@@ -89,7 +89,7 @@ fn pool(store: &SqliteStore) -> &SqlitePool {
 }
 
 #[tokio::test]
-async fn every_column_that_holds_a_moment_is_listed_with_what_becomes_of_it() {
+async fn every_column_with_a_time_is_listed() {
     let columns = columns();
     let by_comment: BTreeSet<&str> = columns
         .iter()
@@ -177,7 +177,7 @@ async fn with_moments_at(time: Timestamp) -> (tempfile::TempDir, SqliteStore) {
 }
 
 #[tokio::test]
-async fn what_lies_a_year_ahead_is_set_to_now_and_evidence_stays() {
+async fn times_a_year_in_the_future_are_set_to_now_and_evidence_stays() {
     use crate::store::StoredTimes as _;
     const YEAR: i64 = 365 * 24;
     let (_dir, store) = with_moments_at(at(YEAR)).await;

@@ -34,7 +34,7 @@ pub(super) fn number(
             (Some(seconds), _) => Ok(Some(seconds)),
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "it is within what an i64 holds"
+                reason = "it is in the range of an i64"
             )]
             (None, Some(seconds)) if seconds.abs() <= MAX_NUMBER => {
                 Ok(Some(seconds.floor() as i64))

@@ -214,7 +214,7 @@ fn what_is_no_signed_jwt_is_named_and_never_quoted() {
         ),
         (
             header(json!([])),
-            TokenError::Format("its header is no JSON object"),
+            TokenError::Format("its header is not a JSON object"),
         ),
         (format!("{good}.x.y"), TokenError::Encrypted),
         (

@@ -346,7 +346,7 @@ fn a_name_that_is_listed_twice_is_refused() {
 }
 
 #[test]
-fn resources_may_stand_in_any_order() {
+fn resources_may_be_in_any_order() {
     let b = "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d";
     let backwards = [
         resource("b", "sha256").replace(A, b),
