@@ -59,6 +59,11 @@ fn user(variable: impl Fn(&str) -> Option<String>) -> String {
         .unwrap_or_else(|| format!("uid:{}", rustix::process::getuid().as_raw()))
 }
 
+/// Who runs this command: its user, or who called `sudo`.
+pub(super) fn this_user() -> String {
+    user(|name| std::env::var(name).ok())
+}
+
 pub(super) async fn run(
     handling: Handling,
     args: &HandlingArgs,
@@ -67,8 +72,7 @@ pub(super) async fn run(
     if args.reason.trim().is_empty() {
         return Err(Mistake("--reason is empty: write why".to_owned()).into());
     }
-    let by_user = || user(|name| std::env::var(name).ok());
-    let author = args.author.clone().unwrap_or_else(by_user);
+    let author = args.author.clone().unwrap_or_else(this_user);
     let request = HandlingRequest {
         handling,
         author: &author,

@@ -228,6 +228,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "modelwatch expect add model.sig",
             ),
             example(
+                "In the job that signs: it stays open until you confirm it",
+                "modelwatch expect add --authority signer model.sig",
+            ),
+            example(
                 "All that GitHub attests of a file",
                 "gh attestation download model.bin -R ORG/REPO && modelwatch expect add sha256*.jsonl",
             ),
@@ -242,6 +246,29 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             example("Each with its number", "modelwatch expect list"),
             example("For a script", "modelwatch expect list --json"),
+        ],
+    ),
+    (
+        "expect confirm",
+        &[
+            example(
+                "Confirm what a release registered itself",
+                "modelwatch expect confirm 7",
+            ),
+            example(
+                "Accept the rewritten branch of an [[expect_from]]",
+                "modelwatch expect confirm releases",
+            ),
+        ],
+    ),
+    (
+        "expect sync",
+        &[
+            example(
+                "Read all sources of registrations now",
+                "modelwatch expect sync",
+            ),
+            example("Read one of them", "modelwatch expect sync releases"),
         ],
     ),
     (

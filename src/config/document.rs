@@ -7,10 +7,11 @@ use super::log_settings::LogSettings;
 use super::problems::{Places, Problems};
 use super::reader::Section;
 use super::witness::WitnessSettings;
-use super::{canary, channel, http, keys, lints, log, trust, values, watch, witness};
+use super::{canary, channel, expect_from, http, keys, lints, log, trust, values, watch, witness};
 use crate::log::Start;
 use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
+use crate::registrations::SourceSettings;
 use crate::watch::{Severity, Watch};
 
 /// A valid configuration: every default applied, every path counted from the configuration's directory.
@@ -38,6 +39,8 @@ pub struct Config {
     pub channels: Vec<Channel>,
     /// Identities that sign regularly; each names one of the watches, no two the same.
     pub canaries: Vec<CanarySettings>,
+    /// Sources of registrations; no two of one name.
+    pub expect_from: Vec<SourceSettings>,
     /// Witnesses of the logs; no two of one name.
     pub witnesses: Vec<WitnessSettings>,
     /// The places of keys whose files may turn out unusable later.
@@ -82,6 +85,7 @@ pub(super) fn read(
     lints::on_the_whole(root, &watches, problems);
     http::doubts(root, &http, problems);
     let canaries = canary::read(root, &watches, problems);
+    let expect_from = expect_from::read_all(root, &watches, context, problems);
     Some(Config {
         database: database?,
         trust: trust.settings,
@@ -94,6 +98,7 @@ pub(super) fn read(
         watches: watches.into_iter().map(|watch| watch.value).collect(),
         channels,
         canaries,
+        expect_from,
         witnesses,
         places: problems.places(),
     })

@@ -4,7 +4,7 @@ use crate::notify::{CHANNEL_TYPES, ChannelType};
 
 /// The sections of the configuration, each with its keys, except `[[channel]]`, whose keys are [`of_channels`].
 #[cfg(test)]
-pub(super) const SECTIONS: [(&str, &[&str]); 10] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 11] = [
     ("store", &STORE),
     ("trust", &TRUST),
     ("monitor", &MONITOR),
@@ -14,10 +14,11 @@ pub(super) const SECTIONS: [(&str, &[&str]); 10] = [
     ("log", &LOG),
     ("watch", &WATCH),
     ("canary", &CANARY),
+    ("expect_from", &EXPECT_FROM),
     ("witness", &WITNESS),
 ];
 
-pub(super) const TOP: [&str; 10] = [
+pub(super) const TOP: [&str; 11] = [
     "store",
     "trust",
     "monitor",
@@ -27,6 +28,7 @@ pub(super) const TOP: [&str; 10] = [
     "watch",
     "channel",
     "canary",
+    "expect_from",
     "witness",
 ];
 
@@ -71,6 +73,21 @@ pub(super) const HTTP_CREDENTIALS: [&str; 8] = [
 
 pub(super) const CANARY: [&str; 2] = ["watch", "every"];
 
+pub(super) const EXPECT_FROM: [&str; 12] = [
+    "name",
+    "git",
+    "dir",
+    "url",
+    "branch",
+    "path",
+    "authority",
+    "allowed_signers",
+    "watch",
+    "every",
+    "allow_hosts",
+    "allow_private",
+];
+
 pub(super) const WITNESS: [&str; 2] = ["name", "public_key"];
 
 pub(super) const LOG: [&str; 12] = [
@@ -100,13 +117,14 @@ pub(super) const CONDITIONS: [&str; 8] = [
     "certificate_sha256",
 ];
 
-pub(super) const WATCH: [&str; 14] = [
+pub(super) const WATCH: [&str; 15] = [
     "name",
     "severity",
     "notify",
     "any",
     "shape",
     "hold",
+    "expected",
     "san",
     "san_glob",
     "san_regex",

@@ -13,6 +13,7 @@ mod conditions;
 mod context;
 mod document;
 mod duration;
+mod expect_from;
 mod file;
 mod guides;
 mod http;

@@ -529,6 +529,7 @@ fn every_key_is_documented_and_every_documented_key_is_known() {
             "watch",
             "channel",
             "canary",
+            "expect_from",
             "witness",
             "http.credentials",
         ];

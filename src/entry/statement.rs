@@ -63,6 +63,16 @@ impl Statement {
         {
             return None;
         }
+        Self::parse(payload)
+    }
+
+    /// Parses signed content, which the caller compared with a digest or verified.
+    ///
+    /// `None` if it is not a statement with exactly one meaning, or too long.
+    pub fn parse(payload: &[u8]) -> Option<Self> {
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return None;
+        }
         let raw: RawStatement = serde_json::from_slice(payload).ok()?;
         let is_kept = |text: &str| text.chars().count() <= MAX_TEXT_CHARS;
         if !raw.kind.starts_with("https://in-toto.io/Statement/") || !is_kept(&raw.predicate_type) {

@@ -4,6 +4,7 @@
 //! the hash of its whole leaf, or, if the signing was logged again, by these three in another leaf. A name,
 //! tag or date in a bundle never makes another signing expected.
 
+mod authority;
 mod error;
 mod leaf;
 mod replay;
@@ -12,14 +13,15 @@ mod signed;
 mod tests;
 
 use jiff::Timestamp;
-use model_signing::bundle::{Bundle, TlogEntry};
+use model_signing::bundle::{Bundle, Content, TlogEntry};
 use serde::{Deserialize, Serialize};
 use tlog::hash::leaf_hash;
 
-use crate::entry;
+use crate::entry::{self, Statement};
 use crate::identity::Certificate;
 use signed::{Signed, kind};
 
+pub use authority::Authority;
 pub use error::ExpectError;
 pub use replay::{Part, RegisteredSigning, SignedAs};
 
@@ -43,6 +45,9 @@ pub struct Expectation {
     /// The values in every entry of this signing, no matter who logs it. `None` in registrations of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<RegisteredSigning>,
+    /// The statement that was signed. `None` if the bundle holds none, and in registrations of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<KnownStatement>,
     /// SHA-256 of the certificate's DER SubjectPublicKeyInfo, hex.
     pub key_sha256: String,
     /// When the certificate was issued.
@@ -50,6 +55,28 @@ pub struct Expectation {
     /// The entries that the bundle names. They are unverified, and used only for look-ups; nothing is matched with
     /// them.
     pub entries: Vec<NamedEntry>,
+}
+
+/// What was signed, as far as findings state it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownStatement {
+    /// Whether its predicate is that of a model signature.
+    pub model: bool,
+    /// Its type and subjects in words. The signer chose the text.
+    pub text: String,
+}
+
+impl KnownStatement {
+    fn of(content: &Content<'_>) -> Option<Self> {
+        let Content::Dsse(envelope) = content else {
+            return None;
+        };
+        let statement = Statement::parse(&envelope.payload)?;
+        Some(Self {
+            model: statement.is_of_a_model(),
+            text: statement.to_string(),
+        })
+    }
 }
 
 /// A log entry that a bundle names.
@@ -90,6 +117,7 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
         .ok_or(ExpectError::NoCertificate)?;
     // Strictly: what silences an alarm must be the same certificate to every reader.
     let certificate = Certificate::parse_strict(certificate.to_vec())?;
+    let statement = KnownStatement::of(&bundle.content());
     let signed = Signed::verify(bundle.content(), &certificate)?;
     let mut leaves = leaf::of_rekor_v2(&signed, &certificate);
     let of_kind = |named: &TlogEntry| {
@@ -138,6 +166,7 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
             .expect("only a precertificate has no hash"),
         logged_sha256: certificate.logged_sha256(),
         signing: Some(RegisteredSigning::of(&signed, &certificate, &named_leaves)),
+        statement,
         key_sha256: hex::encode(certificate.key_sha256()),
         not_before: certificate.not_before(),
         entries: bundle.tlog_entries().iter().map(NamedEntry::of).collect(),

@@ -59,6 +59,16 @@ impl FindingId {
         ])
     }
 
+    /// An entry that the registration with this number names, and that the log does not have.
+    pub fn of_missing(origin: &str, index: u64, registration: i64) -> Self {
+        Self::digest(&[
+            Verdict::Missing.as_str().as_bytes(),
+            origin.as_bytes(),
+            &index.to_be_bytes(),
+            &registration.to_be_bytes(),
+        ])
+    }
+
     /// A health problem of `subject` that began at `since`.
     pub fn of_episode(verdict: Verdict, subject: &str, since: Timestamp) -> Self {
         Self::digest(&[

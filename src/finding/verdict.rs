@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Verdict {
     /// Exactly a signing that the owner registered.
     Expected,
+    /// Only the signer registered it, which a thief of the signing identity can do as well.
+    SelfRegistered,
     /// A model signing that is not registered: its payload is known and has the predicate.
     ModelUnexpected,
     /// A watched identity signed something that is not registered; the log does not contain what.
@@ -62,6 +64,10 @@ pub enum Verdict {
     StoreFailing,
     /// A channel does not deliver.
     NotifierFailing,
+    /// A branch with registrations no longer contains the commit that was read last.
+    RegistrationsRewritten,
+    /// A source of registrations, or a file in it, cannot be read.
+    RegistrationsUnread,
 }
 
 /// The exit code that an open finding causes.
@@ -88,9 +94,10 @@ pub enum AlertPolicy {
 }
 
 impl Verdict {
-    /// All verdicts, in the contract's order.
-    pub const ALL: [Self; 28] = [
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 31] = [
         Self::Expected,
+        Self::SelfRegistered,
         Self::ModelUnexpected,
         Self::IdentityUnexpected,
         Self::OtherPredicate,
@@ -118,12 +125,15 @@ impl Verdict {
         Self::TrustRootRefused,
         Self::StoreFailing,
         Self::NotifierFailing,
+        Self::RegistrationsRewritten,
+        Self::RegistrationsUnread,
     ];
 
     /// The contract's word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expected => "expected",
+            Self::SelfRegistered => "self-registered",
             Self::ModelUnexpected => "model-unexpected",
             Self::IdentityUnexpected => "identity-unexpected",
             Self::OtherPredicate => "other-predicate",
@@ -151,6 +161,8 @@ impl Verdict {
             Self::TrustRootRefused => "trust-root-refused",
             Self::StoreFailing => "store-failing",
             Self::NotifierFailing => "notifier-failing",
+            Self::RegistrationsRewritten => "registrations-rewritten",
+            Self::RegistrationsUnread => "registrations-unread",
         }
     }
 
@@ -163,6 +175,7 @@ impl Verdict {
     pub const fn class(self) -> Class {
         match self {
             Self::Expected
+            | Self::SelfRegistered
             | Self::ModelUnexpected
             | Self::IdentityUnexpected
             | Self::OtherPredicate
@@ -189,7 +202,9 @@ impl Verdict {
             | Self::ClockSkew
             | Self::TrustRootRefused
             | Self::StoreFailing
-            | Self::NotifierFailing => Class::Health,
+            | Self::NotifierFailing
+            | Self::RegistrationsRewritten
+            | Self::RegistrationsUnread => Class::Health,
         }
     }
 }

@@ -54,11 +54,11 @@ pub(super) struct Shared {
 }
 
 /// How one resource is read.
-struct Reading<'a> {
-    client: &'a reqwest::Client,
+pub(super) struct Reading<'a> {
+    pub(super) client: &'a reqwest::Client,
     /// The URL in the form for messages, and the proxy to it.
-    name: String,
-    authorization: Option<HeaderValue>,
+    pub(super) name: String,
+    pub(super) authorization: Option<HeaderValue>,
 }
 
 impl Reading<'_> {
@@ -273,7 +273,7 @@ impl Client {
         }
     }
 
-    async fn read(
+    pub(super) async fn read(
         &self,
         reading: &Reading<'_>,
         url: &Url,

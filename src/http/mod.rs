@@ -18,6 +18,7 @@ mod exchange;
 mod pieces;
 mod post;
 mod proxy;
+mod public;
 mod rate_limit;
 mod retry;
 mod settings;

@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, Proxy};
 use url::Url;
 
-use super::address::Guard;
+use super::address::{AddressPolicy, Guard};
 use super::credentials;
 use super::error::{HttpError, causes, shown};
 use super::proxy::{Proxies, Via};
@@ -39,6 +39,40 @@ pub(super) fn reading(ground: &Ground, guard: Option<Guard>) -> Result<reqwest::
                     .iter()
                     .any(|url| credentials::of(&credentials, url).is_some());
                 if !was_known && may_follow(attempt.previous(), attempt.url()) {
+                    attempt.follow()
+                } else {
+                    let to = shown(attempt.url());
+                    attempt.error(RefusedRedirect { to })
+                }
+            }));
+        match guard {
+            Some(guard) => builder.dns_resolver(guard),
+            None => builder,
+        }
+    })
+}
+
+/// For reading from a server that may be anybody's: redirects within the host, and by https to the hosts that are named. Each
+/// target is checked by the policy.
+pub(super) fn reading_public(
+    ground: &Ground,
+    guard: Option<Guard>,
+    policy: &AddressPolicy,
+    hosts: &[String],
+) -> Result<reqwest::Client, HttpError> {
+    build(ground, |builder| {
+        let credentials = ground.settings.credentials.clone();
+        let (policy, hosts) = (policy.clone(), hosts.to_vec());
+        let builder = builder
+            .proxy(through(&ground.proxies))
+            .redirect(Policy::custom(move |attempt| {
+                let was_known = attempt
+                    .previous()
+                    .iter()
+                    .any(|url| credentials::of(&credentials, url).is_some());
+                let may_follow = may_follow(attempt.previous(), attempt.url())
+                    || may_leave(attempt.previous(), attempt.url(), &hosts);
+                if !was_known && may_follow && policy.forbids(attempt.url()).is_none() {
                     attempt.follow()
                 } else {
                     let to = shown(attempt.url());
@@ -92,6 +126,12 @@ fn may_follow(previous: &[Url], to: &Url) -> bool {
             && from.host() == to.host()
             && (to.scheme() == "https" || to.scheme() == from.scheme())
     })
+}
+
+/// A redirect to one of these hosts, in lower case, by https.
+fn may_leave(previous: &[Url], to: &Url, hosts: &[String]) -> bool {
+    let is_named = |host: &str| hosts.iter().any(|named| named.eq_ignore_ascii_case(host));
+    previous.len() <= REDIRECTS && to.scheme() == "https" && to.host_str().is_some_and(is_named)
 }
 
 /// Builds a client with the machine's certificate authorities; with Mozilla's, which are compiled in, on a machine
@@ -176,6 +216,17 @@ mod tests {
         ] {
             let (from, to) = (Url::parse(from).unwrap(), Url::parse(to).unwrap());
             assert_eq!(may_follow(&[from], &to), allowed, "{to}");
+        }
+        let to = |url: &str| Url::parse(url).unwrap();
+        let hosts = ["files.example".to_owned()];
+        let from = [to("https://log.example/a")];
+        assert!(may_leave(&from, &to("https://FILES.example/b"), &hosts));
+        for other in [
+            "http://files.example/b",
+            "https://x.files.example/b",
+            "https://example/",
+        ] {
+            assert!(!may_leave(&from, &to(other), &hosts), "{other}");
         }
         let url = Url::parse("https://log.example/loop").unwrap();
         assert!(may_follow(&vec![url.clone(); REDIRECTS], &url));

@@ -137,6 +137,7 @@ impl Monitor {
             now,
         )
         .await?;
+        self.0.store.remind_of_self_registered(now).await?;
         self.0.store.prune(now).await?;
         outcomes.sort_unstable_by_key(|(place, _)| *place);
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())

@@ -17,6 +17,7 @@ use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written}
 use super::error::remote_text;
 use super::{Lacking, Message, Notifier, NotifyError, render};
 use crate::http;
+use crate::process::Group;
 use crate::secret::SecretSource;
 
 /// The end of a program's standard error that is kept, in bytes.
@@ -190,39 +191,6 @@ async fn run(child: Child, line: String, tail: &Tail) -> std::io::Result<ExitSta
     };
     let _ = timeout(STDERR_GRACE, drain).await;
     status
-}
-
-/// A program and the processes that it started: killed together, unless it has exited.
-struct Group {
-    child: Child,
-    #[cfg(unix)]
-    id: Option<rustix::process::Pid>,
-    ended: bool,
-}
-
-impl Group {
-    fn new(child: Child) -> Self {
-        Self {
-            #[cfg(unix)]
-            id: child
-                .id()
-                .and_then(|id| i32::try_from(id).ok())
-                .and_then(rustix::process::Pid::from_raw),
-            child,
-            ended: false,
-        }
-    }
-}
-
-impl Drop for Group {
-    /// While the leader was not waited for, its number, and so the group's, cannot be anyone else's.
-    fn drop(&mut self) {
-        #[cfg(unix)]
-        if let (false, Some(id)) = (self.ended, self.id) {
-            // Fails only if no process is left.
-            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
-        }
-    }
 }
 
 /// The end of the output, shared so that it survives the reading future.

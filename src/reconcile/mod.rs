@@ -19,7 +19,7 @@ mod trusted;
 mod world;
 
 use crate::expect::Expectation;
-use crate::store::StoreError;
+use crate::store::{NewRegistration, StoreError};
 use bundles::Bundles;
 use followed::Followed;
 
@@ -81,6 +81,10 @@ pub async fn reconcile(
 
 /// Registers what agrees; how many were new.
 async fn register(agreed: &[(String, Expectation)], world: &World<'_>) -> Result<u64, StoreError> {
-    let registered = world.store.register_all(agreed, world.now).await?;
+    let new: Vec<NewRegistration> = agreed
+        .iter()
+        .map(|(file, expectation)| NewRegistration::by_operator(file.clone(), expectation.clone()))
+        .collect();
+    let registered = world.store.register_all(&new, world.now).await?;
     Ok(registered.iter().filter(|(is_new, _)| *is_new).count() as u64)
 }

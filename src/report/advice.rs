@@ -24,6 +24,17 @@ pub fn commands(finding: &Finding) -> Vec<String> {
         Verdict::ModelUnexpected | Verdict::IdentityUnexpected | Verdict::OtherPredicate => {
             return vec![show, "modelwatch expect add BUNDLE".to_owned(), ack];
         }
+        Verdict::SelfRegistered => {
+            let list = "modelwatch expect list".to_owned();
+            return vec![
+                show,
+                list,
+                "modelwatch expect confirm NUMBER".to_owned(),
+                ack,
+            ];
+        }
+        Verdict::RegistrationsRewritten => &["modelwatch expect confirm NAME"],
+        Verdict::RegistrationsUnread => &["modelwatch expect sync"],
         Verdict::CoverageGap => &["modelwatch rescan"],
         Verdict::NotifierFailing => &["modelwatch check notify"],
         Verdict::PositionLost
@@ -73,6 +84,7 @@ pub fn of(finding: &Finding) -> Advice {
     match finding.verdict {
         Verdict::LogFault => fault(finding.fault.as_deref()),
         Verdict::Expected
+        | Verdict::SelfRegistered
         | Verdict::ModelUnexpected
         | Verdict::IdentityUnexpected
         | Verdict::OtherPredicate
@@ -96,6 +108,14 @@ fn signing(verdict: Verdict) -> Advice {
             meaning: "A watched identity signed a model, and no registered bundle belongs to this \
                       signing. The payload is known: it has the predicate of a model signing.",
             action: IF_NOT_YOURS,
+        },
+        Verdict::SelfRegistered => Advice {
+            meaning: "A watched identity signed this, and its bundle was registered in a place that the \
+                      signing workflow can write to. A thief of the workflow can do the same, so this \
+                      confirms nothing.",
+            action: "If you made this release, confirm its registration: this closes the finding. If \
+                     not, treat the identity as stolen: stop the workflow or suspend the account, \
+                     prevent the use of the signed file, and check what else this identity signed.",
         },
         Verdict::OtherPredicate => Advice {
             meaning: "A watched identity signed something that is not a model, and no registered \

@@ -16,6 +16,7 @@ const SANS_SHOWN: usize = 5;
 pub fn heading(finding: &Finding) -> &'static str {
     match finding.verdict {
         Verdict::Expected => "A registered signing",
+        Verdict::SelfRegistered => "A signing that only its signer registered",
         Verdict::ModelUnexpected => "A model signing that is not registered",
         Verdict::IdentityUnexpected => "A signing under a watched identity",
         Verdict::OtherPredicate => "A signing under a watched identity, not of a model",
@@ -43,6 +44,8 @@ pub fn heading(finding: &Finding) -> &'static str {
         Verdict::TrustRootRefused => "A trusted root that was refused",
         Verdict::StoreFailing => "A database that cannot be written",
         Verdict::NotifierFailing => "A channel that does not deliver",
+        Verdict::RegistrationsRewritten => "A branch with registrations that was rewritten",
+        Verdict::RegistrationsUnread => "Registrations that cannot be read",
     }
 }
 
@@ -262,6 +265,14 @@ pub fn record_lines(record: &FindingRecord) -> Vec<String> {
         .into_iter()
         .map(|(name, value)| format!("{name:<14}{}", escape::terminal(&value)))
         .collect();
+    if let Some(payload) = &record.payload {
+        lines.push(format!(
+            "{:<14}{} (from {})",
+            "signed",
+            escape::terminal(&payload.statement),
+            escape::terminal(&payload.file)
+        ));
+    }
     lines.extend(record.history.iter().map(|row| {
         let line = history_line(row);
         format!("{:<14}{}", "history", escape::terminal(&line))
@@ -320,6 +331,7 @@ pub fn record_json(record: &FindingRecord) -> serde_json::Value {
             "notes": record.evidence.notes.iter()
                 .map(|note| String::from_utf8_lossy(note).into_owned())
                 .collect::<Vec<_>>(),
+            "payload": record.payload,
         },
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::delivery::{Delivery, Signals};
 use super::error::ServiceError;
+use super::registrations::BEFORE_A_PASS;
 use super::setup::Setup;
 use crate::clock::{self, SystemClock};
 use crate::judge::Rules;
@@ -126,6 +127,11 @@ impl Run {
         self.setup.renew(&*self.store).await?;
         let rules = self.setup.rules()?;
         let logs = self.setup.selected();
+        // First: a held signing waits for its registration, and must not be released before that is read.
+        self.setup
+            .registrations()
+            .sync_due(&*self.store, BEFORE_A_PASS, clock::now())
+            .await?;
         let bootstrap = self.options.bootstrap;
         let outcomes = self.monitor.pass(&logs, &rules, bootstrap).await?;
         self.monitor.rescan_as_asked(&logs, &rules).await?;

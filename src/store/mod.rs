@@ -30,8 +30,11 @@ mod passes;
 mod positions;
 mod query;
 mod queues;
+mod registered_entries;
+mod registration;
 mod rescans;
 mod signings;
+mod sources;
 pub mod sqlite;
 mod times;
 mod values;
@@ -63,11 +66,17 @@ pub use passes::Passes;
 pub use positions::Positions;
 pub use query::{
     ChannelQueue, Counts, Delivery, FindingCounts, FindingQuery, FindingRecord, HistoryRow,
-    QueuedAlert, QueuedKind, Registration, TreeCoverage, Uneven,
+    KnownPayload, QueuedAlert, QueuedKind, TreeCoverage, Uneven,
 };
 pub use queues::ChannelQueues;
+pub use registered_entries::{ProvenPart, RegisteredEntries, RegisteredEntry};
+pub use registration::{
+    NewRegistration, Registrar, Registration, SourceChange, SourceContent, SourceFailure,
+    SourceState,
+};
 pub use rescans::Rescans;
 pub use signings::{SigningQuery, Signings, StoredSigning};
+pub use sources::RegistrationSources;
 pub use times::StoredTimes;
 pub use values::Values;
 
@@ -92,6 +101,8 @@ pub trait Store:
     + Findings
     + Signings
     + Expectations
+    + RegistrationSources
+    + RegisteredEntries
     + Alerts
     + ChannelQueues
     + Values

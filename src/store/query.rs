@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::WatchKey;
 use super::handling::Action;
-use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, Severity, State, Verdict};
 
 /// The findings to list or acknowledge: those that meet every condition. The default is every finding.
@@ -49,10 +48,21 @@ pub struct FindingRecord {
     pub finding: Finding,
     /// Certificate, notes, leaf.
     pub evidence: Evidence,
-    /// Its changes, oldest first.
+    /// What was signed, if a bundle showed it.
+    pub payload: Option<KnownPayload>,
+    /// What became of it, oldest first.
     pub history: Vec<HistoryRow>,
     /// Its alerts: (channel, alert id, time of delivery).
     pub alerts: Vec<(String, String, Option<Timestamp>)>,
+}
+
+/// The statement that a bundle showed for the digest in an entry.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct KnownPayload {
+    /// Its type and subjects in words. The signer chose the text.
+    pub statement: String,
+    /// The file with the bundle that showed it first.
+    pub file: String,
 }
 
 /// One change of a finding.
@@ -109,21 +119,6 @@ pub struct Uneven {
     pub from: u64,
     /// The ranges between the first position and `seen` that were never matched against it.
     pub gaps: Vec<Range<u64>>,
-}
-
-/// A registered signing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registration {
-    /// Its number, for `expect remove`.
-    pub number: i64,
-    /// What was registered.
-    pub expectation: Expectation,
-    /// The name of the file.
-    pub file: String,
-    /// The time of the registration.
-    pub at: Timestamp,
-    /// The number of its findings.
-    pub findings: u64,
 }
 
 /// The kind of a queued message.

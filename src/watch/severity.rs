@@ -34,6 +34,16 @@ impl Severity {
         Self::Critical,
     ];
 
+    /// The next lower severity, but not below `Low`.
+    #[must_use]
+    pub const fn one_below(self) -> Self {
+        match self {
+            Self::Critical => Self::High,
+            Self::High => Self::Medium,
+            Self::Medium | Self::Low | Self::Info => Self::Low,
+        }
+    }
+
     /// The word in the configuration and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@
 )]
 
 mod ahead;
+mod authorities;
 mod binary;
 mod bundle_checkpoints;
 mod checked;
@@ -18,6 +19,7 @@ mod drill;
 mod drill_logs;
 mod encodings;
 mod exec;
+mod expect_from;
 mod faults;
 mod guided;
 mod health;
@@ -28,6 +30,7 @@ mod lies;
 mod listed;
 mod lives;
 mod messages;
+mod missing;
 mod passes;
 mod registered;
 mod rekor_v1;

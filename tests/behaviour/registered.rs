@@ -16,6 +16,7 @@ pub fn expectation(leaf: &Leaf) -> Expectation {
         certificate_sha256: "00".repeat(32),
         logged_sha256: None,
         signing: None,
+        statement: None,
         key_sha256: "00".repeat(32),
         not_before: "2026-11-21T00:00:00Z".parse().unwrap(),
         entries: Vec::new(),

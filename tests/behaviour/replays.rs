@@ -564,6 +564,7 @@ async fn a_registration_of_an_earlier_version_covers_repeats_too() {
         let signed = Signed::new(&world);
         let earlier = Expectation {
             signing: None,
+            statement: None,
             ..signed.registration()
         };
         register(&world, &earlier).await;

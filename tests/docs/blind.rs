@@ -9,6 +9,21 @@ use modelwatch::finding::{Class, Verdict};
 /// The failure (a verdict, or a description if it has no finding), the file, the test.
 const TESTS: &[(&str, &str, &str)] = &[
     (
+        "registrations-rewritten",
+        "behaviour/expect_from",
+        "a_rewritten_branch_gives_nothing_until_it_is_confirmed",
+    ),
+    (
+        "registrations-unread",
+        "behaviour/expect_from",
+        "a_repository_that_cannot_be_reached_is_blindness_and_not_silence",
+    ),
+    (
+        "registrations-unread",
+        "behaviour/expect_from",
+        "a_directory_is_registered_withdrawn_and_never_followed_out_of_it",
+    ),
+    (
         "watch-ineffective",
         "behaviour/health",
         "a_watch_that_cannot_select_anything_is_reported_until_it_is_changed",

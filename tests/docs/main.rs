@@ -282,8 +282,11 @@ fn every_field_of_the_json_is_documented_and_no_other() {
     let status = print(&[&config[..], &["status", "--json"]].concat());
 
     let json = Page::read("docs/json.md").text;
-    let (of_finding, of_status) = json.split_once("\n## The status\n").unwrap();
+    let (of_finding, rest) = json.split_once("\n## A registration\n").unwrap();
+    let (of_registration, of_status) = rest.split_once("\n## The status\n").unwrap();
     assert_eq!(rows(of_finding), fields(&finding, ""));
+    let registration = print(&[&config[..], &["expect", "list", "--json"]].concat());
+    assert_eq!(rows(of_registration), fields(&registration, ""));
     let mut in_status = fields(&status, "");
     in_status.extend(fields(&status["logs"][0], "logs[]."));
     in_status.extend(fields(&status["watches"][0], "watches[]."));

@@ -13,6 +13,7 @@ fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
         certificate_sha256: hex::encode([1; 32]),
         logged_sha256: None,
         signing: None,
+        statement: None,
         key_sha256: hex::encode([2; 32]),
         not_before: at(-1),
         entries: vec![NamedEntry {

@@ -3,7 +3,7 @@
 use modelwatch::expect::{Expectation, RegisteredSigning, SignedAs};
 use modelwatch::finding::{NewFinding, Severity, State, Verdict};
 use modelwatch::identity::Chain;
-use modelwatch::store::{Delivery, QueuedKind};
+use modelwatch::store::{Delivery, NewRegistration, QueuedKind};
 
 use crate::scratch::{
     RegisterOne as _, ScratchStore, ack, at, batch, critical, held, leaf, signing, watched,
@@ -17,6 +17,7 @@ fn bundle_of(indices: &[u64]) -> Expectation {
         certificate_sha256: hex::encode([1; 32]),
         logged_sha256: Some([3; 32]),
         signing: None,
+        statement: None,
         key_sha256: hex::encode([2; 32]),
         not_before: at(-1),
         entries: Vec::new(),
@@ -420,6 +421,7 @@ async fn certificate_digest_and_signature_make_another_entry_the_registered_sign
 async fn a_registration_of_an_earlier_version_is_completed_by_an_entry_or_by_the_bundle() {
     let earlier = || Expectation {
         signing: None,
+        statement: None,
         ..signed(&[3])
     };
     let of_a_leaf = |index, hash| {
@@ -529,7 +531,7 @@ async fn more_bundles_than_one_transaction_takes_are_all_registered_in_order() {
         .read((0, 0), (250, 0), (0..250).map(signing).collect())
         .await;
     let signings: Vec<_> = (0..250)
-        .map(|index| (format!("{index}.sig"), bundle_of(&[index])))
+        .map(|index| NewRegistration::by_operator(format!("{index}.sig"), bundle_of(&[index])))
         .collect();
     for expected in [true, false] {
         let registered = scratch.store.register_all(&signings, at(5)).await.unwrap();

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod alerts;
+mod authorities;
 mod backup;
 mod bundle_checkpoints;
 mod conditions;
@@ -20,10 +21,12 @@ mod lookups;
 mod passes;
 mod plans;
 mod positions;
+mod registered_entries;
 mod rescans;
 mod scratch;
 mod seen_since;
 mod signings;
+mod sources;
 mod times;
 mod upgrade;
 mod values;

@@ -36,6 +36,8 @@ const SMALL: &[&str] = &[
     "guided_by",
     // A few rows for each log and channel.
     "memory",
+    // A row for each source of registrations in the configuration.
+    "registration_source",
     // A row for each watch with a requested rescan.
     "rescan",
     // What the transaction changes: to read all of it is the work itself.
@@ -50,6 +52,10 @@ const SMALL: &[&str] = &[
 const WHOLE: &[(&str, &str, &str)] = &[
     ("SELECT EXISTS (SELECT 1 FROM expectation)", "expectation", "one row is enough"),
     ("SELECT x.number, x.body,", "expectation", "`expect list` lists all registrations"),
+    ("SELECT EXISTS (SELECT 1 FROM finding WHERE verdict = 'self-registered'", "finding", "one row of an index of their own is enough"),
+    ("SELECT f.number, f.id,", "finding", "the daily digest lists all that are self-registered, in an index of their own"),
+    ("SELECT substr(r.ref, 11)", "finding", "what is held, in an index of its own"),
+    ("SELECT number FROM expectation WHERE source IS NOT NULL AND source NOT IN", "expectation", "once when a source is configured no longer"),
     ("SELECT max(number) FROM finding", "finding", "SQLite looks up the last row"),
     ("SELECT (SELECT max(entry_index) + 1 FROM finding", "finding", "asked once for each tree, when it is begun"),
     ("SELECT number, watch, rule,", "finding", "what is held, in an index of its own: each may have to be released"),
@@ -198,7 +204,7 @@ async fn connected(scratch: &ScratchStore) -> SqliteConnection {
     let mut db = SqliteConnection::connect_with(&options).await.unwrap();
     // As `SCRATCH` of the store has them.
     for table in [
-        "CREATE TEMP TABLE finding_changes (finding INTEGER NOT NULL PRIMARY KEY)",
+        "CREATE TEMP TABLE finding_changes (finding INTEGER NOT NULL PRIMARY KEY, strength INTEGER, verdict TEXT)",
         "CREATE TEMP TABLE vacated (alert INTEGER NOT NULL PRIMARY KEY)",
     ] {
         sqlx::query(table).execute(&mut db).await.unwrap();

@@ -13,8 +13,8 @@ use modelwatch::identity::Chain;
 use modelwatch::log::{LogId, Protocol, TreeId};
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{
-    Batch, Expectations, FindingQuery, Handling, HandlingRequest, NewTree, Settings, Store,
-    StoreError,
+    Batch, Expectations, FindingQuery, Handling, HandlingRequest, NewRegistration, NewTree,
+    Settings, Store, StoreError,
 };
 use tempfile::TempDir;
 use tlog::{CompactRange, FollowerState, Head, leaf_hash};
@@ -292,7 +292,7 @@ pub(crate) trait RegisterOne: Expectations {
         file: &str,
         now: Timestamp,
     ) -> Result<(bool, Vec<FindingId>), StoreError> {
-        let signing = (file.to_owned(), expectation.clone());
+        let signing = NewRegistration::by_operator(file.to_owned(), expectation.clone());
         let mut registered = self.register_all(&[signing], now).await?;
         Ok(registered.pop().expect("one answer for one signing"))
     }

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt as _;
+use modelwatch::expect::Authority;
 use modelwatch::finding::Verdict;
 use modelwatch::log::Protocol;
 use modelwatch::log::{LogId, Part, TreeId};
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{
-    Batch, Condition, Conditions as _, FindingQuery, Findings as _, ListedTree, ListedTrees,
-    Logs as _, Lookups as _, Outcome, PassReport, Passes as _, Positions as _, Scope, Store as _,
-    StoreError,
+    Batch, Condition, Conditions as _, Expectations as _, FindingQuery, Findings as _, ListedTree,
+    ListedTrees, Logs as _, Lookups as _, Outcome, PassReport, Passes as _, Positions as _,
+    ProvenPart, RegisteredEntries as _, Registrar, Scope, Store as _, StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -276,4 +277,34 @@ async fn an_upgrade_that_cannot_be_finished_changes_nothing() {
         .unwrap()
         .close()
         .await;
+}
+
+/// A registration as the version before the authorities wrote it.
+const REGISTERED: &str = r#"INSERT INTO expectation (number, leaves, body, file, at) VALUES (7, x'00',
+'{"leaf_hashes":["0000000000000000000000000000000000000000000000000000000000000003"],"digest":"sha256:00","who":"jane","certificate_sha256":"","key_sha256":"","not_before":"2026-11-21T08:00:00Z","entries":[{"log_id":"ABCDEF0123","log_index":3,"kind":"hashedrekord 0.0.2","origin":"log.example"}]}',
+'a.sig', 1);
+INSERT INTO expected_leaf (leaf_hash, expectation, named) VALUES ('0000000000000000000000000000000000000000000000000000000000000003', 7, 1);"#;
+
+#[tokio::test]
+async fn a_registration_of_an_earlier_version_is_the_operator_s_and_its_entry_is_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = database(&dir);
+    earlier(&path, REGISTERED).await;
+    let store = SqliteStore::open(settings(path)).await.unwrap();
+    let registration = store.registrations().await.unwrap().remove(0);
+    assert_eq!(
+        (registration.number, registration.by),
+        (7, Registrar::command(Authority::Operator, None))
+    );
+    let part = ProvenPart {
+        tree: TreeId::new("log.example"),
+        keys: Vec::new(),
+        from: 0,
+        to: 9,
+    };
+    let entry = store.registered_entries(&part, 9).await.unwrap().remove(0);
+    assert_eq!(
+        (entry.registration, entry.index, entry.who.as_str()),
+        (7, 3, "jane")
+    );
 }

@@ -14,7 +14,7 @@ use crate::expect;
 use crate::finding::{Finding, Verdict};
 use crate::monitor::{Monitor, Progress, Stop};
 use crate::service::Setup;
-use crate::store::FindingQuery;
+use crate::store::{FindingQuery, NewRegistration};
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
     let setup = Setup::load(&config, |_| ())?;
     let store = setup.writer().await?;
     let expectation = expect::from_bundle(BUNDLE_BYTES).context(BUNDLE)?;
-    let signing = (BUNDLE.to_owned(), expectation);
+    let signing = NewRegistration::by_operator(BUNDLE.to_owned(), expectation);
     store.register_all(&[signing], clock::now()).await?;
 
     let monitor = Monitor::new(

@@ -15,6 +15,7 @@ use super::expect::{self, Own};
 use super::output::{Mistake, Outcome, Output};
 use crate::config;
 use crate::escape;
+use crate::expect::Authority;
 use crate::secret::{SecretSource, UrlSource};
 use crate::service::Setup;
 use answers::{Answers, Channel};
@@ -63,7 +64,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     if answers.register {
         let store = Setup::load(path, |_| ())?.writer().await;
         let store = store.context("the configuration is written, but nothing is registered")?;
-        expect::record(&own.signings, &*store).await?;
+        expect::record(&own.signings, Authority::Operator, &*store).await?;
         store.close().await;
     }
     next(path, &answers.start)?;

@@ -152,7 +152,8 @@ impl TreePass<'_> {
             }
             self.frozen = Some((checkpoint.size(), checkpoint.raw().to_vec()));
         }
-        self.compare_bundle_checkpoints(&follower).await
+        self.compare_bundle_checkpoints(&follower).await?;
+        self.compare_registered_entries(&follower).await
     }
 
     /// Verifies that the first index of the tree is unchanged. With another one, entries of existing findings would

@@ -209,7 +209,7 @@ impl TreePass<'_> {
     }
 
     /// The frontier of the first `at` leaves of the proven tree, from the hashes of the log.
-    async fn frontier(&self, at: u64, head: &Head) -> Result<CompactRange, Halt> {
+    pub(super) async fn frontier(&self, at: u64, head: &Head) -> Result<CompactRange, Halt> {
         let split = self.log.source.split(at, head.size).await?;
         if split.root() != head.root {
             return Err(self.false_leaves(head, split.root()).await?);

@@ -134,6 +134,20 @@ fn ourselves(verdict: Verdict) -> (&'static str, &'static str) {
             "Free space on the disk, and check the permissions and which other programs use the \
              file.",
         ),
+        Verdict::RegistrationsRewritten => (
+            "The history of a branch was rewritten: it no longer contains the commit that was read \
+             last. Whoever rewrote it may have removed or added registrations. Nothing is taken from \
+             it.",
+            "Compare both commits. If the owners of the repository rewrote the branch, confirm it \
+             with the name of the source. If not, somebody can push past the branch protection: treat \
+             the repository as compromised.",
+        ),
+        Verdict::RegistrationsUnread => (
+            "Registrations cannot be read, or some of their files do not count: what was read before \
+             still counts, but signings that were registered since stay unexpected.",
+            "The summary names the source and the reason. Repair it, or remove the file, then read \
+             the source again.",
+        ),
         // The last of the health findings; security findings have other texts.
         _ => (
             "Alerts for this channel are kept and tried again for three days at least, but have \

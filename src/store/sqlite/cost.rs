@@ -19,8 +19,8 @@ use crate::identity::Chain;
 use crate::log::{LogId, Protocol, TreeId};
 use crate::store::{
     Alerts as _, Condition, Conditions as _, CoveredRanges as _, Expectations as _, FindingQuery,
-    Findings as _, Handling, HandlingRequest, NewTree, Positions as _, Rescanned, Scope, Settings,
-    WatchKey,
+    Findings as _, Handling, HandlingRequest, NewRegistration, NewTree, Positions as _, Rescanned,
+    Scope, Settings, WatchKey,
 };
 
 const ORIGIN: &str = "log.example";
@@ -132,7 +132,7 @@ fn rescanned(findings: Vec<NewFinding>) -> Rescanned {
     }
 }
 
-fn registration(index: u64) -> (String, Expectation) {
+fn registration(index: u64) -> NewRegistration {
     let expectation = Expectation {
         leaf_hashes: vec![leaf(index)],
         digest: format!("sha256:{index:064x}"),
@@ -140,11 +140,12 @@ fn registration(index: u64) -> (String, Expectation) {
         certificate_sha256: String::new(),
         logged_sha256: None,
         signing: None,
+        statement: None,
         key_sha256: String::new(),
         not_before: now(),
         entries: Vec::new(),
     };
-    (format!("{index}.sig"), expectation)
+    NewRegistration::by_operator(format!("{index}.sig"), expectation)
 }
 
 /// The cost of each kind of change with this many other findings.

@@ -1,6 +1,6 @@
 //! Findings: listed, shown, counted, judged again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
-use super::{finding_changes, replays, value};
+use super::{finding_changes, payloads, registered, replays, value};
 use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State};
 use crate::store::{Counts, FindingQuery, FindingRecord, HistoryRow, Judged};
 
@@ -246,6 +246,7 @@ pub(super) async fn show(
     let (number, finding) = numbered(row)?;
     Ok(Some(FindingRecord {
         evidence: evidence(db, number).await?,
+        payload: payloads::shown(db, number).await?,
         history: history(db, number).await?,
         alerts: alerts(db, number).await?,
         finding,
@@ -325,8 +326,12 @@ async fn alerts(
 /// Numbers of open findings, by their meaning for the exit code.
 pub(super) async fn counts(db: &mut SqliteConnection, fail_on: Severity) -> Result<Counts, Fail> {
     let (security, health): (i64, i64) = sqlx::query_as(
+        // What only its signer registered counts as if it were not registered.
         "SELECT (SELECT count(*) FROM finding
-                 WHERE health = 0 AND severity >= $1 AND state IN ('open', 'disputed')),
+                 WHERE health = 0 AND severity >= $1 AND state IN ('open', 'disputed'))
+                + (SELECT count(*) FROM finding
+                   WHERE verdict = 'self-registered' AND state IN ('open', 'disputed')
+                     AND judged_severity >= $1 AND severity < $1),
                 (SELECT count(*) FROM finding WHERE health = 1 AND state IN ('open', 'disputed'))",
     )
     .bind(value::rank(fail_on))
@@ -389,8 +394,8 @@ pub(super) async fn rejudge(
         "UPDATE finding SET chain = $2, summary = $3, judged_verdict = $4, judged_severity = $5, health = $6, anomalies = $7,
            state = CASE WHEN state = 'acked' AND judged_verdict <> $4
                         THEN iif(prior_state IS NULL, 'open', 'disputed') ELSE state END,
-           severity = CASE verdict WHEN 'expected' THEN severity ELSE $5 END,
-           verdict = CASE verdict WHEN 'expected' THEN verdict ELSE $4 END
+           severity = CASE WHEN verdict IN ('expected', 'self-registered') THEN severity ELSE $5 END,
+           verdict = CASE WHEN verdict IN ('expected', 'self-registered') THEN verdict ELSE $4 END
          WHERE number = $1",
     )
     .bind(number)
@@ -402,7 +407,8 @@ pub(super) async fn rejudge(
     .bind(json!(judged.anomalies).to_string())
     .execute(&mut *db)
     .await?;
-    find_replays(db, number, now).await?;
+    payloads::judge_one(db, number).await?;
+    find_replays(db, routes, number, now).await?;
     finding_changes::only(db, number).await?;
     if news {
         finding_changes::write_history(db, "judged again by another trusted root", now).await?;
@@ -414,17 +420,27 @@ pub(super) async fn rejudge(
 
 /// The result of verifying a certificate decides which of its findings belong to a registered signing: this one and, if
 /// this one does, others.
-async fn find_replays(db: &mut SqliteConnection, number: i64, now: Timestamp) -> Result<(), Fail> {
-    replays::judge_one(db, number, now).await?;
-    let registered: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT x.number, x.file FROM finding f JOIN expected_leaf l ON l.leaf_hash = f.registered_as
+async fn find_replays(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    number: i64,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    replays::judge_one(db, routes, number, now).await?;
+    let rows: Vec<(i64, String, String)> = sqlx::query_as(
+        "SELECT x.number, x.authority, x.file FROM finding f JOIN expected_leaf l ON l.leaf_hash = f.registered_as
          JOIN expectation x ON x.number = l.expectation WHERE f.number = $1
          UNION
-         SELECT x.number, x.file FROM finding f JOIN expected_signing e ON e.signature_sha256 = f.signature_sha256
+         SELECT x.number, x.authority, x.file FROM finding f JOIN expected_signing e ON e.signature_sha256 = f.signature_sha256
          JOIN expectation x ON x.number = e.expectation WHERE f.number = $1",
     )
     .bind(number)
     .fetch_all(&mut *db)
     .await?;
-    replays::expect_replays(db, &registered.into_iter().collect(), now).await
+    let mut registered = BTreeMap::new();
+    for (number, authority, file) in rows {
+        let authority = registered::authority(&authority)?;
+        registered.insert(number, registered::reason(authority, &file));
+    }
+    replays::settle_again(db, routes, &registered, now).await
 }

@@ -12,7 +12,7 @@ use super::fail::Fail;
 use super::incoming::Incoming;
 use super::registered::{self, Registered};
 use super::value;
-use super::{outbox, replays};
+use super::{outbox, payloads, replays, standing};
 use crate::finding::{Class, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict};
 
 /// The result of recording findings.
@@ -44,8 +44,10 @@ pub(super) async fn insert(
 struct Standing<'a> {
     incoming: Incoming<'a>,
     signer: Option<SignerKey>,
-    /// The registration that expects it.
+    /// The registration that its verdict follows from.
     registered: Option<&'a Registered>,
+    /// Its verdict without registrations.
+    judged: Verdict,
     verdict: Verdict,
     severity: Severity,
     state: State,
@@ -67,6 +69,7 @@ async fn insert_chunk(
     // First: it completes registrations of earlier versions.
     let replays = replays::of(db, chunk).await?;
     let registered = registered::of(db, leaves).await?;
+    let payloads = payloads::of(db, chunk).await?;
 
     let standing: Vec<Standing<'_>> = chunk
         .iter()
@@ -75,16 +78,23 @@ async fn insert_chunk(
         .enumerate()
         .map(|(place, ((&incoming, signer), name))| {
             let finding = &incoming.new.finding;
-            let registered = name.as_ref().and_then(|name| registered.get(name));
-            let registered = registered.or_else(|| replays.get(&place));
-            let (verdict, severity, state) = match registered {
-                Some(_) => (Verdict::Expected, Severity::Info, State::Resolved),
-                None => (finding.verdict, finding.severity, finding.state),
+            let judged = payloads.get(&place).copied().unwrap_or(finding.verdict);
+            let by_leaf = name.as_ref().and_then(|name| registered.get(name));
+            let all = by_leaf.into_iter().chain(replays.get(&place)).flatten();
+            let strongest = registered::strongest(all, finding.watch.as_deref());
+            let stands = strongest.and_then(|registered| {
+                let stands = standing::of_new(finding, registered.authority)?;
+                Some((registered, stands))
+            });
+            let (registered, (verdict, severity, state)) = match stands {
+                Some((registered, stands)) => (Some(registered), stands),
+                None => (None, (judged, finding.severity, finding.state)),
             };
             Standing {
                 incoming,
                 signer,
                 registered,
+                judged,
                 verdict,
                 severity,
                 state,
@@ -100,7 +110,7 @@ async fn insert_chunk(
             new.push((number, standing));
         } else {
             inserted.known.push(id);
-            replays::complete(db, &standing.incoming, now).await?;
+            replays::complete(db, routes, &standing.incoming, now).await?;
         }
     }
     // The same id twice in a batch is one row, and is alerted once.
@@ -134,13 +144,24 @@ async fn insert_chunk(
             .await?;
         }
     }
-    let requests: Vec<outbox::AlertRequest<'_>> = new
+    let standing: Vec<(i64, Finding, Option<&str>)> = new
         .iter()
-        .filter(|(_, standing)| standing.registered.is_none())
-        .map(|(number, standing)| outbox::AlertRequest {
+        .filter(|(_, standing)| standing.verdict != Verdict::Expected)
+        .map(|(number, standing)| {
+            let finding = Finding {
+                verdict: standing.verdict,
+                severity: standing.severity,
+                ..standing.incoming.new.finding.clone()
+            };
+            (*number, finding, standing.incoming.except)
+        })
+        .collect();
+    let requests: Vec<outbox::AlertRequest<'_>> = standing
+        .iter()
+        .map(|(number, finding, except)| outbox::AlertRequest {
             number: *number,
-            finding: &standing.incoming.new.finding,
-            except: standing.incoming.except,
+            finding,
+            except: *except,
         })
         .collect();
     outbox::queue_alerts(db, routes, &requests, now).await?;
@@ -148,9 +169,12 @@ async fn insert_chunk(
     let seen: BTreeMap<i64, String> = new
         .iter()
         .filter_map(|(_, standing)| standing.registered)
-        .map(|registered| (registered.number, registered.file.clone()))
+        .map(|registered| {
+            let reason = registered::reason(registered.authority, &registered.file);
+            (registered.number, reason)
+        })
         .collect();
-    replays::expect_replays(db, &seen, now).await
+    replays::settle_again(db, routes, &seen, now).await
 }
 
 /// Adds signed notes to the evidence of a finding.
@@ -200,6 +224,7 @@ async fn insert_rows(
             let Standing {
                 incoming,
                 signer,
+                judged,
                 verdict,
                 severity,
                 state,
@@ -211,7 +236,7 @@ async fn insert_rows(
             row.push_bind(finding.id.as_bytes().as_slice())
                 .push_bind(verdict.as_str())
                 .push_bind(value::rank(*severity))
-                .push_bind(finding.verdict.as_str())
+                .push_bind(judged.as_str())
                 .push_bind(value::rank(finding.severity))
                 .push_bind(finding.verdict.class() == Class::Health)
                 .push_bind(state.as_str())

@@ -36,6 +36,15 @@ pub(super) async fn put_value(
     Ok(())
 }
 
+/// Forgets a value.
+pub(super) async fn forget_value(db: &mut SqliteConnection, key: &str) -> Result<(), Fail> {
+    sqlx::query("DELETE FROM memory WHERE key = $1")
+        .bind(key)
+        .execute(&mut *db)
+        .await?;
+    Ok(())
+}
+
 /// Requests a rescan. The empty name, which no watch has, means every watch.
 pub(super) async fn request_rescan(
     db: &mut SqliteConnection,

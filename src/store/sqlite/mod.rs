@@ -32,11 +32,18 @@ mod moments;
 mod open;
 mod outbox;
 mod pass_history;
+mod payloads;
 mod positions;
 mod record;
 mod registered;
+mod registered_entries;
+mod registration_traits;
+mod reminder;
 mod replays;
+mod same_signing;
 mod signings;
+mod sources;
+mod standing;
 mod traits;
 mod value;
 

@@ -58,7 +58,7 @@ use Treatment::{AtUse, Evidence, Foreign, Past, Planned};
 /// Every column that contains times. A test compares this list with the comments of the schema.
 ///
 /// `memory` contains more, as JSON of its owners: each reads a time in the future as now, and writes it again.
-const MOMENTS: [Stored; 24] = [
+const MOMENTS: [Stored; 25] = [
     stored("log", "last_success", Past, "last_success > $1"),
     stored("tree", "last_success", Past, "last_success > $1"),
     stored("tree", "size_since", Past, "size_since > $1"),
@@ -76,6 +76,7 @@ const MOMENTS: [Stored; 24] = [
     ),
     stored("history", "at", Evidence, "at > $1"),
     stored("expectation", "at", Evidence, "at > $1"),
+    stored("registration_source", "at", Past, "at > $1"),
     stored(
         "alert",
         "created",

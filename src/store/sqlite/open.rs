@@ -33,8 +33,9 @@ const WAL_LIMIT_BYTES: i32 = 16 * 1024 * 1024;
 /// not delay other readers.
 const READERS: u32 = 4;
 
-/// Scratch sets of a transaction: the changed findings, and the unsent alerts that lose findings.
-const SCRATCH: &str = "CREATE TEMP TABLE finding_changes (finding INTEGER NOT NULL PRIMARY KEY);
+/// Scratch sets of a transaction: the changed findings (with the strength of their registration, and their new verdict), and
+/// the unsent alerts that lose findings.
+const SCRATCH: &str = "CREATE TEMP TABLE finding_changes (finding INTEGER NOT NULL PRIMARY KEY, strength INTEGER, verdict TEXT);
 CREATE TEMP TABLE vacated (alert INTEGER NOT NULL PRIMARY KEY);";
 
 impl SqliteStore {

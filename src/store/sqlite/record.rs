@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::fail::Fail;
 use super::value;
-use crate::finding::{Finding, LOGGED_AGAIN};
+use crate::finding::{Finding, LOGGED_AGAIN, Verdict};
 
 /// `SELECT` of everything that [`finding`] reads, followed by the given clauses. The finding is
 /// `f`, its signer `s`.
@@ -50,9 +50,13 @@ pub(super) fn finding(row: &SqliteRow) -> Result<Finding, Fail> {
         summary.push_str("; ");
         summary.push_str(LOGGED_AGAIN);
     }
+    let verdict = value::verdict(row.try_get("verdict")?)?;
+    if verdict == Verdict::SelfRegistered {
+        summary.push_str("; only its signer registered it");
+    }
     Ok(Finding {
         id: value::finding_id(row.try_get("id")?)?,
-        verdict: value::verdict(row.try_get("verdict")?)?,
+        verdict,
         severity: value::severity(row.try_get("severity")?)?,
         watch: row.try_get("watch")?,
         in_shape: row.try_get("in_shape")?,

@@ -1,16 +1,16 @@
-//! Findings that a registration expects.
+//! Which registrations a finding is of, and what its history states of them.
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::fail::Fail;
-use super::{finding_changes, value};
-use crate::finding::{FindingId, NewFinding, Verdict};
+use crate::expect::Authority;
+use crate::finding::{NewFinding, Verdict};
 
-/// Whether a registration has an effect on findings with this verdict. (The same as the list in `expectations::ADD_FINDINGS`.)
+/// Whether a registration has an effect on findings with this verdict. (The same as the list in `ADD_FINDINGS`.)
 pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
     matches!(
         verdict,
@@ -21,31 +21,62 @@ pub(super) const fn can_be_expected(verdict: Verdict) -> bool {
     )
 }
 
-/// The registration that expects a finding.
+/// A registration that a finding is of.
 #[derive(Debug, Clone)]
 pub(super) struct Registered {
     /// Its number.
     pub number: i64,
     /// From which file.
     pub file: String,
-    /// It has the registered signing, but is not the registered entry.
+    /// Who registered it.
+    pub authority: Authority,
+    /// The watches whose findings it counts for; `None`: every watch.
+    pub watches: Option<Vec<String>>,
+    /// By its signing alone: the entry is not the registered one.
     pub again: bool,
 }
 
 impl Registered {
-    /// The reason in the history.
+    /// Whether it counts for the findings of a watch.
+    pub(super) fn counts_for(&self, watch: Option<&str>) -> bool {
+        let Some(watches) = &self.watches else {
+            return true;
+        };
+        watch.is_some_and(|watch| watches.iter().any(|name| name == watch))
+    }
+
+    /// What the history states.
     pub(super) fn reason(&self) -> String {
+        let reason = reason(self.authority, &self.file);
         if self.again {
-            reason_of_replay(&self.file)
+            reason_of_replay(&reason)
         } else {
-            reason(&self.file)
+            reason
         }
     }
 }
 
-/// The reason in the history.
-pub(super) fn reason(file: &str) -> String {
-    format!("registered: {file}")
+/// The names of watches, as `expectation.watches` has them.
+pub(super) fn watches(json: Option<&str>) -> Result<Option<Vec<String>>, Fail> {
+    json.map(|json| {
+        serde_json::from_str(json)
+            .map_err(|error| Fail::corrupt(format!("the watches of a registration: {error}")))
+    })
+    .transpose()
+}
+
+/// An authority, as `expectation.authority` has it.
+pub(super) fn authority(word: &str) -> Result<Authority, Fail> {
+    Authority::from_word(word).ok_or_else(|| Fail::corrupt(format!("the authority {word:?}")))
+}
+
+/// What the history states of a registration.
+pub(super) fn reason(authority: Authority, file: &str) -> String {
+    match authority {
+        Authority::Operator => format!("registered: {file}"),
+        Authority::Repository => format!("registered by a repository: {file}"),
+        Authority::Signer => format!("registered by its signer: {file}"),
+    }
 }
 
 /// What a registration must contain to expect this finding, hex.
@@ -69,86 +100,61 @@ pub(super) async fn any(db: &mut SqliteConnection) -> Result<bool, Fail> {
     )
 }
 
-/// Those of these that are registered, with the first registration.
+/// The registrations of each of these leaves, oldest first.
 pub(super) async fn of(
     db: &mut SqliteConnection,
     leaves: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Registered>, Fail> {
+) -> Result<HashMap<String, Vec<Registered>>, Fail> {
     let leaves: Vec<&str> = leaves.collect();
+    let mut registered: HashMap<String, Vec<Registered>> = HashMap::new();
     if leaves.is_empty() || !any(db).await? {
-        return Ok(HashMap::new());
+        return Ok(registered);
     }
     // At most one leaf for each row of an insert: far below SQLite's limit of parameters.
     let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT e.leaf_hash, x.number, x.file, e.named FROM expected_leaf e JOIN expectation x ON x.number = e.expectation
-         WHERE e.leaf_hash IN (",
+        "SELECT e.leaf_hash, x.number, x.file, x.authority, x.watches, e.named
+         FROM expected_leaf e JOIN expectation x ON x.number = e.expectation WHERE e.leaf_hash IN (",
     );
     let mut list = query.separated(", ");
     for leaf in leaves {
         list.push_bind(leaf);
     }
-    query.push(") ORDER BY x.number DESC");
-    let rows: Vec<(String, i64, String, bool)> = query
-        .build_query_as()
-        .persistent(false)
-        .fetch_all(&mut *db)
-        .await?;
-    // The oldest registration comes last and replaces the others.
-    let registered = rows.into_iter().map(|(leaf, number, file, named)| {
-        let again = !named;
-        (
-            leaf,
-            Registered {
-                number,
-                file,
-                again,
-            },
-        )
-    });
-    Ok(registered.collect())
-}
-
-/// Makes the findings of the scratch set expected, except those that are. Returns the changed ones.
-pub(super) async fn expect_changed(
-    db: &mut SqliteConnection,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Vec<FindingId>, Fail> {
-    sqlx::query(
-        "DELETE FROM temp.finding_changes WHERE EXISTS (
-           SELECT 1 FROM finding f WHERE f.number = finding_changes.finding AND f.verdict = 'expected')",
-    )
-    .execute(&mut *db)
-    .await?;
-    let changed = ids(db).await?;
-    if changed.is_empty() {
-        return Ok(changed);
+    query.push(") ORDER BY x.number");
+    let rows = query.build().persistent(false).fetch_all(&mut *db).await?;
+    for row in &rows {
+        let named: bool = row.try_get("named")?;
+        let found = Registered {
+            number: row.try_get("number")?,
+            file: row.try_get("file")?,
+            authority: authority(row.try_get("authority")?)?,
+            watches: watches(row.try_get("watches")?)?,
+            again: !named,
+        };
+        registered
+            .entry(row.try_get("leaf_hash")?)
+            .or_default()
+            .push(found);
     }
-    finding_changes::begin_history(db).await?;
-    sqlx::query(
-        "UPDATE finding SET verdict = 'expected', severity = 0, state = 'resolved'
-         WHERE number IN (SELECT finding FROM temp.finding_changes)",
-    )
-    .execute(&mut *db)
-    .await?;
-    finding_changes::write_history(db, reason, now).await?;
-    finding_changes::leave_unclaimed_alerts(db).await?;
-    finding_changes::queue_resolved_alerts(db, now).await?;
-    Ok(changed)
+    Ok(registered)
 }
 
-/// The ids of the scratch set.
-pub(super) async fn ids(db: &mut SqliteConnection) -> Result<Vec<FindingId>, Fail> {
-    let ids: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT f.id FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
-         ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    ids.iter().map(|id| value::finding_id(id)).collect()
+/// Of these registrations the one that counts most for the findings of a watch; of equal ones the first.
+pub(super) fn strongest<'r>(
+    registered: impl Iterator<Item = &'r Registered>,
+    watch: Option<&str>,
+) -> Option<&'r Registered> {
+    registered
+        .filter(|registered| registered.counts_for(watch))
+        .reduce(|best, next| {
+            if next.authority > best.authority {
+                next
+            } else {
+                best
+            }
+        })
 }
 
-/// The reason in the history of a registered signing that was logged again.
-pub(super) fn reason_of_replay(file: &str) -> String {
-    format!("logged again, registered: {file}")
+/// What the history states of a signing that is registered, and was logged again.
+pub(super) fn reason_of_replay(registration: &str) -> String {
+    format!("logged again, {registration}")
 }

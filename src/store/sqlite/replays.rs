@@ -14,33 +14,12 @@ use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::fail::Fail;
-use super::finding_changes;
 use super::incoming::Incoming;
 use super::registered::{self, Registered, can_be_expected, reason_of_replay};
+use super::same_signing::same_signing;
+use super::{finding_changes, standing};
 use crate::expect::{Expectation, Part, SignedAs};
-use crate::finding::Finding;
-
-/// The common columns of a row `e` of `expected_signing` and a finding `f` with its signer `s`, besides the signature.
-macro_rules! same_signing {
-    () => {
-        "e.digest = f.digest
-         AND e.part = CASE WHEN f.kind GLOB 'hashedrekord *' OR f.kind GLOB 'rekord *' THEN 'message'
-                           WHEN f.kind GLOB 'dsse *' OR f.kind GLOB 'intoto *' THEN 'payload' END
-         AND (e.certificate_sha256 = s.certificate_sha256
-              OR (f.tbs_sha256 IS NULL AND s.certificate_sha256 IS NULL
-                  AND s.key_sha256 = (SELECT json_extract(k.body, '$.key_sha256') FROM expectation k
-                                      WHERE k.number = e.expectation))
-              OR (e.tbs_sha256 = f.tbs_sha256 AND f.chain IN ('trusted', 'unknown')
-                  AND (EXISTS (SELECT 1 FROM finding o JOIN signer t ON t.key = o.signer
-                               WHERE o.signature_sha256 = e.signature_sha256 AND o.signature_sha256 IS NOT NULL
-                                 AND o.chain = f.chain AND t.certificate_sha256 = e.certificate_sha256)
-                       OR EXISTS (SELECT 1 FROM expected_leaf l JOIN finding o ON o.registered_as = l.leaf_hash
-                                  JOIN signer t ON t.key = o.signer
-                                  WHERE l.expectation = e.expectation AND o.registered_as IS NOT NULL
-                                    AND o.chain = f.chain AND t.certificate_sha256 = e.certificate_sha256))))"
-    };
-}
-pub(super) use same_signing;
+use crate::finding::{Finding, Routes};
 
 /// Adds the findings of a registration's signing to the scratch set, in any entry.
 pub(super) const ADD_FINDINGS: &str = concat!(
@@ -145,15 +124,26 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// A row of `expected_signing` with its registration: signature, part, digest, certificate, TBSCertificate, key,
-/// number, file.
-type Row = (String, String, String, String, String, String, i64, String);
+/// Of a row of `expected_signing` and its registration: signature, part, digest, certificate, TBSCertificate, key, number, file,
+/// authority, watches.
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    String,
+    Option<String>,
+);
 
-/// The findings among these, by their place, whose signing is registered, with the first registration.
+/// The registrations of those of these findings that are of a registered signing, by their place, oldest first.
 pub(super) async fn of(
     db: &mut SqliteConnection,
     chunk: &[Incoming<'_>],
-) -> Result<HashMap<usize, Registered>, Fail> {
+) -> Result<HashMap<usize, Vec<Registered>>, Fail> {
     let candidates: Vec<(usize, Candidate<'_>)> = chunk
         .iter()
         .enumerate()
@@ -166,7 +156,7 @@ pub(super) async fn of(
     // At most one for each row of an insert: far below SQLite's limit of parameters.
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT e.signature_sha256, e.part, e.digest, e.certificate_sha256, e.tbs_sha256,
-                ifnull(json_extract(x.body, '$.key_sha256'), ''), x.number, x.file
+                ifnull(json_extract(x.body, '$.key_sha256'), ''), x.number, x.file, x.authority, x.watches
          FROM expected_signing e JOIN expectation x ON x.number = e.expectation WHERE e.signature_sha256 IN (",
     );
     let mut list = query.separated(", ");
@@ -179,40 +169,35 @@ pub(super) async fn of(
         .persistent(false)
         .fetch_all(&mut *db)
         .await?;
-    let mut known: BTreeMap<(&str, &str, &str), Vec<_>> = BTreeMap::new();
-    for (signature, part, digest, certificate, tbs, key, number, file) in &rows {
-        known.entry((signature, part, digest)).or_default().push((
-            certificate,
-            tbs,
-            key,
-            *number,
-            file,
-        ));
+    let mut known: BTreeMap<(&str, &str, &str), Vec<&Row>> = BTreeMap::new();
+    for row in &rows {
+        known.entry((&row.0, &row.1, &row.2)).or_default().push(row);
     }
-    let mut registered = HashMap::new();
+    let mut registered: HashMap<usize, Vec<Registered>> = HashMap::new();
     for (place, candidate) in &candidates {
         let key = (
             candidate.signature.as_str(),
             candidate.part.as_str(),
             candidate.digest,
         );
-        for (certificate, tbs, key, number, file) in known.get(&key).into_iter().flatten() {
+        for row in known.get(&key).into_iter().flatten() {
+            let (_, _, _, certificate, tbs, key, number, file, authority, watches) = row;
             let same = match &candidate.signer {
                 By::Key(found) => key == found,
                 By::Certificate { sha256, tbs: found } => {
                     certificate == sha256
-                        || (*tbs == found
+                        || (tbs == found
                             && is_registered_with(db, candidate, *number, certificate).await?)
                 }
             };
             if same {
-                let found = Registered {
+                registered.entry(*place).or_default().push(Registered {
                     number: *number,
-                    file: (*file).clone(),
+                    file: file.clone(),
+                    authority: registered::authority(authority)?,
+                    watches: registered::watches(watches.as_deref())?,
                     again: true,
-                };
-                registered.insert(*place, found);
-                break;
+                });
             }
         }
     }
@@ -319,27 +304,28 @@ async fn name(
     Ok(())
 }
 
-/// Makes findings of the signings of these registrations expected, by what was read since the registrations.
-pub(super) async fn expect_replays(
+/// Settles the findings of the signings of these registrations, by what has been seen since they were recorded.
+pub(super) async fn settle_again(
     db: &mut SqliteConnection,
+    routes: &Routes,
     registered: &BTreeMap<i64, String>,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    for (number, file) in registered {
+    for (number, registration) in registered {
         finding_changes::clear(db).await?;
         sqlx::query(ADD_FINDINGS)
             .bind(number)
             .execute(&mut *db)
             .await?;
-        registered::expect_changed(db, &reason_of_replay(file), now).await?;
+        standing::settle(db, routes, &reason_of_replay(registration), now).await?;
     }
     Ok(())
 }
 
-/// Adds the parts that its entry shows to a finding of an earlier version, and makes it expected if they are
-/// registered.
+/// Adds to a finding that an earlier version recorded what its entry shows, and settles it by its registrations.
 pub(super) async fn complete(
     db: &mut SqliteConnection,
+    routes: &Routes,
     incoming: &Incoming<'_>,
     now: Timestamp,
 ) -> Result<(), Fail> {
@@ -356,30 +342,38 @@ pub(super) async fn complete(
     .fetch_optional(&mut *db)
     .await?;
     match number {
-        Some(number) => judge_one(db, number, now).await.map(|_| ()),
+        Some(number) => judge_one(db, routes, number, now).await,
         None => Ok(()),
     }
 }
 
-/// Makes one finding expected if its signing is registered. Returns whether it did.
+/// Settles one finding by its registrations.
 pub(super) async fn judge_one(
     db: &mut SqliteConnection,
+    routes: &Routes,
     number: i64,
     now: Timestamp,
-) -> Result<bool, Fail> {
-    let file: Option<String> = sqlx::query_scalar(concat!(
-        "SELECT x.file FROM finding f JOIN expected_signing e ON e.signature_sha256 = f.signature_sha256
+) -> Result<(), Fail> {
+    let found: Option<(String, String)> = sqlx::query_as(concat!(
+        "SELECT x.authority, x.file FROM finding f JOIN expected_signing e ON e.signature_sha256 = f.signature_sha256
          JOIN expectation x ON x.number = e.expectation LEFT JOIN signer s ON s.key = f.signer
-         WHERE f.number = $1 AND f.verdict <> 'expected'
+         WHERE f.number = $1
            AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain') AND ",
         same_signing!(),
-        " ORDER BY x.number LIMIT 1"
+        " ORDER BY x.authority = 'signer', x.number LIMIT 1"
     ))
     .bind(number)
     .fetch_optional(&mut *db)
     .await?;
-    let Some(file) = file else { return Ok(false) };
+    let reason = match found {
+        Some((authority, file)) => reason_of_replay(&registered::reason(
+            registered::authority(&authority)?,
+            &file,
+        )),
+        // Its shape or what is odd about it has changed, or a statement is known.
+        None => "judged again".to_owned(),
+    };
     finding_changes::only(db, number).await?;
-    let changed = registered::expect_changed(db, &reason_of_replay(&file), now).await?;
-    Ok(!changed.is_empty())
+    standing::settle(db, routes, &reason, now).await?;
+    Ok(())
 }

@@ -11,21 +11,19 @@ use tlog::Head;
 use super::fail::Fail;
 use super::files::Place;
 use super::{
-    SqliteStore, coverage, dispute, expectations, findings, handling, health, logs, lookup_queue,
-    lookups, memory, moments, outbox, pass_history, positions,
+    SqliteStore, coverage, dispute, findings, handling, health, logs, lookup_queue, lookups,
+    memory, moments, outbox, pass_history, positions,
 };
-use crate::expect::Expectation;
 use crate::finding::{Evidence, Finding, FindingId, Severity};
 use crate::log::{LogId, Part, TreeId};
 use crate::store::{
     Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue, ChannelQueues,
-    Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, Expectations,
-    FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome,
-    HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup,
-    LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes,
-    Positions, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope,
-    Settled, Sighting, Span, Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values,
-    VerifiedHead, WatchKey,
+    Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, FindingCounts,
+    FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome, HandlingRequest,
+    HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups,
+    NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
+    QueuedAlert, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span, Store,
+    StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
 };
 
 #[async_trait]
@@ -483,39 +481,6 @@ impl Findings for SqliteStore {
             "reading what was seen",
             |db| pass_history::seen_since(db, watches, after)
         )
-    }
-}
-
-#[async_trait]
-impl Expectations for SqliteStore {
-    async fn register_all(
-        &self,
-        signings: &[(String, Expectation)],
-        now: Timestamp,
-    ) -> Result<Vec<(bool, Vec<FindingId>)>, StoreError> {
-        let mut registered = Vec::with_capacity(signings.len());
-        for group in signings.chunks(expectations::GROUP) {
-            registered.extend(writing!(self, "registering signings", |db| {
-                expectations::register_all(db, group, now)
-            })?);
-        }
-        Ok(registered)
-    }
-
-    async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
-        reading!(self, "reading registrations", |db| {
-            expectations::registrations(db)
-        })
-    }
-
-    async fn unregister(
-        &self,
-        number: i64,
-        now: Timestamp,
-    ) -> Result<Option<Vec<FindingId>>, StoreError> {
-        writing!(self, "removing a registration", |db| {
-            expectations::unregister(db, &self.routes, number, now)
-        })
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use futures_util::TryStreamExt as _;
-use modelwatch::finding::{AlertPolicy, Finding, State, Verdict};
+use modelwatch::expect::Authority;
+use modelwatch::finding::{AlertPolicy, Finding, Severity, State, Verdict};
+use modelwatch::identity::Chain;
 use modelwatch::log::TreeId;
 use modelwatch::store::{FindingQuery, FindingRecord, QueuedKind, Store, TreeState};
 use tlog::{Checkpoint, Follower};
@@ -33,7 +35,66 @@ impl World {
                 self.check_findings(&watched, &state, &findings).await;
             }
         }
+        self.check_authorities(&findings);
         self.check_alerts(&findings).await;
+    }
+
+    /// Of the leaves that a test registered through `register_as`, each finding has the verdict, severity and state that a person
+    /// would give it who reads the contract.
+    fn check_authorities(&self, findings: &[Finding]) {
+        for finding in findings {
+            let Some(authorities) = finding
+                .leaf_hash
+                .as_ref()
+                .and_then(|hash| self.registered.get(hash))
+            else {
+                continue;
+            };
+            let spec = self
+                .specs
+                .iter()
+                .find(|spec| Some(spec.name) == finding.watch.as_deref());
+            let Some(spec) = spec.filter(|_| finding.verdict != Verdict::Unreadable) else {
+                continue;
+            };
+            let odd = finding.in_shape == Some(false)
+                || finding
+                    .anomalies
+                    .iter()
+                    .any(|anomaly| anomaly != "logged again");
+            let trusted =
+                finding.chain == Some(Chain::Trusted) || finding.chain == Some(Chain::Unknown);
+            match authorities.last() {
+                Some(Authority::Operator | Authority::Repository) => {
+                    assert_eq!(
+                        (finding.verdict, finding.state),
+                        (Verdict::Expected, State::Resolved),
+                        "{finding:?}"
+                    );
+                }
+                Some(Authority::Signer) if trusted && !odd => {
+                    let lower = match spec.severity {
+                        Severity::Critical => Severity::High,
+                        Severity::High => Severity::Medium,
+                        Severity::Medium | Severity::Low | Severity::Info => Severity::Low,
+                    };
+                    assert_eq!(
+                        (finding.verdict, finding.severity),
+                        (Verdict::SelfRegistered, lower),
+                        "{finding:?}"
+                    );
+                    assert_ne!(finding.state, State::Resolved, "{finding:?}");
+                }
+                _ => {
+                    let registered =
+                        [Verdict::Expected, Verdict::SelfRegistered].contains(&finding.verdict);
+                    assert!(
+                        !registered && finding.state != State::Resolved,
+                        "{finding:?}"
+                    );
+                }
+            }
+        }
     }
 
     /// proven <= seen <= largest head; proven never falls; the stored position is one that the log signed.
@@ -129,7 +190,7 @@ impl World {
         for finding in &of_signings {
             let index = finding.index.expect("filtered");
             let hash = finding.leaf_hash.as_deref().expect("an entry has a hash");
-            if finding.verdict != Verdict::Unreadable {
+            if ![Verdict::Unreadable, Verdict::Missing].contains(&finding.verdict) {
                 let watch = finding.watch.as_deref().expect("a signing has a watch");
                 *found.entry((watch, index, hash)).or_default() += 1;
             }
@@ -225,6 +286,11 @@ impl World {
                         > 1;
                     if reopened {
                         alerted.dedup();
+                    }
+                    // It was alerted on more channels while it was more severe, and is in the daily digests.
+                    if finding.verdict == Verdict::SelfRegistered {
+                        alerted.dedup();
+                        alerted.retain(|channel| channels.contains(channel));
                     }
                     assert_eq!(
                         alerted, channels,

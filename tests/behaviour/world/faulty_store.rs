@@ -7,17 +7,19 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use modelwatch::expect::Expectation;
-use modelwatch::finding::{Evidence, Finding, FindingId, Severity};
+use modelwatch::finding::{Evidence, Finding, FindingId, NewFinding, Severity};
 use modelwatch::log::{LogId, Part, TreeId};
 use modelwatch::store::{
     Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue, ChannelQueues,
     Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, Expectations,
     FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome,
     HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup,
-    LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes,
-    Positions, Postponed, QueuedAlert, Registration, RescanRequest, Rescanned, Rescans, Scope,
-    Settled, Sighting, SigningQuery, Signings, Span, Store, StoreError, StoredSigning, StoredTimes,
-    TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
+    LookupCounts, Lookups, NewLookups, NewRegistration, NewTree, OpenCertificate, PassHistory,
+    PassReport, Passes, Positions, Postponed, ProvenPart, QueuedAlert, RegisteredEntries,
+    RegisteredEntry, Registration, RegistrationSources, RescanRequest, Rescanned, Rescans, Scope,
+    Settled, Sighting, SigningQuery, Signings, SourceChange, SourceContent, SourceFailure,
+    SourceState, Span, Store, StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState,
+    Values, VerifiedHead, WatchKey,
 };
 use tlog::Head;
 
@@ -227,9 +229,27 @@ through!(Signings {
 });
 
 through!(Expectations {
-    fn register_all(signings: &[(String, Expectation)], now: Timestamp) -> Vec<(bool, Vec<FindingId>)>;
+    fn register_all(signings: &[NewRegistration], now: Timestamp) -> Vec<(bool, Vec<FindingId>)>;
     fn registrations() -> Vec<Registration>;
+    fn confirm(number: i64, author: Option<&str>, now: Timestamp) -> Option<Vec<FindingId>>;
+    fn remind_of_self_registered(now: Timestamp) -> u64;
     fn unregister(number: i64, now: Timestamp) -> Option<Vec<FindingId>>;
+});
+
+through!(RegistrationSources {
+    fn sources() -> Vec<SourceState>;
+    fn registrations_of(source: &str) -> Vec<Registration>;
+    fn source_read(content: &SourceContent) -> SourceChange;
+    fn source_failed(failure: &SourceFailure) -> ();
+    fn confirm_source(name: &str, commit: &str) -> bool;
+    fn signed_tags(watches: Option<&[String]>, limit: u32) -> Vec<String>;
+    fn forget_sources(configured: &[String], now: Timestamp) -> Vec<FindingId>;
+});
+
+through!(RegisteredEntries {
+    fn registered_entries(part: &ProvenPart, limit: u32) -> Vec<RegisteredEntry>;
+    fn entry_there(number: i64) -> ();
+    fn entry_missed(entry: &RegisteredEntry, finding: &NewFinding, now: Timestamp) -> bool;
 });
 
 through!(Alerts {
@@ -260,7 +280,7 @@ pub trait RegisterOne: Expectations {
         file: &str,
         now: Timestamp,
     ) -> Result<(bool, Vec<FindingId>), StoreError> {
-        let signing = (file.to_owned(), expectation.clone());
+        let signing = NewRegistration::by_operator(file.to_owned(), expectation.clone());
         let mut registered = self.register_all(&[signing], now).await?;
         Ok(registered.pop().expect("one answer for one signing"))
     }

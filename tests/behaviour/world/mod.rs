@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use modelwatch::clock::Clock as _;
+use modelwatch::expect::Authority;
 use modelwatch::finding::{Finding, FindingId, Routes};
 use modelwatch::judge::Rules;
 use modelwatch::log::{Start, TreeId};
@@ -25,8 +26,8 @@ use modelwatch::monitor::{
     LogOutcome, Monitor, MonitorError, MonitoredLog, Progress, RescanError, Settings, Stop,
 };
 use modelwatch::store::{
-    Alerts as _, Delivery, Handling, HandlingRequest, QueuedKind, Store, StoreError, TreeState,
-    Uneven,
+    Alerts as _, Delivery, Handling, HandlingRequest, NewRegistration, QueuedKind, Registrar,
+    Store, StoreError, TreeState, Uneven,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
@@ -84,6 +85,8 @@ pub struct World {
     store: Arc<FaultyStore>,
     /// Gaps that a test has made: (watch, origin) -> the end of the range that was read before the watch was added.
     gaps: BTreeMap<(&'static str, String), u64>,
+    /// Which leaves are registered, by whom: the authorities of each leaf hash.
+    registered: BTreeMap<String, BTreeSet<Authority>>,
     /// The largest proven position that was ever stored.
     proven: HashMap<String, u64>,
     pub bootstrap: bool,
@@ -121,6 +124,7 @@ impl World {
             directory,
             faults,
             gaps: BTreeMap::new(),
+            registered: BTreeMap::new(),
             proven: HashMap::new(),
             bootstrap: false,
             settings: Settings::default(),
@@ -178,6 +182,40 @@ impl World {
         let mut findings = self.findings().await;
         findings.retain(|finding| finding.verdict.as_str() == verdict);
         findings
+    }
+
+    /// Registers the signing of this leaf, and from then on expects the verdict that follows.
+    pub async fn register_as(&mut self, leaf: &Leaf, authority: Authority) {
+        let new = NewRegistration {
+            by: Registrar::command(authority, None),
+            ..NewRegistration::by_operator(
+                format!("{authority}.sig"),
+                crate::registered::expectation(leaf),
+            )
+        };
+        self.truly()
+            .register_all(&[new], self.now())
+            .await
+            .expect("writable");
+        let authorities = self.registered.entry(leaf.hash.to_hex()).or_default();
+        authorities.insert(authority);
+    }
+
+    /// Removes the registration of this leaf by this authority.
+    pub async fn unregister_as(&mut self, leaf: &Leaf, authority: Authority) {
+        let hash = leaf.hash;
+        let all = self.truly().registrations().await.expect("readable");
+        for one in all {
+            let is_it =
+                one.by.authority == authority && one.expectation.leaf_hashes == [*hash.as_bytes()];
+            if is_it {
+                let removed = self.truly().unregister(one.number, self.now()).await;
+                removed.expect("writable");
+            }
+        }
+        if let Some(authorities) = self.registered.get_mut(&hash.to_hex()) {
+            authorities.remove(&authority);
+        }
     }
 
     /// Messages that are about this finding.

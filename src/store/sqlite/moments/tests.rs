@@ -135,6 +135,7 @@ INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_sever
          (3, x'03', '', 0, '', 0, 0, 'open', '', $1, NULL);
 INSERT INTO history (finding, at, verdict, severity, state, reason) VALUES (1, $1, '', 0, '', '');
 INSERT INTO expectation (leaves, body, file, at) VALUES (x'00', '{}', '', $1);
+INSERT INTO registration_source (name, location, at) VALUES ('s', '', $1);
 INSERT INTO alert (channel, kind, group_key, closed, created, due, state, delivered)
   VALUES ('c', 'alert', 'a', 1, $1, $1, 'pending', NULL), ('c', 'digest', 'b', 1, $1, $1, 'pending', NULL),
          ('c', 'alert', 'd', 1, $1, $1, 'delivered', $1);

@@ -1,0 +1,279 @@
+//! Whether a git repository is one whose signings are watched.
+//!
+//! A thief of such a repository's workflow may be able to push to it. If it registered signings with the authority of a
+//! repository, he could tell us that his signing was the owner's.
+
+use url::Url;
+
+use crate::watch::{Conditions, Watch};
+
+/// Why a URL cannot be that of a git repository; `None` if it can.
+pub fn repository_error(written: &str) -> Option<&'static str> {
+    const FORMS: &str = "is not the URL of a git repository: https://host/path, ssh://user@host/path or file:///path";
+    let Ok(url) = Url::parse(written) else {
+        return Some(FORMS);
+    };
+    // An option of ssh or git in the place of a name.
+    let is_option = |text: Option<&str>| text.is_some_and(|text| text.starts_with('-'));
+    let path = url.path();
+    if url.query().is_some() || url.fragment().is_some() || path.len() < 2 || path.starts_with("/-")
+    {
+        return Some(FORMS);
+    }
+    if written.chars().any(char::is_control) || written.contains(char::is_whitespace) {
+        return Some(FORMS);
+    }
+    match url.scheme() {
+        "https" if !url.username().is_empty() || url.password().is_some() => {
+            Some("a URL may not contain a user or a password: use [[http.credentials]]")
+        }
+        "ssh" if url.password().is_some() => Some("a URL may not contain a password"),
+        "https" | "ssh" => {
+            let host = url.host_str();
+            let decoded = url.username().contains('%');
+            if host.is_none_or(str::is_empty)
+                || is_option(host)
+                || is_option(Some(url.username()))
+                || decoded
+            {
+                Some(FORMS)
+            } else {
+                None
+            }
+        }
+        "file" if url.host_str().is_some_and(|host| !host.is_empty()) => Some(FORMS),
+        "file" => None,
+        _ => Some(FORMS),
+    }
+}
+
+/// The first of the watches that select signings of the repository at this URL, as far as the names in it show.
+///
+/// Compared as the most lenient reader would: without regard to scheme, user, port, case and `.git`. A watch that selects by a
+/// number, a key or a regular expression that does not begin with the repository's name is not recognised.
+pub fn names_watched_repository<'w>(url: &Url, watches: &'w [Watch]) -> Option<&'w Watch> {
+    let repository = plain(url.as_str());
+    if url.scheme() == "file" || repository.is_empty() {
+        return None;
+    }
+    watches.iter().find(|watch| {
+        let sets = std::iter::once(&watch.conditions).chain(&watch.any);
+        sets.flat_map(names).any(|name| is_of(&name, &repository))
+    })
+}
+
+/// The names that a set of conditions looks for: each with whether it is only the beginning of one.
+fn names(conditions: &Conditions) -> Vec<(String, bool)> {
+    let mut names = Vec::new();
+    names.extend(conditions.san.iter().map(|san| (san.clone(), false)));
+    names.extend(
+        conditions
+            .san_glob
+            .iter()
+            .map(|glob| beginning(glob.as_str())),
+    );
+    names.extend(
+        conditions
+            .san_regex
+            .iter()
+            .map(|regex| (literal(regex.as_str()), true)),
+    );
+    for values in conditions.extension.values() {
+        names.extend(values.iter().map(|value| (value.clone(), false)));
+    }
+    for globs in conditions.extension_glob.values() {
+        names.extend(globs.iter().map(|glob| beginning(glob.as_str())));
+    }
+    names
+}
+
+/// What stands before the first `*` of a glob.
+fn beginning(glob: &str) -> (String, bool) {
+    match glob.split_once('*') {
+        Some((before, _)) => (before.to_owned(), true),
+        None => (glob.to_owned(), false),
+    }
+}
+
+/// What every name that a regular expression matches begins with, as far as its text shows it.
+fn literal(regex: &str) -> String {
+    let mut literal = String::new();
+    let mut characters = regex.trim_start_matches('^').chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some(escaped) if !escaped.is_alphanumeric() => literal.push(escaped),
+                _ => break,
+            },
+            '.' if characters
+                .peek()
+                .is_none_or(|next| !matches!(next, '*' | '+' | '?' | '{')) =>
+            {
+                // A dot that its writer forgot to escape.
+                literal.push('.');
+            }
+            '.' | '*' | '+' | '?' | '(' | '[' | '{' | '|' | '$' => break,
+            other => literal.push(other),
+        }
+    }
+    literal
+}
+
+/// Whether a name, or what begins with it, is of this repository or of its workflows.
+fn is_of((name, is_beginning): &(String, bool), repository: &str) -> bool {
+    let Some((_, rest)) = name.split_once("://") else {
+        return false;
+    };
+    let name = without_ends(rest);
+    let name = name.as_str();
+    if let Some(after) = name.strip_prefix(repository) {
+        return after.is_empty() || after.starts_with(['/', '@']) || after.starts_with(".git");
+    }
+    *is_beginning && !rest.is_empty() && repository.starts_with(&rest.to_ascii_lowercase())
+}
+
+/// Host and path of a repository's URL, in lower case, without port, `.git` and slashes at the end.
+fn plain(url: &str) -> String {
+    let Some((_, rest)) = url.split_once("://") else {
+        return String::new();
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    without_ends(&format!("{host}/{}", path.trim_start_matches('/')))
+}
+
+fn without_ends(text: &str) -> String {
+    let text = text.to_ascii_lowercase();
+    let text = text.trim_end_matches('/');
+    text.strip_suffix(".git")
+        .unwrap_or(text)
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+    use crate::identity::Extension;
+    use crate::watch::{Glob, SanRegex};
+
+    fn watch(change: impl FnOnce(&mut Conditions)) -> Vec<Watch> {
+        let mut conditions = Conditions::default();
+        change(&mut conditions);
+        vec![Watch::new("falcon", conditions)]
+    }
+
+    #[test]
+    fn a_repository_whose_workflows_are_watched_is_recognised_in_every_form_of_its_url() {
+        let watches = [
+            watch(|c| {
+                c.san_glob
+                    .push(Glob::new("https://github.com/Org/falcon/*"))
+            }),
+            watch(|c| {
+                c.san_glob.push(Glob::new(
+                    "https://github.com/org/falcon/.github/workflows/r.yml@refs/tags/*",
+                ))
+            }),
+            watch(|c| c.san_glob.push(Glob::new("https://github.com/org/*"))),
+            watch(|c| {
+                c.san.push(
+                    "https://github.com/org/falcon/.github/workflows/r.yml@refs/heads/main".into(),
+                )
+            }),
+            watch(|c| {
+                c.san_regex
+                    .push(SanRegex::new(r"^https://github\.com/org/falcon/.*").unwrap())
+            }),
+            watch(|c| {
+                c.san_regex
+                    .push(SanRegex::new("https://github.com/org/falcon/.github/.+").unwrap())
+            }),
+            watch(|c| {
+                let uri = vec!["https://github.com/org/falcon".to_owned()];
+                c.extension.insert(Extension::SourceRepositoryUri, uri);
+            }),
+            watch(|c| {
+                let uri = vec![Glob::new("https://github.com/org/fal*")];
+                c.extension_glob.insert(Extension::SourceRepositoryUri, uri);
+            }),
+        ];
+        for url in [
+            "https://github.com/org/falcon",
+            "https://github.com/org/falcon.git",
+            "https://GitHub.com:443/Org/Falcon/",
+            "ssh://git@github.com/org/falcon.git",
+            "ssh://git@github.com:22/org/falcon",
+        ] {
+            assert_eq!(repository_error(url), None, "{url}");
+            let parsed = Url::parse(url).unwrap();
+            for (place, watches) in watches.iter().enumerate() {
+                assert!(
+                    names_watched_repository(&parsed, watches).is_some(),
+                    "{url} {place}"
+                );
+            }
+        }
+        for url in [
+            "https://github.com/org2/releases",
+            "https://gitlab.com/org/falcon",
+            "file:///srv/org/falcon.git",
+        ] {
+            let parsed = Url::parse(url).unwrap();
+            for (place, watches) in watches.iter().enumerate() {
+                assert!(
+                    names_watched_repository(&parsed, watches).is_none(),
+                    "{url} {place}"
+                );
+            }
+        }
+        let other = Url::parse("https://github.com/org/falcon-releases").unwrap();
+        assert!(names_watched_repository(&other, &watches[0]).is_none());
+        assert!(
+            names_watched_repository(&other, &watches[2]).is_some(),
+            "the whole organisation"
+        );
+    }
+
+    #[test]
+    fn a_url_that_git_or_ssh_would_read_as_something_else_is_refused() {
+        for url in [
+            "-uhttps://x/y",
+            "ext::sh -c id",
+            "git://host/x",
+            "http://host/x",
+            "git@host:x.git",
+            "/srv/x.git",
+            "../x",
+            "https://user:pw@host/x",
+            "https://user@host/x",
+            "ssh://-oProxyCommand=id/x",
+            "ssh://-oProxyCommand=id@host/x",
+            "ssh://%2doProxyCommand=id@host/x",
+            "ssh://git:pw@host/x",
+            "ssh://host/-x",
+            "https://host",
+            "https://host/",
+            "https://host/x?y",
+            "https://host/x#y",
+            "https://host/x y",
+            "file://server/share",
+        ] {
+            assert!(repository_error(url).is_some(), "{url}");
+        }
+        for url in [
+            "https://host/x",
+            "ssh://git@host/x",
+            "ssh://host:2222/~/x",
+            "file:///srv/x.git",
+        ] {
+            assert_eq!(repository_error(url), None, "{url}");
+        }
+    }
+}
