@@ -13,10 +13,12 @@ mod attempt;
 mod body;
 mod bridge;
 mod convert;
+mod document;
 mod error;
 mod identity;
 mod policy;
 mod token;
+mod services;
 mod trust;
 
 pub use attempt::{
@@ -26,6 +28,7 @@ pub use error::{Check, KeylessError};
 pub use identity::{Identity, Name, NameKind};
 pub use policy::{IdentityPattern, PatternError, Policy, Requirement};
 pub use token::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES, TokenError};
+pub use services::{Service, ServiceError, ServiceKind, Services, SigningConfig};
 pub use trust::{Instance, MAX_TRUST_BYTES, Trust, TrustError};
 
 #[doc(inline)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot};
 
+use super::document::{document, media_type};
 use crate::timestamp::{Authorities, Authority};
 
 /// Longest trusted root or trust configuration that is read: 4 MiB. That of the public instance has 10 KiB.
@@ -24,7 +25,7 @@ const LISTS: [&str; 4] = [
 
 /// What every version's media type begins with.
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot";
-const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig";
+pub(super) const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig";
 
 /// Why trust cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +59,15 @@ pub enum Instance {
     Staging,
 }
 
+impl Instance {
+    pub(super) const fn of_library(self) -> SigstoreInstance {
+        match self {
+            Self::PublicGood => SigstoreInstance::PublicGood,
+            Self::Staging => SigstoreInstance::Staging,
+        }
+    }
+}
+
 /// What is trusted. An item that cannot be used is left out and named ([`Self::remarks`]); the others stay.
 #[derive(Debug, Clone)]
 pub struct Trust {
@@ -73,11 +83,8 @@ impl Trust {
     ///
     /// [`TrustError`], if this library was built with an unusable one.
     pub fn embedded(instance: Instance) -> Result<Self, TrustError> {
-        let instance = match instance {
-            Instance::PublicGood => SigstoreInstance::PublicGood,
-            Instance::Staging => SigstoreInstance::Staging,
-        };
-        Self::from_trusted_root(instance.embedded_trusted_root_json().as_bytes())
+        let json = instance.of_library().embedded_trusted_root_json();
+        Self::from_trusted_root(json.as_bytes())
     }
 
     /// Reads a trusted root (`application/vnd.dev.sigstore.trustedroot+json;version=0.1` and later minors).
@@ -162,59 +169,6 @@ impl Trust {
             remarks,
         })
     }
-}
-
-/// Reads a JSON object, its names in camelCase: protobuf's JSON mapping allows snake_case as well.
-fn document(json: &[u8]) -> Result<Map<String, Value>, TrustError> {
-    if json.len() > MAX_TRUST_BYTES {
-        return Err(TrustError::TooLong);
-    }
-    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-    let value = serde_json::from_slice(json)
-        .map_err(|error| TrustError::Format(format!("not JSON: {error}")))?;
-    match camel(value)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(TrustError::Format("not a JSON object".to_owned())),
-    }
-}
-
-fn camel(value: Value) -> Result<Value, TrustError> {
-    Ok(match value {
-        Value::Array(items) => {
-            Value::Array(items.into_iter().map(camel).collect::<Result<_, _>>()?)
-        }
-        Value::Object(members) => {
-            let mut renamed = Map::new();
-            for (name, value) in members {
-                let mut words = name.split('_');
-                let mut camel_name = words.next().unwrap_or_default().to_owned();
-                for word in words {
-                    let mut letters = word.chars();
-                    camel_name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-                    camel_name.push_str(letters.as_str());
-                }
-                // Off-spec: protobuf's mapping takes the last of two. That is refused here: two readers must not read two values.
-                if renamed.contains_key(&camel_name) {
-                    return Err(TrustError::Format(format!("{camel_name} is there twice")));
-                }
-                renamed.insert(camel_name, camel(value)?);
-            }
-            Value::Object(renamed)
-        }
-        other => other,
-    })
-}
-
-fn media_type(document: &Map<String, Value>, needed: &'static str) -> Result<(), TrustError> {
-    let found = document.get("mediaType").and_then(Value::as_str);
-    let found = found.unwrap_or_default();
-    if found.starts_with(needed) {
-        return Ok(());
-    }
-    Err(TrustError::MediaType {
-        found: found.chars().take(80).collect(),
-        needed,
-    })
 }
 
 /// Rekor v2 may be listed by the first four bytes of its key id, which is all of it that a checkpoint has.
