@@ -89,7 +89,7 @@ pub(super) async fn answer_once(
 }
 
 /// The server's reason for an error, on one line; `None` if it gives none.
-async fn reason(mut response: Response, idle: Duration) -> Option<String> {
+pub(super) async fn reason(mut response: Response, idle: Duration) -> Option<String> {
     let body = timeout(idle, beginning(&mut response)).await.ok()?;
     reason_in(&String::from_utf8_lossy(&body))
 }
@@ -177,7 +177,7 @@ impl<T> Answer<T> {
 }
 
 /// A response that is not the resource: the error, and whether to try again.
-fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
+pub(super) fn refused(status: StatusCode, headers: &HeaderMap, name: &str) -> Failure {
     let again = match status {
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::INTERNAL_SERVER_ERROR

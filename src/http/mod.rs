@@ -5,6 +5,8 @@
 //!   obey a [`RateLimit`] if there is one.
 //! * [`Client::post`] delivers once: no retries (its caller has an outbox), no redirects, and by default only to public
 //!   addresses.
+//! * [`Client::submit`] asks a server for a thing that is made for the request: a certificate, a timestamp, an entry of a
+//!   log. With retries, without redirects, within a byte limit.
 //!
 //! A server may be hostile: no response can make the client store more than the limit, wait longer than the budget, or
 //! connect to another host.
@@ -23,6 +25,7 @@ mod rate_limit;
 mod retry;
 mod settings;
 mod setup;
+mod submit;
 
 pub use address::{AddressPolicy, is_loopback};
 pub use client::{Client, RequestCount, server_of};
@@ -36,3 +39,4 @@ pub use proxy::{ProxyChoice, ProxySettings, ProxyUrl, ProxyUrlError};
 pub use rate_limit::RateLimit;
 pub use retry::Retry;
 pub use settings::{Settings, USER_AGENT};
+pub use submit::Submitted;

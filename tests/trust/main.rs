@@ -16,8 +16,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::http::{self, Retry};
 use modelwatch::trust::{
-    ListedKind, Problem, Refusal, RepositorySettings, Settings, SourceSettings, TrustState,
-    TrustUpdater,
+    ListedKind, Problem, Publisher, Refusal, RepositorySettings, Settings, SourceSettings,
+    TrustState, TrustUpdater,
 };
 use tempfile::TempDir;
 
@@ -323,6 +323,24 @@ async fn a_file_that_becomes_unusable_is_refused_and_the_one_before_serves() {
     assert_eq!(refusal(&updater.known()), Some(Refusal::Unusable));
     let refreshed = updater.refresh_if_due(&client(), now()).await;
     assert!(!Arc::ptr_eq(&first, &refreshed.trust.unwrap()));
+}
+
+#[tokio::test]
+async fn the_signing_configuration_of_a_repository_is_the_default_one() {
+    let mirror = Mirror::after_good().await;
+    let repository = RepositorySettings::Mirror {
+        mirror: mirror.server.url("repository"),
+        root: recorded().join("root.json"),
+    };
+    let publisher = Publisher::open(&repository, mirror.cache()).unwrap();
+    let found = publisher.kept().unwrap().signing_config.clone().unwrap();
+    let files = fs::read_dir(recorded().join("good/targets")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let default = files.into_iter().find(|path| {
+        let name = path.to_string_lossy();
+        name.ends_with("signing_config.v0.2.json")
+    });
+    assert_eq!(found, fs::read(default.unwrap()).unwrap());
 }
 
 #[tokio::test]

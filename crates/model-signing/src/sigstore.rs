@@ -8,6 +8,9 @@
 //! Nothing counts that was not verified: at least one log entry with its inclusion proof and its checkpoint, the embedded
 //! certificate timestamp, and a time by the log or by a timestamp authority, at each of which the certificate was valid.
 //! [`KeylessError`] names the check that failed.
+//!
+//! Signing ([`Draft`]) is here as far as it needs no network: requests and answers are bytes, and what is finished has
+//! passed this same verification.
 
 mod attempt;
 mod body;
@@ -17,8 +20,9 @@ mod document;
 mod error;
 mod identity;
 mod policy;
-mod token;
 mod services;
+mod signing;
+mod token;
 mod trust;
 
 pub use attempt::{
@@ -27,8 +31,11 @@ pub use attempt::{
 pub use error::{Check, KeylessError};
 pub use identity::{Identity, Name, NameKind};
 pub use policy::{IdentityPattern, PatternError, Policy, Requirement};
-pub use token::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES, TokenError};
 pub use services::{Service, ServiceError, ServiceKind, Services, SigningConfig};
+pub use signing::{
+    AnswerError, Certificate, Draft, DraftError, EphemeralKey, Finished, KeyFailure, LogRequest,
+};
+pub use token::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES, TokenError};
 pub use trust::{Instance, MAX_TRUST_BYTES, Trust, TrustError};
 
 #[doc(inline)]

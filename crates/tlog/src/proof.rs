@@ -77,7 +77,7 @@ impl Shape {
     }
 
     pub(crate) fn check(&self, proof: &[Hash]) -> Result<(), ProofError> {
-        let expected = (self.inner + self.border) as usize;
+        let expected = self.steps();
         if proof.len() == expected {
             Ok(())
         } else {
@@ -86,6 +86,11 @@ impl Shape {
                 found: proof.len(),
             })
         }
+    }
+
+    /// How many steps there are, each with one hash.
+    pub(crate) const fn steps(&self) -> usize {
+        (self.inner + self.border) as usize
     }
 
     pub(crate) fn sibling_is_left(&self, step: usize) -> bool {

@@ -185,6 +185,36 @@ impl Split {
         CompactRange::from_parts(self.at, self.left.clone()).unwrap_or_default()
     }
 
+    /// The inclusion proof of a leaf (RFC 6962 §2.1.1), from the tree split before the leaf and split after it.
+    ///
+    /// # Errors
+    /// [`SplitError::OutOfRange`] unless both are of one tree, and one leaf lies between the cuts.
+    pub fn inclusion_path(before: &Self, after: &Self) -> Result<Vec<Hash>, SplitError> {
+        let (at, size) = (before.at, before.size);
+        let out_of_range = SplitError::OutOfRange { at, size };
+        if after.size != size || Some(after.at) != at.checked_add(1) {
+            return Err(out_of_range);
+        }
+        let shape = Shape::of_inclusion(at, size)?;
+        let mut left = before.left.iter().rev();
+        let mut right = after.right.as_slice();
+        let steps = 0..shape.steps();
+        let last = steps.clone().rfind(|step| !shape.sibling_is_left(*step));
+        let path = steps.map(|step| {
+            if shape.sibling_is_left(step) {
+                left.next().copied()
+            } else if Some(step) == last {
+                // The only sibling that reaches to the end of the tree: it may be incomplete, and then has several nodes.
+                fold(right)
+            } else {
+                let (first, rest) = right.split_first()?;
+                right = rest;
+                Some(*first)
+            }
+        });
+        path.collect::<Option<_>>().ok_or(out_of_range)
+    }
+
     /// Root of the first `at` leaves.
     pub fn root_at(&self) -> Hash {
         fold(&self.left).unwrap_or_else(empty_root)
@@ -295,6 +325,26 @@ mod tests {
                 assert_eq!(split.frontier(), Tree::of(at).frontier());
             }
         }
+    }
+
+    #[test]
+    fn the_cuts_before_and_after_a_leaf_give_its_inclusion_proof() {
+        let split = |at: u64, tree: &Tree, size: u64| {
+            let (left, right) = Split::nodes(at, size).unwrap();
+            let hashes = |nodes: &[Node]| nodes.iter().map(|n| tree.node(*n)).collect::<Vec<_>>();
+            Split::new(at, size, hashes(&left), hashes(&right)).unwrap()
+        };
+        for size in 1..=40 {
+            let tree = Tree::of(size);
+            for index in 0..size {
+                let (before, after) = (split(index, &tree, size), split(index + 1, &tree, size));
+                let path = Split::inclusion_path(&before, &after).unwrap();
+                assert_eq!(path, tree.inclusion(index), "{index} of {size}");
+                assert!(Split::inclusion_path(&after, &before).is_err());
+            }
+        }
+        let (tree, other) = (Tree::of(5), Tree::of(6));
+        assert!(Split::inclusion_path(&split(2, &tree, 5), &split(3, &other, 6)).is_err());
     }
 
     fn path(index: u64, tree_size: u64, hashes: &[Hash]) -> LeafPath<'_> {

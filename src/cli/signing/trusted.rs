@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use model_signing::sigstore::{Instance, MAX_TRUST_BYTES, Trust};
+use model_signing::sigstore::{Instance, MAX_TRUST_BYTES, SigningConfig, Trust};
 
 use super::files::{path, read};
 use crate::clock;
@@ -66,59 +66,110 @@ impl TrustArgs {
             for remark in trust.remarks() {
                 tracing::warn!("{option} {}: {remark}", path.display());
             }
-            Ok(Trusted {
-                trust,
-                repository: None,
-            })
+            Ok(Trusted::of(trust))
         };
         // The reference's order when it verifies: the file before --use-staging.
         match (&self.trust_config, &self.trusted_root) {
             (Some(path), _) => file(path, "--trust-config", Trust::from_client_trust_config),
             (None, Some(path)) => file(path, "--trusted-root", Trust::from_trusted_root),
-            (None, None) => self.of_instance(),
+            (None, None) => Ok(of_instance(self.use_staging, self.offline)?.0),
         }
     }
+}
 
-    fn of_instance(&self) -> anyhow::Result<Trusted> {
-        let (instance, settings, name) = if self.use_staging {
-            (Instance::Staging, RepositorySettings::Staging, "staging")
-        } else {
-            (
-                Instance::PublicGood,
-                RepositorySettings::PublicGood,
-                "public-good",
-            )
+/// Where to sign, and what is trusted then.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct InstanceArgs {
+    /// Sign with Sigstore's staging instance instead of the public one
+    #[arg(long)]
+    use_staging: bool,
+
+    /// Sign with the services of this file, and trust what it says: a Sigstore client trust
+    /// configuration (JSON)
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    trust_config: Option<PathBuf>,
+}
+
+impl InstanceArgs {
+    /// The trusted root, and where to sign. What the repository of an instance published since is asked for as when a
+    /// signature is verified.
+    pub(super) fn load(&self) -> anyhow::Result<(Trusted, SigningConfig)> {
+        // The reference's order when it signs: --use-staging before the file.
+        let loaded = match &self.trust_config {
+            Some(path) if !self.use_staging => {
+                let json = read(path, MAX_TRUST_BYTES)?;
+                let named = || format!("--trust-config {}", path.display());
+                let trust = Trust::from_client_trust_config(&json).with_context(named)?;
+                let config = SigningConfig::from_client_trust_config(&json).with_context(named)?;
+                for remark in trust.remarks().iter().chain(config.remarks()) {
+                    tracing::warn!("{}: {remark}", named());
+                }
+                (Trusted::of(trust), config)
+            }
+            _ => {
+                let (instance, _) = instance(self.use_staging);
+                let (trusted, published) = of_instance(self.use_staging, false)?;
+                let config = match published.and_then(|published| published.signing_config) {
+                    Some(json) => SigningConfig::from_json(&json)
+                        .context("the signing configuration of the TUF repository")?,
+                    None => SigningConfig::embedded(instance)?,
+                };
+                (trusted, config)
+            }
         };
-        let cache = cache_directory().map(|folder| folder.join(format!("tuf-{name}.json")));
-        let Some(cache) = cache else {
-            return Ok(Trusted {
-                trust: Trust::embedded(instance)?,
-                repository: None,
-            });
-        };
-        let repository = Repository { settings, cache };
-        let kept = repository.kept();
-        let is_old = kept
-            .as_ref()
-            .is_none_or(|kept| is_past(kept.refreshed, REFRESH));
-        let newer = (is_old && !self.offline)
-            .then(|| repository.refresh())
-            .flatten();
-        let trust = match newer.or(kept) {
-            Some(published) => Trust::from_trusted_root(&published.trusted_root)
-                .context("the trusted root of the TUF repository")?,
-            None => Trust::embedded(instance)?,
-        };
-        Ok(Trusted {
-            trust,
-            repository: (!self.offline).then_some(repository),
-        })
+        Ok(loaded)
     }
+}
+
+fn instance(is_staging: bool) -> (Instance, RepositorySettings) {
+    if is_staging {
+        (Instance::Staging, RepositorySettings::Staging)
+    } else {
+        (Instance::PublicGood, RepositorySettings::PublicGood)
+    }
+}
+
+/// What an instance's repository has published, as far as it is kept or can be asked; else the embedded trusted root.
+fn of_instance(is_staging: bool, is_offline: bool) -> anyhow::Result<(Trusted, Option<Published>)> {
+    let (instance, settings) = instance(is_staging);
+    let name = if is_staging { "staging" } else { "public-good" };
+    let cache = cache_directory().map(|folder| folder.join(format!("tuf-{name}.json")));
+    let Some(cache) = cache else {
+        return Ok((Trusted::of(Trust::embedded(instance)?), None));
+    };
+    let repository = Repository { settings, cache };
+    let kept = repository.kept();
+    let is_old = kept
+        .as_ref()
+        .is_none_or(|kept| is_past(kept.refreshed, REFRESH));
+    let newer = (is_old && !is_offline)
+        .then(|| repository.refresh())
+        .flatten();
+    let published = newer.or(kept);
+    let trust = match &published {
+        Some(published) => Trust::from_trusted_root(&published.trusted_root)
+            .context("the trusted root of the TUF repository")?,
+        None => Trust::embedded(instance)?,
+    };
+    let trusted = Trusted {
+        trust,
+        repository: (!is_offline).then_some(repository),
+    };
+    Ok((trusted, published))
 }
 
 type Parse = fn(&[u8]) -> Result<Trust, model_signing::sigstore::TrustError>;
 
 impl Trusted {
+    /// What is trusted by a file or by the program itself: nothing newer can be asked for.
+    fn of(trust: Trust) -> Self {
+        Self {
+            trust,
+            repository: None,
+        }
+    }
+
     pub(super) fn trust(&self) -> &Trust {
         &self.trust
     }

@@ -51,6 +51,8 @@ const MAX_QUOTED_CHARS: usize = 500;
 pub struct Published {
     /// The trusted root, JSON.
     pub trusted_root: Vec<u8>,
+    /// The signing configuration that clients use by default, JSON; `None` if the instance has none.
+    pub signing_config: Option<Vec<u8>>,
     /// When the repository last gave a valid answer.
     pub refreshed: Timestamp,
 }
@@ -283,6 +285,8 @@ impl Documents {
         let trust = Trust::of(&self.trusted_root, &self.directories)?;
         let published = Published {
             trusted_root: self.trusted_root,
+            // The default one is fetched first.
+            signing_config: self.directories.signing.into_iter().next(),
             refreshed,
         };
         Ok(((trust, update), published))

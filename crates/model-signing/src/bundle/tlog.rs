@@ -46,7 +46,7 @@ pub struct InclusionProof {
 }
 
 impl TlogEntry {
-    pub(super) fn read(object: &Object<'_>) -> Result<Self, JsonError> {
+    pub(crate) fn read(object: &Object<'_>) -> Result<Self, JsonError> {
         let log_index = index(object)?;
         let log_id = object.required("logId")?.object()?;
         let kind_version = object.required("kindVersion")?.object()?;

@@ -22,7 +22,7 @@ use crate::timestamp::der::{
 const HASH: &[u8] = &[
     0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
 ];
-const ECDSA: &[u8] = &[
+pub(super) const ECDSA: &[u8] = &[
     0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
 ];
 /// 1.2.840.113549.1.9.16.1.4
@@ -30,12 +30,12 @@ const TST_INFO: &[u8] = &[
     0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x04,
 ];
 /// SubjectPublicKeyInfo of P-256, up to the uncompressed point.
-const SPKI: &[u8] = &[
+pub(super) const P256_SPKI: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 const UTC_TIME: u8 = 0x17;
-const BIT_STRING: u8 = 0x03;
+pub(super) const BIT_STRING: u8 = 0x03;
 const UTF8_STRING: u8 = 0x0c;
 const SERIAL: &[u8] = &[1];
 
@@ -118,7 +118,7 @@ impl Bridge {
             &encode(BOOLEAN, &[0xff]),
             &encode(OCTET_STRING, &sequence(&[&purpose])),
         ]);
-        let spki = [SPKI, self.key.public_key().as_ref()].concat();
+        let spki = [P256_SPKI, self.key.public_key().as_ref()].concat();
         let signed = sequence(&[
             &encode(context(0), &encode(INTEGER, &[2])),
             &encode(INTEGER, SERIAL),
@@ -143,7 +143,7 @@ fn failed() -> KeylessError {
     KeylessError::new(Check::Time, "the cryptographic library failed")
 }
 
-fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     encode(SEQUENCE, &parts.concat())
 }
 
