@@ -357,6 +357,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         )],
     ),
     (
+        "sign sigstore",
+        &[example(
+            "In a release workflow, or with a browser",
+            "modelwatch sign MODEL --signature model.sig",
+        )],
+    ),
+    (
         "sign key",
         &[example(
             "A model in a directory",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode};
 use tokio::time::timeout;
 use url::Url;
@@ -43,7 +43,7 @@ impl Client {
     ///
     /// # Errors
     /// Any other status than 200, 201 and 409, with the server's reason; no whole response within `limit_bytes`. Values of
-    /// `headers` are never shown.
+    /// `headers` are never shown, not even where the server repeats the authorization.
     pub async fn submit(
         &self,
         url: &Url,
@@ -69,6 +69,7 @@ impl Client {
                 &name,
                 limit_bytes,
                 settings.idle_timeout,
+                headers.get(AUTHORIZATION),
             )
         })
         .await
@@ -81,6 +82,7 @@ async fn submit_once(
     name: &str,
     limit_bytes: usize,
     idle: Duration,
+    secret: Option<&HeaderValue>,
 ) -> Result<Submitted, Failure> {
     let response = match timeout(idle, request.send()).await {
         Ok(Ok(response)) => response,
@@ -112,6 +114,7 @@ async fn submit_once(
         _ => {
             let mut failure = refused(status, response.headers(), name);
             let why = reason(response, idle).await;
+            let why = why.filter(|why| !repeats_a_secret(why, secret));
             if let HttpError::Status { message, .. } = &mut failure.error {
                 message.clone_from(&why);
             }
@@ -121,4 +124,15 @@ async fn submit_once(
             Err(failure)
         }
     }
+}
+
+/// So many characters of a secret are enough to know it again; the beginning of every identity token is longer.
+const TELLING_CHARS: usize = 12;
+
+/// Whether a server's reason has a part of the authorization in it: some servers repeat the request in their errors.
+fn repeats_a_secret(why: &str, secret: Option<&HeaderValue>) -> bool {
+    let secret = secret.and_then(|value| value.to_str().ok());
+    let parts = secret.unwrap_or_default().split([' ', '.', ':']);
+    let mut beginnings = parts.filter_map(|part| part.get(..TELLING_CHARS));
+    beginnings.any(|beginning| why.contains(beginning))
 }

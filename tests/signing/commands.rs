@@ -271,8 +271,7 @@ fn uncovered_files_are_reported_and_refused_in_strict_mode() {
 fn a_missing_method_is_reported_as_a_mistake() {
     let site = site();
     for line in [
-        "sign model",
-        "sign sigstore model --use-staging",
+        "sign model --trust-config",
         "verify model --signature model.sig",
         "verify pkcs11-key model",
         "sign",

@@ -15,6 +15,8 @@ mod fake;
 mod guide;
 mod issuer;
 mod keyless;
+mod keyless_sign;
+mod loopback;
 mod outputs;
 mod sign_ins;
 mod site;

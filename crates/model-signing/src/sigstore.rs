@@ -28,6 +28,7 @@ mod trust;
 pub use attempt::{
     Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime, verify, verify_bundle,
 };
+pub use document::{MAX_TRUST_BYTES, TrustError};
 pub use error::{Check, KeylessError};
 pub use identity::{Identity, Name, NameKind};
 pub use policy::{IdentityPattern, PatternError, Policy, Requirement};
@@ -36,7 +37,7 @@ pub use signing::{
     AnswerError, Certificate, Draft, DraftError, EphemeralKey, Finished, KeyFailure, LogRequest,
 };
 pub use token::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES, TokenError};
-pub use trust::{Instance, MAX_TRUST_BYTES, Trust, TrustError};
+pub use trust::{Instance, Trust};
 
 #[doc(inline)]
 pub use crate::verify::{OpenedKeyless, verify_attestation};

@@ -13,7 +13,7 @@ use model_signing::verify::{MAX_SIGNATURE_BYTES, SignatureFile, VerifyError};
 use serde_json::{Value, json};
 
 use super::files::read;
-use super::messages::Warnings;
+use super::messages::{Warnings, say};
 use super::trusted::{TrustArgs, Trusted};
 use crate::cli::output::Mistake;
 use crate::clock;
@@ -162,6 +162,30 @@ impl Keyless {
     }
 }
 
+/// Prints where a signature that was just made is logged, a line for each entry.
+pub(super) fn print_entries(verified: &Verified) {
+    for entry in &verified.entries {
+        let time = entry.time.or_else(|| {
+            let first = verified.times.first();
+            first.map(|time| time.seconds)
+        });
+        let time = time.and_then(rfc3339).unwrap_or_default();
+        let logged = lookup(entry).unwrap_or_else(|| entry.origin.clone());
+        say(&format!("The log entry is {logged} of {time}"));
+    }
+}
+
+/// The entry as `lookup --index` takes it: the log and the index in it. A Rekor v1 log is its server, because its index counts
+/// over all of its trees; a Rekor v2 log is its only tree.
+fn lookup(entry: &LogEntry) -> Option<String> {
+    let index = entry.log_index?;
+    let is_one_tree = index == entry.tree_index && entry.time.is_none();
+    // Rekor v1's checkpoints name the server and the tree (sigstore/rekor, pkg/util/checkpoint.go).
+    let server = entry.origin.split(" - ").next();
+    let log = if is_one_tree { None } else { server };
+    Some(format!("{}:{index}", log.unwrap_or(&entry.origin)))
+}
+
 /// Adds to a report who signed, when, and where it is logged; the certificate is not added.
 pub(super) fn describe(verified: &Verified, report: &mut Value) {
     let time = |time: &VerifiedTime| {
@@ -180,6 +204,8 @@ pub(super) fn describe(verified: &Verified, report: &mut Value) {
             "origin": entry.origin,
             "log_index": entry.log_index,
             "tree_index": entry.tree_index,
+            "time": entry.time.and_then(rfc3339),
+            "lookup": lookup(entry),
             "kind": format!("{kind} {version}"),
         })
     };

@@ -15,6 +15,11 @@ pub(super) fn shown(message: &str) -> String {
     escape::terminal(message).replace(r"\\", r"\")
 }
 
+/// Writes a line to standard error, where nobody may read it.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", shown(line));
+}
+
 /// Writes to standard output.
 ///
 /// If it is closed, the answer is in the exit code alone.

@@ -2,22 +2,22 @@
 //! `model_signing`), so that scripts need not know which of the two they call.
 //!
 //! These commands read no configuration. None opens a network connection, except that keyless verification with the
-//! trusted root of an instance may ask its TUF repository for a newer one (`trusted`), and that signing asks the
-//! timestamp authorities of `--tsa-url` (`stamping`).
+//! trusted root of an instance may ask its TUF repository for a newer one (`trusted`), that signing asks the timestamp
+//! authorities of `--tsa-url` (`stamping`), and that signing without a key asks the services of an instance (`sigstore`).
 
 mod attestation;
+mod common;
 mod digest;
 mod files;
-#[expect(dead_code, reason = "`sign sigstore` takes its token from here")]
 mod identity;
 mod keyless;
-#[cfg_attr(not(test), expect(dead_code, reason = "`identity` measures with it"))]
 mod lifetime;
 mod messages;
 mod progress;
 mod report;
 mod sign;
 mod sign_in;
+mod sigstore;
 mod spelling;
 mod stamping;
 mod stamps;

@@ -1,25 +1,25 @@
 //! `modelwatch sign`: hash a model, sign its manifest, write the signature.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use model_signing::MAX_PEM_BYTES;
 use model_signing::key::PrivateKey;
 use model_signing::pkcs11::{TokenSigner, Uri};
 use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
-use model_signing::statement::{NotSignable, Statement};
+use model_signing::statement::Statement;
 use model_signing::verify::{SignatureFile, Warning};
-use model_signing::walk::{Listed, Listing, Model};
-use model_signing::{Destination, MAX_PEM_BYTES};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::common::{Common, Signed, report};
 use super::files::{is_standard, path, read};
-use super::messages::{Warnings, print, shown};
-use super::stamping::{self, StampingArgs};
-use super::tree;
+use super::keyless;
+use super::messages::{Warnings, print, say};
+use super::sigstore::{self, SigstoreArgs};
+use super::stamping;
 use crate::cli::output::{Mistake, Outcome};
 use crate::clock;
 
@@ -38,34 +38,9 @@ pub(in crate::cli) enum Method {
     /// Sign with a private key in a hardware token that a certificate vouches for
     #[command(args_override_self = true)]
     Pkcs11Certificate(Pkcs11CertificateArgs),
-    #[command(hide = true)]
-    Sigstore(Sigstore),
-}
-
-/// What every method takes.
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-pub(in crate::cli) struct Common {
-    #[command(flatten)]
-    tree: tree::TreeArgs,
-
-    /// Where the signature is written; a file that is there is replaced. `-`: to standard output
-    #[arg(long, value_name = "PATH", default_value = "model.sig", value_parser = path())]
-    signature: PathBuf,
-
-    #[command(flatten)]
-    hashing: tree::HashingArgs,
-
-    #[command(flatten)]
-    stamping: StampingArgs,
-
-    /// Sign nothing if there is anything to warn of
-    #[arg(long)]
-    strict: bool,
-
-    /// Print a report as one JSON object
-    #[arg(long)]
-    json: bool,
+    /// Sign as an identity, with Sigstore: no key is needed (the default)
+    #[command(args_override_self = true)]
+    Sigstore(SigstoreArgs),
 }
 
 /// Arguments of `sign key`.
@@ -165,23 +140,10 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
         Method::Certificate(args) => &args.common,
         Method::Pkcs11Key(args) => &args.common,
         Method::Pkcs11Certificate(args) => &args.common,
-        Method::Sigstore(_) => {
-            return Err(Sigstore::refusal(
-                "sign",
-                "`key`, `certificate`, `pkcs11-key` and `pkcs11-certificate`",
-            ));
-        }
+        Method::Sigstore(args) => &args.common,
     };
     let mut warnings = Warnings::new(common.strict);
-    // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
-    let signed = if common.stamping.resume {
-        common.resume()
-    } else {
-        signer(method, &mut warnings).and_then(|signer| {
-            method.spare_inputs(&common.signature)?;
-            common.sign(&*signer, &mut warnings)
-        })
-    };
+    let signed = sign_by(method, common, &mut warnings);
     let to_standard_output = is_standard(&common.signature);
     let reported = print(|output| match (&signed, common.json) {
         (_, true) => output.json(&report(common, &signed, &warnings)),
@@ -189,15 +151,61 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
         (Ok(_), false) if !to_standard_output => output.line("Signing succeeded"),
         _ => Ok(()),
     });
-    signed?;
+    let signed = signed?;
+    if let Some(verified) = &signed.verified {
+        keyless::print_entries(verified);
+    }
     if to_standard_output {
-        let _ = writeln!(io::stderr(), "Signing succeeded");
+        say("Signing succeeded");
         return Ok(Outcome::Clean);
     }
     reported.with_context(|| format!("{} was written", common.signature.display()))?;
-    let written = shown(&common.signature.display().to_string());
-    let _ = writeln!(io::stderr(), "The signature is in {written}");
+    say(&format!(
+        "The signature is in {}",
+        common.signature.display()
+    ));
     Ok(Outcome::Clean)
+}
+
+fn sign_by(method: &Method, common: &Common, warnings: &mut Warnings) -> anyhow::Result<Signed> {
+    method.spare_inputs(&common.signature)?;
+    if let Method::Sigstore(args) = method {
+        return sigstore::sign(args, warnings);
+    }
+    // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
+    let statement = if common.stamping.resume {
+        resume(common)
+    } else {
+        signer(method, warnings).and_then(|signer| sign_with(common, &*signer, warnings))
+    };
+    Ok(Signed {
+        statement: statement?,
+        verified: None,
+    })
+}
+
+/// Signs with a key. Answers what was signed, for the report.
+fn sign_with(
+    common: &Common,
+    signer: &dyn Signer,
+    warnings: &mut Warnings,
+) -> anyhow::Result<Value> {
+    let (hashing, place) = common.prepare(warnings)?;
+    let (payload, said) = hashing.payload()?;
+    let bundle = sign::bundle(payload.as_bytes(), signer)?;
+    let bundle = common.stamping.add(bundle, &common.signature)?;
+    place.write(&bundle)?;
+    Ok(said)
+}
+
+/// Completes what an earlier run left. Answers what the signature says.
+fn resume(common: &Common) -> anyhow::Result<Value> {
+    let bundle = common.stamping.resume(&common.signature)?;
+    let file = SignatureFile::parse(&bundle)?;
+    let statement = Statement::parse(file.unverified_payload())?;
+    common.place_of(&statement)?.write(&bundle)?;
+    stamping::completed(&common.signature)?;
+    Ok(super::verify::signed(&statement))
 }
 
 fn signer(method: &Method, warnings: &mut Warnings) -> anyhow::Result<Box<dyn Signer>> {
@@ -213,7 +221,7 @@ fn signer(method: &Method, warnings: &mut Warnings) -> anyhow::Result<Box<dyn Si
             let signer = args.token.signer_for(&leaf)?;
             Box::new(args.chain.signer(signer, &leaf, warnings)?)
         }
-        Method::Sigstore(_) => unreachable!("was refused before"),
+        Method::Sigstore(_) => unreachable!("its key is made while it signs"),
     })
 }
 
@@ -221,24 +229,33 @@ impl Method {
     /// The reference replaces whatever `--signature` names. Of these there may be no copy.
     fn spare_inputs(&self, signature: &Path) -> anyhow::Result<()> {
         let (key, chain) = match self {
+            Self::Sigstore(args) => return spare(args.inputs(), signature),
             Self::Key(args) => (Some(&args.key), None),
             Self::Certificate(args) => (Some(&args.key), Some(&args.chain)),
             Self::Pkcs11Certificate(args) => (None, Some(&args.chain)),
-            Self::Pkcs11Key(_) | Self::Sigstore(_) => (None, None),
+            Self::Pkcs11Key(_) => (None, None),
         };
         let key = key.map(|key| std::iter::once(&key.private_key).chain(&key.password_file));
         let chain = chain.map(|chain| {
             std::iter::once(&chain.signing_certificate).chain(&chain.certificate_chain)
         });
-        let mut inputs = key.into_iter().flatten().chain(chain.into_iter().flatten());
-        match inputs.find(|input| is_same_file(input, signature)) {
-            Some(input) => Err(anyhow::anyhow!(
-                "--signature {} would replace what is read to sign: {}",
-                signature.display(),
-                input.display()
-            )),
-            None => Ok(()),
-        }
+        let inputs = key.into_iter().flatten();
+        spare(inputs.chain(chain.into_iter().flatten()), signature)
+    }
+}
+
+fn spare<'a>(
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
+    signature: &Path,
+) -> anyhow::Result<()> {
+    let mut inputs = inputs.into_iter();
+    match inputs.find(|input| is_same_file(input, signature)) {
+        Some(input) => Err(anyhow::anyhow!(
+            "--signature {} would replace what is read to sign: {}",
+            signature.display(),
+            input.display()
+        )),
+        None => Ok(()),
     }
 }
 
@@ -247,96 +264,6 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
         return false;
     };
     (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-impl Common {
-    /// Answers what was signed, for the report.
-    fn sign(&self, signer: &dyn Signer, warnings: &mut Warnings) -> anyhow::Result<Value> {
-        if self.json && is_standard(&self.signature) {
-            return Err(Mistake(
-                "--json and --signature - both write to standard output: choose one".to_owned(),
-            )
-            .into());
-        }
-        let method = self.hashing.method()?;
-        let ignored = self.tree.ignored_beside(self.place(), warnings)?;
-        let recorded = ignored.recorded().map_err(|path| {
-            anyhow::anyhow!(
-                "the path {path:?} to leave out is not UTF-8, so no signature can contain it"
-            )
-        })?;
-        let model = self.tree.open(false)?;
-        let name = model.name()?;
-        // Before the model is hashed, which may take an hour.
-        let destination = self.destination(&model)?;
-        let listing = model.walk(&ignored)?;
-        let is_signed = |file: &Listed| method.shard_bytes().is_none() || file.size > 0;
-        if !listing.files.iter().any(is_signed) {
-            return Err(NotSignable::NoResources.into());
-        }
-        tree::refuse_left_over(&model, &listing, &self.signature, |_| false)?;
-        tree::warn_of_gaps(&model, &listing, method, warnings)?;
-        if let Some(destination) = &destination {
-            destination.reserve(expected_bytes(&listing))?;
-        }
-        let manifest = tree::hash(&model, &listing, method)?;
-        let statement = Statement::new(name, manifest, model.allows_symlinks(), recorded)?;
-        let payload = statement.to_json();
-        let signed = super::verify::signed(&statement);
-        // The list of a million files takes as much memory as its JSON does, and that in base64 comes next.
-        drop(statement);
-        let bundle = sign::bundle(payload.as_bytes(), signer)?;
-        let bundle = self.stamping.add(bundle, &self.signature)?;
-        match destination {
-            Some(destination) => destination.write(&bundle)?,
-            None => io::stdout()
-                .write_all(&bundle)
-                .and_then(|()| io::stdout().flush())
-                .context("standard output cannot be written")?,
-        }
-        Ok(signed)
-    }
-
-    /// Completes what an earlier run left. Answers what the signature says.
-    fn resume(&self) -> anyhow::Result<Value> {
-        let bundle = self.stamping.resume(&self.signature)?;
-        // It is what an earlier run has signed: whether the model has changed since is found out when it is verified.
-        let file = SignatureFile::parse(&bundle)?;
-        let statement = Statement::parse(file.unverified_payload())?;
-        let model = self.tree.open(statement.allow_symlinks)?;
-        Destination::prepare(&self.signature, model.path())?.write(&bundle)?;
-        stamping::completed(&self.signature)?;
-        Ok(super::verify::signed(&statement))
-    }
-
-    /// Where the signature is a file, if it is one: the shell may have opened one in the model.
-    fn place(&self) -> &Path {
-        if is_standard(&self.signature) {
-            Path::new("/dev/stdout")
-        } else {
-            &self.signature
-        }
-    }
-
-    /// `None`: standard output.
-    fn destination(&self, model: &Model) -> anyhow::Result<Option<Destination>> {
-        if is_standard(&self.signature) {
-            return Ok(None);
-        }
-        Ok(Some(Destination::prepare(&self.signature, model.path())?))
-    }
-}
-
-/// About how long the signature of these files will be, at least.
-fn expected_bytes(listing: &Listing) -> u64 {
-    /// What one resource takes in JSON, without its name.
-    const RESOURCE_BYTES: usize = 150;
-    let names = listing.files.iter().map(|file| file.name.len());
-    let json = names.fold(4096, |sum: usize, name| {
-        sum.saturating_add(name + RESOURCE_BYTES)
-    });
-    // In base64.
-    (json / 3 * 4) as u64
 }
 
 impl PrivateKeyArgs {
@@ -418,35 +345,5 @@ impl TokenArgs {
     fn signer_for(&self, certificate: &[u8]) -> anyhow::Result<TokenSigner> {
         let uri: Uri = self.pkcs11_uri.parse().context("--pkcs11-uri")?;
         Ok(TokenSigner::open_for_certificate(&uri, certificate)?)
-    }
-}
-
-fn report(common: &Common, signed: &anyhow::Result<Value>, warnings: &Warnings) -> Value {
-    let error = signed.as_ref().err().map(crate::cli::output::causes);
-    let written: Option<&Path> = signed.is_ok().then_some(&common.signature);
-    let signed = signed.as_ref().ok();
-    json!({
-        "ok": signed.is_some(),
-        "error": error,
-        "warnings": warnings.list,
-        "signature": written.map(|path| path.display().to_string()),
-        "signed": signed,
-    })
-}
-
-/// The arguments of a method that is not there yet.
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Sigstore {
-    #[arg(hide = true, allow_hyphen_values = true, trailing_var_arg = true)]
-    _rest: Vec<std::ffi::OsString>,
-}
-
-impl Sigstore {
-    fn refusal(command: &str, methods: &str) -> anyhow::Error {
-        Mistake(format!(
-            "`{command} sigstore`, which is also what `{command}` is without a method, is not in this version; \
-             there are {methods}"
-        ))
-        .into()
     }
 }

@@ -4,24 +4,16 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use model_signing::timestamp::{Authorities, Request, attach};
+use model_signing::timestamp::{Authorities, MAX_TOKEN_BYTES, Request, attach};
 use model_signing::verify::{MAX_SIGNATURE_BYTES, SignatureFile};
 use url::Url;
 
 use super::files::{is_standard, read};
 use crate::cli::output::Mistake;
-use crate::http::{self, AddressPolicy};
-
-/// How long one answer may take.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// How often an authority is asked that is busy or cannot be reached, and how long after the first time; twice that
-/// after the second.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::http;
 
 /// Whom to ask for timestamps.
 #[derive(Debug, clap::Args)]
@@ -32,35 +24,25 @@ pub(super) struct StampingArgs {
     #[arg(long, value_name = "URL")]
     tsa_url: Vec<Url>,
 
-    /// Complete the signature that an earlier run left in SIGNATURE.incomplete, because no
-    /// timestamp could be had. The model is not hashed again, and no key is used
+    /// Complete the signature that an earlier run left in SIGNATURE.incomplete, because a timestamp
+    /// or a log entry could not be had. The model is not hashed again, and no key is used
     #[arg(long)]
     pub(super) resume: bool,
 }
 
 impl StampingArgs {
+    pub(super) fn urls(&self) -> &[Url] {
+        &self.tsa_url
+    }
+
     /// Adds the timestamps that were asked for. If one cannot be had, the signature is left beside its place, and is
     /// completed by `--resume`.
     pub(super) fn add(&self, file: Vec<u8>, signature: &Path) -> anyhow::Result<Vec<u8>> {
         if self.tsa_url.is_empty() {
             return Ok(file);
         }
-        self.stamp(&file).map_err(|why| {
-            if is_standard(signature) {
-                return why;
-            }
-            let place = incomplete(signature);
-            match leave(&place, &file) {
-                Ok(()) => why.context(format!(
-                    "the signature has no timestamp yet and is left in {}: the same command with --resume completes it",
-                    place.display()
-                )),
-                Err(error) => why.context(format!(
-                    "the signature has no timestamp, and cannot be left in {}: {error}",
-                    place.display()
-                )),
-            }
-        })
+        self.stamp(&file)
+            .map_err(|why| left(signature, &file, why, "has no timestamp yet", ""))
     }
 
     /// The signature that an earlier run left, completed.
@@ -86,13 +68,38 @@ impl StampingArgs {
         let http = http::Client::default();
         let stamps = runtime.block_on(async {
             let mut stamps = Vec::new();
+            let none = Authorities::default();
             for url in &self.tsa_url {
-                stamps.push(ask(&http, url, parsed.signature()).await?);
+                stamps.push(ask(&http, url, parsed.signature(), &none).await?);
             }
             anyhow::Ok(stamps)
         });
         runtime.shutdown_background();
         Ok(attach(file, &stamps?)?)
+    }
+}
+
+/// Leaves a signature that lacks something beside its place, for `--resume`, and adds to the reason where it is. `lacks` is
+/// what it lacks, and `until` ends the sentence.
+pub(super) fn left(
+    signature: &Path,
+    file: &[u8],
+    why: anyhow::Error,
+    lacks: &str,
+    until: &str,
+) -> anyhow::Error {
+    if is_standard(signature) {
+        return why;
+    }
+    let place = incomplete(signature);
+    let place_shown = place.display();
+    match leave(&place, file) {
+        Ok(()) => why.context(format!(
+            "the signature {lacks} and is left in {place_shown}: the same command with --resume completes it{until}"
+        )),
+        Err(error) => why.context(format!(
+            "the signature {lacks}, and cannot be left in {place_shown}: {error}"
+        )),
     }
 }
 
@@ -102,7 +109,7 @@ pub(super) fn completed(signature: &Path) -> anyhow::Result<()> {
     fs::remove_file(&place).with_context(|| format!("{} cannot be removed", place.display()))
 }
 
-fn incomplete(signature: &Path) -> PathBuf {
+pub(super) fn incomplete(signature: &Path) -> PathBuf {
     let mut name = signature.as_os_str().to_owned();
     name.push(".incomplete");
     PathBuf::from(name)
@@ -120,41 +127,22 @@ fn leave(place: &Path, file: &[u8]) -> std::io::Result<()> {
     left.sync_all()
 }
 
-/// A timestamp over `message` by the authority at `url`. It answers this request and is signed by the
-/// certificate that comes with it; the verifier decides later whether to trust that.
-async fn ask(http: &http::Client, url: &Url, message: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// A timestamp over `message` by the authority at `url`. It answers this request and is signed by one of `trusted`; if that
+/// is empty, by the certificate that comes with it: the verifier decides later whether to trust that.
+pub(super) async fn ask(
+    http: &http::Client,
+    url: &Url,
+    message: &[u8],
+    trusted: &Authorities,
+) -> anyhow::Result<Vec<u8>> {
     let asking = || format!("the timestamp authority {}", http::server_of(url));
     let request = Request::new(message)?;
-    // The signer has chosen it: it may be a server of the signer's own network.
-    let policy = AddressPolicy::allowing(url.host_str().map(str::to_owned));
     let headers = [("content-type", Request::MEDIA_TYPE)];
-    let mut pause = PAUSE;
-    for attempt in 1..=TRIES {
-        let body = Bytes::from(request.der());
-        let reply = http.post(url, &headers, body, TIME_LIMIT, &policy).await;
-        let why = match reply {
-            Ok(reply) if reply.status == 200 || reply.status == 201 => {
-                request
-                    .check(&reply.body, &Authorities::default())
-                    .with_context(asking)?;
-                return Ok(reply.body.to_vec());
-            }
-            Ok(reply) => {
-                let said = reply.message.unwrap_or_default();
-                let why = anyhow::anyhow!("{} answers {} {said}", asking(), reply.status);
-                if reply.status != 429 && reply.status < 500 {
-                    return Err(why);
-                }
-                pause = pause.max(reply.retry_after.unwrap_or_default().min(TIME_LIMIT));
-                why
-            }
-            Err(error) => anyhow::Error::from(error).context(asking()),
-        };
-        if attempt == TRIES {
-            return Err(why);
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-    unreachable!("the last try returns")
+    let body = Bytes::from(request.der());
+    let answer = http
+        .submit(url, &headers, body, MAX_TOKEN_BYTES)
+        .await
+        .with_context(asking)?;
+    request.check(&answer.body, trusted).with_context(asking)?;
+    Ok(answer.body.to_vec())
 }

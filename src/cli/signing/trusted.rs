@@ -92,6 +92,11 @@ pub(super) struct InstanceArgs {
 }
 
 impl InstanceArgs {
+    /// The file that is read, if there is one.
+    pub(super) fn input(&self) -> Option<&PathBuf> {
+        self.trust_config.as_ref()
+    }
+
     /// The trusted root, and where to sign. What the repository of an instance published since is asked for as when a
     /// signature is verified.
     pub(super) fn load(&self) -> anyhow::Result<(Trusted, SigningConfig)> {

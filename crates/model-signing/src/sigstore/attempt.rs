@@ -95,6 +95,8 @@ pub struct LogEntry {
     /// Index over all trees of the log, where the log signed it: by a promise of Rekor v1. It is the index in the tree for
     /// Rekor v2.
     pub log_index: Option<u64>,
+    /// When the log integrated it, in seconds of Unix time, where the log signed that: by a promise of Rekor v1.
+    pub time: Option<i64>,
     /// Kind and version of the entry.
     pub kind: (String, String),
 }
@@ -461,6 +463,9 @@ fn described(entry: &TlogEntry, trust: &Trust) -> LogEntry {
             _ => entry.log_index,
         },
         log_index: (is_v2 || entry.inclusion_promise.is_some()).then_some(entry.log_index),
+        time: entry
+            .integrated_time
+            .filter(|_| entry.inclusion_promise.is_some()),
         kind: (entry.kind.clone(), entry.version.clone()),
     }
 }

@@ -2,7 +2,31 @@
 
 use serde_json::{Map, Value};
 
-use super::trust::{MAX_TRUST_BYTES, TrustError};
+/// Longest trusted root or trust configuration that is read: 4 MiB. That of the public instance has 10 KiB.
+pub const MAX_TRUST_BYTES: usize = 4 << 20;
+
+/// Why trust cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// Longer than [`MAX_TRUST_BYTES`].
+    #[error("longer than {MAX_TRUST_BYTES} bytes, which no trusted root is")]
+    TooLong,
+    /// Not JSON of that kind.
+    #[error("{0}")]
+    Format(String),
+    /// Another document.
+    #[error("its mediaType is {found:?}, and should begin with {needed:?}")]
+    MediaType {
+        /// What it is.
+        found: String,
+        /// What it should begin with.
+        needed: &'static str,
+    },
+    /// Nothing in it can be used together.
+    #[error("cannot be used: {0}")]
+    Unusable(String),
+}
 
 /// Reads a JSON object, its names in camelCase: protobuf's JSON mapping allows snake_case as well.
 pub(super) fn document(json: &[u8]) -> Result<Map<String, Value>, TrustError> {

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::document::{document, media_type};
-use super::trust::{CLIENT_TRUST_CONFIG, Instance, TrustError};
+use super::document::{TrustError, document, media_type};
+use super::trust::{CLIENT_TRUST_CONFIG, Instance};
 
 const SIGNING_CONFIG: &str = "application/vnd.dev.sigstore.signingconfig";
 

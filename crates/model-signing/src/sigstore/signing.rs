@@ -10,6 +10,7 @@
 //!
 //! A draft can be written to a file after each of the last two steps ([`Draft::to_json`]) and read again.
 
+mod accept;
 mod certificate;
 mod draft;
 mod entry;

@@ -6,11 +6,8 @@ use serde_json::{Map, Value};
 use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot};
 
-use super::document::{document, media_type};
+use super::document::{TrustError, document, media_type};
 use crate::timestamp::{Authorities, Authority};
-
-/// Longest trusted root or trust configuration that is read: 4 MiB. That of the public instance has 10 KiB.
-pub const MAX_TRUST_BYTES: usize = 4 << 20;
 
 /// Most items of each list of a trusted root.
 const MAX_ITEMS: usize = 256;
@@ -26,29 +23,6 @@ const LISTS: [&str; 4] = [
 /// What every version's media type begins with.
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot";
 pub(super) const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig";
-
-/// Why trust cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrustError {
-    /// Longer than [`MAX_TRUST_BYTES`].
-    #[error("longer than {MAX_TRUST_BYTES} bytes, which no trusted root is")]
-    TooLong,
-    /// Not JSON of that kind.
-    #[error("{0}")]
-    Format(String),
-    /// Another document.
-    #[error("its mediaType is {found:?}, and should begin with {needed:?}")]
-    MediaType {
-        /// What it is.
-        found: String,
-        /// What it should begin with.
-        needed: &'static str,
-    },
-    /// Nothing in it can be used together.
-    #[error("cannot be used: {0}")]
-    Unusable(String),
-}
 
 /// A Sigstore instance whose trusted root is part of this library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +182,7 @@ fn usable(list: &str, item: &Value) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::MAX_TRUST_BYTES;
     use super::*;
 
     #[test]

@@ -8,8 +8,10 @@ use super::entry::{self, AnswerError, LogRequest};
 use super::key::{EphemeralKey, KeyFailure};
 use crate::bundle::{Bundle, Content, TlogEntry};
 use crate::dsse::{self, IN_TOTO_PAYLOAD_TYPE};
+use crate::sigstore::attempt::Verified;
 use crate::sigstore::error::{Check, KeylessError};
-use crate::sigstore::{IdentityPattern, Policy, Trust, Verified};
+use crate::sigstore::policy::{IdentityPattern, Policy};
+use crate::sigstore::trust::Trust;
 use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE, SignatureFile, VerifyError};
 
 /// Why a draft cannot be made or read.
@@ -181,6 +183,25 @@ impl Draft {
         let entry = entry::of_tree(body, index, checkpoint, hashes, trust)?;
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// Takes all entries away: they are not what they should be.
+    pub fn remove_entries(&mut self) {
+        self.entries.clear();
+    }
+
+    /// Takes all timestamps away, as [`remove_entries`](Self::remove_entries) does with entries.
+    pub fn remove_timestamps(&mut self) {
+        self.timestamps.clear();
+    }
+
+    /// The latest time at which a log has integrated an entry, in seconds of Unix time. It has not been verified.
+    pub fn latest_time(&self) -> Option<i64> {
+        let times = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.integrated_time);
+        times.max()
     }
 
     /// The bundle, as verifiers read it; without entries of a log, none will accept it. It has no private key in it.

@@ -10,7 +10,7 @@ use crate::bundle::{InclusionProof, MAX_PROOF_HASHES, TlogEntry};
 use crate::dsse::{self, IN_TOTO_PAYLOAD_TYPE};
 use crate::hash::{Algorithm, Hasher};
 use crate::json::{Document, JsonError};
-use crate::sigstore::Trust;
+use crate::sigstore::trust::Trust;
 
 /// Longest answer of a log that is read: 1 MiB. With the certificate, the proof and a few witnesses it has 20 KiB.
 pub(super) const MAX_ANSWER_BYTES: usize = 1 << 20;

@@ -6,7 +6,7 @@ use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PublicKeyData as _, SanType, SerialNumber, SignatureAlgorithm, SigningKey as _, date_time_ymd,
+    PublicKeyData, SanType, SerialNumber, SignatureAlgorithm, SigningKey as _, date_time_ymd,
 };
 use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -118,7 +118,7 @@ impl Authority {
         chain.map(|der| json!({"rawBytes": base64(der)})).collect()
     }
 
-    pub fn issue(&self, key: &KeyPair, leaf: &Leaf, ct: &KeyPair) -> Vec<u8> {
+    pub fn issue(&self, key: &impl PublicKeyData, leaf: &Leaf, ct: &KeyPair) -> Vec<u8> {
         let (issuer, issuer_key) = &self.intermediate;
         let issuer_key = if leaf.by_another {
             &self.other

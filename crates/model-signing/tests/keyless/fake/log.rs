@@ -86,6 +86,37 @@ impl Log {
         })
     }
 
+    /// The id of its key, in hexadecimal.
+    pub fn id(&self) -> String {
+        hex(&self.id)
+    }
+
+    /// The signed note about a tree; by another key under the hint of the right one if it is forged.
+    pub fn checkpoint(&self, size: usize, root: &[u8; 32], is_forged: bool) -> String {
+        let note = format!("{}\n{size}\n{}\n", self.origin, base64(root));
+        let signature = self.sign(note.as_bytes(), is_forged);
+        let signed = [&self.id[..4], &signature].concat();
+        format!("{note}\n\u{2014} {} {}\n", self.name, base64(signed))
+    }
+
+    /// The promise to include an entry (SET).
+    pub fn promise(&self, body: &str, time: i64, index: u64, is_forged: bool) -> Vec<u8> {
+        let promise = format!(
+            "{{\"body\":\"{}\",\"integratedTime\":{time},\"logID\":\"{}\",\"logIndex\":{index}}}",
+            base64(body),
+            self.id()
+        );
+        self.sign(promise.as_bytes(), is_forged)
+    }
+
+    fn sign(&self, message: &[u8], is_forged: bool) -> Vec<u8> {
+        if is_forged {
+            let other = KeyPair::generate_for(self.key.algorithm()).unwrap();
+            return other.sign(message).unwrap();
+        }
+        self.key.sign(message).unwrap()
+    }
+
     /// The transparency log entry of a bundle.
     pub fn include(
         &self,
@@ -97,7 +128,7 @@ impl Log {
         certificate: &[u8],
     ) -> Value {
         let mut body = if entry.is_v2 {
-            hashedrekord_v2(pae, signature, certificate)
+            hashedrekord_v2(&sha256(pae), signature, certificate)
         } else {
             dsse_v1(&(entry.sent)(envelope), payload, signature, certificate)
         };
@@ -116,20 +147,7 @@ impl Log {
         } else {
             root
         };
-        let other_key = KeyPair::generate_for(if entry.is_v2 {
-            &PKCS_ED25519
-        } else {
-            &rcgen::PKCS_ECDSA_P256_SHA256
-        })
-        .unwrap();
-        let note = format!("{}\n3\n{}\n", self.origin, base64(signed_root));
-        let key = if entry.forged_checkpoint {
-            &other_key
-        } else {
-            &self.key
-        };
-        let signed = [&self.id[..4], &key.sign(note.as_bytes()).unwrap()].concat();
-        let checkpoint = format!("{note}\n\u{2014} {} {}\n", self.name, base64(signed));
+        let checkpoint = self.checkpoint(3, &signed_root, entry.forged_checkpoint);
         let version = if entry.is_v2 { "0.0.2" } else { "0.0.1" };
         let kind = if entry.is_v2 { "hashedrekord" } else { "dsse" };
         // Rekor v1 counts over all of its trees.
@@ -150,17 +168,7 @@ impl Log {
         if !entry.is_v2 {
             let time = SIGNED_AT + entry.integrated_after;
             logged["integratedTime"] = Value::from(time.to_string());
-            let promise = format!(
-                "{{\"body\":\"{}\",\"integratedTime\":{time},\"logID\":\"{}\",\"logIndex\":{log_index}}}",
-                base64(&text),
-                hex(&self.id)
-            );
-            let key = if entry.forged_promise {
-                &other_key
-            } else {
-                &self.key
-            };
-            let promise = key.sign(promise.as_bytes()).unwrap();
+            let promise = self.promise(&text, time, log_index, entry.forged_promise);
             if !entry.without_promise {
                 logged["inclusionPromise"] = json!({"signedEntryTimestamp": base64(promise)});
             }
@@ -169,7 +177,7 @@ impl Log {
     }
 }
 
-fn dsse_v1(sent: &str, payload: &[u8], signature: &[u8], certificate: &[u8]) -> Value {
+pub fn dsse_v1(sent: &str, payload: &[u8], signature: &[u8], certificate: &[u8]) -> Value {
     json!({
         "apiVersion": "0.0.1",
         "kind": "dsse",
@@ -184,12 +192,12 @@ fn dsse_v1(sent: &str, payload: &[u8], signature: &[u8], certificate: &[u8]) -> 
     })
 }
 
-fn hashedrekord_v2(pae: &[u8], signature: &[u8], certificate: &[u8]) -> Value {
+pub fn hashedrekord_v2(digest: &[u8], signature: &[u8], certificate: &[u8]) -> Value {
     json!({
         "apiVersion": "0.0.2",
         "kind": "hashedrekord",
         "spec": {"hashedRekordV002": {
-            "data": {"algorithm": "SHA2_256", "digest": base64(sha256(pae))},
+            "data": {"algorithm": "SHA2_256", "digest": base64(digest)},
             "signature": {
                 "content": base64(signature),
                 "verifier": {
@@ -213,10 +221,10 @@ pub fn pem(certificate: &[u8]) -> String {
     )
 }
 
-fn leaf_hash(bytes: &[u8]) -> [u8; 32] {
+pub fn leaf_hash(bytes: &[u8]) -> [u8; 32] {
     sha256(&[b"\0", bytes].concat())
 }
 
-fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+pub fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     sha256(&[&b"\x01"[..], left, right].concat())
 }

@@ -10,7 +10,7 @@ pub mod log;
 pub mod stamp;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -39,6 +39,25 @@ pub fn hex(bytes: &[u8]) -> String {
 
 pub fn base64(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
+}
+
+pub fn unbase64(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).unwrap()
+}
+
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub fn unbase64url(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
+pub fn unhex(text: &str) -> Vec<u8> {
+    let digits = (0..text.len()).step_by(2);
+    digits
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 /// One element in DER.

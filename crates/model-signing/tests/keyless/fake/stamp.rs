@@ -257,21 +257,9 @@ fn tst_info(over: &[u8; 32], stamp: &Stamp) -> Vec<u8> {
     der(0x30, &fields.concat())
 }
 
-/// The time of day of 2025-06-01 and the days after, and of the days before it in May.
 fn generalized(time: i64) -> String {
-    let since = time - SIGNED_AT;
-    let (day, second) = (since.div_euclid(86_400), since.rem_euclid(86_400));
-    let date = if day >= 0 {
-        format!("202506{:02}", day + 1)
-    } else {
-        format!("202505{:02}", 32 + day)
-    };
-    format!(
-        "{date}{:02}{:02}{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
+    let time = jiff::Timestamp::from_second(time).unwrap();
+    time.strftime("%Y%m%d%H%M%SZ").to_string()
 }
 
 /// A SET of attributes, sorted as DER wants it.

@@ -1,0 +1,192 @@
+//! What every way of signing has in common: the model before and while it is hashed, the place of its signature, and the
+//! report.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use model_signing::Destination;
+use model_signing::manifest;
+use model_signing::sigstore::Verified;
+use model_signing::statement::{NotSignable, Statement};
+use model_signing::walk::{Listed, Listing, Model};
+use serde_json::{Value, json};
+
+use super::files::{is_standard, path};
+use super::lifetime::Estimate;
+use super::messages::Warnings;
+use super::stamping::StampingArgs;
+use super::{keyless, tree};
+use crate::cli::output::Mistake;
+
+/// What every method takes.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(in crate::cli) struct Common {
+    #[command(flatten)]
+    tree: tree::TreeArgs,
+
+    /// Where the signature is written; a file that is there is replaced. `-`: to standard output
+    #[arg(long, value_name = "PATH", default_value = "model.sig", value_parser = path())]
+    pub(super) signature: PathBuf,
+
+    #[command(flatten)]
+    hashing: tree::HashingArgs,
+
+    #[command(flatten)]
+    pub(super) stamping: StampingArgs,
+
+    /// Sign nothing if there is anything to warn of
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// Print a report as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What was signed.
+pub(super) struct Signed {
+    /// The statement, as a report has it.
+    pub(super) statement: Value,
+    /// Of a keyless signature: by whom, when, and where it is logged.
+    pub(super) verified: Option<Verified>,
+}
+
+/// A model before it is hashed.
+pub(super) struct Hashing {
+    model: Model,
+    listing: Listing,
+    method: manifest::Method,
+    name: String,
+    recorded: Vec<String>,
+}
+
+impl Hashing {
+    /// How long hashing will take.
+    pub(super) fn estimate(&self) -> Estimate {
+        let sizes: Vec<u64> = self.listing.files.iter().map(|file| file.size).collect();
+        Estimate::measure(&sizes, self.method)
+    }
+
+    /// Hashes it. Answers the statement to be signed, and the statement as a report has it.
+    pub(super) fn payload(self) -> anyhow::Result<(String, Value)> {
+        let manifest = tree::hash(&self.model, &self.listing, self.method)?;
+        let is_following = self.model.allows_symlinks();
+        let statement = Statement::new(&self.name, manifest, is_following, self.recorded)?;
+        Ok((statement.to_json(), super::verify::signed(&statement)))
+    }
+}
+
+/// Where a signature goes: a file, or standard output.
+pub(super) struct Place(Option<Destination>);
+
+impl Place {
+    pub(super) fn write(self, file: &[u8]) -> anyhow::Result<()> {
+        match self.0 {
+            Some(destination) => Ok(destination.write(file)?),
+            None => io::stdout()
+                .write_all(file)
+                .and_then(|()| io::stdout().flush())
+                .context("standard output cannot be written"),
+        }
+    }
+}
+
+impl Common {
+    /// Everything that can be checked before the model is hashed, which may take an hour.
+    pub(super) fn prepare(&self, warnings: &mut Warnings) -> anyhow::Result<(Hashing, Place)> {
+        if self.json && is_standard(&self.signature) {
+            return Err(Mistake(
+                "--json and --signature - both write to standard output: choose one".to_owned(),
+            )
+            .into());
+        }
+        let method = self.hashing.method()?;
+        let ignored = self.tree.ignored_beside(self.place(), warnings)?;
+        let recorded = ignored.recorded().map_err(|path| {
+            anyhow::anyhow!(
+                "the path {path:?} to leave out is not UTF-8, so no signature can contain it"
+            )
+        })?;
+        let model = self.tree.open(false)?;
+        let name = model.name()?.to_owned();
+        let destination = self.destination(&model)?;
+        let listing = model.walk(&ignored)?;
+        let is_signed = |file: &Listed| method.shard_bytes().is_none() || file.size > 0;
+        if !listing.files.iter().any(is_signed) {
+            return Err(NotSignable::NoResources.into());
+        }
+        tree::refuse_left_over(&model, &listing, &self.signature, |_| false)?;
+        tree::warn_of_gaps(&model, &listing, method, warnings)?;
+        if let Some(destination) = &destination {
+            destination.reserve(expected_bytes(&listing))?;
+        }
+        let hashing = Hashing {
+            model,
+            listing,
+            method,
+            name,
+            recorded,
+        };
+        Ok((hashing, Place(destination)))
+    }
+
+    /// Where a completed signature goes. Whether the model has changed since it was signed is found out when it is verified.
+    pub(super) fn place_of(&self, statement: &Statement) -> anyhow::Result<Place> {
+        let model = self.tree.open(statement.allow_symlinks)?;
+        let destination = Destination::prepare(&self.signature, model.path())?;
+        Ok(Place(Some(destination)))
+    }
+
+    /// Where the signature is a file, if it is one: the shell may have opened one in the model.
+    fn place(&self) -> &Path {
+        if is_standard(&self.signature) {
+            Path::new("/dev/stdout")
+        } else {
+            &self.signature
+        }
+    }
+
+    /// `None`: standard output.
+    fn destination(&self, model: &Model) -> anyhow::Result<Option<Destination>> {
+        if is_standard(&self.signature) {
+            return Ok(None);
+        }
+        Ok(Some(Destination::prepare(&self.signature, model.path())?))
+    }
+}
+
+/// About how long the signature of these files will be, at least.
+fn expected_bytes(listing: &Listing) -> u64 {
+    /// What one resource takes in JSON, without its name.
+    const RESOURCE_BYTES: usize = 150;
+    let names = listing.files.iter().map(|file| file.name.len());
+    let json = names.fold(4096, |sum: usize, name| {
+        sum.saturating_add(name + RESOURCE_BYTES)
+    });
+    // In base64.
+    (json / 3 * 4) as u64
+}
+
+/// What is reported of a signing, or of why there is none.
+pub(super) fn report(
+    common: &Common,
+    signed: &anyhow::Result<Signed>,
+    warnings: &Warnings,
+) -> Value {
+    let error = signed.as_ref().err().map(crate::cli::output::causes);
+    let written: Option<&Path> = signed.is_ok().then_some(&common.signature);
+    let signed = signed.as_ref().ok();
+    let mut report = json!({
+        "ok": signed.is_some(),
+        "error": error,
+        "warnings": warnings.list,
+        "signature": written.map(|path| path.display().to_string()),
+        "signed": signed.map(|signed| &signed.statement),
+    });
+    if let Some(verified) = signed.and_then(|signed| signed.verified.as_ref()) {
+        keyless::describe(verified, &mut report);
+    }
+    report
+}
