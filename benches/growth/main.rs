@@ -107,6 +107,8 @@ mod linux {
         row("claim", "findings", "ms", "3", FINDINGS, stored::claim),
         row("status-many-findings", "findings", "ms", "50", FINDINGS, program::status_of_findings),
         row("findings-list", "findings", "ms", "50", FINDINGS, program::findings_list),
+        row("reconcile-10000", "findings", "s", "5", FINDINGS, program::reconcile),
+        row("reconcile-10000-all", "findings", "s", "8", FINDINGS, program::reconcile_all),
         row("ack-all", "findings", "s", "8",
             &[(96_000, None), (383_000, None), (958_000, Some(15.0))], program::ack_all),
         row("ack-all-memory", "findings", "MiB", "100",

@@ -12,12 +12,11 @@ use super::files::{self, BundleFile, BundleFiles};
 use super::followed::Followed;
 use super::line::{EntryPlace, Kind, Line, LineType};
 use super::model;
-use super::remote::{self, Identity};
+use super::remote;
 use super::signings::Explained;
 use super::trusted::Verified;
-use super::world::{Question, World};
+use super::world::{Question, World, is_selected};
 use crate::expect::Expectation;
-use crate::identity::Signer;
 use crate::store::StoreError;
 
 /// How often progress is reported, in files.
@@ -215,21 +214,16 @@ impl Bundles {
             };
             let leaves: BTreeSet<String> =
                 verified().flat_map(|v| v.leaves.iter().cloned()).collect();
-            let signers: BTreeSet<Identity> = verified()
-                .filter_map(|verified| verified.signer.as_ref())
-                .map(remote::identity)
-                .collect();
             let Some(first) = of_model.first() else {
                 continue;
             };
             let model = remote::Model {
                 roots,
                 leaves: &leaves,
-                signers: &signers,
                 bundle: &first.shown,
                 model: first.model.as_deref(),
             };
-            found.extend(remote::ask(&model, followed, world.authorities()).await);
+            found.extend(remote::ask(&model, followed, world.rules).await);
         }
         self.unreadable.extend(found);
     }
@@ -278,7 +272,7 @@ impl Checked {
             Ok(verified) => {
                 checked.is_logged = !bundle.tlog_entries().is_empty();
                 if let Some(signer) = &verified.signer {
-                    checked.is_ours = is_watched(signer, world);
+                    checked.is_ours = is_selected(signer, world.rules);
                 }
                 if let Some(statement) = &verified.statement {
                     let manifest = &statement.manifest;
@@ -361,12 +355,6 @@ impl Checked {
         }
         lines
     }
-}
-
-fn is_watched(signer: &Signer, world: &World<'_>) -> bool {
-    let mut found = Vec::new();
-    world.rules.watches().matches(signer, &mut found);
-    !found.is_empty()
 }
 
 /// What is the same in two files with the same signing: certificate or key, and what was signed.

@@ -140,8 +140,8 @@ fn has_others(directory: &Path, signature: &Path) -> bool {
     entries.any(|entry| entry.is_ok_and(|entry| Some(&*entry.file_name()) != signature.file_name()))
 }
 
-/// Compares a model with the statement that was signed about it, as `verify` does. Other signatures in the model do not
-/// count as files of it: `signatures` are the files with bundles that were found.
+/// Compares a model with the statement that was signed about it, as `verify` does. Other signatures in the model that were
+/// not signed with it do not count as files of it: `signatures` are the files with bundles that were found.
 pub(super) fn compare(
     path: &Path,
     statement: &Statement,
@@ -155,7 +155,11 @@ pub(super) fn compare(
     let others = signatures
         .iter()
         .map(|file| file.path.as_path())
-        .filter(|other| other.starts_with(path) && files::has_signature_name(other));
+        .filter(|other| other.starts_with(path) && files::has_signature_name(other))
+        .filter(|other| {
+            let mut signed = statement.manifest.paths();
+            !signed.any(|name| path.join(&**name) == **other)
+        });
     for left_out in std::iter::once(signature).chain(others) {
         ignored
             .add(path, left_out)

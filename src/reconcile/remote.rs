@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 
 use super::followed::Followed;
 use super::line::{EntryPlace, Kind, Line};
+use super::world::is_selected;
 use crate::entry;
-use crate::identity::{Authorities, Chain, Signer};
+use crate::identity::{Certificate, Chain, Signer};
+use crate::judge::Rules;
 use crate::monitor::{MonitoredLog, RekorV1Log};
 use crate::source::rekor_v1::{EntryId, IndexQuery, MAX_ENTRIES_BYTES, MAX_RETRIEVED};
 
@@ -21,31 +23,16 @@ pub(super) struct Model<'m> {
     pub(super) roots: &'m BTreeSet<String>,
     /// Leaf hashes of the bundles about it, hex.
     pub(super) leaves: &'m BTreeSet<String>,
-    /// Who may have signed it: names and issuer.
-    pub(super) signers: &'m BTreeSet<Identity>,
     /// The bundle and the model that lines are about.
     pub(super) bundle: &'m str,
     pub(super) model: Option<&'m str>,
-}
-
-/// Names and issuer of a signer.
-pub(super) type Identity = (Vec<String>, Option<String>);
-
-/// Of a signer.
-pub(super) fn identity(signer: &Signer) -> Identity {
-    let mut names: Vec<String> = signer.names().iter().map(|san| san.value.clone()).collect();
-    names.sort_unstable();
-    let issuer = signer
-        .certificate()
-        .and_then(|certificate| certificate.issuer());
-    (names, issuer.map(str::to_owned))
 }
 
 /// Asks the index of each followed Rekor v1 log for the digests of a model.
 pub(super) async fn ask(
     model: &Model<'_>,
     followed: &mut Followed<'_>,
-    authorities: Option<&Authorities>,
+    rules: &Rules,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
     for log in followed.logs() {
@@ -78,7 +65,7 @@ pub(super) async fn ask(
             .filter(|id: &EntryId| !model.leaves.contains(&id.leaf.to_hex()))
             .collect();
         for ids in unknown.chunks(MAX_RETRIEVED) {
-            look(server, ids, model, followed, authorities, &mut lines).await;
+            look(server, ids, followed, rules, &mut lines).await;
         }
     }
     for line in &mut lines {
@@ -111,9 +98,8 @@ async fn hits(log: &RekorV1Log, root: &str) -> Result<(Vec<EntryId>, bool), Stri
 async fn look(
     log: &RekorV1Log,
     ids: &[EntryId],
-    model: &Model<'_>,
     followed: &mut Followed<'_>,
-    authorities: Option<&Authorities>,
+    rules: &Rules,
     lines: &mut Vec<Line>,
 ) {
     let entries = match log.server.retrieve_uuids(ids, MAX_ENTRIES_BYTES).await {
@@ -164,7 +150,7 @@ async fn look(
             _ => Err("the log is not proven so far".to_owned()),
         };
         match leaf {
-            Ok(leaf) => lines.extend(others(&leaf, model, authorities).map(|line| line.at(place))),
+            Ok(leaf) => lines.extend(others(&leaf, rules).map(|line| line.at(place))),
             Err(why) => {
                 let why = format!(
                     "its search index names entry {global} for the model, which could not be proven: {why}"
@@ -176,7 +162,9 @@ async fn look(
 }
 
 /// The line of an entry that somebody else signed.
-fn others(leaf: &[u8], model: &Model<'_>, authorities: Option<&Authorities>) -> Option<Line> {
+///
+/// A signing by an identity that a watch selects is compared with the bundles like all others, and is none here.
+fn others(leaf: &[u8], rules: &Rules) -> Option<Line> {
     let Ok(entry) = entry::parse(leaf) else {
         let why = "an entry that the search index names for the model cannot be read";
         return Some(Line::new(Kind::Unreadable, why));
@@ -184,8 +172,15 @@ fn others(leaf: &[u8], model: &Model<'_>, authorities: Option<&Authorities>) -> 
     let signing = entry
         .signings
         .iter()
-        .find(|signing| !model.signers.contains(&identity(&signing.signer)))?;
-    let (names, issuer) = identity(&signing.signer);
+        .find(|signing| !is_watched(&signing.signer, rules))?;
+    let certificate = signing.signer.certificate();
+    let issuer = certificate.and_then(Certificate::issuer);
+    let names: Vec<&str> = signing
+        .signer
+        .names()
+        .iter()
+        .map(|san| san.value.as_str())
+        .collect();
     let who = if names.is_empty() {
         format!("the key {}", hex::encode(signing.signer.key_sha256()))
     } else {
@@ -195,8 +190,54 @@ fn others(leaf: &[u8], model: &Model<'_>, authorities: Option<&Authorities>) -> 
     let mut why = format!(
         "{who}{issuer} signed a statement about the same model, as the search index of the log hints; the entry is proven"
     );
-    if signing.signer.judge(authorities).chain == Chain::Untrusted {
+    if signing.signer.judge(rules.authorities()).chain == Chain::Untrusted {
         why.push_str("; no trusted authority issued the certificate, so anyone may have made it");
     }
     Some(Line::new(Kind::SameModelOtherIdentity, why))
+}
+
+/// Whether a watch selects the signer, and no forged certificate only names it.
+fn is_watched(signer: &Signer, rules: &Rules) -> bool {
+    is_selected(signer, rules) && signer.judge(rules.authorities()).chain != Chain::Untrusted
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use std::path::Path;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::config;
+    use crate::watch::Watches;
+
+    /// The entry of the demo's release.
+    fn leaf() -> Vec<u8> {
+        let bundle: serde_json::Value =
+            serde_json::from_slice(include_bytes!("../cli/demo/falcon-7b.model.sig")).unwrap();
+        let body = &bundle["verificationMaterial"]["tlogEntries"][0]["canonicalizedBody"];
+        STANDARD.decode(body.as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_who_is_not_watched_is_another_identity() {
+        let text = include_str!("../cli/demo/modelwatch.toml");
+        let (config, _) = config::validate(text, Path::new("modelwatch.toml"), &|_| true);
+        let watched = Watches::compile(config.unwrap().watches).unwrap();
+        assert_eq!(others(&leaf(), &Rules::new(watched, None)), None);
+        let unwatched = Rules::new(Watches::compile(Vec::new()).unwrap(), None);
+        let line = others(&leaf(), &unwatched).unwrap();
+        assert_eq!(line.kind, Some(Kind::SameModelOtherIdentity));
+        assert!(
+            line.summary
+                .contains("release.yml@refs/tags/v1.1.0 (https://token.actions"),
+            "{}",
+            line.summary
+        );
+        let garbage = others(b"{}", &unwatched).unwrap();
+        assert_eq!(garbage.kind, Some(Kind::Unreadable));
+    }
 }

@@ -166,6 +166,8 @@ fn unexplained(signing: &StoredSigning) -> Line {
     }
     if signing.verdict == Verdict::Expected {
         why.push_str("; it is registered, from a bundle that is not among these");
+    } else if signing.verdict == Verdict::SelfRegistered {
+        why.push_str("; only its signer registered it");
     }
     match signing.state {
         State::Acked => why.push_str("; its finding is acknowledged"),

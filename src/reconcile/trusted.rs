@@ -4,7 +4,7 @@ use model_signing::bundle::{Bundle, Content};
 use model_signing::certificate::{TrustStore, ValidAt};
 use model_signing::dsse::IN_TOTO_PAYLOAD_TYPE;
 use model_signing::key::PublicKey;
-use model_signing::sigstore::{self, Artifact, Check, Trust, verify_bundle};
+use model_signing::sigstore::{self, Artifact, Trust, verify_bundle};
 use model_signing::statement::Statement;
 use model_signing::verify::{Options, SignatureFile, Verifier};
 use tlog::leaf_hash;
@@ -107,17 +107,12 @@ impl Trusted {
         }
         let signer = sigstore::Signer::AnyIdentity;
         let verified = verify_bundle(bundle, &artifact(bundle)?, &signer, trust, self.now)
-            .map_err(|error| match error.check {
-                // What verifies these are certificates, not the signature: they have no entry.
-                Check::LogEntry if bundle.tlog_entries().is_empty() => {
-                    refusal(Kind::BundleWithoutEntry, error)
-                }
-                _ => refusal(Kind::SignatureInvalid, error),
-            })?;
-        let certificate = bundle.leaf_certificate().map(<[u8]>::to_vec);
-        let certificate = certificate.and_then(|der| Certificate::parse_strict(der).ok());
+            .map_err(|error| refusal(Kind::SignatureInvalid, error))?;
+        let certificate = bundle.leaf_certificate().unwrap_or_default().to_vec();
+        let certificate = Certificate::parse_strict(certificate)
+            .map_err(|error| refusal(Kind::SignatureInvalid, error))?;
         Ok(Verified {
-            signer: certificate.map(|certificate| Signer::Certificate(Box::new(certificate))),
+            signer: Some(Signer::Certificate(Box::new(certificate))),
             who: expectation.who.clone(),
             statement: None,
             entries: named(&verified.entries),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::trusted::Trusted;
-use crate::identity::Authorities;
+use crate::identity::Signer;
 use crate::judge::Rules;
 use crate::monitor::MonitoredLog;
 use crate::report::log::LogStatus;
@@ -43,10 +43,6 @@ pub struct World<'a> {
 }
 
 impl World<'_> {
-    pub(super) fn authorities(&self) -> Option<&Authorities> {
-        self.rules.authorities()
-    }
-
     /// The watches whose signings are compared.
     pub(super) fn watches(&self, query: &SigningQuery) -> Vec<WatchKey> {
         let keys = self.rules.keys().iter();
@@ -54,4 +50,11 @@ impl World<'_> {
             .cloned()
             .collect()
     }
+}
+
+/// Whether a watch selects a signer.
+pub(super) fn is_selected(signer: &Signer, rules: &Rules) -> bool {
+    let mut found = Vec::new();
+    rules.watches().matches(signer, &mut found);
+    !found.is_empty()
 }

@@ -423,6 +423,29 @@ fn a_tree_of_models_is_compared_and_a_changed_file_is_named() {
 }
 
 #[test]
+fn a_signature_beside_its_model_is_compared_with_it_unless_models_are_left_out() {
+    let program = read(&["falcon-release"]);
+    let falcon = model(&program, "falcon-7b", V2B);
+    let beside = program.file("models/falcon-7b.sig");
+    fs::rename(falcon.join("model.sig"), &beside).unwrap();
+    let (lines, _) = reconcile(&program, 1, &[text(&beside)]);
+    assert_eq!(agreed(&lines)[0]["model"], text(&falcon));
+    // A second signature in the model is no file of it.
+    fs::copy(bundle(STRANGER), falcon.join("other.sig")).unwrap();
+    let (lines, _) = reconcile(&program, 1, &[text(&program.file("models"))]);
+    assert_eq!(agreed(&lines)[0]["model"], text(&falcon));
+    fs::write(falcon.join("config.json"), "poisoned").unwrap();
+    let (lines, _) = reconcile(&program, 1, &[text(&beside)]);
+    assert_eq!(
+        of_kind(&lines, "model-changed")[0]["files"]["changed"],
+        json!(["config.json"])
+    );
+    assert_eq!(agreed(&lines).len(), 0);
+    let (lines, _) = reconcile(&program, 1, &[text(&beside), "--no-models"]);
+    assert_eq!(agreed(&lines)[0]["model"], Value::Null);
+}
+
+#[test]
 fn what_agrees_is_registered_and_nothing_else() {
     let program = read(&["falcon-release"]);
     let (release, stranger) = (bundle(V2B), bundle(STRANGER));
