@@ -13,15 +13,20 @@ pub struct Request {
 }
 
 impl Request {
-    /// The first part of the path.
+    /// The first part of the path. Python's clients leave it out of some addresses.
     pub fn service(&self) -> &str {
-        self.path.split('/').nth(1).unwrap_or_default()
+        match self.path.split('/').nth(1).unwrap_or_default() {
+            "api" if self.path.starts_with("/api/v1/") => "rekor1",
+            "api" if self.path.ends_with("/signingCert") => "fulcio",
+            "api" => "rekor2",
+            service => service,
+        }
     }
 
     /// The rest of the path.
     pub fn below(&self) -> &str {
-        let start = self.service().len() + 1;
-        self.path.get(start..).unwrap_or_default()
+        let prefix = format!("/{}", self.service());
+        self.path.strip_prefix(&prefix).unwrap_or(&self.path)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -73,6 +73,8 @@ const FULCIO: [u64; 8] = [1, 3, 6, 1, 4, 1, 57264, 1];
 
 fn ca(name: &str, depth: u8, years: i32) -> CertificateParams {
     let mut params = CertificateParams::default();
+    // Python's cryptography wants it.
+    params.use_authority_key_identifier_extension = true;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(depth));
@@ -162,6 +164,7 @@ impl Authority {
 
 fn params(leaf: &Leaf) -> CertificateParams {
     let mut params = CertificateParams::default();
+    params.use_authority_key_identifier_extension = true;
     params.distinguished_name = DistinguishedName::new();
     params.serial_number = Some(SerialNumber::from(4711_u64));
     params.subject_alt_names.clone_from(&leaf.names);
