@@ -63,7 +63,9 @@ impl Response {
     }
 
     pub fn header(&mut self, name: &str, value: &str) {
-        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        for part in [name, ": ", value, "\r\n"] {
+            self.headers.push_str(part);
+        }
     }
 }
 
@@ -97,7 +99,7 @@ pub fn serve(mut stream: TcpStream, answer: &dyn Fn(Request) -> Response) {
 }
 
 fn read(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<Request> {
-    let mut piece = [0; 65_536];
+    let mut piece = [0; 8192];
     loop {
         let end = received.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(end) = end {

@@ -10,6 +10,9 @@ use crate::fake::{base64, hex, sha256, unbase64};
 const TREE_ID: &str = "108e9186e8c5677a";
 const OLDER: usize = 1000;
 
+/// Where Rekor v1 has its entries.
+const ENTRIES: &str = "/api/v1/log/entries";
+
 /// The hashes of the leaves, and what they are of.
 pub struct Tree {
     leaves: Vec<[u8; 32]>,
@@ -93,7 +96,6 @@ pub fn answer_v1(log: &Log, tree: &mut Tree, request: &Request, entry: EntryFaul
             hex(&leaf_hash(tree.bodies[index].as_bytes()))
         )
     };
-    const ENTRIES: &str = "/api/v1/log/entries";
     if request.method == "POST" && request.below() == ENTRIES {
         let proposed: Value = serde_json::from_slice(&request.body).unwrap();
         let content = &proposed["spec"]["proposedContent"];

@@ -111,7 +111,7 @@ impl Services {
             for stream in listener.incoming() {
                 let serving = Arc::clone(&serving);
                 thread::spawn(move || {
-                    http::serve(stream.unwrap(), &|request| serving.answer(request))
+                    http::serve(stream.unwrap(), &|request| serving.answer(&request));
                 });
             }
         });
@@ -172,7 +172,7 @@ impl Services {
         config
     }
 
-    fn answer(&self, request: Request) -> Response {
+    fn answer(&self, request: &Request) -> Response {
         let mut state = self.state();
         state.requests.push(request.clone());
         let fault = state.faults.get_mut(request.service());
@@ -189,15 +189,15 @@ impl Services {
             return Response::new(403, &format!("not allowed: {sent}"));
         }
         let mut response = match request.service() {
-            "fulcio" => self.certify(&state, &request),
-            "tsa" => self.stamp(&state, &request),
+            "fulcio" => self.certify(&state, request),
+            "tsa" => self.stamp(&state, request),
             "rekor1" => {
                 let entry = state.entry;
-                logs::answer_v1(&self.sigstore.rekor_v1, &mut state.v1, &request, entry)
+                logs::answer_v1(&self.sigstore.rekor_v1, &mut state.v1, request, entry)
             }
             "rekor2" => {
                 let entry = state.entry;
-                logs::answer_v2(&self.sigstore.rekor_v2, &mut state.v2, &request, entry)
+                logs::answer_v2(&self.sigstore.rekor_v2, &mut state.v2, request, entry)
             }
             "oidc" => Response::json(200, &self.discovery()),
             _ => Response::new(404, ""),

@@ -92,14 +92,14 @@ impl Trust {
 
     /// The id of the log with this key id in its checkpoints: the beginning of the log's id. The key id itself if no such log
     /// is trusted.
-    pub(super) fn log_id(&self, key: &[u8; 4]) -> Vec<u8> {
+    pub(super) fn log_id(&self, key: [u8; 4]) -> Vec<u8> {
         let mut ids = self
             .root
             .tlogs
             .iter()
             .map(|log| log.log_id.key_id.as_bytes());
-        let known = ids.find(|id| id.starts_with(key));
-        known.unwrap_or(key).to_vec()
+        let known = ids.find(|id| id.starts_with(&key));
+        known.map_or_else(|| key.to_vec(), <[u8]>::to_vec)
     }
 
     /// Which items were left out, and why.

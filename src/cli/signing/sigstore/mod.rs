@@ -109,12 +109,11 @@ impl Signing<'_> {
             .join()
             .map_err(|_| anyhow::anyhow!("the model was not hashed: the program has an error"))??;
         let is_fresh = |certificate: &Certificate| certificate.not_after - now() >= RESERVE_SECONDS;
-        let certificate = match certificate.filter(is_fresh) {
-            Some(certificate) => certificate,
-            None => {
-                identity.renew()?;
-                self.certificate(identity.token(), &key, warnings)?
-            }
+        let certificate = if let Some(certificate) = certificate.filter(is_fresh) {
+            certificate
+        } else {
+            identity.renew()?;
+            self.certificate(identity.token(), &key, warnings)?
         };
         let draft = Draft::sign(payload.into_bytes(), &key, certificate)?;
         // From here on nobody can sign with it again.

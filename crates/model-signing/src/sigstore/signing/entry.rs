@@ -238,7 +238,7 @@ pub(super) fn of_tree(
     let key = key.ok_or_else(bad)?;
     Ok(TlogEntry {
         log_index: index,
-        log_id: trust.log_id(key),
+        log_id: trust.log_id(*key),
         kind: "hashedrekord".to_owned(),
         version: "0.0.2".to_owned(),
         integrated_time: None,

@@ -95,8 +95,7 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
         }
         text.push(character);
     }
-    text.push_str(&format!("\n-----END {label}-----\n"));
-    text
+    text + &format!("\n-----END {label}-----\n")
 }
 
 #[cfg(test)]
