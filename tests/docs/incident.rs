@@ -13,7 +13,7 @@ use crate::page::{self, Page};
 fn normalized(text: &str) -> String {
     // Times of the recording are in the form of RFC 3339 with a `T`, or stand behind `not before`.
     let time = Regex::new(
-        r"(?m)^((?:first seen|history|told on|recorded) .*?|)\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ",
+        r"(?m)^((?:first seen|history|alerted on|recorded) .*?|)\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ",
     )
     .unwrap();
     let message = Regex::new(r"\([0-9a-f]{32}\)").unwrap();
