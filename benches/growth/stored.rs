@@ -11,7 +11,9 @@ use modelwatch::finding::{
 };
 use modelwatch::log::TreeId;
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Condition, Handling, HandlingRequest, Rescanned, Scope, Settings, Store};
+use modelwatch::store::{
+    Condition, Handling, HandlingRequest, NewRegistration, Rescanned, Scope, Settings, Store,
+};
 
 use super::child::median;
 use super::filled;
@@ -224,7 +226,7 @@ fn id(number: u64) -> io::Result<FindingId> {
 }
 
 /// The registration of the signing of finding `number`.
-fn registration(number: u64) -> (String, Expectation) {
+fn registration(number: u64) -> NewRegistration {
     let leaf = filled::leaf(number);
     let hash = hex::encode(leaf);
     let expectation = Expectation {
@@ -243,6 +245,7 @@ fn registration(number: u64) -> (String, Expectation) {
         key_sha256: hash,
         not_before: now(0),
         entries: Vec::new(),
+        statement: None,
     };
-    (format!("{number}.sig"), expectation)
+    NewRegistration::by_operator(format!("{number}.sig"), expectation)
 }
