@@ -110,15 +110,19 @@ pub(super) async fn settle(
     // One whose batch is false goes back to being disputed, and to open with its leaf. What a person accepted because the signer
     // had registered it is open again without that registration.
     sqlx::query(concat!(
-        "UPDATE finding AS f SET verdict = t.verdict, severity = ", severity!(), ",
-           state = CASE WHEN t.verdict = 'expected' THEN 'resolved'
-                        WHEN f.verdict = 'expected' OR (f.verdict = 'self-registered' AND f.state = 'acked')
-                        THEN iif(f.prior_state IS NULL, 'open', 'disputed')
-                        ELSE f.state END,
-           prior_state = CASE WHEN f.prior_state IS NULL OR t.verdict = 'expected' THEN f.prior_state
-                              WHEN f.verdict = 'expected' OR (f.verdict = 'self-registered' AND f.prior_state = 'acked') THEN 'open'
-                              ELSE f.prior_state END
-         FROM temp.finding_changes t WHERE f.number = t.finding"
+        "UPDATE finding AS f SET (verdict, severity, state, prior_state) = (
+           SELECT t.verdict, ",
+        severity!(),
+        ",
+             CASE WHEN t.verdict = 'expected' THEN 'resolved'
+                  WHEN f.verdict = 'expected' OR (f.verdict = 'self-registered' AND f.state = 'acked')
+                  THEN iif(f.prior_state IS NULL, 'open', 'disputed')
+                  ELSE f.state END,
+             CASE WHEN f.prior_state IS NULL OR t.verdict = 'expected' THEN f.prior_state
+                  WHEN f.verdict = 'expected' OR (f.verdict = 'self-registered' AND f.prior_state = 'acked') THEN 'open'
+                  ELSE f.prior_state END
+           FROM temp.finding_changes t WHERE t.finding = f.number)
+         WHERE f.number IN (SELECT finding FROM temp.finding_changes)"
     ))
     .execute(&mut *db)
     .await?;

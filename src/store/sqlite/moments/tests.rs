@@ -192,8 +192,14 @@ async fn times_a_year_in_the_future_are_set_to_now_and_evidence_stays() {
     let (then, now) = (value::micros(at(YEAR)), value::micros(at(0)));
     for (column, values) in all(&store).await {
         let expected: Vec<Option<i64>> = match column.as_str() {
-            "log.last_success" | "tree.last_success" | "tree.size_since" | "tree.behind_since"
-            | "pace.limited_since" | "restart.at" | "lookup.asked" => vec![Some(now); values.len()],
+            "log.last_success"
+            | "tree.last_success"
+            | "tree.size_since"
+            | "tree.behind_since"
+            | "pace.limited_since"
+            | "restart.at"
+            | "lookup.asked"
+            | "registration_source.at" => vec![Some(now); values.len()],
             "lookup.due" | "lookup.retry" => vec![Some(now), None],
             // Without a hold, the start of the hold does not matter.
             "finding.held_from" => vec![Some(now), Some(now), None],
