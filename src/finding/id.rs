@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tlog::FaultKind;
 
 use super::Verdict;
 
@@ -50,10 +51,10 @@ impl FindingId {
     }
 
     /// A fault of a log; `position` is the contradicted size.
-    pub fn of_fault(fault: &str, origin: &str, position: u64) -> Self {
+    pub fn of_fault(fault: FaultKind, origin: &str, position: u64) -> Self {
         Self::digest(&[
             Verdict::LogFault.as_str().as_bytes(),
-            fault.as_bytes(),
+            fault.as_str().as_bytes(),
             origin.as_bytes(),
             &position.to_be_bytes(),
         ])

@@ -1,6 +1,7 @@
 //! Findings: a signing under a watched identity, a fault of a log, or a failure of the monitoring.
 
 mod drill;
+mod fault_word;
 mod id;
 mod judged;
 mod routes;
@@ -16,6 +17,7 @@ pub use drill::DRILL;
 pub use id::{FindingId, FindingIdError};
 pub use judged::Judged;
 pub use routes::{ChannelRoute, Routes};
+pub use tlog::FaultKind;
 pub use verdict::{AlertPolicy, Class, State, Verdict};
 
 use crate::expect::SignedAs;
@@ -72,8 +74,9 @@ pub struct Finding {
     pub first_seen: Timestamp,
     /// Its state.
     pub state: State,
-    /// For `log-fault`: the fault, as in JSON.
-    pub fault: Option<String>,
+    /// For `log-fault`: which promise the log broke.
+    #[serde(with = "fault_word", default)]
+    pub fault: Option<FaultKind>,
     /// One sentence for a person. It may contain text from the log: escape it where it is shown.
     pub summary: String,
     /// Anomalies of the signing, each a phrase that the summary contains too; empty for other findings.

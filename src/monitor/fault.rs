@@ -32,7 +32,7 @@ pub(super) fn finding(shard: &Shard, fault: &LogFault, now: Timestamp) -> NewFin
     tracing::error!(
         log.name = shard.name,
         log.origin = shard.origin.as_str(),
-        fault = fault.kind(),
+        fault = fault.kind().as_str(),
         "{} broke a promise: {fault}",
         crate::escape::terminal(&shard.name),
     );
@@ -41,7 +41,7 @@ pub(super) fn finding(shard: &Shard, fault: &LogFault, now: Timestamp) -> NewFin
         finding: Finding {
             log: Some(shard.name.clone()),
             origin: Some(origin.to_owned()),
-            fault: Some(fault.kind().to_owned()),
+            fault: Some(fault.kind()),
             ..Finding::new(
                 FindingId::of_fault(fault.kind(), origin, contradicted_size(fault)),
                 Verdict::LogFault,

@@ -5,7 +5,7 @@
 
 mod health;
 
-use crate::finding::{Class, Finding, State, Verdict};
+use crate::finding::{Class, FaultKind, Finding, State, Verdict};
 
 /// Two paragraphs for the person who gets an alert.
 pub struct Advice {
@@ -82,7 +82,7 @@ pub fn of(finding: &Finding) -> Advice {
         };
     }
     match finding.verdict {
-        Verdict::LogFault => fault(finding.fault.as_deref()),
+        Verdict::LogFault => fault(finding.fault),
         Verdict::Expected
         | Verdict::SelfRegistered
         | Verdict::ModelUnexpected
@@ -157,21 +157,21 @@ fn signing(verdict: Verdict) -> Advice {
     }
 }
 
-fn fault(fault: Option<&str>) -> Advice {
+fn fault(fault: Option<FaultKind>) -> Advice {
     let meaning = match fault {
-        Some("fork") => {
+        Some(FaultKind::Fork) => {
             "The log signed two checkpoints that contradict each other: it shows different \
              histories to different readers, or changed its history. Both signed notes are kept."
         }
-        Some("rollback") => {
+        Some(FaultKind::Rollback) => {
             "The log still serves a validly signed checkpoint that is smaller than an earlier one: \
              entries that it had accepted are missing."
         }
-        Some("grew-after-freeze") => {
+        Some(FaultKind::GrewAfterFreeze) => {
             "The log declared that it had ended, and then grew. Its new entries are read and \
              matched as usual."
         }
-        _ => {
+        Some(FaultKind::RootMismatch) | None => {
             "The entries that the log served do not hash to the root that it signed. The findings \
              of that range are disputed."
         }

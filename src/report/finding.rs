@@ -251,7 +251,7 @@ pub fn facts(finding: &Finding) -> Vec<(&'static str, String)> {
     );
     add("not before", finding.not_before.map(time));
     add("first seen", Some(time(finding.first_seen)));
-    add("fault", finding.fault.clone());
+    add("fault", finding.fault.map(|fault| fault.to_string()));
     facts
 }
 

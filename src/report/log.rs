@@ -1,5 +1,7 @@
 //! One log: its stored state, combined from its trees.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -39,6 +41,25 @@ impl StoredLogs {
     }
 }
 
+/// How a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadingMode {
+    /// Every entry is read.
+    Tail,
+    /// Entries are looked up by certificates from CT logs.
+    Guided,
+}
+
+impl fmt::Display for ReadingMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tail => "tail",
+            Self::Guided => "guided",
+        })
+    }
+}
+
 /// One log, as `status --json` writes it.
 #[derive(Debug, Serialize)]
 pub struct LogStatus {
@@ -47,7 +68,7 @@ pub struct LogStatus {
     origin: Option<String>,
     #[serde(rename = "type")]
     protocol: &'static str,
-    mode: &'static str,
+    mode: ReadingMode,
     pub seen: Option<u64>,
     pub proven: Option<u64>,
     /// `None` also if the checkpoint of some tree was never verified: the end of the log is not known.
@@ -124,7 +145,11 @@ impl LogStatus {
             name: log.name.clone(),
             origin,
             protocol: log.protocol.as_str(),
-            mode: if log.is_guided { "guided" } else { "tail" },
+            mode: if log.is_guided {
+                ReadingMode::Guided
+            } else {
+                ReadingMode::Tail
+            },
             // With its keys its positions are known.
             seen: None,
             proven: None,
@@ -190,7 +215,7 @@ impl LogStatus {
             name: shard.name.clone(),
             origin: Some(shard.origin.as_str().to_owned()),
             protocol: shard.protocol.as_str(),
-            mode: "tail",
+            mode: ReadingMode::Tail,
             seen: tree.as_ref().and_then(|tree| tree.seen),
             proven: tree.as_ref().and_then(|tree| tree.proven),
             head: tree.as_ref().and_then(|tree| tree.head),
@@ -228,7 +253,7 @@ impl LogStatus {
         Self {
             name: log.name.clone(),
             protocol: Protocol::RekorV1.as_str(),
-            mode: "tail",
+            mode: ReadingMode::Tail,
             seen: contiguous(&trees, |tree| tree.seen),
             proven: contiguous(&trees, |tree| tree.proven),
             head: ends.max().filter(|_| every_head),
@@ -280,7 +305,7 @@ impl LogStatus {
         Self {
             name: log.name.clone(),
             protocol: Protocol::RekorV1.as_str(),
-            mode: "guided",
+            mode: ReadingMode::Guided,
             seen: None,
             proven: None,
             head: trees.iter().filter_map(end).max().filter(|_| every_head),
@@ -302,7 +327,7 @@ impl LogStatus {
 
     /// Whether it is not read in full.
     pub fn is_guided(&self) -> bool {
-        self.mode == "guided"
+        self.mode == ReadingMode::Guided
     }
 }
 

@@ -12,10 +12,11 @@ use tlog::Checkpoint;
 use super::report::{Check, LogReport};
 use super::staged::{Staged, Twist};
 use crate::clock::SystemClock;
-use crate::finding::{Finding, Routes, Verdict};
+use crate::finding::{FaultKind, Finding, Routes, Verdict};
 use crate::judge::Rules;
 use crate::log::{LogId, Protocol, Shard, Start, TreeId};
 use crate::monitor::{Log, LogOutcome, Monitor, MonitoredLog, Progress, Stop};
+use crate::report::log::ReadingMode;
 use crate::service::ServiceError;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{FindingQuery, PassErrorKind, Settings, Store, TreeState};
@@ -60,8 +61,8 @@ pub(super) struct Known {
     pub(super) guided_from: BTreeMap<LogId, u64>,
 }
 
-fn mode(guided_by: Option<&Vec<String>>) -> &'static str {
-    guided_by.map_or("tail", |_| "guided")
+fn mode(guided_by: Option<&Vec<String>>) -> ReadingMode {
+    guided_by.map_or(ReadingMode::Tail, |_| ReadingMode::Guided)
 }
 
 /// The trees of a log; a report instead if its server does not list them.
@@ -180,7 +181,7 @@ pub(super) async fn try_one(
     let (outcome, findings) =
         pass(&rehearsal.staged(Twist::Swapped(size - 1)), rules, scratch).await?;
     let caught = findings.iter().any(|finding| {
-        finding.verdict == Verdict::LogFault && finding.fault.as_deref() == Some("root-mismatch")
+        finding.verdict == Verdict::LogFault && finding.fault == Some(FaultKind::RootMismatch)
     });
     report.swapped_leaf = if caught && !outcome.proven {
         Check::ok(format!(

@@ -19,6 +19,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::clock;
 use crate::judge::Rules;
+use crate::report::log::ReadingMode;
 use crate::report::time;
 use crate::service::{ServiceError, Setup, discovery};
 use crate::store::sqlite::SqliteStore;
@@ -194,7 +195,7 @@ fn cannot_see(setup: &Setup, report: &Report) -> Vec<String> {
             .map(|log| format!("signings in {log}, as long as there is no trusted root")),
     );
     for log in &report.logs {
-        if log.mode == "guided" {
+        if log.mode == ReadingMode::Guided {
             let unseen = format!(
                 "in {}, which is guided: signings that its search index does not name, and those by keys or by certificates of other CAs, unless a watch spells their name out",
                 log.name

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::escape;
 use crate::report::Outcome;
+use crate::report::log::ReadingMode;
 
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,7 +64,7 @@ pub(super) struct LogReport {
     pub(super) tree: Option<String>,
     #[serde(rename = "type")]
     pub(super) protocol: &'static str,
-    pub(super) mode: &'static str,
+    pub(super) mode: ReadingMode,
     /// The CT logs that guide it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) guided_by: Vec<String>,
@@ -178,7 +179,8 @@ impl Report {
         lines.push("\nThis configuration detects".to_owned());
         for log in &self.logs {
             // The line is the same for all trees of a guided log.
-            let is_said = |other: &LogReport| other.mode == "guided" && other.name == log.name;
+            let is_said =
+                |other: &LogReport| other.mode == ReadingMode::Guided && other.name == log.name;
             let first = self.logs.iter().find(|other| is_said(other));
             if first.is_none_or(|first| std::ptr::eq(first, log)) {
                 lines.push(bullet(&log.sees()));
@@ -244,7 +246,7 @@ impl LogReport {
 
     fn sees(&self) -> String {
         let Self { protocol, mode, .. } = self;
-        if self.mode == "guided" {
+        if self.mode == ReadingMode::Guided {
             let by = self.guided_by.join(", ");
             let seen = match self.from {
                 Some(from) => format!(

@@ -2,7 +2,7 @@
 //! here.
 
 use modelwatch::expect::{Expectation, NamedEntry};
-use modelwatch::finding::State;
+use modelwatch::finding::{FaultKind, State};
 
 use crate::registered::expectation;
 use crate::world::{Question, RegisterOne as _, Signer, World, other_leaves};
@@ -73,8 +73,8 @@ async fn a_bundle_of_another_history_is_a_fork_with_both_notes() {
         assert_eq!(world.bad_step().await, "log-fault", "{registered}");
         let fault = world.of("log-fault").await.remove(0);
         assert_eq!(
-            (fault.fault.as_deref(), fault.state),
-            (Some("fork"), State::Open)
+            (fault.fault, fault.state),
+            (Some(FaultKind::Fork), State::Open)
         );
         let record = world.truly().finding(&fault.id.to_string()).await;
         let notes = record.unwrap().unwrap().evidence.notes;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use modelwatch::clock::Clock;
-use modelwatch::finding::{Finding, Routes};
+use modelwatch::finding::{FaultKind, Finding, Routes};
 use modelwatch::http::{self, Retry};
 use modelwatch::judge::Rules;
 use modelwatch::log::{LogId, Protocol, Shard, Start, TreeId};
@@ -306,7 +306,11 @@ impl World {
         let mut open: Vec<String> = findings
             .iter()
             .filter(|f| f.watch.is_none() && f.state.as_str() == "open")
-            .map(|f| f.fault.clone().unwrap_or(f.verdict.as_str().to_owned()))
+            .map(|f| {
+                f.fault
+                    .map_or(f.verdict.as_str(), FaultKind::as_str)
+                    .to_owned()
+            })
             .collect();
         open.sort_unstable();
         open

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modelwatch::finding::State;
+use modelwatch::finding::{FaultKind, State};
 
 use crate::world::{MAIL, Question, Signer, World, ack, other_leaves};
 
@@ -20,7 +20,7 @@ async fn proven_300() -> World {
 async fn fault(world: &World) -> String {
     let faults = world.of("log-fault").await;
     assert_eq!(faults.len(), 1, "{faults:?}");
-    faults[0].fault.clone().unwrap()
+    faults[0].fault.unwrap().to_string()
 }
 
 #[tokio::test]
@@ -345,7 +345,10 @@ async fn a_forged_head_that_waits_is_distinguished_from_the_true_one_by_the_leav
     assert_eq!(world.bad_step().await, "log-fault");
     let mut faults: Vec<_> = world.of("log-fault").await;
     faults.sort_by(|a, b| a.fault.cmp(&b.fault));
-    let kinds: Vec<_> = faults.iter().filter_map(|f| f.fault.as_deref()).collect();
+    let kinds: Vec<_> = faults
+        .iter()
+        .filter_map(|f| f.fault.map(FaultKind::as_str))
+        .collect();
     assert_eq!(kinds, ["fork", "root-mismatch"]);
     world.settle().await;
     assert_eq!(world.position().await, (700, 700));

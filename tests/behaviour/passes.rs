@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use modelwatch::finding::State;
+use modelwatch::finding::{FaultKind, State};
 use modelwatch::log::{Start, TreeId};
 use modelwatch::monitor::{MonitorError, RescanError};
 use modelwatch::store::{PassErrorKind, QueuedKind};
@@ -319,8 +319,8 @@ async fn a_rescan_accepts_only_the_leaves_that_were_proven() {
     };
     assert_eq!(error.kind, PassErrorKind::LogFault);
     assert_eq!(
-        world.of("log-fault").await[0].fault.as_deref(),
-        Some("root-mismatch")
+        world.of("log-fault").await[0].fault,
+        Some(FaultKind::RootMismatch)
     );
     assert!(!world.findings().await.iter().any(|f| f.index == Some(17)));
     world.log().heal();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelwatch::clock::Clock;
-use modelwatch::finding::Finding;
+use modelwatch::finding::{FaultKind, Finding};
 use modelwatch::http;
 use modelwatch::judge::Rules;
 use modelwatch::log::{Start, TreeId};
@@ -133,7 +133,11 @@ impl V1 {
         findings
             .iter()
             .filter(|f| f.watch.is_none() && f.state.as_str() == "open")
-            .map(|f| f.fault.clone().unwrap_or(f.verdict.as_str().to_owned()))
+            .map(|f| {
+                f.fault
+                    .map_or(f.verdict.as_str(), FaultKind::as_str)
+                    .to_owned()
+            })
             .collect()
     }
 }

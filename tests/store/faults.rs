@@ -1,6 +1,6 @@
 //! The laws of `LogFaults`.
 
-use modelwatch::finding::{Finding, FindingId, NewFinding, Severity, State, Verdict};
+use modelwatch::finding::{FaultKind, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use modelwatch::store::{Dispute, StoreError};
 
 use crate::scratch::{ORIGIN, ScratchStore, ack, at, follower, held, signing, tree, untrusted};
@@ -9,14 +9,14 @@ fn fault(proven: u64) -> NewFinding {
     let template = signing(proven);
     NewFinding {
         finding: Finding {
-            id: FindingId::of_fault("root-mismatch", ORIGIN, proven),
+            id: FindingId::of_fault(FaultKind::RootMismatch, ORIGIN, proven),
             verdict: Verdict::LogFault,
             severity: Severity::Critical,
             watch: None,
             index: None,
             leaf_hash: None,
             proven: None,
-            fault: Some("root-mismatch".into()),
+            fault: Some(FaultKind::RootMismatch),
             chain: None,
             ..template.finding
         },

@@ -1,7 +1,7 @@
 //! The laws of `Findings`.
 
 use futures_util::TryStreamExt as _;
-use modelwatch::finding::{FindingId, Severity, State, Verdict};
+use modelwatch::finding::{FaultKind, FindingId, Severity, State, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{Counts, FindingQuery, HandlingOutcome, Judged, StoreError};
 
@@ -84,7 +84,7 @@ async fn lists_are_ordered_by_log_index_watch_and_pages_neither_skip_nor_repeat(
     }
     let mut elsewhere = signing(3);
     elsewhere.finding.log = Some("a log before".into());
-    elsewhere.finding.id = FindingId::of_fault("x", "y", 1);
+    elsewhere.finding.id = FindingId::of_fault(FaultKind::Fork, "y", 1);
     found.push(elsewhere);
     scratch.read((0, 0), (500, 0), found).await;
     let listed = scratch.list().await;
@@ -321,7 +321,7 @@ async fn acknowledging_all_takes_the_open_ones_and_reports_the_result_of_each_id
         .await
         .unwrap();
     assert_eq!(none, []);
-    let unknown = FindingId::of_fault("a", "b", 1);
+    let unknown = FindingId::of_fault(FaultKind::Fork, "b", 1);
     let ids = [signing(1).finding.id, held(2).finding.id, unknown];
     let some = scratch
         .store

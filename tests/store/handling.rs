@@ -1,6 +1,6 @@
 //! What people do with findings: who, why and when stands in the history, in the transaction of the change.
 
-use modelwatch::finding::{FindingId, State};
+use modelwatch::finding::{FaultKind, FindingId, State};
 use modelwatch::store::{Action, FindingQuery, Handling, HandlingOutcome, HandlingRequest};
 
 use crate::scratch::{ScratchStore, ack, at, held, signing, watched};
@@ -98,7 +98,10 @@ async fn only_what_is_acknowledged_is_reopened() {
     for (id, expected) in [
         (signing(1).finding.id, HandlingOutcome::Before),
         (held(2).finding.id, HandlingOutcome::NotAcked),
-        (FindingId::of_fault("a", "b", 1), HandlingOutcome::Unknown),
+        (
+            FindingId::of_fault(FaultKind::Fork, "b", 1),
+            HandlingOutcome::Unknown,
+        ),
     ] {
         assert_eq!(handle(&scratch, id, &reopen).await, expected);
     }

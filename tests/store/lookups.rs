@@ -718,7 +718,7 @@ async fn a_contradiction_without_a_position_is_recorded_once() {
     let mut fault = signing(5);
     fault.finding.watch = None;
     fault.finding.verdict = modelwatch::finding::Verdict::LogFault;
-    fault.finding.fault = Some("fork".to_owned());
+    fault.finding.fault = Some(modelwatch::finding::FaultKind::Fork);
     fault.evidence.notes = vec![b"one".to_vec(), b"two".to_vec()];
     let contradiction = Contradiction {
         fault: fault.clone(),

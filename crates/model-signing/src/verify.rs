@@ -82,6 +82,36 @@ impl fmt::Display for Warning {
     }
 }
 
+/// What a signature file is signed with. Its `Display` is for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// A bare key.
+    Key,
+    /// A certificate and those that lead from it to a root.
+    Certificate,
+    /// An identity, certified by Sigstore and proven by a log.
+    Identity,
+    /// A single certificate without a log entry, with which nothing can be verified.
+    Unlogged,
+    /// A key or a certificate; which of them was not examined.
+    KeyOrCertificate,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key => "a key",
+            Self::Certificate => "a certificate",
+            Self::Identity => "an identity of Sigstore",
+            Self::Unlogged => {
+                "a single certificate without a log entry, which is neither a certificate chain nor an identity of Sigstore"
+            }
+            Self::KeyOrCertificate => "a key or a certificate chain",
+        })
+    }
+}
+
 /// Why a signature file is not a signature by whom it must be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -107,9 +137,9 @@ pub enum VerifyError {
     )]
     Method {
         /// What it is signed with.
-        found: &'static str,
+        found: Method,
         /// What the verifier is for.
-        needed: &'static str,
+        needed: Method,
     },
     /// It names another key than the one that was given.
     #[error(
@@ -327,22 +357,20 @@ impl SignatureFile {
         &self.bundle
     }
 
-    pub(crate) fn method(&self) -> &'static str {
+    pub(crate) fn method(&self) -> Method {
         match (self.certificates(), self.bundle.is_keyless()) {
-            ([], _) => "a key",
-            (_, true) if self.bundle.tlog_entries().is_empty() => {
-                "a single certificate without a log entry, which is neither a certificate chain nor an identity of Sigstore"
-            }
-            (_, true) => "an identity of Sigstore",
-            (_, false) => "a certificate",
+            ([], _) => Method::Key,
+            (_, true) if self.bundle.tlog_entries().is_empty() => Method::Unlogged,
+            (_, true) => Method::Identity,
+            (_, false) => Method::Certificate,
         }
     }
 
     fn check_hint(&self, key: &PublicKey) -> Result<Option<Warning>, VerifyError> {
-        if self.method() != "a key" {
+        if self.method() != Method::Key {
             return Err(VerifyError::Method {
                 found: self.method(),
-                needed: "a key",
+                needed: Method::Key,
             });
         }
         let needed = key.hint();
@@ -363,7 +391,7 @@ impl SignatureFile {
     ) -> Result<certificate::Path, VerifyError> {
         let method = VerifyError::Method {
             found: self.method(),
-            needed: "a certificate",
+            needed: Method::Certificate,
         };
         match self.certificates() {
             [leaf, others @ ..] if !self.bundle.is_keyless() => {

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::{Hash, Head};
 
@@ -65,14 +66,58 @@ pub enum LogFault {
     },
 }
 
-impl LogFault {
-    /// The fault's name in JSON: `root-mismatch`, `fork`, `rollback`, `grew-after-freeze`.
-    pub const fn kind(&self) -> &'static str {
+/// Which promise a log broke: a [`LogFault`] without its evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// [`LogFault::Fork`].
+    Fork,
+    /// [`LogFault::GrewAfterFreeze`].
+    GrewAfterFreeze,
+    /// [`LogFault::Rollback`].
+    Rollback,
+    /// [`LogFault::RootMismatch`].
+    RootMismatch,
+}
+
+impl FaultKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [
+        Self::Fork,
+        Self::GrewAfterFreeze,
+        Self::Rollback,
+        Self::RootMismatch,
+    ];
+
+    /// The word in JSON.
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::RootMismatch { .. } => "root-mismatch",
-            Self::Fork { .. } => "fork",
-            Self::Rollback { .. } => "rollback",
-            Self::GrewAfterFreeze { .. } => "grew-after-freeze",
+            Self::Fork => "fork",
+            Self::GrewAfterFreeze => "grew-after-freeze",
+            Self::Rollback => "rollback",
+            Self::RootMismatch => "root-mismatch",
+        }
+    }
+
+    /// From the word in JSON.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl LogFault {
+    /// Which promise the log broke.
+    pub const fn kind(&self) -> FaultKind {
+        match self {
+            Self::RootMismatch { .. } => FaultKind::RootMismatch,
+            Self::Fork { .. } => FaultKind::Fork,
+            Self::Rollback { .. } => FaultKind::Rollback,
+            Self::GrewAfterFreeze { .. } => FaultKind::GrewAfterFreeze,
         }
     }
 
@@ -159,7 +204,8 @@ mod tests {
                 vec!["a"],
             ),
         ] {
-            assert_eq!(fault.kind(), kind);
+            assert_eq!(fault.kind().as_str(), kind);
+            assert_eq!(FaultKind::from_word(kind), Some(fault.kind()));
             assert!(
                 fault
                     .notes()

@@ -47,7 +47,7 @@ mod testing;
 pub mod tile;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Origin, OriginError};
-pub use fault::LogFault;
+pub use fault::{FaultKind, LogFault};
 pub use follower::{AbsorbError, Follower, FollowerState, Offer, Progress, ResumeError};
 pub use frontier::{CompactRange, FrontierError};
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};

@@ -119,7 +119,7 @@ fn a_second_history_is_a_fork_for_a_reader_of_the_first() {
     let mut follower = Follower::new(split(2400).frontier());
     assert_eq!(follower.offer(&checkpoint(2400)), Ok(Offer::Ahead));
     let fault = follower.offer(&other).unwrap_err();
-    assert_eq!(fault.kind(), "fork");
+    assert_eq!(fault.kind().as_str(), "fork");
     assert!(
         fault
             .notes()

@@ -17,7 +17,7 @@ use super::args::Args;
 use crate::cli::output::Mistake;
 use crate::clock;
 use crate::http::{self, Retry};
-use crate::log::open_checkpoint;
+use crate::log::{Protocol, open_checkpoint};
 use crate::trust::{
     ListedKind, ListedLog, Problem, RepositorySettings, Settings, SourceSettings, Trust,
     TrustUpdater, TrustedRoot,
@@ -51,7 +51,7 @@ pub(super) enum Source {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Log {
     pub(super) name: String,
-    pub(super) kind: &'static str,
+    pub(super) protocol: Protocol,
     pub(super) url: String,
     pub(super) origin: Option<String>,
 }
@@ -70,8 +70,8 @@ pub(super) struct Instance {
 
 /// The type of a log that was asked for it.
 enum Spoken {
-    /// A CT log: which kind, and its origin where it has one.
-    Ct(&'static str, Option<String>),
+    /// A CT log: its protocol, and its origin where it has one.
+    Ct(Protocol, Option<String>),
     /// A Rekor v2 log of this origin, which its key and log id prove.
     RekorV2(Origin),
 }
@@ -110,17 +110,21 @@ impl Instance {
 
     /// What is known of the public instance without asking anybody.
     fn public_good() -> Self {
-        let log = |name: &str, kind, url: &str| Log {
+        let log = |name: &str, protocol, url: &str| Log {
             name: name.to_owned(),
-            kind,
+            protocol,
             url: url.to_owned(),
             origin: None,
         };
         Self {
             source: Source::PublicGood,
             logs: vec![
-                log("rekor-v1", "rekor-v1", "https://rekor.sigstore.dev"),
-                log("ct-2022", "ct-rfc6962", "https://ctfe.sigstore.dev/2022"),
+                log("rekor-v1", Protocol::RekorV1, "https://rekor.sigstore.dev"),
+                log(
+                    "ct-2022",
+                    Protocol::CtRfc6962,
+                    "https://ctfe.sigstore.dev/2022",
+                ),
             ],
             unknown: Vec::new(),
             unfollowed: Vec::new(),
@@ -174,24 +178,24 @@ impl Instance {
                 unfollowed.extend(nothing_for(&listed));
                 continue;
             };
-            let log = |kind, origin: Option<&Origin>| Log {
+            let log = |protocol, origin: Option<&Origin>| Log {
                 name: listed.name.clone(),
-                kind,
+                protocol,
                 url: written.clone(),
                 origin: origin.map(|origin| origin.as_str().to_owned()),
             };
             match (&listed.kind, spoken) {
                 (ListedKind::RekorV2(origin), _) if !by_itself => {
-                    logs.push(log("rekor-v2", Some(origin)));
+                    logs.push(log(Protocol::RekorV2, Some(origin)));
                 }
                 (_, Some(Spoken::RekorV2(origin))) => {
-                    logs.push(log("rekor-v2", Some(&origin)));
+                    logs.push(log(Protocol::RekorV2, Some(&origin)));
                 }
-                (ListedKind::RekorV1, _) => logs.push(log("rekor-v1", None)),
-                (ListedKind::Ct, Some(Spoken::Ct(kind, origin))) => logs.push(Log {
+                (ListedKind::RekorV1, _) => logs.push(log(Protocol::RekorV1, None)),
+                (ListedKind::Ct, Some(Spoken::Ct(protocol, origin))) => logs.push(Log {
                     name: format!("ct-{}", listed.name),
                     origin,
-                    ..log(kind, None)
+                    ..log(protocol, None)
                 }),
                 (ListedKind::Ct, None) => unknown.push(written),
                 _ => unfollowed.extend(nothing_for(&listed)),
@@ -204,7 +208,7 @@ impl Instance {
                 Mistake(format!("no log of the trusted root can be followed: {why}")).into(),
             );
         }
-        let has_ct = logs.iter().any(|log| log.kind.starts_with("ct-"));
+        let has_ct = logs.iter().any(|log| log.protocol.is_ct());
         Ok(Self {
             source,
             logs,
@@ -279,12 +283,15 @@ async fn spoken(http: &http::Client, url: &Url) -> Option<Spoken> {
         && let Ok(head) = serde_json::from_slice::<serde_json::Value>(&head)
         && head.get("tree_head_signature").is_some()
     {
-        return Some(Spoken::Ct("ct-rfc6962", None));
+        return Some(Spoken::Ct(Protocol::CtRfc6962, None));
     }
     // The log claims this origin; its key proves it at each pass.
     let checkpoint = get("checkpoint").await?;
     let origin = first_line(&checkpoint)?;
-    Some(Spoken::Ct("ct-static", Some(origin.as_str().to_owned())))
+    Some(Spoken::Ct(
+        Protocol::CtStatic,
+        Some(origin.as_str().to_owned()),
+    ))
 }
 
 /// The origin of the Rekor v2 log at that address, by its own word, if a key of the trusted root proves it; `None` if it does

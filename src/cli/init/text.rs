@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::answers::{Answers, Channel};
 use super::instance::{Instance, Log, Source};
+use crate::log::Protocol;
 use crate::watch::toml_string as quoted;
 
 const HEAD: &str = "\
@@ -105,10 +106,10 @@ fn logs(text: &mut String, instance: &Instance) {
     let ct: Vec<&Log> = instance
         .logs
         .iter()
-        .filter(|log| log.kind.starts_with("ct-"))
+        .filter(|log| log.protocol.is_ct())
         .collect();
     for log in &instance.logs {
-        let is_v1 = log.kind == "rekor-v1";
+        let is_v1 = log.protocol == Protocol::RekorV1;
         if is_v1 && instance.is_guided {
             text.push_str(
                 "\n# Rekor v1, where most clients write, grows faster than one reader may read it. So it is read by way of the\n\
@@ -122,7 +123,7 @@ fn logs(text: &mut String, instance: &Instance) {
                     "# If it is too fast for that: mode = \"guided\", and guided_by = [ the names of all certificate logs ].\n",
                 );
             }
-        } else if log.kind.starts_with("ct-") {
+        } else if log.protocol.is_ct() {
             text.push_str("\n# A certificate log: each certificate for a watched name is a finding of its own.\n");
         } else {
             text.push('\n');
@@ -131,7 +132,7 @@ fn logs(text: &mut String, instance: &Instance) {
             text,
             "[[log]]\nname = {}\ntype = {}\nurl = {}\n",
             quoted(&log.name),
-            quoted(log.kind),
+            quoted(log.protocol.as_str()),
             quoted(&log.url)
         );
         if let Some(origin) = &log.origin {

@@ -1,6 +1,6 @@
 //! The content of a message for people, before it is rendered.
 
-use crate::finding::Verdict;
+use crate::finding::{FaultKind, Verdict};
 use crate::notify::message::{Kind, Message};
 use crate::report::advice::{self, Advice};
 use crate::report::finding;
@@ -78,9 +78,9 @@ fn findings(message: &Message, blocks: &mut Vec<Block>) {
 
 /// Once for each kind of finding, in the order of the findings: worst first.
 fn advice(message: &Message, blocks: &mut Vec<Block>) {
-    let mut given: Vec<(Verdict, Option<&str>)> = Vec::new();
+    let mut given: Vec<(Verdict, Option<FaultKind>)> = Vec::new();
     for found in &message.findings {
-        let kind = (found.verdict, found.fault.as_deref());
+        let kind = (found.verdict, found.fault);
         if given.contains(&kind) {
             continue;
         }

@@ -13,7 +13,9 @@ use super::incoming::Incoming;
 use super::registered::{self, Registered};
 use super::value;
 use super::{outbox, payloads, replays, standing};
-use crate::finding::{Class, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict};
+use crate::finding::{
+    Class, FaultKind, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict,
+};
 
 /// The result of recording findings.
 pub(super) struct Inserted {
@@ -253,7 +255,7 @@ async fn insert_rows(
                 .push_bind(signer.as_ref().map(|key| key.0.as_slice()))
                 .push_bind(chain_word(finding))
                 .push_bind(value::micros(finding.first_seen))
-                .push_bind(finding.fault.as_deref())
+                .push_bind(finding.fault.map(FaultKind::as_str))
                 .push_bind(incoming.occurrence.map(<[u8; 32]>::as_slice))
                 .push_bind(incoming.subject)
                 .push_bind(finding.summary.as_str())

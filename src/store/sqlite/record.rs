@@ -34,6 +34,7 @@ pub(super) fn finding(row: &SqliteRow) -> Result<Finding, Fail> {
     let san: Option<&str> = row.try_get("san")?;
     let extensions: Option<&str> = row.try_get("extensions")?;
     let chain: Option<&str> = row.try_get("chain")?;
+    let fault: Option<&str> = row.try_get("fault")?;
     let index: Option<i64> = row.try_get("entry_index")?;
     let index = index.map(value::natural).transpose()?;
     let (log, mut summary) = (
@@ -77,7 +78,7 @@ pub(super) fn finding(row: &SqliteRow) -> Result<Finding, Fail> {
         not_before: value::moment_if(row.try_get("not_before")?)?,
         first_seen: value::moment(row.try_get("first_seen")?)?,
         state: value::state(row.try_get("state")?)?,
-        fault: row.try_get("fault")?,
+        fault: fault.map(value::fault).transpose()?,
         summary,
         anomalies,
     })

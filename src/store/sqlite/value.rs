@@ -10,7 +10,7 @@ use tlog::frontier::CompactRange;
 use tlog::hash::Hash;
 
 use super::fail::Fail;
-use crate::finding::{FindingId, Severity, State, Verdict};
+use crate::finding::{FaultKind, FindingId, Severity, State, Verdict};
 use crate::store::{Action, PassError, PassErrorKind};
 
 /// A position. Sizes of trees end at 2^63 - 1, so that no real size is refused.
@@ -48,6 +48,11 @@ pub(super) fn moment_if(micros: Option<i64>) -> Result<Option<Timestamp>, Fail> 
 pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, Fail> {
     let word: StrDeserializer<'_, WordError> = text.into_deserializer();
     T::deserialize(word).map_err(|error| Fail::corrupt(error.to_string()))
+}
+
+/// A stored kind of a fault.
+pub(super) fn fault(text: &str) -> Result<FaultKind, Fail> {
+    FaultKind::from_word(text).ok_or_else(|| Fail::corrupt(format!("fault {text:?}")))
 }
 
 /// A stored verdict.

@@ -1,6 +1,6 @@
 //! Verifying a keyless signature.
 
-use super::{SignatureFile, VerifyError};
+use super::{Method, SignatureFile, VerifyError};
 use crate::bundle::{Bundle, Content};
 use crate::dsse::IN_TOTO_PAYLOAD_TYPE;
 use crate::json::excerpt;
@@ -31,7 +31,7 @@ impl SignatureFile {
         now: i64,
     ) -> Result<OpenedKeyless, VerifyError> {
         let found = self.method();
-        let needed = "an identity of Sigstore";
+        let needed = Method::Identity;
         if found != needed {
             return Err(VerifyError::Method { found, needed });
         }
@@ -63,8 +63,8 @@ pub fn verify_attestation(
     }
     if !bundle.is_keyless() {
         return Err(VerifyError::Method {
-            found: "a key or a certificate chain",
-            needed: "an identity of Sigstore",
+            found: Method::KeyOrCertificate,
+            needed: Method::Identity,
         });
     }
     open(bundle, policy, trust, now)

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::*;
+use crate::FaultKind;
 use crate::testing::{Signer, Tree, leaf};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -192,7 +193,7 @@ fn a_checkpoint_that_contradicts_exactly_what_we_read_is_a_mismatch() {
     let _ = follower.absorb(3, leaves(3..5)).unwrap();
     assert_eq!(
         follower.offer(&lying(5)).unwrap_err().kind(),
-        "root-mismatch"
+        FaultKind::RootMismatch
     );
     assert_eq!(follower, proven_at(3));
 }
@@ -307,7 +308,10 @@ fn pending_heads_are_bounded_and_none_is_dropped() {
     }
     let next = checkpoint(2 + most);
     assert_eq!(follower.offer(&next), Ok(Offer::Full));
-    assert_eq!(follower.offer(&lying(2)).unwrap_err().kind(), "fork");
+    assert_eq!(
+        follower.offer(&lying(2)).unwrap_err().kind(),
+        FaultKind::Fork
+    );
     let _ = follower.absorb(1, leaves(1..2)).unwrap();
     assert_eq!(follower.offer(&next), Ok(Offer::Ahead));
     assert_eq!(follower.state().pending.len(), MAX_PENDING);

@@ -12,7 +12,7 @@ use crate::sigstore::attempt::Verified;
 use crate::sigstore::error::{Check, KeylessError};
 use crate::sigstore::policy::{IdentityPattern, Policy};
 use crate::sigstore::trust::Trust;
-use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE, SignatureFile, VerifyError};
+use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE, Method, SignatureFile, VerifyError};
 
 /// Why a draft cannot be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum DraftError {
     #[error("it is signed with {found}, not by an identity of Sigstore")]
     Method {
         /// What it is signed with.
-        found: &'static str,
+        found: Method,
     },
     /// The certificate in the file cannot be read.
     #[error(transparent)]
