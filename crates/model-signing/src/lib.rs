@@ -7,6 +7,8 @@ pub mod dsse;
 pub mod hash;
 mod json;
 pub mod key;
+#[cfg(feature = "sigstore")]
+mod keyless_error;
 pub mod manifest;
 #[cfg(unix)]
 pub mod model;

@@ -17,8 +17,8 @@ mod body;
 mod bridge;
 mod convert;
 mod document;
-mod error;
 mod identity;
+mod opened;
 mod policy;
 mod services;
 mod signing;
@@ -29,8 +29,8 @@ pub use attempt::{
     Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime, verify, verify_bundle,
 };
 pub use document::{MAX_TRUST_BYTES, TrustError};
-pub use error::{Check, KeylessError};
 pub use identity::{Identity, Name, NameKind};
+pub use opened::{OpenedKeyless, verify_attestation};
 pub use policy::{IdentityPattern, PatternError, Policy, Requirement};
 pub use services::{Service, ServiceError, ServiceKind, Services, SigningConfig};
 pub use signing::{
@@ -40,4 +40,4 @@ pub use token::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES,
 pub use trust::{Instance, Trust};
 
 #[doc(inline)]
-pub use crate::verify::{OpenedKeyless, verify_attestation};
+pub use crate::keyless_error::{Check, KeylessError};

@@ -15,12 +15,6 @@ use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{Curve, Hash, PublicKey};
 use crate::timestamp::Authorities;
 
-#[cfg(feature = "sigstore")]
-mod keyless;
-
-#[cfg(feature = "sigstore")]
-pub use keyless::{OpenedKeyless, verify_attestation};
-
 /// How to verify.
 #[doc(inline)]
 pub use crate::certificate::Rules as Options;
@@ -163,7 +157,7 @@ pub enum VerifyError {
     /// It is keyless, and one of the checks that this needs failed.
     #[cfg(feature = "sigstore")]
     #[error(transparent)]
-    Keyless(crate::sigstore::KeylessError),
+    Keyless(crate::keyless_error::KeylessError),
     /// Strict: the signature is over the encoding of version 0.2.
     #[error("the signature is over the encoding of version 0.2, which is not that of DSSE")]
     OldEncoding,

@@ -12,12 +12,12 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::body::check_envelope_hash;
 use super::bridge::Bridge;
 use super::convert;
-use super::error::{Check, KeylessError};
 use super::identity::Identity;
 use super::policy::Policy;
 use super::trust::Trust;
 use crate::bundle::{Bundle, Content, TlogEntry};
 use crate::certificate;
+use crate::keyless_error::{Check, KeylessError};
 use crate::timestamp::Token;
 
 /// How far a verified time may lie ahead of the verifier's clock, in seconds: authorities and verifiers are synchronised

@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::error::{Check, KeylessError};
 use crate::bundle::TlogEntry;
 use crate::dsse::Envelope;
 use crate::hash::{Algorithm, Hasher};
+use crate::keyless_error::{Check, KeylessError};
 
 #[derive(Deserialize)]
 struct Body {

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sigstore_verify::trust_root::TimestampAuthority;
 
-use super::error::{Check, KeylessError};
+use crate::keyless_error::{Check, KeylessError};
 use crate::timestamp::der::{
     BOOLEAN, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, context, encode,
 };

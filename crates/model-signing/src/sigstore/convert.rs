@@ -13,8 +13,8 @@ use sigstore_verify::types::{
     TimestampToken, TransparencyLogEntry, VerificationMaterial,
 };
 
-use super::error::{Check, KeylessError};
 use crate::bundle::{self, Content, DigestAlgorithm, TlogEntry};
+use crate::keyless_error::{Check, KeylessError};
 
 /// The bundle with these timestamps in place of its own.
 pub(super) fn bundle(

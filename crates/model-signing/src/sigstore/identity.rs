@@ -2,8 +2,8 @@
 
 use x509_parser::prelude::{GeneralName, ParsedExtension};
 
-use super::error::{Check, KeylessError};
 use crate::certificate;
+use crate::keyless_error::{Check, KeylessError};
 use crate::timestamp::der::{self, context};
 
 /// 1.3.6.1.4.1.57264.1, the arc of Fulcio's extensions.

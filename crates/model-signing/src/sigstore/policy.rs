@@ -2,8 +2,8 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::error::{Check, KeylessError};
 use super::identity::Identity;
+use crate::keyless_error::{Check, KeylessError};
 
 /// Longest pattern, in bytes: about a page.
 const MAX_PATTERN_BYTES: usize = 4096;

@@ -7,8 +7,8 @@ use super::certificate::Certificate;
 use super::draft::Draft;
 use super::key::EphemeralKey;
 use crate::certificate;
+use crate::keyless_error::{Check, KeylessError};
 use crate::sigstore::attempt::{CLOCK_SKEW_SECONDS, verify_certificate};
-use crate::sigstore::error::{Check, KeylessError};
 use crate::sigstore::trust::Trust;
 
 impl Certificate {

@@ -1,7 +1,7 @@
 //! The certificate that the authority has issued for one signature.
 
 use crate::certificate::Summary;
-use crate::sigstore::error::{Check, KeylessError};
+use crate::keyless_error::{Check, KeylessError};
 use crate::sigstore::identity::Identity;
 
 /// A certificate that was accepted.

@@ -91,7 +91,7 @@ pub struct KeylessError {
 }
 
 impl KeylessError {
-    pub(super) fn new(check: Check, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(check: Check, reason: impl Into<String>) -> Self {
         let reason: String = reason.into();
         // It may quote a field of any length.
         let reason = if reason.chars().nth(MAX_REASON_CHARS).is_some() {
@@ -103,7 +103,7 @@ impl KeylessError {
         Self { check, reason }
     }
 
-    pub(super) fn of_library(error: &Error) -> Self {
+    pub(crate) fn of_library(error: &Error) -> Self {
         let check = match error {
             Error::IdentityMismatch { .. } => Check::Identity,
             Error::IssuerMismatch { .. } => Check::Issuer,

@@ -1,10 +1,10 @@
 //! Verifying a keyless signature.
 
-use super::{Method, SignatureFile, VerifyError};
+use super::{Artifact, Policy, Signer, Trust, Verified, verify_bundle};
 use crate::bundle::{Bundle, Content};
 use crate::dsse::IN_TOTO_PAYLOAD_TYPE;
 use crate::json::excerpt;
-use crate::sigstore::{Artifact, Policy, Signer, Trust, Verified, verify_bundle};
+use crate::verify::{Method, SignatureFile, VerifyError};
 
 /// A keyless signature over a statement that has been verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
