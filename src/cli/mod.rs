@@ -124,7 +124,11 @@ enum Command {
 
 /// Parses the command line, runs the command, answers its exit code.
 pub fn main() -> ExitCode {
-    let arguments = signing::normalize(std::env::args_os());
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(answer) = signing::slip(&arguments) {
+        return output::fail(&output::Mistake(answer).into()).into();
+    }
+    let arguments = signing::normalize(arguments);
     let matches = pages::with_examples(Cli::command(), "").get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // A drill makes logs lie and channels fail: the log lines about that would alarm the operator.

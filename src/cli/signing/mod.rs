@@ -32,7 +32,7 @@ use super::output::{self, Mistake, Outcome};
 
 pub(super) use digest::Args as DigestArgs;
 pub(super) use sign::Method as SignMethod;
-pub(super) use spelling::normalize;
+pub(super) use spelling::{normalize, slip};
 pub(super) use verify::Method as VerifyMethod;
 
 use messages::shown;

@@ -6,8 +6,18 @@ use std::path::Path;
 /// The options of the program that take a value and may stand before the command.
 const WITH_VALUE: [&str; 3] = ["--config", "--log-format", "--log-level"];
 
-/// What may follow `sign` and `verify`; for any other word the reference inserts `sigstore`.
-const METHODS: [&str; 7] = [
+/// What may follow `sign`; for any other word the reference inserts `sigstore`.
+const SIGN: [&str; 6] = [
+    "sigstore",
+    "key",
+    "certificate",
+    "pkcs11-key",
+    "pkcs11-certificate",
+    "help",
+];
+
+/// What may follow `verify`. Of the methods of hardware tokens there is only the answer that they are none.
+const VERIFY: [&str; 7] = [
     "sigstore",
     "attestation",
     "key",
@@ -25,9 +35,7 @@ pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -
     let Some(command) = command_of(&arguments) else {
         return arguments;
     };
-    let is = |name: &str| arguments.get(command).is_some_and(|word| word == name);
-    let is_sign = is("sign");
-    let takes_method = is_sign || is("verify");
+    let methods = methods_of(&arguments, command);
     for argument in arguments
         .iter_mut()
         .skip(1)
@@ -37,20 +45,39 @@ pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -
             *argument = spelled.into();
         }
     }
-    if takes_method
-        && let Some(word) = arguments.get(command + 1).and_then(|word| word.to_str())
+    if let Some(word) = arguments.get(command + 1).and_then(|word| word.to_str())
+        && !methods.is_empty()
         && !word.starts_with('-')
-        && (!METHODS.contains(&word) || is_sign && word == "attestation")
-        && !is_slip(word)
+        && !methods.contains(&word)
+        && nearest(word, methods).is_none()
     {
         arguments.insert(command + 1, "sigstore".into());
     }
     arguments
 }
 
-/// Whether a word is more likely a method with a slip in it (`kye`, `KEY`, `cert`) than a model: nothing is there by that
-/// name.
-fn is_slip(word: &str) -> bool {
+/// The answer to a method with a slip in it, which names the method that was meant.
+pub(in crate::cli) fn slip(arguments: &[OsString]) -> Option<String> {
+    let command = command_of(arguments)?;
+    let methods = methods_of(arguments, command);
+    let word = arguments.get(command + 1)?.to_str()?;
+    let meant = nearest(word, methods).filter(|_| !methods.contains(&word))?;
+    let command = arguments.get(command)?.to_str()?;
+    Some(format!(
+        "{word:?} is no method, and no model is there by this name: did you mean `modelwatch {command} {meant}`?"
+    ))
+}
+
+fn methods_of(arguments: &[OsString], command: usize) -> &'static [&'static str] {
+    match arguments.get(command).and_then(|word| word.to_str()) {
+        Some("sign") => &SIGN,
+        Some("verify") => &VERIFY,
+        _ => &[],
+    }
+}
+
+/// The method that a word more likely means than a model (`kye`, `KEY`, `cert`): nothing is there by that name.
+fn nearest(word: &str, methods: &[&'static str]) -> Option<&'static str> {
     /// `pk`, `c` and the like are too short to mean a method.
     const ABBREVIATION: usize = 3;
     let lower = word.to_lowercase().replace('_', "-");
@@ -59,13 +86,22 @@ fn is_slip(word: &str) -> bool {
         letters.sort_unstable();
         letters
     };
-    let is_near = |method: &str| {
+    let distance = |method: &&&'static str| {
         let edits = if method.len() <= 4 { 1 } else { 2 };
-        strsim::levenshtein(&lower, method) <= edits
-            || sorted(&lower) == sorted(method)
-            || (lower.len() >= ABBREVIATION && method.starts_with(&lower))
+        match strsim::levenshtein(&lower, method) {
+            few if few <= edits => Some(few),
+            _ if sorted(&lower) == sorted(method) => Some(1),
+            _ if lower.len() >= ABBREVIATION && method.starts_with(&lower) => Some(edits),
+            _ => None,
+        }
     };
-    METHODS.into_iter().any(is_near) && Path::new(word).symlink_metadata().is_err()
+    let near = methods.iter().filter(|method| distance(method).is_some());
+    let (nearest, _) = near
+        .map(|method| (*method, distance(&method)))
+        .min_by_key(|(_, distance)| *distance)?;
+    // With a slash it is a path, whatever is there.
+    let is_model = word.contains('/') || Path::new(word).symlink_metadata().is_ok();
+    (!is_model).then_some(nearest)
 }
 
 /// Where the command is, if it is one of these.
@@ -138,6 +174,50 @@ mod tests {
             ),
         ] {
             assert_eq!(normalized(written), meant);
+        }
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_the_nearest_method() {
+        for (written, meant) in [
+            ("modelwatch sign kye m", Some("`modelwatch sign key`")),
+            (
+                "modelwatch --log-level debug verify KEY m",
+                Some("`modelwatch verify key`"),
+            ),
+            (
+                "modelwatch sign cert m",
+                Some("`modelwatch sign certificate`"),
+            ),
+            (
+                "modelwatch sign pkcs11_key m",
+                Some("`modelwatch sign pkcs11-key`"),
+            ),
+            (
+                "modelwatch sign sigstroe m",
+                Some("`modelwatch sign sigstore`"),
+            ),
+            (
+                "modelwatch verify atestation m",
+                Some("`modelwatch verify attestation`"),
+            ),
+            ("modelwatch sign atestation m", None),
+            ("modelwatch sign key m", None),
+            ("modelwatch sign src", None),
+            ("modelwatch sign ./kye", None),
+            ("modelwatch sign --help", None),
+            ("modelwatch sign", None),
+            ("modelwatch digest kye", None),
+            ("modelwatch status kye", None),
+        ] {
+            let words: Vec<_> = written.split(' ').map(OsString::from).collect();
+            let answer = slip(&words);
+            match (&answer, meant) {
+                (Some(answer), Some(meant)) => {
+                    assert!(answer.contains(meant), "{written}: {answer}")
+                }
+                (answer, meant) => assert_eq!(answer.as_deref(), meant, "{written}"),
+            }
         }
     }
 
