@@ -286,9 +286,9 @@ impl Shared {
             aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, form["code_verifier"].as_bytes());
         let is_right = form["grant_type"] == "authorization_code"
             && form["code"] == "c0de-s3cret"
-            && form["redirect_uri"] == begun["redirect_uri"]
-            && form["client_id"] == begun["client_id"]
-            && URL_SAFE_NO_PAD.encode(digest) == begun["code_challenge"];
+            && form.get("redirect_uri") == begun.get("redirect_uri")
+            && form.get("client_id") == begun.get("client_id")
+            && Some(&URL_SAFE_NO_PAD.encode(digest)) == begun.get("code_challenge");
         if !is_right || self.fault == Some(Fault::DeniedCode) {
             let refusal = json!({"error": "invalid_grant", "error_description": format!("the code {} is used", form["code"])});
             return reply(400, "", &refusal.to_string());
