@@ -13,6 +13,7 @@ mod commands;
 )]
 mod fake;
 mod guide;
+mod identities;
 mod issuer;
 mod keyless;
 mod keyless_sign;
