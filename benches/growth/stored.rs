@@ -13,6 +13,7 @@ use modelwatch::log::TreeId;
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{
     Condition, Handling, HandlingRequest, NewRegistration, Rescanned, Scope, Settings, Store,
+    WatchSet,
 };
 
 use super::child::median;
@@ -119,7 +120,7 @@ pub(super) fn take_back(bench: &Bench, findings: u64) -> Figure {
             let rescanned = Rescanned {
                 tree: TreeId::new("filled.example"),
                 range: n..n,
-                watches: Vec::new(),
+                watches: WatchSet::from_iter([]),
                 closes_gap: false,
                 findings: vec![NewFinding {
                     finding,

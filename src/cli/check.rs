@@ -68,7 +68,7 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     output.line(&format!(
         "ok    configuration: {} logs, {} watches, {} channels",
         setup.logs().len(),
-        rules.keys().len(),
+        rules.watch_set().keys().len(),
         setup.channel_names().len()
     ))?;
     for line in setup.described_http().await? {

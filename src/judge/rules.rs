@@ -4,13 +4,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::assessments::Assessments;
 use crate::identity::{Assessment, Authorities, Certificate, Signer};
-use crate::watch::{Forms, HoldRule, WatchKey, Watches};
+use crate::watch::{Forms, HoldRule, WatchKey, WatchSet, Watches};
 
 /// The compiled watches and the trusted authorities.
 pub struct Rules {
     watches: Watches,
     authorities: Option<Authorities>,
-    keys: Vec<WatchKey>,
+    watch_set: WatchSet,
     hashes: Vec<[u8; 32]>,
     holds: Vec<HoldRule>,
     ineffective: Vec<(String, String)>,
@@ -49,7 +49,7 @@ impl Rules {
         Self {
             watches,
             authorities,
-            keys,
+            watch_set: keys.into_iter().collect(),
             hashes,
             holds,
             ineffective,
@@ -79,15 +79,16 @@ impl Rules {
         }
     }
 
-    /// The keys of the watches.
-    pub fn keys(&self) -> &[WatchKey] {
-        &self.keys
+    /// The watches, as the store identifies them.
+    pub fn watch_set(&self) -> &WatchSet {
+        &self.watch_set
     }
 
     /// A SHA-256 hash of the conditions of all watches. Entries that were matched under another one are matched again.
     pub(crate) fn conditions_hash(&self) -> [u8; 32] {
         let mut keys: Vec<_> = self
-            .keys
+            .watch_set
+            .keys()
             .iter()
             .map(|key| (&key.name, &key.conditions))
             .collect();

@@ -12,7 +12,7 @@ use crate::expect::{Expectation, Part};
 use crate::finding::{State, Verdict};
 use crate::identity::{Chain, San};
 use crate::report::log::LogStatus;
-use crate::store::{SigningQuery, Store, StoredSigning, WatchKey};
+use crate::store::{SigningQuery, Store, StoredSigning, WatchSet};
 
 /// How old the newest proven pass over a log may be: an older one shows nothing of what was signed since.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(2);
@@ -206,7 +206,7 @@ pub(super) async fn unread(
     store: &dyn Store,
     logs: &[LogStatus],
     followed: &Followed<'_>,
-    watches: &[WatchKey],
+    watches: &WatchSet,
     now: Timestamp,
 ) -> Result<Vec<Line>, ReconcileError> {
     let mut lines = Vec::new();

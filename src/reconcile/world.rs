@@ -9,7 +9,7 @@ use crate::identity::Signer;
 use crate::judge::Rules;
 use crate::monitor::MonitoredLog;
 use crate::report::log::LogStatus;
-use crate::store::{SigningQuery, Store, WatchKey};
+use crate::store::{SigningQuery, Store, WatchSet};
 
 /// What is compared.
 #[derive(Debug, Default)]
@@ -44,8 +44,8 @@ pub struct World<'a> {
 
 impl World<'_> {
     /// The watches whose signings are compared.
-    pub(super) fn watches(&self, query: &SigningQuery) -> Vec<WatchKey> {
-        let keys = self.rules.keys().iter();
+    pub(super) fn watches(&self, query: &SigningQuery) -> WatchSet {
+        let keys = self.rules.watch_set().keys().iter();
         keys.filter(|key| query.watches.is_empty() || query.watches.contains(&key.name))
             .cloned()
             .collect()

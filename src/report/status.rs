@@ -13,7 +13,7 @@ use super::log::LogStatus;
 use super::{CONTRACT, cell, time};
 use crate::escape;
 use crate::moment;
-use crate::store::{ChannelQueue, Counts, TreeCoverage, WatchKey};
+use crate::store::{ChannelQueue, Counts, TreeCoverage, WatchSet};
 
 /// Most watches that are listed one by one for people. If there are more, only those with gaps are listed.
 const LISTED_WATCHES: usize = 20;
@@ -253,7 +253,7 @@ impl TrustStatus {
 
 impl WatchStatus {
     /// The watches, in this order, with the ranges that they were matched against.
-    pub fn of_all(watches: Vec<WatchKey>, coverage: &[TreeCoverage]) -> Vec<Self> {
+    pub fn of_all(watches: &WatchSet, coverage: &[TreeCoverage]) -> Vec<Self> {
         let trees: Arc<[Tree]> = coverage
             .iter()
             .map(|tree| Tree {
@@ -272,14 +272,13 @@ impl WatchStatus {
                 of_watch.insert(place, covered);
             }
         }
-        watches
-            .into_iter()
-            .map(|key| Self {
-                uneven: by_name.remove(key.name.as_str()).unwrap_or_default(),
-                trees: Arc::clone(&trees),
-                name: key.name,
-            })
-            .collect()
+        let keys = watches.keys().iter();
+        keys.map(|key| Self {
+            uneven: by_name.remove(key.name.as_str()).unwrap_or_default(),
+            trees: Arc::clone(&trees),
+            name: key.name.clone(),
+        })
+        .collect()
     }
 
     fn on_logs(&self) -> impl Iterator<Item = WatchOnLog<'_>> {

@@ -49,7 +49,7 @@ pub async fn run(setup: &Setup, plan: &Plan<'_>) -> Result<Report, ServiceError>
     let copy = scratch.path().join("copy.db");
     let store = setup.copied(&copy).await?;
     let known = known(&store).await?;
-    let coverage = store.tree_coverage(rules.keys(), None).await?;
+    let coverage = store.tree_coverage(rules.watch_set(), None).await?;
     // The processes of the stages open it.
     store.close().await;
 

@@ -18,7 +18,7 @@ use crate::escape;
 use crate::http;
 use crate::judge::Rules;
 use crate::monitor::{self, LogOutcome, MonitoredLog, TrustReport};
-use crate::store::{PassErrorKind, Positions, StoreError, TreeState, WatchKey};
+use crate::store::{PassErrorKind, Positions, StoreError, TreeState, WatchKey, WatchSet};
 use crate::trust::{
     RefreshReason, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater,
 };
@@ -391,7 +391,7 @@ impl Setup {
     }
 
     /// The watches as the store identifies them.
-    pub(super) fn watch_keys(&self) -> Vec<WatchKey> {
+    pub(super) fn watch_set(&self) -> WatchSet {
         let watches = self.config.watches.iter();
         watches
             .map(|watch| WatchKey {

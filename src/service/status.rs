@@ -21,13 +21,13 @@ impl Setup {
     pub async fn status(&self, store: &dyn Store, now: Timestamp) -> Result<Status, ServiceError> {
         let logs = self.log_statuses(store, now).await?;
         let queues = store.channel_queues(now).await?;
-        let watches = self.watch_keys();
+        let watches = self.watch_set();
         let coverage = store.tree_coverage(&watches, None).await?;
         Ok(Status::new(
             loaded::daemon(store).await?,
             self.trust_status(),
             logs,
-            WatchStatus::of_all(watches, &coverage),
+            WatchStatus::of_all(&watches, &coverage),
             AlertStatus::of(queues, &self.channel_names()),
             FindingStatus::from(store.counts(self.config.fail_on).await?),
         ))

@@ -8,7 +8,7 @@ use tlog::{FollowerState, Head};
 
 use super::pass_error::PassError;
 use crate::finding::{NewFinding, Verdict};
-use crate::watch::WatchKey;
+use crate::watch::WatchSet;
 
 /// The state of one tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,7 +277,7 @@ pub struct Rescanned {
     /// The range, counted within the tree. Its leaves were read again and hash to the proven root.
     pub range: Range<u64>,
     /// The watches that cover the range now.
-    pub watches: Vec<WatchKey>,
+    pub watches: WatchSet,
     /// The gap ends with the range: the rows of the steps so far are merged into the ranges of each watch.
     pub closes_gap: bool,
     /// The findings, all proven.

@@ -3,7 +3,7 @@
 use crate::log::TreeId;
 use async_trait::async_trait;
 
-use super::{Rescanned, StoreError, TreeCoverage, WatchKey};
+use super::{Rescanned, StoreError, TreeCoverage, WatchSet};
 
 /// The ranges of each tree that were matched against each watch.
 ///
@@ -15,7 +15,7 @@ use super::{Rescanned, StoreError, TreeCoverage, WatchKey};
 pub trait CoveredRanges: Send + Sync {
     /// Declares the watches that the next batches of this log are matched against. New or changed ones cover from
     /// `seen` on; removed ones cover up to it.
-    async fn watching(&self, tree: &TreeId, watches: &[WatchKey]) -> Result<(), StoreError>;
+    async fn watching(&self, tree: &TreeId, watches: &WatchSet) -> Result<(), StoreError>;
 
     /// What each of these watches covers of every log, or of this one, and the gaps between a log's first position and
     /// `seen`.
@@ -24,7 +24,7 @@ pub trait CoveredRanges: Send + Sync {
     /// were never changed are a hundred rows.
     async fn tree_coverage(
         &self,
-        watches: &[WatchKey],
+        watches: &WatchSet,
         tree: Option<&TreeId>,
     ) -> Result<Vec<TreeCoverage>, StoreError>;
 

@@ -81,7 +81,7 @@ pub use times::StoredTimes;
 pub use values::Values;
 
 pub use crate::finding::Judged;
-pub use crate::watch::{HoldRule, WatchKey};
+pub use crate::watch::{HoldRule, WatchKey, WatchSet};
 
 use crate::finding::Routes;
 

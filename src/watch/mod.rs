@@ -42,7 +42,7 @@ pub use doubts::{Doubt, Set};
 pub use explain::{Checked, Explanation, explain};
 pub use forms::Forms;
 pub use glob::Glob;
-pub use key::{HoldRule, WatchKey};
+pub use key::{HoldRule, WatchKey, WatchSet};
 pub use meant::{Meant, read as read_meant};
 pub use pattern::{PatternError, SanRegex};
 pub use samples::{Sample, Samples, samples};

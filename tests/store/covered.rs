@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use modelwatch::log::TreeId;
-use modelwatch::store::{Dispute, Rescanned, WatchKey};
+use modelwatch::store::{Dispute, Rescanned, WatchKey, WatchSet};
 
 use crate::scratch::{ScratchStore, at, follower, signing, tree};
 
@@ -33,7 +33,10 @@ async fn covered(scratch: &ScratchStore, name: &str) -> Covered {
 
 /// The same of this tree, or of the only one that there is.
 async fn covered_of(scratch: &ScratchStore, watch: WatchKey, of: Option<&TreeId>) -> Covered {
-    let trees = scratch.store.tree_coverage(&[watch], of).await;
+    let trees = scratch
+        .store
+        .tree_coverage(&WatchSet::from_iter([watch]), of)
+        .await;
     let mut tree = trees.unwrap().remove(0);
     let uneven = tree.uneven.pop();
     Covered {
@@ -49,13 +52,13 @@ async fn a_watch_covers_from_seen_on_and_batches_carry_it_along() {
     scratch.begin(3).await;
     scratch
         .store
-        .watching(&tree(), &[watch("old")])
+        .watching(&tree(), &WatchSet::from_iter([watch("old")]))
         .await
         .unwrap();
     scratch.read((3, 3), (10, 10), vec![]).await;
     scratch
         .store
-        .watching(&tree(), &[watch("new"), watch("old")])
+        .watching(&tree(), &WatchSet::from_iter([watch("new"), watch("old")]))
         .await
         .unwrap();
     scratch.read((10, 10), (20, 20), vec![]).await;
@@ -77,7 +80,7 @@ async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store
-        .watching(&tree(), &[watch("a")])
+        .watching(&tree(), &WatchSet::from_iter([watch("a")]))
         .await
         .unwrap();
     scratch.read((0, 0), (10, 10), vec![]).await;
@@ -87,13 +90,13 @@ async fn a_watch_that_is_gone_or_changed_stops_covering_there() {
     };
     scratch
         .store
-        .watching(&tree(), std::slice::from_ref(&changed))
+        .watching(&tree(), &WatchSet::from_iter([changed.clone()]))
         .await
         .unwrap();
     scratch.read((10, 10), (20, 20), vec![]).await;
     scratch
         .store
-        .watching(&tree(), &[watch("a")])
+        .watching(&tree(), &WatchSet::from_iter([watch("a")]))
         .await
         .unwrap();
     scratch.read((20, 20), (30, 30), vec![]).await;
@@ -109,7 +112,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
     scratch.read((0, 0), (10, 10), vec![]).await;
     scratch
         .store
-        .watching(&tree(), &[watch("falcon")])
+        .watching(&tree(), &WatchSet::from_iter([watch("falcon")]))
         .await
         .unwrap();
     scratch.read((10, 10), (20, 20), vec![]).await;
@@ -118,7 +121,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
     let mut rescanned = Rescanned {
         tree: tree(),
         range: 2..7,
-        watches: vec![watch("falcon")],
+        watches: WatchSet::from_iter([watch("falcon")]),
         closes_gap: false,
         findings: vec![found],
         now: at(5),
@@ -133,7 +136,11 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
     let falcon = covered(&scratch, "falcon").await;
     assert_eq!((falcon.from, falcon.gaps), (0, vec![]));
     assert_eq!(scratch.alerts_of(signing(4).finding.id).await["all"], 1);
-    scratch.store.watching(&tree(), &[]).await.unwrap();
+    scratch
+        .store
+        .watching(&tree(), &WatchSet::from_iter([]))
+        .await
+        .unwrap();
     scratch.read((20, 20), (25, 25), vec![]).await;
     assert_eq!(
         covered(&scratch, "falcon").await.gaps,
@@ -147,14 +154,20 @@ async fn ranges_that_will_be_read_again_belong_to_the_later_watches() {
     let scratch = ScratchStore::with_log().await;
     scratch
         .store
-        .watching(&tree(), &[watch("stays"), watch("goes")])
+        .watching(
+            &tree(),
+            &WatchSet::from_iter([watch("stays"), watch("goes")]),
+        )
         .await
         .unwrap();
     scratch.read((0, 0), (10, 10), vec![]).await;
     scratch.read((10, 10), (20, 10), vec![]).await;
     scratch
         .store
-        .watching(&tree(), &[watch("stays"), watch("comes")])
+        .watching(
+            &tree(),
+            &WatchSet::from_iter([watch("stays"), watch("comes")]),
+        )
         .await
         .unwrap();
     let mut fault = signing(0);
@@ -172,7 +185,10 @@ async fn ranges_that_will_be_read_again_belong_to_the_later_watches() {
     scratch.store.dispute(&dispute).await.unwrap();
     scratch
         .store
-        .watching(&tree(), &[watch("stays"), watch("comes")])
+        .watching(
+            &tree(),
+            &WatchSet::from_iter([watch("stays"), watch("comes")]),
+        )
         .await
         .unwrap();
     scratch.read((10, 10), (30, 30), vec![]).await;

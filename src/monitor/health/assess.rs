@@ -81,7 +81,7 @@ pub(in crate::monitor) async fn assess_log(
             (
                 found,
                 lost,
-                store.tree_coverage(rules.keys(), Some(tree)).await?,
+                store.tree_coverage(rules.watch_set(), Some(tree)).await?,
             )
         }
     };

@@ -108,7 +108,7 @@ impl TreePass<'_> {
         };
         self.context
             .store
-            .watching(&self.log.shard.id(), self.rules.keys())
+            .watching(&self.log.shard.id(), self.rules.watch_set())
             .await?;
         self.record_growth_after_end(&checkpoint).await?;
         loop {

@@ -17,7 +17,7 @@ use crate::monitor::health::{self, Noticed, Subject};
 use crate::monitor::log::Log;
 use crate::monitor::outcome::RescanError;
 use crate::monitor::pass_end::Ended;
-use crate::store::{Outcome, PassErrorKind, Rescanned, StoreError, Uneven, WatchKey};
+use crate::store::{Outcome, PassErrorKind, Rescanned, StoreError, Uneven, WatchSet};
 
 /// A rescan is recorded in steps of this many entries. Each step is proven by itself, and an interrupted rescan
 /// continues after the last one.
@@ -30,7 +30,7 @@ pub(in crate::monitor) async fn rescan_tree(
     only: Option<&str>,
 ) -> Result<(u64, u64), RescanError> {
     let tree = log.shard.id();
-    context.store.watching(&tree, rules.keys()).await?;
+    context.store.watching(&tree, rules.watch_set()).await?;
     let Some(state) = context.store.tree(&tree).await? else {
         return Ok((0, 0));
     };
@@ -39,7 +39,7 @@ pub(in crate::monitor) async fn rescan_tree(
     };
     let coverage = context
         .store
-        .tree_coverage(rules.keys(), Some(&tree))
+        .tree_coverage(rules.watch_set(), Some(&tree))
         .await?;
     let gapped: Vec<Uneven> = coverage
         .into_iter()
@@ -50,7 +50,7 @@ pub(in crate::monitor) async fn rescan_tree(
     let (Some(head), false) = (follower.proven_head.clone(), gapped.is_empty()) else {
         return Ok((0, 0));
     };
-    let watches: Vec<WatchKey> = gapped.iter().map(|c| c.watch.clone()).collect();
+    let watches: WatchSet = gapped.iter().map(|c| c.watch.clone()).collect();
     let pass = TreePass::new(context, log, rules, Some(state)).await?;
     context.progress.begin();
     let mut done = (0, 0);
@@ -105,7 +105,7 @@ impl TreePass<'_> {
         &self,
         gap: Range<u64>,
         head: &Head,
-        watches: &[WatchKey],
+        watches: &WatchSet,
         done: &mut (u64, u64),
     ) -> Result<(), Halt> {
         if gap.is_empty() {
@@ -178,7 +178,7 @@ impl TreePass<'_> {
         &self,
         frontier: &CompactRange,
         head: &Head,
-        watches: &[WatchKey],
+        watches: &WatchSet,
         step: &mut Step,
         done: &mut (u64, u64),
     ) -> Result<(), Halt> {
@@ -196,7 +196,7 @@ impl TreePass<'_> {
             .rescanned(&Rescanned {
                 tree: self.log.shard.id(),
                 range: step.from..reached,
-                watches: watches.to_vec(),
+                watches: watches.clone(),
                 closes_gap: reached >= step.gap_end,
                 findings,
                 now: self.now,

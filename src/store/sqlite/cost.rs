@@ -20,7 +20,7 @@ use crate::log::{LogId, Protocol, TreeId};
 use crate::store::{
     Alerts as _, Condition, Conditions as _, CoveredRanges as _, Expectations as _, FindingQuery,
     Findings as _, Handling, HandlingRequest, NewRegistration, NewTree, Positions as _, Rescanned,
-    Scope, Settings, WatchKey,
+    Scope, Settings, WatchKey, WatchSet,
 };
 
 const ORIGIN: &str = "log.example";
@@ -125,7 +125,7 @@ fn rescanned(findings: Vec<NewFinding>) -> Rescanned {
     Rescanned {
         tree: TreeId::new(ORIGIN),
         range: 0..0,
-        watches: Vec::new(),
+        watches: WatchSet::from_iter([]),
         closes_gap: false,
         findings,
         now: now(),
@@ -288,7 +288,7 @@ async fn alerts_are_handed_out_at_the_same_cost_beside_others_that_were_delivere
     assert!(costs[1] <= costs[0] + costs[0] / 4 + 20, "{costs:?}");
 }
 
-fn watches(count: u8) -> Vec<WatchKey> {
+fn watches(count: u8) -> WatchSet {
     let watch = |n| WatchKey {
         name: format!("watch-{n}"),
         conditions: [n; 32],

@@ -13,7 +13,6 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
-use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnection;
 
 use super::batch::insert_values;
@@ -23,7 +22,7 @@ use super::insert;
 use super::positions::{self, Extent};
 use super::value;
 use crate::finding::Routes;
-use crate::store::{Rescanned, TreeCoverage, Uneven, WatchKey};
+use crate::store::{Rescanned, TreeCoverage, Uneven, WatchKey, WatchSet};
 
 /// A range of entries. Without an end, it ends at `seen`, as `seen` grows.
 type Stretch = (u64, Option<u64>);
@@ -149,14 +148,14 @@ fn join(ranges: &mut Vec<Stretch>, (mut start, mut end): Stretch) {
 pub(super) async fn is_declared(
     db: &mut SqliteConnection,
     origin: &str,
-    watches: &[WatchKey],
+    watches: &WatchSet,
 ) -> Result<bool, Fail> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM tree_watch_set t JOIN watch_set w ON w.number = t.watch_set
                         WHERE t.origin = $1 AND w.hash = $2)",
     )
     .bind(origin)
-    .bind(hash(watches).as_slice())
+    .bind(watches.hash().as_slice())
     .fetch_one(&mut *db)
     .await?)
 }
@@ -165,13 +164,13 @@ pub(super) async fn is_declared(
 pub(super) async fn watching(
     db: &mut SqliteConnection,
     origin: &str,
-    watches: &[WatchKey],
+    watches: &WatchSet,
 ) -> Result<(), Fail> {
     // Without a position nothing is read. The watches are declared again when there is one.
     let Some(mut covered) = Covered::read(db, origin).await? else {
         return Ok(());
     };
-    covered.declare(watches);
+    covered.declare(watches.keys());
     let set = ensure(db, watches).await?;
     sqlx::query(
         "INSERT INTO tree_watch_set (origin, watch_set) VALUES ($1, $2)
@@ -203,18 +202,60 @@ pub(super) async fn rewind(db: &mut SqliteConnection, origin: &str, seen: u64) -
     Ok(())
 }
 
+/// The extent of a tree that exactly these watches cover from its first position on: with one statement, because each pass over
+/// each log asks for it.
+async fn even_extent(
+    db: &mut SqliteConnection,
+    watches: &WatchSet,
+    origin: &str,
+) -> Result<Option<Extent>, Fail> {
+    let row: Option<(String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT l.name, t.base, t.first, t.seen
+         FROM tree t JOIN log l ON l.number = t.log JOIN tree_watch_set s ON s.origin = t.origin
+         JOIN watch_set w ON w.number = s.watch_set
+         WHERE t.origin = $1 AND t.seen IS NOT NULL AND w.hash = $2
+           AND NOT EXISTS (SELECT 1 FROM coverage c WHERE c.origin = $1)
+           AND NOT EXISTS (SELECT 1 FROM rescan_stretch r WHERE r.origin = $1)",
+    )
+    .bind(origin)
+    .bind(watches.hash().as_slice())
+    .fetch_optional(&mut *db)
+    .await?;
+    row.map(|(name, base, first, seen)| Extent::new(name, base, first, seen))
+        .transpose()
+}
+
+impl Extent {
+    /// What watches cover of the tree, apart from those that cover all of it.
+    fn covered(self, tree: TreeId, uneven: Vec<Uneven>) -> TreeCoverage {
+        TreeCoverage {
+            tree,
+            log: self.name,
+            base: self.base,
+            first: self.first,
+            seen: self.seen,
+            uneven,
+        }
+    }
+}
+
 /// The ranges of every tree, or of one, that these watches cover.
 pub(super) async fn coverage(
     db: &mut SqliteConnection,
-    watches: &[WatchKey],
+    watches: &WatchSet,
     origin: Option<&str>,
 ) -> Result<Vec<TreeCoverage>, Fail> {
+    if let Some(origin) = origin
+        && let Some(extent) = even_extent(db, watches, origin).await?
+    {
+        return Ok(vec![extent.covered(TreeId::new(origin), Vec::new())]);
+    }
     let extents: BTreeMap<String, Extent> =
         positions::extents(db, origin).await?.into_iter().collect();
     let mut rows = rows(db, origin).await?;
     let mut stretches = stretches(db, origin).await?;
     let sets = sets(db, origin).await?;
-    let asked_hash = hash(watches);
+    let asked_hash = watches.hash();
     // For each set that differs from these watches: those of its watches that are among them.
     let mut known: HashMap<i64, HashSet<WatchKey>> = HashMap::new();
     let others = sets
@@ -236,7 +277,7 @@ pub(super) async fn coverage(
             && rescanned.is_empty()
             && set.is_some_and(|(_, hash)| *hash == asked_hash);
         let mut uneven = Vec::new();
-        let asked = if is_even { &[][..] } else { watches };
+        let asked = if is_even { &[][..] } else { watches.keys() };
         for watch in asked {
             let is_member = |set: i64| known.get(&set).is_none_or(|known| known.contains(watch));
             let mut ranges = match (own.get(watch), set) {
@@ -256,14 +297,7 @@ pub(super) async fn coverage(
                 });
             }
         }
-        answer.push(TreeCoverage {
-            tree: TreeId::new(origin),
-            log: extent.name,
-            base: extent.base,
-            first: extent.first,
-            seen: extent.seen,
-            uneven,
-        });
+        answer.push(extent.covered(TreeId::new(origin), uneven));
     }
     Ok(answer)
 }
@@ -304,7 +338,7 @@ pub(super) async fn rescanned(
         closes_gap,
         ..
     } = rescanned;
-    if !range.is_empty() && !watches.is_empty() {
+    if !range.is_empty() && !watches.keys().is_empty() {
         reach(db, tree.as_str(), watches, range).await?;
     }
     if *closes_gap {
@@ -317,7 +351,7 @@ pub(super) async fn rescanned(
 async fn reach(
     db: &mut SqliteConnection,
     origin: &str,
-    watches: &[WatchKey],
+    watches: &WatchSet,
     range: &Range<u64>,
 ) -> Result<(), Fail> {
     let (start, until) = (value::integer(range.start)?, value::integer(range.end)?);
@@ -451,8 +485,8 @@ async fn members(db: &mut SqliteConnection, set: i64) -> Result<Vec<WatchKey>, F
 }
 
 /// The number of a set. A new set is recorded.
-async fn ensure(db: &mut SqliteConnection, watches: &[WatchKey]) -> Result<i64, Fail> {
-    let hash = hash(watches);
+async fn ensure(db: &mut SqliteConnection, watches: &WatchSet) -> Result<i64, Fail> {
+    let hash = watches.hash();
     let known: Option<i64> = sqlx::query_scalar("SELECT number FROM watch_set WHERE hash = $1")
         .bind(hash.as_slice())
         .fetch_optional(&mut *db)
@@ -469,7 +503,7 @@ async fn ensure(db: &mut SqliteConnection, watches: &[WatchKey]) -> Result<i64, 
         db,
         "INSERT INTO watch_set_member (watch_set, watch, conditions) ",
         " ON CONFLICT DO NOTHING",
-        watches,
+        watches.keys(),
         |mut row, watch| {
             row.push_bind(number)
                 .push_bind(watch.name.as_str())
@@ -478,18 +512,6 @@ async fn ensure(db: &mut SqliteConnection, watches: &[WatchKey]) -> Result<i64, 
     )
     .await?;
     Ok(number)
-}
-
-/// Identifies a set by its watches, in their order.
-fn hash(watches: &[WatchKey]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for watch in watches {
-        // The length separates names and conditions, whatever they contain.
-        hash.update((watch.name.len() as u64).to_be_bytes());
-        hash.update(&watch.name);
-        hash.update(watch.conditions);
-    }
-    hash.finalize().into()
 }
 
 /// Deletes the sets that no tree and no rescan has.

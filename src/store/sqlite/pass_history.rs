@@ -25,37 +25,47 @@ pub(super) async fn pass_history(
     db: &mut SqliteConnection,
     key: &str,
 ) -> Result<PassHistory, Fail> {
-    let mut pass_history = PassHistory::default();
-    let row =
-        sqlx::query("SELECT recent, limited_passes, limited_since FROM pace WHERE origin = $1")
-            .bind(key)
-            .fetch_optional(&mut *db)
-            .await?;
-    if let Some(row) = row {
-        let recent: &str = row.try_get("recent")?;
-        pass_history.recent =
-            serde_json::from_str(recent).map_err(|error| Fail::corrupt(error.to_string()))?;
-        pass_history.limited_passes = value::small(row.try_get("limited_passes")?)?;
-        pass_history.limited_since = value::moment_if(row.try_get("limited_since")?)?;
-    }
-    let row: Option<(i64, i64, i64)> =
-        sqlx::query_as("SELECT at, first, reached FROM restart WHERE origin = $1")
-            .bind(key)
-            .fetch_optional(&mut *db)
-            .await?;
-    if let Some((at, first, reached)) = row {
+    let row = sqlx::query(
+        "SELECT p.recent, p.limited_passes, p.limited_since, r.at, r.first, r.reached
+         FROM (SELECT $1 AS origin) k LEFT JOIN pace p ON p.origin = k.origin LEFT JOIN restart r ON r.origin = k.origin",
+    )
+    .bind(key)
+    .fetch_one(&mut *db)
+    .await?;
+    let mut pass_history = PassHistory {
+        recent: recent(row.try_get("recent")?)?,
+        limited_passes: value::small(
+            row.try_get::<Option<i64>, _>("limited_passes")?
+                .unwrap_or(0),
+        )?,
+        limited_since: value::moment_if(row.try_get("limited_since")?)?,
+        restart: None,
+    };
+    if let Some(at) = row.try_get("at")? {
         pass_history.restart = Some(Restart {
             at: value::moment(at)?,
-            first: value::natural(first)?,
-            reached: value::natural(reached)?,
+            first: value::natural(row.try_get("first")?)?,
+            reached: value::natural(row.try_get("reached")?)?,
         });
     }
     Ok(pass_history)
 }
 
+/// The last passes as they are stored; none of a log that is new.
+fn recent(stored: Option<&str>) -> Result<Vec<RecentPass>, Fail> {
+    let Some(stored) = stored else {
+        return Ok(Vec::new());
+    };
+    serde_json::from_str(stored).map_err(|error| Fail::corrupt(error.to_string()))
+}
+
 /// Adds the pass that ended.
 pub(super) async fn add(db: &mut SqliteConnection, report: &PassReport) -> Result<(), Fail> {
-    let PassHistory { mut recent, .. } = pass_history(db, report.key()).await?;
+    let stored: Option<String> = sqlx::query_scalar("SELECT recent FROM pace WHERE origin = $1")
+        .bind(report.key())
+        .fetch_optional(&mut *db)
+        .await?;
+    let mut recent = recent(stored.as_deref())?;
     // Passes with unknown times are not usable.
     recent.retain(|pass| !moment::is_ahead(pass.ended, report.now));
     if recent.len() >= RECENT_PASSES {

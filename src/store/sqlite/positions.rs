@@ -549,13 +549,7 @@ pub(super) async fn extents(
     .await?;
     rows.into_iter()
         .map(|(origin, name, base, first, seen)| {
-            let extent = Extent {
-                name,
-                base: value::natural(base)?,
-                first: value::natural(first)?,
-                seen: value::natural(seen)?,
-            };
-            Ok((origin, extent))
+            Ok((origin, Extent::new(name, base, first, seen)?))
         })
         .collect()
 }
@@ -570,4 +564,16 @@ pub(super) struct Extent {
     pub first: u64,
     /// The present position.
     pub seen: u64,
+}
+
+impl Extent {
+    /// As it is stored.
+    pub(super) fn new(name: String, base: i64, first: i64, seen: i64) -> Result<Self, Fail> {
+        Ok(Self {
+            name,
+            base: value::natural(base)?,
+            first: value::natural(first)?,
+            seen: value::natural(seen)?,
+        })
+    }
 }

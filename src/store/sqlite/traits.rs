@@ -23,7 +23,7 @@ use crate::store::{
     HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups,
     NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
     QueuedAlert, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span, Store,
-    StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchKey,
+    StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchSet,
 };
 
 #[async_trait]
@@ -136,7 +136,7 @@ impl LogFaults for SqliteStore {
 
 #[async_trait]
 impl CoveredRanges for SqliteStore {
-    async fn watching(&self, tree: &TreeId, watches: &[WatchKey]) -> Result<(), StoreError> {
+    async fn watching(&self, tree: &TreeId, watches: &WatchSet) -> Result<(), StoreError> {
         // Called once per pass and mostly the same: it takes the write lock only if something changes.
         if reading!(self, "reading coverage", |db| coverage::is_declared(
             db,
@@ -154,7 +154,7 @@ impl CoveredRanges for SqliteStore {
 
     async fn tree_coverage(
         &self,
-        watches: &[WatchKey],
+        watches: &WatchSet,
         tree: Option<&TreeId>,
     ) -> Result<Vec<TreeCoverage>, StoreError> {
         reading!(self, "reading coverage", |db| coverage::coverage(

@@ -19,7 +19,7 @@ use modelwatch::store::{
     RegisteredEntry, Registration, RegistrationSources, RescanRequest, Rescanned, Rescans, Scope,
     Settled, Sighting, SigningQuery, Signings, SourceChange, SourceContent, SourceFailure,
     SourceState, Span, Store, StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState,
-    Values, VerifiedHead, WatchKey,
+    Values, VerifiedHead, WatchSet,
 };
 use tlog::Head;
 
@@ -161,8 +161,8 @@ through!(LogFaults {
 });
 
 through!(CoveredRanges {
-    fn watching(tree: &TreeId, watches: &[WatchKey]) -> ();
-    fn tree_coverage(watches: &[WatchKey], tree: Option<&TreeId>) -> Vec<TreeCoverage>;
+    fn watching(tree: &TreeId, watches: &WatchSet) -> ();
+    fn tree_coverage(watches: &WatchSet, tree: Option<&TreeId>) -> Vec<TreeCoverage>;
     fn rescanned(rescanned: &Rescanned) -> u64;
 });
 

@@ -453,7 +453,13 @@ impl World {
 
     async fn forget_closed_gaps(&mut self) {
         let open = self.open_gaps().await;
-        let is_watched = |name: &str| self.rules.keys().iter().any(|key| key.name == name);
+        let is_watched = |name: &str| {
+            self.rules
+                .watch_set()
+                .keys()
+                .iter()
+                .any(|key| key.name == name)
+        };
         self.gaps.retain(|(watch, origin), _| {
             let is_of = |(tree, uneven): &(TreeId, Uneven)| {
                 tree.as_str() == origin && uneven.watch.name == *watch
@@ -464,7 +470,10 @@ impl World {
 
     /// What of each tree was read and never matched against a watch.
     pub async fn open_gaps(&self) -> Vec<(TreeId, Uneven)> {
-        let coverage = self.truly().tree_coverage(self.rules.keys(), None).await;
+        let coverage = self
+            .truly()
+            .tree_coverage(self.rules.watch_set(), None)
+            .await;
         let trees = coverage.expect("readable").into_iter();
         trees
             .flat_map(|tree| {
