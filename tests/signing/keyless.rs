@@ -73,7 +73,7 @@ fn a_keyless_signature_is_verified_by_the_method_that_is_assumed() {
     let line = format!("verify falcon --signature v1.sig {globbed} --trusted-root root.json");
     site.expect(&format!("{line} --require source_repository_identifier=463804977 --require build_trigger=release"), 0);
     let said = site.expect(&format!("{line} --require build_trigger=push"), 1);
-    assert!(said.stderr.contains("an extension of the certificate: build_trigger is \"release\", and \"push\" was asked for"), "{}", said.stderr);
+    assert!(said.stderr.contains("an extension of the certificate: build_trigger is \"release\", and \"push\" is required"), "{}", said.stderr);
 }
 
 #[test]

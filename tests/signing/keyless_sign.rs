@@ -512,6 +512,25 @@ fn a_certificate_that_has_expired_is_not_resumed() {
 }
 
 #[test]
+fn what_an_earlier_run_left_in_the_model_is_never_signed() {
+    let place = Place::new();
+    let line = "sign falcon --signature falcon/model.sig --identity-token-file token --trust-config v1.json";
+    place.services.fail("rekor1", &[Fault::Status(405, None)]);
+    place.run(line, 1);
+    let printed = place.run(line, 1);
+    assert!(
+        printed
+            .stderr
+            .contains("falcon/model.sig.incomplete is in the model"),
+        "{}",
+        printed.stderr
+    );
+    place.run(&format!("{line} --resume"), 0);
+    assert!(!place.exists("falcon/model.sig.incomplete"));
+    place.site.expect(&format!("verify falcon --signature falcon/model.sig --identity {IDENTITY} --identity-provider {ISSUER} --trust-config v1.json --strict"), 0);
+}
+
+#[test]
 fn a_draft_that_was_changed_is_never_called_signed() {
     let place = Place::new();
     place.services.fail("rekor1", &[Fault::Status(405, None)]);

@@ -12,10 +12,10 @@ use model_signing::statement::{NotSignable, Statement};
 use model_signing::walk::{Listed, Listing, Model};
 use serde_json::{Value, json};
 
-use super::files::{is_standard, path};
+use super::files::{is_same_file, is_standard, path};
 use super::lifetime::Estimate;
 use super::messages::Warnings;
-use super::stamping::StampingArgs;
+use super::stamping::{self, StampingArgs};
 use super::{keyless, tree};
 use crate::cli::output::Mistake;
 
@@ -117,6 +117,13 @@ impl Common {
         if !listing.files.iter().any(is_signed) {
             return Err(NotSignable::NoResources.into());
         }
+        let left = stamping::incomplete(&self.signature);
+        let mut files = listing.files.iter();
+        anyhow::ensure!(
+            !files.any(|file| is_same_file(&model.path().join(&*file.name), &left)),
+            "{} is in the model, and would be signed: an earlier run left it; complete it with --resume, or remove it",
+            left.display()
+        );
         tree::refuse_left_over(&model, &listing, &self.signature, |_| false)?;
         tree::warn_of_gaps(&model, &listing, method, warnings)?;
         if let Some(destination) = &destination {

@@ -1,8 +1,6 @@
 //! `modelwatch sign`: hash a model, sign its manifest, write the signature.
 
-use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -15,7 +13,7 @@ use model_signing::verify::{SignatureFile, Warning};
 use serde_json::Value;
 
 use super::common::{Common, Signed, report};
-use super::files::{is_standard, path, read};
+use super::files::{is_same_file, is_standard, path, read};
 use super::keyless;
 use super::messages::{Warnings, print, say};
 use super::sigstore::{self, SigstoreArgs};
@@ -257,13 +255,6 @@ fn spare<'a>(
         )),
         None => Ok(()),
     }
-}
-
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) else {
-        return false;
-    };
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 impl PrivateKeyArgs {
