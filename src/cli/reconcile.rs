@@ -25,6 +25,10 @@ use crate::store::SigningQuery;
 
 /// Arguments of `reconcile`.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(super) struct Args {
     /// Files with bundles in any form that `expect add` takes, model directories, and trees of them
     #[arg(required = true, value_name = "PATH")]

@@ -1,7 +1,7 @@
 //! The bundles: each is verified, looked up, and compared with the model beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use model_signing::bundle::{Bundle, Content};
 use sha2::{Digest as _, Sha256};
@@ -221,7 +221,7 @@ impl Bundles {
                 roots,
                 leaves: &leaves,
                 bundle: &first.shown,
-                model: first.model.as_deref(),
+                directory: first.model.as_deref(),
             };
             found.extend(remote::ask(&model, followed, world.rules).await);
         }
@@ -387,7 +387,7 @@ fn placed(file: &str, place: Option<&str>) -> String {
     place.map_or_else(|| file.to_owned(), |place| format!("{file} ({place})"))
 }
 
-fn shown_path(path: &PathBuf) -> String {
+fn shown_path(path: &Path) -> String {
     if path.as_os_str().is_empty() {
         ".".to_owned()
     } else {

@@ -62,13 +62,13 @@ async fn check_one(
         origin: origin.clone(),
         index: index.unwrap_or(*tree_index),
     };
-    let at = |kind, why: String| Err(Line::new(kind, why).at(place.clone()));
+    let at = |kind, why: String| Line::new(kind, why).at(place.clone());
     if followed.is_faulty(origin) {
         let why = format!(
             "{} broke a promise, and that finding is open: what the log shows is no evidence",
             place.log
         );
-        return at(Kind::Unread, why);
+        return Err(at(Kind::Unread, why));
     }
     let here = |signing: &&StoredSigning| {
         signing.origin == *origin && Some(signing.index) == index && signing.logged_sha256.is_none()
@@ -81,20 +81,18 @@ async fn check_one(
     if *tree_index >= proven {
         if let Some(size) = tree.ended_at.filter(|size| tree_index >= size) {
             let why = format!("the log has ended with {size} entries, and does not hold this one");
-            return at(Kind::BundleWithoutEntry, why);
+            return Err(at(Kind::BundleWithoutEntry, why));
         }
         let why = match known.next() {
             Some(_) => "its entry was read, and is not proven yet".to_owned(),
             None => format!("the log is proven up to {proven} entries, and its entry lies behind"),
         };
-        return at(
-            if is_guided {
-                Kind::Guided
-            } else {
-                Kind::Unread
-            },
-            why,
-        );
+        let kind = if is_guided {
+            Kind::Guided
+        } else {
+            Kind::Unread
+        };
+        return Err(at(kind, why));
     }
     match followed.leaf(origin, *tree_index).await {
         Ok((hash, _)) if verified.leaves.contains(&hash.to_hex()) => Ok(place),
@@ -103,7 +101,7 @@ async fn check_one(
                 "entry {} of {} is proven, and is not of this signing",
                 place.index, place.log
             );
-            at(Kind::EntryDiffers, why)
+            Err(at(Kind::EntryDiffers, why))
         }
         Err(why) => {
             let kind = if is_guided {
@@ -111,7 +109,7 @@ async fn check_one(
             } else {
                 Kind::Unread
             };
-            at(kind, format!("its entry could not be proven: {why}"))
+            Err(at(kind, format!("its entry could not be proven: {why}")))
         }
     }
 }

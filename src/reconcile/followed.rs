@@ -1,5 +1,6 @@
 //! The trees that are followed: how far each is proven, and how one of its leaves is asked for.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -77,8 +78,8 @@ impl<'a> Followed<'a> {
             verdicts: vec![Verdict::LogFault],
             ..FindingQuery::open()
         };
-        let faults: Vec<_> = store.findings(&query).try_collect().await?;
-        let faulty = faults.into_iter().filter_map(|fault| fault.origin);
+        let open: Vec<_> = store.findings(&query).try_collect().await?;
+        let faulty = open.into_iter().filter_map(|fault| fault.origin);
         Ok(Self {
             logs,
             trees,
@@ -146,13 +147,13 @@ impl<'a> Followed<'a> {
             MonitoredLog::RekorV1(log) => log,
             MonitoredLog::Guided(guided) => &guided.log,
         };
-        if !self.listed.contains_key(&place) {
+        if let Entry::Vacant(listing) = self.listed.entry(place) {
             let (trees, error) = server.ask().await;
             let listed = match error {
                 Some(error) if trees.is_empty() => Err(error.message),
                 _ => Ok(trees),
             };
-            self.listed.insert(place, listed);
+            listing.insert(listed);
         }
         let Some(Ok(trees)) = self.listed.get(&place) else {
             let why = self

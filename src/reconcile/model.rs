@@ -36,6 +36,10 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an error or a text that its caller has no other use for"
+    )]
     fn changed(why: impl ToString) -> Self {
         Self {
             kind: Kind::ModelChanged,

@@ -25,7 +25,7 @@ pub(super) struct Model<'m> {
     pub(super) leaves: &'m BTreeSet<String>,
     /// The bundle and the model that lines are about.
     pub(super) bundle: &'m str,
-    pub(super) model: Option<&'m str>,
+    pub(super) directory: Option<&'m str>,
 }
 
 /// Asks the index of each followed Rekor v1 log for the digests of a model.
@@ -70,7 +70,7 @@ pub(super) async fn ask(
     }
     for line in &mut lines {
         line.bundle = Some(model.bundle.to_owned());
-        line.model = model.model.map(str::to_owned);
+        line.model = model.directory.map(str::to_owned);
     }
     lines
 }

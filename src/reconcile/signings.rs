@@ -1,6 +1,7 @@
 //! The other direction: which bundle explains each signing by the watched identities, and what of the logs was not read.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -186,16 +187,17 @@ fn who(signing: &StoredSigning) -> String {
         .map(|san| san.value.as_str())
         .collect();
     let more = names.len().saturating_sub(shown.len());
+    // Writing to a String cannot fail.
     let mut who = shown.join(" and ");
     if more > 0 {
-        who.push_str(&format!(" and {more} more names"));
+        let _ = write!(who, " and {more} more names");
     }
     if shown.is_empty() {
         let key = signing.key_sha256.as_deref().unwrap_or("that is not known");
         who = format!("the key {key}");
     }
     if let Some(issuer) = &signing.issuer {
-        who.push_str(&format!(" ({issuer})"));
+        let _ = write!(who, " ({issuer})");
     }
     who
 }

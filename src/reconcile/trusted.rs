@@ -59,6 +59,10 @@ pub(super) struct Refusal {
     pub(super) why: String,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an error or a text that its caller has no other use for"
+)]
 fn refusal(kind: Kind, why: impl ToString) -> Refusal {
     Refusal {
         kind,

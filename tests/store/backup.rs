@@ -32,7 +32,7 @@ async fn a_backup_beside_a_writer_holds_what_was_committed_and_is_the_owners_alo
     back_up(&scratch.path(), &copy).await.unwrap();
     // The store goes on, and the copy stays as it was.
     scratch.read((9, 0), (20, 0), vec![signing(12)]).await;
-    assert_eq!(names(kept.path()), [copy.clone()]);
+    assert_eq!(names(kept.path()), std::slice::from_ref(&copy));
     let store = SqliteStore::open_read_only(settings(copy.clone()))
         .await
         .unwrap();
@@ -96,5 +96,5 @@ async fn what_cannot_be_copied_leaves_no_file() {
         matches!(nowhere, Err(StoreError::Open { .. })),
         "{nowhere:?}"
     );
-    assert_eq!(names(kept.path()), [PathBuf::new(); 0]);
+    assert_eq!(names(kept.path()).len(), 0);
 }

@@ -50,7 +50,7 @@ async fn who_did_what_and_why_stands_in_the_history_with_the_change() {
         (state, action, author.map(str::to_owned), reason.to_owned())
     };
     let seen = row(State::Open, Action::Seen, None, "first seen");
-    assert_eq!(rows(&scratch, id).await, [seen.clone()]);
+    assert_eq!(rows(&scratch, id).await, std::slice::from_ref(&seen));
     scratch
         .store
         .handle(&[id], &ack("known", at(2)))
