@@ -28,11 +28,11 @@ macro_rules! in_scope {
 }
 pub(super) use in_scope;
 
-/// The verdict of the finding `f` in the scratch set `t`, which holds the strength of its registration.
+/// The verdict of the finding `f` in the scratch set `c`, which holds the strength of its registration.
 macro_rules! verdict {
     () => {
-        "CASE WHEN t.strength >= 2 THEN 'expected'
-              WHEN t.strength = 1 AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate')
+        "CASE WHEN c.strength >= 2 THEN 'expected'
+              WHEN c.strength = 1 AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate')
                    AND ifnull(f.in_shape, 1) = 1 AND ifnull(f.anomalies, '') = '[]' THEN 'self-registered'
               ELSE f.judged_verdict END"
     };
@@ -41,7 +41,7 @@ macro_rules! verdict {
 /// Its severity, of its new verdict `verdict`.
 macro_rules! severity {
     () => {
-        "CASE t.verdict WHEN 'expected' THEN 0 WHEN 'self-registered' THEN max(1, f.judged_severity - 1)
+        "CASE c.verdict WHEN 'expected' THEN 0 WHEN 'self-registered' THEN max(1, f.judged_severity - 1)
                         ELSE f.judged_severity END"
     };
 }
@@ -77,28 +77,28 @@ pub(super) async fn settle(
     now: Timestamp,
 ) -> Result<Vec<FindingId>, Fail> {
     sqlx::query(concat!(
-        "UPDATE temp.finding_changes AS t SET strength = (
+        "UPDATE temp.finding_changes AS c SET strength = (
            SELECT max(
              ifnull((SELECT max(", strength!(), ") FROM expected_leaf e CROSS JOIN expectation x ON x.number = e.expectation
                      WHERE e.leaf_hash = f.registered_as AND ", in_scope!(), "), 0),
              ifnull((SELECT max(", strength!(), ") FROM expected_signing e CROSS JOIN expectation x ON x.number = e.expectation
                      WHERE e.signature_sha256 = f.signature_sha256 AND ", in_scope!(), " AND ", same_signing!(), "), 0))
            FROM finding f LEFT JOIN signer s ON s.key = f.signer
-           WHERE f.number = t.finding
+           WHERE f.number = c.finding
              AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain'))"
     ))
     .execute(&mut *db)
     .await?;
     sqlx::query(concat!(
-        "UPDATE temp.finding_changes AS t SET verdict = (SELECT ",
+        "UPDATE temp.finding_changes AS c SET verdict = (SELECT ",
         verdict!(),
-        " FROM finding f WHERE f.number = t.finding)"
+        " FROM finding f WHERE f.number = c.finding)"
     ))
     .execute(&mut *db)
     .await?;
     sqlx::query(concat!(
-        "DELETE FROM temp.finding_changes AS t WHERE EXISTS (
-           SELECT 1 FROM finding f WHERE f.number = t.finding AND f.verdict = t.verdict AND f.severity = ", severity!(), ")"
+        "DELETE FROM temp.finding_changes AS c WHERE EXISTS (
+           SELECT 1 FROM finding f WHERE f.number = c.finding AND f.verdict = c.verdict AND f.severity = ", severity!(), ")"
     ))
     .execute(&mut *db)
     .await?;
@@ -111,17 +111,17 @@ pub(super) async fn settle(
     // had registered it is open again without that registration.
     sqlx::query(concat!(
         "UPDATE finding AS f SET (verdict, severity, state, prior_state) = (
-           SELECT t.verdict, ",
+           SELECT c.verdict, ",
         severity!(),
         ",
-             CASE WHEN t.verdict = 'expected' THEN 'resolved'
+             CASE WHEN c.verdict = 'expected' THEN 'resolved'
                   WHEN f.verdict = 'expected' OR (f.verdict = 'self-registered' AND f.state = 'acked')
                   THEN iif(f.prior_state IS NULL, 'open', 'disputed')
                   ELSE f.state END,
-             CASE WHEN f.prior_state IS NULL OR t.verdict = 'expected' THEN f.prior_state
+             CASE WHEN f.prior_state IS NULL OR c.verdict = 'expected' THEN f.prior_state
                   WHEN f.verdict = 'expected' OR (f.verdict = 'self-registered' AND f.prior_state = 'acked') THEN 'open'
                   ELSE f.prior_state END
-           FROM temp.finding_changes t WHERE t.finding = f.number)
+           FROM temp.finding_changes c WHERE c.finding = f.number)
          WHERE f.number IN (SELECT finding FROM temp.finding_changes)"
     ))
     .execute(&mut *db)
@@ -136,7 +136,7 @@ pub(super) async fn settle(
 /// The ids of the scratch set.
 async fn ids(db: &mut SqliteConnection) -> Result<Vec<FindingId>, Fail> {
     let ids: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT f.id FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
+        "SELECT f.id FROM temp.finding_changes c CROSS JOIN finding f ON f.number = c.finding
          ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
     )
     .fetch_all(&mut *db)
