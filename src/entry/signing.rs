@@ -23,7 +23,8 @@ pub struct Entry {
     /// What in it could not be read.
     pub unreadable: Vec<Unreadable>,
     /// Whether it contains more than is parsed here, although nothing in it is unreadable: members that no server
-    /// writes, which other parsers may use instead, or an unknown kind. To miss no signer, also [search](search()) it.
+    /// writes, which other parsers may use instead, or an unknown kind. To miss no signer, also
+    /// [search](super::search()) it.
     pub has_more: bool,
 }
 

@@ -5,8 +5,9 @@ use serde::{Serialize as _, Serializer};
 use tlog::FaultKind;
 
 #[expect(
+    clippy::ref_option,
     clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
+    reason = "serde passes a reference to the field"
 )]
 pub(super) fn serialize<S: Serializer>(
     fault: &Option<FaultKind>,

@@ -26,7 +26,8 @@ pub struct PostReply {
     pub retry_after: Option<Duration>,
     /// The server's reason: one line, cut and escaped.
     pub message: Option<String>,
-    /// Of [`Client::post`], the beginning of the body, at most [`REPLY_LIMIT_BYTES`]; of [`Client::post_for`], the body.
+    /// Of [`Client::post`], the beginning of the body, at most [`REPLY_LIMIT_BYTES`](super::REPLY_LIMIT_BYTES); of
+    /// [`Client::post_for`], the body.
     pub body: Bytes,
 }
 

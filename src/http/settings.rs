@@ -33,7 +33,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Time without any progress: until the answer begins, and between two pieces of its body.
     pub idle_timeout: Duration,
-    /// When [`Client::get`] tries again.
+    /// When [`Client::get`](super::Client::get) tries again.
     pub retry: Retry,
 }
 

@@ -127,7 +127,7 @@ impl Watch {
                 .any(|set| set.names_key() && set.san.is_empty())
     }
 
-    /// Judges one signer without the index of [`Watches`].
+    /// Judges one signer without the index of [`Watches`](super::Watches).
     pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<Selected> {
         if !self.conditions.hold(subject) {
             return None;

@@ -344,7 +344,7 @@ async fn a_forged_head_that_waits_is_distinguished_from_the_true_one_by_the_leav
     world.log().heal();
     assert_eq!(world.bad_step().await, "log-fault");
     let mut faults: Vec<_> = world.of("log-fault").await;
-    faults.sort_by(|a, b| a.fault.cmp(&b.fault));
+    faults.sort_by_key(|finding| finding.fault);
     let kinds: Vec<_> = faults
         .iter()
         .filter_map(|f| f.fault.map(FaultKind::as_str))

@@ -150,7 +150,7 @@ impl Checkpoint {
         &self.origin
     }
 
-    /// Leaves in the tree, at most [`MAX_TREE_SIZE`].
+    /// Leaves in the tree, at most [`MAX_TREE_SIZE`](crate::MAX_TREE_SIZE).
     pub const fn size(&self) -> u64 {
         self.size
     }
