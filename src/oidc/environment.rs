@@ -12,7 +12,7 @@ const MAX_NAME_BYTES: usize = 256;
 
 /// The variables of this process, and the places that a platform has beside them.
 pub(super) struct Environment {
-    variable: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variable: Box<dyn Fn(&str) -> Option<String>>,
     /// What the firmware calls the machine.
     pub(super) product_name: PathBuf,
     /// Google Cloud's IAM Service Account Credentials API.
@@ -28,7 +28,7 @@ impl fmt::Debug for Environment {
 
 impl Environment {
     pub(super) fn new(
-        variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        variable: impl Fn(&str) -> Option<String> + 'static,
         product_name: impl Into<PathBuf>,
         google_credentials: impl Into<String>,
     ) -> Self {

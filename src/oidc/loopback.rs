@@ -23,7 +23,7 @@ use super::sign_in::{SignIn, refusal};
 /// The path that is registered for Sigstore's clients at its provider.
 const PATH: &str = "/auth/callback";
 /// How long a person may take to sign in.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Longest head of a request: a code and a state, and what browsers add.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How long one request may take: both ends are on this machine.
@@ -242,7 +242,7 @@ fn code(query: &str, expected: &Expected) -> Result<SecretString, OidcError> {
     }
     if let Some(error) = one("error") {
         let why = refusal(&error, one("error_description").as_deref());
-        return Err(OidcError::Denied(why.unwrap_or_default()));
+        return Err(OidcError::Denied(why));
     }
     match one("code") {
         Some(code) if !code.is_empty() => Ok(SecretString::from(code)),

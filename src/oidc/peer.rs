@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 pub(super) fn is_another_users(own: SocketAddr, peer: SocketAddr) -> bool {
     #[cfg(target_os = "linux")]
     if let Some(user) = linux::owner(own, peer) {
-        // Root forwards connections into containers, and needs no such way to harm.
+        // Root forwards connections into containers, and could read the memory of this process as well.
         return user != 0 && user != rustix::process::geteuid().as_raw();
     }
     let _ = (own, peer);

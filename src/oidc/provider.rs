@@ -78,7 +78,7 @@ impl Provider {
             names_itself: found.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
         };
-        // Without PKCE, whoever reads the address bar could use the code.
+        // Without PKCE, a reader of the address bar could use the code.
         if lists(&found, "code_challenge_methods_supported", "S256") == Some(false) {
             return Err(failed(
                 "the provider does not support PKCE with S256, without which no sign-in is begun"
@@ -86,11 +86,6 @@ impl Provider {
             ));
         }
         Ok(provider)
-    }
-
-    /// Its name.
-    pub fn issuer(&self) -> &str {
-        &self.issuer
     }
 }
 

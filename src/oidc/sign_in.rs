@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct OauthClient {
     /// Its name, which is also the audience of its tokens.
     pub id: String,
-    /// Its password; a program that anybody can install has none.
+    /// Its password; a program that its users install has none.
     pub secret: Option<SecretString>,
 }
 
@@ -199,16 +199,16 @@ impl<'a> SignIn<'a> {
 /// The reason of a refusal.
 fn refusal_in(answer: &serde_json::Map<String, Value>) -> Option<String> {
     let text = |name: &str| answer.get(name).and_then(Value::as_str);
-    refusal(text("error")?, text("error_description"))
+    Some(refusal(text("error")?, text("error_description")))
 }
 
 /// The reason of a refusal, cut and in quotes.
-pub(super) fn refusal(error: &str, description: Option<&str>) -> Option<String> {
+pub(super) fn refusal(error: &str, description: Option<&str>) -> String {
     let error = cut(error);
-    Some(match description {
+    match description {
         Some(description) if !description.is_empty() => {
             format!("{error:?} ({:?})", cut(description))
         }
         _ => format!("{error:?}"),
-    })
+    }
 }

@@ -353,7 +353,7 @@ fn with_browser(place: &Place, options: &str, variables: &[(&str, &str)]) -> (Pr
             break;
         }
         if let Some(line) = printed[start..].strip_prefix('\t') {
-            address = line.trim().to_owned();
+            line.trim().clone_into(&mut address);
         }
     }
     if !address.is_empty() {

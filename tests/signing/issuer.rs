@@ -392,7 +392,7 @@ pub fn browse(address: &str) -> String {
             .split("\r\n")
             .find_map(|line| line.strip_prefix("Location: "))
         {
-            Some(to) => address = to.to_owned(),
+            Some(to) => to.clone_into(&mut address),
             None => return page,
         }
     }
@@ -408,10 +408,10 @@ pub fn visit(url: &Url, method: &str, headers: &[(&str, &str)]) -> (u16, String)
         .map_or_else(String::new, |query| format!("?{query}"));
     let mut head = format!("{method} {}{query} HTTP/1.1\r\n", url.path());
     if !headers.iter().any(|(name, _)| *name == "host") {
-        head.push_str(&format!("host: {host}:{port}\r\n"));
+        head.extend(["host: ", host, ":", &port.to_string(), "\r\n"]);
     }
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).unwrap();

@@ -51,7 +51,7 @@ async fn sign_in(issuer: &Issuer, client: &OauthClient) -> Result<(String, Strin
 }
 
 #[tokio::test]
-async fn a_person_signs_in_and_the_page_says_where_to_look() {
+async fn a_person_signs_in_and_the_page_points_to_the_terminal() {
     let issuer = Issuer::start(None);
     let (token, page) = sign_in(&issuer, &client(None)).await.unwrap();
     assert_eq!(token.split('.').count(), 3);
@@ -275,7 +275,7 @@ async fn requests_of_others_are_refused_and_the_sign_in_goes_on() {
             let (found, page) = visit(&url, method, &headers);
             assert_eq!(found, status, "{method} {url} {headers:?}: {page}");
         }
-        // Connections that say nothing do not stand in the way.
+        // Connections without a request do not stand in the way.
         let silent: Vec<_> = (0..10)
             .map(|_| std::net::TcpStream::connect(("127.0.0.1", port)).unwrap())
             .collect();
@@ -304,7 +304,7 @@ async fn a_person_who_does_not_come_back_is_not_waited_for_without_end() {
     assert!(matches!(error, OidcError::Timeout(_)), "{error}");
     assert_eq!(
         started.elapsed().as_secs(),
-        Duration::from_secs(300).as_secs()
+        Duration::from_mins(5).as_secs()
     );
     assert!(error.to_string().contains("5 minutes"), "{error}");
 }

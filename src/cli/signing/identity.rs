@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::builder::{StringValueParser, TypedValueParser};
 use model_signing::sigstore::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -28,7 +29,7 @@ const TOKEN_VARIABLE: &str = "SIGSTORE_ID_TOKEN";
 pub(super) struct IdentityArgs {
     /// The identity token (a JWT); `-` reads it from standard input. On the command line every
     /// user of the machine can read it: there are --identity-token-file and $SIGSTORE_ID_TOKEN
-    #[arg(long, value_name = "TOKEN", value_parser = secret)]
+    #[arg(long, value_name = "TOKEN", value_parser = secret())]
     identity_token: Option<SecretString>,
 
     /// A file with the identity token
@@ -51,7 +52,7 @@ pub(super) struct IdentityArgs {
     client_id: String,
 
     /// The client's secret. Better: --client-secret-file or --client-secret-env
-    #[arg(long, value_name = "TEXT", value_parser = secret, conflicts_with_all = ["client_secret_file", "client_secret_env"])]
+    #[arg(long, value_name = "TEXT", value_parser = secret(), conflicts_with_all = ["client_secret_file", "client_secret_env"])]
     client_secret: Option<SecretString>,
 
     /// A file with the client's secret
@@ -64,8 +65,8 @@ pub(super) struct IdentityArgs {
 }
 
 /// Out of `Debug`, and out of every message about the command line.
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(SecretString::from(text))
+fn secret() -> impl TypedValueParser<Value = SecretString> {
+    StringValueParser::new().map(SecretString::from)
 }
 
 /// Where a token comes from.

@@ -11,7 +11,7 @@ use model_signing::hash::Algorithm;
 use model_signing::manifest::Method;
 
 /// How long a certificate is valid (Fulcio, `pkg/ca/common.go`), less what the requests after the hashing may take.
-const CERTIFICATE: Duration = Duration::from_secs(600 - 120);
+const CERTIFICATE: Duration = Duration::from_mins(10 - 2);
 /// What the request for the certificate may take.
 const REQUEST: Duration = Duration::from_secs(15);
 /// What a slow disk reads in a second, in bytes.

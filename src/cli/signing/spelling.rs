@@ -214,7 +214,7 @@ mod tests {
             let answer = slip(&words);
             match (&answer, meant) {
                 (Some(answer), Some(meant)) => {
-                    assert!(answer.contains(meant), "{written}: {answer}")
+                    assert!(answer.contains(meant), "{written}: {answer}");
                 }
                 (answer, meant) => assert_eq!(answer.as_deref(), meant, "{written}"),
             }
