@@ -336,7 +336,9 @@ fn tags(
 
 /// `git check-ref-format`, and nothing that is an option.
 fn is_branch(name: &str) -> bool {
-    let bad_part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+    let bad_part = |part: &str| {
+        part.is_empty() || part.starts_with('.') || part.strip_suffix(".lock").is_some()
+    };
     let bad_character =
         |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
     !name.starts_with('-')

@@ -174,26 +174,26 @@ mod tests {
         let watches = [
             watch(|c| {
                 c.san_glob
-                    .push(Glob::new("https://github.com/Org/falcon/*"))
+                    .push(Glob::new("https://github.com/Org/falcon/*"));
             }),
             watch(|c| {
                 c.san_glob.push(Glob::new(
                     "https://github.com/org/falcon/.github/workflows/r.yml@refs/tags/*",
-                ))
+                ));
             }),
             watch(|c| c.san_glob.push(Glob::new("https://github.com/org/*"))),
             watch(|c| {
                 c.san.push(
                     "https://github.com/org/falcon/.github/workflows/r.yml@refs/heads/main".into(),
-                )
+                );
             }),
             watch(|c| {
                 c.san_regex
-                    .push(SanRegex::new(r"^https://github\.com/org/falcon/.*").unwrap())
+                    .push(SanRegex::new(r"^https://github\.com/org/falcon/.*").unwrap());
             }),
             watch(|c| {
                 c.san_regex
-                    .push(SanRegex::new("https://github.com/org/falcon/.github/.+").unwrap())
+                    .push(SanRegex::new("https://github.com/org/falcon/.github/.+").unwrap());
             }),
             watch(|c| {
                 let uri = vec!["https://github.com/org/falcon".to_owned()];

@@ -306,7 +306,7 @@ fn only_commits_that_an_allowed_signer_signed_register() {
     let (code, shown) = site.sync();
     assert_eq!(code, 0, "{shown}");
     let a = row("repository", "releases", "falcon/1/a.sig");
-    assert_eq!(site.registered(), [a.clone()]);
+    assert_eq!(site.registered(), std::slice::from_ref(&a));
     let registration = site.registrations().remove(0);
     assert_eq!(registration["commit"], first.as_str());
     assert_eq!(registration["author"], "jane@example.com");
@@ -322,7 +322,7 @@ fn only_commits_that_an_allowed_signer_signed_register() {
             (3, true),
             "{shown}"
         );
-        assert_eq!(site.registered(), [a.clone()]);
+        assert_eq!(site.registered(), std::slice::from_ref(&a));
         assert_eq!(site.health()[0].0, "registrations-unread");
         repository.commit("falcon/2/b.sig", None, None);
         assert_eq!(site.sync().0, 0);
@@ -341,7 +341,7 @@ fn only_commits_that_an_allowed_signer_signed_register() {
     let before = repository.git(&["rev-parse", "HEAD"]);
     repository.commit("falcon/2/b.sig", None, None);
     assert_eq!(site.sync().0, 0);
-    assert_eq!(site.registered(), [a.clone()]);
+    assert_eq!(site.registered(), std::slice::from_ref(&a));
     repository.git(&[
         "merge",
         "--quiet",

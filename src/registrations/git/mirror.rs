@@ -126,7 +126,7 @@ impl Mirror {
                 &packs,
                 (|name: &str| name.starts_with("tmp_")) as fn(&str) -> bool,
             ),
-            (&references, |name| name.ends_with(".lock")),
+            (&references, |name| name == "branch.lock"),
             (&self.directory, |name| {
                 [
                     "HEAD.lock",
