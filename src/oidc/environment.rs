@@ -12,6 +12,10 @@ const MAX_NAME_BYTES: usize = 256;
 
 /// The variables of this process, and the places that a platform has beside them.
 pub(super) struct Environment {
+    #[expect(
+        clippy::type_complexity,
+        reason = "it is used here alone, and is the type of `std::env::var` without its errors"
+    )]
     variable: Box<dyn Fn(&str) -> Option<String>>,
     /// What the firmware calls the machine.
     pub(super) product_name: PathBuf,
