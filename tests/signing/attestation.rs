@@ -22,6 +22,10 @@ fn subject(name: &str, content: &str) -> Value {
     json!({"name": name, "digest": {"sha256": digest(content)}})
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "JSON is written where it is used"
+)]
 fn statement(subjects: Value) -> Value {
     json!({
         "_type": "https://in-toto.io/Statement/v1",

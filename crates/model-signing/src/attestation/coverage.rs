@@ -117,23 +117,23 @@ impl fmt::Display for Shown<'_> {
 /// The files of a listing whose digests the attestations need: those that they name, or all if a subject may be the root
 /// digest.
 pub fn files_to_hash(model: &Model, listing: &Listing, attestations: &[Attestation]) -> Listing {
-    let names: HashSet<&str> = listing.files.iter().map(|file| &*file.name).collect();
+    let listed: HashSet<&str> = listing.files.iter().map(|file| &*file.name).collect();
     let only_file = only_file(model, listing);
     let subjects = || attestations.iter().flat_map(|it| &it.subjects);
     let named = |subject: &Subject| {
         let name = file_named(subject, only_file.as_ref())?;
-        names.get(name).copied().map(str::to_owned)
+        listed.get(name).copied().map(str::to_owned)
     };
     let is_candidate =
         |subject: &Subject| named(subject).is_none() && root_digest(subject).is_some();
     if subjects().any(is_candidate) {
         return listing.clone();
     }
-    let named: HashSet<String> = subjects().filter_map(named).collect();
+    let wanted: HashSet<String> = subjects().filter_map(named).collect();
     let files = listing.files.iter();
     Listing {
         files: files
-            .filter(|file| named.contains(&*file.name))
+            .filter(|file| wanted.contains(&*file.name))
             .cloned()
             .collect(),
         ..Listing::default()

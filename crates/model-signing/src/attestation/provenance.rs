@@ -217,6 +217,10 @@ mod tests {
         Provenance::read(predicate_type, statement.as_bytes()).unwrap()
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it is compared with what may be absent"
+    )]
     fn source(uri: &str, reference: Option<&str>, digests: &[(&str, &str)]) -> Option<Source> {
         let digests = digests.iter();
         Some(Source {

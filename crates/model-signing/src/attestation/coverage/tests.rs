@@ -3,6 +3,10 @@
     clippy::unwrap_used,
     reason = "a temporary directory that cannot be written is a failed test"
 )]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "JSON is written where it is used"
+)]
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
