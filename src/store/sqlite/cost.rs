@@ -259,7 +259,7 @@ async fn the_health_of_a_log_is_assessed_at_the_same_cost_beside_ten_times_as_ma
             };
             let store = &counted.store;
             store
-                .assess(&scope, &[failed.clone()], now())
+                .assess(&scope, std::slice::from_ref(&failed), now())
                 .await
                 .unwrap();
             cost = counted.cost(store.assess(&scope, &[failed], now())).await;
