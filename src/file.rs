@@ -82,7 +82,7 @@ fn read_into(
     stream: impl Read,
     limit_bytes: usize,
 ) -> Result<Vec<u8>, FileError> {
-    // One byte more, to know that there is more.
+    // One byte more shows that there is more.
     let limit = (limit_bytes as u64).saturating_add(1);
     stream.take(limit).read_to_end(&mut bytes)?;
     if bytes.len() > limit_bytes {
@@ -116,7 +116,7 @@ pub fn read_regular_into(
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // Opening a pipe waits for a writer otherwise, before its type can be asked for.
+        // Otherwise opening a pipe waits for a writer, before its type can be read.
         options.custom_flags(libc::O_NONBLOCK);
     }
     let file = match options.open(path) {
@@ -132,7 +132,7 @@ pub fn read_regular_into(
         }
         Err(error) => return Err(error.into()),
     };
-    // Asked of the open file: the file at this path may have been replaced since.
+    // The type of the open file: the file at this path may have been replaced since.
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(FileError::NotRegular);

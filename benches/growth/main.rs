@@ -42,7 +42,7 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 fn main() -> std::io::Result<()> {
-    // `cargo test --benches` only wants to know whether it starts.
+    // `cargo test --benches` only tests whether it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }

@@ -228,7 +228,7 @@ fn flood(bench: &Bench, findings: u64, arguments: &[&str]) -> io::Result<(f64, f
         }
         Ok::<_, io::Error>(first)
     });
-    // The daemon logs a line at the end of its pass, a single pass ends by itself.
+    // The daemon logs a line at the end of its pass; a single pass ends the process.
     for line in BufReader::new(stderr).lines() {
         if line?.contains(" entries read; ") {
             break;

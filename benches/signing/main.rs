@@ -11,7 +11,7 @@
 //! | `MODELWATCH_BENCH_DIR` | where models of 2 GiB are written, and removed afterwards | below `target` |
 //! | `MODELWATCH_BENCH_BINARY` | the program | as cargo built it |
 //!
-//! The files are in the page cache. How fast the hashing is by itself, `cargo bench -p model-signing` measures.
+//! The files are in the page cache. `cargo bench -p model-signing` measures the speed of hashing alone.
 #![cfg_attr(
     not(target_os = "linux"),
     expect(unused, reason = "costs are read from /proc")

@@ -159,7 +159,7 @@ pub fn v1_answer(json: &[u8]) {
     if let Ok(hashes) = answer::proof(json) {
         assert!(hashes.len() <= 64);
     }
-    // However it is cut, it names the same.
+    // Cut at any place, it has the same name.
     let ids = |piece: usize| {
         let (mut reader, mut ids) = (IdReader::default(), Vec::new());
         let fed = json

@@ -13,7 +13,7 @@ use crate::file::{self, FileError};
 use crate::identity::Signer;
 use crate::watch;
 
-/// What stands for standard input on the command line. A file of that name is `./-`.
+/// Means standard input on the command line. A file of that name is `./-`.
 const STANDARD_INPUT: &str = "-";
 
 /// One file, read once: standard input cannot be read again.

@@ -70,12 +70,12 @@ fn name(written: &str) -> Result<String, String> {
 }
 
 impl Filter {
-    /// Whether findings in other states than the usual ones are asked for.
+    /// Whether findings in other states than the usual ones are requested.
     pub(super) fn has_states(&self) -> bool {
         !self.state.is_empty()
     }
 
-    /// The query, in these states unless others are asked for.
+    /// The query, in these states unless others are requested.
     pub(super) fn query(&self, states: Vec<State>) -> FindingQuery {
         FindingQuery {
             states: if self.state.is_empty() {

@@ -25,7 +25,7 @@ pub(super) enum Command {
     Reopen(HandlingArgs),
     /// Add a note to the history of findings, and change nothing else
     Note(HandlingArgs),
-    /// Show what became of one finding: who did what, when and why
+    /// Show the history of one finding: who did what, when and why
     History(HistoryArgs),
 }
 

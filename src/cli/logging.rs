@@ -135,7 +135,7 @@ impl Drop for Line {
     }
 }
 
-/// What is logged unless something else is asked for.
+/// The default level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Usual {
     Nothing,
@@ -184,7 +184,7 @@ fn filter(written: Option<&str>) -> Result<Option<EnvFilter>, Mistake> {
 /// Starts logging.
 ///
 /// # Errors
-/// The environment asks for a level that there is not.
+/// The environment contains a level that does not exist.
 pub(super) fn start(args: &Args, usual: Usual) -> anyhow::Result<Screen> {
     let level = match (args.verbose, args.log_level) {
         (0, None) if usual == Usual::Nothing => "off",

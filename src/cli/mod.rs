@@ -34,9 +34,9 @@ use output::Outcome;
 
 /// Watches Sigstore's transparency logs for signings by your identities.
 ///
-/// Whoever steals a signing identity can publish a poisoned model whose signature verifies; the only
-/// trace is an entry in a public log. modelwatch reads every entry, proves that the log showed it
-/// everything, and alerts on each signing under your identities that you did not register.
+/// An attacker who steals a signing identity can publish a poisoned model whose signature verifies; the only trace is
+/// an entry in a public log. modelwatch reads every entry, proves that the log showed it everything, and alerts on each
+/// signing under your identities that you did not register.
 ///
 /// Start with `modelwatch demo`, then `modelwatch init`.
 #[derive(Debug, Parser)]
@@ -91,8 +91,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// Copy the database into a new file, also while a monitor runs
     ///
-    /// The copy is as the database stands at this moment, is checked by opening it, and only its owner may read it. No
-    /// file is written over, and where something fails none is left.
+    /// The copy has the state of the database at this moment, is checked by opening it, and only its owner may read it.
+    /// No file is overwritten, and after an error none is left.
     Backup(backup::Args),
     /// Match entries that were already read against watches that came later
     Rescan(rescan::Args),
@@ -100,10 +100,11 @@ enum Command {
     Check(check::Args),
     /// Prove that nothing is overlooked: logs, watches, channels, on a copy of the store
     ///
-    /// Refetches real entries and proves them. Shows each watch made-up signings and near misses. Sends an alert
-    /// marked `[DRILL]` through the outbox to every channel, while a process is killed on the way. Serves itself a
-    /// swapped leaf and an outage. Ends with what this configuration can see and what it cannot. The running daemon
-    /// and its database are not touched. Exit code 1: something is overlooked; 3: something could not be asked.
+    /// Fetches real entries again and proves them. Matches invented signings, and similar ones, against each watch.
+    /// Sends an alert marked `[DRILL]` through the outbox to every channel, while a process is killed on the way.
+    /// Serves itself a swapped leaf and an outage. Ends with what this configuration can detect and what it cannot. The
+    /// running daemon and its database are not changed. Exit code 1: something is overlooked; 3: something could not be
+    /// tested.
     Drill(drill::Args),
     /// Write watches
     #[command(subcommand)]
@@ -131,7 +132,7 @@ pub fn main() -> ExitCode {
     let arguments = signing::normalize(arguments);
     let matches = pages::with_examples(Cli::command(), "").get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    // A drill makes logs lie and channels fail: the log lines about that would alarm the operator.
+    // A drill makes logs and channels fail: the log lines about that would alarm the operator.
     let usual = match &cli.command {
         Command::Drill(_) => logging::Usual::Nothing,
         Command::Monitor(args) if args.is_daemon() => logging::Usual::Events,

@@ -31,7 +31,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Whether it goes on until it is asked to end.
+    /// Whether it runs until it is requested to end.
     pub(super) fn is_daemon(&self) -> bool {
         !self.once
     }

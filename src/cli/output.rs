@@ -33,7 +33,7 @@ pub(super) fn warn(warnings: &Problems) {
     let _ = write!(io::stderr(), "{warnings}");
 }
 
-/// Prints why a command could not do what it was asked for, and finds the exit code.
+/// Prints why a command failed, and finds the exit code.
 pub(super) fn fail(error: &anyhow::Error) -> Outcome {
     if is_broken_pipe(error) {
         // The reader of the output has seen enough.

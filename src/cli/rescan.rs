@@ -28,7 +28,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
     let _lock = match setup.lock() {
         Ok(lock) => lock,
         Err(StoreError::Locked { .. }) => {
-            // The daemon owns the positions: it is asked, and does it before its next pass.
+            // The daemon owns the positions: the request is recorded, and the daemon does it before its next pass.
             let store = setup.writer().await?;
             store
                 .request_rescan(args.watch.as_deref(), clock::now())

@@ -62,7 +62,7 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Conditions
     conditions
 }
 
-/// Whether the operator wrote a condition, be it a wrong one: then "no conditions" would mislead.
+/// Whether the operator wrote a condition, even a wrong one: then "no conditions" would mislead.
 pub(super) fn written(section: &Section<'_>) -> bool {
     keys::CONDITIONS.iter().any(|key| section.has(key))
 }

@@ -12,7 +12,7 @@ use super::reader::Section;
 use super::values::{file, has_userinfo};
 use crate::trust::{RepositorySettings, Settings, SourceSettings};
 
-/// The repository of the public instance is signed anew every few days; a file in it changes every few months.
+/// The repository of the public instance is signed again every few days; a file in it changes every few months.
 const DEFAULT_REFRESH: Duration = Duration::from_hours(6);
 
 /// The values of `[trust]`, and whether they are present even if they are wrong: then other sections need not report an

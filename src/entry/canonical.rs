@@ -1,9 +1,9 @@
 //! Leaves exactly as a log writes them, read without a JSON parser.
 //!
-//! A log of Rekor v2 writes canonical JSON (RFC 8785): no white space, the members in order, no escape that is not
-//! needed. So nearly all leaves differ in the same few texts alone. What stands around the texts is compared byte for
-//! byte, and each text may hold only characters that are written in one way. Then every JSON reader takes the same
-//! values from the leaf, and it has no other member. Any other leaf is left to the JSON parser.
+//! A log of Rekor v2 writes canonical JSON (RFC 8785): no white space, the members in order, only necessary escapes. So
+//! nearly all leaves differ in the same few texts alone. The bytes around the texts are compared one by one, and each
+//! text may contain only characters that are written in one way. Then every JSON reader takes the same values from the
+//! leaf, and it has no other member. Any other leaf is left to the JSON parser.
 
 use base64::Engine as _;
 

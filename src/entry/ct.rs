@@ -40,7 +40,7 @@ pub fn parse_certificate(leaf: &[u8], beside: Option<&[u8]>) -> Result<Entry, En
         PRECERT_ENTRY => {
             let (issuer_key, rest) = rest.split_first_chunk().ok_or(cut("issuer key hash"))?;
             let (tbs, rest) = vector(rest).ok_or(cut("certificate"))?;
-            // A precertificate that cannot be extracted is not the leaf's: the empty bytes stand for it.
+            // A precertificate that cannot be extracted is not the leaf's: it is replaced by empty bytes.
             let precertificate = beside.map(|b| vector(b).map_or(&[][..], |(der, _)| der));
             let read = Certificate::parse_logged(tbs, *issuer_key, precertificate);
             (Kind::PRECERTIFICATE, "precert_entry", read, rest)

@@ -134,7 +134,7 @@ proptest! {
         ],
     ) {
         let mut leaf = recorded_leaf("gitlab").into_bytes();
-        // In the short texts and what stands around them as often as in the long one.
+        // In the short texts and the text around them as often as in the long one.
         let end = if place.index(2) == 0 { leaf.len() } else { 420 };
         let start = place.index(end);
         let removed = start..(start + removed).min(leaf.len());

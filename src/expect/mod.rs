@@ -147,7 +147,7 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
             let part = "form";
             return Err(ExpectError::OtherEntry { log_index, part });
         }
-        // Only the server knows the rest of a v1 entry (`envelopeHash`), so it is taken from the bundle.
+        // Only the server has the rest of a v1 entry (`envelopeHash`), so it is taken from the bundle.
         leaves.push(body.clone());
     }
     if leaves.is_empty() {

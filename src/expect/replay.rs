@@ -161,7 +161,7 @@ pub(super) fn signature_sha256(signature: &[u8]) -> [u8; 32] {
 /// The other form of an ECDSA signature in DER: (r, n - s) of (r, s). `None` for any other signature.
 ///
 /// Only its length shows the curve of a signature. With a longer curve, numbers as short as those of the next shorter
-/// one have a probability of at most 2^-64, and nobody without the key can choose them.
+/// one have a probability of at most 2^-64, and only the holder of the key can choose them.
 pub(super) fn other_form(signature: &[u8]) -> Option<Vec<u8>> {
     let mut numbers = der::Reader::new(der::only(signature, der::SEQUENCE).ok()?);
     let (r, s) = (

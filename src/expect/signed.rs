@@ -67,8 +67,8 @@ impl<'b> Signed<'b> {
             .expect("an envelope has a payload, a plain signature its message")
     }
 
-    /// Compares the entry in the bundle with the bundle's content: digest, certificate and signature must be equal, or
-    /// a registration would make a signing of somebody else expected.
+    /// Compares the entry in the bundle with the bundle's content: digest, certificate and signature must be equal.
+    /// Otherwise a registration would make a signing of another person expected.
     pub(super) fn compare(
         &self,
         named: &TlogEntry,

@@ -139,7 +139,7 @@ impl Guard {
     }
 }
 
-/// Transports the guard's reason inside of reqwest's error.
+/// Carries the guard's reason inside of reqwest's error.
 #[derive(Debug, thiserror::Error)]
 #[error("{1} is not an allowed address")]
 pub(super) struct Refused(pub(super) Guard, pub(super) IpAddr);

@@ -35,7 +35,7 @@ pub struct CredentialSettings {
 pub enum CredentialScheme {
     /// Under TLS.
     Https,
-    /// Unencrypted: everybody between here and the server can read them.
+    /// Unencrypted: anybody between this machine and the server can read them.
     Http,
 }
 

@@ -47,7 +47,7 @@ pub enum HttpError {
         /// The reason.
         reason: String,
     },
-    /// The server asks for a longer pause than is allowed for one resource.
+    /// The server requests a longer pause than is allowed for one resource.
     #[error("{url}: answered {status}{}, retry after {} s", reason(message.as_deref()), retry_after.as_secs())]
     RateLimited {
         /// The requested URL.

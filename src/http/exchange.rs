@@ -245,7 +245,7 @@ pub(super) async fn whole_body(
     }
 }
 
-/// The beginning of the body of a response. It serves only for the error message, so a failure to read it is no error.
+/// The beginning of the body of a response. It is only for the error message, so a failure to read it is no error.
 pub(super) async fn beginning(response: &mut Response) -> Bytes {
     let mut body = BytesMut::new();
     while body.len() < REPLY_LIMIT_BYTES

@@ -41,7 +41,7 @@ pub(super) struct Failure {
 pub(super) enum Again {
     /// The same question would get the same answer.
     Never,
-    /// It may pass by itself.
+    /// It may be temporary.
     Backoff,
     /// The server named a time to wait, after answering with this status and this reason.
     After(Duration, u16, Option<String>),

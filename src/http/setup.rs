@@ -119,7 +119,7 @@ pub(super) struct RefusedRedirect {
 }
 
 /// A log may move a file on its own host. With other targets it could choose the hosts of our requests, and with a
-/// target of http somebody could read and change the response.
+/// target of http an attacker could read and change the response.
 fn may_follow(previous: &[Url], to: &Url) -> bool {
     previous.last().is_some_and(|from| {
         previous.len() <= REDIRECTS

@@ -171,8 +171,8 @@ impl Authorities {
     }
 
     /// Like [`Authorities::new`], without the chains that do not verify: those are returned by their index, with the
-    /// reason. They are remembered: a certificate that names one of them is neither trusted nor untrusted, because it
-    /// cannot be checked.
+    /// reason. They are kept: a certificate that names one of them is neither trusted nor untrusted, because it cannot
+    /// be checked.
     pub fn usable_of(chains: Vec<AuthorityChain>) -> (Self, Vec<(usize, AuthorityError)>) {
         let (mut cas, mut unusable, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for (place, chain) in chains.into_iter().enumerate() {

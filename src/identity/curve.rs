@@ -115,8 +115,8 @@ impl Curve {
     }
 
     /// The curve with these ECParameters (RFC 3279 §2.3.5), where `content` is the content of the SEQUENCE. Every
-    /// number must be the curve's: with another generator, an attacker can know a private key for the point of somebody
-    /// else.
+    /// number must be the curve's: with another generator, an attacker can know a private key for the point of another
+    /// person's key.
     pub fn explicit(content: &[u8]) -> Option<&'static Self> {
         let (_version, rest) = ber::expect(content, der::INTEGER)?;
         let (field, rest) = ber::expect(rest, der::SEQUENCE)?;

@@ -260,8 +260,8 @@ fn a_number_is_the_same_with_and_without_zeros_before_it() {
 #[test]
 fn a_curve_with_another_generator_is_another_curve() {
     let bytes = data("prime256v1.hybrid.explicit.der");
-    // The generator's first coordinate; with another one, an attacker can know a private key for the point of somebody
-    // else.
+    // The generator's first coordinate; with another one, an attacker can know a private key for the point of another
+    // person's key.
     let at = bytes
         .windows(4)
         .position(|w| w == b"\x6b\x17\xd1\xf2")
@@ -380,7 +380,7 @@ fn a_subkey_under_a_thiefs_key_is_the_owners_even_with_another_date() {
         .iter()
         .find(|key| key.canonical_sha256() == stolen.canonical_sha256());
     assert_eq!(thief.unwrap().format(), KeyFormat::Pgp);
-    // The fingerprint is over the date, which the thief chooses.
+    // The fingerprint covers the date, which an attacker can choose.
     let mut body = super::openpgp::body(stolen.bytes()).to_vec();
     body[4] ^= 1;
     let packet = [&[0xce, u8::try_from(body.len()).unwrap()], &body[..]].concat();

@@ -166,7 +166,7 @@ impl Extension {
 
 /// Fulcio's extensions of one certificate with their values, in an order of their own.
 ///
-/// A certificate has about twenty, and a catch-up reads a certificate from nearly every leaf. So all values lie in one
+/// A certificate has about twenty, and a catch-up reads a certificate from nearly every leaf. So all values are in one
 /// text: a memory block for each would cost more than reading them.
 #[derive(Clone, Default)]
 pub struct Extensions {
@@ -204,7 +204,7 @@ impl Extensions {
         self.list.is_empty()
     }
 
-    /// Where the first one of this kind stands in the order.
+    /// The position of the first one of this kind in the order.
     pub(super) fn position(&self, wanted: Extension) -> Option<usize> {
         self.list
             .iter()
@@ -233,7 +233,7 @@ impl Extensions {
 }
 
 impl PartialEq for Extensions {
-    /// The same extensions with the same values in the same order, wherever the values lie.
+    /// The same extensions with the same values in the same order, at any position in the text.
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }

@@ -310,7 +310,7 @@ impl Key {
     }
 }
 
-/// Adds the hashes of keys in each usual form, but for the form whose hash is there already.
+/// Adds the hashes of keys in each usual form, except the form whose hash is there already.
 fn add_hashes(keys: &[Material], logged: &[u8], hashes: &mut Vec<[u8; 32]>) {
     let forms = keys.iter().flat_map(Material::forms);
     hashes.extend(

@@ -1,8 +1,8 @@
 //! OpenPGP public keys (RFC 9580, before it RFC 4880): their key material and user ids.
 //!
 //! The packets are split and three kinds are parsed; no signature is verified. Verification would gain nothing: the
-//! maker of the key chose even a user id that the key certifies, and one that it does not certify might be accepted by
-//! somebody. A subkey counts like a primary key, with any primary key: a signature by it verifies with the key of its
+//! maker of the key chose even a user id that the key certifies, and some program may accept one that it does not
+//! certify. A subkey counts like a primary key, with any primary key: a signature by it verifies with the key of its
 //! owner. A general OpenPGP library would be the largest dependency of this program.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! The signers of a PKCS#7 message (RFC 2315; RFC 5652 as far as it is the same), as `jarsigner` writes them into JARs.
 //!
 //! A message contains certificates: its signer's, those above it, and possibly others. Only those that a signature
-//! names are its signers': a certificate is public, and anyone can put somebody else's into their own message.
+//! names are its signers': a certificate is public, and anyone can put another person's into their own message.
 
 use std::collections::HashMap;
 

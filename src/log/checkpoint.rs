@@ -49,7 +49,8 @@ fn signers(note: &[u8]) -> String {
 
 /// A note as a checkpoint of the tree of this origin, signed by one of these keys.
 ///
-/// # Errors It is not a checkpoint, is of another tree, or is not signed by any of the keys.
+/// # Errors
+/// It is not a checkpoint, is of another tree, or is not signed by any of the keys.
 pub fn open_checkpoint(
     note: &[u8],
     origin: &Origin,

@@ -100,7 +100,8 @@ impl Shard {
 
     /// A note as a checkpoint of this tree, signed by one of its keys.
     ///
-    /// # Errors It is not a checkpoint, is of another tree, or is not signed by any of the keys.
+    /// # Errors
+    /// It is not a checkpoint, is of another tree, or is not signed by any of the keys.
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, OpenError> {
         open_checkpoint(note, &self.origin, &self.verifiers)
     }

@@ -44,7 +44,8 @@ pub(crate) struct Placed<'a> {
 /// Verifies that an entry is the requested one: its body is the leaf of that id, its indexes over all trees and within
 /// one belong together, and its inclusion proof is valid.
 ///
-/// # Errors [`Unproven::Invalid`] names the violated condition.
+/// # Errors
+/// [`Unproven::Invalid`] names the violated condition.
 pub(crate) fn place<'a>(
     trees: &[KnownTree],
     asked: &EntryId,

@@ -46,7 +46,7 @@ pub use settings::{Channel, HeartbeatSettings};
 /// 1. `Ok` means that another system has accepted the message: the mail server accepted it, the receiver answered
 ///    with success, the program exited with 0.
 /// 2. After every error the message is tried again; the kind of error determines when, and who is informed.
-/// 3. `send` ends by itself, in bounded time; when it is dropped before, it stops.
+/// 3. `send` ends in bounded time; when it is dropped before, it stops.
 /// 4. The sent message contains its id, so that receivers recognise a repeat.
 /// 5. No text from a log reaches a person unescaped.
 #[async_trait]

@@ -15,7 +15,8 @@ pub struct Publisher(Tuf);
 impl Publisher {
     /// A repository. It sends no request.
     ///
-    /// # Errors The first root cannot be used.
+    /// # Errors
+    /// The first root cannot be used.
     pub fn open(repository: &RepositorySettings, cache: PathBuf) -> Result<Self, TrustError> {
         Ok(Self(Tuf::open(repository, cache)?.0))
     }
@@ -27,7 +28,8 @@ impl Publisher {
 
     /// Updates from the repository, and stores the result.
     ///
-    /// # Errors The cache stays unchanged.
+    /// # Errors
+    /// The cache stays unchanged.
     pub async fn refresh(&mut self, http: &http::Client, now: Timestamp) -> Result<(), Problem> {
         self.0.refresh(http, now).await.map(drop)
     }

@@ -25,7 +25,7 @@ impl Glob {
         }
     }
 
-    /// The glob as written, but for repeated `*`.
+    /// The glob as written, except for repeated `*`.
     pub fn as_str(&self) -> &str {
         &self.text
     }

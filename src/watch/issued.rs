@@ -224,7 +224,7 @@ pub(super) fn of_extensions(sets: &[Asked<'_>]) -> Option<Provider> {
     own
 }
 
-/// The conditions of one set on extensions, but for the issuer.
+/// The conditions of one set on extensions, except for the issuer.
 pub(super) fn values<'a>((set, reading): &Asked<'a>) -> Vec<(Extension, Vec<Pattern<'a>>)> {
     let exact = set.extension.iter().map(|(extension, values)| {
         let values = values.iter().map(|text| Pattern::Text {

@@ -246,8 +246,8 @@ impl Provider {
         self.names_from(&format!("refs/{REST}"))
     }
 
-    /// The same, but for names with a ref only those of a usual tag or branch. For patterns without a ref, so that
-    /// `…/workflows/*.yml` does not mean branches whose name ends in `.yml`.
+    /// The same, except that of names with a ref, only those of a usual tag or branch. For patterns without a ref, so
+    /// that `…/workflows/*.yml` does not mean branches whose name ends in `.yml`.
     pub(super) fn names_of_usual_refs(&self) -> String {
         self.names_from(r"refs/(tags/v1\.0\.0|heads/main)")
     }

@@ -16,7 +16,7 @@ pub enum SuggestError {
     NobodyNamed,
 }
 
-/// A certificate that lives no longer is issued for one signing: Fulcio's live ten minutes.
+/// A certificate with a shorter validity is issued for one signing: Fulcio's are valid for ten minutes.
 const SHORT_LIVED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A commented `[[watch]]` section that selects everything that this signer's repository, address or key signs, and

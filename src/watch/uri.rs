@@ -33,7 +33,7 @@ fn is_plain(uri: &str) -> bool {
         && uri.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
 
-/// The bytes that stand everywhere as themselves. A table, since each byte of nearly every name in a log is looked up.
+/// The bytes that are never escaped. A table, since each byte of nearly every name in a log is looked up.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0u8;
@@ -128,7 +128,7 @@ fn escaped(text: &str, place: Place) -> Option<String> {
     Some(escaped)
 }
 
-/// Whether `url.validEncoded` lets it stand there.
+/// Whether `url.validEncoded` accepts it unescaped.
 const fn may_stand(byte: u8, place: Place) -> bool {
     is_unreserved(byte)
         || matches!(

@@ -89,7 +89,7 @@ command = ["sh", "alert.sh"]
         self.command(arguments).output().unwrap()
     }
 
-    /// One pass that dies when the server has given its `k`th answer; answers whether it did.
+    /// One pass that ends abruptly when the server has given its `k`th answer. Returns whether it did.
     pub fn killed_after(&self, answers: u32) -> bool {
         self.server.kill_after(
             answers,

@@ -91,7 +91,7 @@ fn a_death_after_any_answer_of_the_log_loses_nothing() {
 
 #[test]
 fn after_a_crash_reading_continues_behind_the_committed_batch() {
-    // A batch is committed after 16 bundles: this dies with one on the disk.
+    // A batch is committed after 16 bundles: this process ends with one on the disk.
     let (expected, answers) = undisturbed(1200);
     assert!(answers > 18, "{answers}");
     let site = site(1200);

@@ -184,7 +184,7 @@ async fn of_two_logs_a_slow_one_never_keeps_the_other_waiting() {
     assert_eq!(world.of("backlog").await[0].state, State::Resolved);
 }
 
-/// Waits until this is true, while a task runs that does not end by itself.
+/// Waits until this is true, while a task runs that does not end.
 async fn until(is_so: impl AsyncFn() -> bool) {
     while !is_so().await {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The owner's public bundle, logged again by somebody without the key.
+//! The owner's public bundle, logged again by a person without the key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Every failure of the monitoring, and the test that causes it and sees it end.
+//! Every failure of the monitoring, and the test that causes it and observes its end.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -11,7 +11,7 @@ use crate::page::{self, Page};
 
 /// What differs with each run, replaced by one word.
 fn normalized(text: &str) -> String {
-    // Times of the recording are in the form of RFC 3339 with a `T`, or stand behind `not before`.
+    // Times of the recording are in the form of RFC 3339 with a `T`, or come after `not before`.
     let time = Regex::new(
         r"(?m)^((?:first seen|history|alerted on|recorded) .*?|)\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ",
     )
@@ -23,7 +23,7 @@ fn normalized(text: &str) -> String {
     size.replace_all(&text, "SIZE, checked").into_owned()
 }
 
-/// The commands of the page with what stands below them.
+/// The commands of the page with the text below them.
 fn steps(text: &str) -> Vec<(String, String)> {
     let mut steps: Vec<(String, String)> = Vec::new();
     for (language, block) in page::blocks(text) {

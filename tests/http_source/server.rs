@@ -1,4 +1,4 @@
-//! A server on loopback that answers exactly as a test wants, also wrongly.
+//! A server on loopback that answers exactly as a test requires, also wrongly.
 
 use std::sync::{Arc, Mutex};
 

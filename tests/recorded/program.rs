@@ -102,7 +102,7 @@ impl Program {
         Self::watching(logs, &[recording::watch("nobody")])
     }
 
-    /// Writes the configuration anew, with these watches and with `more`, already TOML, at its end.
+    /// Writes the configuration again, with these watches and with `more`, already TOML, at its end.
     pub fn configure(&self, watches: &[Value], more: &str) {
         let trust = json!({ "trusted_root": recording().join("trusted_root.json") });
         let mut text = section("[store]", &json!({ "url": "sqlite:modelwatch.db" }));

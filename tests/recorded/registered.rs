@@ -26,7 +26,7 @@ fn register_all(program: &Program) {
     );
 }
 
-/// The registered signings are expected, those that only look alike are not.
+/// The registered signings are expected, similar ones are not.
 #[track_caller]
 fn assert_judged(program: &Program) {
     let findings = program.findings();

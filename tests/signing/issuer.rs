@@ -78,7 +78,7 @@ struct Shared {
     /// What the document has besides.
     document: Value,
     requests: Mutex<Vec<Request>>,
-    /// What the sign-in that was begun last asked for.
+    /// The request of the sign-in that was begun last.
     begun: Mutex<BTreeMap<String, String>>,
 }
 

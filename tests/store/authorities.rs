@@ -64,7 +64,7 @@ fn kinds() -> Vec<(&'static str, NewFinding)> {
         (
             "with an anomaly",
             changed(6, |f| {
-                f.anomalies = vec!["the certificate holds no SCT".to_owned()];
+                f.anomalies = vec!["the certificate contains no SCT".to_owned()];
                 f.severity = Severity::Critical;
             }),
         ),

@@ -30,7 +30,7 @@ async fn a_backup_beside_a_writer_holds_what_was_committed_and_is_the_owners_alo
     let kept = tempfile::tempdir().unwrap();
     let copy = kept.path().join("copy.db");
     back_up(&scratch.path(), &copy).await.unwrap();
-    // The store goes on, and the copy stays as it was.
+    // The store continues, and the copy stays unchanged.
     scratch.read((9, 0), (20, 0), vec![signing(12)]).await;
     assert_eq!(names(kept.path()), std::slice::from_ref(&copy));
     let store = SqliteStore::open_read_only(settings(copy.clone()))

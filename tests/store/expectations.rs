@@ -436,7 +436,7 @@ async fn a_registration_of_an_earlier_version_is_completed_by_an_entry_or_by_the
             .register(&earlier(), "a.sig", at(2))
             .await
             .unwrap();
-        // It is no registered leaf, in any form.
+        // It is not a registered leaf, in any form.
         scratch
             .read((0, 0), (9, 0), vec![of_a_leaf(4, leaf(4))])
             .await;

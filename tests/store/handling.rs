@@ -1,4 +1,4 @@
-//! What people do with findings: who, why and when stands in the history, in the transaction of the change.
+//! Changes of findings by people: the history has who, why and when, in the transaction of the change.
 
 use modelwatch::finding::{FaultKind, FindingId, State};
 use modelwatch::store::{Action, FindingQuery, Handling, HandlingOutcome, HandlingRequest};

@@ -28,7 +28,7 @@ const SMALL: &[&str] = &[
     "pace",
     "restart",
     "tree_watch_set",
-    // A row for each set of watches that a tree or a rescan has, and for each rescan that goes on.
+    // A row for each set of watches that a tree or a rescan has, and for each unfinished rescan.
     "watch_set",
     "rescan_stretch",
     // A row for each log, and for each pair of logs.
@@ -187,7 +187,7 @@ fn is_about_rows(sql: &str) -> bool {
     ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].contains(&first)
 }
 
-/// An insert of many rows as one of a single row: they are planned alike.
+/// An insert of many rows in the form of a single row: their plans are the same.
 fn folded(sql: &str) -> String {
     let Some((head, rows)) = sql.split_once(" VALUES (") else {
         return sql.to_owned();

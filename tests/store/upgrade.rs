@@ -124,7 +124,7 @@ async fn each_tree_of_an_earlier_version_gets_its_log_and_reading_continues() {
         .await
         .unwrap();
     assert_eq!(history.limited_passes, 2);
-    // Look-ups go on where they stood.
+    // Look-ups continue at their positions.
     let guided = LogId::new(GUIDED);
     let guide = store.guide(&guided).await.unwrap().unwrap();
     assert_eq!((guide.start, guide.cursor), (4, 2));

@@ -162,7 +162,7 @@ async fn a_withdrawn_key_is_not_trusted_again_if_the_rest_of_the_update_was_refu
     let refreshed = site.updater().refresh(&client(), after(1)).await;
     assert_eq!(refusal(&refreshed), Some(Refusal::Forged));
     assert_eq!(refreshed.update.unwrap().version, 1, "what was good serves");
-    // Now the thief hides that root, and signs with the key that it withdrew.
+    // Now the attacker hides that root, and signs with the key that it withdrew.
     site.shows(&stolen);
     let mut updater = site.updater();
     assert_eq!(updater.known().update.unwrap().version, 1, "also anew");

@@ -1,4 +1,4 @@
-//! A TUF repository that signs what a test wants, and can serve earlier versions.
+//! A TUF repository that signs what a test requires, and can serve earlier versions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

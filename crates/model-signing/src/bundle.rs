@@ -5,8 +5,8 @@
 //!
 //! * It reads media types v0.1, v0.2 and v0.3 (both spellings) by the same rules. `model_signing` writes a certificate
 //!   chain into v0.3 bundles, which the Sigstore specification forbids; it is read all the same.
-//! * Fields that it does not know are ignored, and so is their content. (The reference implementation of model signing
-//!   refuses unknown fields, and so does the reader of model signatures.)
+//! * Unknown fields are ignored, and so is their content. (The reference implementation of model signing refuses
+//!   unknown fields, and so does the reader of model signatures.)
 //! * Null means absent, and integers may be strings or numbers, as in protobuf's JSON mapping. A zero may be
 //!   left out there, so an absent `logIndex` is zero.
 //! * What it reads must be unambiguous: base64 is canonical, integers are plain decimals from 0 to 2^63 - 1, hashes
@@ -154,7 +154,7 @@ impl Bundle {
         read().map_err(BundleError)
     }
 
-    /// The media type, which tells the version of the format.
+    /// The media type, which contains the version of the format.
     pub fn media_type(&self) -> &str {
         self.media_type
     }
@@ -210,8 +210,8 @@ impl Bundle {
         &self.timestamps
     }
 
-    /// Whether it is by a certificate that Sigstore issued for the occasion: it has a single certificate, as v0.3 wants it;
-    /// or it is of an older version, which had a chain there, and has an entry of a log.
+    /// Whether it has a certificate that Sigstore issued for one signing: it has a single certificate, as v0.3
+    /// requires; or it is of an older version, which had a chain there, and has an entry of a log.
     pub fn is_keyless(&self) -> bool {
         match self.signer {
             Signer::Certificates {

@@ -24,7 +24,7 @@ pub const MAX_SIGNATURES: usize = 64;
 pub struct Envelope {
     /// What the payload is, a media type or URI: [`IN_TOTO_PAYLOAD_TYPE`] for a model signature.
     pub payload_type: String,
-    /// The payload, decoded. These very bytes were signed: hash and verify them, never a form that was written anew.
+    /// The payload, decoded. These very bytes were signed: hash and verify them, never a form that was written again.
     pub payload: Vec<u8>,
     /// One to [`MAX_SIGNATURES`] signatures.
     pub signatures: Vec<Signature>,

@@ -8,7 +8,7 @@ pub(crate) mod file;
 /// A hash function of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// SHA-256: what everybody can verify.
+    /// SHA-256: every verifier supports it.
     Sha256,
     /// BLAKE2b with 64 bytes of output, unkeyed.
     Blake2b,

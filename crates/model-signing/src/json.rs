@@ -1,8 +1,8 @@
 //! Reads JSON from other programs: bounded, and every error names its field.
 //!
-//! serde's derive would lose what this reader must know: which of two equal keys a value came from,
-//! and where in the document a value was found. So the text becomes a small tree of [`Node`]s first,
-//! and [`Object`] and [`Field`] are cursors over it which remember their path.
+//! serde's derive would lose information that this reader needs: which of two equal keys a value came from, and where
+//! in the document a value was found. So the text becomes a small tree of [`Node`]s first, and [`Object`] and [`Field`]
+//! are cursors over it which store their path.
 //!
 //! Names are given in camelCase. A file may spell them in snake_case as well, as protobuf's JSON
 //! mapping allows; both spellings at once are the same name given twice.
@@ -156,7 +156,7 @@ impl<'n> Field<'n> {
         }
     }
 
-    /// The items of an array that has as many as `needed` says.
+    /// The items of an array with the number of items that `needed` allows.
     pub(crate) fn items(
         self,
         needed: RangeInclusive<usize>,
@@ -216,7 +216,7 @@ impl<'n> Field<'n> {
         value.ok_or_else(|| self.error(Problem::Integer { found }))
     }
 
-    /// Base64 of as many bytes as `needed` says.
+    /// Base64 of the number of bytes that `needed` allows.
     ///
     /// Only the canonical form: what two readers could decode differently, or what decodes to the same bytes as another
     /// text, has no place in something that is signed and compared. Every known writer of bundles writes it.

@@ -30,7 +30,7 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     kind: Kind,
-    /// SubjectPublicKeyInfo; of an elliptic curve in the one form that everybody writes: named curve, uncompressed point.
+    /// SubjectPublicKeyInfo; for an elliptic curve in the usual form: named curve, uncompressed point.
     spki_der: Vec<u8>,
 }
 

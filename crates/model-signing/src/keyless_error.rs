@@ -18,11 +18,11 @@ pub enum Check {
     CertificateTransparency,
     /// The certificate is for signing code.
     KeyUsage,
-    /// The certificate is for the identity that was asked for.
+    /// The certificate is for the required identity.
     Identity,
-    /// The identity is by the provider that was asked for.
+    /// The identity is by the required provider.
     Issuer,
-    /// The certificate has an extension with the value that was asked for.
+    /// The certificate has an extension with the required value.
     Extension,
     /// The entry is in the tree of the log.
     Inclusion,
@@ -80,7 +80,7 @@ impl fmt::Display for Check {
 
 /// A check of a keyless signature failed.
 ///
-/// The reason may quote what stands in the signature file: escape it before it is shown.
+/// The reason may quote text of the signature file: escape it before it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("keyless verification failed at {check}: {reason}")]
 pub struct KeylessError {

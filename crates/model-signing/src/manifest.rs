@@ -42,7 +42,7 @@ pub enum MethodError {
     /// A shard size that JSON numbers cannot say exactly.
     #[error("a shard of {bytes} bytes is larger than the {MAX_SHARD_BYTES} that can be recorded")]
     ShardSize {
-        /// The size that was asked for.
+        /// The requested size.
         bytes: NonZeroU64,
     },
 }
@@ -244,8 +244,8 @@ impl Manifest {
         &self.resources
     }
 
-    /// The one digest that stands for the model: SHA-256 over the resources' digests in the order of the specification
-    /// (section 6.5.1).
+    /// The digest of the whole model: SHA-256 over the resources' digests in the order of the specification (section
+    /// 6.5.1).
     ///
     /// It covers neither names nor where one digest ends, and does not say which algorithm made them: two models with
     /// the same contents under other names have the same root. Compare manifests, not roots.
@@ -253,9 +253,9 @@ impl Manifest {
         root(self.resources.iter().map(|resource| &resource.digest))
     }
 
-    /// The root digest in the order of the reference implementation. Where a directory and a file beside it begin
-    /// alike (`sub/a`, `sub-x`), or a file has more than ten shards, it differs from [`root`](Self::root): such a model is
-    /// known by two digests.
+    /// The root digest in the order of the reference implementation. Where a directory and a file beside it begin with
+    /// the same characters (`sub/a`, `sub-x`), or a file has more than ten shards, it differs from
+    /// [`root`](Self::root): such a model has two digests.
     pub fn root_path_order(&self) -> Digest {
         let mut sorted: Vec<_> = self.resources.iter().collect();
         sorted.sort_unstable_by(|one, other| one.path_order(other));
@@ -265,7 +265,7 @@ impl Manifest {
     /// The path of each file that has a resource, once, in order.
     pub fn paths(&self) -> impl Iterator<Item = &Arc<str>> {
         let mut paths: Vec<_> = self.resources.iter().map(|it| &it.path).collect();
-        // The shards of `a` and those of a file `a:10` stand among each other.
+        // The shards of `a` and those of a file `a:10` are mixed in the order.
         if self.method.shard_bytes.is_some() {
             paths.sort_unstable();
             paths.dedup();

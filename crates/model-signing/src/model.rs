@@ -26,7 +26,7 @@ mod hashing;
 pub use hashing::hash;
 pub(crate) use hashing::stable;
 
-/// What the verifier wants of a comparison.
+/// The options of a comparison.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// What the verifier leaves out; what the signer left out is added to it.

@@ -63,7 +63,7 @@ pub enum Pkcs11Error {
         "the token has no public key for the private key; with its certificate, `pkcs11-certificate` needs none"
     )]
     NoPublicKey,
-    /// What the private key signs does not verify with the public key, be it of the token or of the certificate.
+    /// The signatures of the private key do not verify with the public key of the token or of the certificate.
     #[error("the private key in the token is not that of the public key or the certificate")]
     OtherKey,
     /// The key cannot sign models.

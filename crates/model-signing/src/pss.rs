@@ -13,7 +13,7 @@ pub(crate) enum Digest {
     Sha512,
 }
 
-/// The digest of RSA-PSS, if it is the same inside of the mask and the salt is as long as it: what everybody writes.
+/// The digest of RSA-PSS, if the mask uses the same one and the salt has its length: the usual form.
 pub(crate) fn digest(algorithm: &AlgorithmIdentifier<'_>) -> Option<Digest> {
     let parameters = RsaSsaPssParams::try_from(algorithm.parameters.as_ref()?).ok()?;
     let mask = parameters.mask_gen_algorithm().ok()?;

@@ -115,17 +115,17 @@ impl Destination {
         Ok(Way::InPlace)
     }
 
-    /// Whether there is room for so many bytes, as far as can be known without keeping them.
+    /// Whether there is space for this many bytes, as far as it is known without reserving it.
     ///
     /// # Errors
     ///
     /// [`ReplaceError::Unwritable`]: the disk is full, or a quota or another limit is reached.
     pub fn reserve(&self, bytes: u64) -> Result<(), ReplaceError> {
         if self.way == Way::InPlace && self.path.exists() {
-            // What is there gives its room to what comes.
+            // The new file can use the space of the old one.
             return Ok(());
         }
-        // Without a name: no other program sees it, and nothing can be left of it.
+        // Without a name: no other program can open it, and nothing of it can remain.
         let reserved = unnamed(&self.directory).and_then(|file| fill(&file, bytes));
         match reserved {
             Err(error) if is_unsupported(&error) => match &self.way {
@@ -276,7 +276,7 @@ fn link_into_place(_: &File, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether the file system cannot do what was asked, whatever the file: old kernels take O_TMPFILE for a directory that
+/// Whether the file system does not support the request, for any file: old kernels read O_TMPFILE as a directory that
 /// is to be written.
 fn is_unsupported(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
@@ -286,7 +286,7 @@ fn is_unsupported(error: &io::Error) -> bool {
         )
 }
 
-/// Takes up room for so many bytes.
+/// Reserves space for this many bytes.
 fn fill(file: &File, bytes: u64) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {

@@ -126,7 +126,7 @@ fn push_material(file: &mut String, material: &Material) {
             file.push_str(&key.hint());
             file.push_str("\"}");
         }
-        // Off-spec: the Sigstore bundle specification wants a single `certificate` in v0.3. The reference writes a
+        // Off-spec: the Sigstore bundle specification requires a single `certificate` in v0.3. The reference writes a
         // chain, and reads nothing else.
         Material::Certificates { chain, .. } => {
             file.push_str("\"x509CertificateChain\":{\"certificates\":[");

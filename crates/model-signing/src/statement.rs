@@ -1,7 +1,7 @@
 //! What is signed: an in-toto statement that holds the [manifest](Manifest) of a model.
 //!
-//! A statement is written as the reference implementation writes it ([`Statement::to_json`]). It is never written anew to
-//! be verified: a signature is over the bytes that were received, and they are read by [`Statement::parse`].
+//! A statement is written as the reference implementation writes it ([`Statement::to_json`]). To verify one, the
+//! received bytes are read by [`Statement::parse`] and never written again: the signature is over these bytes.
 //!
 //! ```
 //! use model_signing::hash::Algorithm;

@@ -1,8 +1,8 @@
 //! Verifying: the bytes of a signature file in, what was signed out.
 //!
-//! Nothing of the payload is looked at before its signature has been verified, except for the one word that tells a
-//! signature of version 0.2. What is in the payload, and whether the model is the one that it describes, is the next
-//! question.
+//! Nothing of the payload is read before its signature has been verified, except for the one word that identifies a
+//! signature of version 0.2. The content of the payload, and whether the model is the described one, is checked
+//! afterwards.
 
 use std::fmt;
 use std::str;
@@ -22,7 +22,7 @@ pub use crate::certificate::Rules as Options;
 /// Most bytes of a signature file: 512 MiB, which is enough for two million files.
 pub const MAX_SIGNATURE_BYTES: usize = 512 << 20;
 
-/// How far a timestamp may lie ahead of this machine's clock, in seconds.
+/// How far a timestamp may be ahead of this machine's clock, in seconds.
 const CLOCK_SKEW_SECONDS: i64 = 300;
 
 pub(crate) const MEDIA_TYPE: &str = MODEL_SIGNATURE_MEDIA_TYPE;
@@ -40,7 +40,7 @@ pub enum Verifier {
     Certificates(TrustStore),
 }
 
-/// Something about a good signature that its reader should know.
+/// A remark about a valid signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -172,7 +172,7 @@ pub struct Opened {
     pub key: PublicKey,
     /// The signature is over the encoding of version 0.2.
     pub legacy_pae: bool,
-    /// What its reader should know.
+    /// Remarks about the signature.
     pub warnings: Vec<Warning>,
 }
 
@@ -305,7 +305,7 @@ impl SignatureFile {
                     let expired = options.now > until;
                     warnings.push(Warning::NotValidNow { expired });
                 }
-                // Version 0.2 hashed with SHA-256 whatever the curve, when it signed with certificates.
+                // Version 0.2 hashed with SHA-256 for every curve, when it signed with certificates.
                 (path.key, Hash::Sha256, "the key of the signing certificate")
             }
         };

@@ -163,7 +163,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// One of them is no file, is a symlink that is not allowed, or lies behind a symlink.
+    /// One of them is no file, is a symlink that is not allowed, or is behind a symlink.
     pub fn find<'n>(
         &self,
         names: impl IntoIterator<Item = &'n Arc<str>>,
@@ -217,7 +217,7 @@ impl Model {
     pub(crate) fn open_file(&self, name: &str) -> Result<Opened, WalkError> {
         let path = || self.path_of(name);
         let file = if self.is_file {
-            // Whatever it is called in the manifest.
+            // With any name in the manifest.
             self.root
                 .try_clone()
                 .map_err(|source| WalkError::Unreadable {
@@ -227,7 +227,7 @@ impl Model {
         } else {
             let name = name.as_bytes();
             let opened = match beneath(&self.root, name, READ) {
-                // Only the file itself may be a symlink: what lies behind a linked directory is not in a manifest.
+                // Only the file itself may be a symlink: the content of a linked directory is not in a manifest.
                 Err(Errno::LOOP) if self.allows_symlinks => {
                     let (above, last) = split(name);
                     beneath(&self.root, above, SEARCH).and_then(|directory| {
@@ -372,7 +372,7 @@ impl Opened {
         size(&self.before)
     }
 
-    /// What became of it since it was opened.
+    /// How it changed since it was opened.
     pub(crate) fn change(&self) -> rustix::io::Result<Change> {
         let (before, after) = (&self.before, fstat(&self.file)?);
         if before.st_size != after.st_size
@@ -397,7 +397,7 @@ impl Opened {
     }
 }
 
-/// What became of a file while it was read.
+/// How a file changed while it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Nothing.

@@ -46,7 +46,7 @@ struct Case {
     name: String,
     store: String,
     file: String,
-    /// What the reference said when it refused.
+    /// The message of the reference when it refused.
     refused: Option<String>,
 }
 

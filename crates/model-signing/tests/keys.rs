@@ -1,4 +1,4 @@
-//! Keys as tools write them. The files in `tests/data/keys` are OpenSSL's; what each is, its name says.
+//! Keys as tools write them. The files in `tests/data/keys` are OpenSSL's; their names describe them.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;

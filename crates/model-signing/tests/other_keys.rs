@@ -14,7 +14,7 @@ use model_signing::sign::{self, Material, SignError, Signer};
 use model_signing::verify::{self, Options, Verifier};
 use rcgen::{CertificateParams, KeyUsagePurpose};
 
-/// Signs by whatever it is given.
+/// Signs with the given function.
 struct By<F> {
     material: Material,
     sign: F,

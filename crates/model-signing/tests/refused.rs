@@ -1,4 +1,4 @@
-//! What the reader of bundles refuses, and what it says then.
+//! Bundles that the reader refuses, and the errors.
 #![expect(clippy::unwrap_used, reason = "the sample is ours")]
 
 mod sample;

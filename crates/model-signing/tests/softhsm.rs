@@ -113,8 +113,8 @@ impl Hsm {
         PublicKey::from_spki_der(pair.public_key().as_der().unwrap().as_ref()).unwrap()
     }
 
-    /// What a process gets that signs with the key of `path`, the part of a URI before the question mark: a signature
-    /// file, or what it says instead.
+    /// The result of a process that signs with the key of `path`, the part of a URI before the question mark: a
+    /// signature file, or the error.
     fn sign(&self, path: &str, pin: &str, certificate: Option<&Path>) -> Result<Vec<u8>, String> {
         let uri = format!("pkcs11:{path}?module-name=softhsm2{pin}");
         let mut child = Command::new(env::current_exe().unwrap());

@@ -310,7 +310,7 @@ fn a_signer_gives_what_leads_on_from_its_certificate() {
         };
         Ok::<_, SignError>(chain.len())
     };
-    // Whoever verifies may have the intermediate certificate, or the root may be the issuer.
+    // The verifier may have the intermediate certificate, or the root may be the issuer.
     assert_eq!(check(&leaf, &[]).unwrap(), 1);
     assert_eq!(check(&leaf, &[&intermediate]).unwrap(), 2);
     assert_eq!(check(&leaf, &[&root, &intermediate]).unwrap(), 3);

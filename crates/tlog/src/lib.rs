@@ -8,7 +8,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`hash`](mod@hash) | RFC 6962 leaf and node hashes |
-//! | [`frontier`] | [`CompactRange`]: the few hashes that stand for all leaves read so far |
+//! | [`frontier`] | [`CompactRange`]: the few hashes that represent all leaves read so far |
 //! | [`proof`] | inclusion and consistency proofs |
 //! | [`split`] | [`Split`]: a tree cut in two, for starting in its middle |
 //! | [`note`] | C2SP signed notes, and tree heads of RFC 6962 in them |

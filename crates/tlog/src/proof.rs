@@ -11,7 +11,7 @@ use crate::hash::{Hash, empty_root, node_hash};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
-    /// The leaf lies outside the tree.
+    /// The leaf is outside the tree.
     #[error("leaf {index} is not in a tree of {size} leaves")]
     IndexOutOfRange {
         /// Index of the leaf.

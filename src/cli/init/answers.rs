@@ -1,4 +1,4 @@
-//! What the operator wants: by flags, and on a terminal by a few questions.
+//! The operator's choices: by flags, and on a terminal by a few questions.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Those of the command line; on a terminal the others are asked for.
+    /// The values on the command line; on a terminal the others are requested by questions.
     pub(super) fn of(args: &Args, path: &Path) -> anyhow::Result<Self> {
         let mut questions = Questions {
             asked: io::stdin().is_terminal() && !args.yes,

@@ -49,7 +49,7 @@ pub(in crate::cli) struct Args {
     /// Aim at Sigstore's staging instance
     #[arg(help_heading = WHICH, long, conflicts_with = "trusted_root")]
     pub(super) staging: bool,
-    /// Aim at the logs of this trusted root, which is not renewed by itself
+    /// Use the logs of this trusted root, which is not updated automatically
     #[arg(help_heading = WHICH, long, value_name = "FILE")]
     pub(super) trusted_root: Option<PathBuf>,
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::output::Mistake;
 
-/// Refuses before any question is asked.
+/// Checked before any question.
 pub(super) fn refuse(path: &Path, force: bool) -> anyhow::Result<()> {
     if path.is_dir() {
         return Err(Mistake(format!("{} is a directory", path.display())).into());
@@ -36,7 +36,7 @@ pub(super) fn write(path: &Path, text: &str, force: bool) -> anyhow::Result<()> 
     }
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
-        // Somebody else was faster than our first look.
+        // Another process created it after the first check.
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(exists(path).into())
         }

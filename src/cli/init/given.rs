@@ -1,4 +1,4 @@
-//! What is given on the command line or as an answer, checked in the terms in which it was asked for.
+//! Values on the command line or in an answer, checked, with errors in the words of the question.
 
 use jiff::Timestamp;
 use url::Url;
@@ -58,7 +58,7 @@ pub(super) fn mirror(written: &str) -> Result<Url, String> {
         .ok()
         .filter(|url| matches!(url.scheme(), "https" | "http"))
         .filter(|url| url.query().is_none() && url.fragment().is_none())
-        // It would stand in the configuration, which is no place for a password.
+        // The configuration would contain it, and must not contain a password.
         .filter(|url| url.username().is_empty() && url.password().is_none())
         .ok_or_else(|| {
             "an http or https URL of a directory is wanted, without a user and a password"

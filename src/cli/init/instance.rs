@@ -1,8 +1,8 @@
 //! Which Sigstore is watched, and which logs of it have to be written down.
 //!
-//! Rekor v2 logs follow from trust by TUF. Others are configured: a Rekor v1 log may be too large to be read, of a CT log
-//! nobody says which protocol it speaks, and of a Rekor v2 log whose address is not its origin only the log itself says the
-//! origin, which its key and log id prove.
+//! Rekor v2 logs follow from a TUF repository. Others are configured: a Rekor v1 log may be too large to be read; no
+//! document contains the protocol of a CT log; and if the address of a Rekor v2 log is not its origin, only the log
+//! itself has the origin, which its key and log id prove.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,10 +30,10 @@ const PROBE_RETRY: Retry = Retry {
     first_delay: Duration::from_millis(300),
 };
 
-/// CT logs that are asked at once.
+/// CT logs that are probed at once.
 const PROBES_AT_ONCE: usize = 4;
 
-/// The public Rekor v1: it need not be asked what it is.
+/// The public Rekor v1: its type is known.
 const PUBLIC_REKOR: &str = "rekor.sigstore.dev";
 
 /// A tree head or a checkpoint.
@@ -68,7 +68,7 @@ pub(super) struct Instance {
     pub(super) is_guided: bool,
 }
 
-/// The type of a log that was asked for it.
+/// The type of a log that was probed.
 enum Spoken {
     /// A CT log: its protocol, and its origin where it has one.
     Ct(Protocol, Option<String>),
@@ -218,7 +218,7 @@ impl Instance {
         })
     }
 
-    /// What the operator should know about it, a line each.
+    /// Remarks for the operator, a line each.
     pub(super) fn remarks(&self, start: &str) -> Vec<String> {
         let mut remarks = Vec::new();
         for log in &self.unfollowed {
@@ -332,7 +332,7 @@ fn nothing_for(log: &ListedLog) -> Option<String> {
     Some(format!("{}: {why}", log.name))
 }
 
-/// The path of a file as the configuration has to name it: its name if it lies beside it, else in full.
+/// The path of a file as the configuration has to name it: its name if it is in the same directory, otherwise in full.
 fn written(file: &Path, config: &Path) -> anyhow::Result<String> {
     let absolute = |path: &Path| -> anyhow::Result<PathBuf> {
         std::path::absolute(path)

@@ -29,7 +29,7 @@ use crate::file;
 /// Most bundles that are verified in one run: each takes some milliseconds.
 const MAX_BUNDLES: usize = 10_000;
 
-/// What stands for standard input. A file of that name is `./-`.
+/// Means standard input. A file of that name is `./-`.
 const STANDARD_INPUT: &str = "-";
 
 /// Arguments of `verify attestation`.
@@ -75,7 +75,7 @@ struct Verdict {
     mismatches: Vec<Mismatch>,
 }
 
-/// What came of a run, as far as it went.
+/// The result of a run, as far as it went.
 #[derive(Default)]
 struct Run {
     attestations: Vec<Attestation>,

@@ -13,7 +13,7 @@ pub(super) fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
-/// Whether a path stands for standard output (`-`), or standard input where something is read.
+/// Whether a path means standard output (`-`), or standard input where something is read.
 pub(super) fn is_standard(path: &Path) -> bool {
     let names = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
     names.iter().any(|name| path == Path::new(name))

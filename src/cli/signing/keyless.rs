@@ -47,8 +47,7 @@ struct IdentityArgs {
     #[arg(long, value_name = "REGEX")]
     identity_regex: Option<String>,
 
-    /// The identity provider that vouches for it, exactly, such as
-    /// `https://token.actions.githubusercontent.com`
+    /// The identity provider that confirms it, exactly, such as `https://token.actions.githubusercontent.com`
     #[arg(long, value_name = "URL")]
     identity_provider: String,
 

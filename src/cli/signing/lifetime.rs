@@ -39,7 +39,7 @@ pub(super) enum Order {
     HashFirst,
 }
 
-/// What becomes of a signing.
+/// The result of a signing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prospect {
     /// It succeeds.
@@ -91,7 +91,7 @@ impl Estimate {
         }
     }
 
-    /// What becomes of a signing with a token that is valid for another `left`, or that can be renewed.
+    /// The result of a signing with a token that is valid for another `left`, or that can be renewed.
     pub(super) fn prospect(self, left: Duration, is_renewable: bool) -> Prospect {
         use Order::{CertificateFirst, HashFirst};
         let token = left.saturating_sub(REQUEST);

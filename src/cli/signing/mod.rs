@@ -1,5 +1,5 @@
-//! `modelwatch sign`, `verify` and `digest`: on the command line of the reference implementation (Python
-//! `model_signing`), so that scripts need not know which of the two they call.
+//! `modelwatch sign`, `verify` and `digest`: with the command line of the reference implementation (Python
+//! `model_signing`), so that scripts can call either.
 //!
 //! These commands read no configuration. None opens a network connection, except that keyless verification with the
 //! trusted root of an instance may ask its TUF repository for a newer one (`trusted`), that signing asks the timestamp

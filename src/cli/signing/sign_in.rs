@@ -13,7 +13,7 @@ use crate::oidc::{Loopback, OUT_OF_BAND, OauthClient, Provider, SignIn};
 /// Longest code that is read from standard input.
 const MAX_CODE_BYTES: u64 = 8 * 1024;
 
-/// Whether a person can read what is asked, and answer.
+/// Whether a person can read the question, and answer.
 pub(super) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }

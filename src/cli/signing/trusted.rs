@@ -1,8 +1,9 @@
 //! What keyless signatures are verified with: a file, or the trusted root of an instance.
 //!
-//! Of an instance, a trusted root is part of the program. What its TUF repository published since is kept in the user's cache
-//! directory, and asked for once a day, or if a verification fails that newer trust may explain. Without a network, what is
-//! there serves: a failure is remembered for an hour, so that not every verification waits.
+//! A trusted root of each instance is part of the program. Newer versions from its TUF repository are stored in the
+//! user's cache directory. The repository is read once a day, or if a verification fails that a newer version may
+//! explain. Without a network the stored version is used: a failure is recorded for an hour, so that not every
+//! verification waits.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,9 +17,9 @@ use crate::clock;
 use crate::http;
 use crate::trust::{Published, Publisher, RepositorySettings};
 
-/// How long what was published serves before it is asked for again.
+/// How long a version is used before the repository is read again.
 const REFRESH: SignedDuration = SignedDuration::from_hours(24);
-/// How long a failure is remembered.
+/// How long a failure is recorded.
 const RETRY: SignedDuration = SignedDuration::from_hours(1);
 /// How long a verification waits for the repository.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -33,11 +34,11 @@ pub(super) struct TrustArgs {
     #[arg(long)]
     use_staging: bool,
 
-    /// Trust what this file says: a Sigstore client trust configuration (JSON)
+    /// Use this file: a Sigstore client trust configuration (JSON)
     #[arg(long, value_name = "FILE", value_parser = path(), conflicts_with = "trusted_root")]
     trust_config: Option<PathBuf>,
 
-    /// Trust what this file says: a Sigstore trusted root (JSON)
+    /// Use this file: a Sigstore trusted root (JSON)
     #[arg(long, value_name = "FILE", value_parser = path())]
     trusted_root: Option<PathBuf>,
 
@@ -46,7 +47,7 @@ pub(super) struct TrustArgs {
     offline: bool,
 }
 
-/// What is trusted, and whether something newer can be asked for.
+/// The trusted root, and whether a newer one can be fetched.
 pub(super) struct Trusted {
     trust: Trust,
     repository: Option<Repository>,
@@ -179,13 +180,13 @@ impl Trusted {
         &self.trust
     }
 
-    /// Asks for newer trust, once, and answers whether there is any.
+    /// Updates the trusted root, once, and returns whether there is a newer one.
     pub(super) fn refresh_for_a_failure(&mut self) -> bool {
         let Some(repository) = self.repository.take() else {
             return false;
         };
         let before = repository.kept();
-        // It was asked a moment ago, or a failure is remembered.
+        // It was updated a moment ago, or a failure is recorded.
         let is_new = before
             .as_ref()
             .is_some_and(|kept| !is_past(kept.refreshed, RETRY));
@@ -220,7 +221,7 @@ impl Repository {
         opened.ok()?.kept().cloned()
     }
 
-    /// Asks the repository, unless it could not be asked a while ago; `None` if nothing comes of it.
+    /// Reads the repository, unless that failed recently; `None` without a result.
     fn refresh(&self) -> Option<Published> {
         let failed = self.cache.with_extension("failed");
         if read(&failed, MAX_FAILURE_BYTES)
@@ -274,7 +275,7 @@ impl Repository {
     }
 }
 
-/// Whether a moment lies that far back. One that lies ahead is none of this clock's.
+/// Whether a time is that long ago. A time in the future was written by another clock.
 fn is_past(moment: Timestamp, span: SignedDuration) -> bool {
     let age = clock::now().duration_since(moment);
     age >= span || age < SignedDuration::ZERO

@@ -215,7 +215,7 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
     Ok(Outcome::Clean)
 }
 
-/// Whom a key or a certificate of the command line stands for; `None` for an identity.
+/// The signer of a key or a certificate on the command line; `None` for an identity.
 fn verifier(method: &Method) -> anyhow::Result<Option<Verifier>> {
     Ok(Some(match method {
         Method::Key(args) => {

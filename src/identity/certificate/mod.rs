@@ -94,7 +94,7 @@ impl Certificate {
     /// bounds their number.
     ///
     /// # Errors
-    /// As [`Certificate::parse`], but for the two numbers.
+    /// As [`Certificate::parse`], except for the two numbers.
     pub fn parse_of_any_size(der: Vec<u8>) -> Result<Self, CertificateError> {
         let error = match parse_strictly(&der) {
             Ok(parsed) => {

@@ -54,8 +54,8 @@ impl fmt::Display for HelloName {
 /// The names to try, in this order: if the server refuses one, it may accept the next.
 ///
 /// The configured name, if there is one. Then the name of this machine, completed with the sender's domain if it has
-/// none. Then the address of this machine as `server` sees it, which the RFC allows without a name. Then the sender's
-/// domain, which has a DNS entry if mail works.
+/// none. Then the address of this machine from which `server` gets the connection, which the RFC allows without a name.
+/// Then the sender's domain, which has a DNS entry if mail works.
 pub(super) fn names(
     configured: Option<&HelloName>,
     machine: Option<&str>,

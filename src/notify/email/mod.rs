@@ -54,7 +54,7 @@ impl Email {
         let (host, port) = (smtp.host(), smtp.port());
         let tls = match smtp.security() {
             SmtpSecurity::Tls => Tls::Wrapped(tls::parameters(host, ca_file.as_deref()).await?),
-            // Required: nothing is sent unencrypted, even if somebody removes STARTTLS from the greeting.
+            // Required: nothing is sent unencrypted, even if an attacker removes STARTTLS from the greeting.
             SmtpSecurity::StartTls => {
                 Tls::Required(tls::parameters(host, ca_file.as_deref()).await?)
             }

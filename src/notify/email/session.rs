@@ -48,7 +48,7 @@ pub(super) struct Way {
 pub(super) enum Tls {
     /// From the first byte.
     Wrapped(TlsParameters),
-    /// By STARTTLS, or there is none.
+    /// By STARTTLS, or none is required.
     Required(TlsParameters),
     /// By STARTTLS where it is offered: the server is this machine.
     Offered(TlsParameters),
@@ -82,7 +82,7 @@ pub(super) struct Refused {
     pub(super) at_data: bool,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Recipients that the server refused.

@@ -17,7 +17,7 @@ pub(in crate::notify) struct EmailSettings {
     pub(in crate::notify) smtp: SmtpUrl,
     /// The name in EHLO; by default that of this machine.
     pub(in crate::notify) ehlo: Option<HelloName>,
-    /// The account, if the server wants one.
+    /// The account, if the server requires one.
     pub(in crate::notify) user: Option<String>,
     /// Its password.
     pub(in crate::notify) password: Option<SecretSource>,

@@ -277,8 +277,7 @@ impl Queue {
             .await
     }
 
-    /// What an earlier process remembered, or another one: a test message that was sent by hand ends
-    /// the trouble.
+    /// The state that an earlier process stored, or another one: an accepted test message resets the failures.
     async fn load(&mut self, store: &(impl Values + ?Sized)) -> Result<(), StoreError> {
         if !self.is_recalled || self.trouble.is_some() {
             let text = store.get_value(&self.memory()).await?;

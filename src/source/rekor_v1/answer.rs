@@ -173,7 +173,8 @@ pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
 
 /// The same answer without the proofs, which are two thirds of it.
 ///
-/// # Errors Bytes that are no such answer. Of a proof, only the entry's index and the size of the tree are read.
+/// # Errors
+/// Bytes that are no such answer. Of a proof, only the entry's index and the size of the tree are read.
 pub fn leaves(json: &[u8]) -> Result<Vec<Leaf>, NotAnAnswer> {
     let raw: AtMost<OneKey<'_, RawEntry<'_, RawPlace>>, MAX_RETRIEVED> =
         serde_json::from_slice(json)?;

@@ -174,7 +174,8 @@ impl Place {
 
     /// Checks that the files are those that were opened.
     ///
-    /// # Errors They are not, or it cannot be determined.
+    /// # Errors
+    /// They are not, or it cannot be determined.
     pub(super) fn check(&self) -> Result<(), Fail> {
         let displaced = |what: String| Err(Fail::Displaced(what));
         let database = self.database.display();

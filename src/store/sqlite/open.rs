@@ -41,7 +41,8 @@ CREATE TEMP TABLE vacated (alert INTEGER NOT NULL PRIMARY KEY);";
 impl SqliteStore {
     /// Opens a database for reading and writing. Creates it if necessary, and migrates it to this version's schema.
     ///
-    /// # Errors [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`], [`StoreError::Corrupt`]
+    /// # Errors
+    /// [`StoreError::Open`] (its directory does not exist, …), [`StoreError::Newer`], [`StoreError::Corrupt`]
     /// for a file that is no database, [`StoreError::NotADatabase`] for a path that is no file, or a database of
     /// another program.
     pub async fn open(settings: Settings) -> Result<Self, StoreError> {
@@ -59,7 +60,8 @@ impl SqliteStore {
     /// Opens a database for reading only. It creates, migrates and changes nothing, and works where nothing can be
     /// written. Its writing methods return [`StoreError::ReadOnly`].
     ///
-    /// # Errors [`StoreError::Absent`] if there is none; [`StoreError::Older`], [`StoreError::Newer`];
+    /// # Errors
+    /// [`StoreError::Absent`] if there is none; [`StoreError::Older`], [`StoreError::Newer`];
     /// [`StoreError::Open`], [`StoreError::Corrupt`].
     pub async fn open_read_only(settings: Settings) -> Result<Self, StoreError> {
         let reader = readable(&settings).await?;

@@ -126,7 +126,8 @@ impl Cache {
 
     /// Reads it; `None` if the file does not exist.
     ///
-    /// # Errors A file that cannot be read, or that this program did not write.
+    /// # Errors
+    /// A file that cannot be read, or that this program did not write.
     pub(super) fn read(path: &Path) -> std::io::Result<Option<Self>> {
         let bytes = match file::read(path, MAX_BYTES).map_err(std::io::Error::from) {
             Ok(bytes) => bytes,

@@ -14,7 +14,7 @@ use tlog::Split;
 use super::{RELEASE, World, log, nothing};
 use crate::world::{FakeLog, Issued, issue_for};
 
-/// One certificate of the test stands for this many: 227 a second are 109 of it a minute.
+/// One certificate of the test represents this many: 227 a second are 109 of it a minute.
 const SCALE: u64 = 125;
 const A_MINUTE: u64 = 227 * 60 / SCALE;
 
@@ -135,7 +135,7 @@ async fn a_thousand_certificates_under_one_name_cost_no_more_than_one() {
         _ => Vec::new(),
     })
     .await;
-    // But for reading them in the CT log, and a little longer until the last one has ended.
+    // Except for reading them in the CT log, and a little longer until the last one has ended.
     let reading = 1_000 / BATCH;
     assert!(requests <= of_one + reading + 5, "{requests} {of_one}");
     assert_eq!(world.found_in("ct").await.len(), 1_000);

@@ -20,7 +20,7 @@ pub struct FakeIndex {
     pub hangs: BTreeSet<String>,
 }
 
-/// The status that stands for no answer.
+/// The status that means no answer.
 pub const HANGS: u16 = 0;
 
 impl FakeIndex {

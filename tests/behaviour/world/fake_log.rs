@@ -64,7 +64,7 @@ struct State {
     /// (question, answers before it fails, failures).
     failing: Option<(Question, u32, u32)>,
     refused: u32,
-    /// Asks for fewer requests.
+    /// Refuses requests with a rate limit.
     limited: bool,
     /// How long it takes to answer a request for leaves, in seconds of this clock.
     slow: Option<(Arc<TestClock>, i64)>,

@@ -58,7 +58,7 @@ pub enum Anomaly {
     Reorders,
     /// No answer.
     Down,
-    /// It got too many requests, and asks for a pause of ten minutes.
+    /// It got too many requests, and requests a pause of ten minutes.
     Limits,
 }
 

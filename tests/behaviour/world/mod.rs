@@ -1,6 +1,6 @@
-//! A complete monitor under test: logs that hash, sign and can lie, a real store whose methods can fail, a clock that
-//! is set by hand, and an inbox. [`World::step`] is one pass with its deliveries; [`World::check`] runs after every
-//! step and asserts every invariant.
+//! A complete monitor under test: logs that hash, sign and can serve false data, a real store whose methods can fail, a
+//! clock that is set by hand, and an inbox. [`World::step`] is one pass with its deliveries; [`World::check`] runs
+//! after every step and asserts every invariant.
 
 mod check;
 mod clock;

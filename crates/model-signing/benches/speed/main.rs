@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if memory::child()? {
         return Ok(());
     }
-    // `cargo test --benches` only wants to know whether it starts.
+    // `cargo test --benches` only tests whether it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -176,7 +176,7 @@ mod unix {
             let large = self.models.large(LARGE_BYTES)?;
             let peak = memory::peak_mib("digest", &large)?;
             println!("{:<32} {peak:>5} MiB", "digest of 1 file of 2 GiB");
-            // Empty: their content would take more room than the rest of this benchmark.
+            // Empty: their content would take more space than the rest of this benchmark.
             let many = self.models.equal(self.files, 0)?;
             for step in memory::STEPS {
                 let name = format!("{step} of {} files", self.files);

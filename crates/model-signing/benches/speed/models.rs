@@ -35,7 +35,7 @@ impl Models {
         })
     }
 
-    /// One at a time: there is not room for all of them.
+    /// One at a time: there is not enough space for all of them.
     fn made(&self, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
         let place = self.0.path().join("place");
         if place.exists() {

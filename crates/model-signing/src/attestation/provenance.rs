@@ -1,4 +1,4 @@
-//! SLSA provenance: which builder made something, and from which source, by its own account.
+//! SLSA provenance: the builder and the source, as the signer claims them.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ const V1: &str = "https://slsa.dev/provenance/v1";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Provenance {
-    /// Who built it: a URI. The signer vouches for this claim, and may be the builder or not.
+    /// The builder: a URI. The signer makes this claim, and may or may not be the builder.
     pub builder: Option<String>,
     /// By which kind of build: a URI.
     pub build_type: Option<String>,

@@ -1,4 +1,4 @@
-//! The log entries of a bundle: what the signer was told by the log. Claims, until they are proven.
+//! The log entries of a bundle, as the log returned them to the signer. Claims, until they are proven.
 
 use crate::json::{Field, JsonError, Object};
 
@@ -19,7 +19,7 @@ pub struct TlogEntry {
     /// Version of the kind: `0.0.1`, `0.0.2`.
     pub version: String,
     /// When the log integrated the entry, in Unix seconds, by its own clock. `None` where the file has no time or zero:
-    /// Rekor v2 does not tell any. Worth something only together with a verified inclusion promise.
+    /// Rekor v2 returns none. It is evidence only together with a verified inclusion promise.
     pub integrated_time: Option<i64>,
     /// The entry as the log hashed it; the leaf hash is over these bytes.
     pub canonicalized_body: Option<Vec<u8>>,

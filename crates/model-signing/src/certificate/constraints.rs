@@ -1,4 +1,4 @@
-//! Name constraints: which names a CA may vouch for (RFC 5280 section 4.2.1.10), by the rules of OpenSSL.
+//! Name constraints: the names that a CA may certify (RFC 5280 section 4.2.1.10), by the rules of OpenSSL.
 //!
 //! The names of signers' certificates are not compared with anything, but a chain that breaks the limits of its own CA is
 //! refused by the reference, and one that keeps them is accepted. What OpenSSL and this code could understand
@@ -77,7 +77,7 @@ fn check_one(
     }
     let has_host = |name: &GeneralName<'_>| matches!(name, GeneralName::DNSName(_));
     if is_leaf && !names.iter().any(has_host) {
-        // Before there were alternative names, hosts stood there.
+        // Before there were alternative names, the common name was a host.
         for common_name in name::texts(subject, name::COMMON_NAME) {
             let Some(text) = common_name.map(|text| text.trim_end_matches('\0')) else {
                 check_name(&Name::Unknown(Kind::Host), limits)?;
@@ -158,7 +158,7 @@ impl<'n, 'a> Name<'n, 'a> {
         format!("{:?}", crate::json::excerpt(text))
     }
 
-    /// Whether it lies in the subtree of a base of its kind; `None` if that cannot be said.
+    /// Whether it is in the subtree of a base of its kind; `None` if that cannot be determined.
     fn is_below(&self, base: &Self) -> Option<bool> {
         match (self, base) {
             (Self::Directory(name), Self::Directory(base)) => name::begins_with(name, base),
@@ -171,8 +171,8 @@ impl<'n, 'a> Name<'n, 'a> {
     }
 }
 
-/// Among the permitted subtrees of the name's kind there must be one that it lies in, if there are any; and it must lie
-/// in none of the excluded ones.
+/// If there are permitted subtrees of the name's kind, it must be in one of them; and it must be in none of the
+/// excluded ones.
 fn check_name(name: &Name<'_, '_>, limits: &Limits<'_>) -> Result<(), Broken> {
     let Some(kind) = name.kind() else {
         return Err(Broken::NotEvaluated);

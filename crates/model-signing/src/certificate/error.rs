@@ -114,7 +114,7 @@ pub enum ChainError {
         /// The CA.
         subject: String,
     },
-    /// A certificate has a name that a CA above it may not vouch for.
+    /// A certificate has a name that a CA above it may not certify.
     #[error("{subject} has the name {name}, which {issuer} may not vouch for")]
     NameOutside {
         /// The certificate.

@@ -35,7 +35,7 @@ pub(super) struct Certificate<'a> {
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) extended_key_usage: Option<ExtendedKeyUsage<'a>>,
     pub(super) basic_constraints: Option<BasicConstraints>,
-    /// The names that it may vouch for, if they are limited.
+    /// The names that it may certify, if they are limited.
     pub(super) limits: Option<Limits<'a>>,
     pub(super) alternative_names: Vec<GeneralName<'a>>,
     /// The first critical extension that is not understood here.

@@ -26,7 +26,7 @@ pub enum ValidAt {
     AllowExpired,
 }
 
-/// What is asked of the certificates of a chain, and of a signature: [`crate::verify::Options`].
+/// The requirements for the certificates of a chain, and for a signature: [`crate::verify::Options`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// The present, in seconds of Unix time.
@@ -42,7 +42,7 @@ pub struct Rules {
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) key: PublicKey,
-    /// The signer's certificate does not have a key usage: only its extended key usage tells what it is for.
+    /// The signer's certificate does not have a key usage: only its extended key usage states its purpose.
     pub(crate) lacks_key_usage: bool,
     /// First and last instant at which all of its certificates are valid, in seconds of Unix time.
     pub(crate) validity: (i64, i64),
@@ -189,7 +189,7 @@ fn build<'c, 'd>(
     at: i64,
 ) -> Result<Vec<&'c Certificate<'d>>, ChainError> {
     let mut path = vec![leaf];
-    // Once a trusted certificate is on the way, the bundle's are no longer asked.
+    // Once the path contains a trusted certificate, those of the bundle are no longer used.
     let mut from_store = false;
     let mut last = leaf;
     loop {

@@ -47,7 +47,7 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Hands `then` what stands at `offset`, `len` bytes of at most [`BLOCK_BYTES`].
+    /// Calls `then` with `len` bytes, at most [`BLOCK_BYTES`], from `offset`.
     fn block<T>(
         &self,
         file: &File,
@@ -90,7 +90,7 @@ pub(crate) fn range(
     let mut hasher = Hasher::new(algorithm);
     let mut at = start;
     while at < end {
-        // Asked again with each block: other files that kept the cores busy may be done by now.
+        // Checked again with each block: other files that kept the cores busy may be done by now.
         if end - at >= LEAST_RINGED_BYTES && has_idle_core() {
             ringed(file, (at, end), &mut hasher, work)?;
             break;
@@ -112,7 +112,7 @@ fn ringed(
     let (send_full, full) = mpsc::channel::<io::Result<(Vec<u8>, usize)>>();
     let (send_empty, empty) = mpsc::channel::<Vec<u8>>();
     for _ in 0..RING_BLOCKS {
-        // The receiver lives in this frame.
+        // This frame owns the receiver.
         let _ = send_empty.send(vec![0; RING_BLOCK_BYTES]);
     }
     thread::scope(|scope| {

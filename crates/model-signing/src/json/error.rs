@@ -1,4 +1,4 @@
-//! What can be wrong with a JSON document, said so that its writer can mend it.
+//! Errors of a JSON document, in words with which its author can correct it.
 
 use std::fmt;
 use std::ops::RangeInclusive;

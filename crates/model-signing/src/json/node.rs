@@ -11,12 +11,12 @@ use super::{JsonError, Kind};
 
 /// Most JSON values (members, items, and what they hold) that one document may have.
 ///
-/// A tree of values takes some 30 times the bytes of its text when that text is `[0,0,0…`, so the limit on
-/// bytes alone does not bound memory. The largest legitimate document has 32 log entries with 63 hashes each,
-/// about 3,000 values; the rest is room for fields that this reader does not know.
+/// A tree of values takes some 30 times the bytes of its text when that text is `[0,0,0…`, so the limit on bytes alone
+/// does not bound memory. The largest legitimate document has 32 log entries with 63 hashes each, about 3,000 values;
+/// the rest is for fields that this reader ignores.
 const MAX_VALUES: usize = 65_536;
 
-/// The same of a file with many documents in one value: some 100 MB of memory, and room for thousands of bundles.
+/// The same for a file with many documents in one value: some 100 MB of memory, enough for thousands of bundles.
 const MAX_VALUES_OF_MANY: usize = 1 << 20;
 
 pub(super) enum Node<'a> {
@@ -66,7 +66,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Builds nodes while any are `left`; `None` says that the document had more.
+/// Builds nodes while any are `left`; `None` means that the document had more.
 #[derive(Clone, Copy)]
 struct Nodes<'l> {
     left: &'l Cell<Option<usize>>,

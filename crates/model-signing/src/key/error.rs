@@ -11,7 +11,7 @@ pub enum KeyError {
     /// Not PEM.
     #[error(transparent)]
     Pem(#[from] PemError),
-    /// No block of a kind that was asked for.
+    /// No block of a requested kind.
     #[error("{}, where a PEM block `{needed}` is needed", Found(.found))]
     NoKey {
         /// The label of the block that is needed.
@@ -51,7 +51,7 @@ pub enum KeyError {
     /// The private key is encrypted, and no password was given.
     #[error("the private key is encrypted, and no password was given")]
     PasswordNeeded,
-    /// A password was given for a private key that is not encrypted: its owner believes that it is.
+    /// A password was given for a private key that is not encrypted, although its owner seems to expect encryption.
     #[error("a password was given, but the private key is not encrypted")]
     NotEncrypted,
     /// The private key cannot be decrypted with the password.

@@ -1,4 +1,4 @@
-//! Where the module of a token is: the shared library that speaks to it.
+//! The module of a token: the shared library with its driver.
 
 use std::fs;
 use std::path::{Path, PathBuf};

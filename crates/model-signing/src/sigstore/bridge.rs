@@ -105,7 +105,7 @@ impl Bridge {
         Ok(sequence(&[&granted, &token]))
     }
 
-    /// A certificate for timestamps alone, by itself.
+    /// A certificate for timestamps, alone.
     fn certify(&self) -> Result<Vec<u8>, KeylessError> {
         let validity = sequence(&[
             &encode(UTC_TIME, b"700101000000Z"),

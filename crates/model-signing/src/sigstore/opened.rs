@@ -17,8 +17,8 @@ pub struct OpenedKeyless {
 }
 
 impl SignatureFile {
-    /// Verifies that the signature was made by an identity that `policy` accepts, with what `trust` trusts. `now` is the
-    /// present, in seconds of Unix time: no verified time may lie after it.
+    /// Verifies that the signature was made by an identity that `policy` accepts, under the trusted root `trust`. `now`
+    /// is the present, in seconds of Unix time: no verified time may be after it.
     ///
     /// # Errors
     ///

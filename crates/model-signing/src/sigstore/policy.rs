@@ -71,7 +71,7 @@ impl IdentityPattern {
     /// [`PatternError`].
     pub fn regex(expression: &str) -> Result<Self, PatternError> {
         bounded(expression)?;
-        // By itself first: `a)|(b` would be two alternatives of the whole otherwise, without an anchor each.
+        // Compiled alone first: otherwise `a)|(b` would be two alternatives of the whole, without an anchor each.
         compile(expression)?;
         let regex = compile(&format!(r"\A(?:{expression})\z"))?;
         Ok(Self(Pattern::Expression {

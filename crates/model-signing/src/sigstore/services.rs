@@ -308,7 +308,7 @@ fn services(
                 "{list} has more than {MAX_SERVICES} items"
             )));
         }
-        Some(_) => return Err(TrustError::Format(format!("{list} is no list"))),
+        Some(_) => return Err(TrustError::Format(format!("{list} is not a list"))),
     };
     let mut services = Vec::new();
     for (index, item) in items.into_iter().enumerate() {

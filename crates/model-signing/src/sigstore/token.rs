@@ -148,7 +148,7 @@ impl IdentityToken {
         }
     }
 
-    /// The name that the certificate will have, and everybody will read in the log.
+    /// The name that the certificate will have, which is public in the log.
     pub fn name(&self) -> CertifiedName {
         named::name(&self.issuer, &self.subject, &self.claims)
     }
@@ -158,7 +158,7 @@ impl IdentityToken {
         self.expires
     }
 
-    /// The claim `nonce`, which a token has that was asked for with one.
+    /// The claim `nonce`, in a token that was requested with one.
     pub fn nonce(&self) -> Option<&str> {
         self.claims.get("nonce").and_then(Value::as_str)
     }

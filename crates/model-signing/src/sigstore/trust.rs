@@ -169,7 +169,7 @@ fn lengthen_log_id(item: &mut Value) {
     }
 }
 
-/// Whether one item can be used by itself.
+/// Whether one item can be used alone.
 fn usable(list: &str, item: &Value) -> Result<(), String> {
     let mut alone = Map::new();
     alone.insert("mediaType".to_owned(), Value::from(TRUSTED_ROOT));

@@ -217,7 +217,7 @@ struct ResourceReader {
     method: Method,
     /// What the reference implementation gives as the algorithm of a shard.
     sharded: String,
-    /// The shards of a file stand together: they share one copy of its path.
+    /// The shards of a file are adjacent: they share one copy of its path.
     last_path: Option<Arc<str>>,
 }
 
@@ -404,7 +404,7 @@ impl<'de, T: Deserialize<'de> + Named> Deserialize<'de> for Fields<T> {
     }
 }
 
-/// The fields of an object that have one of these names; the first other one is remembered.
+/// The fields of an object with one of these names; the first other one is kept.
 struct Known<'u, A> {
     map: A,
     names: &'static [&'static str],

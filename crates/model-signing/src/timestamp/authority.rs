@@ -128,8 +128,8 @@ impl Authorities {
             .unwrap_or(Err(TimestampError::UnknownAuthority))
     }
 
-    /// As [`verify`](Self::verify), for a token that was read. `None` if it names a signer that is none of the authorities,
-    /// and whose certificate in the token was not issued by one of them: nothing of it was verified then.
+    /// As [`verify`](Self::verify), for a token that was parsed. `None` if it names a signer that is not one of the
+    /// authorities, and whose certificate in the token was not issued by one of them: nothing of it was verified then.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! Reading DER (X.690) element by element: definite lengths in their shortest form, tags of one byte.
 
-/// Bytes that are not the DER that a place in the format asks for.
+/// Bytes that are not the DER that the format requires at this place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed DER where {0} is expected")]
 pub(crate) struct Malformed(pub(crate) &'static str);
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// The next element, whatever it is.
+    /// The next element of any type.
     pub(crate) fn any(&mut self, what: &'static str) -> Result<Element<'a>, Malformed> {
         let (element, rest) = split(self.rest).ok_or(Malformed(what))?;
         self.rest = rest;

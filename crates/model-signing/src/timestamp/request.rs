@@ -59,7 +59,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`TimestampError`], which tells the check that failed.
+    /// [`TimestampError`], which names the check that failed.
     pub fn check(&self, response: &[u8], trusted: &Authorities) -> Result<Stamped, TimestampError> {
         let token = Token::parse(response)?;
         authority::check_imprint(&token, &self.message)?;

@@ -112,7 +112,7 @@ pub(super) fn check_attributes(token: &Token<'_>, signer: &[u8]) -> Result<(), T
     if attributes.message_digest != Some(digest.as_ref()) {
         return Err(TimestampError::Attributes("their digest is another one"));
     }
-    // RFC 3161 §2.4.2 wants it; some authorities leave it out, and the signer is then known by its name alone.
+    // RFC 3161 §2.4.2 requires it; some authorities leave it out, and the signer is then identified by its name alone.
     match &attributes.certificate {
         None => Ok(()),
         Some(id) if is_hash_of(id, signer)? => Ok(()),

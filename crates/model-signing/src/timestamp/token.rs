@@ -238,7 +238,7 @@ impl<'a> SignerInfo<'a> {
         let signature = fields.expect(der::OCTET_STRING, "the signature of the timestamp")?;
         fields.optional(der::context(1), "unsigned attributes")?;
         fields.end("the end of the signer")?;
-        // RFC 5652 §5.4: signed is the SET, and not the implicit tag that stands in its place.
+        // RFC 5652 §5.4: the signature is over the SET, and not over the implicit tag in its place.
         let mut attributes_der = attributes.whole.to_vec();
         if let Some(tag) = attributes_der.first_mut() {
             *tag = der::SET;

@@ -1,4 +1,4 @@
-//! Opening what lies in a directory, and nothing that a symlink on the way there leads to.
+//! Opens files in a directory, and nothing behind a symlink on the way.
 //!
 //! A path that is checked first and opened afterwards can be another one by then. So the names are resolved from a
 //! directory that is held open, and the kernel refuses symlinks while it resolves them.
@@ -32,7 +32,7 @@ pub(super) const SEARCH: OFlags = OFlags::PATH
 #[cfg(not(target_os = "linux"))]
 pub(super) const SEARCH: OFlags = LIST;
 
-/// Opens a path as the process sees it.
+/// Opens a path relative to the process.
 pub(super) fn anywhere(path: &std::path::Path, flags: OFlags) -> Result<OwnedFd> {
     retried(|| openat(CWD, path, flags, Mode::empty()))
 }
@@ -53,8 +53,7 @@ pub(super) fn beneath(root: impl AsFd, name: &[u8], flags: OFlags) -> Result<Own
             .union(ResolveFlags::NO_SYMLINKS)
             .union(ResolveFlags::NO_MAGICLINKS);
         match retried(|| openat2(&root, name, flags, Mode::empty(), HERE)) {
-            // Before Linux 5.6, or a sandbox that does not know the call (some answer EPERM), or a rename in the
-            // way at just this moment.
+            // Linux before 5.6, or a sandbox that refuses the call (some with EPERM), or a rename at this moment.
             Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {}
             opened => return opened,
         }

@@ -112,7 +112,7 @@ impl Ignored {
             .collect()
     }
 
-    /// Whether exactly this is left out. Who walks asks for each directory before what is in it.
+    /// Whether exactly this is left out. The walk checks each directory before its content.
     pub(super) fn contains(&self, name: &[u8]) -> bool {
         self.paths.contains(name)
     }

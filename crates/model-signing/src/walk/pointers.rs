@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::listing::{Listed, Listing};
 use super::{Model, WalkError};
 
-/// How a pointer file of Git LFS begins (its specification, version 1), in the place of the file that it stands for.
+/// The beginning of a pointer file of Git LFS (its specification, version 1), which replaces the real file.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 
 /// Longest pointer file of Git LFS, by its specification.

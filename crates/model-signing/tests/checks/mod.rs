@@ -73,13 +73,13 @@ pub fn envelope(bytes: &[u8]) {
     }
 }
 
-/// Reads `bytes` as a signature; nobody guesses one by the key that it must be by.
+/// Reads `bytes` as a signature. A fuzzer cannot guess one by a given key.
 pub fn signature(bytes: &[u8]) {
     let file = match SignatureFile::parse(bytes) {
         Ok(file) => file,
         Err(error) => return harmless(&error.to_string()),
     };
-    // What is read strictly is read by the tolerant reader as well, and says the same.
+    // A bundle that the strict reader accepts is read by the tolerant one too, with the same result.
     let bundle = Bundle::parse(bytes).expect("the tolerant reader reads what the strict one does");
     assert_eq!(bundle.certificates(), file.certificates());
     let verifier = Verifier::Key(PublicKey::from_pem(KEY.as_bytes()).expect("a key"));

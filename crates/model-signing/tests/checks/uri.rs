@@ -2,7 +2,7 @@
 
 use model_signing::pkcs11::Uri;
 
-/// Reads `bytes` as a PKCS#11 URI; nothing that is shown of one tells its PIN.
+/// Reads `bytes` as a PKCS#11 URI; no output about it contains its PIN.
 pub fn uri(bytes: &[u8]) {
     let Ok(text) = core::str::from_utf8(bytes) else {
         return;

@@ -63,7 +63,7 @@ pub enum TokenError {
         /// The present.
         now: i64,
     },
-    /// The provider does not vouch for the address.
+    /// The provider does not confirm the address.
     #[error(
         "the identity provider has not verified the e-mail address {0:?} (the claim `email_verified` is not true)"
     )]

@@ -47,7 +47,7 @@ pub(super) enum Kind {
     Email,
     /// A workflow. If its token has an e-mail address, the certificate does not.
     Workflow,
-    /// Only a certificate authority that is configured for the issuer can tell.
+    /// Only a certificate authority that is configured for the issuer can determine it.
     Unknown,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn is_federation(issuer: &str) -> bool {
     )
 }
 
-/// Issuers of workflows, and the name that a certificate has by their claims. An issuer that ends in a slash stands for all
+/// Issuers of workflows, and the name that a certificate has by their claims. An issuer that ends in a slash means all
 /// below it.
 const WORKFLOWS: [(&str, &str); 11] = [
     (

@@ -1,4 +1,4 @@
-//! Statements with one thing wrong, and what is said of them.
+//! Statements with one mistake, and the errors about them.
 #![expect(
     clippy::unwrap_used,
     reason = "a statement that cannot be read is a failed test"

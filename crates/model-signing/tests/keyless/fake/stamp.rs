@@ -264,7 +264,7 @@ fn generalized(time: i64) -> String {
     time.strftime("%Y%m%d%H%M%SZ").to_string()
 }
 
-/// A SET of attributes, sorted as DER wants it.
+/// A SET of attributes, sorted as DER requires.
 fn attributes(digest: &[u8; 32], certificate: &[u8; 32]) -> Vec<u8> {
     let attribute =
         |oid: &[u8], value: Vec<u8>| der(0x30, &[der(0x06, oid), der(0x31, &value)].concat());
