@@ -377,7 +377,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "sign certificate",
         &[example(
-            "With a key that a certificate vouches for",
+            "With a key and its certificate",
             "modelwatch sign certificate MODEL --private-key key.pem --signing-certificate cert.pem --certificate-chain chain.pem",
         )],
     ),

@@ -36,7 +36,7 @@ pub(in crate::cli) struct Common {
     #[command(flatten)]
     pub(super) stamping: StampingArgs,
 
-    /// Sign nothing if there is anything to warn of
+    /// Sign nothing if there is a warning
     #[arg(long)]
     pub(super) strict: bool,
 

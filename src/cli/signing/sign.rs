@@ -27,13 +27,13 @@ pub(in crate::cli) enum Method {
     /// Sign with a private key
     #[command(args_override_self = true)]
     Key(KeyArgs),
-    /// Sign with a private key that a certificate vouches for
+    /// Sign with a private key and its certificate
     #[command(args_override_self = true)]
     Certificate(CertificateArgs),
     /// Sign with a private key in a hardware token
     #[command(args_override_self = true)]
     Pkcs11Key(Pkcs11KeyArgs),
-    /// Sign with a private key in a hardware token that a certificate vouches for
+    /// Sign with a private key in a hardware token and its certificate
     #[command(args_override_self = true)]
     Pkcs11Certificate(Pkcs11CertificateArgs),
     /// Sign as an identity, with Sigstore: no key is needed (the default)
@@ -196,7 +196,7 @@ fn sign_with(
     Ok(said)
 }
 
-/// Completes what an earlier run left. Answers what the signature says.
+/// Completes what an earlier run left. Returns the signed content.
 fn resume(common: &Common) -> anyhow::Result<Value> {
     let bundle = common.stamping.resume(&common.signature)?;
     let file = SignatureFile::parse(&bundle)?;
