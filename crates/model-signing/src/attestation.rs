@@ -10,18 +10,16 @@
 use serde::Deserialize;
 
 use crate::bundle::{Bundle, Content};
-use crate::json::excerpt;
+use crate::json::{Members, excerpt};
 use crate::manifest::{NameError, SINGLE_FILE, check_name};
 
 #[cfg(unix)]
 mod coverage;
-mod digests;
 mod function;
 mod provenance;
 
 #[cfg(unix)]
 pub use coverage::{Coverage, CoverageError, Measured, Mismatch, files_to_hash};
-use digests::Digests;
 pub use function::HashFunction;
 pub use provenance::{Provenance, Source};
 
@@ -258,7 +256,7 @@ struct RawStatement {
 #[derive(Deserialize)]
 struct RawSubject {
     name: Option<String>,
-    digest: Digests,
+    digest: Members,
 }
 
 #[cfg(test)]
@@ -311,7 +309,7 @@ mod tests {
             ),
             (
                 text.replace("\"sha256\"", "\"md5\":\"00\",\"sha256\""),
-                "digest \"md5\" is there twice",
+                "\"md5\" is there twice",
             ),
             (text.replace("\"00\"", "7"), "invalid type"),
             (

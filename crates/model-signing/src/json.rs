@@ -14,10 +14,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 mod error;
+mod members;
 mod node;
 
 pub(crate) use error::excerpt;
 pub use error::{JsonError, Kind, Problem};
+pub(crate) use members::Members;
 use node::Node;
 
 /// A parsed document. Strings without escapes are borrowed from its text: a payload is not copied twice.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::digests::Digests;
+use crate::json::Members;
 
 /// <https://slsa.dev/spec/v0.2/provenance>
 const V0_2: &str = "https://slsa.dev/provenance/v0.2";
@@ -69,7 +69,7 @@ struct Builder {
 #[derive(Deserialize)]
 struct Material {
     uri: Option<String>,
-    digest: Option<Digests>,
+    digest: Option<Members>,
 }
 
 impl Material {
