@@ -404,10 +404,16 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "verify key",
-        &[example(
-            "A model in a directory",
-            "modelwatch verify key MODEL --signature model.sig --public-key key.pub",
-        )],
+        &[
+            example(
+                "A model in a directory",
+                "modelwatch verify key MODEL --signature model.sig --public-key key.pub",
+            ),
+            example(
+                "A model in a registry, by the manifest of its image",
+                "modelwatch verify key --oci-manifest manifest.json --signature model.sig --public-key key.pub",
+            ),
+        ],
     ),
     (
         "verify sigstore",

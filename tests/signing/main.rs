@@ -18,6 +18,7 @@ mod issuer;
 mod keyless;
 mod keyless_sign;
 mod loopback;
+mod oci;
 mod outputs;
 mod sign_ins;
 mod site;

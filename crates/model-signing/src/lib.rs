@@ -12,6 +12,8 @@ mod keyless_error;
 pub mod manifest;
 #[cfg(unix)]
 pub mod model;
+#[cfg(unix)]
+pub mod oci;
 mod pem;
 #[cfg(all(unix, feature = "pkcs11"))]
 pub mod pkcs11;

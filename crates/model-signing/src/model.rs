@@ -17,7 +17,7 @@
 //! # Ok::<(), model_signing::walk::WalkError>(())
 //! ```
 
-use crate::manifest::{Differences, SINGLE_FILE};
+use crate::manifest::{Differences, Method, SINGLE_FILE};
 use crate::statement::Statement;
 use crate::walk::{Ignored, Listing, Model, WalkError};
 
@@ -48,6 +48,12 @@ pub enum MismatchError {
     /// The signature leaves out the whole model: it would fit any.
     #[error("the signature leaves out everything: its ignore_paths name the model itself")]
     HidesEverything,
+    /// The signature has digests that a list of digests by another method cannot be compared with.
+    #[error("the signature has digests by {method}, and an OCI manifest has sha256 of whole files")]
+    Method {
+        /// How the signer hashed.
+        method: Method,
+    },
 }
 
 /// Compares the model on disk with a statement, whose signature was verified before.

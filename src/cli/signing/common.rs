@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use model_signing::Destination;
-use model_signing::manifest;
+use model_signing::manifest::{self, Manifest};
 use model_signing::sigstore::Verified;
 use model_signing::statement::{NotSignable, Statement};
 use model_signing::walk::{Listed, Listing, Model};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::files::{is_same_file, is_standard, path};
 use super::lifetime::Estimate;
 use super::messages::Warnings;
+use super::oci::{self, Image, OciArgs};
 use super::stamping::{self, StampingArgs};
 use super::{keyless, tree};
 use crate::cli::output::Mistake;
@@ -22,9 +23,13 @@ use crate::cli::output::Mistake;
 /// What every method takes.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
+#[command(mut_arg("model", |model| model.required(false).required_unless_present("oci_manifest")))]
 pub(in crate::cli) struct Common {
     #[command(flatten)]
     tree: tree::TreeArgs,
+
+    #[command(flatten)]
+    pub(super) oci: OciArgs,
 
     /// Where the signature is written; a file that is there is replaced. `-`: to standard output
     #[arg(long, value_name = "PATH", default_value = "model.sig", value_parser = path())]
@@ -55,24 +60,50 @@ pub(super) struct Signed {
 
 /// A model before it is hashed.
 pub(super) struct Hashing {
-    model: Model,
-    listing: Listing,
-    method: manifest::Method,
+    files: Files,
     name: String,
     recorded: Vec<String>,
+}
+
+/// The files of a model.
+enum Files {
+    /// On the disk.
+    Listed {
+        model: Model,
+        listing: Listing,
+        method: manifest::Method,
+    },
+    /// In the manifest of an image, with their digests.
+    Image(Manifest),
 }
 
 impl Hashing {
     /// How long hashing will take.
     pub(super) fn estimate(&self) -> Estimate {
-        let sizes: Vec<u64> = self.listing.files.iter().map(|file| file.size).collect();
-        Estimate::measure(&sizes, self.method)
+        match &self.files {
+            Files::Listed {
+                listing, method, ..
+            } => {
+                let sizes: Vec<u64> = listing.files.iter().map(|file| file.size).collect();
+                Estimate::measure(&sizes, *method)
+            }
+            Files::Image(manifest) => Estimate::measure(&[], manifest.method()),
+        }
     }
 
     /// Hashes it. Answers the statement to be signed, and the statement as a report has it.
     pub(super) fn payload(self) -> anyhow::Result<(String, Value)> {
-        let manifest = tree::hash(&self.model, &self.listing, self.method)?;
-        let is_following = self.model.allows_symlinks();
+        let (manifest, is_following) = match self.files {
+            Files::Listed {
+                model,
+                listing,
+                method,
+            } => {
+                let manifest = tree::hash(&model, &listing, method)?;
+                (manifest, model.allows_symlinks())
+            }
+            Files::Image(manifest) => (manifest, false),
+        };
         let statement = Statement::new(&self.name, manifest, is_following, self.recorded)?;
         Ok((statement.to_json(), super::verify::signed(&statement)))
     }
@@ -103,6 +134,10 @@ impl Common {
             .into());
         }
         let method = self.hashing.method()?;
+        if let Some(image) = self.oci.load()? {
+            oci::check_method(method)?;
+            return self.prepare_image(&image);
+        }
         let ignored = self.tree.ignored_beside(self.place(), warnings)?;
         let recorded = ignored.recorded().map_err(|path| {
             anyhow::anyhow!(
@@ -111,7 +146,7 @@ impl Common {
         })?;
         let model = self.tree.open(false)?;
         let name = model.name()?.to_owned();
-        let destination = self.destination(&model)?;
+        let destination = self.destination(model.path())?;
         let listing = model.walk(&ignored)?;
         let is_signed = |file: &Listed| method.shard_bytes().is_none() || file.size > 0;
         if !listing.files.iter().any(is_signed) {
@@ -130,19 +165,37 @@ impl Common {
             destination.reserve(expected_bytes(&listing))?;
         }
         let hashing = Hashing {
-            model,
-            listing,
-            method,
+            files: Files::Listed {
+                model,
+                listing,
+                method,
+            },
             name,
             recorded,
         };
         Ok((hashing, Place(destination)))
     }
 
+    /// The same for the manifest of an image, which has the digests already.
+    fn prepare_image(&self, image: &Image) -> anyhow::Result<(Hashing, Place)> {
+        let ignored = oci::ignored(&self.tree);
+        let hashing = Hashing {
+            files: Files::Image(image.manifest.manifest(&ignored)?),
+            name: image.name()?.to_owned(),
+            recorded: ignored.recorded().unwrap_or_default(),
+        };
+        let destination = self.destination(Path::new(NO_MODEL))?;
+        Ok((hashing, Place(destination)))
+    }
+
     /// Where a completed signature goes. Whether the model has changed since it was signed is found out when it is verified.
     pub(super) fn place_of(&self, statement: &Statement) -> anyhow::Result<Place> {
-        let model = self.tree.open(statement.allow_symlinks)?;
-        let destination = Destination::prepare(&self.signature, model.path())?;
+        let destination = if self.oci.path().is_some() {
+            Destination::prepare(&self.signature, Path::new(NO_MODEL))?
+        } else {
+            let model = self.tree.open(statement.allow_symlinks)?;
+            Destination::prepare(&self.signature, model.path())?
+        };
         Ok(Place(Some(destination)))
     }
 
@@ -156,13 +209,16 @@ impl Common {
     }
 
     /// `None`: standard output.
-    fn destination(&self, model: &Model) -> anyhow::Result<Option<Destination>> {
+    fn destination(&self, model: &Path) -> anyhow::Result<Option<Destination>> {
         if is_standard(&self.signature) {
             return Ok(None);
         }
-        Ok(Some(Destination::prepare(&self.signature, model.path())?))
+        Ok(Some(Destination::prepare(&self.signature, model)?))
     }
 }
+
+/// In place of the model where there is none: no directory, so a signature is never in it.
+const NO_MODEL: &str = "/dev/null";
 
 /// About how long the signature of these files will be, at least.
 fn expected_bytes(listing: &Listing) -> u64 {

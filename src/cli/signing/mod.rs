@@ -13,6 +13,7 @@ mod identity;
 mod keyless;
 mod lifetime;
 mod messages;
+mod oci;
 mod progress;
 mod report;
 mod sign;

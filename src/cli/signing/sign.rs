@@ -167,6 +167,7 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
 
 fn sign_by(method: &Method, common: &Common, warnings: &mut Warnings) -> anyhow::Result<Signed> {
     method.spare_inputs(&common.signature)?;
+    spare(common.oci.path(), &common.signature)?;
     if let Method::Sigstore(args) = method {
         return sigstore::sign(args, warnings);
     }

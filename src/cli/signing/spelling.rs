@@ -6,6 +6,9 @@ use std::path::Path;
 /// The options of the program that take a value and may stand before the command.
 const WITH_VALUE: [&str; 3] = ["--config", "--log-format", "--log-level"];
 
+/// The option that stands where the model does.
+const IN_PLACE_OF_A_MODEL: &str = "--oci-manifest";
+
 /// What may follow `sign`; for any other word the reference inserts `sigstore`.
 const SIGN: [&str; 6] = [
     "sigstore",
@@ -47,7 +50,7 @@ pub(in crate::cli) fn normalize(arguments: impl IntoIterator<Item = OsString>) -
     }
     if let Some(word) = arguments.get(command + 1).and_then(|word| word.to_str())
         && !methods.is_empty()
-        && !word.starts_with('-')
+        && (!word.starts_with('-') || word.split('=').next() == Some(IN_PLACE_OF_A_MODEL))
         && !methods.contains(&word)
         && nearest(word, methods).is_none()
     {
@@ -266,6 +269,14 @@ mod tests {
             (
                 "modelwatch verify attestation m b",
                 "modelwatch verify attestation m b",
+            ),
+            (
+                "modelwatch verify --oci-manifest f",
+                "modelwatch verify sigstore --oci-manifest f",
+            ),
+            (
+                "modelwatch sign --oci-manifest=f",
+                "modelwatch sign sigstore --oci-manifest=f",
             ),
             (
                 "modelwatch verify ./attestation",

@@ -19,8 +19,8 @@ use crate::cli::output::Mistake;
 #[group(skip)]
 pub(super) struct TreeArgs {
     /// The model: a directory, or a single file
-    #[arg(value_name = "MODEL_PATH", value_parser = path())]
-    pub(super) model: PathBuf,
+    #[arg(value_name = "MODEL_PATH", required = true, value_parser = path())]
+    model: Option<PathBuf>,
 
     /// Leave out this file or directory (repeatable); relative to the working directory
     #[arg(long, value_name = "PATH", value_parser = path())]
@@ -78,9 +78,14 @@ fn algorithm(name: &str) -> Result<Algorithm, String> {
 }
 
 impl TreeArgs {
+    /// The path of the model; a command that takes a manifest in its place has checked that there is none.
+    fn model(&self) -> &Path {
+        self.model.as_deref().unwrap_or(Path::new(""))
+    }
+
     /// Opens the model; symlinks are followed if the option or `recorded`, the policy of the signature, allows them.
     pub(super) fn open(&self, recorded: bool) -> anyhow::Result<Model> {
-        Ok(Model::open(&self.model, self.allow_symlinks || recorded)?)
+        Ok(Model::open(self.model(), self.allow_symlinks || recorded)?)
     }
 
     pub(super) fn allows_symlinks(&self) -> bool {
@@ -162,7 +167,7 @@ impl TreeArgs {
         path: &Path,
     ) -> anyhow::Result<Option<Inside>> {
         ignored
-            .add(&self.model, path)
+            .add(self.model(), path)
             .with_context(|| format!("{} cannot be resolved", path.display()))
     }
 }

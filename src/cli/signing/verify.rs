@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::attestation::{self, AttestationArgs};
 use super::files::{path, read};
 use super::messages::{Warnings, print};
+use super::oci::{self, OciArgs};
 use super::report::certificate_report;
 use super::stamps::StampArgs;
 use super::{keyless, tree};
@@ -49,9 +50,13 @@ pub(in crate::cli) enum Method {
     clippy::struct_excessive_bools,
     reason = "each is an option of the reference's command line"
 )]
+#[command(mut_arg("model", |model| model.required(false).required_unless_present("oci_manifest")))]
 pub(in crate::cli) struct Common {
     #[command(flatten)]
     tree: tree::TreeArgs,
+
+    #[command(flatten)]
+    oci: OciArgs,
 
     /// The signature. `-`: from standard input
     #[arg(long, value_name = "PATH", value_parser = path())]
@@ -305,6 +310,14 @@ impl Common {
 
     /// Is the model the one that was signed?
     fn compare(&self, statement: &Statement, warnings: &mut Warnings) -> anyhow::Result<()> {
+        if let Some(image) = self.oci.load()? {
+            let options = model::Options {
+                ignored: oci::ignored(&self.tree),
+                ignore_unsigned: self.ignore_unsigned_files,
+            };
+            let compared = image.manifest.compare(statement, &options);
+            return Ok(compared.inspect_err(|error| give_hint(&options, error))?);
+        }
         let options = model::Options {
             ignored: self.tree.ignored_beside(self.place(), warnings)?,
             ignore_unsigned: self.ignore_unsigned_files,
