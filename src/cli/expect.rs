@@ -34,10 +34,10 @@ pub(super) enum Command {
     Remove(RemoveArgs),
     /// Confirm as the operator what others registered
     ///
-    /// A number confirms the signing of that registration: its findings are `expected`. The name of an [[expect_from]]
+    /// A number confirms the signing of that registration: its findings are `expected`. The name of an `[[expect_from]]`
     /// accepts the rewritten history of its branch; the next pass reads it.
     Confirm(ConfirmArgs),
-    /// Read the [[expect_from]] now
+    /// Read the `[[expect_from]]` now
     ///
     /// The exit code is 3 if one cannot be read, or if some of its files do not count.
     Sync(SyncArgs),
@@ -76,7 +76,7 @@ pub(super) struct ListArgs {
 /// Arguments of `expect confirm`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfirmArgs {
-    /// Numbers from `expect list`, or names of an [[expect_from]]
+    /// Numbers from `expect list`, or names of an `[[expect_from]]`
     #[arg(required = true, value_name = "NUMBER|NAME")]
     what: Vec<String>,
 }
@@ -84,7 +84,7 @@ pub(super) struct ConfirmArgs {
 /// Arguments of `expect sync`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SyncArgs {
-    /// The name of one [[expect_from]]; without it, all of them are read
+    /// The name of one `[[expect_from]]`; without it, all of them are read
     #[arg(value_name = "NAME")]
     name: Option<String>,
 }

@@ -479,7 +479,7 @@ async fn a_log_with_a_new_first_position_is_reported_for_a_week() {
     world.good_step().await;
     let finding = raised(&world, "position-lost").await;
     assert!(
-        finding.summary.contains("begun anew at entry 350"),
+        finding.summary.contains("begun again at entry 350"),
         "{}",
         finding.summary
     );

@@ -161,7 +161,7 @@ pub(super) async fn begin(db: &mut SqliteConnection, tree: &NewTree) -> Result<(
 
 /// Moves a position, if it is the expected one.
 ///
-/// The condition enforces law 2: a caller that would lower `proven` gets [`StoreError::Moved`].
+/// The condition enforces law 2: a caller that would lower `proven` gets [`StoreError::Moved`](crate::store::StoreError::Moved).
 pub(super) async fn advance(
     db: &mut SqliteConnection,
     tree: &TreeId,
