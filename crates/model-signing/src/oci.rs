@@ -61,6 +61,19 @@ const RAW: [&str; 3] = [".raw", ".gguf", ".safetensors"];
 /// What ORAS calls a file for which no media type was given, although it is no archive.
 const ORAS_FILE: &str = "application/vnd.oci.image.layer.v1.tar";
 
+/// The fields by which clients find the files of an image: each is read here in this spelling alone.
+const READ: [&str; 7] = [
+    "schemaVersion",
+    "config",
+    "layers",
+    "manifests",
+    "digest",
+    "annotations",
+    "mediaType",
+];
+/// The fields of older manifests for the same, which are not read here.
+const OLDER: [&str; 2] = ["blobs", "fsLayers"];
+
 /// The name that the Go implementation of model signing gives to an image's configuration, which it signs as a file.
 const CONFIG: &str = "config.json";
 
@@ -74,6 +87,12 @@ pub enum OciError {
     /// Not JSON of this kind.
     #[error("not an OCI image manifest: {0}")]
     Json(String),
+    /// A field that is not read here, but by other clients.
+    #[error("the field {name:?}: some clients read other files in it")]
+    Spelling {
+        /// The name of the field.
+        name: String,
+    },
     /// Another version of the format.
     #[error("not an OCI image manifest: schemaVersion is {found}, not 2")]
     SchemaVersion {
@@ -163,6 +182,7 @@ impl ImageManifest {
         }
         let raw: RawManifest = serde_json::from_slice(json)
             .map_err(|error| OciError::Json(excerpt(&error.to_string())))?;
+        raw.check_spelling()?;
         let media_type = raw.media_type.as_deref();
         let is_index = |media_type| INDEXES.contains(&media_type);
         if media_type.is_some_and(is_index) || raw.manifests.is_some() {
@@ -291,11 +311,47 @@ struct RawManifest {
     layers: Option<Vec<Layer>>,
     /// Of an image index.
     manifests: Option<IgnoredAny>,
+    #[serde(flatten)]
+    others: Others,
+}
+
+/// The fields that are not read here, by name.
+type Others = BTreeMap<String, serde_json::Value>;
+
+impl RawManifest {
+    /// Checks that no client reads files from a field that is not read here. Go's `encoding/json`, which most clients of
+    /// registries use, accepts the name of a field in any letter case, and takes the last of several.
+    fn check_spelling(&self) -> Result<(), OciError> {
+        let fold = |name: &str| -> String {
+            let letters = name.chars().map(|letter| match letter {
+                '\u{17f}' => 's',
+                '\u{212a}' => 'k',
+                letter => letter.to_ascii_lowercase(),
+            });
+            letters.collect()
+        };
+        let layers = self.layers.iter().flatten().map(|layer| &layer.others);
+        let configs = self.config.iter().map(|config| &config.others);
+        for others in layers.chain(configs).chain([&self.others]) {
+            let read = |name: &&String| {
+                let mut known = READ.iter().chain(&OLDER);
+                known.any(|known| fold(known) == fold(name) && !READ.contains(&name.as_str()))
+            };
+            if let Some(name) = others.keys().find(read) {
+                return Err(OciError::Spelling {
+                    name: excerpt(name),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
 struct Config {
     digest: String,
+    #[serde(flatten)]
+    others: Others,
 }
 
 #[derive(Deserialize)]
@@ -304,6 +360,8 @@ struct Layer {
     media_type: String,
     digest: String,
     annotations: Option<Members>,
+    #[serde(flatten)]
+    others: Others,
 }
 
 impl Layer {

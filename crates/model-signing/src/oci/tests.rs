@@ -269,3 +269,57 @@ fn a_manifest_is_compared_with_a_signature_of_files() {
     all.add_recorded(["a", "b", ".gitattributes"]);
     assert_eq!(found.manifest(&all).unwrap_err(), OciError::NothingLeft);
 }
+
+#[test]
+fn a_field_that_other_clients_read_in_another_spelling_is_refused() {
+    let poisoned = json!([titled("poisoned.bin")]);
+    // U+017F and U+212A are `s` and `k` in other letter cases.
+    for name in [
+        "Layers",
+        "LAYERS",
+        "layer\u{17f}",
+        "Config",
+        "Manifests",
+        "MediaType",
+        "SchemaVersion",
+        "blobs",
+        "blob\u{17f}",
+        "fsLayers",
+        "FSLayers",
+    ] {
+        let mut image = image(json!([titled("a.bin")]));
+        image[name] = poisoned.clone();
+        assert!(
+            error(&image).contains("some clients read other files"),
+            "{name}"
+        );
+    }
+    for name in ["Digest", "Annotations", "annotation\u{17f}", "mediatype"] {
+        let mut layer = titled("a.bin");
+        layer[name] = Value::from("other");
+        let image = image(json!([titled("b.bin"), layer]));
+        assert!(
+            error(&image).contains("some clients read other files"),
+            "{name}"
+        );
+    }
+    let mut other = image(json!([titled("a.bin")]));
+    other["config"]["DIGEST"] = Value::from("other");
+    assert_eq!(
+        error(&other),
+        "the field \"DIGEST\": some clients read other files in it"
+    );
+}
+
+#[test]
+fn fields_without_files_are_passed_over() {
+    let mut image = image(json!([titled("a.bin")]));
+    image["artifactType"] = Value::from("application/vnd.example");
+    image["subject"] = json!({"digest": "sha256:00", "Digest": "sha256:01"});
+    image["annotations"] = json!({"Layers": "a word"});
+    image["layers"][0]["urls"] = json!([]);
+    assert_eq!(
+        parse(&image).unwrap().names().collect::<Vec<_>>(),
+        ["a.bin"]
+    );
+}
