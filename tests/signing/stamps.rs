@@ -142,6 +142,37 @@ fn a_signature_gets_its_timestamp_and_only_a_trusted_authority_counts() {
 }
 
 #[test]
+fn an_incomplete_signature_is_never_written_through_a_symlink_or_into_a_pipe() {
+    let site = site();
+    let url = serve(&site, &[Answer::Refusal, Answer::Refusal]);
+    let place = site.at("falcon.sig.incomplete");
+    let other = site.at("other");
+    fs::write(&other, "of another use").unwrap();
+    std::os::unix::fs::symlink(&other, &place).unwrap();
+    let failed = site.expect(&format!("{SIGN} --tsa-url {url}"), 1);
+    assert!(
+        failed.stderr.contains("cannot be left in"),
+        "{}",
+        failed.stderr
+    );
+    assert_eq!(fs::read_to_string(&other).unwrap(), "of another use");
+
+    fs::remove_file(&place).unwrap();
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        &place,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+    )
+    .unwrap();
+    let failed = site.expect(&format!("{SIGN} --tsa-url {url}"), 1);
+    assert!(
+        failed.stderr.contains("cannot be left in"),
+        "{}",
+        failed.stderr
+    );
+}
+
+#[test]
 fn without_an_answer_the_signature_is_left_for_resume() {
     let site = site();
     let url = serve(&site, &[Answer::Refusal, Answer::WrongNonce, Answer::Stamp]);

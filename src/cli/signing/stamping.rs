@@ -115,14 +115,20 @@ pub(super) fn incomplete(signature: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The owner's alone: it is not yet what its owner wanted to publish. There is no private key in it.
+/// The owner's alone: it is not yet what its owner wanted to publish. There is no private key in it. What is no regular file
+/// is not written to: a symlink could lead to a file of another use.
 fn leave(place: &Path, file: &[u8]) -> std::io::Result<()> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut left = fs::OpenOptions::new()
         .write(true)
         .create(true)
-        .truncate(true)
         .mode(0o600)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(place)?;
+    if !left.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    left.set_len(0)?;
     left.write_all(file)?;
     left.sync_all()
 }
