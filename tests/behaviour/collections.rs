@@ -247,6 +247,10 @@ fn what_is_no_bundle_at_all_is_named_and_nothing_is_registered() {
         ("{}", "given: not a Sigstore bundle: mediaType is missing"),
         ("[]", "given: the file contains no bundle"),
         (
+            r#"{"bundle":{"mediaType":"a"},"attestations":[{"bundle":{"mediaType":"b"}}]}"#,
+            "an object with both \"bundle\" and \"attestations\"",
+        ),
+        (
             r#"{"message": "Not Found"}"#,
             "an answer of a server that says \"Not Found\"",
         ),

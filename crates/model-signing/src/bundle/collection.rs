@@ -247,18 +247,27 @@ impl<'n> Form<'n> {
         if has("verificationMaterial")? && has("envelope")? {
             return Ok(Self::Attestation(whole));
         }
+        let mut wrapping = None;
         for name in [
             "bundle",
             "attestation",
             "attestationBundles",
             "attestations",
         ] {
-            let Some(inner) = object.optional(name)? else {
+            let inner = object.optional(name)?;
+            let Some(inner) = inner.filter(|it| matches!(it.kind(), Kind::Object | Kind::Array))
+            else {
                 continue;
             };
-            if matches!(inner.kind(), Kind::Object | Kind::Array) {
-                return Ok(Self::Wrapping(inner));
+            // One of them would be passed over.
+            if let Some((first, _)) = wrapping.replace((name, inner)) {
+                return Ok(Self::Other(format!(
+                    "an object with both {first:?} and {name:?}"
+                )));
             }
+        }
+        if let Some((_, inner)) = wrapping {
+            return Ok(Self::Wrapping(inner));
         }
         // GitHub keeps large bundles elsewhere; GitLab's list and the metadata of an npm package have addresses only.
         for (name, spelled) in [
