@@ -15,7 +15,7 @@ use super::convert;
 use super::identity::Identity;
 use super::policy::Policy;
 use super::trust::Trust;
-use crate::bundle::{Bundle, Content, TlogEntry};
+use crate::bundle::{Bundle, Content, InclusionProof, TlogEntry};
 use crate::certificate;
 use crate::keyless_error::{Check, KeylessError};
 use crate::timestamp::Token;
@@ -23,6 +23,9 @@ use crate::timestamp::Token;
 /// How far a verified time may lie ahead of the verifier's clock, in seconds: authorities and verifiers are synchronised
 /// to within minutes. A log's own time may not lie ahead at all: `sigstore-verify` refuses it.
 pub(super) const CLOCK_SKEW_SECONDS: i64 = 300;
+
+/// The longest checkpoint that is verified, in bytes: as long as the monitor reads one of a log.
+const MAX_CHECKPOINT_BYTES: usize = 128 * 1024;
 
 /// What was signed.
 #[derive(Debug, Clone, Copy)]
@@ -169,7 +172,7 @@ pub fn verify_bundle(
     let mut result = run(&root)?;
     let certificate = match (signer, bundle.leaf_certificate()) {
         (Signer::Identity(_) | Signer::AnyIdentity, Some(der)) => {
-            if restrict_authorities(&mut root, &result) {
+            if restrict_trust(&mut root, &result) {
                 result = run(&root)?;
             }
             require_everything(&result)?;
@@ -237,7 +240,7 @@ pub(super) fn verify_certificate(
         outcome.map_err(|error| KeylessError::of_library(&error))
     };
     let mut result = run(&root)?;
-    if restrict_authorities(&mut root, &result) {
+    if restrict_trust(&mut root, &result) {
         result = run(&root)?;
     }
     require(result.certificate_verified(), Check::CertificatePath)?;
@@ -261,6 +264,17 @@ fn check_shape(bundle: &Bundle) -> Result<&[u8], KeylessError> {
             Some(proof) if proof.checkpoint.as_deref().unwrap_or_default().is_empty() => {
                 return bad(Check::Checkpoint, "the inclusion proof has no checkpoint");
             }
+            Some(proof)
+                if proof.checkpoint.as_deref().unwrap_or_default().len() > MAX_CHECKPOINT_BYTES =>
+            {
+                return bad(Check::Checkpoint, "the checkpoint is longer than 128 KiB");
+            }
+            // With another size, the same hashes prove the entry at another index.
+            Some(proof) if !is_v2(entry) && size_of(proof) != Some(proof.tree_size) => {
+                let reason =
+                    "the tree of the inclusion proof has another size than that of the checkpoint";
+                return bad(Check::Inclusion, reason);
+            }
             Some(_) => {}
         }
     }
@@ -274,6 +288,16 @@ fn check_shape(bundle: &Bundle) -> Result<&[u8], KeylessError> {
             ),
         },
     }
+}
+
+/// Of a Rekor v2 log, which has no index over several trees.
+fn is_v2(entry: &TlogEntry) -> bool {
+    entry.kind == "hashedrekord" && entry.version == "0.0.2"
+}
+
+/// The size in the checkpoint of a proof.
+fn size_of(proof: &InclusionProof) -> Option<u64> {
+    proof.checkpoint.as_deref()?.lines().nth(1)?.parse().ok()
 }
 
 /// The times of the timestamps by trusted authorities, each of which must verify. Anyone can add one by an authority of their
@@ -366,9 +390,10 @@ fn is_named(log: &TransparencyLog, entry: &TlogEntry) -> bool {
     log.log_id.key_id.as_bytes().starts_with(&entry.log_id)
 }
 
-/// Leaves out the authorities of which a certificate was not valid at a verified time: the library takes every certificate
-/// of an authority's chain as trusted, and looks at the validity of none. Answers whether there are any.
-fn restrict_authorities(root: &mut TrustedRoot, result: &VerificationResult) -> bool {
+/// Leaves out the logs whose key was not trusted at a verified time, and the authorities of which a certificate was not valid
+/// then: the library trusts every certificate of an authority's chain, and checks the validity of none. Returns whether it
+/// left any out.
+fn restrict_trust(root: &mut TrustedRoot, result: &VerificationResult) -> bool {
     let authorities = &mut root.certificate_authorities;
     let before = authorities.len();
     let times: Vec<i64> = result
@@ -385,7 +410,17 @@ fn restrict_authorities(root: &mut TrustedRoot, result: &VerificationResult) -> 
             })
         })
     });
-    authorities.len() != before
+    let has_fewer = authorities.len() != before;
+    // The library asks for the period of a log's key where it verifies a promise, and not where it verifies a checkpoint.
+    let logs = root.tlogs.len();
+    root.tlogs.retain(|log| {
+        let period = log.public_key.valid_for;
+        period.is_none_or(|period| {
+            let mut times = result.verified_timestamps().iter();
+            times.all(|time| period.contains(*time))
+        })
+    });
+    has_fewer || root.tlogs.len() != logs
 }
 
 /// That the library made every check. Today it returns an error otherwise; this holds if a later version does not.
@@ -451,7 +486,7 @@ fn times(result: &VerificationResult, stamped: &[i64]) -> Vec<VerifiedTime> {
 fn described(entry: &TlogEntry, trust: &Trust) -> LogEntry {
     let logs = &trust.root.tlogs;
     let mut named = logs.iter().filter(|log| is_named(log, entry));
-    let is_v2 = entry.kind == "hashedrekord" && entry.version == "0.0.2";
+    let is_v2 = is_v2(entry);
     let proof = entry.inclusion_proof.as_ref();
     let checkpoint = proof.and_then(|proof| proof.checkpoint.as_deref());
     let origin = checkpoint.and_then(|note| note.lines().next());

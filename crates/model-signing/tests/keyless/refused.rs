@@ -340,6 +340,31 @@ fn an_entry_that_the_log_does_not_prove_is_refused() {
             LogEntry,
         ),
         (
+            "a checkpoint with more signatures than are verified",
+            changed(Signing::v1(), |bundle| {
+                let checkpoint = &mut entry(bundle)["inclusionProof"]["checkpoint"]["envelope"];
+                let line = checkpoint
+                    .as_str()
+                    .unwrap()
+                    .lines()
+                    .last()
+                    .unwrap()
+                    .to_owned();
+                let more = format!("{line}\n").repeat(2000);
+                *checkpoint = Value::from(format!("{}{more}", checkpoint.as_str().unwrap()));
+            }),
+            Checkpoint,
+        ),
+        (
+            "a proof for a tree of another size",
+            changed(Signing::v1(), |bundle| {
+                let size = &mut entry(bundle)["inclusionProof"]["treeSize"];
+                *size =
+                    Value::from((size.as_str().unwrap().parse::<u64>().unwrap() + 1).to_string());
+            }),
+            Inclusion,
+        ),
+        (
             "another index than the promise has",
             changed(Signing::v1(), |bundle| {
                 entry(bundle)["logIndex"] = Value::from("1002");
@@ -662,6 +687,26 @@ fn trust_that_does_not_cover_the_signing_is_refused() {
     for (what, root, check) in cases {
         let (found, reason) = check_of(open(&bundle, &policy(), &trust_of(&root)), what);
         assert_eq!(found, check, "{what}: {reason}");
+    }
+    // Without a promise, the time of a timestamp decides whether the key of the log was trusted.
+    let unpromised = Signing {
+        entry: Entry {
+            without_promise: true,
+            ..Entry::default()
+        },
+        stamps: vec![Stamp::default()],
+        ..Signing::v1()
+    };
+    for (what, signing) in [("v1", unpromised), ("v2", Signing::v2())] {
+        let bundle = sigstore.sign(&payload(), &signing);
+        for period in [&earlier, &later] {
+            let mut root = sigstore.trusted_root();
+            for log in root["tlogs"].as_array_mut().unwrap() {
+                log["publicKey"]["validFor"] = period.clone();
+            }
+            let (check, reason) = check_of(open(&bundle, &policy(), &trust_of(&root)), what);
+            assert_eq!(check, Checkpoint, "{what}: {reason}");
+        }
     }
     // A timestamp authority outside of its period.
     let bundle = sigstore.sign(&payload(), &Signing::v2());
