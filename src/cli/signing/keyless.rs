@@ -157,6 +157,14 @@ impl Keyless {
                 opened.verified.ignored_timestamps
             ))?;
         }
+        for entry in &opened.verified.entries {
+            if !entry.in_key_period {
+                warnings.warn(format!(
+                    "the trusted root trusts the key of the log {} at another time than that of the signature",
+                    entry.origin
+                ))?;
+            }
+        }
         Ok(opened)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use sigstore_verify::trust_root::{TransparencyLog, TrustedRoot};
 use sigstore_verify::types::{DerPublicKey, Sha256Hash};
 use sigstore_verify::{
@@ -102,6 +103,10 @@ pub struct LogEntry {
     pub time: Option<i64>,
     /// Kind and version of the entry.
     pub kind: (String, String),
+    /// Whether the trusted root trusts the log's key at each verified time. Like sigstore-go and sigstore-python, [`verify`]
+    /// requires that of a promise and not of a checkpoint: a log signs checkpoints until its last entries are merged. Whoever
+    /// holds the key of a retired log can prove an entry that the log never showed.
+    pub in_key_period: bool,
 }
 
 /// Reads a bundle of any signer and verifies it. `now` is the present, in seconds of Unix time.
@@ -172,7 +177,7 @@ pub fn verify_bundle(
     let mut result = run(&root)?;
     let certificate = match (signer, bundle.leaf_certificate()) {
         (Signer::Identity(_) | Signer::AnyIdentity, Some(der)) => {
-            if restrict_trust(&mut root, &result) {
+            if restrict_authorities(&mut root, &result) {
                 result = run(&root)?;
             }
             require_everything(&result)?;
@@ -206,8 +211,10 @@ pub fn verify_bundle(
     let entries = bundle.tlog_entries().iter();
     Ok(Verified {
         certificate,
+        entries: entries
+            .map(|entry| described(entry, trust, &times))
+            .collect(),
         times,
-        entries: entries.map(|entry| described(entry, trust)).collect(),
         ignored_timestamps,
     })
 }
@@ -240,7 +247,7 @@ pub(super) fn verify_certificate(
         outcome.map_err(|error| KeylessError::of_library(&error))
     };
     let mut result = run(&root)?;
-    if restrict_trust(&mut root, &result) {
+    if restrict_authorities(&mut root, &result) {
         result = run(&root)?;
     }
     require(result.certificate_verified(), Check::CertificatePath)?;
@@ -390,10 +397,9 @@ fn is_named(log: &TransparencyLog, entry: &TlogEntry) -> bool {
     log.log_id.key_id.as_bytes().starts_with(&entry.log_id)
 }
 
-/// Leaves out the logs whose key was not trusted at a verified time, and the authorities of which a certificate was not valid
-/// then: the library trusts every certificate of an authority's chain, and checks the validity of none. Returns whether it
-/// left any out.
-fn restrict_trust(root: &mut TrustedRoot, result: &VerificationResult) -> bool {
+/// Leaves out the authorities of which a certificate was not valid at a verified time: the library trusts every certificate of
+/// an authority's chain, and checks the validity of none. Returns whether it left any out.
+fn restrict_authorities(root: &mut TrustedRoot, result: &VerificationResult) -> bool {
     let authorities = &mut root.certificate_authorities;
     let before = authorities.len();
     let times: Vec<i64> = result
@@ -410,17 +416,7 @@ fn restrict_trust(root: &mut TrustedRoot, result: &VerificationResult) -> bool {
             })
         })
     });
-    let has_fewer = authorities.len() != before;
-    // The library asks for the period of a log's key where it verifies a promise, and not where it verifies a checkpoint.
-    let logs = root.tlogs.len();
-    root.tlogs.retain(|log| {
-        let period = log.public_key.valid_for;
-        period.is_none_or(|period| {
-            let mut times = result.verified_timestamps().iter();
-            times.all(|time| period.contains(*time))
-        })
-    });
-    has_fewer || root.tlogs.len() != logs
+    authorities.len() != before
 }
 
 /// That the library made every check. Today it returns an error otherwise; this holds if a later version does not.
@@ -483,9 +479,19 @@ fn times(result: &VerificationResult, stamped: &[i64]) -> Vec<VerifiedTime> {
         .collect()
 }
 
-fn described(entry: &TlogEntry, trust: &Trust) -> LogEntry {
+fn described(entry: &TlogEntry, trust: &Trust, times: &[VerifiedTime]) -> LogEntry {
     let logs = &trust.root.tlogs;
     let mut named = logs.iter().filter(|log| is_named(log, entry));
+    let is_in_period = |log: &TransparencyLog| {
+        let Some(period) = log.public_key.valid_for else {
+            return true;
+        };
+        let mut times = times.iter();
+        times.all(|time| {
+            Timestamp::from_second(time.seconds).is_ok_and(|time| period.contains(time))
+        })
+    };
+    let in_key_period = named.clone().any(is_in_period);
     let is_v2 = is_v2(entry);
     let proof = entry.inclusion_proof.as_ref();
     let checkpoint = proof.and_then(|proof| proof.checkpoint.as_deref());
@@ -502,5 +508,6 @@ fn described(entry: &TlogEntry, trust: &Trust) -> LogEntry {
             .integrated_time
             .filter(|_| entry.inclusion_promise.is_some()),
         kind: (entry.kind.clone(), entry.version.clone()),
+        in_key_period,
     }
 }

@@ -688,26 +688,6 @@ fn trust_that_does_not_cover_the_signing_is_refused() {
         let (found, reason) = check_of(open(&bundle, &policy(), &trust_of(&root)), what);
         assert_eq!(found, check, "{what}: {reason}");
     }
-    // Without a promise, the time of a timestamp decides whether the key of the log was trusted.
-    let unpromised = Signing {
-        entry: Entry {
-            without_promise: true,
-            ..Entry::default()
-        },
-        stamps: vec![Stamp::default()],
-        ..Signing::v1()
-    };
-    for (what, signing) in [("v1", unpromised), ("v2", Signing::v2())] {
-        let bundle = sigstore.sign(&payload(), &signing);
-        for period in [&earlier, &later] {
-            let mut root = sigstore.trusted_root();
-            for log in root["tlogs"].as_array_mut().unwrap() {
-                log["publicKey"]["validFor"] = period.clone();
-            }
-            let (check, reason) = check_of(open(&bundle, &policy(), &trust_of(&root)), what);
-            assert_eq!(check, Checkpoint, "{what}: {reason}");
-        }
-    }
     // A timestamp authority outside of its period.
     let bundle = sigstore.sign(&payload(), &Signing::v2());
     let mut root = sigstore.trusted_root();

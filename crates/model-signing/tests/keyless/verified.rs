@@ -12,7 +12,7 @@ use crate::fake::log::Entry;
 use crate::fake::payload;
 use crate::fake::stamp::{Flaws, Stamp, StampAuthority};
 use crate::fake::{IDENTITY, ISSUER, NOW, SIGNED_AT, Signing, Sigstore};
-use crate::{open, policy, requirement, sign_and_open, trust};
+use crate::{open, policy, requirement, sign_and_open, trust, trust_of};
 
 #[test]
 fn a_signing_in_rekor_v1_is_verified_with_the_time_of_its_promise() {
@@ -113,6 +113,27 @@ fn a_timestamp_by_an_authority_that_is_not_trusted_is_ignored() {
     assert_eq!(verified.ignored_timestamps, 1);
     assert_eq!(verified.times.len(), 1);
     assert_eq!(verified.times[0].source, TimeSource::Log);
+}
+
+#[test]
+fn an_entry_proven_by_the_key_of_a_retired_log_is_marked() {
+    let sigstore = Sigstore::new();
+    let bundle = sigstore.sign(&payload(), &Signing::v2());
+    for (period, covers) in [
+        (json!({"start": "2025-01-01T00:00:00Z"}), true),
+        (
+            json!({"start": "2025-01-01T00:00:00Z", "end": "2025-05-01T00:00:00Z"}),
+            false,
+        ),
+        (json!({"start": "2025-07-01T00:00:00Z"}), false),
+    ] {
+        let mut root = sigstore.trusted_root();
+        for log in root["tlogs"].as_array_mut().unwrap() {
+            log["publicKey"]["validFor"] = period.clone();
+        }
+        let verified = open(&bundle, &policy(), &trust_of(&root)).unwrap();
+        assert_eq!(verified.entries[0].in_key_period, covers, "{period}");
+    }
 }
 
 #[test]
