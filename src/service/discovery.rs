@@ -236,7 +236,7 @@ fn stale(
         return None;
     }
     let ahead = if is_ahead {
-        ", which is still to come by the clock of this machine: it was wrong then, or is now"
+        ", which is in the future by the clock of this machine: it was wrong then, or is now"
     } else {
         ""
     };
@@ -364,7 +364,7 @@ mod tests {
             (0, None),
             (7 * 24, None),
             (7 * 24 + 1, Some("at 2026-11-14T11:00:00Z")),
-            (-2, Some("at 2026-11-21T14:00:00Z, which is still to come")),
+            (-2, Some("at 2026-11-21T14:00:00Z, which is in the future")),
         ] {
             let refreshed = now - SignedDuration::from_hours(hours);
             let known = TrustState {

@@ -25,7 +25,7 @@ pub fn refuse_future(config: &Config, now: Timestamp) -> Result<(), Mistake> {
             |name| format!("log[{name}].start"),
         );
         return Err(Mistake(format!(
-            "{key}: {} is still to come by the clock of this machine, {}: no entry would be read until then. Give a time that is over, \"beginning\" or \"end\"",
+            "{key}: {} is in the future by the clock of this machine, {}: no entry would be read until then. Give a time that is over, \"beginning\" or \"end\"",
             time(start),
             time(now)
         )));

@@ -219,7 +219,7 @@ fn each_flag_that_is_wrong_is_named_and_nothing_is_written() {
             "an issuer is a URL",
         ),
         (with(&["--start", "now"]), "write end, beginning, or a date"),
-        (with(&["--start", "2999-01-01"]), "that is still to come"),
+        (with(&["--start", "2999-01-01"]), "that is in the future"),
         (with(&["--notify-email", "me@example.org"]), "--smtp <URL>"),
         (
             with(&["--notify-email", "me", "--smtp", "smtps://h:465"]),

@@ -187,7 +187,7 @@ async fn a_date_to_come_is_refused_and_a_log_without_dates_is_read_in_full() {
     let site = Site::new().await;
     let (log, followed) = two_trees(Start::Time(time("2126-01-01T00:00:00Z"))).await;
     let outcome = site.pass(MonitoredLog::RekorV1(followed)).await;
-    assert!(outcome.error.unwrap().message.contains("still to come"));
+    assert!(outcome.error.unwrap().message.contains("in the future"));
     assert!(
         site.store
             .inner

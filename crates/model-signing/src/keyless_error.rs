@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sigstore_bundle::Error as BundleError;
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
 
 /// A check of a keyless signature, in the order in which they are made.
@@ -127,8 +128,7 @@ impl KeylessError {
                 | TimestampError::OutsideAuthorityValidity { .. }
                 | TimestampError::NoVerifiedTimestamp(_),
             ) => Check::Time,
-            // Its only rule about two roots: the checkpoint's, and the one that the proof leads to.
-            Error::Bundle(error) if error.to_string().contains("root hash") => Check::Checkpoint,
+            Error::Bundle(BundleError::CheckpointRootMismatch) => Check::Checkpoint,
             _ => Check::Bundle,
         };
         Self::new(check, error.to_string())

@@ -32,8 +32,7 @@ pub(super) enum Channel {
 pub(super) struct Answers {
     /// `[[watch]]` blocks, no two of one name.
     pub(super) watches: Vec<String>,
-    /// `end`, `beginning` or a date.
-    pub(super) start: String,
+    pub(super) start: given::Start,
     pub(super) channel: Channel,
     /// Whether the bundles are the owner's own.
     pub(super) register: bool,

@@ -31,7 +31,7 @@ pub(in crate::cli) struct Args {
     pub(super) key: Option<PathBuf>,
     /// Where reading begins: `end`, `beginning`, or a date such as 2026-01-01
     #[arg(help_heading = WHOSE, long, value_name = "WHERE", value_parser = given::start)]
-    pub(super) start: Option<String>,
+    pub(super) start: Option<given::Start>,
 
     /// Aim at the Sigstore instance whose TUF repository is there, instead of the public one
     #[arg(

@@ -1,5 +1,7 @@
 //! Values on the command line or in an answer, checked, with errors in the words of the question.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use url::Url;
 
@@ -66,19 +68,40 @@ pub(super) fn mirror(written: &str) -> Result<Url, String> {
         })
 }
 
+/// Where reading begins. `Display` writes it as the operator did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Start {
+    End,
+    Beginning,
+    /// A date or a time.
+    Date(String),
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::End => "end",
+            Self::Beginning => "beginning",
+            Self::Date(written) => written,
+        })
+    }
+}
+
 /// Where reading begins.
-pub(super) fn start(written: &str) -> Result<String, String> {
+pub(super) fn start(written: &str) -> Result<Start, String> {
     start_before(written, clock::now())
 }
 
-fn start_before(written: &str, now: Timestamp) -> Result<String, String> {
-    if matches!(written, "end" | "beginning") {
-        return Ok(written.to_owned());
+fn start_before(written: &str, now: Timestamp) -> Result<Start, String> {
+    match written {
+        "end" => return Ok(Start::End),
+        "beginning" => return Ok(Start::Beginning),
+        _ => {}
     }
     match config::parse_time(written) {
         // It would be refused at each pass.
-        Some(time) if time > now => Err("that is still to come".to_owned()),
-        Some(_) => Ok(written.to_owned()),
+        Some(time) if time > now => Err("that is in the future".to_owned()),
+        Some(_) => Ok(Start::Date(written.to_owned())),
         None => Err("write end, beginning, or a date such as 2026-01-01".to_owned()),
     }
 }
@@ -138,7 +161,10 @@ mod tests {
             "2026-11-21",
             "2026-01-01T00:00:00Z",
         ] {
-            assert_eq!(start_before(good, now).as_deref(), Ok(good));
+            assert_eq!(
+                start_before(good, now).map(|start| start.to_string()),
+                Ok(good.to_owned())
+            );
         }
         for bad in ["", "now", "2026-02-30", "2026-11-22", "12\"\n[x]"] {
             assert!(start_before(bad, now).is_err(), "{bad}");

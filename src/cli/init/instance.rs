@@ -14,6 +14,7 @@ use tlog::Origin;
 use url::Url;
 
 use super::args::Args;
+use super::given::Start;
 use crate::cli::output::Mistake;
 use crate::clock;
 use crate::http::{self, Retry};
@@ -219,7 +220,7 @@ impl Instance {
     }
 
     /// Remarks for the operator, a line each.
-    pub(super) fn remarks(&self, start: &str) -> Vec<String> {
+    pub(super) fn remarks(&self, start: &Start) -> Vec<String> {
         let mut remarks = Vec::new();
         for log in &self.unfollowed {
             remarks.push(format!("Not followed: {log}."));
@@ -230,7 +231,7 @@ impl Instance {
                 self.unknown.len()
             ));
         }
-        if self.is_guided && start != "end" {
+        if self.is_guided && *start != Start::End {
             remarks.push(
                 "Its certificate logs are long, and from then on they are read in full: the first pass may take days. \
                  With start = \"end\" in their sections only new certificates are read."

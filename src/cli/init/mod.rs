@@ -20,6 +20,7 @@ use crate::secret::{SecretSource, UrlSource};
 use crate::service::Setup;
 use answers::{Answers, Channel};
 pub(super) use args::Args;
+use given::Start;
 use instance::Instance;
 
 pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
@@ -72,7 +73,7 @@ pub(super) async fn run(args: &Args, config: &Path) -> anyhow::Result<Outcome> {
 }
 
 /// What to do now.
-fn next(path: &Path, start: &str) -> anyhow::Result<()> {
+fn next(path: &Path, start: &Start) -> anyhow::Result<()> {
     let config = if path == Path::new("modelwatch.toml") {
         String::new()
     } else {
@@ -89,7 +90,7 @@ fn next(path: &Path, start: &str) -> anyhow::Result<()> {
         ),
         (format!("modelwatch{config} monitor"), "keeps watching"),
     ];
-    if let Some((command, why)) = steps.first_mut().filter(|_| start == "end") {
+    if let Some((command, why)) = steps.first_mut().filter(|_| *start == Start::End) {
         command.push_str(" --bootstrap");
         *why = "yes, begin at the end of the logs";
     }

@@ -60,7 +60,7 @@ start = {}
 # From here on an open finding makes `monitor --once` exit with 1.
 fail_on = \"high\"
 ",
-        quoted(&answers.start)
+        quoted(&answers.start.to_string())
     );
     text.push_str(HEARTBEAT);
     logs(&mut text, instance);

@@ -47,7 +47,7 @@ pub(in crate::monitor) async fn position_of(
     if since > now {
         return Err(Halt::failed(
             PassErrorKind::Unavailable,
-            format!("the configuration starts at {since}, which is still to come"),
+            format!("the configuration starts at {since}, which is in the future"),
         ));
     }
     let mut search = Search::new(since, size);
