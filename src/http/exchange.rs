@@ -47,24 +47,7 @@ pub(super) async fn answer_once(
     idle: Duration,
     dates: &Dates,
 ) -> Result<Answer<Response>, Failure> {
-    let sent = timeout(idle, request.send());
-    let response = match sent.await {
-        Ok(Ok(response)) => response,
-        Ok(Err(e)) => {
-            let error = sending_failed(e, url, name);
-            let again = match error {
-                HttpError::Redirect { .. } | HttpError::InvalidRequest { .. } => Again::Never,
-                _ => Again::Backoff,
-            };
-            return Err(Failure { error, again });
-        }
-        Err(_) => {
-            return Err(Failure {
-                error: timed_out(name, idle),
-                again: Again::Backoff,
-            });
-        }
-    };
+    let response = send(request, url, name, idle).await?;
     dates.record(response.url(), response.headers());
     match response.status() {
         StatusCode::OK => Ok(Answer::Found(response)),
@@ -85,6 +68,30 @@ pub(super) async fn answer_once(
             }
             Err(failure)
         }
+    }
+}
+
+/// Sends a request, and waits for the head of the response.
+pub(super) async fn send(
+    request: RequestBuilder,
+    url: &Url,
+    name: &str,
+    idle: Duration,
+) -> Result<Response, Failure> {
+    match timeout(idle, request.send()).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => {
+            let error = sending_failed(error, url, name);
+            let again = match error {
+                HttpError::Redirect { .. } | HttpError::InvalidRequest { .. } => Again::Never,
+                _ => Again::Backoff,
+            };
+            Err(Failure { error, again })
+        }
+        Err(_) => Err(Failure {
+            error: timed_out(name, idle),
+            again: Again::Backoff,
+        }),
     }
 }
 

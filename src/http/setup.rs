@@ -29,40 +29,34 @@ pub(super) struct Ground {
 
 /// For reading: redirects within the host. If there is a `guard`, it checks resolved addresses, also the proxy's.
 pub(super) fn reading(ground: &Ground, guard: Option<Guard>) -> Result<reqwest::Client, HttpError> {
-    build(ground, |builder| {
-        let credentials = ground.settings.credentials.clone();
-        let builder = builder
-            .proxy(through(&ground.proxies))
-            .redirect(Policy::custom(move |attempt| {
-                let was_known = attempt
-                    .previous()
-                    .iter()
-                    .any(|url| credentials::of(&credentials, url).is_some());
-                if !was_known && may_follow(attempt.previous(), attempt.url()) {
-                    attempt.follow()
-                } else {
-                    let to = shown(attempt.url());
-                    attempt.error(RefusedRedirect { to })
-                }
-            }));
-        match guard {
-            Some(guard) => builder.dns_resolver(guard),
-            None => builder,
-        }
-    })
+    redirected(ground, guard, may_follow)
 }
 
-/// For reading from a server that may be anybody's: redirects within the host, and by https to the hosts that are named. Each
-/// target is checked by the policy.
+/// For reading from a server that others may control: redirects within the host, and by https to the hosts that are
+/// named. Each target is checked by the policy.
 pub(super) fn reading_public(
     ground: &Ground,
     guard: Option<Guard>,
     policy: &AddressPolicy,
     hosts: &[String],
 ) -> Result<reqwest::Client, HttpError> {
+    let (policy, hosts) = (policy.clone(), hosts.to_vec());
+    redirected(ground, guard, move |previous, to| {
+        (may_follow(previous, to) || may_leave(previous, to, &hosts))
+            && policy.forbids(to).is_none()
+    })
+}
+
+/// For reading: with the redirects that `is_allowed`, but none after a server that receives credentials.
+fn redirected(
+    ground: &Ground,
+    guard: Option<Guard>,
+    is_allowed: impl Fn(&[Url], &Url) -> bool + Send + Sync + 'static,
+) -> Result<reqwest::Client, HttpError> {
+    let is_allowed = Arc::new(is_allowed);
     build(ground, |builder| {
         let credentials = ground.settings.credentials.clone();
-        let (policy, hosts) = (policy.clone(), hosts.to_vec());
+        let is_allowed = Arc::clone(&is_allowed);
         let builder = builder
             .proxy(through(&ground.proxies))
             .redirect(Policy::custom(move |attempt| {
@@ -70,9 +64,7 @@ pub(super) fn reading_public(
                     .previous()
                     .iter()
                     .any(|url| credentials::of(&credentials, url).is_some());
-                let may_follow = may_follow(attempt.previous(), attempt.url())
-                    || may_leave(attempt.previous(), attempt.url(), &hosts);
-                if !was_known && may_follow && policy.forbids(attempt.url()).is_none() {
+                if !was_known && is_allowed(attempt.previous(), attempt.url()) {
                     attempt.follow()
                 } else {
                     let to = shown(attempt.url());
@@ -86,7 +78,7 @@ pub(super) fn reading_public(
     })
 }
 
-/// For posting to hosts that must prove public: the proxy would resolve their names behind our back.
+/// For posting to hosts that must have public addresses. Without a proxy, because a proxy resolves names itself.
 pub(super) fn posting_public(ground: &Ground) -> Result<reqwest::Client, HttpError> {
     build(ground, |builder| {
         builder

@@ -5,12 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode};
-use tokio::time::timeout;
 use url::Url;
 
 use super::client::{Client, built, named};
 use super::error::{HttpError, shown};
-use super::exchange::{header_map, reason, refused, sending_failed, timed_out, whole_body};
+use super::exchange::{header_map, reason, refused, send, whole_body};
 use super::retry::{self, Again, Failure};
 use super::setup;
 
@@ -84,23 +83,7 @@ async fn submit_once(
     idle: Duration,
     secret: Option<&HeaderValue>,
 ) -> Result<Submitted, Failure> {
-    let response = match timeout(idle, request.send()).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            let error = sending_failed(error, url, name);
-            let again = match error {
-                HttpError::InvalidRequest { .. } => Again::Never,
-                _ => Again::Backoff,
-            };
-            return Err(Failure { error, again });
-        }
-        Err(_) => {
-            return Err(Failure {
-                error: timed_out(name, idle),
-                again: Again::Backoff,
-            });
-        }
-    };
+    let response = send(request, url, name, idle).await?;
     let status = response.status();
     match status {
         StatusCode::OK | StatusCode::CREATED | StatusCode::CONFLICT => {

@@ -329,21 +329,23 @@ fn exact_value(
     }
 }
 
+/// The first of these patterns, in quotes.
+fn written(patterns: &[Pattern<'_>], conjunction: &str) -> String {
+    let quoted = patterns.iter().take(3);
+    let quoted: Vec<_> = quoted.map(|p| format!("{:?}", p.as_str())).collect();
+    quoted.join(conjunction)
+}
+
 /// That a provider never writes these values.
 pub(super) fn unwritten(
     provider: &Provider,
     extension: Extension,
     patterns: &[Pattern<'_>],
 ) -> String {
-    let written: Vec<String> = patterns
-        .iter()
-        .take(3)
-        .map(|pattern| format!("{:?}", pattern.as_str()))
-        .collect();
     format!(
         "{} never writes {} into {}",
         provider.name(),
-        written.join(" or "),
+        written(patterns, " or "),
         extension.name()
     )
 }
@@ -399,14 +401,9 @@ fn name_for(
 
 /// That a provider writes no such name, and how it does.
 pub(super) fn unnamed(provider: &Provider, patterns: &[Pattern<'_>]) -> String {
-    let written: Vec<String> = patterns
-        .iter()
-        .take(3)
-        .map(|pattern| format!("{:?}", pattern.as_str()))
-        .collect();
     format!(
         "no certificate is named {}: {} writes {}",
-        written.join(" and "),
+        written(patterns, " and "),
         provider.name(),
         provider.sketch()
     )

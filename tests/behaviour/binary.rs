@@ -206,11 +206,8 @@ impl Server {
     }
 }
 
-fn answer(
-    mut connection: &TcpStream,
-    log: &FakeLog,
-    serving: &Mutex<Serving>,
-) -> std::io::Result<()> {
+/// Reads a request, and returns its path.
+pub fn requested(connection: &TcpStream) -> std::io::Result<String> {
     let mut request = String::new();
     let mut reader = BufReader::new(connection);
     reader.read_line(&mut request)?;
@@ -220,8 +217,25 @@ fn answer(
             break;
         }
     }
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let body = path
+    Ok(request.split(' ').nth(1).unwrap_or_default().to_owned())
+}
+
+/// Answers a request: with the resource, or that it does not exist.
+pub fn respond(mut connection: &TcpStream, resource: Option<Vec<u8>>) -> std::io::Result<()> {
+    let (status, body) = match resource {
+        Some(body) => ("200 OK", body),
+        None => ("404 Not Found", Vec::new()),
+    };
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    connection.write_all(head.as_bytes())?;
+    connection.write_all(&body)?;
+    connection.flush()
+}
+
+fn answer(connection: &TcpStream, log: &FakeLog, serving: &Mutex<Serving>) -> std::io::Result<()> {
+    let body = requested(connection)?
         .strip_prefix("/api/v2/")
         .and_then(|path| resource(log, path));
     let mut serving = serving.lock().unwrap();
@@ -231,17 +245,7 @@ fn answer(
     if let Some((0, deed)) = serving.deed.take_if(|(left, _)| *left == 0) {
         deed();
     }
-    let (status, body) = match body {
-        Some(body) => ("200 OK", body),
-        None => ("404 Not Found", Vec::new()),
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    connection.write_all(head.as_bytes())?;
-    connection.write_all(&body)?;
-    connection.flush()?;
+    respond(connection, body)?;
     serving.answered += 1;
     if let Some((left, victim)) = &mut serving.victim {
         *left = left.saturating_sub(1);

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::binary::text;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 [store]
 url = "sqlite:modelwatch.db"
 
@@ -26,7 +26,7 @@ name = "falcon"
 san_glob = "https://github.com/harbor-ml-example/falcon/*"
 "#;
 
-const KEY: &str = include_str!("../data/ct-small/rfc6962.pub.pem");
+pub const KEY: &str = include_str!("../data/ct-small/rfc6962.pub.pem");
 
 /// A recorded bundle.
 fn recorded(name: &str) -> Value {

@@ -9,25 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::text;
-
-const KEY: &str = include_str!("../data/ct-small/rfc6962.pub.pem");
-
-const CONFIG: &str = r#"
-[store]
-url = "sqlite:modelwatch.db"
-
-[[log]]
-name = "main"
-type = "rekor-v2"
-url = "log"
-origin = "main.example"
-public_key = "key.pem"
-start = "beginning"
-
-[[watch]]
-name = "falcon"
-san_glob = "https://github.com/harbor-ml-example/falcon/*"
-"#;
+use crate::collections::{CONFIG, KEY};
 
 /// A recorded bundle.
 fn bundle(name: &str) -> Vec<u8> {

@@ -1,8 +1,7 @@
 //! A server on loopback with logs and the TUF repository that names them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -11,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::binary::resource;
+use crate::binary::{requested, resource, respond};
 use crate::world::FakeLog;
 
 const EXPIRES: &str = "2090-01-01T00:00:00Z";
@@ -59,18 +58,20 @@ impl Instance {
         // Ends with the test process.
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                answer(&connection, |path| {
-                    if path.starts_with("/tuf/") {
-                        asking.lock().unwrap().push(path.to_owned());
-                    }
-                    if let Some(file) = published.lock().unwrap().get(path) {
-                        return Some(file.clone());
-                    }
+                // A client that closes the connection is not a failure of the test.
+                let Ok(path) = requested(&connection) else {
+                    continue;
+                };
+                if path.starts_with("/tuf/") {
+                    asking.lock().unwrap().push(path.clone());
+                }
+                let of_log = || {
                     let (name, file) = path.strip_prefix('/')?.split_once("/api/v2/")?;
                     let log = serving.get(name)?;
                     resource(log, file).or_else(|| hashes(log, file))
-                })
-                .unwrap_or_default();
+                };
+                let file = published.lock().unwrap().get(&path).cloned();
+                respond(&connection, file.or_else(of_log)).unwrap_or_default();
             }
         });
         let instance = Self {
@@ -261,30 +262,4 @@ fn hashes(log: &FakeLog, path: &str) -> Option<Vec<u8>> {
     let leaves = log.truth();
     let hashes = leaves.get(..width)?.iter();
     Some(hashes.flat_map(|leaf| *leaf.hash.as_bytes()).collect())
-}
-
-fn answer(
-    mut connection: &TcpStream,
-    resource: impl FnOnce(&str) -> Option<Vec<u8>>,
-) -> std::io::Result<()> {
-    let mut request = String::new();
-    let mut reader = BufReader::new(connection);
-    reader.read_line(&mut request)?;
-    loop {
-        let mut header = String::new();
-        if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
-            break;
-        }
-    }
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let (status, body) = match resource(path) {
-        Some(body) => ("200 OK", body),
-        None => ("404 Not Found", Vec::new()),
-    };
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-    connection.write_all(head.as_bytes())?;
-    connection.write_all(&body)?;
-    connection.flush()
 }

@@ -12,37 +12,11 @@ use modelwatch::source::{
 use tlog::{Checkpoint, CompactRange, Hash, KeyName, Origin, Split, Verifier, leaf_hash};
 
 use super::client;
+use super::merkle::subproof;
 use super::server::{Answer, Request, Server};
 
 fn leaf(index: u64) -> Vec<u8> {
     index.to_be_bytes().to_vec()
-}
-
-/// MTH, RFC 6962 §2.1.
-fn root(hashes: &[Hash]) -> Hash {
-    match hashes {
-        [] => tlog::empty_root(),
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = hashes.split_at(hashes.len().next_power_of_two() / 2);
-            tlog::node_hash(&root(left), &root(right))
-        }
-    }
-}
-
-/// SUBPROOF, RFC 6962 §2.1.2.
-fn subproof(old: usize, hashes: &[Hash], known: bool) -> Vec<Hash> {
-    if old == hashes.len() {
-        return if known { vec![] } else { vec![root(hashes)] };
-    }
-    let (left, right) = hashes.split_at(hashes.len().next_power_of_two() / 2);
-    let (mut proof, sibling) = if old <= left.len() {
-        (subproof(old, left, known), root(right))
-    } else {
-        (subproof(old - left.len(), right, false), root(left))
-    };
-    proof.push(sibling);
-    proof
 }
 
 fn asked(request: &Request, key: &str) -> u64 {

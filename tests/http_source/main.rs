@@ -4,6 +4,7 @@
 
 mod ct;
 mod log;
+mod merkle;
 mod outgoing;
 mod server;
 

@@ -4,22 +4,9 @@ use modelwatch::expect::{Authority, Expectation, KnownStatement, RegisteredSigni
 use modelwatch::finding::{Finding, NewFinding, Severity, State, Verdict};
 use modelwatch::store::{Delivery, NewRegistration, QueuedKind, Registrar};
 
-use crate::scratch::{ScratchStore, ack, at, batch, held, leaf, signing, untrusted, watched};
-
-fn bundle_of(index: u64) -> Expectation {
-    Expectation {
-        leaf_hashes: vec![leaf(index)],
-        digest: "sha256:00".into(),
-        who: "somebody".into(),
-        certificate_sha256: hex::encode([1; 32]),
-        logged_sha256: None,
-        signing: None,
-        statement: None,
-        key_sha256: hex::encode([2; 32]),
-        not_before: at(-1),
-        entries: Vec::new(),
-    }
-}
+use crate::scratch::{
+    ScratchStore, ack, at, batch, expectation, held, signing, untrusted, watched,
+};
 
 /// A registration of this entry; a repository's is from a source.
 fn by(authority: Authority, index: u64) -> NewRegistration {
@@ -31,7 +18,7 @@ fn by(authority: Authority, index: u64) -> NewRegistration {
         watches: None,
     };
     NewRegistration {
-        expectation: bundle_of(index),
+        expectation: expectation(index),
         file: format!("{authority}.sig"),
         by,
         content: None,
@@ -464,7 +451,7 @@ fn with_statement(index: u64, model: bool) -> Expectation {
             model,
             text: "a statement of some type".to_owned(),
         }),
-        ..bundle_of(index)
+        ..expectation(index)
     }
 }
 
@@ -492,7 +479,10 @@ async fn a_payload_that_becomes_known_says_what_was_signed_and_stays_known() {
                 of(6, "dsse 0.0.1", "sha256:03"),
             ];
             let show = async || {
-                let new = NewRegistration::by_signer("a.sig".to_owned(), with_statement(8, model));
+                let new = NewRegistration {
+                    by: Registrar::command(Authority::Signer, None),
+                    ..NewRegistration::by_operator("a.sig".to_owned(), with_statement(8, model))
+                };
                 scratch.store.register_all(&[new], at(2)).await.unwrap();
             };
             if shown_first {

@@ -3,19 +3,11 @@
 use modelwatch::expect::{Expectation, NamedEntry};
 use modelwatch::store::Settled;
 
-use crate::scratch::{ORIGIN, RegisterOne as _, ScratchStore, at, leaf, tree};
+use crate::register_one::RegisterOne as _;
+use crate::scratch::{ORIGIN, ScratchStore, at, expectation, tree};
 
 fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
     Expectation {
-        leaf_hashes: vec![leaf(index)],
-        digest: "sha256:00".into(),
-        who: "somebody".into(),
-        certificate_sha256: hex::encode([1; 32]),
-        logged_sha256: None,
-        signing: None,
-        statement: None,
-        key_sha256: hex::encode([2; 32]),
-        not_before: at(-1),
         entries: vec![NamedEntry {
             log_id: "00".into(),
             log_index: index,
@@ -23,6 +15,7 @@ fn carrying(index: u64, checkpoint: Option<&str>) -> Expectation {
             origin: checkpoint.map(|_| ORIGIN.to_owned()),
             checkpoint: checkpoint.map(str::to_owned),
         }],
+        ..expectation(index)
     }
 }
 

@@ -5,22 +5,16 @@ use modelwatch::finding::{NewFinding, Severity, State, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{Delivery, NewRegistration, QueuedKind};
 
+use crate::register_one::RegisterOne as _;
 use crate::scratch::{
-    RegisterOne as _, ScratchStore, ack, at, batch, critical, held, leaf, signing, watched,
+    ScratchStore, ack, at, batch, critical, expectation, held, leaf, signing, watched,
 };
 
 fn bundle_of(indices: &[u64]) -> Expectation {
     Expectation {
         leaf_hashes: indices.iter().map(|index| leaf(*index)).collect(),
-        digest: "sha256:00".into(),
-        who: "somebody".into(),
-        certificate_sha256: hex::encode([1; 32]),
         logged_sha256: Some([3; 32]),
-        signing: None,
-        statement: None,
-        key_sha256: hex::encode([2; 32]),
-        not_before: at(-1),
-        entries: Vec::new(),
+        ..expectation(0)
     }
 }
 

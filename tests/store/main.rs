@@ -21,6 +21,7 @@ mod lookups;
 mod passes;
 mod plans;
 mod positions;
+mod register_one;
 mod registered_entries;
 mod rescans;
 mod scratch;

@@ -5,19 +5,10 @@ use modelwatch::finding::{Finding, FindingId, NewFinding, Severity, State, Verdi
 use modelwatch::log::TreeId;
 use modelwatch::store::{NewRegistration, ProvenPart, RegisteredEntry, Registrar};
 
-use crate::scratch::{ORIGIN, ScratchStore, at, leaf, signing};
+use crate::scratch::{ORIGIN, ScratchStore, at, expectation, leaf, signing};
 
 fn naming(index: u64, origin: Option<&str>) -> Expectation {
     Expectation {
-        leaf_hashes: vec![leaf(index)],
-        digest: "sha256:00".into(),
-        who: "somebody".into(),
-        certificate_sha256: hex::encode([1; 32]),
-        logged_sha256: None,
-        signing: None,
-        statement: None,
-        key_sha256: hex::encode([2; 32]),
-        not_before: at(-1),
         entries: vec![NamedEntry {
             log_id: "ABCDEF0123456789".to_owned(),
             log_index: index,
@@ -25,6 +16,7 @@ fn naming(index: u64, origin: Option<&str>) -> Expectation {
             origin: origin.map(str::to_owned),
             checkpoint: None,
         }],
+        ..expectation(index)
     }
 }
 

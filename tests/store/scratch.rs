@@ -12,10 +12,7 @@ use modelwatch::finding::{
 use modelwatch::identity::Chain;
 use modelwatch::log::{LogId, Protocol, TreeId};
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{
-    Batch, Expectations, FindingQuery, Handling, HandlingRequest, NewRegistration, NewTree,
-    Settings, Store, StoreError,
-};
+use modelwatch::store::{Batch, FindingQuery, Handling, HandlingRequest, NewTree, Settings, Store};
 use tempfile::TempDir;
 use tlog::{CompactRange, FollowerState, Head, leaf_hash};
 
@@ -214,6 +211,22 @@ pub(crate) fn leaf(index: u64) -> [u8; 32] {
     *leaf_hash(&index.to_be_bytes()).as_bytes()
 }
 
+/// What a bundle whose signing is the entry at an index registers.
+pub(crate) fn expectation(index: u64) -> Expectation {
+    Expectation {
+        leaf_hashes: vec![leaf(index)],
+        digest: "sha256:00".into(),
+        who: "somebody".into(),
+        certificate_sha256: hex::encode([1; 32]),
+        logged_sha256: None,
+        signing: None,
+        statement: None,
+        key_sha256: hex::encode([2; 32]),
+        not_before: at(-1),
+        entries: Vec::new(),
+    }
+}
+
 /// A signing by a watched identity at an index; each has its own run.
 pub(crate) fn signing(index: u64) -> NewFinding {
     watched("falcon", index)
@@ -281,24 +294,6 @@ pub(crate) fn critical(mut new: NewFinding) -> NewFinding {
     new.finding.severity = Severity::Critical;
     new
 }
-
-/// Registers one signing.
-#[async_trait::async_trait]
-pub(crate) trait RegisterOne: Expectations {
-    /// Whether it was new, and the findings that changed.
-    async fn register(
-        &self,
-        expectation: &Expectation,
-        file: &str,
-        now: Timestamp,
-    ) -> Result<(bool, Vec<FindingId>), StoreError> {
-        let signing = NewRegistration::by_operator(file.to_owned(), expectation.clone());
-        let mut registered = self.register_all(&[signing], now).await?;
-        Ok(registered.pop().expect("one answer for one signing"))
-    }
-}
-
-impl<S: Expectations + ?Sized> RegisterOne for S {}
 
 /// A request to acknowledge, by Jane.
 pub(crate) fn ack(reason: &str, at: Timestamp) -> HandlingRequest<'_> {

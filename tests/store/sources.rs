@@ -1,30 +1,19 @@
 //! The laws of `RegistrationSources`.
 
-use modelwatch::expect::{Authority, Expectation};
+use modelwatch::expect::Authority;
 use modelwatch::finding::{NewFinding, State, Verdict};
 use modelwatch::store::{
     NewRegistration, Registrar, SourceContent, SourceFailure, SourceState, StoreError,
 };
 
-use crate::scratch::{ScratchStore, ack, at, held, leaf, signing, untrusted, watched};
+use crate::scratch::{ScratchStore, ack, at, expectation, held, signing, untrusted, watched};
 
 const LOCATION: &str = "git https://git.example/releases main";
 
 /// A file of the source with the signing of this entry.
 fn file(name: &str, index: u64) -> NewRegistration {
     NewRegistration {
-        expectation: Expectation {
-            leaf_hashes: vec![leaf(index)],
-            digest: "sha256:00".into(),
-            who: "somebody".into(),
-            certificate_sha256: hex::encode([1; 32]),
-            logged_sha256: None,
-            signing: None,
-            statement: None,
-            key_sha256: hex::encode([2; 32]),
-            not_before: at(-1),
-            entries: Vec::new(),
-        },
+        expectation: expectation(index),
         file: name.to_owned(),
         by: Registrar {
             authority: Authority::Repository,

@@ -8,12 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tlog::{Hash, empty_root, node_hash};
+use tlog::Hash;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use super::fake_index::{FakeIndex, HANGS};
+use super::merkle::{root, subproof};
 use super::who::Leaf;
 
 const HOST: &str = "rekor.test";
@@ -507,18 +508,6 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-/// MTH(D), RFC 6962 §2.1.
-fn root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => empty_root(),
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            node_hash(&root(left), &root(right))
-        }
-    }
-}
-
 /// PATH(m, D), RFC 6962 §2.1.1.
 fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
     if leaves.len() <= 1 {
@@ -529,21 +518,6 @@ fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
         (path(index, left), root(right))
     } else {
         (path(index - left.len(), right), root(left))
-    };
-    proof.push(sibling);
-    proof
-}
-
-/// SUBPROOF, RFC 6962 §2.1.2.
-fn subproof(old: usize, hashes: &[Hash], known: bool) -> Vec<Hash> {
-    if old == hashes.len() {
-        return if known { vec![] } else { vec![root(hashes)] };
-    }
-    let (left, right) = hashes.split_at(hashes.len().next_power_of_two() / 2);
-    let (mut proof, sibling) = if old <= left.len() {
-        (subproof(old, left, known), root(right))
-    } else {
-        (subproof(old - left.len(), right, false), root(left))
     };
     proof.push(sibling);
     proof

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use modelwatch::expect::Expectation;
 use modelwatch::finding::{Evidence, Finding, FindingId, NewFinding, Severity};
 use modelwatch::log::{LogId, Part, TreeId};
 use modelwatch::store::{
@@ -269,21 +268,3 @@ through!(Values {
 });
 
 impl Store for FaultyStore {}
-
-/// Registers one signing.
-#[async_trait::async_trait]
-pub trait RegisterOne: Expectations {
-    /// Whether it was new, and the findings that changed.
-    async fn register(
-        &self,
-        expectation: &Expectation,
-        file: &str,
-        now: Timestamp,
-    ) -> Result<(bool, Vec<FindingId>), StoreError> {
-        let signing = NewRegistration::by_operator(file.to_owned(), expectation.clone());
-        let mut registered = self.register_all(&[signing], now).await?;
-        Ok(registered.pop().expect("one answer for one signing"))
-    }
-}
-
-impl<S: Expectations + ?Sized> RegisterOne for S {}

@@ -8,8 +8,12 @@ mod fake_index;
 mod fake_log;
 mod fake_v1;
 mod faulty_store;
+#[path = "../../http_source/merkle.rs"]
+mod merkle;
 mod naive;
 mod parts;
+#[path = "../../store/register_one.rs"]
+mod register_one;
 mod who;
 mod witness;
 
@@ -37,9 +41,10 @@ pub use clock::TestClock;
 pub use fake_index::FakeIndex;
 pub use fake_log::{BUNDLE, FakeLog, Question};
 pub use fake_v1::{Anomaly, FakeV1, OTHER_HOST};
-pub use faulty_store::{Fault, Faults, FaultyStore, Mode, RegisterOne};
+pub use faulty_store::{Fault, Faults, FaultyStore, Mode};
 pub use naive::{Condition, Spec};
 pub use parts::{Watched, directory, open, routes, rules, usual};
+pub use register_one::RegisterOne;
 
 pub use who::{
     GITHUB, Issued, Leaf, MAIL, OWL, RELEASE, Signer, attested, authorities, authority, dated,
