@@ -61,8 +61,8 @@ fn read(c: &mut Criterion) {
     group.bench_function("search what is not understood", |b| {
         b.iter(|| {
             for leaf in &leaves {
-                entry::visit_strings(black_box(leaf), &mut |bytes| {
-                    black_box(bytes);
+                entry::search(black_box(leaf), &mut |found| {
+                    black_box(found);
                 });
             }
         });

@@ -82,10 +82,13 @@ fn the_entries_of_model_signatures_in_the_public_log_parse_and_prove() {
 fn who(signer: &Signer) -> String {
     let names: Vec<&str> = signer.names().iter().map(|n| n.value.as_str()).collect();
     let (kind, fingerprint) = match signer {
-        Signer::Certificate(_) => ("certificate", None),
-        Signer::Key(key) => (key.format().as_str(), key.fingerprint()),
+        Signer::Certificate(_) => ("certificate".to_owned(), None),
+        Signer::Key(key) => (
+            format!("{:?}", key.format()).to_lowercase(),
+            key.fingerprint(),
+        ),
     };
-    [&[kind][..], &names, fingerprint.as_slice()]
+    [&[kind.as_str()][..], &names, fingerprint.as_slice()]
         .concat()
         .join(", ")
 }

@@ -320,7 +320,7 @@ pub fn config(bytes: &[u8]) {
     let (config, problems) =
         modelwatch::config::validate(text, Path::new("modelwatch.toml"), &some_are_there);
     assert_eq!(config.is_some(), !problems.has_errors());
-    assert_eq!(problems.to_string().is_empty(), problems.is_empty());
+    assert_eq!(problems.to_string().is_empty(), problems.iter().len() == 0);
 }
 
 /// A string from a log: the escaped text contains no misleading character, and can be reversed.

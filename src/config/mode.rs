@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_guided_log_names_its_guides() {
         let (modes, problems) = read("mode = \"guided\"\nguided_by = [\"ct-2\", \"ct-1\"]");
-        assert!(problems.is_empty(), "{problems}");
+        assert_eq!(problems.iter().len(), 0, "{problems}");
         let by = vec!["ct-1".to_owned(), "ct-2".to_owned()];
         let modes = modes.expect("it is valid");
         assert_eq!(modes, [Mode::Guided { by }, Mode::Tail, Mode::Tail]);

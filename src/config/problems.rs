@@ -102,19 +102,9 @@ impl Problems {
             .partition_point(|start| *start <= place.offset)
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The problems, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.found.iter()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
     }
 
     /// Whether one of them is an error.

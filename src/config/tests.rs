@@ -35,7 +35,7 @@ fn problems(text: &str) -> String {
 fn a_small_configuration_is_valid_without_a_warning_and_has_every_default() {
     let (config, problems) = validated(GOOD);
     let config = config.expect("valid");
-    assert!(problems.is_empty(), "{problems}");
+    assert_eq!(problems.iter().len(), 0, "{problems}");
     assert_eq!(config.database, Path::new("/etc/mw/modelwatch.db"));
     assert_eq!(config.schedule.as_str(), "* * * * *");
     assert_eq!(config.fail_on, Severity::High);
@@ -487,7 +487,7 @@ const EXAMPLE: &str = include_str!("../../config/modelwatch.toml");
 #[test]
 fn the_example_is_valid_without_a_warning() {
     let (config, problems) = validated(EXAMPLE);
-    assert!(config.is_some() && problems.is_empty(), "{problems}");
+    assert!(config.is_some() && problems.iter().len() == 0, "{problems}");
 }
 
 /// A block of the reference is a whole configuration, or is completed by the other sections of a valid one.
@@ -726,7 +726,7 @@ token_env = "T"
 "#;
     let (config, problems) = with_http(written, "https://log.example");
     let http = config.unwrap_or_else(|| panic!("{problems}")).http;
-    assert!(problems.is_empty(), "{problems}");
+    assert_eq!(problems.iter().len(), 0, "{problems}");
     assert!(
         matches!(&http.proxy.proxy, ProxyChoice::Written(url) if url.to_string() == "http://proxy.example:3128")
     );
@@ -884,7 +884,7 @@ fn credentials_that_would_not_be_sent_by_http_are_a_warning() {
         let shown = problems.to_string();
         assert_eq!(
             message.is_some(),
-            !problems.is_empty(),
+            problems.iter().len() > 0,
             "{more} {url}: {shown}"
         );
         assert!(shown.contains(message.unwrap_or_default()), "{shown}");

@@ -30,6 +30,6 @@ pub use digest::{Digest, HashAlgorithm};
 pub use error::{EntryError, Unreadable};
 pub use kind::Kind;
 pub use parse::parse;
-pub use search::{Found, search, visit_strings};
+pub use search::{Found, search};
 pub use signing::{Entry, MAX_LEAF_BYTES, MAX_SIGNINGS, Signing};
 pub use statement::Statement;

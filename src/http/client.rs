@@ -197,29 +197,12 @@ impl Client {
         .await
     }
 
-    /// Like [`get`](Self::get), for a query with a body of JSON. It must not change anything at the server, because it
-    /// may be sent several times.
+    /// Like [`get`](Self::get), for a query with a body of JSON, and with the server's reason if the resource is absent.
+    /// The query must not change anything at the server, because it may be sent several times.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn query(
-        &self,
-        url: &Url,
-        question: &Bytes,
-        limit_bytes: usize,
-    ) -> Result<Option<Bytes>, HttpError> {
-        let reading = self.reading(url).await?;
-        let answer = self.read(&reading, url, limit_bytes, |client| {
-            question_to(client, url, question)
-        });
-        Ok(answer.await?.found())
-    }
-
-    /// Like [`query`](Self::query), with the server's reason if the resource is absent.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn query_for(
         &self,
         url: &Url,
         question: &Bytes,

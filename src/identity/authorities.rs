@@ -157,22 +157,9 @@ struct Authority {
 
 impl Authorities {
     /// Verifies each chain: every certificate may issue certificates and was signed by the next; the last one, if it
-    /// names itself as its issuer, by itself.
-    ///
-    /// # Errors
-    /// A chain that does not verify. A trusted root is configuration: if a CA were left out silently, all its
-    /// certificates would look forged.
-    pub fn new(chains: Vec<AuthorityChain>) -> Result<Self, AuthorityError> {
-        let (authorities, left_out) = Self::usable_of(chains);
-        match left_out.first() {
-            Some((_, error)) => Err(*error),
-            None => Ok(authorities),
-        }
-    }
-
-    /// Like [`Authorities::new`], without the chains that do not verify: those are returned by their index, with the
-    /// reason. They are kept: a certificate that names one of them is neither trusted nor untrusted, because it cannot
-    /// be checked.
+    /// names itself as its issuer, by itself. Chains that do not verify are returned by their index, with the reason.
+    /// They are kept: a certificate that names one of them is neither trusted nor untrusted, because it cannot be
+    /// checked.
     pub fn usable_of(chains: Vec<AuthorityChain>) -> (Self, Vec<(usize, AuthorityError)>) {
         let (mut cas, mut unusable, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for (place, chain) in chains.into_iter().enumerate() {

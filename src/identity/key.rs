@@ -27,19 +27,6 @@ pub enum KeyFormat {
     Tuf,
 }
 
-impl KeyFormat {
-    /// The word in messages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pkix => "pkix",
-            Self::Pgp => "pgp",
-            Self::Ssh => "ssh",
-            Self::Minisign => "minisign",
-            Self::Tuf => "tuf",
-        }
-    }
-}
-
 /// Longest accepted key, in bytes: as long as the longest leaf, so that no padding hides a key. OpenPGP keys with many
 /// certifications are long; RSA keys of 16,384 bits have 2 KiB.
 const MAX_KEY_BYTES: usize = 32 * 1024 * 1024;

@@ -32,6 +32,15 @@ pub(super) fn labelled(label: &str) -> Certificate {
     Certificate::parse(der).unwrap()
 }
 
+/// The authorities of chains that all have to verify.
+fn authorities_of(chains: Vec<AuthorityChain>) -> Result<Authorities, AuthorityError> {
+    let (authorities, left_out) = Authorities::usable_of(chains);
+    match left_out.first() {
+        Some((_, error)) => Err(*error),
+        None => Ok(authorities),
+    }
+}
+
 fn harbor_chain() -> AuthorityChain {
     let root: Value =
         serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
@@ -61,7 +70,7 @@ fn harbor_ct_logs() -> Vec<CtLog> {
 }
 
 pub(super) fn harbor() -> Authorities {
-    Authorities::new(vec![harbor_chain()])
+    authorities_of(vec![harbor_chain()])
         .unwrap()
         .with_ct_logs(harbor_ct_logs())
 }
@@ -70,7 +79,7 @@ pub(super) fn harbor() -> Authorities {
 fn a_promise_of_a_log_counts_only_if_a_known_log_made_it_about_this_certificate_in_its_time() {
     let certificate = labelled("stolen-identity");
     let judged = |ct_logs: Vec<CtLog>, certificate: &Certificate| {
-        let authorities = Authorities::new(vec![harbor_chain()]).unwrap();
+        let authorities = authorities_of(vec![harbor_chain()]).unwrap();
         authorities.with_ct_logs(ct_logs).judge(certificate)
     };
     let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
@@ -147,7 +156,7 @@ fn a_timestamp_that_was_taken_from_another_certificate_is_false() {
         let leaf = leaf
             .signed_by(&KeyPair::generate().unwrap(), &Issuer::new(ca, ca_key))
             .unwrap();
-        let authorities = Authorities::new(vec![AuthorityChain {
+        let authorities = authorities_of(vec![AuthorityChain {
             certificates: vec![ca_certificate.der().to_vec()],
             valid_for: (None, None),
         }])
@@ -213,7 +222,7 @@ fn time_makes_an_anomaly_never_an_untrusted_chain() {
             valid_for,
             ..harbor_chain()
         };
-        let authorities = Authorities::new(vec![chain.clone()]).unwrap();
+        let authorities = authorities_of(vec![chain.clone()]).unwrap();
         let certificate = labelled("stolen-identity");
         let assessment = authorities.judge(&certificate);
         assert_eq!(assessment.chain, Chain::Trusted);
@@ -222,7 +231,7 @@ fn time_makes_an_anomaly_never_an_untrusted_chain() {
             odd
         );
         // The same CA listed twice covers the times of both.
-        let both = Authorities::new(vec![chain, harbor_chain()]).unwrap();
+        let both = authorities_of(vec![chain, harbor_chain()]).unwrap();
         assert_eq!(both.judge(&certificate).anomalies, []);
     }
 }
@@ -277,14 +286,14 @@ fn a_trusted_root_that_does_not_hold_is_refused() {
             certificates,
             valid_for,
         };
-        assert_eq!(Authorities::new(vec![chain]).unwrap_err(), expected);
+        assert_eq!(authorities_of(vec![chain]).unwrap_err(), expected);
     }
     // The end of a path may be any CA: it is trusted because it is in the trusted root.
     let chain = AuthorityChain {
         certificates: vec![intermediate.clone()],
         valid_for,
     };
-    assert!(Authorities::new(vec![chain]).is_ok());
+    assert!(authorities_of(vec![chain]).is_ok());
 }
 
 #[test]
@@ -293,7 +302,7 @@ fn the_fingerprint_follows_the_cas_and_not_their_order() {
         valid_for: (None, Some(Timestamp::UNIX_EPOCH)),
         ..harbor_chain()
     };
-    let print = |chains| Authorities::new(chains).unwrap().fingerprint();
+    let print = |chains| authorities_of(chains).unwrap().fingerprint();
     let both = print(vec![one.clone(), harbor_chain()]);
     assert_eq!(both, print(vec![harbor_chain(), one.clone()]));
     assert_ne!(both, print(vec![harbor_chain()]));
@@ -359,7 +368,7 @@ fn cas_of_every_usual_algorithm_are_followed() {
     ] {
         let key = KeyPair::generate_for(algorithm).unwrap();
         let (certificate, chain) = issue(&key, vec![], &[]);
-        let authorities = Authorities::new(vec![chain]).unwrap();
+        let authorities = authorities_of(vec![chain]).unwrap();
         assert_eq!(
             authorities.judge(&certificate).chain,
             Chain::Trusted,
@@ -367,7 +376,7 @@ fn cas_of_every_usual_algorithm_are_followed() {
         );
         // Another CA with the same name and type of key.
         let (_, other) = issue(&KeyPair::generate_for(algorithm).unwrap(), vec![], &[]);
-        let both = Authorities::new(vec![other.clone()]).unwrap();
+        let both = authorities_of(vec![other.clone()]).unwrap();
         assert_eq!(
             both.judge(&certificate).chain,
             Chain::Untrusted,

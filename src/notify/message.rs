@@ -155,15 +155,14 @@ impl Message {
     }
 }
 
-/// The phrases about an unexpected signing and an unexpected certificate, and those once it is registered. The last two
-/// are in the summaries of earlier versions.
-const UNREGISTERED: [(&str, &str); 4] = [
+/// The phrases about an unexpected signing and an unexpected certificate, and those once it is registered. The last one
+/// is in the summaries of earlier versions.
+const UNREGISTERED: [(&str, &str); 3] = [
     (", which is not registered", ", which is registered now"),
     (
         ", and no signing with it is registered",
         ", and a signing with it is registered now",
     ),
-    (", which is not registered", ", which is registered now"),
     (
         ", and the signing is not registered",
         ", and a signing with it is registered now",

@@ -125,11 +125,6 @@ impl TagSettings {
         })
     }
 
-    /// As it is written.
-    pub fn template(&self) -> &str {
-        &self.template
-    }
-
     /// Whether it is one URL for each tag.
     pub fn has_tag(&self) -> bool {
         self.template.contains(TAG)

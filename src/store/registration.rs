@@ -75,16 +75,6 @@ impl NewRegistration {
             content: None,
         }
     }
-
-    /// The same with the signer's authority: the signing is `self-registered` until the operator or a repository confirms it.
-    pub const fn by_signer(file: String, expectation: Expectation) -> Self {
-        Self {
-            expectation,
-            file,
-            by: Registrar::command(Authority::Signer, None),
-            content: None,
-        }
-    }
 }
 
 /// What is kept of a source of registrations.

@@ -99,11 +99,6 @@ impl TrustUpdater {
         }
     }
 
-    /// The settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// Updates if it is due: a file is always read again, a repository when its last answer is old.
     pub async fn refresh_if_due(&mut self, http: &http::Client, now: Timestamp) -> TrustState {
         if self.is_due(now) {

@@ -276,16 +276,6 @@ impl Watches {
         self.list.iter()
     }
 
-    /// How many watches there are.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     fn values_of(&mut self, wanted: Extension) -> &mut HashMap<String, Vec<usize>> {
         let place = self
             .extensions

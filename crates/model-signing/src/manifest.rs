@@ -22,9 +22,6 @@ pub use name::{NameError, SINGLE_FILE};
 /// with ease, 1 GiB, and four times the largest model seen in the wild.
 pub const MAX_RESOURCES: usize = 1 << 22;
 
-/// Shard size of the reference implementation, in bytes.
-pub const DEFAULT_SHARD_BYTES: NonZeroU64 = NonZeroU64::new(1_000_000_000).expect("not 0");
-
 /// Largest shard, in bytes: JSON numbers are exact up to here, and the format records it as one.
 pub const MAX_SHARD_BYTES: u64 = 1 << 53;
 

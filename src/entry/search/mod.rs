@@ -46,15 +46,6 @@ pub fn search(leaf: &[u8], found: &mut dyn FnMut(Found<'_>)) -> bool {
     !search.is_cut && !search.effort.is_spent()
 }
 
-/// Hands over the leaf, then everything that text in it decodes to; see [`search`].
-pub fn visit_strings(leaf: &[u8], visitor: &mut dyn FnMut(&[u8])) {
-    search(leaf, &mut |found| {
-        if let Found::Bytes(bytes) = found {
-            visitor(bytes);
-        }
-    });
-}
-
 struct Search<'a> {
     found: &'a mut dyn FnMut(Found<'_>),
     effort: Effort,

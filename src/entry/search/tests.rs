@@ -5,6 +5,15 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 
 use super::*;
 
+/// The leaf, then everything that text in it decodes to.
+fn visit_strings(leaf: &[u8], visitor: &mut dyn FnMut(&[u8])) {
+    search(leaf, &mut |found| {
+        if let Found::Bytes(bytes) = found {
+            visitor(bytes);
+        }
+    });
+}
+
 fn holds(leaf: &str, literal: &str) -> bool {
     let mut found = false;
     visit_strings(leaf.as_bytes(), &mut |bytes| {

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_reported_until_a_day_after_its_last_name() {
-        let authorities = Authorities::new(Vec::new()).ok();
+        let authorities = Some(Authorities::usable_of(Vec::new()).0);
         let burst = counted((0..10).map(|n| (n, 1, n)));
         for (hours, reported) in [(0, true), (24, true), (25, false)] {
             let now = at(hours * HOUR);

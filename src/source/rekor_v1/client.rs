@@ -238,7 +238,7 @@ impl Client {
     ) -> Result<Bytes, SourceError> {
         let url = self.url(path)?;
         let question = Bytes::from(question.to_string());
-        let answer = self.http.query_for(&url, &question, limit_bytes).await;
+        let answer = self.http.query(&url, &question, limit_bytes).await;
         found(path, answer)
     }
 

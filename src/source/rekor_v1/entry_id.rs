@@ -23,13 +23,6 @@ pub struct EntryId {
     pub leaf: Hash,
 }
 
-impl TreeNumber {
-    /// From its number.
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-}
-
 impl fmt::Display for TreeNumber {
     /// In decimal, as in the log's origin.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
