@@ -8,6 +8,7 @@ mod codec;
 pub mod config;
 pub mod entry;
 pub mod escape;
+pub mod evidence;
 pub mod expect;
 pub mod file;
 pub mod finding;

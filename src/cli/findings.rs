@@ -1,9 +1,10 @@
 //! `modelwatch findings`: list and show; what people do with them is in `handling`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt as _;
 
+use super::evidence;
 use super::finding_filter::{Filter, find};
 use super::handling::{self, HandlingArgs, HistoryArgs};
 use super::output::{Outcome, Output};
@@ -54,6 +55,9 @@ pub(super) struct ShowArgs {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    /// Write what proves the entry into this new or empty directory, for a third party
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
+    evidence: Option<PathBuf>,
 }
 
 pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outcome> {
@@ -122,10 +126,14 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
 }
 
 async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {
-    let store = setup::load(config)?.reader().await?;
+    let setup = setup::load(config)?;
+    let store = setup.reader().await?;
     let record = find(&*store, &args.id).await?;
     let mut output = Output::new();
-    if args.json {
+    if let Some(directory) = &args.evidence {
+        let lines = evidence::write(&setup, &*store, &record, directory).await?;
+        output.lines(&lines)?;
+    } else if args.json {
         output.json(&finding::record_json(&record))?;
     } else {
         for line in finding::record_lines(&record) {

@@ -5,6 +5,7 @@ mod bundles;
 mod check;
 mod demo;
 mod drill;
+mod evidence;
 mod expect;
 mod finding_filter;
 mod findings;
@@ -23,6 +24,7 @@ mod signer_file;
 mod signing;
 mod status;
 mod values;
+mod verify_evidence;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -80,6 +82,11 @@ enum Command {
     /// List, show, acknowledge and reopen findings, add notes to them
     #[command(subcommand)]
     Findings(findings::Command),
+    /// Check a directory of evidence: no configuration, no database, no network
+    ///
+    /// `findings show ID --evidence DIR` writes such a directory. Everything in it is checked against keys and authorities
+    /// from outside of it: those of Sigstore's public instance, or those that you name. The present time does not matter.
+    VerifyEvidence(verify_evidence::Args),
     /// Register signings as your own, from their bundles
     #[command(subcommand)]
     Expect(expect::Command),
@@ -147,6 +154,7 @@ pub fn main() -> ExitCode {
         Command::Sign(method) => Ok(signing::sign(&method)),
         Command::Verify(method) => Ok(signing::verify(&method, cli.logging.level())),
         Command::Digest(args) => Ok(signing::digest(&args)),
+        Command::VerifyEvidence(args) => verify_evidence::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
         Command::Watch(command) => watch::run(&command),
@@ -191,6 +199,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         | Command::Sign(_)
         | Command::Verify(_)
         | Command::Digest(_)
+        | Command::VerifyEvidence(_)
         | Command::Completions(_)
         | Command::Man(_) => {
             unreachable!("these ran without a runtime")

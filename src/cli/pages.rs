@@ -106,6 +106,19 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "verify-evidence",
+        &[
+            example(
+                "Of an entry in a log of Sigstore's public instance",
+                "modelwatch verify-evidence evidence-9a41c07b",
+            ),
+            example(
+                "Of an entry in a Sigstore of your own",
+                "modelwatch verify-evidence evidence-9a41c07b --trusted-root trusted_root.json",
+            ),
+        ],
+    ),
+    (
         "findings list",
         &[
             example("What is open", "modelwatch findings list"),
@@ -133,6 +146,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             example(
                 "With its certificate and the log's notes, for a script",
                 "modelwatch findings show 9a41c07b --json",
+            ),
+            example(
+                "What proves its entry, as files for a third party",
+                "modelwatch findings show 9a41c07b --evidence evidence-9a41c07b",
             ),
         ],
     ),

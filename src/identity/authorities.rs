@@ -251,6 +251,25 @@ impl Authorities {
         }
     }
 
+    /// The CAs above a certificate: the one that issued it first, each issued by the next one, the last one by itself or by a CA
+    /// that is not listed. Empty: none of these CAs issued it.
+    ///
+    /// CAs that are listed twice, or several that could have issued it, give the first one: the result depends on the order in
+    /// the trusted root alone.
+    pub fn path(&self, certificate: &Certificate) -> Vec<&Certificate> {
+        let mut path: Vec<&Certificate> = Vec::new();
+        let mut below = certificate;
+        while let Some(above) = self.cas.iter().map(|ca| &ca.certificate).find(|ca| {
+            ca.subject_name_der() == below.issuer_name_der()
+                && issued_by_trusted_ca(below, ca)
+                && path.iter().all(|known| known.der() != ca.der())
+        }) {
+            path.push(above);
+            below = above;
+        }
+        path
+    }
+
     /// The id of the key that signed a certificate according to the certificate itself, if none of these CAs has a key
     /// of that id. Nothing is verified, so that this is cheap for every certificate in a log. `None` if it names its
     /// own key.

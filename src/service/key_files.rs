@@ -59,6 +59,18 @@ pub(super) fn of_log(log: &LogSettings) -> Result<Vec<LogKey>, Mistake> {
     keys.collect()
 }
 
+/// The key of a log in a PEM file that an option of the command line names.
+///
+/// # Errors
+///
+/// A file that cannot be read, or a key that cannot be used.
+pub fn read_log_key(path: &Path, option: &str) -> Result<LogKey, Mistake> {
+    let read = || -> Result<LogKey, KeyFileError> {
+        Ok(LogKey::read(&spki_der(&file::read(path, MAX_PEM_BYTES)?)?)?)
+    };
+    read().map_err(|why| Mistake(format!("{option} {}: {why}", path.display())))
+}
+
 fn log_key(path: &Path, log: &LogSettings) -> Result<LogKey, KeyFileError> {
     let bytes = file::read(path, MAX_PEM_BYTES)?;
     match verifier_key(&bytes) {

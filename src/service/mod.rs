@@ -30,6 +30,7 @@ mod unrecorded;
 pub use daemon::Daemon;
 pub use error::{Mistake, ServiceError, causes};
 pub use exposed::exposed;
+pub use key_files::read_log_key;
 pub use registrations::ASKED_FOR;
 pub use run::{Run, RunOptions, rehearse, without_trust};
 pub use setup::{RefreshPolicy, Setup};

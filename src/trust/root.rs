@@ -33,6 +33,14 @@ impl TrustedRoot {
         Self::parse(&file::read(path, MAX_BYTES)?)
     }
 
+    /// The trusted root of Sigstore's public instance that is part of this program.
+    ///
+    /// # Errors
+    /// See [`TrustError`].
+    pub fn embedded() -> Result<Self, TrustError> {
+        Self::parse(sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes())
+    }
+
     /// Reads a trusted root, and verifies the path of each CA in it.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ pub fn pages() -> Vec<Page> {
     let mut docs: Vec<PathBuf> = fs::read_dir(root().join("docs"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "md"))
         .map(|name| Path::new("docs").join(name))
         .collect();
     docs.sort_unstable();

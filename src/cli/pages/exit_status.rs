@@ -95,6 +95,24 @@ pub(super) const EXIT_STATUS: &[(&str, &[Code])] = &[
             (3, "Something could not be tested."),
         ],
     ),
+    (
+        "verify-evidence",
+        &[
+            (
+                0,
+                "Everything holds, by trust from outside of the directory.",
+            ),
+            (
+                1,
+                "Something does not hold: the file and the check are named.",
+            ),
+            (2, "The command is wrong, or there is no such directory."),
+            (
+                3,
+                "The files agree with each other, but only the directory itself vouches for its trust.",
+            ),
+        ],
+    ),
     ("sign", SIGNING),
     (
         "verify",

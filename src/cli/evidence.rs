@@ -1,0 +1,180 @@
+//! `findings show ID --evidence DIR`: what proves a finding, written for a third party.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tlog::{Head, Origin};
+
+use crate::escape;
+use crate::evidence::{self, DirectoryError, Package, Proof};
+use crate::expect;
+use crate::file;
+use crate::finding::Finding;
+use crate::log::{Protocol, TreeId};
+use crate::monitor::MonitoredLog;
+use crate::service::Setup;
+use crate::source::LogSource;
+use crate::store::{FindingRecord, Store, TreeState};
+
+use super::output::Mistake;
+
+/// Longest bundle that is read, in bytes.
+const MAX_BUNDLE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Writes the evidence of a finding into a new or empty directory.
+pub(super) async fn write(
+    setup: &Setup,
+    store: &dyn Store,
+    record: &FindingRecord,
+    directory: &Path,
+) -> anyhow::Result<Vec<String>> {
+    let package = package(setup, store, record).await?;
+    let files = package
+        .files()
+        .with_context(|| format!("the evidence of the finding {}", record.finding.id))?;
+    evidence::write(directory, &files).map_err(|error| match error {
+        DirectoryError::NotEmpty(_) => Mistake(error.to_string()).into(),
+        error => anyhow::Error::new(error),
+    })?;
+    let shown = directory.display().to_string();
+    let mut lines = vec![format!(
+        "{shown}: {} files; `modelwatch verify-evidence` checks them",
+        files.len()
+    )];
+    if let Err(why) = &package.bundle {
+        lines.push(format!("bundle.json is not there: {why}"));
+    }
+    if package.trusted_root.is_none() {
+        lines.push("trusted_root.json is not there: no trusted root is configured".to_owned());
+    }
+    Ok(lines
+        .iter()
+        .map(|line| escape::terminal(line).into_owned())
+        .collect())
+}
+
+/// Puts together what proves the entry of a finding.
+async fn package(
+    setup: &Setup,
+    store: &dyn Store,
+    record: &FindingRecord,
+) -> anyhow::Result<Package> {
+    let finding = &record.finding;
+    let (Some(origin), Some(index), Some(leaf_hash)) =
+        (&finding.origin, finding.index, &finding.leaf_hash)
+    else {
+        return Err(Mistake(format!(
+            "the finding {} is not about one entry of a log: what is recorded with it is shown by `findings show` alone",
+            finding.id
+        ))
+        .into());
+    };
+    anyhow::ensure!(
+        finding.proven == Some(true),
+        "the entry of the finding {} is not proven yet: its evidence is complete after a pass that proves it",
+        finding.id
+    );
+    let state = store.tree(&TreeId::new(origin.as_str())).await?;
+    let state = state.with_context(|| format!("nothing is recorded of the tree {origin}"))?;
+    let protocol = store.log(&state.log).await?.and_then(|log| log.protocol);
+    let protocol =
+        protocol.with_context(|| format!("the type of the log {} is not recorded", state.log))?;
+    let local = index
+        .checked_sub(state.base)
+        .context("the entry lies before its tree")?;
+    let proof = fetched(setup, &state, local).await.with_context(|| {
+        format!(
+            "the finding {} was recorded without its proof, and the log has to be asked for it",
+            finding.id
+        )
+    })?;
+    anyhow::ensure!(
+        tlog::leaf_hash(&proof.leaf).to_hex() == *leaf_hash,
+        "the log shows another entry at {index} than the one that was found: its leaf hash was {leaf_hash}"
+    );
+    Ok(Package {
+        protocol,
+        origin: Origin::new(origin)?,
+        base: state.base,
+        proof,
+        finding: as_json(record)?,
+        trusted_root: setup.known().trust.map(|trust| trust.document().to_vec()),
+        bundle: bundle(store, finding, protocol).await?,
+    })
+}
+
+/// The finding with its history.
+fn as_json(record: &FindingRecord) -> anyhow::Result<Value> {
+    let mut finding = serde_json::to_value(&record.finding)?;
+    finding["history"] = serde_json::to_value(&record.history)?;
+    Ok(finding)
+}
+
+/// The entry and its proof, from the log.
+async fn fetched(setup: &Setup, state: &TreeState, index: u64) -> anyhow::Result<Proof> {
+    let proven = state
+        .follower
+        .as_ref()
+        .and_then(|follower| follower.proven_head.as_ref());
+    let heads = proven.into_iter().chain(&state.verified);
+    let head: &Head = heads
+        .max_by_key(|head| head.size)
+        .context("no checkpoint of the tree is recorded")?;
+    let source = source(setup.logs(), state).await?;
+    Ok(evidence::fetch(&*source, head, index).await?)
+}
+
+/// The source of a tree among the configured logs.
+async fn source(logs: &[MonitoredLog], state: &TreeState) -> anyhow::Result<Arc<dyn LogSource>> {
+    let log = logs.iter().find(|log| log.id() == state.log);
+    let server =
+        match log.with_context(|| format!("the log {} is not configured any more", state.name))? {
+            MonitoredLog::Tree(log) => return Ok(Arc::clone(&log.source)),
+            MonitoredLog::RekorV1(log) => log,
+            MonitoredLog::Guided(guided) => &guided.log,
+        };
+    let (trees, error) = server.ask().await;
+    let tree = trees.into_iter().find(|tree| tree.shard.id() == state.id);
+    match (tree, error) {
+        (Some(tree), _) => Ok(tree.source),
+        (None, Some(error)) => Err(anyhow::anyhow!(error.message)),
+        (None, None) => Err(anyhow::anyhow!(
+            "the log does not list the tree {}",
+            state.id
+        )),
+    }
+}
+
+/// The bundle that is registered for the signing of a finding, or why there is none to show.
+async fn bundle(
+    store: &dyn Store,
+    finding: &Finding,
+    protocol: Protocol,
+) -> anyhow::Result<Result<Vec<u8>, String>> {
+    if protocol.is_ct() {
+        return Ok(Err("a certificate log holds no signing".to_owned()));
+    }
+    let Some(leaf_hash) = &finding.leaf_hash else {
+        return Ok(Err("the finding has no entry".to_owned()));
+    };
+    let registered = store.registrations().await?;
+    let mut of_entry = registered.iter().filter(|registration| {
+        let mut hashes = registration.expectation.leaf_hashes.iter();
+        hashes.any(|hash| hex::encode(hash) == *leaf_hash)
+    });
+    let Some(registration) = of_entry.next() else {
+        return Ok(Err("no bundle is registered for this entry".to_owned()));
+    };
+    let path = Path::new(&registration.file);
+    let gone = |why: String| format!("the registered bundle {}: {why}", registration.file);
+    Ok(match file::read_regular(path, MAX_BUNDLE_BYTES) {
+        Ok(None) => Err(gone("the file is not there any more".to_owned())),
+        Err(error) => Err(gone(error.to_string())),
+        Ok(Some(bytes)) => match expect::from_bundle(&bytes) {
+            Ok(now) if now.leaf_hashes == registration.expectation.leaf_hashes => Ok(bytes),
+            _ => Err(gone("the file has another content now".to_owned())),
+        },
+    })
+}
