@@ -11,6 +11,7 @@ mod error;
 mod request;
 mod signer;
 mod token;
+mod verified_path;
 
 pub use attach::attach;
 pub use authority::{Authorities, Authority, Stamped};
