@@ -24,6 +24,7 @@ mod services;
 mod signing;
 mod token;
 mod trust;
+mod verifiers;
 
 pub use attempt::{
     Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime, verify, verify_bundle,

@@ -3,19 +3,16 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use sigstore_verify::trust_root::{TransparencyLog, TrustedRoot};
+use sigstore_verify::trust_root::TransparencyLog;
 use sigstore_verify::types::{DerPublicKey, Sha256Hash};
-use sigstore_verify::{
-    PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier,
-};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
 
 use super::body::check_envelope_hash;
-use super::bridge::Bridge;
 use super::convert;
 use super::identity::Identity;
 use super::policy::Policy;
 use super::trust::Trust;
+use super::verifiers::Part;
 use crate::bundle::{Bundle, Content, InclusionProof, TlogEntry};
 use crate::certificate;
 use crate::keyless_error::{Check, KeylessError};
@@ -141,21 +138,19 @@ pub fn verify_bundle(
     let signature = check_shape(bundle)?;
     let stamped = countable_timestamps(bundle, signature, trust)?;
     let ignored_timestamps = bundle.timestamps().len() - stamped.len();
-    let mut root = trust.root.clone();
-    root.timestamp_authorities.clear();
     let mut timestamps = Vec::new();
-    if !stamped.is_empty() {
-        let bridge = Bridge::new()?;
-        root.timestamp_authorities.push(bridge.authority()?);
-        for time in &stamped {
-            timestamps.push(bridge.stamp(signature, *time)?);
-        }
+    for time in &stamped {
+        timestamps.push(trust.verifiers.bridge()?.stamp(signature, *time)?);
     }
     let converted = convert::bundle(bundle, &timestamps)?;
     let artifact = Wanted::of(artifact, bundle)?;
-    root.tlogs = logs_of(bundle, trust);
-    let run = |root: &TrustedRoot| {
-        let verifier = Verifier::new(root).map_err(|error| KeylessError::of_library(&error))?;
+    let mut part = Part {
+        logs: logs_of(bundle, trust),
+        authorities: (0..trust.root.certificate_authorities.len()).collect(),
+        has_bridge: !stamped.is_empty(),
+    };
+    let run = |part: &Part| {
+        let verifier = trust.verifiers.of(&trust.root, part)?;
         let outcome = match (signer, artifact) {
             (Signer::Identity(_) | Signer::AnyIdentity, Wanted::Bytes(bytes)) => {
                 verifier.verify(bytes, &converted, &VerificationPolicy::any_identity())
@@ -174,11 +169,11 @@ pub fn verify_bundle(
         };
         outcome.map_err(|error| KeylessError::of_library(&error))
     };
-    let mut result = run(&root)?;
+    let mut result = run(&part)?;
     let certificate = match (signer, bundle.leaf_certificate()) {
         (Signer::Identity(_) | Signer::AnyIdentity, Some(der)) => {
-            if restrict_authorities(&mut root, &result) {
-                result = run(&root)?;
+            if restrict_authorities(&mut part, trust, &result) {
+                result = run(&part)?;
             }
             require_everything(&result)?;
             check_usage(der)?;
@@ -235,20 +230,23 @@ pub(super) fn verify_certificate(
     else {
         return Err(bad("the bundle has no signature by a certificate"));
     };
-    let bridge = Bridge::new()?;
-    let mut root = trust.root.clone();
-    root.timestamp_authorities = vec![bridge.authority()?];
-    let converted = convert::bundle(bundle, &[bridge.stamp(&signature.sig, at)?])?;
+    let stamp = trust.verifiers.bridge()?.stamp(&signature.sig, at)?;
+    let converted = convert::bundle(bundle, &[stamp])?;
+    let mut part = Part {
+        logs: (0..trust.root.tlogs.len()).collect(),
+        authorities: (0..trust.root.certificate_authorities.len()).collect(),
+        has_bridge: true,
+    };
     let digest = Sha256Hash::new(first_subject(bundle)?);
     let policy = VerificationPolicy::any_identity().skip_tlog_unsafe();
-    let run = |root: &TrustedRoot| {
-        let verifier = Verifier::new(root).map_err(|error| KeylessError::of_library(&error))?;
+    let run = |part: &Part| {
+        let verifier = trust.verifiers.of(&trust.root, part)?;
         let outcome = verifier.verify(digest, &converted, &policy);
         outcome.map_err(|error| KeylessError::of_library(&error))
     };
-    let mut result = run(&root)?;
-    if restrict_authorities(&mut root, &result) {
-        result = run(&root)?;
+    let mut result = run(&part)?;
+    if restrict_authorities(&mut part, trust, &result) {
+        result = run(&part)?;
     }
     require(result.certificate_verified(), Check::CertificatePath)?;
     require(result.sct_verified(), Check::CertificateTransparency)?;
@@ -377,19 +375,20 @@ fn first_subject(bundle: &Bundle) -> Result<[u8; 32], KeylessError> {
         .map_err(|_| bad("the SHA-256 digest of a subject is not 64 hexadecimal digits"))
 }
 
-/// The logs that the entries of the bundle name: an entry that names one log is not proven by another one's checkpoint.
-/// Where no log has such an id, any of them may prove it, as sigstore-python does it.
-fn logs_of(bundle: &Bundle, trust: &Trust) -> Vec<TransparencyLog> {
+/// The logs that the entries of the bundle name, by their places: an entry that names one log is not proven by another one's
+/// checkpoint. Where no log has such an id, any of them may prove it, as sigstore-python does it.
+fn logs_of(bundle: &Bundle, trust: &Trust) -> Vec<usize> {
     let all = &trust.root.tlogs;
     let entries = bundle.tlog_entries();
     let is_known = |entry: &TlogEntry| all.iter().any(|log| is_named(log, entry));
     if !entries.iter().all(is_known) {
-        return all.clone();
+        return (0..all.len()).collect();
     }
-    let named = all
-        .iter()
-        .filter(|log| entries.iter().any(|entry| is_named(log, entry)));
-    named.cloned().collect()
+    let places = (0..).zip(all);
+    places
+        .filter(|(_, log)| entries.iter().any(|entry| is_named(log, entry)))
+        .map(|(place, _)| place)
+        .collect()
 }
 
 /// Whether an entry names this log. What it has may be the beginning of the log's id.
@@ -399,24 +398,14 @@ fn is_named(log: &TransparencyLog, entry: &TlogEntry) -> bool {
 
 /// Leaves out the authorities of which a certificate was not valid at a verified time: the library trusts every certificate of
 /// an authority's chain, and checks the validity of none. Returns whether it left any out.
-fn restrict_authorities(root: &mut TrustedRoot, result: &VerificationResult) -> bool {
-    let authorities = &mut root.certificate_authorities;
-    let before = authorities.len();
-    let times: Vec<i64> = result
-        .verified_timestamps()
-        .iter()
-        .map(|time| time.as_second())
-        .collect();
-    authorities.retain(|authority| {
-        authority.cert_chain.certificates.iter().all(|certificate| {
-            X509Certificate::from_der(certificate.raw_bytes.as_bytes()).is_ok_and(|(_, parsed)| {
-                let validity = parsed.validity();
-                let period = validity.not_before.timestamp()..=validity.not_after.timestamp();
-                times.iter().all(|time| period.contains(time))
-            })
-        })
+fn restrict_authorities(part: &mut Part, trust: &Trust, result: &VerificationResult) -> bool {
+    let before = part.authorities.len();
+    let times = result.verified_timestamps();
+    part.authorities.retain(|place| {
+        let period = trust.periods.get(*place).and_then(Option::as_ref);
+        period.is_some_and(|period| times.iter().all(|time| period.contains(&time.as_second())))
     });
-    authorities.len() != before
+    part.authorities.len() != before
 }
 
 /// That the library made every check. Today it returns an error otherwise; this holds if a later version does not.

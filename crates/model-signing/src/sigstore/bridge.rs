@@ -3,7 +3,8 @@
 //! Its reader of timestamps supports neither fractions of a second, which RFC 3161 allows and authorities write, nor
 //! authorities with RSA, P-521 or Ed25519 keys. [`crate::timestamp`] supports them, and checks more of the authority's
 //! certificate. So in place of each timestamp that was verified here, the library gets one with the same second, by an
-//! authority that exists for one verification and is the only one in the trusted root that the library gets.
+//! authority whose key exists in this process alone, and which is the only one in the trusted root that the library gets.
+//! The timestamps of a bundle never reach the library, so that no bundle brings one by this authority.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -39,7 +40,7 @@ pub(super) const BIT_STRING: u8 = 0x03;
 const UTF8_STRING: u8 = 0x0c;
 const SERIAL: &[u8] = &[1];
 
-/// A timestamp authority for one verification.
+/// A timestamp authority for the verifications of one trusted root.
 pub(super) struct Bridge {
     key: EcdsaKeyPair,
     certificate: Vec<u8>,

@@ -1,12 +1,16 @@
 //! What is trusted: the authorities, logs and timestamp authorities of a Sigstore instance.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use sigstore_verify::Verifier;
-use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot};
+use sigstore_verify::trust_root::{CertificateAuthority, SigstoreInstance, TrustedRoot};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::document::{TrustError, document, media_type};
+use super::verifiers::Verifiers;
 use crate::timestamp::{Authorities, Authority};
 
 /// Most items of each list of a trusted root.
@@ -46,6 +50,10 @@ impl Instance {
 #[derive(Debug, Clone)]
 pub struct Trust {
     pub(super) root: TrustedRoot,
+    /// For each certificate authority of the root, the seconds of Unix time at which all certificates of its chain are
+    /// valid; `None` if one of them cannot be read.
+    pub(super) periods: Vec<Option<RangeInclusive<i64>>>,
+    pub(super) verifiers: Verifiers,
     timestamp_authorities: Authorities,
     remarks: Vec<String>,
 }
@@ -149,12 +157,29 @@ impl Trust {
                 Err(error) => remarks.push(format!("a timestamp authority is left out: {error}")),
             }
         }
+        let periods = root.certificate_authorities.iter();
         Ok(Self {
+            periods: periods.map(period_of).collect(),
             root,
+            verifiers: Verifiers::default(),
             timestamp_authorities,
             remarks,
         })
     }
+}
+
+/// When all certificates of the chain of an authority are valid.
+fn period_of(authority: &CertificateAuthority) -> Option<RangeInclusive<i64>> {
+    let mut chain = authority.cert_chain.certificates.iter();
+    chain.try_fold(i64::MIN..=i64::MAX, |all, certificate| {
+        let der = certificate.raw_bytes.as_bytes();
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let (from, until) = (
+            certificate.validity().not_before.timestamp(),
+            certificate.validity().not_after.timestamp(),
+        );
+        Some(*all.start().max(&from)..=*all.end().min(&until))
+    })
 }
 
 /// Rekor v2 may be listed by the first four bytes of its key id, which is all of it that a checkpoint has.

@@ -23,10 +23,19 @@ fn check_of(verdict: Result<impl std::fmt::Debug, VerifyError>, what: &str) -> (
 
 fn refuse(cases: Vec<(&str, Signing, Check)>) {
     let sigstore = Sigstore::new();
+    // Trust keeps what it has verified for the next bundle: the verdict must be the same after good ones.
+    let used = trust(&sigstore);
+    for signing in [Signing::v1(), Signing::v2()] {
+        let bundle = sigstore.sign(&payload(), &signing);
+        open(&bundle, &policy(), &used).unwrap();
+    }
     for (what, signing, check) in cases {
-        let (found, reason) = check_of(sign_and_open(&sigstore, &signing), what);
-        assert_eq!(found, check, "{what}: {reason}");
-        assert!(!reason.is_empty(), "{what}");
+        let bundle = sigstore.sign(&payload(), &signing);
+        for trust in [&trust(&sigstore), &used] {
+            let (found, reason) = check_of(open(&bundle, &policy(), trust), what);
+            assert_eq!(found, check, "{what}: {reason}");
+            assert!(!reason.is_empty(), "{what}");
+        }
     }
 }
 
@@ -399,8 +408,15 @@ fn an_entry_of_one_log_is_not_proven_by_the_checkpoint_of_another() {
     let v1 = sigstore.sign(&payload(), &Signing::v1());
     let id = v1["verificationMaterial"]["tlogEntries"][0]["logId"].clone();
     entry(&mut bundle)["logId"] = id;
-    let (check, reason) = check_of(open(&bundle, &policy(), &trust(&sigstore)), "another log");
-    assert_eq!(check, Checkpoint, "{reason}");
+    let used = trust(&sigstore);
+    for signing in [Signing::v1(), Signing::v2()] {
+        let good = sigstore.sign(&payload(), &signing);
+        open(&good, &policy(), &used).unwrap();
+    }
+    for trust in [trust(&sigstore), used] {
+        let (check, reason) = check_of(open(&bundle, &policy(), &trust), "another log");
+        assert_eq!(check, Checkpoint, "{reason}");
+    }
 }
 
 #[test]
