@@ -25,6 +25,7 @@ mod handling;
 mod logs;
 mod lookup;
 mod lookups;
+mod overview;
 mod pass_error;
 mod passes;
 mod positions;
@@ -61,6 +62,7 @@ pub use lookup::{
     Sighting, VerifiedHead,
 };
 pub use lookups::Lookups;
+pub use overview::{Overview, WaitingFindings};
 pub use pass_error::{PassError, PassErrorKind};
 pub use passes::Passes;
 pub use positions::Positions;
@@ -105,6 +107,7 @@ pub trait Store:
     + RegisteredEntries
     + Alerts
     + ChannelQueues
+    + Overview
     + Values
 {
     /// Closes the database so that one file holds all of it. Without this call nothing is lost. The store cannot be

@@ -213,6 +213,8 @@ pub struct ChannelQueue {
     pub pending: u64,
     /// Not delivered yet, and due.
     pub due: u64,
+    /// Not delivered yet, not due, and never attempted: on purpose, such as a daily digest.
+    pub delayed: u64,
     /// Given up: there is no further attempt.
     pub failed: u64,
     /// The last error of one that is pending or was given up.

@@ -18,6 +18,7 @@ mod handling;
 mod holds;
 mod logs;
 mod lookups;
+mod overview;
 mod passes;
 mod plans;
 mod positions;

@@ -52,9 +52,9 @@ const SMALL: &[&str] = &[
 const WHOLE: &[(&str, &str, &str)] = &[
     ("SELECT EXISTS (SELECT 1 FROM expectation)", "expectation", "one row is enough"),
     ("SELECT x.number, x.body,", "expectation", "`expect list` lists all registrations"),
-    ("SELECT EXISTS (SELECT 1 FROM finding WHERE verdict = 'self-registered'", "finding", "one row of an index of their own is enough"),
-    ("SELECT f.number, f.id,", "finding", "the daily digest lists all that are self-registered, in an index of their own"),
     ("SELECT substr(r.ref, 11)", "finding", "what is held, in an index of its own"),
+    ("SELECT verdict, severity, count(*) FROM finding", "finding", "what is counted: that is open, in an index of its own"),
+    ("SELECT count(*) FROM finding WHERE state = 'held'", "finding", "what is counted: that is held, in an index of its own"),
     ("SELECT number FROM expectation WHERE source IS NOT NULL AND source NOT IN", "expectation", "once when a source is configured no longer"),
     ("SELECT max(number) FROM finding", "finding", "SQLite looks up the last row"),
     ("SELECT (SELECT max(entry_index) + 1 FROM finding", "finding", "asked once for each tree, when it is begun"),

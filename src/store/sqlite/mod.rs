@@ -31,6 +31,7 @@ mod memory;
 mod moments;
 mod open;
 mod outbox;
+mod overview;
 mod pass_history;
 mod payloads;
 mod positions;

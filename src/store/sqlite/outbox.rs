@@ -448,12 +448,14 @@ pub(super) async fn channel_queues(
     now: Timestamp,
 ) -> Result<BTreeMap<String, ChannelQueue>, Fail> {
     let (retry, digest) = latest(now);
-    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(concat!(
+    let rows: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(concat!(
         "SELECT channel, count(*), sum(",
+        due!(),
+        "), sum(attempts = 0 AND NOT ",
         due!(),
         "), 0 FROM alert WHERE state = $1 AND state = 'pending' GROUP BY channel
          UNION ALL
-         SELECT channel, 0, 0, count(*) FROM alert WHERE state = 'failed' GROUP BY channel"
+         SELECT channel, 0, 0, 0, count(*) FROM alert WHERE state = 'failed' GROUP BY channel"
     ))
     .bind("pending")
     .bind(value::micros(now))
@@ -462,10 +464,11 @@ pub(super) async fn channel_queues(
     .fetch_all(&mut *db)
     .await?;
     let mut tolls: BTreeMap<String, ChannelQueue> = BTreeMap::new();
-    for (channel, pending, due, failed) in rows {
+    for (channel, pending, due, delayed, failed) in rows {
         let channel_queues = tolls.entry(channel).or_default();
         channel_queues.pending += value::natural(pending)?;
         channel_queues.due += value::natural(due)?;
+        channel_queues.delayed += value::natural(delayed)?;
         channel_queues.failed += value::natural(failed)?;
     }
     for (channel, channel_queues) in &mut tolls {

@@ -13,12 +13,12 @@ use modelwatch::store::{
     Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, Expectations,
     FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome,
     HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup,
-    LookupCounts, Lookups, NewLookups, NewRegistration, NewTree, OpenCertificate, PassHistory,
-    PassReport, Passes, Positions, Postponed, ProvenPart, QueuedAlert, RegisteredEntries,
-    RegisteredEntry, Registration, RegistrationSources, RescanRequest, Rescanned, Rescans, Scope,
-    Settled, Sighting, SigningQuery, Signings, SourceChange, SourceContent, SourceFailure,
-    SourceState, Span, Store, StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState,
-    Values, VerifiedHead, WatchSet,
+    LookupCounts, Lookups, NewLookups, NewRegistration, NewTree, OpenCertificate, Overview,
+    PassHistory, PassReport, Passes, Positions, Postponed, ProvenPart, QueuedAlert,
+    RegisteredEntries, RegisteredEntry, Registration, RegistrationSources, RescanRequest,
+    Rescanned, Rescans, Scope, Settled, Sighting, SigningQuery, Signings, SourceChange,
+    SourceContent, SourceFailure, SourceState, Span, Store, StoreError, StoredSigning, StoredTimes,
+    TreeCoverage, TreeState, Values, VerifiedHead, WaitingFindings, WatchSet,
 };
 use tlog::Head;
 
@@ -260,6 +260,12 @@ through!(Alerts {
 
 through!(ChannelQueues {
     fn channel_queues(now: Timestamp) -> BTreeMap<String, ChannelQueue>;
+});
+
+through!(Overview {
+    fn waiting_findings() -> WaitingFindings;
+    fn last_deliveries(channels: &[String]) -> BTreeMap<String, Timestamp>;
+    fn size_bytes() -> Option<u64>;
 });
 
 through!(Values {
