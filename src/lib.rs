@@ -31,3 +31,5 @@ pub mod source;
 pub mod store;
 pub mod trust;
 pub mod watch;
+#[cfg(feature = "web")]
+mod web;

@@ -163,8 +163,8 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
     Ok(if can_alert { outcome } else { Outcome::Wrong })
 }
 
-/// Looks whether each channel and the heartbeat have what they need on this machine; nothing is sent. Answers whether
-/// all do.
+/// Looks whether the channels, the heartbeat, the server and the file of metrics have what they need on this machine;
+/// nothing is sent. Answers whether all do.
 async fn channels_can_work(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
     let mut all = true;
     for name in setup.channel_names() {
@@ -183,6 +183,24 @@ async fn channels_can_work(setup: &Setup, output: &mut Output) -> anyhow::Result
     if let Some(lacking) = setup.heartbeat_lacks().await {
         all = false;
         output.line(&lacks("heartbeat", &lacking))?;
+    }
+    if let Some(error) = setup.web_lacks().await {
+        all = false;
+        let error = error.to_string();
+        output.line(&format!("FAIL  web: {}", escape::terminal(&error)))?;
+    }
+    if let Some(textfile) = &setup.config().textfile {
+        let directory = textfile.parent().filter(|parent| parent.is_dir());
+        let shown = textfile.display().to_string();
+        let shown = escape::terminal(&shown);
+        if directory.is_some() {
+            output.line(&format!("ok    metrics: each pass writes {shown}"))?;
+        } else {
+            all = false;
+            output.line(&format!(
+                "FAIL  metrics: the directory of {shown} does not exist"
+            ))?;
+        }
     }
     Ok(all)
 }

@@ -19,6 +19,7 @@ mod pages;
 mod progress;
 mod reconcile;
 mod rescan;
+mod serve;
 mod setup;
 mod signer_file;
 mod signing;
@@ -79,6 +80,11 @@ enum Command {
     Monitor(monitor::Args),
     /// Show how far each log was read and proven, and whether alerts wait
     Status(status::Args),
+    /// Serve metrics and health over HTTP, beside a monitor
+    ///
+    /// As the daemon does with [web] in its configuration: for `monitor --once`, or to serve from a process of its own. It
+    /// only reads the database, and needs no network but the one that it listens on.
+    Serve(serve::Args),
     /// List, show, acknowledge and reopen findings, add notes to them
     #[command(subcommand)]
     Findings(findings::Command),
@@ -143,6 +149,7 @@ pub fn main() -> ExitCode {
     let usual = match &cli.command {
         Command::Drill(_) => logging::Usual::Nothing,
         Command::Monitor(args) if args.is_daemon() => logging::Usual::Events,
+        Command::Serve(_) => logging::Usual::Events,
         _ => logging::Usual::Warnings,
     };
     let screen = match logging::start(&cli.logging, usual) {
@@ -188,6 +195,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         Command::Init(args) => init::run(&args, config).await,
         Command::Monitor(args) => Box::pin(monitor::run(&args, config, screen)).await,
         Command::Status(args) => status::run(&args, config).await,
+        Command::Serve(args) => serve::run(&args, config).await,
         Command::Findings(command) => findings::run(&command, config).await,
         Command::Expect(command) => expect::run(&command, config).await,
         Command::Reconcile(args) => Box::pin(reconcile::run(&args, config)).await,

@@ -2,10 +2,14 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::logging::Screen;
 use super::output::{self, Outcome};
 use super::progress::show_progress;
+use super::serve;
 use crate::clock;
 use crate::escape;
 use crate::finding::Severity;
@@ -68,12 +72,19 @@ pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::
         conclude(result, fail_on)?;
         return Ok(result.outcome());
     };
+    let views = watch::Sender::new(Arc::new(run.view()));
+    let server = serve::beside_the_daemon(&views, &run)?;
     let daemon = Daemon {
         config,
         warn: output::warn,
         hangup,
+        views,
     };
-    daemon.run(run).await?;
+    let ended = Box::pin(daemon.run(run)).await;
+    if let Some(server) = server {
+        server.abort();
+    }
+    ended?;
     Ok(Outcome::Clean)
 }
 

@@ -96,6 +96,19 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "serve",
+        &[
+            example(
+                "Metrics for Prometheus at http://127.0.0.1:8399/metrics, of a monitor that runs by cron",
+                "modelwatch serve",
+            ),
+            example(
+                "On a socket, for a proxy on this machine",
+                "modelwatch serve --listen unix:/run/modelwatch/web.sock",
+            ),
+        ],
+    ),
+    (
         "findings",
         &[
             example("What is open", "modelwatch findings list"),

@@ -6,8 +6,11 @@ use super::context::Context;
 use super::log_settings::LogSettings;
 use super::problems::{Places, Problems};
 use super::reader::Section;
+use super::web_settings::WebSettings;
 use super::witness::WitnessSettings;
-use super::{canary, channel, expect_from, http, keys, lints, log, trust, values, watch, witness};
+use super::{
+    canary, channel, expect_from, http, keys, lints, log, trust, values, watch, web, witness,
+};
 use crate::log::Start;
 use crate::monitor::{CanarySettings, Schedule};
 use crate::notify::{Channel, HeartbeatSettings};
@@ -43,6 +46,10 @@ pub struct Config {
     pub expect_from: Vec<SourceSettings>,
     /// Witnesses of the logs; no two of one name.
     pub witnesses: Vec<WitnessSettings>,
+    /// The page, metrics and health over HTTP; without it the daemon serves nothing.
+    pub web: Option<WebSettings>,
+    /// The file with the metrics, for node_exporter.
+    pub textfile: Option<PathBuf>,
     /// The places of keys whose files may turn out unusable later.
     pub places: Places,
 }
@@ -86,6 +93,8 @@ pub(super) fn read(
     http::doubts(root, &http, problems);
     let canaries = canary::read(root, &watches, problems);
     let expect_from = expect_from::read_all(root, &watches, context, problems);
+    let web = web::read(root, context, problems);
+    let textfile = textfile(root, context, problems);
     Some(Config {
         database: database?,
         trust: trust.settings,
@@ -100,6 +109,8 @@ pub(super) fn read(
         canaries,
         expect_from,
         witnesses,
+        web,
+        textfile,
         places: problems.places(),
     })
 }
@@ -142,6 +153,23 @@ fn database(root: &Section<'_>, context: &Context<'_>, problems: &mut Problems) 
         return None;
     }
     Some(context.path(path))
+}
+
+/// The file for node_exporter, which reads only names that end in `.prom`.
+fn textfile(root: &Section<'_>, context: &Context<'_>, problems: &mut Problems) -> Option<PathBuf> {
+    let section = root.table("metrics", problems)?;
+    section.only("metrics", &keys::METRICS, problems);
+    let written = section.required("textfile", problems)?;
+    let path = context.path(written.value);
+    if path.extension().is_none_or(|extension| extension != "prom") {
+        problems.error(
+            &written.place,
+            "does not end in .prom: node_exporter would not read it",
+            "write textfile = \"/var/lib/node_exporter/modelwatch.prom\"".to_owned(),
+        );
+        return None;
+    }
+    Some(path)
 }
 
 fn schedule(monitor: Option<&Section<'_>>, problems: &mut Problems) -> Option<Schedule> {

@@ -4,7 +4,7 @@ use crate::notify::{CHANNEL_TYPES, ChannelType};
 
 /// The sections of the configuration, each with its keys, except `[[channel]]`, whose keys are [`of_channels`].
 #[cfg(test)]
-pub(super) const SECTIONS: [(&str, &[&str]); 11] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 13] = [
     ("store", &STORE),
     ("trust", &TRUST),
     ("monitor", &MONITOR),
@@ -16,9 +16,11 @@ pub(super) const SECTIONS: [(&str, &[&str]); 11] = [
     ("canary", &CANARY),
     ("expect_from", &EXPECT_FROM),
     ("witness", &WITNESS),
+    ("web", &WEB),
+    ("metrics", &METRICS),
 ];
 
-pub(super) const TOP: [&str; 11] = [
+pub(super) const TOP: [&str; 13] = [
     "store",
     "trust",
     "monitor",
@@ -30,6 +32,8 @@ pub(super) const TOP: [&str; 11] = [
     "canary",
     "expect_from",
     "witness",
+    "web",
+    "metrics",
 ];
 
 pub(super) const STORE: [&str; 1] = ["url"];
@@ -89,6 +93,21 @@ pub(super) const EXPECT_FROM: [&str; 12] = [
 ];
 
 pub(super) const WITNESS: [&str; 2] = ["name", "public_key"];
+
+pub(super) const WEB: [&str; 10] = [
+    "listen",
+    "base_url",
+    "token_env",
+    "token_file",
+    "trusted_proxy",
+    "user_header",
+    "proxy_secret_env",
+    "proxy_secret_file",
+    "actions",
+    "ready_max_age",
+];
+
+pub(super) const METRICS: [&str; 1] = ["textfile"];
 
 pub(super) const LOG: [&str; 12] = [
     "name",
@@ -187,6 +206,9 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         }
         ("http.credentials", "password" | "token") => Some(
             "secrets stay out of this file: use password_env, password_file, token_env or token_file",
+        ),
+        ("web", "token" | "proxy_secret") => Some(
+            "secrets stay out of this file: use token_env, token_file, proxy_secret_env or proxy_secret_file",
         ),
         ("http", "ca_file") => Some("did you mean ca_certificates?"),
         ("", "canaries") => Some("did you mean [[canary]]?"),

@@ -30,6 +30,8 @@ mod tests;
 mod trust;
 mod values;
 mod watch;
+mod web;
+mod web_settings;
 mod witness;
 
 pub use self::document::Config;
@@ -39,4 +41,5 @@ pub use self::log::time as parse_time;
 pub use self::log_settings::{LogKeySource, LogSettings};
 pub use self::mode::Mode;
 pub use self::problems::{Level, Places, Problem, Problems};
+pub use self::web_settings::{Access, Listen, ProxyAccess, WebSettings};
 pub use self::witness::{WitnessKey, WitnessSettings};

@@ -166,6 +166,19 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, key: &str, problems: &mut Problems) -> Option<bool> {
+        let item = self.table.get(key)?;
+        if item.as_bool().is_none() {
+            problems.error(
+                &self.place_of(key),
+                format!("true or false is expected, not {}", item.type_name()),
+                None,
+            );
+        }
+        item.as_bool()
+    }
+
     pub(super) fn table(&self, key: &str, problems: &mut Problems) -> Option<Section<'t>> {
         let item = self.table.get(key)?;
         let place = self.place_of(key);

@@ -96,6 +96,15 @@ impl Heartbeat {
     }
 }
 
+/// When the last heartbeat was accepted; `None` if none was.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn last_heartbeat(values: &dyn Values) -> Result<Option<Timestamp>, StoreError> {
+    let last = values.get_value(MEMORY).await?;
+    Ok(last.and_then(|text| text.parse().ok()))
+}
+
 /// Whether it is due. A schedule of once an hour and `every = "1h"` mean one request for each pass: passes that begin
 /// on time end a little earlier or later, which this tolerance allows for.
 fn is_due(last: Option<&str>, every: Duration, now: Timestamp) -> bool {

@@ -34,7 +34,7 @@ pub use channel_type::{ChannelSettings, ChannelType, KeyType, Place, Remark, Val
 pub use channel_types::CHANNEL_TYPES;
 pub use email::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
 pub use error::{NotifyError, Unreached};
-pub use heartbeat::{Beat, Heartbeat, HeartbeatError};
+pub use heartbeat::{Beat, Heartbeat, HeartbeatError, last_heartbeat};
 pub use message::{Kind, Message};
 pub use outbox::{Drained, Outbox};
 pub use ready::Lacking;

@@ -4,15 +4,18 @@
 //! plain part of a mail, `html` for its other part, JSON by its encoding.
 
 pub mod advice;
+mod exposition;
 pub mod finding;
 pub mod html;
 pub mod log;
+mod metrics;
 mod outcome;
 pub mod page;
 mod pass;
 mod status;
 pub mod text;
 
+pub use metrics::{LastPass, Metrics};
 pub use outcome::Outcome;
 pub use pass::{PassResult, PassSummary, unread};
 pub use status::{

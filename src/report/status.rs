@@ -51,7 +51,7 @@ pub struct DaemonStatus {
 }
 
 /// The trusted root, as far as it is known without a request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct TrustStatus {
     /// The repository or file.
     pub source: String,
@@ -70,7 +70,7 @@ pub struct TrustStatus {
 }
 
 /// A log of the trusted root that is not followed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NotFollowedStatus {
     /// Its name and kind.
     pub log: String,
@@ -134,7 +134,7 @@ pub struct AlertStatus {
 }
 
 /// The numbers of open findings.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct FindingStatus {
     security: u64,
     health: u64,
@@ -279,6 +279,18 @@ impl WatchStatus {
             name: key.name.clone(),
         })
         .collect()
+    }
+
+    /// Its name, raw.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of entries that were read and never matched against it, of all logs.
+    pub fn gap_entries(&self) -> u64 {
+        let gaps = self.uneven.values().flat_map(|(_, gaps)| gaps);
+        gaps.map(|(from, to)| to.saturating_sub(*from))
+            .fold(0, u64::saturating_add)
     }
 
     fn on_logs(&self) -> impl Iterator<Item = WatchOnLog<'_>> {

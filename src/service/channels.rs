@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::described::listed;
 use super::error::Mistake;
 use super::setup::Setup;
+use crate::config::WebSettings;
 use crate::finding::Severity;
 use crate::http;
 use crate::notify::{Channel, Lacking};
-use crate::secret::SecretSource;
+use crate::secret::{SecretError, SecretSource};
 
 impl Setup {
     pub fn channel_names(&self) -> Vec<String> {
@@ -68,10 +69,18 @@ impl Setup {
         said.extend(
             heartbeat.map(|lacking| format!("heartbeat.{}: {}", lacking.key, lacking.error)),
         );
+        let web = self.web_lacks().await;
+        said.extend(web.map(|error| format!("web: {error}")));
         said
     }
 
-    /// The environment variables that `[http]`, channels and the heartbeat read, each once.
+    /// Why the token or the proxy secret of `[web]` cannot be read on this machine.
+    pub async fn web_lacks(&self) -> Option<SecretError> {
+        let secret = self.config.web.as_ref()?.secret()?;
+        secret.read().await.err()
+    }
+
+    /// The environment variables that `[http]`, `[web]`, channels and the heartbeat read, each once.
     pub fn variables(&self) -> BTreeSet<String> {
         let channels = self.config.channels.iter();
         let mut sources: Vec<SecretSource> = channels
@@ -80,6 +89,8 @@ impl Setup {
         if let Some(heartbeat) = &self.config.heartbeat {
             sources.extend(heartbeat.url.secret().cloned());
         }
+        let web = self.config.web.as_ref();
+        sources.extend(web.and_then(WebSettings::secret).cloned());
         let http = &self.config.http;
         sources.extend(http.credentials.iter().map(|one| one.secret.clone()));
         if let http::ProxyChoice::Secret(proxy) = &http.proxy.proxy {

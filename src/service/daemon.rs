@@ -6,12 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::delivery::Signals;
 use super::error::{ServiceError, causes, is_final};
 use super::run::Run;
 use super::signals::Hangup;
+use super::view::View;
 use super::{loaded, reload, systemd};
 use crate::clock;
 use crate::config::Problems;
@@ -28,6 +30,8 @@ pub struct Daemon<'a> {
     pub warn: fn(&Problems),
     /// Receives requests for reloads.
     pub hangup: Hangup,
+    /// Gets what a server shows of this monitor: at the start, after each pass and after a reload.
+    pub views: watch::Sender<Arc<View>>,
 }
 
 impl Daemon<'_> {
@@ -44,6 +48,7 @@ impl Daemon<'_> {
             if let Err(error) = loaded::record(&*run.store, self.config, fingerprint, now).await {
                 tracing::warn!("{}", escape::terminal(&causes(&error)));
             }
+            self.views.send_replace(Arc::new(run.view()));
             tracing::info!(target: "modelwatch::daemon", "{begins}: {}", run.setup.summary());
             let ended = self.passes(&mut run).await;
             match run.reported(ended).await? {
@@ -79,6 +84,8 @@ impl Daemon<'_> {
                     let is_clean = unread(&outcomes) == 0;
                     signals.is_clean.store(is_clean, Ordering::Release);
                     last.report(run, &outcomes).await;
+                    run.write_metrics().await;
+                    self.views.send_replace(Arc::new(run.view()));
                     let unknown = run.monitor.take_unknown_authorities();
                     run.setup.ask_after(&outcomes, unknown);
                 }

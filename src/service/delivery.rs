@@ -77,12 +77,11 @@ impl Delivery {
         }
     }
 
-    /// The end of a single pass: alerts, the heartbeat, and the result. Closes the store.
+    /// The end of a single pass: alerts, the heartbeat, and the result.
     pub(super) async fn settle(&self, unread: usize) -> Result<PassResult, ServiceError> {
         self.drain().await?;
         self.beat(unread == 0).await?;
         let (counts, undelivered) = self.counts().await?;
-        self.store.close().await;
         Ok(PassResult {
             security: counts.security,
             health: counts.health,

@@ -15,17 +15,22 @@ mod exposed;
 mod key_files;
 mod loaded;
 mod logs;
+mod metrics;
 mod registrations;
 mod reload;
 mod renewal;
 mod run;
+#[cfg(feature = "web")]
+mod serving;
 mod setup;
 mod signals;
 pub mod start;
 mod status;
 mod stores;
 mod systemd;
+mod textfile;
 mod unrecorded;
+mod view;
 
 pub use daemon::Daemon;
 pub use error::{Mistake, ServiceError, causes};
@@ -37,3 +42,4 @@ pub use setup::{RefreshPolicy, Setup};
 pub use signals::{Hangup, stop_on_signals};
 pub use stores::routes;
 pub use unrecorded::lock;
+pub use view::View;

@@ -38,6 +38,14 @@ pub(super) async fn reload(
         ))
         .into());
     }
+    let listen = |setup: &Setup| setup.config.web.as_ref().map(|web| web.listen.clone());
+    if listen(&running.setup) != listen(&setup) {
+        return Err(Mistake(
+            "[web] listens elsewhere than before, or is new or gone: restart the daemon for that"
+                .to_owned(),
+        )
+        .into());
+    }
     let lacking = setup.all_lacking().await;
     if !lacking.is_empty() {
         return Err(Mistake(format!(

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use super::delivery::{Delivery, Signals};
 use super::error::ServiceError;
+use super::metrics;
 use super::registrations::BEFORE_A_PASS;
 use super::setup::Setup;
+use super::textfile::Textfile;
+use super::view::View;
 use crate::clock::{self, SystemClock};
 use crate::judge::Rules;
 use crate::monitor::{self, LogOutcome, Monitor, MonitoredLog, Progress, Stop};
@@ -33,6 +36,7 @@ pub struct Run {
     pub(super) store: Arc<dyn Store>,
     pub(super) monitor: Monitor,
     pub(super) delivery: Arc<Delivery>,
+    textfile: Option<Textfile>,
     pub(super) options: RunOptions,
     pub(super) progress: Progress,
     pub(super) stop: Stop,
@@ -77,6 +81,7 @@ impl Run {
         Self {
             monitor: monitor.with(settings),
             delivery: Arc::new(Delivery::new(&setup, &store)),
+            textfile: setup.config.textfile.clone().map(Textfile::new),
             setup,
             store,
             options,
@@ -88,6 +93,11 @@ impl Run {
     /// The progress of a pass.
     pub fn progress(&self) -> Progress {
         self.progress.clone()
+    }
+
+    /// What a server shows of this monitor, as it is now.
+    pub fn view(&self) -> View {
+        self.setup.view()
     }
 
     /// One pass, or two if a newer trusted root arrived because of the findings of the first one: no later pass would
@@ -107,10 +117,26 @@ impl Run {
         signals.quit.notify_one();
         let _ = delivery.await;
         let result = match outcomes {
-            Ok(outcomes) => self.delivery.settle(unread(&outcomes)).await,
+            Ok(outcomes) => self.settle(unread(&outcomes)).await,
             Err(error) => Err(error),
         };
         self.reported(result).await
+    }
+
+    /// The end of a single pass: alerts, the heartbeat, the metrics and the result. Closes the store.
+    async fn settle(&mut self, unread: usize) -> Result<PassResult, ServiceError> {
+        let result = self.delivery.settle(unread).await?;
+        self.write_metrics().await;
+        self.store.close().await;
+        Ok(result)
+    }
+
+    /// Writes the file with the metrics, if there is one. A file that cannot be written is logged.
+    pub(super) async fn write_metrics(&mut self) {
+        if let Some(textfile) = &mut self.textfile {
+            let view = self.setup.view();
+            textfile.replace(&view, &*self.store).await;
+        }
     }
 
     async fn pass_twice_at_most(&mut self) -> Result<Vec<LogOutcome>, ServiceError> {
@@ -124,6 +150,7 @@ impl Run {
 
     /// A newer trusted root if it is due, one pass, then the rescans that were requested: new entries come first.
     pub(super) async fn pass(&mut self) -> Result<Vec<LogOutcome>, ServiceError> {
+        let began = tokio::time::Instant::now();
         self.setup.renew(&*self.store).await?;
         let rules = self.setup.rules()?;
         let logs = self.setup.selected();
@@ -138,6 +165,7 @@ impl Run {
         self.monitor
             .assess_trust(&self.setup.trust_report(), self.setup.logs(), clock::now())
             .await?;
+        metrics::record_pass(&*self.store, clock::now(), began.elapsed()).await?;
         Ok(outcomes)
     }
 
@@ -168,9 +196,9 @@ pub async fn without_trust(setup: Setup, stop: Stop) -> Result<PassResult, Servi
         once: true,
         bootstrap: false,
     };
-    let run = Run::over(setup, store, options, stop);
+    let mut run = Run::over(setup, store, options, stop);
     run.monitor.assess_trust(&report, &[], clock::now()).await?;
-    run.delivery.settle(unread).await
+    run.settle(unread).await
 }
 
 /// The result of `monitor --once` for these logs, without channels.
@@ -192,5 +220,7 @@ pub async fn rehearse(
     );
     let outcomes = monitor.pass(logs, rules, false).await?;
     let delivery = Delivery::silent(&store, heartbeat);
-    delivery.settle(unread(&outcomes)).await
+    let result = delivery.settle(unread(&outcomes)).await;
+    store.close().await;
+    result
 }

@@ -43,6 +43,8 @@ pub struct Setup {
     only: Vec<String>,
     /// Compiled at the first use: most commands need none.
     rules: OnceLock<Arc<Rules>>,
+    /// Computed at the first use.
+    watch_set: OnceLock<Arc<WatchSet>>,
 }
 
 /// Whether to update the trusted root.
@@ -134,6 +136,7 @@ impl Setup {
             logs: Vec::new(),
             only: Vec::new(),
             rules: OnceLock::new(),
+            watch_set: OnceLock::new(),
         })
     }
 
@@ -391,14 +394,16 @@ impl Setup {
     }
 
     /// The watches as the store identifies them.
-    pub(super) fn watch_set(&self) -> WatchSet {
-        let watches = self.config.watches.iter();
-        watches
-            .map(|watch| WatchKey {
+    pub(super) fn watch_set(&self) -> Arc<WatchSet> {
+        let set = || {
+            let watches = self.config.watches.iter();
+            let keys = watches.map(|watch| WatchKey {
                 name: watch.name.clone(),
                 conditions: watch.conditions_hash(),
-            })
-            .collect()
+            });
+            Arc::new(keys.collect())
+        };
+        Arc::clone(self.watch_set.get_or_init(set))
     }
 
     /// The configuration with every default.

@@ -1,0 +1,50 @@
+//! What only a server asks of a view.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::view::View;
+use crate::finding::Routes;
+use crate::report::{AlertStatus, FindingStatus, Status};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Settings, Store, StoreError};
+
+impl View {
+    /// Opens the existing store for reading. Each request opens it again: so a server never shows a database that was
+    /// moved away, and keeps no old state of it in use.
+    ///
+    /// # Errors
+    ///
+    /// The store does not exist or cannot be used.
+    pub async fn reader(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let settings = Settings {
+            path: self.database.clone(),
+            routes: Routes::default(),
+        };
+        Ok(Arc::new(SqliteStore::open_read_only(settings).await?))
+    }
+
+    /// Whether a pass over each log has proven everything within this time, as `status --max-age` answers it.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub async fn is_ready(
+        &self,
+        store: &dyn Store,
+        max_age: Duration,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let status = Status::new(
+            None,
+            self.trust.clone(),
+            self.log_statuses(store, now).await?,
+            Vec::new(),
+            AlertStatus::default(),
+            FindingStatus::default(),
+        );
+        Ok(status.stale(max_age, now).is_empty())
+    }
+}

@@ -1,0 +1,77 @@
+//! What the routes share.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+
+use super::session::Sessions;
+use crate::config::WebSettings;
+use crate::service::View;
+use crate::store::{Store, StoreError};
+
+/// Requests that read the store at the same time; others wait. The passes of the monitor need the processor and the disk.
+const READERS: usize = 4;
+
+/// What a server shows, and to whom.
+pub struct Site {
+    views: watch::Receiver<Arc<View>>,
+    /// Settings that replace those of the view: `modelwatch serve --listen`.
+    fixed: Option<WebSettings>,
+    pub(super) sessions: Sessions,
+    readers: Semaphore,
+}
+
+/// The opened store of one request.
+pub(super) struct Reading<'a> {
+    pub(super) view: Arc<View>,
+    pub(super) store: Arc<dyn Store>,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Site {
+    /// A site that shows the newest of these views, with its settings for the server or with `fixed`.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no random numbers.
+    pub fn new(
+        views: watch::Receiver<Arc<View>>,
+        fixed: Option<WebSettings>,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            views,
+            fixed,
+            sessions: Sessions::new()?,
+            readers: Semaphore::new(READERS),
+        })
+    }
+
+    /// The newest view.
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.views.borrow())
+    }
+
+    /// The settings of the server as they are now: a reload of the configuration changes them.
+    pub(super) fn settings(&self) -> WebSettings {
+        let of_view = || self.views.borrow().web.clone();
+        // Without [web] a daemon serves nothing, so that the defaults are those of `serve`.
+        self.fixed.clone().or_else(of_view).unwrap_or_default()
+    }
+
+    /// Opens the store for one request.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be used.
+    pub(super) async fn read(&self) -> Result<Reading<'_>, StoreError> {
+        // It is never closed.
+        let permit = self.readers.acquire().await.ok();
+        let view = self.view();
+        let store = view.reader().await?;
+        Ok(Reading {
+            view,
+            store,
+            _permit: permit,
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! The HTTP server and the metrics, as clients see them: `modelwatch serve`, the daemon, and the file for node_exporter.
+
+#![cfg(all(feature = "web", unix))]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture that is not there is a failed test"
+)]
+
+mod access;
+mod metrics;
+mod serving;
+mod site;
