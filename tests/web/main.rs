@@ -7,6 +7,9 @@
 )]
 
 mod access;
+mod dashboard;
 mod metrics;
+mod promtool;
+mod rules;
 mod serving;
 mod site;
