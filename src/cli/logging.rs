@@ -4,8 +4,12 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Metadata;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::output::Mistake;
 use crate::escape;
@@ -208,13 +212,23 @@ pub(super) fn start(args: &Args, usual: Usual) -> anyhow::Result<Screen> {
         is_json: args.log_format == Format::Json,
         ..Screen::default()
     };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(screen.clone())
-        .with_target(false);
+    let lines = fmt::layer().with_writer(screen.clone()).with_target(false);
     match args.log_format {
-        Format::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
-        Format::Json => lines.json().init(),
+        Format::Text => {
+            let lines = lines.with_ansi(io::stderr().is_terminal());
+            // A line for people names its log itself: the spans before it would repeat that.
+            let lines = lines.with_filter(filter_fn(|of: &Metadata<'_>| of.is_event()));
+            tracing_subscriber::registry()
+                .with(lines)
+                .with(filter)
+                .init();
+        }
+        Format::Json => {
+            tracing_subscriber::registry()
+                .with(lines.json())
+                .with(filter)
+                .init();
+        }
     }
     Ok(screen)
 }

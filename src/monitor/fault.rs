@@ -29,21 +29,24 @@ pub(super) async fn record(
 
 /// The finding of a fault; it is also logged.
 pub(super) fn finding(shard: &Shard, fault: &LogFault, now: Timestamp) -> NewFinding {
-    tracing::error!(
-        log.name = shard.name,
-        log.origin = shard.origin.as_str(),
-        fault = fault.kind().as_str(),
-        "{} broke a promise: {fault}",
-        crate::escape::terminal(&shard.name),
-    );
     let origin = shard.origin.as_str();
+    let id = FindingId::of_fault(fault.kind(), origin, contradicted_size(fault));
+    tracing::error_span!("finding", finding = %id).in_scope(|| {
+        tracing::error!(
+            log.name = shard.name,
+            log.origin = origin,
+            fault = fault.kind().as_str(),
+            "{} broke a promise: {fault}",
+            crate::escape::terminal(&shard.name),
+        );
+    });
     NewFinding {
         finding: Finding {
             log: Some(shard.name.clone()),
             origin: Some(origin.to_owned()),
             fault: Some(fault.kind()),
             ..Finding::new(
-                FindingId::of_fault(fault.kind(), origin, contradicted_size(fault)),
+                id,
                 Verdict::LogFault,
                 Severity::Critical,
                 format!("{} ({origin}) broke a promise: {fault}", shard.name),

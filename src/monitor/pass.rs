@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::context::Context;
 use super::guide_status::GuideStatus;
@@ -97,7 +98,8 @@ impl Monitor {
             let (context, log, rules) = (self.0.clone(), log.clone(), Arc::clone(rules));
             let listing = listings.remove(&place);
             let guides = guides.get(&place).cloned().unwrap_or_default();
-            tasks.spawn(async move {
+            let span = tracing::error_span!("log", log = log.name());
+            let task = async move {
                 let outcome = match log {
                     MonitoredLog::Tree(log) => tail::pass_over(&context, &log, &rules).await,
                     MonitoredLog::RekorV1(log) => {
@@ -110,7 +112,8 @@ impl Monitor {
                 };
                 end.send_replace(outcome.as_ref().ok().map(|outcome| outcome.proven));
                 (place, outcome)
-            });
+            };
+            tasks.spawn(task.instrument(span));
         }
         let mut outcomes = Vec::with_capacity(logs.len());
         let mut broken = None;

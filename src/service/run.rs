@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use super::delivery::{Delivery, Signals};
 use super::error::ServiceError;
 use super::metrics;
@@ -148,8 +150,14 @@ impl Run {
         Ok(outcomes)
     }
 
-    /// A newer trusted root if it is due, one pass, then the rescans that were requested: new entries come first.
+    /// One pass. Its log lines have the time of its beginning as the id of the pass.
     pub(super) async fn pass(&mut self) -> Result<Vec<LogOutcome>, ServiceError> {
+        let span = tracing::error_span!("pass", pass = %clock::now());
+        self.pass_over_all().instrument(span).await
+    }
+
+    /// A newer trusted root if it is due, one pass, then the rescans that were requested: new entries come first.
+    async fn pass_over_all(&mut self) -> Result<Vec<LogOutcome>, ServiceError> {
         let began = tokio::time::Instant::now();
         self.setup.renew(&*self.store).await?;
         let rules = self.setup.rules()?;

@@ -226,3 +226,54 @@ fn an_address_in_use_is_reported_and_the_daemon_monitors() {
     daemon.kill().unwrap();
     daemon.wait().unwrap();
 }
+
+#[test]
+fn json_lines_name_pass_log_and_finding() {
+    let site = Site::new("");
+    // A new database: everything is found again.
+    fs::remove_file(site.path("modelwatch.db")).unwrap();
+    let ended = site.run(&["-v", "--log-format", "json", "monitor", "--once"]);
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    let lines = stderr.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<serde_json::Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let recorded: Vec<&serde_json::Value> = lines
+        .iter()
+        .filter(|line| {
+            line["fields"]["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("a finding is recorded")
+        })
+        .collect();
+    assert!(!recorded.is_empty(), "{stderr}");
+    let listed =
+        String::from_utf8(site.run(&["findings", "list", "--json", "--all"]).stdout).unwrap();
+    for line in recorded {
+        let spans = line["spans"].as_array().unwrap();
+        let names: Vec<&str> = spans
+            .iter()
+            .map(|span| span["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, ["pass", "log", "finding"]);
+        assert!(
+            spans[0]["pass"]
+                .as_str()
+                .unwrap()
+                .parse::<jiff::Timestamp>()
+                .is_ok()
+        );
+        assert_eq!(spans[1]["log"], "recorded");
+        let id = spans[2]["finding"].as_str().unwrap();
+        assert!(listed.contains(&format!("\"id\":\"{id}\"")), "{id}");
+    }
+    // Lines for people do not repeat them.
+    fs::remove_file(site.path("modelwatch.db")).unwrap();
+    let ended = site.run(&["-v", "monitor", "--once"]);
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        stderr.contains("a finding is recorded") && !stderr.contains("log{"),
+        "{stderr}"
+    );
+}

@@ -172,6 +172,11 @@ impl TreePass<'_> {
             pending.read = Unrecorded::since(self.context.clock.now());
             return Ok(());
         }
+        let batch_findings = std::mem::take(&mut pending.findings);
+        let ids: Vec<_> = batch_findings
+            .iter()
+            .map(|new| (new.finding.id, new.finding.verdict))
+            .collect();
         self.context
             .store
             .commit(&Batch {
@@ -179,10 +184,14 @@ impl TreePass<'_> {
                 expected: position(&pending.from),
                 follower: state.clone(),
                 checkpoints: std::mem::take(&mut pending.checkpoints),
-                findings: std::mem::take(&mut pending.findings),
+                findings: batch_findings,
                 now: self.now,
             })
             .await?;
+        for (id, verdict) in ids {
+            let span = tracing::info_span!("finding", finding = %id);
+            span.in_scope(|| tracing::info!("a finding is recorded: {verdict}"));
+        }
         let tree = self.log.shard.id();
         self.context.reached.proven(tree, state.proven.size());
         pending.from = state;
