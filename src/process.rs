@@ -29,7 +29,7 @@ impl Group {
 }
 
 impl Drop for Group {
-    /// While the leader was not waited for, its number, and so the group's, cannot be anyone else's.
+    /// While the leader was not waited for, no other process can get its number, and so no other group.
     fn drop(&mut self) {
         #[cfg(unix)]
         if let (false, Some(id)) = (self.ended, self.id) {

@@ -23,7 +23,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Say whether a watch would have seen the signer of a bundle or certificate, and if not, why
+    /// Show whether a watch selects the signer of a bundle or certificate and, if not, why
     Watch(WatchArgs),
     /// Send a test message to a channel, or to all of them
     Notify(NotifyArgs),

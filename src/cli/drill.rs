@@ -1,4 +1,5 @@
-//! `modelwatch drill`: shows that nothing is overlooked, with the operator's own configuration and a copy of the store.
+//! `modelwatch drill`: tests that signings are found and alerts arrive, with the operator's own configuration and a copy of
+//! the store.
 
 use std::path::{Path, PathBuf};
 

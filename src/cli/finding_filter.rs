@@ -31,7 +31,7 @@ pub(super) struct Filter {
     /// First seen since this date or time, or for this long: 2026-01-01, 2026-01-01T08:00:00Z, 24h
     #[arg(long, value_name = "WHEN", value_parser = values::moment)]
     since: Option<Timestamp>,
-    /// Of this digest: `sha256:hex`, or the hex alone
+    /// Of this digest: `sha256:hex`, or only the hex
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     digest: Option<String>,
     /// With this name, as `san_glob` compares it: a mail address, a workflow's URI, with `*` for any characters

@@ -36,7 +36,7 @@ pub(super) struct ListArgs {
     /// One JSON object per line
     #[arg(long)]
     json: bool,
-    /// Those that are held, acknowledged or resolved too
+    /// Also findings that are held, acknowledged or resolved
     #[arg(long, conflicts_with = "state")]
     all: bool,
     /// At most this many

@@ -20,7 +20,7 @@ pub(super) struct HandlingArgs {
     /// Ids of findings, or at least their first 4 digits each
     #[arg(required_unless_present_any = ["all", "Filter"], conflicts_with = "Filter", value_name = "ID")]
     ids: Vec<String>,
-    /// Every finding that this can be done with: to acknowledge the open ones, to reopen the acknowledged ones
+    /// All findings: `ack` takes those that are open, `reopen` those that are acknowledged
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     /// Why; kept with the finding

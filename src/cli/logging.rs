@@ -169,7 +169,7 @@ fn filter(written: Option<&str>) -> Result<Option<EnvFilter>, Mistake> {
         ))
     };
     for directive in written.split(',').map(str::trim) {
-        // A word alone would be taken for the name of a module.
+        // A single word would be used as the name of a module.
         let level = directive
             .rsplit_once('=')
             .map_or(directive, |(_, level)| level);

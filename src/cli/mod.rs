@@ -72,9 +72,10 @@ pub struct Cli {
 enum Command {
     /// Show on a small recorded log what this program does: no network, no configuration
     Demo(demo::Args),
-    /// Write a configuration: whose signings, which Sigstore, which channels
+    /// Write a configuration: the identities to watch, the Sigstore instance, the channels
     ///
-    /// Asks on a terminal; elsewhere flags are required. No file is replaced without --force.
+    /// On a terminal, it asks for values that are not given; elsewhere options are required. No file is replaced without
+    /// --force.
     Init(init::Args),
     /// Follow the logs: as a daemon on the schedule, or --once
     Monitor(monitor::Args),
@@ -99,25 +100,25 @@ enum Command {
     /// Compare your bundles and models with the logs, in both directions
     ///
     /// For each bundle: does it verify, is its entry proven in its log, and is the model beside it still the one that was
-    /// signed? For each signing by the watched identities: which bundle is its own? Exit code 1: there is a discrepancy; 3:
-    /// there is none, and something could not be found out.
+    /// signed? For each signing by the watched identities: which bundle belongs to it? Exit code 1: there is a discrepancy; 3:
+    /// there is none, and a question could not be answered.
     Reconcile(reconcile::Args),
     /// Copy the database into a new file, also while a monitor runs
     ///
     /// The copy has the state of the database at this moment, is checked by opening it, and only its owner may read it.
     /// No file is overwritten, and after an error none is left.
     Backup(backup::Args),
-    /// Match entries that were already read against watches that came later
+    /// Compare entries that were already read with watches that were added later
     Rescan(rescan::Args),
     /// Check the configuration, the store and every log; one watch; or the channels
     Check(check::Args),
-    /// Prove that nothing is overlooked: logs, watches, channels, on a copy of the store
+    /// Test that signings are found and alerts arrive: logs, watches, channels, on a copy of the store
     ///
-    /// Fetches real entries again and proves them. Matches invented signings, and similar ones, against each watch.
-    /// Sends an alert marked `[DRILL]` through the outbox to every channel, while a process is killed on the way.
-    /// Serves itself a swapped leaf and an outage. Ends with what this configuration can detect and what it cannot. The
-    /// running daemon and its database are not changed. Exit code 1: something is overlooked; 3: something could not be
-    /// tested.
+    /// It fetches entries again and proves them. It compares made-up signings, and near misses, with each watch. It
+    /// records an alert marked `[DRILL]` in a process that it kills, and delivers it to every channel from another one. It
+    /// checks that a changed entry and an outage are reported. At the end it lists what this configuration can detect and
+    /// what it cannot. The running daemon and its database are not changed. Exit code 1: a test failed; 3: something could
+    /// not be tested.
     Drill(drill::Args),
     /// Write watches
     #[command(subcommand)]

@@ -106,7 +106,7 @@ impl Output {
         Ok(())
     }
 
-    /// A line of text; whatever comes from a log must have been escaped.
+    /// A line of text; text from a log must have been escaped.
     pub(super) fn line(&mut self, line: &str) -> anyhow::Result<()> {
         writeln!(self.0, "{line}").map_err(StdoutError)?;
         Ok(())

@@ -38,7 +38,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             example("Show it", "modelwatch demo"),
             example(
-                "Keep what it works on, to try commands on",
+                "Keep its files, to try other commands",
                 "modelwatch demo --keep /tmp/demo",
             ),
         ],
@@ -140,7 +140,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "modelwatch findings list --since 24h --severity high",
             ),
             example(
-                "All that one identity signed, for a script",
+                "Everything that one identity signed, for a script",
                 "modelwatch findings list --all --json --san 'https://github.com/ORG/REPO/*'",
             ),
             example(
@@ -191,7 +191,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "modelwatch findings reopen 9a41c07b --reason 'it was not Jane'",
             ),
             example(
-                "All that was acknowledged of one identity",
+                "Everything that was acknowledged of one identity",
                 "modelwatch findings reopen --identity jane@example.org --reason 'her account was stolen'",
             ),
         ],
@@ -220,7 +220,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "reconcile",
         &[
             example(
-                "All that was released, against all that was signed",
+                "Everything that was released, compared with everything that was signed",
                 "modelwatch reconcile /srv/models",
             ),
             example(
@@ -266,7 +266,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "modelwatch expect add --authority signer model.sig",
             ),
             example(
-                "All that GitHub attests of a file",
+                "Everything that GitHub attests about a file",
                 "gh attestation download model.bin -R ORG/REPO && modelwatch expect add sha256*.jsonl",
             ),
             example(
@@ -316,10 +316,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "rescan",
         &[
             example(
-                "Match what was read before with every watch that came later",
+                "Compare what was read before with every watch that was added later",
                 "modelwatch rescan",
             ),
-            example("With one of them", "modelwatch rescan --watch falcon"),
+            example(
+                "With one of these watches",
+                "modelwatch rescan --watch falcon",
+            ),
         ],
     ),
     (
@@ -330,7 +333,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "modelwatch check",
             ),
             example(
-                "Would this watch have seen that signing?",
+                "Does this watch select that signing?",
                 "modelwatch check watch falcon --against model.sig",
             ),
             example("Does an alert arrive?", "modelwatch check notify"),
@@ -340,7 +343,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "check watch",
         &[
             example(
-                "With a bundle of yours: exit code 0, it is seen",
+                "With a bundle of yours: exit code 0 if the watch selects it",
                 "modelwatch check watch falcon --against model.sig",
             ),
             example(
@@ -352,8 +355,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "check notify",
         &[
-            example("Over every channel", "modelwatch check notify"),
-            example("Over one", "modelwatch check notify oncall"),
+            example("On every channel", "modelwatch check notify"),
+            example("On one channel", "modelwatch check notify oncall"),
         ],
     ),
     (
@@ -462,7 +465,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "verify attestation",
         &[
             example(
-                "All that GitHub attests of a file",
+                "Everything that GitHub attests about a file",
                 "modelwatch verify attestation MODEL sha256:DIGEST.jsonl --identity-glob 'https://github.com/ORG/REPO/.github/workflows/*@refs/tags/*' --identity-provider https://token.actions.githubusercontent.com",
             ),
             example(

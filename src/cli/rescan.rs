@@ -1,4 +1,4 @@
-//! `modelwatch rescan`: matches entries that were already read against watches that came later.
+//! `modelwatch rescan`: compares entries that were already read with watches that were added later.
 
 use std::path::Path;
 

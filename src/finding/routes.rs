@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Finding, Severity};
 
-/// A channel as routing sees it.
+/// The properties of a channel that routing uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelRoute {
     /// Its name.

@@ -35,7 +35,7 @@ pub struct CredentialSettings {
 pub enum CredentialScheme {
     /// Under TLS.
     Https,
-    /// Unencrypted: anybody between this machine and the server can read them.
+    /// Unencrypted: every machine between this one and the server can read them.
     Http,
 }
 

@@ -54,7 +54,7 @@ pub enum HttpError {
         url: String,
         /// The answer's status, usually 429 or 503.
         status: u16,
-        /// How long the server asks us to wait, counted from its response.
+        /// The waiting time that the server requests, counted from its response.
         retry_after: Duration,
         /// The server's reason: one line, cut and escaped.
         message: Option<String>,

@@ -22,7 +22,7 @@ pub struct PostReply {
     pub name: String,
     /// The status code.
     pub status: u16,
-    /// How long the server asks us to wait.
+    /// The waiting time that the server requests.
     pub retry_after: Option<Duration>,
     /// The server's reason: one line, cut and escaped.
     pub message: Option<String>,

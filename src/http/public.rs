@@ -1,4 +1,4 @@
-//! Reading from servers that may be anybody's.
+//! Reading from servers that others may control.
 
 use bytes::Bytes;
 use reqwest::header::HeaderValue;

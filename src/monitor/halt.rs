@@ -13,7 +13,7 @@ pub(super) enum Halt {
     Failed(PassError),
     /// This log's pass cannot be finished because the server limits the number of requests.
     Limited(PassError),
-    /// The program was asked to stop, or the time of the pass is over.
+    /// The program was told to stop, or the time of the pass is over.
     Stopped,
 }
 

@@ -65,7 +65,7 @@ pub enum RescanError {
         /// Why.
         error: PassError,
     },
-    /// The program was asked to stop.
+    /// The program was told to stop.
     #[error("stopped before the end: run it again to go on")]
     Stopped,
     /// The store failed.

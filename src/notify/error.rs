@@ -55,7 +55,7 @@ pub enum NotifyError {
     Unavailable {
         /// What happened.
         reason: String,
-        /// How long the server asks us to wait.
+        /// The waiting time that the server requests.
         retry_after: Option<Duration>,
     },
     /// A program did not do it.
@@ -150,7 +150,7 @@ impl NotifyError {
         }
     }
 
-    /// How long the server asks us to wait.
+    /// The waiting time that the server requests.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,

@@ -1,7 +1,7 @@
 //! Delivery of alerts: reads the outbox of the store and sends to channels. The channels are independent of logs.
 //!
 //! ```text
-//! store ──claim──▶ outbox ──Message──▶ Notifier (email, webhook, exec, stdout) ──▶ somebody
+//! store ──claim──▶ outbox ──Message──▶ Notifier (email, webhook, exec, stdout) ──▶ a person or program
 //!   ▲                 │                    render: one page for people, one line of JSON for programs
 //!   └─record──────────┘
 //! ```

@@ -192,7 +192,7 @@ fn judge(head: &str, expected: &Expected) -> Verdict {
         });
         found.next()
     };
-    // Another name for this address is a page's, which wants to read the answer (DNS rebinding).
+    // With another name for this address, a page could read the answer (DNS rebinding).
     let host = header("host").unwrap_or_default();
     if !expected
         .hosts

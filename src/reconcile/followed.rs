@@ -37,7 +37,7 @@ pub(super) struct Tree {
 pub(super) struct Followed<'a> {
     logs: &'a [MonitoredLog],
     trees: HashMap<String, Tree>,
-    /// Trees and logs whose broken promise nobody has dealt with.
+    /// Trees and logs with a broken promise whose finding is open.
     faulty: BTreeSet<String>,
     /// The sources of the trees of a log that lists them, by the place of the log; why there are none.
     listed: BTreeMap<usize, Result<Vec<Log>, String>>,
@@ -99,7 +99,7 @@ impl<'a> Followed<'a> {
         self.logs
     }
 
-    /// Whether the log of a tree broke a promise that nobody has dealt with: then nothing that it shows is evidence.
+    /// Whether the log of a tree broke a promise, and that finding is open: then nothing that it shows is evidence.
     pub(super) fn is_faulty(&self, origin: &str) -> bool {
         let log = self
             .trees

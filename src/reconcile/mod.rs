@@ -31,7 +31,7 @@ pub use world::{Question, World};
 
 /// Where the answer goes.
 pub trait Answer {
-    /// One line. `false`: nobody reads on.
+    /// One line. `false`: the reader has closed its end.
     fn line(&mut self, line: &Line) -> bool;
 
     /// So many of all files have been looked at.

@@ -1,4 +1,4 @@
-//! Who else signed the same models, as far as the search index of Rekor v1 tells.
+//! Who else signed the same models, as far as the search index of Rekor v1 shows.
 //!
 //! The index is filled by the log when it accepts an entry with a statement, by the digests of its subjects. That an entry
 //! exists is proven; that its statement was about this model is a hint, because the log does not hold the statement.
@@ -161,7 +161,7 @@ async fn look(
     }
 }
 
-/// The line of an entry that somebody else signed.
+/// The line of an entry that another identity signed.
 ///
 /// A signing by an identity that a watch selects is compared with the bundles like all others, and is none here.
 fn others(leaf: &[u8], rules: &Rules) -> Option<Line> {

@@ -142,7 +142,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether the operator's authority would be everybody's.
+    /// Whether every user of the machine could register with the operator's authority.
     fn is_open_to_everybody(&self, metadata: &fs::Metadata) -> bool {
         self.authority == Authority::Operator && metadata.mode() & 0o002 != 0
     }

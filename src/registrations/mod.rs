@@ -2,7 +2,7 @@
 //!
 //! A source is read again and again. Each of its files registers the signings of its bundles; a file that goes away is
 //! withdrawn. What cannot be read changes no registration, and is a finding about health: a source that is silently not read
-//! would look like a release that nobody registered.
+//! would look like a release that was not registered.
 //!
 //! All bytes come from people who may not be the owner. A source never gets more than the authority of its settings.
 

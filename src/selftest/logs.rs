@@ -115,7 +115,7 @@ pub(super) async fn try_one(
     let known = known.trees.get(&log.shard.id());
     let base = log.shard.base;
     let counted = |local: u64| base.saturating_add(local);
-    let skipped = || Check::skipped("the checkpoint could not be had");
+    let skipped = || Check::skipped("the checkpoint could not be fetched");
     let mut report = LogReport {
         name: log.shard.name.clone(),
         origin: log.shard.origin.as_str().to_owned(),
@@ -201,7 +201,7 @@ async fn newest(log: &Log) -> Result<(Bytes, Checkpoint), Check> {
     let shard = &log.shard;
     let raw = log.source.checkpoint().await;
     let raw = raw.map_err(|error| Check::unanswered(error.to_string()))?;
-    // It has no checkpoint that verifies: for whatever reason, its entries are not read.
+    // It has no checkpoint that verifies, so its entries are not read.
     let checkpoint = shard
         .open(&raw)
         .map_err(|error| Check::failed(format!("its checkpoint does not verify: {error}")))?;

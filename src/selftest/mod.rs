@@ -1,4 +1,4 @@
-//! Tests that nothing is overlooked: logs, watches, channels and an outage are tested with the real configuration and a
+//! Tests that signings are found and alerts arrive: logs, watches, channels and an outage, with the real configuration and a
 //! copy of the store.
 
 mod channels;

@@ -19,7 +19,7 @@ const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 ///
 /// `begun`: some log has a position already. A log that appears then is new, so it is read from its first entry: a
 /// start at its end would skip earlier signings. The same holds if only a configured log is read from somewhere before
-/// its end: an operator who wants the past of one log wants that of all.
+/// its end: an operator who needs the past of one log needs that of all.
 pub fn logs(
     config: &Config,
     trust: Option<&Trust>,

@@ -319,7 +319,7 @@ fn only_commits_that_an_allowed_signer_signed_register() {
     let (code, shown) = site.sync();
     assert_eq!((code, site.registered().len()), (0, 2), "{shown}");
 
-    // Removed by anybody it is withdrawn, and an unsigned merge cannot bring it back.
+    // An unsigned commit that removes it withdraws it, and an unsigned merge cannot bring it back.
     let before = repository.git(&["rev-parse", "HEAD"]);
     repository.commit("falcon/2/b.sig", None, None);
     assert_eq!(site.sync().0, 0);

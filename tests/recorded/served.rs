@@ -60,7 +60,7 @@ fn recorded(path: &str) -> Option<Vec<u8>> {
     std::fs::read(published(log).join(file)).ok()
 }
 
-/// Both logs are found, proven and recorded once, whatever the server does.
+/// Both logs are found, proven and recorded once, with every fault of the server.
 #[track_caller]
 fn assert_read(served: &Served, prefix: &str) {
     let program = Program::new(&["v2a", "v2b"].map(|log| served.log(log, prefix)));

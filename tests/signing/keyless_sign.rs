@@ -493,7 +493,7 @@ fn a_certificate_that_has_expired_is_not_resumed() {
         "{}",
         printed.stderr
     );
-    // One of another kind, one by somebody else's key, and none.
+    // One of another kind, one by another key, and none.
     let mut forged = bundle;
     forged["verificationMaterial"] = json!({"publicKey": {"hint": "x"}, "tlogEntries": []});
     for (text, said) in [

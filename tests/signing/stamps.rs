@@ -60,7 +60,7 @@ fn serve(site: &Site, answers: &'static [Answer]) -> String {
                     break request[end + 4..end + 4 + length].to_vec();
                 }
             };
-            // The digest, the nonce, and the wish for certificates end the request.
+            // The digest, the nonce, and the request for certificates are at its end.
             let end = body.len();
             let nonce = body[end - 19..end - 3].to_vec();
             let digest: [u8; 32] = body[end - 53..end - 21].try_into().unwrap();

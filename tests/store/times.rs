@@ -28,7 +28,7 @@ async fn what_a_clock_dated_ahead_counts_as_now_and_evidence_keeps_its_time() {
     scratch.store.correct_future_times(at(1)).await.unwrap();
     let log = scratch.store.tree(&tree()).await.unwrap().unwrap();
     assert_eq!((log.last_success, log.size_since), (Some(at(1)), at(1)));
-    // The time of the checkpoint is evidence: alone it is nothing that anything waits for.
+    // The time of the checkpoint is evidence: nothing waits for it.
     assert_eq!(scratch.store.ahead_of(at(1)).await.unwrap(), None);
     assert!(
         scratch

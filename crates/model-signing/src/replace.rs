@@ -45,7 +45,7 @@ pub enum ReplaceError {
 /// Where a signature is to be written, and how.
 ///
 /// A symlink is neither followed, because it could lead to a file of another user, nor replaced, because it was meant to lead
-/// somewhere; the same for whatever else is no regular file.
+/// somewhere; the same for everything else that is not a regular file.
 #[derive(Debug)]
 pub struct Destination {
     path: PathBuf,

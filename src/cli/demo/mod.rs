@@ -19,7 +19,7 @@ use crate::store::{FindingQuery, NewRegistration};
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Keep the log, the configuration and the database in this new directory, to try commands on
+    /// Keep the log, the configuration and the database in this new directory, where you can try other commands
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }

@@ -8,9 +8,9 @@ use super::given;
 use crate::watch::Meant;
 
 /// What its flags are about, in `--help`.
-const WHOSE: &str = "Whose signings";
-const WHICH: &str = "Which Sigstore; the public one by default";
-const WHOM: &str = "Which channels; this terminal by default";
+const WHOSE: &str = "Identities to watch";
+const WHICH: &str = "Sigstore instance (default: the public one)";
+const WHOM: &str = "Channels (default: this terminal)";
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
@@ -20,10 +20,11 @@ pub(in crate::cli) struct Args {
     /// repeated; `-` is standard input
     #[arg(help_heading = WHOSE, long, value_name = "BUNDLE", num_args = 1..)]
     pub(super) from: Vec<PathBuf>,
-    /// Whom to watch: a repository's URL, a mail address, or a name as certificates have it, with `*` for any characters
+    /// The identity to watch: a repository's URL, a mail address, or a name as certificates have it, with `*` for any
+    /// characters
     #[arg(help_heading = WHOSE, long, value_name = "SAN", value_parser = given::identity)]
     pub(super) identity: Option<Box<Meant>>,
-    /// The issuer of that name: with another issuer, a signing under it is critical
+    /// The issuer of that identity: a signing under it with another issuer is critical
     #[arg(help_heading = WHOSE, long, value_name = "URL", requires = "identity", value_parser = given::issuer)]
     pub(super) issuer: Option<String>,
     /// A public key or certificate in PEM to watch
@@ -33,7 +34,7 @@ pub(in crate::cli) struct Args {
     #[arg(help_heading = WHOSE, long, value_name = "WHERE", value_parser = given::start)]
     pub(super) start: Option<given::Start>,
 
-    /// Aim at the Sigstore instance whose TUF repository is there, instead of the public one
+    /// Use the Sigstore instance whose TUF repository is at this URL
     #[arg(
         help_heading = WHICH,
         long,
@@ -43,10 +44,10 @@ pub(in crate::cli) struct Args {
         conflicts_with_all = ["staging", "trusted_root"]
     )]
     pub(super) tuf_mirror: Option<Url>,
-    /// The root.json that this repository is trusted by
+    /// The first root.json of this repository to trust
     #[arg(help_heading = WHICH, long, value_name = "FILE", requires = "tuf_mirror")]
     pub(super) root: Option<PathBuf>,
-    /// Aim at Sigstore's staging instance
+    /// Use Sigstore's staging instance
     #[arg(help_heading = WHICH, long, conflicts_with = "trusted_root")]
     pub(super) staging: bool,
     /// Use the logs of this trusted root, which is not updated automatically
@@ -63,7 +64,7 @@ pub(in crate::cli) struct Args {
         conflicts_with = "webhook_env"
     )]
     pub(super) notify_email: Option<String>,
-    /// The server that takes the mail: smtps://host:465, or smtp://host:587
+    /// The mail server: smtps://host:465, or smtp://host:587
     #[arg(help_heading = WHOM, long, value_name = "URL", requires = "notify_email", value_parser = given::smtp)]
     pub(super) smtp: Option<String>,
     /// The sender of the mail; default: the address of the recipient
@@ -82,7 +83,7 @@ pub(in crate::cli) struct Args {
     /// Replace an existing file
     #[arg(long)]
     pub(super) force: bool,
-    /// Ask nothing: take the defaults for what is not given
+    /// Ask no questions: use the defaults for what is not given
     #[arg(long)]
     pub(super) yes: bool,
 }

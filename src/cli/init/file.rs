@@ -25,7 +25,7 @@ pub(super) fn refuse(path: &Path, force: bool) -> anyhow::Result<()> {
 /// Writes a file that only its owner may read: a URL or a command that is added to it later may hold a secret.
 pub(super) fn write(path: &Path, text: &str, force: bool) -> anyhow::Result<()> {
     let doing = |error: std::io::Error| unwritable(path, &error);
-    // Readable by its owner alone from its first moment.
+    // From its creation on, only its owner can read it.
     let mut file = tempfile::NamedTempFile::new_in(directory(path)).map_err(doing)?;
     file.write_all(text.as_bytes()).map_err(doing)?;
     file.as_file().sync_all().map_err(doing)?;

@@ -109,7 +109,7 @@ impl Instance {
         Ok(Self::public_good())
     }
 
-    /// What is known of the public instance without asking anybody.
+    /// What is known of the public instance without a request.
     fn public_good() -> Self {
         let log = |name: &str, protocol, url: &str| Log {
             name: name.to_owned(),
@@ -322,7 +322,7 @@ fn nothing_for(log: &ListedLog) -> Option<String> {
     let why = match &log.kind {
         ListedKind::Unusable(why) => why.clone(),
         ListedKind::RekorV2Unnamed => format!(
-            "its origin is not its address, and its checkpoint could not be had or is not signed by its key: add a [[log]] with type = \"rekor-v2\", url = \"{}\" and as origin the first line of the checkpoint",
+            "its origin is not its address, and its checkpoint could not be fetched or is not signed by its key: add a [[log]] with type = \"rekor-v2\", url = \"{}\" and as origin the first line of the checkpoint",
             log.url.as_ref().map_or("…", Url::as_str)
         ),
         // It is followed without a [[log]], or it cannot be verified.

@@ -51,12 +51,12 @@ pub(in crate::cli) struct AttestationArgs {
     #[arg(long, value_name = "URI")]
     predicate_type: Option<String>,
 
-    /// Accept an attestation of the root digest alone, which covers the contents of all files and
-    /// none of their names
+    /// Accept an attestation that has only the root digest, which covers the contents of all files
+    /// and none of their names
     #[arg(long)]
     allow_root_digest: bool,
 
-    /// Refuse whatever there is to warn of, such as files that no attestation names
+    /// Every warning is an error, such as one about files that no attestation names
     #[arg(long)]
     strict: bool,
 

@@ -15,14 +15,14 @@ pub(super) fn shown(message: &str) -> String {
     escape::terminal(message).replace(r"\\", r"\")
 }
 
-/// Writes a line to standard error, where nobody may read it.
+/// Writes a line to standard error, which may be closed.
 pub(super) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", shown(line));
 }
 
 /// Writes to standard output.
 ///
-/// If it is closed, the answer is in the exit code alone.
+/// If it is closed, only the exit code contains the answer.
 pub(super) fn print(write: impl FnOnce(&mut Output) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut output = Output::new();
     match write(&mut output).and_then(|()| output.end()) {

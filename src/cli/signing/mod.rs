@@ -50,7 +50,7 @@ pub(super) fn digest(args: &DigestArgs) -> Outcome {
     ended("Computing digest failed", digest::run(args))
 }
 
-/// What the reference's exit codes and words are: 1 for whatever went wrong, except for a command line that makes no
+/// What the reference's exit codes and words are: 1 for every failure, except for a command line that makes no
 /// sense.
 fn ended(what_failed: &str, done: anyhow::Result<Outcome>) -> Outcome {
     match done {

@@ -102,7 +102,7 @@ fn nearest(word: &str, methods: &[&'static str]) -> Option<&'static str> {
     let (nearest, _) = near
         .map(|method| (*method, distance(&method)))
         .min_by_key(|(_, distance)| *distance)?;
-    // With a slash it is a path, whatever is there.
+    // With a slash it is a path, even if no file is there.
     let is_model = word.contains('/') || Path::new(word).symlink_metadata().is_ok();
     (!is_model).then_some(nearest)
 }

@@ -20,12 +20,12 @@ use crate::http;
 #[group(skip)]
 pub(super) struct StampingArgs {
     /// Have this timestamp authority (RFC 3161) confirm when the signature was made (repeatable).
-    /// So it can be verified after the certificate has expired
+    /// The signature can then be verified after the certificate has expired
     #[arg(long, value_name = "URL")]
     tsa_url: Vec<Url>,
 
     /// Complete the signature that an earlier run left in SIGNATURE.incomplete, because a timestamp
-    /// or a log entry could not be had. The model is not hashed again, and no key is used
+    /// or a log entry was missing. The model is not hashed again, and no key is used
     #[arg(long)]
     pub(super) resume: bool,
 }

@@ -47,7 +47,7 @@ pub(super) struct HashingArgs {
     #[arg(long, value_name = "NAME", default_value = "sha256", value_parser = algorithm)]
     hash: Algorithm,
 
-    /// Hash files in shards of so many bytes, several at a time. Python's model_signing verifies
+    /// Hash files in shards of this many bytes, several at a time. Python's model_signing verifies
     /// whole files only
     #[arg(long, value_name = "BYTES", value_parser = shard_size)]
     shard_size: Option<NonZeroU64>,
@@ -175,7 +175,7 @@ impl TreeArgs {
 /// Where the client of Hugging Face keeps what it needs to resume a download.
 const DOWNLOAD_CACHE: &str = ".cache/huggingface/";
 
-/// Warns of what a manifest of these files does not cover, and of what hardly anyone means to sign.
+/// Warns of what a manifest of these files does not cover, and of what is signed by mistake in most cases.
 pub(super) fn warn_of_gaps(
     model: &Model,
     listing: &Listing,

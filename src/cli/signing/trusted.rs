@@ -86,7 +86,7 @@ pub(super) struct InstanceArgs {
     #[arg(long)]
     use_staging: bool,
 
-    /// Sign with the services of this file, and trust what it says: a Sigstore client trust
+    /// Sign with the services of this file, and trust its keys: a Sigstore client trust
     /// configuration (JSON)
     #[arg(long, value_name = "FILE", value_parser = path())]
     trust_config: Option<PathBuf>,

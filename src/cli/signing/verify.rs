@@ -62,7 +62,7 @@ pub(in crate::cli) struct Common {
     #[arg(long, value_name = "PATH", value_parser = path())]
     signature: PathBuf,
 
-    /// Pass over files that were not signed
+    /// Ignore files that were not signed
     #[arg(long, overrides_with = "no_ignore_unsigned_files")]
     ignore_unsigned_files: bool,
 
@@ -71,7 +71,7 @@ pub(in crate::cli) struct Common {
     no_ignore_unsigned_files: bool,
 
     /// Refuse what is accepted only because the reference implementation accepts it, such as
-    /// SHA-1 in a chain, and whatever there is to warn of
+    /// SHA-1 in a chain. Every warning is an error
     #[arg(long)]
     strict: bool,
 

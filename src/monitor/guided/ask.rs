@@ -16,7 +16,7 @@ use crate::store::{Answered, Guide, Lookup, PassError, PassErrorKind, Postponed,
 /// Number of look-ups that are read from the queue at once.
 const PAGE: u32 = 100;
 
-/// After this many failures in a row the harmless question is asked again, to find out whether the names fail or the
+/// After this many failures in a row the harmless query is sent again, to find out whether the names fail or the
 /// index.
 const MAX_FAILURES: u32 = 3;
 
@@ -100,7 +100,7 @@ impl GuidedPass<'_> {
     }
 
     /// Whether the index answers a harmless question. If it does, a failure is caused by the name that was looked up,
-    /// which anybody may have chosen; otherwise by the index.
+    /// which any signer may have chosen; otherwise by the index.
     ///
     /// # Errors
     /// The index limits the number of requests.

@@ -137,7 +137,7 @@ pub(super) struct CertificateId {
 
 impl CertificateId {
     /// The identity of a signer, by the hex digits of its key and its certificate, if it has one. A certificate without
-    /// a trusted CA is identified by its own bytes: anybody can copy a TBSCertificate and sign the copy.
+    /// a trusted CA is identified by its own bytes: anyone can copy a TBSCertificate and sign the copy.
     pub(super) fn of(
         key: &str,
         not_before: Option<Timestamp>,

@@ -1,6 +1,6 @@
 //! Whether the clock of this machine is wrong, or was when something was stored.
 //!
-//! One source does not suffice: a server may be wrong, a proxy may cache, and anybody can log certificates.
+//! One source does not suffice: a server may be wrong, a proxy may cache, and anyone can log certificates.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

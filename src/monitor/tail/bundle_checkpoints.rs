@@ -29,7 +29,7 @@ enum Compared {
 
 impl TreePass<'_> {
     /// Compares the checkpoints that wait. A log that does not answer, or whose hashes do not lead to its own root, has
-    /// not proven that it shows everybody the same history: such a pass is not finished.
+    /// not proven that it shows all readers the same history: such a pass is not finished.
     pub(in crate::monitor) async fn compare_bundle_checkpoints(
         &self,
         follower: &Follower,

@@ -35,7 +35,7 @@ pub(in crate::monitor) struct Scanned {
     pub(in crate::monitor) unknown_authorities: BTreeSet<[u8; 20]>,
 }
 
-/// Fewer certificates than this show no time: anybody can log one.
+/// Fewer certificates than this show no time: anyone can log one.
 const MIN_CERTIFICATES: usize = 8;
 
 /// Small bundles, like those of Rekor v1, are scanned in one job until they have this many leaves together, as many as

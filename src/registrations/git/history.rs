@@ -13,7 +13,7 @@ const MAX_HISTORY_BYTES: usize = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) commit: String,
-    /// Name and address as the commit has them: anybody can write any.
+    /// Name and address as the commit has them: its author can write any.
     pub(super) author: String,
     pub(super) is_merge: bool,
 }

@@ -53,7 +53,7 @@ const SETTINGS: [(&str, &str); 12] = [
 /// The protocols.
 const PROTOCOLS: [&str; 3] = ["https", "ssh", "file"];
 
-/// No question, no unknown host, nothing but git's own connection.
+/// ssh asks no question, accepts no unknown host, and makes no other connection than git's.
 const SSH: &str = "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oClearAllForwardings=yes -oPermitLocalCommand=no";
 
 /// Most bytes that the copy may take on the disk.
@@ -68,7 +68,7 @@ pub(super) const SHORT_BYTES: usize = 64 * 1024;
 /// The reference that the branch is received into.
 const REFERENCE: &str = "refs/modelwatch/branch";
 
-/// A bare repository of which this process alone receives.
+/// A bare repository into which only this process fetches.
 #[derive(Debug)]
 pub(super) struct Mirror {
     directory: PathBuf,

@@ -34,7 +34,7 @@ impl SqliteStore {
                 source: error.into(),
             },
         };
-        // Also a link that leads nowhere is somebody's.
+        // A symbolic link without a target is a file of the user, too.
         if to.symlink_metadata().is_ok() {
             return Err(writing(io::ErrorKind::AlreadyExists.into()));
         }

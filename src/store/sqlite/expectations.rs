@@ -48,7 +48,7 @@ fn key(leaves: &[[u8; 32]], file: &str, by: &Registrar) -> Vec<u8> {
     if by.authority == Authority::Operator && by.source.is_none() {
         return leaves.to_vec();
     }
-    // A command registers a signing once, from whatever file.
+    // A command registers a signing once, from any file.
     let file = by.source.as_ref().map_or("", |_| file);
     let source = by.source.as_deref().unwrap_or_default();
     let mut hash = Sha256::new();

@@ -61,7 +61,7 @@ pub(super) fn all(database: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Creates an empty file that only its owner may read and write, whatever the umask. An existing file stays unchanged.
+/// Creates an empty file that only its owner may read and write, with every umask. An existing file stays unchanged.
 ///
 /// SQLite gives the files that it creates beside a database the permissions of the database.
 pub(super) fn create(path: &Path) -> io::Result<()> {

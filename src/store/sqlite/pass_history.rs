@@ -155,7 +155,7 @@ pub(super) async fn seen_since(
         return Ok((last, BTreeMap::new()));
     }
     // Two watches that match one entry are two findings. Findings of an earlier version are compared by their digest,
-    // and so is an entry whose signature cannot be read: anybody can log a known signing in such an entry.
+    // and so is an entry whose signature cannot be read: anyone can log a known signing in such an entry.
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT f.watch, max(CASE f.chain WHEN 'trusted' THEN min(ifnull(s.not_before, 0), f.first_seen)
                                           WHEN 'unknown' THEN min(ifnull(s.not_before, f.first_seen), f.first_seen)

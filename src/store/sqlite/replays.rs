@@ -1,7 +1,7 @@
 //! Registered signings in other entries than the registered ones: they were logged again.
 //!
 //! Certificate, digest and signature decide, byte for byte. Of the certificate, only the part counts that the CA
-//! signed, because anybody can change the rest. But then the changed certificate must have the same chain as the
+//! signed, because anyone can change the rest. But then the changed certificate must have the same chain as the
 //! registered one, which is known from a finding with the registered one.
 //!
 //! An entry may contain the bare key of the certificate in its place. Then the logged key decides: it is the same

@@ -271,7 +271,7 @@ impl Services {
     }
 
     fn stamp(&self, state: &State, request: &Request) -> Response {
-        // The digest, the nonce, and the wish for certificates end the request.
+        // The digest, the nonce, and the request for certificates are at its end.
         let body = &request.body;
         let digest = body
             .windows(2)
@@ -307,7 +307,7 @@ pub fn since() -> u64 {
     u64::try_from(now - SIGNED_AT).unwrap()
 }
 
-/// An identity token with these claims; nobody here verifies its signature.
+/// An identity token with these claims; no test verifies its signature.
 pub fn token(claims: &Value) -> String {
     let now = modelwatch::clock::now().as_second();
     let mut all = json!({"aud": "sigstore", "iat": now - 10, "nbf": now - 10, "exp": now + 600});

@@ -58,7 +58,7 @@ pub(crate) fn check(name: &str) -> Result<(), NameError> {
 }
 
 /// The order of the reference implementation: by components, each by code points. UTF-8 sorts as its code points do, and
-/// a slash, which ends a component, sorts before whatever else could follow.
+/// a slash, which ends a component, sorts before all other characters that could follow.
 pub(super) fn path_order(one: &str, other: &str) -> Ordering {
     let key = |byte: u8| if byte == b'/' { 0 } else { byte };
     one.bytes().map(key).cmp(other.bytes().map(key))

@@ -59,7 +59,7 @@ pub fn hash(
         .partition(|file| file.size >= WIDE_BYTES && hashing.can_split(file.size));
     let (mut large, mut small): (Vec<&Listed>, Vec<&Listed>) =
         rest.into_iter().partition(|file| file.size >= LARGE_BYTES);
-    // The longest first: the thread that ends last then has little left to do alone.
+    // The longest first: the thread that ends last then works alone only for a short time.
     large.sort_unstable_by_key(|file| std::cmp::Reverse(file.size));
     // Neighbours in the same directory are neighbours on the disk and in the kernel's caches.
     small.sort_unstable_by(|one, other| one.name.cmp(&other.name));

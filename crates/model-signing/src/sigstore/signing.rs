@@ -6,7 +6,7 @@
 //! 2. [`Certificate::accept`]: the answer has a certificate for that key that verifiers will accept;
 //! 3. [`Draft::sign`]: the payload is signed; the key is dropped;
 //! 4. timestamps over [`Draft::signature`], and entries of logs: [`LogRequest`] and its answers;
-//! 5. [`Draft::finish`]: the bundle, which has passed the same verification as anybody else's.
+//! 5. [`Draft::finish`]: the bundle, which has passed the same verification as every other bundle.
 //!
 //! A draft can be written to a file after each of the last two steps ([`Draft::to_json`]) and read again.
 

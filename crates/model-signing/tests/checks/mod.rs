@@ -1,4 +1,4 @@
-//! What must hold for any bytes whatever. Shared with the fuzz targets, which include this file by its path.
+//! What must hold for all bytes. Shared with the fuzz targets, which include this file by its path.
 
 use std::collections::BTreeSet;
 

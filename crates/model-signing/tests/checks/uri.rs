@@ -1,4 +1,4 @@
-//! What must hold for any text whatever as a PKCS#11 URI. Shared with the fuzz target, which includes it by its path.
+//! What must hold for every text as a PKCS#11 URI. Shared with the fuzz target, which includes it by its path.
 
 use model_signing::pkcs11::Uri;
 

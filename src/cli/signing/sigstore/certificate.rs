@@ -26,7 +26,7 @@ pub(super) fn request(
     Ok(answer.body)
 }
 
-/// That the certificate names the identity of the token, and nobody else. Answers a warning if only the certificate
+/// That the certificate names the identity of the token, and no other. Answers a warning if only the certificate
 /// authority can tell.
 pub(super) fn check_identity(
     identity: &Identity,

@@ -116,7 +116,7 @@ impl Signing<'_> {
             self.certificate(identity.token(), &key, warnings)?
         };
         let draft = Draft::sign(payload.into_bytes(), &key, certificate)?;
-        // From here on nobody can sign with it again.
+        // From here on the key cannot be used again.
         drop(key);
         drop(identity);
         let finished = self.complete(draft)?;

@@ -166,7 +166,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Adds the entry of a Rekor v2 log that has it already and tells its index alone: with the log's `checkpoint`, a tree
+    /// Adds the entry of a Rekor v2 log that has it already and returns only its index: with the log's `checkpoint`, a tree
     /// that has it, and the way from the entry to the root of that tree.
     ///
     /// # Errors
@@ -231,7 +231,7 @@ impl Draft {
         file.into_bytes()
     }
 
-    /// Verifies the whole signature as anybody else will, for the identity of its certificate. `now` is the present, in
+    /// Verifies the whole signature as every verifier will, for the identity of its certificate. `now` is the present, in
     /// seconds of Unix time.
     ///
     /// # Errors

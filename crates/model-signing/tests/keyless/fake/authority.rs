@@ -73,7 +73,7 @@ const FULCIO: [u64; 8] = [1, 3, 6, 1, 4, 1, 57264, 1];
 
 fn ca(name: &str, depth: u8, years: i32) -> CertificateParams {
     let mut params = CertificateParams::default();
-    // Python's cryptography wants it.
+    // Python's cryptography requires it.
     params.use_authority_key_identifier_extension = true;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);

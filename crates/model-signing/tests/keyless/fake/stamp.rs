@@ -86,7 +86,7 @@ impl StampAuthority {
             params.distinguished_name.push(DnType::CommonName, name);
             params.not_before = date_time_ymd(2025, 1, 1);
             params.not_after = date_time_ymd(2035, 1, 1);
-            // Python's cryptography wants it.
+            // Python's cryptography requires it.
             params.use_authority_key_identifier_extension = true;
             params
         };
