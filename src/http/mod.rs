@@ -34,7 +34,7 @@ pub use dates::ServerDate;
 pub use error::HttpError;
 pub use exchange::{Absence, Answer, REPLY_LIMIT_BYTES};
 pub use pieces::Pieces;
-pub use post::PostReply;
+pub use post::{Kept, Method, PostReply, SingleRequest};
 pub use proxy::{ProxyChoice, ProxySettings, ProxyUrl, ProxyUrlError};
 pub use rate_limit::RateLimit;
 pub use retry::Retry;

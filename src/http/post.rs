@@ -31,6 +31,47 @@ pub struct PostReply {
     pub body: Bytes,
 }
 
+/// How a request changes something, or asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// It changes nothing.
+    Get,
+    /// It makes something.
+    Post,
+    /// It changes a part of something.
+    Patch,
+}
+
+/// The part of a response's body that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// At most [`REPLY_LIMIT_BYTES`](super::REPLY_LIMIT_BYTES) of it.
+    Beginning,
+    /// All of it, at most this many bytes.
+    Whole(usize),
+    /// All of it if the status is a success, at most this many bytes; otherwise the beginning.
+    WholeOfSuccess(usize),
+}
+
+/// A request that is sent once.
+#[derive(Clone, Debug)]
+pub struct SingleRequest<'a> {
+    /// The method.
+    pub method: Method,
+    /// Where it goes.
+    pub url: &'a Url,
+    /// Its headers.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Its body; empty if there is none.
+    pub body: Bytes,
+    /// What is kept of the response.
+    pub kept: Kept,
+    /// The time until the end of the response.
+    pub time_limit: Duration,
+    /// The addresses that the server may have.
+    pub policy: &'a AddressPolicy,
+}
+
 impl Client {
     /// Sends `body` to `url`, once, and returns the server's response within `time_limit`. Redirects are responses too.
     /// Unless `policy` allows the host by name, it must have public addresses only. A proxy resolves names itself, so
@@ -46,8 +87,16 @@ impl Client {
         time_limit: Duration,
         policy: &AddressPolicy,
     ) -> Result<PostReply, HttpError> {
-        self.posted(url, headers, body, time_limit, policy, None)
-            .await
+        self.send(SingleRequest {
+            method: Method::Post,
+            url,
+            headers,
+            body,
+            kept: Kept::Beginning,
+            time_limit,
+            policy,
+        })
+        .await
     }
 
     /// Like [`post`](Self::post), for a response that is used and not only described: its whole body, which is an error if
@@ -64,20 +113,32 @@ impl Client {
         time_limit: Duration,
         policy: &AddressPolicy,
     ) -> Result<PostReply, HttpError> {
-        self.posted(url, headers, body, time_limit, policy, Some(limit_bytes))
-            .await
+        self.send(SingleRequest {
+            method: Method::Post,
+            url,
+            headers,
+            body,
+            kept: Kept::Whole(limit_bytes),
+            time_limit,
+            policy,
+        })
+        .await
     }
 
-    /// Without a limit, the beginning of the response's body.
-    async fn posted(
-        &self,
-        url: &Url,
-        headers: &[(&str, &str)],
-        body: Bytes,
-        time_limit: Duration,
-        policy: &AddressPolicy,
-        limit_bytes: Option<usize>,
-    ) -> Result<PostReply, HttpError> {
+    /// Like [`post`](Self::post), with another method and another part of the response.
+    ///
+    /// # Errors
+    /// As [`post_for`](Self::post_for).
+    pub async fn send(&self, request: SingleRequest<'_>) -> Result<PostReply, HttpError> {
+        let SingleRequest {
+            method,
+            url,
+            headers,
+            body,
+            kept,
+            time_limit,
+            policy,
+        } = request;
         if let Some(error) = policy.forbids(url) {
             return Err(error);
         }
@@ -97,7 +158,15 @@ impl Client {
         if let Some(authorization) = self.authorization(url).await? {
             headers.entry(AUTHORIZATION).or_insert(authorization);
         }
-        let request = client.post(url.clone()).headers(headers).body(body);
+        let method = match method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Patch => reqwest::Method::PATCH,
+        };
+        let request = client
+            .request(method, url.clone())
+            .headers(headers)
+            .body(body);
         let exchange = async {
             let mut response = request
                 .send()
@@ -105,6 +174,13 @@ impl Client {
                 .map_err(|e| sending_failed(e, url, &name))?;
             let status = response.status().as_u16();
             let retry_after = retry_after(response.headers());
+            let limit_bytes = match kept {
+                Kept::Beginning => None,
+                Kept::Whole(limit_bytes) => Some(limit_bytes),
+                Kept::WholeOfSuccess(limit_bytes) => {
+                    response.status().is_success().then_some(limit_bytes)
+                }
+            };
             let body = match limit_bytes {
                 None => beginning(&mut response).await,
                 Some(limit_bytes) => {
