@@ -164,7 +164,7 @@ fn with_store(
     runtime.block_on(async {
         let channel = ChannelRoute {
             name: "terminal".to_owned(),
-            min_severity: Severity::Info,
+            ..ChannelRoute::default()
         };
         let settings = Settings {
             path,

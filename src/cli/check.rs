@@ -168,7 +168,10 @@ async fn everything(setup: &Setup) -> anyhow::Result<Outcome> {
 async fn channels_can_work(setup: &Setup, output: &mut Output) -> anyhow::Result<bool> {
     let mut all = true;
     for name in setup.channel_names() {
-        let lacking = setup.lacking(&name).await;
+        let mut lacking = setup.lacking(&name).await;
+        if lacking.is_empty() {
+            lacking = setup.refused(&name).await;
+        }
         if lacking.is_empty() {
             output.line(&format!(
                 "ok    channel {}: what it needs here is there; `modelwatch check notify` sends a test",

@@ -9,7 +9,7 @@ use super::reader::Section;
 use super::web_settings::WebSettings;
 use super::witness::WitnessSettings;
 use super::{
-    canary, channel, expect_from, http, keys, lints, log, trust, values, watch, web, witness,
+    canary, channel, expect_from, http, keys, lints, log, reach, trust, values, watch, web, witness,
 };
 use crate::log::Start;
 use crate::monitor::{CanarySettings, Schedule};
@@ -89,7 +89,10 @@ pub(super) fn read(
         .map(|channel| channel.name.as_str())
         .collect();
     let watches = watch::read_all(root, &names, problems);
+    channel::check_watches(root, &watches, problems);
+    channel::check_repositories(root, &channels, &watches, problems);
     lints::on_the_whole(root, &watches, problems);
+    reach::check(root, &watches, &channels, problems);
     http::doubts(root, &http, problems);
     let canaries = canary::read(root, &watches, problems);
     let expect_from = expect_from::read_all(root, &watches, context, problems);

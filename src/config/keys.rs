@@ -155,7 +155,16 @@ pub(super) const WATCH: [&str; 15] = [
 ];
 
 /// The keys that a channel of every type has.
-pub(super) const EVERY_CHANNEL: [&str; 3] = ["name", "type", "min_severity"];
+pub(super) const EVERY_CHANNEL: [&str; 6] = [
+    "name",
+    "type",
+    "min_severity",
+    "verdicts",
+    "watches",
+    "quiet_hours",
+];
+
+pub(super) const QUIET_HOURS: [&str; 4] = ["from", "to", "zone", "except"];
 
 /// The keys of channels of any type, each once.
 pub(super) fn of_channels() -> Vec<String> {
@@ -200,6 +209,12 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
     match (section, key) {
         ("channel", "password") => {
             Some("secrets stay out of this file: use password_env or password_file")
+        }
+        ("channel", "headers") => {
+            Some("secrets stay out of this file: use headers_env = { \"NAME\" = \"VARIABLE\" }")
+        }
+        ("channel", "token" | "routing_key") => {
+            Some("secrets stay out of this file: use its _env or _file")
         }
         ("channel", "secret") => {
             Some("secrets stay out of this file: use secret_env or secret_file")

@@ -24,6 +24,8 @@ mod log_settings;
 mod mode;
 mod place;
 mod problems;
+mod quiet_hours;
+mod reach;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -118,6 +118,70 @@ fn standard_output_has_the_form_that_is_set_or_the_one_that_fits_its_reader() {
 }
 
 #[test]
+fn a_channel_receives_only_what_it_selects_and_what_nobody_receives_is_a_warning() {
+    let channel =
+        |keys: &str| GOOD.replace("type = \"stdout\"", &format!("type = \"stdout\"\n{keys}"));
+    let other = "\n[[channel]]\nname = \"all\"\ntype = \"stdout\"\n";
+    for (text, said) in [
+        (
+            channel("verdicts = [\"identity-unexpectd\"]"),
+            Some("did you mean identity-unexpected?"),
+        ),
+        (
+            channel("verdicts = [\"expected\"]"),
+            Some("no alert is sent about expected signings"),
+        ),
+        (channel("verdicts = []"), Some("an empty list")),
+        (
+            channel("watches = [\"mial\"]"),
+            Some("there is no watch named \"mial\" (hint: did you mean mail?)"),
+        ),
+        (
+            channel("verdicts = [\"identity-unexpected\", \"model-unexpected\"]"),
+            Some(
+                "no channel receives self-registered, other-predicate, untrusted-chain, unreadable of mail",
+            ),
+        ),
+        (
+            channel("verdicts = [\"identity-unexpected\"]"),
+            Some("no channel receives missing, log-fault, unverifiable-checkpoint"),
+        ),
+        (
+            channel("min_severity = \"critical\""),
+            Some(
+                "no channel receives model-unexpected, identity-unexpected, other-predicate of mail",
+            ),
+        ),
+        (channel("min_severity = \"high\""), None),
+        (channel("min_severity = \"critical\"") + other, None),
+        (
+            channel("verdicts = [\"log-fault\"]\nwatches = [\"mail\"]") + other,
+            None,
+        ),
+        (
+            (channel("verdicts = [\"log-fault\"]") + other)
+                .replace("san = ", "notify = [\"out\"]\nsan = "),
+            Some("no channel receives self-registered, model-unexpected, identity-unexpected"),
+        ),
+    ] {
+        let problems = problems(&text);
+        match said {
+            Some(said) => assert!(problems.contains(said), "{said}: {problems}"),
+            None => assert_eq!(problems, "", "{text}"),
+        }
+    }
+    let text = channel("min_severity = \"high\"\nverdicts = [\"silence\"]\nwatches = [\"mail\"]");
+    let config = validated(&text).0.expect("warnings only");
+    let selection = &config.channels[0].selection;
+    assert_eq!(selection.min_severity, Severity::High);
+    assert_eq!(
+        selection.verdicts,
+        Some([crate::finding::Verdict::Silence].into())
+    );
+    assert_eq!(selection.watches, Some(["mail".to_owned()].into()));
+}
+
+#[test]
 fn every_mistake_is_named_at_once_with_its_line() {
     let text = r#"[store]
 url = "postgres://db"

@@ -132,24 +132,40 @@ pub(super) fn secret(
         );
         return None;
     }
-    if let Some(variable) = section.string(&env, problems) {
-        let is_name = variable
-            .value
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !is_name {
-            // The value is not repeated: it may be the secret itself.
-            problems.error(
-                &variable.place,
-                "is not the name of an environment variable",
-                "write the variable's name here and put the secret into the variable".to_owned(),
-            );
-            return None;
-        }
-        return Some(SecretSource::Env(variable.value.to_owned()));
+    if let Some(written) = section.string(&env, problems) {
+        return variable(&written, problems).map(SecretSource::Env);
     }
     let path = section.string(&file, problems)?;
     Some(SecretSource::File(context.path(path.value)))
+}
+
+fn variable(written: &At<&str>, problems: &mut Problems) -> Option<String> {
+    let mut characters = written.value.chars();
+    if characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Some(written.value.to_owned());
+    }
+    // The value is not repeated: it may be the secret itself.
+    problems.error(
+        &written.place,
+        "is not the name of an environment variable",
+        "write the variable's name here and put the secret into the variable".to_owned(),
+    );
+    None
+}
+
+/// A table of names, each with an environment variable.
+pub(super) fn variables(
+    section: &Section<'_>,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<Vec<(String, String)>> {
+    let table = section.table(key, problems)?;
+    let mut variables = Vec::new();
+    for name in table.keys() {
+        let written = table.string(name, problems)?;
+        variables.push((name.to_owned(), variable(&written, problems)?));
+    }
+    Some(variables)
 }
 
 /// Reports a name that was used before. Findings, alerts and the command line use names as references.

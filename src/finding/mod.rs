@@ -1,10 +1,13 @@
 //! Findings: a signing under a watched identity, a fault of a log, or a failure of the monitoring.
 
 mod drill;
+mod example;
 mod fault_word;
 mod id;
 mod judged;
+mod quiet;
 mod routes;
+mod selection;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -16,7 +19,9 @@ pub use crate::watch::Severity;
 pub use drill::DRILL;
 pub use id::{FindingId, FindingIdError};
 pub use judged::Judged;
+pub use quiet::{Quiet, QuietHours};
 pub use routes::{ChannelRoute, Routes};
+pub use selection::Selection;
 pub use tlog::FaultKind;
 pub use verdict::{AlertPolicy, Class, State, Verdict};
 

@@ -2,15 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::{Finding, Severity};
+use jiff::Timestamp;
+
+use super::{Finding, Quiet, QuietHours, Selection};
 
 /// The properties of a channel that routing uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChannelRoute {
     /// Its name.
     pub name: String,
-    /// Findings below this severity are not sent on it.
-    pub min_severity: Severity,
+    /// What is sent on it.
+    pub selection: Selection,
+    /// When its alerts wait.
+    pub quiet_hours: Option<QuietHours>,
+    /// Whether it is told that an alert is acknowledged.
+    pub takes_acknowledgements: bool,
 }
 
 /// From a finding to the names of channels.
@@ -27,7 +33,7 @@ impl Routes {
         Self { channels, by_watch }
     }
 
-    /// The channels on which this finding is sent, in the configuration's order.
+    /// The channels on which this finding is sent, in the configuration's order. A drill is sent on every channel.
     ///
     /// `except`: the channel whose failure is reported, which therefore does not get the report.
     pub fn channels<'a>(
@@ -36,12 +42,26 @@ impl Routes {
         except: Option<&'a str>,
     ) -> impl Iterator<Item = &'a str> {
         let named = finding.watch.as_ref().and_then(|w| self.by_watch.get(w));
-        let severity = finding.severity;
         self.channels.iter().filter_map(move |channel| {
-            let listed = channel.min_severity <= severity
+            let listed = (finding.is_drill() || channel.selection.takes(finding))
                 && named.is_none_or(|names| names.contains(&channel.name))
                 && except != Some(channel.name.as_str());
             listed.then_some(channel.name.as_str())
         })
+    }
+
+    /// The quiet hours of a channel at this time.
+    pub fn quiet(&self, channel: &str, now: Timestamp) -> Option<Quiet> {
+        let mut channels = self.channels.iter();
+        let channel = channels.find(|known| known.name == channel)?;
+        channel.quiet_hours.as_ref()?.at(now)
+    }
+
+    /// The channels that are told of acknowledgements.
+    pub fn acknowledged_channels(&self) -> impl Iterator<Item = &str> {
+        let channels = self.channels.iter();
+        channels
+            .filter(|channel| channel.takes_acknowledgements)
+            .map(|channel| channel.name.as_str())
     }
 }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use url::Url;
 
-use super::{Lacking, Notifier};
+use super::{Lacking, Links, Notifier};
 use crate::http;
 use crate::secret::{SecretSource, UrlSource};
 
@@ -21,7 +22,7 @@ use crate::secret::{SecretSource, UrlSource};
 pub struct ChannelType {
     /// The value of `type`.
     pub name: &'static str,
-    /// Its keys besides `name`, `type` and `min_severity`. A key that several types have is read in the same way for each.
+    /// Its keys besides those that every channel has. A key that several types have is read in the same way for each.
     pub keys: &'static [(&'static str, KeyType)],
     /// Makes settings of the values. `None` if a value is missing or wrong; the problem is in [`Written`] then, or the
     /// configuration has reported it before.
@@ -35,14 +36,17 @@ pub enum KeyType {
     Text,
     /// A string, or a list of strings.
     Texts,
+    /// `true` or `false`.
+    Boolean,
     /// A duration such as `30s`.
     Duration,
     /// The path of a file that must exist.
     File,
     /// A secret: the keys are `NAME_env` and `NAME_file`, at most one of them.
     Secret,
-    /// An http(s) URL: the keys are `NAME`, `NAME_env` and `NAME_file`, exactly one of them. The configuration reports it
-    /// if there is none.
+    /// Names with environment variables: the key is `NAME_env`, a table.
+    Variables,
+    /// An http(s) URL: the keys are `NAME`, `NAME_env` and `NAME_file`, at most one of them.
     Url,
 }
 
@@ -51,7 +55,10 @@ impl KeyType {
     pub fn written_as(self, name: &str) -> Vec<String> {
         let with = |ending: &str| format!("{name}{ending}");
         match self {
-            Self::Text | Self::Texts | Self::Duration | Self::File => vec![name.to_owned()],
+            Self::Text | Self::Texts | Self::Boolean | Self::Duration | Self::File => {
+                vec![name.to_owned()]
+            }
+            Self::Variables => vec![with("_env")],
             Self::Secret => vec![with("_env"), with("_file")],
             Self::Url => vec![name.to_owned(), with("_env"), with("_file")],
         }
@@ -69,18 +76,34 @@ impl ChannelType {
 /// The settings of one channel.
 ///
 /// Laws:
-/// 1. Nothing here sends a message or asks a server, except what the notifier does when it sends.
+/// 1. Nothing here sends a message or asks a server, except what the notifier does when it sends, and
+///    [`refused`](Self::refused).
 /// 2. `Debug` shows no secret.
 #[async_trait]
 pub trait ChannelSettings: fmt::Debug + Send + Sync {
     /// The notifier of the channel. It opens nothing before it sends.
-    fn notifier(&self, http: &http::Client) -> Box<dyn Notifier>;
+    fn notifier(&self, http: &http::Client, links: &Links) -> Box<dyn Notifier>;
 
     /// Where its secrets come from.
     fn secrets(&self) -> Vec<SecretSource>;
 
     /// What the channel cannot work without and what is missing on this machine: variables, files, a program.
     async fn lacking(&self) -> Vec<Lacking>;
+
+    /// Why the server would refuse messages, as far as it can be asked without sending one. Called for `modelwatch check`.
+    async fn refused(&self, _http: &http::Client) -> Vec<Lacking> {
+        Vec::new()
+    }
+
+    /// Whether the channel is told that all findings of an alert are acknowledged.
+    fn takes_acknowledgements(&self) -> bool {
+        false
+    }
+
+    /// The repository into which the channel writes.
+    fn repository(&self) -> Option<Url> {
+        None
+    }
 }
 
 /// The value of one key.
@@ -90,12 +113,16 @@ pub enum Value {
     Text(String),
     /// Of [`KeyType::Texts`]; not empty.
     Texts(Vec<String>),
+    /// Of [`KeyType::Boolean`].
+    Boolean(bool),
     /// Of [`KeyType::Duration`].
     Duration(Duration),
     /// Of [`KeyType::File`]; the path is counted from the directory of the configuration.
     File(PathBuf),
     /// Of [`KeyType::Secret`].
     Secret(SecretSource),
+    /// Of [`KeyType::Variables`]: name and variable.
+    Variables(Vec<(String, String)>),
     /// Of [`KeyType::Url`].
     Url(UrlSource),
     /// The key is there, and the configuration has reported what is wrong with its value.
@@ -173,6 +200,13 @@ impl Written {
         }
     }
 
+    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
+        match self.values.get(key) {
+            Some(Value::Boolean(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
     pub(super) fn duration(&self, key: &str) -> Option<Duration> {
         match self.values.get(key) {
             Some(Value::Duration(duration)) => Some(*duration),
@@ -194,11 +228,34 @@ impl Written {
         }
     }
 
+    /// Names and their variables; none if the key is not written or wrong.
+    pub(super) fn variables(&self, key: &str) -> Vec<(String, String)> {
+        match self.values.get(key) {
+            Some(Value::Variables(variables)) => variables.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     pub(super) fn url(&self, key: &str) -> Option<UrlSource> {
         match self.values.get(key) {
             Some(Value::Url(source)) => Some(source.clone()),
             _ => None,
         }
+    }
+
+    /// The URL; that there is none is an error.
+    pub(super) fn required_url(&mut self, key: &'static str) -> Option<UrlSource> {
+        if !self.has(key) {
+            let keys = KeyType::Url.written_as(key);
+            let message = match keys.split_last() {
+                Some((last, others)) => {
+                    format!("one of {} and {last} is missing", others.join(", "))
+                }
+                None => format!("{key} is missing"),
+            };
+            self.error(Place::Channel, message, None);
+        }
+        self.url(key)
     }
 
     /// A path, counted from the directory of the configuration.

@@ -1,10 +1,20 @@
 //! The types of channels: a table with one row for each.
 
 use super::channel_type::ChannelType;
-use super::{email, exec, stdout, webhook};
+use super::{discord, email, exec, github_issue, pagerduty, slack, stdout, teams, webhook};
 
 /// Every type of channel, in the order in which messages list them.
-pub const CHANNEL_TYPES: [ChannelType; 4] = [email::TYPE, webhook::TYPE, exec::TYPE, stdout::TYPE];
+pub const CHANNEL_TYPES: [ChannelType; 9] = [
+    email::TYPE,
+    slack::TYPE,
+    teams::TYPE,
+    discord::TYPE,
+    pagerduty::TYPE,
+    github_issue::TYPE,
+    webhook::TYPE,
+    exec::TYPE,
+    stdout::TYPE,
+];
 
 impl ChannelType {
     /// The one with this value of `type`.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::escape;
 
+use super::template::TemplateError;
 use crate::secret::SecretError;
 
 /// Longest text of a server or program that is kept, in characters: its first words describe the error; the rest is in
@@ -22,6 +23,9 @@ pub enum NotifyError {
     /// The operator's mistake: a secret is not there.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The operator's mistake: a template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// The operator's mistake: the channel cannot work as it is configured.
     #[error("{what}")]
     Setup {
@@ -133,9 +137,11 @@ impl NotifyError {
     pub fn needs_operator(&self) -> bool {
         match self {
             Self::Recipients { unreached, .. } => unreached.iter().any(|one| one.for_good),
-            Self::NoSuchChannel(_) | Self::Secret(_) | Self::Setup { .. } | Self::Denied { .. } => {
-                true
-            }
+            Self::NoSuchChannel(_)
+            | Self::Secret(_)
+            | Self::Template(_)
+            | Self::Setup { .. }
+            | Self::Denied { .. } => true,
             _ => false,
         }
     }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::error::remote_text;
-use super::{Lacking, Message, Notifier, NotifyError, render};
+use super::{Lacking, Links, Message, Notifier, NotifyError, render};
 use crate::http;
 use crate::process::Group;
 use crate::secret::SecretSource;
@@ -86,7 +86,7 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
 
 #[async_trait]
 impl ChannelSettings for ExecSettings {
-    fn notifier(&self, _http: &http::Client) -> Box<dyn Notifier> {
+    fn notifier(&self, _http: &http::Client, _: &Links) -> Box<dyn Notifier> {
         Box::new(Exec::new(self.clone()))
     }
 

@@ -17,8 +17,8 @@ pub enum Kind {
     Digest,
     /// The end of an earlier alert.
     Resolved,
-    /// A test of the channel, without an event.
-    Test,
+    /// All findings of an earlier alert are acknowledged. Only for channels that take acknowledgements.
+    Acknowledged,
 }
 
 impl Kind {
@@ -28,7 +28,7 @@ impl Kind {
             Self::Alert => "alert",
             Self::Digest => "digest",
             Self::Resolved => "resolved",
-            Self::Test => "test",
+            Self::Acknowledged => "acknowledged",
         }
     }
 }
@@ -40,6 +40,8 @@ pub struct Message {
     pub id: String,
     /// What kind.
     pub kind: Kind,
+    /// It is an example of its kind, without an event: a person tests the channel.
+    pub is_test: bool,
     /// Joins an alert and its resolution: the alert's id.
     pub key: String,
     /// The highest of its findings'.
@@ -65,7 +67,9 @@ impl Message {
                 QueuedKind::Alert => Kind::Alert,
                 QueuedKind::Digest => Kind::Digest,
                 QueuedKind::Resolved => Kind::Resolved,
+                QueuedKind::Acknowledged => Kind::Acknowledged,
             },
+            is_test: false,
             key: alert.key.clone(),
             severity: alert.severity,
             total: alert.findings.max(findings.len() as u64),
@@ -74,17 +78,40 @@ impl Message {
         }
     }
 
-    /// A test message. `now` makes its id unique: a receiver that drops repeats must not drop the second test.
-    pub fn test(now: Timestamp) -> Self {
-        let id = format!("test-{}", now.as_microsecond());
-        Self {
-            key: id.clone(),
-            id,
-            kind: Kind::Test,
+    /// A test: an alert, a digest, and the end of the alert. `now` makes their ids unique: a receiver that drops repeats
+    /// must not drop the second test. All have one key, so that nothing stays open where alerts are closed.
+    pub fn tests(now: Timestamp) -> [Self; 3] {
+        let key = format!("test-{}", now.as_microsecond());
+        let test = |kind: Kind, findings: Vec<Finding>| Self {
+            id: match kind {
+                Kind::Alert => key.clone(),
+                other => format!("{key}-{}", other.as_str()),
+            },
+            kind,
+            is_test: true,
+            key: key.clone(),
             severity: Severity::Info,
-            total: 0,
-            counts: Vec::new(),
-            findings: Vec::new(),
+            total: findings.len() as u64,
+            counts: match kind {
+                Kind::Digest => findings.iter().map(one).collect(),
+                _ => Vec::new(),
+            },
+            findings,
+        };
+        let (signing, health) = (Finding::example(now), Finding::health_example(now));
+        [
+            test(Kind::Alert, vec![signing.clone()]),
+            test(Kind::Digest, vec![signing.clone(), health]),
+            test(Kind::Resolved, vec![signing]),
+        ]
+    }
+
+    /// What kind it is, or that it is a test.
+    pub(super) const fn word(&self) -> &'static str {
+        if self.is_test {
+            "test"
+        } else {
+            self.kind.as_str()
         }
     }
 
@@ -95,6 +122,7 @@ impl Message {
             id: format!("{}-{}", finding.id, now.as_second()),
             key: finding.id.to_string(),
             kind: Kind::Alert,
+            is_test: false,
             severity: finding.severity,
             total: 1,
             counts: Vec::new(),
@@ -109,6 +137,15 @@ impl Message {
 
     /// One sentence, raw. That of a drill begins with [`DRILL`], and no other.
     pub fn summary(&self) -> String {
+        if self.is_test {
+            let what = match self.kind {
+                Kind::Alert => "alerts",
+                Kind::Digest => "digests",
+                Kind::Resolved => "ends of alerts",
+                Kind::Acknowledged => "acknowledgements",
+            };
+            return format!("this is a test: {what} of modelwatch will arrive like this message");
+        }
         let mut first = self
             .findings
             .first()
@@ -128,9 +165,7 @@ impl Message {
             Kind::Alert => format!("{first}{others}"),
             Kind::Digest => format!("{}: {}", count(self.total), by_severity(&self.counts)),
             Kind::Resolved => format!("over: {}{others}", self.in_the_end(&first)),
-            Kind::Test => {
-                "this is a test: alerts of modelwatch will arrive like this message".to_owned()
-            }
+            Kind::Acknowledged => format!("acknowledged: {first}{others}"),
         }
     }
 }
@@ -168,6 +203,16 @@ const UNREGISTERED: [(&str, &str); 3] = [
         ", and a signing with it is registered now",
     ),
 ];
+
+/// The counts of one finding.
+fn one(finding: &Finding) -> FindingCounts {
+    FindingCounts {
+        watch: finding.watch.clone(),
+        verdict: finding.verdict,
+        severity: finding.severity,
+        count: 1,
+    }
+}
 
 fn count(total: u64) -> String {
     match total {
@@ -253,8 +298,15 @@ mod tests {
     }
 
     #[test]
-    fn two_tests_are_two_messages() {
-        let at = |second| Message::test(Timestamp::from_second(second).expect("in range"));
-        assert_ne!(at(1).id, at(2).id);
+    fn every_test_is_a_message_of_its_own_and_shows_each_kind() {
+        let at = |second| Message::tests(Timestamp::from_second(second).expect("in range"));
+        let mut ids: Vec<String> = at(1).into_iter().chain(at(2)).map(|test| test.id).collect();
+        ids.dedup();
+        assert_eq!(ids.len(), 6);
+        for test in at(1) {
+            assert!(test.is_test && test.key == at(1)[0].id);
+            assert!(test.summary().starts_with("this is a test: "));
+            assert_eq!((test.word(), test.severity), ("test", Severity::Info));
+        }
     }
 }

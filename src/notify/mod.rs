@@ -1,7 +1,7 @@
 //! Delivery of alerts: reads the outbox of the store and sends to channels. The channels are independent of logs.
 //!
 //! ```text
-//! store ──claim──▶ outbox ──Message──▶ Notifier (email, webhook, exec, stdout) ──▶ a person or program
+//! store ──claim──▶ outbox ──Message──▶ Notifier (email, chat, webhook, exec, …) ──▶ a person or program
 //!   ▲                 │                    render: one page for people, one line of JSON for programs
 //!   └─record──────────┘
 //! ```
@@ -11,16 +11,25 @@
 
 mod channel_type;
 mod channel_types;
+mod chat_webhook;
+mod discord;
 mod email;
 mod error;
 mod exec;
+mod github_issue;
 mod heartbeat;
+mod links;
 mod message;
 mod outbox;
+mod pagerduty;
 mod ready;
 mod render;
+mod reply;
 mod settings;
+mod slack;
 mod stdout;
+mod teams;
+mod template;
 #[cfg(test)]
 mod testing;
 mod webhook;
@@ -35,10 +44,12 @@ pub use channel_types::CHANNEL_TYPES;
 pub use email::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
 pub use error::{NotifyError, Unreached};
 pub use heartbeat::{Beat, Heartbeat, HeartbeatError, last_heartbeat};
+pub use links::Links;
 pub use message::{Kind, Message};
 pub use outbox::{Drained, Outbox};
 pub use ready::Lacking;
 pub use settings::{Channel, HeartbeatSettings};
+pub use template::TemplateError;
 
 /// A channel of alerts.
 ///
@@ -77,9 +88,11 @@ pub trait Notifier: Send + Sync {
     }
 }
 
-/// The recipients who already have a message.
+/// Who already has a message, and what was wrong with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// The recipients for whom the server has accepted it.
     pub reached: BTreeSet<String>,
+    /// The message was accepted, but not as the channel is configured: what the operator has to repair.
+    pub complaint: Option<String>,
 }

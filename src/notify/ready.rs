@@ -104,6 +104,8 @@ mod tests {
             Box::new(WebhookSettings {
                 url,
                 secret,
+                headers: Vec::new(),
+                template: None,
                 allow_private: Vec::new(),
             })
         };

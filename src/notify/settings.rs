@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::channel_type::ChannelSettings;
 use super::ready::Lacking;
-use crate::finding::Severity;
+use crate::finding::{QuietHours, Selection};
 use crate::secret::UrlSource;
 
 /// A channel on which alerts are sent.
@@ -16,8 +16,10 @@ use crate::secret::UrlSource;
 pub struct Channel {
     /// Its name in the configuration, in `notify` of watches and on the command line.
     pub name: String,
-    /// Findings below this severity are not sent on it.
-    pub min_severity: Severity,
+    /// The findings that are sent on it.
+    pub selection: Selection,
+    /// When its alerts wait.
+    pub quiet_hours: Option<QuietHours>,
     /// What its kind needs.
     pub settings: Arc<dyn ChannelSettings>,
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
-use super::{Lacking, Message, Notifier, NotifyError, render};
+use super::{Lacking, Links, Message, Notifier, NotifyError, render};
 use crate::http;
 use crate::secret::SecretSource;
 
@@ -53,7 +53,7 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
 
 #[async_trait]
 impl ChannelSettings for StdoutSettings {
-    fn notifier(&self, _http: &http::Client) -> Box<dyn Notifier> {
+    fn notifier(&self, _http: &http::Client, _: &Links) -> Box<dyn Notifier> {
         let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
         let form = Form::of(*self, is_terminal);
         Box::new(Stream::new(std::io::stdout(), form))
@@ -195,7 +195,9 @@ mod tests {
         let (reader, out) = std::io::pipe().unwrap();
         drop(reader);
         let lines = Stream::new(out, Form::Json);
-        let error = lines.send(&Message::test(testing::NOW), testing::NOW).await;
+        let error = lines
+            .send(&Message::tests(testing::NOW)[0], testing::NOW)
+            .await;
         assert!(matches!(error, Err(NotifyError::Output(_))));
     }
 }

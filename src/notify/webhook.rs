@@ -1,8 +1,8 @@
 //! A POST of one JSON object with the headers of Standard Webhooks
 //! (<https://github.com/standard-webhooks/standard-webhooks>, spec §"Webhook headers").
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
@@ -11,15 +11,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use crate::http::{AddressPolicy, Client, HttpError, PostReply};
+use crate::http::{AddressPolicy, Client, Method, REPLY_LIMIT_BYTES};
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
-use super::error::remote_text;
-use super::{Lacking, Message, Notifier, NotifyError, render};
+use super::reply::{Call, judge};
+use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt, render, template};
 use crate::secret::{SecretError, SecretSource, UrlSource};
-
-/// Standard Webhooks recommends 15 to 30 s.
-const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// What marks a secret whose bytes are written in base64.
 const BASE64_SECRET: &str = "whsec_";
@@ -30,6 +27,9 @@ pub(super) const TYPE: ChannelType = ChannelType {
     keys: &[
         ("url", KeyType::Url),
         ("secret", KeyType::Secret),
+        ("headers", KeyType::Variables),
+        ("template", KeyType::File),
+        ("content_type", KeyType::Text),
         ("allow_private", KeyType::Texts),
     ],
     read,
@@ -42,8 +42,99 @@ pub(super) struct WebhookSettings {
     pub(super) url: UrlSource,
     /// The key of the signature: `whsec_<base64>`, or the key's bytes themselves. Without it, messages are not signed.
     pub(super) secret: Option<SecretSource>,
+    /// Names of headers to add, and where their values come from.
+    pub(super) headers: Vec<(String, SecretSource)>,
+    /// Writes the body instead of the JSON line.
+    pub(super) template: Option<Template>,
     /// Host names, or literal addresses, that may lead into a private network.
     pub(super) allow_private: Vec<String>,
+}
+
+/// What a template writes.
+#[derive(Debug, Clone)]
+pub(super) struct Template {
+    /// Its file.
+    pub(super) path: PathBuf,
+    /// The media type of what it writes.
+    pub(super) content_type: String,
+}
+
+impl Template {
+    fn is_json(&self) -> bool {
+        let essence = self.content_type.split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        essence == "application/json" || essence.ends_with("+json")
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// Headers of the connection and of the body, which the HTTP client sets.
+const RESERVED: [&str; 12] = [
+    "host",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "proxy-authorization",
+];
+
+fn headers(written: &mut Written) -> Vec<(String, SecretSource)> {
+    let mut headers = Vec::new();
+    for (name, variable) in written.variables("headers") {
+        let lower = name.to_ascii_lowercase();
+        let is_name = !lower.is_empty()
+            && lower
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+        let problem = if !is_name {
+            format!("{name:?} is not the name of a header")
+        } else if RESERVED.contains(&lower.as_str()) || lower.starts_with("webhook-") {
+            format!("the header {name} is set by modelwatch")
+        } else if headers.iter().any(|(known, _)| *known == lower) {
+            format!("the header {name} is given twice")
+        } else {
+            headers.push((lower, SecretSource::Env(variable)));
+            continue;
+        };
+        let hint = (lower == "content-type").then_some("use content_type");
+        written.error(Place::Key("headers_env"), problem, hint);
+    }
+    headers
+}
+
+fn template(written: &mut Written) -> Option<Template> {
+    let content_type = written.text("content_type").map(ToOwned::to_owned);
+    if let Some(content_type) = &content_type {
+        let is_type = content_type.contains('/')
+            && content_type
+                .chars()
+                .all(|c| c == ' ' || c.is_ascii_graphic());
+        if !is_type {
+            written.error(
+                Place::Key("content_type"),
+                "is not a media type",
+                Some("write text/plain, or leave it out for JSON"),
+            );
+        }
+        if !written.has("template") {
+            written.error(
+                Place::Key("content_type"),
+                "without a template the body is JSON",
+                Some("add a template, or leave content_type out"),
+            );
+        }
+    }
+    Some(Template {
+        path: written.file("template")?,
+        content_type: content_type.unwrap_or_else(|| JSON.to_owned()),
+    })
 }
 
 fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
@@ -54,22 +145,26 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
             Some("give secret_env or secret_file"),
         );
     }
+    let (headers, template) = (headers(written), template(written));
     Some(Arc::new(WebhookSettings {
-        url: written.url("url")?,
+        url: written.required_url("url")?,
         secret: written.secret("secret"),
+        headers,
+        template,
         allow_private: written.texts("allow_private"),
     }))
 }
 
 #[async_trait]
 impl ChannelSettings for WebhookSettings {
-    fn notifier(&self, http: &Client) -> Box<dyn Notifier> {
-        Box::new(Webhook::new(self.clone(), http.clone()))
+    fn notifier(&self, http: &Client, links: &Links) -> Box<dyn Notifier> {
+        Box::new(Webhook::new(self.clone(), http.clone(), links.clone()))
     }
 
     fn secrets(&self) -> Vec<SecretSource> {
         let mut sources: Vec<SecretSource> = self.url.secret().into_iter().cloned().collect();
         sources.extend(self.secret.clone());
+        sources.extend(self.headers.iter().map(|(_, source)| source.clone()));
         sources
     }
 
@@ -80,6 +175,20 @@ impl ChannelSettings for WebhookSettings {
         {
             lacking.push(Lacking::of_secret("secret", source, error));
         }
+        for (_, source) in &self.headers {
+            lacking.extend(Lacking::secret("headers", source).await);
+        }
+        if let Some(of_channel) = &self.template {
+            for sample in Message::tests(Timestamp::UNIX_EPOCH) {
+                let path = &of_channel.path;
+                let links = Links::default();
+                let written = template::body(path, &sample, &links, of_channel.is_json()).await;
+                if let Err(error) = written {
+                    lacking.push(Lacking::new("template", error));
+                    break;
+                }
+            }
+        }
         lacking
     }
 }
@@ -89,14 +198,32 @@ pub(super) struct Webhook {
     settings: WebhookSettings,
     policy: AddressPolicy,
     http: Client,
+    links: Links,
 }
 
 impl Webhook {
-    pub(super) fn new(settings: WebhookSettings, http: Client) -> Self {
+    pub(super) fn new(settings: WebhookSettings, http: Client, links: Links) -> Self {
         Self {
             policy: AddressPolicy::allowing(&settings.allow_private),
             settings,
             http,
+            links,
+        }
+    }
+
+    /// The body and its media type. If the template fails, it is the line without one, and the reason is a complaint: an
+    /// alert must not wait for a template.
+    async fn body(&self, message: &Message, receipt: &mut Receipt) -> (String, &str) {
+        let Some(of_channel) = &self.settings.template else {
+            return (render::json(message), JSON);
+        };
+        let Template { path, content_type } = of_channel;
+        match template::body(path, message, &self.links, of_channel.is_json()).await {
+            Ok(body) => (body, content_type),
+            Err(error) => {
+                receipt.complaint = Some(format!("the line without template was sent: {error}"));
+                (render::json(message), JSON)
+            }
         }
     }
 
@@ -117,56 +244,49 @@ impl Webhook {
 #[async_trait]
 impl Notifier for Webhook {
     async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
+        self.send_to_rest(message, &mut Receipt::default(), now)
+            .await
+    }
+
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        receipt: &mut Receipt,
+        now: Timestamp,
+    ) -> Result<(), NotifyError> {
         let url = self.settings.url.read().await?;
-        let body = render::json(message);
+        let mut values = Vec::new();
+        for (name, source) in &self.settings.headers {
+            values.push((name.as_str(), source.read().await?));
+        }
+        receipt.complaint = None;
+        let (body, content_type) = self.body(message, receipt).await;
         // The time of this attempt, not of the alert: receivers refuse old ones as replays.
         let seconds = now.as_second().to_string();
         let signature = self.signature(&message.id, &seconds, &body).await?;
         let mut headers = vec![
-            ("content-type", "application/json"),
+            ("content-type", content_type),
             ("webhook-id", message.id.as_str()),
             ("webhook-timestamp", seconds.as_str()),
         ];
         if let Some(signature) = &signature {
             headers.push(("webhook-signature", signature));
         }
-        let reply = self
-            .http
-            .post(&url, &headers, body.into(), TIME_LIMIT, &self.policy)
-            .await
-            .map_err(|error| not_sent(&error))?;
-        judge(&reply)
-    }
-}
-
-/// The meaning of an answer. Redirects are not followed: one to another host would send the findings there.
-fn judge(reply: &PostReply) -> Result<(), NotifyError> {
-    let PostReply { name, status, .. } = reply;
-    let reason = match &reply.message {
-        Some(message) => format!("{name} answered {status}: {}", remote_text(message)),
-        None => format!("{name} answered {status}"),
-    };
-    match status {
-        200..=299 => Ok(()),
-        408 | 425 | 429 | 500..=599 => Err(NotifyError::Unavailable {
-            reason,
-            retry_after: reply.retry_after,
-        }),
-        // About the body: too large, not understood. Other messages may be accepted.
-        400 | 409 | 413 | 415 | 422 => Err(NotifyError::Refused { reason }),
-        // Wrong address, wrong secret, gone, moved.
-        _ => Err(NotifyError::Denied { reason }),
-    }
-}
-
-fn not_sent(error: &HttpError) -> NotifyError {
-    let text = error.to_string();
-    match error {
-        HttpError::ForbiddenAddress { .. } => NotifyError::Setup {
-            what: format!("{text}: to allow it, add the host to allow_private"),
-        },
-        error if error.is_setup() => NotifyError::Setup { what: text },
-        _ => NotifyError::unavailable(remote_text(&text)),
+        let values: Vec<(&str, &str)> = values
+            .iter()
+            .map(|(name, value)| (*name, value.expose_secret()))
+            .collect();
+        headers.extend(&values);
+        let secrets: Vec<&str> = values.iter().map(|(_, value)| *value).collect();
+        let call = Call {
+            method: Method::Post,
+            url: &url,
+            headers: &headers,
+            body,
+            limit_bytes: REPLY_LIMIT_BYTES,
+            secrets: &secrets,
+        };
+        judge(&call.send(&self.http, &self.policy).await?)
     }
 }
 
@@ -200,6 +320,8 @@ fn sign(key: &[u8], id: &str, seconds: &str, body: &str) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
+    use std::time::Duration;
+
     use super::*;
     use crate::notify::testing::{self, HttpSink};
 
@@ -212,9 +334,14 @@ mod tests {
         let settings = WebhookSettings {
             url: UrlSource::Literal(sink.url()),
             secret: Some(SecretSource::File(secret)),
+            headers: Vec::new(),
+            template: None,
             allow_private: allow.iter().map(ToString::to_string).collect(),
         };
-        (dir, Webhook::new(settings, Client::default()))
+        (
+            dir,
+            Webhook::new(settings, Client::default(), Links::default()),
+        )
     }
 
     #[test]
@@ -271,6 +398,86 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_template_writes_the_body_and_its_failure_sends_the_line_and_is_reported() {
+        let sink = HttpSink::start(&[(204, "", ""), (204, "", "")]).await;
+        let (dir, mut webhook) = webhook(&sink, &["127.0.0.1"]).await;
+        let path = dir.path().join("alert.j2");
+        webhook.settings.template = Some(Template {
+            path: path.clone(),
+            content_type: "application/vnd.chat+json; v=1".to_owned(),
+        });
+        let message = testing::alert(vec![testing::hostile("x\", \"y\": \"")]);
+        for (template, complains) in [("{\"text\": {{ summary }}}", false), ("{{ summary", true)] {
+            std::fs::write(&path, template).unwrap();
+            let mut receipt = Receipt::default();
+            webhook
+                .send_to_rest(&message, &mut receipt, testing::NOW)
+                .await
+                .unwrap();
+            assert_eq!(receipt.complaint.is_some(), complains, "{receipt:?}");
+            let lacking = webhook.settings.lacking().await;
+            assert_eq!(
+                lacking.iter().any(|lacking| lacking.key == "template"),
+                complains
+            );
+        }
+        let requests = sink.requests();
+        assert!(
+            requests[0].ends_with("{\"text\": \"x\\\", \\\"y\\\": \\\"\"}"),
+            "{}",
+            requests[0]
+        );
+        assert!(requests[0].contains("content-type: application/vnd.chat+json; v=1\r\n"));
+        assert!(requests[1].ends_with(&render::json(&message)));
+        assert!(requests[1].contains("content-type: application/json\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_header_has_the_value_of_its_variable_and_no_error_contains_it() {
+        let value = "Bearer s3cr3t-t0ken";
+        let echo = format!("not you: {value}");
+        let sink = HttpSink::start(&[(403, "", &echo)]).await;
+        let (dir, mut webhook) = webhook(&sink, &["127.0.0.1"]).await;
+        let file = dir.path().join("header");
+        std::fs::write(&file, value).unwrap();
+        webhook.settings.headers = vec![("x-token".to_owned(), SecretSource::File(file))];
+        let error = webhook
+            .send(&testing::alert(vec![]), testing::NOW)
+            .await
+            .unwrap_err();
+        assert!(sink.requests()[0].contains(&format!("x-token: {value}\r\n")));
+        assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
+        webhook.settings.headers[0].1 = SecretSource::Env("MODELWATCH_NO_SUCH_VARIABLE".to_owned());
+        let lacking = webhook.settings.lacking().await;
+        assert_eq!(lacking[0].key, "headers_env");
+    }
+
+    #[test]
+    fn headers_of_the_connection_and_of_the_signature_cannot_be_set() {
+        for (name, message) in [
+            ("Host", "is set by modelwatch"),
+            ("content-length", "is set by modelwatch"),
+            ("Webhook-Signature", "is set by modelwatch"),
+            ("Content-Type", "is set by modelwatch"),
+            ("X Y", "is not the name of a header"),
+        ] {
+            let mut written = Written::new(std::path::Path::new("/"));
+            written.insert(
+                "headers",
+                super::super::Value::Variables(vec![(name.to_owned(), "V".to_owned())]),
+            );
+            assert!(headers(&mut written).is_empty());
+            let remarks = written.into_remarks();
+            assert!(remarks[0].message.contains(message), "{remarks:?}");
+        }
+        let mut written = Written::new(std::path::Path::new("/"));
+        let twice =
+            ["Authorization", "authorization"].map(|name| (name.to_owned(), "V".to_owned()));
+        written.insert("headers", super::super::Value::Variables(twice.to_vec()));
+        assert_eq!(headers(&mut written).len(), 1);
+    }
+
+    #[tokio::test]
     async fn a_private_target_is_refused_unless_allowed_by_name() {
         let sink = HttpSink::start(&[]).await;
         let (_dir, webhook) = webhook(&sink, &["other.example"]).await;
@@ -298,43 +505,5 @@ mod tests {
                 .ends_with(r"answered 429: slow\\u{1b}[2J down"),
             "{error}"
         );
-    }
-
-    fn reply(status: u16) -> PostReply {
-        PostReply {
-            name: "https://hooks.example/…".to_owned(),
-            status,
-            retry_after: None,
-            message: Some("no_service".to_owned()),
-            body: "no_service".into(),
-        }
-    }
-
-    #[test]
-    fn errors_contain_the_host_and_its_message() {
-        let error = judge(&reply(404)).unwrap_err().to_string();
-        assert_eq!(error, "https://hooks.example/… answered 404: no_service");
-    }
-
-    #[test]
-    fn answers_determine_the_next_try() {
-        for (status, operator, message) in [
-            (301, true, false),
-            (400, false, true),
-            (401, true, false),
-            (404, true, false),
-            (408, false, false),
-            (410, true, false),
-            (413, false, true),
-            (422, false, true),
-            (429, false, false),
-            (500, false, false),
-            (503, false, false),
-        ] {
-            let error = judge(&reply(status)).unwrap_err();
-            let is = (error.needs_operator(), error.is_about_the_message());
-            assert_eq!(is, (operator, message), "{status}");
-        }
-        assert!(judge(&reply(200)).is_ok() && judge(&reply(202)).is_ok());
     }
 }

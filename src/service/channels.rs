@@ -6,7 +6,7 @@ use super::described::listed;
 use super::error::Mistake;
 use super::setup::Setup;
 use crate::config::WebSettings;
-use crate::finding::Severity;
+use crate::finding::{Severity, Verdict};
 use crate::http;
 use crate::notify::{Channel, Lacking};
 use crate::secret::{SecretError, SecretSource};
@@ -34,10 +34,14 @@ impl Setup {
         )))
     }
 
-    /// The channels that get findings of this severity.
-    pub(super) fn channels_for(&self, severity: Severity) -> impl Iterator<Item = &Channel> {
+    /// The channels that get the finding that the store cannot be used.
+    pub(super) fn channels_for_store_failure(&self) -> impl Iterator<Item = &Channel> {
         let channels = self.config.channels.iter();
-        channels.filter(move |channel| channel.min_severity <= severity)
+        channels.filter(|channel| {
+            let selection = &channel.selection;
+            selection.min_severity <= Severity::High
+                && selection.takes_kind(None, Verdict::StoreFailing)
+        })
     }
 
     /// The requirements of a channel that this machine does not meet.
@@ -49,7 +53,16 @@ impl Setup {
         }
     }
 
-    /// The same for the heartbeat.
+    /// Why the server of a channel would refuse messages; asks it.
+    pub async fn refused(&self, channel: &str) -> Vec<Lacking> {
+        let mut channels = self.config.channels.iter();
+        match channels.find(|known| known.name == channel) {
+            Some(channel) => channel.settings.refused(&self.http).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// The requirement of the heartbeat that this machine does not meet.
     pub async fn heartbeat_lacks(&self) -> Option<Lacking> {
         self.config.heartbeat.as_ref()?.lacking().await
     }

@@ -16,7 +16,7 @@ use crate::escape;
 use crate::finding::Severity;
 use crate::http;
 use crate::moment;
-use crate::notify::{Drained, Heartbeat, Outbox};
+use crate::notify::{Drained, Heartbeat, Links, Outbox};
 use crate::report::{PassResult, time};
 use crate::store::{Counts, Store, StoreError};
 
@@ -42,7 +42,7 @@ pub(super) struct Delivery {
     outbox: Outbox,
     heartbeat: Option<Heartbeat>,
     channels: Vec<String>,
-    /// The channels that get findings about health.
+    /// The channels that get the finding that the store cannot be used.
     urgent_channels: Vec<String>,
     every_log: bool,
     fail_on: Severity,
@@ -56,7 +56,7 @@ impl Delivery {
             heartbeat: setup.heartbeat(Arc::clone(store)),
             channels: setup.channel_names(),
             urgent_channels: setup
-                .channels_for(Severity::High)
+                .channels_for_store_failure()
                 .map(|channel| channel.name.clone())
                 .collect(),
             every_log: setup.reads_every_log(),
@@ -68,7 +68,12 @@ impl Delivery {
     pub(super) fn silent(store: &Arc<dyn Store>, heartbeat: Heartbeat) -> Self {
         Self {
             store: Arc::clone(store),
-            outbox: Outbox::new(Arc::clone(store), &[], &http::Client::default()),
+            outbox: Outbox::new(
+                Arc::clone(store),
+                &[],
+                &http::Client::default(),
+                &Links::default(),
+            ),
             heartbeat: Some(heartbeat),
             channels: Vec::new(),
             urgent_channels: Vec::new(),

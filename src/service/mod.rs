@@ -40,6 +40,6 @@ pub use registrations::ASKED_FOR;
 pub use run::{Run, RunOptions, rehearse, without_trust};
 pub use setup::{RefreshPolicy, Setup};
 pub use signals::{Hangup, stop_on_signals};
-pub use stores::routes;
+pub use stores::{links, routes};
 pub use unrecorded::lock;
 pub use view::View;

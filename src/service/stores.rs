@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::setup::Setup;
 use crate::config::Config;
 use crate::finding::{ChannelRoute, Routes};
-use crate::notify::{Heartbeat, Outbox};
+use crate::notify::{Heartbeat, Links, Outbox};
 use crate::store::sqlite::{SqliteStore, StoreLock};
 use crate::store::{Settings, Store, StoreError};
 
@@ -67,7 +67,12 @@ impl Setup {
 
     /// The outbox of all channels.
     pub fn outbox(&self, store: Arc<dyn Store>) -> Outbox {
-        Outbox::new(store, &self.config.channels, &self.http)
+        Outbox::new(store, &self.config.channels, &self.http, &self.links())
+    }
+
+    /// Where links of messages lead.
+    pub(super) fn links(&self) -> Links {
+        links(&self.config)
     }
 
     /// The heartbeat, if there is one.
@@ -84,11 +89,18 @@ impl Setup {
     }
 }
 
+/// Where links of messages lead.
+pub fn links(config: &Config) -> Links {
+    Links::new(config.web.as_ref().and_then(|web| web.base_url.clone()))
+}
+
 /// The channels of each finding.
 pub fn routes(config: &Config) -> Routes {
     let channels = config.channels.iter().map(|channel| ChannelRoute {
         name: channel.name.clone(),
-        min_severity: channel.min_severity,
+        selection: channel.selection.clone(),
+        quiet_hours: channel.quiet_hours.clone(),
+        takes_acknowledgements: channel.settings.takes_acknowledgements(),
     });
     let by_watch = config
         .watches

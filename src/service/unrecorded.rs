@@ -66,8 +66,9 @@ pub async fn lock(setup: &Setup) -> Result<StoreLock, StoreError> {
     }
     let summary = format!("this monitor could not begin and has read nothing: {what}");
     let failures = Outbox::send_without_a_store(
-        setup.channels_for(Severity::High),
+        setup.channels_for_store_failure(),
         &setup.http,
+        &setup.links(),
         finding("lock", now, summary),
         now,
     )

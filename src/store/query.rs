@@ -130,15 +130,26 @@ pub enum QueuedKind {
     Digest,
     /// All findings of an alert are closed.
     Resolved,
+    /// All findings of an alert are acknowledged or closed.
+    Acknowledged,
 }
 
 impl QueuedKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [
+        Self::Alert,
+        Self::Digest,
+        Self::Resolved,
+        Self::Acknowledged,
+    ];
+
     /// The contract's word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Alert => "alert",
             Self::Digest => "digest",
             Self::Resolved => "resolved",
+            Self::Acknowledged => "acknowledged",
         }
     }
 }
@@ -213,7 +224,7 @@ pub struct ChannelQueue {
     pub pending: u64,
     /// Not delivered yet, and due.
     pub due: u64,
-    /// Not delivered yet, not due, and never attempted: on purpose, such as a daily digest.
+    /// Not delivered yet, and not due on purpose: a digest that collects, or what quiet hours delay.
     pub delayed: u64,
     /// Given up: there is no further attempt.
     pub failed: u64,

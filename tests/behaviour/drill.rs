@@ -210,6 +210,26 @@ fn a_channel_that_cannot_work_here_is_2_in_a_check_and_named_with_its_key() {
 }
 
 #[test]
+fn a_drill_reaches_a_channel_that_selects_other_findings_and_has_quiet_hours() {
+    let site = site();
+    configure(
+        &site,
+        "type = \"exec\"\n",
+        "type = \"exec\"\nquiet_hours = { from = \"00:00\", to = \"23:59\", except = \"critical\" }\n",
+    );
+    // Leaves an alert that waits for the end of the quiet hours.
+    site.run(&["monitor", "--once"]);
+    configure(
+        &site,
+        "type = \"exec\"\n",
+        "type = \"exec\"\nverdicts = [\"log-fault\"]\nmin_severity = \"high\"\n",
+    );
+    let (code, report) = drill(&site, &[]);
+    assert_eq!(code, Some(0), "{report:#}");
+    assert_eq!(report["passed"], true);
+}
+
+#[test]
 fn an_unreachable_log_is_3_and_one_with_another_key_is_1() {
     let site = site();
     let good = std::fs::read_to_string(site.path().join("modelwatch.toml")).unwrap();

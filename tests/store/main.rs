@@ -8,6 +8,7 @@ mod alerts;
 mod authorities;
 mod backup;
 mod bundle_checkpoints;
+mod channels;
 mod conditions;
 mod covered;
 mod expectations;

@@ -7,7 +7,8 @@ use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use modelwatch::expect::Expectation;
 use modelwatch::finding::{
-    ChannelRoute, Evidence, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict,
+    ChannelRoute, Evidence, Finding, FindingId, NewFinding, Routes, Selection, Severity, State,
+    Verdict,
 };
 use modelwatch::identity::Chain;
 use modelwatch::log::{LogId, Protocol, TreeId};
@@ -46,6 +47,14 @@ impl ScratchStore {
         let settings = settings(dir.path().join("store.db"));
         let store = Box::new(SqliteStore::open(settings).await.unwrap());
         Self { dir, store }
+    }
+
+    /// The same database with other channels, as after a restart with another configuration.
+    pub(crate) async fn with_channels(self, channels: Vec<ChannelRoute>) -> Self {
+        self.store.close().await;
+        let settings = settings_with(self.path(), channels);
+        let store = Box::new(SqliteStore::open(settings).await.unwrap());
+        Self { store, ..self }
     }
 
     /// The database.
@@ -144,12 +153,17 @@ impl ScratchStore {
 pub(crate) fn settings(path: PathBuf) -> Settings {
     let channel = |name: &str, min_severity| ChannelRoute {
         name: name.into(),
-        min_severity,
+        selection: Selection::from_severity(min_severity),
+        ..ChannelRoute::default()
     };
     let channels = vec![
         channel("all", Severity::Info),
         channel("urgent", Severity::Critical),
     ];
+    settings_with(path, channels)
+}
+
+pub(crate) fn settings_with(path: PathBuf, channels: Vec<ChannelRoute>) -> Settings {
     let by_watch = HashMap::from([("quiet".to_owned(), vec!["all".to_owned()])]);
     Settings {
         path,

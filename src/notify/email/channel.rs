@@ -9,7 +9,7 @@ use super::settings::EmailSettings;
 use super::{Email, tls};
 use crate::http;
 use crate::notify::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
-use crate::notify::{Lacking, Notifier};
+use crate::notify::{Lacking, Links, Notifier};
 use crate::secret::SecretSource;
 
 /// Mail over SMTP.
@@ -69,7 +69,7 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
 
 #[async_trait]
 impl ChannelSettings for EmailSettings {
-    fn notifier(&self, _http: &http::Client) -> Box<dyn Notifier> {
+    fn notifier(&self, _http: &http::Client, _: &Links) -> Box<dyn Notifier> {
         Box::new(Email::new(self.clone()))
     }
 

@@ -210,6 +210,7 @@ async fn attempt(
     };
     let mut receipt = Receipt {
         reached: reached.iter().map(ToString::to_string).collect(),
+        complaint: None,
     };
     let message = testing::alert(vec![testing::signing(138)]);
     let sent = Email::new(settings)

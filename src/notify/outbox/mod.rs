@@ -17,7 +17,7 @@ use crate::finding::{Finding, Verdict};
 use crate::http;
 use crate::store::{Alerts, Condition, Conditions, Scope, Store, StoreError, Values};
 
-use super::{Channel, Message, Notifier, NotifyError};
+use super::{Channel, Links, Message, Notifier, NotifyError, Receipt};
 use drain::Present;
 use queue::Queue;
 
@@ -58,10 +58,15 @@ impl<S: Alerts + Conditions + Values + ?Sized> OutboxStore for S {}
 
 impl Outbox {
     /// The outbox of these channels; nothing is opened, resolved or read before it is needed.
-    pub fn new(store: Arc<dyn Store>, channels: &[Channel], http: &http::Client) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        channels: &[Channel],
+        http: &http::Client,
+        links: &Links,
+    ) -> Self {
         let queues = channels
             .iter()
-            .map(|channel| (channel.name.clone(), channel.settings.notifier(http)));
+            .map(|channel| (channel.name.clone(), channel.settings.notifier(http, links)));
         Self::over(store, queues)
     }
 
@@ -69,12 +74,18 @@ impl Outbox {
     pub async fn send_without_a_store(
         channels: impl IntoIterator<Item = &Channel>,
         http: &http::Client,
+        links: &Links,
         finding: Finding,
         now: Timestamp,
     ) -> Vec<(String, NotifyError)> {
         let notifiers: Vec<(&str, Box<dyn Notifier>)> = channels
             .into_iter()
-            .map(|channel| (channel.name.as_str(), channel.settings.notifier(http)))
+            .map(|channel| {
+                (
+                    channel.name.as_str(),
+                    channel.settings.notifier(http, links),
+                )
+            })
             .collect();
         let notifiers = notifiers
             .iter()
@@ -162,7 +173,7 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
         past_the_store(notifiers, finding, now).await
     }
 
-    /// Sends a test message on one channel. If it is accepted, recorded failures of the channel end.
+    /// Sends a test of each kind of message on one channel. If all are accepted, recorded failures of the channel end.
     ///
     /// # Errors
     /// There is no such channel, or it did not accept the message.
@@ -172,7 +183,14 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
         let Some(queue) = queues.find(|queue| queue.name() == channel) else {
             return Err(NotifyError::NoSuchChannel(channel.to_owned()));
         };
-        queue.notifier().send(&Message::test(now), now).await?;
+        for message in Message::tests(now) {
+            let mut receipt = Receipt::default();
+            let notifier = queue.notifier();
+            notifier.send_to_rest(&message, &mut receipt, now).await?;
+            if let Some(what) = receipt.complaint {
+                return Err(NotifyError::Setup { what });
+            }
+        }
         // The next delivered alert would end it as well.
         if let Err(error) = queue.tested(&*self.store).await {
             tracing::warn!("{channel}: {error}");

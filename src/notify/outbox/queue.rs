@@ -137,6 +137,7 @@ impl Queue {
             alert,
             receipt: Receipt {
                 reached: alert.reached.iter().cloned().collect(),
+                complaint: None,
             },
             present,
         };
@@ -167,7 +168,8 @@ impl Queue {
                     escape::terminal(&escape::truncate(&summary, LOGGED_CHARS))
                 );
                 drained.delivered += 1;
-                self.works(store, &attempt.fresh()).await?;
+                let complaint = attempt.receipt.complaint.as_deref();
+                self.works(store, &attempt.fresh(), complaint).await?;
                 Ok(Next::GoOn)
             }
             Err(error) => {
@@ -245,16 +247,24 @@ impl Queue {
         Ok(delivery)
     }
 
-    /// Clears earlier failures of the channel, and of these recipients.
+    /// Clears earlier failures of the channel, and of these recipients. `complaint`: it works, but not as it is configured.
     async fn works(
         &mut self,
         store: &(impl Values + ?Sized),
         reached: &BTreeSet<&str>,
+        complaint: Option<&str>,
     ) -> Result<(), StoreError> {
-        let Some(trouble) = self.trouble.take() else {
+        let before = self.trouble.take();
+        if before.is_none() && complaint.is_none() {
             return Ok(());
-        };
-        self.trouble = trouble.over(|name| reached.contains(name));
+        }
+        if let Some(complaint) = complaint {
+            warn!(
+                channel = self.name,
+                complaint, "alert delivered otherwise than configured"
+            );
+        }
+        self.trouble = Trouble::over(before, |name| reached.contains(name), complaint);
         self.save(store).await
     }
 
@@ -305,7 +315,7 @@ async fn load(store: &(impl Alerts + ?Sized), alert: &QueuedAlert) -> Result<Mes
     let findings = store.alert_findings(&alert.id, FINDINGS_IN_FULL).await?;
     let counts = match alert.kind {
         QueuedKind::Digest => store.alert_counts(&alert.id).await?,
-        QueuedKind::Alert | QueuedKind::Resolved => Vec::new(),
+        QueuedKind::Alert | QueuedKind::Resolved | QueuedKind::Acknowledged => Vec::new(),
     };
     Ok(Message::queued(alert, findings, counts))
 }

@@ -27,6 +27,9 @@ pub(super) struct Trouble {
     /// Recipients that it does not reach, while it reaches others.
     #[serde(default)]
     unreached: BTreeMap<String, Unreached>,
+    /// What is wrong although messages are accepted; empty: nothing.
+    #[serde(default)]
+    complaint: String,
 }
 
 /// Failures to reach one recipient since the last success.
@@ -78,23 +81,31 @@ impl Trouble {
                 needs_operator: error.needs_operator(),
                 error: error.to_string(),
                 unreached,
+                complaint: before.complaint,
             },
         }
     }
 
-    /// After a success; `reached` returns whether a recipient was reached. `None` if no failure is left.
-    pub(super) fn over(self, reached: impl Fn(&str) -> bool) -> Option<Self> {
-        let of_recipients = Self {
-            unreached: self.unreached,
+    /// After a success; `reached` returns whether a recipient was reached, and `complaint` is what was wrong with it. `None`
+    /// if no failure is left.
+    pub(super) fn over(
+        before: Option<Self>,
+        reached: impl Fn(&str) -> bool,
+        complaint: Option<&str>,
+    ) -> Option<Self> {
+        let left = Self {
+            unreached: before.unwrap_or_default().unreached,
+            complaint: complaint.unwrap_or_default().to_owned(),
             ..Self::default()
         };
-        of_recipients.without(reached)
+        left.without(reached)
     }
 
     /// Without the recipients that are `over`; `None` if no failure is left.
     pub(super) fn without(mut self, over: impl Fn(&str) -> bool) -> Option<Self> {
         self.unreached.retain(|name, _| !over(name));
-        (self.failures > 0 || !self.unreached.is_empty()).then_some(self)
+        let is_any = self.failures > 0 || !self.unreached.is_empty() || !self.complaint.is_empty();
+        is_any.then_some(self)
     }
 
     /// From the record. A record that this version cannot read counts as absent: the next attempt shows the state.
@@ -116,6 +127,10 @@ impl Trouble {
                 except_channel: Some(channel.to_owned()),
                 ..Condition::new(Verdict::NotifierFailing, channel, summary)
             });
+        }
+        if !self.complaint.is_empty() {
+            let summary = format!("the channel {channel} delivers, but {}", self.complaint);
+            return Some(Condition::new(Verdict::NotifierFailing, channel, summary));
         }
         let refused: Vec<String> = self
             .unreached

@@ -15,6 +15,8 @@ const FINDINGS_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 struct Line<'a> {
     id: &'a str,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<&'static str>,
     key: &'a str,
     severity: &'static str,
     summary: String,
@@ -48,7 +50,8 @@ impl<'a> From<&'a FindingCounts> for Row<'a> {
 pub(crate) fn json(message: &Message) -> String {
     let line = Line {
         id: &message.id,
-        kind: message.kind.as_str(),
+        kind: message.word(),
+        sample: message.is_test.then(|| message.kind.as_str()),
         key: &message.key,
         severity: message.severity.as_str(),
         summary: message.summary(),

@@ -3,6 +3,7 @@
 //! A [`Page`](crate::report::page::Page) contains unescaped strings. The text and HTML renderers escape everything that they write, each in one
 //! place, so that no field of a finding can be missed.
 
+pub(super) mod chat;
 mod json;
 mod page;
 
@@ -26,10 +27,11 @@ pub(super) fn html(message: &Message) -> String {
 /// One line that distinguishes mails in a list; bounded, valid in a mail header.
 pub(super) fn subject(message: &Message) -> String {
     let what = match message.kind {
+        _ if message.is_test => "test",
         Kind::Alert => message.severity.as_str(),
         Kind::Digest => "digest",
         Kind::Resolved => "resolved",
-        Kind::Test => "test",
+        Kind::Acknowledged => "acknowledged",
     };
     let summary = message.summary();
     let subject = match summary.strip_prefix(DRILL) {

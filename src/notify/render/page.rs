@@ -12,18 +12,33 @@ const SHOWN_IN_FULL: usize = 5;
 /// Number of findings that are shown at all; after the first ones, with one line each.
 const SHOWN: usize = 200;
 
+/// The heading over the numbers of findings.
+pub(super) const COUNTS: &str = "How many of what";
+
+/// The heading over findings with one line each.
+pub(super) const OTHERS: &str = "The others";
+
+/// The heading over the meaning of a kind of finding.
+pub(super) const MEANING: &str = "What it means";
+
+/// What precedes the id of the message.
+pub(super) const MESSAGE: &str = "Message ";
+
 /// The page of a message.
 pub(super) fn of(message: &Message) -> Page {
     let mut blocks = Vec::new();
     counts(message, &mut blocks);
     findings(message, &mut blocks);
     match message.kind {
+        _ if message.is_test => blocks.push(Block::Paragraph(
+            "Nothing was signed and nothing is wrong: this is a test with modelwatch check notify."
+                .to_owned(),
+        )),
         Kind::Resolved => blocks.push(Block::Paragraph(
             "Nothing to do. The finding is kept: modelwatch findings list --all".to_owned(),
         )),
-        Kind::Test => blocks.push(Block::Paragraph(
-            "Nothing was signed and nothing is wrong: this is a test with modelwatch check notify."
-                .to_owned(),
+        Kind::Acknowledged => blocks.push(Block::Paragraph(
+            "Nothing to do: a person has acknowledged every finding of the alert.".to_owned(),
         )),
         Kind::Alert | Kind::Digest if message.is_drill() => blocks.push(Block::Paragraph(
             "Nothing is wrong and you need to do nothing: a person ran modelwatch drill, and this message shows that a real alarm would have reached you."
@@ -31,7 +46,7 @@ pub(super) fn of(message: &Message) -> Page {
         )),
         Kind::Alert | Kind::Digest => advice(message, &mut blocks),
     }
-    blocks.push(Block::Paragraph(format!("Message {}", message.id)));
+    blocks.push(Block::Paragraph(format!("{MESSAGE}{}", message.id)));
     Page {
         title: message.summary(),
         blocks,
@@ -53,7 +68,7 @@ fn counts(message: &Message, blocks: &mut Vec<Block>) {
     if message.counts.len() > SHOWN {
         items.push(format!("and {} more watches", message.counts.len() - SHOWN));
     }
-    blocks.push(Block::Heading("How many of what"));
+    blocks.push(Block::Heading(COUNTS));
     blocks.push(Block::Items(items));
 }
 
@@ -71,7 +86,7 @@ fn findings(message: &Message, blocks: &mut Vec<Block>) {
         items.push(format!("and {more} more: modelwatch findings list"));
     }
     if !items.is_empty() {
-        blocks.push(Block::Heading("The others"));
+        blocks.push(Block::Heading(OTHERS));
         blocks.push(Block::Items(items));
     }
 }
@@ -86,7 +101,7 @@ fn advice(message: &Message, blocks: &mut Vec<Block>) {
         }
         given.push(kind);
         let Advice { meaning, action } = advice::of(found);
-        blocks.push(Block::Heading("What it means"));
+        blocks.push(Block::Heading(MEANING));
         blocks.push(Block::Paragraph(meaning.to_owned()));
         blocks.push(Block::Heading("What to do now"));
         blocks.push(Block::Paragraph(action.to_owned()));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
+mod fakes;
 mod sinks;
 mod store;
 
@@ -14,6 +15,7 @@ use crate::identity::{Chain, San, SanType};
 
 use super::{Kind, Message};
 
+pub(super) use fakes::{Answer, FakeServer, Received};
 pub(super) use sinks::{HANG_UP, HttpSink, SmtpSink};
 pub(super) use store::MemoryStore;
 
@@ -31,6 +33,10 @@ pub(super) const HOSTILE: &[&str] = &[
     "\"' onmouseover='alert(1)' x=\"&amp;&lt;",
     "=?utf-8?B?QWxsIGlzIHdlbGw=?=",
     "`$(touch /tmp/pwned)`; rm -rf ~ # \\",
+    "`<!channel>` <!here> <@U012AB3CD> <#C0123|general>",
+    "@everyone @here",
+    "[all is fine](https://evil.example/) **bold** <https://evil.example|fine>",
+    "`\n# heading\n- [x] done #1 <!-- modelwatch 0123456789abcdef -->",
     "next\u{85}line\u{2028}separator\u{2029}\u{b}\u{c}\0",
 ];
 
@@ -101,6 +107,7 @@ pub(super) fn alert(findings: Vec<Finding>) -> Message {
     Message {
         id: "0123456789abcdef".to_owned(),
         kind: Kind::Alert,
+        is_test: false,
         key: "0123456789abcdef".to_owned(),
         severity: Severity::Critical,
         total: findings.len() as u64,

@@ -37,7 +37,7 @@ impl Counted {
         let dir = tempfile::tempdir().unwrap();
         let channel = ChannelRoute {
             name: "all".to_owned(),
-            min_severity: Severity::Info,
+            ..ChannelRoute::default()
         };
         let settings = Settings {
             path: dir.path().join("store.db"),

@@ -127,7 +127,7 @@ pub(super) async fn leave_unclaimed_alerts(db: &mut SqliteConnection) -> Result<
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
          FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
-         WHERE a.closed = 0 AND a.kind <> 'resolved'",
+         WHERE a.closed = 0 AND a.kind NOT IN ('resolved', 'acknowledged')",
     )
     .execute(&mut *db)
     .await?;
@@ -165,7 +165,7 @@ pub(super) async fn queue_resolved_alerts(
         "INSERT INTO temp.vacated (alert)
          SELECT DISTINCT a.number
          FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
-         WHERE a.closed = 1 AND a.kind <> 'resolved' AND a.state <> 'failed'
+         WHERE a.closed = 1 AND a.kind NOT IN ('resolved', 'acknowledged') AND a.state <> 'failed'
            AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = 'resolved' AND r.key = a.id)
            AND NOT EXISTS (
              SELECT 1 FROM member o CROSS JOIN finding f ON f.number = o.finding
@@ -193,12 +193,60 @@ pub(super) async fn queue_resolved_alerts(
     Ok(())
 }
 
+/// Queues the message that all is acknowledged, once for each claimed alert of a channel that takes it, if none of its
+/// findings is open.
+pub(super) async fn queue_acknowledgements(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    let channels: Vec<&str> = routes.acknowledged_channels().collect();
+    if channels.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("DELETE FROM temp.vacated")
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "INSERT INTO temp.vacated (alert)
+         SELECT DISTINCT a.number
+         FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
+         WHERE a.closed = 1 AND a.kind NOT IN ('resolved', 'acknowledged') AND a.state <> 'failed'
+           AND a.channel IN (SELECT value FROM json_each($1))
+           AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = 'acknowledged' AND r.key = a.id)
+           AND NOT EXISTS (
+             SELECT 1 FROM member o CROSS JOIN finding f ON f.number = o.finding
+             WHERE o.alert = a.number AND f.state IN ('open', 'held', 'disputed'))",
+    )
+    .bind(serde_json::json!(channels).to_string())
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "INSERT INTO alert (channel, kind, key, group_key, created, due)
+         SELECT a.channel, 'acknowledged', a.id, 'acknowledged ' || a.id, $1, $1
+         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert ORDER BY v.alert",
+    )
+    .bind(value::micros(now))
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "INSERT INTO member (alert, finding)
+         SELECT r.number, m.finding
+         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert
+         CROSS JOIN alert r ON r.kind = 'acknowledged' AND r.key = a.id
+         CROSS JOIN member m ON m.alert = a.number",
+    )
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
 /// Removes from the set those that are in an alert.
 pub(super) async fn keep_unalerted(db: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
         "DELETE FROM temp.finding_changes WHERE EXISTS (
            SELECT 1 FROM member m CROSS JOIN alert a ON a.number = m.alert
-           WHERE m.finding = finding_changes.finding AND a.kind <> 'resolved')",
+           WHERE m.finding = finding_changes.finding AND a.kind NOT IN ('resolved', 'acknowledged'))",
     )
     .execute(&mut *db)
     .await?;

@@ -6,7 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use super::fail::Fail;
 use super::findings::{Place, conditions, list_index};
 use super::{finding_changes, value};
-use crate::finding::{FindingId, State};
+use crate::finding::{FindingId, Routes, State};
 use crate::store::{FindingQuery, Handling, HandlingOutcome, HandlingRequest};
 
 /// The progress of handling the findings of a query. It is done in groups, each in one transaction: a transaction over a
@@ -15,6 +15,7 @@ pub(super) struct Matching<'a> {
     /// In states that can be handled so.
     query: FindingQuery,
     request: &'a HandlingRequest<'a>,
+    routes: &'a Routes,
     left: u64,
     last: Place,
 }
@@ -24,7 +25,11 @@ impl<'a> Matching<'a> {
     pub(super) const GROUP: u64 = 5_000;
 
     /// Before the first group.
-    pub(super) fn of(query: &FindingQuery, request: &'a HandlingRequest<'a>) -> Self {
+    pub(super) fn of(
+        query: &FindingQuery,
+        routes: &'a Routes,
+        request: &'a HandlingRequest<'a>,
+    ) -> Self {
         let (usual, possible): (&[State], &[State]) = match request.handling {
             Handling::Ack => (&[State::Open], &[State::Open, State::Disputed, State::Held]),
             Handling::Reopen => (&State::ALL, &[State::Acked]),
@@ -42,6 +47,7 @@ impl<'a> Matching<'a> {
             },
             last: Place::before_all(),
             request,
+            routes,
             query,
         }
     }
@@ -78,7 +84,7 @@ impl<'a> Matching<'a> {
         )
         .fetch_all(&mut *db)
         .await?;
-        change(db, self.request).await?;
+        change(db, self.routes, self.request).await?;
         if let Some((id, log, index, watch)) = rows.last() {
             self.last = Place {
                 log: log.clone(),
@@ -95,6 +101,7 @@ impl<'a> Matching<'a> {
 /// Handles findings by their ids.
 pub(super) async fn handle(
     db: &mut SqliteConnection,
+    routes: &Routes,
     ids: &[FindingId],
     request: &HandlingRequest<'_>,
 ) -> Result<Vec<(FindingId, HandlingOutcome)>, Fail> {
@@ -103,7 +110,7 @@ pub(super) async fn handle(
     for id in ids {
         outcomes.push((*id, take(db, *id, request.handling).await?));
     }
-    change(db, request).await?;
+    change(db, routes, request).await?;
     Ok(outcomes)
 }
 
@@ -138,7 +145,11 @@ async fn take(
 }
 
 /// Handles the findings of the scratch set.
-async fn change(db: &mut SqliteConnection, request: &HandlingRequest<'_>) -> Result<(), Fail> {
+async fn change(
+    db: &mut SqliteConnection,
+    routes: &Routes,
+    request: &HandlingRequest<'_>,
+) -> Result<(), Fail> {
     finding_changes::begin_history(db).await?;
     match request.handling {
         Handling::Ack => {
@@ -163,6 +174,7 @@ async fn change(db: &mut SqliteConnection, request: &HandlingRequest<'_>) -> Res
     finding_changes::write_handling(db, request).await?;
     if request.handling == Handling::Ack {
         finding_changes::leave_unclaimed_alerts(db).await?;
+        finding_changes::queue_acknowledgements(db, routes, request.at).await?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ use Treatment::{AtUse, Evidence, Foreign, Past, Planned};
 /// Every column that contains times. A test compares this list with the comments of the schema.
 ///
 /// `memory` contains more, as JSON of its owners: each reads a time in the future as now, and writes it again.
-const MOMENTS: [Stored; 25] = [
+const MOMENTS: [Stored; 26] = [
     stored("log", "last_success", Past, "last_success > $1"),
     stored("tree", "last_success", Past, "last_success > $1"),
     stored("tree", "size_since", Past, "size_since > $1"),
@@ -99,6 +99,8 @@ const MOMENTS: [Stored; 25] = [
         Planned(Delivery::DIGEST_AFTER),
         "state = 'pending' AND due > $2",
     ),
+    // Where an alert is due again at this time, one in the future counts as now.
+    stored("alert", "delayed", AtUse, ""),
     stored("alert", "delivered", Evidence, "delivered > $1"),
     // Before `asked` is set to now: a name that was looked up in the future is looked up again.
     stored(

@@ -11,14 +11,15 @@ use super::batch::insert_values;
 use super::fail::Fail;
 use super::record::{finding, select_finding};
 use super::value;
-use crate::finding::{self as words, Finding, Routes};
+use crate::finding::{self as words, Finding, Quiet, Routes};
 use crate::moment;
 use crate::store::{ChannelQueue, Delivery, FindingCounts, QueuedAlert, QueuedKind};
 
-/// Whether the first attempt of an alert is up to a day after its creation: a digest, or one that is sent once a day.
+/// Whether an alert may wait for up to a day: the first attempt of a digest, or of one that is sent once a day, and what
+/// quiet hours delay.
 macro_rules! waits_a_day {
     () => {
-        "((kind = 'digest' OR group_key LIKE 'unreadable %') AND attempts = 0)"
+        "((kind = 'digest' OR group_key LIKE 'unreadable %') AND attempts = 0 OR delayed IS NOT NULL)"
     };
 }
 
@@ -99,8 +100,10 @@ pub(super) async fn queue_alerts(
     let rows = insert_values(
         db,
         "INSERT INTO alert (channel, kind, group_key, created, due) ",
-        // Changes nothing: `DO NOTHING` would not return the number of the alert that is there.
-        " ON CONFLICT (channel, group_key) WHERE closed = 0 DO UPDATE SET closed = 0
+        // `DO NOTHING` would not return the number of the alert that is there.
+        // What joins a delayed alert may be so severe that it is not delayed: the next claim judges it again.
+        " ON CONFLICT (channel, group_key) WHERE closed = 0
+          DO UPDATE SET due = ifnull(delayed, due), delayed = NULL
           RETURNING number, channel, group_key",
         &groups,
         |mut row, Group { channel, envelope }| {
@@ -222,10 +225,12 @@ pub(super) async fn claim(
     db: &mut SqliteConnection,
     channel: &str,
     flood: u32,
+    quiet: Option<Quiet>,
     now: Timestamp,
 ) -> Result<Vec<QueuedAlert>, Fail> {
+    delay(db, channel, quiet, now).await?;
     merge_flood(db, channel, flood, now).await?;
-    // A resolution waits for its alert: "it is over" must not arrive first.
+    // A resolution and an acknowledgement wait for their alert: "it is over" must not arrive first.
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
         .await?;
@@ -236,7 +241,7 @@ pub(super) async fn claim(
          WHERE channel = $1 AND state = 'pending' AND ",
         due!(),
         "  AND NOT EXISTS (SELECT 1 FROM alert b
-                           WHERE a.kind = 'resolved' AND b.id = a.key AND b.state = 'pending')
+                           WHERE a.kind IN ('resolved', 'acknowledged') AND b.id = a.key AND b.state = 'pending')
          ORDER BY number LIMIT $5"
     ))
     .bind(channel)
@@ -261,22 +266,66 @@ pub(super) async fn claim(
     rows.iter().map(queued).collect()
 }
 
-/// Whether any alert is due; it takes no lock on the database.
+/// Moves what is due in quiet hours to their end, and back what other quiet hours delayed.
+async fn delay(
+    db: &mut SqliteConnection,
+    channel: &str,
+    quiet: Option<Quiet>,
+    now: Timestamp,
+) -> Result<(), Fail> {
+    // In the order of an index: a delayed alert has the time at which its quiet hours end.
+    sqlx::query(
+        "UPDATE alert SET due = delayed, delayed = NULL
+         WHERE channel = $1 AND state = 'pending' AND delayed IS NOT NULL AND due > $2 AND due <> $3",
+    )
+    .bind(channel)
+    .bind(value::micros(now))
+    .bind(quiet.map_or(i64::MIN, |quiet| value::micros(quiet.until)))
+    .execute(&mut *db)
+    .await?;
+    let Some(quiet) = quiet else {
+        return Ok(());
+    };
+    let (retry, digest) = latest(now);
+    sqlx::query(concat!(
+        "UPDATE alert SET delayed = ifnull(delayed, due), due = $5
+         WHERE channel = $1 AND state = 'pending' AND ",
+        due!(),
+        " AND NOT EXISTS (SELECT 1 FROM member m CROSS JOIN finding f ON f.number = m.finding
+                          WHERE m.alert = alert.number AND f.severity >= $6)"
+    ))
+    .bind(channel)
+    .bind(value::micros(now))
+    .bind(retry)
+    .bind(digest)
+    .bind(value::micros(quiet.until))
+    .bind(value::rank(quiet.except))
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+/// Whether any alert is due, or no longer delayed by these quiet hours; it takes no lock on the database.
 pub(super) async fn is_due(
     db: &mut SqliteConnection,
     channel: &str,
+    quiet: Option<Quiet>,
     now: Timestamp,
 ) -> Result<bool, Fail> {
     let (retry, digest) = latest(now);
     Ok(sqlx::query_scalar(concat!(
         "SELECT EXISTS (SELECT 1 FROM alert WHERE channel = $1 AND state = 'pending' AND ",
         due!(),
-        ")"
+        ") OR EXISTS (SELECT 1 FROM alert WHERE channel = $1 AND state = 'pending'
+                      AND delayed IS NOT NULL AND due > max($2, $5))
+           OR EXISTS (SELECT 1 FROM alert WHERE channel = $1 AND state = 'pending'
+                      AND delayed IS NOT NULL AND due > $2 AND due < $5)"
     ))
     .bind(channel)
     .bind(value::micros(now))
     .bind(retry)
     .bind(digest)
+    .bind(quiet.map_or(i64::MIN, |quiet| value::micros(quiet.until)))
     .fetch_one(&mut *db)
     .await?)
 }
@@ -337,7 +386,7 @@ async fn merge_flood(
 
 fn queued(row: &SqliteRow) -> Result<QueuedAlert, Fail> {
     let kind: &str = row.try_get("kind")?;
-    let kind = [QueuedKind::Alert, QueuedKind::Digest, QueuedKind::Resolved]
+    let kind = QueuedKind::ALL
         .into_iter()
         .find(|known| known.as_str() == kind)
         .ok_or_else(|| Fail::corrupt(format!("kind of alert {kind:?}")))?;
@@ -420,7 +469,7 @@ pub(super) async fn record_delivery(
         .bind(alert)
         .bind(value::micros(now)),
         Delivery::Retry { at, error, reached } => sqlx::query(
-            "UPDATE alert SET closed = 1, attempts = attempts + 1, due = $2, last_error = $3, reached = $4
+            "UPDATE alert SET closed = 1, attempts = attempts + 1, due = $2, delayed = NULL, last_error = $3, reached = $4
              WHERE id = $1",
         )
         .bind(alert)
@@ -451,7 +500,7 @@ pub(super) async fn channel_queues(
     let rows: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(concat!(
         "SELECT channel, count(*), sum(",
         due!(),
-        "), sum(attempts = 0 AND NOT ",
+        "), sum((attempts = 0 OR delayed IS NOT NULL) AND NOT ",
         due!(),
         "), 0 FROM alert WHERE state = $1 AND state = 'pending' GROUP BY channel
          UNION ALL

@@ -403,7 +403,7 @@ impl Findings for SqliteStore {
         query: &FindingQuery,
         request: &HandlingRequest<'_>,
     ) -> Result<Vec<FindingId>, StoreError> {
-        let mut matching = handling::Matching::of(query, request);
+        let mut matching = handling::Matching::of(query, &self.routes, request);
         let mut handled = Vec::new();
         loop {
             let group = writing!(self, "handling findings", |db| matching.next_group(db))?;
@@ -420,7 +420,10 @@ impl Findings for SqliteStore {
         request: &HandlingRequest<'_>,
     ) -> Result<Vec<(FindingId, HandlingOutcome)>, StoreError> {
         writing!(self, "handling findings", |db| handling::handle(
-            db, ids, request
+            db,
+            &self.routes,
+            ids,
+            request
         ))
     }
 
@@ -492,13 +495,14 @@ impl Alerts for SqliteStore {
         flood: u32,
         now: Timestamp,
     ) -> Result<Vec<QueuedAlert>, StoreError> {
+        let quiet = self.routes.quiet(channel, now);
         if !reading!(self, "reading alerts", |db| outbox::is_due(
-            db, channel, now
+            db, channel, quiet, now
         ))? {
             return Ok(Vec::new());
         }
         writing!(self, "claiming alerts", |db| outbox::claim(
-            db, channel, flood, now
+            db, channel, flood, quiet, now
         ))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modelwatch::finding::{ChannelRoute, Routes, Severity};
+use modelwatch::finding::{ChannelRoute, Routes};
 use modelwatch::identity::Authorities;
 use modelwatch::judge::Rules;
 use modelwatch::log::{LogId, Protocol, Shard, Start};
@@ -105,7 +105,7 @@ pub fn routes(specs: &[Spec], channels: &[String]) -> Routes {
         .iter()
         .map(|name| ChannelRoute {
             name: name.clone(),
-            min_severity: Severity::Info,
+            ..ChannelRoute::default()
         })
         .collect();
     let by_watch = specs
