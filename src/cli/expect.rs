@@ -194,13 +194,24 @@ fn contradicts_itself(error: &ExpectError) -> bool {
     !matches!(error, ExpectError::Bundle(_) | ExpectError::NoCertificate)
 }
 
-/// Registers them, in groups. If the store fails, the groups before are registered; the same command registers the rest.
+/// Registers them, in groups, and prints a line for each. If the store fails, the groups before are registered; the same
+/// command registers the rest.
 pub(super) async fn record(
     signings: &[(String, Expectation)],
     authority: Authority,
     store: &dyn Expectations,
 ) -> anyhow::Result<()> {
     let mut output = Output::new();
+    output.lines(&record_quietly(signings, authority, store).await?)?;
+    output.end()
+}
+
+/// Registers them as [`record`] does, and returns what is to be said of each.
+pub(super) async fn record_quietly(
+    signings: &[(String, Expectation)],
+    authority: Authority,
+    store: &dyn Expectations,
+) -> anyhow::Result<Vec<String>> {
     let new: Vec<NewRegistration> = signings
         .iter()
         .map(|(file, expectation)| NewRegistration {
@@ -215,8 +226,8 @@ pub(super) async fn record(
         Authority::Signer => "self-registered",
         Authority::Operator | Authority::Repository => "expected",
     };
-    for (new, (is_new, changed)) in new.iter().zip(registered) {
-        output.line(&format!(
+    let described = |(new, (is_new, changed)): (&NewRegistration, (bool, Vec<_>))| {
+        format!(
             "{}: {}{}",
             escape::terminal(&new.file),
             if is_new {
@@ -229,9 +240,9 @@ pub(super) async fn record(
                 1 => format!(", 1 finding is {verdict} now"),
                 n => format!(", {n} findings are {verdict} now"),
             }
-        ))?;
-    }
-    output.end()
+        )
+    };
+    Ok(new.iter().zip(registered).map(described).collect())
 }
 
 async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {

@@ -159,7 +159,7 @@ pub fn main() -> ExitCode {
     };
     // Commands that need no runtime do not pay for one.
     let ended = match cli.command {
-        Command::Sign(method) => Ok(signing::sign(&method)),
+        Command::Sign(method) => Ok(signing::sign(&method, &cli.config)),
         Command::Verify(method) => Ok(signing::verify(&method, cli.logging.level())),
         Command::Digest(args) => Ok(signing::digest(&args)),
         Command::VerifyEvidence(args) => verify_evidence::run(&args),

@@ -395,10 +395,16 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "sign sigstore",
-        &[example(
-            "In a release workflow, or with a browser",
-            "modelwatch sign MODEL --signature model.sig",
-        )],
+        &[
+            example(
+                "In a release workflow, or with a browser",
+                "modelwatch sign MODEL --signature model.sig",
+            ),
+            example(
+                "On the machine of the monitor: the signing registers itself",
+                "modelwatch sign MODEL --signature model.sig --register",
+            ),
+        ],
     ),
     (
         "sign key",

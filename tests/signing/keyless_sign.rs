@@ -12,15 +12,15 @@ use crate::fake::{IDENTITY, ISSUER, Signing, base64, payload, unbase64};
 use crate::loopback::{EntryFault, Fault, Services, since, token, workflow};
 use crate::site::{Printed, Site};
 
-const SIGN: &str = "sign falcon --signature falcon.sig --identity-token-file token";
+pub const SIGN: &str = "sign falcon --signature falcon.sig --identity-token-file token";
 
-struct Place {
-    site: Site,
-    services: Arc<Services>,
+pub struct Place {
+    pub site: Site,
+    pub services: Arc<Services>,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let site = Site::new();
         let services = Services::start();
         site.write("falcon/weights.bin", "weights");
@@ -40,7 +40,7 @@ impl Place {
     }
 
     /// The token is never part of what is printed.
-    fn run(&self, line: &str, code: i32) -> Printed {
+    pub fn run(&self, line: &str, code: i32) -> Printed {
         let printed = self.site.expect(line, code);
         let token = fs::read_to_string(self.site.at("token")).unwrap();
         for part in token.split('.') {
@@ -49,7 +49,7 @@ impl Place {
         printed
     }
 
-    fn verify(&self, trust: &str) -> Value {
+    pub fn verify(&self, trust: &str) -> Value {
         let line = format!(
             "verify falcon --signature falcon.sig --identity {IDENTITY} --identity-provider {ISSUER} --trust-config \
              {trust} --strict --json"
@@ -57,7 +57,7 @@ impl Place {
         self.site.expect(&line, 0).json()
     }
 
-    fn exists(&self, name: &str) -> bool {
+    pub fn exists(&self, name: &str) -> bool {
         self.site.at(name).exists()
     }
 }

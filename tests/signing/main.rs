@@ -20,6 +20,7 @@ mod keyless_sign;
 mod loopback;
 mod oci;
 mod outputs;
+mod registered;
 mod sign_ins;
 mod site;
 mod stamps;

@@ -16,6 +16,7 @@ use super::files::{is_same_file, is_standard, path};
 use super::lifetime::Estimate;
 use super::messages::Warnings;
 use super::oci::{self, Image, OciArgs};
+use super::registering::RegisterArgs;
 use super::stamping::{self, StampingArgs};
 use super::{keyless, tree};
 use crate::cli::output::Mistake;
@@ -41,6 +42,9 @@ pub(in crate::cli) struct Common {
     #[command(flatten)]
     pub(super) stamping: StampingArgs,
 
+    #[command(flatten)]
+    pub(super) register: RegisterArgs,
+
     /// Sign nothing if there is a warning
     #[arg(long)]
     pub(super) strict: bool,
@@ -56,6 +60,8 @@ pub(super) struct Signed {
     pub(super) statement: Value,
     /// Of a keyless signature: by whom, when, and where it is logged.
     pub(super) verified: Option<Verified>,
+    /// The signature as it was written.
+    pub(super) file: Vec<u8>,
 }
 
 /// A model before it is hashed.
@@ -232,17 +238,20 @@ fn expected_bytes(listing: &Listing) -> u64 {
     (json / 3 * 4) as u64
 }
 
-/// What is reported of a signing, or of why there is none.
+/// What is reported of a signing, or of why there is none. `registered` is how it was registered, if it should be.
 pub(super) fn report(
     common: &Common,
     signed: &anyhow::Result<Signed>,
+    registered: Option<&anyhow::Result<()>>,
     warnings: &Warnings,
 ) -> Value {
-    let error = signed.as_ref().err().map(crate::cli::output::causes);
+    let failed = signed.as_ref().err();
+    let failed = failed.or_else(|| registered.and_then(|registered| registered.as_ref().err()));
+    let error = failed.map(crate::cli::output::causes);
     let written: Option<&Path> = signed.is_ok().then_some(&common.signature);
     let signed = signed.as_ref().ok();
     let mut report = json!({
-        "ok": signed.is_some(),
+        "ok": error.is_none(),
         "error": error,
         "warnings": warnings.list,
         "signature": written.map(|path| path.display().to_string()),
@@ -250,6 +259,9 @@ pub(super) fn report(
     });
     if let Some(verified) = signed.and_then(|signed| signed.verified.as_ref()) {
         keyless::describe(verified, &mut report);
+    }
+    if let Some(registered) = registered {
+        report["registered"] = registered.is_ok().into();
     }
     report
 }

@@ -1,7 +1,7 @@
 //! `modelwatch sign`, `verify` and `digest`: with the command line of the reference implementation (Python
 //! `model_signing`), so that scripts can call either.
 //!
-//! These commands read no configuration. None opens a network connection, except that keyless verification with the
+//! These commands read no configuration, except `sign --register`, which writes to its database (`registering`). None opens a network connection, except that keyless verification with the
 //! trusted root of an instance may ask its TUF repository for a newer one (`trusted`), that signing asks the timestamp
 //! authorities of `--tsa-url` (`stamping`), and that signing without a key asks the services of an instance (`sigstore`).
 
@@ -15,6 +15,7 @@ mod lifetime;
 mod messages;
 mod oci;
 mod progress;
+mod registering;
 mod report;
 mod sign;
 mod sign_in;
@@ -27,9 +28,11 @@ mod trusted;
 mod verify;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use super::logging::Level;
 use super::output::{self, Mistake, Outcome};
+use crate::service::ServiceError;
 
 pub(super) use digest::Args as DigestArgs;
 pub(super) use sign::Method as SignMethod;
@@ -38,8 +41,9 @@ pub(super) use verify::Method as VerifyMethod;
 
 use messages::shown;
 
-pub(super) fn sign(method: &SignMethod) -> Outcome {
-    ended("Signing failed with error", sign::run(method))
+/// `config` is read with `--register` alone.
+pub(super) fn sign(method: &SignMethod, config: &Path) -> Outcome {
+    ended("Signing failed with error", sign::run(method, config))
 }
 
 pub(super) fn verify(method: &VerifyMethod, level: Option<Level>) -> Outcome {
@@ -55,11 +59,19 @@ pub(super) fn digest(args: &DigestArgs) -> Outcome {
 fn ended(what_failed: &str, done: anyhow::Result<Outcome>) -> Outcome {
     match done {
         Ok(outcome) => outcome,
-        Err(error) if error.is::<Mistake>() => output::fail(&error),
+        Err(error) if error.is::<Mistake>() || is_of_configuration(&error) => output::fail(&error),
         Err(error) => {
             let why = output::causes(&error);
             let _ = writeln!(io::stderr(), "{what_failed}: {}", shown(&why));
             Outcome::No
         }
     }
+}
+
+/// Whether the configuration is wrong, which only `sign --register` reads.
+fn is_of_configuration(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(ServiceError::Config(_) | ServiceError::Mistake(_))
+    )
 }

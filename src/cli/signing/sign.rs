@@ -10,7 +10,6 @@ use model_signing::pkcs11::{TokenSigner, Uri};
 use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
 use model_signing::statement::Statement;
 use model_signing::verify::{SignatureFile, Warning};
-use serde_json::Value;
 
 use super::common::{Common, Signed, report};
 use super::files::{is_same_file, is_standard, path, read};
@@ -18,7 +17,7 @@ use super::keyless;
 use super::messages::{Warnings, print, say};
 use super::sigstore::{self, SigstoreArgs};
 use super::stamping;
-use crate::cli::output::{Mistake, Outcome};
+use crate::cli::output::{Mistake, Outcome, causes};
 use crate::clock;
 
 /// What signs.
@@ -132,7 +131,7 @@ struct TokenArgs {
     pkcs11_uri: String,
 }
 
-pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
+pub(super) fn run(method: &Method, config: &Path) -> anyhow::Result<Outcome> {
     let common = match method {
         Method::Key(args) => &args.common,
         Method::Certificate(args) => &args.common,
@@ -140,11 +139,19 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
         Method::Pkcs11Certificate(args) => &args.common,
         Method::Sigstore(args) => &args.common,
     };
+    let is_keyless = matches!(method, Method::Sigstore(_));
+    let registering = common.register.prepare(config, is_keyless)?;
     let mut warnings = Warnings::new(common.strict);
     let signed = sign_by(method, common, &mut warnings);
+    let registered = match (&registering, &signed) {
+        (Some(registering), Ok(signed)) => {
+            Some(registering.register(&signed.file, &common.signature))
+        }
+        _ => None,
+    };
     let to_standard_output = is_standard(&common.signature);
     let reported = print(|output| match (&signed, common.json) {
-        (_, true) => output.json(&report(common, &signed, &warnings)),
+        (_, true) => output.json(&report(common, &signed, registered.as_ref(), &warnings)),
         // The words of the reference, which scripts may look for.
         (Ok(_), false) if !to_standard_output => output.line("Signing succeeded"),
         _ => Ok(()),
@@ -155,14 +162,20 @@ pub(super) fn run(method: &Method) -> anyhow::Result<Outcome> {
     }
     if to_standard_output {
         say("Signing succeeded");
-        return Ok(Outcome::Clean);
+    } else {
+        reported.with_context(|| format!("{} was written", common.signature.display()))?;
+        say(&format!(
+            "The signature is in {}",
+            common.signature.display()
+        ));
     }
-    reported.with_context(|| format!("{} was written", common.signature.display()))?;
-    say(&format!(
-        "The signature is in {}",
-        common.signature.display()
-    ));
-    Ok(Outcome::Clean)
+    match registered {
+        Some(Err(why)) => {
+            say(&format!("error: {}", causes(&why)));
+            Ok(Outcome::Unanswered)
+        }
+        _ => Ok(Outcome::Clean),
+    }
 }
 
 fn sign_by(method: &Method, common: &Common, warnings: &mut Warnings) -> anyhow::Result<Signed> {
@@ -172,15 +185,11 @@ fn sign_by(method: &Method, common: &Common, warnings: &mut Warnings) -> anyhow:
         return sigstore::sign(args, warnings);
     }
     // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
-    let statement = if common.stamping.resume {
+    if common.stamping.resume {
         resume(common)
     } else {
         signer(method, warnings).and_then(|signer| sign_with(common, &*signer, warnings))
-    };
-    Ok(Signed {
-        statement: statement?,
-        verified: None,
-    })
+    }
 }
 
 /// Signs with a key. Answers what was signed, for the report.
@@ -188,23 +197,31 @@ fn sign_with(
     common: &Common,
     signer: &dyn Signer,
     warnings: &mut Warnings,
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<Signed> {
     let (hashing, place) = common.prepare(warnings)?;
-    let (payload, said) = hashing.payload()?;
+    let (payload, statement) = hashing.payload()?;
     let bundle = sign::bundle(payload.as_bytes(), signer)?;
-    let bundle = common.stamping.add(bundle, &common.signature)?;
-    place.write(&bundle)?;
-    Ok(said)
+    let file = common.stamping.add(bundle, &common.signature)?;
+    place.write(&file)?;
+    Ok(Signed {
+        statement,
+        verified: None,
+        file,
+    })
 }
 
 /// Completes what an earlier run left. Returns the signed content.
-fn resume(common: &Common) -> anyhow::Result<Value> {
+fn resume(common: &Common) -> anyhow::Result<Signed> {
     let bundle = common.stamping.resume(&common.signature)?;
     let file = SignatureFile::parse(&bundle)?;
     let statement = Statement::parse(file.unverified_payload())?;
     common.place_of(&statement)?.write(&bundle)?;
     stamping::completed(&common.signature)?;
-    Ok(super::verify::signed(&statement))
+    Ok(Signed {
+        statement: super::verify::signed(&statement),
+        verified: None,
+        file: bundle,
+    })
 }
 
 fn signer(method: &Method, warnings: &mut Warnings) -> anyhow::Result<Box<dyn Signer>> {

@@ -63,6 +63,8 @@ pub struct State {
     pub faults: BTreeMap<&'static str, VecDeque<Fault>>,
     /// Every request so far.
     pub requests: Vec<Request>,
+    /// Done when a certificate is requested, before it is issued.
+    pub before_certificate: Option<Box<dyn FnOnce() + Send>>,
     v1: Tree,
     v2: Tree,
 }
@@ -101,6 +103,7 @@ impl Services {
                 entry: EntryFault::None,
                 faults: BTreeMap::new(),
                 requests: Vec::new(),
+                before_certificate: None,
                 v1: Tree::with_leaves(5),
                 v2: Tree::with_leaves(9),
             }),
@@ -189,7 +192,12 @@ impl Services {
             return Response::new(403, &format!("not allowed: {sent}"));
         }
         let mut response = match request.service() {
-            "fulcio" => self.certify(&state, request),
+            "fulcio" => {
+                if let Some(deed) = state.before_certificate.take() {
+                    deed();
+                }
+                self.certify(&state, request)
+            }
             "tsa" => self.stamp(&state, request),
             "rekor1" => {
                 let entry = state.entry;

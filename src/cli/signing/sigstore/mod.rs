@@ -42,6 +42,7 @@ const MAX_AHEAD_SECONDS: i64 = 60;
 /// Arguments of `sign sigstore`.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
+#[command(mut_arg("register", |register| register.hide(false)))]
 pub(in crate::cli) struct SigstoreArgs {
     #[command(flatten)]
     pub(super) common: Common,
@@ -124,6 +125,7 @@ impl Signing<'_> {
         Ok(Signed {
             statement,
             verified: Some(finished.verified),
+            file: finished.file,
         })
     }
 
@@ -157,6 +159,7 @@ impl Signing<'_> {
         Ok(Signed {
             statement: super::verify::signed(&statement),
             verified: Some(finished.verified),
+            file: finished.file,
         })
     }
 
