@@ -17,6 +17,7 @@ mod body;
 mod bridge;
 mod convert;
 mod document;
+mod entries;
 mod identity;
 mod opened;
 mod policy;

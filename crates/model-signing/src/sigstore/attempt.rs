@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use sigstore_verify::trust_root::TransparencyLog;
-use sigstore_verify::types::{DerPublicKey, Sha256Hash};
+use sigstore_verify::types::{self as library, DerPublicKey, Sha256Hash};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
 
 use super::body::check_envelope_hash;
 use super::convert;
+use super::entries;
 use super::identity::Identity;
 use super::policy::Policy;
 use super::trust::Trust;
@@ -142,33 +143,34 @@ pub fn verify_bundle(
     for time in &stamped {
         timestamps.push(trust.verifiers.bridge()?.stamp(signature, *time)?);
     }
-    let converted = convert::bundle(bundle, &timestamps)?;
+    let converted = convert::bundle(bundle, bundle.tlog_entries(), &timestamps)?;
     let artifact = Wanted::of(artifact, bundle)?;
     let mut part = Part {
-        logs: logs_of(bundle, trust),
+        logs: entries::logs_of(bundle.tlog_entries(), &trust.root.tlogs),
         authorities: (0..trust.root.certificate_authorities.len()).collect(),
         has_bridge: !stamped.is_empty(),
     };
-    let run = |part: &Part| {
+    let run_on = |converted: &library::Bundle, part: &Part| {
         let verifier = trust.verifiers.of(&trust.root, part)?;
         let outcome = match (signer, artifact) {
             (Signer::Identity(_) | Signer::AnyIdentity, Wanted::Bytes(bytes)) => {
-                verifier.verify(bytes, &converted, &VerificationPolicy::any_identity())
+                verifier.verify(bytes, converted, &VerificationPolicy::any_identity())
             }
             (Signer::Identity(_) | Signer::AnyIdentity, Wanted::Digest(digest)) => {
-                verifier.verify(digest, &converted, &VerificationPolicy::any_identity())
+                verifier.verify(digest, converted, &VerificationPolicy::any_identity())
             }
             (Signer::Key(spki), Wanted::Bytes(bytes)) => {
                 let key = DerPublicKey::from_bytes(spki);
-                verifier.verify(bytes, &converted, &PublicKeyVerificationPolicy::new(key))
+                verifier.verify(bytes, converted, &PublicKeyVerificationPolicy::new(key))
             }
             (Signer::Key(spki), Wanted::Digest(digest)) => {
                 let key = DerPublicKey::from_bytes(spki);
-                verifier.verify(digest, &converted, &PublicKeyVerificationPolicy::new(key))
+                verifier.verify(digest, converted, &PublicKeyVerificationPolicy::new(key))
             }
         };
         outcome.map_err(|error| KeylessError::of_library(&error))
     };
+    let run = |part: &Part| run_on(&converted, part);
     let mut result = run(&part)?;
     let certificate = match (signer, bundle.leaf_certificate()) {
         (Signer::Identity(_) | Signer::AnyIdentity, Some(der)) => {
@@ -185,6 +187,10 @@ pub fn verify_bundle(
         }
         _ => None,
     };
+    let proven: Vec<i64> = seconds(&result).collect();
+    for (one, part) in entries::each(bundle, signature, trust, &part, &proven)? {
+        run_on(&one, &part)?;
+    }
     let times = times(&result, &stamped);
     if let Some(late) = times
         .iter()
@@ -231,7 +237,7 @@ pub(super) fn verify_certificate(
         return Err(bad("the bundle has no signature by a certificate"));
     };
     let stamp = trust.verifiers.bridge()?.stamp(&signature.sig, at)?;
-    let converted = convert::bundle(bundle, &[stamp])?;
+    let converted = convert::bundle(bundle, bundle.tlog_entries(), &[stamp])?;
     let mut part = Part {
         logs: (0..trust.root.tlogs.len()).collect(),
         authorities: (0..trust.root.certificate_authorities.len()).collect(),
@@ -259,11 +265,10 @@ fn check_shape(bundle: &Bundle) -> Result<&[u8], KeylessError> {
     if bundle.tlog_entries().is_empty() {
         return bad(Check::LogEntry, "the bundle has no entry of a log");
     }
-    let mut seen = HashSet::new();
+    if entries::has_duplicate(bundle.tlog_entries()) {
+        return bad(Check::LogEntry, "the bundle has an entry of a log twice");
+    }
     for entry in bundle.tlog_entries() {
-        if !seen.insert((&entry.log_id, entry.log_index, &entry.canonicalized_body)) {
-            return bad(Check::LogEntry, "the bundle has an entry of a log twice");
-        }
         match &entry.inclusion_proof {
             None => return bad(Check::Inclusion, "the log entry has no inclusion proof"),
             Some(proof) if proof.checkpoint.as_deref().unwrap_or_default().is_empty() => {
@@ -375,27 +380,6 @@ fn first_subject(bundle: &Bundle) -> Result<[u8; 32], KeylessError> {
         .map_err(|_| bad("the SHA-256 digest of a subject is not 64 hexadecimal digits"))
 }
 
-/// The logs that the entries of the bundle name, by their places: an entry that names one log is not proven by another one's
-/// checkpoint. Where no log has such an id, any of them may prove it, as sigstore-python does it.
-fn logs_of(bundle: &Bundle, trust: &Trust) -> Vec<usize> {
-    let all = &trust.root.tlogs;
-    let entries = bundle.tlog_entries();
-    let is_known = |entry: &TlogEntry| all.iter().any(|log| is_named(log, entry));
-    if !entries.iter().all(is_known) {
-        return (0..all.len()).collect();
-    }
-    let places = (0..).zip(all);
-    places
-        .filter(|(_, log)| entries.iter().any(|entry| is_named(log, entry)))
-        .map(|(place, _)| place)
-        .collect()
-}
-
-/// Whether an entry names this log. What it has may be the beginning of the log's id.
-fn is_named(log: &TransparencyLog, entry: &TlogEntry) -> bool {
-    log.log_id.key_id.as_bytes().starts_with(&entry.log_id)
-}
-
 /// Leaves out the authorities of which a certificate was not valid at a verified time: the library trusts every certificate of
 /// an authority's chain, and checks the validity of none. Returns whether it left any out.
 fn restrict_authorities(part: &mut Part, trust: &Trust, result: &VerificationResult) -> bool {
@@ -444,13 +428,15 @@ fn check_usage(der: &[u8]) -> Result<(), KeylessError> {
     }
 }
 
+/// The verified times, in seconds of Unix time.
+fn seconds(result: &VerificationResult) -> impl Iterator<Item = i64> {
+    let times = result.verified_timestamps().iter();
+    times.map(|time| time.as_second())
+}
+
 /// The verified times: those of `stamped` are by authorities, the others by logs.
 fn times(result: &VerificationResult, stamped: &[i64]) -> Vec<VerifiedTime> {
-    let mut by_logs: Vec<i64> = result
-        .verified_timestamps()
-        .iter()
-        .map(|time| time.as_second())
-        .collect();
+    let mut by_logs: Vec<i64> = seconds(result).collect();
     for time in stamped {
         if let Some(at) = by_logs.iter().position(|other| other == time) {
             by_logs.remove(at);
@@ -470,7 +456,7 @@ fn times(result: &VerificationResult, stamped: &[i64]) -> Vec<VerifiedTime> {
 
 fn described(entry: &TlogEntry, trust: &Trust, times: &[VerifiedTime]) -> LogEntry {
     let logs = &trust.root.tlogs;
-    let mut named = logs.iter().filter(|log| is_named(log, entry));
+    let mut named = logs.iter().filter(|log| entries::is_named(log, entry));
     let is_in_period = |log: &TransparencyLog| {
         let Some(period) = log.public_key.valid_for else {
             return true;

@@ -16,16 +16,17 @@ use sigstore_verify::types::{
 use crate::bundle::{self, Content, DigestAlgorithm, TlogEntry};
 use crate::keyless_error::{Check, KeylessError};
 
-/// The bundle with these timestamps in place of its own.
+/// The bundle with these log entries and timestamps in place of its own.
 pub(super) fn bundle(
     read: &bundle::Bundle,
+    entries: &[TlogEntry],
     timestamps: &[Vec<u8>],
 ) -> Result<Bundle, KeylessError> {
     let media_type: MediaType = read
         .media_type()
         .parse()
         .map_err(|_| malformed("the media type is unknown"))?;
-    let entries = read.tlog_entries().iter().map(entry);
+    let entries = entries.iter().map(entry);
     let stamps = timestamps
         .iter()
         .map(|der| Rfc3161Timestamp::new(TimestampToken::from_bytes(der)));

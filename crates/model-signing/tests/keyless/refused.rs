@@ -11,7 +11,7 @@ use crate::fake::authority::{Authority, Leaf, Sct};
 use crate::fake::log::Entry;
 use crate::fake::payload;
 use crate::fake::stamp::Stamp;
-use crate::fake::{ISSUER, NOW, Signing, Sigstore};
+use crate::fake::{ISSUER, NOW, Signing, Sigstore, base64, unbase64};
 use crate::{open, policy, requirement, sign_and_open, trust, trust_of};
 
 fn check_of(verdict: Result<impl std::fmt::Debug, VerifyError>, what: &str) -> (Check, String) {
@@ -330,7 +330,7 @@ fn an_entry_that_the_log_does_not_prove_is_refused() {
         (
             "an unknown log",
             changed(Signing::v1(), |bundle| {
-                entry(bundle)["logId"]["keyId"] = Value::from(crate::fake::base64([7; 32]));
+                entry(bundle)["logId"]["keyId"] = Value::from(base64([7; 32]));
             }),
             Promise,
         ),
@@ -419,6 +419,77 @@ fn an_entry_of_one_log_is_not_proven_by_the_checkpoint_of_another() {
     }
 }
 
+/// A signing with an entry in each of two logs.
+fn in_both_logs() -> Signing {
+    Signing {
+        entry: Entry {
+            without_promise: true,
+            ..Entry::default()
+        },
+        also: Some(Entry {
+            is_v2: true,
+            ..Entry::default()
+        }),
+        ..Signing::v2()
+    }
+}
+
+#[test]
+fn each_of_several_entries_is_proven_by_the_log_that_it_names() {
+    let sigstore = Sigstore::new();
+    let bundle = sigstore.sign(&payload(), &in_both_logs());
+    let opened = open(&bundle, &policy(), &trust(&sigstore)).unwrap();
+    assert_eq!(opened.entries.len(), 2);
+    let id = |of: usize| format!("/verificationMaterial/tlogEntries/{of}/logId");
+    for (changed, other) in [(0, 1), (1, 0)] {
+        let mut one = bundle.clone();
+        let named = bundle.pointer(&id(other)).unwrap().clone();
+        *one.pointer_mut(&id(changed)).unwrap() = named;
+        let verdict = open(&one, &policy(), &trust(&sigstore));
+        let (check, reason) = check_of(verdict, "one entry names the other log");
+        assert_eq!(check, Checkpoint, "{reason}");
+    }
+    // Both at once: together their logs are the right ones.
+    let mut swapped = bundle.clone();
+    for (at, other) in [(0, 1), (1, 0)] {
+        let named = bundle.pointer(&id(other)).unwrap().clone();
+        *swapped.pointer_mut(&id(at)).unwrap() = named;
+    }
+    let verdict = open(&swapped, &policy(), &trust(&sigstore));
+    let (check, reason) = check_of(verdict, "the logs swapped");
+    assert_eq!(check, Checkpoint, "{reason}");
+    // An entry of a log without a known id leaves the other one to its own log.
+    let mut unknown = bundle.clone();
+    *unknown.pointer_mut(&id(0)).unwrap() = json!({"keyId": base64([7; 32])});
+    open(&unknown, &policy(), &trust(&sigstore)).unwrap();
+    *unknown.pointer_mut(&id(1)).unwrap() = bundle.pointer(&id(0)).unwrap().clone();
+    let verdict = open(&unknown, &policy(), &trust(&sigstore));
+    let (check, reason) = check_of(verdict, "one unknown, one wrong");
+    assert_eq!(check, Checkpoint, "{reason}");
+}
+
+#[test]
+fn an_entry_with_a_whole_id_and_with_the_beginning_of_it_is_one_entry() {
+    let sigstore = Sigstore::new();
+    for length in [4, 8] {
+        let mut bundle = sigstore.sign(
+            &payload(),
+            &Signing {
+                entries: 2,
+                ..Signing::v2()
+            },
+        );
+        let id = bundle
+            .pointer_mut("/verificationMaterial/tlogEntries/1/logId/keyId")
+            .unwrap();
+        let whole = unbase64(id.as_str().unwrap());
+        *id = base64(&whole[..length]).into();
+        let (check, reason) = check_of(open(&bundle, &policy(), &trust(&sigstore)), "twice");
+        assert_eq!(check, LogEntry, "{reason}");
+        assert!(reason.contains("twice"), "{reason}");
+    }
+}
+
 #[test]
 fn an_entry_about_something_else_is_refused() {
     let body = |change: fn(&mut Value)| {
@@ -472,8 +543,7 @@ fn an_entry_about_something_else_is_refused() {
         (
             "v2, a digest of something else",
             v2(|body| {
-                body["spec"]["hashedRekordV002"]["data"]["digest"] =
-                    Value::from(crate::fake::base64([7; 32]));
+                body["spec"]["hashedRekordV002"]["data"]["digest"] = Value::from(base64([7; 32]));
             }),
             Artifact,
         ),
@@ -639,7 +709,7 @@ fn a_signature_over_something_else_is_refused() {
         let payload = String::from_utf8(payload())
             .unwrap()
             .replace("weights.bin", "weights.evil");
-        bundle["dsseEnvelope"]["payload"] = Value::from(crate::fake::base64(payload));
+        bundle["dsseEnvelope"]["payload"] = Value::from(base64(payload));
     });
     let (check, _) = check_of(sign_and_open(&sigstore, &signing), "another payload");
     assert_eq!(check, Signature);

@@ -104,6 +104,8 @@ pub struct Signing {
     pub payload_type: String,
     pub entry: Entry,
     pub entries: usize,
+    /// An entry besides, in the log of its version.
+    pub also: Option<Entry>,
     pub stamps: Vec<Stamp>,
     /// Signs something else than the payload.
     pub wrong_signature: bool,
@@ -125,6 +127,7 @@ impl Signing {
             payload_type: "application/vnd.in-toto+json".to_owned(),
             entry: Entry::default(),
             entries: 1,
+            also: None,
             stamps: Vec::new(),
             wrong_signature: false,
             change: Box::new(|_| ()),
@@ -197,21 +200,16 @@ impl Sigstore {
             "payloadType": kind,
             "signatures": [{"sig": base64(&signature)}],
         });
-        let log = if signing.entry.is_v2 {
-            &self.rekor_v2
-        } else {
-            &self.rekor_v1
-        };
-        let entries: Vec<Value> = (0..signing.entries)
-            .map(|_| {
-                log.include(
-                    &signing.entry,
-                    &envelope,
-                    payload,
-                    &pae,
-                    &signature,
-                    &certificate,
-                )
+        let first = std::iter::repeat_n(&signing.entry, signing.entries);
+        let entries: Vec<Value> = first
+            .chain(&signing.also)
+            .map(|entry| {
+                let log = if entry.is_v2 {
+                    &self.rekor_v2
+                } else {
+                    &self.rekor_v1
+                };
+                log.include(entry, &envelope, payload, &pae, &signature, &certificate)
             })
             .collect();
         let stamps: Vec<Value> = signing
