@@ -44,6 +44,11 @@ pub enum Problem {
     Missing,
     /// The format has no field of that name there.
     NotOfTheFormat,
+    /// A name of the format in a spelling that some readers take for it, and others ignore.
+    Misspelt {
+        /// The name in camelCase.
+        meant: &'static str,
+    },
     /// The name occurs twice in its object, maybe in two spellings: two readers might each take another one.
     Repeated,
     /// A value of the wrong JSON type.
@@ -95,6 +100,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Missing => f.write_str("is missing"),
             Self::NotOfTheFormat => f.write_str("is not a field of this format"),
+            Self::Misspelt { meant } => write!(f, "is written {meant:?} in this format"),
             Self::Repeated => f.write_str("is given more than once"),
             Self::Kind { found, needed } => write!(f, "is {found}, not {needed}"),
             Self::Integer { found } => {

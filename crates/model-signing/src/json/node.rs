@@ -21,7 +21,7 @@ const MAX_VALUES_OF_MANY: usize = 1 << 20;
 
 pub(super) enum Node<'a> {
     Null,
-    Boolean,
+    Boolean(bool),
     Number(serde_json::Number),
     String(Cow<'a, str>),
     Array(Vec<Node<'a>>),
@@ -57,7 +57,7 @@ impl<'a> Node<'a> {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Null => Kind::Null,
-            Self::Boolean => Kind::Boolean,
+            Self::Boolean(_) => Kind::Boolean,
             Self::Number(_) => Kind::Number,
             Self::String(_) => Kind::String,
             Self::Array(_) => Kind::Array,
@@ -96,8 +96,8 @@ impl<'a> Visitor<'a> for Nodes<'_> {
         Ok(Node::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node<'a>, E> {
-        Ok(Node::Boolean)
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'a>, E> {
+        Ok(Node::Boolean(value))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node<'a>, E> {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::json::Document;
+
 /// Longest trusted root or trust configuration that is read: 4 MiB. That of the public instance has 10 KiB.
 pub const MAX_TRUST_BYTES: usize = 4 << 20;
 
@@ -28,45 +30,59 @@ pub enum TrustError {
     Unusable(String),
 }
 
+/// Every name of a trusted root, a signing configuration and a client trust configuration (sigstore_trustroot.proto).
+const NAMES: [&str; 35] = [
+    "baseUrl",
+    "caUrls",
+    "certChain",
+    "certificateAuthorities",
+    "certificates",
+    "checkpointKeyId",
+    "commonName",
+    "count",
+    "ctlogs",
+    "end",
+    "hashAlgorithm",
+    "keyDetails",
+    "keyId",
+    "logId",
+    "majorApiVersion",
+    "mediaType",
+    "oidcUrls",
+    "operator",
+    "organization",
+    "publicKey",
+    "rawBytes",
+    "rekorTlogConfig",
+    "rekorTlogUrls",
+    "selector",
+    "signingConfig",
+    "start",
+    "subject",
+    "timestampAuthorities",
+    "tlogs",
+    "trustedRoot",
+    "tsaConfig",
+    "tsaUrls",
+    "uri",
+    "url",
+    "validFor",
+];
+
 /// Reads a JSON object, its names in camelCase: protobuf's JSON mapping allows snake_case as well.
+// Off-spec: protobuf's mapping takes the last of two members of one name, and ignores names that it does not know. Here, two of
+// one name and a slip in a name are errors: two readers must not read two values, and a period that is not read is no limit.
 pub(super) fn document(json: &[u8]) -> Result<Map<String, Value>, TrustError> {
     if json.len() > MAX_TRUST_BYTES {
         return Err(TrustError::TooLong);
     }
     let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-    let value = serde_json::from_slice(json)
-        .map_err(|error| TrustError::Format(format!("not JSON: {error}")))?;
-    match camel(value)? {
+    let parsed = Document::parse(json, MAX_TRUST_BYTES);
+    let value = parsed.and_then(|document| document.to_value(&NAMES));
+    match value.map_err(|error| TrustError::Format(error.to_string()))? {
         Value::Object(object) => Ok(object),
         _ => Err(TrustError::Format("not a JSON object".to_owned())),
     }
-}
-
-fn camel(value: Value) -> Result<Value, TrustError> {
-    Ok(match value {
-        Value::Array(items) => {
-            Value::Array(items.into_iter().map(camel).collect::<Result<_, _>>()?)
-        }
-        Value::Object(members) => {
-            let mut renamed = Map::new();
-            for (name, value) in members {
-                let mut words = name.split('_');
-                let mut camel_name = words.next().unwrap_or_default().to_owned();
-                for word in words {
-                    let mut letters = word.chars();
-                    camel_name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-                    camel_name.push_str(letters.as_str());
-                }
-                // Off-spec: protobuf's mapping takes the last of two. That is refused here: two readers must not read two values.
-                if renamed.contains_key(&camel_name) {
-                    return Err(TrustError::Format(format!("{camel_name} is there twice")));
-                }
-                renamed.insert(camel_name, camel(value)?);
-            }
-            Value::Object(renamed)
-        }
-        other => other,
-    })
 }
 
 pub(super) fn media_type(

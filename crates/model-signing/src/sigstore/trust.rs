@@ -246,6 +246,31 @@ mod tests {
     }
 
     #[test]
+    fn a_period_that_is_misspelt_or_there_twice_is_no_period_without_an_end() {
+        let json = SigstoreInstance::PublicGood.embedded_trusted_root_json();
+        let compact: Value = serde_json::from_str(json).expect("JSON");
+        let json = compact.to_string();
+        for (changed, place) in [
+            (
+                json.replacen("validFor", "validfor", 1),
+                ".validfor is written",
+            ),
+            (
+                json.replacen("\"validFor\":", "\"validFor\":{},\"validFor\":", 1),
+                ".validFor is given more than once",
+            ),
+        ] {
+            let error = Trust::from_trusted_root(changed.as_bytes()).expect_err(place);
+            let error = error.to_string();
+            assert!(error.contains(place), "{error}");
+            let named = LISTS
+                .iter()
+                .any(|list| error.starts_with(&format!("{list}[0]")));
+            assert!(named, "{error}");
+        }
+    }
+
+    #[test]
     fn another_document_is_refused_by_what_it_is() {
         for (json, said) in [
             ("", "not JSON"),
@@ -260,7 +285,11 @@ mod tests {
             ),
             (
                 r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","media_type":""}"#,
-                "mediaType is there twice",
+                "media_type is given more than once",
+            ),
+            (
+                r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[],"tlogs":[]}"#,
+                "tlogs is given more than once",
             ),
         ] {
             let error = Trust::from_trusted_root(json.as_bytes()).expect_err(json);
